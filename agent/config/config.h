@@ -1,0 +1,65 @@
+// The configuration: /etc/larder/larder.toml or --config. Parsed and checked as a whole into an immutable value; an
+// unknown key or a bad value is config_invalid with the file and line. One table (config_table.cpp) is parser,
+// documentation (docs/configuration.md, `larder config show`) and default in one.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "agent/verdict/verdict.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/result.h"
+#include "origin/url.h"
+
+namespace larder::agent {
+
+struct NotifyCommand {
+  std::string name;
+  std::vector<std::string> command;
+  Duration timeout = std::chrono::minutes(1);
+};
+
+struct Config {
+  // [agent]
+  std::string state_directory = "/var/lib/larder";
+  std::string runtime_directory = "/run/larder";  // api.sock
+  log::Level log_level = log::Level::info;
+  Duration idle_exit{};  // 0: never; a user's own agent ends itself after so long without jobs and clients
+  // [api]
+  std::vector<std::string> admins;  // user names or numeric ids, besides root and the agent's own user
+  std::string socket_mode = "0666";
+  std::uint16_t http_port = 0;  // read-only loopback port for /metrics; 0: off
+  // [cache]
+  std::uint64_t cache_max_size = 0;   // 0: automatic
+  std::uint64_t cache_keep_free = 0;  // 0: automatic (10 %)
+  Duration cache_max_age = std::chrono::hours(24 * 90);
+  // [jobs]
+  unsigned max_jobs = 300, max_jobs_per_user = 60, max_files_per_job = 1000, max_ranges_per_file = 500;
+  Duration inactivity_timeout = std::chrono::hours(24 * 90);
+  unsigned max_active_jobs = 8, max_active_files_per_job = 8;
+  // [origin]
+  std::uint64_t max_rate = 0;  // all jobs together, bytes/s
+  Duration connect_timeout = std::chrono::seconds(30);
+  Duration stall_timeout = std::chrono::seconds(60);
+  unsigned max_connections_per_host = 16;
+  origin::UrlPolicy url_policy;
+  std::string proxy;  // default for jobs; empty: environment
+  std::string ca_file;
+  // [[hook]] and [[notify]]
+  std::vector<Hook> hooks;
+  std::vector<NotifyCommand> notify_commands;
+};
+
+[[nodiscard]] Result<std::shared_ptr<const Config>> parse_config(std::string_view toml, const std::string& file_name);
+[[nodiscard]] Result<std::shared_ptr<const Config>> load_config(const std::string& path);
+
+struct ConfigKey {  // one row of the table
+  std::string section, name, kind, unit, default_text, range, meaning;
+};
+[[nodiscard]] std::vector<ConfigKey> config_keys();
+[[nodiscard]] std::string config_as_toml(const Config& config);  // `larder config show`: effective values
+
+}  // namespace larder::agent

@@ -1,0 +1,116 @@
+// Jobs and files as values: what is persisted and what the API shows.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/transfer/transfer.h"
+#include "agent/verdict/verdict.h"
+#include "base/clock.h"
+#include "base/result.h"
+#include "cache/record.h"
+#include "origin/http_client.h"
+
+namespace larder::agent {
+
+enum class JobState {
+  suspended,
+  queued,
+  connecting,
+  transferring,
+  validating,
+  transferred,
+  transient_error,
+  error,
+  acknowledged,
+  cancelled,
+};
+[[nodiscard]] std::string_view job_state_name(JobState state);
+[[nodiscard]] std::optional<JobState> job_state_from_name(std::string_view name);
+[[nodiscard]] bool is_final(JobState state);
+
+enum class Priority { foreground, high, normal, low };
+[[nodiscard]] std::string_view priority_name(Priority priority);
+[[nodiscard]] std::optional<Priority> priority_from_name(std::string_view name);
+
+enum class FileState { waiting, active, validating, transferred, failed };
+[[nodiscard]] std::string_view file_state_name(FileState state);
+
+// What a caller may choose for a job; each has a default.
+struct JobOptions {
+  std::string name;
+  Priority priority = Priority::normal;
+  VerdictPolicy verdict;
+  origin::ConnectOptions connect;       // secrets inside: stored 0600 with the job, never shown
+  std::uint64_t max_rate = 0;           // bytes/s
+  std::uint64_t max_file_size = 0;
+  unsigned parallel_ranges = 1;
+  bool use_cache = true;
+  bool store = true;                    // keep for others
+  bool redirect_loopback = false;       // asks for it; policy may forbid
+  Duration retry_delay = std::chrono::seconds(5);          // the first; grows to 10 min
+  Duration no_progress_timeout = std::chrono::hours(24 * 14);  // 0: no retries
+  Duration maximum_time = std::chrono::hours(24 * 90);     // connecting + transferring
+  std::string notify_command;           // name of a command in the configuration
+};
+
+struct FileSpec {
+  std::string url;                // as the caller gave it; user info is moved to connect options and removed
+  std::string destination;        // for the command line only: where it means to put the file; the agent never writes there
+  std::vector<ByteRange> ranges;  // UINT64_MAX length: to the end
+  std::optional<Digest> sha256;
+  std::string minisign_signature;  // overrides the job's
+};
+
+struct File {
+  std::string id;  // "<job id>.<index>"
+  unsigned index = 0;
+  FileSpec spec;
+  FileState state = FileState::waiting;
+  std::optional<std::uint64_t> size;
+  std::uint64_t bytes = 0;       // so far
+  std::uint64_t contiguous = 0;  // committed from the start
+  SourceFigures figures;
+  cache::ContentId content;      // once known
+  std::optional<cache::Version> version;
+  std::optional<Digest> actual_sha256;
+  std::string verdict;           // "", "valid", "not_valid"
+  std::string verdict_reason;
+  bool origin_alone = false;     // refetching after "not valid"
+  std::string effective_url;
+  std::string note;
+  unsigned restarts = 0;
+  std::optional<Error> error;
+};
+
+struct Job {
+  std::string id;  // 16 hex digits
+  uid_t owner = 0;
+  JobOptions options;
+  JobState state = JobState::suspended;
+  std::vector<File> files;
+  WallTime created{};
+  WallTime modified{};
+  std::optional<WallTime> finished;  // transferred
+  std::optional<Error> error;
+  unsigned error_count = 0;
+  std::optional<WallTime> retry_at;  // with transient_error
+  Duration active_time{};            // connecting + transferring so far
+};
+
+// A value that changes: pushed to GET /v1/events. Ids grow by one without gaps within a run of the agent; the id that a
+// client names with Last-Event-ID is replayed from a bounded ring (10,000).
+struct Event {
+  std::uint64_t id = 0;
+  std::string kind;  // "job.created", "job.state", "job.progress", "file.state", "job.removed"
+  std::string job_id;
+  uid_t owner = 0;
+  std::string data;  // JSON object text
+};
+
+}  // namespace larder::agent

@@ -1,0 +1,89 @@
+// Getting one file: from the cache where it is there, otherwise segment by segment from sources (now the origin, later
+// peers). Equal requests share one transfer. Loop thread only.
+//
+// A transfer ends with a complete content in the cache's store, whole or not at all: it never judges (agent/verdict),
+// never retries a failed attempt later (agent/jobs decides when), but restarts itself when the origin's edition
+// changed midway, at most 3 times (design §5).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/digest.h"
+#include "base/result.h"
+#include "base/units.h"
+#include "cache/cache.h"
+#include "origin/origin.h"
+
+namespace larder::agent {
+
+// Where the bytes of one file came from. origin + peers + cache == size for a finished file; wasted is apart
+// (fetched and thrown away: other editions, partial blocks, bytes judged bad).
+struct SourceFigures {
+  std::uint64_t origin = 0;
+  std::uint64_t peers = 0;
+  std::uint64_t cache = 0;
+  std::uint64_t wasted = 0;
+};
+
+struct TransferRequest {
+  std::string file_id;  // of agent/jobs; holder of the content and account of the bytes
+  origin::Target target;
+  std::vector<ByteRange> ranges;  // empty: the whole; else consecutive in the result, as BITS does; never shared
+  std::optional<Digest> sha256;   // of the caller: the cache may answer by it alone, without asking the origin
+  bool origin_alone = false;      // after a verdict of "not valid": neither cache nor peers, a fresh content
+  bool no_cache = false;          // the caller wants the origin asked anew even for a hit by digest
+  bool store = true;              // false: not kept for others afterwards
+  bool want_sha256 = false;
+  unsigned parallel_ranges = 1;
+  std::uint64_t max_rate = 0;     // bytes/s, 0 = unlimited
+  std::uint64_t max_size = 0;     // refuse larger contents (too_large); 0 = no limit
+};
+
+struct TransferResult {
+  cache::ContentInfo content;
+  SourceFigures figures;
+  std::optional<Digest> sha256;       // where wanted, or given by the caller
+  std::optional<Digest> origin_sha256;  // what Repr-Digest / Digest promised; the verdict compares
+  std::string effective_url;
+  std::string note;                   // "one stream: the origin cannot resume", "not shared: no-store", or empty
+};
+
+struct TransferProgress {
+  std::optional<std::uint64_t> size;
+  std::uint64_t bytes = 0;  // so far, all sources
+  SourceFigures figures;
+  std::optional<cache::Version> version;
+  cache::ContentId content;      // once known; early copies read its committed segments
+  std::uint64_t contiguous = 0;  // bytes from the start that are committed
+  unsigned restarts = 0;
+  std::string note;
+};
+
+class TransferEvents {
+ public:
+  virtual ~TransferEvents() = default;
+  virtual void on_connected() = 0;                            // the first answer; the file is transferring
+  virtual void on_progress(const TransferProgress& now) = 0;  // at most every 100 ms, and at each committed segment
+  virtual void on_done(Result<TransferResult> result) = 0;    // once, last; not after stop()
+};
+
+using TransferId = std::uint64_t;
+
+class Transfers {
+ public:
+  virtual ~Transfers() = default;
+  virtual TransferId start(TransferRequest request, std::shared_ptr<TransferEvents> events) = 0;
+  // The caller no longer wants it now. What is committed stays (held by file_id) and is gone on with at the next start.
+  virtual void stop(TransferId id) = 0;
+  virtual void set_rate(TransferId id, std::uint64_t bytes_per_second) = 0;
+  [[nodiscard]] virtual std::size_t active() const = 0;
+};
+
+[[nodiscard]] std::unique_ptr<Transfers> make_transfers(cache::Cache& cache, origin::Origin& origin, Runtime runtime);
+
+}  // namespace larder::agent

@@ -1,0 +1,62 @@
+// Judging finished content: digest, minisign signature, a hook that the admin configured, or the application itself.
+// Loop thread only; work on the disk and hook threads.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/digest.h"
+#include "base/result.h"
+#include "cache/cache.h"
+
+namespace larder::agent {
+
+// How a job says that its files are judged. Several may be set; all must say valid, cheapest first.
+struct VerdictPolicy {
+  std::string minisign_public_key;  // the base64 line of the .pub file; empty: none
+  std::string minisign_signature;   // the text of the .minisig file
+  std::string hook;                 // name in the configuration; empty: none
+  bool app = false;                 // wait for the owner's verdict
+};
+
+struct Facts {  // given to hooks as LARDER_URL, LARDER_SIZE, LARDER_SOURCE, LARDER_JOB, LARDER_FILE, LARDER_SHA256
+  std::string url;  // without credentials
+  std::uint64_t size = 0;
+  std::string source;  // "origin", "peers", "cache" or "mixed"
+  std::string job_id;
+  std::string file_id;
+  std::optional<Digest> sha256;         // computed
+  std::optional<Digest> wanted_sha256;  // the caller's
+  std::optional<Digest> origin_sha256;  // Repr-Digest
+};
+
+enum class Verdict { valid, not_valid, wait_for_app };
+
+struct Judgement {
+  Verdict verdict = Verdict::valid;
+  Error reason;  // with not_valid: digest_mismatch, signature_invalid or validation_failed, and why
+};
+
+struct Hook {
+  std::string name;
+  std::vector<std::string> command;  // absolute program and arguments; no shell
+  Duration timeout = std::chrono::minutes(5);
+};
+
+class Judge {
+ public:
+  virtual ~Judge() = default;
+  // An error (hook_failed: could not run, time-out, exit status other than 0 and 1) is not a verdict: the file stays
+  // validating and the judge is asked again later.
+  virtual void judge(VerdictPolicy policy, Facts facts, std::shared_ptr<cache::ContentLease> content,
+                     UniqueFunction<void(Result<Judgement>)> done) = 0;
+  virtual void set_hooks(std::vector<Hook> hooks) = 0;
+  [[nodiscard]] virtual bool has_hook(const std::string& name) const = 0;
+};
+
+// Syntax of a key or signature, checked when a job is made. validation of content is judge()'s.
+[[nodiscard]] Status check_minisign(const std::string& public_key, const std::string& signature);
+
+}  // namespace larder::agent

@@ -1,0 +1,45 @@
+// SHA-256 (OpenSSL EVP) and BLAKE2b-256 (libsodium), streaming; hex and base64.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace larder {
+
+using Bytes = std::span<const std::byte>;
+using Digest = std::array<std::byte, 32>;
+
+class Sha256 {
+ public:
+  Sha256();
+  ~Sha256();
+  Sha256(Sha256&&) noexcept;
+  Sha256& operator=(Sha256&&) noexcept;
+  void update(Bytes bytes);
+  [[nodiscard]] Digest finish();  // and starts afresh
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+[[nodiscard]] Digest sha256(Bytes bytes);
+// Unkeyed where key is empty; a key has 16 to 64 bytes.
+[[nodiscard]] Digest blake2b256(Bytes bytes, Bytes key = {});
+
+[[nodiscard]] Bytes as_bytes(std::string_view text);
+[[nodiscard]] std::string to_hex(Bytes bytes);                                     // lower case
+[[nodiscard]] std::optional<std::vector<std::byte>> from_hex(std::string_view hex);  // either case
+[[nodiscard]] std::optional<Digest> digest_from_hex(std::string_view hex);           // exactly 64 digits
+[[nodiscard]] std::string to_base64(Bytes bytes);
+[[nodiscard]] std::optional<std::vector<std::byte>> from_base64(std::string_view text);  // strict, padded
+[[nodiscard]] std::string random_id();  // 32 hex digits from the operating system; ids of contents
+
+}  // namespace larder

@@ -1,0 +1,119 @@
+// The cache: contents on disk, their index, space. Loop thread only; callbacks on the loop thread. Owned by main.
+//
+// Kept on one volume under <state>/contents. All rules of design §9: synced before indexed, reserved before written,
+// gives way to the user's data, never serves a file that is not as it was left.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/file_system.h"
+#include "base/result.h"
+#include "base/worker_pool.h"
+#include "cache/content_writer.h"
+#include "cache/database.h"
+#include "cache/record.h"
+
+namespace larder::cache {
+
+struct CacheSettings {
+  std::string state_directory;
+  std::uint64_t max_size = 0;   // 0: the smaller of 20 % of the file system and 64 GiB
+  std::uint64_t keep_free = 0;  // 0: 10 % of the file system
+  Duration max_age = std::chrono::hours(24 * 90);
+};
+
+struct CacheFigures {
+  std::uint64_t records = 0;
+  std::uint64_t bytes = 0;      // held by contents, partial ones included
+  std::uint64_t max_size = 0;   // in force
+  std::uint64_t keep_free = 0;  // in force
+  std::uint64_t available = 0;  // of the file system
+  std::uint64_t evicted = 0;    // records since start
+  std::uint64_t dropped_damaged = 0;
+};
+
+// A read-only descriptor on a content; while it lives the content is not evicted.
+class ContentLease {
+ public:
+  virtual ~ContentLease() = default;
+  [[nodiscard]] virtual int descriptor() const = 0;  // O_RDONLY; owned by the lease
+  [[nodiscard]] virtual File& file() = 0;            // for reads on worker threads
+};
+
+struct ListQuery {
+  std::string after_id;  // for paging, in order of id
+  std::size_t limit = 100;
+  std::string url_contains;
+};
+
+template <class T>
+using Done = UniqueFunction<void(Result<T>)>;
+
+class Cache {
+ public:
+  virtual ~Cache() = default;
+
+  // The newest record for exactly this version, complete or partial. A hit checks the file (size, inode, modification
+  // time); one that is not as it was left is dropped and not found. Missing is an empty optional.
+  virtual void find(const Version& version, Done<std::optional<ContentInfo>> done) = 0;
+  virtual void find_by_sha256(const Digest& sha256, Done<std::optional<ContentInfo>> done) = 0;
+  // The newest complete, validated version of a URL, whatever its validators (offline-ok, later).
+  virtual void find_newest(const std::string& url, Done<std::optional<ContentInfo>> done) = 0;
+  virtual void get(const ContentId& id, Done<ContentInfo> done) = 0;
+
+  // A new content of `version` (size may be unknown). Space for the whole is reserved first: evicts by rule, else
+  // disk_full with what is missing. `bounded_by_cache` false: content that a job needs although the cache may not keep
+  // it (over max_size, keep_free, not shareable); then only the file system's real end counts. `shareable` as in
+  // ContentInfo. A content that no job refers to any more and that is not complete is dropped by `release`.
+  struct Create {
+    Version version;
+    bool shareable = true;
+    bool bounded_by_cache = true;
+  };
+  virtual void create(Create what, Done<std::unique_ptr<ContentWriter>> done) = 0;
+  // Goes on with a partial content. One writer per content at a time (busy).
+  virtual void resume(const ContentId& id, Done<std::unique_ptr<ContentWriter>> done) = 0;
+  // Read access to a complete content (or a set-aside one, for inspection); counts as use.
+  virtual void open(const ContentId& id, Done<std::shared_ptr<ContentLease>> done) = 0;
+  // Read access to the committed segments of a partial content, for early copies; not a use.
+  virtual void open_partial(const ContentId& id, Done<std::shared_ptr<ContentLease>> done) = 0;
+  // Reads the content once (disk threads) for a digest; stored with the record.
+  virtual void compute_sha256(const ContentId& id, Done<Digest> done) = 0;
+
+  // References keep a content from eviction; each is (holder, content) with holder = file id, durable, idempotent.
+  virtual void hold(const ContentId& id, const std::string& holder, Done<void> done) = 0;
+  virtual void release(const ContentId& id, const std::string& holder, Done<void> done) = 0;
+  // Drops references whose holder is not in `alive` (start-up; `alive` ascending).
+  virtual void release_all_but(std::vector<std::string> alive, Done<void> done) = 0;
+
+  virtual void mark_validated(const ContentId& id, Done<void> done) = 0;
+  // Removes record and file. Open leases stay readable.
+  virtual void drop(const ContentId& id, Done<void> done) = 0;
+  // Judged bad with all bytes from the origin: kept for inspection while held, never found, dropped on release.
+  virtual void set_aside(const ContentId& id, Done<void> done) = 0;
+  // Also knows the content by another version (equal bytes, other URL or validators).
+  virtual void add_version(const ContentId& id, const Version& version, Done<void> done) = 0;
+
+  virtual void pin(const ContentId& id, bool pinned, Done<void> done) = 0;
+  virtual void remove(const ContentId& id, Done<void> done) = 0;           // by the user: busy while held or leased
+  virtual void remove_url(const std::string& url, Done<std::uint64_t> done) = 0;  // how many records
+  virtual void clear(Done<std::uint64_t> done) = 0;                         // all that is not held, leased or pinned
+  virtual void list(ListQuery query, Done<std::vector<ContentInfo>> done) = 0;
+  virtual void segments(const ContentId& id, Done<std::vector<SegmentInfo>> done) = 0;
+  virtual void figures(Done<CacheFigures> done) = 0;
+  virtual void apply(const CacheSettings& settings) = 0;  // new limits (SIGHUP); evicts in the background
+  // In the background after start: files without a record, records without a file, ages. Runs in small steps.
+  virtual void start_maintenance() = 0;
+};
+
+// `disk` is used for content I/O and hashing. Schema steps of the cache: cache_schema().
+[[nodiscard]] std::span<const SchemaStep> cache_schema();
+[[nodiscard]] Result<std::unique_ptr<Cache>> make_cache(const CacheSettings& settings, Runtime runtime,
+                                                        FileSystem& files, WorkerPool& disk, Database& database);
+
+}  // namespace larder::cache

@@ -1,0 +1,61 @@
+// Filling one content: blocks are hashed and written on the disk threads in any order, a segment is committed to the
+// index once all its blocks are written and synced. Made by Cache; loop thread only; callbacks on the loop thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/buffer.h"
+#include "base/digest.h"
+#include "base/result.h"
+#include "base/units.h"
+#include "cache/record.h"
+
+namespace larder::cache {
+
+using StreamId = std::uint32_t;
+
+class ContentWriter {
+ public:
+  virtual ~ContentWriter() = default;  // leaves what is committed; the rest is forgotten
+
+  [[nodiscard]] virtual const ContentId& id() const = 0;
+  [[nodiscard]] virtual std::optional<std::uint64_t> size() const = 0;  // none while the origin has not said it
+  // Committed segments, in order of index.
+  [[nodiscard]] virtual const std::vector<SegmentInfo>& committed() const = 0;
+  // What is neither written nor in an open stream, ascending, block-aligned starts. With an unknown size: one range to
+  // UINT64_MAX while nothing is written.
+  [[nodiscard]] virtual std::vector<ByteRange> missing() const = 0;
+  [[nodiscard]] virtual std::uint64_t bytes_written() const = 0;  // blocks written, committed or not
+
+  // A stream is one source's run of bytes from range.offset (block-aligned) on. `fetched_for` is stored with each
+  // segment that the stream's bytes complete: the id of the file (agent/jobs) on whose account it was fetched.
+  virtual StreamId open_stream(ByteRange range, Source source, std::string fetched_for) = 0;
+  // The next bytes of the stream. Bytes beyond the range or the content are refused (too_large).
+  virtual Status append(StreamId stream, Buffer bytes) = 0;
+  // Ends the stream; a partial last block that is not the content's last is dropped and missing again.
+  virtual void close_stream(StreamId stream) = 0;
+  // Back-pressure: bytes appended but not yet on disk. Above kHighWater the source pauses; on_drained is called when
+  // it falls below kLowWater.
+  static constexpr std::size_t kHighWater = 8 * kMiB;
+  static constexpr std::size_t kLowWater = 4 * kMiB;
+  [[nodiscard]] virtual std::size_t queued() const = 0;
+  std::function<void()> on_drained;
+  // A segment was committed (durable).
+  std::function<void(const SegmentInfo&)> on_segment;
+  // Disk or index failed; nothing more will be accepted. disk_full says what is missing.
+  std::function<void(const Error&)> on_error;
+
+  // Only with an unknown size: the content ends at what was appended.
+  virtual void set_end(std::uint64_t size) = 0;
+  // Everything is written: commits the rest, computes the root, merges with a content of equal root where there is
+  // one (then info.id differs from id()), and marks the content complete. With `want_sha256` also the plain SHA-256 of
+  // all bytes (hashed on the way where they came in order, else read once). The record is bound to `version`.
+  virtual void finish(bool want_sha256, UniqueFunction<void(Result<ContentInfo>)> done) = 0;
+};
+
+}  // namespace larder::cache

@@ -1,0 +1,76 @@
+// The one SQLite database (larder.db, WAL, synchronous=FULL) on a thread of its own.
+//
+// Writes that wait together are committed together (group commit, each in a savepoint of its own so that one that
+// fails does not undo its neighbours); `done` is posted to the loop after the COMMIT is durable. Reads run on the
+// same thread between commits and see every write queued before them. Owned by main; all public calls are on the
+// loop thread. The queue is bounded (kMaxQueued); a call beyond it is answered ErrorCode::busy.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "base/unique_function.h"
+
+namespace SQLite {
+class Database;
+}
+
+namespace larder::cache {
+
+// One step of the schema; steps of all components are applied in the order given, each once (table `schema_steps`).
+// A name is never changed or reused once it has shipped.
+struct SchemaStep {
+  std::string_view name;  // "cache-1", "jobs-1"
+  std::string_view sql;
+};
+
+class Database {
+ public:
+  static constexpr std::size_t kMaxQueued = 65536;
+
+  // Opens or makes the file (0600), applies missing steps. A file that is not a database, or is of a newer Larder, is an
+  // error that says so and nothing is changed. Blocks; called by main before the loop runs.
+  static Result<std::unique_ptr<Database>> open(const std::string& path, std::span<const SchemaStep> steps,
+                                                Executor& loop);
+  ~Database();  // runs what is queued, then closes
+  Database(const Database&) = delete;
+  Database& operator=(const Database&) = delete;
+
+  // `work` runs on the database's thread; exceptions of SQLiteCpp become ErrorCode::database_error (disk_full for
+  // SQLITE_FULL). `done` may be empty.
+  void write(std::string doing, UniqueFunction<Status(SQLite::Database&)> work, UniqueFunction<void(Status)> done);
+
+  template <class T>
+  void read(std::string doing, UniqueFunction<Result<T>(SQLite::Database&)> work,
+            UniqueFunction<void(Result<T>)> done) {
+    auto slot = std::make_shared<Result<T>>(tl::unexpected<Error>(Error{}));
+    run_read(
+        std::move(doing),
+        [slot, work = std::move(work)](SQLite::Database& db) mutable -> Status {
+          *slot = work(db);
+          if (!*slot) return tl::unexpected<Error>(slot->error());
+          return {};
+        },
+        [slot, done = std::move(done)](Status status) mutable {
+          if (!status) return done(tl::unexpected<Error>(status.error()));
+          done(std::move(*slot));
+        });
+  }
+
+  [[nodiscard]] std::size_t queued() const;
+
+ private:
+  struct Impl;
+  explicit Database(std::unique_ptr<Impl> impl);
+  void run_read(std::string doing, UniqueFunction<Status(SQLite::Database&)> work,
+                UniqueFunction<void(Status)> done);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace larder::cache

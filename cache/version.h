@@ -1,0 +1,21 @@
+// A version: one edition of a URL. The identity under which content is found again.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace larder::cache {
+
+struct Version {
+  std::string url;                    // canonical (origin/url.h)
+  std::optional<std::uint64_t> size;  // bytes of the whole content
+  std::string etag;                   // a strong ETag with its quotes, or empty; weak ones are never kept
+  std::string last_modified;          // IMF-fixdate as in RFC 9110 §5.6.7, or empty
+
+  // A version without a validator is never shared and never found again (design §5).
+  [[nodiscard]] bool has_validator() const { return !etag.empty() || !last_modified.empty(); }
+  friend bool operator==(const Version&, const Version&) = default;
+};
+
+}  // namespace larder::cache

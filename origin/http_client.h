@@ -1,0 +1,81 @@
+// One HTTP exchange. The seam between the rules of origin/ and libcurl; tests put a scripted client in its place.
+// Loop thread only; events on the loop thread. CurlClient (curl_client.h) runs libcurl multi on a thread of its own.
+// Redirects are not followed here: origin/origin.cpp decides on each.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "base/result.h"
+#include "origin/url.h"
+
+namespace larder::origin {
+
+using Header = std::pair<std::string, std::string>;
+
+// How to reach an origin on behalf of one job. Secrets are never logged, never in argv, never in error texts.
+struct ConnectOptions {
+  std::vector<Header> headers;        // of the caller; Range, If-Range, Host, Content-Length, TE, Connection are refused
+  std::string user, password;         // for the origin, in answer to any scheme that curl speaks
+  std::string proxy;                  // URL; empty: environment; "none": no proxy
+  std::string proxy_user, proxy_password;
+  std::string ca_file;                // PEM, in place of the system's
+  std::string client_certificate;     // PEM text, certificate (chain)
+  std::string client_key;             // PEM text
+  std::string client_key_password;
+  enum class Http { any, http1_0, http1_1, http2 } http = Http::any;
+  Duration connect_timeout = std::chrono::seconds(30);
+  // No byte for so long: timed out (no_progress).
+  Duration stall_timeout = std::chrono::seconds(60);
+
+  // Credentials or cookies in the request make the answer private (design §5).
+  [[nodiscard]] bool has_credentials() const;
+};
+
+struct HttpRequest {
+  Url url;
+  bool head = false;
+  std::vector<Header> headers;  // what the rules add: Range, If-Range, Cache-Control, Want-Repr-Digest
+  std::shared_ptr<const ConnectOptions> options;
+  std::shared_ptr<const UrlPolicy> policy;  // for check_address
+  bool redirected = false;
+  std::uint64_t max_rate = 0;  // bytes/s, 0 = unlimited
+};
+
+struct HttpHead {
+  int status = 0;
+  int version = 11;  // 9, 10, 11, 20
+  std::vector<Header> headers;  // names in lower case, values trimmed; at most 64 KiB in all
+  bool via_proxy = false;
+  [[nodiscard]] const std::string* find(std::string_view name) const;  // the last of that name
+};
+
+class HttpEvents {
+ public:
+  virtual ~HttpEvents() = default;
+  virtual void on_head(const HttpHead& head) = 0;  // once, final response (no 1xx)
+  virtual void on_data(Buffer bytes) = 0;          // up to 256 KiB each
+  virtual void on_done(Status status) = 0;         // once, last; not after cancel
+};
+
+using HttpId = std::uint64_t;
+
+class HttpClient {
+ public:
+  virtual ~HttpClient() = default;
+  virtual HttpId start(HttpRequest request, std::shared_ptr<HttpEvents> events) = 0;
+  virtual void cancel(HttpId id) = 0;  // no event follows
+  // Back-pressure: at most kWindow bytes are delivered beyond what was consumed.
+  static constexpr std::size_t kWindow = 4 * 1024 * 1024;
+  virtual void consumed(HttpId id, std::size_t bytes) = 0;
+  virtual void set_rate(HttpId id, std::uint64_t bytes_per_second) = 0;
+  virtual void set_total_rate(std::uint64_t bytes_per_second) = 0;  // all exchanges together; 0 = unlimited
+};
+
+}  // namespace larder::origin
