@@ -41,9 +41,9 @@ class Timers {
 class Random {
  public:
   virtual ~Random() = default;
-  virtual std::uint64_t next() = 0;                                // uniform over all 64 bits
-  [[nodiscard]] std::uint64_t below(std::uint64_t bound);          // uniform in [0, bound), bound > 0
-  [[nodiscard]] double unit();                                     // uniform in [0, 1)
+  virtual std::uint64_t next() = 0;                        // uniform over all 64 bits
+  [[nodiscard]] std::uint64_t below(std::uint64_t bound);  // uniform in [0, bound), bound > 0
+  [[nodiscard]] double unit();                             // uniform in [0, 1)
 };
 
 // What a component on the loop thread needs of the outside world. All referents outlive every component.

@@ -35,7 +35,7 @@ class Sha256 {
 [[nodiscard]] Digest blake2b256(Bytes bytes, Bytes key = {});
 
 [[nodiscard]] Bytes as_bytes(std::string_view text);
-[[nodiscard]] std::string to_hex(Bytes bytes);                                     // lower case
+[[nodiscard]] std::string to_hex(Bytes bytes);                                       // lower case
 [[nodiscard]] std::optional<std::vector<std::byte>> from_hex(std::string_view hex);  // either case
 [[nodiscard]] std::optional<Digest> digest_from_hex(std::string_view hex);           // exactly 64 digits
 [[nodiscard]] std::string to_base64(Bytes bytes);

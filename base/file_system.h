@@ -49,7 +49,7 @@ class FileSystem {
   virtual ~FileSystem() = default;
   virtual Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) = 0;
   virtual Status rename(const std::string& from, const std::string& to) = 0;
-  virtual Status remove(const std::string& path) = 0;  // a missing file is success
+  virtual Status remove(const std::string& path) = 0;            // a missing file is success
   virtual Status make_directories(const std::string& path) = 0;  // 0700
   virtual Result<FileStat> stat(const std::string& path) = 0;    // not_found where missing
   // Calls `each` with every name in `path` (not . and ..); stops early when it returns false.

@@ -17,7 +17,9 @@ namespace larder {
 
 inline constexpr std::uint64_t kBlockSize = 16 * 1024;
 
-[[nodiscard]] inline std::uint64_t block_count(std::uint64_t bytes) { return (bytes + kBlockSize - 1) / kBlockSize; }
+[[nodiscard]] inline std::uint64_t block_count(std::uint64_t bytes) {
+  return (bytes + kBlockSize - 1) / kBlockSize;
+}
 
 // The leaves of bytes whose first byte starts a block.
 void hash_blocks(Bytes bytes, std::span<Digest> leaves);  // leaves.size() == block_count(bytes.size())

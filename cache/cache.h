@@ -100,9 +100,9 @@ class Cache {
   virtual void add_version(const ContentId& id, const Version& version, Done<void> done) = 0;
 
   virtual void pin(const ContentId& id, bool pinned, Done<void> done) = 0;
-  virtual void remove(const ContentId& id, Done<void> done) = 0;           // by the user: busy while held or leased
+  virtual void remove(const ContentId& id, Done<void> done) = 0;  // by the user: busy while held or leased
   virtual void remove_url(const std::string& url, Done<std::uint64_t> done) = 0;  // how many records
-  virtual void clear(Done<std::uint64_t> done) = 0;                         // all that is not held, leased or pinned
+  virtual void clear(Done<std::uint64_t> done) = 0;  // all that is not held, leased or pinned
   virtual void list(ListQuery query, Done<std::vector<ContentInfo>> done) = 0;
   virtual void segments(const ContentId& id, Done<std::vector<SegmentInfo>> done) = 0;
   virtual void figures(Done<CacheFigures> done) = 0;

@@ -34,8 +34,8 @@ class Database {
  public:
   static constexpr std::size_t kMaxQueued = 65536;
 
-  // Opens or makes the file (0600), applies missing steps. A file that is not a database, or is of a newer Larder, is an
-  // error that says so and nothing is changed. Blocks; called by main before the loop runs.
+  // Opens or makes the file (0600), applies missing steps. A file that is not a database, or is of a newer Larder, is
+  // an error that says so and nothing is changed. Blocks; called by main before the loop runs.
   static Result<std::unique_ptr<Database>> open(const std::string& path, std::span<const SchemaStep> steps,
                                                 Executor& loop);
   ~Database();  // runs what is queued, then closes
@@ -68,8 +68,7 @@ class Database {
  private:
   struct Impl;
   explicit Database(std::unique_ptr<Impl> impl);
-  void run_read(std::string doing, UniqueFunction<Status(SQLite::Database&)> work,
-                UniqueFunction<void(Status)> done);
+  void run_read(std::string doing, UniqueFunction<Status(SQLite::Database&)> work, UniqueFunction<void(Status)> done);
   std::unique_ptr<Impl> impl_;
 };
 

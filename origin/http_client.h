@@ -21,13 +21,13 @@ using Header = std::pair<std::string, std::string>;
 
 // How to reach an origin on behalf of one job. Secrets are never logged, never in argv, never in error texts.
 struct ConnectOptions {
-  std::vector<Header> headers;        // of the caller; Range, If-Range, Host, Content-Length, TE, Connection are refused
-  std::string user, password;         // for the origin, in answer to any scheme that curl speaks
-  std::string proxy;                  // URL; empty: environment; "none": no proxy
+  std::vector<Header> headers;  // of the caller; Range, If-Range, Host, Content-Length, TE, Connection are refused
+  std::string user, password;   // for the origin, in answer to any scheme that curl speaks
+  std::string proxy;            // URL; empty: environment; "none": no proxy
   std::string proxy_user, proxy_password;
-  std::string ca_file;                // PEM, in place of the system's
-  std::string client_certificate;     // PEM text, certificate (chain)
-  std::string client_key;             // PEM text
+  std::string ca_file;             // PEM, in place of the system's
+  std::string client_certificate;  // PEM text, certificate (chain)
+  std::string client_key;          // PEM text
   std::string client_key_password;
   enum class Http { any, http1_0, http1_1, http2 } http = Http::any;
   Duration connect_timeout = std::chrono::seconds(30);
@@ -50,7 +50,7 @@ struct HttpRequest {
 
 struct HttpHead {
   int status = 0;
-  int version = 11;  // 9, 10, 11, 20
+  int version = 11;             // 9, 10, 11, 20
   std::vector<Header> headers;  // names in lower case, values trimmed; at most 64 KiB in all
   bool via_proxy = false;
   [[nodiscard]] const std::string* find(std::string_view name) const;  // the last of that name

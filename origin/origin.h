@@ -26,12 +26,12 @@ struct Target {
 // What the origin says a URL is now.
 struct Edition {
   cache::Version version;
-  bool ranges = false;         // byte ranges can be asked for
-  bool one_stream = false;     // no ranges, no length or HTTP/1.0: cannot be resumed
-  bool shareable = true;       // validator, no no-store/private, no credentials, no Set-Cookie'd privacy
-  std::string not_shareable;   // why not, for people: "the origin says no-store"
+  bool ranges = false;           // byte ranges can be asked for
+  bool one_stream = false;       // no ranges, no length or HTTP/1.0: cannot be resumed
+  bool shareable = true;         // validator, no no-store/private, no credentials, no Set-Cookie'd privacy
+  std::string not_shareable;     // why not, for people: "the origin says no-store"
   std::optional<Digest> sha256;  // Repr-Digest / Digest of the whole, where given
-  std::string effective_url;   // after redirects, without credentials
+  std::string effective_url;     // after redirects, without credentials
   int http_version = 11;
 };
 
@@ -56,7 +56,8 @@ class FetchEvents {
   virtual void on_edition(const Edition& edition, std::uint64_t offset) = 0;
   virtual void on_data(Buffer bytes) = 0;
   // version_changed: the answer is of another edition than expected (no byte of it was delivered).
-  // stale_proxy: the same, asked again with no-cache, still another edition, and a cache named itself (Via, Age, X-Cache).
+  // stale_proxy: the same, asked again with no-cache, still another edition, and a cache named itself (Via, Age,
+  // X-Cache).
   virtual void on_done(Status status) = 0;
 };
 

@@ -12,10 +12,10 @@
 namespace larder::origin {
 
 struct Url {
-  std::string scheme;    // lower case
-  std::string user;      // percent-decoded; never in canonical()
-  std::string password;  // percent-decoded; never in canonical(), logs or errors
-  std::string host;      // lower case, no brackets, IDN as given in punycode
+  std::string scheme;      // lower case
+  std::string user;        // percent-decoded; never in canonical()
+  std::string password;    // percent-decoded; never in canonical(), logs or errors
+  std::string host;        // lower case, no brackets, IDN as given in punycode
   std::uint16_t port = 0;  // explicit or the scheme's
   std::string path;        // starts with '/', dot segments removed, percent-encoding normalised
   std::string query;       // without '?', as given; has_query tells "?" from none
@@ -37,11 +37,11 @@ inline constexpr std::size_t kMaxUrl = 8192;
 [[nodiscard]] Result<Url> resolve_reference(const Url& base, std::string_view reference);
 
 struct UrlPolicy {
-  bool allow_loopback = true;          // 127.0.0.0/8, ::1, "localhost" as the URL asked for
-  bool allow_private = true;           // RFC 1918, link-local, ULA
-  bool redirect_to_loopback = false;   // a redirect from a host that is not loopback to one that is
-  bool redirect_to_private = true;     // … from a public host to a private address
-  bool redirect_downgrade = false;     // https -> http
+  bool allow_loopback = true;         // 127.0.0.0/8, ::1, "localhost" as the URL asked for
+  bool allow_private = true;          // RFC 1918, link-local, ULA
+  bool redirect_to_loopback = false;  // a redirect from a host that is not loopback to one that is
+  bool redirect_to_private = true;    // … from a public host to a private address
+  bool redirect_downgrade = false;    // https -> http
   unsigned max_redirects = 10;
   std::vector<std::string> deny_hosts;  // exact names or "*.suffix"
 };

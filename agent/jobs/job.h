@@ -46,22 +46,22 @@ struct JobOptions {
   std::string name;
   Priority priority = Priority::normal;
   VerdictPolicy verdict;
-  origin::ConnectOptions connect;       // secrets inside: stored 0600 with the job, never shown
-  std::uint64_t max_rate = 0;           // bytes/s
+  origin::ConnectOptions connect;  // secrets inside: stored 0600 with the job, never shown
+  std::uint64_t max_rate = 0;      // bytes/s
   std::uint64_t max_file_size = 0;
   unsigned parallel_ranges = 1;
   bool use_cache = true;
-  bool store = true;                    // keep for others
-  bool redirect_loopback = false;       // asks for it; policy may forbid
-  Duration retry_delay = std::chrono::seconds(5);          // the first; grows to 10 min
+  bool store = true;                                           // keep for others
+  bool redirect_loopback = false;                              // asks for it; policy may forbid
+  Duration retry_delay = std::chrono::seconds(5);              // the first; grows to 10 min
   Duration no_progress_timeout = std::chrono::hours(24 * 14);  // 0: no retries
-  Duration maximum_time = std::chrono::hours(24 * 90);     // connecting + transferring
-  std::string notify_command;           // name of a command in the configuration
+  Duration maximum_time = std::chrono::hours(24 * 90);         // connecting + transferring
+  std::string notify_command;                                  // name of a command in the configuration
 };
 
 struct FileSpec {
-  std::string url;                // as the caller gave it; user info is moved to connect options and removed
-  std::string destination;        // for the command line only: where it means to put the file; the agent never writes there
+  std::string url;          // as the caller gave it; user info is moved to connect options and removed
+  std::string destination;  // for the command line only: where it means to put the file; the agent never writes there
   std::vector<ByteRange> ranges;  // UINT64_MAX length: to the end
   std::optional<Digest> sha256;
   std::string minisign_signature;  // overrides the job's
@@ -76,12 +76,12 @@ struct File {
   std::uint64_t bytes = 0;       // so far
   std::uint64_t contiguous = 0;  // committed from the start
   SourceFigures figures;
-  cache::ContentId content;      // once known
+  cache::ContentId content;  // once known
   std::optional<cache::Version> version;
   std::optional<Digest> actual_sha256;
-  std::string verdict;           // "", "valid", "not_valid"
+  std::string verdict;  // "", "valid", "not_valid"
   std::string verdict_reason;
-  bool origin_alone = false;     // refetching after "not valid"
+  bool origin_alone = false;  // refetching after "not valid"
   std::string effective_url;
   std::string note;
   unsigned restarts = 0;

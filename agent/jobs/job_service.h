@@ -39,7 +39,7 @@ class JobService {
   // New jobs are suspended; `start` also resumes it in the same durable step.
   virtual void create(Caller who, JobOptions options, std::vector<FileSpec> files, bool start, JobDone done) = 0;
   virtual void add_files(Caller who, const std::string& id, std::vector<FileSpec> files, JobDone done) = 0;
-  virtual void resume(Caller who, const std::string& id, JobDone done) = 0;   // also out of error and transient_error
+  virtual void resume(Caller who, const std::string& id, JobDone done) = 0;  // also out of error and transient_error
   virtual void suspend(Caller who, const std::string& id, JobDone done) = 0;
   virtual void cancel(Caller who, const std::string& id, JobDone done) = 0;
   virtual void complete(Caller who, const std::string& id, JobDone done) = 0;  // acknowledges; implicit verdict valid

@@ -40,17 +40,17 @@ struct TransferRequest {
   bool store = true;              // false: not kept for others afterwards
   bool want_sha256 = false;
   unsigned parallel_ranges = 1;
-  std::uint64_t max_rate = 0;     // bytes/s, 0 = unlimited
-  std::uint64_t max_size = 0;     // refuse larger contents (too_large); 0 = no limit
+  std::uint64_t max_rate = 0;  // bytes/s, 0 = unlimited
+  std::uint64_t max_size = 0;  // refuse larger contents (too_large); 0 = no limit
 };
 
 struct TransferResult {
   cache::ContentInfo content;
   SourceFigures figures;
-  std::optional<Digest> sha256;       // where wanted, or given by the caller
+  std::optional<Digest> sha256;         // where wanted, or given by the caller
   std::optional<Digest> origin_sha256;  // what Repr-Digest / Digest promised; the verdict compares
   std::string effective_url;
-  std::string note;                   // "one stream: the origin cannot resume", "not shared: no-store", or empty
+  std::string note;  // "one stream: the origin cannot resume", "not shared: no-store", or empty
 };
 
 struct TransferProgress {

@@ -21,7 +21,7 @@ struct VerdictPolicy {
   bool app = false;                 // wait for the owner's verdict
 };
 
-struct Facts {  // given to hooks as LARDER_URL, LARDER_SIZE, LARDER_SOURCE, LARDER_JOB, LARDER_FILE, LARDER_SHA256
+struct Facts {      // given to hooks as LARDER_URL, LARDER_SIZE, LARDER_SOURCE, LARDER_JOB, LARDER_FILE, LARDER_SHA256
   std::string url;  // without credentials
   std::uint64_t size = 0;
   std::string source;  // "origin", "peers", "cache" or "mixed"

@@ -1,0 +1,21 @@
+# Everything comes from Debian 12 packages (tools/packages.txt). Third-party headers are SYSTEM: their warnings are not ours.
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+find_package(OpenSSL REQUIRED)
+find_package(CURL REQUIRED)
+find_package(fmt REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(Boost 1.74 REQUIRED)
+find_package(GTest REQUIRED)
+pkg_check_modules(sodium REQUIRED IMPORTED_TARGET libsodium)
+pkg_check_modules(sqlite3 REQUIRED IMPORTED_TARGET sqlite3)
+find_library(SQLITECPP_LIBRARY SQLiteCpp REQUIRED)
+
+add_library(larder_sqlitecpp INTERFACE)
+target_link_libraries(larder_sqlitecpp INTERFACE ${SQLITECPP_LIBRARY} PkgConfig::sqlite3)
+
+# Asio over a single-threaded io_context; header-only Boost.System.
+add_library(larder_asio INTERFACE)
+target_link_libraries(larder_asio INTERFACE Boost::headers Threads::Threads)
+target_compile_definitions(larder_asio INTERFACE BOOST_ERROR_CODE_HEADER_ONLY BOOST_ASIO_NO_DEPRECATED
+                                                 BOOST_ASIO_DISABLE_VISIBILITY)

@@ -1,0 +1,48 @@
+# Warnings are errors in our code; libraries and tests are declared through these so that all get the same.
+set(LARDER_WARNINGS
+    -Wall
+    -Wextra
+    -Werror
+    -Wshadow
+    -Wconversion
+    -Wsign-conversion
+    -Wnon-virtual-dtor
+    -Woverloaded-virtual
+    -Wimplicit-fallthrough
+    -Wswitch-enum)
+
+# GCC 12 reports false positives of these in inlined library code at -O2 and under sanitizers.
+set(LARDER_WARNINGS_OFF -Wno-missing-field-initializers)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  list(APPEND LARDER_WARNINGS_OFF -Wno-maybe-uninitialized -Wno-restrict -Wno-stringop-overflow -Wno-array-bounds
+       -Wno-tsan)
+endif()
+
+function(larder_options target)
+  target_include_directories(${target} PRIVATE ${CMAKE_SOURCE_DIR})
+  target_compile_options(${target} PRIVATE ${LARDER_WARNINGS} ${LARDER_WARNINGS_OFF})
+endfunction()
+
+# larder_library(NAME SOURCES a.cpp… LINK lib…): a static library; LINK is public.
+function(larder_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINK;PRIVATE_LINK" ${ARGN})
+  add_library(${name} STATIC ${ARG_SOURCES})
+  target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR})
+  target_link_libraries(${name} PUBLIC ${ARG_LINK} PRIVATE ${ARG_PRIVATE_LINK})
+  larder_options(${name})
+endfunction()
+
+# larder_test(NAME SOURCES a_test.cpp… LINK lib… LABEL unit|sim|fault|net|fuzz): one GoogleTest program, one CTest entry
+# per test case, with a time limit.
+include(GoogleTest)
+function(larder_test name)
+  cmake_parse_arguments(ARG "" "LABEL;TIMEOUT" "SOURCES;LINK" ${ARGN})
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 60)
+  endif()
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE ${ARG_LINK} GTest::gmock GTest::gtest_main)
+  larder_options(${name})
+  gtest_discover_tests(${name} PROPERTIES LABELS "${ARG_LABEL}" TIMEOUT ${ARG_TIMEOUT} DISCOVERY_TIMEOUT 60
+                       DISCOVERY_MODE PRE_TEST)
+endfunction()
