@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "agent/transfer/transfer.h"
@@ -60,11 +61,12 @@ struct JobOptions {
 };
 
 struct FileSpec {
-  std::string url;          // as the caller gave it; user info is moved to connect options and removed
+  std::string url;          // the caller's; once in a job canonical, its user info moved to `user` and `password`
   std::string destination;  // for the command line only: where it means to put the file; the agent never writes there
   std::vector<ByteRange> ranges;  // UINT64_MAX length: to the end
   std::optional<Digest> sha256;
   std::string minisign_signature;  // overrides the job's
+  std::string user, password;      // the user info of the URL; secret, for this file alone, never shown
 };
 
 struct File {
@@ -81,7 +83,9 @@ struct File {
   std::optional<Digest> actual_sha256;
   std::string verdict;  // "", "valid", "not_valid"
   std::string verdict_reason;
-  bool origin_alone = false;  // refetching after "not valid"
+  bool origin_alone = false;            // refetching after "not valid"
+  bool retargeted = false;              // the URL was changed: whether the content goes on is asked at the next start
+  std::optional<Digest> origin_sha256;  // what Repr-Digest / Digest promised
   std::string effective_url;
   std::string note;
   unsigned restarts = 0;
@@ -101,16 +105,29 @@ struct Job {
   unsigned error_count = 0;
   std::optional<WallTime> retry_at;  // with transient_error
   Duration active_time{};            // connecting + transferring so far
+  // Bookkeeping that survives restarts; not shown.
+  unsigned retries = 0;                     // transient errors in a row without progress
+  std::optional<WallTime> transient_since;  // the first of them
+  bool notify_pending = false;              // the notify command has not succeeded yet
 };
 
-// A value that changes: pushed to GET /v1/events. Ids grow by one without gaps within a run of the agent; the id that a
-// client names with Last-Event-ID is replayed from a bounded ring (10,000).
+// A change that watchers want to hear of. The listener gets it at once and renders what it needs of `job` there: ids,
+// JSON and the ring for replay are the API's (agent/api).
+enum class EventKind {
+  job_created,
+  job_state,     // state, error, options or the number of files changed
+  job_progress,  // at most every 250 ms for one job
+  file_state,
+  job_removed,  // acknowledged or cancelled: no longer listed; still found by id for 10 minutes
+};
+[[nodiscard]] std::string_view event_kind_name(EventKind kind);  // "job.created", …
+
 struct Event {
-  std::uint64_t id = 0;
-  std::string kind;  // "job.created", "job.state", "job.progress", "file.state", "job.removed"
+  EventKind kind = EventKind::job_state;
   std::string job_id;
   uid_t owner = 0;
-  std::string data;  // JSON object text
+  std::optional<unsigned> file;  // index; with file_state
+  const Job* job = nullptr;      // as it is now; valid during the call only
 };
 
 }  // namespace larder::agent

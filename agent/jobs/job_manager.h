@@ -1,0 +1,73 @@
+// The jobs of this agent: JobService over the state machine, the scheduler, Transfers, Judge and the cache.
+// Loop thread only. Owned by main; every referent outlives it. Deciding is in job_state, scheduler, job_limits,
+// file_queue and origin/retry; this ties them to what does the work.
+//
+// Durable: what a caller asked for is in the database before it is answered. Not durable by tick: progress, which is
+// derived again from the cache after a restart.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "agent/config/config.h"
+#include "agent/jobs/job_service.h"
+#include "agent/jobs/notifier.h"
+#include "cache/database.h"
+
+namespace larder::agent {
+
+struct JobSettings {
+  unsigned max_jobs = 300, max_jobs_per_user = 60, max_files_per_job = 1000, max_ranges_per_file = 500;
+  Duration inactivity_timeout = std::chrono::hours(24 * 90);
+  unsigned max_active_jobs = 8, max_active_files_per_job = 8;
+  Duration connect_timeout = std::chrono::seconds(30);
+  Duration stall_timeout = std::chrono::seconds(60);
+  origin::UrlPolicy url_policy;
+  std::string proxy;    // where a job names none
+  std::string ca_file;  // where a job names none
+  std::vector<std::string> hook_names;
+};
+[[nodiscard]] JobSettings job_settings(const Config& config);
+
+// Tables jobs, files and counters.
+[[nodiscard]] std::span<const cache::SchemaStep> job_schema();
+
+class JobManager final : public JobService {
+ public:
+  JobManager(JobSettings settings, Transfers& transfers, Judge& judge, cache::Cache& cache, cache::Database& database,
+             origin::Origin& origin, Notifier& notifier, Runtime runtime);
+  ~JobManager() override;
+  JobManager(const JobManager&) = delete;
+  JobManager& operator=(const JobManager&) = delete;
+
+  // Jobs of earlier runs come back and go on; call once, before any other call. Calls before `done` see no jobs.
+  void load(UniqueFunction<void(Status)> done);
+  void apply(JobSettings settings);  // SIGHUP: for everything that starts from now on
+  void network_returned();           // every job in transient_error is tried at once
+  // Stops every transfer and writes what is not written; nothing starts any more.
+  void stop(UniqueFunction<void(Status)> done);
+
+  void create(Caller who, JobOptions options, std::vector<FileSpec> files, bool start, JobDone done) override;
+  void add_files(Caller who, const std::string& id, std::vector<FileSpec> files, JobDone done) override;
+  void resume(Caller who, const std::string& id, JobDone done) override;
+  void suspend(Caller who, const std::string& id, JobDone done) override;
+  void cancel(Caller who, const std::string& id, JobDone done) override;
+  void complete(Caller who, const std::string& id, JobDone done) override;
+  void change(Caller who, const std::string& id, JobChange change, JobDone done) override;
+  void verdict(Caller who, const std::string& id, unsigned file, bool valid, std::string reason, JobDone done) override;
+  void retarget(Caller who, const std::string& id, unsigned file, std::string url, JobDone done) override;
+  [[nodiscard]] Result<const Job*> find(Caller who, const std::string& id) const override;
+  [[nodiscard]] std::vector<const Job*> list(Caller who) const override;
+  void open_content(Caller who, const std::string& id, unsigned file, bool partial,
+                    UniqueFunction<void(Result<std::shared_ptr<cache::ContentLease>>)> done) override;
+  [[nodiscard]] Totals totals() const override;
+  void set_listener(std::function<void(const Event&)> listener) override;
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace larder::agent
