@@ -1,0 +1,15 @@
+#include "base/buffer.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace larder {
+
+std::size_t Buffer::append(Bytes bytes) {
+  const std::size_t taken = std::min(bytes.size(), capacity_ - size_);
+  if (taken != 0) std::memcpy(data_.get() + size_, bytes.data(), taken);
+  size_ += taken;
+  return taken;
+}
+
+}  // namespace larder

@@ -1,0 +1,27 @@
+// SHA-256 of OpenSSL without an allocation per digest; for digest.cpp and merkle.cpp only.
+#pragma once
+
+#include "base/digest.h"
+
+struct evp_md_ctx_st;
+
+namespace larder {
+
+class Sha256Context {
+ public:
+  Sha256Context();
+  ~Sha256Context();
+  Sha256Context(const Sha256Context&) = delete;
+  Sha256Context& operator=(const Sha256Context&) = delete;
+
+  void update(Bytes bytes);
+  void finish(Digest& out);  // and starts afresh
+
+  // Between a finish() and the next update() it belongs to nobody; never keep it across calls.
+  static Sha256Context& of_this_thread();
+
+ private:
+  evp_md_ctx_st* context_;
+};
+
+}  // namespace larder
