@@ -65,6 +65,14 @@ class Cache {
   // The newest complete, validated version of a URL, whatever its validators (offline-ok, later).
   virtual void find_newest(const std::string& url, Done<std::optional<ContentInfo>> done) = 0;
   virtual void get(const ContentId& id, Done<ContentInfo> done) = 0;
+  // What there is to go on with before the origin is asked, in one look at the index: whether any record is known for
+  // this URL (its versions included), and the contents that `holder` holds in any state, shareable or not (an earlier
+  // attempt of the same file). A read only: checks no file, counts as no use.
+  struct Known {
+    bool url = false;
+    std::vector<ContentInfo> held;
+  };
+  virtual void known(const std::string& url, const std::string& holder, Done<Known> done) = 0;
 
   // A new content of `version` (size may be unknown). Space for the whole is reserved first: evicts by rule, else
   // disk_full with what is missing. `bounded_by_cache` false: content that a job needs although the cache may not keep

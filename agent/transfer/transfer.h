@@ -16,13 +16,15 @@
 #include "base/digest.h"
 #include "base/result.h"
 #include "base/units.h"
+#include "base/worker_pool.h"
 #include "cache/cache.h"
 #include "origin/origin.h"
 
 namespace larder::agent {
 
 // Where the bytes of one file came from. origin + peers + cache == size for a finished file; wasted is apart
-// (fetched and thrown away: other editions, partial blocks, bytes judged bad).
+// (fetched and thrown away: other editions, partial blocks, bytes judged bad), and counts from one start() of a transfer
+// on: the caller adds up the waste of several attempts, the other three are of the content and stand for themselves.
 struct SourceFigures {
   std::uint64_t origin = 0;
   std::uint64_t peers = 0;
@@ -84,6 +86,8 @@ class Transfers {
   [[nodiscard]] virtual std::size_t active() const = 0;
 };
 
-[[nodiscard]] std::unique_ptr<Transfers> make_transfers(cache::Cache& cache, origin::Origin& origin, Runtime runtime);
+// `disk` copies ranges out of cached contents. All referents outlive the result.
+[[nodiscard]] std::unique_ptr<Transfers> make_transfers(cache::Cache& cache, origin::Origin& origin, Runtime runtime,
+                                                        WorkerPool& disk);
 
 }  // namespace larder::agent

@@ -7,8 +7,10 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/digest.h"
 #include "base/result.h"
+#include "base/worker_pool.h"
 #include "cache/cache.h"
 
 namespace larder::agent {
@@ -55,6 +57,10 @@ class Judge {
   virtual void set_hooks(std::vector<Hook> hooks) = 0;
   [[nodiscard]] virtual bool has_hook(const std::string& name) const = 0;
 };
+
+// Signatures are computed on `disk`; hooks run as processes of their own, at most 4 at a time, watched by a thread of the
+// judge's. Destroying the judge kills running hooks; nothing is called back then.
+[[nodiscard]] std::unique_ptr<Judge> make_judge(Runtime runtime, WorkerPool& disk);
 
 // Syntax of a key or signature, checked when a job is made. validation of content is judge()'s.
 [[nodiscard]] Status check_minisign(const std::string& public_key, const std::string& signature);
