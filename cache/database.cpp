@@ -1,0 +1,322 @@
+#include "cache/database.h"
+
+#include <SQLiteCpp/Database.h>
+#include <SQLiteCpp/Exception.h>
+#include <SQLiteCpp/Statement.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <pthread.h>
+#include <sqlite3.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <system_error>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace larder::cache {
+namespace {
+
+constexpr int kApplicationId = 0x4c524452;  // "LRDR" in the file's header (docs/formats)
+constexpr int kBusyTimeoutMs = 5000;        // somebody looks at the file with sqlite3
+constexpr std::size_t kMaxGroup = 512;      // writes per commit: bounds how long a read waits behind them
+
+Error error_of(const SQLite::Exception& thrown, sqlite3* handle, std::string doing) {
+  const int system_error = handle != nullptr ? sqlite3_system_errno(handle) : 0;
+  const bool io_without_room =
+      thrown.getErrorCode() == SQLITE_IOERR && (system_error == ENOSPC || system_error == EDQUOT);
+  const bool full = thrown.getErrorCode() == SQLITE_FULL || io_without_room;
+  if (full) {
+    return {ErrorCode::disk_full, std::move(doing),
+            "no room for the index (larder.db): free some space on the file system of the state directory"};
+  }
+  const bool damaged = thrown.getErrorCode() == SQLITE_NOTADB || thrown.getErrorCode() == SQLITE_CORRUPT;
+  return {ErrorCode::database_error, std::move(doing),
+          fmt::format("the index (larder.db): {} (SQLite {}){}", thrown.what(), thrown.getExtendedErrorCode(),
+                      damaged ? "; it is damaged or no database: move it away to start with an empty index" : "")};
+}
+
+// Runs `call` and turns what SQLiteCpp throws into an Error.
+template <class Call>
+Status guarded(sqlite3* handle, const std::string& doing, Call call) {
+  try {
+    return call();
+  } catch (const SQLite::Exception& thrown) {
+    return tl::unexpected(error_of(thrown, handle, doing));
+  } catch (const std::exception& thrown) {
+    return fail(ErrorCode::internal, doing, thrown.what());
+  }
+}
+
+// The file must exist with its mode before SQLite opens it: its own default is 0644, and the WAL inherits the mode.
+Status make_private_file(const std::string& path) {
+  const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (descriptor >= 0) {
+    ::close(descriptor);
+    return {};
+  }
+  const int number = errno;
+  const ErrorCode code = number == ENOSPC || number == EDQUOT ? ErrorCode::disk_full : ErrorCode::database_error;
+  return fail(code, "open the index " + path, std::generic_category().message(number));
+}
+
+// Reads only, so that a file that is not ours stays as it is.
+Status check_ours(SQLite::Database& db, const std::string& doing, std::span<const SchemaStep> steps) {
+  const bool empty = db.execAndGet("SELECT count(*) FROM sqlite_master").getInt() == 0;
+  const int application = db.execAndGet("PRAGMA application_id").getInt();
+  if (application == 0 && empty) return {};
+  if (application != kApplicationId) {
+    return fail(ErrorCode::database_error, doing,
+                "it is a database of another program; name another state directory or move the file away");
+  }
+  if (!db.tableExists("schema_steps")) return {};
+  SQLite::Statement applied(db, "SELECT name FROM schema_steps ORDER BY rowid");
+  while (applied.executeStep()) {
+    const std::string name = applied.getColumn(0).getString();
+    if (std::none_of(steps.begin(), steps.end(), [&](const SchemaStep& step) { return step.name == name; })) {
+      return fail(
+          ErrorCode::database_error, doing,
+          fmt::format("it was made by a newer Larder (schema step \"{}\" is unknown here); install that version "
+                      "or move the file away",
+                      name));
+    }
+  }
+  return {};
+}
+
+Status set_up(SQLite::Database& db, const std::string& doing) {
+  // Set before the first table is made, so that a crash in between leaves a file that is known to be ours.
+  db.exec(fmt::format("PRAGMA application_id = {}", kApplicationId));
+  const std::string mode = db.execAndGet("PRAGMA journal_mode = WAL").getString();
+  if (mode != "wal") {
+    return fail(ErrorCode::database_error, doing,
+                fmt::format("the file system does not support SQLite's WAL (journal mode stays \"{}\"); the state "
+                            "directory must be on a local file system",
+                            mode));
+  }
+  db.exec("PRAGMA synchronous = FULL");             // what is reported done survives a power cut
+  db.exec("PRAGMA cache_size = -4096");             // KiB
+  db.exec("PRAGMA mmap_size = 0");                  // an I/O error of a mapping is a signal, not an error
+  db.exec("PRAGMA journal_size_limit = 16777216");  // the WAL shrinks again after a burst
+  db.exec("PRAGMA foreign_keys = ON");
+  db.exec("PRAGMA trusted_schema = OFF");
+  return {};
+}
+
+// All missing steps or none.
+Status apply_steps(SQLite::Database& db, const std::string& doing, std::span<const SchemaStep> steps) {
+  db.exec("BEGIN IMMEDIATE");
+  db.exec("CREATE TABLE IF NOT EXISTS schema_steps (name TEXT PRIMARY KEY NOT NULL, applied_s INTEGER NOT NULL)");
+  for (const SchemaStep& step : steps) {
+    const std::string name(step.name);
+    SQLite::Statement known(db, "SELECT 1 FROM schema_steps WHERE name = ?");
+    known.bind(1, name);
+    if (known.executeStep()) continue;
+    try {
+      db.exec(std::string(step.sql));
+    } catch (const SQLite::Exception& thrown) {
+      Error error = error_of(thrown, db.getHandle(), doing);
+      error.detail = fmt::format("schema step \"{}\": {}", name, error.detail);
+      return tl::unexpected(std::move(error));
+    }
+    SQLite::Statement add(db, "INSERT INTO schema_steps (name, applied_s) VALUES (?, strftime('%s', 'now'))");
+    add.bind(1, name);
+    add.exec();
+  }
+  db.exec("COMMIT");
+  return {};
+}
+
+struct Item {
+  bool write = false;
+  std::string doing;
+  UniqueFunction<Status(SQLite::Database&)> work;
+  UniqueFunction<void(Status)> done;
+};
+
+struct Outcome {
+  UniqueFunction<void(Status)> done;
+  std::string doing;
+  Status status;
+};
+
+// The transaction of these is gone: each is told so in its own words.
+void fail_all(std::span<Outcome> outcomes, const Error& cause) {
+  for (Outcome& outcome : outcomes) {
+    if (outcome.status) outcome.status = tl::unexpected(Error{cause.code, outcome.doing, cause.detail, std::nullopt});
+  }
+}
+
+}  // namespace
+
+struct Database::Impl {
+  Impl(std::unique_ptr<SQLite::Database> opened, Executor& executor) : db(std::move(opened)), loop(executor) {
+    thread = std::thread([this] { run(); });
+    pthread_setname_np(thread.native_handle(), "larder-index");
+  }
+
+  ~Impl() {
+    {
+      const std::lock_guard lock(mutex);
+      stopping = true;
+    }
+    wake.notify_one();
+    thread.join();
+  }
+
+  void submit(Item item) {
+    if (queued.fetch_add(1) >= kMaxQueued) {
+      queued.fetch_sub(1);
+      if (!item.done) return;
+      Error error{ErrorCode::busy, std::move(item.doing), "too much waits for the index (larder.db) already",
+                  std::nullopt};
+      loop.post([done = std::move(item.done), error = std::move(error)]() mutable { done(tl::unexpected(error)); });
+      return;
+    }
+    {
+      const std::lock_guard lock(mutex);
+      queue.push_back(std::move(item));
+    }
+    wake.notify_one();
+  }
+
+  // Items of one kind from the front: a read, or the writes up to the next read.
+  std::vector<Item> take() {
+    std::unique_lock lock(mutex);
+    wake.wait(lock, [this] { return stopping || !queue.empty(); });
+    std::vector<Item> taken;
+    while (!queue.empty() && taken.size() < kMaxGroup && (taken.empty() || (taken[0].write && queue.front().write))) {
+      taken.push_back(std::move(queue.front()));
+      queue.pop_front();
+    }
+    return taken;
+  }
+
+  void run() {
+    for (;;) {
+      std::vector<Item> items = take();
+      if (items.empty()) return;
+      const std::size_t count = items.size();
+      std::vector<Outcome> outcomes = items[0].write ? commit(items) : read(items[0]);
+      items.clear();
+      queued.fetch_sub(count);
+      loop.post([outcomes = std::move(outcomes)]() mutable {
+        for (Outcome& outcome : outcomes) {
+          if (outcome.done) outcome.done(std::move(outcome.status));
+        }
+      });
+    }
+  }
+
+  std::vector<Outcome> read(Item& item) {
+    Status status = guarded(db->getHandle(), item.doing, [&] { return item.work(*db); });
+    std::vector<Outcome> outcomes;
+    outcomes.push_back({std::move(item.done), std::move(item.doing), std::move(status)});
+    return outcomes;
+  }
+
+  std::vector<Outcome> commit(std::vector<Item>& items) {
+    std::vector<Outcome> outcomes;
+    outcomes.reserve(items.size());
+    std::size_t group_start = 0;  // outcomes from here on are in the open transaction
+    for (Item& item : items) {
+      Status status = in_savepoint(item);
+      const bool lost = !status && sqlite3_get_autocommit(db->getHandle()) != 0;
+      outcomes.push_back({std::move(item.done), std::move(item.doing), std::move(status)});
+      if (!lost) continue;
+      // SQLite gave the whole transaction up (disk full, I/O error): what came before in it is gone as well.
+      const Error cause = outcomes.back().status.error();
+      fail_all(std::span(outcomes).subspan(group_start), cause);
+      group_start = outcomes.size();
+    }
+    if (sqlite3_get_autocommit(db->getHandle()) != 0) return outcomes;
+    const Status committed = execute("commit to the index", "COMMIT");
+    if (committed) return outcomes;
+    (void)execute("roll back", "ROLLBACK");
+    fail_all(std::span(outcomes).subspan(group_start), committed.error());
+    return outcomes;
+  }
+
+  Status in_savepoint(Item& item) {
+    if (sqlite3_get_autocommit(db->getHandle()) != 0) {
+      if (Status begun = execute(item.doing, "BEGIN IMMEDIATE"); !begun) return begun;
+    }
+    if (Status saved = execute(item.doing, "SAVEPOINT one_write"); !saved) return saved;
+    Status status = guarded(db->getHandle(), item.doing, [&] { return item.work(*db); });
+    if (!status && sqlite3_get_autocommit(db->getHandle()) == 0) {
+      if (Status undone = execute(item.doing, "ROLLBACK TO one_write"); !undone) return abandon(undone);
+    }
+    if (sqlite3_get_autocommit(db->getHandle()) != 0) {
+      if (status) return fail(ErrorCode::internal, item.doing, "the work ended the transaction that it was part of");
+      return status;
+    }
+    if (Status released = execute(item.doing, "RELEASE one_write"); !released) return abandon(released);
+    return status;
+  }
+
+  // A savepoint that can be neither kept nor undone would leak into its neighbours: none of them is kept.
+  Status abandon(const Status& status) {
+    (void)execute("roll back", "ROLLBACK");
+    return status;
+  }
+
+  Status execute(const std::string& doing, const char* sql) {
+    return guarded(db->getHandle(), doing, [&]() -> Status {
+      db->exec(sql);
+      return {};
+    });
+  }
+
+  std::unique_ptr<SQLite::Database> db;
+  Executor& loop;
+  std::atomic<std::size_t> queued{0};
+  std::mutex mutex;
+  std::condition_variable wake;
+  std::deque<Item> queue;
+  bool stopping = false;
+  std::thread thread;
+};
+
+Result<std::unique_ptr<Database>> Database::open(const std::string& path, std::span<const SchemaStep> steps,
+                                                 Executor& loop) {
+  const std::string doing = "open the index " + path;
+  if (Status made = make_private_file(path); !made) return tl::unexpected(made.error());
+  std::unique_ptr<SQLite::Database> db;
+  const Status opened = guarded(nullptr, doing, [&]() -> Status {
+    db = std::make_unique<SQLite::Database>(path, SQLite::OPEN_READWRITE | SQLite::OPEN_NOMUTEX, kBusyTimeoutMs);
+    return {};
+  });
+  if (!opened) return tl::unexpected(opened.error());
+  Status ready = guarded(db->getHandle(), doing, [&]() -> Status {
+    if (Status ours = check_ours(*db, doing, steps); !ours) return ours;
+    if (Status set = set_up(*db, doing); !set) return set;
+    return apply_steps(*db, doing, steps);
+  });
+  if (ready) return std::unique_ptr<Database>(new Database(std::make_unique<Impl>(std::move(db), loop)));
+  return tl::unexpected(std::move(ready.error()));
+}
+
+Database::Database(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Database::~Database() = default;
+
+void Database::write(std::string doing, UniqueFunction<Status(SQLite::Database&)> work,
+                     UniqueFunction<void(Status)> done) {
+  impl_->submit({true, std::move(doing), std::move(work), std::move(done)});
+}
+
+void Database::run_read(std::string doing, UniqueFunction<Status(SQLite::Database&)> work,
+                        UniqueFunction<void(Status)> done) {
+  impl_->submit({false, std::move(doing), std::move(work), std::move(done)});
+}
+
+std::size_t Database::queued() const {
+  return impl_->queued.load();
+}
+
+}  // namespace larder::cache
