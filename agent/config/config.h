@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "agent/verdict/verdict.h"
@@ -53,13 +54,22 @@ struct Config {
   std::vector<NotifyCommand> notify_commands;
 };
 
+inline constexpr std::size_t kMaxConfigFile = 1024 * 1024;
+inline constexpr std::string_view kDefaultConfigPath = "/etc/larder/larder.toml";
+
+// Errors are config_invalid with "FILE:LINE: …" in the detail; `file_name` is only for them.
 [[nodiscard]] Result<std::shared_ptr<const Config>> parse_config(std::string_view toml, const std::string& file_name);
+// Reads the file (blocks). A missing one is not_found.
 [[nodiscard]] Result<std::shared_ptr<const Config>> load_config(const std::string& path);
+// The same, but a missing file means the defaults: for kDefaultConfigPath, which nobody named.
+[[nodiscard]] Result<std::shared_ptr<const Config>> load_config_or_defaults(const std::string& path);
 
 struct ConfigKey {  // one row of the table
   std::string section, name, kind, unit, default_text, range, meaning;
 };
-[[nodiscard]] std::vector<ConfigKey> config_keys();
-[[nodiscard]] std::string config_as_toml(const Config& config);  // `larder config show`: effective values
+[[nodiscard]] std::vector<ConfigKey> config_keys();  // [[hook]] and [[notify]] as sections "[hook]" and "[notify]"
+// `larder config show`: effective values; parse_config() takes it back. Passwords of proxies are shown as "***".
+[[nodiscard]] std::string config_as_toml(const Config& config);
+[[nodiscard]] std::string config_as_markdown();  // the table of docs/configuration.md
 
 }  // namespace larder::agent

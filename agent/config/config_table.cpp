@@ -1,0 +1,191 @@
+#include "agent/config/config_table.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "agent/config/value_codec.h"
+#include "base/units.h"
+
+namespace larder::agent {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+constexpr Duration kDay = hours(24);
+constexpr Duration kYears = kDay * 3650;
+
+// `access` answers a reference to the member in its target; const and not.
+template <class Target, class Codec, class Access>
+ConfigRow<Target> row(std::string section, std::string name, Codec codec, Access access, std::string meaning) {
+  ConfigRow<Target> made;
+  Target defaults{};
+  made.key = {std::move(section), std::move(name),   codec.kind, codec.unit, codec.write(access(defaults)),
+              codec.range,        std::move(meaning)};
+  made.set = [codec, access](Target& target, const ConfigValue& value) -> std::optional<std::string> {
+    auto parsed = codec.read(value);
+    if (!parsed) return std::move(parsed.error());
+    access(target) = std::move(*parsed);
+    return std::nullopt;
+  };
+  made.get = [codec, access](const Target& target) {
+    // The accessors only name a member; nothing is written through this one.
+    return codec.write(access(const_cast<Target&>(target)));  // NOLINT(cppcoreguidelines-pro-type-const-cast)
+  };
+  return made;
+}
+
+template <class Codec, class Access>
+ConfigRow<Config> key(const char* section, const char* name, Codec codec, Access access, const char* meaning) {
+  return row<Config>(section, name, std::move(codec), access, meaning);
+}
+
+#define MEMBER(name)          \
+  [](auto& target) -> auto& { \
+    return target.name;       \
+  }
+
+void add_agent_and_api(std::vector<ConfigRow<Config>>& rows) {
+  rows.push_back(key("agent", "state_directory", absolute_path(), MEMBER(state_directory),
+                     "Database, contents and identity. One agent at a time."));
+  rows.push_back(key("agent", "runtime_directory", absolute_path(), MEMBER(runtime_directory),
+                     "Where the API's socket `api.sock` is made."));
+  rows.push_back(key("agent", "log_level", LogLevelCodec{}, MEMBER(log_level), "The least important lines to log."));
+  rows.push_back(key("agent", "idle_exit", TimeCodec(seconds(1), kYears, "never"), MEMBER(idle_exit),
+                     "The agent ends itself after so long without unfinished jobs and clients."));
+  rows.push_back(key("api", "admins", user_names(), MEMBER(admins),
+                     "Users that may see and steer everybody's jobs and the cache, besides root and the agent's own."));
+  rows.push_back(key("api", "socket_mode", socket_mode(), MEMBER(socket_mode),
+                     "Permissions of `api.sock`: who may connect at all."));
+  rows.push_back(key("api", "http_port", CountCodec<std::uint16_t>{0, 65535, "TCP port"}, MEMBER(http_port),
+                     "Read-only port on 127.0.0.1 and ::1 for `/metrics` and `/v1/status`; 0: off."));
+}
+
+void add_cache_and_jobs(std::vector<ConfigRow<Config>>& rows) {
+  rows.push_back(key("cache", "max_size", SizeCodec(kMiB, "auto"), MEMBER(cache_max_size),
+                     "The most that the cache may hold; auto: the smaller of 20 % of the file system and 64 GiB."));
+  rows.push_back(key("cache", "keep_free", SizeCodec(kMiB, "auto"), MEMBER(cache_keep_free),
+                     "What the cache leaves free on its file system; auto: 10 % of it."));
+  rows.push_back(key("cache", "max_age", TimeCodec(minutes(1), kYears), MEMBER(cache_max_age),
+                     "Records unused for so long are removed."));
+  rows.push_back(key("jobs", "max_jobs", CountCodec<unsigned>{1, 100'000, "jobs"}, MEMBER(max_jobs),
+                     "Unfinished jobs of all users together; admins may go beyond."));
+  rows.push_back(key("jobs", "max_jobs_per_user", CountCodec<unsigned>{1, 100'000, "jobs"}, MEMBER(max_jobs_per_user),
+                     "Unfinished jobs of one user; at most `jobs.max_jobs`."));
+  rows.push_back(key("jobs", "max_files_per_job", CountCodec<unsigned>{1, 1000, "files"}, MEMBER(max_files_per_job),
+                     "Files in one job."));
+  rows.push_back(key("jobs", "max_ranges_per_file", CountCodec<unsigned>{1, 10'000, "ranges"},
+                     MEMBER(max_ranges_per_file), "Byte ranges asked of one file."));
+  rows.push_back(key("jobs", "inactivity_timeout", TimeCodec(minutes(1), kYears), MEMBER(inactivity_timeout),
+                     "Jobs without progress and without a change for so long are cancelled."));
+  rows.push_back(key("jobs", "max_active_jobs", CountCodec<unsigned>{1, 1000, "jobs"}, MEMBER(max_active_jobs),
+                     "Jobs that transfer at the same time; foreground jobs come on top."));
+  rows.push_back(key("jobs", "max_active_files_per_job", CountCodec<unsigned>{1, 64, "files"},
+                     MEMBER(max_active_files_per_job), "Files of one job that transfer at the same time."));
+}
+
+void add_origin(std::vector<ConfigRow<Config>>& rows) {
+  rows.push_back(key("origin", "max_rate", RateCodec{}, MEMBER(max_rate), "All transfers from origins together."));
+  rows.push_back(key("origin", "connect_timeout", TimeCodec(milliseconds(100), minutes(10)), MEMBER(connect_timeout),
+                     "Name resolution, connection and TLS together."));
+  rows.push_back(key("origin", "stall_timeout", TimeCodec(milliseconds(100), hours(1)), MEMBER(stall_timeout),
+                     "A transfer without a byte for so long is given up and tried again."));
+  rows.push_back(key("origin", "max_connections_per_host", CountCodec<unsigned>{1, 256, "connections"},
+                     MEMBER(max_connections_per_host), "Connections to one origin at the same time."));
+  rows.push_back(key("origin", "proxy", proxy(), MEMBER(proxy),
+                     "For jobs that name none; \"\": as the agent's environment says; \"none\": no proxy."));
+  rows.push_back(key("origin", "ca_file", absolute_path_or_none(), MEMBER(ca_file),
+                     "PEM file of the certificate authorities to trust; \"\": the system's."));
+  rows.push_back(key("origin", "allow_loopback", SwitchCodec{}, MEMBER(url_policy.allow_loopback),
+                     "URLs may name this machine (127.0.0.0/8, ::1, localhost)."));
+  rows.push_back(key("origin", "allow_private", SwitchCodec{}, MEMBER(url_policy.allow_private),
+                     "URLs may name private addresses (RFC 1918, link-local, unique local)."));
+  rows.push_back(key("origin", "redirect_to_loopback", SwitchCodec{}, MEMBER(url_policy.redirect_to_loopback),
+                     "Jobs may ask that redirects from other hosts to this machine are followed."));
+  rows.push_back(key("origin", "redirect_to_private", SwitchCodec{}, MEMBER(url_policy.redirect_to_private),
+                     "Redirects from public hosts to private addresses are followed."));
+  rows.push_back(key("origin", "redirect_downgrade", SwitchCodec{}, MEMBER(url_policy.redirect_downgrade),
+                     "Redirects from https to http are followed."));
+  rows.push_back(key("origin", "max_redirects", CountCodec<unsigned>{0, 50, "redirects"},
+                     MEMBER(url_policy.max_redirects), "Redirects followed for one request."));
+  rows.push_back(
+      key("origin", "deny_hosts", host_patterns(), MEMBER(url_policy.deny_hosts), "Hosts that are never asked."));
+}
+
+template <class Target>
+std::vector<ConfigRow<Target>> command_rows(const char* section, const char* name_meaning, const char* command_meaning,
+                                            const char* timeout_meaning) {
+  std::vector<ConfigRow<Target>> rows;
+  rows.push_back(row<Target>(section, "name", identifier(), MEMBER(name), name_meaning));
+  rows.push_back(row<Target>(section, "command", program(), MEMBER(command), command_meaning));
+  rows.push_back(
+      row<Target>(section, "timeout", TimeCodec(milliseconds(100), hours(24)), MEMBER(timeout), timeout_meaning));
+  for (std::size_t i = 0; i < 2; ++i) {
+    rows[i].required = true;
+    rows[i].key.default_text = "";
+  }
+  return rows;
+}
+
+#undef MEMBER
+
+std::size_t edit_distance(const std::string& a, const std::string& b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, replaced});
+    }
+  }
+  return row[b.size()];
+}
+
+}  // namespace
+
+const std::vector<ConfigRow<Config>>& config_rows() {
+  static const std::vector<ConfigRow<Config>> rows = [] {
+    std::vector<ConfigRow<Config>> made;
+    add_agent_and_api(made);
+    add_cache_and_jobs(made);
+    add_origin(made);
+    return made;
+  }();
+  return rows;
+}
+
+const std::vector<ConfigRow<Hook>>& hook_rows() {
+  static const auto rows = command_rows<Hook>("[hook]", "What jobs call the hook by; each name once.",
+                                              "Program and arguments, run without a shell, given the content on a "
+                                              "read-only descriptor; exit 0: valid, 1: not valid.",
+                                              "A hook that runs longer is ended and asked again later.");
+  return rows;
+}
+
+const std::vector<ConfigRow<NotifyCommand>>& notify_rows() {
+  static const auto rows =
+      command_rows<NotifyCommand>("[notify]", "What jobs call the command by; each name once.",
+                                  "Program and arguments, run without a shell when a job is transferred or in error.",
+                                  "A command that runs longer is ended.");
+  return rows;
+}
+
+std::optional<std::string> nearest_name(const std::string& name, const std::vector<std::string>& known) {
+  if (name.size() > 64) return std::nullopt;
+  std::optional<std::string> best;
+  std::size_t best_distance = std::max<std::size_t>(1, name.size() / 3) + 1;
+  for (const std::string& candidate : known) {
+    const std::size_t distance = edit_distance(name, candidate);
+    if (distance >= best_distance) continue;
+    best = candidate;
+    best_distance = distance;
+  }
+  return best;
+}
+
+}  // namespace larder::agent

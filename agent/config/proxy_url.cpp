@@ -1,0 +1,39 @@
+#include "agent/config/proxy_url.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+#include "origin/url.h"
+
+namespace larder::agent {
+namespace {
+
+constexpr std::array<std::string_view, 6> kSchemes = {"http", "https", "socks4", "socks4a", "socks5", "socks5h"};
+
+}  // namespace
+
+std::optional<std::string> check_proxy(const std::string& proxy) {
+  if (proxy.empty() || proxy == "none") return std::nullopt;
+  const auto colon = proxy.find("://");
+  if (colon == std::string::npos) return "must be a URL such as \"http://proxy.example:3128\", or \"none\"";
+  if (std::find(kSchemes.begin(), kSchemes.end(), std::string_view(proxy).substr(0, colon)) == kSchemes.end())
+    return "must be of the scheme http, https, socks4, socks4a, socks5 or socks5h";
+  // A proxy's URL has the same form as any other behind its scheme.
+  const auto url = origin::parse_url("http" + proxy.substr(colon));
+  if (!url) return "must be a URL with a host: " + url.error().detail;
+  if (url->path != "/" || url->has_query) return "must end after the port: a proxy has no path";
+  return std::nullopt;
+}
+
+std::string shown_proxy(const std::string& proxy) {
+  const auto colon = proxy.find("://");
+  if (colon == std::string::npos) return proxy;
+  const auto at = proxy.rfind('@');
+  if (at == std::string::npos || at < colon) return proxy;
+  const auto user_end = proxy.find(':', colon + 3);
+  if (user_end == std::string::npos || user_end > at) return proxy;
+  return proxy.substr(0, user_end) + ":***" + proxy.substr(at);
+}
+
+}  // namespace larder::agent
