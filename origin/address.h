@@ -1,0 +1,29 @@
+// Numeric addresses: which of them a policy counts as loopback or private. Pure, no name resolution.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace larder::origin {
+
+enum class AddressScope { global, private_network, loopback };
+
+// An IPv4 address in any form that resolvers take (inet_aton): "127.0.0.1", "127.1", "0x7f000001", "2130706433",
+// "0177.0.0.1". Host byte order.
+[[nodiscard]] std::optional<std::uint32_t> parse_ipv4(std::string_view text);
+// True when the last label is a number, so that the host can only be meant as an IPv4 address.
+[[nodiscard]] bool ends_in_number(std::string_view host);
+[[nodiscard]] std::string format_ipv4(std::uint32_t address);
+// IPv6 without brackets and zone in its shortest form (RFC 5952); empty when it is none.
+[[nodiscard]] std::string normalise_ipv6(std::string_view text);
+
+// Absent: not a numeric address. IPv4 inside IPv6 (mapped, compatible, NAT64, 6to4) counts as the IPv4 address;
+// 0.0.0.0/8 and :: count as loopback, since connecting to them reaches this host.
+[[nodiscard]] std::optional<AddressScope> address_scope(std::string_view text);
+// The scope of a URL's host: its address, or loopback for "localhost" and its subdomains (RFC 6761 §6.3); other names
+// are global until they are resolved.
+[[nodiscard]] AddressScope host_scope(std::string_view host);
+
+}  // namespace larder::origin
