@@ -50,10 +50,13 @@ class Request:
     target: str
     headers: dict  # lower-case names
     client: tuple
+    at: float  # time.monotonic() of its arrival
 
     @property
     def path(self):
-        return self.target.split("?", 1)[0]
+        """Without the query; of a request to a proxy also without scheme and host."""
+        target = self.target.split("?", 1)[0]
+        return "/" + target.split("/", 3)[3] if target.startswith(("http://", "https://")) else target
 
     @property
     def range(self):
@@ -254,7 +257,7 @@ class LabOrigin:
             name, _, value = text.partition(":")
             headers[name.strip().lower()] = value.strip()
         with self.changed:
-            request = Request(len(self.log), method, target, headers, client)
+            request = Request(len(self.log), method, target, headers, client, time.monotonic())
             entry = Exchange(request)
             self.log.append(entry)
             resource = self.resources.get(request.path)

@@ -186,3 +186,24 @@ class Squid(Server):
     @property
     def url(self):
         return f"http://127.0.0.1:{self.port}"
+
+
+def slicing_nginx(directory, upstream, honours_no_cache, slice_size="1m"):
+    """As caching_nginx, but it cuts every file into slices that it keeps one by one: what it sends after the origin
+    changed is sewn together from slices of several editions (it notices only differing ETags, and then hangs up)."""
+    directory = pathlib.Path(directory)
+    bypass = "proxy_cache_bypass $http_cache_control;" if honours_no_cache else ""
+    http = f"proxy_cache_path {directory}/cache keys_zone=lab:1m max_size=1g inactive=1h use_temp_path=off;"
+    server = f"""
+    location / {{
+      slice {slice_size};
+      proxy_pass http://{upstream};
+      proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Range $slice_range;
+      proxy_cache lab; proxy_cache_key $uri$slice_range;
+      proxy_cache_valid 200 206 1h;
+      proxy_ignore_headers Cache-Control Expires Set-Cookie Vary;
+      {bypass}
+      add_header X-Cache $upstream_cache_status always;
+      add_header Via "1.1 lab" always;
+    }}"""
+    return Nginx(directory, http=http, server=server)

@@ -27,7 +27,7 @@ import time
 
 from lab_api import Api, ApiError, FINAL  # noqa: F401 (used by the modules that import this one)
 from lab_origin import Answer, Edition, EditionResource, LabOrigin, http_date, seeded_bytes  # noqa: F401
-from lab_servers import Nginx, Squid, caching_nginx, find_program, free_port  # noqa: F401
+from lab_servers import Nginx, Squid, caching_nginx, find_program, free_port, slicing_nginx  # noqa: F401
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
@@ -127,7 +127,9 @@ class Agent:
         self.log_file = self.directory / "larderd.log"
         self.config_file = self.directory / "larder.toml"
         self.socket = self.runtime / "api.sock"
-        self.environment = {"NO_PROXY": "*", **(environment or {})}
+        proxies = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+        self.environment = {k: v for k, v in os.environ.items() if k.lower() not in proxies}
+        self.environment.update(environment or {})
         for made in (self.directory, self.state, self.runtime):
             made.mkdir(parents=True, exist_ok=True)
         self.configure(sections or {})
@@ -152,7 +154,7 @@ class Agent:
             os.unlink(notify_path)
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
             notify.bind(notify_path)
-            environment = {**os.environ, **self.environment, "NOTIFY_SOCKET": notify_path}
+            environment = {**self.environment, "NOTIFY_SOCKET": notify_path}
             with open(self.log_file, "ab") as log:
                 started = time.monotonic()
                 self.process = subprocess.Popen([self.bin_dir / "larderd", "--config", self.config_file], env=environment,

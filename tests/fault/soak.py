@@ -1,0 +1,102 @@
+#!/usr/bin/env python3
+"""Hundreds of seeded runs of the fault scenarios, and a table of them.
+
+    tests/fault/soak.py                                everything (about half an hour)
+    tests/fault/soak.py --only kill --runs 20          some of one
+    tests/fault/soak.py --write docs/soak.md           the table goes there as well
+"""
+
+import argparse
+import collections
+import pathlib
+import re
+import sys
+import time
+
+from run import MODULES, execute, print_outcome, table
+from larder_lab import ROOT, bin_dir_argument
+
+# Runs that are wanted of each: where a seed draws the case, seeds; where there is a table, rounds over all of it.
+RUNS = {"consistency": 200, "kill": 100, "faults": 2, "disk": 2, "bad_input": 1, "jobs": 2}
+WHAT = {
+    "consistency": "origin changes midway, stale proxies, ranges of another edition: exactly one edition comes out",
+    "kill": "kill -9 at random points and times, restart: bytes right, bounded refetch, index equal to bytes",
+    "faults": "every fault of an origin: state, code and words of the error",
+    "disk": "full disks: state directory, destination, both",
+    "bad_input": "API requests, other users, URLs and headers made to harm",
+    "jobs": "verdicts, restarts, retarget, ranges, priorities, coalescing, notification, events",
+}
+
+
+def plan_of(module, runs):
+    names = table(module)
+    seeds = range(1, runs + 1)
+    return [(module, name, seed) for seed in seeds for name in (names or [None])]
+
+
+def notes_of(outcomes):
+    """The notes of a module's runs, counted, with the numbers in them as the range seen."""
+    counted, numbers = collections.Counter(), collections.defaultdict(list)
+    for outcome in outcomes:
+        if outcome.result == "skip":
+            counted[f"skipped: {outcome.note}"] += 1
+        elif outcome.result == "pass" and outcome.note and outcome.note != outcome.name:
+            text = re.sub(r"-?\d+\.\d+", "#", outcome.note)
+            counted[text] += 1
+            numbers[text] += [float(n) for n in re.findall(r"-?\d+\.\d+", outcome.note)]
+    lines = []
+    for text, count in sorted(counted.items()):
+        seen = numbers[text]
+        lines.append(f"{count} × {text.replace('#', f'{min(seen):.2f} to {max(seen):.2f}', 1) if seen else text}")
+    return lines
+
+
+def report(results, seconds):
+    lines = ["| scenario | what | runs | passed | skipped | failed |", "|---|---|---|---|---|---|"]
+    for module, outcomes in results.items():
+        count = collections.Counter(o.result for o in outcomes)
+        lines.append(f"| {module} | {WHAT[module]} | {len(outcomes)} | {count['pass']} | {count['skip']} | {count['fail']} |")
+    lines += ["", f"{sum(map(len, results.values()))} runs in {seconds / 60:.0f} min.", ""]
+    for module, outcomes in results.items():
+        notes = notes_of(outcomes)
+        failed = [o for o in outcomes if o.result == "fail"]
+        if notes or failed:
+            lines += [f"**{module}**", ""]
+            lines += [f"* {n}" for n in notes]
+            lines += [f"* FAILED: seed {o.seed} {o.name}: {o.note[:400]}" for o in failed]
+            lines.append("")
+    return "\n".join(lines)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    bin_dir_argument(parser)
+    parser.add_argument("--only", action="append", choices=MODULES)
+    parser.add_argument("--runs", type=int, help="seeds, or rounds over a table (default: " +
+                        ", ".join(f"{m} {n}" for m, n in RUNS.items()) + ")")
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--write", metavar="FILE", help="write the table to this Markdown file")
+    parser.add_argument("--verbose", action="store_true", help="print each run, not only failed ones")
+    arguments = parser.parse_args()
+    results, started = {}, time.monotonic()
+
+    def show(outcome, output):
+        if arguments.verbose or outcome.result == "fail":
+            print_outcome(outcome, output)
+
+    for module in arguments.only or MODULES:
+        plan = plan_of(module, arguments.runs or RUNS[module])
+        print(f"{module}: {len(plan)} runs", flush=True)
+        results[module] = execute(plan, arguments.bin_dir, arguments.jobs, show)
+    text = report(results, time.monotonic() - started)
+    print("\n" + text)
+    if arguments.write:
+        command = "tests/fault/soak.py " + " ".join(a for a in sys.argv[1:])
+        pathlib.Path(ROOT / arguments.write).write_text(
+            f"# Soak runs\n\nMade by `{command.strip()}`; each run is seeded, `tests/fault/run.py SCENARIO --seeds N` repeats "
+            f"one.\n\n{text}", encoding="utf-8")
+    return int(any(o.result == "fail" for outcomes in results.values() for o in outcomes))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
