@@ -1,0 +1,34 @@
+// X.509 certificates of a group (design §7): one Ed25519 certificate authority per group, one leaf per agent over the
+// agent's own key, SAN `DNS:*` so that libtorrent's SSL torrents accept it for every torrent name. OpenSSL is hidden
+// in the .cpp. Any thread.
+#pragma once
+
+#include <string>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "peer/keys.h"
+
+namespace larder::peer {
+
+struct LeafFacts {
+  AgentId id{};
+  std::string name;    // CN: the machine's name as it told at enrolment
+  WallTime not_after;  // expired certificates are refused by every part
+};
+
+// Self-signed; its PEM text is part of every torrent's info dictionary, so it never changes for the life of a group.
+[[nodiscard]] Result<std::string> make_authority(const AgentKey& authority, const std::string& group_name, WallTime now,
+                                                 Duration lifetime);
+// Signs the agent's public key; the private one never leaves the agent.
+[[nodiscard]] Result<std::string> issue_leaf(const AgentKey& authority, const std::string& authority_pem,
+                                             const AgentId& agent, const std::string& agent_name, WallTime now,
+                                             Duration lifetime);
+// Facts of a leaf that this authority signed and that is valid at `now`; certificate_rejected otherwise.
+[[nodiscard]] Result<LeafFacts> check_leaf(const std::string& leaf_pem, const std::string& authority_pem, WallTime now);
+// The key that this authority signs with.
+[[nodiscard]] Result<AgentId> authority_id(const std::string& authority_pem);
+// PKCS#8 PEM of the key, for TLS libraries.
+[[nodiscard]] Result<std::string> private_key_pem(const AgentKey& key);
+
+}  // namespace larder::peer

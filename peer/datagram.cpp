@@ -1,0 +1,216 @@
+#include "peer/datagram.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "peer/wire.h"
+
+namespace larder::peer {
+namespace {
+
+constexpr std::uint32_t kMagic = 0x4c524452;  // "LRDR"
+constexpr std::uint8_t kFormat = 1;
+constexpr std::size_t kMaxHostName = 64;
+
+enum Kind : std::uint8_t { kHello = 1, kBye = 2, kAsk = 3, kHave = 4 };
+enum HelloFlag : std::uint8_t { kServing = 1, kProbe = 2 };
+
+tl::unexpected<Error> malformed(std::string why) {
+  return fail(ErrorCode::bad_response, "read a datagram", std::move(why));
+}
+
+void write(WireWriter& out, const Hello& hello) {
+  out.number(hello.catalogue_port);
+  out.number(hello.swarm_port);
+  out.number(static_cast<std::uint8_t>((hello.serving ? kServing : 0) | (hello.probe ? kProbe : 0)));
+  out.number(hello.group_version);
+  const std::string name = hello.name.substr(0, kMaxHostName);
+  out.number(static_cast<std::uint8_t>(name.size()));
+  out.bytes(as_bytes(name));
+}
+
+void write(WireWriter&, const Bye&) {}
+
+void write(WireWriter& out, const Ask& ask) {
+  out.number(ask.query);
+  out.number(ask.threshold);
+  out.number(static_cast<std::uint8_t>(ask.keys.size()));
+  for (const AskKey& key : ask.keys) {
+    out.number(static_cast<std::uint8_t>(key.kind));
+    out.bytes(key.key);
+  }
+}
+
+void write(WireWriter& out, const Have& have) {
+  out.number(have.query);
+  out.number(have.load);
+  out.number(static_cast<std::uint8_t>(have.items.size()));
+  for (const HaveItem& item : have.items) {
+    out.number(item.key);
+    out.number(static_cast<std::uint8_t>(item.complete ? 1 : 0));
+    out.number(item.size);
+    out.bytes(item.version_key);
+    out.number(static_cast<std::uint8_t>(item.segments.size()));
+    out.bytes(item.segments);
+  }
+}
+
+Result<Message> read_hello(WireReader& in) {
+  Hello hello;
+  hello.catalogue_port = in.number<std::uint16_t>();
+  hello.swarm_port = in.number<std::uint16_t>();
+  const auto flags = in.number<std::uint8_t>();
+  hello.serving = (flags & kServing) != 0;
+  hello.probe = (flags & kProbe) != 0;
+  hello.group_version = in.number<std::uint32_t>();
+  const std::size_t length = in.number<std::uint8_t>();
+  if (length > kMaxHostName) return malformed("a host name is too long");
+  for (const std::byte byte : in.bytes(length)) {
+    // The name is shown to people: nothing that a terminal would obey.
+    const char letter = static_cast<char>(byte);
+    hello.name += letter > ' ' && letter < 0x7f ? letter : '?';
+  }
+  return hello;
+}
+
+Result<Message> read_ask(WireReader& in) {
+  Ask ask;
+  ask.query = in.number<std::uint32_t>();
+  ask.threshold = in.number<std::uint16_t>();
+  const std::size_t count = in.number<std::uint8_t>();
+  if (count == 0 || count > kMaxAskKeys) return malformed("it asks for no key or for too many");
+  for (std::size_t i = 0; i < count && in.ok(); ++i) {
+    AskKey key;
+    const auto kind = in.number<std::uint8_t>();
+    key.key = in.array<32>();
+    if (kind != static_cast<std::uint8_t>(KeyKind::version) && kind != static_cast<std::uint8_t>(KeyKind::url)) {
+      return malformed("it asks for a key of an unknown kind");
+    }
+    key.kind = static_cast<KeyKind>(kind);
+    ask.keys.push_back(key);
+  }
+  return ask;
+}
+
+Result<Message> read_have(WireReader& in) {
+  Have have;
+  have.query = in.number<std::uint32_t>();
+  have.load = in.number<std::uint8_t>();
+  const std::size_t count = in.number<std::uint8_t>();
+  if (count > kMaxAskKeys) return malformed("it answers more keys than can be asked");
+  for (std::size_t i = 0; i < count && in.ok(); ++i) {
+    HaveItem item;
+    item.key = in.number<std::uint8_t>();
+    item.complete = (in.number<std::uint8_t>() & 1) != 0;
+    item.size = in.number<std::uint64_t>();
+    item.version_key = in.array<32>();
+    const std::size_t bitmap = in.number<std::uint8_t>();
+    if (bitmap > kMaxSegmentBitmap) return malformed("a bitmap of segments is too long");
+    const Bytes bits = in.bytes(bitmap);
+    item.segments.assign(bits.begin(), bits.end());
+    if (item.key >= kMaxAskKeys) return malformed("it answers a key that cannot have been asked");
+    have.items.push_back(std::move(item));
+  }
+  return have;
+}
+
+Result<Message> read_message(std::uint8_t kind, WireReader& in) {
+  switch (kind) {
+    case kHello:
+      return read_hello(in);
+    case kBye:
+      return Bye{};
+    case kAsk:
+      return read_ask(in);
+    case kHave:
+      return read_have(in);
+    default:
+      return malformed("its kind is unknown");
+  }
+}
+
+std::vector<std::byte> envelope(std::uint32_t group_tag, std::uint32_t key_epoch) {
+  WireWriter out;
+  out.number(kMagic);
+  out.number(group_tag);
+  // The top byte is the format, so that an epoch can never be taken for another format.
+  out.number((static_cast<std::uint32_t>(kFormat) << 24) | (key_epoch & 0xffffff));
+  return out.take();
+}
+
+}  // namespace
+
+std::vector<std::byte> encode_body(const Datagram& datagram) {
+  WireWriter out;
+  out.number(static_cast<std::uint8_t>(datagram.message.index() + 1));
+  out.bytes(datagram.sender);
+  out.number(datagram.start_epoch);
+  out.number(datagram.sequence);
+  std::visit([&out](const auto& message) { write(out, message); }, datagram.message);
+  return out.take();
+}
+
+Result<Datagram> decode_body(Bytes body) {
+  WireReader in(body);
+  Datagram datagram;
+  const auto kind = in.number<std::uint8_t>();
+  datagram.sender = in.array<32>();
+  datagram.start_epoch = in.number<std::uint64_t>();
+  datagram.sequence = in.number<std::uint64_t>();
+  auto message = read_message(kind, in);
+  if (!message) return tl::unexpected<Error>(message.error());
+  // Bytes beyond the known fields are a later Larder's: skipped.
+  if (!in.ok()) return malformed("it ends too early");
+  datagram.message = std::move(*message);
+  return datagram;
+}
+
+Result<std::vector<std::byte>> encode(const Datagram& datagram, std::uint32_t group_tag, const GroupKey& key) {
+  std::vector<std::byte> packet = envelope(group_tag, key.epoch());
+  const std::vector<std::byte> sealed = key.seal(packet, encode_body(datagram));
+  packet.insert(packet.end(), sealed.begin(), sealed.end());
+  if (packet.size() > kMaxDatagram) {
+    return fail(ErrorCode::too_large, "send a datagram",
+                "it has " + std::to_string(packet.size()) + " bytes, more than " + std::to_string(kMaxDatagram));
+  }
+  return packet;
+}
+
+std::optional<Envelope> read_envelope(Bytes packet) {
+  if (packet.size() < kEnvelopeSize || packet.size() > kMaxDatagram) return std::nullopt;
+  WireReader in(packet);
+  if (in.number<std::uint32_t>() != kMagic) return std::nullopt;
+  Envelope envelope;
+  envelope.group_tag = in.number<std::uint32_t>();
+  const auto format_and_epoch = in.number<std::uint32_t>();
+  if (format_and_epoch >> 24 != kFormat) return std::nullopt;
+  envelope.key_epoch = format_and_epoch & 0xffffff;
+  return envelope;
+}
+
+Result<Datagram> decode(Bytes packet, const GroupKey& key) {
+  if (!read_envelope(packet)) return malformed("it is not a datagram of Larder");
+  const auto body = key.open(packet.first(kEnvelopeSize), packet.subspan(kEnvelopeSize));
+  if (!body) return malformed("its seal does not open under the group's key");
+  return decode_body(*body);
+}
+
+bool answers(const AgentId& self, const AgentId& asker, const Ask& ask) {
+  if (ask.threshold == std::numeric_limits<std::uint16_t>::max()) return true;
+  WireWriter draw;
+  draw.bytes(self);
+  draw.bytes(asker);
+  draw.number(ask.query);
+  const Digest digest = blake2b256(draw.take());
+  const auto value =
+      static_cast<std::uint16_t>((static_cast<unsigned>(digest[0]) << 8) | static_cast<unsigned>(digest[1]));
+  return value < ask.threshold;
+}
+
+std::uint16_t threshold_for(std::size_t peers, std::size_t wanted) {
+  constexpr auto kAll = std::numeric_limits<std::uint16_t>::max();
+  if (peers <= wanted) return kAll;
+  return static_cast<std::uint16_t>(std::min<std::size_t>(kAll - 1, wanted * kAll / peers));
+}
+
+}  // namespace larder::peer

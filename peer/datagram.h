@@ -1,0 +1,104 @@
+// The datagrams of discovery (design §8): their fields, and their bytes before sealing. Format byte by byte in
+// docs/formats/datagram.md. Pure; any thread. Everything read here comes from strangers until the seal has opened, and
+// from members that may be broken after that: every length is checked, unknown fields are skipped.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/digest.h"
+#include "base/result.h"
+#include "peer/keys.h"
+
+namespace larder::peer {
+
+inline constexpr std::size_t kMaxDatagram = 1200;  // fits every link without fragmentation
+inline constexpr std::size_t kMaxAskKeys = 16;
+inline constexpr std::size_t kMaxSegmentBitmap = 128;  // bytes: 1024 segments, 64 GiB
+
+// "I am here": at start, on change, every 10 s with jitter.
+struct Hello {
+  std::uint16_t catalogue_port = 0;
+  std::uint16_t swarm_port = 0;
+  bool serving = true;              // false: metered, on battery or told not to
+  bool probe = false;               // asks those who hear it to answer with their own Hello, unicast
+  std::uint32_t group_version = 0;  // of the group's signed state (revocations); a higher one is to be fetched
+  std::string name;                 // host name, for people; at most 64 bytes
+  friend bool operator==(const Hello&, const Hello&) = default;
+};
+
+// "I am going": stop or suspend.
+struct Bye {
+  friend bool operator==(const Bye&, const Bye&) = default;
+};
+
+enum class KeyKind : std::uint8_t { version = 1, url = 2 };
+
+struct AskKey {
+  KeyKind kind = KeyKind::version;
+  Digest key{};
+  friend bool operator==(const AskKey&, const AskKey&) = default;
+};
+
+// "Who has these?" Only agents whose draw (see answers()) is below the threshold answer.
+struct Ask {
+  std::uint32_t query = 0;
+  std::uint16_t threshold = 0xffff;  // 0xffff: everybody
+  std::vector<AskKey> keys;          // 1 to kMaxAskKeys
+  friend bool operator==(const Ask&, const Ask&) = default;
+};
+
+struct HaveItem {
+  std::uint8_t key = 0;  // index into the Ask's keys
+  bool complete = false;
+  std::uint64_t size = 0;
+  Digest version_key{};             // what was asked, or the newest version of the URL that was
+  std::vector<std::byte> segments;  // bitmap, lowest bit first; empty when complete
+  friend bool operator==(const HaveItem&, const HaveItem&) = default;
+};
+
+// The unicast answer.
+struct Have {
+  std::uint32_t query = 0;
+  std::uint8_t load = 0;  // transfers being served, capped at 255: the less loaded is asked first
+  std::vector<HaveItem> items;
+  friend bool operator==(const Have&, const Have&) = default;
+};
+
+using Message = std::variant<Hello, Bye, Ask, Have>;
+
+struct Datagram {
+  AgentId sender{};
+  std::uint64_t start_epoch = 0;  // grows with each start of the sender, against replay
+  std::uint64_t sequence = 0;     // counts up from 1 within a start epoch
+  Message message;
+};
+
+// The clear bytes in front: magic, format version, tag of the group, epoch of the group key.
+struct Envelope {
+  std::uint32_t group_tag = 0;
+  std::uint32_t key_epoch = 0;
+};
+inline constexpr std::size_t kEnvelopeSize = 12;
+
+// too_large where the message does not fit kMaxDatagram.
+[[nodiscard]] Result<std::vector<std::byte>> encode(const Datagram& datagram, std::uint32_t group_tag,
+                                                    const GroupKey& key);
+// Of any bytes at all; nothing where they are not ours.
+[[nodiscard]] std::optional<Envelope> read_envelope(Bytes packet);
+// bad_response with the reason; never more than kMaxDatagram bytes are looked at.
+[[nodiscard]] Result<Datagram> decode(Bytes packet, const GroupKey& key);
+
+// The bytes inside the seal, for tests, golden packets and the fuzzer.
+[[nodiscard]] std::vector<std::byte> encode_body(const Datagram& datagram);
+[[nodiscard]] Result<Datagram> decode_body(Bytes body);
+
+// Whether this agent shall answer: its draw for the query is below the threshold. About 8 of `peers` answer with
+// threshold_for(peers, 8).
+[[nodiscard]] bool answers(const AgentId& self, const AgentId& asker, const Ask& ask);
+[[nodiscard]] std::uint16_t threshold_for(std::size_t peers, std::size_t wanted);
+
+}  // namespace larder::peer

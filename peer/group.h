@@ -1,0 +1,63 @@
+// A group as one of its agents knows it, and the group's signed state. Plain values; any thread.
+//
+// The authority (whoever made the group holds its key) signs the state: a version that counts up, the epoch of the
+// group key, and who is revoked. Agents take a state only with a valid signature and a higher version; each keeps the
+// newest and hands it to whoever knows an older one (Hello carries the version).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "peer/keys.h"
+
+namespace larder::peer {
+
+struct Revocation {
+  AgentId agent{};
+  WallTime at{};
+  friend bool operator==(const Revocation&, const Revocation&) = default;
+};
+
+struct GroupState {
+  std::uint32_t version = 1;
+  std::uint32_t key_epoch = 1;
+  std::vector<Revocation> revoked;  // ascending by agent; at most kMaxRevoked
+  Signature signature{};            // of the authority over state_bytes()
+  [[nodiscard]] bool is_revoked(const AgentId& agent) const;
+  friend bool operator==(const GroupState&, const GroupState&) = default;
+};
+
+inline constexpr std::size_t kMaxRevoked = 4096;
+
+[[nodiscard]] std::vector<std::byte> state_bytes(const GroupState& state, const std::string& authority_pem);
+void sign_state(GroupState& state, const AgentKey& authority, const std::string& authority_pem);
+[[nodiscard]] std::vector<std::byte> encode_state(const GroupState& state);
+[[nodiscard]] Result<GroupState> decode_state(Bytes bytes);
+// Whether `offered` replaces `known`: signed by the authority and of a higher version. certificate_rejected, or
+// invalid_state when it is not newer.
+[[nodiscard]] Status check_newer_state(const GroupState& known, const GroupState& offered,
+                                       const std::string& authority_pem);
+// `known` with one more agent revoked, next version, next key epoch, signed.
+[[nodiscard]] Result<GroupState> revoke(const GroupState& known, const AgentId& agent, WallTime now,
+                                        const AgentKey& authority, const std::string& authority_pem);
+
+// What an agent keeps of its group under <state>/identity.
+struct Group {
+  std::string name;
+  std::string authority_pem;
+  std::string certificate_pem;  // this agent's leaf
+  GroupKey key;                 // of state.key_epoch
+  GroupState state;
+  std::optional<AgentKey> authority;  // only where the group was made
+
+  // Tells packets of other groups at a glance; not secret.
+  [[nodiscard]] std::uint32_t tag() const;
+};
+
+[[nodiscard]] Status check_group_name(const std::string& name);  // 1 to 64 of letters, digits, space . _ -
+
+}  // namespace larder::peer

@@ -1,0 +1,57 @@
+// Invitations into a group (design §7): a pasteable line that admits a machine. Pure; any thread.
+//
+// The line carries what the joining machine needs to find and recognise the inviting agent: the group's certificate, a
+// token and addresses. It does not carry the group key: that is handed over on the catalogue's TLS connection in
+// exchange for the token, so that an expired or used line is worth nothing.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/digest.h"
+#include "base/result.h"
+
+namespace larder::peer {
+
+struct Invitation {
+  std::string group_name;
+  std::string authority_pem;           // the group's certificate: whom to trust as the inviting side
+  std::string token;                   // 32 hex digits
+  std::vector<std::string> addresses;  // "host:port" of the inviting agent's catalogue
+  WallTime expires{};
+  friend bool operator==(const Invitation&, const Invitation&) = default;
+};
+
+inline constexpr std::size_t kMaxInvitation = 8192;
+
+[[nodiscard]] std::string encode_invitation(const Invitation& invitation);  // "larder-invitation:…", one line
+// Line breaks and spaces around or inside (as mail programs add them) are skipped. invalid_argument with the reason.
+[[nodiscard]] Result<Invitation> decode_invitation(const std::string& text);
+
+// The tokens that this agent has given out, by their digest: a stolen state directory admits nobody.
+struct IssuedToken {
+  Digest token_digest{};
+  WallTime expires{};
+  std::uint32_t uses_left = 1;
+};
+
+class InvitationBook {
+ public:
+  static constexpr std::size_t kMaxOpen = 1000;
+
+  explicit InvitationBook(std::vector<IssuedToken> tokens = {});
+  [[nodiscard]] Status issue(const std::string& token, WallTime expires, std::uint32_t uses, WallTime now);
+  // Takes one use. permission_denied for unknown, expired and used-up tokens alike: a stranger learns nothing.
+  [[nodiscard]] Status redeem(const std::string& token, WallTime now);
+  [[nodiscard]] const std::vector<IssuedToken>& tokens() const { return tokens_; }
+
+ private:
+  void drop_expired(WallTime now);
+  std::vector<IssuedToken> tokens_;
+};
+
+}  // namespace larder::peer

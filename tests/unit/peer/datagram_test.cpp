@@ -1,0 +1,167 @@
+#include "peer/datagram.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace larder::peer {
+namespace {
+
+AgentId id_of(std::uint8_t byte) {
+  AgentId id;
+  id.fill(static_cast<std::byte>(byte));
+  return id;
+}
+
+Digest digest_of(std::uint8_t byte) {
+  Digest digest;
+  digest.fill(static_cast<std::byte>(byte));
+  return digest;
+}
+
+Datagram of(Message message) {
+  return Datagram{id_of(0xaa), 7, 9, std::move(message)};
+}
+
+Hello hello() {
+  return Hello{7475, 7476, true, true, 3, "desk-12"};
+}
+Ask ask() {
+  return Ask{0x01020304, 4096, {{KeyKind::version, digest_of(1)}, {KeyKind::url, digest_of(2)}}};
+}
+Have have() {
+  HaveItem complete{0, true, 1'000'000, digest_of(3), {}};
+  HaveItem partial{1, false, 2'000'000, digest_of(4), {std::byte{0x05}, std::byte{0x80}}};
+  return Have{0x01020304, 2, {complete, partial}};
+}
+
+class EveryMessage : public ::testing::TestWithParam<Message> {};
+
+TEST_P(EveryMessage, ComesBackAsItWasSent) {
+  const auto body = encode_body(of(GetParam()));
+  const auto back = decode_body(body);
+  ASSERT_TRUE(back) << back.error().text();
+  EXPECT_EQ(back->message, GetParam());
+  EXPECT_EQ(back->sender, id_of(0xaa));
+  EXPECT_EQ(back->start_epoch, 7u);
+  EXPECT_EQ(back->sequence, 9u);
+}
+
+TEST_P(EveryMessage, CutAnywhereIsRefusedOrShorterButNeverRead) {
+  const auto body = encode_body(of(GetParam()));
+  for (std::size_t size = 0; size < body.size(); ++size) {
+    EXPECT_FALSE(decode_body(Bytes(body).first(size))) << size << " of " << body.size();
+  }
+}
+
+TEST_P(EveryMessage, LaterFieldsAreSkipped) {
+  auto body = encode_body(of(GetParam()));
+  body.resize(body.size() + 5, std::byte{0x55});
+  const auto back = decode_body(body);
+  ASSERT_TRUE(back);
+  EXPECT_EQ(back->message, GetParam());
+}
+
+INSTANTIATE_TEST_SUITE_P(Datagram, EveryMessage,
+                         ::testing::Values(Message(hello()), Message(Bye{}), Message(ask()), Message(have())));
+
+// Golden bytes: a change here is a change of the wire format and needs a new format number.
+TEST(Datagram, BodyBytesOfHello) {
+  const Datagram datagram{id_of(0x11), 0x0102030405060708, 1, Hello{7475, 7476, true, false, 5, "a"}};
+  EXPECT_EQ(to_hex(encode_body(datagram)), "01" + std::string(64, '1') + "0102030405060708" + "0000000000000001" +
+                                               "1d33" + "1d34" + "01" + "00000005" + "01" + "61");
+}
+
+TEST(Datagram, BodyBytesOfAsk) {
+  const Datagram datagram{id_of(0x11), 1, 2, Ask{7, 0xffff, {{KeyKind::url, digest_of(0x22)}}}};
+  EXPECT_EQ(to_hex(encode_body(datagram)), "03" + std::string(64, '1') + "0000000000000001" + "0000000000000002" +
+                                               "00000007" + "ffff" + "01" + "02" + std::string(64, '2'));
+}
+
+TEST(Datagram, SealedPacketOpensOnlyUnderItsKeyAndWhole) {
+  ASSERT_TRUE(initialise_crypto());
+  const GroupKey key = GroupKey::from_secret(4, digest_of(0x42));
+  const auto packet = encode(of(hello()), 0xcafef00d, key);
+  ASSERT_TRUE(packet);
+  const auto envelope = read_envelope(*packet);
+  ASSERT_TRUE(envelope);
+  EXPECT_EQ(envelope->group_tag, 0xcafef00du);
+  EXPECT_EQ(envelope->key_epoch, 4u);
+  EXPECT_TRUE(decode(*packet, key));
+  EXPECT_FALSE(decode(*packet, GroupKey::from_secret(4, digest_of(0x43))));
+  for (std::size_t i = 0; i < packet->size(); ++i) {
+    auto changed = *packet;
+    changed[i] ^= std::byte{1};
+    EXPECT_FALSE(decode(changed, key)) << "byte " << i;
+  }
+}
+
+TEST(Datagram, NothingOfTheMessageIsReadableOutside) {
+  ASSERT_TRUE(initialise_crypto());
+  const auto packet = encode(of(Hello{1, 2, true, false, 1, "secret-host"}), 1, GroupKey::generate(1));
+  ASSERT_TRUE(packet);
+  const std::string text(reinterpret_cast<const char*>(packet->data()), packet->size());
+  EXPECT_EQ(text.find("secret"), std::string::npos);
+}
+
+TEST(Datagram, TheLargestAskFitsAndALargerHaveIsRefused) {
+  ASSERT_TRUE(initialise_crypto());
+  const GroupKey key = GroupKey::generate(1);
+  Ask largest;
+  largest.keys.assign(kMaxAskKeys, AskKey{KeyKind::version, digest_of(1)});
+  EXPECT_TRUE(encode(of(largest), 1, key));
+  Have too_large;
+  too_large.items.assign(kMaxAskKeys, HaveItem{0, false, 1, digest_of(1), std::vector<std::byte>(kMaxSegmentBitmap)});
+  const auto refused = encode(of(too_large), 1, key);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::too_large);
+}
+
+TEST(Datagram, HostileFieldsAreRefused) {
+  Ask none;
+  EXPECT_FALSE(decode_body(encode_body(of(none))));
+  Ask many;
+  many.keys.assign(kMaxAskKeys + 1, AskKey{});
+  EXPECT_FALSE(decode_body(encode_body(of(many))));
+  Have beyond;
+  beyond.items.push_back(HaveItem{kMaxAskKeys, true, 1, {}, {}});
+  EXPECT_FALSE(decode_body(encode_body(of(beyond))));
+  auto unknown = encode_body(of(Bye{}));
+  unknown[0] = std::byte{0};
+  EXPECT_FALSE(decode_body(unknown));
+  unknown[0] = std::byte{99};
+  EXPECT_FALSE(decode_body(unknown));
+}
+
+TEST(Datagram, ANameCannotCarryTerminalCodes) {
+  const auto back = decode_body(encode_body(of(Hello{1, 2, true, false, 1, "a\x1b[2Jb"})));
+  ASSERT_TRUE(back);
+  EXPECT_EQ(std::get<Hello>(back->message).name, "a?[2Jb");
+}
+
+TEST(Datagram, AboutTheWantedNumberAnswers) {
+  constexpr std::size_t kPeers = 2000;
+  Ask question = ask();
+  question.threshold = threshold_for(kPeers, 8);
+  std::size_t total = 0;
+  for (std::uint32_t query = 0; query < 50; ++query) {
+    question.query = query;
+    for (std::size_t i = 0; i < kPeers; ++i) {
+      AgentId self{};
+      self[0] = static_cast<std::byte>(i & 0xff);
+      self[1] = static_cast<std::byte>(i >> 8);
+      total += answers(self, id_of(1), question) ? 1U : 0U;
+    }
+  }
+  EXPECT_NEAR(static_cast<double>(total) / 50, 8.0, 2.0);
+}
+
+TEST(Datagram, EverybodyAnswersInASmallGroup) {
+  EXPECT_EQ(threshold_for(8, 8), 0xffff);
+  Ask question = ask();
+  question.threshold = threshold_for(3, 8);
+  EXPECT_TRUE(answers(id_of(5), id_of(6), question));
+}
+
+}  // namespace
+}  // namespace larder::peer
