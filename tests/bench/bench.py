@@ -1,0 +1,367 @@
+#!/usr/bin/env python3
+"""Larder beside what a user would use instead, in one run on one machine.
+
+    tests/bench/bench.py --quick                       small sizes, once each: does it work
+    tests/bench/bench.py --write docs/benchmarks.md    everything (about ten minutes)
+    tests/bench/bench.py --only small_files            one of them
+
+Every pair is measured several times in turn (larder, other, larder, other, …) after a sync, medians are compared, and
+what matters is the ratio. The origin is nginx on loopback with its file in the page cache. CPU is that of the command
+and, for larder, of the agent too. `larder` puts a finished file on disk (fsync) before it calls it there; curl and cp
+do not, so where that matters a second line adds it to them (`sync FILE`).
+"""
+
+import argparse
+import os
+import pathlib
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+
+from larder_lab import (GIB, KIB, MIB, ROOT, Lab, Nginx, Skip, bin_dir_argument, expect, expect_equal, file_sha256,
+                        seeded_bytes, wait_until, write_seeded)
+
+BENCHMARKS = {}
+
+
+def benchmark(function):
+    BENCHMARKS[function.__name__] = function
+    return function
+
+
+class Sample:
+    def __init__(self, wall, cpu, peak=0):
+        self.wall, self.cpu, self.peak = wall, cpu, peak
+
+
+def measure(command, agent=None, cwd=None):
+    """Wall and CPU seconds of a command, with the agent's CPU added."""
+    before = agent.cpu_seconds() if agent else 0.0
+    started = time.monotonic()
+    process = subprocess.Popen([str(c) for c in command], cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.PIPE)
+    errors = process.stderr.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    wall = time.monotonic() - started
+    expect_equal(process.returncode, 0, f"exit status of {command[0]} ({errors.decode()[-400:]})")
+    cpu = usage.ru_utime + usage.ru_stime + (agent.cpu_seconds() - before if agent else 0.0)
+    return Sample(wall, cpu, usage.ru_maxrss * KIB)
+
+
+def interleaved(rounds, **sides):
+    """{name: [Sample…]}; each side is a function to call, measured in turn."""
+    samples = {name: [] for name in sides}
+    for _ in range(rounds):
+        for name, side in sides.items():
+            os.sync()
+            samples[name].append(side())
+    return samples
+
+
+def median(samples, what="wall"):
+    return statistics.median(getattr(s, what) for s in samples)
+
+
+class Table:
+    def __init__(self):
+        self.rows = []
+
+    def compare(self, what, ours, theirs, other, target=None, note=""):
+        wall = median(ours) / median(theirs)
+        spread = f"{min(s.wall for s in ours):.2f}–{max(s.wall for s in ours):.2f}"
+        self.add(what, f"{median(ours):.2f} s ({spread}), CPU {median(ours, 'cpu'):.2f} s",
+                 f"{other} {median(theirs):.2f} s, CPU {median(theirs, 'cpu'):.2f} s", f"{wall:.2f}×",
+                 f"≤ {target}×" if target else "–", None if target is None else wall <= target, note)
+
+    def add(self, what, ours, theirs, figure, target, met, note=""):
+        verdict = {True: "met", False: "NOT met", None: "–"}[met]
+        self.rows.append((what, ours, theirs, figure, target, verdict, note))
+        print(f"{what}: larder {ours} | {theirs} | {figure} (target {target}: {verdict}) {note}", flush=True)
+
+    def markdown(self):
+        head = "| what | larder | beside | figure | target | |\n|---|---|---|---|---|---|\n"
+        return head + "\n".join("| " + " | ".join(row[:5]) + f" | {row[5]}{'; ' + row[6] if row[6] else ''} |"
+                                for row in self.rows)
+
+
+class Setting:
+    """What all benchmarks share: lab, sizes, the table, and file systems to measure on."""
+
+    def __init__(self, lab, quick):
+        self.lab, self.quick, self.table = lab, quick, Table()
+        self.rounds = 1 if quick else 5
+        self.big = 64 * MIB if quick else GIB
+        self.texts = []
+        self._places = None
+
+    def source(self, name, size):
+        root = self.lab.folder("root")
+        if not (root / name).exists():
+            write_seeded(root / name, name, size)
+        file_sha256(root / name)  # into the page cache
+        return root / name
+
+    def places(self):
+        """[(name, directory, reflink?)]: the file system here, and a reflinking one in a file where that is permitted."""
+        if self._places is None:
+            here = self.lab.folder("here")
+            kind = subprocess.run(["stat", "-f", "-c", "%T", here], capture_output=True, text=True, check=True).stdout.strip()
+            self._places = [(kind, here, reflinks(here))]
+            try:
+                self._places.append(("xfs in a file", self.xfs(), True))
+            except Skip as reason:
+                self.texts.append(f"A reflinking file system was not measured: {reason}.")
+                print(self.texts[-1])
+        return self._places
+
+    def xfs(self):
+        if os.geteuid() != 0 or not shutil.which("mkfs.xfs", path=os.environ["PATH"] + ":/sbin:/usr/sbin"):
+            raise Skip("needs root and xfsprogs")
+        image, place = self.lab.directory / "xfs.img", self.lab.folder("xfs")
+        with open(image, "wb") as out:
+            out.truncate(8 * GIB)
+        for command in (["mkfs.xfs", "-q", "-m", "reflink=1", image], ["mount", "-o", "loop", image, place]):
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            if done.returncode != 0:
+                raise Skip(f"{command[0]}: {done.stderr.strip()}")
+        self.lab.undo.append(lambda: subprocess.run(["umount", "-l", place], check=False))
+        return place
+
+    def agent(self, name, place=None):
+        agent = self.lab.new_agent(name, directory=(place / name) if place else None,
+                                   agent={"log_level": "info"}, cache={"max_size": "20 GiB", "keep_free": "64 MiB"})
+        return agent.start()
+
+
+def reflinks(directory):
+    probe = directory / "probe"
+    probe.write_bytes(b"x" * 65536)
+    done = subprocess.run(["cp", "--reflink=always", probe, directory / "probe2"], capture_output=True, check=False)
+    for path in (probe, directory / "probe2"):
+        path.unlink(missing_ok=True)
+    return done.returncode == 0
+
+
+def fresh(agent):
+    """Nothing in the cache."""
+    wait_until(lambda: (agent.api.call("DELETE", "/v1/cache"), agent.api.status()["cache"]["records"] == 0)[1], 20,
+               "an empty cache")
+
+
+# -- one large file --------------------------------------------------------------------------------------------------
+@benchmark
+def large_file(s):
+    source = s.source("big", s.big)
+    origin = s.lab.server(Nginx(s.lab.folder("nginx"), s.lab.folder("root")))
+    url = origin.url("/big")
+    for kind, place, reflink in s.places():
+        agent = s.agent("large", place)
+        ours, theirs = place / "ours", place / "theirs"
+
+        def larder(agent=agent, ours=ours):
+            fresh(agent)
+            ours.unlink(missing_ok=True)
+            return measure(agent.larder_command("get", "--quiet", url, "-o", ours), agent)
+
+        def curl(theirs=theirs, sync=False):
+            theirs.unlink(missing_ok=True)
+            tail = f" && sync '{theirs}'" if sync else ""
+            return measure(["sh", "-c", f"curl -s -o '{theirs}' '{url}'{tail}"])
+
+        found = interleaved(s.rounds, larder=larder, curl=curl, synced=lambda curl=curl: curl(sync=True))
+        expect_equal(file_sha256(ours), file_sha256(source), "bytes")
+        size = f"{s.big // MIB} MiB from nginx, {kind}{' (reflink)' if reflink else ' (copy)'}"
+        s.table.compare(size, found["larder"], found["curl"], "curl -o", 1.25 if reflink else 1.6)
+        s.table.compare(size, found["larder"], found["synced"], "curl -o && sync")
+
+        def hit(agent=agent, ours=ours):
+            ours.unlink(missing_ok=True)
+            return measure(agent.larder_command("get", "--quiet", url, "-o", ours), agent)
+
+        def copy(theirs=theirs, place=place, reflink=reflink, sync=False):
+            theirs.unlink(missing_ok=True)
+            tail = f" && sync '{theirs}'" if sync else ""
+            return measure(["sh", "-c", f"cp --reflink={'always' if reflink else 'never'} '{place}/copied' '{theirs}'{tail}"])
+
+        shutil.copyfile(source, place / "copied")
+        before = origin.sent("/big")
+        found = interleaved(s.rounds, larder=hit, cp=copy, synced=lambda copy=copy: copy(sync=True))
+        expect_equal(origin.sent("/big"), before, "bytes sent by the origin for cache hits")
+        expect_equal(file_sha256(ours), file_sha256(source), "bytes")
+        size = f"{s.big // MIB} MiB from the cache, {kind}{' (reflink)' if reflink else ' (copy)'}"
+        s.table.compare(size, found["larder"], found["cp"], "cp --reflink=always" if reflink else "cp", 1.1)
+        s.table.compare(size, found["larder"], found["synced"], "cp && sync")
+        agent.stop()
+        for path in (ours, theirs, place / "copied"):
+            path.unlink(missing_ok=True)
+        shutil.rmtree(agent.state)
+    origin.stop()
+
+
+@benchmark
+def shaped_origin(s):
+    """An origin at 200 Mbit/s: what the line allows is what one gets."""
+    size = 16 * MIB if s.quick else 128 * MIB
+    s.source("shaped", size)
+    origin = s.lab.server(Nginx(s.lab.folder("nginx-shaped"), s.lab.folder("root"), rate=200_000_000 // 8))
+    url = origin.url("/shaped")
+    agent = s.agent("shaped", s.places()[0][1])
+    out = s.lab.folder("out")
+
+    def larder():
+        fresh(agent)
+        return measure(agent.larder_command("get", "--quiet", url, "-o", out / "ours"), agent)
+
+    found = interleaved(min(s.rounds, 3), larder=larder, curl=lambda: measure(["curl", "-s", "-o", out / "theirs", url]))
+    expect_equal(file_sha256(out / "ours"), file_sha256(out / "theirs"), "bytes")
+    s.table.compare(f"{size // MIB} MiB at 200 Mbit/s", found["larder"], found["curl"], "curl -o", 1.01)
+    agent.stop()
+    origin.stop()
+
+
+@benchmark
+def small_files(s):
+    """1000 files of 10 KiB in one job."""
+    count = 100 if s.quick else 1000
+    root = s.lab.folder("root/small")
+    for i in range(count):
+        (root / f"f{i:04}").write_bytes(seeded_bytes(f"small {i}", 10 * KIB))
+    origin = s.lab.server(Nginx(s.lab.folder("nginx-small"), s.lab.folder("root")))
+    names = sorted(p.name for p in root.iterdir())
+    urls, config = s.lab.directory / "urls", s.lab.directory / "curl.list"
+    urls.write_text("".join(origin.url(f"/small/{n}") + "\n" for n in names))
+    ours, theirs = s.lab.folder("here/ours"), s.lab.folder("here/theirs")
+    config.write_text("".join(f'url = "{origin.url(f"/small/{n}")}"\noutput = "{theirs}/{n}"\n' for n in names))
+    agent = s.agent("small", s.places()[0][1])
+
+    def emptied(directory):
+        shutil.rmtree(directory)
+        directory.mkdir()
+
+    def larder():
+        fresh(agent)
+        emptied(ours)
+        return measure(agent.larder_command("get", "--quiet", "--from", urls, "-d", ours), agent)
+
+    def curl(sync=False):
+        emptied(theirs)
+        tail = f" && sync -f '{theirs}'" if sync else ""
+        return measure(["sh", "-c", f"curl -s -Z --config '{config}'{tail}"])
+
+    found = interleaved(s.rounds, larder=larder, curl=curl, synced=lambda: curl(sync=True))
+    for name in names:
+        expect((ours / name).read_bytes() == (root / name).read_bytes(), f"bytes of {name}")
+    what = f"{count} files of 10 KiB, one job"
+    s.table.compare(what, found["larder"], found["curl"], "curl -Z", 1.5)
+    s.table.compare(what, found["larder"], found["synced"], "curl -Z && sync -f")
+    agent.stop()
+    origin.stop()
+
+
+@benchmark
+def memory(s):
+    """Peak memory of the agent during a fetch of 4 GiB."""
+    size = 256 * MIB if s.quick else 4 * GIB
+    path = s.lab.folder("root") / "huge"
+    block = seeded_bytes("huge", 64 * MIB)
+    with open(path, "wb") as out:  # each 64 MiB is rotated by its number: no two are equal
+        for i in range(size // len(block)):
+            out.write(memoryview(block)[i * 4096:])
+            out.write(memoryview(block)[:i * 4096])
+    origin = s.lab.server(Nginx(s.lab.folder("nginx-huge"), s.lab.folder("root")))
+    agent = s.agent("memory", s.places()[0][1])
+    out = s.lab.folder("here") / "huge"
+    sample = measure(agent.larder_command("get", "--quiet", origin.url("/huge"), "-o", out), agent)
+    peak = agent.memory_peak()
+    expect_equal(file_sha256(out), file_sha256(path), "bytes")
+    s.table.add(f"peak memory of larderd, fetch of {size // MIB} MiB", f"{peak / MIB:.1f} MiB",
+                f"larder {sample.peak / MIB:.1f} MiB", f"{peak / MIB:.1f} MiB", "≤ 64 MiB", peak <= 64 * MIB,
+                f"{size / MIB / sample.wall:.0f} MiB/s")
+    agent.stop()
+    origin.stop()
+    out.unlink()
+    path.unlink()
+    shutil.rmtree(agent.state)
+
+
+@benchmark
+def many_records(s):
+    """Readiness and idle memory with 100,000 records in the cache; and the cost of each operation as records grow."""
+    records = 5_000 if s.quick else 100_000
+    agent = s.lab.new_agent("records", agent={"log_level": "info"})
+    fill = s.lab.bin_dir / "larder_index_curve"
+    if not fill.exists():
+        raise Skip(f"{fill} is not built")
+    subprocess.run([fill, "--fill", str(records), "--state", agent.state], check=True, capture_output=True)
+    readiness = []
+    for _ in range(1 if s.quick else 5):
+        agent.start()
+        readiness.append(agent.ready_after)
+        expect_equal(agent.api.status()["cache"]["records"], records, "records")
+        agent.stop()
+    agent.start()
+    agent.api.cache()
+    idle = _settled_memory(agent)
+    ready = statistics.median(readiness)
+    s.table.add(f"ready with {records:,} records", f"{ready:.3f} s ({min(readiness):.3f}–{max(readiness):.3f})", "–",
+                f"{ready:.3f} s", "≤ 0.3 s", ready <= 0.3)
+    s.table.add(f"idle memory with {records:,} records", f"{idle / MIB:.1f} MiB", "–", f"{idle / MIB:.1f} MiB", "≤ 48 MiB",
+                idle <= 48 * MIB)
+    agent.stop()
+    shutil.rmtree(agent.state)
+    curve = subprocess.run([fill] + (["--sizes", "1000,5000"] if s.quick else []), capture_output=True, text=True,
+                           check=False)
+    expect_equal(curve.returncode, 0, f"exit status of larder_index_curve ({curve.stderr[-300:]})")
+    s.texts.append("Cost of each operation of the index as records grow (`larder_index_curve`):\n\n```\n"
+                   + curve.stdout.strip() + "\n```")
+    print(s.texts[-1])
+
+
+def _settled_memory(agent):
+    """Once the start-up maintenance is through: the process has used no CPU for a second."""
+    deadline = time.monotonic() + 60
+    last, since = agent.cpu_seconds(), time.monotonic()
+    while time.monotonic() - since < 1.0 and time.monotonic() < deadline:
+        time.sleep(0.1)
+        if agent.cpu_seconds() - last > 0.01:
+            last, since = agent.cpu_seconds(), time.monotonic()
+    return agent.memory()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    bin_dir_argument(parser)
+    parser.add_argument("--quick", action="store_true", help="small sizes, one round")
+    parser.add_argument("--rounds", type=int, help="rounds of each pair (default 5)")
+    parser.add_argument("--only", action="append", choices=list(BENCHMARKS))
+    parser.add_argument("--base", help="directory to work in (default: the system's temporary directory)")
+    parser.add_argument("--write", metavar="FILE", help="write the table to this Markdown file")
+    arguments = parser.parse_args()
+    with Lab(arguments.bin_dir, base=arguments.base) as lab:
+        setting = Setting(lab, arguments.quick)
+        setting.rounds = arguments.rounds or setting.rounds
+        setting.places()
+        for name in arguments.only or BENCHMARKS:
+            try:
+                BENCHMARKS[name](setting)
+            except Skip as reason:
+                setting.texts.append(f"{name} was not measured: {reason}.")
+                print(setting.texts[-1])
+        text = setting.table.markdown() + "\n\n" + "\n\n".join(setting.texts)
+        print("\n" + text)
+        if arguments.write:
+            command = "tests/bench/bench.py " + " ".join(sys.argv[1:])
+            doc = " ".join(__doc__.split("\n\n")[2].split())
+            pathlib.Path(ROOT / arguments.write).write_text(
+                f"# Benchmarks\n\nMade by `{command.strip()}` (`make bench`) with {setting.rounds} rounds. {doc} Seconds depend "
+                f"on the machine; ratios hardly do.\n\n{text.strip()}\n", encoding="utf-8")
+        return int(any(row[5] == "NOT met" for row in setting.table.rows) and not arguments.quick)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
