@@ -22,7 +22,7 @@ class HeaderBlock {
   [[nodiscard]] Result<Event> add_line(std::string_view line);
 
   [[nodiscard]] const HttpHead& head() const { return head_; }
-  [[nodiscard]] bool started() const { return bytes_ > 0; }
+  [[nodiscard]] bool in_head() const { return in_head_; }
   [[nodiscard]] HttpHead take() { return std::move(head_); }
 
  private:

@@ -38,6 +38,11 @@ struct ConnectOptions {
   [[nodiscard]] bool has_credentials() const;
 };
 
+// Bounds, refused headers, control characters: invalid_argument naming the culprit, never its value.
+[[nodiscard]] Status check_connect_options(const ConnectOptions& options);
+// Headers that are credentials by their name: Authorization, Cookie, and home-made ones such as X-Api-Key.
+[[nodiscard]] bool names_secret(std::string_view header_name);
+
 struct HttpRequest {
   Url url;
   bool head = false;

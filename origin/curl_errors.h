@@ -1,0 +1,27 @@
+// libcurl's error codes as ours, with texts that say what to do. Pure. No text shows a proxy's URL or a credential.
+#pragma once
+
+#include <curl/curl.h>
+
+#include <string>
+
+#include "base/clock.h"
+#include "base/result.h"
+
+namespace larder::origin {
+
+struct CurlFailure {
+  CURLcode code = CURLE_OK;
+  std::string text;  // CURLOPT_ERRORBUFFER
+  std::string host;
+  long os_error = 0;        // CURLINFO_OS_ERRNO
+  long connect_status = 0;  // CURLINFO_HTTP_CONNECTCODE: the proxy's answer to CONNECT
+  bool via_proxy = false;
+  bool head_complete = false;
+  bool requested = false;  // the connection stood and the request was on its way
+  Duration connect_timeout{};
+};
+
+[[nodiscard]] Status curl_status(const CurlFailure& failure);
+
+}  // namespace larder::origin

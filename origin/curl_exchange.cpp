@@ -1,0 +1,238 @@
+#include "origin/curl_exchange.h"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+
+#include "base/units.h"
+#include "origin/curl_errors.h"
+#include "origin/http_fields.h"
+
+namespace larder::origin {
+namespace {
+
+SteadyTime steady_now() {
+  return std::chrono::steady_clock::now();
+}
+
+}  // namespace
+
+CurlExchange::CurlExchange(HttpId id, HttpRequest request, std::shared_ptr<Window> window, TokenBucket& total,
+                           std::vector<CurlEvent>& events)
+    : id_(id),
+      request_(std::move(request)),
+      options_(request_.options ? request_.options : std::make_shared<const ConnectOptions>()),
+      window_(std::move(window)),
+      total_(total),
+      events_(events) {
+  bucket_.set_rate(request_.max_rate, steady_now());
+}
+
+std::string CurlExchange::host_key() const {
+  return fmt::format("{}://{}:{}", request_.url.scheme, request_.url.host, request_.url.port);
+}
+
+std::size_t CurlExchange::write_callback(char* data, std::size_t size, std::size_t count, void* self) {
+  return static_cast<CurlExchange*>(self)->on_write(as_bytes(std::string_view(data, size * count)));
+}
+
+std::size_t CurlExchange::header_callback(char* data, std::size_t size, std::size_t count, void* self) {
+  const bool ok = static_cast<CurlExchange*>(self)->on_header(std::string_view(data, size * count));
+  return ok ? size * count : 0;
+}
+
+int CurlExchange::before_request_callback(void* self, char* remote, char* /*local*/, int /*remote_port*/,
+                                          int /*local_port*/) {
+  return static_cast<CurlExchange*>(self)->on_connected(remote) ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
+}
+
+// Sockets are closed on exec (hooks are run by this process), and a forbidden address is not even connected to.
+curl_socket_t CurlExchange::open_socket_callback(void* self, curlsocktype /*purpose*/, struct curl_sockaddr* address) {
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  const void* binary = nullptr;
+  if (address->family == AF_INET) binary = &reinterpret_cast<const sockaddr_in*>(&address->addr)->sin_addr;
+  if (address->family == AF_INET6) binary = &reinterpret_cast<const sockaddr_in6*>(&address->addr)->sin6_addr;
+  if (binary != nullptr && inet_ntop(address->family, binary, text.data(), text.size()) != nullptr &&
+      !static_cast<CurlExchange*>(self)->address_allowed(text.data())) {
+    return CURL_SOCKET_BAD;
+  }
+  return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+bool CurlExchange::address_allowed(const char* address) {
+  if (via_proxy_ || !request_.policy) return true;  // the address is the proxy's, which the caller chose
+  Status ok = check_address(*request_.policy, request_.url, address, request_.redirected);
+  if (!ok) failure_ = ok.error();
+  return ok.has_value();
+}
+
+// Once more on the connection that is used in the end, which may be one of an earlier exchange.
+bool CurlExchange::on_connected(const char* address) {
+  if (!address_allowed(address)) return false;
+  failure_.reset();  // another address of the host was refused, this one is not
+  requested_ = true;
+  last_progress_ = steady_now();
+  return true;
+}
+
+bool CurlExchange::on_header(std::string_view line) {
+  last_progress_ = steady_now();
+  const bool starts_head = line.starts_with("HTTP/");
+  if (head_emitted_ || (head_complete_ && !block_.in_head() && !starts_head)) {
+    trailer_bytes_ += line.size();  // trailers say nothing that we use
+    return trailer_bytes_ <= HeaderBlock::kMaxBytes;
+  }
+  const Result<HeaderBlock::Event> event = block_.add_line(line);
+  if (!event) {
+    failure_ = event.error();
+    return false;
+  }
+  if (*event == HeaderBlock::Event::more) return true;
+  const int status = block_.head().status;
+  if (status < 200) return true;
+  head_complete_ = true;
+  // libcurl may answer these with credentials and try again; its body or end shows that it does not.
+  const bool may_retry = (status == 401 && !options_->user.empty()) || (status == 407 && via_proxy_);
+  if (!may_retry) emit_head();
+  return true;
+}
+
+void CurlExchange::emit_head() {
+  if (head_emitted_ || !head_complete_) return;
+  head_emitted_ = true;
+  HttpHead head = block_.take();
+  head.via_proxy = via_proxy_;
+  if (const auto length = content_length(head.headers)) length_ = *length;
+  events_.push_back({id_, std::move(head)});
+}
+
+std::size_t CurlExchange::on_write(Bytes bytes) {
+  const SteadyTime now = steady_now();
+  last_progress_ = now;
+  emit_head();
+  if (!head_emitted_) return 0;  // a body without a head: HTTP/0.9
+  if (must_wait_for_consumer(bytes.size()) || must_wait_for_rate(now)) {
+    pass_on_whole_cuts();
+    return CURL_WRITEFUNC_PAUSE;
+  }
+  window_->unconsumed += bytes.size();
+  bucket_.spend(bytes.size(), now);
+  total_.spend(bytes.size(), now);
+  collect(bytes, now);
+  return bytes.size();
+}
+
+bool CurlExchange::must_wait_for_consumer(std::size_t bytes) {
+  if (window_->unconsumed + bytes <= HttpClient::kWindow) return false;
+  window_->paused = true;
+  // The consumer may have caught up between the two, and would then not tell.
+  if (window_->unconsumed <= HttpClient::kWindow / 2 && window_->paused.exchange(false)) return false;
+  window_paused_ = true;
+  return true;
+}
+
+bool CurlExchange::must_wait_for_rate(SteadyTime now) {
+  const Duration wait = std::max(bucket_.wait(now), total_.wait(now));
+  if (wait <= Duration::zero()) {
+    waiting_since_ = {};
+    return false;
+  }
+  if (waiting_since_ == SteadyTime{}) waiting_since_ = now;
+  rate_paused_ = true;
+  resume_at_ = now + wait;
+  return true;
+}
+
+void CurlExchange::collect(Bytes bytes, SteadyTime now) {
+  while (!bytes.empty()) {
+    if (buffer_.capacity() == 0) {
+      std::uint64_t want = kBuffer;
+      if (length_ && *length_ > received_) want = std::min<std::uint64_t>(want, *length_ - received_);
+      buffer_ = Buffer(static_cast<std::size_t>(want));
+    }
+    if (buffer_.empty()) oldest_ = now;
+    const std::size_t taken = buffer_.append(bytes);
+    bytes = bytes.subspan(taken);
+    received_ += taken;
+    if (buffer_.size() == buffer_.capacity()) pass_on_all();
+  }
+}
+
+void CurlExchange::pass_on_all() {
+  if (!buffer_.empty()) events_.push_back({id_, std::move(buffer_)});
+  buffer_ = Buffer();
+}
+
+// Only up to the last cut; the rest waits for its block to be full. The pieces are copied out, so that a slow origin
+// does not make the window a row of nearly empty large buffers.
+void CurlExchange::pass_on_whole_cuts() {
+  const std::size_t whole = buffer_.size() / kCut * kCut;
+  if (whole == 0) return;
+  const Bytes all = buffer_.bytes();
+  Buffer rest;
+  if (all.size() > whole) {
+    rest = Buffer(kBuffer);
+    rest.append(all.subspan(whole));
+  }
+  Buffer cut(whole);
+  cut.append(all.first(whole));
+  events_.push_back({id_, std::move(cut)});
+  buffer_ = std::move(rest);
+  oldest_ = steady_now();
+}
+
+void CurlExchange::resume(SteadyTime now) {
+  if (!rate_paused_ && !window_paused_) return;
+  rate_paused_ = false;
+  window_paused_ = false;
+  last_progress_ = now;                          // we were the ones who waited
+  curl_easy_pause(easy_.get(), CURLPAUSE_CONT);  // may call on_write, which may pause again
+}
+
+void CurlExchange::resume_after_rate_change(SteadyTime now) {
+  if (rate_paused_ && !window_paused_) resume(now);
+}
+
+Status CurlExchange::tick(SteadyTime now) {
+  if (buffer_.size() >= kCut && now - oldest_ >= kMaxAge) pass_on_whole_cuts();
+  if (rate_paused_ && !window_paused_ && now >= resume_at_) resume(now);
+  const bool paused = rate_paused_ || window_paused_;
+  if (requested_ && !paused && now - last_progress_ >= options_->stall_timeout) {
+    return fail(ErrorCode::no_progress, "fetch from " + request_.url.host,
+                fmt::format("no byte came for {}", format_duration(options_->stall_timeout)));
+  }
+  return {};
+}
+
+SteadyTime CurlExchange::next_tick() const {
+  SteadyTime next = SteadyTime::max();
+  if (buffer_.size() >= kCut) next = std::min(next, oldest_ + kMaxAge);
+  if (rate_paused_ && !window_paused_) next = std::min(next, resume_at_);
+  if (requested_ && !rate_paused_ && !window_paused_) next = std::min(next, last_progress_ + options_->stall_timeout);
+  return next;
+}
+
+void CurlExchange::finish(CURLcode code) {
+  if (code == CURLE_OK) emit_head();
+  pass_on_all();
+  if (failure_ && code != CURLE_OK) {
+    events_.push_back({id_, Status(tl::unexpected(std::move(*failure_)))});
+    return;
+  }
+  CurlFailure failure;
+  failure.code = code;
+  failure.text = error_text_;
+  failure.host = request_.url.host;
+  failure.via_proxy = via_proxy_;
+  failure.head_complete = head_complete_;
+  failure.requested = requested_;
+  failure.connect_timeout = options_->connect_timeout;
+  curl_easy_getinfo(easy_.get(), CURLINFO_OS_ERRNO, &failure.os_error);
+  curl_easy_getinfo(easy_.get(), CURLINFO_HTTP_CONNECTCODE, &failure.connect_status);
+  events_.push_back({id_, curl_status(failure)});
+}
+
+}  // namespace larder::origin

@@ -1,0 +1,230 @@
+#include "origin/curl_worker.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <system_error>
+
+namespace larder::origin {
+namespace {
+
+SteadyTime steady_now() {
+  return std::chrono::steady_clock::now();
+}
+
+}  // namespace
+
+void CurlOutbox::put(std::vector<CurlEvent>& events) {
+  if (events.empty()) return;
+  bool post = false;
+  {
+    const std::lock_guard lock(mutex_);
+    if (events_.empty()) {
+      events_.swap(events);
+    } else {
+      std::move(events.begin(), events.end(), std::back_inserter(events_));
+    }
+    post = !std::exchange(posted_, true);
+  }
+  events.clear();
+  if (post) loop_.post([reader = reader_] { reader(); });
+}
+
+std::vector<CurlEvent> CurlOutbox::take() {
+  const std::lock_guard lock(mutex_);
+  posted_ = false;
+  return std::exchange(events_, {});
+}
+
+CurlWorker::CurlWorker(CurlSettings settings, std::shared_ptr<CurlOutbox> outbox)
+    : settings_(std::move(settings)), outbox_(std::move(outbox)) {}
+
+CurlWorker::~CurlWorker() {
+  stop_ = true;
+  if (multi_) curl_multi_wakeup(multi_.get());
+  if (thread_.joinable()) thread_.join();
+  for (auto& [id, exchange] : active_) curl_multi_remove_handle(multi_.get(), exchange->easy());
+  active_.clear();
+  waiting_.clear();  // before the share that they use
+}
+
+Status CurlWorker::start_thread() {
+  share_.reset(curl_share_init());
+  multi_.reset(curl_multi_init());
+  if (!share_ || !multi_) return fail(ErrorCode::internal, "start the HTTP client", "libcurl cannot be initialised");
+  // One thread uses it, so that it needs no locks.
+  curl_share_setopt(share_.get(), CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
+  // The limits on connections are kept by has_room(): libcurl's own would let its connect time-out run while a
+  // transfer waits its turn.
+  curl_multi_setopt(multi_.get(), CURLMOPT_MAXCONNECTS, static_cast<long>(settings_.max_connections));
+  try {
+    thread_ = std::thread([this] { run(); });
+  } catch (const std::system_error& error) {
+    return fail(ErrorCode::internal, "start the HTTP client", error.what());
+  }
+  pthread_setname_np(thread_.native_handle(), "larder-http");
+  return {};
+}
+
+void CurlWorker::command(Command command) {
+  bool wake = false;
+  {
+    const std::lock_guard lock(mutex_);
+    wake = commands_.empty();  // otherwise it has been woken and not looked yet
+    commands_.push_back(std::move(command));
+  }
+  if (wake) curl_multi_wakeup(multi_.get());
+}
+
+void CurlWorker::start(HttpId id, HttpRequest request, std::shared_ptr<Window> window) {
+  auto shared = std::make_shared<HttpRequest>(std::move(request));  // std::function wants copies
+  command([id, shared, window = std::move(window)](CurlWorker& worker) {
+    worker.begin(std::make_unique<CurlExchange>(id, std::move(*shared), window, worker.total_, worker.events_));
+  });
+}
+
+void CurlWorker::cancel(HttpId id) {
+  command([id](CurlWorker& worker) { worker.drop(id); });
+}
+
+void CurlWorker::resume(HttpId id) {
+  command([id](CurlWorker& worker) {
+    if (CurlExchange* exchange = worker.find(id)) exchange->resume(steady_now());
+  });
+}
+
+void CurlWorker::set_rate(HttpId id, std::uint64_t bytes_per_second) {
+  command([id, bytes_per_second](CurlWorker& worker) {
+    CurlExchange* exchange = worker.find(id);
+    if (exchange == nullptr) return;
+    exchange->set_rate(bytes_per_second, steady_now());
+    exchange->resume_after_rate_change(steady_now());
+  });
+}
+
+void CurlWorker::set_total_rate(std::uint64_t bytes_per_second) {
+  command([bytes_per_second](CurlWorker& worker) {
+    worker.total_.set_rate(bytes_per_second, steady_now());
+    for (auto& [id, exchange] : worker.active_) exchange->resume_after_rate_change(steady_now());
+  });
+}
+
+void CurlWorker::run() {
+  while (!stop_) {
+    run_commands();
+    int running = 0;
+    curl_multi_perform(multi_.get(), &running);
+    read_messages();
+    tick();
+    outbox_->put(events_);
+    if (!stop_) curl_multi_poll(multi_.get(), nullptr, 0, poll_timeout(), nullptr);
+  }
+}
+
+void CurlWorker::run_commands() {
+  std::vector<Command> commands;
+  {
+    const std::lock_guard lock(mutex_);
+    commands.swap(commands_);
+  }
+  for (const Command& command : commands) command(*this);
+}
+
+bool CurlWorker::has_room(const CurlExchange& exchange) const {
+  if (active_.size() >= settings_.max_connections) return false;
+  const auto found = active_per_host_.find(exchange.host_key());
+  return found == active_per_host_.end() || found->second < settings_.max_connections_per_host;
+}
+
+void CurlWorker::begin(std::unique_ptr<CurlExchange> exchange) {
+  if (!has_room(*exchange)) {
+    waiting_.push_back(std::move(exchange));
+    return;
+  }
+  const HttpId id = exchange->id();
+  if (Status ok = exchange->set_up(settings_.user_agent, share_.get()); !ok) {
+    events_.push_back({id, std::move(ok)});
+    return;
+  }
+  if (const CURLMcode code = curl_multi_add_handle(multi_.get(), exchange->easy()); code != CURLM_OK) {
+    events_.push_back({id, fail(ErrorCode::internal, "start a request", curl_multi_strerror(code))});
+    return;
+  }
+  ++active_per_host_[exchange->host_key()];
+  active_.emplace(id, std::move(exchange));
+}
+
+void CurlWorker::begin_waiting() {
+  for (std::size_t i = 0; i < waiting_.size() && active_.size() < settings_.max_connections;) {
+    if (!has_room(*waiting_[i])) {
+      ++i;
+      continue;
+    }
+    auto exchange = std::move(waiting_[i]);
+    waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(i));
+    begin(std::move(exchange));
+  }
+}
+
+CurlExchange* CurlWorker::find(HttpId id) {
+  const auto found = active_.find(id);
+  return found == active_.end() ? nullptr : found->second.get();
+}
+
+void CurlWorker::drop(HttpId id) {
+  const auto found = active_.find(id);
+  if (found == active_.end()) {
+    std::erase_if(waiting_, [id](const auto& exchange) { return exchange->id() == id; });
+    return;
+  }
+  curl_multi_remove_handle(multi_.get(), found->second->easy());
+  const auto host = active_per_host_.find(found->second->host_key());
+  if (--host->second == 0) active_per_host_.erase(host);
+  active_.erase(found);
+  begin_waiting();
+}
+
+void CurlWorker::read_messages() {
+  int left = 0;
+  while (const CURLMsg* message = curl_multi_info_read(multi_.get(), &left)) {
+    if (message->msg != CURLMSG_DONE) continue;
+    void* self = nullptr;
+    curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &self);
+    auto* exchange = static_cast<CurlExchange*>(self);
+    exchange->finish(message->data.result);
+    drop(exchange->id());
+  }
+}
+
+void CurlWorker::end_with(HttpId id, Status status) {
+  events_.push_back({id, std::move(status)});
+  drop(id);
+}
+
+// Who has waited longest for the shared rate goes first, so that it is shared evenly.
+void CurlWorker::tick() {
+  const SteadyTime now = steady_now();
+  std::vector<CurlExchange*> order;
+  order.reserve(active_.size());
+  for (const auto& [id, exchange] : active_) {
+    if (exchange->next_tick() <= now) order.push_back(exchange.get());
+  }
+  std::sort(order.begin(), order.end(),
+            [](const CurlExchange* a, const CurlExchange* b) { return a->waiting_since() < b->waiting_since(); });
+  std::vector<std::pair<HttpId, Status>> ended;
+  for (CurlExchange* exchange : order) {
+    if (Status ok = exchange->tick(now); !ok) ended.emplace_back(exchange->id(), std::move(ok));
+  }
+  for (auto& [id, status] : ended) end_with(id, std::move(status));
+}
+
+int CurlWorker::poll_timeout() const {
+  SteadyTime next = SteadyTime::max();
+  for (const auto& [id, exchange] : active_) next = std::min(next, exchange->next_tick());
+  constexpr int kLongest = 60'000;
+  if (next == SteadyTime::max()) return kLongest;
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(next - steady_now()).count();
+  return static_cast<int>(std::clamp<std::int64_t>(left, 0, kLongest));
+}
+
+}  // namespace larder::origin

@@ -1,0 +1,95 @@
+// libcurl's thread: curl_multi_poll, curl_multi_wakeup, and the exchanges. Commands come in through a queue, events go
+// out in batches: one post to the loop however many there are, and none while one is still on its way.
+#pragma once
+
+#include <curl/curl.h>
+
+#include <atomic>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "origin/curl_client.h"
+#include "origin/curl_exchange.h"
+
+namespace larder::origin {
+
+// Events on their way to the loop. Any thread.
+class CurlOutbox {
+ public:
+  explicit CurlOutbox(Executor& loop) : loop_(loop) {}
+  void set_reader(std::function<void()> reader) { reader_ = std::move(reader); }  // before the thread starts
+  void put(std::vector<CurlEvent>& events);                                       // takes them, leaves it empty
+  [[nodiscard]] std::vector<CurlEvent> take();
+
+ private:
+  Executor& loop_;
+  std::function<void()> reader_;
+  std::mutex mutex_;
+  std::vector<CurlEvent> events_;
+  bool posted_ = false;
+};
+
+class CurlWorker {
+ public:
+  CurlWorker(CurlSettings settings, std::shared_ptr<CurlOutbox> outbox);
+  ~CurlWorker();  // ends all exchanges without events, joins
+  CurlWorker(const CurlWorker&) = delete;
+  CurlWorker& operator=(const CurlWorker&) = delete;
+
+  [[nodiscard]] Status start_thread();
+
+  // Loop thread.
+  void start(HttpId id, HttpRequest request, std::shared_ptr<Window> window);
+  void cancel(HttpId id);
+  void resume(HttpId id);
+  void set_rate(HttpId id, std::uint64_t bytes_per_second);
+  void set_total_rate(std::uint64_t bytes_per_second);
+
+ private:
+  using Command = std::function<void(CurlWorker&)>;
+  struct MultiFree {
+    void operator()(CURLM* multi) const { curl_multi_cleanup(multi); }
+  };
+  struct ShareFree {
+    void operator()(CURLSH* share) const { curl_share_cleanup(share); }
+  };
+
+  void command(Command command);
+  // The rest: curl thread.
+  void run();
+  void run_commands();
+  void begin(std::unique_ptr<CurlExchange> exchange);
+  void begin_waiting();
+  [[nodiscard]] bool has_room(const CurlExchange& exchange) const;
+  void drop(HttpId id);
+  void read_messages();
+  void tick();
+  [[nodiscard]] int poll_timeout() const;
+  CurlExchange* find(HttpId id);
+  void end_with(HttpId id, Status status);
+
+  const CurlSettings settings_;
+  const std::shared_ptr<CurlOutbox> outbox_;
+  std::mutex mutex_;
+  std::vector<Command> commands_;
+  std::atomic<bool> stop_{false};
+
+  std::unique_ptr<CURLSH, ShareFree> share_;
+  std::unique_ptr<CURLM, MultiFree> multi_;
+  std::vector<CurlEvent> events_;
+  TokenBucket total_;
+  std::map<HttpId, std::unique_ptr<CurlExchange>> active_;
+  std::map<std::string, std::size_t> active_per_host_;
+  std::deque<std::unique_ptr<CurlExchange>> waiting_;  // for a connection
+  std::thread thread_;
+};
+
+}  // namespace larder::origin

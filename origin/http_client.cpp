@@ -1,0 +1,99 @@
+#include "origin/http_client.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "origin/http_fields.h"
+
+namespace larder::origin {
+namespace {
+
+// What decides the framing, the range and the connection is ours to say.
+constexpr std::array<std::string_view, 15> kRefused = {
+    "range",      "if-range", "if-match",        "if-none-match", "if-modified-since", "if-unmodified-since",
+    "host",       "te",       "content-length",  "connection",    "transfer-encoding", "accept-encoding",
+    "keep-alive", "upgrade",  "proxy-connection"};
+
+tl::unexpected<Error> invalid(std::string detail) {
+  return fail(ErrorCode::invalid_argument, "use the connection options", std::move(detail));
+}
+
+bool is_token(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+  });
+}
+
+bool has_control(std::string_view text) {
+  return std::any_of(text.begin(), text.end(),
+                     [](char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f; });
+}
+
+Status check_header(const Header& header) {
+  const std::string name = lower_case(header.first);
+  if (!is_token(name) || name.size() > 256) return invalid("a header's name is none");
+  if (has_control(header.second))
+    return invalid(fmt::format("the header {} has line breaks or control characters", name));
+  if (std::find(kRefused.begin(), kRefused.end(), name) != kRefused.end()) {
+    return invalid(fmt::format("the header {} cannot be given; the agent sends it itself where it is needed", name));
+  }
+  return {};
+}
+
+}  // namespace
+
+const std::string* HttpHead::find(std::string_view name) const {
+  for (auto it = headers.rbegin(); it != headers.rend(); ++it) {
+    if (it->first == name) return &it->second;
+  }
+  return nullptr;
+}
+
+bool names_secret(std::string_view header_name) {
+  // Names of home-made credentials too ("PRIVATE-TOKEN", "X-Api-Key"): better not shared than leaked.
+  const std::string name = lower_case(header_name);
+  for (const std::string_view word :
+       {"auth", "cookie", "token", "secret", "key", "session", "credential", "password"}) {
+    if (name.find(word) != std::string::npos) return true;
+  }
+  return false;
+}
+
+bool ConnectOptions::has_credentials() const {
+  if (!user.empty() || !password.empty() || !client_certificate.empty()) return true;
+  return std::any_of(headers.begin(), headers.end(), [](const Header& h) { return names_secret(h.first); });
+}
+
+Status check_connect_options(const ConnectOptions& options) {
+  constexpr std::size_t kMaxHeaders = 64, kMaxHeaderBytes = 16 * 1024, kMaxUser = 300, kMaxPassword = 65535,
+                        kMaxPem = 256 * 1024;
+  if (options.headers.size() > kMaxHeaders) return invalid(fmt::format("more than {} headers", kMaxHeaders));
+  std::size_t bytes = 0;
+  for (const Header& header : options.headers) {
+    if (Status ok = check_header(header); !ok) return ok;
+    bytes += header.first.size() + header.second.size() + 4;
+  }
+  if (bytes > kMaxHeaderBytes) return invalid(fmt::format("the headers are larger than {} bytes", kMaxHeaderBytes));
+  if (options.user.size() > kMaxUser || options.proxy_user.size() > kMaxUser) {
+    return invalid(fmt::format("a user name is longer than {} bytes", kMaxUser));
+  }
+  if (options.password.size() > kMaxPassword || options.proxy_password.size() > kMaxPassword) {
+    return invalid("a password is longer than 65535 bytes");
+  }
+  if (options.client_certificate.size() > kMaxPem || options.client_key.size() > kMaxPem) {
+    return invalid("the client certificate or its key is larger than 256 KiB");
+  }
+  const bool key_inside = options.client_certificate.find("PRIVATE KEY-----") != std::string::npos;
+  if (options.client_certificate.empty() != (options.client_key.empty() && !key_inside)) {
+    return invalid("a client certificate and its key belong together; one is missing");
+  }
+  for (const std::string* text : {&options.user, &options.proxy, &options.proxy_user, &options.ca_file}) {
+    if (has_control(*text)) return invalid("a user name, proxy or file name has control characters");
+  }
+  return {};
+}
+
+}  // namespace larder::origin

@@ -1,0 +1,296 @@
+#include "origin/origin_run.h"
+
+#include <fmt/format.h>
+
+#include "base/log.h"
+#include "origin/address.h"
+#include "origin/cache_evidence.h"
+#include "origin/http_fields.h"
+#include "origin/request_rules.h"
+#include "origin/status_rules.h"
+
+namespace larder::origin {
+namespace {
+
+constexpr std::uint64_t kRedirectBody = 16 * 1024;  // read to keep the connection; larger ones are cut off
+
+// HEAD is refused by some servers and by URLs signed for GET alone, in these ways. 404 too: routers that know only GET.
+bool head_refused(int status) {
+  switch (status) {
+    case 400:
+    case 403:
+    case 404:
+    case 405:
+    case 406:
+    case 411:
+    case 500:
+    case 501:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// A HEAD that says too little, or something that is often wrong, is not believed before a GET has said the same.
+bool head_useless(const HttpHead& head) {
+  if (head.find("content-encoding") != nullptr) return true;
+  const auto length = content_length(head.headers);
+  return !length || !*length || **length == 0;
+}
+
+}  // namespace
+
+class OriginRun::Exchange final : public HttpEvents {
+ public:
+  explicit Exchange(std::weak_ptr<OriginRun> run) : run_(std::move(run)) {}
+  void abandon() { run_.reset(); }
+
+  void on_head(const HttpHead& head) override {
+    if (const auto run = run_.lock()) run->on_head(head);
+  }
+  void on_data(Buffer bytes) override {
+    if (const auto run = run_.lock()) run->on_data(std::move(bytes));
+  }
+  void on_done(Status status) override {
+    if (const auto run = run_.lock()) run->on_done(std::move(status));
+  }
+
+ private:
+  std::weak_ptr<OriginRun> run_;
+};
+
+OriginRun::OriginRun(HttpClient& http, Clock& clock, RunPlan plan, RunListener& listener)
+    : http_(http),
+      clock_(clock),
+      plan_(std::move(plan)),
+      listener_(listener),
+      options_(options_for(plan_.target.url, plan_.target.options)),
+      head_(plan_.probe && plan_.head),
+      no_cache_(plan_.no_cache || plan_.probe),
+      rate_(plan_.max_rate) {}
+
+void OriginRun::start() {
+  if (plan_.length && (*plan_.length == 0 || plan_.offset + *plan_.length < plan_.offset)) {
+    return fail_with({ErrorCode::invalid_argument, {}, "the range is empty or beyond what can be counted"});
+  }
+  if (Status ok = check_connect_options(*options_); !ok) return fail_with(ok.error());
+  if (plan_.target.policy) {
+    if (Status ok = check_url(*plan_.target.policy, plan_.target.url); !ok) return fail_with(ok.error());
+  }
+  ask(plan_.target.url);
+}
+
+void OriginRun::stop() {
+  finished_ = true;
+  abandon_exchange();
+}
+
+void OriginRun::consumed(std::size_t bytes) {
+  if (http_id_ != 0) http_.consumed(http_id_, bytes);
+}
+
+void OriginRun::set_rate(std::uint64_t bytes_per_second) {
+  rate_ = bytes_per_second;
+  if (http_id_ != 0) http_.set_rate(http_id_, bytes_per_second);
+}
+
+RequestShape OriginRun::shape() const {
+  RequestShape shape;
+  shape.expected = plan_.expected ? &*plan_.expected : nullptr;
+  shape.head = head_;
+  shape.no_cache = no_cache_;
+  shape.want_digest = !plan_.expected;
+  if (plan_.probe) {
+    shape.ranged = !head_;
+    shape.length = 1;
+    return shape;
+  }
+  shape.offset = plan_.offset;
+  shape.length = plan_.length;
+  // The whole, when its size is known, needs no Range: servers and caches without ranges answer as well.
+  const bool whole =
+      plan_.offset == 0 &&
+      (!plan_.length || (plan_.expected && plan_.expected->size && *plan_.length == *plan_.expected->size));
+  shape.ranged = !whole;
+  return shape;
+}
+
+AnswerContext OriginRun::context() const {
+  AnswerContext context;
+  context.url = plan_.target.url.canonical();
+  context.effective_url = url_.canonical();
+  context.credentials = options_->has_credentials();
+  context.now = clock_.wall();
+  return context;
+}
+
+void OriginRun::ask(const Url& url) {
+  url_ = url;
+  received_ = 0;
+  promised_.reset();
+  accepted_ = false;
+  HttpRequest request;
+  request.url = url;
+  request.head = head_;
+  request.headers = request_headers(shape());
+  const Url& asked = plan_.target.url;
+  request.options = same_site(asked, url) ? options_ : options_for_stranger(*options_);
+  request.policy = plan_.target.policy ? plan_.target.policy : std::make_shared<UrlPolicy>();
+  // What the caller named itself, it may reach; only what a redirect brought up is checked as one.
+  request.redirected = hops_ > 0 && asked.host != url.host && host_scope(asked.host) != AddressScope::loopback;
+  request.max_rate = rate_;
+  exchange_ = std::make_shared<Exchange>(weak_from_this());
+  http_id_ = http_.start(std::move(request), exchange_);
+}
+
+void OriginRun::abandon_exchange() {
+  if (exchange_) exchange_->abandon();
+  exchange_.reset();
+  if (http_id_ != 0) http_.cancel(std::exchange(http_id_, 0));
+}
+
+void OriginRun::on_head(const HttpHead& head) {
+  if (finished_) return;
+  if (is_redirect(head.status) && head.find("location") != nullptr) return redirect(head);
+  if (plan_.probe) return answer_probe(head);
+  answer_fetch(head);
+}
+
+void OriginRun::redirect(const HttpHead& head) {
+  const auto locations = find_all(head.headers, "location");
+  for (const std::string* other : locations) {
+    if (*other != *locations.front()) {
+      return fail_with({ErrorCode::bad_response, {}, "the origin redirects to two places at once"});
+    }
+  }
+  const UrlPolicy& policy = plan_.target.policy ? *plan_.target.policy : UrlPolicy{};
+  if (++hops_ > policy.max_redirects) {
+    return fail_with({ErrorCode::too_many_redirects,
+                      {},
+                      fmt::format("more than {} redirects, the last to {}", policy.max_redirects,
+                                  log::redact_url(locations.front()->substr(0, 512)))});
+  }
+  Result<Url> to = resolve_reference(url_, *locations.front());
+  if (!to) {
+    const bool scheme = to.error().code == ErrorCode::forbidden_url;
+    return fail_with({scheme ? ErrorCode::redirect_forbidden : ErrorCode::bad_response,
+                      {},
+                      "the origin redirects to a URL that cannot be used: " + to.error().detail});
+  }
+  to->user.clear();  // credentials are the caller's to give
+  to->password.clear();
+  // Hops are judged against the URL asked for as well, so that no chain leads where one step may not.
+  for (const Url* from : {static_cast<const Url*>(&url_), &plan_.target.url}) {
+    if (Status ok = check_redirect(policy, *from, *to); !ok) return fail_with(ok.error());
+  }
+  const auto length = content_length(head.headers);
+  if (head_ || (length && *length && **length <= kRedirectBody)) {
+    next_ = *to;
+    return;
+  }
+  follow(*to);
+}
+
+void OriginRun::follow(const Url& url) {
+  next_.reset();
+  abandon_exchange();
+  ask(url);
+}
+
+void OriginRun::answer_probe(const HttpHead& head) {
+  if (head_ && (head_refused(head.status) || (head.status == 200 && head_useless(head)))) {
+    abandon_exchange();
+    head_ = false;
+    return ask(url_);
+  }
+  Asked asked;
+  asked.head = head_;
+  asked.ranged = !head_;
+  asked.length = 1;
+  const Result<Accepted> accepted = check_response(head, asked, context());
+  if (!accepted) return fail_with(accepted.error());
+  const auto keep = shared_from_this();
+  abandon_exchange();
+  listener_.on_edition(accepted->edition, 0);
+  finish({});
+}
+
+void OriginRun::answer_fetch(const HttpHead& head) {
+  const RequestShape sent = shape();
+  Asked asked;
+  asked.expected = sent.expected;
+  asked.ranged = sent.ranged;
+  asked.offset = sent.offset;
+  asked.length = sent.length;
+  Result<Accepted> accepted = check_response(head, asked, context());
+  if (!accepted) {
+    if (accepted.error().code == ErrorCode::version_changed) return version_differs(head, accepted.error());
+    return fail_with(accepted.error());
+  }
+  accepted_ = true;
+  promised_ = accepted->length;
+  const auto keep = shared_from_this();
+  listener_.on_edition(accepted->edition, accepted->offset);
+}
+
+// Another edition: the origin's, or one that a cache on the way still keeps? A cache that names itself and may have
+// answered by itself is asked to revalidate, once.
+void OriginRun::version_differs(const HttpHead& head, Error error) {
+  const CacheEvidence evidence = cache_evidence(head);
+  if (evidence.name.empty() || evidence.answered == CacheEvidence::Answered::by_origin) return fail_with(error);
+  if (!asked_past_cache_ && !no_cache_) {
+    asked_past_cache_ = true;
+    no_cache_ = true;
+    hops_ = 0;
+    abandon_exchange();
+    return ask(plan_.target.url);
+  }
+  error.code = ErrorCode::stale_proxy;
+  error.detail = fmt::format("{} keeps answering with another edition, even when asked to revalidate: {}",
+                             evidence.name, error.detail);
+  fail_with(error);
+}
+
+void OriginRun::on_data(Buffer bytes) {
+  if (finished_) return;
+  if (!accepted_) return consumed(bytes.size());  // the body of a redirect
+  received_ += bytes.size();
+  if (promised_ && received_ > *promised_) {
+    return fail_with({ErrorCode::bad_response,
+                      {},
+                      fmt::format("the origin sends more than the {} bytes that it promised", *promised_)});
+  }
+  const auto keep = shared_from_this();
+  listener_.on_data(std::move(bytes));
+}
+
+void OriginRun::on_done(Status status) {
+  if (finished_) return;
+  http_id_ = 0;
+  if (next_) return follow(Url(*next_));  // whatever became of its body
+  if (!status) return fail_with(status.error());
+  if (promised_ && received_ < *promised_) {
+    return fail_with(
+        {ErrorCode::connection_lost, {}, fmt::format("the origin ended after {} of {} bytes", received_, *promised_)});
+  }
+  if (!accepted_) return fail_with({ErrorCode::bad_response, {}, "the origin ended without an answer"});
+  finish({});
+}
+
+void OriginRun::fail_with(Error error) {
+  error.doing = fmt::format("{} {}", plan_.probe ? "probe" : "fetch", log::redact_url(plan_.target.url.canonical()));
+  if (hops_ > 0 && url_.host != plan_.target.url.host) {
+    error.detail += fmt::format(" (redirected to {})", log::redact_url(url_.canonical()));
+  }
+  finish(tl::unexpected(std::move(error)));
+}
+
+void OriginRun::finish(Status status) {
+  const auto keep = shared_from_this();
+  if (finished_) return;
+  finished_ = true;
+  abandon_exchange();
+  listener_.on_finish(std::move(status));
+}
+
+}  // namespace larder::origin

@@ -1,0 +1,89 @@
+// One probe or fetch of Origin: its requests one after another (redirects, the GET after a useless HEAD, the second
+// question past a stale cache) and the checks on each answer. Loop thread only.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "cache/version.h"
+#include "origin/edition.h"
+#include "origin/http_client.h"
+#include "origin/origin.h"
+#include "origin/request_rules.h"
+#include "origin/response_check.h"
+
+namespace larder::origin {
+
+// Who is told; exactly one finish, last. After finish or stop nothing follows.
+class RunListener {
+ public:
+  virtual ~RunListener() = default;
+  virtual void on_edition(const Edition& edition, std::uint64_t offset) = 0;
+  virtual void on_data(Buffer bytes) = 0;
+  virtual void on_finish(Status status) = 0;
+};
+
+struct RunPlan {
+  Target target;
+  bool probe = false;
+  bool head = false;  // of a probe: begin with HEAD
+  std::optional<cache::Version> expected;
+  std::uint64_t offset = 0;
+  std::optional<std::uint64_t> length;
+  bool no_cache = false;
+  std::uint64_t max_rate = 0;
+};
+
+class OriginRun : public std::enable_shared_from_this<OriginRun> {
+ public:
+  OriginRun(HttpClient& http, Clock& clock, RunPlan plan, RunListener& listener);
+
+  void start();  // may finish within the call
+  void stop();   // no event follows
+  void consumed(std::size_t bytes);
+  void set_rate(std::uint64_t bytes_per_second);
+
+ private:
+  class Exchange;  // HttpEvents of one request; those of an abandoned one are dropped
+
+  void ask(const Url& url);
+  void abandon_exchange();
+  [[nodiscard]] RequestShape shape() const;
+  [[nodiscard]] AnswerContext context() const;
+
+  void on_head(const HttpHead& head);
+  void on_data(Buffer bytes);
+  void on_done(Status status);
+
+  void redirect(const HttpHead& head);
+  void follow(const Url& url);
+  void answer_probe(const HttpHead& head);
+  void answer_fetch(const HttpHead& head);
+  void version_differs(const HttpHead& head, Error error);
+  void finish(Status status);
+  void fail_with(Error error);
+
+  HttpClient& http_;
+  Clock& clock_;
+  const RunPlan plan_;
+  RunListener& listener_;
+
+  std::shared_ptr<const ConnectOptions> options_;  // for the site asked for
+  Url url_;                                        // of the current request
+  bool head_ = false;                              // the current request is a HEAD
+  bool no_cache_ = false;
+  bool asked_past_cache_ = false;
+  unsigned hops_ = 0;
+  std::optional<Url> next_;  // where a redirect leads, while its body is read so that the connection can be used again
+  std::uint64_t rate_ = 0;
+
+  std::shared_ptr<Exchange> exchange_;
+  HttpId http_id_ = 0;
+  std::uint64_t received_ = 0;
+  std::optional<std::uint64_t> promised_;  // bytes of the body
+  bool accepted_ = false;
+  bool finished_ = false;
+};
+
+}  // namespace larder::origin

@@ -1,0 +1,23 @@
+// Which proxy a URL is fetched through. Decided here and not in libcurl, since the check of addresses must know whether
+// the connection goes to the origin or to a proxy. Pure: the environment comes in as a function.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "origin/url.h"
+
+namespace larder::origin {
+
+using Environment = std::function<std::optional<std::string>(const char* name)>;
+
+// The proxy's URL, or empty for none. `configured`: "none", a URL, or empty for the environment: http_proxy (lower case
+// only, since a CGI turns a request's Proxy field into HTTP_PROXY), https_proxy, all_proxy, no_proxy, the latter three
+// in either case.
+[[nodiscard]] std::string choose_proxy(const std::string& configured, const Url& url, const Environment& environment);
+// no_proxy: "*", names with their subdomains, addresses, IPv4 networks (10.0.0.0/8); separated by commas or spaces.
+[[nodiscard]] bool bypasses_proxy(std::string_view no_proxy, const Url& url);
+
+}  // namespace larder::origin

@@ -1,0 +1,41 @@
+#include "origin/rate.h"
+
+#include <algorithm>
+
+namespace larder::origin {
+namespace {
+
+// What may be saved up while nothing comes: enough to ride out a late timer, too little to be seen as a burst.
+constexpr double kBurstSeconds = 0.05;
+
+}  // namespace
+
+double TokenBucket::credit_at(SteadyTime now) const {
+  const double elapsed = std::chrono::duration<double>(std::max(now - as_of_, Duration::zero())).count();
+  const auto rate = static_cast<double>(rate_);
+  return std::min(credit_ + elapsed * rate, rate * kBurstSeconds);
+}
+
+void TokenBucket::set_rate(std::uint64_t bytes_per_second, SteadyTime now) {
+  if (bytes_per_second == rate_) return;
+  // Old debts are forgiven: they were made at another rate, and a raised limit should be felt at once.
+  credit_ = 0;
+  as_of_ = now;
+  rate_ = bytes_per_second;
+}
+
+void TokenBucket::spend(std::uint64_t bytes, SteadyTime now) {
+  if (unlimited()) return;
+  credit_ = credit_at(now) - static_cast<double>(bytes);
+  as_of_ = now;
+}
+
+Duration TokenBucket::wait(SteadyTime now) const {
+  if (unlimited()) return Duration::zero();
+  const double credit = credit_at(now);
+  if (credit >= 0) return Duration::zero();
+  const std::chrono::duration<double> seconds(-credit / static_cast<double>(rate_));
+  return std::chrono::duration_cast<Duration>(seconds) + std::chrono::microseconds(1);  // rounded up
+}
+
+}  // namespace larder::origin

@@ -1,0 +1,37 @@
+// What a request says: header fields for a probe or a fetch, and what of the caller's goes along to another host. Pure.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "cache/version.h"
+#include "origin/http_client.h"
+#include "origin/url.h"
+
+namespace larder::origin {
+
+struct RequestShape {
+  const cache::Version* expected = nullptr;
+  bool head = false;
+  bool ranged = false;
+  std::uint64_t offset = 0;
+  std::optional<std::uint64_t> length;
+  bool no_cache = false;     // caches on the way must revalidate
+  bool want_digest = false;  // Want-Repr-Digest (RFC 9530 §4)
+};
+
+// Range, If-Range (strong ETag, else Last-Modified; only together with Range), Cache-Control, Want-Repr-Digest.
+[[nodiscard]] std::vector<Header> request_headers(const RequestShape& shape);
+
+// May the caller's credentials go to `to`, when it asked for `asked`? Same scheme, host and port; the step from http to
+// https on the default ports of the same host too, since that only adds encryption.
+[[nodiscard]] bool same_site(const Url& asked, const Url& to);
+// Credentials of the URL itself count where the options give none.
+[[nodiscard]] std::shared_ptr<const ConnectOptions> options_for(const Url& asked,
+                                                                const std::shared_ptr<const ConnectOptions>& options);
+// For another site: proxy, CA, time-outs stay; user, password, client certificate and every header but Accept,
+// Accept-Language and User-Agent are left out, since any header may be a credential.
+[[nodiscard]] std::shared_ptr<const ConnectOptions> options_for_stranger(const ConnectOptions& options);
+
+}  // namespace larder::origin

@@ -1,0 +1,197 @@
+#include "origin/response_check.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "origin/http_fields.h"
+#include "origin/status_rules.h"
+
+namespace larder::origin {
+namespace {
+
+tl::unexpected<Error> refuse(ErrorCode code, std::string detail) {
+  return fail(code, "read the answer", std::move(detail));
+}
+
+tl::unexpected<Error> bad(std::string detail) {
+  return refuse(ErrorCode::bad_response, std::move(detail));
+}
+
+// We ask for identity: bytes in another coding are not those of the content, and are never decoded here.
+Status check_coding(const HttpHead& head) {
+  for (const std::string* value : find_all(head.headers, "content-encoding")) {
+    for (const std::string_view coding : split_list(*value)) {
+      if (lower_case(coding) != "identity") {
+        return bad(
+            fmt::format("the origin encoded it with Content-Encoding: {} although identity was asked for; let it "
+                        "send the file as it is",
+                        coding.substr(0, 32)));
+      }
+    }
+  }
+  return {};
+}
+
+Comparison compare_etag(const cache::Version& expected, const HttpHead& head) {
+  Comparison result;
+  if (expected.etag.empty()) return result;
+  for (const std::string* value : find_all(head.headers, "etag")) {
+    const auto tag = parse_etag(*value);
+    if (!tag || tag->text != expected.etag) {
+      result.difference = fmt::format("its ETag is {}, not {}", value->substr(0, 80), expected.etag);
+      return result;
+    }
+    // A weak tag of the same text neither proves equal bytes nor denies them.
+    result.confirmed = result.confirmed || !tag->weak;
+  }
+  return result;
+}
+
+Comparison compare_date(const cache::Version& expected, const HttpHead& head, WallTime now) {
+  Comparison result;
+  if (expected.last_modified.empty()) return result;
+  for (const std::string* value : find_all(head.headers, "last-modified")) {
+    const auto time = parse_http_date(*value, now);
+    if (!time || format_http_date(*time) != expected.last_modified) {
+      result.difference = fmt::format("its Last-Modified is {}, not {}", value->substr(0, 64), expected.last_modified);
+      return result;
+    }
+    result.confirmed = true;
+  }
+  return result;
+}
+
+// 206: what the range says must be what was asked for.
+Result<ContentRange> read_range(const HttpHead& head) {
+  if (const std::string* type = head.find("content-type");
+      type != nullptr && lower_case(trim(*type)).starts_with("multipart/byteranges")) {
+    return bad("it answers one range with multipart/byteranges");
+  }
+  const auto values = find_all(head.headers, "content-range");
+  if (values.empty()) return bad("it is a part (206) without Content-Range");
+  if (values.size() > 1) return bad("it has more than one Content-Range");
+  const auto range = parse_content_range(*values.front());
+  if (!range || range->unsatisfied)
+    return bad(fmt::format("its Content-Range is malformed: {}", values.front()->substr(0, 80)));
+  return *range;
+}
+
+Status check_bounds(const ContentRange& range, const Asked& asked, std::optional<std::uint64_t> body) {
+  if (range.first != asked.offset) {
+    return bad(fmt::format("its Content-Range begins at {}, asked for was {}", range.first, asked.offset));
+  }
+  std::optional<std::uint64_t> end;  // one past the last byte that must come
+  if (asked.length) end = asked.offset + *asked.length;
+  const std::optional<std::uint64_t> total =
+      range.total ? range.total : (asked.expected != nullptr ? asked.expected->size : std::nullopt);
+  if (total) end = std::min(end.value_or(*total), *total);
+  if (end && range.last + 1 != *end) {
+    return bad(fmt::format("its Content-Range ends at {}, asked for was {}", range.last, *end - 1));
+  }
+  const std::uint64_t length = range.last - range.first + 1;
+  if (body && *body != length) {
+    return bad(fmt::format("its Content-Length is {}, but its Content-Range has {} bytes", *body, length));
+  }
+  return {};
+}
+
+Result<Accepted> check_part(const HttpHead& head, const Asked& asked, const AnswerContext& context) {
+  if (!asked.ranged) return bad("it is a part (206), but the whole was asked for");
+  const auto range = read_range(head);
+  if (!range) return tl::unexpected(range.error());
+  const auto body = content_length(head.headers);
+  if (!body) return tl::unexpected(body.error());
+  Accepted accepted;
+  accepted.offset = range->first;
+  accepted.length = range->last - range->first + 1;
+  accepted.edition = edition_of(head, range->total, context, asked.expected);
+  if (asked.expected != nullptr) {
+    const Comparison comparison = compare_edition(*asked.expected, head, range->total, context.now);
+    if (comparison.difference) return refuse(ErrorCode::version_changed, *comparison.difference);
+    const bool whole = range->first == 0 && range->total && range->last + 1 == *range->total;
+    if (!comparison.confirmed && !whole) {
+      return refuse(
+          ErrorCode::range_not_supported,
+          "the answer to a range carries neither the ETag nor the Last-Modified of the file, so that parts of "
+          "two editions could be mixed");
+    }
+  }
+  if (Status ok = check_bounds(*range, asked, *body); !ok) return tl::unexpected(ok.error());
+  return accepted;
+}
+
+Result<Accepted> check_whole(const HttpHead& head, const Asked& asked, const AnswerContext& context) {
+  const auto length = content_length(head.headers);
+  if (!length) return tl::unexpected(length.error());
+  Accepted accepted;
+  // A transfer coding overrides Content-Length (RFC 9112 §6.3).
+  if (head.find("transfer-encoding") == nullptr) accepted.length = *length;
+  accepted.edition = edition_of(head, accepted.length, context, asked.expected);
+  if (asked.ranged) {
+    accepted.edition.ranges = false;
+    accepted.edition.one_stream = true;
+  }
+  if (asked.expected == nullptr) return accepted;
+  const Comparison comparison = compare_edition(*asked.expected, head, accepted.length, context.now);
+  if (comparison.difference) return refuse(ErrorCode::version_changed, *comparison.difference);
+  // The whole in answer to If-Range means a change unless a validator says otherwise.
+  if (!comparison.confirmed && (asked.expected->has_validator() || asked.ranged)) {
+    return refuse(ErrorCode::version_changed, "it carries neither the ETag nor the Last-Modified that the file had");
+  }
+  if (!accepted.length) accepted.length = asked.expected->size;
+  return accepted;
+}
+
+// 416: nothing there to satisfy the range.
+Result<Accepted> check_unsatisfied(const HttpHead& head, const Asked& asked, const AnswerContext& context) {
+  std::optional<std::uint64_t> total;
+  if (const std::string* value = head.find("content-range")) {
+    const auto range = parse_content_range(*value);
+    if (range && range->unsatisfied) total = range->total;
+  }
+  if (asked.expected == nullptr && total == 0U) {  // a file of no bytes has no byte 0
+    Accepted accepted;
+    accepted.length = 0;
+    accepted.edition = edition_of(head, 0, context);
+    return accepted;
+  }
+  if (asked.expected != nullptr) {
+    const Comparison comparison = compare_edition(*asked.expected, head, total, context.now);
+    if (comparison.difference) return refuse(ErrorCode::version_changed, *comparison.difference);
+    if (!total) return refuse(ErrorCode::version_changed, "the range is no longer there (416)");
+  }
+  return refuse(ErrorCode::range_not_supported,
+                total ? fmt::format("the origin refuses the range (416) although the file has {} bytes", *total)
+                      : std::string("the origin refuses the range (416)"));
+}
+
+}  // namespace
+
+Comparison compare_edition(const cache::Version& expected, const HttpHead& head, std::optional<std::uint64_t> size,
+                           WallTime now) {
+  const Comparison by_tag = compare_etag(expected, head);
+  if (by_tag.difference) return by_tag;
+  const Comparison by_date = compare_date(expected, head, now);
+  if (by_date.difference) return by_date;
+  Comparison result;
+  if (expected.size && size && *expected.size != *size) {
+    result.difference = fmt::format("it has {} bytes, not {}", *size, *expected.size);
+    return result;
+  }
+  result.confirmed = by_tag.confirmed || by_date.confirmed;
+  return result;
+}
+
+Result<Accepted> check_response(const HttpHead& head, const Asked& asked, const AnswerContext& context) {
+  if (head.status == 416 && asked.ranged) return check_unsatisfied(head, asked, context);
+  if (head.status == 412 && asked.expected != nullptr) {
+    return refuse(ErrorCode::version_changed, "the file is another edition now (412)");
+  }
+  if (head.status != 200 && head.status != 206) return tl::unexpected(status_error(head, context.now));
+  if (Status ok = check_coding(head); !ok) return tl::unexpected(ok.error());
+  if (const auto digest = promised_sha256(head.headers); !digest) return tl::unexpected(digest.error());
+  return head.status == 206 ? check_part(head, asked, context) : check_whole(head, asked, context);
+}
+
+}  // namespace larder::origin
