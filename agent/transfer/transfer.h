@@ -23,8 +23,9 @@
 namespace larder::agent {
 
 // Where the bytes of one file came from. origin + peers + cache == size for a finished file; wasted is apart
-// (fetched and thrown away: other editions, partial blocks, bytes judged bad), and counts from one start() of a transfer
-// on: the caller adds up the waste of several attempts, the other three are of the content and stand for themselves.
+// (fetched and thrown away: other editions, partial blocks, bytes judged bad), and counts from one start() of a
+// transfer on: the caller adds up the waste of several attempts, the other three are of the content and stand for
+// themselves.
 struct SourceFigures {
   std::uint64_t origin = 0;
   std::uint64_t peers = 0;

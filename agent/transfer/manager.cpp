@@ -1,0 +1,194 @@
+#include "agent/transfer/manager.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/log.h"
+
+namespace larder::agent {
+namespace {
+
+// A content that was found and then was not there: so often it is looked for again, then the origin is asked.
+constexpr unsigned kMaxRelaunches = 2;
+
+}  // namespace
+
+std::string sharing_key(const TransferRequest& request) {
+  const bool shares = request.ranges.empty() && !request.origin_alone && request.store;
+  if (!shares || request.target.url.has_credentials()) return {};
+  std::string key = fmt::format("{}\n{}", request.target.url.canonical(), request.no_cache);
+  if (const auto& options = request.target.options) {
+    if (options->has_credentials()) return {};
+    for (const auto& [name, value] : options->headers) key += fmt::format("\n{}: {}", name, value);
+    key += fmt::format("\nproxy {} {} {}\nca {}\nhttp {}", options->proxy, options->proxy_user, options->proxy_password,
+                       options->ca_file, static_cast<int>(options->http));
+  }
+  if (const auto& policy = request.target.policy) {
+    key += fmt::format("\npolicy {}{}{}{}{} {}", policy->allow_loopback, policy->allow_private,
+                       policy->redirect_to_loopback, policy->redirect_to_private, policy->redirect_downgrade,
+                       policy->max_redirects);
+    for (const std::string& host : policy->deny_hosts) key += "\ndeny " + host;
+  }
+  return key;
+}
+
+Manager::Manager(cache::Cache& cache, origin::Origin& origin, Runtime runtime, Blocking blocking)
+    : context_{cache, origin, runtime, std::move(blocking)} {}
+
+Manager::~Manager() {
+  alive_.reset();
+  for (auto& [id, entry] : entries_) entry.member->gone = true;
+  for (const auto& run : runs_) run->abort();
+}
+
+TransferId Manager::start(TransferRequest request, std::shared_ptr<TransferEvents> events) {
+  auto member = std::make_shared<Member>();
+  member->id = next_id_++;
+  member->request = std::move(request);
+  member->events = std::move(events);
+  entries_[member->id].member = member;
+  context_.runtime.executor.post([this, alive = std::weak_ptr<bool>(alive_), member] {
+    if (!alive.expired() && !member->gone) find_by_digest(member);
+  });
+  return member->id;
+}
+
+void Manager::stop(TransferId id) {
+  const auto found = entries_.find(id);
+  if (found == entries_.end()) return;
+  const Entry entry = std::move(found->second);
+  entries_.erase(found);
+  entry.member->gone = true;
+  if (entry.run) entry.run->leave(entry.member);
+}
+
+void Manager::set_rate(TransferId id, std::uint64_t bytes_per_second) {
+  const auto found = entries_.find(id);
+  if (found == entries_.end()) return;
+  found->second.member->request.max_rate = bytes_per_second;
+  if (found->second.run) found->second.run->update_rate();
+}
+
+// A content of the digest that the caller gave is what the caller wants, whatever its URL.
+void Manager::find_by_digest(const MemberPtr& member) {
+  const TransferRequest& request = member->request;
+  const bool ask = request.sha256 && request.ranges.empty() && !request.origin_alone && !request.no_cache;
+  if (!ask) return look_up(member);
+  using Found = std::optional<cache::ContentInfo>;
+  context_.cache.find_by_sha256(*request.sha256, guard<Found>(member, [this, member](Result<Found> info) {
+    if (!info) log::warn("cache not asked error={}", info.error().text());
+    const std::uint64_t limit = member->request.max_size;
+    const bool hit = info && *info && (*info)->state == cache::ContentState::complete && (*info)->shareable &&
+                     (limit == 0 || (*info)->size.value_or(0) <= limit);
+    if (!hit) return look_up(member);
+    Settlement settlement;
+    settlement.info = **info;
+    run_settles(member, std::move(settlement));
+  }));
+}
+
+void Manager::look_up(const MemberPtr& member) {
+  using Known = cache::Cache::Known;
+  context_.cache.known(member->request.target.url.canonical(), member->file_id(),
+                       guard<Known>(member, [this, member](Result<Known> known) {
+                         if (known) {
+                           member->url_known = known->url;
+                           member->held = std::move(known->held);
+                         } else {
+                           log::warn("cache not asked error={}", known.error().text());
+                         }
+                         place(member);
+                       }));
+}
+
+void Manager::place(const MemberPtr& member) {
+  const std::string key = member->alone ? std::string() : sharing_key(member->request);
+  const auto found = entries_.find(member->id);
+  if (const auto shared = joinable_.find(key); !key.empty() && shared != joinable_.end()) {
+    const auto run = shared->second;
+    found->second.run = run;
+    return run->join(member);
+  }
+  auto run = std::make_shared<Run>(context_, *this, member);
+  found->second.run = run;
+  runs_.insert(run);
+  if (!key.empty()) joinable_.emplace(key, run);
+  run->start();
+}
+
+void Manager::run_settles(const MemberPtr& member, Settlement settlement) {
+  const auto found = entries_.find(member->id);
+  if (found == entries_.end() || member->gone) return;
+  found->second.run.reset();
+  if (!std::exchange(member->connected, true)) member->events->on_connected();
+  if (member->gone) return;
+  settle(context_.cache, member, std::move(settlement),
+         [this, alive = std::weak_ptr<bool>(alive_), member](tl::expected<TransferResult, SettleError> result) {
+           if (alive.expired() || member->gone) return;
+           if (result) return done(member, std::move(*result));
+           if (result.error().vanished) {
+             log::warn("cached content not usable, fetching file={} error={}", member->file_id(),
+                       result.error().error.text());
+             return vanished(member);
+           }
+           done(member, tl::unexpected<Error>(result.error().error));
+         });
+}
+
+void Manager::vanished(const MemberPtr& member) {
+  if (++member->relaunches > kMaxRelaunches) member->request.origin_alone = true;
+  if (member->relaunches > 1) member->request.no_cache = true;  // the digest alone does not find it any more
+  find_by_digest(member);
+}
+
+void Manager::run_failed(const MemberPtr& member, const Error& error) {
+  done(member, tl::unexpected<Error>(error));
+}
+
+void Manager::run_alone(const MemberPtr& member) {
+  const auto found = entries_.find(member->id);
+  if (found == entries_.end() || member->gone) return;
+  found->second.run.reset();
+  member->alone = true;
+  look_up(member);
+}
+
+void Manager::run_private(Run& run) {
+  std::erase_if(joinable_, [&run](const auto& entry) { return entry.second.get() == &run; });
+}
+
+void Manager::run_over(Run& run) {
+  run_private(run);
+  const auto found =
+      std::find_if(runs_.begin(), runs_.end(), [&run](const auto& entry) { return entry.get() == &run; });
+  if (found == runs_.end()) return;
+  auto keep = *found;
+  runs_.erase(found);
+  retire(std::move(keep));
+}
+
+// What ends is often on the stack, called by the one that it would destroy.
+void Manager::retire(std::shared_ptr<void> object) {
+  const bool first = retired_.empty();
+  retired_.push_back(std::move(object));
+  if (!first) return;
+  context_.runtime.executor.post([this, alive = std::weak_ptr<bool>(alive_)] {
+    if (!alive.expired()) std::exchange(retired_, {});
+  });
+}
+
+void Manager::done(const MemberPtr& member, Result<TransferResult> result) {
+  if (member->gone) return;
+  member->gone = true;
+  entries_.erase(member->id);
+  member->events->on_done(std::move(result));
+}
+
+std::unique_ptr<Transfers> make_transfers(cache::Cache& cache, origin::Origin& origin, Runtime runtime,
+                                          WorkerPool& disk) {
+  return std::make_unique<Manager>(cache, origin, runtime, [&disk](Task task) { return disk.submit(std::move(task)); });
+}
+
+}  // namespace larder::agent

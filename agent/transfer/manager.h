@@ -1,0 +1,65 @@
+// All transfers: who may share a run, and the way of each member from start() to its result. Loop thread only.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "agent/transfer/run.h"
+
+namespace larder::agent {
+
+// Members whose keys are equal may share a run; an empty key shares with nobody (credentials, ranges, a fetch from the
+// origin alone, content that is not to be kept).
+[[nodiscard]] std::string sharing_key(const TransferRequest& request);
+
+class Manager final : public Transfers, public RunHost {
+ public:
+  Manager(cache::Cache& cache, origin::Origin& origin, Runtime runtime, Blocking blocking);
+  ~Manager() override;
+  Manager(const Manager&) = delete;
+  Manager& operator=(const Manager&) = delete;
+
+  TransferId start(TransferRequest request, std::shared_ptr<TransferEvents> events) override;
+  void stop(TransferId id) override;
+  void set_rate(TransferId id, std::uint64_t bytes_per_second) override;
+  [[nodiscard]] std::size_t active() const override { return entries_.size(); }
+
+  void run_settles(const MemberPtr& member, Settlement settlement) override;
+  void run_failed(const MemberPtr& member, const Error& error) override;
+  void run_alone(const MemberPtr& member) override;
+  void run_private(Run& run) override;
+  void run_over(Run& run) override;
+  void retire(std::shared_ptr<void> object) override;
+
+ private:
+  struct Entry {
+    MemberPtr member;
+    std::shared_ptr<Run> run;  // null before and after
+  };
+  // A callback for a member that is still wanted.
+  template <class T, class F>
+  cache::Done<T> guard(const MemberPtr& member, F action) {
+    return [alive = std::weak_ptr<bool>(alive_), member, action = std::move(action)](Result<T> result) mutable {
+      if (!alive.expired() && !member->gone) action(std::move(result));
+    };
+  }
+
+  void find_by_digest(const MemberPtr& member);
+  void look_up(const MemberPtr& member);
+  void place(const MemberPtr& member);
+  void vanished(const MemberPtr& member);
+  void done(const MemberPtr& member, Result<TransferResult> result);
+
+  TransferContext context_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  TransferId next_id_ = 1;
+  std::map<TransferId, Entry> entries_;
+  std::set<std::shared_ptr<Run>> runs_;
+  std::map<std::string, std::shared_ptr<Run>> joinable_;
+  std::vector<std::shared_ptr<void>> retired_;
+};
+
+}  // namespace larder::agent

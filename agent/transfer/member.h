@@ -1,0 +1,29 @@
+// One start() of a file: who asked, and what it knows before it has, or shares, a run.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "agent/transfer/transfer.h"
+
+namespace larder::agent {
+
+struct Member {
+  TransferId id = 0;
+  TransferRequest request;
+  std::shared_ptr<TransferEvents> events;
+  bool url_known = false;                // the cache knows some record of the URL
+  std::vector<cache::ContentInfo> held;  // contents of earlier attempts, until one is chosen
+  std::uint64_t wasted = 0;
+  unsigned restarts = 0;
+  unsigned relaunches = 0;  // a content that was chosen turned out not to be there
+  bool alone = false;       // must not join another's run
+  bool connected = false;   // on_connected was told
+  bool gone = false;        // stopped or done: tell nothing more
+
+  [[nodiscard]] const std::string& file_id() const { return request.file_id; }
+};
+
+using MemberPtr = std::shared_ptr<Member>;
+
+}  // namespace larder::agent

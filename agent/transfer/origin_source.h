@@ -1,0 +1,49 @@
+// The origin as a source of one content's windows: turns a window into requests, one after the other, and cuts the
+// wanted bytes out of an answer that is more than was asked (200 for a range).
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+
+#include "agent/transfer/piece_map.h"
+#include "agent/transfer/source.h"
+#include "origin/origin.h"
+
+namespace larder::agent {
+
+class OriginRun;
+
+class OriginSource final : public Source {
+ public:
+  OriginSource(origin::Origin& origin, origin::Target target, bool no_cache);
+  ~OriginSource() override;
+  OriginSource(const OriginSource&) = delete;
+  OriginSource& operator=(const OriginSource&) = delete;
+
+  // From here on every answer must be of `edition`. Before it, only one run of everything may be started: its answer
+  // is the probe.
+  void bind(const origin::Edition& edition, PieceMap map);
+
+  [[nodiscard]] SourceKind kind() const override { return SourceKind::origin; }
+  [[nodiscard]] bool windows() const override { return windows_; }
+  RunId start(ByteRange window, std::shared_ptr<SourceEvents> events) override;
+  void cancel(RunId run) override;
+  void consumed(RunId run, std::size_t bytes) override;
+  void set_rate(RunId run, std::uint64_t bytes_per_second) override;
+
+ private:
+  friend class OriginRun;
+  void forget(RunId run);
+
+  origin::Origin& origin_;
+  origin::Target target_;
+  bool no_cache_;
+  bool windows_ = true;
+  std::optional<cache::Version> expected_;
+  PieceMap map_ = PieceMap::whole(std::nullopt);
+  RunId next_run_ = 1;
+  std::map<RunId, std::shared_ptr<OriginRun>> runs_;
+};
+
+}  // namespace larder::agent

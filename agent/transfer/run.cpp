@@ -1,0 +1,300 @@
+#include "agent/transfer/run.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/log.h"
+
+namespace larder::agent {
+
+Run::Run(TransferContext& context, RunHost& host, MemberPtr owner)
+    : context_(context), host_(host), request_(owner->request), revalidate_(owner->request.origin_alone) {
+  members_.push_back(std::move(owner));
+}
+
+Run::~Run() {
+  abort();
+}
+
+void Run::abort() {
+  over_ = true;
+  ++turn_;
+  if (probe_) context_.origin.cancel(*probe_);
+  probe_.reset();
+  context_.runtime.timers.cancel(progress_timer_);
+  end_fill();
+}
+
+void Run::end_fill() {
+  origin_.reset();
+  if (!fill_) return;
+  fill_->stop();
+  host_.retire(std::move(fill_));
+  fill_.reset();
+}
+
+// With nothing to compare its answer with, the GET itself is the probe (design §5). Several streams need to know the
+// size before the first begins.
+bool Run::may_start_with_get() const {
+  if (!request_.ranges.empty() || request_.parallel_ranges > 1) return false;
+  if (request_.origin_alone) return true;
+  const Member& owner = *members_.front();
+  return !owner.url_known && owner.held.empty();
+}
+
+void Run::start() {
+  if (may_start_with_get()) return fetch_as_probe();
+  probe();
+}
+
+void Run::probe() {
+  probe_ = context_.origin.probe(request_.target, guard<origin::Edition>([](Run& self, Result<origin::Edition> answer) {
+                                   self.probe_.reset();
+                                   if (!answer) return self.fail(answer.error());
+                                   if (self.edition_known(*answer)) self.choose();
+                                 }));
+}
+
+void Run::fetch_as_probe() {
+  make_fill();
+  fill_->start_as_probe();
+}
+
+void Run::make_fill() {
+  Fill::Options options;
+  options.parallel_ranges = request_.parallel_ranges;
+  options.max_rate = rate();
+  options.doing = "fetch " + log::redact_url(request_.target.url.canonical());
+  fill_ = std::make_shared<Fill>(*this, std::move(options));
+  if (copy_) fill_->add_source(copy_);
+  origin_ = std::make_shared<OriginSource>(context_.origin, request_.target, revalidate_);
+  fill_->add_source(origin_);
+}
+
+void Run::fill_answered(const origin::Edition& edition) {
+  if (edition_) return;  // checked by the source
+  if (edition_known(edition)) choose();
+}
+
+// False when the run is over.
+bool Run::edition_known(const origin::Edition& edition) {
+  edition_ = edition;
+  shareable_ = edition.shareable && edition.version.has_validator();
+  tell_connected();
+  if (over_) return false;
+  if (!shareable_) split_followers();
+  if (const Status status = plan_content(); !status) {
+    fail(status.error());
+    return false;
+  }
+  if (const auto size = map_.content_size(); size && !refuse_too_large(*size)) return false;
+  tell_progress();
+  return !over_;
+}
+
+Status Run::plan_content() {
+  const cache::Version& version = edition_->version;
+  map_ = PieceMap::whole(version.size);
+  wanted_ = version;
+  if (request_.ranges.empty()) return {};
+  Result<PieceMap> map = PieceMap::of_ranges(request_.ranges, version.size, version.url);
+  if (!map) return tl::unexpected<Error>(map.error());
+  map_ = std::move(*map);
+  wanted_ = version_of_ranges(version, request_.ranges, map_.content_size());
+  return {};
+}
+
+// Members that do not want so much are told; false when nobody is left.
+bool Run::refuse_too_large(std::uint64_t size) {
+  const auto members = members_;
+  for (const MemberPtr& member : members) {
+    const std::uint64_t limit = member->request.max_size;
+    if (member->gone || limit == 0 || size <= limit) continue;
+    const Error error{ErrorCode::too_large, "fetch " + log::redact_url(request_.target.url.canonical()),
+                      fmt::format("the file has {} {} bytes, more than the limit of {}",
+                                  map_.content_size() ? "exactly" : "at least", size, limit)};
+    const bool last = members_.size() == 1;
+    if (last) {
+      fail(error);
+      return false;
+    }
+    std::erase(members_, member);
+    host_.run_failed(member, error);
+    if (over_) return false;
+  }
+  return !over_;
+}
+
+void Run::tell_connected() {
+  connected_ = true;
+  const auto self = shared_from_this();
+  const auto members = members_;
+  for (const MemberPtr& member : members) {
+    if (member->gone || std::exchange(member->connected, true)) continue;
+    member->events->on_connected();
+  }
+}
+
+// One answer that is not to be shared serves one file only.
+void Run::split_followers() {
+  host_.run_private(*this);
+  const std::vector<MemberPtr> followers(members_.begin() + 1, members_.end());
+  members_.resize(1);
+  for (const MemberPtr& member : followers) host_.run_alone(member);
+}
+
+void Run::join(const MemberPtr& member) {
+  members_.push_back(member);
+  member->restarts = restarts_.restarts();
+  update_rate();
+  if (!content_.empty()) {
+    hold(member);
+    abandon_all_but(context_.cache, member, content_);
+  }
+  if (!connected_) return;
+  if (const auto size = map_.content_size(); size && !refuse_too_large(*size)) return;
+  tell_connected();
+  if (!over_ && !member->gone) member->events->on_progress(progress_of(*member));
+}
+
+void Run::leave(const MemberPtr& member) {
+  std::erase(members_, member);
+  if (!members_.empty()) return update_rate();
+  const auto self = shared_from_this();
+  abort();
+  host_.run_over(*this);
+}
+
+std::uint64_t Run::rate() const {
+  std::uint64_t rate = 0;
+  for (const MemberPtr& member : members_) {
+    if (member->request.max_rate == 0) return 0;
+    rate = std::max(rate, member->request.max_rate);
+  }
+  return rate;
+}
+
+void Run::update_rate() {
+  if (fill_) fill_->set_rate(rate());
+}
+
+void Run::fill_received() {
+  const auto self = shared_from_this();
+  if (!map_.content_size() && !refuse_too_large(fill_->received())) return;
+  progress_soon();
+}
+
+void Run::fill_wasted(std::uint64_t bytes) {
+  if (!members_.empty()) members_.front()->wasted += bytes;
+}
+
+void Run::fill_committed() {
+  contiguous_ = prefix_.update(writer()->committed());
+  tell_progress();
+}
+
+void Run::fill_complete() {
+  finish();
+}
+
+void Run::fill_broken(const Error& error) {
+  const auto self = shared_from_this();
+  if (error.code == ErrorCode::version_changed) return start_over();
+  fail(error);
+}
+
+void Run::finish() {
+  bool want_sha256 = edition_->sha256.has_value() && request_.ranges.empty();
+  for (const MemberPtr& member : members_) {
+    want_sha256 = want_sha256 || member->request.want_sha256 || member->request.sha256.has_value();
+  }
+  writer()->finish(want_sha256, guard<cache::ContentInfo>([](Run& self, Result<cache::ContentInfo> info) {
+                     if (!info) return self.fail(info.error());
+                     self.finished(*info);
+                   }));
+}
+
+void Run::finished(const cache::ContentInfo& info) {
+  const auto self = shared_from_this();
+  const std::vector<cache::SegmentInfo> segments = writer()->committed();
+  std::uint64_t committed = 0;
+  for (const cache::SegmentInfo& segment : segments) committed += segment.range.length;
+  const std::uint64_t added = committed - std::min(committed, committed_before_);
+  fill_wasted(fill_->received() - std::min(fill_->received(), added));
+
+  Settlement settlement;
+  settlement.info = info;
+  settlement.found = false;
+  settlement.held = info.id == content_;
+  if (!settlement.held) settlement.replaces = content_;
+  settlement.edition = edition_;
+  settlement.note = note();
+  for (const MemberPtr& member : end_members()) {
+    Settlement own = settlement;
+    own.figures = finished_figures(segments, member->file_id(), info.size.value_or(committed));
+    host_.run_settles(member, std::move(own));
+  }
+  host_.run_over(*this);
+}
+
+// The edition changed: everything of it is given up, and this file alone begins again.
+void Run::start_over() {
+  const bool probed_only = fill_ && fill_->received() == 0 && committed_before_ == 0;
+  give_up_content();
+  if (!restarts_.restart()) return fail(restarts_.given_up(request_.target.url.canonical()));
+  for (const MemberPtr& member : members_) member->restarts = restarts_.restarts();
+  log::info("edition changed, starting over file={} restarts={} url={}", members_.front()->file_id(),
+            restarts_.restarts(), log::redact_url(request_.target.url.canonical()));
+  tell_progress();
+  if (over_) return;
+  // Where the very first GET contradicts the probe before it, the probe is what is not to be trusted (a HEAD answered
+  // by another server or program than a GET): then a GET is the new probe.
+  const bool get = request_.ranges.empty() && (request_.origin_alone || probed_only);
+  if (get) return fetch_as_probe();
+  probe();
+}
+
+void Run::give_up_content() {
+  const auto self = shared_from_this();
+  if (fill_) fill_wasted(fill_->uncommitted());
+  for (const MemberPtr& member : members_) {
+    if (writer() != nullptr) member->wasted += fetched_for(writer()->committed(), member->file_id());
+  }
+  ++turn_;
+  if (fill_) fill_->drop_writer();
+  for (const MemberPtr& member : members_) {
+    if (content_.empty()) break;
+    context_.cache.release(content_, member->file_id(), [](Status status) {
+      if (!status) log::warn("content of another edition not released error={}", status.error().text());
+    });
+  }
+  end_fill();
+  copy_.reset();
+  edition_.reset();
+  content_.clear();
+  prefix_ = {};
+  contiguous_ = committed_before_ = 0;
+  map_ = PieceMap::whole(std::nullopt);
+  revalidate_ = true;
+}
+
+std::vector<MemberPtr> Run::end_members() {
+  abort();
+  return std::exchange(members_, {});
+}
+
+void Run::fail(const Error& error) {
+  const auto self = shared_from_this();
+  const Error copy = error;
+  if (fill_) fill_wasted(fill_->uncommitted());
+  // The last word on where the bytes went: what is not committed is lost.
+  lost_ = true;
+  tell_progress();
+  for (const MemberPtr& member : end_members()) {
+    if (!member->gone) host_.run_failed(member, copy);
+  }
+  host_.run_over(*this);
+}
+
+}  // namespace larder::agent

@@ -1,0 +1,140 @@
+// The getting of one version of one URL (or ranges of it) for one or several members.
+//
+// Probes, chooses a content (one that is there, one to go on with, a new one), fills it, finishes it; starts over when
+// the edition changes. The first member is the owner: bytes are fetched on its account and under its options; when it
+// leaves, the next one owns. Loop thread only; made and kept by manager.h.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/transfer/account.h"
+#include "agent/transfer/copy_source.h"
+#include "agent/transfer/fill.h"
+#include "agent/transfer/member.h"
+#include "agent/transfer/origin_source.h"
+#include "agent/transfer/settle.h"
+#include "agent/transfer/transfer_rules.h"
+
+namespace larder::agent {
+
+class Run;
+
+struct TransferContext {
+  cache::Cache& cache;
+  origin::Origin& origin;
+  Runtime runtime;
+  Blocking blocking;
+};
+
+// What a run says of its members to whoever keeps it. Each of the first three takes the member out of the run.
+class RunHost {
+ public:
+  virtual ~RunHost() = default;
+  virtual void run_settles(const MemberPtr& member, Settlement settlement) = 0;
+  virtual void run_failed(const MemberPtr& member, const Error& error) = 0;
+  virtual void run_alone(const MemberPtr& member) = 0;    // the content may not be shared: get it for itself
+  virtual void run_private(Run& run) = 0;                 // nobody may join any more
+  virtual void run_over(Run& run) = 0;                    // no members are left
+  virtual void retire(std::shared_ptr<void> object) = 0;  // destroy at the loop's next turn
+};
+
+class Run final : public FillEvents, public std::enable_shared_from_this<Run> {
+ public:
+  Run(TransferContext& context, RunHost& host, MemberPtr owner);
+  ~Run() override;
+  Run(const Run&) = delete;
+  Run& operator=(const Run&) = delete;
+
+  void start();
+  void join(const MemberPtr& member);
+  void leave(const MemberPtr& member);
+  void update_rate();
+  void abort();  // ends without a word
+
+  // FillEvents
+  void fill_answered(const origin::Edition& edition) override;
+  void fill_received() override;
+  void fill_wasted(std::uint64_t bytes) override;
+  void fill_committed() override;
+  void fill_complete() override;
+  void fill_broken(const Error& error) override;
+  [[nodiscard]] const std::string& account() override { return members_.front()->file_id(); }
+
+ private:
+  // A callback that does nothing once the run is over or has started over.
+  template <class T, class F>
+  cache::Done<T> guard(F action) {
+    return [weak = weak_from_this(), turn = turn_, action = std::move(action)](Result<T> result) mutable {
+      const auto self = weak.lock();
+      if (self && !self->over_ && self->turn_ == turn) action(*self, std::move(result));
+    };
+  }
+
+  [[nodiscard]] const TransferRequest& request() const { return request_; }
+  [[nodiscard]] bool may_start_with_get() const;
+  void probe();
+  void fetch_as_probe();
+  bool edition_known(const origin::Edition& edition);
+  Status plan_content();
+  bool refuse_too_large(std::uint64_t size);
+  void tell_connected();
+  void split_followers();
+
+  void choose();
+  void open_copy(const cache::ContentInfo& whole);
+  void choose_held();
+  void choose_shared();
+  void found(const cache::ContentInfo& info);
+  void resume(const cache::ContentInfo& info);
+  void create(bool bounded);
+  void adopt(std::unique_ptr<cache::ContentWriter> writer);
+  void hold(const MemberPtr& member);
+  void make_fill();
+
+  void finish();
+  void finished(const cache::ContentInfo& info);
+  void start_over();
+  void give_up_content();
+  void fail(const Error& error);
+  void end_fill();
+
+  void progress_soon();
+  void tell_progress();
+  [[nodiscard]] TransferProgress progress_of(const Member& member) const;
+  [[nodiscard]] std::string note() const;
+  [[nodiscard]] std::uint64_t rate() const;
+  [[nodiscard]] cache::ContentWriter* writer() const { return fill_ ? fill_->writer() : nullptr; }
+  std::vector<MemberPtr> end_members();
+
+  TransferContext& context_;
+  RunHost& host_;
+  TransferRequest request_;  // the first owner's: target and what is to be fetched
+  std::vector<MemberPtr> members_;
+  RestartRule restarts_;
+  unsigned turn_ = 0;  // grows with each new start: late answers are recognised
+  bool over_ = false;
+  bool connected_ = false;
+  bool lost_ = false;        // the attempt failed: bytes in flight are no longer counted
+  bool revalidate_ = false;  // ask past intermediate caches
+
+  std::optional<origin::FetchId> probe_;
+  std::optional<origin::Edition> edition_;
+  bool shareable_ = false;
+  PieceMap map_ = PieceMap::whole(std::nullopt);
+  cache::Version wanted_;  // what the content is bound to
+  std::shared_ptr<CopySource> copy_;
+  std::shared_ptr<OriginSource> origin_;
+  std::shared_ptr<Fill> fill_;
+  cache::ContentId content_;
+  std::uint64_t committed_before_ = 0;  // when the content was adopted
+  CommittedPrefix prefix_;
+  std::uint64_t contiguous_ = 0;
+
+  SteadyTime last_progress_{};
+  TimerId progress_timer_ = 0;
+};
+
+}  // namespace larder::agent

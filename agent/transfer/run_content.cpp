@@ -1,0 +1,147 @@
+// Which content a run fills: one that is there already, one to go on with, or a new one.
+#include <algorithm>
+
+#include "agent/transfer/run.h"
+#include "base/log.h"
+
+namespace larder::agent {
+namespace {
+
+bool knows(const cache::ContentInfo& info, const cache::Version& version) {
+  return std::find(info.versions.begin(), info.versions.end(), version) != info.versions.end();
+}
+
+}  // namespace
+
+// Ranges of what the cache has whole are copied from there; everything else is alike.
+void Run::choose() {
+  if (request_.ranges.empty() || !shareable_ || request_.origin_alone) return choose_held();
+  using Found = std::optional<cache::ContentInfo>;
+  context_.cache.find(edition_->version, guard<Found>([](Run& self, Result<Found> info) {
+                        if (!info) log::warn("cache not asked error={}", info.error().text());
+                        const bool usable =
+                            info && *info && (*info)->state == cache::ContentState::complete && (*info)->shareable;
+                        if (usable) return self.open_copy(**info);
+                        self.choose_held();
+                      }));
+}
+
+void Run::open_copy(const cache::ContentInfo& whole) {
+  using Lease = std::shared_ptr<cache::ContentLease>;
+  context_.cache.open(whole.id, guard<Lease>([](Run& self, Result<Lease> lease) {
+                        if (lease) {
+                          self.copy_ = std::make_shared<CopySource>(self.context_.runtime, self.context_.blocking,
+                                                                    std::move(*lease), self.map_);
+                        } else {
+                          log::warn("cached content not opened, asking the origin error={}", lease.error().text());
+                        }
+                        self.choose_held();
+                      }));
+}
+
+// An earlier attempt's content is gone on with when it is of this very version; without a validator that cannot be
+// known.
+void Run::choose_held() {
+  if (request_.origin_alone || !wanted_.has_validator() || fill_) return choose_shared();
+  for (const MemberPtr& member : members_) {
+    for (const cache::ContentInfo& info : member->held) {
+      if (info.state == cache::ContentState::set_aside || !knows(info, wanted_)) continue;
+      if (info.state == cache::ContentState::complete) return found(info);
+      if (info.size && info.size == map_.content_size()) return resume(info);
+    }
+  }
+  choose_shared();
+}
+
+void Run::choose_shared() {
+  const bool known = !fill_ || restarts_.restarts() > 0;  // a first GET is the probe because nothing is known
+  if (!known || request_.origin_alone || !shareable_ || !request_.ranges.empty()) return create(true);
+  using Found = std::optional<cache::ContentInfo>;
+  context_.cache.find(wanted_, guard<Found>([](Run& self, Result<Found> info) {
+                        if (!info) log::warn("cache not asked error={}", info.error().text());
+                        if (!info || !*info || !(*info)->shareable) return self.create(true);
+                        if ((*info)->state == cache::ContentState::complete) return self.found(**info);
+                        // A GET of everything is under way already: it fills a content of its own.
+                        const bool fits = !self.fill_ && (*info)->size && (*info)->size == self.map_.content_size();
+                        if (!fits) return self.create(true);
+                        self.resume(**info);
+                      }));
+}
+
+void Run::found(const cache::ContentInfo& info) {
+  const auto self = shared_from_this();
+  if (fill_) fill_wasted(fill_->uncommitted());
+  Settlement settlement;
+  settlement.info = info;
+  settlement.edition = edition_;
+  settlement.note = note();
+  for (const MemberPtr& member : end_members()) {
+    Settlement own = settlement;
+    own.held = std::any_of(member->held.begin(), member->held.end(),
+                           [&info](const cache::ContentInfo& held) { return held.id == info.id; });
+    host_.run_settles(member, std::move(own));
+  }
+  host_.run_over(*this);
+}
+
+void Run::resume(const cache::ContentInfo& info) {
+  using Writer = std::unique_ptr<cache::ContentWriter>;
+  context_.cache.resume(info.id, guard<Writer>([id = info.id](Run& self, Result<Writer> writer) {
+                          if (writer && (*writer)->size() == self.map_.content_size())
+                            return self.adopt(std::move(*writer));
+                          // Another transfer is writing it, or it is not as it was left: then a content of its own.
+                          if (!writer)
+                            log::info("partial content not gone on with id={} reason={}", id, writer.error().text());
+                          self.create(true);
+                        }));
+}
+
+void Run::create(bool bounded) {
+  cache::Cache::Create what;
+  what.version = wanted_;
+  what.shareable = shareable_ && request_.store && request_.ranges.empty();
+  what.bounded_by_cache = bounded && what.shareable;
+  using Writer = std::unique_ptr<cache::ContentWriter>;
+  cache::Cache& cache = context_.cache;
+  const bool may_widen = what.bounded_by_cache;
+  context_.cache.create(what, [weak = weak_from_this(), turn = turn_, may_widen, &cache](Result<Writer> writer) {
+    const auto self = weak.lock();
+    if (!self || self->over_ || self->turn_ != turn) {
+      if (!writer) return;
+      // Nobody wants the new content any more and nobody holds it.
+      const cache::ContentId id = (*writer)->id();
+      writer->reset();
+      return cache.drop(id, [](Status) {});
+    }
+    if (writer) return self->adopt(std::move(*writer));
+    // The cache has no room: the file is still wanted, then it is just not kept.
+    if (may_widen && writer.error().code == ErrorCode::disk_full) return self->create(false);
+    self->fail(writer.error());
+  });
+}
+
+void Run::adopt(std::unique_ptr<cache::ContentWriter> writer) {
+  const auto self = shared_from_this();
+  content_ = writer->id();
+  for (const cache::SegmentInfo& segment : writer->committed()) committed_before_ += segment.range.length;
+  contiguous_ = prefix_.update(writer->committed());
+  const auto members = members_;
+  for (const MemberPtr& member : members) {
+    hold(member);
+    abandon_all_but(context_.cache, member, content_);
+  }
+  if (!fill_) make_fill();
+  origin_->bind(*edition_, map_);
+  const bool can_go_on = edition_->ranges && !edition_->one_stream && edition_->version.has_validator();
+  const auto fill = fill_;
+  fill->bind(std::move(writer), can_go_on && map_.content_size().has_value());
+  if (!over_) tell_progress();
+}
+
+void Run::hold(const MemberPtr& member) {
+  context_.cache.hold(content_, member->file_id(), guard<void>([](Run& self, Status status) {
+                        if (!status) self.fail(status.error());
+                      }));
+}
+
+}  // namespace larder::agent

@@ -1,0 +1,70 @@
+// What a run tells its members on the way.
+#include <algorithm>
+
+#include "agent/transfer/run.h"
+
+namespace larder::agent {
+namespace {
+
+constexpr Duration kProgressInterval = std::chrono::milliseconds(100);
+
+}  // namespace
+
+void Run::progress_soon() {
+  if (over_ || progress_timer_ != 0) return;
+  const Duration since = context_.runtime.clock.now() - last_progress_;
+  if (since >= kProgressInterval) return tell_progress();
+  progress_timer_ = context_.runtime.timers.after(kProgressInterval - since, [weak = weak_from_this()] {
+    const auto self = weak.lock();
+    if (!self || self->over_) return;
+    self->progress_timer_ = 0;
+    self->tell_progress();
+  });
+}
+
+void Run::tell_progress() {
+  const auto self = shared_from_this();
+  context_.runtime.timers.cancel(std::exchange(progress_timer_, 0));
+  last_progress_ = context_.runtime.clock.now();
+  const auto members = members_;
+  for (const MemberPtr& member : members) {
+    if (over_) return;
+    if (!member->gone) member->events->on_progress(progress_of(*member));
+  }
+}
+
+// Bytes in flight are the owner's; to the others they are there already, like all that was not fetched for them.
+TransferProgress Run::progress_of(const Member& member) const {
+  TransferProgress progress;
+  progress.size = map_.content_size();
+  if (writer() != nullptr) progress.figures = committed_figures(writer()->committed(), member.file_id());
+  const std::uint64_t in_flight = fill_ && !lost_ ? fill_->uncommitted() : 0;
+  const bool owner = !members_.empty() && members_.front().get() == &member;
+  if (owner && !copy_) {
+    progress.figures.origin += in_flight;
+  } else {
+    progress.figures.cache += in_flight;
+  }
+  progress.bytes = progress.figures.origin + progress.figures.peers + progress.figures.cache;
+  progress.figures.wasted = member.wasted;
+  if (edition_) progress.version = edition_->version;
+  progress.content = content_;
+  progress.contiguous = contiguous_;
+  progress.restarts = member.restarts;
+  progress.note = note();
+  return progress;
+}
+
+std::string Run::note() const {
+  if (!edition_) return {};
+  std::string note;
+  if (edition_->one_stream) note = "one stream: the origin cannot resume";
+  if (!shareable_) {
+    const std::string& why = edition_->not_shareable;
+    note += note.empty() ? "" : "; ";
+    note += "not shared: " + (why.empty() ? std::string("the origin gives neither ETag nor Last-Modified") : why);
+  }
+  return note;
+}
+
+}  // namespace larder::agent

@@ -1,0 +1,121 @@
+#include "agent/transfer/settle.h"
+
+#include "agent/transfer/account.h"
+#include "base/log.h"
+
+namespace larder::agent {
+namespace {
+
+void release(cache::Cache& cache, const cache::ContentId& content, const std::string& file_id) {
+  cache.release(content, file_id, [content, file_id](Status status) {
+    if (!status) log::warn("content not released id={} file={} error={}", content, file_id, status.error().text());
+  });
+}
+
+class Settling : public std::enable_shared_from_this<Settling> {
+ public:
+  Settling(cache::Cache& cache, MemberPtr member, Settlement settlement, Settled done)
+      : cache_(cache), member_(std::move(member)), it_(std::move(settlement)), done_(std::move(done)) {}
+
+  void hold() {
+    if (it_.held) return replace();
+    cache_.hold(it_.info.id, member_->file_id(), step<void>([](Settling& self) { self.replace(); }));
+  }
+
+ private:
+  // The next step where the last one went well.
+  template <class T, class F>
+  cache::Done<T> step(F next) {
+    return [self = shared_from_this(), next = std::move(next)](Result<T> result) mutable {
+      if (self->member_->gone) return;
+      if (!result) return self->failed(result.error());
+      if constexpr (std::is_void_v<T>) {
+        next(*self);
+      } else {
+        next(*self, std::move(*result));
+      }
+    };
+  }
+
+  void failed(Error error) {
+    if (it_.found) release(cache_, it_.info.id, member_->file_id());
+    done_(tl::unexpected<SettleError>(SettleError{std::move(error), it_.found}));
+  }
+
+  void replace() {
+    if (it_.replaces) release(cache_, *it_.replaces, member_->file_id());
+    if (!it_.found) return account();
+    using Lease = std::shared_ptr<cache::ContentLease>;
+    cache_.open(it_.info.id, step<Lease>([](Settling& self, const Lease&) { self.account(); }));
+  }
+
+  void account() {
+    const std::uint64_t size = it_.info.size.value_or(it_.info.bytes_held);
+    if (it_.figures) return digest();
+    if (!it_.held) {
+      it_.figures = finished_figures({}, member_->file_id(), size);
+      return digest();
+    }
+    using Segments = std::vector<cache::SegmentInfo>;
+    cache_.segments(it_.info.id, step<Segments>([size](Settling& self, const Segments& segments) {
+                      self.it_.figures = finished_figures(segments, self.member_->file_id(), size);
+                      self.digest();
+                    }));
+  }
+
+  [[nodiscard]] bool wants_digest() const {
+    const TransferRequest& request = member_->request;
+    return request.want_sha256 || request.sha256 || (it_.edition && it_.edition->sha256);
+  }
+
+  void digest() {
+    if (!wants_digest() || it_.info.sha256) return finish();
+    cache_.compute_sha256(it_.info.id, step<Digest>([](Settling& self, const Digest& digest) {
+                            self.it_.info.sha256 = digest;
+                            self.finish();
+                          }));
+  }
+
+  void finish() {
+    abandon_all_but(cache_, member_, it_.info.id);
+    TransferResult result;
+    result.content = it_.info;
+    result.figures = *it_.figures;
+    result.figures.wasted = member_->wasted;
+    if (wants_digest()) result.sha256 = it_.info.sha256;
+    // What the origin promises is of the whole, not of ranges of it.
+    if (it_.edition && member_->request.ranges.empty()) result.origin_sha256 = it_.edition->sha256;
+    result.effective_url = it_.edition ? it_.edition->effective_url : member_->request.target.url.canonical();
+    result.note = it_.note;
+    done_(std::move(result));
+  }
+
+  cache::Cache& cache_;
+  MemberPtr member_;
+  Settlement it_;
+  Settled done_;
+};
+
+}  // namespace
+
+void settle(cache::Cache& cache, MemberPtr member, Settlement settlement, Settled done) {
+  std::make_shared<Settling>(cache, std::move(member), std::move(settlement), std::move(done))->hold();
+}
+
+void abandon(cache::Cache& cache, const MemberPtr& member, const cache::ContentInfo& info) {
+  if (info.state != cache::ContentState::partial) return release(cache, info.id, member->file_id());
+  // Reads are answered in order with writes: the segments are read before the release takes them away.
+  cache.segments(info.id, [member](Result<std::vector<cache::SegmentInfo>> segments) {
+    if (segments) member->wasted += fetched_for(*segments, member->file_id());
+  });
+  release(cache, info.id, member->file_id());
+}
+
+void abandon_all_but(cache::Cache& cache, const MemberPtr& member, const cache::ContentId& keep) {
+  for (const cache::ContentInfo& info : std::exchange(member->held, {})) {
+    if (info.id == keep || info.state == cache::ContentState::set_aside) continue;
+    abandon(cache, member, info);
+  }
+}
+
+}  // namespace larder::agent

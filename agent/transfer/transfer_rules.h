@@ -1,0 +1,55 @@
+// What to do when a stream breaks or the origin's edition changes. Pure.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/result.h"
+#include "base/units.h"
+#include "cache/version.h"
+
+namespace larder::agent {
+
+// Equal in every validator that both carry: the answer may be of this version. A part of the content need not repeat
+// every validator, but none may differ.
+[[nodiscard]] bool may_be_of(const cache::Version& version, const cache::Version& answer);
+
+// A file restarts at most this often because its edition changed (design §5); then it is an error that says so.
+inline constexpr unsigned kMaxRestarts = 3;
+
+class RestartRule {
+ public:
+  [[nodiscard]] unsigned restarts() const { return restarts_; }
+  // The edition changed: true when the file may start over (and counts it).
+  [[nodiscard]] bool restart();
+  // The error when it may not.
+  [[nodiscard]] Error given_up(const std::string& url) const;
+
+ private:
+  unsigned restarts_ = 0;
+};
+
+struct StreamBreak {
+  ErrorCode code = ErrorCode::connection_lost;
+  bool resumable = false;      // the rest can be asked for, and a change of edition would be noticed
+  bool whole = false;          // the source was asked for everything, not for a window
+  std::size_t others = 0;      // streams of the same source that go on
+  std::uint64_t progress = 0;  // bytes since the last break (or the start), all streams
+};
+
+enum class BreakDecision {
+  resume,       // ask for the rest at once
+  narrow,       // go on with the streams that work; they take over the rest
+  whole_only,   // this source has no ranges after all: ask for everything
+  next_source,  // this source cannot; another may
+  restart,      // another edition: the file starts over
+  fail,         // the attempt ends; what is committed stays
+};
+
+// A link that breaks now and then must not cost a retry delay each time, but one that delivers nothing must not be
+// asked in a circle: at once only after so many bytes.
+inline constexpr std::uint64_t kResumeProgress = kMiB;
+
+[[nodiscard]] BreakDecision on_origin_break(const StreamBreak& what);
+
+}  // namespace larder::agent
