@@ -132,10 +132,6 @@ class Demo:
                           sent - self.sent_before))
         self.sent_before = sent
 
-    def last_job(self):
-        jobs = self.agent.api.jobs("?all=1")
-        return max(jobs, key=lambda job: job["created"])
-
     def get(self, what, *arguments):
         """Runs `larder get`, and makes a row of its job, which is followed by its events."""
         started = time.monotonic()

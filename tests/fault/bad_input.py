@@ -9,7 +9,7 @@ import socket
 import time
 
 from larder_lab import (MIB, Answer, Api, ApiError, Edition, EditionResource, Skip, expect, expect_equal, free_port,
-                        http_date, nobody, run_as, seeded_bytes, wait_until)
+                        http_date, named, nobody, run_as, seeded_bytes, wait_until)
 
 CASES = {}
 _T = 1_700_000_000
@@ -505,5 +505,5 @@ def run(seed, lab, name=None):
     except Skip:
         raise
     except Exception as error:
-        raise type(error)(f"{name}: {error}") from error
+        raise named(name, error) from error
     return name

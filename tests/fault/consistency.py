@@ -9,7 +9,7 @@ import random
 import urllib.request
 
 from larder_lab import (MIB, ApiError, Edition, EditionResource, Squid, caching_nginx, check_figures, expect,
-                        expect_equal, http_date, seeded_bytes, segment_size, slicing_nginx)
+                        expect_equal, http_date, named, seeded_bytes, segment_size, slicing_nginx)
 
 # name -> (same size?, ETag of edition i, Last-Modified of edition i)
 _T = 1_700_000_000
@@ -321,7 +321,7 @@ def run(seed, lab):
         kind(trouble)
     except Exception as error:
         difference = getattr(trouble, "difference", "")
-        raise type(error)(f"{kind.__name__} ({difference}): {error}") from error
+        raise named(f"{kind.__name__} ({difference})", error) from error
     return f"{kind.__name__}" + (f": {trouble.note}" if trouble.note else "")
 
 

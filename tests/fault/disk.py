@@ -5,7 +5,7 @@ import pathlib
 import random
 
 from larder_lab import (MIB, Edition, EditionResource, Skip, check_figures, expect, expect_equal, expect_error,
-                        file_sha256, http_date, seeded_bytes)
+                        file_sha256, http_date, named, seeded_bytes)
 
 CASES = {}
 
@@ -185,5 +185,5 @@ def run(seed, lab, name=None):
     except Skip:
         raise
     except Exception as error:
-        raise type(error)(f"{name}: {error}") from error
+        raise named(name, error) from error
     return name

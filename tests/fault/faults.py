@@ -12,7 +12,7 @@ import threading
 import base64
 
 from larder_lab import (MIB, Answer, Edition, EditionResource, check_figures, expect, expect_equal, expect_error,
-                        free_port, http_date, seeded_bytes)
+                        free_port, http_date, named, seeded_bytes)
 
 CASES = {}
 _T = 1_700_000_000
@@ -562,6 +562,6 @@ def run(seed, lab, name=None):
     try:
         CASES[name](c)
     except Exception as error:
-        raise type(error)(f"{name}: {error}") from error
+        raise named(name, error) from error
     c.agent.check_cache_soon()
     return name

@@ -11,7 +11,7 @@ import sys
 import threading
 
 from larder_lab import (MIB, Answer, Api, ApiError, Edition, EditionResource, Skip, check_figures, expect, expect_equal,
-                        expect_error, file_sha256, http_date, nobody, run_as, seeded_bytes, wait_until)
+                        expect_error, file_sha256, http_date, named, nobody, run_as, seeded_bytes, wait_until)
 
 CASES = {}
 _T = 1_700_000_000
@@ -653,6 +653,6 @@ def run(seed, lab, name=None):
     except Skip:
         raise
     except Exception as error:
-        raise type(error)(f"{name}: {error}") from error
+        raise named(name, error) from error
     expect(s.agent.running, f"{name}: larderd ended: {s.agent.log_tail()}")
     return name

@@ -366,5 +366,11 @@ def expect_error(job, *codes, state="error", text=()):
     return error
 
 
+def named(case, error):
+    """The error with the case in front; its own type stays in the words."""
+    kind = "" if isinstance(error, AssertionError) else f"{type(error).__name__}: "
+    return AssertionError(f"{case}: {kind}{error}")
+
+
 def bin_dir_argument(parser: argparse.ArgumentParser):
     parser.add_argument("--bin-dir", default=str(ROOT / "build" / "release" / "bin"), help="where larderd and larder are")
