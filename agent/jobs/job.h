@@ -41,6 +41,7 @@ enum class Priority { foreground, high, normal, low };
 
 enum class FileState { waiting, active, validating, transferred, failed };
 [[nodiscard]] std::string_view file_state_name(FileState state);
+[[nodiscard]] std::optional<FileState> file_state_from_name(std::string_view name);
 
 // What a caller may choose for a job; each has a default.
 struct JobOptions {

@@ -1,0 +1,131 @@
+// What makes jobs go: gives slots, starts and stops transfers, has content judged, waits and retries, keeps the time
+// limits. Loop thread only. Three files, one for each concern: job_engine.cpp (slots, failures, time),
+// job_transfers.cpp, job_verdicts.cpp.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "agent/jobs/alive.h"
+#include "agent/jobs/job_book.h"
+#include "agent/jobs/job_manager.h"
+#include "agent/jobs/scheduler.h"
+
+namespace larder::agent {
+
+struct JobEngineParts {
+  Transfers& transfers;
+  Judge& judge;
+  cache::Cache& cache;
+  origin::Origin& origin;
+  Notifier& notifier;
+  Runtime runtime;
+};
+
+class JobEngine {
+ public:
+  static constexpr std::size_t kMaxJudging = 16;  // contents open for judges at once
+  static constexpr unsigned kMaxLost = 3;         // fetches again of a finished file whose content is gone
+  static constexpr Duration kLongestDelay = std::chrono::minutes(10);
+  static constexpr Duration kRecordInterval = std::chrono::seconds(60);  // of times and bytes of running jobs
+
+  JobEngine(JobSettings settings, JobEngineParts parts, JobBook& book);
+  ~JobEngine();
+  JobEngine(const JobEngine&) = delete;
+  JobEngine& operator=(const JobEngine&) = delete;
+
+  [[nodiscard]] const JobSettings& settings() const { return settings_; }
+  void apply(JobSettings settings);
+  void stop();  // every transfer; nothing starts any more
+
+  void admit(LiveJob& live);   // new, or of an earlier run: goes on from the state it is in
+  void resume(LiveJob& live);  // after the owner's resume was applied
+  void leave(LiveJob& live);   // after suspend was applied
+  void pump(LiveJob& live);    // starts what may start; files may have been added
+  void options_changed(LiveJob& live, bool priority_changed);
+  void network_returned();
+  void verdict_posted(LiveJob& live, unsigned file, bool valid, const std::string& reason);
+  // Acknowledged or cancelled: lets go of everything; `keep`: finished files count as valid.
+  void finish(LiveJob& live, bool keep);
+  // The content of a finished file turned out to be gone.
+  void content_lost(LiveJob& live, unsigned file, const Error& error);
+  [[nodiscard]] Duration active_time(const LiveJob& live) const;
+
+ private:
+  class FileEvents;
+
+  // Slots, failures, time.
+  void state_changed(LiveJob& live, JobState old_state);
+  void reschedule();
+  void decide();
+  void settle(LiveJob& live);
+  void wait_for_retry(LiveJob& live);
+  void arm_retry(LiveJob& live);
+  void retry(LiveJob& live);
+  void fail_job(LiveJob& live, const Error& error, JobEvent event = JobEvent::fatal_failure);
+  void arm_maximum(LiveJob& live);
+  void update_notification(LiveJob& live, bool entered);
+  void housekeeping();
+  void arm_housekeeping();
+  void apply_internal(LiveJob& live, JobEvent event);
+
+  // Transfers.
+  void start_file(LiveJob& live, unsigned file);
+  void ask_new_url(LiveJob& live, unsigned file);
+  void new_url_answered(LiveJob& live, unsigned file, Result<origin::Edition> edition);
+  void begin_transfer(LiveJob& live, unsigned file);
+  void stop_file(LiveJob& live, unsigned file);
+  void stop_files(LiveJob& live);
+  void file_progress(LiveJob& live, unsigned file, const TransferProgress& now);
+  void file_failed(LiveJob& live, unsigned file, const Error& error);
+  void file_failed_for_good(LiveJob& live, unsigned file, const Error& error);
+  void file_done(LiveJob& live, unsigned file, TransferResult result);
+  void discard_content(LiveJob& live, unsigned file);  // counts its bytes as wasted
+  void share_rate(LiveJob& live);
+  [[nodiscard]] origin::Target target_of(const LiveJob& live, unsigned file) const;
+
+  // Verdicts.
+  [[nodiscard]] bool needs_judgement(const LiveJob& live, unsigned file) const;
+  void judge_file(LiveJob& live, unsigned file);
+  void judge_next();
+  void judge_with_digest(const std::string& job_id, unsigned file, std::uint64_t attempt);
+  void judge_opened(LiveJob& live, unsigned file, std::shared_ptr<cache::ContentLease> content);
+  void judgement_over();
+  void judged(LiveJob& live, unsigned file, Result<Judgement> judgement);
+  void judge_again_later(LiveJob& live, unsigned file, const Error& error);
+  void accept(LiveJob& live, unsigned file, bool explicitly);
+  void reject(LiveJob& live, unsigned file, const Error& reason);
+  void fetch_from_origin_alone(LiveJob& live, unsigned file, const Error& reason);
+  void drop_then_queue(LiveJob& live, unsigned file);
+  void mark_validated(const cache::ContentId& content);
+  void release(const cache::ContentId& content, const std::string& holder);
+
+  // The job, where this attempt at the file still is the present one.
+  [[nodiscard]] LiveJob* current(const std::string& job_id, unsigned file, std::uint64_t attempt);
+
+  JobSettings settings_;
+  Transfers& transfers_;
+  Judge& judge_;
+  cache::Cache& cache_;
+  origin::Origin& origin_;
+  Notifier& notifier_;
+  Runtime runtime_;
+  JobBook& book_;
+  Scheduler scheduler_;
+  bool decide_posted_ = false;
+  bool stopped_ = false;
+  TimerId slice_timer_ = 0;
+  TimerId housekeeping_timer_ = 0;
+  struct Turn {
+    std::string job_id;
+    unsigned file;
+    std::uint64_t attempt;
+  };
+  std::deque<Turn> to_judge_;
+  std::size_t judging_ = 0;
+  Alive alive_;
+};
+
+}  // namespace larder::agent

@@ -1,0 +1,253 @@
+#include "agent/jobs/job_limits.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+
+namespace larder::agent {
+namespace {
+
+constexpr std::string_view kDoing = "make the job";
+
+tl::unexpected<Error> invalid(std::string detail) {
+  return fail(ErrorCode::invalid_argument, std::string(kDoing), std::move(detail));
+}
+
+bool has_control(std::string_view text) {
+  return std::any_of(text.begin(), text.end(),
+                     [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+}
+
+char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+}
+
+std::string lower(std::string_view text) {
+  std::string result(text);
+  std::transform(result.begin(), result.end(), result.begin(), [](char c) { return lower(c); });
+  return result;
+}
+
+// Headers that the agent sets itself, that steer the connection, or that would make answers conditional behind the
+// back of the version checks.
+constexpr std::array<std::string_view, 18> kRefusedHeaders = {
+    "accept-encoding",
+    "connection",
+    "content-length",
+
+    "expect",
+    "host",
+    "if-match",
+    "if-modified-since",
+    "if-none-match",
+    "if-range",
+    "if-unmodified-since",
+    "keep-alive",
+    "proxy-authorization",
+    "proxy-connection",
+    "range",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+};
+
+bool is_token(std::string_view name) {  // RFC 9110 §5.6.2
+  constexpr std::string_view marks = "!#$%&'*+-.^_`|~";
+  return !name.empty() && std::all_of(name.begin(), name.end(), [&](char c) {
+    return (c >= '0' && c <= '9') || (lower(c) >= 'a' && lower(c) <= 'z') || marks.find(c) != std::string_view::npos;
+  });
+}
+
+std::string list_names(const std::vector<std::string>& names) {
+  return names.empty() ? "none is configured" : fmt::format("configured are: {}", fmt::join(names, ", "));
+}
+
+Status check_length(std::string_view what, const std::string& text, std::size_t limit) {
+  if (text.size() > limit) return invalid(fmt::format("the {} is longer than {} bytes", what, limit));
+  if (text.find('\0') != std::string::npos) return invalid(fmt::format("the {} contains a NUL", what));
+  return {};
+}
+
+Status check_connect(const origin::ConnectOptions& connect) {
+  struct Field {
+    std::string_view what;
+    const std::string& text;
+    std::size_t limit;
+  };
+  const Field fields[] = {
+      {"user", connect.user, JobLimits::kMaxUser},
+      {"password", connect.password, JobLimits::kMaxPassword},
+      {"proxy", connect.proxy, JobLimits::kMaxProxy},
+      {"proxy user", connect.proxy_user, JobLimits::kMaxUser},
+      {"proxy password", connect.proxy_password, JobLimits::kMaxPassword},
+      {"CA file name", connect.ca_file, JobLimits::kMaxPath},
+      {"client certificate", connect.client_certificate, JobLimits::kMaxPem},
+      {"client key", connect.client_key, JobLimits::kMaxPem},
+      {"client key password", connect.client_key_password, JobLimits::kMaxPassword},
+  };
+  for (const Field& field : fields) {
+    if (auto status = check_length(field.what, field.text, field.limit); !status) return status;
+  }
+  if (has_control(connect.proxy)) return invalid("the proxy contains control characters");
+  if (!connect.ca_file.empty() && connect.ca_file.front() != '/') return invalid("the CA file is not an absolute path");
+  if (connect.client_certificate.empty() != connect.client_key.empty()) {
+    return invalid("a client certificate and its key go together; one of them is missing");
+  }
+  return check_headers(connect.headers);
+}
+
+Status check_minisign_of(const FileSpec& spec, const JobOptions& options, const KnownNames& known) {
+  const std::string& key = options.verdict.minisign_public_key;
+  const std::string& signature =
+      spec.minisign_signature.empty() ? options.verdict.minisign_signature : spec.minisign_signature;
+  if (key.empty() && signature.empty()) return {};
+  if (key.empty()) return invalid("a minisign signature is given without the public key");
+  if (signature.empty())
+    return invalid(fmt::format("a minisign public key is given, but no signature for {}", spec.url));
+  if (signature.size() > JobLimits::kMaxMinisign || key.size() > JobLimits::kMaxMinisign) {
+    return invalid(fmt::format("a minisign key or signature is longer than {} bytes", JobLimits::kMaxMinisign));
+  }
+  return known.check_minisign(key, signature);
+}
+
+}  // namespace
+
+Status check_job_count(const JobLimits& limits, std::size_t jobs, std::size_t jobs_of_owner, bool exempt) {
+  if (exempt) return {};
+  if (jobs_of_owner >= limits.max_jobs_per_user) {
+    return fail(ErrorCode::limit_exceeded, std::string(kDoing),
+                fmt::format("you have {} jobs, the limit for a user; complete or cancel some", jobs_of_owner));
+  }
+  if (jobs >= limits.max_jobs) {
+    return fail(ErrorCode::limit_exceeded, std::string(kDoing),
+                fmt::format("the agent has {} jobs, its limit; complete or cancel some", jobs));
+  }
+  return {};
+}
+
+Status check_file_count(const JobLimits& limits, std::size_t files, bool exempt) {
+  if (exempt || files <= limits.max_files_per_job) return {};
+  return fail(
+      ErrorCode::limit_exceeded, std::string(kDoing),
+      fmt::format("it would have {} files and {} is the limit; make several jobs", files, limits.max_files_per_job));
+}
+
+Status check_name(const std::string& name) {
+  if (auto status = check_length("name", name, JobLimits::kMaxName); !status) return status;
+  if (has_control(name)) return invalid("the name contains control characters");
+  return {};
+}
+
+Status check_retry_delay(Duration delay) {
+  if (delay < JobLimits::kMinRetryDelay || delay > JobLimits::kMaxRetryDelay) {
+    return invalid("the retry delay is not between 0.1 s and 600 s");
+  }
+  return {};
+}
+
+Status check_time_limits(Duration no_progress_timeout, Duration maximum_time) {
+  if (no_progress_timeout < Duration::zero()) return invalid("the no-progress time-out is negative");
+  if (maximum_time <= Duration::zero()) return invalid("the maximum time is not above zero");
+  return {};
+}
+
+Status check_notify_command(const std::string& name, const KnownNames& known) {
+  const auto& names = known.notify_commands;
+  if (name.empty() || std::find(names.begin(), names.end(), name) != names.end()) return {};
+  return invalid(fmt::format("there is no notify command of that name; {}", list_names(names)));
+}
+
+Status check_headers(const std::vector<origin::Header>& headers) {
+  std::size_t total = 0;
+  for (const auto& [name, value] : headers) {
+    total += name.size() + value.size() + 4;  // ": " and CR LF
+    if (total > JobLimits::kMaxHeaders) {
+      return invalid(fmt::format("the headers are longer than {} bytes", JobLimits::kMaxHeaders));
+    }
+    if (!is_token(name)) return invalid("a header's name is not an HTTP token");
+    const bool bad = std::any_of(value.begin(), value.end(), [](char c) {
+      return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f;
+    });
+    // The value may be a secret: the text names the header only.
+    if (bad) return invalid(fmt::format("the value of header {} contains control characters", name));
+    if (std::find(kRefusedHeaders.begin(), kRefusedHeaders.end(), lower(name)) != kRefusedHeaders.end()) {
+      return invalid(fmt::format("header {} is set by the agent and cannot be given", name));
+    }
+  }
+  return {};
+}
+
+Status check_reason(const std::string& reason) {
+  return check_length("reason", reason, JobLimits::kMaxReason);
+}
+
+Status check_options(const JobOptions& options, const KnownNames& known) {
+  if (auto status = check_name(options.name); !status) return status;
+  if (auto status = check_retry_delay(options.retry_delay); !status) return status;
+  if (auto status = check_time_limits(options.no_progress_timeout, options.maximum_time); !status) return status;
+  if (auto status = check_notify_command(options.notify_command, known); !status) return status;
+  if (options.parallel_ranges < 1 || options.parallel_ranges > JobLimits::kMaxParallelRanges) {
+    return invalid(fmt::format("parallel ranges are not between 1 and {}", JobLimits::kMaxParallelRanges));
+  }
+  const std::string& hook = options.verdict.hook;
+  if (!hook.empty() && std::find(known.hooks.begin(), known.hooks.end(), hook) == known.hooks.end()) {
+    return invalid(fmt::format("there is no hook of that name; {}", list_names(known.hooks)));
+  }
+  return check_connect(options.connect);
+}
+
+Status check_ranges(const std::vector<ByteRange>& ranges, std::size_t max_ranges) {
+  if (ranges.size() > max_ranges) {
+    return fail(ErrorCode::limit_exceeded, std::string(kDoing),
+                fmt::format("a file has {} ranges and {} is the limit", ranges.size(), max_ranges));
+  }
+  constexpr std::uint64_t kToEnd = UINT64_MAX;
+  // [offset, end) of each; to the end of the content is an end that nothing is beyond.
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> spans;
+  for (const ByteRange& range : ranges) {
+    if (range.length == 0) return invalid(fmt::format("the range at {} is empty", range.offset));
+    if (range.length != kToEnd && range.length > kToEnd - range.offset) {
+      return invalid(fmt::format("the range at {} ends beyond any content", range.offset));
+    }
+    spans.emplace_back(range.offset, range.length == kToEnd ? kToEnd : range.end());
+  }
+  std::sort(spans.begin(), spans.end());
+  for (std::size_t i = 1; i < spans.size(); ++i) {
+    if (spans[i].first < spans[i - 1].second) {
+      return invalid(fmt::format("the ranges at {} and {} overlap", spans[i - 1].first, spans[i].first));
+    }
+  }
+  return {};
+}
+
+Status set_url(FileSpec& spec, const std::string& url, const origin::UrlPolicy& policy) {
+  auto parsed = origin::parse_url(url);
+  if (!parsed) return tl::unexpected<Error>(parsed.error());
+  if (auto status = origin::check_url(policy, *parsed); !status) return status;
+  if (auto status = check_length("user of a URL", parsed->user, JobLimits::kMaxUser); !status) return status;
+  spec.url = parsed->canonical();
+  spec.user = parsed->user;
+  spec.password = parsed->password;
+  return {};
+}
+
+Status check_file(FileSpec& spec, const JobOptions& options, const JobLimits& limits, const origin::UrlPolicy& policy,
+                  const KnownNames& known, bool exempt) {
+  const std::string url = spec.url;
+  if (auto status = set_url(spec, url, policy); !status) return status;
+  if (auto status = check_length("destination", spec.destination, JobLimits::kMaxPath); !status) return status;
+  const std::size_t max_ranges = exempt ? SIZE_MAX : limits.max_ranges_per_file;
+  if (auto status = check_ranges(spec.ranges, max_ranges); !status) return status;
+  return check_minisign_of(spec, options, known);
+}
+
+origin::UrlPolicy job_policy(const origin::UrlPolicy& configured, const JobOptions& options) {
+  origin::UrlPolicy policy = configured;
+  policy.redirect_to_loopback |= options.redirect_loopback && configured.allow_loopback;
+  return policy;
+}
+
+}  // namespace larder::agent

@@ -1,0 +1,275 @@
+// JobEngine: the transfers of a job's files.
+#include <algorithm>
+#include <utility>
+
+#include "agent/jobs/job_engine.h"
+#include "agent/jobs/job_limits.h"
+#include "base/error_table.h"
+#include "base/log.h"
+
+namespace larder::agent {
+namespace {
+
+// The same edition, wherever it is: bytes of the one go on with bytes of the other.
+bool same_edition(const cache::Version& a, const cache::Version& b) {
+  return a.size && a.size == b.size && a.has_validator() && a.etag == b.etag && a.last_modified == b.last_modified;
+}
+
+}  // namespace
+
+// Keeps to its attempt: what comes after a stop is of no interest.
+class JobEngine::FileEvents final : public TransferEvents {
+ public:
+  FileEvents(JobEngine& engine, std::string job_id, unsigned file, std::uint64_t attempt)
+      : engine_(engine), job_id_(std::move(job_id)), file_(file), attempt_(attempt) {
+    connected_ = engine.alive_.guard([this] { connected(); });
+    progress_ = engine.alive_.guard([this](const TransferProgress& now) {
+      if (LiveJob* live = engine_.current(job_id_, file_, attempt_)) engine_.file_progress(*live, file_, now);
+    });
+    done_ = engine.alive_.guard([this](Result<TransferResult> result) { finished(std::move(result)); });
+  }
+
+  void on_connected() override { connected_(); }
+  void on_progress(const TransferProgress& now) override { progress_(now); }
+  void on_done(Result<TransferResult> result) override { done_(std::move(result)); }
+
+ private:
+  void connected() {
+    LiveJob* live = engine_.current(job_id_, file_, attempt_);
+    if (live != nullptr && live->job.state == JobState::connecting) {
+      engine_.apply_internal(*live, JobEvent::connected);
+    }
+  }
+  void finished(Result<TransferResult> result) {
+    LiveJob* live = engine_.current(job_id_, file_, attempt_);
+    if (live == nullptr) return;
+    if (result) {
+      engine_.file_done(*live, file_, std::move(*result));
+    } else {
+      engine_.file_failed(*live, file_, result.error());
+    }
+  }
+
+  JobEngine& engine_;
+  std::string job_id_;
+  unsigned file_;
+  std::uint64_t attempt_;
+  UniqueFunction<void()> connected_;
+  UniqueFunction<void(const TransferProgress&)> progress_;
+  UniqueFunction<void(Result<TransferResult>)> done_;
+};
+
+void JobEngine::start_file(LiveJob& live, unsigned file) {
+  File& facts = live.job.files[file];
+  LiveFile& state = live.live[file];
+  ++state.attempt;
+  state.judging = false;
+  state.wasted_before = facts.figures.wasted;
+  state.restarts_before = facts.restarts;
+  facts.error.reset();
+  book_.set_file_state(live, file, FileState::active);
+  if (facts.retargeted) {
+    ask_new_url(live, file);
+  } else {
+    begin_transfer(live, file);
+  }
+}
+
+// The URL was changed. What is there of the content goes on only where the new URL has the same edition.
+void JobEngine::ask_new_url(LiveJob& live, unsigned file) {
+  const File& facts = live.job.files[file];
+  if (facts.content.empty() || !facts.version) return new_url_answered(live, file, origin::Edition{});
+  const auto answer = [this, id = live.job.id, file,
+                       attempt = live.live[file].attempt](Result<origin::Edition> edition) {
+    if (LiveJob* asking = current(id, file, attempt)) new_url_answered(*asking, file, std::move(edition));
+  };
+  live.live[file].probe = origin_.probe(target_of(live, file), alive_.guard(answer));
+}
+
+void JobEngine::new_url_answered(LiveJob& live, unsigned file, Result<origin::Edition> edition) {
+  File& facts = live.job.files[file];
+  live.live[file].probe = 0;
+  if (!edition) return file_failed(live, file, edition.error());
+  facts.retargeted = false;
+  if (facts.content.empty()) return begin_transfer(live, file);
+  const auto go_on = [this, id = live.job.id, file, attempt = live.live[file].attempt](const Status& status) {
+    if (!status) log::warn("content not carried over to the new URL file={}.{}: {}", id, file, status.error().text());
+    if (LiveJob* asking = current(id, file, attempt)) begin_transfer(*asking, file);
+  };
+  if (facts.version && same_edition(*facts.version, edition->version)) {
+    facts.version = edition->version;
+    cache_.add_version(facts.content, edition->version, alive_.guard(go_on));
+    return;
+  }
+  const cache::ContentId old = facts.content;
+  discard_content(live, file);
+  cache_.release(old, facts.id, alive_.guard(go_on));
+}
+
+void JobEngine::begin_transfer(LiveJob& live, unsigned file) {
+  const Job& job = live.job;
+  const File& facts = job.files[file];
+  const VerdictPolicy& verdict = job.options.verdict;
+  TransferRequest request;
+  request.file_id = facts.id;
+  request.target = target_of(live, file);
+  request.ranges = facts.spec.ranges;
+  request.sha256 = facts.spec.sha256;
+  request.origin_alone = facts.origin_alone || !job.options.use_cache;
+  request.no_cache = !job.options.use_cache;
+  request.store = job.options.store;
+  request.want_sha256 = facts.spec.sha256.has_value() || !verdict.hook.empty();
+  request.parallel_ranges = job.options.parallel_ranges;
+  request.max_rate = job.options.max_rate;
+  request.max_size = job.options.max_file_size;
+  const std::uint64_t attempt = live.live[file].attempt;
+  const std::string id = job.id;
+  const TransferId transfer =
+      transfers_.start(std::move(request), std::make_shared<FileEvents>(*this, id, file, attempt));
+  if (LiveJob* started = current(id, file, attempt)) started->live[file].transfer = transfer;
+}
+
+origin::Target JobEngine::target_of(const LiveJob& live, unsigned file) const {
+  const FileSpec& spec = live.job.files[file].spec;
+  auto options = std::make_shared<origin::ConnectOptions>(live.job.options.connect);
+  options->connect_timeout = settings_.connect_timeout;
+  options->stall_timeout = settings_.stall_timeout;
+  if (options->proxy.empty()) options->proxy = settings_.proxy;
+  if (options->ca_file.empty()) options->ca_file = settings_.ca_file;
+  if (!spec.user.empty() || !spec.password.empty()) {
+    options->user = spec.user;
+    options->password = spec.password;
+  }
+  origin::Target target;
+  // The spec holds what parse_url made: it parses again.
+  if (auto url = origin::parse_url(spec.url)) target.url = std::move(*url);
+  target.options = std::move(options);
+  target.policy = std::make_shared<origin::UrlPolicy>(job_policy(settings_.url_policy, live.job.options));
+  return target;
+}
+
+void JobEngine::stop_file(LiveJob& live, unsigned file) {
+  LiveFile& state = live.live[file];
+  if (state.transfer != 0) transfers_.stop(std::exchange(state.transfer, 0));
+  if (state.probe != 0) origin_.cancel(std::exchange(state.probe, 0));
+  ++state.attempt;
+}
+
+void JobEngine::stop_files(LiveJob& live) {
+  const std::set<unsigned> active = live.active;
+  for (const unsigned file : active) {
+    stop_file(live, file);
+    book_.set_file_state(live, file, FileState::waiting);
+    live.queue.add(file);
+  }
+}
+
+void JobEngine::file_progress(LiveJob& live, unsigned file, const TransferProgress& now) {
+  File& facts = live.job.files[file];
+  LiveFile& state = live.live[file];
+  const bool record = facts.content != now.content || facts.version != now.version;
+  facts.size = now.size;
+  facts.bytes = now.bytes;
+  facts.contiguous = now.contiguous;
+  facts.content = now.content;
+  facts.version = now.version;
+  facts.restarts = state.restarts_before + now.restarts;
+  facts.note = now.note;
+  SourceFigures figures = now.figures;
+  figures.wasted += state.wasted_before;
+  book_.set_figures(live, file, figures);
+  if (now.bytes > state.most_bytes) {
+    state.most_bytes = now.bytes;
+    live.progressed = true;
+    live.failures_in_a_row = 0;
+  }
+  book_.note_activity(live);
+  if (record) book_.touch_file(live, file);
+  book_.emit_progress(live);
+}
+
+void JobEngine::file_failed(LiveJob& live, unsigned file, const Error& error) {
+  File& facts = live.job.files[file];
+  live.live[file].transfer = 0;
+  ++live.live[file].attempt;
+  if (!error_info(error.code).retryable) return file_failed_for_good(live, file, error);
+  facts.error = error;
+  log::warn("file failed for now id={}: {}", facts.id, error.text());
+  ++live.failures_in_a_row;
+  live.queue.defer(file);
+  book_.set_file_state(live, file, FileState::waiting);
+  pump(live);
+}
+
+void JobEngine::file_failed_for_good(LiveJob& live, unsigned file, const Error& error) {
+  live.job.files[file].error = error;
+  ++book_.counters().files_failed;
+  book_.touch_counters();
+  book_.set_file_state(live, file, FileState::failed);
+  fail_job(live, error);
+}
+
+void JobEngine::file_done(LiveJob& live, unsigned file, TransferResult result) {
+  File& facts = live.job.files[file];
+  LiveFile& state = live.live[file];
+  state.transfer = 0;
+  ++state.attempt;
+  state.judge_failures = 0;
+  facts.content = result.content.id;
+  facts.size = result.content.size;
+  facts.bytes = facts.contiguous = result.content.size.value_or(0);
+  for (const cache::Version& version : result.content.versions) {
+    if (version.url == facts.spec.url) facts.version = version;
+  }
+  SourceFigures figures = result.figures;
+  figures.wasted += state.wasted_before;
+  book_.set_figures(live, file, figures);
+  facts.actual_sha256 = result.sha256;
+  facts.origin_sha256 = facts.spec.ranges.empty() ? result.origin_sha256 : std::nullopt;
+  facts.effective_url = result.effective_url;
+  facts.note = result.note;
+  live.progressed = true;
+  live.failures_in_a_row = 0;
+  if (figures.cache > 0 && figures.cache == facts.bytes) {
+    ++book_.counters().cache_hits;
+    book_.touch_counters();
+  }
+  book_.note_activity(live);
+  if (needs_judgement(live, file)) {
+    book_.set_file_state(live, file, FileState::validating);
+    judge_file(live, file);
+  } else {
+    accept(live, file, false);
+  }
+  book_.emit_progress(live);
+  pump(live);
+}
+
+void JobEngine::discard_content(LiveJob& live, unsigned file) {
+  File& facts = live.job.files[file];
+  SourceFigures figures;
+  figures.wasted = facts.figures.wasted + facts.figures.origin + facts.figures.peers + facts.figures.cache;
+  book_.set_figures(live, file, figures);
+  live.live[file].wasted_before = figures.wasted;
+  facts.content.clear();
+  facts.version.reset();
+  facts.size.reset();
+  facts.bytes = facts.contiguous = 0;
+  facts.actual_sha256.reset();
+  facts.origin_sha256.reset();
+  facts.verdict.clear();
+  facts.verdict_reason.clear();
+  book_.touch_file(live, file);
+}
+
+// The job's rate is for all of its transfers together.
+void JobEngine::share_rate(LiveJob& live) {
+  const std::uint64_t rate = live.job.options.max_rate;
+  if (live.active.empty()) return;
+  const std::uint64_t share = rate == 0 ? 0 : std::max<std::uint64_t>(1, rate / live.active.size());
+  for (const unsigned file : live.active) {
+    if (live.live[file].transfer != 0) transfers_.set_rate(live.live[file].transfer, share);
+  }
+}
+
+}  // namespace larder::agent

@@ -1,0 +1,275 @@
+// JobEngine: verdicts on finished files, and what follows from them.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "agent/jobs/job_engine.h"
+#include "base/log.h"
+#include "origin/retry.h"
+
+namespace larder::agent {
+namespace {
+
+std::string source_of(const SourceFigures& figures) {
+  const int sources = (figures.origin > 0 ? 1 : 0) + (figures.peers > 0 ? 1 : 0) + (figures.cache > 0 ? 1 : 0);
+  if (sources > 1) return "mixed";
+  if (figures.peers > 0) return "peers";
+  return figures.cache > 0 ? "cache" : "origin";
+}
+
+// A failure to record something of the cache that start-up or eviction puts right.
+auto logged(std::string doing) {
+  return [doing = std::move(doing)](const Status& status) {
+    if (!status) log::warn("cannot {}: {}", doing, status.error().text());
+  };
+}
+
+}  // namespace
+
+bool JobEngine::needs_judgement(const LiveJob& live, unsigned file) const {
+  const VerdictPolicy& policy = live.job.options.verdict;
+  const File& facts = live.job.files[file];
+  return facts.spec.sha256 || facts.origin_sha256 || policy.app || !policy.hook.empty() ||
+         !policy.minisign_public_key.empty();
+}
+
+void JobEngine::judge_file(LiveJob& live, unsigned file) {
+  LiveFile& state = live.live[file];
+  if (state.judging) return;
+  state.judging = true;
+  state.awaiting_app = false;
+  to_judge_.push_back({live.job.id, file, state.attempt});
+  judge_next();
+}
+
+void JobEngine::judge_next() {
+  while (judging_ < kMaxJudging && !to_judge_.empty()) {
+    const Turn turn = std::move(to_judge_.front());
+    to_judge_.pop_front();
+    LiveJob* live = current(turn.job_id, turn.file, turn.attempt);
+    if (live == nullptr) continue;
+    ++judging_;
+    const File& facts = live->job.files[turn.file];
+    const bool needs_digest = facts.spec.sha256 || facts.origin_sha256 || !live->job.options.verdict.hook.empty();
+    if (!needs_digest || facts.actual_sha256) {
+      judge_with_digest(turn.job_id, turn.file, turn.attempt);
+      continue;
+    }
+    cache_.compute_sha256(facts.content, alive_.guard([this, turn](Result<Digest> digest) {
+      LiveJob* judging = current(turn.job_id, turn.file, turn.attempt);
+      if (judging == nullptr) return judgement_over();
+      if (!digest) {
+        judged(*judging, turn.file, tl::unexpected<Error>(digest.error()));
+        return judgement_over();
+      }
+      judging->job.files[turn.file].actual_sha256 = *digest;
+      judge_with_digest(turn.job_id, turn.file, turn.attempt);
+    }));
+  }
+}
+
+void JobEngine::judge_with_digest(const std::string& job_id, unsigned file, std::uint64_t attempt) {
+  LiveJob* live = current(job_id, file, attempt);
+  const auto opened = [this, job_id, file, attempt](Result<std::shared_ptr<cache::ContentLease>> content) {
+    LiveJob* judging = current(job_id, file, attempt);
+    if (judging != nullptr && content) return judge_opened(*judging, file, std::move(*content));
+    if (judging != nullptr) judged(*judging, file, tl::unexpected<Error>(content.error()));
+    judgement_over();
+  };
+  cache_.open(live->job.files[file].content, alive_.guard(opened));
+}
+
+void JobEngine::judge_opened(LiveJob& live, unsigned file, std::shared_ptr<cache::ContentLease> content) {
+  const File& facts = live.job.files[file];
+  VerdictPolicy policy = live.job.options.verdict;
+  if (!facts.spec.minisign_signature.empty()) policy.minisign_signature = facts.spec.minisign_signature;
+  Facts told;
+  told.url = facts.spec.url;
+  told.size = facts.size.value_or(0);
+  told.source = source_of(facts.figures);
+  told.job_id = live.job.id;
+  told.file_id = facts.id;
+  told.sha256 = facts.actual_sha256;
+  told.wanted_sha256 = facts.spec.sha256;
+  told.origin_sha256 = facts.origin_sha256;
+  const auto done = [this, id = live.job.id, file, attempt = live.live[file].attempt](Result<Judgement> judgement) {
+    if (LiveJob* judging = current(id, file, attempt)) judged(*judging, file, std::move(judgement));
+    judgement_over();
+  };
+  judge_.judge(std::move(policy), std::move(told), std::move(content), alive_.guard(done));
+}
+
+void JobEngine::judgement_over() {
+  --judging_;
+  judge_next();
+}
+
+void JobEngine::judged(LiveJob& live, unsigned file, Result<Judgement> judgement) {
+  File& facts = live.job.files[file];
+  LiveFile& state = live.live[file];
+  state.judging = false;
+  if (!judgement) {
+    const ErrorCode code = judgement.error().code;
+    const bool lost = code == ErrorCode::not_found || code == ErrorCode::content_damaged;
+    return lost ? content_lost(live, file, judgement.error()) : judge_again_later(live, file, judgement.error());
+  }
+  state.judge_failures = 0;
+  switch (judgement->verdict) {
+    case Verdict::valid:
+      return accept(live, file, true);
+    case Verdict::not_valid:
+      return reject(live, file, judgement->reason);
+    case Verdict::wait_for_app:
+      state.awaiting_app = true;
+      facts.error.reset();
+      book_.set_file_state(live, file, FileState::validating);
+      return;
+  }
+}
+
+// The judge broke, not the content: the file stays validating, the reason visible.
+void JobEngine::judge_again_later(LiveJob& live, unsigned file, const Error& error) {
+  File& facts = live.job.files[file];
+  LiveFile& state = live.live[file];
+  facts.error = error;
+  const origin::RetryRule rule{std::chrono::seconds(5), kLongestDelay};
+  const Duration delay = origin::retry_delay(rule, ++state.judge_failures, error.retry_after, runtime_.random);
+  log::warn("file not judged, again in {} id={}: {}", format_duration(delay), facts.id, error.text());
+  book_.set_file_state(live, file, FileState::validating);
+  state.judge_again =
+      runtime_.timers.after(delay, alive_.guard([this, id = live.job.id, file, attempt = state.attempt] {
+        LiveJob* waiting = current(id, file, attempt);
+        if (waiting == nullptr) return;
+        waiting->live[file].judge_again = 0;
+        judge_file(*waiting, file);
+      }));
+}
+
+void JobEngine::accept(LiveJob& live, unsigned file, bool explicitly) {
+  File& facts = live.job.files[file];
+  live.live[file].awaiting_app = false;
+  facts.error.reset();
+  if (explicitly) {
+    facts.verdict = "valid";
+    mark_validated(facts.content);
+  }
+  ++book_.counters().files_transferred;
+  book_.touch_counters();
+  book_.set_file_state(live, file, FileState::transferred);
+  settle(live);
+}
+
+void JobEngine::reject(LiveJob& live, unsigned file, const Error& reason) {
+  File& facts = live.job.files[file];
+  LiveFile& state = live.live[file];
+  state.awaiting_app = false;
+  ++state.attempt;
+  ++book_.counters().verdicts_not_valid;
+  book_.touch_counters();
+  log::warn("content not valid file={} source={}: {}", facts.id, source_of(facts.figures), reason.text());
+  const bool origin_only = facts.figures.cache == 0 && facts.figures.peers == 0;
+  if (!origin_only && !facts.origin_alone) return fetch_from_origin_alone(live, file, reason);
+  facts.verdict = "not_valid";
+  facts.verdict_reason = reason.detail;
+  facts.error = reason;
+  ++book_.counters().files_failed;
+  cache_.set_aside(facts.content, alive_.guard([this, content = facts.content](const Status& status) {
+    if (status) return;
+    log::error("content judged bad not set aside, dropped instead: {}", status.error().text());
+    cache_.drop(content, logged("drop content " + content));
+  }));
+  book_.set_file_state(live, file, FileState::failed);
+  fail_job(live, reason);
+}
+
+void JobEngine::fetch_from_origin_alone(LiveJob& live, unsigned file, const Error& reason) {
+  File& facts = live.job.files[file];
+  facts.origin_alone = true;
+  book_.set_file_state(live, file, FileState::waiting);
+  drop_then_queue(live, file);
+  facts.note = "fetched again from the origin alone: " + reason.detail;
+}
+
+// The bytes judged bad are out of the cache before anybody fetches again.
+void JobEngine::drop_then_queue(LiveJob& live, unsigned file) {
+  File& facts = live.job.files[file];
+  const cache::ContentId content = facts.content;
+  discard_content(live, file);
+  const auto dropped = [this, id = live.job.id, file, attempt = ++live.live[file].attempt](const Status& status) {
+    if (!status) log::error("content judged bad not dropped file={}.{}: {}", id, file, status.error().text());
+    LiveJob* waiting = current(id, file, attempt);
+    if (waiting == nullptr) return;
+    waiting->queue.add(file);
+    settle(*waiting);
+    pump(*waiting);
+  };
+  if (content.empty()) {
+    dropped(Status{});
+  } else {
+    cache_.drop(content, alive_.guard(dropped));
+  }
+}
+
+void JobEngine::verdict_posted(LiveJob& live, unsigned file, bool valid, const std::string& reason) {
+  File& facts = live.job.files[file];
+  if (valid) {
+    facts.verdict_reason = reason;
+    return accept(live, file, true);
+  }
+  const std::string why = reason.empty() ? "the application says that it is not valid" : reason;
+  reject(live, file, Error{ErrorCode::validation_failed, "validate " + log::redact_url(facts.spec.url), why});
+}
+
+// Somebody else judged it bad, or the disk did: it is fetched again, from wherever it is.
+void JobEngine::content_lost(LiveJob& live, unsigned file, const Error& error) {
+  File& facts = live.job.files[file];
+  log::warn("content lost, fetched again file={}: {}", facts.id, error.text());
+  live.live[file].awaiting_app = false;
+  ++live.live[file].attempt;
+  discard_content(live, file);
+  if (++live.live[file].lost > kMaxLost) return file_failed_for_good(live, file, error);
+  facts.note = "fetched again: " + error.detail;
+  book_.set_file_state(live, file, FileState::waiting);
+  live.queue.add(file);
+  if (live.job.state == JobState::transferred) apply_internal(live, JobEvent::fetch_again);
+  settle(live);
+  pump(live);
+}
+
+void JobEngine::mark_validated(const cache::ContentId& content) {
+  cache_.mark_validated(content, logged("mark content " + content + " as validated"));
+}
+
+void JobEngine::release(const cache::ContentId& content, const std::string& holder) {
+  cache_.release(content, holder, logged("let go of content " + content));
+}
+
+void JobEngine::finish(LiveJob& live, bool keep) {
+  for (const TimerId timer : {live.retry_timer, live.maximum_timer, live.progress_timer}) {
+    if (timer != 0) runtime_.timers.cancel(timer);
+  }
+  for (File& file : live.job.files) {
+    LiveFile& state = live.live[file.index];
+    if (state.judge_again != 0) runtime_.timers.cancel(std::exchange(state.judge_again, 0));
+    const bool finished = file.state == FileState::transferred || state.awaiting_app;
+    const bool tried = state.attempt > 0;
+    stop_file(live, file.index);
+    if (keep && finished && file.verdict.empty()) {
+      file.verdict = "valid";
+      mark_validated(file.content);
+    }
+    if (!file.content.empty()) {
+      release(file.content, file.id);
+    } else if (tried) {
+      // Stopped before its first progress: the content may be held already.
+      cache_.known(file.spec.url, file.id, alive_.guard([this, id = file.id](Result<cache::Cache::Known> known) {
+        if (!known) return log::warn("cannot look up what {} holds: {}", id, known.error().text());
+        for (const cache::ContentInfo& content : known->held) release(content.id, id);
+      }));
+    }
+  }
+  book_.retire(live);
+}
+
+}  // namespace larder::agent

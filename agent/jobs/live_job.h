@@ -1,0 +1,54 @@
+// A job with what is only true while this process runs.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <set>
+#include <vector>
+
+#include "agent/jobs/file_queue.h"
+#include "agent/jobs/job.h"
+#include "base/clock.h"
+#include "origin/origin.h"
+
+namespace larder::agent {
+
+struct LiveFile {
+  std::uint64_t attempt =
+      0;  // tells the answers of this attempt from late ones of an earlier; grows at each start and stop
+  TransferId transfer = 0;          // 0: none runs
+  origin::FetchId probe = 0;        // of a new URL, before the transfer
+  std::uint64_t wasted_before = 0;  // by earlier attempts
+  unsigned restarts_before = 0;
+  std::uint64_t most_bytes = 0;  // more than that is progress
+  bool judging = false;          // the judge has it, or it waits for its turn there
+  bool awaiting_app = false;     // the judge has said so: the owner's verdict is due
+  unsigned judge_failures = 0;
+  TimerId judge_again = 0;
+  unsigned lost = 0;  // how often its finished content was gone
+};
+
+struct LiveJob {
+  Job job;
+  std::vector<LiveFile> live;  // as job.files
+  FileQueue queue;             // files that are waiting
+  std::set<unsigned> active;   // files that are being transferred
+  std::size_t validating = 0;  // files in each of these states
+  std::size_t transferred = 0;
+  std::size_t failed = 0;
+  unsigned failures_in_a_row = 0;  // transient ones of files, without a success between them, since the last start
+  bool progressed = false;         // since the last transient error of the job
+  std::optional<SteadyTime> transient_since;
+  std::optional<SteadyTime> running_since;
+  SteadyTime last_activity{};
+  TimerId retry_timer = 0;
+  TimerId maximum_timer = 0;
+  TimerId progress_timer = 0;
+  std::optional<SteadyTime> last_progress_event;
+  // Additions of files are durable before they count, one after the other, so that indexes stay without gaps.
+  bool adding = false;
+  std::deque<Task> additions;
+};
+
+}  // namespace larder::agent
