@@ -30,10 +30,10 @@ bool hex_into(std::string_view hex, std::span<std::byte> out) {
 }
 
 constexpr auto kBase64Values = [] {
-  std::array<std::int8_t, 256> values{};
+  std::array<int, 256> values{};
   values.fill(-1);
   for (std::size_t i = 0; i < kBase64Digits.size(); ++i) {
-    values[static_cast<unsigned char>(kBase64Digits[i])] = static_cast<std::int8_t>(i);
+    values[static_cast<unsigned char>(kBase64Digits[i])] = static_cast<int>(i);
   }
   return values;
 }();

@@ -1,0 +1,48 @@
+# The commands of this tree; CMakePresets.json and tools/ do the work. Everything sets itself up on Debian 12.
+.DEFAULT_GOAL := help
+.PHONY: help build test demo soak bench check format clean packages
+MAKEFLAGS += --no-print-directory
+
+help:
+	@echo 'make demo    build, then a download with a kill, a resume, a cache hit, a new edition and a bad verdict'
+	@echo 'make test    build and run all tests'
+	@echo 'make build   optimised larderd and larder in build/release/bin/'
+	@echo 'make soak    hundreds of seeded fault runs; SEEDS=1-200 chooses them'
+	@echo 'make bench   against curl and cp, printed as ratios'
+	@echo 'make check   formatting, lints and clang-tidy'
+	@echo 'make format  formats all sources'
+	@echo 'make clean   removes build/'
+	@echo 'JOBS=N (default 2) limits parallel compiling.'
+
+packages:
+	@tools/install_packages.sh build
+
+build: packages
+	@tools/build.sh release larderd larder
+
+test: packages
+	@tools/build.sh release
+	@ctest --preset release -j 2
+
+demo: build
+	@tools/demo.sh
+
+soak: packages
+	@tools/build.sh release
+	@python3 tests/fault/soak.py $(if $(SEEDS),--seeds $(SEEDS))
+
+bench: packages
+	@tools/build.sh release
+	@python3 tests/bench/bench.py
+
+check:
+	@tools/install_packages.sh build check
+	@tools/check_format.sh
+	@python3 tests/unit/include_direction.py
+	@tools/tidy.sh
+
+format:
+	@tools/check_format.sh --fix
+
+clean:
+	rm -rf build

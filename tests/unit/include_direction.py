@@ -1,0 +1,211 @@
+#!/usr/bin/env python3
+"""Holds the tree to its rules: include direction, where heavy headers and clocks may appear, what the build lists.
+
+    tests/unit/include_direction.py              checks this tree; one line per finding, exit status 1 when there are any
+    tests/unit/include_direction.py --self-test  breaks every rule once in a made-up tree and wants each to be found
+"""
+
+import pathlib
+import re
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+# Who may include whom. `agent` ties all together; nothing includes `tests`.
+DIRECTION = {
+    "base": {"base"},
+    "cache": {"base", "cache"},
+    "origin": {"base", "cache", "origin"},
+    "peer": {"base", "cache", "peer"},
+    "agent": {"base", "cache", "origin", "peer", "agent"},
+    "tests": {"base", "cache", "origin", "peer", "agent", "tests"},
+}
+# The command line knows the agent through its API only; both read the same configuration file.
+CLI_MAY_INCLUDE = ("base/", "agent/cli/", "agent/config/", "origin/url")
+# They cost seconds per file that includes them: .cpp files only, and private headers that no other folder includes.
+HEAVY = re.compile(r"#\s*include\s*<(boost/(asio|beast)|nlohmann/json\.hpp|CLI/|toml\+\+|SQLiteCpp/|spdlog/|curl/)")
+# Time and chance come in from outside (base/clock.h).
+CLOCK = re.compile(
+    r"steady_clock::now|system_clock::now|high_resolution_clock|sleep_for|sleep_until|\busleep\s*\(|\bnanosleep\s*\("
+    r"|\b(s?rand|random)\s*\(\s*\)|\bsrand\s*\(|random_device|\btime\s*\(\s*(nullptr|NULL|0)\s*\)|\bgettimeofday\b")
+# base implements the seam, the daemon is the composition root, the command line is a program of its own, and curl's
+# thread has no loop to ask. Everything else is handed the time.
+CLOCK_MAY = ("base/", "agent/daemon/", "agent/cli/", "origin/curl_", "tests/support/", "tests/bench/", "tests/sim/")
+SLEEP = re.compile(r"sleep_for|sleep_until|\busleep\s*\(|\bnanosleep\s*\(")
+MAX_LINES = 500
+INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.MULTILINE)
+COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
+
+
+def sources(root):
+    for folder in DIRECTION:
+        for path in sorted((root / folder).rglob("*")):
+            if path.suffix in (".cpp", ".h") and path.is_file():
+                yield path.relative_to(root).as_posix(), path.read_text(errors="replace")
+
+
+def check_includes(root, name, text):
+    top = name.split("/")[0]
+    for target in INCLUDE.findall(text):
+        target_top = target.split("/")[0]
+        if target_top not in DIRECTION or not (root / target).is_file():
+            yield f'"{target}" is no file of this tree, named from its root'
+        elif target_top not in DIRECTION[top]:
+            yield f'{top} must not include {target_top} ("{target}")'
+        elif name.startswith("agent/cli/") and not target.startswith(CLI_MAY_INCLUDE):
+            yield f'the command line must not include the agent\'s parts ("{target}"): it speaks the API'
+
+
+def heavy_headers(files):
+    """Headers that bring a heavy one along, directly or through others."""
+    heavy = {name for name, text in files.items() if name.endswith(".h") and HEAVY.search(text)}
+    while True:
+        more = {
+            name
+            for name, text in files.items()
+            if name.endswith(".h") and name not in heavy and heavy.intersection(INCLUDE.findall(text))
+        }
+        if not more:
+            return heavy
+        heavy |= more
+
+
+def check_heavy(name, text, heavy):
+    if name.startswith("tests/"):
+        return
+    folder = name.rsplit("/", 1)[0]
+    for target in INCLUDE.findall(text):
+        if target in heavy and target.rsplit("/", 1)[0] != folder:
+            yield f'"{target}" drags a heavy library header into another folder: declare what is needed instead'
+
+
+def check_clock(name, text):
+    code = COMMENT.sub("", text)
+    if name.startswith("tests/"):
+        found = None if name.startswith(CLOCK_MAY) else SLEEP.search(code)
+        if found:
+            yield f"a test must not sleep ({found.group(0)}): wait for what it waits for"
+    elif not name.startswith(CLOCK_MAY):
+        found = CLOCK.search(code)
+        if found:
+            yield f"{found.group(0)}: time and chance come in through base/clock.h"
+
+
+def check_listed(root, name):
+    """The next CMakeLists.txt upwards names the file, so that nothing lies about unbuilt."""
+    if not name.endswith(".cpp"):
+        return
+    path = root / name
+    for folder in path.parents:
+        lists = folder / "CMakeLists.txt"
+        if lists.is_file():
+            words = set(re.split(r"[\s()]+", re.sub(r"#[^\n]*", "", lists.read_text())))
+            relative = path.relative_to(folder).as_posix()
+            stem = relative[: -len(".cpp")]
+            if relative not in words and stem not in words:  # the stem: larder_fuzz(url …), larder_bench(…)
+                yield f"is not listed in {lists.relative_to(root)}"
+            return
+        if folder == root:
+            break
+    yield "no CMakeLists.txt lists it"
+
+
+def check_shape(name, text):
+    lines = text.count("\n")
+    if lines > MAX_LINES:
+        yield f"has {lines} lines, more than {MAX_LINES}: split it where a second purpose begins"
+    if name.endswith(".h") and "#pragma once" not in text:
+        yield "a header begins with #pragma once"
+    if " " in name or name != name.lower():
+        yield "file names are snake_case"
+    if not text.endswith("\n"):
+        yield "does not end with a line end"
+
+
+def findings(root):
+    files = dict(sources(root))
+    heavy = heavy_headers(files)
+    for name, text in files.items():
+        for check in (
+            check_includes(root, name, text),
+            check_heavy(name, text, heavy),
+            check_clock(name, text),
+            check_listed(root, name),
+            check_shape(name, text),
+        ):
+            for finding in check:
+                yield f"{name}: {finding}"
+
+
+GOOD = {
+    "base/CMakeLists.txt": "larder_library(larder_base SOURCES good.cpp)\n",
+    "base/good.h": '#pragma once\n#include "base/other.h"\n',
+    "base/other.h": "#pragma once\n",
+    "base/good.cpp": '#include "base/good.h"\n// steady_clock::now() is allowed here\nauto t = steady_clock::now();\n',
+    "cache/heavy.h": "#pragma once\n#include <nlohmann/json.hpp>\n",
+    "cache/near_heavy.h": '#pragma once\n#include "cache/heavy.h"\n',
+    "cache/x.h": "#pragma once\n// sleep_for in a comment is only a word\n",
+    "agent/cli/CMakeLists.txt": "add_executable(larder main.cpp)\n",
+    "agent/cli/main.cpp": '#include "base/good.h"\n',
+    "tests/fuzz/CMakeLists.txt": "larder_fuzz(url LINK larder_origin)\n",
+    "tests/fuzz/url.cpp": "int x;\n",
+}
+# file, text, and what must be said of it
+BAD = [
+    ("base/a.h", '#pragma once\n#include "cache/x.h"\n', "base must not include cache"),
+    ("cache/b.h", '#pragma once\n#include "origin/y.h"\n', "cache must not include origin"),
+    ("origin/y.h", '#pragma once\n#include "peer/z.h"\n', "origin must not include peer"),
+    ("peer/z.h", '#pragma once\n#include "origin/y.h"\n', "peer must not include origin"),
+    ("agent/t.h", '#pragma once\n  #  include "tests/support/s.h"\n', "agent must not include tests"),
+    ("agent/cli/c.h", '#pragma once\n#include "agent/t.h"\n', "must not include the agent's parts"),
+    ("cache/gone.h", '#pragma once\n#include "cache/nowhere.h"\n', "no file of this tree"),
+    ("cache/near.h", '#pragma once\n#include "x.h"\n', "no file of this tree"),
+    ("origin/drags.h", '#pragma once\n#include "cache/near_heavy.h"\n', "drags a heavy library header"),
+    ("cache/clock.h", "#pragma once\nauto t = std::chrono::steady_clock::now();\n", "base/clock.h"),
+    ("origin/chance.h", "#pragma once\nint x = rand();\n", "base/clock.h"),
+    ("origin/epoch.h", "#pragma once\nint x = time(nullptr);\n", "base/clock.h"),
+    ("tests/unit/s.h", "#pragma once\nvoid f() { std::this_thread::sleep_for(1s); }\n", "a test must not sleep"),
+    ("base/unlisted.cpp", "int x;\n", "is not listed in base/CMakeLists.txt"),
+    ("peer/homeless.cpp", "int x;\n", "no CMakeLists.txt lists it"),
+    ("base/long.h", "#pragma once\n" + "\n" * MAX_LINES, "more than"),
+    ("base/guard.h", "#ifndef X\n#define X\n#endif\n", "#pragma once"),
+    ("base/Camel.h", "#pragma once\n", "snake_case"),
+    ("base/cut.h", "#pragma once", "line end"),
+]
+
+
+def self_test():
+    failures = []
+    with tempfile.TemporaryDirectory() as folder:
+        root = pathlib.Path(folder)
+
+        def write(name, text):
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_text(text)
+
+        for name, text in GOOD.items():
+            write(name, text)
+        (root / "tests/support").mkdir(parents=True)
+        write("tests/support/s.h", "#pragma once\n")
+        failures += [f"a good tree: {finding}" for finding in findings(root)]
+        for name, text, _ in BAD:
+            write(name, text)
+        found = list(findings(root))
+        for name, _, wanted in BAD:
+            if not any(finding.startswith(name + ":") and wanted in finding for finding in found):
+                failures.append(f'{name}: nothing says "{wanted}"')
+        extra = {finding.split(":")[0] for finding in found} - {name for name, _, _ in BAD}
+        failures += [f"{name}: found in a good file" for name in sorted(extra)]
+    return failures
+
+
+def main():
+    found = self_test() if sys.argv[1:] == ["--self-test"] else list(findings(ROOT))
+    for finding in found:
+        print(finding)
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,16 @@
+#!/bin/sh
+# Configures a CMake preset where that is needed and builds it: tools/build.sh PRESET [TARGET…]
+# JOBS (default 2) limits parallel compiling: some units need more than 1 GiB each.
+set -eu
+cd "$(dirname "$0")/.."
+preset=$1
+shift
+
+launcher=
+if command -v ccache >/dev/null; then launcher=-DCMAKE_CXX_COMPILER_LAUNCHER=ccache; fi
+if [ ! -f "build/$preset/build.ninja" ]; then cmake --preset "$preset" $launcher; fi
+if [ $# -gt 0 ]; then
+  cmake --build --preset "$preset" -j "${JOBS:-2}" --target "$@"
+else
+  cmake --build --preset "$preset" -j "${JOBS:-2}"
+fi
