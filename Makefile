@@ -7,7 +7,7 @@ help:
 	@echo 'make demo    build, then a download with a kill, a resume, a cache hit, a new edition and a bad verdict'
 	@echo 'make test    build and run all tests'
 	@echo 'make build   optimised larderd and larder in build/release/bin/'
-	@echo 'make soak    hundreds of seeded fault runs; SEEDS=1-200 chooses them'
+	@echo 'make soak    hundreds of seeded fault runs; RUNS=N for N of each scenario'
 	@echo 'make bench   against curl and cp, printed as ratios'
 	@echo 'make check   formatting, lints and clang-tidy'
 	@echo 'make format  formats all sources'
@@ -18,22 +18,22 @@ packages:
 	@tools/install_packages.sh build
 
 build: packages
-	@tools/build.sh release larderd larder
+	@tools/build.sh release larderd larder larder_cache_check
 
 test: packages
 	@tools/build.sh release
 	@ctest --preset release -j 2
 
 demo: build
-	@tools/demo.sh
+	@tools/demo.py
 
 soak: packages
 	@tools/build.sh release
-	@python3 tests/fault/soak.py $(if $(SEEDS),--seeds $(SEEDS))
+	@python3 tests/fault/soak.py $(if $(RUNS),--runs $(RUNS)) --write docs/soak.md
 
 bench: packages
 	@tools/build.sh release
-	@python3 tests/bench/bench.py
+	@python3 tests/bench/bench.py --write docs/benchmarks.md
 
 check:
 	@tools/install_packages.sh build check
