@@ -1,0 +1,52 @@
+// The API as a whole: server, routes, handlers, events. What main makes. Loop thread only.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "agent/api/api_server.h"
+#include "agent/config/config.h"
+#include "agent/jobs/job_service.h"
+#include "base/loop.h"
+#include "base/worker_pool.h"
+#include "cache/cache.h"
+
+namespace larder::agent {
+
+struct ApiServices {  // all referents outlive the Api
+  JobService& jobs;
+  cache::Cache& cache;
+  WorkerPool& disk;               // reads of contents, parsing of large bodies
+  ApiServer::CallerOf caller_of;  // Admins::caller of the configuration in force
+  std::function<std::shared_ptr<const Config>()> config;
+  std::function<void(UniqueFunction<void(Status)>)> reload;  // as SIGHUP
+  std::string version;
+};
+
+struct ApiActivity {  // for the end of an idle agent
+  std::size_t connections = 0;
+  SteadyTime last_request{};  // or the start
+};
+
+class Api final {
+ public:
+  Api(Loop& loop, ServerSettings settings, ApiServices services);
+  ~Api();
+  Api(const Api&) = delete;
+  Api& operator=(const Api&) = delete;
+
+  [[nodiscard]] Status start();  // already_exists: another agent has the socket
+  void stop();                   // see ApiServer::stop
+  [[nodiscard]] ApiActivity activity() const;
+  [[nodiscard]] std::uint16_t http_port() const;
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+// Socket, mode and port as configured; `socket_mode` was checked with the configuration.
+[[nodiscard]] ServerSettings server_settings(const Config& config);
+
+}  // namespace larder::agent

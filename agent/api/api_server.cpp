@@ -1,0 +1,224 @@
+#include "agent/api/api_server.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <cerrno>
+#include <cstring>
+#include <list>
+#include <unordered_map>
+
+#include "agent/api/unix_socket.h"
+#include "base/log.h"
+
+namespace larder::agent {
+namespace {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+
+constexpr int kAcceptsPerTurn = 64;  // so that a flood of connections leaves the loop to others in between
+constexpr Duration kAcceptPause = std::chrono::milliseconds(100);  // out of descriptors: until some are closed
+
+// Hands accepted sockets on. Owns its descriptor.
+class Acceptor : public std::enable_shared_from_this<Acceptor> {
+ public:
+  Acceptor(Loop& loop, int socket, std::function<void(int)> on_accept)
+      : loop_(loop), socket_(loop.context(), socket), on_accept_(std::move(on_accept)) {}
+
+  void wait() {
+    socket_.async_wait(asio::posix::stream_descriptor::wait_read, [weak = weak_from_this()](error_code error) {
+      const auto self = weak.lock();
+      if (self && !error) self->accept_some();
+    });
+  }
+  void close() {
+    on_accept_ = nullptr;
+    error_code ignored;
+    socket_.close(ignored);
+  }
+
+ private:
+  void accept_some() {
+    for (int i = 0; i < kAcceptsPerTurn; ++i) {
+      const int accepted = ::accept4(socket_.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+      if (accepted >= 0) {
+        on_accept_(accepted);
+        continue;
+      }
+      if (errno == EINTR || errno == ECONNABORTED) continue;
+      if (errno == EAGAIN || errno == EWOULDBLOCK) break;
+      log::warn("connection not accepted error=\"{}\"", std::strerror(errno));
+      loop_.after(kAcceptPause, [weak = weak_from_this()] {
+        if (const auto self = weak.lock(); self && self->on_accept_) self->wait();
+      });
+      return;
+    }
+    wait();
+  }
+
+  Loop& loop_;
+  asio::posix::stream_descriptor socket_;
+  std::function<void(int)> on_accept_;
+};
+
+}  // namespace
+
+struct ApiServer::Parts final : ConnectionOwner {
+  Parts(Loop& the_loop, ServerSettings the_settings, CallerOf the_caller_of, Handler the_handler)
+      : loop(the_loop),
+        settings(std::move(the_settings)),
+        caller_of(std::move(the_caller_of)),
+        handler(std::move(the_handler)) {}
+
+  void accepted_local(int socket) {
+    const auto user = peer_user_id(socket);
+    if (!user) return refuse(socket, "the caller is not known");
+    const Peer peer{caller_of(*user), true};
+    const ServerLimits& limits = settings.limits;
+    const std::size_t room = limits.connections - (peer.caller.admin ? 0 : limits.reserve);
+    if (connections.size() >= room) return refuse(socket, "the agent has too many connections");
+    if (!peer.caller.admin && per_user[peer.caller.uid] >= limits.connections_per_user)
+      return refuse(socket, "this user has too many connections");
+    add(socket, peer);
+  }
+
+  void accepted_loopback(int socket) {
+    if (loopback >= settings.limits.loopback_connections ||
+        connections.size() >= settings.limits.connections - settings.limits.reserve)
+      return refuse(socket, "the agent has too many connections");
+    add(socket, {Caller{static_cast<uid_t>(-1), false}, false});
+  }
+
+  void add(int socket, const Peer& peer) {
+    auto connection = make_connection(loop.context(), loop, socket, peer, settings.limits, *this);
+    connections.emplace(connection.get(), connection);
+    peer.local ? ++per_user[peer.caller.uid] : ++loopback;
+    figures.connections = connections.size();
+    connection->start();
+  }
+
+  // One try to say why; a client that cannot take it at once only sees the end.
+  void refuse(int socket, const std::string& why) {
+    ++figures.refused;
+    ++figures.answers[503];
+    const ApiResponse response =
+        error_response({ErrorCode::busy, "serve this connection", why + "; try again", std::chrono::seconds(1)});
+    const std::string text = fmt::format(
+        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: {}\r\nRetry-After: 1\r\n"
+        "Connection: close\r\n\r\n{}",
+        response.body.size(), response.body);
+    (void)::send(socket, text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    ::close(socket);
+  }
+
+  // --- ConnectionOwner
+
+  void on_request(ApiRequest request, Responder respond) override {
+    figures.last_request = loop.now();
+    handler(std::move(request), std::move(respond));
+  }
+  void on_answered(int status) override {
+    figures.last_request = loop.now();
+    ++figures.answers[status];
+  }
+  void on_closed(Connection& connection) override {
+    const Peer peer = connection.peer();
+    connections.erase(&connection);
+    figures.connections = connections.size();
+    if (!peer.local) {
+      --loopback;
+      return;
+    }
+    const auto user = per_user.find(peer.caller.uid);
+    if (--user->second == 0) per_user.erase(user);
+  }
+  bool reserve_body(std::size_t bytes, const Peer& peer) override {
+    if (!peer.caller.admin && bodies + bytes > settings.limits.bodies_bytes) return false;
+    bodies += bytes;
+    return true;
+  }
+  void release_body(std::size_t bytes) override { bodies -= bytes; }
+
+  [[nodiscard]] std::vector<std::shared_ptr<Connection>> all() const {
+    std::vector<std::shared_ptr<Connection>> list;
+    for (const auto& [key, connection] : connections) list.push_back(connection);
+    return list;
+  }
+
+  void listen(int socket, void (Parts::*accepted)(int)) {
+    acceptors.push_back(std::make_shared<Acceptor>(loop, socket, [this, accepted](int fd) { (this->*accepted)(fd); }));
+    acceptors.back()->wait();
+  }
+
+  Status start_loopback() {
+    bool any = false;
+    for (const int family : {AF_INET, AF_INET6}) {
+      // Both on the port that the first one got.
+      const auto socket = listen_loopback(family, port != 0 ? port : *settings.http_port);
+      if (!socket && socket.error().code == ErrorCode::not_found) continue;
+      if (!socket) return tl::unexpected<Error>(socket.error());
+      port = local_port(*socket);
+      listen(*socket, &Parts::accepted_loopback);
+      any = true;
+    }
+    if (any) return {};
+    return fail(ErrorCode::connect_failed, fmt::format("listen on port {}", *settings.http_port),
+                "there is no loopback address");
+  }
+
+  Loop& loop;
+  const ServerSettings settings;
+  const CallerOf caller_of;
+  const Handler handler;
+  std::optional<UnixListener> listener;
+  std::list<std::shared_ptr<Acceptor>> acceptors;
+  std::unordered_map<Connection*, std::shared_ptr<Connection>> connections;
+  std::unordered_map<uid_t, std::size_t> per_user;
+  std::size_t loopback = 0;
+  std::size_t bodies = 0;
+  std::uint16_t port = 0;
+  ServerFigures figures;
+};
+
+ApiServer::ApiServer(Loop& loop, ServerSettings settings, CallerOf caller_of, Handler handler)
+    : parts_(std::make_unique<Parts>(loop, std::move(settings), std::move(caller_of), std::move(handler))) {
+  parts_->figures.last_request = loop.now();
+}
+
+ApiServer::~ApiServer() {
+  for (const auto& acceptor : parts_->acceptors) acceptor->close();
+  for (const auto& connection : parts_->all()) connection->close();
+}
+
+Status ApiServer::start() {
+  auto listener = UnixListener::open(parts_->settings.socket_path, parts_->settings.socket_mode);
+  if (!listener) return tl::unexpected<Error>(listener.error());
+  parts_->listener.emplace(std::move(*listener));
+  // The acceptor gets a descriptor of its own: the listener keeps the path.
+  const int copy = ::fcntl(parts_->listener->descriptor(), F_DUPFD_CLOEXEC, 0);
+  if (copy < 0) return fail(ErrorCode::internal, "listen on " + parts_->settings.socket_path, std::strerror(errno));
+  parts_->listen(copy, &Parts::accepted_local);
+  return parts_->settings.http_port ? parts_->start_loopback() : Status{};
+}
+
+void ApiServer::stop() {
+  for (const auto& acceptor : parts_->acceptors) acceptor->close();
+  parts_->acceptors.clear();
+  if (parts_->listener) parts_->listener->close();
+  for (const auto& connection : parts_->all()) connection->finish();
+}
+
+const ServerFigures& ApiServer::figures() const {
+  return parts_->figures;
+}
+
+std::uint16_t ApiServer::http_port() const {
+  return parts_->port;
+}
+
+}  // namespace larder::agent

@@ -1,0 +1,113 @@
+#include <algorithm>
+#include <charconv>
+
+#include "agent/api/handlers.h"
+#include "agent/api/job_json.h"
+#include "agent/api/view_json.h"
+#include "origin/url.h"
+
+namespace larder::agent {
+namespace {
+
+constexpr std::size_t kDefaultLimit = 100;
+constexpr std::size_t kMaxLimit = 1000;
+
+UrlDetail detail_for(const Caller& caller) {
+  return caller.admin ? UrlDetail::whole : UrlDetail::without_query;
+}
+
+// Contents that are not shareable were fetched with somebody's credentials or are private to them; others than admins
+// see them with their own jobs only.
+bool may_see(const Caller& caller, const cache::ContentInfo& record) {
+  return caller.admin || record.shareable;
+}
+
+// What a caller may filter by is what it may see: else a filter would tell of a query letter by letter.
+bool shows(const cache::ContentInfo& record, const std::string& part, UrlDetail detail) {
+  return part.empty() ||
+         std::any_of(record.versions.begin(), record.versions.end(), [&](const cache::Version& version) {
+           return shown_url(version.url, detail).find(part) != std::string::npos;
+         });
+}
+
+std::optional<std::size_t> limit_of(const RouteMatch& match) {
+  const auto text = match.asked("limit");
+  if (!text) return kDefaultLimit;
+  std::size_t limit = 0;
+  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), limit);
+  if (error != std::errc{} || end != text->data() + text->size() || limit == 0 || limit > kMaxLimit)
+    return std::nullopt;
+  return limit;
+}
+
+UniqueFunction<void(Result<std::uint64_t>)> answer_removed(Responder respond) {
+  return [respond = std::move(respond)](Result<std::uint64_t> removed) mutable {
+    if (!removed) return respond.fail(removed.error());
+    respond(json_response(200, removed_view(*removed)));
+  };
+}
+
+}  // namespace
+
+void Handlers::list_records(const RouteMatch& match, const ApiRequest& request, Responder respond) {
+  const auto limit = limit_of(match);
+  if (!limit) return respond.fail({ErrorCode::invalid_argument, "list the cache", "\"limit\" must be from 1 to 1000"});
+  const cache::ListQuery query{match.asked("after").value_or(""), *limit, match.asked("url").value_or("")};
+  services_.cache.list(query, [query, caller = request.caller,
+                               respond = std::move(respond)](Result<std::vector<cache::ContentInfo>> records) mutable {
+    if (!records) return respond.fail(records.error());
+    const UrlDetail detail = detail_for(caller);
+    const std::string next = records->size() < query.limit ? "" : records->back().id;
+    records->erase(std::remove_if(records->begin(), records->end(),
+                                  [&](const cache::ContentInfo& record) {
+                                    return !may_see(caller, record) || !shows(record, query.url_contains, detail);
+                                  }),
+                   records->end());
+    respond(json_response(200, records_view(*records, next, detail)));
+  });
+}
+
+void Handlers::show_record(const RouteMatch& match, const ApiRequest& request, Responder respond) {
+  services_.cache.get(match.id, [&cache = services_.cache, id = match.id, caller = request.caller,
+                                 respond = std::move(respond)](Result<cache::ContentInfo> record) mutable {
+    if (!record) return respond.fail(record.error());
+    if (!may_see(caller, *record))
+      return respond.fail({ErrorCode::not_found, "show record " + id, "the cache has no such record"});
+    cache.segments(id, [record = std::move(*record), caller,
+                        respond = std::move(respond)](Result<std::vector<cache::SegmentInfo>> segments) mutable {
+      if (!segments) return respond.fail(segments.error());
+      respond(json_response(200, record_view(record, detail_for(caller), &*segments)));
+    });
+  });
+}
+
+void Handlers::remove_record(const RouteMatch& match, Responder respond) {
+  services_.cache.remove(match.id, [respond = std::move(respond)](Result<void> removed) mutable {
+    if (!removed) return respond.fail(removed.error());
+    respond(json_response(204, ""));
+  });
+}
+
+void Handlers::remove_records(const RouteMatch& match, Responder respond) {
+  const auto text = match.asked("url");
+  if (!text) return services_.cache.clear(answer_removed(std::move(respond)));
+  const auto url = origin::parse_url(*text);
+  if (!url) return respond.fail(url.error());
+  services_.cache.remove_url(url->canonical(), answer_removed(std::move(respond)));
+}
+
+void Handlers::pin_record(const RouteMatch& match, ApiRequest request, Responder respond) {
+  const auto pinned = parse_pin(request.body);
+  if (!pinned) return respond.fail(pinned.error());
+  services_.cache.pin(
+      match.id, *pinned,
+      [&cache = services_.cache, id = match.id, respond = std::move(respond)](Result<void> done) mutable {
+        if (!done) return respond.fail(done.error());
+        cache.get(id, [respond = std::move(respond)](Result<cache::ContentInfo> record) mutable {
+          if (!record) return respond.fail(record.error());
+          respond(json_response(200, record_view(*record, UrlDetail::whole)));
+        });
+      });
+}
+
+}  // namespace larder::agent

@@ -1,0 +1,48 @@
+// One client's connection: HTTP/1.1 requests one after another, each with its answer. Beast is in connection.cpp.
+// Loop thread only. It keeps itself alive while it is open and tells its owner when it is closed.
+#pragma once
+
+#include <memory>
+
+#include "agent/api/http_message.h"
+#include "agent/api/server_limits.h"
+#include "base/clock.h"
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace larder::agent {
+
+struct Peer {  // who is at the other end
+  Caller caller;
+  bool local = true;
+};
+
+class Connection {
+ public:
+  virtual ~Connection() = default;
+  virtual void start() = 0;
+  virtual void finish() = 0;  // closes now if idle or streaming events, else after the answer that is under way
+  virtual void close() = 0;   // at once
+  [[nodiscard]] virtual const Peer& peer() const = 0;
+};
+
+// What a connection needs of the server; outlives it or has closed it.
+class ConnectionOwner {
+ public:
+  virtual ~ConnectionOwner() = default;
+  virtual void on_request(ApiRequest request, Responder respond) = 0;
+  virtual void on_answered(int status) = 0;  // also for requests that the server itself refused
+  virtual void on_closed(Connection& connection) = 0;
+  // The memory for a body; false: too many are being read.
+  [[nodiscard]] virtual bool reserve_body(std::size_t bytes, const Peer& peer) = 0;
+  virtual void release_body(std::size_t bytes) = 0;
+};
+
+// Takes the descriptor of a connected stream socket.
+[[nodiscard]] std::shared_ptr<Connection> make_connection(boost::asio::io_context& context, Timers& timers, int socket,
+                                                          Peer peer, const ServerLimits& limits,
+                                                          ConnectionOwner& owner);
+
+}  // namespace larder::agent

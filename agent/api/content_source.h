@@ -1,0 +1,21 @@
+// The bytes of a content as the body of an answer: read piece by piece on the disk threads, as fast as they are sent.
+// Loop thread only.
+#pragma once
+
+#include <memory>
+
+#include "agent/api/http_message.h"
+#include "base/clock.h"
+#include "base/units.h"
+#include "base/worker_pool.h"
+
+namespace larder::agent {
+
+inline constexpr std::size_t kContentPiece = 256 * kKiB;
+
+// `range` lies within the content. A read that fails or falls short breaks the answer off (content_damaged).
+[[nodiscard]] std::shared_ptr<BodySource> make_content_source(std::shared_ptr<cache::ContentLease> lease,
+                                                              ByteRange range, Executor& executor, Timers& timers,
+                                                              WorkerPool& disk);
+
+}  // namespace larder::agent

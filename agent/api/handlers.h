@@ -1,0 +1,64 @@
+// What each route does. Pure of sockets: a request in, one answer out, at once or later. Loop thread only.
+// One .cpp for each resource: handlers.cpp (choosing), job_handlers.cpp, content_handlers.cpp, cache_handlers.cpp,
+// status_handlers.cpp.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "agent/api/api.h"
+#include "agent/api/event_hub.h"
+#include "agent/api/http_message.h"
+#include "agent/api/router.h"
+
+namespace larder::agent {
+
+class Handlers {
+ public:
+  Handlers(ApiServices services, Runtime runtime, std::function<ServerFigures()> server_figures);
+
+  void handle(ApiRequest request, Responder respond);
+  [[nodiscard]] EventHub& events() { return events_; }
+
+ private:
+  void dispatch(const RouteMatch& match, ApiRequest request, Responder respond);
+
+  void list_jobs(const RouteMatch& match, const ApiRequest& request, Responder respond);
+  void show_job(const RouteMatch& match, const ApiRequest& request, Responder respond);
+  void create_job(const RouteMatch& match, ApiRequest request, Responder respond);
+  void add_files(const RouteMatch& match, ApiRequest request, Responder respond);
+  void change_job(const RouteMatch& match, ApiRequest request, Responder respond);
+  void steer_job(const RouteMatch& match, const ApiRequest& request, Responder respond);
+  void give_verdict(const RouteMatch& match, ApiRequest request, Responder respond);
+  void retarget(const RouteMatch& match, ApiRequest request, Responder respond);
+
+  void send_content(const RouteMatch& match, const ApiRequest& request, Responder respond);
+  void pass_descriptor(const RouteMatch& match, const ApiRequest& request, Responder respond);
+  void pass_descriptors(const RouteMatch& match, ApiRequest request, Responder respond);
+
+  void list_records(const RouteMatch& match, const ApiRequest& request, Responder respond);
+  void show_record(const RouteMatch& match, const ApiRequest& request, Responder respond);
+  void remove_record(const RouteMatch& match, Responder respond);
+  void remove_records(const RouteMatch& match, Responder respond);
+  void pin_record(const RouteMatch& match, ApiRequest request, Responder respond);
+
+  void show_status(const ApiRequest& request, Responder respond);
+  void show_metrics(Responder respond);
+  void show_config(Responder respond);
+  void reload(Responder respond);
+  void watch_events(const RouteMatch& match, const ApiRequest& request, Responder respond);
+
+  // Parses small bodies at once and large ones on a worker; `then` gets the value on the loop thread.
+  template <class T>
+  void parse(std::string body, Result<T> (*parser)(std::string_view), Responder respond,
+             UniqueFunction<void(T, Responder)> then);
+
+  ApiServices services_;
+  Runtime runtime_;
+  std::function<ServerFigures()> server_figures_;
+  EventHub events_;
+  SteadyTime started_;
+};
+
+}  // namespace larder::agent

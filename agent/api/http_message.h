@@ -1,0 +1,71 @@
+// A request and its answer, as the server and the handlers pass them: without sockets and without Beast.
+// Loop thread only.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "agent/jobs/job_service.h"
+#include "base/buffer.h"
+#include "base/result.h"
+#include "base/unique_function.h"
+
+namespace larder::agent {
+
+struct ApiRequest {
+  Caller caller;
+  bool local = true;   // on the Unix socket; false: on the loopback port, where nobody is known
+  std::string method;  // as it came: "GET"
+  std::string target;  // path and query, as they came
+  std::string body;    // at most ServerLimits::body_bytes
+  std::string host, range, if_range, last_event_id;  // headers; empty where absent
+};
+
+// A body that is made while it is sent. The connection asks for one piece at a time, when the last one is out.
+class BodySource {
+ public:
+  virtual ~BodySource() = default;
+  // Calls `ready` once, at once or later: the next bytes, or none at the end. An error breaks the connection off.
+  virtual void next(UniqueFunction<void(Result<Buffer>)> ready) = 0;
+  // The connection is gone; `ready` is not called any more.
+  virtual void cancel() = 0;
+};
+
+struct ApiResponse {
+  int status = 200;
+  std::string content_type = "application/json";
+  std::vector<std::pair<std::string, std::string>> headers;
+  std::string body;
+  // Sent with the first byte (SCM_RIGHTS); on the Unix socket only.
+  std::vector<std::shared_ptr<cache::ContentLease>> descriptors;
+  // In place of `body`. Without a length it lasts until the connection is closed.
+  std::shared_ptr<BodySource> stream;
+  std::optional<std::uint64_t> length;  // of the stream, or of what HEAD leaves out
+};
+
+[[nodiscard]] ApiResponse json_response(int status, std::string body);
+// Status, code and message of the error table; `status` where HTTP has a better one.
+[[nodiscard]] ApiResponse error_response(const Error& error, std::optional<int> status = std::nullopt);
+
+// The one answer to a request. Answers `internal` by itself when it is dropped unused, so that no client waits for
+// ever.
+class Responder {
+ public:
+  explicit Responder(UniqueFunction<void(ApiResponse)> send) : send_(std::move(send)) {}
+  Responder(Responder&& other) noexcept : send_(std::exchange(other.send_, nullptr)) {}
+  Responder& operator=(Responder&&) = delete;
+  ~Responder();
+
+  void operator()(ApiResponse response);
+  void fail(const Error& error) { (*this)(error_response(error)); }
+
+ private:
+  UniqueFunction<void(ApiResponse)> send_;
+};
+
+}  // namespace larder::agent

@@ -1,0 +1,142 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "agent/api/descriptor_passing.h"
+#include "agent/api/handlers.h"
+#include "agent/api/job_json.h"
+#include "agent/api/view_json.h"
+
+namespace larder::agent {
+namespace {
+
+constexpr std::size_t kParseAtOnce = 64 * kKiB;
+
+bool wants_files(const RouteMatch& match) {
+  return match.asked("files") != "0";
+}
+
+// The job after the change, or why there was none.
+JobService::JobDone answer_job(const RouteMatch& match, Responder respond, int status = 200) {
+  return [respond = std::move(respond), files = wants_files(match), status](Result<Job> job) mutable {
+    if (!job) return respond.fail(job.error());
+    ApiResponse response = json_response(status, job_view(*job, files));
+    if (status == 201) response.headers.emplace_back("Location", "/v1/jobs/" + job->id);
+    respond(std::move(response));
+  };
+}
+
+}  // namespace
+
+template <class T>
+void Handlers::parse(std::string body, Result<T> (*parser)(std::string_view), Responder respond,
+                     UniqueFunction<void(T, Responder)> then) {
+  if (body.size() <= kParseAtOnce) {
+    Result<T> value = parser(body);
+    return value ? then(std::move(*value), std::move(respond)) : respond.fail(value.error());
+  }
+  // A refused task is lost with what it holds: the responder stays here.
+  struct Pending {
+    std::string body;
+    Responder respond;
+    UniqueFunction<void(T, Responder)> then;
+  };
+  auto pending = std::make_shared<Pending>(Pending{std::move(body), std::move(respond), std::move(then)});
+  const bool taken = services_.disk.submit([pending, parser, &executor = runtime_.executor]() mutable {
+    auto value = std::make_shared<Result<T>>(parser(pending->body));
+    executor.post([pending = std::move(pending), value] {
+      if (*value)
+        pending->then(std::move(**value), std::move(pending->respond));
+      else
+        pending->respond.fail(value->error());
+    });
+  });
+  if (!taken)
+    pending->respond.fail(
+        {ErrorCode::busy, "read the request's body", "the agent is busy; try again", std::chrono::seconds(1)});
+}
+
+void Handlers::list_jobs(const RouteMatch& match, const ApiRequest& request, Responder respond) {
+  const bool all = match.asked("all") == "1";
+  if (all && !request.caller.admin)
+    return respond.fail({ErrorCode::permission_denied, "list all jobs", "only admins see the jobs of others"});
+  const auto state_name = match.asked("state");
+  const auto state = state_name ? job_state_from_name(*state_name) : std::nullopt;
+  if (state_name && !state)
+    return respond.fail({ErrorCode::invalid_argument, "list jobs", "\"state\" is not the name of a state"});
+  std::vector<const Job*> jobs = services_.jobs.list(request.caller);
+  jobs.erase(std::remove_if(jobs.begin(), jobs.end(),
+                            [&](const Job* job) {
+                              return (!all && job->owner != request.caller.uid) || (state && job->state != *state);
+                            }),
+             jobs.end());
+  respond(json_response(200, jobs_view(jobs)));
+}
+
+void Handlers::show_job(const RouteMatch& match, const ApiRequest& request, Responder respond) {
+  const auto job = services_.jobs.find(request.caller, match.id);
+  if (!job) return respond.fail(job.error());
+  respond(json_response(200, job_view(**job, wants_files(match))));
+}
+
+void Handlers::create_job(const RouteMatch& match, ApiRequest request, Responder respond) {
+  parse<CreateRequest>(std::move(request.body), &parse_create, std::move(respond),
+                       [&jobs = services_.jobs, match, who = request.caller](CreateRequest create, Responder answer) {
+                         jobs.create(who, std::move(create.options), std::move(create.files), create.start,
+                                     answer_job(match, std::move(answer), 201));
+                       });
+}
+
+void Handlers::add_files(const RouteMatch& match, ApiRequest request, Responder respond) {
+  parse<std::vector<FileSpec>>(
+      std::move(request.body), &parse_files, std::move(respond),
+      [&jobs = services_.jobs, match, who = request.caller](std::vector<FileSpec> files, Responder answer) {
+        jobs.add_files(who, match.id, std::move(files), answer_job(match, std::move(answer)));
+      });
+}
+
+void Handlers::change_job(const RouteMatch& match, ApiRequest request, Responder respond) {
+  parse<JobChange>(std::move(request.body), &parse_change, std::move(respond),
+                   [&jobs = services_.jobs, match, who = request.caller](JobChange change, Responder answer) {
+                     jobs.change(who, match.id, std::move(change), answer_job(match, std::move(answer)));
+                   });
+}
+
+void Handlers::steer_job(const RouteMatch& match, const ApiRequest& request, Responder respond) {
+  auto done = answer_job(match, std::move(respond));
+  const RouteId route = match.route->id;
+  if (route == RouteId::job_resume)
+    services_.jobs.resume(request.caller, match.id, std::move(done));
+  else if (route == RouteId::job_suspend)
+    services_.jobs.suspend(request.caller, match.id, std::move(done));
+  else if (route == RouteId::job_cancel)
+    services_.jobs.cancel(request.caller, match.id, std::move(done));
+  else
+    services_.jobs.complete(request.caller, match.id, std::move(done));
+}
+
+void Handlers::give_verdict(const RouteMatch& match, ApiRequest request, Responder respond) {
+  parse<VerdictRequest>(
+      std::move(request.body), &parse_verdict, std::move(respond),
+      [&jobs = services_.jobs, match, who = request.caller](VerdictRequest verdict, Responder answer) {
+        jobs.verdict(who, match.id, *match.index, verdict.valid, std::move(verdict.reason),
+                     answer_job(match, std::move(answer)));
+      });
+}
+
+void Handlers::retarget(const RouteMatch& match, ApiRequest request, Responder respond) {
+  parse<std::string>(std::move(request.body), &parse_retarget, std::move(respond),
+                     [&jobs = services_.jobs, match, who = request.caller](std::string url, Responder answer) {
+                       jobs.retarget(who, match.id, *match.index, std::move(url), answer_job(match, std::move(answer)));
+                     });
+}
+
+void Handlers::pass_descriptors(const RouteMatch& match, ApiRequest request, Responder respond) {
+  parse<std::vector<unsigned>>(
+      std::move(request.body), &parse_descriptors, std::move(respond),
+      [&jobs = services_.jobs, match, who = request.caller](std::vector<unsigned> indices, Responder answer) {
+        open_descriptors(jobs, who, match.id, std::move(indices), std::move(answer));
+      });
+}
+
+}  // namespace larder::agent

@@ -1,0 +1,274 @@
+#include "agent/api/job_json.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "agent/api/json_reader.h"
+#include "agent/config/proxy_url.h"
+#include "origin/url.h"
+
+namespace larder::agent {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t kMaxName = 1024;
+constexpr std::size_t kMaxPath = 4096;
+constexpr std::size_t kMaxSecret = 65'535;
+constexpr std::size_t kMaxPem = 256 * 1024;
+constexpr std::size_t kMaxHeaders = 64;
+constexpr std::size_t kMaxHeaderBytes = 16 * 1024;
+constexpr std::size_t kMaxMinisign = 8 * 1024;
+constexpr std::size_t kMaxReason = 4096;
+constexpr std::size_t kMaxRanges = 10'000;
+constexpr std::size_t kMaxFiles = 1000;
+constexpr std::size_t kMaxDescriptors = 64;
+constexpr Duration kLongest = std::chrono::hours(24 * 3650);
+constexpr std::uint64_t kMaxBytes = INT64_MAX;
+
+// What the agent says itself; see ConnectOptions::headers.
+constexpr std::array<std::string_view, 9> kReservedHeaders = {
+    "range", "if-range", "host", "content-length", "te", "connection", "transfer-encoding", "upgrade", "expect"};
+
+char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
+bool is_token_char(char c) {
+  return (c >= '0' && c <= '9') || (lower(c) >= 'a' && lower(c) <= 'z') ||
+         std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+}
+
+std::optional<std::string> check_header(const std::string& name, const std::string& value) {
+  if (name.empty() || !std::all_of(name.begin(), name.end(), is_token_char))
+    return "has a name that no header may have";
+  std::string plain = name;
+  std::transform(plain.begin(), plain.end(), plain.begin(), lower);
+  if (std::find(kReservedHeaders.begin(), kReservedHeaders.end(), plain) != kReservedHeaders.end())
+    return fmt::format("must not be \"{}\": the agent sets it itself", name);
+  const bool control = std::any_of(value.begin(), value.end(), [](char c) {
+    return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f;
+  });
+  return control ? std::optional<std::string>("has control characters in its value") : std::nullopt;
+}
+
+void read_headers(JsonReader& reader, std::vector<origin::Header>& headers) {
+  std::size_t bytes = 0;
+  reader.each("headers", kMaxHeaders, [&](const json& pair, const std::string& path) {
+    const auto where = path.substr(path.find("headers"));
+    if (!pair.is_array() || pair.size() != 2 || !pair[0].is_string() || !pair[1].is_string())
+      return reader.wrong(where, "must be [\"Name\", \"value\"]");
+    origin::Header header{pair[0].get<std::string>(), pair[1].get<std::string>()};
+    if (const auto problem = check_header(header.first, header.second)) return reader.wrong(where, *problem);
+    bytes += header.first.size() + header.second.size() + 4;
+    if (bytes > kMaxHeaderBytes)
+      return reader.wrong("headers", fmt::format("must have at most {} bytes in all", kMaxHeaderBytes));
+    headers.push_back(std::move(header));
+  });
+}
+
+void read_http(JsonReader& reader, origin::ConnectOptions& connect) {
+  using Http = origin::ConnectOptions::Http;
+  std::string http = "any";
+  reader.text("http", http, 16);
+  if (http == "any")
+    connect.http = Http::any;
+  else if (http == "1.0")
+    connect.http = Http::http1_0;
+  else if (http == "1.1")
+    connect.http = Http::http1_1;
+  else if (http == "2")
+    connect.http = Http::http2;
+  else
+    reader.wrong("http", "must be one of \"any\", \"1.0\", \"1.1\", \"2\"");
+}
+
+void read_connect(JsonReader& reader, origin::ConnectOptions& connect) {
+  read_headers(reader, connect.headers);
+  reader.text("user", connect.user, 300);
+  reader.text("password", connect.password, kMaxSecret);
+  reader.text("proxy", connect.proxy, kMaxPath);
+  if (const auto problem = check_proxy(connect.proxy)) reader.wrong("proxy", *problem);
+  reader.text("proxy_user", connect.proxy_user, 300);
+  reader.text("proxy_password", connect.proxy_password, kMaxSecret);
+  reader.text("ca_file", connect.ca_file, kMaxPath);
+  if (!connect.ca_file.empty() && connect.ca_file[0] != '/') reader.wrong("ca_file", "must be an absolute path");
+  reader.text("client_certificate", connect.client_certificate, kMaxPem);
+  reader.text("client_key", connect.client_key, kMaxPem);
+  reader.text("client_key_password", connect.client_key_password, kMaxSecret);
+  if (connect.client_certificate.empty() != connect.client_key.empty())
+    reader.wrong("client_key", "and \"client_certificate\" must be given together");
+  read_http(reader, connect);
+}
+
+void read_verdict_policy(JsonReader& reader, VerdictPolicy& verdict) {
+  reader.object("minisign", [&](JsonReader& minisign) {
+    minisign.require("public_key");
+    minisign.text("public_key", verdict.minisign_public_key, kMaxMinisign);
+    minisign.text("signature", verdict.minisign_signature, kMaxMinisign);
+  });
+  reader.text("hook", verdict.hook, 64);
+  reader.flag("app", verdict.app);
+}
+
+template <class Optional, class Read>
+void read_given(JsonReader& reader, const char* name, Optional& target, Read read) {
+  typename Optional::value_type value{};
+  read(value);
+  if (reader.has(name)) target = std::move(value);
+}
+
+void read_priority(JsonReader& reader, Priority& priority) {
+  std::string name;
+  reader.text("priority", name, 32);
+  if (!reader.has("priority")) return;
+  if (const auto known = priority_from_name(name))
+    priority = *known;
+  else
+    reader.wrong("priority", "must be one of \"foreground\", \"high\", \"normal\", \"low\"");
+}
+
+void read_options(JsonReader& reader, JobOptions& options) {
+  reader.text("name", options.name, kMaxName);
+  read_priority(reader, options.priority);
+  reader.object("verdict", [&](JsonReader& verdict) { read_verdict_policy(verdict, options.verdict); });
+  reader.count("max_rate", options.max_rate, 0, kMaxBytes);
+  reader.count("max_file_size", options.max_file_size, 0, kMaxBytes);
+  reader.count("parallel_ranges", options.parallel_ranges, 1, 16);
+  reader.flag("use_cache", options.use_cache);
+  reader.flag("store", options.store);
+  reader.flag("redirect_loopback", options.redirect_loopback);
+  reader.duration("retry_delay_s", options.retry_delay, kLongest);
+  reader.duration("no_progress_timeout_s", options.no_progress_timeout, kLongest);
+  reader.duration("maximum_time_s", options.maximum_time, kLongest);
+  reader.text("notify", options.notify_command, 64);
+  reader.object("connect", [&](JsonReader& connect) { read_connect(connect, options.connect); });
+}
+
+// [offset, length] or [offset, null]: to the end.
+std::optional<ByteRange> range_of(const json& pair) {
+  if (!pair.is_array() || pair.size() != 2) return std::nullopt;
+  const auto offset = whole_number(pair[0]);
+  const auto length = pair[1].is_null() ? std::optional<std::uint64_t>(UINT64_MAX) : whole_number(pair[1]);
+  if (!offset || !length || *offset > kMaxBytes || *length == 0) return std::nullopt;
+  if (*length != UINT64_MAX && *length > kMaxBytes - *offset) return std::nullopt;
+  return ByteRange{*offset, *length};
+}
+
+void read_file(JsonReader& reader, FileSpec& file) {
+  reader.require("url");
+  reader.text("url", file.url, origin::kMaxUrl);
+  reader.text("destination", file.destination, kMaxPath);
+  reader.each("ranges", kMaxRanges, [&](const json& pair, const std::string& path) {
+    const auto range = range_of(pair);
+    if (range) return file.ranges.push_back(*range);
+    reader.wrong(path.substr(path.find("ranges")),
+                 "must be [offset, length] with a length from 1 up, or [offset, null]");
+  });
+  std::string sha256;
+  reader.text("sha256", sha256, 128);
+  file.sha256 = digest_from_hex(sha256);
+  if (reader.has("sha256") && !file.sha256) reader.wrong("sha256", "must be 64 hex digits");
+  reader.text("minisign_signature", file.minisign_signature, kMaxMinisign);
+  reader.finish();
+}
+
+void read_files(JsonReader& reader, std::optional<std::string>& error, std::vector<FileSpec>& files) {
+  reader.each("files", kMaxFiles, [&](const json& value, const std::string& path) {
+    JsonReader file(value, path, error);
+    read_file(file, files.emplace_back());
+  });
+}
+
+// Reads the whole body with `read(reader, error)`.
+template <class Read>
+Status read_body(std::string_view body, Read read) {
+  const auto value = parse_bounded(body, kMaxJsonDepth, kMaxJsonValues);
+  if (!value) return tl::unexpected<Error>(value.error());
+  std::optional<std::string> error;
+  JsonReader reader(*value, "", error);
+  read(reader, error);
+  reader.finish();
+  if (error) return fail(ErrorCode::invalid_argument, "read the request's body", *error);
+  return {};
+}
+
+template <class T, class Read>
+Result<T> read_into(std::string_view body, Read read) {
+  T target{};
+  const Status done =
+      read_body(body, [&](JsonReader& reader, std::optional<std::string>& error) { read(reader, error, target); });
+  if (!done) return tl::unexpected<Error>(done.error());
+  return target;
+}
+
+}  // namespace
+
+Result<CreateRequest> parse_create(std::string_view body) {
+  return read_into<CreateRequest>(body, [](JsonReader& reader, auto& error, CreateRequest& request) {
+    read_options(reader, request.options);
+    read_files(reader, error, request.files);
+    reader.flag("start", request.start);
+  });
+}
+
+Result<std::vector<FileSpec>> parse_files(std::string_view body) {
+  return read_into<std::vector<FileSpec>>(body, [](JsonReader& reader, auto& error, std::vector<FileSpec>& files) {
+    reader.require("files");
+    read_files(reader, error, files);
+  });
+}
+
+Result<JobChange> parse_change(std::string_view body) {
+  return read_into<JobChange>(body, [](JsonReader& reader, auto&, JobChange& change) {
+    read_given(reader, "name", change.name, [&](auto& value) { reader.text("name", value, kMaxName); });
+    read_given(reader, "priority", change.priority, [&](auto& value) { read_priority(reader, value); });
+    read_given(reader, "max_rate", change.max_rate,
+               [&](auto& value) { reader.count("max_rate", value, 0, kMaxBytes); });
+    read_given(reader, "retry_delay_s", change.retry_delay,
+               [&](auto& value) { reader.duration("retry_delay_s", value, kLongest); });
+    read_given(reader, "no_progress_timeout_s", change.no_progress_timeout,
+               [&](auto& value) { reader.duration("no_progress_timeout_s", value, kLongest); });
+    read_given(reader, "maximum_time_s", change.maximum_time,
+               [&](auto& value) { reader.duration("maximum_time_s", value, kLongest); });
+    read_given(reader, "notify", change.notify_command, [&](auto& value) { reader.text("notify", value, 64); });
+  });
+}
+
+Result<VerdictRequest> parse_verdict(std::string_view body) {
+  return read_into<VerdictRequest>(body, [](JsonReader& reader, auto&, VerdictRequest& verdict) {
+    reader.require("valid");
+    reader.flag("valid", verdict.valid);
+    reader.text("reason", verdict.reason, kMaxReason);
+  });
+}
+
+Result<std::string> parse_retarget(std::string_view body) {
+  return read_into<std::string>(body, [](JsonReader& reader, auto&, std::string& url) {
+    reader.require("url");
+    reader.text("url", url, origin::kMaxUrl);
+  });
+}
+
+Result<std::vector<unsigned>> parse_descriptors(std::string_view body) {
+  return read_into<std::vector<unsigned>>(body, [](JsonReader& reader, auto&, std::vector<unsigned>& indices) {
+    reader.require("files");
+    reader.each("files", kMaxDescriptors, [&](const json& value, const std::string& path) {
+      const auto index = whole_number(value);
+      if (!index || *index >= kMaxFiles) return reader.wrong(path, "must be the index of a file");
+      indices.push_back(static_cast<unsigned>(*index));
+    });
+    if (indices.empty()) reader.wrong("files", "must have 1 to 64 elements");
+  });
+}
+
+Result<bool> parse_pin(std::string_view body) {
+  return read_into<bool>(body, [](JsonReader& reader, auto&, bool& pinned) {
+    reader.require("pinned");
+    reader.flag("pinned", pinned);
+  });
+}
+
+}  // namespace larder::agent

@@ -1,0 +1,115 @@
+#include "agent/api/metrics.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <array>
+#include <fstream>
+
+namespace larder::agent {
+namespace {
+
+class Page {
+ public:
+  void family(const char* name, const char* type, const char* help) {
+    name_ = name;
+    text_ += fmt::format("# HELP {0} {2}\n# TYPE {0} {1}\n", name, type, help);
+  }
+  template <class Number>
+  void sample(Number value) {
+    text_ += fmt::format("{} {}\n", name_, value);
+  }
+  template <class Number>
+  void sample(const char* label, std::string_view label_value, Number value) {
+    text_ += fmt::format("{}{{{}=\"{}\"}} {}\n", name_, label, escaped(label_value), value);
+  }
+  std::string take() { return std::move(text_); }
+
+ private:
+  static std::string escaped(std::string_view value) {
+    std::string text;
+    for (const char c : value) {
+      if (c == '\\' || c == '"') text += '\\';
+      text += c == '\n' ? std::string("\\n") : std::string(1, c);
+    }
+    return text;
+  }
+
+  std::string name_, text_;
+};
+
+void add_jobs(Page& page, const Totals& totals) {
+  page.family("larder_bytes_total", "counter",
+              "Bytes of files by where they came from; wasted: fetched and thrown away.");
+  page.sample("source", "origin", totals.bytes.origin);
+  page.sample("source", "peers", totals.bytes.peers);
+  page.sample("source", "cache", totals.bytes.cache);
+  page.sample("source", "wasted", totals.bytes.wasted);
+  page.family("larder_files_total", "counter", "Files by how they ended.");
+  page.sample("result", "transferred", totals.files_transferred);
+  page.sample("result", "failed", totals.files_failed);
+  page.family("larder_cache_hits_total", "counter", "Files answered from the cache.");
+  page.sample(totals.cache_hits);
+  page.family("larder_verdicts_not_valid_total", "counter", "Files judged not valid.");
+  page.sample(totals.verdicts_not_valid);
+  page.family("larder_jobs", "gauge", "Jobs by state.");
+  static constexpr std::array kStates = {JobState::suspended,       JobState::queued,     JobState::connecting,
+                                         JobState::transferring,    JobState::validating, JobState::transferred,
+                                         JobState::transient_error, JobState::error};
+  for (const JobState state : kStates) {
+    const auto found = totals.jobs.find(state);
+    page.sample("state", job_state_name(state), found == totals.jobs.end() ? 0 : found->second);
+  }
+  page.family("larder_transfers_active", "gauge", "Transfers under way.");
+  page.sample(totals.active_transfers);
+}
+
+void add_cache(Page& page, const cache::CacheFigures& cache) {
+  page.family("larder_cache_bytes", "gauge", "Bytes that the cache holds, partial contents included.");
+  page.sample(cache.bytes);
+  page.family("larder_cache_records", "gauge", "Records in the cache.");
+  page.sample(cache.records);
+  page.family("larder_cache_max_bytes", "gauge", "The most that the cache may hold.");
+  page.sample(cache.max_size);
+  page.family("larder_cache_available_bytes", "gauge", "Bytes free on the cache's file system.");
+  page.sample(cache.available);
+  page.family("larder_cache_evicted_total", "counter", "Records evicted since the start.");
+  page.sample(cache.evicted);
+  page.family("larder_cache_damaged_total", "counter",
+              "Records dropped since the start because their file was damaged.");
+  page.sample(cache.dropped_damaged);
+}
+
+void add_server(Page& page, const ServerFigures& server) {
+  page.family("larder_api_requests_total", "counter", "Requests to the API by status.");
+  for (const auto& [status, count] : server.answers) page.sample("code", std::to_string(status), count);
+  page.family("larder_api_connections", "gauge", "Open connections to the API.");
+  page.sample(server.connections);
+  page.family("larder_api_refused_total", "counter", "Connections refused because there were too many.");
+  page.sample(server.refused);
+}
+
+}  // namespace
+
+std::string render_metrics(const MetricsFacts& facts) {
+  Page page;
+  page.family("larder_build_info", "gauge", "1, with the version of the agent.");
+  page.sample("version", facts.version, 1);
+  add_jobs(page, facts.totals);
+  add_cache(page, facts.cache);
+  add_server(page, facts.server);
+  page.family("larder_uptime_seconds", "gauge", "Time since the start.");
+  page.sample(std::chrono::duration<double>(facts.uptime).count());
+  page.family("process_resident_memory_bytes", "gauge", "Resident memory size in bytes.");
+  page.sample(facts.resident_bytes);
+  return page.take();
+}
+
+std::uint64_t process_memory() {
+  std::ifstream statm("/proc/self/statm");
+  std::uint64_t total = 0, resident = 0;
+  if (!(statm >> total >> resident)) return 0;
+  return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
+}  // namespace larder::agent

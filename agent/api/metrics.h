@@ -1,0 +1,28 @@
+// GET /metrics: the figures of the agent in the Prometheus text format 0.0.4. Pure but for process_memory().
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "agent/api/api_server.h"
+#include "agent/jobs/job_service.h"
+#include "cache/cache.h"
+
+namespace larder::agent {
+
+inline constexpr const char* kMetricsType = "text/plain; version=0.0.4; charset=utf-8";
+
+struct MetricsFacts {
+  Totals totals;
+  cache::CacheFigures cache;
+  ServerFigures server;
+  std::string version;
+  Duration uptime{};
+  std::uint64_t resident_bytes = 0;
+};
+
+[[nodiscard]] std::string render_metrics(const MetricsFacts& facts);
+// Resident memory of this process; 0 where the system does not say.
+[[nodiscard]] std::uint64_t process_memory();
+
+}  // namespace larder::agent

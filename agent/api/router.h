@@ -1,0 +1,73 @@
+// Which handler a method and path belong to. Pure; the table is held against docs/api.yaml by a test.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/result.h"
+
+namespace larder::agent {
+
+enum class RouteId {
+  status,
+  metrics,
+  config,
+  reload,
+  events,
+  jobs,
+  job_create,
+  job,
+  job_change,
+  job_files,
+  job_resume,
+  job_suspend,
+  job_cancel,
+  job_complete,
+  job_descriptors,
+  file_verdict,
+  file_retarget,
+  file_content,
+  file_descriptor,
+  cache,
+  cache_remove,
+  cache_record,
+  cache_record_remove,
+  cache_pin,
+};
+
+struct Route {
+  RouteId id;
+  std::string_view method;
+  std::string_view path;   // "{id}" and "{index}" stand for one segment each
+  std::string_view query;  // names of what may be asked, separated by blanks
+  bool admin = false;      // for admins only
+  bool loopback = false;   // also on the read-only loopback port
+};
+
+[[nodiscard]] std::span<const Route> routes();
+
+struct RouteMatch {
+  const Route* route = nullptr;
+  std::string id;                            // of "{id}"
+  std::optional<unsigned> index;             // of "{index}"
+  std::map<std::string, std::string> query;  // decoded
+  [[nodiscard]] std::optional<std::string> asked(const std::string& name) const;
+};
+
+struct MethodNotAllowed {
+  std::string allow;  // "GET, POST"
+};
+
+// not_found where no route has the path, invalid_argument for a bad query. HEAD finds the route of GET.
+[[nodiscard]] Result<std::variant<RouteMatch, MethodNotAllowed>> match_route(std::string_view method,
+                                                                             std::string_view target);
+
+// %XX decoded; a "+" is a plus. Nothing where an escape is cut short or no hex.
+[[nodiscard]] std::optional<std::string> percent_decode(std::string_view text);
+
+}  // namespace larder::agent

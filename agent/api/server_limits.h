@@ -1,0 +1,25 @@
+// Bounds on what clients of the API may cost.
+#pragma once
+
+#include <cstddef>
+
+#include "base/clock.h"
+#include "base/units.h"
+
+namespace larder::agent {
+
+struct ServerLimits {
+  std::size_t header_bytes = 16 * kKiB;
+  std::size_t body_bytes = 4 * kMiB;     // of one request; a job of 1000 files needs about a quarter
+  std::size_t bodies_bytes = 32 * kMiB;  // of all requests that are being read
+  std::size_t connections = 256;
+  std::size_t connections_per_user = 32;  // root and admins are exempt
+  std::size_t reserve = 16;               // of `connections`, for root and admins
+  std::size_t loopback_connections = 32;
+  Duration read_timeout = std::chrono::seconds(10);   // of header and body, from the first byte (or the connection) on
+  Duration idle_timeout = std::chrono::seconds(60);   // between requests
+  Duration write_timeout = std::chrono::seconds(60);  // of one answer, or of one piece of a stream
+  Duration linger = std::chrono::seconds(1);          // for the client to read the answer before the end
+};
+
+}  // namespace larder::agent

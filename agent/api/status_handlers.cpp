@@ -1,0 +1,85 @@
+#include <unistd.h>
+
+#include <charconv>
+
+#include "agent/api/handlers.h"
+#include "agent/api/metrics.h"
+#include "agent/api/view_json.h"
+
+namespace larder::agent {
+namespace {
+
+std::optional<std::uint64_t> event_id(const std::string& text) {
+  std::uint64_t id = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id);
+  // One past the largest must still be a number.
+  if (error != std::errc{} || end != text.data() + text.size() || id == UINT64_MAX) return std::nullopt;
+  return id;
+}
+
+}  // namespace
+
+void Handlers::show_status(const ApiRequest& request, Responder respond) {
+  StatusFacts facts;
+  facts.version = services_.version;
+  facts.pid = static_cast<int>(::getpid());
+  facts.uptime = runtime_.clock.now() - started_;
+  facts.state_directory = services_.config()->state_directory;
+  facts.user = ::geteuid();
+  facts.totals = services_.jobs.totals();
+  if (request.local) facts.caller = request.caller;
+  services_.cache.figures(
+      [facts = std::move(facts), respond = std::move(respond)](Result<cache::CacheFigures> figures) mutable {
+        if (!figures) return respond.fail(figures.error());
+        facts.cache = *figures;
+        respond(json_response(200, status_view(facts)));
+      });
+}
+
+void Handlers::show_metrics(Responder respond) {
+  MetricsFacts facts;
+  facts.totals = services_.jobs.totals();
+  facts.server = server_figures_();
+  facts.version = services_.version;
+  facts.uptime = runtime_.clock.now() - started_;
+  facts.resident_bytes = process_memory();
+  services_.cache.figures(
+      [facts = std::move(facts), respond = std::move(respond)](Result<cache::CacheFigures> figures) mutable {
+        if (!figures) return respond.fail(figures.error());
+        facts.cache = *figures;
+        ApiResponse response = json_response(200, render_metrics(facts));
+        response.content_type = kMetricsType;
+        respond(std::move(response));
+      });
+}
+
+void Handlers::show_config(Responder respond) {
+  respond(json_response(200, config_view(*services_.config())));
+}
+
+void Handlers::reload(Responder respond) {
+  services_.reload([respond = std::move(respond)](Status done) mutable {
+    if (!done) return respond.fail(done.error());
+    respond(json_response(204, ""));
+  });
+}
+
+void Handlers::watch_events(const RouteMatch& match, const ApiRequest& request, Responder respond) {
+  EventFilter filter;
+  if (!request.caller.admin) filter.owner = request.caller.uid;
+  if (const auto id = match.asked("job")) {
+    if (const auto job = services_.jobs.find(request.caller, *id); !job) return respond.fail(job.error());
+    filter.job = *id;
+  }
+  // A client that comes back names the last id that it saw; that is newer than what its first URL says.
+  const std::string asked = request.last_event_id.empty() ? match.asked("after").value_or("") : request.last_event_id;
+  const auto after = event_id(asked);
+  if (!asked.empty() && !after)
+    return respond.fail({ErrorCode::invalid_argument, "watch events", "\"after\" must be the id of an event"});
+  ApiResponse response;
+  response.content_type = "text/event-stream";
+  if (request.method != "HEAD") response.stream = events_.watch(std::move(filter), after);
+  respond(std::move(response));
+}
+
+}  // namespace larder::agent

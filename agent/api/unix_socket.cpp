@@ -1,0 +1,186 @@
+#include "agent/api/unix_socket.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <netinet/in.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <utility>
+
+namespace larder::agent {
+namespace {
+
+constexpr int kBacklog = 512;
+
+std::string doing_for(const std::string& path) {
+  return "listen on " + path;
+}
+
+tl::unexpected<Error> failed(const std::string& path, const char* step, int error) {
+  const ErrorCode code = error == EACCES || error == EPERM ? ErrorCode::permission_denied : ErrorCode::disk_error;
+  return fail(code, doing_for(path), fmt::format("{}: {}", step, std::strerror(error)));
+}
+
+Result<sockaddr_un> address_of(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof(address.sun_path))
+    return fail(ErrorCode::invalid_argument, doing_for(path),
+                fmt::format("the path has {} characters, a socket's may have {}; choose a shorter runtime directory",
+                            path.size(), sizeof(address.sun_path) - 1));
+  std::memcpy(address.sun_path, path.data(), path.size());
+  return address;
+}
+
+Status make_directory(const std::string& path) {
+  const std::filesystem::path directory = std::filesystem::path(path).parent_path();
+  std::error_code error;
+  if (std::filesystem::is_directory(directory, error)) return {};
+  if (!std::filesystem::create_directories(directory, error) && error)
+    return failed(path, "make its directory", error.value());
+  if (::chmod(directory.c_str(), 0755) != 0) return failed(path, "set the mode of its directory", errno);
+  return {};
+}
+
+tl::unexpected<Error> already_runs(const std::string& path) {
+  return fail(ErrorCode::already_exists, doing_for(path),
+              "another agent already runs there; stop it first, or use another runtime directory");
+}
+
+// Held for the life of the agent: of two that start at once, one wins.
+Result<int> take_lock(const std::string& path) {
+  const std::string name = path + ".lock";
+  const int lock = ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (lock < 0) return failed(path, "open its lock", errno);
+  if (::flock(lock, LOCK_EX | LOCK_NB) == 0) return lock;
+  const int error = errno;
+  ::close(lock);
+  if (error == EWOULDBLOCK) return already_runs(path);
+  return failed(path, "lock it", error);
+}
+
+// What is at the path: nothing or a socket that nobody listens on may be replaced.
+Status check_replaceable(const std::string& path, const sockaddr_un& address) {
+  struct stat info {};
+  if (::lstat(path.c_str(), &info) != 0) return errno == ENOENT ? Status{} : failed(path, "look at it", errno);
+  if (!S_ISSOCK(info.st_mode))
+    return fail(ErrorCode::already_exists, doing_for(path), "there is something else than a socket; move it away");
+  const int probe = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (probe < 0) return failed(path, "make a socket", errno);
+  const int result = ::connect(probe, reinterpret_cast<const sockaddr*>(&address), sizeof(address));
+  const int error = errno;
+  ::close(probe);
+  // EAGAIN: somebody listens and is busy.
+  if (result == 0 || error == EAGAIN || error == EINPROGRESS) return already_runs(path);
+  return {};
+}
+
+// Made under another name, so that it never is at `path` with a mode or state that is not final.
+Result<int> bind_and_rename(const std::string& path, mode_t mode) {
+  const std::string temporary = path + ".new";
+  const auto address = address_of(temporary);
+  if (!address) return tl::unexpected<Error>(address.error());
+  const int socket = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (socket < 0) return failed(path, "make a socket", errno);
+  ::unlink(temporary.c_str());
+  const char* step = "bind";
+  bool good = ::bind(socket, reinterpret_cast<const sockaddr*>(&*address), sizeof(*address)) == 0;
+  if (good) good = (step = "set its mode", ::chmod(temporary.c_str(), mode) == 0);
+  if (good) good = (step = "listen", ::listen(socket, kBacklog) == 0);
+  if (good) good = (step = "put it in place", ::rename(temporary.c_str(), path.c_str()) == 0);
+  if (good) return socket;
+  const int error = errno;
+  ::close(socket);
+  ::unlink(temporary.c_str());
+  return failed(path, step, error);
+}
+
+}  // namespace
+
+Result<UnixListener> UnixListener::open(const std::string& path, mode_t mode) {
+  const auto address = address_of(path);
+  if (!address) return tl::unexpected<Error>(address.error());
+  if (auto made = make_directory(path); !made) return tl::unexpected<Error>(made.error());
+  const auto lock = take_lock(path);
+  if (!lock) return tl::unexpected<Error>(lock.error());
+  UnixListener listener(path, *lock, -1);
+  if (auto free = check_replaceable(path, *address); !free) {
+    listener.path_.clear();  // not ours to remove
+    return tl::unexpected<Error>(free.error());
+  }
+  const auto socket = bind_and_rename(path, mode);
+  if (!socket) return tl::unexpected<Error>(socket.error());
+  listener.socket_ = *socket;
+  return listener;
+}
+
+UnixListener::UnixListener(UnixListener&& other) noexcept
+    : path_(std::exchange(other.path_, {})),
+      lock_(std::exchange(other.lock_, -1)),
+      socket_(std::exchange(other.socket_, -1)) {}
+
+UnixListener::~UnixListener() {
+  close();
+}
+
+void UnixListener::close() {
+  if (socket_ >= 0) {
+    if (!path_.empty()) ::unlink(path_.c_str());
+    ::close(socket_);
+  }
+  // The lock's file stays: removing it would let two agents hold locks on two files of one name.
+  if (lock_ >= 0) ::close(lock_);
+  socket_ = lock_ = -1;
+}
+
+Result<int> listen_loopback(int family, std::uint16_t port) {
+  const std::string doing = fmt::format("listen on {}:{}", family == AF_INET ? "127.0.0.1" : "[::1]", port);
+  const int socket = ::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  const int yes = 1;
+  bool good = socket >= 0 && ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) == 0;
+  if (family == AF_INET) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    good = good && ::bind(socket, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
+  } else {
+    sockaddr_in6 address{};
+    address.sin6_family = AF_INET6;
+    address.sin6_port = htons(port);
+    address.sin6_addr = in6addr_loopback;
+    good = good && ::setsockopt(socket, IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof(yes)) == 0 &&
+           ::bind(socket, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
+  }
+  if (good && ::listen(socket, kBacklog) == 0) return socket;
+  const int error = errno;
+  if (socket >= 0) ::close(socket);
+  const bool absent = error == EAFNOSUPPORT || error == EADDRNOTAVAIL;  // a machine without IPv6
+  return fail(absent ? ErrorCode::not_found : ErrorCode::connect_failed, doing,
+              fmt::format("{}{}", std::strerror(error), error == EADDRINUSE ? "; choose another api.http_port" : ""));
+}
+
+std::uint16_t local_port(int socket) {
+  sockaddr_storage address{};
+  socklen_t size = sizeof(address);
+  if (::getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size) != 0) return 0;
+  if (address.ss_family == AF_INET) return ntohs(reinterpret_cast<const sockaddr_in*>(&address)->sin_port);
+  return ntohs(reinterpret_cast<const sockaddr_in6*>(&address)->sin6_port);
+}
+
+std::optional<uid_t> peer_user_id(int socket) {
+  ucred credentials{};
+  socklen_t size = sizeof(credentials);
+  if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) return std::nullopt;
+  return credentials.uid;
+}
+
+}  // namespace larder::agent

@@ -1,0 +1,40 @@
+// Listening sockets. POSIX only: no asio. All calls are quick; at start-up.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+
+namespace larder::agent {
+
+// The agent's Unix socket. While it lives nobody else can take the path (a lock beside it); a socket that a dead agent
+// left behind is replaced. Removes its own on destruction.
+class UnixListener {
+ public:
+  // `mode` as of chmod. The directory is made (0755) where it is missing. already_exists: another agent listens there.
+  static Result<UnixListener> open(const std::string& path, mode_t mode);
+  UnixListener(UnixListener&& other) noexcept;
+  UnixListener& operator=(UnixListener&&) = delete;
+  ~UnixListener();
+  [[nodiscard]] int descriptor() const { return socket_; }  // owned
+  void close();
+
+ private:
+  UnixListener(std::string path, int lock, int socket) : path_(std::move(path)), lock_(lock), socket_(socket) {}
+  std::string path_;
+  int lock_ = -1;
+  int socket_ = -1;
+};
+
+// 127.0.0.1 (AF_INET) or ::1 (AF_INET6); non-blocking. Port 0: any.
+[[nodiscard]] Result<int> listen_loopback(int family, std::uint16_t port);
+[[nodiscard]] std::uint16_t local_port(int socket);
+
+// SO_PEERCRED of an accepted Unix connection.
+[[nodiscard]] std::optional<uid_t> peer_user_id(int socket);
+
+}  // namespace larder::agent

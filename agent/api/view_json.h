@@ -1,0 +1,47 @@
+// What the API shows, as JSON text: the schemas Job, File, Record, Status and Error of docs/api.yaml, which a test
+// holds against these. Pure. Never in a view: passwords, client keys, headers of the caller, credentials in URLs.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/config/config.h"
+#include "agent/jobs/job_service.h"
+#include "base/result.h"
+#include "cache/cache.h"
+
+namespace larder::agent {
+
+[[nodiscard]] std::string error_view(const Error& error);        // {"error":{…}}
+[[nodiscard]] std::string job_view(const Job& job, bool files);  // with or without "files"
+[[nodiscard]] std::string jobs_view(const std::vector<const Job*>& jobs);
+[[nodiscard]] std::string file_event_view(const Job& job, const File& file);  // {"job":ID,"file":{…}}
+
+// Users other than admins see URLs without their query, which may hold tokens.
+enum class UrlDetail { whole, without_query };
+[[nodiscard]] std::string shown_url(const std::string& url, UrlDetail detail);
+[[nodiscard]] std::string record_view(const cache::ContentInfo& record, UrlDetail detail,
+                                      const std::vector<cache::SegmentInfo>* segments = nullptr);
+// `next`: the id to go on after, empty at the end.
+[[nodiscard]] std::string records_view(const std::vector<cache::ContentInfo>& records, const std::string& next,
+                                       UrlDetail detail);
+[[nodiscard]] std::string removed_view(std::uint64_t removed);
+
+struct StatusFacts {
+  std::string version;
+  int pid = 0;
+  Duration uptime{};
+  std::string state_directory;
+  uid_t user = 0;
+  Totals totals;
+  cache::CacheFigures cache;
+  std::optional<Caller> caller;  // none: on the loopback port, where paths and users are left out too
+};
+[[nodiscard]] std::string status_view(const StatusFacts& facts);
+
+[[nodiscard]] std::string descriptor_view(const File& file);
+[[nodiscard]] std::string descriptors_view(const std::vector<const File*>& files);
+[[nodiscard]] std::string config_view(const Config& config);
+
+}  // namespace larder::agent
