@@ -89,8 +89,7 @@ bool Run::edition_known(const origin::Edition& edition) {
     return false;
   }
   if (const auto size = map_.content_size(); size && !refuse_too_large(*size)) return false;
-  tell_progress();
-  return !over_;
+  return true;
 }
 
 Status Run::plan_content() {
@@ -289,8 +288,12 @@ void Run::fail(const Error& error) {
   const Error copy = error;
   if (fill_) fill_wasted(fill_->uncommitted());
   // The last word on where the bytes went: what is not committed is lost.
+  // An attempt that got nowhere says nothing: what an earlier one has is still there.
   lost_ = true;
-  tell_progress();
+  const bool news = !content_.empty() || std::any_of(members_.begin(), members_.end(), [](const MemberPtr& member) {
+    return member->wasted > 0;
+  });
+  if (news) tell_progress();
   for (const MemberPtr& member : end_members()) {
     if (!member->gone) host_.run_failed(member, copy);
   }

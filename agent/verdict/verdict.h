@@ -41,6 +41,9 @@ struct Judgement {
   Error reason;  // with not_valid: digest_mismatch, signature_invalid or validation_failed, and why
 };
 
+// Run as the agent's user with the content, read-only, on standard input and again on descriptor 3 (LARDER_CONTENT_FD),
+// no other descriptors and no other environment than PATH, LANG and LARDER_*; working directory "/". Exit status 0:
+// valid, 1: not valid (the first line of its output is the reason), anything else: an error of the hook.
 struct Hook {
   std::string name;
   std::vector<std::string> command;  // absolute program and arguments; no shell
@@ -58,8 +61,8 @@ class Judge {
   [[nodiscard]] virtual bool has_hook(const std::string& name) const = 0;
 };
 
-// Signatures are computed on `disk`; hooks run as processes of their own, at most 4 at a time, watched by a thread of the
-// judge's. Destroying the judge kills running hooks; nothing is called back then.
+// Signatures are computed on `disk`; hooks run as processes of their own, at most 4 at a time, watched by a thread of
+// the judge's. Destroying the judge kills running hooks; nothing is called back then.
 [[nodiscard]] std::unique_ptr<Judge> make_judge(Runtime runtime, WorkerPool& disk);
 
 // Syntax of a key or signature, checked when a job is made. validation of content is judge()'s.
