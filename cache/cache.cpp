@@ -1,0 +1,207 @@
+#include <SQLiteCpp/Database.h>
+
+#include <algorithm>
+#include <iterator>
+
+#include "cache/cache_impl.h"
+
+namespace larder::cache {
+namespace {
+
+std::optional<ContentInfo> info_of(const std::optional<index::Row>& row) {
+  if (!row) return std::nullopt;
+  return row->info;
+}
+
+}  // namespace
+
+CacheImpl::CacheImpl(const CacheSettings& settings, Runtime runtime, FileSystem& files, WorkerPool& disk,
+                     Database& database, DiskSpace space)
+    : settings_(settings),
+      runtime_(runtime),
+      files_(files),
+      database_(database),
+      layout_(settings.state_directory),
+      directories_(std::make_shared<PrefixDirectories>(files, layout_)),
+      disk_(runtime, disk),
+      sync_(std::make_unique<SyncBatcher>(runtime.executor, directories_)),
+      space_(runtime, disk_, database, files, layout_.contents_directory(), settings, space,
+             {[this] { return busy_contents(); },
+              [this](std::vector<ContentId> ids, Done<Removed> done) {
+                remove_records(std::move(ids), index::RemoveOnly::evictable, std::move(done));
+              }}),
+      maintenance_(runtime, disk_, database, files, layout_, *this, settings.max_age) {}
+
+CacheImpl::~CacheImpl() {
+  writer_link_->host = nullptr;
+}
+
+CacheImpl::Active* CacheImpl::active(const ContentId& id) {
+  const auto found = active_.find(id);
+  return found == active_.end() ? nullptr : &found->second;
+}
+
+void CacheImpl::simple_write(std::string doing, UniqueFunction<Status(SQLite::Database&)> work, Done<void> done) {
+  database_.write(std::move(doing), std::move(work), guard(std::move(done)));
+}
+
+void CacheImpl::check_row(index::Row row, UniqueFunction<void(Result<FileVerdict>)> done) {
+  disk_.run([&files = files_, path = layout_.content_path(row.info.id), mark = row.mark,
+             done = std::move(done)]() mutable -> Task {
+    auto verdict = check_file(files, path, mark);
+    return [done = std::move(done), verdict = std::move(verdict)]() mutable { done(std::move(verdict)); };
+  });
+}
+
+// A record whose file is not as it was left is dropped, then the next one is looked for.
+void CacheImpl::find_checked(Finder finder, Done<std::optional<ContentInfo>> done) {
+  using Found = std::optional<index::Row>;
+  read_for<Found>("look a content up", finder, [this, finder, done = std::move(done)](Result<Found> row) mutable {
+    if (!row) return done(tl::unexpected(row.error()));
+    // One that is being written changes all the time; its writer knows it.
+    if (!*row || active((*row)->info.id) != nullptr) return done(info_of(*row));
+    check_row(**row, [this, finder, row = **row, done = std::move(done)](Result<FileVerdict> verdict) mutable {
+      if (!verdict) return done(tl::unexpected(verdict.error()));
+      if (verdict->intact) return done(std::optional(row.info));
+      drop_damaged(row.info.id, verdict->why, [this, finder = std::move(finder), done = std::move(done)]() mutable {
+        find_checked(std::move(finder), std::move(done));
+      });
+    });
+  });
+}
+
+void CacheImpl::find(const Version& version, Done<std::optional<ContentInfo>> done) {
+  if (!version.has_validator()) return answer<std::optional<ContentInfo>>(std::move(done), std::nullopt);
+  find_checked([version](SQLite::Database& db) { return index::find_version(db, version); }, std::move(done));
+}
+
+void CacheImpl::find_by_sha256(const Digest& sha256, Done<std::optional<ContentInfo>> done) {
+  find_checked([sha256](SQLite::Database& db) { return index::find_sha256(db, sha256); }, std::move(done));
+}
+
+void CacheImpl::find_newest(const std::string& url, Done<std::optional<ContentInfo>> done) {
+  find_checked([url](SQLite::Database& db) { return index::find_newest(db, url); }, std::move(done));
+}
+
+ContentInfo CacheImpl::fresh_info(const ContentId& id, const Active& content) const {
+  ContentInfo info;
+  info.id = id;
+  info.size = content.core ? content.core->size() : content.fresh->version.size;
+  info.shareable = content.fresh->shareable;
+  info.created = info.last_used = content.fresh->created;
+  info.versions = {content.fresh->version};
+  return info;
+}
+
+void CacheImpl::get(const ContentId& id, Done<ContentInfo> done) {
+  if (const Active* content = active(id); content != nullptr && content->fresh) {
+    return answer<ContentInfo>(std::move(done), fresh_info(id, *content));
+  }
+  using Found = std::optional<index::Row>;
+  read_for<Found>(
+      "read record " + id, [id](SQLite::Database& db) { return index::load(db, id); },
+      [id, done = std::move(done)](Result<Found> row) mutable {
+        if (!row) return done(tl::unexpected(row.error()));
+        if (!*row) return done(fail(ErrorCode::not_found, "read record " + id, "the cache has no such record"));
+        done((*row)->info);
+      });
+}
+
+void CacheImpl::known(const std::string& url, const std::string& holder, Done<Known> done) {
+  // The last segments of an earlier attempt may be on their way: they are waited for, or their content would be lost
+  // to the one who asks and yet be held.
+  for (auto& [id, content] : active_) {
+    if (!content.core || !content.core->abandoned()) continue;
+    content.when_closed.push_back(
+        [this, url, holder, done = std::move(done)]() mutable { known(url, holder, std::move(done)); });
+    return;
+  }
+  read_for<Known>(
+      "look up what is known of a URL",
+      [url, holder](SQLite::Database& db) -> Result<Known> {
+        const auto any = index::knows_url(db, url);
+        auto held = index::held_by(db, holder);
+        if (!any || !held) return tl::unexpected(!any ? any.error() : held.error());
+        Known known;
+        known.url = *any;
+        for (index::Row& row : *held) known.held.push_back(std::move(row.info));
+        return known;
+      },
+      std::move(done));
+}
+
+void CacheImpl::list(ListQuery query, Done<std::vector<ContentInfo>> done) {
+  list_step(std::move(query), {}, std::move(done));
+}
+
+void CacheImpl::list_step(ListQuery query, std::vector<ContentInfo> so_far, Done<std::vector<ContentInfo>> done) {
+  const std::size_t wanted = query.limit - std::min(query.limit, so_far.size());
+  if (wanted == 0) return answer<std::vector<ContentInfo>>(std::move(done), std::move(so_far));
+  read_for<index::Page>(
+      "list records",
+      [query, wanted](SQLite::Database& db) { return index::page(db, query.after_id, wanted, query.url_contains); },
+      [this, query, so_far = std::move(so_far), done = std::move(done)](Result<index::Page> page) mutable {
+        if (!page) return done(tl::unexpected(page.error()));
+        std::move(page->infos.begin(), page->infos.end(), std::back_inserter(so_far));
+        if (!page->scanned || so_far.size() >= query.limit) return done(std::move(so_far));
+        query.after_id = *page->scanned;
+        list_step(std::move(query), std::move(so_far), std::move(done));
+      });
+}
+
+void CacheImpl::segments(const ContentId& id, Done<std::vector<SegmentInfo>> done) {
+  using Segments = std::vector<SegmentInfo>;
+  read_for<Segments>(
+      "read the segments of record " + id,
+      [id](SQLite::Database& db) -> Result<Segments> {
+        auto row = index::load(db, id);
+        if (!row) return tl::unexpected(row.error());
+        if (!*row)
+          return fail(ErrorCode::not_found, "read the segments of record " + id, "the cache has no such record");
+        return index::segment_infos(db, (*row)->info);
+      },
+      std::move(done));
+}
+
+void CacheImpl::figures(Done<CacheFigures> done) {
+  space_.measure(guard([this, done = std::move(done)](Status status) mutable {
+    if (!status) return done(tl::unexpected(status.error()));
+    read_for<index::Totals>(
+        "read the cache's totals", [](SQLite::Database& db) { return index::totals(db, {}); },
+        [this, done = std::move(done)](Result<index::Totals> totals) mutable {
+          if (!totals) return done(tl::unexpected(totals.error()));
+          const SpaceLedger& ledger = space_.ledger();
+          CacheFigures figures;
+          figures.records = totals->records;
+          figures.bytes = totals->bytes;
+          figures.max_size = ledger.limits().max_size;
+          figures.keep_free = ledger.limits().keep_free;
+          figures.available = ledger.disk().available;
+          figures.evicted = space_.evicted();
+          figures.dropped_damaged = dropped_damaged_;
+          done(figures);
+        });
+  }));
+}
+
+void CacheImpl::apply(const CacheSettings& settings) {
+  settings_ = settings;
+  maintenance_.set_max_age(settings.max_age);
+  space_.apply(settings);
+}
+
+void CacheImpl::start_maintenance() {
+  maintenance_.start();
+}
+
+Result<std::unique_ptr<Cache>> make_cache(const CacheSettings& settings, Runtime runtime, FileSystem& files,
+                                          WorkerPool& disk, Database& database) {
+  const ContentLayout layout(settings.state_directory);
+  if (Status made = files.make_directories(layout.contents_directory()); !made) return tl::unexpected(made.error());
+  if (Status synced = files.sync_directory(settings.state_directory); !synced) return tl::unexpected(synced.error());
+  const auto space = files.space(layout.contents_directory());
+  if (!space) return tl::unexpected(space.error());
+  return std::unique_ptr<Cache>(std::make_unique<CacheImpl>(settings, runtime, files, disk, database, *space));
+}
+
+}  // namespace larder::cache

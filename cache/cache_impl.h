@@ -1,0 +1,181 @@
+// The Cache: ties index, files, space, writers and leases together. Loop thread only.
+//
+// cache.cpp: making it, looking things up. cache_write.cpp: writers. cache_read.cpp: leases and digests.
+// cache_remove.cpp: references and everything that makes a record go.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "cache/cache.h"
+#include "cache/disk_queue.h"
+#include "cache/file_check.h"
+#include "cache/index.h"
+#include "cache/layout.h"
+#include "cache/lease_table.h"
+#include "cache/maintenance.h"
+#include "cache/space_keeper.h"
+#include "cache/sync_batcher.h"
+#include "cache/writer.h"
+
+namespace larder::cache {
+
+class CacheImpl final : public Cache, private WriterHost, private MaintenanceHost {
+ public:
+  CacheImpl(const CacheSettings& settings, Runtime runtime, FileSystem& files, WorkerPool& disk, Database& database,
+            DiskSpace space);
+  ~CacheImpl() override;
+
+  void find(const Version& version, Done<std::optional<ContentInfo>> done) override;
+  void find_by_sha256(const Digest& sha256, Done<std::optional<ContentInfo>> done) override;
+  void find_newest(const std::string& url, Done<std::optional<ContentInfo>> done) override;
+  void get(const ContentId& id, Done<ContentInfo> done) override;
+  void known(const std::string& url, const std::string& holder, Done<Known> done) override;
+  void create(Create what, Done<std::unique_ptr<ContentWriter>> done) override;
+  void resume(const ContentId& id, Done<std::unique_ptr<ContentWriter>> done) override;
+  void open(const ContentId& id, Done<std::shared_ptr<ContentLease>> done) override;
+  void open_partial(const ContentId& id, Done<std::shared_ptr<ContentLease>> done) override;
+  void compute_sha256(const ContentId& id, Done<Digest> done) override;
+  void hold(const ContentId& id, const std::string& holder, Done<void> done) override;
+  void release(const ContentId& id, const std::string& holder, Done<void> done) override;
+  void release_all_but(std::vector<std::string> alive, Done<void> done) override;
+  void mark_validated(const ContentId& id, Done<void> done) override;
+  void drop(const ContentId& id, Done<void> done) override;
+  void set_aside(const ContentId& id, Done<void> done) override;
+  void add_version(const ContentId& id, const Version& version, Done<void> done) override;
+  void pin(const ContentId& id, bool pinned, Done<void> done) override;
+  void remove(const ContentId& id, Done<void> done) override;
+  void remove_url(const std::string& url, Done<std::uint64_t> done) override;
+  void clear(Done<std::uint64_t> done) override;
+  void list(ListQuery query, Done<std::vector<ContentInfo>> done) override;
+  void segments(const ContentId& id, Done<std::vector<SegmentInfo>> done) override;
+  void figures(Done<CacheFigures> done) override;
+  void apply(const CacheSettings& settings) override;
+  void start_maintenance() override;
+
+ private:
+  // A content that is being written, from create() or resume() until its writer is done.
+  struct Active {
+    std::shared_ptr<WriterCore> core;        // none while it is being made
+    std::optional<index::NewContent> fresh;  // no record yet: goes in with the first commit
+    bool completing = false;                 // the last transaction is under way
+    // What came too late for that transaction and too early for the record; called with the id that survives.
+    std::vector<UniqueFunction<void(const ContentId&)>> deferred;
+    std::vector<Task> when_closed;
+  };
+  using Finder = std::function<Result<std::optional<index::Row>>(SQLite::Database&)>;
+  using Removed = std::vector<index::Removed>;
+
+  // A callback for others' threads of control: not called any more once this cache has gone.
+  template <class F>
+  auto guard(F call) {
+    return [alive = std::weak_ptr(alive_), call = std::move(call)](auto&&... args) mutable {
+      if (!alive.expired()) call(std::forward<decltype(args)>(args)...);
+    };
+  }
+  template <class T, class Work, class Then>
+  void read_for(std::string doing, Work work, Then then) {
+    database_.read<T>(std::move(doing), std::move(work), guard(std::move(then)));
+  }
+  // A write that answers something.
+  template <class T, class Work, class Then>
+  void write_for(std::string doing, Work work, Then then) {
+    auto slot = std::make_shared<Result<T>>(tl::unexpected<Error>(Error{}));
+    database_.write(
+        std::move(doing),
+        [slot, work = std::move(work)](SQLite::Database& db) mutable -> Status {
+          *slot = work(db);
+          if (!*slot) return tl::unexpected<Error>(slot->error());
+          return {};
+        },
+        guard([slot, then = std::move(then)](Status status) mutable {
+          if (!status) *slot = tl::unexpected<Error>(status.error());
+          then(std::move(*slot));
+        }));
+  }
+  void simple_write(std::string doing, UniqueFunction<Status(SQLite::Database&)> work, Done<void> done);
+  template <class T>
+  void answer(Done<T> done, Result<T> result) {
+    runtime_.executor.post(
+        guard([done = std::move(done), result = std::move(result)]() mutable { done(std::move(result)); }));
+  }
+  [[nodiscard]] Active* active(const ContentId& id);
+
+  // cache.cpp
+  void find_checked(Finder finder, Done<std::optional<ContentInfo>> done);
+  void check_row(index::Row row, UniqueFunction<void(Result<FileVerdict>)> done);
+  void list_step(ListQuery query, std::vector<ContentInfo> so_far, Done<std::vector<ContentInfo>> done);
+  [[nodiscard]] ContentInfo fresh_info(const ContentId& id, const Active& content) const;
+
+  // cache_write.cpp: WriterHost and what makes writers
+  [[nodiscard]] DiskQueue& disk() override { return disk_; }
+  [[nodiscard]] SyncBatcher& sync() override { return *sync_; }
+  void post(Task task) override;
+  void commit(index::Commit what, UniqueFunction<void(Status)> done) override;
+  void complete(index::Completion what, UniqueFunction<void(Result<ContentInfo>)> done) override;
+  void make_room(const ContentId& id, std::uint64_t bytes, UniqueFunction<void(Status)> done) override;
+  void wrote(const ContentId& id, std::uint64_t bytes) override;
+  void grew(const ContentId& id, std::uint64_t size) override;
+  void closed(const ContentId& id) override;
+  void make_writer(const ContentId& id, WriterCore::Start start, Done<std::unique_ptr<ContentWriter>> done);
+  struct Resumable;
+  void resume_checked(const ContentId& id, Resumable content, Done<std::unique_ptr<ContentWriter>> done);
+  void resume_reserve(const ContentId& id, Resumable content, Done<std::unique_ptr<ContentWriter>> done);
+  void complete_try(std::shared_ptr<index::Completion> what, UniqueFunction<void(Result<ContentInfo>)> done);
+  void check_survivor(std::shared_ptr<index::Completion> what, index::Row row,
+                      UniqueFunction<void(Result<ContentInfo>)> done);
+  void completed(const index::Completion& what, index::CompletionOutcome outcome,
+                 UniqueFunction<void(Result<ContentInfo>)> done);
+  void end_active(const ContentId& id, const ContentId& survivor);
+
+  // cache_read.cpp
+  void open_row(index::Row row, bool use, Done<std::shared_ptr<ContentLease>> done);
+  void open_fresh(const ContentId& id, Done<std::shared_ptr<ContentLease>> done);
+  struct Hashing;
+  void hash_on(std::shared_ptr<Hashing> hashing);
+
+  // cache_remove.cpp
+  [[nodiscard]] bool busy(const ContentId& id);
+  [[nodiscard]] std::vector<ContentId> busy_contents();
+  void stop_active(const ContentId& id);
+  // Records first, then files: a crash in between leaves files without a record, which maintenance removes.
+  void remove_records(std::vector<ContentId> ids, index::RemoveOnly only, Done<Removed> done);
+  void remove_files(std::vector<ContentId> ids, Task then);
+  void drop_damaged(const ContentId& id, const std::string& why, Task then);
+  void release_recorded(const ContentId& id, const std::string& holder, Done<void> done);
+  struct Releasing;
+  void release_step(std::shared_ptr<Releasing> releasing);
+  void release_next(std::shared_ptr<Releasing> releasing);
+  void clear_step(std::optional<index::Candidate> after, std::uint64_t removed, Done<std::uint64_t> done);
+
+  // MaintenanceHost
+  [[nodiscard]] bool in_use(const ContentId& id) override { return busy(id); }
+  void drop_changed(const ContentId& id, const std::string& why, Task then) override {
+    drop_damaged(id, why, std::move(then));
+  }
+  void drop_unheld(std::vector<ContentId> ids, index::RemoveOnly only, Task then) override;
+  void check_space() override;
+
+  CacheSettings settings_;
+  Runtime runtime_;
+  FileSystem& files_;
+  Database& database_;
+  const ContentLayout layout_;
+  const std::shared_ptr<PrefixDirectories> directories_;
+  const std::shared_ptr<LeaseTable> leases_ = std::make_shared<LeaseTable>();
+  DiskQueue disk_;
+  std::unique_ptr<SyncBatcher> sync_;
+  SpaceKeeper space_;
+  Maintenance maintenance_;
+  std::unordered_map<ContentId, Active> active_;
+  const std::shared_ptr<WriterHostLink> writer_link_ = std::make_shared<WriterHostLink>(WriterHostLink{this});
+  std::uint64_t dropped_damaged_ = 0;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace larder::cache

@@ -1,0 +1,20 @@
+// Reading a content for its plain SHA-256, in steps short enough that other disk work gets its turn. Disk threads.
+#pragma once
+
+#include <cstdint>
+
+#include "base/digest.h"
+#include "base/file_system.h"
+#include "base/result.h"
+#include "base/units.h"
+#include "cache/record.h"
+
+namespace larder::cache {
+
+inline constexpr std::uint64_t kHashStep = 16 * kMiB;
+
+// Hashes up to kHashStep from `offset`; where it stopped. A file that ends before `size` is content_damaged.
+Result<std::uint64_t> hash_step(File& file, const ContentId& id, Sha256& hash, std::uint64_t offset,
+                                std::uint64_t size);
+
+}  // namespace larder::cache

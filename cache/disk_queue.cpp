@@ -1,0 +1,58 @@
+#include "cache/disk_queue.h"
+
+namespace larder::cache {
+namespace {
+
+// Only when the pool is full of others' work, so that none of ours will return to set things going again.
+constexpr Duration kRetryDelay = std::chrono::milliseconds(2);
+
+}  // namespace
+
+struct DiskQueue::Shared {
+  DiskQueue* owner;  // null once it is gone; loop thread
+};
+
+DiskQueue::DiskQueue(Runtime runtime, WorkerPool& pool)
+    : runtime_(runtime), pool_(pool), shared_(std::make_shared<Shared>(Shared{this})) {}
+
+DiskQueue::~DiskQueue() {
+  shared_->owner = nullptr;
+  runtime_.timers.cancel(retry_);
+}
+
+void DiskQueue::run(Work work) {
+  held_back_.push_back(std::make_shared<Work>(std::move(work)));
+  if (held_back_.size() == 1) pump();
+}
+
+void DiskQueue::pump() {
+  while (!held_back_.empty()) {
+    const bool queued =
+        pool_.submit([work = held_back_.front(), shared = shared_, &executor = runtime_.executor]() mutable {
+          Task then = (*work)();
+          work.reset();  // buffers go here, on the disk thread
+          executor.post([shared = std::move(shared), then = std::move(then)]() mutable {
+            if (shared->owner == nullptr) return;
+            --shared->owner->running_;
+            if (then) then();
+            if (shared->owner != nullptr) shared->owner->pump();
+          });
+        });
+    if (!queued) {
+      if (running_ == 0) retry_later();
+      return;
+    }
+    held_back_.pop_front();
+    ++running_;
+  }
+}
+
+void DiskQueue::retry_later() {
+  if (retry_ != 0) return;
+  retry_ = runtime_.timers.after(kRetryDelay, [this] {
+    retry_ = 0;
+    pump();
+  });
+}
+
+}  // namespace larder::cache

@@ -1,0 +1,156 @@
+// The index: what larder.db says of contents. Functions over an open database; they run on the database's thread,
+// inside the savepoint or read that Database gives them. Exceptions of SQLiteCpp pass through: Database turns them into
+// errors.
+//
+// No function's cost grows with the number of records by more than an index look-up.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "cache/record.h"
+
+namespace SQLite {
+class Database;
+}
+
+namespace larder::cache::index {
+
+// How the file was left; what find() and the start-up check compare with. A partial content's modification time
+// changes with every block, so only a complete one has it.
+struct FileMark {
+  std::uint64_t inode = 0;
+  std::uint64_t size = 0;
+  std::optional<std::int64_t> modified_ns;
+};
+
+struct Row {
+  ContentInfo info;
+  bool bounded = true;
+  std::uint64_t holds = 0;
+  FileMark mark;
+};
+
+struct Segment {
+  std::uint64_t index = 0;
+  Digest root{};
+  std::shared_ptr<const std::vector<Digest>> leaves;
+  Source source = Source::origin;
+  std::string fetched_for;
+};
+
+// What is written of a content before its first segment is committed.
+struct NewContent {
+  Version version;
+  bool shareable = true;
+  bool bounded = true;
+  WallTime created{};
+  std::set<std::string> holders;
+};
+
+struct Commit {
+  ContentId id;
+  std::optional<NewContent> first;  // with the first commit of a content
+  std::uint64_t content_size = 0;
+  std::uint64_t added_bytes = 0;
+  std::vector<Segment> segments;
+  FileMark mark;
+  WallTime now{};
+};
+
+struct Completion {
+  Commit commit;  // what is not committed yet, perhaps nothing
+  Version version;
+  Digest root{};
+  std::optional<Digest> sha256;
+  std::optional<ContentId> survivor;  // a content of equal root whose file was checked: merge into it
+};
+
+struct CompletionOutcome {
+  // A content of equal root was found that is not `survivor`: nothing was written; check its file and ask again.
+  std::optional<Row> check;
+  bool merged = false;
+  Row row;  // the survivor's when merged
+};
+
+struct Totals {
+  std::uint64_t records = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t bounded_bytes = 0;
+  std::uint64_t evictable_bytes = 0;
+};
+
+struct Removed {
+  ContentId id;
+  std::uint64_t bytes = 0;
+  bool bounded = true;
+};
+
+struct Candidate {
+  ContentId id;
+  std::uint64_t bytes = 0;
+  std::int64_t last_used_ns = 0;
+};
+
+struct PrefixRow {
+  ContentId id;
+  ContentState state = ContentState::partial;
+  FileMark mark;
+  bool kept = false;  // held, or fit to stay without a holder
+  WallTime created{};
+};
+
+// -- index_read.cpp
+Result<std::optional<Row>> load(SQLite::Database& db, const ContentId& id);
+Result<std::optional<Row>> find_version(SQLite::Database& db, const Version& version);
+Result<std::optional<Row>> find_sha256(SQLite::Database& db, const Digest& sha256);
+Result<std::optional<Row>> find_newest(SQLite::Database& db, const std::string& url);
+Result<bool> knows_url(SQLite::Database& db, const std::string& url);
+// The newest first.
+Result<std::vector<Row>> held_by(SQLite::Database& db, const std::string& holder);
+Result<std::vector<SegmentInfo>> segment_infos(SQLite::Database& db, const ContentInfo& content);
+Result<Totals> totals(SQLite::Database& db, const std::vector<ContentId>& not_evictable);
+// The least recently used first, after (last_used, id).
+Result<std::vector<Candidate>> candidates(SQLite::Database& db, const std::optional<Candidate>& after,
+                                          std::size_t limit);
+struct Page {
+  std::vector<ContentInfo> infos;
+  std::optional<ContentId> scanned;  // go on after this; none at the end
+};
+Result<Page> page(SQLite::Database& db, const ContentId& after, std::size_t limit, const std::string& url_contains);
+// Records of one directory, by id, after `after`.
+Result<std::vector<PrefixRow>> prefix_rows(SQLite::Database& db, const std::string& prefix, const ContentId& after,
+                                           std::size_t limit);
+Result<std::vector<ContentId>> contents_of_url(SQLite::Database& db, const std::string& url);
+struct Hold {
+  std::string holder;
+  ContentId content;
+};
+// In order of (holder, content), above `after`.
+Result<std::vector<Hold>> holds(SQLite::Database& db, const Hold& after, std::size_t limit);
+
+// -- index_write.cpp
+Status commit(SQLite::Database& db, const Commit& what);
+Result<CompletionOutcome> complete(SQLite::Database& db, const Completion& what);
+Status touch(SQLite::Database& db, const ContentId& id, WallTime now);
+Status set_validated(SQLite::Database& db, const ContentId& id);
+Status set_state(SQLite::Database& db, const ContentId& id, ContentState state);
+Status set_pinned(SQLite::Database& db, const ContentId& id, bool pinned);
+Status set_unbounded(SQLite::Database& db, const ContentId& id);
+Status set_sha256(SQLite::Database& db, const ContentId& id, const Digest& sha256);
+Status add_version(SQLite::Database& db, const ContentId& id, const Version& version, WallTime now);
+Status add_hold(SQLite::Database& db, const ContentId& id, const std::string& holder);
+// Takes the reference away. When it was the last one the content stays only by the rule of keeps_unheld(); `room` is
+// how much the cache may still take, for one that was not bounded by it.
+Result<std::optional<Removed>> release(SQLite::Database& db, const ContentId& id, const std::string& holder,
+                                       std::uint64_t room);
+enum class RemoveOnly { any, unheld, evictable };
+// Those that were there and fit `only`.
+Result<std::vector<Removed>> remove(SQLite::Database& db, const std::vector<ContentId>& ids, RemoveOnly only);
+
+}  // namespace larder::cache::index

@@ -1,0 +1,244 @@
+#include <SQLiteCpp/SQLiteCpp.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/units.h"
+#include "cache/index.h"
+#include "cache/index_rows.h"
+#include "cache/segments.h"
+
+namespace larder::cache::index {
+namespace {
+
+std::vector<Version> versions_of(SQLite::Database& db, const ContentId& id) {
+  SQLite::Statement query(db,
+                          "SELECT url, etag, last_modified, size FROM versions WHERE content_id = ? "
+                          "ORDER BY created DESC, rowid DESC LIMIT 100");
+  query.bind(1, id);
+  std::vector<Version> versions;
+  while (query.executeStep()) {
+    Version version;
+    version.url = query.getColumn(0).getString();
+    version.etag = query.getColumn(1).getString();
+    version.last_modified = query.getColumn(2).getString();
+    version.size = size_from(query.getColumn(3).getInt64());
+    versions.push_back(std::move(version));
+  }
+  return versions;
+}
+
+std::optional<Row> one_row(SQLite::Database& db, SQLite::Statement& query) {
+  if (!query.executeStep()) return std::nullopt;
+  Row row = row_from(query);
+  query.reset();
+  row.info.versions = versions_of(db, row.info.id);
+  return row;
+}
+
+std::vector<ContentId> ids_of(SQLite::Statement& query) {
+  std::vector<ContentId> ids;
+  while (query.executeStep()) ids.push_back(query.getColumn(0).getString());
+  return ids;
+}
+
+}  // namespace
+
+Row row_from(SQLite::Statement& query) {
+  Row row;
+  int column = 0;
+  const auto integer = [&] { return query.getColumn(column++).getInt64(); };
+  row.info.id = query.getColumn(column++).getString();
+  row.info.state = static_cast<ContentState>(integer());
+  row.info.size = size_from(integer());
+  row.info.root = digest_from(query.getColumn(column++));
+  row.info.sha256 = digest_from(query.getColumn(column++));
+  row.info.validated = integer() != 0;
+  row.info.pinned = integer() != 0;
+  row.info.shareable = integer() != 0;
+  row.bounded = integer() != 0;
+  row.holds = static_cast<std::uint64_t>(integer());
+  row.info.bytes_held = static_cast<std::uint64_t>(integer());
+  row.info.created = from_unix_ns(integer());
+  row.info.last_used = from_unix_ns(integer());
+  row.info.uses = static_cast<std::uint64_t>(integer());
+  row.mark.inode = static_cast<std::uint64_t>(integer());
+  row.mark.size = static_cast<std::uint64_t>(integer());
+  const SQLite::Column modified = query.getColumn(column++);
+  if (!modified.isNull()) row.mark.modified_ns = modified.getInt64();
+  return row;
+}
+
+std::optional<Digest> digest_from(const SQLite::Column& column) {
+  if (column.getBytes() != static_cast<int>(sizeof(Digest))) return std::nullopt;
+  Digest digest;
+  std::memcpy(digest.data(), column.getBlob(), digest.size());
+  return digest;
+}
+
+Result<std::optional<Row>> load(SQLite::Database& db, const ContentId& id) {
+  SQLite::Statement query(db, "SELECT " LARDER_CONTENT_COLUMNS " FROM contents c WHERE c.id = ?");
+  query.bind(1, id);
+  return one_row(db, query);
+}
+
+Result<std::optional<Row>> find_version(SQLite::Database& db, const Version& version) {
+  SQLite::Statement query(db, "SELECT " LARDER_CONTENT_COLUMNS
+                              " FROM versions v JOIN contents c ON c.id = v.content_id "
+                              "WHERE v.url = ? AND v.etag = ? AND v.last_modified = ? AND v.size = ? "
+                              "AND c.shareable = 1 AND c.state <> 2 ORDER BY v.created DESC, v.rowid DESC LIMIT 1");
+  query.bind(1, version.url);
+  query.bind(2, version.etag);
+  query.bind(3, version.last_modified);
+  query.bind(4, size_to(version.size));
+  return one_row(db, query);
+}
+
+Result<std::optional<Row>> find_sha256(SQLite::Database& db, const Digest& sha256) {
+  SQLite::Statement query(db, "SELECT " LARDER_CONTENT_COLUMNS
+                              " FROM contents c WHERE c.sha256 = ? AND c.state = 1 AND c.shareable = 1 LIMIT 1");
+  bind_digest(query, 1, sha256);
+  return one_row(db, query);
+}
+
+Result<std::optional<Row>> find_newest(SQLite::Database& db, const std::string& url) {
+  SQLite::Statement query(db, "SELECT " LARDER_CONTENT_COLUMNS
+                              " FROM versions v JOIN contents c ON c.id = v.content_id WHERE v.url = ? "
+                              "AND c.state = 1 AND c.validated = 1 AND c.shareable = 1 "
+                              "ORDER BY v.created DESC, v.rowid DESC LIMIT 1");
+  query.bind(1, url);
+  return one_row(db, query);
+}
+
+Result<bool> knows_url(SQLite::Database& db, const std::string& url) {
+  SQLite::Statement query(db, "SELECT 1 FROM versions WHERE url = ? LIMIT 1");
+  query.bind(1, url);
+  return query.executeStep();
+}
+
+Result<std::vector<Row>> held_by(SQLite::Database& db, const std::string& holder) {
+  SQLite::Statement query(db, "SELECT " LARDER_CONTENT_COLUMNS
+                              " FROM holds h JOIN contents c ON c.id = h.content_id "
+                              "WHERE h.holder = ? ORDER BY c.created DESC, c.id LIMIT 100");
+  query.bind(1, holder);
+  std::vector<Row> rows;
+  while (query.executeStep()) rows.push_back(row_from(query));
+  for (Row& row : rows) row.info.versions = versions_of(db, row.info.id);
+  return rows;
+}
+
+Result<std::vector<SegmentInfo>> segment_infos(SQLite::Database& db, const ContentInfo& content) {
+  const SegmentLayout layout(content.size.value_or(0));
+  SQLite::Statement query(db, "SELECT idx, root, source, fetched_for FROM segments WHERE content_id = ? ORDER BY idx");
+  query.bind(1, content.id);
+  std::vector<SegmentInfo> result;
+  while (query.executeStep()) {
+    SegmentInfo segment;
+    segment.index = static_cast<std::uint64_t>(query.getColumn(0).getInt64());
+    const auto root = digest_from(query.getColumn(1));
+    if (!root || segment.index >= layout.count()) {
+      return fail(ErrorCode::database_error, "read the segments of record " + content.id,
+                  "the index (larder.db) is damaged: a segment does not fit");
+    }
+    segment.range = layout.range(segment.index);
+    segment.root = *root;
+    segment.source = static_cast<Source>(query.getColumn(2).getInt());
+    segment.fetched_for = query.getColumn(3).getString();
+    result.push_back(std::move(segment));
+  }
+  return result;
+}
+
+Result<Totals> totals(SQLite::Database& db, const std::vector<ContentId>& not_evictable) {
+  SQLite::Statement query(db, "SELECT records, bytes, bounded_bytes, evictable_bytes FROM cache_totals WHERE id = 1");
+  if (!query.executeStep()) return fail(ErrorCode::database_error, "read the cache's totals", "the row is missing");
+  const auto column = [&](int at) { return static_cast<std::uint64_t>(query.getColumn(at).getInt64()); };
+  Totals result{column(0), column(1), column(2), column(3)};
+  SQLite::Statement one(db, "SELECT bytes_held FROM contents WHERE id = ? AND pinned = 0 AND holds = 0 AND state <> 2");
+  for (const ContentId& id : not_evictable) {
+    one.bind(1, id);
+    if (one.executeStep()) {
+      const auto bytes = static_cast<std::uint64_t>(one.getColumn(0).getInt64());
+      result.evictable_bytes -= std::min(result.evictable_bytes, bytes);
+    }
+    one.reset();
+  }
+  return result;
+}
+
+Result<std::vector<Candidate>> candidates(SQLite::Database& db, const std::optional<Candidate>& after,
+                                          std::size_t limit) {
+  SQLite::Statement query(db,
+                          "SELECT id, bytes_held, last_used FROM contents "
+                          "WHERE pinned = 0 AND holds = 0 AND state <> 2 AND (last_used, id) > (?, ?) "
+                          "ORDER BY last_used, id LIMIT ?");
+  query.bind(1, after ? after->last_used_ns : INT64_MIN);
+  query.bind(2, after ? after->id : std::string());
+  query.bind(3, static_cast<std::int64_t>(limit));
+  std::vector<Candidate> result;
+  while (query.executeStep()) {
+    result.push_back({query.getColumn(0).getString(), static_cast<std::uint64_t>(query.getColumn(1).getInt64()),
+                      query.getColumn(2).getInt64()});
+  }
+  return result;
+}
+
+Result<Page> page(SQLite::Database& db, const ContentId& after, std::size_t limit, const std::string& url_contains) {
+  // A text search has to look at every record; it does so in bounded steps so that nobody else waits for it.
+  constexpr std::size_t kScan = 2048;
+  const std::size_t scan = url_contains.empty() ? limit : kScan;
+  SQLite::Statement query(db, "SELECT " LARDER_CONTENT_COLUMNS " FROM contents c WHERE c.id > ? ORDER BY c.id LIMIT ?");
+  query.bind(1, after);
+  query.bind(2, static_cast<std::int64_t>(scan));
+  Page result;
+  std::size_t scanned = 0;
+  while (result.infos.size() < limit && query.executeStep()) {
+    ++scanned;
+    Row row = row_from(query);
+    result.scanned = row.info.id;
+    row.info.versions = versions_of(db, row.info.id);
+    const bool wanted = url_contains.empty() ||
+                        std::any_of(row.info.versions.begin(), row.info.versions.end(), [&](const Version& version) {
+                          return version.url.find(url_contains) != std::string::npos;
+                        });
+    if (wanted) result.infos.push_back(std::move(row.info));
+  }
+  if (scanned < scan && result.infos.size() < limit) result.scanned.reset();
+  return result;
+}
+
+Result<std::vector<PrefixRow>> prefix_rows(SQLite::Database& db, const std::string& prefix, const ContentId& after,
+                                           std::size_t limit) {
+  SQLite::Statement query(
+      db, "SELECT " LARDER_CONTENT_COLUMNS " FROM contents c WHERE c.id > ? AND c.id < ? ORDER BY c.id LIMIT ?");
+  query.bind(1, std::max(prefix, after));
+  query.bind(2, prefix + "g");  // above every hex digit
+  query.bind(3, static_cast<std::int64_t>(limit));
+  std::vector<PrefixRow> result;
+  while (query.executeStep()) {
+    const Row row = row_from(query);
+    const bool kept = row.holds > 0 || keeps_unheld(row.info.state, row.info.shareable, row.bounded);
+    result.push_back({row.info.id, row.info.state, row.mark, kept, row.info.created});
+  }
+  return result;
+}
+
+Result<std::vector<ContentId>> contents_of_url(SQLite::Database& db, const std::string& url) {
+  SQLite::Statement query(db, "SELECT DISTINCT content_id FROM versions WHERE url = ?");
+  query.bind(1, url);
+  return ids_of(query);
+}
+
+Result<std::vector<Hold>> holds(SQLite::Database& db, const Hold& after, std::size_t limit) {
+  SQLite::Statement query(db,
+                          "SELECT holder, content_id FROM holds WHERE (holder, content_id) > (?, ?) "
+                          "ORDER BY holder, content_id LIMIT ?");
+  query.bind(1, after.holder);
+  query.bind(2, after.content);
+  query.bind(3, static_cast<std::int64_t>(limit));
+  std::vector<Hold> result;
+  while (query.executeStep()) result.push_back({query.getColumn(0).getString(), query.getColumn(1).getString()});
+  return result;
+}
+
+}  // namespace larder::cache::index

@@ -1,0 +1,301 @@
+#include <SQLiteCpp/SQLiteCpp.h>
+
+#include "base/units.h"
+#include "cache/index.h"
+#include "cache/index_rows.h"
+
+namespace larder::cache::index {
+namespace {
+
+tl::unexpected<Error> no_record(const ContentId& id, std::string doing) {
+  return fail(ErrorCode::not_found, std::move(doing), "the cache has no record " + id);
+}
+
+void insert_version(SQLite::Database& db, const ContentId& id, const Version& version, WallTime now) {
+  SQLite::Statement insert(db,
+                           "INSERT INTO versions (url, etag, last_modified, size, content_id, created) "
+                           "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (url, etag, last_modified, size, content_id) "
+                           "DO UPDATE SET created = max(created, excluded.created)");
+  insert.bind(1, version.url);
+  insert.bind(2, version.etag);
+  insert.bind(3, version.last_modified);
+  insert.bind(4, size_to(version.size));
+  insert.bind(5, id);
+  insert.bind(6, to_unix_ns(now));
+  insert.exec();
+}
+
+void insert_hold(SQLite::Database& db, const ContentId& id, const std::string& holder) {
+  SQLite::Statement insert(db, "INSERT OR IGNORE INTO holds (content_id, holder) VALUES (?, ?)");
+  insert.bind(1, id);
+  insert.bind(2, holder);
+  insert.exec();
+}
+
+void insert_content(SQLite::Database& db, const Commit& what) {
+  SQLite::Statement insert(db,
+                           "INSERT INTO contents (id, state, size, shareable, bounded, bytes_held, created, last_used, "
+                           "inode, file_size) VALUES (?, 0, ?, ?, ?, ?, ?, ?, ?, ?)");
+  insert.bind(1, what.id);
+  insert.bind(2, static_cast<std::int64_t>(what.content_size));
+  insert.bind(3, what.first->shareable ? 1 : 0);
+  insert.bind(4, what.first->bounded ? 1 : 0);
+  insert.bind(5, static_cast<std::int64_t>(what.added_bytes));
+  insert.bind(6, to_unix_ns(what.first->created));
+  insert.bind(7, to_unix_ns(what.now));
+  insert.bind(8, static_cast<std::int64_t>(what.mark.inode));
+  insert.bind(9, static_cast<std::int64_t>(what.mark.size));
+  insert.exec();
+  insert_version(db, what.id, what.first->version, what.first->created);
+  for (const std::string& holder : what.first->holders) insert_hold(db, what.id, holder);
+}
+
+void insert_segments(SQLite::Database& db, const Commit& what) {
+  if (what.segments.empty()) return;
+  SQLite::Statement insert(db,
+                           "INSERT INTO segments (content_id, idx, root, leaves, source, fetched_for) "
+                           "VALUES (?, ?, ?, ?, ?, ?)");
+  for (const Segment& segment : what.segments) {
+    insert.bind(1, what.id);
+    insert.bind(2, static_cast<std::int64_t>(segment.index));
+    bind_digest(insert, 3, segment.root);
+    // An empty content has no leaves; a null pointer would bind NULL.
+    const void* leaves = segment.leaves->empty() ? "" : static_cast<const void*>(segment.leaves->data());
+    insert.bind(4, leaves, static_cast<int>(segment.leaves->size() * sizeof(Digest)));
+    insert.bind(5, static_cast<int>(segment.source));
+    insert.bind(6, segment.fetched_for);
+    insert.exec();
+    insert.reset();
+  }
+}
+
+Status changed_one(SQLite::Statement& statement, const ContentId& id, std::string doing) {
+  if (statement.exec() == 0) return no_record(id, std::move(doing));
+  return {};
+}
+
+// One with the bytes of `what` that other downloads may share; none where sharing is not allowed for this one.
+std::optional<ContentId> equal_content(SQLite::Database& db, const Completion& what) {
+  SQLite::Statement query(db,
+                          "SELECT id FROM contents WHERE root = ? AND size = ? AND state = 1 AND shareable = 1 "
+                          "AND id <> ? LIMIT 1");
+  bind_digest(query, 1, what.root);
+  query.bind(2, static_cast<std::int64_t>(what.commit.content_size));
+  query.bind(3, what.commit.id);
+  if (!query.executeStep()) return std::nullopt;
+  return query.getColumn(0).getString();
+}
+
+struct Flags {
+  bool shareable = false;
+  bool bounded = false;
+};
+
+Flags flags_of(SQLite::Database& db, const Commit& what) {
+  if (what.first) return {what.first->shareable, what.first->bounded};
+  SQLite::Statement query(db, "SELECT shareable, bounded FROM contents WHERE id = ?");
+  query.bind(1, what.id);
+  if (!query.executeStep()) return {};
+  return {query.getColumn(0).getInt() != 0, query.getColumn(1).getInt() != 0};
+}
+
+Status mark_complete(SQLite::Database& db, const Completion& what) {
+  SQLite::Statement update(db,
+                           "UPDATE contents SET state = 1, size = ?, root = ?, sha256 = ?, bytes_held = ?, "
+                           "last_used = ?, inode = ?, file_size = ?, modified_ns = ? WHERE id = ?");
+  update.bind(1, static_cast<std::int64_t>(what.commit.content_size));
+  bind_digest(update, 2, what.root);
+  if (what.sha256) bind_digest(update, 3, *what.sha256);
+  update.bind(4, static_cast<std::int64_t>(what.commit.content_size));
+  update.bind(5, to_unix_ns(what.commit.now));
+  update.bind(6, static_cast<std::int64_t>(what.commit.mark.inode));
+  update.bind(7, static_cast<std::int64_t>(what.commit.mark.size));
+  update.bind(8, what.commit.mark.modified_ns.value_or(0));
+  update.bind(9, what.commit.id);
+  return changed_one(update, what.commit.id, "mark content " + what.commit.id + " complete");
+}
+
+// Versions and holds go to the survivor; the record of the new content goes.
+void move_to_survivor(SQLite::Database& db, const Completion& what, bool bounded) {
+  const ContentId& from = what.commit.id;
+  const ContentId& to = *what.survivor;
+  if (what.commit.first) {
+    for (const std::string& holder : what.commit.first->holders) insert_hold(db, to, holder);
+  }
+  for (const char* sql : {"INSERT OR IGNORE INTO versions (url, etag, last_modified, size, content_id, created) "
+                          "SELECT url, etag, last_modified, size, ?1, created FROM versions WHERE content_id = ?2",
+                          "INSERT OR IGNORE INTO holds (content_id, holder) "
+                          "SELECT ?1, holder FROM holds WHERE content_id = ?2"}) {
+    SQLite::Statement move(db, sql);
+    move.bind(1, to);
+    move.bind(2, from);
+    move.exec();
+  }
+  insert_version(db, to, what.version, what.commit.now);
+  SQLite::Statement gone(db, "DELETE FROM contents WHERE id = ?");
+  gone.bind(1, from);
+  gone.exec();
+  SQLite::Statement update(db,
+                           "UPDATE contents SET last_used = ?, sha256 = coalesce(sha256, ?), "
+                           "bounded = max(bounded, ?) WHERE id = ?");
+  update.bind(1, to_unix_ns(what.commit.now));
+  if (what.sha256) bind_digest(update, 2, *what.sha256);
+  update.bind(3, bounded ? 1 : 0);
+  update.bind(4, to);
+  update.exec();
+}
+
+Result<CompletionOutcome> outcome_of(SQLite::Database& db, const ContentId& id, bool merged) {
+  auto row = load(db, id);
+  if (!row) return tl::unexpected(row.error());
+  if (!*row) return no_record(id, "complete a content");
+  CompletionOutcome outcome;
+  outcome.merged = merged;
+  outcome.row = std::move(**row);
+  return outcome;
+}
+
+Status set_flag(SQLite::Database& db, const char* sql, const ContentId& id, int value, std::string doing) {
+  SQLite::Statement update(db, sql);
+  update.bind(1, value);
+  update.bind(2, id);
+  return changed_one(update, id, std::move(doing));
+}
+
+}  // namespace
+
+Status commit(SQLite::Database& db, const Commit& what) {
+  if (what.first) {
+    insert_content(db, what);
+  } else {
+    SQLite::Statement update(db, "UPDATE contents SET bytes_held = bytes_held + ?, last_used = ? WHERE id = ?");
+    update.bind(1, static_cast<std::int64_t>(what.added_bytes));
+    update.bind(2, to_unix_ns(what.now));
+    update.bind(3, what.id);
+    if (Status updated = changed_one(update, what.id, "commit a segment of content " + what.id); !updated)
+      return updated;
+  }
+  insert_segments(db, what);
+  return {};
+}
+
+Result<CompletionOutcome> complete(SQLite::Database& db, const Completion& what) {
+  const Flags flags = flags_of(db, what.commit);
+  if (flags.shareable) {
+    if (const auto equal = equal_content(db, what)) {
+      if (what.survivor == equal) {
+        move_to_survivor(db, what, flags.bounded);
+        return outcome_of(db, *equal, true);
+      }
+      auto row = load(db, *equal);
+      if (!row) return tl::unexpected(row.error());
+      CompletionOutcome check;
+      check.check = std::move(*row);
+      return check;
+    }
+  }
+  if (what.commit.first || !what.commit.segments.empty()) {
+    if (Status done = commit(db, what.commit); !done) return tl::unexpected(done.error());
+  }
+  if (Status done = mark_complete(db, what); !done) return tl::unexpected(done.error());
+  insert_version(db, what.commit.id, what.version, what.commit.now);
+  return outcome_of(db, what.commit.id, false);
+}
+
+Status touch(SQLite::Database& db, const ContentId& id, WallTime now) {
+  SQLite::Statement update(db, "UPDATE contents SET last_used = max(last_used, ?), uses = uses + 1 WHERE id = ?");
+  update.bind(1, to_unix_ns(now));
+  update.bind(2, id);
+  update.exec();  // one that went meanwhile needs no use
+  return {};
+}
+
+Status set_validated(SQLite::Database& db, const ContentId& id) {
+  return set_flag(db, "UPDATE contents SET validated = ? WHERE id = ?", id, 1, "mark content " + id + " validated");
+}
+
+Status set_state(SQLite::Database& db, const ContentId& id, ContentState state) {
+  return set_flag(db, "UPDATE contents SET state = ? WHERE id = ?", id, static_cast<int>(state),
+                  "change the state of content " + id);
+}
+
+Status set_pinned(SQLite::Database& db, const ContentId& id, bool pinned) {
+  return set_flag(db, "UPDATE contents SET pinned = ? WHERE id = ?", id, pinned ? 1 : 0, "pin content " + id);
+}
+
+Status set_unbounded(SQLite::Database& db, const ContentId& id) {
+  return set_flag(db, "UPDATE contents SET bounded = ? WHERE id = ?", id, 0,
+                  "take content " + id + " out of the limits");
+}
+
+Status set_sha256(SQLite::Database& db, const ContentId& id, const Digest& sha256) {
+  SQLite::Statement update(db, "UPDATE contents SET sha256 = ? WHERE id = ?");
+  bind_digest(update, 1, sha256);
+  update.bind(2, id);
+  return changed_one(update, id, "store the SHA-256 of content " + id);
+}
+
+Status add_version(SQLite::Database& db, const ContentId& id, const Version& version, WallTime now) {
+  SQLite::Statement there(db, "SELECT 1 FROM contents WHERE id = ?");
+  there.bind(1, id);
+  if (!there.executeStep()) return no_record(id, "bind a version to content " + id);
+  insert_version(db, id, version, now);
+  return {};
+}
+
+Status add_hold(SQLite::Database& db, const ContentId& id, const std::string& holder) {
+  SQLite::Statement there(db, "SELECT 1 FROM contents WHERE id = ?");
+  there.bind(1, id);
+  if (!there.executeStep()) return no_record(id, "hold content " + id);
+  insert_hold(db, id, holder);
+  return {};
+}
+
+Result<std::optional<Removed>> release(SQLite::Database& db, const ContentId& id, const std::string& holder,
+                                       std::uint64_t room) {
+  SQLite::Statement gone(db, "DELETE FROM holds WHERE content_id = ? AND holder = ?");
+  gone.bind(1, id);
+  gone.bind(2, holder);
+  if (gone.exec() == 0) return std::optional<Removed>();  // released before
+  auto row = load(db, id);
+  if (!row) return tl::unexpected(row.error());
+  if (!*row || (*row)->holds > 0) return std::optional<Removed>();
+  const Row& content = **row;
+  const bool fits = content.bounded || content.info.bytes_held <= room;
+  if (keeps_unheld(content.info.state, content.info.shareable, fits)) {
+    if (!content.bounded) {
+      auto set = set_flag(db, "UPDATE contents SET bounded = ? WHERE id = ?", id, 1, "keep content " + id);
+      if (!set) return tl::unexpected(set.error());
+    }
+    return std::optional<Removed>();
+  }
+  SQLite::Statement remove_record(db, "DELETE FROM contents WHERE id = ?");
+  remove_record.bind(1, id);
+  remove_record.exec();
+  return std::optional<Removed>(Removed{id, content.info.bytes_held, content.bounded});
+}
+
+Result<std::vector<Removed>> remove(SQLite::Database& db, const std::vector<ContentId>& ids, RemoveOnly only) {
+  SQLite::Statement query(db, "SELECT bytes_held, bounded, holds, pinned, state FROM contents WHERE id = ?");
+  SQLite::Statement gone(db, "DELETE FROM contents WHERE id = ?");
+  std::vector<Removed> removed;
+  for (const ContentId& id : ids) {
+    query.bind(1, id);
+    if (query.executeStep()) {
+      const bool held = query.getColumn(2).getInt64() > 0;
+      const bool evictable = !held && query.getColumn(3).getInt() == 0 && query.getColumn(4).getInt() != 2;
+      if (only == RemoveOnly::any || (only == RemoveOnly::unheld && !held) || evictable) {
+        removed.push_back(
+            {id, static_cast<std::uint64_t>(query.getColumn(0).getInt64()), query.getColumn(1).getInt() != 0});
+      }
+    }
+    query.reset();
+    if (removed.empty() || removed.back().id != id) continue;
+    gone.bind(1, id);
+    gone.exec();
+    gone.reset();
+  }
+  return removed;
+}
+
+}  // namespace larder::cache::index

@@ -1,0 +1,100 @@
+#include "cache/sync_batcher.h"
+
+#include <set>
+#include <unordered_map>
+
+#include "base/log.h"
+
+namespace larder::cache {
+namespace {
+
+Result<FileStat> stat_of(ContentFile& content) {
+  auto file = content.open();
+  if (!file) return tl::unexpected(file.error());
+  return (*file)->stat();
+}
+
+Result<FileStat> sync_one(ContentFile& content) {
+  auto file = content.open();
+  if (!file) return tl::unexpected(file.error());
+  if (Status synced = (*file)->sync(); !synced) return tl::unexpected(synced.error());
+  return (*file)->stat();
+}
+
+}  // namespace
+
+SyncBatcher::SyncBatcher(Executor& loop, std::shared_ptr<PrefixDirectories> directories)
+    : loop_(loop), directories_(std::move(directories)), thread_("larder-sync", 1, 1) {}
+
+SyncBatcher::~SyncBatcher() = default;
+
+void SyncBatcher::request(std::shared_ptr<ContentFile> file, SyncDone done) {
+  const std::lock_guard lock(mutex_);
+  waiting_.push_back({std::move(file), std::move(done)});
+  if (running_) return;
+  // The one place in the queue is free: work() clears running_ as the last thing it does to the queue's task.
+  running_ = thread_.submit([this] { work(); });
+  if (!running_) log::error("the sync thread refused work; waiting={}", waiting_.size());
+}
+
+void SyncBatcher::work() {
+  for (;;) {
+    std::vector<Waiting> batch;
+    {
+      const std::lock_guard lock(mutex_);
+      if (waiting_.empty()) {
+        running_ = false;
+        return;
+      }
+      batch.swap(waiting_);
+    }
+    // Several segments of one content need one sync.
+    std::vector<std::shared_ptr<ContentFile>> files;
+    std::unordered_map<const ContentFile*, std::size_t> places;
+    for (const Waiting& one : batch) {
+      if (places.emplace(one.file.get(), files.size()).second) files.push_back(one.file);
+    }
+    std::vector<Result<FileStat>> results = sync(files);
+    loop_.post([batch = std::move(batch), places = std::move(places), results = std::move(results)]() mutable {
+      for (Waiting& one : batch) one.done(results[places.at(one.file.get())]);
+    });
+  }
+}
+
+std::vector<Result<FileStat>> SyncBatcher::sync(const std::vector<std::shared_ptr<ContentFile>>& files) {
+  std::vector<Result<FileStat>> results;
+  results.reserve(files.size());
+  if (files.size() >= kManyFiles &&
+      directories_->files().sync_all(directories_->layout().contents_directory()).has_value()) {
+    for (const auto& file : files) {
+      file->entry_synced();
+      results.push_back(stat_of(*file));
+    }
+    return results;
+  }
+  // Few, or something failed: one by one, so that each failure is laid at the right door.
+  for (const auto& file : files) results.push_back(sync_one(*file));
+  if (Status entries = sync_directories(files); !entries) {
+    for (std::size_t i = 0; i < files.size(); ++i) {
+      if (files[i]->entry_unsynced()) results[i] = tl::unexpected(entries.error());
+    }
+    return results;
+  }
+  for (const auto& file : files) file->entry_synced();
+  return results;
+}
+
+Status SyncBatcher::sync_directories(const std::vector<std::shared_ptr<ContentFile>>& files) {
+  std::set<std::size_t> prefixes;
+  for (const auto& file : files) {
+    if (file->entry_unsynced()) prefixes.insert(prefix_of(file->id()));
+  }
+  if (prefixes.empty()) return {};
+  for (const std::size_t prefix : prefixes) {
+    if (Status synced = directories_->files().sync_directory(directories_->layout().prefix_directory(prefix)); !synced)
+      return synced;
+  }
+  return directories_->sync_entries();
+}
+
+}  // namespace larder::cache

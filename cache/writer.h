@@ -1,0 +1,196 @@
+// The inside of a ContentWriter: a shared core that outlives the handle while jobs of it run, and the handle.
+// Loop thread only.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "cache/block_cutter.h"
+#include "cache/content_file.h"
+#include "cache/content_writer.h"
+#include "cache/disk_queue.h"
+#include "cache/index.h"
+#include "cache/ordered_hash.h"
+#include "cache/segment_table.h"
+#include "cache/sync_batcher.h"
+#include "cache/write_job.h"
+
+namespace larder::cache {
+
+// What a writer needs of the cache.
+class WriterHost {
+ public:
+  virtual ~WriterHost() = default;
+  [[nodiscard]] virtual DiskQueue& disk() = 0;
+  [[nodiscard]] virtual SyncBatcher& sync() = 0;
+  virtual void post(Task task) = 0;  // dropped when the host goes
+  // Commits segments (with the record itself the first time); done after it is durable.
+  virtual void commit(index::Commit what, UniqueFunction<void(Status)> done) = 0;
+  virtual void complete(index::Completion what, UniqueFunction<void(Result<ContentInfo>)> done) = 0;
+  // The disk is full: evicts what may be evicted, at least `bytes`; an error that says what is missing when nothing
+  // could be.
+  virtual void make_room(const ContentId& id, std::uint64_t bytes, UniqueFunction<void(Status)> done) = 0;
+  virtual void wrote(const ContentId& id, std::uint64_t bytes) = 0;  // accounts
+  virtual void grew(const ContentId& id, std::uint64_t size) = 0;    // accounts, of unknown size
+  virtual void closed(const ContentId& id) = 0;                      // no handle, nothing running: the core may go
+};
+
+// How cores reach their host: it is taken out when the host goes, so that what is left of a core does nothing more.
+struct WriterHostLink {
+  WriterHost* host = nullptr;
+};
+
+class WriterHandle;
+
+class WriterCore : public std::enable_shared_from_this<WriterCore> {
+ public:
+  // Contents of unknown size are given up above this: their leaves stay in memory until the end, 2 MiB for each GiB.
+  static constexpr std::uint64_t kMaxUnknownSize = 64 * kGiB;
+
+  struct Start {
+    ContentId id;
+    Version version;
+    std::optional<std::uint64_t> size;
+    std::vector<SegmentInfo> committed;
+    std::shared_ptr<ContentFile> file;
+    bool hash_in_order = false;  // the whole's SHA-256 will be wanted
+  };
+  WriterCore(std::shared_ptr<const WriterHostLink> host, Start start);
+
+  [[nodiscard]] std::unique_ptr<ContentWriter> make_handle();
+  // The handle went: finishes what is whole, then host.closed().
+  void abandon();
+  // The content was dropped: nothing is committed any more, everything answers not_found.
+  void cancel();
+  [[nodiscard]] bool abandoned() const { return handle_ == nullptr; }
+  [[nodiscard]] bool idle() const;
+  [[nodiscard]] const std::shared_ptr<ContentFile>& file() const { return file_; }
+
+  // ContentWriter's calls
+  [[nodiscard]] const ContentId& id() const { return id_; }
+  [[nodiscard]] std::optional<std::uint64_t> size() const { return size_; }
+  [[nodiscard]] const std::vector<SegmentInfo>& committed() const { return committed_; }
+  [[nodiscard]] std::vector<ByteRange> missing() const;
+  [[nodiscard]] std::uint64_t bytes_written() const { return bytes_written_; }
+  [[nodiscard]] std::size_t queued() const { return queued_; }
+  StreamId open_stream(ByteRange range, Source source, std::string fetched_for);
+  Status append(StreamId stream, Buffer bytes);
+  void close_stream(StreamId stream);
+  void set_end(std::uint64_t size);
+  void finish(bool want_sha256, UniqueFunction<void(Result<ContentInfo>)> done);
+
+ private:
+  struct Stream {
+    ByteRange range;
+    Source source;
+    std::string fetched_for;
+    BlockCutter cutter;
+  };
+  struct Finish {
+    bool want_sha256 = false;
+    bool started = false;  // its last steps run
+    UniqueFunction<void(Result<ContentInfo>)> done;
+  };
+
+  // writer.cpp: streams and jobs
+  [[nodiscard]] std::uint64_t end_of(const Stream& stream) const;
+  void cut(Stream& stream);
+  void cut_all();
+  std::shared_ptr<WriteJob> make_job(const Stream& stream, Cut cut);
+  void submit(std::shared_ptr<WriteJob> job);
+  void job_returned(const std::shared_ptr<WriteJob>& job, Status status);
+  void retry_with_room(const std::shared_ptr<WriteJob>& job);
+  void job_failed(const Error& error);
+  void job_written(const std::shared_ptr<WriteJob>& job);
+  void hash_next();
+  void unqueue(std::size_t bytes);
+  void fail(const Error& error);
+  void advance();
+
+  // writer_commit.cpp: segments and the end
+  void segment_whole(WholeSegment segment);
+  void start_root(std::uint64_t index);
+  void segment_part_done(std::uint64_t index);
+  void sync_segment(std::uint64_t index);
+  void sync_for_finish();
+  [[nodiscard]] Digest root_of(const Leaves& leaves) const;
+  void commit_ready();
+  [[nodiscard]] index::Commit ready_commit() const;
+  void add_committed(const std::vector<index::Segment>& segments);
+  void try_finish();
+  [[nodiscard]] bool all_ready() const;
+  [[nodiscard]] bool settled() const;
+  void cut_unknown_size();
+  void find_sha256();
+  void read_for_sha256(std::shared_ptr<Sha256> hash, std::uint64_t offset);
+  void complete(std::optional<Digest> sha256);
+  void end(Result<ContentInfo> result);
+
+  [[nodiscard]] WriterHost* host() const { return host_->host; }
+
+  const std::shared_ptr<const WriterHostLink> host_;
+  WriterHandle* handle_ = nullptr;
+  const ContentId id_;
+  const Version version_;
+  std::optional<std::uint64_t> size_;
+  std::optional<std::uint64_t> set_end_;  // of a content whose size was unknown, until finish cuts it
+  const std::shared_ptr<ContentFile> file_;
+  SegmentTable table_;
+  std::vector<SegmentInfo> committed_;  // by index
+
+  std::map<StreamId, Stream> streams_;
+  std::optional<Stream> tail_;  // unknown size: a closed stream's partial block, the content's last if the end is there
+  StreamId last_stream_ = 0;
+  std::size_t queued_ = 0;
+  bool was_high_ = false;
+  std::size_t jobs_ = 0;  // given to the disk, or waiting for room
+  std::uint64_t bytes_written_ = 0;
+  OrderedHash ordered_;
+  bool hashing_ = false;
+
+  struct Settling {  // a whole segment on its way to ready: root and sync, side by side
+    index::Segment segment;
+    int parts_left = 2;
+  };
+  std::map<std::uint64_t, Settling> settling_;
+  std::vector<index::Segment> ready_;  // whole and synced, not given to the index yet
+  std::size_t commits_ = 0;            // given to the index
+  std::optional<FileStat> left_;       // after the latest sync
+  std::optional<Finish> finish_;
+  std::optional<Error> failed_;
+  bool cancelled_ = false;
+  bool finished_ = false;
+  bool closed_ = false;
+};
+
+class WriterHandle final : public ContentWriter {
+ public:
+  explicit WriterHandle(std::shared_ptr<WriterCore> core) : core_(std::move(core)) {}
+  ~WriterHandle() override { core_->abandon(); }
+  [[nodiscard]] const ContentId& id() const override { return core_->id(); }
+  [[nodiscard]] std::optional<std::uint64_t> size() const override { return core_->size(); }
+  [[nodiscard]] const std::vector<SegmentInfo>& committed() const override { return core_->committed(); }
+  [[nodiscard]] std::vector<ByteRange> missing() const override { return core_->missing(); }
+  [[nodiscard]] std::uint64_t bytes_written() const override { return core_->bytes_written(); }
+  StreamId open_stream(ByteRange range, Source source, std::string fetched_for) override {
+    return core_->open_stream(range, source, std::move(fetched_for));
+  }
+  Status append(StreamId stream, Buffer bytes) override { return core_->append(stream, std::move(bytes)); }
+  void close_stream(StreamId stream) override { core_->close_stream(stream); }
+  [[nodiscard]] std::size_t queued() const override { return core_->queued(); }
+  void set_end(std::uint64_t size) override { core_->set_end(size); }
+  void finish(bool want_sha256, UniqueFunction<void(Result<ContentInfo>)> done) override {
+    core_->finish(want_sha256, std::move(done));
+  }
+
+ private:
+  std::shared_ptr<WriterCore> core_;
+};
+
+}  // namespace larder::cache

@@ -1,0 +1,240 @@
+// The second half of a writer: from whole segments to the index, and the end.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/merkle.h"
+#include "cache/content_hash.h"
+#include "cache/writer.h"
+
+namespace larder::cache {
+namespace {
+
+// A root over this many leaves takes less time than handing it to a thread.
+constexpr std::size_t kLeavesOnLoop = 16;
+
+}  // namespace
+
+Digest WriterCore::root_of(const Leaves& leaves) const {
+  const SegmentLayout layout(*size_);
+  return layout.count() == 1 ? content_root(leaves) : merkle_root(leaves, layout.segment_blocks());
+}
+
+void WriterCore::segment_whole(WholeSegment segment) {
+  const std::uint64_t index = segment.index;
+  settling_[index].segment = {index, {}, std::move(segment.leaves), segment.source, std::move(segment.fetched_for)};
+  start_root(index);
+  sync_segment(index);
+}
+
+void WriterCore::start_root(std::uint64_t index) {
+  Settling& settling = settling_.at(index);
+  if (settling.segment.leaves->size() <= kLeavesOnLoop) {
+    settling.segment.root = root_of(*settling.segment.leaves);
+    --settling.parts_left;
+    return;
+  }
+  host()->disk().run([self = shared_from_this(), leaves = settling.segment.leaves, index]() mutable -> Task {
+    const Digest root = self->root_of(*leaves);
+    return [self = std::move(self), index, root] {
+      if (self->host() == nullptr) return;
+      self->settling_.at(index).segment.root = root;
+      self->segment_part_done(index);
+    };
+  });
+}
+
+void WriterCore::sync_segment(std::uint64_t index) {
+  host()->sync().request(file_, [self = shared_from_this(), index](Result<FileStat> left) {
+    if (self->host() == nullptr) return;
+    if (left) {
+      self->left_ = *left;
+    } else {
+      self->fail(left.error());
+    }
+    self->segment_part_done(index);
+  });
+}
+
+void WriterCore::segment_part_done(std::uint64_t index) {
+  const auto found = settling_.find(index);
+  if (--found->second.parts_left > 0) return;
+  ready_.push_back(std::move(found->second.segment));
+  settling_.erase(found);
+  commit_ready();
+  advance();
+}
+
+bool WriterCore::settled() const {
+  return !hashing_ && settling_.empty() && commits_ == 0;
+}
+
+bool WriterCore::all_ready() const {
+  return size_ && committed_.size() + ready_.size() == SegmentLayout(*size_).count();
+}
+
+index::Commit WriterCore::ready_commit() const {
+  const SegmentLayout layout(*size_);
+  index::Commit commit;
+  commit.id = id_;
+  commit.content_size = *size_;
+  commit.segments = ready_;
+  for (const index::Segment& segment : ready_) commit.added_bytes += layout.range(segment.index).length;
+  if (left_) commit.mark = {left_->inode, left_->size, left_->modified_ns};
+  return commit;
+}
+
+void WriterCore::commit_ready() {
+  if (failed_ || ready_.empty()) return;
+  if (finish_ && all_ready() && commits_ == 0) return;  // goes with the end, in one transaction
+  index::Commit commit = ready_commit();
+  ++commits_;
+  host()->commit(std::move(commit), [self = shared_from_this(), segments = std::exchange(ready_, {})](Status done) {
+    if (self->host() == nullptr) return;
+    --self->commits_;
+    if (done) {
+      self->add_committed(segments);
+    } else {
+      self->fail(done.error());
+    }
+    self->advance();
+  });
+}
+
+void WriterCore::add_committed(const std::vector<index::Segment>& segments) {
+  const SegmentLayout layout(*size_);
+  for (const index::Segment& segment : segments) {
+    const SegmentInfo info{segment.index, layout.range(segment.index), segment.root, segment.source,
+                           segment.fetched_for};
+    const auto at = std::lower_bound(committed_.begin(), committed_.end(), info.index,
+                                     [](const SegmentInfo& one, std::uint64_t index) { return one.index < index; });
+    committed_.insert(at, info);
+    if (handle_ == nullptr) continue;
+    const auto on_segment = handle_->on_segment;  // a copy: it may destroy the handle
+    if (on_segment) on_segment(info);
+  }
+}
+
+void WriterCore::finish(bool want_sha256, UniqueFunction<void(Result<ContentInfo>)> done) {
+  const std::string doing = "finish content " + id_;
+  std::optional<Error> refused = failed_;
+  if (!refused && (finish_ || finished_)) refused = Error{ErrorCode::invalid_state, doing, "it is finished already"};
+  if (!refused && !size_ && !set_end_) refused = Error{ErrorCode::invalid_state, doing, "its size is not known"};
+  if (!refused) {
+    while (!streams_.empty()) close_stream(streams_.begin()->first);
+    std::uint64_t bytes = 0;
+    for (const ByteRange& range : missing()) bytes += range.length;
+    if (bytes > 0) refused = Error{ErrorCode::invalid_state, doing, fmt::format("{} bytes of it are missing", bytes)};
+  }
+  if (host() == nullptr) return;
+  if (refused) {
+    host()->post([done = std::move(done), error = *refused]() mutable { done(tl::unexpected(error)); });
+    return;
+  }
+  finish_ = Finish{want_sha256, false, std::move(done)};
+  if (size_ == 0 && committed_.empty()) segment_whole({0, std::make_shared<Leaves>(), Source::origin, {}});
+  advance();
+}
+
+void WriterCore::cut_unknown_size() {
+  auto segments = table_.set_size(*set_end_);
+  if (!segments) {
+    return fail(
+        Error{ErrorCode::invalid_state, "finish content " + id_, fmt::format("its bytes do not end at {}", *set_end_)});
+  }
+  size_ = set_end_;
+  for (WholeSegment& segment : *segments) segment_whole(std::move(segment));
+}
+
+void WriterCore::try_finish() {
+  if (!finish_ || finish_->started || failed_ || jobs_ > 0 || !settled()) return;
+  if (!size_) {
+    cut_unknown_size();
+    if (failed_ || !settled()) return;
+  }
+  if (!all_ready()) return;
+  finish_->started = true;
+  if (left_) return find_sha256();
+  sync_for_finish();
+}
+
+// Everything was committed by an earlier writer, so nothing was synced by this one: how the file is left is not known.
+void WriterCore::sync_for_finish() {
+  host()->sync().request(file_, [self = shared_from_this()](Result<FileStat> left) {
+    if (self->host() == nullptr) return;
+    if (!left) {
+      self->fail(left.error());
+      return self->advance();
+    }
+    self->left_ = *left;
+    self->find_sha256();
+  });
+}
+
+void WriterCore::find_sha256() {
+  if (auto hashed = ordered_.finish(*size_)) return complete(hashed);
+  if (*size_ == 0) return complete(sha256({}));
+  if (*size_ <= kBlockSize) return complete(committed_.empty() ? ready_.front().root : committed_.front().root);
+  if (!finish_->want_sha256) return complete(std::nullopt);
+  read_for_sha256(std::make_shared<Sha256>(), 0);
+}
+
+void WriterCore::read_for_sha256(std::shared_ptr<Sha256> hash, std::uint64_t offset) {
+  host()->disk().run([self = shared_from_this(), hash = std::move(hash), offset]() mutable -> Task {
+    const auto file = self->file_->open();
+    Result<std::uint64_t> reached = offset;
+    if (file) {
+      reached = hash_step(**file, self->id_, *hash, offset, *self->size_);
+    } else {
+      reached = tl::unexpected(file.error());
+    }
+    return [self = std::move(self), hash = std::move(hash), reached = std::move(reached)]() mutable {
+      if (self->host() == nullptr) return;
+      if (!reached) {
+        self->fail(reached.error());
+        return self->advance();
+      }
+      if (*reached < *self->size_) return self->read_for_sha256(std::move(hash), *reached);
+      self->complete(hash->finish());
+    };
+  });
+}
+
+void WriterCore::complete(std::optional<Digest> sha256) {
+  if (failed_) return advance();
+  std::vector<std::pair<std::uint64_t, Digest>> ordered;
+  for (const SegmentInfo& segment : committed_) ordered.emplace_back(segment.index, segment.root);
+  for (const index::Segment& segment : ready_) ordered.emplace_back(segment.index, segment.root);
+  std::sort(ordered.begin(), ordered.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<Digest> roots;
+  for (const auto& [index, root] : ordered) roots.push_back(root);
+
+  index::Completion completion;
+  completion.commit = ready_commit();
+  completion.version = version_;
+  completion.root =
+      roots.size() == 1 ? roots.front() : fold_segment_roots(roots, SegmentLayout(*size_).segment_blocks());
+  completion.sha256 = sha256;
+  host()->complete(std::move(completion), [self = shared_from_this(),
+                                           segments = std::exchange(ready_, {})](Result<ContentInfo> result) mutable {
+    if (self->host() == nullptr) return;
+    if (!result) {
+      self->fail(result.error());
+      return self->advance();
+    }
+    self->finished_ = true;
+    self->add_committed(segments);
+    self->end(std::move(result));
+    self->advance();
+  });
+}
+
+void WriterCore::end(Result<ContentInfo> result) {
+  if (!finish_) return;
+  auto done = std::move(finish_->done);
+  finish_.reset();
+  if (done) done(std::move(result));
+}
+
+}  // namespace larder::cache
