@@ -1,0 +1,80 @@
+#include "peer/endpoint.h"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <charconv>
+
+namespace larder::peer {
+namespace {
+
+constexpr std::array<std::byte, 12> kMappedPrefix = {std::byte{0}, std::byte{0}, std::byte{0},    std::byte{0},
+                                                     std::byte{0}, std::byte{0}, std::byte{0},    std::byte{0},
+                                                     std::byte{0}, std::byte{0}, std::byte{0xff}, std::byte{0xff}};
+
+template <class T>
+std::optional<T> parse_number(std::string_view text) {
+  T value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+bool parse_v4(const std::string& host, Endpoint& out) {
+  in_addr address{};
+  if (inet_pton(AF_INET, host.c_str(), &address) != 1) return false;
+  std::copy(kMappedPrefix.begin(), kMappedPrefix.end(), out.address.begin());
+  const auto* bytes = reinterpret_cast<const std::byte*>(&address);
+  std::copy(bytes, bytes + 4, out.address.begin() + 12);
+  return true;
+}
+
+bool parse_v6(std::string host, Endpoint& out) {
+  if (const auto percent = host.find('%'); percent != std::string::npos) {
+    const auto scope = parse_number<std::uint32_t>(std::string_view(host).substr(percent + 1));
+    if (!scope) return false;
+    out.scope = *scope;
+    host.resize(percent);
+  }
+  return inet_pton(AF_INET6, host.c_str(), out.address.data()) == 1;
+}
+
+}  // namespace
+
+bool Endpoint::is_v4() const {
+  return std::equal(kMappedPrefix.begin(), kMappedPrefix.end(), address.begin());
+}
+
+Endpoint Endpoint::with_port(std::uint16_t other) const {
+  Endpoint copy = *this;
+  copy.port = other;
+  return copy;
+}
+
+std::string Endpoint::host() const {
+  char text[INET6_ADDRSTRLEN] = "";
+  if (is_v4()) return inet_ntop(AF_INET, address.data() + 12, text, sizeof text);
+  std::string host = inet_ntop(AF_INET6, address.data(), text, sizeof text);
+  if (scope != 0) host += "%" + std::to_string(scope);
+  return host;
+}
+
+std::string Endpoint::text() const {
+  return (is_v4() ? host() : "[" + host() + "]") + ":" + std::to_string(port);
+}
+
+std::optional<Endpoint> parse_endpoint(std::string_view text) {
+  const auto colon = text.rfind(':');
+  if (colon == std::string_view::npos || text.size() > 80) return std::nullopt;
+  const auto port = parse_number<std::uint16_t>(text.substr(colon + 1));
+  if (!port) return std::nullopt;
+  std::string_view host = text.substr(0, colon);
+  Endpoint endpoint;
+  endpoint.port = *port;
+  if (host.size() > 2 && host.front() == '[' && host.back() == ']') {
+    return parse_v6(std::string(host.substr(1, host.size() - 2)), endpoint) ? std::optional(endpoint) : std::nullopt;
+  }
+  return parse_v4(std::string(host), endpoint) ? std::optional(endpoint) : std::nullopt;
+}
+
+}  // namespace larder::peer

@@ -1,0 +1,29 @@
+// A numeric IP address and port. Plain value; pure.
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace larder::peer {
+
+struct Endpoint {
+  std::array<std::byte, 16> address{};  // IPv4 as ::ffff:a.b.c.d
+  std::uint16_t port = 0;
+  std::uint32_t scope = 0;  // interface of a link-local IPv6 address
+
+  [[nodiscard]] bool is_v4() const;
+  [[nodiscard]] Endpoint with_port(std::uint16_t other) const;
+  [[nodiscard]] std::string host() const;  // "192.0.2.7", "2001:db8::7", "fe80::1%3"
+  [[nodiscard]] std::string text() const;  // "192.0.2.7:7475", "[2001:db8::7]:7475"
+  friend auto operator<=>(const Endpoint&, const Endpoint&) = default;
+};
+
+// Numeric only; "a.b.c.d:port" and "[v6%scope]:port".
+[[nodiscard]] std::optional<Endpoint> parse_endpoint(std::string_view text);
+
+}  // namespace larder::peer

@@ -1,0 +1,73 @@
+#include "peer/peer_table.h"
+
+namespace larder::peer {
+
+PeerTable::Change PeerTable::heard_hello(const AgentId& id, std::uint64_t start_epoch, const Hello& hello,
+                                         const Endpoint& from, bool multicast, SteadyTime now) {
+  auto found = peers_.find(id);
+  const bool is_new = found == peers_.end();
+  if (is_new && peers_.size() >= kMaxPeers) return Change::none;
+  if (is_new) found = peers_.emplace(id, KnownPeer{}).first;
+  KnownPeer& peer = found->second;
+  const bool restarted = !is_new && peer.start_epoch != start_epoch;
+  const bool changed = peer.from != from || peer.catalogue_port != hello.catalogue_port ||
+                       peer.swarm_port != hello.swarm_port || peer.serving != hello.serving ||
+                       peer.group_version != hello.group_version;
+  if (is_new) peer.first_heard = now;
+  peer.id = id;
+  peer.name = hello.name;
+  peer.from = from;
+  peer.catalogue_port = hello.catalogue_port;
+  peer.swarm_port = hello.swarm_port;
+  peer.serving = hello.serving;
+  peer.multicast = peer.multicast || multicast;
+  peer.group_version = hello.group_version;
+  peer.last_heard = now;
+  peer.start_epoch = start_epoch;
+  if (is_new) return Change::appeared;
+  if (restarted) return Change::restarted;
+  return changed ? Change::changed : Change::none;
+}
+
+bool PeerTable::heard(const AgentId& id, const Endpoint& from, SteadyTime now) {
+  const auto found = peers_.find(id);
+  if (found == peers_.end()) return false;
+  found->second.last_heard = now;
+  found->second.from = from;
+  return true;
+}
+
+void PeerTable::set_load(const AgentId& id, std::uint8_t load) {
+  if (const auto found = peers_.find(id); found != peers_.end()) found->second.load = load;
+}
+
+bool PeerTable::remove(const AgentId& id) {
+  return peers_.erase(id) != 0;
+}
+
+std::vector<AgentId> PeerTable::expire(SteadyTime now) {
+  std::vector<AgentId> gone;
+  for (auto peer = peers_.begin(); peer != peers_.end();) {
+    if (now - peer->second.last_heard < kSilence) {
+      ++peer;
+      continue;
+    }
+    gone.push_back(peer->first);
+    peer = peers_.erase(peer);
+  }
+  return gone;
+}
+
+const KnownPeer* PeerTable::find(const AgentId& id) const {
+  const auto found = peers_.find(id);
+  return found == peers_.end() ? nullptr : &found->second;
+}
+
+std::vector<const KnownPeer*> PeerTable::all() const {
+  std::vector<const KnownPeer*> peers;
+  peers.reserve(peers_.size());
+  for (const auto& [id, peer] : peers_) peers.push_back(&peer);
+  return peers;
+}
+
+}  // namespace larder::peer

@@ -1,0 +1,57 @@
+// Which agents of the group are around, where, and how fresh that is. Pure; loop thread.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "peer/datagram.h"
+#include "peer/endpoint.h"
+#include "peer/keys.h"
+
+namespace larder::peer {
+
+struct KnownPeer {
+  AgentId id{};
+  std::string name;
+  Endpoint from;  // where its last datagram came from (discovery port)
+  std::uint16_t catalogue_port = 0;
+  std::uint16_t swarm_port = 0;
+  bool serving = true;
+  bool multicast = false;  // heard by multicast: an ASK by multicast reaches it
+  std::uint8_t load = 0;
+  std::uint32_t group_version = 0;
+  SteadyTime first_heard{};
+  SteadyTime last_heard{};
+  std::uint64_t start_epoch = 0;
+  [[nodiscard]] Endpoint catalogue() const { return from.with_port(catalogue_port); }
+  [[nodiscard]] Endpoint swarm() const { return from.with_port(swarm_port); }
+};
+
+class PeerTable {
+ public:
+  static constexpr std::size_t kMaxPeers = 4096;  // beyond it new ones are ignored until others fall silent
+  static constexpr Duration kSilence = std::chrono::seconds(35);  // three announcements missed: gone
+
+  enum class Change { none, appeared, restarted, changed };
+  Change heard_hello(const AgentId& id, std::uint64_t start_epoch, const Hello& hello, const Endpoint& from,
+                     bool multicast, SteadyTime now);
+  // Any other datagram of a known peer refreshes it. False when it is not known yet.
+  bool heard(const AgentId& id, const Endpoint& from, SteadyTime now);
+  void set_load(const AgentId& id, std::uint8_t load);
+  bool remove(const AgentId& id);  // BYE, revoked or shunned; whether it was there
+  // Those silent for kSilence.
+  std::vector<AgentId> expire(SteadyTime now);
+
+  [[nodiscard]] const KnownPeer* find(const AgentId& id) const;
+  [[nodiscard]] std::vector<const KnownPeer*> all() const;  // ascending by id; valid until the next change
+  [[nodiscard]] std::size_t size() const { return peers_.size(); }
+
+ private:
+  std::map<AgentId, KnownPeer> peers_;
+};
+
+}  // namespace larder::peer
