@@ -1,0 +1,231 @@
+#include "agent/cli/client.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "agent/cli/views.h"
+
+namespace larder::agent {
+namespace {
+
+Error lost(std::string detail) {
+  return Error{ErrorCode::agent_unreachable, "talk to the agent", std::move(detail)};
+}
+
+Status send_all(int fd, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t sent = ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (sent < 0 && errno == EINTR) continue;
+    // The agent may refuse a large body before it has read all of it; its answer tells more than our EPIPE.
+    if (sent < 0 && errno == EPIPE) return {};
+    if (sent < 0) return tl::unexpected(lost(std::strerror(errno)));
+    bytes.remove_prefix(static_cast<std::size_t>(sent));
+  }
+  return {};
+}
+
+void take_descriptors(msghdr& message, std::vector<UniqueFd>* into) {
+  for (cmsghdr* c = CMSG_FIRSTHDR(&message); c != nullptr; c = CMSG_NXTHDR(&message, c)) {
+    if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) continue;
+    const std::size_t count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (std::size_t i = 0; i < count; ++i) {
+      int fd = -1;
+      std::memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(int));
+      UniqueFd owned(fd);  // closed here when nobody wants it
+      if (into != nullptr && into->size() < Client::kMaxDescriptors) into->push_back(std::move(owned));
+    }
+  }
+}
+
+// The next bytes, and the descriptors that came with them; 0 at the end.
+Result<std::size_t> receive(int fd, std::string& buffer, std::vector<UniqueFd>* descriptors) {
+  constexpr std::size_t kPiece = 64 * 1024;
+  buffer.resize(kPiece);
+  iovec piece{buffer.data(), buffer.size()};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * Client::kMaxDescriptors)];
+  msghdr message{};
+  message.msg_iov = &piece;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof(control);
+  ssize_t size = 0;
+  do {
+    size = ::recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
+  } while (size < 0 && errno == EINTR);
+  if (size < 0) {
+    const bool slow = errno == EAGAIN || errno == EWOULDBLOCK;
+    buffer.clear();
+    return tl::unexpected(lost(slow ? "it does not answer" : std::strerror(errno)));
+  }
+  take_descriptors(message, descriptors);
+  buffer.resize(static_cast<std::size_t>(size));
+  if ((message.msg_flags & MSG_CTRUNC) != 0)
+    return tl::unexpected(Error{ErrorCode::limit_exceeded, "receive files from the agent",
+                                "too many open files in this process; raise `ulimit -n`"});
+  return buffer.size();
+}
+
+std::string request_text(std::string_view method, const std::string& target, const std::string& body) {
+  std::string text = fmt::format("{} {} HTTP/1.1\r\nHost: larder\r\n", method, target);
+  if (!body.empty() || method == "POST" || method == "PATCH")
+    text += fmt::format("Content-Type: application/json\r\nContent-Length: {}\r\n", body.size());
+  return text + "\r\n" + body;
+}
+
+}  // namespace
+
+Result<UniqueFd> connect_unix(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  const std::string doing = fmt::format("reach the agent at {}", path);
+  if (path.empty() || path.size() >= sizeof(address.sun_path))
+    return fail(ErrorCode::invalid_argument, doing, "the path of the socket is empty or too long (107 bytes at most)");
+  std::memcpy(address.sun_path, path.data(), path.size());
+  UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!fd) return fail(ErrorCode::agent_unreachable, doing, std::strerror(errno));
+  const timeval patience{Client::kPatience.count(), 0};
+  ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+  ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0) return fd;
+  switch (errno) {
+    case ENOENT:
+      return fail(ErrorCode::agent_unreachable, doing,
+                  "no agent is running there; start larderd or leave out --socket");
+    case ECONNREFUSED:
+      return fail(ErrorCode::agent_unreachable, doing, "nobody listens there any more; start larderd");
+    case EACCES:
+      return fail(ErrorCode::agent_unreachable, doing, "permission denied; ask the admin for access to it");
+    default:
+      return fail(ErrorCode::agent_unreachable, doing, std::strerror(errno));
+  }
+}
+
+std::optional<uid_t> peer_user(int connection) {
+  ucred credentials{};
+  socklen_t size = sizeof(credentials);
+  if (::getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) return std::nullopt;
+  return credentials.uid;
+}
+
+AnswerStream::AnswerStream(UniqueFd connection, ResponseReader reader, std::string pending)
+    : connection_(std::move(connection)), reader_(std::move(reader)), pending_(std::move(pending)) {}
+
+Result<bool> AnswerStream::read(const ResponseReader::Sink& sink) {
+  if (reader_.done()) return false;
+  if (pending_.empty()) {
+    const auto size = receive(connection_.get(), pending_, nullptr);
+    if (!size) return tl::unexpected(size.error());
+    if (*size == 0) {
+      if (auto ended = reader_.end(); !ended) return tl::unexpected(ended.error());
+      return false;
+    }
+  }
+  const auto used = reader_.feed(pending_, sink);
+  pending_.clear();
+  if (!used) return tl::unexpected(used.error());
+  return !reader_.done();
+}
+
+Result<Answer> Client::exchange_once(std::string_view request, bool& nothing_came) {
+  nothing_came = true;
+  if (!connection_) {
+    auto opened = connect_unix(socket_path_);
+    if (!opened) return tl::unexpected(opened.error());
+    connection_ = std::move(*opened);
+  }
+  if (auto sent = send_all(connection_.get(), request); !sent) return tl::unexpected(sent.error());
+  Answer answer;
+  ResponseReader reader;
+  bool too_large = false;
+  std::string buffer;
+  while (!reader.done()) {
+    const auto size = receive(connection_.get(), buffer, &answer.descriptors);
+    if (!size) return tl::unexpected(size.error());
+    if (*size == 0) {
+      if (nothing_came) return tl::unexpected(lost("it closed the connection"));
+      if (auto ended = reader.end(); !ended) return tl::unexpected(ended.error());
+      break;
+    }
+    nothing_came = false;
+    const auto used = reader.feed(buffer, [&](std::string_view piece) {
+      too_large = too_large || answer.body.size() + piece.size() > kMaxBody;
+      if (!too_large) answer.body.append(piece);
+    });
+    if (!used) return tl::unexpected(used.error());
+    if (too_large || *used != buffer.size())
+      return fail(ErrorCode::agent_answer_invalid, "read the agent's answer", "it is longer than it may be");
+  }
+  answer.status = reader.head().status;
+  if (!reader.keep_alive()) connection_.reset();
+  return answer;
+}
+
+Result<Answer> Client::exchange(std::string_view method, const std::string& target, const std::string& body) {
+  const std::string request = request_text(method, target, body);
+  const bool kept = connection_.valid();
+  bool nothing_came = true;
+  auto answer = exchange_once(request, nothing_came);
+  // The agent closes idle connections; a request that met that was not processed.
+  if (!answer) connection_.reset();
+  if (!answer && kept && nothing_came && answer.error().code == ErrorCode::agent_unreachable) {
+    answer = exchange_once(request, nothing_came);
+    if (!answer) connection_.reset();
+  }
+  return answer;
+}
+
+Result<Answer> Client::call(std::string_view method, const std::string& target, const std::string& body) {
+  auto answer = exchange(method, target, body);
+  if (answer && answer->status >= 400) return tl::unexpected(error_from_answer(answer->status, answer->body));
+  return answer;
+}
+
+Result<std::unique_ptr<AnswerStream>> Client::stream(const std::string& target) {
+  auto connection = connect_unix(socket_path_);
+  if (!connection) return tl::unexpected(connection.error());
+  if (auto sent = send_all(connection->get(), request_text("GET", target, {})); !sent)
+    return tl::unexpected(sent.error());
+  ResponseReader reader;
+  std::string rest, buffer;
+  const auto keep = [&rest](std::string_view piece) { rest.append(piece); };
+  while (!reader.head_done()) {
+    const auto size = receive(connection->get(), buffer, nullptr);
+    if (!size) return tl::unexpected(size.error());
+    if (*size == 0) return tl::unexpected(lost("it closed the connection"));
+    // Byte-wise up to the end of the head, so that what follows stays unparsed for the stream.
+    for (std::size_t i = 0; i < buffer.size() && !reader.head_done(); ++i) {
+      if (auto used = reader.feed(std::string_view(buffer).substr(i, 1), keep); !used)
+        return tl::unexpected(used.error());
+      if (reader.head_done()) rest = buffer.substr(i + 1);
+    }
+  }
+  if (reader.head().status < 400)
+    return std::make_unique<AnswerStream>(std::move(*connection), std::move(reader), std::move(rest));
+  std::string body;
+  const int status = reader.head().status;
+  AnswerStream failed(std::move(*connection), std::move(reader), std::move(rest));
+  while (body.size() < 64 * 1024) {
+    const auto more = failed.read([&body](std::string_view piece) { body.append(piece); });
+    if (!more || !*more) break;
+  }
+  return tl::unexpected(error_from_answer(status, body));
+}
+
+std::string escape_query(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const auto u = static_cast<unsigned char>(c);
+    const bool plain = (u >= 'a' && u <= 'z') || (u >= 'A' && u <= 'Z') || (u >= '0' && u <= '9') || c == '-' ||
+                       c == '_' || c == '.' || c == '~' || c == '/';
+    out += plain ? std::string(1, c) : fmt::format("%{:02X}", u);
+  }
+  return out;
+}
+
+}  // namespace larder::agent

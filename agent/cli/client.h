@@ -1,0 +1,79 @@
+// The blocking HTTP/1.1 client of the command line, on the agent's Unix socket. One exchange at a time; one connection
+// is kept between requests. Receives descriptors (SCM_RIGHTS), which no HTTP library does.
+//
+// Errors: agent_unreachable (no agent, or it went away), agent_answer_invalid, and whatever the agent answered.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/cli/response_reader.h"
+#include "agent/cli/unique_fd.h"
+#include "base/result.h"
+
+namespace larder::agent {
+
+struct Answer {
+  int status = 0;
+  std::string body;  // at most Client::kMaxBody
+  std::vector<UniqueFd> descriptors;
+};
+
+// A response whose body is read piece by piece: events, contents.
+class AnswerStream {
+ public:
+  AnswerStream(UniqueFd connection, ResponseReader reader, std::string pending);
+  [[nodiscard]] int descriptor() const { return connection_.get(); }  // for poll
+  [[nodiscard]] const ResponseHead& head() const { return reader_.head(); }
+  [[nodiscard]] bool done() const { return reader_.done(); }
+  // Waits for the next bytes and hands their body to `sink`. False once the body has ended.
+  Result<bool> read(const ResponseReader::Sink& sink);
+
+ private:
+  UniqueFd connection_;
+  ResponseReader reader_;
+  std::string pending_;  // arrived with the head
+};
+
+class Client {
+ public:
+  static constexpr std::size_t kMaxBody = 64 * 1024 * 1024;
+  static constexpr std::size_t kMaxDescriptors = 64;  // of one answer
+  // How long an answer may take. The agent answers at once; only a wedged one does not.
+  static constexpr std::chrono::seconds kPatience{60};
+
+  explicit Client(std::string socket_path) : socket_path_(std::move(socket_path)) {}
+
+  [[nodiscard]] const std::string& socket_path() const { return socket_path_; }
+  // Any status; the caller judges it. A kept connection that the agent had closed is opened anew.
+  Result<Answer> exchange(std::string_view method, const std::string& target, const std::string& body = {});
+  // As exchange(), but statuses from 400 are an Error made of the agent's own.
+  Result<Answer> call(std::string_view method, const std::string& target, const std::string& body = {});
+  // The body of GET `target` as it comes; statuses from 400 are errors.
+  Result<std::unique_ptr<AnswerStream>> stream(const std::string& target);
+  // Forgets the kept connection.
+  void disconnect() { connection_.reset(); }
+
+ private:
+  Result<Answer> exchange_once(std::string_view request, bool& nothing_came);
+  std::string socket_path_;
+  UniqueFd connection_;
+};
+
+// A connection; ENOENT, ECONNREFUSED, EACCES are agent_unreachable with what to do.
+[[nodiscard]] Result<UniqueFd> connect_unix(const std::string& path);
+// The user id of who listens at the other end (SO_PEERCRED).
+[[nodiscard]] std::optional<uid_t> peer_user(int connection);
+// The agent's error answer as the Error that it was.
+[[nodiscard]] Error error_from_answer(int status, std::string_view body);
+[[nodiscard]] std::string escape_query(std::string_view text);
+
+}  // namespace larder::agent

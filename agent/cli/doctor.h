@@ -1,0 +1,48 @@
+// `larder doctor`: what stops larder from working well here, and what to do. Facts are gathered in doctor_facts.cpp;
+// the judgement is pure.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/cli/views.h"
+#include "base/result.h"
+
+namespace larder::agent {
+
+class AgentAccess;
+
+enum class Grade { ok, warn, bad };
+[[nodiscard]] std::string grade_name(Grade grade);
+
+struct DoctorLine {
+  std::string check;
+  Grade grade = Grade::ok;
+  std::string finding;
+  std::string advice;  // with warn and bad
+};
+
+struct DoctorFacts {
+  std::string own_version;
+  std::string agent_place;           // "the system's agent at /run/larder/api.sock"
+  std::optional<Error> unreachable;  // no agent
+  std::optional<StatusView> status;
+  std::vector<JobView> jobs;
+  std::string config_file;  // empty: none is used
+  std::optional<Error> config_error;
+  std::optional<std::uint64_t> state_free, state_total;  // of the state directory's file system, seen from here
+  std::string state_trouble;                             // permissions, seen from here
+  std::uint64_t open_files_limit = 0;
+  std::int64_t clock_year = 0;
+  bool clock_synchronised = true;
+  std::vector<std::string> proxy_variables;  // "http_proxy=http://proxy:3128", without user info
+  std::string larderd;                       // where it was found
+};
+
+[[nodiscard]] DoctorFacts gather_facts(AgentAccess& agent);
+[[nodiscard]] std::vector<DoctorLine> diagnose(const DoctorFacts& facts);
+[[nodiscard]] std::string doctor_text(const std::vector<DoctorLine>& lines);
+
+}  // namespace larder::agent

@@ -1,0 +1,32 @@
+#include <fmt/format.h>
+
+#include <map>
+#include <vector>
+
+#include "agent/cli/commands.h"
+#include "base/error_table.h"
+
+namespace larder::agent {
+
+std::string exit_status_page() {
+  std::map<int, std::vector<std::string>> rows = {
+      {0, {"success"}}, {1, {}}, {2, {"usage: the command line was not understood"}}};
+  for (const ErrorInfo& info : error_table()) rows[info.exit_status].push_back(fmt::format("`{}`", info.name));
+  std::string page =
+      "# Exit statuses of `larder`\n\n"
+      "Made by `larder --exit-statuses`; a test holds this page against the program. The words are the `code` of "
+      "errors\n"
+      "in the API and in `--json`. `larder get` of several files ends with the status of the job's error.\n"
+      "`larder doctor` ends with 1 when anything is bad.\n\n"
+      "| status | meaning |\n|---|---|\n";
+  for (const auto& [status, names] : rows) {
+    std::string all;
+    for (const std::string& name : names) all += (all.empty() ? "" : ", ") + name;
+    page += fmt::format("| {} | {} |\n", status, all);
+  }
+  return page +
+         "| 130 | interrupted (Ctrl-C): the job is suspended, the same command goes on |\n"
+         "| 143 | terminated (SIGTERM): the same |\n";
+}
+
+}  // namespace larder::agent

@@ -1,0 +1,138 @@
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <climits>
+#include <memory>
+
+#include "agent/cli/commands.h"
+#include "agent/cli/get_options.h"
+#include "agent/cli/get_session.h"
+
+namespace larder::agent {
+namespace {
+
+constexpr const char* kGetHelp =
+    R"(Gets URLs into files. Safe to interrupt and to repeat: the same command goes on where the last one ended.
+
+Examples:
+  larder get https://example.org/x.iso                         into ./x.iso
+  larder get https://example.org/x.iso -o /srv/x.iso --sha256 9f86d0…
+  larder get https://a.example/1 https://a.example/2 -d parts/
+  larder get --from list.txt -d /srv/mirror                    lines "URL [sha256] [name]"
+  larder get https://example.org/x.tgz --check 'tar tzf "$LARDER_FILE" >/dev/null'
+  larder get https://example.org/x.iso --minisign-key pub.key --minisign-sig x.iso.minisig
+  larder get https://example.org/private --user-file ~/.secret --json
+)";
+
+std::string working_directory() {
+  std::string path(PATH_MAX, '\0');
+  return ::getcwd(path.data(), path.size()) == nullptr ? std::string("/") : std::string(path.c_str());
+}
+
+int run(const GetOptions& options, AgentAccess& agent) {
+  auto plan = make_plan(options, read_text_file);
+  if (!plan) return report(plan.error());
+  for (const FileRequest& file : plan->request.files)
+    if (auto writable = check_destination(file.destination); !writable) return report(writable.error());
+  return GetSession(std::move(*plan), agent).run();
+}
+
+}  // namespace
+
+void add_request_options(CLI::App& command, RequestOptions& options) {
+  command.add_option("URL", options.urls, "What to get (http, https)");
+  command.add_option("--from", options.list_file, "A list of files, - for standard input: URL [sha256] [name]")
+      ->type_name("FILE");
+  const char* judged = "How the content is judged";
+  command.add_option("--sha256", options.sha256, "The SHA-256 that the content must have")
+      ->type_name("HEX")
+      ->group(judged);
+  command.add_option("--minisign-key", options.minisign_key, "Public key, or the file with it")
+      ->type_name("KEY")
+      ->group(judged);
+  command.add_option("--minisign-sig", options.minisign_signature_file, "The .minisig file")
+      ->type_name("FILE")
+      ->group(judged);
+  command.add_option("--hook", options.hook, "A hook from the agent's configuration")->type_name("NAME")->group(judged);
+  const char* reached = "How the origin is asked";
+  command.add_option("--header", options.headers, "A header to send; secrets belong into --header-file")
+      ->type_name("'N: V'")
+      ->allow_extra_args(false)
+      ->group(reached);
+  command.add_option("--header-file", options.header_file, "Headers, one a line; - for standard input")
+      ->type_name("FILE")
+      ->group(reached);
+  command.add_option("--user-file", options.user_file, "user:password on the first line; - for standard input")
+      ->type_name("FILE")
+      ->group(reached);
+  command.add_option("--proxy", options.proxy, "Proxy, or none; default: the agent's")
+      ->type_name("URL")
+      ->group(reached);
+  command.add_option("--proxy-user-file", options.proxy_user_file, "user:password for the proxy")
+      ->type_name("FILE")
+      ->group(reached);
+  command.add_option("--ca-file", options.ca_file, "Certificate authorities in place of the system's (PEM)")
+      ->type_name("FILE")
+      ->group(reached);
+  command.add_option("--cert", options.certificate_file, "Client certificate (PEM)")->type_name("FILE")->group(reached);
+  command.add_option("--key", options.key_file, "Its key (PEM)")->type_name("FILE")->group(reached);
+  command.add_option("--key-password-file", options.key_password_file, "The key's password")
+      ->type_name("FILE")
+      ->group(reached);
+  command.add_option("--http", options.http, "HTTP version")
+      ->check(CLI::IsMember({"any", "1.0", "1.1", "2"}))
+      ->group(reached);
+  command.add_option("--range", options.ranges, "Only these bytes, one after the other: 0-99,500-")
+      ->type_name("A-B,…")
+      ->group(reached);
+  command.add_option("--parallel", options.parallel, "Ranges asked for at a time")
+      ->check(CLI::Range(1, 16))
+      ->group(reached);
+  command.add_flag("--redirect-loopback", options.redirect_loopback, "Let a redirect lead to this machine")
+      ->group(reached);
+  const char* limits = "Limits and cache";
+  command.add_option("--priority", options.priority, "foreground, high, normal or low")
+      ->check(CLI::IsMember({"foreground", "high", "normal", "low"}))
+      ->group(limits);
+  command.add_option("--rate", options.rate, "At most so fast: \"10 MiB/s\", \"200 Mbit/s\"")
+      ->type_name("RATE")
+      ->group(limits);
+  command.add_option("--max-size", options.max_size, "Refuse larger files: \"2 GiB\"")
+      ->type_name("SIZE")
+      ->group(limits);
+  command.add_option("--retry-for", options.retry_for, "Give up after so long without progress; 0: do not retry")
+      ->type_name("TIME")
+      ->group(limits);
+  command.add_option("--retry-delay", options.retry_delay, "The first pause before a retry")
+      ->type_name("TIME")
+      ->group(limits);
+  command.add_option("--max-time", options.maximum_time, "Give up after so long in all")
+      ->type_name("TIME")
+      ->group(limits);
+  command.add_option("--notify", options.notify, "A notify command from the agent's configuration")
+      ->type_name("NAME")
+      ->group(limits);
+  command.add_flag("--no-cache", options.no_cache, "Do not answer from the cache")->group(limits);
+  command.add_flag("--no-store", options.no_store, "Do not keep it in the cache")->group(limits);
+}
+
+void add_get_command(CLI::App& app, Program& program) {
+  auto* command = app.add_subcommand("get", kGetHelp);
+  auto options = std::make_shared<GetOptions>();
+  command->add_option("-o,--output", options->output, "The file to write; - for standard output")->type_name("FILE");
+  command->add_option("-d,--directory", options->directory, "The directory to write into")->type_name("DIR");
+  add_request_options(*command, options->request);
+  command
+      ->add_option("--check", options->check_command,
+                   "Your own judge, run by sh with the file as $1 and LARDER_FILE: exit 0 valid, 1 not valid")
+      ->type_name("CMD")
+      ->group("How the content is judged");
+  command->add_flag("--json", options->json, "The outcome as JSON on standard output");
+  command->add_flag("-q,--quiet", options->quiet, "No progress; errors only");
+  command->callback([options, &program] {
+    options->working_directory = working_directory();
+    program.action = [options](AgentAccess& agent) { return run(*options, agent); };
+  });
+}
+
+}  // namespace larder::agent

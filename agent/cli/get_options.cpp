@@ -1,0 +1,265 @@
+#include "agent/cli/get_options.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+
+#include "base/digest.h"
+#include "base/units.h"
+#include "origin/url.h"
+
+namespace larder::agent {
+namespace {
+
+constexpr std::size_t kMaxTextFile = 16 * 1024 * 1024;
+// An interactive download gives up sooner than a background one (14 days).
+constexpr std::chrono::minutes kGetRetryFor{10};
+
+tl::unexpected<Error> wrong(std::string what, std::string why) {
+  return fail(ErrorCode::invalid_argument, "understand " + what, std::move(why));
+}
+
+std::string_view trimmed(std::string_view text) {
+  const auto first = text.find_first_not_of(" \t\r\n");
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
+}
+
+bool parse_number(std::string_view text, std::uint64_t& value) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc() && end == text.data() + text.size();
+}
+
+// The public key is the last line of a .pub file; the text itself is accepted too.
+Result<std::string> minisign_key(const std::string& option, const FileReader& read) {
+  if (option.size() == 56 && option.find('/') == std::string::npos) return option;
+  auto text = read(option);
+  if (!text) return text;
+  const std::string_view all = trimmed(*text);
+  const auto newline = all.rfind('\n');
+  return std::string(newline == std::string_view::npos ? all : all.substr(newline + 1));
+}
+
+Status read_into(std::string& into, const std::string& path, const FileReader& read) {
+  if (path.empty()) return {};
+  auto text = read(path);
+  if (!text) return tl::unexpected(text.error());
+  into = std::move(*text);
+  return {};
+}
+
+Status read_user(std::string& user, std::string& password, const std::string& path, const FileReader& read) {
+  if (path.empty()) return {};
+  auto text = read(path);
+  if (!text) return tl::unexpected(text.error());
+  auto pair = parse_user(*text, path);
+  if (!pair) return tl::unexpected(pair.error());
+  std::tie(user, password) = std::move(*pair);
+  return {};
+}
+
+Status add_headers(JobRequest& request, const RequestOptions& options, const FileReader& read) {
+  std::vector<std::string> lines = options.headers;
+  std::string text;
+  if (auto status = read_into(text, options.header_file, read); !status) return status;
+  for (std::string_view rest = text; !rest.empty();) {
+    const auto newline = rest.find('\n');
+    const std::string_view line = trimmed(rest.substr(0, newline));
+    if (!line.empty() && line[0] != '#') lines.emplace_back(line);
+    rest = newline == std::string_view::npos ? std::string_view{} : rest.substr(newline + 1);
+  }
+  for (const std::string& line : lines) {
+    auto header = parse_header(line);
+    if (!header) return tl::unexpected(header.error());
+    request.headers.push_back(std::move(*header));
+  }
+  return {};
+}
+
+Status add_connection(JobRequest& request, const RequestOptions& options, const FileReader& read) {
+  if (auto status = add_headers(request, options, read); !status) return status;
+  if (auto status = read_user(request.user, request.password, options.user_file, read); !status) return status;
+  if (auto status = read_user(request.proxy_user, request.proxy_password, options.proxy_user_file, read); !status)
+    return status;
+  if (auto status = read_into(request.client_certificate, options.certificate_file, read); !status) return status;
+  if (auto status = read_into(request.client_key, options.key_file, read); !status) return status;
+  if (auto status = read_into(request.client_key_password, options.key_password_file, read); !status) return status;
+  request.client_key_password = trimmed(request.client_key_password);
+  request.proxy = options.proxy;
+  request.ca_file = options.ca_file;
+  request.http = options.http;
+  return {};
+}
+
+Status add_verdict(JobRequest& request, const RequestOptions& options, const FileReader& read) {
+  request.hook = options.hook;
+  request.app_verdict = options.app_verdict;
+  if (!options.minisign_key.empty()) {
+    auto key = minisign_key(options.minisign_key, read);
+    if (!key) return tl::unexpected(key.error());
+    request.minisign_public_key = std::move(*key);
+  }
+  if (options.minisign_key.empty() != options.minisign_signature_file.empty())
+    return wrong("the signature", "--minisign-key and --minisign-sig go together");
+  return read_into(request.minisign_signature, options.minisign_signature_file, read);
+}
+
+Status add_duration(std::optional<Duration>& into, const std::string& text) {
+  if (text.empty()) return {};
+  auto duration = parse_duration(text);
+  if (!duration) return tl::unexpected(duration.error());
+  into = *duration;
+  return {};
+}
+
+Status add_limits(JobRequest& request, const RequestOptions& options) {
+  if (!options.rate.empty()) {
+    auto rate = parse_rate(options.rate);
+    if (!rate) return tl::unexpected(rate.error());
+    request.max_rate = *rate;
+  }
+  if (!options.max_size.empty()) {
+    auto size = parse_bytes(options.max_size);
+    if (!size) return tl::unexpected(size.error());
+    request.max_file_size = *size;
+  }
+  if (auto status = add_duration(request.no_progress_timeout, options.retry_for); !status) return status;
+  if (auto status = add_duration(request.retry_delay, options.retry_delay); !status) return status;
+  return add_duration(request.maximum_time, options.maximum_time);
+}
+
+Status add_files(JobRequest& request, const RequestOptions& options, const FileReader& read,
+                 std::vector<ListedFile>& listed) {
+  for (const std::string& url : options.urls) listed.push_back({url, "", ""});
+  if (!options.list_file.empty()) {
+    auto text = read(options.list_file);
+    if (!text) return tl::unexpected(text.error());
+    auto files = parse_list(*text, options.list_file);
+    if (!files) return tl::unexpected(files.error());
+    listed.insert(listed.end(), files->begin(), files->end());
+  }
+  if (listed.size() > kMaxListed)
+    return fail(ErrorCode::limit_exceeded, "ask for so many files", fmt::format("a job has {} at most", kMaxListed));
+  if (!options.sha256.empty() && listed.size() != 1)
+    return wrong("--sha256", "it goes with one URL; a list (--from) takes a digest for each");
+  std::vector<ByteRange> ranges;
+  if (!options.ranges.empty()) {
+    auto parsed = parse_ranges(options.ranges);
+    if (!parsed) return tl::unexpected(parsed.error());
+    ranges = std::move(*parsed);
+  }
+  for (ListedFile& file : listed) {
+    if (!options.sha256.empty()) file.sha256 = options.sha256;
+    if (!file.sha256.empty() && !digest_from_hex(file.sha256))
+      return wrong("the SHA-256 \"" + file.sha256 + "\"", "it has 64 hexadecimal digits");
+    if (auto url = origin::parse_url(file.url); !url) return tl::unexpected(url.error());
+    request.files.push_back({file.url, "", file.sha256, "", ranges});
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::string> read_text_file(const std::string& path) {
+  const bool standard_input = path == "-";
+  const auto close = [standard_input](std::FILE* file) {
+    if (!standard_input) (void)std::fclose(file);
+  };
+  const std::unique_ptr<std::FILE, decltype(close)> file(standard_input ? stdin : std::fopen(path.c_str(), "re"),
+                                                         close);
+  if (!file) return fail(ErrorCode::not_found, "read " + path, std::strerror(errno));
+  std::string text;
+  std::array<char, 16384> buffer{};
+  while (const std::size_t size = std::fread(buffer.data(), 1, buffer.size(), file.get())) {
+    text.append(buffer.data(), size);
+    if (text.size() > kMaxTextFile) return fail(ErrorCode::too_large, "read " + path, "16 MiB at most");
+  }
+  if (std::ferror(file.get()) != 0) return fail(ErrorCode::disk_error, "read " + path, std::strerror(errno));
+  return text;
+}
+
+Result<std::vector<ByteRange>> parse_ranges(std::string_view text) {
+  std::vector<ByteRange> ranges;
+  const std::string what = fmt::format("the range \"{}\"", text);
+  while (true) {
+    const auto comma = text.find(',');
+    const std::string_view part = trimmed(text.substr(0, comma));
+    const auto dash = part.find('-');
+    std::uint64_t first = 0, last = 0;
+    if (dash == std::string_view::npos || !parse_number(part.substr(0, dash), first))
+      return wrong(what, "a range is FIRST-LAST or FIRST-, counted from 0");
+    const bool open = dash + 1 == part.size();
+    if (!open && (!parse_number(part.substr(dash + 1), last) || last < first || last == UINT64_MAX))
+      return wrong(what, "a range is FIRST-LAST or FIRST-, counted from 0, LAST not before FIRST");
+    ranges.push_back({first, open ? UINT64_MAX : last - first + 1});
+    if (comma == std::string_view::npos) return ranges;
+    text.remove_prefix(comma + 1);
+  }
+}
+
+Result<std::pair<std::string, std::string>> parse_header(std::string_view text) {
+  const auto colon = text.find(':');
+  if (colon == std::string_view::npos || colon == 0 ||
+      text.find_first_of(std::string_view("\r\n\0", 3)) != std::string_view::npos)
+    return wrong("a header", "a header is one line \"Name: value\"");
+  const std::string_view name = trimmed(text.substr(0, colon));
+  if (name.size() != colon) return wrong("a header", "there is a space before its colon");
+  return std::pair{std::string(name), std::string(trimmed(text.substr(colon + 1)))};
+}
+
+Result<std::pair<std::string, std::string>> parse_user(std::string_view text, const std::string& source) {
+  std::string_view line = text.substr(0, text.find('\n'));
+  if (line.ends_with('\r')) line.remove_suffix(1);
+  const auto colon = line.find(':');
+  if (colon == std::string_view::npos || colon == 0)
+    return wrong(source, "its first line must be user:password");  // the text itself is a secret
+  return std::pair{std::string(line.substr(0, colon)), std::string(line.substr(colon + 1))};
+}
+
+Result<JobRequest> make_request(const RequestOptions& options, const FileReader& read,
+                                std::vector<ListedFile>& listed) {
+  JobRequest request;
+  request.name = options.name;
+  if (!options.priority.empty()) request.priority = options.priority;
+  request.start = !options.suspended;
+  request.parallel_ranges = options.parallel;
+  request.use_cache = !options.no_cache;
+  request.store = !options.no_store;
+  request.redirect_loopback = options.redirect_loopback;
+  request.notify = options.notify;
+  if (auto status = add_files(request, options, read, listed); !status) return tl::unexpected(status.error());
+  if (auto status = add_connection(request, options, read); !status) return tl::unexpected(status.error());
+  if (auto status = add_verdict(request, options, read); !status) return tl::unexpected(status.error());
+  if (auto status = add_limits(request, options); !status) return tl::unexpected(status.error());
+  return request;
+}
+
+Result<GetPlan> make_plan(const GetOptions& options, const FileReader& read) {
+  GetPlan plan;
+  std::vector<ListedFile> listed;
+  auto request = make_request(options.request, read, listed);
+  if (!request) return tl::unexpected(request.error());
+  plan.request = std::move(*request);
+  if (plan.request.files.empty()) return wrong("what to get", "no URL is given; name one, or a list with --from");
+  if (options.request.priority.empty()) plan.request.priority = "foreground";
+  if (!plan.request.no_progress_timeout) plan.request.no_progress_timeout = kGetRetryFor;
+  plan.check_command = options.check_command;
+  if (!plan.check_command.empty()) plan.request.app_verdict = true;
+  if (!plan.check_command.empty() && options.output == kStandardOutput)
+    return wrong("--check", "what goes to standard output cannot be checked; give a file with -o");
+  if (options.json && options.output == kStandardOutput) return wrong("--json", "standard output is taken by -o -");
+  plan.json = options.json;
+  plan.quiet = options.quiet;
+  const DestinationOptions where{options.output, options.directory, options.working_directory};
+  if (auto chosen = choose_destinations(where, listed, plan.request.files); !chosen)
+    return tl::unexpected(chosen.error());
+  plan.request.name = plan_job_name(plan);
+  return plan;
+}
+
+}  // namespace larder::agent

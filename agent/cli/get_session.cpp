@@ -1,0 +1,287 @@
+#include "agent/cli/get_session.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+
+#include "agent/cli/destination.h"
+#include "agent/cli/requests.h"
+#include "agent/cli/single_run.h"
+#include "base/error_table.h"
+
+namespace larder::agent {
+namespace {
+
+constexpr std::chrono::minutes kAgentPatience{2};  // how long an agent that went away is waited for
+constexpr std::chrono::milliseconds kLookAgain{200};
+
+// The connection is gone, as opposed to an answer that says no.
+bool agent_went_away(const Error& error) {
+  return error.code == ErrorCode::agent_unreachable;
+}
+
+Error with_advice(Error error, const std::string& advice) {
+  error.detail += advice;
+  return error;
+}
+
+}  // namespace
+
+GetSession::GetSession(GetPlan plan, AgentAccess& agent)
+    : plan_(std::move(plan)), agent_(agent), terminal_(plan_.quiet), started_(now()) {
+  files_ = std::make_unique<LocalFiles>(plan_);
+}
+
+int GetSession::run() {
+  const auto alone = acquire_single_run(plan_key(plan_));
+  if (!alone)
+    return report(Error{ErrorCode::busy, "get the same files to the same places",
+                        "another `larder get` is doing just that; wait for it or stop it"});
+  for (;;) {
+    const auto step = attempt();
+    if (step && *step == Step::interrupted) return interrupted();
+    if (step) return conclude();
+    if (signal_ == 0) signal_ = interrupts_.take();
+    if (signal_ != 0) return interrupted();
+    // Before there was an agent at all there is nothing to wait for.
+    if (!agent_went_away(step.error()) || job_id_.empty()) {
+      failure_ = step.error();
+      return conclude();
+    }
+    const auto again = wait_for_agent(step.error());
+    if (!again) {
+      failure_ = again.error();
+      return conclude();
+    }
+    if (*again) return interrupted();
+  }
+}
+
+Result<GetSession::Step> GetSession::attempt() {
+  auto client = agent_.client();
+  if (!client) return tl::unexpected(client.error());
+  const bool had_one = !job_id_.empty();
+  if (auto obtained = obtain_job(); !obtained) return tl::unexpected(obtained.error());
+  follower_.emplace(**client, job_id_);
+  if (auto opened = follower_->open(); !opened) {
+    if (!had_one || opened.error().code != ErrorCode::not_found) return tl::unexpected(opened.error());
+    job_id_.clear();  // an agent without its state came back: from the start
+    return attempt();
+  }
+  waiting_said_ = false;
+  files_->set_job(job_id_);
+  for (const FileView& file : follower_->job().files) files_->observe(file);
+  return follow();
+}
+
+Status GetSession::obtain_job() {
+  if (!job_id_.empty()) return {};
+  Client& client = **agent_.client();
+  auto answer = client.call("GET", "/v1/jobs");
+  if (!answer) return tl::unexpected(answer.error());
+  const auto jobs = parse_jobs(answer->body);
+  if (!jobs) return tl::unexpected(jobs.error());
+  std::string replaced;
+  for (const JobView& job : *jobs) {
+    if (!is_job_of(plan_, job)) continue;
+    if (!worth_going_on(job)) {
+      replaced = job.id;
+      continue;
+    }
+    job_id_ = job.id;
+    return resume_if_needed(job);
+  }
+  auto made = client.call("POST", "/v1/jobs", job_body(plan_.request));
+  if (!made) return tl::unexpected(made.error());
+  const auto job = parse_job(made->body);
+  if (!job) return tl::unexpected(job.error());
+  job_id_ = job->id;
+  // Only now: what it had fetched is found again by the new one.
+  if (!replaced.empty()) (void)client.call("POST", "/v1/jobs/" + replaced + "/cancel");
+  return {};
+}
+
+Status GetSession::resume_if_needed(const JobView& job) {
+  Client& client = **agent_.client();
+  const std::string target = "/v1/jobs/" + job.id;
+  if (job.state == "suspended" || job.state == "error" || job.state == "transient_error") {
+    terminal_.line(fmt::format("going on with job {} ({}, {} so far)", job.id, job.state, format_bytes(job.bytes)));
+    if (auto answer = client.call("POST", target + "/resume"); !answer) return tl::unexpected(answer.error());
+  }
+  // What this run says of pace and urgency counts, not what the earlier one said.
+  JobChangeRequest change;
+  change.priority = plan_.request.priority;
+  change.max_rate = plan_.request.max_rate;
+  change.no_progress_timeout = plan_.request.no_progress_timeout;
+  if (job.state == "transferred") return {};
+  auto changed = client.call("PATCH", target, change_body(change));
+  if (!changed && changed.error().code != ErrorCode::invalid_state) return tl::unexpected(changed.error());
+  return {};
+}
+
+Result<GetSession::Step> GetSession::follow() {
+  for (;;) {
+    if (has_ended(follower_->job().state)) {
+      if (auto finished = finish(); !finished) return tl::unexpected(finished.error());
+      return Step::ended;
+    }
+    const auto worked = work();
+    if (!worked) return tl::unexpected(worked.error());
+    const auto interrupted = wait(*worked);
+    if (!interrupted) return tl::unexpected(interrupted.error());
+    if (*interrupted) return Step::interrupted;
+    show_progress(false);
+  }
+}
+
+Result<bool> GetSession::work() {
+  auto worked = files_->step(**agent_.client(), *follower_, now());
+  // An answer that no longer fits a state that changed meanwhile: its event is on the way.
+  if (!worked && worked.error().code == ErrorCode::invalid_state) return false;
+  return worked;
+}
+
+Result<bool> GetSession::wait(bool worked) {
+  bool readable = false;
+  if (poll_for(follower_->descriptor(), worked ? Duration{} : Duration{kLookAgain}, readable)) return true;
+  if (!readable) return false;
+  const auto taken = follower_->take([this](const FileView& file) { files_->observe(file); });
+  if (!taken) return tl::unexpected(taken.error());
+  return false;
+}
+
+// True when a signal came.
+bool GetSession::poll_for(int events, Duration limit, bool& readable) {
+  std::array<pollfd, 2> waited{pollfd{interrupts_.descriptor(), POLLIN, 0}, pollfd{events, POLLIN, 0}};
+  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(limit).count();
+  if (::poll(waited.data(), events < 0 ? 1 : 2, static_cast<int>(ms)) <= 0) return false;
+  readable = events >= 0 && waited[1].revents != 0;
+  if (waited[0].revents != 0) signal_ = interrupts_.take();
+  return signal_ != 0;
+}
+
+Status GetSession::finish() {
+  Client& client = **agent_.client();
+  if (auto read = follower_->refresh(); !read) return read;
+  final_ = follower_->job();
+  if (is_gone(final_.state)) {
+    failure_ = Error{ErrorCode::cancelled, "finish job " + final_.id, "somebody ended it (" + final_.state + ")"};
+    return {};
+  }
+  if (auto placed = files_->finish(client, *follower_, now()); !placed) {
+    if (agent_went_away(placed.error())) return placed;
+    failure_ = with_advice(placed.error(), fmt::format(". The download is kept as job {}: mend that and run the same "
+                                                       "command again, or drop it with `larder job cancel {}`",
+                                                       final_.id, final_.id));
+    return {};
+  }
+  if (final_.state == "error") return settle_error();
+  auto acknowledged = client.call("POST", "/v1/jobs/" + final_.id + "/complete");
+  if (!acknowledged) return tl::unexpected(acknowledged.error());
+  final_.state = "acknowledged";
+  return {};
+}
+
+Status GetSession::settle_error() {
+  failure_ = final_.error.value_or(Error{ErrorCode::internal, "finish job " + final_.id, "it failed without a cause"});
+  if (!worth_keeping(final_)) {
+    auto cancelled = (**agent_.client()).call("POST", "/v1/jobs/" + final_.id + "/cancel");
+    if (!cancelled) return tl::unexpected(cancelled.error());
+    return {};
+  }
+  const bool judged = std::any_of(final_.files.begin(), final_.files.end(),
+                                  [](const FileView& file) { return file.verdict == "not_valid"; });
+  terminal_.line(judged ? fmt::format("the content is set aside as job {}: `larder job content {} 0 > FILE` shows it, "
+                                      "`larder job cancel {}` drops it, the same command fetches it anew",
+                                      final_.id, final_.id, final_.id)
+                        : fmt::format("what came is kept as job {}: the same command goes on, `larder job cancel {}` "
+                                      "drops it",
+                                      final_.id, final_.id));
+  return {};
+}
+
+Result<bool> GetSession::wait_for_agent(const Error& why) {
+  if (!waiting_said_) terminal_.line(fmt::format("the agent went away ({}); waiting for it", why.detail));
+  waiting_said_ = true;
+  follower_.reset();
+  const SteadyTime until = now() + kAgentPatience;
+  for (;;) {
+    const auto revived = agent_.revive();
+    if (revived) return false;
+    if (now() >= until)
+      return tl::unexpected(with_advice(revived.error(), ". The download is kept; run the same command again"));
+    bool readable = false;
+    if (poll_for(-1, kLookAgain, readable)) return true;
+  }
+}
+
+int GetSession::interrupted() {
+  terminal_.clear();
+  bool suspended = false;
+  if (follower_ && !job_id_.empty()) {
+    follower_.reset();
+    const auto answer = (**agent_.client()).call("POST", "/v1/jobs/" + job_id_ + "/suspend");
+    suspended = answer.has_value();
+  }
+  if (!job_id_.empty())
+    terminal_.line(
+        fmt::format("interrupted: job {} is {}; the same command goes on with it, `larder job cancel {}` "
+                    "drops it",
+                    job_id_, suspended ? "suspended" : "kept by the agent", job_id_));
+  files_.reset();  // removes the hidden files
+  return 128 + signal_;
+}
+
+int GetSession::conclude() {
+  terminal_.clear();
+  int status = 0;
+  std::size_t told = 0;
+  for (const FileView& file : final_.files) {
+    if (!file.error || (failure_ && file.error->text() == failure_->text())) continue;
+    if (++told <= 20) terminal_.error(*file.error);
+  }
+  if (told > 20) terminal_.line(fmt::format("and {} more; see --json", told - 20));
+  if (failure_) {
+    terminal_.error(*failure_);
+    status = error_info(failure_->code).exit_status;
+  } else {
+    const auto& files = plan_.request.files;
+    const std::string name =
+        files.size() == 1 ? name_of(files.front().destination) : fmt::format("{} files", files.size());
+    terminal_.line(render_summary(name, final_.bytes, now() - started_, final_.figures));
+  }
+  for (const FileView& file : final_.files)
+    if (!file.note.empty() && final_.files.size() <= 8) terminal_.line("note: " + printable(file.note));
+  if (plan_.json && print(get_report(final_, files_->written(), failure_)) != 0) status = std::max(status, 1);
+  return status;
+}
+
+void GetSession::show_progress(bool always) {
+  const JobView& job = follower_->job();
+  const SteadyTime at = now();
+  const bool new_state = job.state != shown_state_ && terminal_.is_tty();
+  if (!always && !new_state && at - shown_ < terminal_.interval()) return;
+  if (shown_ == SteadyTime{} && !terminal_.is_tty()) {
+    shown_ = at;  // a quick download needs no line
+    return;
+  }
+  shown_ = at;
+  shown_state_ = job.state;
+  meter_.add(at, job.bytes);
+  ProgressFigures figures;
+  figures.name = plan_.request.files.size() == 1 ? name_of(plan_.request.files.front().destination) : "";
+  figures.state = job.state;
+  if (job.error) figures.trouble = fmt::format("trying again: {}", job.error->detail);
+  figures.size = job.size;
+  figures.bytes = job.bytes;
+  figures.rate = meter_.rate(at);
+  figures.figures = job.figures;
+  figures.files_total = job.files_total;
+  figures.files_done = job.files_done;
+  terminal_.progress(render_progress(figures, terminal_.width()));
+}
+
+}  // namespace larder::agent

@@ -1,0 +1,61 @@
+// One run of `larder get`: has a job for the plan, follows it, hands the files over, acknowledges it. Whatever ends it
+// (Ctrl-C, kill -9, an agent that goes away), the same command goes on from there.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/cli/agent_access.h"
+#include "agent/cli/get_plan.h"
+#include "agent/cli/interrupts.h"
+#include "agent/cli/job_follower.h"
+#include "agent/cli/local_files.h"
+#include "agent/cli/progress.h"
+#include "agent/cli/terminal.h"
+#include "base/clock.h"
+
+namespace larder::agent {
+
+class GetSession {
+ public:
+  GetSession(GetPlan plan, AgentAccess& agent);
+  // The exit status.
+  int run();
+
+ private:
+  enum class Step { ended, interrupted };
+  Result<Step> attempt();  // until the job has ended, or the agent went away (agent_unreachable)
+  Status obtain_job();     // finds the job of an earlier run or makes one
+  Status resume_if_needed(const JobView& job);
+  Result<Step> follow();
+  Result<bool> work();             // one piece of copying or handing over; whether there was any
+  Result<bool> wait(bool worked);  // true: interrupted
+  Status finish();                 // the job has ended: what is left is handed over, then it is acknowledged
+  Status settle_error();           // the job failed: keep it or cancel it
+  Result<bool> wait_for_agent(const Error& why);  // true: interrupted
+  bool poll_for(int events, Duration limit, bool& readable);
+  int interrupted();
+  int conclude();
+  void show_progress(bool always);
+  [[nodiscard]] SteadyTime now() const { return std::chrono::steady_clock::now(); }
+
+  GetPlan plan_;
+  AgentAccess& agent_;
+  Interrupts interrupts_;
+  Terminal terminal_;
+  RateMeter meter_;
+  std::optional<JobFollower> follower_;
+  std::unique_ptr<LocalFiles> files_;
+  std::string job_id_;
+  JobView final_;  // the job as it ended
+  std::optional<Error> failure_;
+  SteadyTime started_, shown_{};
+  std::string shown_state_;
+  int signal_ = 0;
+  bool waiting_said_ = false;
+};
+
+}  // namespace larder::agent

@@ -1,0 +1,61 @@
+// The hand-over (design §10): finished bytes go from the agent's descriptor into a hidden file beside the destination,
+// which is synced and then renamed, so that the destination is the old file or the new one, whole, at any moment.
+// Blocks; used by one thread.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/cli/unique_fd.h"
+#include "base/result.h"
+#include "base/units.h"
+
+namespace larder::agent {
+
+// A hidden file beside its destination. Removed when it goes out of scope unpublished.
+class StagedFile {
+ public:
+  // `key` makes the name; a left-over of that name and of this user (an earlier command that was killed) is removed.
+  // Never follows a link.
+  static Result<StagedFile> create(const std::string& destination, const std::string& key);
+  StagedFile(StagedFile&& other) noexcept;
+  StagedFile& operator=(StagedFile&&) = delete;
+  StagedFile(const StagedFile&) = delete;
+  ~StagedFile();
+
+  // All of it by reference (FICLONE); false where the file system cannot.
+  bool reflink(int from);
+  // One piece, at the same offset in both; starts the writing back of it.
+  Status copy(int from, const ByteRange& range);
+  // What copy() has not done yet, up to `size`, which is then the size of the file.
+  Status fill(int from, std::uint64_t size, std::uint64_t done);
+  // Throws away what was copied.
+  Status restart();
+  // Last-Modified as the HTTP date that it is; anything else is ignored.
+  void set_modified(const std::string& http_date);
+
+  [[nodiscard]] const std::string& path() const { return path_; }
+  [[nodiscard]] const std::string& destination() const { return destination_; }
+  [[nodiscard]] int descriptor() const { return fd_.get(); }
+  // Open descriptors are few; a staged file that only waits for its publication needs none.
+  void close() { fd_.reset(); }
+
+ private:
+  friend Status publish(std::vector<StagedFile>& files);
+  StagedFile(UniqueFd fd, std::string path, std::string destination);
+  [[nodiscard]] Error write_error(int number, std::uint64_t needed) const;
+
+  UniqueFd fd_;
+  std::string path_, destination_;  // path_ is empty once published or moved from
+};
+
+// Syncs the files (one by one, or the whole file system when there are more than 8), renames each to its destination,
+// and syncs the directories. On an error what was not renamed is not there.
+[[nodiscard]] Status publish(std::vector<StagedFile>& files);
+
+// Seconds since 1970 of an IMF-fixdate (RFC 9110 §5.6.7). Pure.
+[[nodiscard]] std::optional<std::int64_t> parse_http_date(const std::string& text);
+
+}  // namespace larder::agent

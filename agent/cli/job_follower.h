@@ -1,0 +1,43 @@
+// A job as the agent tells it: read once, then kept up to date from its events.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "agent/cli/client.h"
+#include "agent/cli/sse_parser.h"
+#include "agent/cli/views.h"
+
+namespace larder::agent {
+
+class JobFollower {
+ public:
+  JobFollower(Client& client, std::string job_id) : client_(client), id_(std::move(job_id)) {}
+
+  // Subscribes, then reads the whole job: nothing that happens in between is missed.
+  Status open();
+  Status refresh();  // reads the whole job again
+  [[nodiscard]] int descriptor() const { return stream_->descriptor(); }
+  // Waits for the next bytes of the events and takes them. `changed` is told each file whose state was told.
+  Status take(const std::function<void(const FileView&)>& changed);
+
+  [[nodiscard]] const JobView& job() const { return job_; }
+  [[nodiscard]] const FileView* file(unsigned index) const;
+  [[nodiscard]] bool removed() const { return removed_; }
+
+ private:
+  Status apply(const ServerEvent& event, const std::function<void(const FileView&)>& changed);
+  Client& client_;
+  std::string id_;
+  std::unique_ptr<AnswerStream> stream_;
+  SseParser parser_;
+  JobView job_;
+  bool removed_ = false;
+};
+
+// "transferred" and the like: nothing more will happen by itself.
+[[nodiscard]] bool has_ended(const std::string& job_state);
+[[nodiscard]] bool is_gone(const std::string& job_state);  // acknowledged, cancelled
+
+}  // namespace larder::agent

@@ -1,0 +1,85 @@
+#include "agent/cli/job_text.h"
+
+#include <fmt/format.h>
+
+#include "agent/cli/progress.h"
+#include "base/units.h"
+
+namespace larder::agent {
+namespace {
+
+std::string share_of(std::uint64_t bytes, std::optional<std::uint64_t> size) {
+  if (!size) return format_bytes(bytes);
+  return fmt::format("{} of {}", format_bytes(bytes), format_bytes(*size));
+}
+
+std::string sources(const FiguresView& figures) {
+  std::string text = fmt::format("origin {}, peers {}, cache {}", format_bytes(figures.origin),
+                                 format_bytes(figures.peers), format_bytes(figures.cache));
+  if (figures.wasted > 0) text += fmt::format("; wasted {}", format_bytes(figures.wasted));
+  return text;
+}
+
+void add(std::string& page, const char* label, const std::string& value) {
+  if (!value.empty()) page += fmt::format("{:<14}{}\n", label, printable(value));
+}
+
+std::string file_text(const FileView& file) {
+  std::string text = fmt::format("\n{:>3}  {}\n", file.index, printable(file.url));
+  const auto detail = [&text](const char* label, const std::string& value) {
+    if (!value.empty()) text += fmt::format("     {:<14}{}\n", label, printable(value));
+  };
+  detail("state", file.state);
+  detail("bytes", share_of(file.bytes, file.size));
+  detail("from", sources(file.figures));
+  detail("destination", file.destination);
+  detail("ETag", file.etag);
+  detail("Last-Modified", file.last_modified);
+  detail("SHA-256", file.actual_sha256);
+  if (!file.verdict.empty())
+    detail("verdict", file.verdict + (file.verdict_reason.empty() ? "" : ": " + file.verdict_reason));
+  if (file.effective_url != file.url) detail("redirected to", file.effective_url);
+  if (file.restarts > 0) detail("restarts", std::to_string(file.restarts));
+  detail("note", file.note);
+  if (file.error) detail("error", file.error->text());
+  return text;
+}
+
+}  // namespace
+
+std::string job_line(const JobView& job) {
+  return fmt::format("{}  {:<15}  {}  {}", job.id, job.state, share_of(job.bytes, job.size), printable(job.name));
+}
+
+std::string job_table(const std::vector<JobView>& jobs) {
+  if (jobs.empty()) return "no jobs\n";
+  std::string text =
+      fmt::format("{:<16}  {:<15}  {:<10}  {:>9}  {:<24}  {}\n", "ID", "STATE", "PRIORITY", "FILES", "BYTES", "NAME");
+  for (const JobView& job : jobs) {
+    text += fmt::format("{:<16}  {:<15}  {:<10}  {:>9}  {:<24}  {}\n", job.id, job.state, job.priority,
+                        fmt::format("{}/{}", job.files_done, job.files_total), share_of(job.bytes, job.size),
+                        printable(job.name));
+    if (job.error) text += fmt::format("{:<16}  {}\n", "", printable(job.error->text()));
+  }
+  return text;
+}
+
+std::string job_page(const JobView& job) {
+  std::string page;
+  add(page, "job", job.id);
+  add(page, "name", job.name);
+  add(page, "state", job.state);
+  add(page, "priority", job.priority);
+  add(page, "owner", std::to_string(job.owner));
+  add(page, "bytes", share_of(job.bytes, job.size));
+  add(page, "from", sources(job.figures));
+  if (job.max_rate > 0) add(page, "limit", format_rate(static_cast<double>(job.max_rate)));
+  add(page, "created", job.created);
+  add(page, "finished", job.finished);
+  add(page, "tries again", job.retry_at);
+  if (job.error) add(page, "error", job.error->text());
+  for (const FileView& file : job.files) page += file_text(file);
+  return page;
+}
+
+}  // namespace larder::agent

@@ -1,0 +1,281 @@
+#include "agent/cli/local_files.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "agent/cli/check_command.h"
+#include "agent/cli/destination.h"
+#include "agent/cli/requests.h"
+
+namespace larder::agent {
+namespace {
+
+std::string file_target(const JobFollower& follower, unsigned index, const char* what) {
+  return fmt::format("/v1/jobs/{}/files/{}/{}", follower.job().id, index, what);
+}
+
+}  // namespace
+
+LocalFiles::LocalFiles(const GetPlan& plan)
+    : plan_(plan), key_(plan_key(plan)), locals_(plan.request.files.size()), written_(plan.request.files.size()) {}
+
+void LocalFiles::observe(const FileView& file) {
+  if (file.index >= locals_.size()) return;
+  Local& local = locals_[file.index];
+  if (local.phase == Phase::published) return;
+  FileView seen = file;
+  if (file.state == "transferred" || file.state == "validating") seen.contiguous = file.size.value_or(file.contiguous);
+  const bool other = local.plan.observe(seen);
+  if (local.phase == Phase::staged && local.staged_content != file.content) {
+    // Judged bad and fetched again: what was staged is not it.
+    ready_.erase(std::remove(ready_.begin(), ready_.end(), file.index), ready_.end());
+    local.queued = false;
+    local.phase = Phase::waiting;
+    local.staged.reset();
+  } else if (other && local.phase == Phase::waiting) {
+    local.staged.reset();
+  }
+  if (other) local.partial.reset();
+}
+
+bool LocalFiles::needs_check(const FileView& file) const {
+  return !plan_.check_command.empty() && file.state == "validating" && file.verdict.empty() &&
+         locals_[file.index].checked_content != file.content;
+}
+
+Result<bool> LocalFiles::step(Client& client, const JobFollower& follower, SteadyTime now) {
+  if (auto staged = stage_ready(client, follower, now); !staged || *staged) return staged;
+  if (auto checked = check_one(client, follower); !checked || *checked) return checked;
+  if (!ready_.empty() && now - ready_since_ >= kPublishAfter) {
+    if (auto published = publish_staged(); !published) return tl::unexpected(published.error());
+    return true;
+  }
+  return copy_early(client, follower);
+}
+
+Status LocalFiles::finish(Client& client, const JobFollower& follower, SteadyTime now) {
+  for (const FileView& file : follower.job().files) observe(file);
+  for (;;) {
+    const auto staged = stage_ready(client, follower, now);
+    if (staged && *staged) continue;
+    // What is whole already is not held back by the one that failed.
+    if (auto published = publish_staged(); !published) return published;
+    return staged ? Status{} : tl::unexpected(staged.error());
+  }
+}
+
+void LocalFiles::queue(unsigned index, SteadyTime now) {
+  if (locals_[index].queued) return;
+  locals_[index].queued = true;
+  if (ready_.empty()) ready_since_ = now;
+  ready_.push_back(index);
+}
+
+// --- early copies ---------------------------------------------------------------------------------------------------
+
+Result<bool> LocalFiles::copy_early(Client& client, const JobFollower& follower) {
+  std::size_t active = 0;
+  for (Local& local : locals_) {
+    if (local.phase != Phase::waiting || !local.plan.wants_descriptor()) continue;
+    if (++active > kEarlyCopies) break;
+    const auto index = static_cast<unsigned>(&local - locals_.data());
+    const FileView* file = follower.file(index);
+    if (file == nullptr || plan_.request.files[index].destination == kStandardOutput) continue;
+    if (!local.partial && !start_early(client, *file, local)) continue;
+    const auto piece = local.plan.next();
+    if (!piece) continue;
+    if (!local.staged->copy(local.partial.get(), *piece)) {
+      // Whatever it was (most often no room), it is met again and told at the hand-over.
+      local.plan.give_up();
+      local.partial.reset();
+      local.staged.reset();
+      continue;
+    }
+    local.plan.copied(*piece);
+    return true;
+  }
+  return false;
+}
+
+// False where it cannot or need not be done; that is not an error.
+bool LocalFiles::start_early(Client& client, const FileView& file, Local& local) {
+  auto answer = client.call("POST", fmt::format("/v1/jobs/{}/files/{}/descriptor?partial=1", job_id_, file.index));
+  const bool refused = !answer || answer->descriptors.size() != 1;
+  if (refused) {
+    // It may just have been restarted; the next news of the file brings a new chance.
+    if (answer || answer.error().code != ErrorCode::invalid_state) local.plan.give_up();
+    return false;
+  }
+  if (!local.staged) {
+    auto staged = StagedFile::create(plan_.request.files[file.index].destination, key_);
+    if (!staged || staged->reflink(answer->descriptors.front().get())) {
+      local.plan.give_up();  // by reference the whole takes no time at the end
+      return false;
+    }
+    local.staged.emplace(std::move(*staged));
+    local.staged_content = file.content;
+  }
+  local.partial = std::move(answer->descriptors.front());
+  return true;
+}
+
+// --- staging --------------------------------------------------------------------------------------------------------
+
+Result<bool> LocalFiles::stage_ready(Client& client, const JobFollower& follower, SteadyTime now) {
+  std::vector<const FileView*> small;
+  for (const FileView& file : follower.job().files) {
+    if (file.index >= locals_.size() || file.state != "transferred") continue;
+    const Local& local = locals_[file.index];
+    if (local.phase == Phase::staged) queue(file.index, now);  // by the check
+    if (local.phase != Phase::waiting) continue;
+    if (!local.staged && file.size && *file.size <= kSmallFile) {
+      if (small.size() < kBatch) small.push_back(&file);
+      continue;
+    }
+    if (auto staged = stage_one(client, file); !staged) return tl::unexpected(staged.error());
+    queue(file.index, now);
+    return true;
+  }
+  if (small.empty()) return false;
+  if (small_since_ == SteadyTime{}) small_since_ = now;
+  const bool due = small.size() == kBatch || has_ended(follower.job().state) || now - small_since_ >= kBatchAfter;
+  if (!due) return false;
+  small_since_ = {};
+  if (auto staged = stage_batch(client, small); !staged) return tl::unexpected(staged.error());
+  for (const FileView* file : small) queue(file->index, now);
+  return true;
+}
+
+Status LocalFiles::stage_batch(Client& client, const std::vector<const FileView*>& files) {
+  if (files.size() == 1) return stage_one(client, *files.front());
+  std::vector<unsigned> indices;
+  for (const FileView* file : files) indices.push_back(file->index);
+  auto answer = client.call("POST", fmt::format("/v1/jobs/{}/descriptors", job_id_), indices_body(indices));
+  if (!answer) return tl::unexpected(answer.error());
+  const auto facts = parse_descriptors(answer->body);
+  if (!facts) return tl::unexpected(facts.error());
+  if (facts->size() != files.size() || answer->descriptors.size() != files.size())
+    return fail(ErrorCode::agent_answer_invalid, "receive files from the agent",
+                fmt::format("it sent {} of {}", answer->descriptors.size(), files.size()));
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    if ((*facts)[i].index != files[i]->index)
+      return fail(ErrorCode::agent_answer_invalid, "receive files from the agent", "it sent them in another order");
+    if (auto staged = stage(*files[i], answer->descriptors[i].get(), (*facts)[i]); !staged) return staged;
+  }
+  return {};
+}
+
+Status LocalFiles::stage_one(Client& client, const FileView& file) {
+  auto answer = client.call("POST", fmt::format("/v1/jobs/{}/files/{}/descriptor", job_id_, file.index));
+  if (!answer) return tl::unexpected(answer.error());
+  const auto facts = parse_descriptor(answer->body);
+  if (!facts) return tl::unexpected(facts.error());
+  if (answer->descriptors.size() != 1)
+    return fail(ErrorCode::agent_answer_invalid, "receive a file from the agent", "it sent none");
+  return stage(file, answer->descriptors.front().get(), *facts);
+}
+
+Status LocalFiles::stage(const FileView& file, int from, const DescriptorView& facts) {
+  Local& local = locals_[file.index];
+  const std::string& destination = plan_.request.files[file.index].destination;
+  const auto size = facts.size ? facts.size : file.size;
+  if (!size)
+    return fail(ErrorCode::agent_answer_invalid, "receive a file from the agent", "it did not say how long it is");
+  if (destination == kStandardOutput) {
+    if (auto written = write_to_stdout(file, from, *size); !written) return written;
+    local.phase = Phase::published;
+    written_[file.index] = kStandardOutput;
+    return {};
+  }
+  const std::uint64_t done = local.staged && local.staged_content == file.content ? local.plan.done() : 0;
+  if (local.staged && done == 0) local.staged.reset();
+  if (!local.staged) {
+    auto staged = StagedFile::create(destination, key_);
+    if (!staged) return tl::unexpected(staged.error());
+    local.staged.emplace(std::move(*staged));
+  }
+  const bool by_reference = done == 0 && *size > kSmallFile && local.staged->reflink(from);
+  if (!by_reference) {
+    if (auto filled = local.staged->fill(from, *size, done); !filled) {
+      local.staged.reset();
+      return filled;
+    }
+  }
+  local.staged->set_modified(facts.last_modified);
+  if (*size <= kSmallFile) local.staged->close();
+  local.partial.reset();
+  local.staged_content = file.content;
+  local.phase = Phase::staged;
+  return {};
+}
+
+Status LocalFiles::write_to_stdout(const FileView& file, int from, std::uint64_t size) {
+  std::vector<char> buffer(256 * 1024);
+  for (std::uint64_t offset = 0; offset < size;) {
+    const ssize_t got = ::pread(from, buffer.data(), buffer.size(), static_cast<off_t>(offset));
+    if (got <= 0) return fail(ErrorCode::disk_error, "read the agent's copy of " + file.url, std::strerror(errno));
+    for (ssize_t done = 0; done < got;) {
+      const ssize_t put = ::write(STDOUT_FILENO, buffer.data() + done, static_cast<std::size_t>(got - done));
+      if (put < 0 && errno == EINTR) continue;
+      if (put < 0) return fail(ErrorCode::disk_error, "write to standard output", std::strerror(errno));
+      done += put;
+    }
+    offset += static_cast<std::uint64_t>(got);
+  }
+  return {};
+}
+
+// --- the user's check -----------------------------------------------------------------------------------------------
+
+Result<bool> LocalFiles::check_one(Client& client, const JobFollower& follower) {
+  for (const FileView& file : follower.job().files) {
+    if (file.index >= locals_.size() || !needs_check(file)) continue;
+    Local& local = locals_[file.index];
+    if (local.phase == Phase::waiting)
+      if (auto staged = stage_one(client, file); !staged) return tl::unexpected(staged.error());
+    if (local.phase == Phase::published)
+      return fail(ErrorCode::invalid_argument, "check what goes to standard output", "give a file with -o");
+    const auto valid = run_check(plan_.check_command, local.staged->path(), local.staged->destination(), file.url);
+    if (!valid) return tl::unexpected(valid.error());
+    const std::string reason = *valid ? "" : "the check said no: " + plan_.check_command;
+    auto answer = client.call("POST", file_target(follower, file.index, "verdict"), verdict_body(*valid, reason));
+    if (!answer) return tl::unexpected(answer.error());
+    local.checked_content = file.content;
+    if (!*valid) {
+      local.staged.reset();
+      local.phase = Phase::waiting;
+    }
+    return true;
+  }
+  return false;
+}
+
+// --- publication ----------------------------------------------------------------------------------------------------
+
+Status LocalFiles::publish_staged() {
+  ready_since_ = {};
+  std::vector<StagedFile> files;
+  std::vector<unsigned> indices;
+  for (const unsigned index : ready_) {
+    Local& local = locals_[index];
+    local.queued = false;
+    if (local.phase != Phase::staged || !local.staged) continue;
+    files.push_back(std::move(*local.staged));
+    local.staged.reset();
+    indices.push_back(index);
+  }
+  ready_.clear();
+  const auto published = publish(files);
+  for (std::size_t i = 0; i < indices.size(); ++i) {
+    Local& local = locals_[indices[i]];
+    const bool in_place = files[i].path().empty();
+    local.phase = in_place ? Phase::published : Phase::waiting;
+    if (in_place) written_[indices[i]] = files[i].destination();
+  }
+  return published;
+}
+
+}  // namespace larder::agent

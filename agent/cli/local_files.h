@@ -1,0 +1,72 @@
+// This side of a job's files: early copies while the agent fetches, staging of what is finished, the user's check,
+// publication. Blocks in short pieces; called again and again by GetSession.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/cli/client.h"
+#include "agent/cli/early_copy.h"
+#include "agent/cli/get_plan.h"
+#include "agent/cli/hand_over.h"
+#include "agent/cli/job_follower.h"
+#include "base/clock.h"
+
+namespace larder::agent {
+
+class LocalFiles {
+ public:
+  static constexpr std::size_t kBatch = 64;                     // descriptors in one answer
+  static constexpr std::size_t kEarlyCopies = 4;                // at a time
+  static constexpr std::uint64_t kSmallFile = kMiB;             // below: many in one request
+  static constexpr std::chrono::milliseconds kBatchAfter{200};  // a small file does not wait longer for its batch
+  static constexpr std::chrono::seconds kPublishAfter{2};       // a finished file does not wait longer for the others
+
+  explicit LocalFiles(const GetPlan& plan);
+  void set_job(std::string id) { job_id_ = std::move(id); }
+
+  // The agent told something new of a file.
+  void observe(const FileView& file);
+  // One piece of work; false when there is none at the moment. disk_full and the like are the destination's; the job
+  // stays as it is.
+  Result<bool> step(Client& client, const JobFollower& follower, SteadyTime now);
+  // Everything finished is in its place afterwards.
+  Status finish(Client& client, const JobFollower& follower, SteadyTime now);
+
+  [[nodiscard]] const std::vector<std::string>& written() const { return written_; }  // by index; empty: not yet
+
+ private:
+  enum class Phase { waiting, staged, published };
+  struct Local {
+    Phase phase = Phase::waiting;
+    EarlyCopy plan;
+    UniqueFd partial;                  // of the unfinished content
+    std::optional<StagedFile> staged;  // early copy, or finished
+    std::string staged_content;
+    std::string checked_content;  // a verdict was posted for it
+    bool queued = false;          // in ready_
+  };
+
+  [[nodiscard]] bool needs_check(const FileView& file) const;
+  Result<bool> copy_early(Client& client, const JobFollower& follower);
+  bool start_early(Client& client, const FileView& file, Local& local);
+  Result<bool> stage_ready(Client& client, const JobFollower& follower, SteadyTime now);
+  void queue(unsigned index, SteadyTime now);
+  Status stage_batch(Client& client, const std::vector<const FileView*>& files);
+  Status stage_one(Client& client, const FileView& file);
+  Status stage(const FileView& file, int from, const DescriptorView& facts);
+  Result<bool> check_one(Client& client, const JobFollower& follower);
+  Status publish_staged();
+  Status write_to_stdout(const FileView& file, int from, std::uint64_t size);
+
+  const GetPlan& plan_;
+  std::string key_, job_id_;
+  std::vector<Local> locals_;
+  std::vector<std::string> written_;
+  std::vector<unsigned> ready_;  // staged, finished and judged: to be published
+  SteadyTime ready_since_{}, small_since_{};
+};
+
+}  // namespace larder::agent

@@ -1,0 +1,67 @@
+// The command line. Understands the options, then runs the one action they name; everything else is in the command
+// files.
+#include <clocale>
+#include <csignal>
+
+#include <CLI/CLI.hpp>
+
+#include "agent/cli/agent_access.h"
+#include "agent/cli/commands.h"
+#include "agent/cli/terminal.h"
+#include "agent/version.h"
+
+namespace {
+
+using namespace larder::agent;
+
+constexpr int kUsage = 2;
+constexpr const char* kHelp = R"(Gets files through the Larder agent: resumable, judged, cached, shared in the office.
+
+Examples:
+  larder get https://example.org/x.iso
+  larder get https://example.org/x.iso -o /srv/x.iso --sha256 9f86d0…
+  larder job create https://example.org/nightly.tar --priority low
+  larder job list
+  larder status
+  larder doctor
+)";
+
+int parse(CLI::App& app, int argc, char** argv) {
+  try {
+    app.parse(argc, argv);
+    return -1;
+  } catch (const CLI::Success& e) {  // --help, --version
+    return app.exit(e);
+  } catch (const CLI::ParseError& e) {
+    (void)app.exit(e, std::cerr, std::cerr);
+    return kUsage;
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error that is told
+  CLI::App app(kHelp, "larder");
+  Program program;
+  bool exit_statuses = false;
+  app.set_version_flag("--version", std::string("larder ") + kVersion);
+  app.add_option("--socket", program.socket,
+                 "The agent's socket; default: $LARDER_SOCKET, the system's agent, else one of your own")
+      ->type_name("PATH");
+  app.add_flag("--exit-statuses", exit_statuses)->group("");
+  app.require_subcommand(0, 1);
+  app.fallthrough();
+  add_get_command(app, program);
+  add_job_commands(app, program);
+  add_cache_commands(app, program);
+  add_agent_commands(app, program);
+  if (const int status = parse(app, argc, argv); status >= 0) return status;
+  if (exit_statuses) return print(exit_status_page());
+  if (!program.action) {
+    std::cerr << app.help();
+    return kUsage;
+  }
+  AgentAccess agent(program.socket, read_environment());
+  return program.action(agent);
+}

@@ -1,0 +1,56 @@
+// The progress line and the figures shown by `larder get` and `larder job watch`. Pure: figures, width and time in,
+// text out. Text of the other side (names, notes) loses its control characters before a terminal sees it.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "agent/cli/views.h"
+#include "base/clock.h"
+
+namespace larder::agent {
+
+// The rate over the last few seconds, from points (time, bytes so far).
+class RateMeter {
+ public:
+  static constexpr std::chrono::seconds kWindow{5};
+  void add(SteadyTime now, std::uint64_t bytes);    // fewer bytes than before (a restart) starts afresh
+  [[nodiscard]] double rate(SteadyTime now) const;  // bytes per second
+
+ private:
+  struct Point {
+    SteadyTime at;
+    std::uint64_t bytes;
+  };
+  std::deque<Point> points_;
+};
+
+struct ProgressFigures {
+  std::string name;
+  std::string state;
+  std::string trouble;  // of transient_error: why and when again
+  std::optional<std::uint64_t> size;
+  std::uint64_t bytes = 0;
+  double rate = 0;
+  FiguresView figures;
+  std::uint64_t files_total = 1, files_done = 0;
+};
+
+// One line of at most `width` columns, without a newline. Drops the least important parts first.
+[[nodiscard]] std::string render_progress(const ProgressFigures& now, unsigned width);
+// "origin 80% cache 20%"; empty while nothing has come.
+[[nodiscard]] std::string render_shares(const FiguresView& figures);
+// After a download: "x.iso  1.00 GiB in 9s (112 MiB/s)  origin 1.00 GiB  cache 0 B".
+[[nodiscard]] std::string render_summary(const std::string& name, std::uint64_t bytes, Duration took,
+                                         const FiguresView& figures);
+// Without control characters and escapes; invalid UTF-8 becomes '?'.
+[[nodiscard]] std::string printable(std::string_view text);
+// Columns that printable text takes, near enough: code points.
+[[nodiscard]] std::size_t text_columns(std::string_view text);
+// The first `columns` columns, never half a code point.
+[[nodiscard]] std::string clipped(std::string_view text, std::size_t columns);
+
+}  // namespace larder::agent

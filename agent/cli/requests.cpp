@@ -1,0 +1,193 @@
+#include "agent/cli/requests.h"
+
+#include <nlohmann/json.hpp>
+
+#include "agent/cli/doctor.h"
+#include "agent/config/config.h"
+#include "base/error_table.h"
+
+namespace larder::agent {
+namespace {
+
+using nlohmann::json;
+
+// Text that came from file names may not be UTF-8; it is shown with replacement characters rather than not at all.
+std::string dump(const json& value) {
+  return value.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+void put(json& into, const char* name, const std::string& value) {
+  if (!value.empty()) into[name] = value;
+}
+
+void put(json& into, const char* name, const std::optional<Duration>& value) {
+  if (value) into[name] = std::chrono::duration<double>(*value).count();
+}
+
+json ranges_of(const std::vector<ByteRange>& ranges) {
+  json list = json::array();
+  for (const ByteRange& range : ranges) {
+    json length = range.length == UINT64_MAX ? json(nullptr) : json(range.length);
+    list.push_back(json::array({range.offset, length}));
+  }
+  return list;
+}
+
+json files_of(const std::vector<FileRequest>& files) {
+  json list = json::array();
+  for (const FileRequest& file : files) {
+    json one = {{"url", file.url}};
+    put(one, "destination", file.destination);
+    put(one, "sha256", file.sha256);
+    put(one, "minisign_signature", file.minisign_signature);
+    if (!file.ranges.empty()) one["ranges"] = ranges_of(file.ranges);
+    list.push_back(std::move(one));
+  }
+  return list;
+}
+
+json connect_of(const JobRequest& request) {
+  json connect = json::object();
+  if (!request.headers.empty()) {
+    json headers = json::array();
+    for (const auto& [name, value] : request.headers) headers.push_back(json::array({name, value}));
+    connect["headers"] = std::move(headers);
+  }
+  put(connect, "user", request.user);
+  put(connect, "password", request.password);
+  put(connect, "proxy", request.proxy);
+  put(connect, "proxy_user", request.proxy_user);
+  put(connect, "proxy_password", request.proxy_password);
+  put(connect, "ca_file", request.ca_file);
+  put(connect, "client_certificate", request.client_certificate);
+  put(connect, "client_key", request.client_key);
+  put(connect, "client_key_password", request.client_key_password);
+  put(connect, "http", request.http);
+  return connect;
+}
+
+json verdict_of(const JobRequest& request) {
+  json verdict = json::object();
+  if (!request.minisign_public_key.empty()) {
+    json minisign = {{"public_key", request.minisign_public_key}};
+    put(minisign, "signature", request.minisign_signature);
+    verdict["minisign"] = std::move(minisign);
+  }
+  put(verdict, "hook", request.hook);
+  if (request.app_verdict) verdict["app"] = true;
+  return verdict;
+}
+
+json error_of(const Error& error) {
+  return {{"code", error_info(error.code).name}, {"message", error.text()}};
+}
+
+json figures_of(const FiguresView& figures) {
+  return {{"origin", figures.origin}, {"peers", figures.peers}, {"cache", figures.cache}, {"wasted", figures.wasted}};
+}
+
+json reported_file(const FileView& file, const std::string& written) {
+  json one = {{"index", file.index}, {"url", file.url}, {"state", file.state}, {"figures", figures_of(file.figures)}};
+  one["written"] = written.empty() ? json(nullptr) : json(written);
+  one["size"] = file.size ? json(*file.size) : json(nullptr);
+  put(one, "sha256", file.actual_sha256);
+  put(one, "verdict", file.verdict);
+  put(one, "verdict_reason", file.verdict_reason);
+  put(one, "note", file.note);
+  one["restarts"] = file.restarts;
+  one["error"] = file.error ? error_of(*file.error) : json(nullptr);
+  return one;
+}
+
+}  // namespace
+
+std::string job_body(const JobRequest& request) {
+  json body = {{"priority", request.priority}, {"start", request.start}};
+  put(body, "name", request.name);
+  if (!request.files.empty()) body["files"] = files_of(request.files);
+  if (json verdict = verdict_of(request); !verdict.empty()) body["verdict"] = std::move(verdict);
+  if (json connect = connect_of(request); !connect.empty()) body["connect"] = std::move(connect);
+  if (request.max_rate > 0) body["max_rate"] = request.max_rate;
+  if (request.max_file_size > 0) body["max_file_size"] = request.max_file_size;
+  if (request.parallel_ranges > 1) body["parallel_ranges"] = request.parallel_ranges;
+  if (!request.use_cache) body["use_cache"] = false;
+  if (!request.store) body["store"] = false;
+  if (request.redirect_loopback) body["redirect_loopback"] = true;
+  put(body, "retry_delay_s", request.retry_delay);
+  put(body, "no_progress_timeout_s", request.no_progress_timeout);
+  put(body, "maximum_time_s", request.maximum_time);
+  put(body, "notify", request.notify);
+  return dump(body);
+}
+
+std::string files_body(const std::vector<FileRequest>& files) {
+  return dump({{"files", files_of(files)}});
+}
+
+std::string change_body(const JobChangeRequest& change) {
+  json body = json::object();
+  if (change.name) body["name"] = *change.name;
+  if (change.priority) body["priority"] = *change.priority;
+  if (change.notify) body["notify"] = *change.notify;
+  if (change.max_rate) body["max_rate"] = *change.max_rate;
+  put(body, "retry_delay_s", change.retry_delay);
+  put(body, "no_progress_timeout_s", change.no_progress_timeout);
+  put(body, "maximum_time_s", change.maximum_time);
+  return dump(body);
+}
+
+std::string verdict_body(bool valid, const std::string& reason) {
+  json body = {{"valid", valid}};
+  put(body, "reason", reason);
+  return dump(body);
+}
+
+std::string retarget_body(const std::string& url) {
+  return dump({{"url", url}});
+}
+std::string pin_body(bool pinned) {
+  return dump({{"pinned", pinned}});
+}
+std::string indices_body(const std::vector<unsigned>& indices) {
+  return dump({{"files", indices}});
+}
+
+std::string get_report(const JobView& job, const std::vector<std::string>& written, const std::optional<Error>& error) {
+  json files = json::array();
+  for (const FileView& file : job.files)
+    files.push_back(reported_file(file, file.index < written.size() ? written[file.index] : std::string()));
+  return dump({{"job", job.id},
+               {"state", job.state},
+               {"figures", figures_of(job.figures)},
+               {"files", std::move(files)},
+               {"error", error ? error_of(*error) : json(nullptr)}});
+}
+
+std::string doctor_report(const std::vector<DoctorLine>& lines) {
+  json list = json::array();
+  for (const DoctorLine& line : lines) {
+    json one = {{"check", line.check}, {"grade", grade_name(line.grade)}, {"finding", line.finding}};
+    put(one, "advice", line.advice);
+    list.push_back(std::move(one));
+  }
+  return dump({{"checks", std::move(list)}});
+}
+
+std::string config_keys_report(const std::vector<ConfigKey>& keys) {
+  json list = json::array();
+  for (const ConfigKey& key : keys)
+    list.push_back({{"section", key.section},
+                    {"name", key.name},
+                    {"kind", key.kind},
+                    {"unit", key.unit},
+                    {"default", key.default_text},
+                    {"range", key.range},
+                    {"meaning", key.meaning}});
+  return dump({{"keys", std::move(list)}});
+}
+
+std::string error_report(const Error& error) {
+  return dump({{"error", error_of(error)}});
+}
+
+}  // namespace larder::agent

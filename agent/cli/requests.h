@@ -1,0 +1,62 @@
+// What the command line asks of the agent, and its JSON. The only writer of JSON here.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "agent/cli/views.h"
+#include "base/clock.h"
+#include "base/units.h"
+
+namespace larder::agent {
+
+struct FileRequest {
+  std::string url, destination, sha256, minisign_signature;
+  std::vector<ByteRange> ranges;  // length UINT64_MAX: to the end
+};
+
+struct JobRequest {
+  std::string name;
+  std::string priority = "foreground";
+  bool start = true;
+  std::string minisign_public_key, minisign_signature, hook;
+  bool app_verdict = false;
+  std::uint64_t max_rate = 0, max_file_size = 0;
+  unsigned parallel_ranges = 1;
+  bool use_cache = true, store = true, redirect_loopback = false;
+  std::optional<Duration> retry_delay, no_progress_timeout, maximum_time;
+  std::string notify;
+  std::vector<std::pair<std::string, std::string>> headers;
+  std::string user, password, proxy, proxy_user, proxy_password, ca_file;
+  std::string client_certificate, client_key, client_key_password;
+  std::string http;  // "any", "1.0", "1.1", "2"; empty: the agent's default
+  std::vector<FileRequest> files;
+};
+
+struct JobChangeRequest {  // only what is set is sent
+  std::optional<std::string> name, priority, notify;
+  std::optional<std::uint64_t> max_rate;
+  std::optional<Duration> retry_delay, no_progress_timeout, maximum_time;
+};
+
+[[nodiscard]] std::string job_body(const JobRequest& request);
+[[nodiscard]] std::string files_body(const std::vector<FileRequest>& files);
+[[nodiscard]] std::string change_body(const JobChangeRequest& change);
+[[nodiscard]] std::string verdict_body(bool valid, const std::string& reason);
+[[nodiscard]] std::string retarget_body(const std::string& url);
+[[nodiscard]] std::string pin_body(bool pinned);
+[[nodiscard]] std::string indices_body(const std::vector<unsigned>& indices);
+// Outcome of `larder get --json`.
+[[nodiscard]] std::string get_report(const JobView& job, const std::vector<std::string>& written,
+                                     const std::optional<Error>& error);
+struct DoctorLine;
+struct ConfigKey;
+[[nodiscard]] std::string doctor_report(const std::vector<DoctorLine>& lines);
+[[nodiscard]] std::string config_keys_report(const std::vector<ConfigKey>& keys);
+// {"error": {"code", "message"}} for --json callers.
+[[nodiscard]] std::string error_report(const Error& error);
+
+}  // namespace larder::agent

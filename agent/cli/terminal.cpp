@@ -1,0 +1,63 @@
+#include "agent/cli/terminal.h"
+
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "agent/cli/progress.h"
+#include "base/error_table.h"
+
+namespace larder::agent {
+
+Terminal::Terminal(bool quiet) : quiet_(quiet), tty_(::isatty(STDERR_FILENO) == 1) {}
+
+unsigned Terminal::width() const {
+  winsize size{};
+  if (tty_ && ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col - 1u;
+  return tty_ ? 79 : 160;
+}
+
+void Terminal::progress(const std::string& line) {
+  if (quiet_) return;
+  if (tty_)
+    fmt::print(stderr, "\r\033[K{}", line);
+  else
+    fmt::print(stderr, "{}\n", line);
+  std::fflush(stderr);
+  shown_ = tty_;
+}
+
+void Terminal::clear() {
+  if (shown_) fmt::print(stderr, "\r\033[K");
+  shown_ = false;
+}
+
+void Terminal::line(std::string_view text) {
+  if (quiet_) return;
+  clear();
+  fmt::print(stderr, "{}\n", text);
+}
+
+void Terminal::error(const Error& error) {
+  clear();
+  report(error);
+}
+
+int print(std::string_view text) {
+  const bool newline = !text.empty() && !text.ends_with('\n');
+  const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size() &&
+                       (!newline || std::fputc('\n', stdout) == '\n') && std::fflush(stdout) == 0;
+  if (written) return 0;
+  return report(Error{ErrorCode::disk_error, "write to standard output", "it is closed or full"});
+}
+
+int report(const Error& error) {
+  std::string text = error.text();
+  // Line ends of ours stay, what others put in is made harmless.
+  fmt::print(stderr, "larder: {}\n", printable(text));
+  return error_info(error.code).exit_status;
+}
+
+}  // namespace larder::agent

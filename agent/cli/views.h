@@ -1,0 +1,97 @@
+// What the agent answers, as values (docs/api.yaml). The only reader of its JSON. Members that are missing or null keep
+// their defaults; a member of the wrong type is agent_answer_invalid.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace larder::agent {
+
+struct FiguresView {
+  std::uint64_t origin = 0, peers = 0, cache = 0, wasted = 0;
+};
+
+struct FileView {
+  unsigned index = 0;
+  std::string url, destination, state;
+  std::optional<std::uint64_t> size;
+  std::uint64_t bytes = 0;
+  std::uint64_t contiguous = 0;  // committed from the start
+  FiguresView figures;
+  std::string content, etag, last_modified, actual_sha256, verdict, verdict_reason, effective_url, note;
+  unsigned restarts = 0;
+  std::optional<Error> error;
+};
+
+struct JobView {
+  std::string id, name, state, priority, created, finished, retry_at;
+  std::uint64_t owner = 0;
+  std::optional<Error> error;
+  unsigned error_count = 0;
+  std::optional<std::uint64_t> size;
+  std::uint64_t bytes = 0;
+  FiguresView figures;
+  std::uint64_t files_total = 0, files_done = 0, max_rate = 0;
+  bool app_verdict = false;
+  std::vector<FileView> files;
+};
+
+struct RecordView {
+  std::string id, state, sha256, root, last_used, created;
+  std::optional<std::uint64_t> size;
+  std::uint64_t bytes_held = 0, uses = 0;
+  bool validated = false, pinned = false, shareable = false;
+  struct Version {
+    std::string url, etag, last_modified;
+  };
+  std::vector<Version> versions;
+};
+
+struct RecordPage {
+  std::vector<RecordView> records;
+  std::string next;  // empty: no more
+};
+
+struct StatusView {
+  std::string version, state_directory;
+  std::uint64_t pid = 0, user = 0, active_transfers = 0;
+  double uptime_s = 0;
+  std::map<std::string, std::uint64_t> jobs;
+  FiguresView bytes;
+  std::uint64_t files_transferred = 0, files_failed = 0, cache_hits = 0, verdicts_not_valid = 0;
+  std::uint64_t records = 0, cache_bytes = 0, max_size = 0, keep_free = 0, available = 0, evicted = 0, dropped = 0;
+  bool admin = false;
+};
+
+struct DescriptorView {
+  unsigned index = 0;
+  std::optional<std::uint64_t> size;
+  std::uint64_t contiguous = 0;
+  std::string last_modified;
+};
+
+struct ConfigView {
+  std::string toml;
+};
+
+[[nodiscard]] Result<JobView> parse_job(std::string_view json);
+[[nodiscard]] Result<std::vector<JobView>> parse_jobs(std::string_view json);
+// Data of file.* events: {"job", "file"}; the file.
+[[nodiscard]] Result<FileView> parse_file_event(std::string_view json);
+[[nodiscard]] Result<StatusView> parse_status(std::string_view json);
+[[nodiscard]] Result<RecordView> parse_record(std::string_view json);
+[[nodiscard]] Result<RecordPage> parse_records(std::string_view json);
+[[nodiscard]] Result<std::uint64_t> parse_removed(std::string_view json);
+[[nodiscard]] Result<DescriptorView> parse_descriptor(std::string_view json);
+[[nodiscard]] Result<std::vector<DescriptorView>> parse_descriptors(std::string_view json);
+[[nodiscard]] Result<ConfigView> parse_config_answer(std::string_view json);
+// {"error": {"code", "message"}}; none when the text is anything else.
+[[nodiscard]] std::optional<Error> parse_error(std::string_view json);
+
+}  // namespace larder::agent

@@ -1,0 +1,231 @@
+#include "agent/daemon/composition.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <vector>
+
+#include "agent/api/admins.h"
+#include "agent/api/api.h"
+#include "agent/daemon/idle.h"
+#include "agent/daemon/network_watch.h"
+#include "agent/daemon/process_setup.h"
+#include "agent/daemon/state_lock.h"
+#include "agent/jobs/job_manager.h"
+#include "agent/notify/notify_runner.h"
+#include "agent/transfer/transfer.h"
+#include "agent/verdict/verdict.h"
+#include "agent/version.h"
+#include "base/file_system.h"
+#include "base/worker_pool.h"
+#include "cache/cache.h"
+#include "cache/database.h"
+#include "origin/curl_client.h"
+#include "origin/origin.h"
+
+namespace larder::agent {
+namespace {
+
+constexpr std::size_t kDiskThreads = 2;
+constexpr std::size_t kDiskQueue = 1024;
+constexpr std::chrono::seconds kHousekeeping{5};
+
+cache::CacheSettings cache_settings(const Config& config) {
+  return {config.state_directory, config.cache_max_size, config.cache_keep_free, config.cache_max_age};
+}
+
+std::vector<cache::SchemaStep> schema() {
+  std::vector<cache::SchemaStep> steps;
+  for (const auto part : {cache::cache_schema(), job_schema()}) steps.insert(steps.end(), part.begin(), part.end());
+  return steps;
+}
+
+// Other users must reach the socket in it; the service manager or the command line makes it beforehand as a rule.
+Status make_runtime_directory(const std::string& path) {
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) return {};
+  std::filesystem::create_directories(path, error);
+  if (!error && ::chmod(path.c_str(), 0755) == 0) return {};
+  return fail(ErrorCode::permission_denied, "make the runtime directory " + path,
+              error ? error.message() : std::strerror(errno));
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const Config>> configuration(const CommandLine& command_line) {
+  auto read = command_line.config_required ? load_config(command_line.config_file)
+                                           : load_config_or_defaults(command_line.config_file);
+  if (!read) return read;
+  Config config = **read;
+  if (!command_line.state_directory.empty()) config.state_directory = command_line.state_directory;
+  if (!command_line.runtime_directory.empty()) config.runtime_directory = command_line.runtime_directory;
+  if (command_line.idle_exit) config.idle_exit = *command_line.idle_exit;
+  return std::make_shared<const Config>(std::move(config));
+}
+
+// In the order of their making; the end goes backwards.
+struct Agent::Parts {
+  Parts(Loop& l, CommandLine c, std::shared_ptr<const Config> f, StateLock held, std::function<void()> e)
+      : loop(l), command_line(std::move(c)), config(std::move(f)), lock(std::move(held)), ended(std::move(e)) {}
+
+  Status make();
+  void apply(const std::shared_ptr<const Config>& next);
+  void keep_house();
+  [[nodiscard]] Activity activity() const;
+
+  Loop& loop;
+  CommandLine command_line;
+  std::shared_ptr<const Config> config;
+  StateLock lock;
+  std::function<void()> ended;
+  Admins admins;
+  std::unique_ptr<Random> random = make_system_random();
+  Runtime runtime{loop, loop, loop, *random};
+  std::unique_ptr<FileSystem> files = make_posix_file_system();
+  std::unique_ptr<WorkerPool> disk;
+  std::unique_ptr<cache::Database> database;
+  std::unique_ptr<cache::Cache> cache;
+  std::unique_ptr<origin::HttpClient> http;
+  std::unique_ptr<origin::Origin> origin;
+  std::unique_ptr<Transfers> transfers;
+  std::unique_ptr<Judge> judge;
+  std::unique_ptr<NotifyRunner> notifier;
+  std::unique_ptr<JobManager> jobs;
+  std::unique_ptr<Api> api;
+  std::unique_ptr<NetworkWatch> network;
+  IdleWatch idle;
+  TimerId housekeeping = 0;
+  bool busy_before = false;
+};
+
+Status Agent::Parts::make() {
+  if (auto made = make_runtime_directory(config->runtime_directory); !made) return made;
+  const auto steps = schema();
+  auto opened = cache::Database::open(config->state_directory + "/larder.db", steps, loop);
+  if (!opened) return tl::unexpected(opened.error());
+  database = std::move(*opened);
+  disk = std::make_unique<WorkerPool>("disk", kDiskThreads, kDiskQueue);
+  auto made = cache::make_cache(cache_settings(*config), runtime, *files, *disk, *database);
+  if (!made) return tl::unexpected(made.error());
+  cache = std::move(*made);
+  origin::CurlSettings curl;
+  curl.user_agent = fmt::format("larder/{}", kVersion);
+  curl.max_connections_per_host = config->max_connections_per_host;
+  auto client = origin::make_curl_client(curl, loop);
+  if (!client) return tl::unexpected(client.error());
+  http = std::move(*client);
+  http->set_total_rate(config->max_rate);
+  origin = origin::make_origin(*http, runtime);
+  transfers = make_transfers(*cache, *origin, runtime, *disk);
+  judge = make_judge(runtime, *disk);
+  judge->set_hooks(config->hooks);
+  notifier = make_notify_runner(config->notify_commands, runtime);
+  jobs = std::make_unique<JobManager>(job_settings(*config), *transfers, *judge, *cache, *database, *origin, *notifier,
+                                      runtime);
+  admins = Admins::resolve(config->admins);
+  idle = IdleWatch(config->idle_exit);
+  return {};
+}
+
+Activity Agent::Parts::activity() const {
+  Activity now;
+  const Totals totals = jobs->totals();
+  for (const auto& [state, count] : totals.jobs) {
+    const bool waits_for_somebody =
+        state == JobState::suspended || state == JobState::transferred || state == JobState::error || is_final(state);
+    if (!waits_for_somebody) now.jobs += count;
+  }
+  now.transfers = totals.active_transfers;
+  const ApiActivity of_api = api->activity();
+  now.connections = of_api.connections;
+  now.last_request = of_api.last_request;
+  return now;
+}
+
+void Agent::Parts::keep_house() {
+  const Activity now = activity();
+  if (busy_before && now.transfers == 0) trim_memory();
+  busy_before = now.transfers > 0;
+  if (idle.is_over(now, loop.now())) {
+    log::info("idle, ending");
+    ended();
+    return;
+  }
+  housekeeping = loop.after(idle.check_interval(kHousekeeping), [this] { keep_house(); });
+}
+
+void Agent::Parts::apply(const std::shared_ptr<const Config>& next) {
+  const bool needs_restart = next->state_directory != config->state_directory ||
+                             next->runtime_directory != config->runtime_directory ||
+                             next->http_port != config->http_port || next->socket_mode != config->socket_mode ||
+                             next->max_connections_per_host != config->max_connections_per_host;
+  if (needs_restart) log::warn("reloaded; directories, socket and connection limits change with the next start");
+  config = next;
+  log::set_level(config->log_level);
+  admins = Admins::resolve(config->admins);
+  cache->apply(cache_settings(*config));
+  http->set_total_rate(config->max_rate);
+  judge->set_hooks(config->hooks);
+  notifier->set_commands(config->notify_commands);
+  jobs->apply(job_settings(*config));
+  idle.set_limit(config->idle_exit);
+}
+
+Agent::Agent(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+Agent::~Agent() = default;
+
+Result<std::unique_ptr<Agent>> Agent::make(Loop& loop, const CommandLine& command_line,
+                                           std::shared_ptr<const Config> config, std::function<void()> ended) {
+  auto lock = StateLock::acquire(config->state_directory);
+  if (!lock) return tl::unexpected(lock.error());
+  auto parts = std::make_unique<Parts>(loop, command_line, std::move(config), std::move(*lock), std::move(ended));
+  if (auto made = parts->make(); !made) return tl::unexpected(made.error());
+  return std::unique_ptr<Agent>(new Agent(std::move(parts)));
+}
+
+void Agent::start(UniqueFunction<void(Status)> done) {
+  Parts* parts = parts_.get();
+  parts->jobs->load([this, parts, done = std::move(done)](Status loaded) mutable {
+    if (!loaded) return done(loaded);
+    ApiServices services{*parts->jobs,
+                         *parts->cache,
+                         *parts->disk,
+                         [parts](uid_t user) { return parts->admins.caller(user); },
+                         [parts] { return parts->config; },
+                         [this](UniqueFunction<void(Status)> reloaded) { reload(std::move(reloaded)); },
+                         kVersion};
+    parts->api = std::make_unique<Api>(parts->loop, server_settings(*parts->config), std::move(services));
+    if (auto opened = parts->api->start(); !opened) return done(opened);
+    parts->network = std::make_unique<NetworkWatch>(parts->loop, [parts] { parts->jobs->network_returned(); });
+    parts->cache->start_maintenance();
+    parts->keep_house();
+    done({});
+  });
+}
+
+void Agent::stop(UniqueFunction<void()> done) {
+  parts_->network.reset();
+  parts_->loop.cancel(parts_->housekeeping);
+  if (parts_->api) parts_->api->stop();
+  parts_->jobs->stop([done = std::move(done)](Status stopped) mutable {
+    if (!stopped) log::error("jobs not written at the end error=\"{}\"", stopped.error().text());
+    done();
+  });
+}
+
+void Agent::reload(UniqueFunction<void(Status)> done) {
+  // Reading a small file on the loop: a reload is rare and asked for by an admin.
+  auto next = configuration(parts_->command_line);
+  if (!next) {
+    log::error("configuration refused, the last one stays error=\"{}\"", next.error().text());
+    return done(tl::unexpected(next.error()));
+  }
+  parts_->apply(*next);
+  log::info("configuration reloaded file={}", parts_->command_line.config_file);
+  done({});
+}
+
+}  // namespace larder::agent

@@ -1,0 +1,52 @@
+// The composition root: chooses and ties together every part of the agent. Loop thread only.
+//
+// Start: lock, configuration, database, cache, origin, jobs, then the API last: who can connect finds everything there.
+// Stop: the API first, then transfers (committed segments stay), then what is queued for the database.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "agent/config/config.h"
+#include "base/clock.h"
+#include "base/loop.h"
+#include "base/result.h"
+
+namespace larder::agent {
+
+struct CommandLine {
+  std::string config_file{kDefaultConfigPath};
+  bool config_required = false;  // named by the user: missing is an error
+  // Each overrides the configuration.
+  std::string state_directory, runtime_directory;
+  std::optional<Duration> idle_exit;
+};
+
+// The file, with the command line's overrides on top. Blocks.
+[[nodiscard]] Result<std::shared_ptr<const Config>> configuration(const CommandLine& command_line);
+
+class Agent {
+ public:
+  // Makes everything that can fail at once (blocks); `ended` is called when the agent ends itself (idle).
+  static Result<std::unique_ptr<Agent>> make(Loop& loop, const CommandLine& command_line,
+                                             std::shared_ptr<const Config> config, std::function<void()> ended);
+  ~Agent();
+  Agent(const Agent&) = delete;
+  Agent& operator=(const Agent&) = delete;
+
+  // Jobs come back and the API opens; then `done`.
+  void start(UniqueFunction<void(Status)> done);
+  // Nothing of what was committed is lost; `done` when all is written.
+  void stop(UniqueFunction<void()> done);
+  // Swaps the whole configuration or refuses it.
+  void reload(UniqueFunction<void(Status)> done);
+
+ private:
+  struct Parts;
+  explicit Agent(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace larder::agent

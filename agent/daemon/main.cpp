@@ -1,0 +1,141 @@
+// larderd: the agent. Command line, signals and the loop; what it consists of is in composition.cpp.
+#include <CLI/CLI.hpp>
+#include <iostream>
+
+#include "agent/daemon/composition.h"
+#include "agent/daemon/process_setup.h"
+#include "agent/daemon/signals.h"
+#include "agent/daemon/systemd.h"
+#include "agent/version.h"
+#include "base/error_table.h"
+#include "base/log.h"
+#include "base/units.h"
+
+namespace {
+
+using namespace larder;
+using agent::Agent;
+using agent::CommandLine;
+
+constexpr int kUsage = 2;
+// The end must come before a service manager loses patience; what is committed is safe in any case.
+constexpr std::chrono::milliseconds kStopWithin{4500};
+
+int failed(const Error& error) {
+  std::cerr << "larderd: " << error.text() << '\n';
+  return error_info(error.code).exit_status;
+}
+
+class Program {
+ public:
+  explicit Program(CommandLine command_line) : command_line_(std::move(command_line)) {}
+
+  int run() {
+    auto config = agent::configuration(command_line_);
+    if (!config) return failed(config.error());
+    config_ = std::move(*config);
+    log::set_level(config_->log_level);
+    auto made = Agent::make(loop_, command_line_, config_, [this] { stop("idle"); });
+    if (!made) return failed(made.error());
+    agent_ = std::move(*made);
+    agent::Signals signals(
+        loop_, [this] { stop("signal"); }, [this] { reload(); });
+    loop_.post([this] { agent_->start([this](Status started) { on_started(started); }); });
+    loop_.run();
+    return status_;
+  }
+
+ private:
+  void on_started(const Status& started) {
+    if (!started) {
+      status_ = failed(started.error());
+      loop_.stop();
+      return;
+    }
+    log::info("ready version={} state={} socket={}/api.sock", agent::kVersion, config_->state_directory,
+              config_->runtime_directory);
+    manager_.ready("ready");
+    if (manager_.watchdog_interval()) watch();
+  }
+
+  void watch() {
+    manager_.alive();
+    loop_.after(*manager_.watchdog_interval(), [this] { watch(); });
+  }
+
+  void reload() {
+    manager_.reloading();
+    agent_->reload([this](const Status&) { manager_.ready("ready"); });  // a refusal is logged; the old one goes on
+  }
+
+  void stop(const char* why) {
+    if (stopping_) return;
+    stopping_ = true;
+    log::info("stopping reason={}", why);
+    manager_.stopping();
+    loop_.after(kStopWithin, [this] {
+      log::warn("stopping took too long; what was under way is done again at the next start");
+      loop_.stop();
+    });
+    agent_->stop([this] { loop_.stop(); });
+  }
+
+  CommandLine command_line_;
+  std::shared_ptr<const agent::Config> config_;  // at the start
+  agent::ServiceManager manager_;
+  Loop loop_;
+  std::unique_ptr<Agent> agent_;
+  bool stopping_ = false;
+  int status_ = 0;
+};
+
+int check(const CommandLine& command_line) {
+  const auto config = agent::configuration(command_line);
+  if (!config) return failed(config.error());
+  std::cout << command_line.config_file << " is valid\n";
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  agent::set_up_process();
+  CLI::App app(R"(The Larder agent: fetches, judges and keeps files for the programs and people of this machine.
+
+Examples:
+  larderd                                       with /etc/larder/larder.toml, or the defaults
+  larderd --config /etc/larder/larder.toml --check
+  larderd --state-directory ~/.local/state/larder --runtime-directory "$XDG_RUNTIME_DIR/larder" --idle-exit 10m
+)",
+               "larderd");
+  CommandLine command_line;
+  std::string idle_exit;
+  bool only_check = false, optional_config = false;
+  app.set_version_flag("--version", std::string("larderd ") + agent::kVersion);
+  auto* config = app.add_option("--config", command_line.config_file, "The configuration; SIGHUP reads it again")
+                     ->type_name("FILE");
+  app.add_flag("--config-optional", optional_config, "A missing configuration means the defaults");
+  app.add_option("--state-directory", command_line.state_directory, "Overrides agent.state_directory")
+      ->type_name("DIR");
+  app.add_option("--runtime-directory", command_line.runtime_directory, "Overrides agent.runtime_directory")
+      ->type_name("DIR");
+  app.add_option("--idle-exit", idle_exit, "End after so long without jobs and clients: 10m; 0s: never")
+      ->type_name("TIME");
+  app.add_flag("--check", only_check, "Check the configuration and end");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& e) {
+    return app.exit(e);
+  } catch (const CLI::ParseError& e) {
+    (void)app.exit(e, std::cerr, std::cerr);
+    return kUsage;
+  }
+  command_line.config_required = config->count() > 0 && !optional_config;
+  if (!idle_exit.empty()) {
+    const auto limit = parse_duration(idle_exit);
+    if (!limit) return failed(limit.error());
+    command_line.idle_exit = *limit;
+  }
+  if (only_check) return check(command_line);
+  return Program(std::move(command_line)).run();
+}

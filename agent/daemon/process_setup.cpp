@@ -1,0 +1,43 @@
+#include "agent/daemon/process_setup.h"
+
+#include <malloc.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <csignal>
+
+#include "base/log.h"
+
+namespace larder::agent {
+namespace {
+
+constexpr rlim_t kOpenFiles = 65536;
+
+void raise_open_files() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  const rlim_t wanted = limit.rlim_max == RLIM_INFINITY ? kOpenFiles : std::min(kOpenFiles, limit.rlim_max);
+  if (limit.rlim_cur >= wanted) return;
+  limit.rlim_cur = wanted;
+  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) log::warn("open files not raised wanted={}", wanted);
+}
+
+}  // namespace
+
+void set_up_process() {
+  ::umask(077);
+  std::signal(SIGPIPE, SIG_IGN);
+  raise_open_files();
+  // Buffers travel from curl's thread to the disk's: many arenas would each keep a high-water mark of their own. The
+  // thresholds are fixed, since the adaptive ones grow with the largest buffer ever freed and never shrink.
+  ::mallopt(M_ARENA_MAX, 2);
+  ::mallopt(M_MMAP_THRESHOLD, 1024 * 1024);
+  ::mallopt(M_TRIM_THRESHOLD, 2 * 1024 * 1024);
+}
+
+void trim_memory() {
+  ::malloc_trim(0);
+}
+
+}  // namespace larder::agent

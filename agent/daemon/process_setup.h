@@ -1,0 +1,11 @@
+// What the process is set to before anything else runs.
+#pragma once
+
+namespace larder::agent {
+
+// umask 077, SIGPIPE ignored, as many open files as allowed, malloc that gives memory back.
+void set_up_process();
+// Gives freed memory back to the system; after a burst of work.
+void trim_memory();
+
+}  // namespace larder::agent

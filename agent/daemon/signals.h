@@ -1,0 +1,23 @@
+// SIGTERM, SIGINT and SIGHUP as tasks on the loop.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "base/loop.h"
+
+namespace larder::agent {
+
+class Signals {
+ public:
+  Signals(Loop& loop, std::function<void()> on_stop, std::function<void()> on_reload);
+  ~Signals();
+  Signals(const Signals&) = delete;
+  Signals& operator=(const Signals&) = delete;
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace larder::agent

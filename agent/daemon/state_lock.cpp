@@ -1,0 +1,58 @@
+#include "agent/daemon/state_lock.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <system_error>
+
+namespace larder::agent {
+namespace {
+
+std::string read_process(int fd) {
+  std::array<char, 32> text{};
+  const ssize_t size = ::pread(fd, text.data(), text.size() - 1, 0);
+  std::string process(text.data(), size > 0 ? static_cast<std::size_t>(size) : 0);
+  return process.substr(0, process.find('\n'));
+}
+
+}  // namespace
+
+Result<StateLock> StateLock::acquire(const std::string& state_directory) {
+  const std::string doing = "use the state directory " + state_directory;
+  std::error_code error;
+  std::filesystem::create_directories(state_directory, error);  // the umask makes it 0700
+  if (error)
+    return fail(ErrorCode::permission_denied, doing,
+                error.message() + "; run larderd as the user it belongs to, or name another with --state-directory");
+  struct stat info {};
+  if (::stat(state_directory.c_str(), &info) == 0 && (info.st_mode & 022) != 0)
+    return fail(ErrorCode::permission_denied, doing, "others may write there; chmod 700 it");
+  const std::string path = state_directory + "/lock";
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd < 0) return fail(ErrorCode::permission_denied, doing, fmt::format("{}: {}", path, std::strerror(errno)));
+  StateLock lock(fd);
+  if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK) return fail(ErrorCode::disk_error, doing, std::strerror(errno));
+    return fail(ErrorCode::busy, doing,
+                fmt::format("another agent, process {}, uses it; stop that one first", read_process(fd)));
+  }
+  const std::string process = fmt::format("{}\n", ::getpid());
+  // Only for the error above; the lock is what counts.
+  if (::ftruncate(fd, 0) != 0 || ::pwrite(fd, process.data(), process.size(), 0) < 0)
+    return fail(errno == ENOSPC ? ErrorCode::disk_full : ErrorCode::disk_error, doing,
+                fmt::format("{}: {}", path, std::strerror(errno)));
+  return lock;
+}
+
+StateLock::~StateLock() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+}  // namespace larder::agent

@@ -1,0 +1,69 @@
+#include "agent/daemon/systemd.h"
+
+#include <fmt/format.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cstddef>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+
+#include "base/log.h"
+
+namespace larder::agent {
+namespace {
+
+std::string take_variable(const char* name) {
+  const char* value = std::getenv(name);
+  std::string text = value == nullptr ? "" : value;
+  ::unsetenv(name);
+  return text;
+}
+
+}  // namespace
+
+ServiceManager::ServiceManager() : socket_(take_variable("NOTIFY_SOCKET")) {
+  const std::string interval = take_variable("WATCHDOG_USEC");
+  const std::string process = take_variable("WATCHDOG_PID");
+  const bool for_us = process.empty() || process == std::to_string(::getpid());
+  const long long microseconds = std::atoll(interval.c_str());
+  if (for_us && microseconds > 0) watchdog_ = std::chrono::microseconds(microseconds) / 2;
+}
+
+void ServiceManager::ready(std::string_view status) {
+  send(fmt::format("READY=1\nSTATUS={}\n", status));
+}
+
+void ServiceManager::reloading() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  send(fmt::format("RELOADING=1\nMONOTONIC_USEC={}\n", now.tv_sec * 1'000'000 + now.tv_nsec / 1000));
+}
+
+void ServiceManager::stopping() {
+  send("STOPPING=1\nSTATUS=stopping\n");
+}
+
+void ServiceManager::alive() {
+  send("WATCHDOG=1\n");
+}
+
+void ServiceManager::send(std::string_view text) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (socket_.empty() || socket_.size() >= sizeof(address.sun_path)) return;
+  std::memcpy(address.sun_path, socket_.data(), socket_.size());
+  if (socket_[0] == '@') address.sun_path[0] = '\0';
+  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + socket_.size());
+  const int fd = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return;
+  const auto sent = ::sendto(fd, text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT,
+                             reinterpret_cast<const sockaddr*>(&address), size);
+  // Nobody to hear it (the starter has gone) is no trouble of ours.
+  if (sent < 0) log::debug("service manager not told error=\"{}\"", std::strerror(errno));
+  ::close(fd);
+}
+
+}  // namespace larder::agent

@@ -1,0 +1,5 @@
+execute_process(COMMAND ${PROGRAM} --exit-statuses OUTPUT_VARIABLE said RESULT_VARIABLE status)
+file(READ ${PAGE} page)
+if(NOT status EQUAL 0 OR NOT said STREQUAL page)
+  message(FATAL_ERROR "docs/exit-status.md differs from the program; write it anew: larder --exit-statuses > docs/exit-status.md")
+endif()

@@ -1,0 +1,235 @@
+#include "agent/cli/get_options.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+
+namespace larder::agent {
+namespace {
+
+FileReader files(std::map<std::string, std::string> contents) {
+  return [contents = std::move(contents)](const std::string& path) -> Result<std::string> {
+    const auto found = contents.find(path);
+    if (found == contents.end()) return fail(ErrorCode::not_found, "read " + path, "it is not there");
+    return found->second;
+  };
+}
+
+GetOptions one(const std::string& url = "https://example.org/x.iso") {
+  GetOptions options;
+  options.request.urls = {url};
+  options.working_directory = "/work";
+  return options;
+}
+
+TEST(ParseRanges, ReadsInclusiveRanges) {
+  EXPECT_EQ(parse_ranges("0-99").value(), (std::vector<ByteRange>{{0, 100}}));
+  EXPECT_EQ(parse_ranges("100-199, 900-").value(), (std::vector<ByteRange>{{100, 100}, {900, UINT64_MAX}}));
+  EXPECT_EQ(parse_ranges("5-5").value(), (std::vector<ByteRange>{{5, 1}}));
+}
+
+TEST(ParseRanges, RefusesTheRest) {
+  for (const char* text :
+       {"", "5", "-5", "9-5", "a-b", "0-99,", "0-99x", "0--1", "18446744073709551616-", "0-18446744073709551615"})
+    EXPECT_FALSE(parse_ranges(text)) << text;
+}
+
+TEST(ParseHeader, TakesOneLine) {
+  EXPECT_EQ(parse_header("Accept: a/b ").value(), (std::pair<std::string, std::string>{"Accept", "a/b"}));
+  EXPECT_EQ(parse_header("X:").value().second, "");
+  for (const std::string& text : {std::string("novalue"), std::string(": x"), std::string("A: b\r\nC: d"),
+                                  std::string("A : b"), std::string("A: b\0c", 6)})
+    EXPECT_FALSE(parse_header(text)) << text;
+}
+
+TEST(ParseUser, TakesTheFirstLineAndNeverShowsIt) {
+  EXPECT_EQ(parse_user("me:pass:word\nmore", "f").value(), (std::pair<std::string, std::string>{"me", "pass:word"}));
+  const auto bad = parse_user("verysecret", "f");
+  ASSERT_FALSE(bad);
+  EXPECT_EQ(bad.error().text().find("verysecret"), std::string::npos);
+}
+
+TEST(MakePlan, HasTheDefaultsOfAnInteractiveDownload) {
+  const auto plan = make_plan(one(), files({}));
+  ASSERT_TRUE(plan) << plan.error().text();
+  EXPECT_EQ(plan->request.priority, "foreground");
+  EXPECT_EQ(plan->request.no_progress_timeout, Duration(std::chrono::minutes(10)));
+  EXPECT_TRUE(plan->request.start && plan->request.use_cache && plan->request.store);
+  EXPECT_FALSE(plan->request.app_verdict);
+  ASSERT_EQ(plan->request.files.size(), 1u);
+  EXPECT_EQ(plan->request.files[0].destination, "/work/x.iso");
+  EXPECT_TRUE(plan->request.name.starts_with("get x.iso #"));
+}
+
+TEST(MakePlan, TakesEveryOption) {
+  GetOptions options = one();
+  RequestOptions& request = options.request;
+  request.sha256 = std::string(64, 'A');
+  request.minisign_key = "key.pub";
+  request.minisign_signature_file = "x.minisig";
+  request.hook = "scan";
+  request.priority = "low";
+  request.rate = "10 MiB/s";
+  request.max_size = "2 GiB";
+  request.headers = {"A: b"};
+  request.header_file = "headers";
+  request.user_file = "user";
+  request.proxy = "http://proxy:3128";
+  request.proxy_user_file = "proxy-user";
+  request.ca_file = "/ca.pem";
+  request.certificate_file = "cert";
+  request.key_file = "key";
+  request.key_password_file = "key-password";
+  request.http = "1.1";
+  request.ranges = "0-9";
+  request.retry_for = "1h";
+  request.retry_delay = "2s";
+  request.maximum_time = "3h";
+  request.notify = "mail";
+  request.parallel = 4;
+  request.no_cache = request.no_store = request.redirect_loopback = true;
+  options.check_command = "true";
+  const auto plan = make_plan(options, files({{"key.pub", "untrusted comment: x\nRWQkey\n"},
+                                              {"x.minisig", "sig\ntext\n"},
+                                              {"headers", "# mine\nC: d\n\n"},
+                                              {"user", "me:secret\n"},
+                                              {"proxy-user", "pu:pp"},
+                                              {"cert", "CERT"},
+                                              {"key", "KEY"},
+                                              {"key-password", "kp\n"}}));
+  ASSERT_TRUE(plan) << plan.error().text();
+  const JobRequest& made = plan->request;
+  EXPECT_EQ(made.files[0].sha256, std::string(64, 'A'));
+  EXPECT_EQ(made.files[0].ranges.size(), 1u);
+  EXPECT_EQ(made.minisign_public_key, "RWQkey");
+  EXPECT_EQ(made.minisign_signature, "sig\ntext\n");
+  EXPECT_EQ(made.hook, "scan");
+  EXPECT_EQ(made.priority, "low");
+  EXPECT_EQ(made.max_rate, 10 * kMiB);
+  EXPECT_EQ(made.max_file_size, 2 * kGiB);
+  EXPECT_EQ(made.headers.size(), 2u);
+  EXPECT_EQ(made.user + "/" + made.password, "me/secret");
+  EXPECT_EQ(made.proxy_user + "/" + made.proxy_password, "pu/pp");
+  EXPECT_EQ(made.client_certificate + made.client_key + made.client_key_password, "CERTKEYkp");
+  EXPECT_EQ(made.no_progress_timeout, Duration(std::chrono::hours(1)));
+  EXPECT_EQ(made.retry_delay, Duration(std::chrono::seconds(2)));
+  EXPECT_EQ(made.maximum_time, Duration(std::chrono::hours(3)));
+  EXPECT_EQ(made.parallel_ranges, 4u);
+  EXPECT_FALSE(made.use_cache || made.store);
+  EXPECT_TRUE(made.redirect_loopback && made.app_verdict);
+}
+
+TEST(MakePlan, RefusesWhatDoesNotFitTogether) {
+  const auto refused = [](const std::function<void(GetOptions&)>& change) {
+    GetOptions options = one();
+    change(options);
+    const auto plan = make_plan(options, files({{"list", "https://e/1\nhttps://e/2\n"}}));
+    return !plan;
+  };
+  EXPECT_FALSE(refused([](GetOptions&) {}));
+  EXPECT_TRUE(refused([](GetOptions& o) { o.request.urls.clear(); }));
+  EXPECT_TRUE(refused([](GetOptions& o) { o.request.urls = {"ftp://example.org/x"}; }));
+  EXPECT_TRUE(refused([](GetOptions& o) { o.request.urls = {"file:///etc/passwd"}; }));
+  EXPECT_TRUE(refused([](GetOptions& o) { o.request.sha256 = "abc"; }));
+  EXPECT_TRUE(refused([](GetOptions& o) {
+    o.request.list_file = "list";
+    o.request.sha256 = std::string(64, 'a');
+  }));
+  EXPECT_TRUE(refused([](GetOptions& o) { o.request.minisign_key = "RWQ"; }));
+  EXPECT_TRUE(refused([](GetOptions& o) { o.request.user_file = "missing"; }));
+  EXPECT_TRUE(refused([](GetOptions& o) { o.request.rate = "fast"; }));
+  EXPECT_TRUE(refused([](GetOptions& o) { o.request.retry_for = "soon"; }));
+  EXPECT_TRUE(refused([](GetOptions& o) { o.request.ranges = "x"; }));
+  EXPECT_TRUE(refused([](GetOptions& o) {
+    o.output = "-";
+    o.check_command = "true";
+  }));
+  EXPECT_TRUE(refused([](GetOptions& o) {
+    o.output = "-";
+    o.json = true;
+  }));
+}
+
+std::string key_of(const std::function<void(GetOptions&)>& change,
+                   const std::string& url = "https://example.org/x.iso") {
+  GetOptions options = one(url);
+  change(options);
+  return plan_key(make_plan(options, files({{"u1", "me:one"}, {"u2", "me:two"}, {"u3", "you:one"}})).value());
+}
+
+TEST(PlanKey, IsThatOfTheFilesAndTheWayTheyAreFetched) {
+  const std::string plain = key_of([](GetOptions&) {});
+  EXPECT_EQ(plain.size(), 8u);
+  EXPECT_EQ(plain, key_of([](GetOptions& o) { o.request.rate = "1 MiB/s"; }));
+  EXPECT_EQ(plain, key_of([](GetOptions& o) { o.quiet = o.json = true; }));
+  EXPECT_EQ(plain, key_of([](GetOptions&) {}, "https://me:secret@example.org/x.iso"));
+  EXPECT_NE(plain, key_of([](GetOptions& o) { o.output = "y"; }));
+  EXPECT_NE(plain, key_of([](GetOptions& o) { o.request.sha256 = std::string(64, 'a'); }));
+  EXPECT_NE(plain, key_of([](GetOptions& o) { o.request.ranges = "0-9"; }));
+  EXPECT_NE(plain, key_of([](GetOptions& o) { o.request.no_cache = true; }));
+  EXPECT_NE(plain, key_of([](GetOptions& o) { o.check_command = "true"; }));
+}
+
+TEST(PlanKey, HoldsNoSecret) {
+  EXPECT_EQ(key_of([](GetOptions& o) { o.request.user_file = "u1"; }),
+            key_of([](GetOptions& o) { o.request.user_file = "u2"; }));
+  EXPECT_NE(key_of([](GetOptions& o) { o.request.user_file = "u1"; }),
+            key_of([](GetOptions& o) { o.request.user_file = "u3"; }));
+  EXPECT_EQ(key_of([](GetOptions& o) { o.request.headers = {"Authorization: a"}; }),
+            key_of([](GetOptions& o) { o.request.headers = {"Authorization: b"}; }));
+}
+
+TEST(IsJobOf, FindsWhatAnEarlierRunBegan) {
+  const auto plan = make_plan(one(), files({})).value();
+  JobView job;
+  job.name = plan_job_name(plan);
+  job.files_total = 1;
+  for (const char* state :
+       {"suspended", "queued", "transferring", "validating", "transferred", "transient_error", "error"}) {
+    job.state = state;
+    EXPECT_TRUE(is_job_of(plan, job)) << state;
+  }
+  for (const char* state : {"acknowledged", "cancelled"}) {
+    job.state = state;
+    EXPECT_FALSE(is_job_of(plan, job)) << state;
+  }
+  job.state = "suspended";
+  job.files_total = 2;
+  EXPECT_FALSE(is_job_of(plan, job));
+  job.files_total = 1;
+  job.name = "get x.iso #00000000";
+  EXPECT_FALSE(is_job_of(plan, job));
+}
+
+TEST(WorthGoingOn, AsksAnewForWhatTheRequestWasToBlame) {
+  JobView job;
+  job.state = "error";
+  job.error = Error{ErrorCode::unauthorized, "x", "y"};
+  EXPECT_FALSE(worth_going_on(job));
+  job.error = Error{ErrorCode::http_fatal, "x", "y"};
+  EXPECT_FALSE(worth_going_on(job));
+  job.error = Error{ErrorCode::validation_failed, "x", "y"};
+  EXPECT_TRUE(worth_going_on(job));
+  job.error = Error{ErrorCode::disk_full, "x", "y"};
+  EXPECT_TRUE(worth_going_on(job));
+  job.state = "suspended";
+  job.error = Error{ErrorCode::unauthorized, "x", "y"};
+  EXPECT_TRUE(worth_going_on(job));
+}
+
+TEST(WorthKeeping, KeepsWhatSomebodyMayWant) {
+  JobView job;
+  job.files.resize(2);
+  job.files[0].state = "transferred";
+  job.files[0].bytes = 10;
+  job.files[1].state = "failed";
+  EXPECT_FALSE(worth_keeping(job));
+  job.files[1].bytes = 1;
+  EXPECT_TRUE(worth_keeping(job));
+  job.files[1].bytes = 0;
+  job.files[1].verdict = "not_valid";
+  EXPECT_TRUE(worth_keeping(job));
+}
+
+}  // namespace
+}  // namespace larder::agent
