@@ -1,0 +1,73 @@
+#include "agent/notify/command_process.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "agent/verdict/hook_runner.h"
+
+namespace larder::agent {
+namespace {
+
+class EmptyInput {
+ public:
+  EmptyInput() : descriptor_(::open("/dev/null", O_RDONLY | O_CLOEXEC)), error_(descriptor_ < 0 ? errno : 0) {}
+  ~EmptyInput() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+  }
+  EmptyInput(const EmptyInput&) = delete;
+  EmptyInput& operator=(const EmptyInput&) = delete;
+  [[nodiscard]] int descriptor() const { return descriptor_; }
+  [[nodiscard]] int error() const { return error_; }
+
+ private:
+  int descriptor_;
+  int error_;
+};
+
+Status status_of(const std::string& name, const Result<HookOutcome>& outcome) {
+  const std::string doing = "run the notify command " + name;
+  if (!outcome) return fail(ErrorCode::hook_failed, doing, outcome.error().detail);
+  std::string said = outcome->output;
+  while (!said.empty() && (said.back() == '\n' || said.back() == ' ')) said.pop_back();
+  if (!said.empty()) said = "; it said: " + said;
+  switch (outcome->how) {
+    case HookOutcome::How::exited:
+      if (outcome->status == 0) return {};
+      return fail(ErrorCode::hook_failed, doing, fmt::format("its exit status is {}{}", outcome->status, said));
+    case HookOutcome::How::signalled:
+      return fail(ErrorCode::hook_failed, doing, fmt::format("it was ended by signal {}{}", outcome->status, said));
+    case HookOutcome::How::timed_out:
+      return fail(ErrorCode::hook_failed, doing, "it took longer than its time-out and was ended" + said);
+  }
+  return fail(ErrorCode::internal, doing, "it ended in an unknown way");
+}
+
+}  // namespace
+
+RunCommand run_as_process(Executor& loop) {
+  return [runner = std::make_shared<HookRunner>(loop)](
+             const NotifyCommand& command, std::vector<std::string> environment, UniqueFunction<void(Status)> done) {
+    auto input = std::make_shared<EmptyInput>();
+    if (input->descriptor() < 0) {
+      return done(fail(ErrorCode::hook_failed, "run the notify command " + command.name,
+                       fmt::format("/dev/null: {}", std::strerror(input->error()))));
+    }
+    HookRunner::Request request;
+    request.process.name = command.name;
+    request.process.command = command.command;
+    request.process.environment = std::move(environment);
+    request.process.timeout = command.timeout;
+    request.content = input->descriptor();
+    request.keep = std::move(input);
+    runner->run(std::move(request), [name = command.name, done = std::move(done)](Result<HookOutcome> outcome) mutable {
+      done(status_of(name, outcome));
+    });
+  };
+}
+
+}  // namespace larder::agent
