@@ -134,7 +134,9 @@ void OriginImpl::ended(Entry& entry, Status status) {
   if (found == entries_.end()) return;
   const auto keep = found->second;
   entries_.erase(found);
-  if (!status && status.error().code == ErrorCode::version_changed) {
+  const bool differs =
+      !status && (status.error().code == ErrorCode::version_changed || status.error().code == ErrorCode::stale_proxy);
+  if (differs) {
     // If it was the HEAD that lied, the next probe shall not believe it again.
     doubtful_.add(entry.url);
   }

@@ -100,6 +100,7 @@ RequestShape OriginRun::shape() const {
   shape.head = head_;
   shape.no_cache = no_cache_;
   shape.want_digest = !plan_.expected;
+  if (suspicion_) return shape;
   if (plan_.probe) {
     shape.ranged = !head_;
     shape.length = 1;
@@ -153,6 +154,7 @@ void OriginRun::on_head(const HttpHead& head) {
   if (finished_) return;
   if (is_redirect(head.status) && head.find("location") != nullptr) return redirect(head);
   if (plan_.probe) return answer_probe(head);
+  if (suspicion_) return answer_confirmation(head);
   answer_fetch(head);
 }
 
@@ -234,20 +236,31 @@ void OriginRun::answer_fetch(const HttpHead& head) {
 }
 
 // Another edition: the origin's, or one that a cache on the way still keeps? A cache that names itself and may have
-// answered by itself is asked to revalidate, once.
+// answered by itself is asked to revalidate, once. If it stays with its answer, a HEAD tells whether the origin itself
+// still has the edition that is expected: then the cache is stale, else the edition has changed.
 void OriginRun::version_differs(const HttpHead& head, Error error) {
   const CacheEvidence evidence = cache_evidence(head);
   if (evidence.name.empty() || evidence.answered == CacheEvidence::Answered::by_origin) return fail_with(error);
-  if (!asked_past_cache_ && !no_cache_) {
-    asked_past_cache_ = true;
-    no_cache_ = true;
-    hops_ = 0;
-    abandon_exchange();
-    return ask(plan_.target.url);
+  if (no_cache_) {
+    suspicion_ = error;
+    suspicion_->code = ErrorCode::stale_proxy;
+    suspicion_->detail = fmt::format("{} keeps answering with another edition, even when asked to revalidate: {}",
+                                     evidence.name, error.detail);
+    head_ = true;
   }
-  error.code = ErrorCode::stale_proxy;
-  error.detail = fmt::format("{} keeps answering with another edition, even when asked to revalidate: {}",
-                             evidence.name, error.detail);
+  no_cache_ = true;
+  hops_ = 0;
+  abandon_exchange();
+  ask(plan_.target.url);
+}
+
+void OriginRun::answer_confirmation(const HttpHead& head) {
+  Error error = *suspicion_;
+  const auto length = content_length(head.headers);
+  const bool answered = head.status == 200 && length;
+  const Comparison now =
+      answered ? compare_edition(*plan_.expected, head, *length, clock_.wall()) : Comparison{"no answer", false};
+  if (now.difference || !now.confirmed) error.code = ErrorCode::version_changed;
   fail_with(error);
 }
 
@@ -268,6 +281,8 @@ void OriginRun::on_done(Status status) {
   if (finished_) return;
   http_id_ = 0;
   if (next_) return follow(Url(*next_));  // whatever became of its body
+  if (!status && suspicion_) suspicion_->code = ErrorCode::version_changed;
+  if (suspicion_) return fail_with(*suspicion_);
   if (!status) return fail_with(status.error());
   if (promised_ && received_ < *promised_) {
     return fail_with(

@@ -61,6 +61,7 @@ class OriginRun : public std::enable_shared_from_this<OriginRun> {
   void answer_probe(const HttpHead& head);
   void answer_fetch(const HttpHead& head);
   void version_differs(const HttpHead& head, Error error);
+  void answer_confirmation(const HttpHead& head);
   void finish(Status status);
   void fail_with(Error error);
 
@@ -73,7 +74,7 @@ class OriginRun : public std::enable_shared_from_this<OriginRun> {
   Url url_;                                        // of the current request
   bool head_ = false;                              // the current request is a HEAD
   bool no_cache_ = false;
-  bool asked_past_cache_ = false;
+  std::optional<Error> suspicion_;  // a cache answers with another edition; a HEAD is to tell what the origin says
   unsigned hops_ = 0;
   std::optional<Url> next_;  // where a redirect leads, while its body is read so that the connection can be used again
   std::uint64_t rate_ = 0;
