@@ -27,7 +27,7 @@ DIFFERENCES = {
 }
 # Where a middle man goes by them, validators must be there and be right.
 STRONG = ["all validators, other size", "all validators, same size", "ETag alone", "other ETag, same Last-Modified"]
-OPTIONS = {"retry_delay_s": 0.05, "no_progress_timeout_s": 30}
+OPTIONS = {"retry_delay_s": 0.1, "no_progress_timeout_s": 30}
 CHANGED = ("version_changed", "stale_proxy")
 
 

@@ -30,7 +30,7 @@ class Disk:
         return edition, self.lab.origin.serve(f"/{name}", EditionResource([edition]))
 
     def get(self, url, destination, *more):
-        return self.agent.larder("get", url, "-o", destination, *more, cwd=self.lab.directory)
+        return self.agent.larder("get", url, "-o", destination, "--retry-for", "5s", *more, cwd=self.lab.directory)
 
     def well(self):
         expect(self.agent.running, f"larderd ended: {self.agent.log_tail()}")

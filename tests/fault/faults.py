@@ -53,7 +53,7 @@ class Case:
         return self.origin.serve("/f", answer)
 
     def start(self, url, **options):
-        options = {"retry_delay_s": 0.05, "no_progress_timeout_s": 30, **options}
+        options = {"retry_delay_s": 0.1, "no_progress_timeout_s": 30, **options}
         file = url if isinstance(url, dict) else {"url": url}
         return self.api.create([file], **options)["id"]
 

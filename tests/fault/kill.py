@@ -58,7 +58,7 @@ def kill_agent(rng, lab, edition, resource, url):
     agent = lab.agent()
     size = len(edition.data)
     account = Account(lab.origin)
-    job_id = agent.api.create([url], retry_delay_s=0.05, parallel_ranges=rng.choice([1, 1, 1, 2]))["id"]
+    job_id = agent.api.create([url], retry_delay_s=0.1, parallel_ranges=rng.choice([1, 1, 1, 2]))["id"]
     kills = rng.choice([1, 1, 2, 3])
     done = 0
     for point in sorted(rng.randrange(size) for _ in range(kills)):
@@ -86,7 +86,7 @@ def kill_agent(rng, lab, edition, resource, url):
 def kill_at_any_time(rng, lab, edition, resource, url):
     """Not at a byte but at a time: also while starting, committing, finishing, acknowledging."""
     agent = lab.agent()
-    job_id = agent.api.create([url], retry_delay_s=0.05)["id"]
+    job_id = agent.api.create([url], retry_delay_s=0.1)["id"]
     for _ in range(rng.choice([1, 2, 4])):
         pause = rng.uniform(0, 0.4)
         with contextlib.suppress(subprocess.TimeoutExpired):
