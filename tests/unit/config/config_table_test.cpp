@@ -20,7 +20,9 @@ void expect_complete(const std::vector<ConfigRow<Target>>& rows) {
     EXPECT_EQ(row.key.meaning.back(), '.') << name;
     EXPECT_EQ(row.key.meaning.find('|'), std::string::npos) << name;
     EXPECT_EQ(row.required, row.key.default_text.empty()) << name;
-    if (!row.required) EXPECT_EQ(row.get(Target{}), row.key.default_text) << name;
+    if (!row.required) {
+      EXPECT_EQ(row.get(Target{}), row.key.default_text) << name;
+    }
     // Nothing takes every kind of value.
     Target target;
     EXPECT_TRUE(row.set(target, ConfigValue(2.5))) << name;
