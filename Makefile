@@ -1,6 +1,6 @@
 # The commands of this tree; CMakePresets.json and tools/ do the work. Everything sets itself up on Debian 12.
 .DEFAULT_GOAL := help
-.PHONY: help build test demo soak bench check format clean packages
+.PHONY: help build test demo soak bench fuzz check format clean packages
 MAKEFLAGS += --no-print-directory
 
 help:
@@ -9,6 +9,7 @@ help:
 	@echo 'make build   optimised larderd and larder in build/release/bin/'
 	@echo 'make soak    hundreds of seeded fault runs; RUNS=N for N of each scenario'
 	@echo 'make bench   against curl and cp, printed as ratios'
+	@echo 'make fuzz    libFuzzer on every parser, SECONDS=30 each'
 	@echo 'make check   formatting, lints and clang-tidy'
 	@echo 'make format  formats all sources'
 	@echo 'make clean   removes build/'
@@ -34,6 +35,10 @@ soak: packages
 bench: packages
 	@tools/build.sh release
 	@python3 tests/bench/bench.py --write docs/benchmarks.md
+
+fuzz:
+	@tools/install_packages.sh build check
+	@tools/fuzz.sh $(SECONDS)
 
 check:
 	@tools/install_packages.sh build check
