@@ -72,7 +72,7 @@ Mapped map(const CurlFailure& f) {
     case CURLE_URL_MALFORMAT:
       return {ErrorCode::invalid_url, f.text};
     case CURLE_UNSUPPORTED_PROTOCOL:
-      if (f.text.find("HTTP/0.9") != std::string::npos) return malformed(f);
+      if (f.requested) return malformed(f);  // HTTP/0.9, or a status line that is none
       return {ErrorCode::forbidden_url, "only http and https are fetched"};
     case CURLE_COULDNT_RESOLVE_PROXY:
       return {ErrorCode::name_not_resolved, "the name of the proxy is not known; check the proxy setting"};

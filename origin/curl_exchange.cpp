@@ -215,6 +215,23 @@ SteadyTime CurlExchange::next_tick() const {
   return next;
 }
 
+bool CurlExchange::try_fresh_connection(CURLcode code) {
+  long connects = 0;
+  curl_easy_getinfo(easy_.get(), CURLINFO_NUM_CONNECTS, &connects);
+  const bool reused = connects == 0 && requested_;
+  if (code == CURLE_OK || !reused || fresh_ || head_complete_ ||
+      (failure_ && failure_->code != ErrorCode::bad_response)) {
+    return false;
+  }
+  fresh_ = true;
+  failure_.reset();
+  block_ = HeaderBlock();
+  requested_ = false;
+  error_text_[0] = '\0';
+  curl_easy_setopt(easy_.get(), CURLOPT_FRESH_CONNECT, 1L);
+  return true;
+}
+
 void CurlExchange::finish(CURLcode code) {
   if (code == CURLE_OK) emit_head();
   pass_on_all();

@@ -66,6 +66,10 @@ class CurlExchange {
   // Does what is due at `now` (passing on aged bytes, going on after a rate pause); a stall is an error.
   [[nodiscard]] Status tick(SteadyTime now);
   [[nodiscard]] SteadyTime next_tick() const;
+  // A connection that was used before may hold remains of its last answer (a server that sends more than it said) or
+  // be half dead: what fails on one before a head has come is asked once more on a fresh one. True: add the handle
+  // again.
+  [[nodiscard]] bool try_fresh_connection(CURLcode code);
   // The last events of this exchange.
   void finish(CURLcode code);
 
@@ -115,6 +119,7 @@ class CurlExchange {
   std::uint64_t received_ = 0;
   std::optional<std::uint64_t> length_;
 
+  bool fresh_ = false;      // tried on a fresh connection
   bool requested_ = false;  // connected; the stall clock runs
   SteadyTime last_progress_{};
   bool rate_paused_ = false;

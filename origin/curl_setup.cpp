@@ -35,6 +35,9 @@ class Options {
   CURLcode code_ = CURLE_OK;
 };
 
+// Not Negotiate: it would answer with the tickets of the agent's own user, whoever the job's owner is.
+constexpr long kSchemes = static_cast<long>(CURLAUTH_BASIC | CURLAUTH_DIGEST | CURLAUTH_NTLM);
+
 long http_version(ConnectOptions::Http http) {
   switch (http) {
     case ConnectOptions::Http::http1_0:
@@ -65,7 +68,12 @@ Status CurlExchange::set_up(const std::string& user_agent, CURLSH* share) {
   if (!easy_) return cannot_set_up(CURLE_OUT_OF_MEMORY);
   Options options(easy_.get());
   options.set(CURLOPT_PRIVATE, this);
-  options.set(CURLOPT_SHARE, share);
+  // libcurl takes a connection or a TLS session for another exchange's when the certificates are equal, without a look
+  // at the key: whoever knows a certificate could ride on its owner's connection. Such exchanges share nothing.
+  const bool alone = !options_->client_certificate.empty();
+  if (!alone) options.set(CURLOPT_SHARE, share);
+  options.set(CURLOPT_FRESH_CONNECT, alone ? 1L : 0L);
+  options.set(CURLOPT_FORBID_REUSE, alone ? 1L : 0L);
   options.set(CURLOPT_ERRORBUFFER, static_cast<char*>(error_text_));
   options.set(CURLOPT_NOSIGNAL, 1L);
   options.set(CURLOPT_PROTOCOLS_STR, "http,https");
@@ -110,7 +118,7 @@ void CurlExchange::set_proxy() {
   curl_easy_setopt(easy_.get(), CURLOPT_NOPROXY, "");
   if (!via_proxy_) return;
   Options options(easy_.get());
-  options.set(CURLOPT_PROXYAUTH, static_cast<long>(CURLAUTH_ANY));
+  options.set(CURLOPT_PROXYAUTH, kSchemes);
   options.text(CURLOPT_PROXYUSERNAME, options_->proxy_user);
   options.text(CURLOPT_PROXYPASSWORD, options_->proxy_password);
   options.text(CURLOPT_PROXY_CAINFO, options_->ca_file);
@@ -122,7 +130,7 @@ Status CurlExchange::set_identity() {
   options.set(CURLOPT_SSL_VERIFYHOST, 2L);
   options.text(CURLOPT_CAINFO, options_->ca_file);
   if (!options_->user.empty()) {
-    options.set(CURLOPT_HTTPAUTH, static_cast<long>(CURLAUTH_ANY));
+    options.set(CURLOPT_HTTPAUTH, kSchemes);
     options.text(CURLOPT_USERNAME, options_->user);
     options.text(CURLOPT_PASSWORD, options_->password);
   }

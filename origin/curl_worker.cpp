@@ -191,7 +191,12 @@ void CurlWorker::read_messages() {
     void* self = nullptr;
     curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &self);
     auto* exchange = static_cast<CurlExchange*>(self);
-    exchange->finish(message->data.result);
+    const CURLcode code = message->data.result;  // the message does not outlive the handle's removal
+    if (exchange->try_fresh_connection(code)) {
+      curl_multi_remove_handle(multi_.get(), exchange->easy());
+      if (curl_multi_add_handle(multi_.get(), exchange->easy()) == CURLM_OK) continue;
+    }
+    exchange->finish(code);
     drop(exchange->id());
   }
 }

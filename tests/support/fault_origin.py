@@ -106,12 +106,16 @@ class State:
             self.counts[path] = self.counts.get(path, 0) + 1
             return self.counts[path]
 
-    def add_log(self, entry):
+    def begin_log(self, entry):
         with self.lock:
             self.number += 1
             entry["n"] = self.number
             self.log.append(entry)
             del self.log[:-LOG_LIMIT]
+
+    def end_log(self, entry, **result):
+        with self.lock:
+            entry.update(result)
             if self.log_file:
                 self.log_file.write(json.dumps(entry) + "\n")
 
@@ -265,14 +269,16 @@ class Answer:
         return headers
 
     def send(self):
+        # In the log before the answer goes out, so that who has the answer finds the request there.
+        names = ("range", "if-range", "cache-control")
+        picked = {name.replace("-", "_"): self.request.headers.get(name) for name in names}
+        entry = {"method": self.request.method, "path": self.request.path,
+                 "query": urllib.parse.urlsplit(self.request.target).query, "headers": self.request.headers, **picked}
+        self.state.begin_log(entry)
         try:
             return self.send_whatever()
         finally:
-            names = ("range", "if-range", "cache-control")
-            picked = {name.replace("-", "_"): self.request.headers.get(name) for name in names}
-            self.state.add_log({"method": self.request.method, "path": self.request.path,
-                                "query": urllib.parse.urlsplit(self.request.target).query, "status": self.status,
-                                "sent": self.sent, "headers": self.request.headers, **picked})
+            self.state.end_log(entry, status=self.status, sent=self.sent)
 
     def send_whatever(self):
         if self.faults.get("stall") == "head":
