@@ -203,12 +203,15 @@ void Run::fill_broken(const Error& error) {
   fail(error);
 }
 
+bool Run::wants_sha256() const {
+  if (edition_->sha256 && request_.ranges.empty()) return true;
+  return std::any_of(members_.begin(), members_.end(), [](const MemberPtr& member) {
+    return member->request.want_sha256 || member->request.sha256.has_value();
+  });
+}
+
 void Run::finish() {
-  bool want_sha256 = edition_->sha256.has_value() && request_.ranges.empty();
-  for (const MemberPtr& member : members_) {
-    want_sha256 = want_sha256 || member->request.want_sha256 || member->request.sha256.has_value();
-  }
-  writer()->finish(want_sha256, guard<cache::ContentInfo>([](Run& self, Result<cache::ContentInfo> info) {
+  writer()->finish(wants_sha256(), guard<cache::ContentInfo>([](Run& self, Result<cache::ContentInfo> info) {
                      if (!info) return self.fail(info.error());
                      self.finished(*info);
                    }));
@@ -290,9 +293,8 @@ void Run::fail(const Error& error) {
   // The last word on where the bytes went: what is not committed is lost.
   // An attempt that got nowhere says nothing: what an earlier one has is still there.
   lost_ = true;
-  const bool news = !content_.empty() || std::any_of(members_.begin(), members_.end(), [](const MemberPtr& member) {
-    return member->wasted > 0;
-  });
+  const bool news = !content_.empty() || std::any_of(members_.begin(), members_.end(),
+                                                     [](const MemberPtr& member) { return member->wasted > 0; });
   if (news) tell_progress();
   for (const MemberPtr& member : end_members()) {
     if (!member->gone) host_.run_failed(member, copy);

@@ -94,6 +94,7 @@ class Run final : public FillEvents, public std::enable_shared_from_this<Run> {
   void hold(const MemberPtr& member);
   void make_fill();
 
+  [[nodiscard]] bool wants_sha256() const;
   void finish();
   void finished(const cache::ContentInfo& info);
   void start_over();

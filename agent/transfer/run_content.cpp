@@ -101,6 +101,7 @@ void Run::create(bool bounded) {
   what.version = wanted_;
   what.shareable = shareable_ && request_.store && request_.ranges.empty();
   what.bounded_by_cache = bounded && what.shareable;
+  what.want_sha256 = wants_sha256();
   using Writer = std::unique_ptr<cache::ContentWriter>;
   cache::Cache& cache = context_.cache;
   const bool may_widen = what.bounded_by_cache;

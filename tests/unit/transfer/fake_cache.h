@@ -1,0 +1,87 @@
+// The cache in memory, for tests of what stands on it: the contract of cache/cache.h and cache/content_writer.h without
+// disk and database. Answers come through the loop, after `latency`; bytes are on "disk" after `write_latency`.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "cache/cache.h"
+#include "cache/segments.h"
+
+namespace larder::test {
+
+class FakeWriter;
+
+struct FakeRecord {
+  cache::ContentInfo info;
+  std::vector<std::byte> bytes;  // committed segments are right, the rest is undefined
+  std::vector<cache::SegmentInfo> segments;
+  std::set<std::string> holders;
+  bool being_written = false;
+  bool unreadable = false;  // open() fails and drops it
+};
+
+class FakeCache final : public cache::Cache {
+ public:
+  explicit FakeCache(Runtime runtime) : runtime_(runtime) {}
+
+  // Knobs.
+  Duration latency{};
+  Duration write_latency{};
+  std::uint64_t bounded_room = UINT64_MAX;  // largest content that the cache may keep
+  std::uint64_t disk_room = UINT64_MAX;     // largest content that the disk takes
+  std::optional<Error> finish_error;
+
+  // What there is.
+  std::map<cache::ContentId, FakeRecord> records;
+  unsigned finds = 0, digest_finds = 0, creates = 0, resumes = 0, opens = 0;
+  std::size_t most_queued = 0;  // by any writer
+
+  // A complete, validated record, as if somebody had fetched it.
+  cache::ContentId put(const cache::Version& version, std::vector<std::byte> bytes, bool shareable = true);
+
+  void find(const cache::Version& version, cache::Done<std::optional<cache::ContentInfo>> done) override;
+  void find_by_sha256(const Digest& sha256, cache::Done<std::optional<cache::ContentInfo>> done) override;
+  void find_newest(const std::string& url, cache::Done<std::optional<cache::ContentInfo>> done) override;
+  void get(const cache::ContentId& id, cache::Done<cache::ContentInfo> done) override;
+  void known(const std::string& url, const std::string& holder, cache::Done<Known> done) override;
+  void create(Create what, cache::Done<std::unique_ptr<cache::ContentWriter>> done) override;
+  void resume(const cache::ContentId& id, cache::Done<std::unique_ptr<cache::ContentWriter>> done) override;
+  void open(const cache::ContentId& id, cache::Done<std::shared_ptr<cache::ContentLease>> done) override;
+  void open_partial(const cache::ContentId& id, cache::Done<std::shared_ptr<cache::ContentLease>> done) override;
+  void compute_sha256(const cache::ContentId& id, cache::Done<Digest> done) override;
+  void hold(const cache::ContentId& id, const std::string& holder, cache::Done<void> done) override;
+  void release(const cache::ContentId& id, const std::string& holder, cache::Done<void> done) override;
+  void release_all_but(std::vector<std::string> alive, cache::Done<void> done) override;
+  void mark_validated(const cache::ContentId& id, cache::Done<void> done) override;
+  void drop(const cache::ContentId& id, cache::Done<void> done) override;
+  void set_aside(const cache::ContentId& id, cache::Done<void> done) override;
+  void add_version(const cache::ContentId& id, const cache::Version& version, cache::Done<void> done) override;
+  void pin(const cache::ContentId& id, bool pinned, cache::Done<void> done) override;
+  void remove(const cache::ContentId& id, cache::Done<void> done) override;
+  void remove_url(const std::string& url, cache::Done<std::uint64_t> done) override;
+  void clear(cache::Done<std::uint64_t> done) override;
+  void list(cache::ListQuery query, cache::Done<std::vector<cache::ContentInfo>> done) override;
+  void segments(const cache::ContentId& id, cache::Done<std::vector<cache::SegmentInfo>> done) override;
+  void figures(cache::Done<cache::CacheFigures> done) override;
+  void apply(const cache::CacheSettings&) override {}
+  void start_maintenance() override {}
+
+ private:
+  friend class FakeWriter;
+  // Does `work` and answers, in order, after the latency.
+  void later(Task work);
+  FakeRecord* record(const cache::ContentId& id);
+  void answer_status(const cache::ContentId& id, cache::Done<void> done, std::function<void(FakeRecord&)> change);
+
+  Runtime runtime_;
+  std::uint64_t next_id_ = 1;
+};
+
+}  // namespace larder::test

@@ -1,0 +1,204 @@
+#include "tests/unit/transfer/fake_writer.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "base/merkle.h"
+
+namespace larder::test {
+namespace {
+
+void must(bool condition, const char* what) {
+  if (condition) return;
+  std::fprintf(stderr, "contract of ContentWriter broken: %s\n", what);
+  std::abort();
+}
+
+}  // namespace
+
+FakeWriter::FakeWriter(FakeCache& cache, Runtime runtime, cache::ContentId id)
+    : cache_(cache), runtime_(runtime), id_(std::move(id)) {
+  const FakeRecord& record = cache_.records.at(id_);
+  size_ = record.info.size;
+  bytes_ = record.bytes;
+  segments_ = record.segments;
+  if (!size_) return;
+  blocks_.resize(block_count(*size_));
+  for (const cache::SegmentInfo& segment : segments_) {
+    for (std::uint64_t at = segment.range.offset; at < segment.range.end(); at += kBlockSize) {
+      blocks_[at / kBlockSize] = {true, true};
+    }
+  }
+}
+
+FakeWriter::~FakeWriter() {
+  if (FakeRecord* record = cache_.record(id_)) record->being_written = false;
+}
+
+std::uint64_t FakeWriter::block_end(std::uint64_t block) const {
+  return std::min((block + 1) * kBlockSize, size_.value_or(UINT64_MAX));
+}
+
+std::vector<ByteRange> FakeWriter::missing() const {
+  if (!size_) return began_ ? std::vector<ByteRange>{} : std::vector<ByteRange>{{0, UINT64_MAX}};
+  std::vector<ByteRange> ranges;
+  for (std::uint64_t i = 0; i < blocks_.size(); ++i) {
+    const std::uint64_t begin = i * kBlockSize;
+    const bool taken = std::any_of(streams_.begin(), streams_.end(), [begin](const auto& entry) {
+      return entry.second.range.offset <= begin && begin < entry.second.range.end();
+    });
+    if (blocks_[i].accepted || taken) continue;
+    if (!ranges.empty() && ranges.back().end() == begin) {
+      ranges.back().length = block_end(i) - ranges.back().offset;
+    } else {
+      ranges.push_back({begin, block_end(i) - begin});
+    }
+  }
+  return ranges;
+}
+
+std::uint64_t FakeWriter::bytes_written() const {
+  std::uint64_t bytes = 0;
+  for (std::uint64_t i = 0; i < blocks_.size(); ++i) {
+    if (blocks_[i].durable) bytes += block_end(i) - i * kBlockSize;
+  }
+  return bytes;
+}
+
+cache::StreamId FakeWriter::open_stream(ByteRange range, cache::Source source, std::string fetched_for) {
+  must(range.offset % kBlockSize == 0, "a stream begins at a block");
+  must(!fetched_for.empty(), "a stream is on somebody's account");
+  for (const auto& [id, stream] : streams_) {
+    must(range.end() <= stream.range.offset || stream.range.end() <= range.offset, "no two streams for one place");
+  }
+  began_ = true;
+  streams_[next_stream_] = {range, range.offset, source, std::move(fetched_for)};
+  return next_stream_++;
+}
+
+Status FakeWriter::append(cache::StreamId id, Buffer bytes) {
+  must(streams_.count(id) == 1, "append to an open stream");
+  Stream& stream = streams_[id];
+  const std::uint64_t end = stream.position + bytes.size();
+  if (end > stream.range.end() || (size_ && end > *size_)) return fail(ErrorCode::too_large, "append", "too much");
+  if (bytes_.size() < end) bytes_.resize(end);
+  if (blocks_.size() < block_count(end)) blocks_.resize(block_count(end));
+  std::memcpy(bytes_.data() + stream.position, bytes.bytes().data(), bytes.size());
+  const std::uint64_t first = stream.position / kBlockSize;
+  stream.position = end;
+  const std::uint64_t last = end == size_ ? blocks_.size() : end / kBlockSize;
+  for (std::uint64_t i = first; i < last; ++i) {
+    must(!blocks_[i].accepted, "no byte is written twice");
+    blocks_[i].accepted = true;
+  }
+  queued_ += bytes.size();
+  cache_.most_queued = std::max(cache_.most_queued, queued_);
+  last_ = stream;
+  Task write = [this, alive = std::weak_ptr<bool>(alive_), first, last, size = bytes.size(), source = stream.source,
+                account = stream.fetched_for] {
+    if (!alive.expired()) make_durable(first, last, size, source, account);
+  };
+  if (cache_.write_latency == Duration{}) {
+    runtime_.executor.post(std::move(write));
+  } else {
+    runtime_.timers.after(cache_.write_latency, std::move(write));
+  }
+  return {};
+}
+
+void FakeWriter::make_durable(std::uint64_t first, std::uint64_t last, std::size_t bytes, cache::Source source,
+                              const std::string& fetched_for) {
+  const std::weak_ptr<bool> alive = alive_;
+  const bool was_high = queued_ >= kLowWater;
+  queued_ -= bytes;
+  for (std::uint64_t i = first; i < last; ++i) blocks_[i].durable = true;
+  if (size_) commit_ready(source, fetched_for);
+  if (alive.expired()) return;
+  if (was_high && queued_ < kLowWater && on_drained) on_drained();
+  if (!alive.expired() && finishing_) try_finish();
+}
+
+void FakeWriter::commit_ready(cache::Source source, const std::string& fetched_for) {
+  const cache::SegmentLayout layout(*size_);
+  const std::weak_ptr<bool> alive = alive_;
+  for (std::uint64_t i = 0; i < layout.count() && !alive.expired(); ++i) {
+    const bool there = std::any_of(segments_.begin(), segments_.end(),
+                                   [i](const cache::SegmentInfo& segment) { return segment.index == i; });
+    if (there) continue;
+    bool ready = true;
+    const ByteRange range = layout.range(i);
+    for (std::uint64_t at = range.offset; at < range.end(); at += kBlockSize) {
+      ready = ready && blocks_[at / kBlockSize].durable;
+    }
+    if (ready) commit(i, source, fetched_for);
+  }
+}
+
+void FakeWriter::commit(std::uint64_t index, cache::Source source, const std::string& fetched_for) {
+  const cache::SegmentInfo segment{index, cache::SegmentLayout(*size_).range(index), {}, source, fetched_for};
+  const auto before = [](const cache::SegmentInfo& a, const cache::SegmentInfo& b) { return a.index < b.index; };
+  segments_.insert(std::upper_bound(segments_.begin(), segments_.end(), segment, before), segment);
+  if (FakeRecord* record = cache_.record(id_)) {
+    record->bytes.resize(*size_);
+    if (segment.range.length > 0) {
+      std::memcpy(record->bytes.data() + segment.range.offset, bytes_.data() + segment.range.offset,
+                  segment.range.length);
+    }
+    record->segments = segments_;
+    record->info.bytes_held += segment.range.length;
+  }
+  if (on_segment) on_segment(segment);
+}
+
+void FakeWriter::close_stream(cache::StreamId id) {
+  must(streams_.count(id) == 1, "close an open stream");
+  streams_.erase(id);
+}
+
+void FakeWriter::set_end(std::uint64_t size) {
+  must(!size_, "set_end only with an unknown size");
+  size_ = size;
+  bytes_.resize(size);
+  blocks_.resize(block_count(size));
+  for (Block& block : blocks_) block.accepted = true;
+  if (FakeRecord* record = cache_.record(id_)) record->info.size = size;
+}
+
+void FakeWriter::finish(bool want_sha256, UniqueFunction<void(Result<cache::ContentInfo>)> done) {
+  must(streams_.empty() && missing().empty(), "finish only what is whole");
+  finishing_ = true;
+  want_sha256_ = want_sha256;
+  done_ = std::move(done);
+  runtime_.executor.post([this, alive = std::weak_ptr<bool>(alive_)] {
+    if (!alive.expired()) try_finish();
+  });
+}
+
+void FakeWriter::try_finish() {
+  if (queued_ > 0 || !done_) return;
+  if (cache_.finish_error) return std::exchange(done_, {})(tl::unexpected<Error>(*cache_.finish_error));
+  for (Block& block : blocks_) block.durable = true;
+  const std::weak_ptr<bool> alive = alive_;
+  commit_ready(last_.source, last_.fetched_for.empty() ? "nobody" : last_.fetched_for);
+  if (alive.expired()) return;
+  FakeRecord* record = cache_.record(id_);
+  must(record != nullptr, "the content is held while it is written");
+  record->info.state = cache::ContentState::complete;
+  record->info.root = sha256(record->bytes);
+  if (want_sha256_) record->info.sha256 = record->info.root;
+  cache::ContentInfo info = record->info;
+  for (auto& [id, other] : cache_.records) {
+    if (id == id_ || !other.info.shareable || !info.shareable || other.info.root != info.root) continue;
+    if (other.info.state != cache::ContentState::complete) continue;
+    other.info.versions.push_back(record->info.versions.front());
+    info = other.info;
+    record->info.versions.clear();  // merged: found under the other's id only
+    record->info.shareable = false;
+    break;
+  }
+  std::exchange(done_, {})(info);
+}
+
+}  // namespace larder::test

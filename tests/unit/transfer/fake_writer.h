@@ -1,0 +1,68 @@
+// The writer of FakeCache. Blocks are accepted as they come, durable after the cache's write latency, and committed
+// when a segment is durable; what is not committed is lost with the writer, as after a crash.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/unit/transfer/fake_cache.h"
+
+namespace larder::test {
+
+class FakeWriter final : public cache::ContentWriter {
+ public:
+  FakeWriter(FakeCache& cache, Runtime runtime, cache::ContentId id);
+  ~FakeWriter() override;
+
+  [[nodiscard]] const cache::ContentId& id() const override { return id_; }
+  [[nodiscard]] std::optional<std::uint64_t> size() const override { return size_; }
+  [[nodiscard]] const std::vector<cache::SegmentInfo>& committed() const override { return segments_; }
+  [[nodiscard]] std::vector<ByteRange> missing() const override;
+  [[nodiscard]] std::uint64_t bytes_written() const override;
+  cache::StreamId open_stream(ByteRange range, cache::Source source, std::string fetched_for) override;
+  Status append(cache::StreamId stream, Buffer bytes) override;
+  void close_stream(cache::StreamId stream) override;
+  [[nodiscard]] std::size_t queued() const override { return queued_; }
+  void set_end(std::uint64_t size) override;
+  void finish(bool want_sha256, UniqueFunction<void(Result<cache::ContentInfo>)> done) override;
+
+ private:
+  struct Stream {
+    ByteRange range;
+    std::uint64_t position = 0;
+    cache::Source source = cache::Source::origin;
+    std::string fetched_for;
+  };
+  struct Block {
+    bool accepted = false;
+    bool durable = false;
+  };
+
+  [[nodiscard]] std::uint64_t block_end(std::uint64_t block) const;
+  void make_durable(std::uint64_t first, std::uint64_t last, std::size_t bytes, cache::Source source,
+                    const std::string& fetched_for);
+  void commit(std::uint64_t segment, cache::Source source, const std::string& fetched_for);
+  void commit_ready(cache::Source source, const std::string& fetched_for);
+  void try_finish();
+
+  FakeCache& cache_;
+  Runtime runtime_;
+  cache::ContentId id_;
+  std::optional<std::uint64_t> size_;
+  std::vector<std::byte> bytes_;
+  std::vector<Block> blocks_;
+  std::vector<cache::SegmentInfo> segments_;
+  std::map<cache::StreamId, Stream> streams_;
+  cache::StreamId next_stream_ = 1;
+  std::size_t queued_ = 0;
+  bool began_ = false;
+  bool finishing_ = false;
+  bool want_sha256_ = false;
+  Stream last_;
+  UniqueFunction<void(Result<cache::ContentInfo>)> done_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace larder::test

@@ -1,0 +1,184 @@
+// The pure rules: breaks and restarts, where ranges are, on whose account bytes are.
+#include <gtest/gtest.h>
+
+#include "agent/transfer/account.h"
+#include "agent/transfer/manager.h"
+#include "agent/transfer/piece_map.h"
+#include "agent/transfer/transfer_rules.h"
+
+namespace larder::agent {
+namespace {
+
+using cache::Version;
+
+TEST(MayBeOf, EveryValidatorThatBothCarryMustBeEqual) {
+  const Version version{"u", 10, "\"a\"", "Mon"};
+  struct Row {
+    Version answer;
+    bool may;
+  };
+  const Row rows[] = {
+      {{"u", 10, "\"a\"", "Mon"}, true},
+      {{"u", std::nullopt, "\"a\"", ""}, true},
+      {{"u", 10, "", ""}, true},
+      {{"u", 11, "\"a\"", "Mon"}, false},
+      {{"u", 10, "\"b\"", "Mon"}, false},
+      {{"u", 10, "\"a\"", "Tue"}, false},
+      {{"u", std::nullopt, "", "Tue"}, false},
+      {{"v", 10, "\"a\"", "Mon"}, false},
+  };
+  for (const Row& row : rows) EXPECT_EQ(may_be_of(version, row.answer), row.may) << row.answer.etag;
+}
+
+TEST(RestartRule, ThreeTimesThenAnErrorThatSaysSo) {
+  RestartRule rule;
+  EXPECT_TRUE(rule.restart());
+  EXPECT_TRUE(rule.restart());
+  EXPECT_TRUE(rule.restart());
+  EXPECT_FALSE(rule.restart());
+  EXPECT_EQ(rule.restarts(), 3U);
+  const Error error = rule.given_up("http://h/x?secret=1");
+  EXPECT_EQ(error.code, ErrorCode::version_changed);
+  EXPECT_NE(error.detail.find("4 times"), std::string::npos) << error.detail;
+  EXPECT_EQ(error.doing.find("secret"), std::string::npos);
+}
+
+TEST(OnOriginBreak, Table) {
+  using D = BreakDecision;
+  using E = ErrorCode;
+  struct Row {
+    const char* what;
+    StreamBreak input;
+    D decision;
+  };
+  const Row rows[] = {
+      {"another edition", {E::version_changed, true, false, 0, 0}, D::restart},
+      {"another edition, others", {E::version_changed, true, false, 3, 99 * kMiB}, D::restart},
+      {"stale proxy", {E::stale_proxy, true, false, 0, 99 * kMiB}, D::fail},
+      {"flaky link", {E::connection_lost, true, false, 0, kResumeProgress}, D::resume},
+      {"flaky link, whole", {E::connection_lost, true, true, 0, kResumeProgress}, D::resume},
+      {"stall", {E::no_progress, true, false, 0, kResumeProgress}, D::resume},
+      {"time-out", {E::timed_out, true, false, 0, kResumeProgress}, D::resume},
+      {"no progress", {E::connection_lost, true, false, 0, kResumeProgress - 1}, D::fail},
+      {"cannot resume", {E::connection_lost, false, true, 0, 99 * kMiB}, D::fail},
+      {"one of several breaks", {E::connection_lost, true, false, 2, 0}, D::narrow},
+      {"one too many", {E::http_transient, true, false, 2, 0}, D::narrow},
+      {"one too many, forbidden", {E::http_fatal, true, false, 2, 0}, D::narrow},
+      {"the only one is refused", {E::http_transient, true, false, 0, 99 * kMiB}, D::fail},
+      {"not found", {E::http_fatal, true, false, 0, 99 * kMiB}, D::fail},
+      {"certificate, others", {E::certificate_rejected, true, false, 2, 0}, D::fail},
+      {"no ranges", {E::range_not_supported, true, false, 0, 0}, D::whole_only},
+      {"no ranges although whole", {E::range_not_supported, true, true, 0, 0}, D::fail},
+  };
+  for (const Row& row : rows) EXPECT_EQ(on_origin_break(row.input), row.decision) << row.what;
+}
+
+TEST(PieceMap, TheWholeIsWhereItIs) {
+  const PieceMap map = PieceMap::whole(100);
+  EXPECT_EQ(map.content_size(), 100U);
+  EXPECT_EQ(map.parts({10, 20}), (std::vector<ByteRange>{{10, 20}}));
+}
+
+TEST(PieceMap, RangesOneAfterTheOther) {
+  const auto map = PieceMap::of_ranges({{50, 10}, {0, 5}, {5, 5}, {90, kToTheEnd}}, 100, "http://h/x");
+  ASSERT_TRUE(map);
+  EXPECT_EQ(map->content_size(), 30U);
+  EXPECT_EQ(map->parts({0, 30}), (std::vector<ByteRange>{{50, 10}, {0, 10}, {90, 10}}));
+  EXPECT_EQ(map->parts({12, 6}), (std::vector<ByteRange>{{2, 6}}));
+  EXPECT_EQ(map->parts({9, 2}), (std::vector<ByteRange>{{59, 1}, {0, 1}}));
+  EXPECT_TRUE(map->parts({30, 5}).empty());
+}
+
+TEST(PieceMap, WhatCannotBeIsRefused) {
+  struct Row {
+    std::vector<ByteRange> ranges;
+    std::optional<std::uint64_t> size;
+    ErrorCode code;
+  };
+  const Row rows[] = {
+      {{{0, 0}}, 100, ErrorCode::invalid_argument},
+      {{{0, 101}}, 100, ErrorCode::invalid_argument},
+      {{{100, 1}}, 100, ErrorCode::invalid_argument},
+      {{{100, kToTheEnd}}, 100, ErrorCode::invalid_argument},
+      {{{1, UINT64_MAX - 1}}, 100, ErrorCode::invalid_argument},
+      {{{0, 10}, {5, kToTheEnd}}, std::nullopt, ErrorCode::range_not_supported},
+      {{{UINT64_MAX - 5, 10}}, std::nullopt, ErrorCode::invalid_argument},
+      {{{0, UINT64_MAX - 1}, {0, 10}}, std::nullopt, ErrorCode::invalid_argument},
+  };
+  for (const Row& row : rows) {
+    const auto map = PieceMap::of_ranges(row.ranges, row.size, "http://h/x");
+    ASSERT_FALSE(map);
+    EXPECT_EQ(map.error().code, row.code) << map.error().text();
+  }
+}
+
+TEST(VersionOfRanges, IsNobodyElsesAndKeepsTheValidators) {
+  const Version whole{"http://h/x", 100, "\"a\"", "Mon"};
+  const Version a = version_of_ranges(whole, {{0, 5}, {10, kToTheEnd}}, 95);
+  EXPECT_EQ(a.url, "http://h/x#ranges=0+5,10+end");
+  EXPECT_EQ(a.size, 95U);
+  EXPECT_EQ(a.etag, whole.etag);
+  EXPECT_NE(a, version_of_ranges(whole, {{10, kToTheEnd}, {0, 5}}, 95));
+  const std::vector<ByteRange> many(500, {1, 1});
+  EXPECT_LT(version_of_ranges(whole, many, 500).url.size(), 120U);
+}
+
+TEST(Account, SegmentsOfThisFileBySourceTheRestIsCache) {
+  using cache::Source;
+  const std::vector<cache::SegmentInfo> segments{{0, {0, 10}, {}, Source::origin, "me"},
+                                                 {1, {10, 10}, {}, Source::peer, "me"},
+                                                 {2, {20, 10}, {}, Source::cache, "me"},
+                                                 {3, {30, 5}, {}, Source::origin, "other"}};
+  const SourceFigures figures = committed_figures(segments, "me");
+  EXPECT_EQ(figures.origin, 10U);
+  EXPECT_EQ(figures.peers, 10U);
+  EXPECT_EQ(figures.cache, 15U);
+  EXPECT_EQ(fetched_for(segments, "me"), 20U);
+  EXPECT_EQ(fetched_for(segments, "other"), 5U);
+  const SourceFigures finished = finished_figures(segments, "me", 40);
+  EXPECT_EQ(finished.origin + finished.peers + finished.cache, 40U);
+}
+
+TEST(Account, ThePrefixEndsAtTheFirstGap) {
+  CommittedPrefix prefix;
+  std::vector<cache::SegmentInfo> segments{{0, {0, 10}, {}, {}, ""}, {2, {20, 10}, {}, {}, ""}};
+  EXPECT_EQ(prefix.update(segments), 10U);
+  segments.insert(segments.begin() + 1, {1, {10, 10}, {}, {}, ""});
+  EXPECT_EQ(prefix.update(segments), 30U);
+}
+
+TEST(SharingKey, EqualRequestsShareOthersDoNot) {
+  const auto request = [](const char* url) {
+    TransferRequest made;
+    made.target.url = *origin::parse_url(url);
+    return made;
+  };
+  const TransferRequest plain = request("http://h/x");
+  const std::string key = sharing_key(plain);
+  EXPECT_FALSE(key.empty());
+  EXPECT_EQ(key, sharing_key(request("HTTP://H:80/x#part")));
+  EXPECT_NE(key, sharing_key(request("http://h/y")));
+  EXPECT_EQ(sharing_key(request("http://user:word@h/x")), "");
+  TransferRequest other = plain;
+  other.ranges = {{0, 1}};
+  EXPECT_EQ(sharing_key(other), "");
+  other = plain;
+  other.origin_alone = true;
+  EXPECT_EQ(sharing_key(other), "");
+  other = plain;
+  other.store = false;
+  EXPECT_EQ(sharing_key(other), "");
+  auto options = std::make_shared<origin::ConnectOptions>();
+  options->headers = {{"X-Channel", "beta"}};
+  other = plain;
+  other.target.options = options;
+  EXPECT_NE(sharing_key(other), "");
+  EXPECT_NE(sharing_key(other), key);
+  options = std::make_shared<origin::ConnectOptions>();
+  options->user = "me";
+  other.target.options = options;
+  EXPECT_EQ(sharing_key(other), "");
+}
+
+}  // namespace
+}  // namespace larder::agent
