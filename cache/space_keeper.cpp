@@ -87,15 +87,19 @@ void SpaceKeeper::reserve(const ContentId& id, std::uint64_t size, std::uint64_t
 
 void SpaceKeeper::decide(const ContentId& id, UniqueFunction<void(Status)> done) {
   if (ledger_.has(id)) return done({});
-  if (!ledger_.can_have(id)) return refuse(id, std::move(done));
-  evict(0, [this, id, done = std::move(done)](std::uint64_t) mutable {
-    if (ledger_.has(id)) return done({});
-    refuse(id, std::move(done));
+  // What may be evicted changes with every hold and lease: never on old figures, or records would go for nothing.
+  invalidate();
+  measure([this, id, done = std::move(done)](Status status) mutable {
+    if (!status || !ledger_.can_have(id)) return refuse(id, std::move(done));
+    evict(0, [this, id, done = std::move(done)](std::uint64_t) mutable {
+      if (ledger_.has(id)) return done({});
+      refuse(id, std::move(done));
+    });
   });
 }
 
 void SpaceKeeper::refuse(const ContentId& id, UniqueFunction<void(Status)> done) {
-  // Never on old figures: what the message says is what is there now.
+  // What the message says is what is there now.
   invalidate();
   measure([this, id, done = std::move(done)](Status status) mutable {
     if (status && ledger_.has(id)) return done({});

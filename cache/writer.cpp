@@ -58,6 +58,7 @@ void WriterCore::abandon() {
 void WriterCore::cancel() {
   if (cancelled_) return;
   cancelled_ = true;
+  sound_ = false;
   file_->mark_dropped();
   fail(Error{ErrorCode::not_found, "write content " + id_, "it was dropped from the cache"});
 }
@@ -113,7 +114,10 @@ Status WriterCore::append(StreamId id, Buffer bytes) {
   queued_ += stream.cutter.append(std::move(bytes));
   if (size_ && stream.cutter.next() == *size_) queued_ += stream.cutter.end_here();
   if (queued_ >= ContentWriter::kHighWater) was_high_ = true;
-  if (!size_) host()->grew(id_, stream.cutter.next());
+  if (!size_) {
+    appended_end_ = std::max(appended_end_, stream.cutter.next());
+    host()->grew(id_, appended_end_);
+  }
   if (stream.cutter.pending() >= kJobBytes || jobs_ == 0) cut(stream);
   return {};
 }
@@ -131,6 +135,10 @@ void WriterCore::close_stream(StreamId id) {
 
 void WriterCore::set_end(std::uint64_t size) {
   if (size_ || set_end_ || failed_) return;
+  if (size != appended_end_) {
+    return fail(Error{ErrorCode::invalid_state, "end content " + id_,
+                      fmt::format("{} bytes were appended, not {}", appended_end_, size)});
+  }
   set_end_ = size;
   if (tail_) {
     Stream stream = std::move(*tail_);
@@ -189,16 +197,17 @@ void WriterCore::submit(std::shared_ptr<WriteJob> job) {
 void WriterCore::job_returned(const std::shared_ptr<WriteJob>& job, Status status) {
   if (host() == nullptr) return;
   --jobs_;
-  if (failed_) {
-    advance();
-  } else if (!status && status.error().code == ErrorCode::disk_full && !job->retried) {
-    retry_with_room(job);
-  } else if (!status) {
-    job_failed(status.error());
-  } else {
+  if (status) {
+    // Also after another job failed: a segment that becomes whole by this one is good.
     job_written(job);
     if (jobs_ == 0) cut_all();
     advance();
+  } else if (failed_) {
+    advance();
+  } else if (status.error().code == ErrorCode::disk_full && !job->retried) {
+    retry_with_room(job);
+  } else {
+    job_failed(status.error());
   }
 }
 

@@ -139,6 +139,7 @@ class WriterCore : public std::enable_shared_from_this<WriterCore> {
   const ContentId id_;
   const Version version_;
   std::optional<std::uint64_t> size_;
+  std::uint64_t appended_end_ = 0;        // of a content whose size is unknown: the last byte's end
   std::optional<std::uint64_t> set_end_;  // of a content whose size was unknown, until finish cuts it
   const std::shared_ptr<ContentFile> file_;
   SegmentTable table_;
@@ -164,6 +165,7 @@ class WriterCore : public std::enable_shared_from_this<WriterCore> {
   std::optional<FileStat> left_;       // after the latest sync
   std::optional<Finish> finish_;
   std::optional<Error> failed_;
+  bool sound_ = true;  // what is whole may be committed, also after a failure
   bool cancelled_ = false;
   bool finished_ = false;
   bool closed_ = false;

@@ -51,6 +51,7 @@ void WriterCore::sync_segment(std::uint64_t index) {
     if (left) {
       self->left_ = *left;
     } else {
+      self->sound_ = false;  // what of the file is on the disk is not known any more
       self->fail(left.error());
     }
     self->segment_part_done(index);
@@ -86,7 +87,7 @@ index::Commit WriterCore::ready_commit() const {
 }
 
 void WriterCore::commit_ready() {
-  if (failed_ || ready_.empty()) return;
+  if (!sound_ || ready_.empty()) return;
   if (finish_ && all_ready() && commits_ == 0) return;  // goes with the end, in one transaction
   index::Commit commit = ready_commit();
   ++commits_;
@@ -96,6 +97,7 @@ void WriterCore::commit_ready() {
     if (done) {
       self->add_committed(segments);
     } else {
+      self->sound_ = false;
       self->fail(done.error());
     }
     self->advance();
