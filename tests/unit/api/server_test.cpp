@@ -183,7 +183,7 @@ class ServerTest : public testing::Test {
   bool eventually(const std::function<bool()>& holds) {
     for (int i = 0; i < 1000; ++i) {
       if (holds()) return true;
-      std::this_thread::sleep_for(milliseconds(5));
+      std::this_thread::sleep_for(milliseconds(5));  // paced: a poll
     }
     return false;
   }
@@ -341,7 +341,7 @@ TEST_F(ServerBadInput, BytesThatTrickleDoNotExtendTheTime) {
   Client slow = client();
   std::atomic<bool> stop = false;
   std::thread trickle([&] {
-    while (!stop && slow.send("x")) std::this_thread::sleep_for(milliseconds(20));
+    while (!stop && slow.send("x")) std::this_thread::sleep_for(milliseconds(20));  // paced: a slow client
   });
   EXPECT_THAT(slow.all(), StartsWith("HTTP/1.1 408 "));
   stop = true;
