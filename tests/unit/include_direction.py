@@ -27,7 +27,7 @@ CLI_MAY_INCLUDE = ("base/", "agent/cli/", "agent/config/", "agent/version.h", "o
 HEAVY = re.compile(r"#\s*include\s*<(boost/(asio|beast)|nlohmann/json\.hpp|CLI/|toml\+\+|SQLiteCpp/|spdlog/|curl/)")
 # Time and chance come in from outside (base/clock.h).
 CLOCK = re.compile(
-    r"steady_clock::now|system_clock::now|high_resolution_clock|sleep_for|sleep_until|\busleep\s*\(|\bnanosleep\s*\("
+    r"steady_clock::now|system_clock::now|high_resolution_clock|sleep_for|sleep_until|\bu?sleep\s*\(|\bnanosleep\s*\("
     r"|\b(s?rand|random)\s*\(\s*\)|\bsrand\s*\(|random_device|\btime\s*\(\s*(nullptr|NULL|0)\s*\)|\bgettimeofday\b")
 # base implements the seam, the daemon is the composition root, the command line is a program of its own, and the
 # threads of curl and of hooks wait on descriptors with a limit. Everything else is handed the time.
@@ -41,7 +41,8 @@ CLOCK_MAY = (
     "tests/bench/",
     "tests/sim/",
 )
-SLEEP = re.compile(r"sleep_for|sleep_until|\busleep\s*\(|\bnanosleep\s*\(")
+# A test that plays a slow other side, or polls what no event tells of, says so on the line: "// paced: why".
+SLEEP = re.compile(r"(sleep_for|sleep_until|\bu?sleep\s*\(|\bnanosleep\s*\()(?![^\n]*// paced: \w)")
 MAX_LINES = 500
 MAX_TEST_LINES = 700  # tables of cases; nothing else depends on them
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.MULTILINE)
