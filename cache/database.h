@@ -47,7 +47,7 @@ class Database {
   void write(std::string doing, UniqueFunction<Status(SQLite::Database&)> work, UniqueFunction<void(Status)> done);
 
   template <class T>
-  void read(std::string doing, UniqueFunction<Result<T>(SQLite::Database&)> work,  // NOLINT: doing is moved below
+  void read(std::string doing, UniqueFunction<Result<T>(SQLite::Database&)> work,
             UniqueFunction<void(Result<T>)> done) {
     auto slot = std::make_shared<Result<T>>(tl::unexpected<Error>(Error{}));
     run_read(

@@ -36,7 +36,7 @@ bool has_control(std::string_view text) {
 }
 
 struct Refusal {
-  int status;
+  int status = 0;
   Error error;
 };
 

@@ -23,7 +23,7 @@ class RateMeter {
  private:
   struct Point {
     SteadyTime at;
-    std::uint64_t bytes;
+    std::uint64_t bytes = 0;
   };
   std::deque<Point> points_;
 };
