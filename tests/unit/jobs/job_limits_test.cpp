@@ -1,0 +1,222 @@
+#include "agent/jobs/job_limits.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace larder::agent {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+KnownNames known() {
+  KnownNames names;
+  names.hooks = {"scan", "unpack"};
+  names.notify_commands = {"mail"};
+  names.check_minisign = [](const std::string& key, const std::string& signature) -> Status {
+    if (key == "good key" && signature == "good signature") return {};
+    return fail(ErrorCode::invalid_argument, "check", "minisign: bad");
+  };
+  return names;
+}
+
+Status check(FileSpec& spec, const JobOptions& options = {}, bool exempt = false,
+             const origin::UrlPolicy& policy = {}) {
+  return check_file(spec, options, JobLimits{}, policy, known(), exempt);
+}
+
+TEST(job_limits, of_numbers) {
+  const JobLimits limits;
+  EXPECT_TRUE(check_job_count(limits, 299, 59, false));
+  const auto for_user = check_job_count(limits, 100, 60, false);
+  ASSERT_FALSE(for_user);
+  EXPECT_EQ(for_user.error().code, ErrorCode::limit_exceeded);
+  const auto for_all = check_job_count(limits, 300, 0, false);
+  ASSERT_FALSE(for_all);
+  EXPECT_EQ(for_all.error().code, ErrorCode::limit_exceeded);
+  EXPECT_TRUE(check_job_count(limits, 300, 60, true));
+  EXPECT_TRUE(check_file_count(limits, 1000, false));
+  EXPECT_FALSE(check_file_count(limits, 1001, false));
+  EXPECT_TRUE(check_file_count(limits, 1001, true));
+}
+
+struct RangeCase {
+  std::vector<ByteRange> ranges;
+  bool good;
+};
+
+TEST(job_limits, of_ranges) {
+  const std::vector<RangeCase> cases = {
+      {{}, true},
+      {{{0, 1}}, true},
+      {{{100, 100}, {900, 100}, {400, 100}}, true},   // in any order
+      {{{0, 100}, {100, 100}}, true},                 // touching
+      {{{0, 101}, {100, 100}}, false},                // overlapping
+      {{{100, 100}, {0, 101}}, false},                // the same, other order
+      {{{5, 5}, {5, 5}}, false},                      // repeated
+      {{{7, 0}}, false},                              // empty
+      {{{10, UINT64_MAX}}, true},                     // to the end
+      {{{10, UINT64_MAX}, {0, 10}}, true},            // before one to the end
+      {{{10, UINT64_MAX}, {20, 1}}, false},           // inside it
+      {{{10, UINT64_MAX}, {20, UINT64_MAX}}, false},  // two to the end
+      {{{UINT64_MAX, 1}}, false},                     // beyond anything
+      {{{UINT64_MAX - 1, 1}}, true},
+  };
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    const auto status = check_ranges(cases[i].ranges, 500);
+    EXPECT_EQ(status.has_value(), cases[i].good) << "case " << i;
+    if (!status) {
+      EXPECT_EQ(status.error().code, ErrorCode::invalid_argument) << "case " << i;
+    }
+  }
+}
+
+TEST(job_limits, of_the_number_of_ranges) {
+  FileSpec spec;
+  spec.url = "http://host/a";
+  for (std::uint64_t i = 0; i < 501; ++i) spec.ranges.push_back({i * 10, 5});
+  FileSpec same = spec;
+  const auto status = check(spec);
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error().code, ErrorCode::limit_exceeded);
+  EXPECT_TRUE(check(same, {}, true));
+}
+
+struct HeaderCase {
+  origin::Header header;
+  bool good;
+};
+
+TEST(job_limits, of_headers) {
+  const std::vector<HeaderCase> cases = {
+      {{"X-Token", "abc def"}, true},
+      {{"Accept", "a\tb"}, true},
+      {{"Cookie", "a=b"}, true},
+      {{"X-A", ""}, true},
+      {{"", "x"}, false},
+      {{"X A", "x"}, false},
+      {{"X:", "x"}, false},
+      {{"X-A\r\nHost", "x"}, false},
+      {{"X-A", "x\r\nHost: evil"}, false},
+      {{"X-A", "x\ny"}, false},
+      {{"X-A", std::string("x\0y", 3)}, false},
+      {{"X-A", "x\x7f"}, false},
+      {{"Range", "bytes=0-1"}, false},
+      {{"rANGE", "bytes=0-1"}, false},
+      {{"If-Range", "\"a\""}, false},
+      {{"If-None-Match", "*"}, false},
+      {{"Host", "other"}, false},
+      {{"Content-Length", "1"}, false},
+      {{"Transfer-Encoding", "chunked"}, false},
+      {{"TE", "trailers"}, false},
+      {{"Connection", "close"}, false},
+      {{"Accept-Encoding", "gzip"}, false},
+  };
+  for (const HeaderCase& each : cases) {
+    const auto status = check_headers({each.header});
+    EXPECT_EQ(status.has_value(), each.good) << each.header.first << ": " << each.header.second;
+    if (!status) {
+      EXPECT_THAT(status.error().detail, Not(HasSubstr("evil")));
+    }
+  }
+}
+
+TEST(job_limits, of_headers_together) {
+  EXPECT_TRUE(check_headers({{"A", std::string(8000, 'x')}, {"B", std::string(8000, 'x')}}));
+  EXPECT_FALSE(check_headers({{"A", std::string(8000, 'x')}, {"B", std::string(8400, 'x')}}));
+}
+
+TEST(job_limits, of_names_point_to_those_configured) {
+  JobOptions options;
+  options.verdict.hook = "scan";
+  options.notify_command = "mail";
+  EXPECT_TRUE(check_options(options, known()));
+  options.verdict.hook = "scam";
+  auto status = check_options(options, known());
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error().code, ErrorCode::invalid_argument);
+  EXPECT_THAT(status.error().detail, HasSubstr("scan, unpack"));
+  options.verdict.hook = "scan";
+  options.notify_command = "pager";
+  status = check_options(options, known());
+  ASSERT_FALSE(status);
+  EXPECT_THAT(status.error().detail, HasSubstr("mail"));
+}
+
+TEST(job_limits, of_options) {
+  const auto refused = [](auto change) {
+    JobOptions options;
+    change(options);
+    const auto status = check_options(options, known());
+    return !status && status.error().code == ErrorCode::invalid_argument;
+  };
+  EXPECT_TRUE(check_options(JobOptions{}, known()));
+  EXPECT_TRUE(refused([](JobOptions& o) { o.name = "a\nb"; }));
+  EXPECT_TRUE(refused([](JobOptions& o) { o.name = std::string(257, 'x'); }));
+  EXPECT_TRUE(refused([](JobOptions& o) { o.parallel_ranges = 0; }));
+  EXPECT_TRUE(refused([](JobOptions& o) { o.parallel_ranges = 17; }));
+  EXPECT_TRUE(refused([](JobOptions& o) { o.retry_delay = std::chrono::milliseconds(1); }));
+  EXPECT_TRUE(refused([](JobOptions& o) { o.retry_delay = std::chrono::hours(1); }));
+  EXPECT_TRUE(refused([](JobOptions& o) { o.no_progress_timeout = -std::chrono::seconds(1); }));
+  EXPECT_TRUE(refused([](JobOptions& o) { o.maximum_time = Duration::zero(); }));
+  EXPECT_TRUE(refused([](JobOptions& o) { o.connect.user = std::string(301, 'u'); }));
+  EXPECT_TRUE(refused([](JobOptions& o) { o.connect.proxy = "http://p\r\n"; }));
+  EXPECT_TRUE(refused([](JobOptions& o) { o.connect.ca_file = "relative.pem"; }));
+  EXPECT_TRUE(refused([](JobOptions& o) { o.connect.client_certificate = "PEM"; }));
+  EXPECT_TRUE(refused([](JobOptions& o) { o.connect.headers = {{"Host", "x"}}; }));
+}
+
+TEST(job_limits, a_url_becomes_canonical_and_loses_its_user_info) {
+  FileSpec spec;
+  spec.url = "HTTP://us%65r:p%40ss@Host.Example:80/a/../b?q#part";
+  ASSERT_TRUE(check(spec));
+  EXPECT_EQ(spec.url, "http://host.example/b?q");
+  EXPECT_EQ(spec.user, "user");
+  EXPECT_EQ(spec.password, "p@ss");
+}
+
+TEST(job_limits, of_urls) {
+  const auto code = [](const std::string& url, const origin::UrlPolicy& policy = {}) {
+    FileSpec spec;
+    spec.url = url;
+    const auto status = check(spec, {}, false, policy);
+    return status ? ErrorCode::internal : status.error().code;
+  };
+  EXPECT_EQ(code("http://host/" + std::string(origin::kMaxUrl, 'x')), ErrorCode::invalid_url);
+  EXPECT_EQ(code("http://host/a\r\nb"), ErrorCode::invalid_url);
+  EXPECT_EQ(code(""), ErrorCode::invalid_url);
+  EXPECT_EQ(code("file:///etc/shadow"), ErrorCode::forbidden_url);
+  EXPECT_EQ(code("gopher://host/"), ErrorCode::forbidden_url);
+  origin::UrlPolicy no_loopback;
+  no_loopback.allow_loopback = false;
+  EXPECT_EQ(code("http://127.0.0.1/", no_loopback), ErrorCode::forbidden_url);
+}
+
+TEST(job_limits, of_minisign) {
+  JobOptions options;
+  FileSpec spec;
+  spec.url = "http://host/a";
+  options.verdict.minisign_public_key = "good key";
+  auto status = check(spec, options);
+  ASSERT_FALSE(status);
+  EXPECT_THAT(status.error().detail, HasSubstr("no signature"));
+  options.verdict.minisign_signature = "good signature";
+  EXPECT_TRUE(check(spec, options));
+  spec.minisign_signature = "another";  // the file's own comes before the job's
+  EXPECT_FALSE(check(spec, options));
+  options.verdict.minisign_public_key.clear();
+  EXPECT_FALSE(check(spec, options));
+}
+
+TEST(job_limits, redirects_to_loopback_only_where_loopback_is_allowed) {
+  JobOptions options;
+  origin::UrlPolicy configured;
+  EXPECT_FALSE(job_policy(configured, options).redirect_to_loopback);
+  options.redirect_loopback = true;
+  EXPECT_TRUE(job_policy(configured, options).redirect_to_loopback);
+  configured.allow_loopback = false;
+  EXPECT_FALSE(job_policy(configured, options).redirect_to_loopback);
+}
+
+}  // namespace
+}  // namespace larder::agent

@@ -1,0 +1,325 @@
+// How files are judged, and what follows.
+#include <fmt/format.h>
+
+#include "tests/unit/jobs/manager_fixture.h"
+
+namespace larder::agent {
+namespace {
+
+using std::chrono::minutes;
+using std::chrono::seconds;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::IsSupersetOf;
+
+JobOptions with_app() {
+  JobOptions options;
+  options.verdict.app = true;
+  return options;
+}
+
+JobOptions with_hook() {
+  JobOptions options;
+  options.verdict.hook = "scan";
+  return options;
+}
+
+TEST_F(ManagerTest, a_digest_is_judged_and_makes_the_content_validated) {
+  FileSpec spec;
+  spec.url = "http://host/a";
+  spec.sha256 = Digest{std::byte(1)};
+  const std::string id = must(create(kAlice, {}, {spec})).id;
+  finish(id, 0, 100, 0, "", [](TransferResult& result) { result.sha256 = Digest{std::byte(2)}; });
+  EXPECT_EQ(state(id), JobState::validating);
+  ASSERT_EQ(judge_.asked.size(), 1U);
+  const Facts& facts = judge_.asked[0].facts;
+  EXPECT_EQ(facts.url, "http://host/a");
+  EXPECT_EQ(facts.size, 100U);
+  EXPECT_EQ(facts.source, "origin");
+  EXPECT_EQ(facts.job_id, id);
+  EXPECT_EQ(facts.file_id, file_id(id));
+  EXPECT_EQ(facts.sha256, Digest{std::byte(2)});
+  EXPECT_EQ(facts.wanted_sha256, spec.sha256);
+  EXPECT_FALSE(facts.origin_sha256);
+  judge(Verdict::valid);
+  EXPECT_EQ(state(id), JobState::transferred);
+  EXPECT_EQ(file(id).verdict, "valid");
+  EXPECT_TRUE(cache_did("valid c0"));
+}
+
+TEST_F(ManagerTest, what_the_origin_promised_is_judged_and_its_digest_computed_where_nobody_has) {
+  const std::string id = must_create({}, 1).id;
+  cache_.digest.fill(std::byte(9));
+  finish(id, 0, 100, 0, "", [](TransferResult& result) { result.origin_sha256 = Digest{std::byte(3)}; });
+  ASSERT_EQ(judge_.asked.size(), 1U);
+  EXPECT_TRUE(cache_did("sha256 c0"));
+  EXPECT_EQ(judge_.asked[0].facts.sha256, cache_.digest);
+  EXPECT_EQ(judge_.asked[0].facts.origin_sha256, Digest{std::byte(3)});
+}
+
+TEST_F(ManagerTest, bad_content_of_the_origin_is_set_aside_and_resume_fetches_afresh) {
+  const std::string id = must_create(with_hook(), 1).id;
+  finish(id, 0, 100, 0, "bad");
+  judge(Verdict::not_valid, ErrorCode::digest_mismatch);
+  EXPECT_EQ(state(id), JobState::error);
+  EXPECT_EQ(job(id).error->code, ErrorCode::digest_mismatch);
+  EXPECT_EQ(file(id).state, FileState::failed);
+  EXPECT_EQ(file(id).verdict, "not_valid");
+  EXPECT_EQ(file(id).verdict_reason, "it smells");
+  EXPECT_EQ(file(id).error->code, ErrorCode::digest_mismatch);
+  EXPECT_TRUE(cache_did("set_aside bad"));
+  EXPECT_FALSE(cache_did("valid bad"));
+  EXPECT_EQ(manager_->totals().verdicts_not_valid, 1U);
+  EXPECT_EQ(manager_->totals().files_failed, 1U);
+  must(resume(id));
+  EXPECT_TRUE(cache_did("drop bad"));
+  ASSERT_NE(transfers_.running(file_id(id)), nullptr);
+  EXPECT_TRUE(transfers_.running(file_id(id))->request.origin_alone);
+  EXPECT_EQ(file(id).verdict, "");
+  EXPECT_EQ(file(id).figures.wasted, 100U);
+  EXPECT_EQ(file(id).figures.origin, 0U);
+  finish(id, 0, 90, 0, "good");
+  judge(Verdict::valid);
+  EXPECT_EQ(state(id), JobState::transferred);
+  EXPECT_EQ(file(id).figures.origin, 90U);
+  EXPECT_EQ(file(id).figures.wasted, 100U);
+}
+
+TEST_F(ManagerTest, bad_content_of_the_cache_is_dropped_and_fetched_from_the_origin_once) {
+  const std::string id = must_create(with_hook(), 1).id;
+  finish(id, 0, 100, 60, "mixed");
+  EXPECT_EQ(judge_.asked.at(0).facts.source, "mixed");
+  judge(Verdict::not_valid);
+  EXPECT_TRUE(cache_did("drop mixed"));
+  EXPECT_FALSE(cache_did("set_aside mixed"));
+  EXPECT_EQ(state(id), JobState::connecting);
+  ASSERT_NE(transfers_.running(file_id(id)), nullptr);
+  EXPECT_TRUE(transfers_.running(file_id(id))->request.origin_alone);
+  EXPECT_EQ(file(id).figures.wasted, 100U);
+  EXPECT_EQ(file(id).figures.cache, 0U);
+  EXPECT_THAT(file(id).note, HasSubstr("it smells"));
+  finish(id, 0, 100, 0, "fresh");
+  judge(Verdict::not_valid);
+  EXPECT_EQ(state(id), JobState::error);
+  EXPECT_TRUE(cache_did("set_aside fresh"));
+  EXPECT_EQ(job(id).error->code, ErrorCode::validation_failed);
+  EXPECT_EQ(transfers_.active(), 0U);
+}
+
+TEST_F(ManagerTest, origin_alone_survives_a_crash) {
+  const std::string id = must_create(with_hook(), 1).id;
+  finish(id, 0, 100, 100, "cached");
+  judge(Verdict::not_valid);
+  loop_.advance(seconds(1));
+  static_cast<void>(rows("jobs"));
+  kill_manager();
+  start_manager();
+  ASSERT_NE(transfers_.running(file_id(id)), nullptr);
+  EXPECT_TRUE(transfers_.running(file_id(id))->request.origin_alone);
+}
+
+TEST_F(ManagerTest, one_bad_file_stops_the_others) {
+  const std::string id = must_create(with_hook(), 3).id;
+  finish(id, 0, 100, 0, "bad");
+  EXPECT_EQ(state(id), JobState::transferring);
+  judge(Verdict::not_valid);
+  EXPECT_EQ(state(id), JobState::error);
+  EXPECT_EQ(transfers_.active(), 0U);
+  EXPECT_EQ(file(id, 1).state, FileState::waiting);
+}
+
+TEST_F(ManagerTest, a_cache_that_cannot_drop_bad_content_does_not_stop_the_fetch) {
+  const std::string id = must_create(with_hook(), 1).id;
+  finish(id, 0, 100, 100, "cached");
+  cache_.drop_error = Error{ErrorCode::database_error, "drop", "no"};
+  judge(Verdict::not_valid);
+  EXPECT_TRUE(transfers_.running(file_id(id))->request.origin_alone) << "fetched again all the same";
+}
+
+TEST_F(ManagerTest, a_broken_hook_leaves_the_file_validating_and_is_asked_again) {
+  const std::string id = must_create(with_hook(), 1).id;
+  finish(id);
+  for (int attempt = 0; attempt < 3; ++attempt) {
+    ASSERT_EQ(judge_.asked.size(), 1U) << attempt;
+    auto asked = std::move(judge_.asked.front());
+    judge_.asked.pop_front();
+    asked.done(fail(ErrorCode::hook_failed, "run the hook", "exit status 7"));
+    settle();
+    EXPECT_EQ(state(id), JobState::validating);
+    EXPECT_EQ(file(id).state, FileState::validating);
+    ASSERT_TRUE(file(id).error);
+    EXPECT_EQ(file(id).error->code, ErrorCode::hook_failed);
+    EXPECT_THAT(judge_.asked, IsEmpty());
+    loop_.advance(seconds(4));
+    EXPECT_THAT(judge_.asked, IsEmpty());
+    loop_.advance(minutes(1));
+  }
+  judge(Verdict::valid);
+  EXPECT_EQ(state(id), JobState::transferred);
+  EXPECT_FALSE(file(id).error);
+}
+
+TEST_F(ManagerTest, resume_asks_a_broken_hook_at_once) {
+  const std::string id = must_create(with_hook(), 1).id;
+  finish(id);
+  auto asked = std::move(judge_.asked.front());
+  judge_.asked.pop_front();
+  asked.done(fail(ErrorCode::hook_failed, "run the hook", "exit status 7"));
+  settle();
+  must(resume(id));
+  EXPECT_EQ(judge_.asked.size(), 1U);
+}
+
+TEST_F(ManagerTest, the_application_is_awaited) {
+  const std::string id = must_create(with_app(), 2).id;
+  finish(id, 0);
+  EXPECT_FALSE(verdict(id, 0, true)) << "the judge has not said yet that it is the application's turn";
+  judge(Verdict::wait_for_app);
+  EXPECT_EQ(state(id), JobState::transferring) << "the other file";
+  EXPECT_EQ(file(id, 0).state, FileState::validating);
+  finish(id, 1);
+  judge(Verdict::wait_for_app);
+  EXPECT_EQ(state(id), JobState::validating);
+  must(verdict(id, 0, true, "looks good"));
+  EXPECT_EQ(file(id, 0).verdict, "valid");
+  EXPECT_EQ(file(id, 0).verdict_reason, "looks good");
+  EXPECT_EQ(state(id), JobState::validating);
+  must(verdict(id, 1, true));
+  EXPECT_EQ(state(id), JobState::transferred);
+  EXPECT_THAT(cache_.log, IsSupersetOf({std::string("valid c0"), std::string("valid c1")}));
+}
+
+TEST_F(ManagerTest, the_application_says_no) {
+  const std::string id = must_create(with_app(), 1).id;
+  finish(id);
+  judge(Verdict::wait_for_app);
+  const Job answered = must(verdict(id, 0, false, "wrong colour"));
+  EXPECT_EQ(answered.state, JobState::error);
+  EXPECT_EQ(answered.error->code, ErrorCode::validation_failed);
+  EXPECT_EQ(answered.files[0].verdict_reason, "wrong colour");
+  EXPECT_TRUE(cache_did("set_aside c0"));
+}
+
+TEST_F(ManagerTest, a_verdict_that_nobody_waits_for_is_refused) {
+  const std::string id = must_create(with_app(), 2).id;
+  const auto too_early = verdict(id, 0, true);
+  ASSERT_FALSE(too_early);
+  EXPECT_EQ(too_early.error().code, ErrorCode::invalid_state);
+  EXPECT_THAT(too_early.error().detail, HasSubstr("active"));
+  const auto no_file = verdict(id, 2, true);
+  ASSERT_FALSE(no_file);
+  EXPECT_EQ(no_file.error().code, ErrorCode::not_found);
+  finish(id, 0);
+  judge(Verdict::wait_for_app);
+  must(verdict(id, 0, true));
+  EXPECT_FALSE(verdict(id, 0, true)) << "twice";
+  EXPECT_FALSE(verdict(id, 0, false));
+}
+
+TEST_F(ManagerTest, a_verdict_is_durable_when_it_is_answered) {
+  const std::string id = must_create(with_app(), 1).id;
+  finish(id);
+  judge(Verdict::wait_for_app);
+  must(verdict(id, 0, true));
+  kill_manager();
+  start_manager();
+  EXPECT_EQ(state(id), JobState::transferred);
+  EXPECT_EQ(file(id).verdict, "valid");
+}
+
+TEST_F(ManagerTest, verdicts_count_while_the_job_is_suspended) {
+  const std::string id = must_create(with_app(), 1).id;
+  finish(id);
+  judge(Verdict::wait_for_app);
+  must(suspend(id));
+  must(verdict(id, 0, true));
+  EXPECT_EQ(state(id), JobState::suspended);
+  EXPECT_EQ(file(id).state, FileState::transferred);
+  must(resume(id));
+  EXPECT_EQ(state(id), JobState::transferred);
+}
+
+TEST_F(ManagerTest, complete_is_an_implicit_verdict_for_what_waits_for_the_application) {
+  const std::string id = must_create(with_app(), 2).id;
+  finish(id, 0, 100, 0, "waiting");
+  judge(Verdict::wait_for_app);
+  finish(id, 1, 100, 0, "unjudged");
+  ASSERT_EQ(judge_.asked.size(), 1U);
+  must(complete(id));
+  EXPECT_TRUE(cache_did("valid waiting"));
+  EXPECT_FALSE(cache_did("valid unjudged")) << "no judge has seen it";
+  judge(Verdict::valid);  // too late
+  EXPECT_FALSE(cache_did("valid unjudged"));
+}
+
+TEST_F(ManagerTest, lost_content_is_fetched_again) {
+  const std::string id = must_create(with_hook(), 1).id;
+  cache_.open_errors["gone"] = Error{ErrorCode::content_damaged, "open", "it changed on disk"};
+  finish(id, 0, 100, 100, "gone");
+  EXPECT_EQ(state(id), JobState::connecting);
+  ASSERT_NE(transfers_.running(file_id(id)), nullptr);
+  EXPECT_FALSE(transfers_.running(file_id(id))->request.origin_alone);
+  EXPECT_EQ(file(id).figures.wasted, 100U);
+  for (int again = 0; again < 3; ++again) {
+    if (transfers_.running(file_id(id)) != nullptr) finish(id, 0, 100, 0, "gone");
+  }
+  EXPECT_EQ(state(id), JobState::error) << "not for ever";
+  EXPECT_EQ(job(id).error->code, ErrorCode::content_damaged);
+}
+
+TEST_F(ManagerTest, content_lost_after_the_end_is_noticed_when_it_is_asked_for) {
+  const std::string id = must_create({}, 1).id;
+  finish(id);
+  cache_.open_errors["c0"] = Error{ErrorCode::not_found, "open", "no such content"};
+  std::optional<Error> error;
+  manager_->open_content(kAlice, id, 0, false, [&](auto result) {
+    if (!result) error = result.error();
+  });
+  settle();
+  ASSERT_TRUE(error);
+  EXPECT_EQ(error->code, ErrorCode::content_damaged);
+  EXPECT_EQ(state(id), JobState::connecting);
+  EXPECT_NE(transfers_.running(file_id(id)), nullptr);
+}
+
+TEST_F(ManagerTest, content_is_opened_when_it_is_there) {
+  const std::string id = must_create(with_hook(), 1).id;
+  const auto open = [&](Caller who, unsigned index, bool partial) {
+    std::optional<ErrorCode> answer;
+    manager_->open_content(who, id, index, partial, [&](auto result) {
+      answer = result ? std::optional<ErrorCode>() : result.error().code;
+      if (result) answer = ErrorCode::already_exists;  // stands for yes
+    });
+    settle();
+    return answer.value_or(ErrorCode::internal);
+  };
+  constexpr ErrorCode yes = ErrorCode::already_exists;
+  EXPECT_EQ(open(kAlice, 0, true), ErrorCode::invalid_state) << "nothing is there yet";
+  progress(id, 0, 50, "part");
+  EXPECT_EQ(open(kAlice, 0, false), ErrorCode::invalid_state);
+  EXPECT_EQ(open(kAlice, 0, true), yes);
+  EXPECT_TRUE(cache_did("open_partial part"));
+  EXPECT_EQ(open(kBob, 0, true), ErrorCode::not_found);
+  EXPECT_EQ(open(kAlice, 1, true), ErrorCode::not_found);
+  finish(id);
+  EXPECT_EQ(open(kAlice, 0, false), yes) << "while it is validated";
+  judge(Verdict::not_valid);
+  EXPECT_EQ(open(kAlice, 0, false), yes) << "set aside, for inspection";
+  EXPECT_EQ(open(kRoot, 0, false), yes);
+  must(cancel(id));
+  EXPECT_EQ(open(kAlice, 0, false), ErrorCode::invalid_state);
+}
+
+TEST_F(ManagerTest, only_so_many_contents_are_open_for_judges_at_once) {
+  settings_.max_active_files_per_job = 40;
+  manager_->apply(settings_);
+  const std::string id = must_create(with_hook(), 40).id;
+  for (unsigned i = 0; i < 40; ++i) finish(id, i);
+  EXPECT_EQ(judge_.asked.size(), 16U);
+  for (int i = 0; i < 40; ++i) judge(Verdict::valid);
+  EXPECT_EQ(state(id), JobState::transferred);
+}
+
+}  // namespace
+}  // namespace larder::agent

@@ -1,0 +1,135 @@
+#include "agent/jobs/scheduler.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace larder::agent {
+namespace {
+
+using std::chrono::minutes;
+using std::chrono::seconds;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+constexpr SteadyTime kStart{std::chrono::hours(1)};
+
+TEST(scheduler, runs_every_foreground_job_beside_the_slots) {
+  Scheduler scheduler(1);
+  for (const char* id : {"f1", "f2", "f3"}) scheduler.add(id, Priority::foreground, kStart);
+  scheduler.add("n1", Priority::normal, kStart);
+  scheduler.add("n2", Priority::normal, kStart);
+  const auto decision = scheduler.decide(kStart);
+  EXPECT_THAT(decision.give, ElementsAre("f1", "f2", "f3", "n1"));
+  EXPECT_THAT(decision.take, IsEmpty());
+  EXPECT_FALSE(scheduler.has_slot("n2"));
+}
+
+TEST(scheduler, higher_levels_come_first_and_lower_ones_take_what_is_left) {
+  Scheduler scheduler(3);
+  scheduler.add("low", Priority::low, kStart);
+  scheduler.add("normal", Priority::normal, kStart);
+  scheduler.add("high", Priority::high, kStart);
+  EXPECT_THAT(scheduler.decide(kStart).give, ElementsAre("high", "normal", "low"));
+  EXPECT_THAT(scheduler.decide(kStart).give, IsEmpty());
+}
+
+TEST(scheduler, a_higher_job_pre_empts_the_youngest_of_the_lowest) {
+  Scheduler scheduler(2);
+  scheduler.add("low1", Priority::low, kStart);
+  scheduler.add("low2", Priority::low, kStart);
+  static_cast<void>(scheduler.decide(kStart));
+  scheduler.add("high", Priority::high, kStart + seconds(1));
+  const auto decision = scheduler.decide(kStart + seconds(1));
+  EXPECT_THAT(decision.give, ElementsAre("high"));
+  EXPECT_THAT(decision.take, ElementsAre("low2"));
+  scheduler.remove("high");
+  EXPECT_THAT(scheduler.decide(kStart + seconds(2)).give, ElementsAre("low2"));
+}
+
+TEST(scheduler, no_slot_for_a_lower_level_while_a_higher_one_waits) {
+  Scheduler scheduler(2);
+  for (const char* id : {"n1", "n2", "n3"}) scheduler.add(id, Priority::normal, kStart);
+  scheduler.add("low", Priority::low, kStart);
+  EXPECT_THAT(scheduler.decide(kStart).give, ElementsAre("n1", "n2"));
+  scheduler.remove("n1");
+  EXPECT_THAT(scheduler.decide(kStart).give, ElementsAre("n3"));
+  scheduler.remove("n2");
+  EXPECT_THAT(scheduler.decide(kStart).give, ElementsAre("low"));
+}
+
+TEST(scheduler, goes_round_with_a_time_slice) {
+  Scheduler scheduler(1);
+  for (const char* id : {"a", "b", "c"}) scheduler.add(id, Priority::normal, kStart);
+  EXPECT_THAT(scheduler.decide(kStart).give, ElementsAre("a"));
+  EXPECT_EQ(scheduler.next_change(), kStart + minutes(5));
+  EXPECT_THAT(scheduler.decide(kStart + minutes(5) - seconds(1)).take, IsEmpty());
+  std::vector<std::string> order;
+  for (int turn = 1; turn <= 4; ++turn) {
+    const auto decision = scheduler.decide(kStart + turn * minutes(5));
+    ASSERT_EQ(decision.give.size(), 1U);
+    ASSERT_EQ(decision.take.size(), 1U);
+    order.push_back(decision.give.front());
+  }
+  EXPECT_THAT(order, ElementsAre("b", "c", "a", "b"));
+}
+
+TEST(scheduler, the_slice_begins_when_somebody_waits) {
+  Scheduler scheduler(1);
+  scheduler.add("a", Priority::normal, kStart);
+  static_cast<void>(scheduler.decide(kStart));
+  EXPECT_FALSE(scheduler.next_change());
+  const SteadyTime later = kStart + std::chrono::hours(3);
+  scheduler.add("b", Priority::normal, later);
+  EXPECT_THAT(scheduler.decide(later).take, IsEmpty());
+  EXPECT_EQ(scheduler.next_change(), later + minutes(5));
+}
+
+TEST(scheduler, one_newcomer_does_not_push_out_everybody) {
+  Scheduler scheduler(3);
+  for (const char* id : {"a", "b", "c"}) scheduler.add(id, Priority::normal, kStart);
+  static_cast<void>(scheduler.decide(kStart));
+  scheduler.add("d", Priority::normal, kStart + minutes(20));
+  const auto decision = scheduler.decide(kStart + minutes(25));
+  EXPECT_THAT(decision.take, ElementsAre("a"));
+  EXPECT_THAT(decision.give, ElementsAre("d"));
+  EXPECT_THAT(scheduler.decide(kStart + minutes(25)).take, IsEmpty());
+  EXPECT_THAT(scheduler.decide(kStart + minutes(30)).take, ElementsAre("b"));
+}
+
+TEST(scheduler, priorities_change_at_once) {
+  Scheduler scheduler(1);
+  scheduler.add("a", Priority::normal, kStart);
+  scheduler.add("b", Priority::normal, kStart);
+  static_cast<void>(scheduler.decide(kStart));
+  scheduler.set_priority("b", Priority::high, kStart);
+  auto decision = scheduler.decide(kStart);
+  EXPECT_THAT(decision.give, ElementsAre("b"));
+  EXPECT_THAT(decision.take, ElementsAre("a"));
+  scheduler.set_priority("a", Priority::foreground, kStart);
+  decision = scheduler.decide(kStart);
+  EXPECT_THAT(decision.give, ElementsAre("a"));
+  EXPECT_THAT(decision.take, IsEmpty());
+}
+
+TEST(scheduler, fewer_slots_take_from_those_who_have_them) {
+  Scheduler scheduler(3);
+  for (const char* id : {"a", "b", "c"}) scheduler.add(id, Priority::normal, kStart);
+  static_cast<void>(scheduler.decide(kStart));
+  scheduler.set_slots(1);
+  EXPECT_THAT(scheduler.decide(kStart).take, ElementsAre("b", "c"));
+  scheduler.set_slots(3);
+  EXPECT_THAT(scheduler.decide(kStart).give, ElementsAre("b", "c"));
+}
+
+TEST(scheduler, unknown_ids_are_ignored) {
+  Scheduler scheduler(1);
+  scheduler.remove("nobody");
+  scheduler.set_priority("nobody", Priority::high, kStart);
+  EXPECT_FALSE(scheduler.has_slot("nobody"));
+  scheduler.add("a", Priority::low, kStart);
+  scheduler.add("a", Priority::high, kStart);
+  EXPECT_THAT(scheduler.decide(kStart).give, ElementsAre("a"));
+}
+
+}  // namespace
+}  // namespace larder::agent
