@@ -122,7 +122,8 @@ TEST_F(Ranges, OutOfBoundsOfAnUnknownSizeIsFoundOut) {
 
 TEST_F(Ranges, AnAttemptThatBrokeIsGoneOnWith) {
   const std::vector<ByteRange> ranges{{10, 2 * kMiB}, {0, kSize}, {0, kSize}};  // more than one segment
-  origin.script = {Behaviour{}, Behaviour{}, Behaviour{{}, 900000}};
+  origin.script = {Behaviour{}, Behaviour{}, Behaviour{{}, 900000},
+                   Behaviour{Error{ErrorCode::connect_failed, "connect", "refused"}}};
   const auto first = fetch(ranged("f", ranges));
   ASSERT_FALSE(first->ok());
   restart();
@@ -136,7 +137,7 @@ TEST_F(Ranges, AnAttemptThatBrokeIsGoneOnWith) {
 
 TEST_F(Ranges, AChangeOfEditionStartsOver) {
   const FakeFile next = make_file(kUrl, 2, kSize);
-  loop.after(std::chrono::milliseconds(120), [&] { origin.publish(kUrl, next); });
+  loop.after(std::chrono::milliseconds(150), [&] { origin.publish(kUrl, next); });
   const std::vector<ByteRange> ranges{{10, 2 * kMiB}, {5, kMiB}};
   const auto got = fetch(ranged("f", ranges));
   expect_whole(*got, cut(ranges));

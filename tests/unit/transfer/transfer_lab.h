@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "agent/transfer/manager.h"
+#include "base/log.h"
 #include "tests/support/virtual_loop.h"
 #include "tests/unit/transfer/fake_cache.h"
 #include "tests/unit/transfer/fake_origin.h"
@@ -51,6 +52,7 @@ class Recorder final : public agent::TransferEvents {
 class TransferLab {
  public:
   explicit TransferLab(std::uint64_t seed = 1) : loop(seed), cache(loop.runtime()), origin(loop.runtime()) {
+    log::set_level(log::Level::off);
     restart();
   }
 
@@ -84,6 +86,15 @@ class TransferLab {
     start(std::move(request), recorder);
     EXPECT_TRUE(loop.run_until([&] { return recorder->result.has_value(); })) << "it never ended";
     loop.run_ready();
+    return recorder;
+  }
+
+  // The same, again and again while the link breaks, as agent/jobs does.
+  std::shared_ptr<Recorder> fetch_patiently(const agent::TransferRequest& request) {
+    std::shared_ptr<Recorder> recorder = fetch(request);
+    for (int i = 0; i < 20 && !recorder->ok() && recorder->code() == ErrorCode::connection_lost; ++i) {
+      recorder = fetch(request);
+    }
     return recorder;
   }
 
