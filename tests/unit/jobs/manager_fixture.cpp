@@ -216,6 +216,10 @@ std::size_t ManagerTest::rows(const std::string& table) {
   return count.value_or(SIZE_MAX);
 }
 
+std::string ManagerTest::file_id(const std::string& job_id, unsigned index) {
+  return fmt::format("{}.{}", job_id, index);
+}
+
 void ManagerTest::progress(const std::string& job_id, unsigned index, std::uint64_t bytes, const std::string& content) {
   auto* transfer = transfers_.running(file_id(job_id, index));
   ASSERT_NE(transfer, nullptr);
