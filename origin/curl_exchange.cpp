@@ -104,7 +104,7 @@ void CurlExchange::emit_head() {
   if (head_emitted_ || !head_complete_) return;
   head_emitted_ = true;
   HttpHead head = block_.take();
-  head.via_proxy = via_proxy_;
+  head.via_proxy = via_proxy_ && request_.url.scheme == "http";  // in a tunnel it sees nothing that it could keep
   if (const auto length = content_length(head.headers)) length_ = *length;
   events_.push_back({id_, std::move(head)});
 }

@@ -95,10 +95,13 @@ void CurlWorker::resume(HttpId id) {
 
 void CurlWorker::set_rate(HttpId id, std::uint64_t bytes_per_second) {
   command([id, bytes_per_second](CurlWorker& worker) {
-    CurlExchange* exchange = worker.find(id);
-    if (exchange == nullptr) return;
-    exchange->set_rate(bytes_per_second, steady_now());
-    exchange->resume_after_rate_change(steady_now());
+    for (const auto& exchange : worker.waiting_) {
+      if (exchange->id() == id) exchange->set_rate(bytes_per_second, steady_now());
+    }
+    if (CurlExchange* exchange = worker.find(id)) {
+      exchange->set_rate(bytes_per_second, steady_now());
+      exchange->resume_after_rate_change(steady_now());
+    }
   });
 }
 

@@ -57,7 +57,7 @@ struct HttpHead {
   int status = 0;
   int version = 11;             // 9, 10, 11, 20
   std::vector<Header> headers;  // names in lower case, values trimmed; at most 64 KiB in all
-  bool via_proxy = false;
+  bool via_proxy = false;       // that sees the exchange; not one that only tunnels TLS
   [[nodiscard]] const std::string* find(std::string_view name) const;  // the last of that name
 };
 

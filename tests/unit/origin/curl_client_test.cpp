@@ -215,6 +215,17 @@ TEST_F(CurlClientTest, KeepsTheRateOfAnExchange) {
   EXPECT_LE(seconds_since(begin), 2.0);
 }
 
+TEST_F(CurlClientTest, KeepsARateThatIsSetWhileItWaits) {
+  make_client(CurlSettings{"larder-test", 1, 1});
+  const auto begin = std::chrono::steady_clock::now();
+  start(origin.url("/c/a/60000?rate=200000"), std::make_shared<Collector>());  // 0.3 s
+  const auto collector = std::make_shared<Collector>();
+  http->set_rate(start(origin.url("/c/a/1000000"), collector), 2'000'000);  // 0.45 s
+  ASSERT_TRUE(loop.wait_for([&] { return collector->status.has_value(); }));
+  EXPECT_TRUE(collector->ok());
+  EXPECT_GE(seconds_since(begin), 0.65);
+}
+
 TEST_F(CurlClientTest, SharesTheTotalRate) {
   http->set_total_rate(4'000'000);
   const auto begin = std::chrono::steady_clock::now();
