@@ -1,0 +1,132 @@
+// JobManager: new jobs, and files added to them. Durable before they count.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "agent/jobs/job_manager_parts.h"
+#include "base/log.h"
+
+namespace larder::agent {
+namespace {
+
+std::string new_id(Random& random) {
+  return fmt::format("{:016x}", random.next());
+}
+
+std::vector<File> files_of(const std::string& job_id, std::size_t first, std::vector<FileSpec> specs) {
+  std::vector<File> files;
+  files.reserve(specs.size());
+  for (FileSpec& spec : specs) {
+    File& file = files.emplace_back();
+    file.index = static_cast<unsigned>(first + files.size() - 1);
+    file.id = fmt::format("{}.{}", job_id, file.index);
+    file.spec = std::move(spec);
+  }
+  return files;
+}
+
+}  // namespace
+
+Status JobManager::Parts::check_new(Caller who, const JobOptions& options, std::vector<FileSpec>& files, bool start) {
+  const auto mine = creating.find(who.uid);
+  const std::size_t jobs_of_owner = book.count(who.uid) + (mine == creating.end() ? 0 : mine->second);
+  if (auto status = check_job_count(limits(), book.count() + creating_all, jobs_of_owner, who.admin); !status) {
+    return status;
+  }
+  if (auto status = check_options(options, known_names()); !status) return status;
+  if (start && files.empty()) {
+    return fail(ErrorCode::invalid_state, "start the job", "it has no files; add some, or make it without starting it");
+  }
+  return check_files(who, files, 0, options);
+}
+
+void JobManager::create(Caller who, JobOptions options, std::vector<FileSpec> files, bool start, JobDone done) {
+  Parts& parts = *parts_;
+  if (auto status = parts.check_new(who, options, files, start); !status) {
+    return done(tl::unexpected<Error>(status.error()));
+  }
+  Job job;
+  do {
+    job.id = new_id(parts.runtime.random);
+  } while (parts.book.find(job.id) != nullptr);
+  job.owner = who.uid;
+  job.options = std::move(options);
+  job.state = start ? JobState::queued : JobState::suspended;
+  job.files = files_of(job.id, 0, std::move(files));
+  job.created = job.modified = parts.runtime.clock.wall();
+  ++parts.creating[who.uid];
+  ++parts.creating_all;
+  auto recorded = [self = &parts, job, done = std::move(done)](const Status& status) mutable {
+    --self->creating_all;
+    if (--self->creating[job.owner] == 0) self->creating.erase(job.owner);
+    if (!status) return done(tl::unexpected<Error>(status.error()));
+    const std::string id = job.id;
+    self->created(std::move(job));
+    done(self->book.find(id)->job);
+  };
+  parts.book.store().insert(std::move(job), parts.alive.guard(std::move(recorded)));
+}
+
+void JobManager::Parts::created(Job job) {
+  log::info("job created id={} owner={} files={} state={}", job.id, job.owner, job.files.size(),
+            job_state_name(job.state));
+  LiveJob& live = book.insert(std::move(job), true);
+  engine.admit(live);
+}
+
+void JobManager::add_files(Caller who, const std::string& id, std::vector<FileSpec> files, JobDone done) {
+  auto live = parts_->allowed(who, id, JobEvent::add_files);
+  if (!live) return done(tl::unexpected<Error>(live.error()));
+  if (!(*live)->adding) return parts_->add_files_now(who, id, std::move(files), std::move(done));
+  (*live)->additions.emplace_back(
+      [parts = parts_.get(), who, id, files = std::move(files), done = std::move(done)]() mutable {
+        parts->add_files_now(who, id, std::move(files), std::move(done));
+      });
+}
+
+void JobManager::Parts::add_files_now(Caller who, const std::string& id, std::vector<FileSpec> files, JobDone done) {
+  auto found = allowed(who, id, JobEvent::add_files);
+  if (!found) return done(tl::unexpected<Error>(found.error()));
+  LiveJob& live = **found;
+  if (auto status = check_files(who, files, live.job.files.size(), live.job.options); !status) {
+    done(tl::unexpected<Error>(status.error()));
+    return next_addition(live);
+  }
+  live.adding = true;
+  std::vector<File> made = files_of(id, live.job.files.size(), std::move(files));
+  book.store().insert_files(id, made,
+                            alive.guard([this, id, made, done = std::move(done)](const Status& status) mutable {
+                              files_added(id, std::move(made), status, std::move(done));
+                            }));
+}
+
+void JobManager::Parts::files_added(const std::string& id, std::vector<File> files, const Status& status,
+                                    JobDone done) {
+  LiveJob* live = book.find(id);
+  if (live == nullptr) return done(fail(ErrorCode::not_found, "add files to the job", "it is over"));
+  live->adding = false;
+  if (!status) {
+    done(tl::unexpected<Error>(status.error()));
+  } else if (auto next = next_state(live->job.state, JobEvent::add_files); !next) {
+    done(tl::unexpected<Error>(next.error()));  // completed or cancelled meanwhile; the rows went with it
+  } else {
+    book.append_files(*live, std::move(files));
+    book.note_activity(*live);
+    static_cast<void>(book.apply(*live, JobEvent::add_files));  // next_state() has just said that it is possible
+    book.touch(*live);
+    book.emit(EventKind::job_state, *live);
+    engine.pump(*live);
+    answer(id, std::move(done));
+  }
+  next_addition(*live);
+}
+
+void JobManager::Parts::next_addition(LiveJob& live) {
+  if (live.adding || live.additions.empty()) return;
+  Task next = std::move(live.additions.front());
+  live.additions.pop_front();
+  next();
+}
+
+}  // namespace larder::agent
