@@ -141,7 +141,8 @@ TEST_F(HandlersTest, ListsOwnJobsUnlessAskedForAll) {
   jobs_.jobs[0].state = JobState::error;
   const auto ids = [&](const std::string& target) {
     std::vector<std::string> list;
-    for (const json& job : json::parse(ask("GET", target).body)["jobs"]) list.push_back(job["id"]);
+    const json answer = json::parse(ask("GET", target).body);
+    for (const json& job : answer["jobs"]) list.push_back(job["id"]);
     return list;
   };
   EXPECT_THAT(ids("/v1/jobs"), ElementsAre("aa"));

@@ -157,18 +157,18 @@ class ServerTest : public testing::Test {
     ASSERT_TRUE(started) << started.error().text();
     thread_ = std::thread([this] { loop_.run(); });
   }
-  void end() {
-    if (!thread_.joinable()) return;
-    on_loop([this] { api_.reset(); });
-    loop_.stop();
-    thread_.join();
-  }
   template <class F>
   auto on_loop(F f) {
     std::packaged_task<std::invoke_result_t<F>()> task(std::move(f));
     auto result = task.get_future();
     loop_.post([task = std::move(task)]() mutable { task(); });
     return result.get();
+  }
+  void end() {
+    if (!thread_.joinable()) return;
+    on_loop([this] { api_.reset(); });
+    loop_.stop();
+    thread_.join();
   }
   [[nodiscard]] std::string path() const { return directory_ / "api.sock"; }
   [[nodiscard]] Client client() const { return Client(path()); }
@@ -364,7 +364,7 @@ TEST_F(ServerBadInput, BodiesAreBoundedTogether) {
   }));
   EXPECT_THAT(answer, HasSubstr("Retry-After: 1\r\n"));
   EXPECT_THAT(other.ask("POST /v1/jobs HTTP/1.1\r\nHost: x\r\n", "{}"), StartsWith("HTTP/1.1 201"));
-  large.send(std::string(3997, ' ') + "}");
+  large.send(std::string(3998, ' ') + "}");
   EXPECT_THAT(large.answer(), StartsWith("HTTP/1.1 201"));
   EXPECT_THAT(other.ask("POST /v1/jobs HTTP/1.1\r\nHost: x\r\n", std::string(4500, ' ') + "{}"),
               StartsWith("HTTP/1.1 201"));
@@ -410,8 +410,8 @@ TEST_F(ServerBadInput, ThousandsOfConnections) {
     ASSERT_TRUE(each.connected());
     each.send("GET /v1/status HTTP/1.1\r\nHost: x\r\n\r\n");
     const std::string answer = each.answer();
-    served += answer.starts_with("HTTP/1.1 200") ? 1 : 0;
-    refused += answer.starts_with("HTTP/1.1 503") ? 1 : 0;
+    served += answer.starts_with("HTTP/1.1 200") ? 1U : 0U;
+    refused += answer.starts_with("HTTP/1.1 503") ? 1U : 0U;
   }
   EXPECT_EQ(served, 48U);
   EXPECT_EQ(refused, 1952U);

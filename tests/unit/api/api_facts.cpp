@@ -1,0 +1,96 @@
+// What the server knows of itself, as JSON, for api_document_test.py: the route table, views with every member set, and
+// request bodies with every member that the parsers take.
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+#include "agent/api/job_json.h"
+#include "agent/api/json_writer.h"
+#include "agent/api/router.h"
+#include "agent/api/view_json.h"
+#include "base/error_table.h"
+#include "fakes.h"
+
+namespace larder::agent {
+namespace {
+
+void write_routes(JsonWriter& json) {
+  json.key("routes").begin_array();
+  for (const Route& route : routes()) {
+    json.begin_object().member("method", route.method).member("path", route.path).member("query", route.query);
+    json.member("admin", route.admin).member("loopback", route.loopback).end_object();
+  }
+  json.end_array();
+  json.key("codes").begin_array();
+  for (const ErrorInfo& info : error_table()) json.value(info.name);
+  json.end_array();
+}
+
+void write_views(JsonWriter& json) {
+  const Job job = test::sample_job("0123456789abcdef", 17);
+  const cache::ContentInfo record = test::sample_record("a1");
+  const std::vector<cache::SegmentInfo> segments(1);
+  StatusFacts status;
+  status.caller = Caller{};
+  json.key("views").begin_object();
+  json.key("Job").raw(job_view(job, true));
+  json.key("Jobs").raw(jobs_view({&job}));
+  json.key("FileEvent").raw(file_event_view(job, job.files[0]));
+  json.key("ErrorBody").raw(error_view(*job.error));
+  json.key("Record").raw(record_view(record, UrlDetail::whole));
+  json.key("RecordWithSegments").raw(record_view(record, UrlDetail::whole, &segments));
+  json.key("Records").raw(records_view({record}, "a1", UrlDetail::whole));
+  json.key("Removed").raw(removed_view(1));
+  json.key("Status").raw(status_view(status));
+  json.key("Descriptor").raw(descriptor_view(job.files[0]));
+  json.key("Descriptors").raw(descriptors_view({&job.files[0]}));
+  json.key("ConfigView").raw(config_view(Config{}));
+  json.end_object();
+}
+
+// A body that its own parser must take.
+template <class T>
+void write_body(JsonWriter& json, const char* name, Result<T> (*parser)(std::string_view), const char* body) {
+  if (const auto parsed = parser(body); !parsed) {
+    std::fprintf(stderr, "%s: %s\n", name, parsed.error().text().c_str());
+    std::exit(1);
+  }
+  json.key(name).raw(body);
+}
+
+void write_bodies(JsonWriter& json) {
+  json.key("bodies").begin_object();
+  write_body(json, "CreateJob", &parse_create,
+             R"({"name":"","priority":"high","start":false,
+    "files":[{"url":"https://e/x","destination":"/tmp/x","ranges":[[0,10]],
+              "sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","minisign_signature":"s"}],
+    "verdict":{"minisign":{"public_key":"pk","signature":"sig"},"hook":"scan","app":true},
+    "max_rate":1,"max_file_size":1,"parallel_ranges":4,"use_cache":false,"store":false,"redirect_loopback":true,
+    "retry_delay_s":0.5,"no_progress_timeout_s":0,"maximum_time_s":3600,"notify":"mail",
+    "connect":{"headers":[["X-A","1"]],"user":"u","password":"p","proxy":"none","proxy_user":"pu",
+      "proxy_password":"pp","ca_file":"/ca","client_certificate":"C","client_key":"K","client_key_password":"kp",
+      "http":"1.0"}})");
+  write_body(json, "AddFiles", &parse_files, R"({"files":[]})");
+  write_body(json, "ChangeJob", &parse_change,
+             R"({"name":"n","priority":"low","max_rate":1,"retry_delay_s":1,"no_progress_timeout_s":1,
+    "maximum_time_s":1,"notify":"n"})");
+  write_body(json, "Verdict", &parse_verdict, R"({"valid":true,"reason":"r"})");
+  write_body(json, "Retarget", &parse_retarget, R"({"url":"u"})");
+  write_body(json, "WhichFiles", &parse_descriptors, R"({"files":[0]})");
+  write_body(json, "Pin", &parse_pin, R"({"pinned":true})");
+  json.end_object();
+}
+
+}  // namespace
+}  // namespace larder::agent
+
+int main() {
+  larder::agent::JsonWriter json;
+  json.begin_object();
+  larder::agent::write_routes(json);
+  larder::agent::write_views(json);
+  larder::agent::write_bodies(json);
+  json.end_object();
+  return std::puts(json.take().c_str()) < 0 ? 1 : 0;
+}
