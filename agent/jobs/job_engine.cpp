@@ -239,6 +239,7 @@ void JobEngine::settle(LiveJob& live) {
     if (state == JobState::validating) apply_internal(live, JobEvent::fetch_again);
     return;  // queued: waits for a slot; running: pump() starts it
   }
+  if (live.failed > 0 && live.validating == 0) return fail_job(live, first_failure(live));
   if (live.queue.waiting() + live.queue.deferred() > 0) {
     if (is_running(state)) wait_for_retry(live);
     return;
@@ -311,6 +312,21 @@ void JobEngine::retry(LiveJob& live) {
   }
   live.queue.release();
   apply_internal(live, JobEvent::retry_due);
+}
+
+// One file that cannot be had is no reason to leave the others: what can be fetched now is, then settle() fails the job.
+void JobEngine::fail_after_the_rest(LiveJob& live, const Error& error) {
+  const bool rest = is_running(live.job.state) && (!live.active.empty() || live.queue.waiting() > 0);
+  if (!rest) return fail_job(live, error);
+  log::error("file failed, the others go on id={}: {}", live.job.id, error.text());
+  pump(live);
+}
+
+Error JobEngine::first_failure(const LiveJob& live) const {
+  for (const File& file : live.job.files) {
+    if (file.state == FileState::failed && file.error) return *file.error;
+  }
+  return {ErrorCode::internal, "finish job " + live.job.id, "a file failed without a cause"};
 }
 
 void JobEngine::fail_job(LiveJob& live, const Error& error, JobEvent event) {

@@ -47,6 +47,7 @@ class JobEngine {
   void options_changed(LiveJob& live, bool priority_changed);
   void network_returned();
   void verdict_posted(LiveJob& live, unsigned file, bool valid, const std::string& reason);
+  void told_of_judgement(LiveFile& file);  // who waits for its end is called, not within the call
   // Acknowledged or cancelled: lets go of everything; `keep`: finished files count as valid.
   void finish(LiveJob& live, bool keep);
   // The content of a finished file turned out to be gone.
@@ -64,6 +65,8 @@ class JobEngine {
   void wait_for_retry(LiveJob& live);
   void arm_retry(LiveJob& live);
   void retry(LiveJob& live);
+  void fail_after_the_rest(LiveJob& live, const Error& error);
+  [[nodiscard]] Error first_failure(const LiveJob& live) const;
   void fail_job(LiveJob& live, const Error& error, JobEvent event = JobEvent::fatal_failure);
   void arm_maximum(LiveJob& live);
   void update_notification(LiveJob& live, bool entered);

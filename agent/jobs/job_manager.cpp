@@ -158,7 +158,16 @@ void JobManager::verdict(Caller who, const std::string& id, unsigned file, bool 
   if (!found) return done(tl::unexpected<Error>(found.error()));
   LiveJob& live = **found;
   if (auto status = check_reason(reason); !status) return done(tl::unexpected<Error>(status.error()));
-  if (!live.live[file].awaiting_app) {
+  LiveFile& judged = live.live[file];
+  if (!judged.awaiting_app && judged.judging && live.job.options.verdict.app) {
+    // The owner is quicker than the digest, signature or hook that come first: the verdict waits for them.
+    judged.when_judged.emplace_back(
+        parts_->alive.guard([this, who, id, file, valid, reason = std::move(reason), done = std::move(done)]() mutable {
+          verdict(who, id, file, valid, std::move(reason), std::move(done));
+        }));
+    return;
+  }
+  if (!judged.awaiting_app) {
     const std::string_view state = file_state_name(live.job.files[file].state);
     return done(fail(ErrorCode::invalid_state, "post a verdict on file " + live.job.files[file].id,
                      fmt::format("it is {} and does not wait for a verdict of the application", state)));

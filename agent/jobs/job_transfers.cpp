@@ -64,6 +64,7 @@ void JobEngine::start_file(LiveJob& live, unsigned file) {
   LiveFile& state = live.live[file];
   ++state.attempt;
   state.judging = false;
+  told_of_judgement(state);
   state.wasted_before = facts.figures.wasted;
   state.restarts_before = facts.restarts;
   facts.error.reset();
@@ -153,6 +154,7 @@ void JobEngine::stop_file(LiveJob& live, unsigned file) {
   if (state.transfer != 0) transfers_.stop(std::exchange(state.transfer, 0));
   if (state.probe != 0) origin_.cancel(std::exchange(state.probe, 0));
   ++state.attempt;
+  told_of_judgement(state);
 }
 
 void JobEngine::stop_files(LiveJob& live) {
@@ -206,7 +208,7 @@ void JobEngine::file_failed_for_good(LiveJob& live, unsigned file, const Error& 
   ++book_.counters().files_failed;
   book_.touch_counters();
   book_.set_file_state(live, file, FileState::failed);
-  fail_job(live, error);
+  fail_after_the_rest(live, error);
 }
 
 void JobEngine::file_done(LiveJob& live, unsigned file, TransferResult result) {

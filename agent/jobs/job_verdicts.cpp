@@ -109,6 +109,7 @@ void JobEngine::judged(LiveJob& live, unsigned file, Result<Judgement> judgement
   File& facts = live.job.files[file];
   LiveFile& state = live.live[file];
   state.judging = false;
+  told_of_judgement(state);
   if (!judgement) {
     const ErrorCode code = judgement.error().code;
     const bool lost = code == ErrorCode::not_found || code == ErrorCode::content_damaged;
@@ -126,6 +127,10 @@ void JobEngine::judged(LiveJob& live, unsigned file, Result<Judgement> judgement
       book_.set_file_state(live, file, FileState::validating);
       return;
   }
+}
+
+void JobEngine::told_of_judgement(LiveFile& file) {
+  for (Task& task : std::exchange(file.when_judged, {})) runtime_.executor.post(std::move(task));
 }
 
 // The judge broke, not the content: the file stays validating, the reason visible.

@@ -12,6 +12,11 @@
 namespace larder::agent {
 namespace {
 
+// What a verdict of "not valid" prevents; the parts that find it do not know of which file.
+std::string accepting(const Facts& facts) {
+  return "accept the content of " + log::redact_url(facts.url);
+}
+
 class JudgeImpl final : public Judge {
  public:
   JudgeImpl(Runtime runtime, WorkerPool& disk)
@@ -63,7 +68,10 @@ class JudgeImpl final : public Judge {
                       [this, question](const Status& status) {
                         if (status) return ask_hook(question);
                         if (status.error().code == ErrorCode::signature_invalid) {
-                          return question->done(Judgement{Verdict::not_valid, status.error()});
+                          Error reason = status.error();
+                          reason.doing = accepting(question->facts);
+                          reason.detail = "its minisign signature does not hold: " + reason.detail;
+                          return question->done(Judgement{Verdict::not_valid, std::move(reason)});
                         }
                         question->done(tl::unexpected<Error>(status.error()));
                       });
@@ -95,6 +103,11 @@ class JudgeImpl final : public Judge {
     log::debug("hook ended name={} file={} status={} output={}", name, question->facts.file_id, outcome->status,
                first_line(outcome->output));
     Result<Judgement> judgement = judge_hook(name, timeout, *outcome);
+    if (judgement) {
+      judgement->reason.doing = accepting(question->facts);
+    } else {
+      judgement.error().doing += ", " + log::redact_url(question->facts.url);
+    }
     if (!judgement || judgement->verdict != Verdict::valid) return question->done(std::move(judgement));
     ask_app(question);
   }
