@@ -46,8 +46,8 @@ int GetSession::run() {
     if (step) return conclude();
     if (signal_ == 0) signal_ = interrupts_.take();
     if (signal_ != 0) return interrupted();
-    // Before there was an agent at all there is nothing to wait for.
-    if (!agent_went_away(step.error()) || job_id_.empty()) {
+    // Where there was no agent at all there is nothing to wait for.
+    if (!agent_went_away(step.error()) || !had_agent_) {
       failure_ = step.error();
       return conclude();
     }
@@ -63,6 +63,7 @@ int GetSession::run() {
 Result<GetSession::Step> GetSession::attempt() {
   auto client = agent_.client();
   if (!client) return tl::unexpected(client.error());
+  had_agent_ = had_agent_ || connect_unix((*client)->socket_path()).has_value();
   const bool had_one = !job_id_.empty();
   if (auto obtained = obtain_job(); !obtained) return tl::unexpected(obtained.error());
   follower_.emplace(**client, job_id_);
@@ -150,6 +151,10 @@ Result<bool> GetSession::wait(bool worked) {
   if (!readable) return false;
   const auto taken = follower_->take([this](const FileView& file) { files_->observe(file); });
   if (!taken) return tl::unexpected(taken.error());
+  const auto read = follower_->refresh_after_progress(now());
+  if (!read) return tl::unexpected(read.error());
+  if (*read)
+    for (const FileView& file : follower_->job().files) files_->observe(file);
   return false;
 }
 

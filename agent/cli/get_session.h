@@ -56,6 +56,7 @@ class GetSession {
   std::string shown_state_;
   int signal_ = 0;
   bool waiting_said_ = false;
+  bool had_agent_ = false;  // one answered at some time
 };
 
 }  // namespace larder::agent

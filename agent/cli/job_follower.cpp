@@ -29,6 +29,14 @@ Status JobFollower::refresh() {
   return {};
 }
 
+Result<bool> JobFollower::refresh_after_progress(SteadyTime now) {
+  if (!progressed_ || job_.files_total > kFewFiles || now - refreshed_ < kRefreshAfter) return false;
+  refreshed_ = now;
+  progressed_ = false;
+  if (auto read = refresh(); !read) return tl::unexpected(read.error());
+  return true;
+}
+
 const FileView* JobFollower::file(unsigned index) const {
   if (index < job_.files.size() && job_.files[index].index == index) return &job_.files[index];
   const auto found =
@@ -65,6 +73,8 @@ Status JobFollower::apply(const ServerEvent& event, const std::function<void(con
   auto job = parse_job(event.data);
   if (!job) return tl::unexpected(job.error());
   if (job->id != id_) return {};
+  progressed_ = progressed_ || event.kind == "job.progress";
+  if (job->state.empty()) job->state = "cancelled";  // gone; its id is all that is left
   job->files = std::move(job_.files);
   job_ = std::move(*job);
   return {};

@@ -8,16 +8,23 @@
 #include "agent/cli/client.h"
 #include "agent/cli/sse_parser.h"
 #include "agent/cli/views.h"
+#include "base/clock.h"
 
 namespace larder::agent {
 
 class JobFollower {
  public:
+  static constexpr std::uint64_t kFewFiles = 16;
+  static constexpr std::chrono::milliseconds kRefreshAfter{200};
+
   JobFollower(Client& client, std::string job_id) : client_(client), id_(std::move(job_id)) {}
 
   // Subscribes, then reads the whole job: nothing that happens in between is missed.
   Status open();
   Status refresh();  // reads the whole job again
+  // Progress is told of the job, not of its files. Of a job with few files they are read again now and then after
+  // progress; true when they were.
+  Result<bool> refresh_after_progress(SteadyTime now);
   [[nodiscard]] int descriptor() const { return stream_->descriptor(); }
   // Waits for the next bytes of the events and takes them. `changed` is told each file whose state was told.
   Status take(const std::function<void(const FileView&)>& changed);
@@ -34,6 +41,8 @@ class JobFollower {
   SseParser parser_;
   JobView job_;
   bool removed_ = false;
+  bool progressed_ = false;
+  SteadyTime refreshed_{};
 };
 
 // "transferred" and the like: nothing more will happen by itself.

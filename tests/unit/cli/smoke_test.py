@@ -139,6 +139,10 @@ def seeded(size, seed):
     return random.Random(seed).randbytes(size)
 
 
+def jobs(agent):
+    return json.loads(agent.larder("job", "list", "--json").stdout)["jobs"]
+
+
 def plain_and_cache(agent, origin, directory):
     body = seeded(5 * MIB + 77, 1)
     url = origin.add("/plain.bin", body)
@@ -179,7 +183,7 @@ def killed_agent(agent, origin, directory):
     url = origin.add("/killed.bin", body)
     origin.pause = 0.02
     process = agent.begin("get", url, "-o", f"{directory}/killed.bin")
-    wait_for(lambda: '"bytes":0,' not in agent.larder("job", "list", "--json").stdout.replace(" ", ""), "some bytes")
+    wait_for(lambda: any(job["bytes"] > 0 for job in jobs(agent)), "some bytes")
     agent.kill()
     origin.pause = 0
     agent.start()
@@ -193,8 +197,7 @@ def interrupted(agent, origin, directory):
     url = origin.add("/interrupted.bin", body)
     origin.pause = 0.02
     process = agent.begin("get", url, "-o", f"{directory}/interrupted.bin")
-    wait_for(lambda: '"state":"transferring"' in agent.larder("job", "list", "--json").stdout.replace(" ", ""),
-             "it transfers")
+    wait_for(lambda: any(job["state"] == "transferring" for job in jobs(agent)), "it transfers")
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=20)
     check(process.returncode == 130 and "suspended" in err, f"{process.returncode} {err}")

@@ -225,20 +225,37 @@ TEST_F(ManagerTest, equal_jobs_take_turns) {
   EXPECT_EQ(state(first), JobState::connecting);
 }
 
-TEST_F(ManagerTest, a_fatal_error_stops_the_others_and_resume_goes_on_with_what_is_unfinished) {
+TEST_F(ManagerTest, a_fatal_error_of_one_file_lets_the_others_finish_first) {
   const std::string id = must_create({}, 3).id;
   finish(id, 0);
   progress(id, 2, 30, "partial");
   fail_transfer(id, 1, ErrorCode::http_fatal);
+  EXPECT_EQ(state(id), JobState::transferring);
+  EXPECT_EQ(file(id, 1).state, FileState::failed);
+  EXPECT_EQ(file(id, 1).error->code, ErrorCode::http_fatal);
+  EXPECT_THAT(transfers_.running_files(), ElementsAre(file_id(id, 2)));
+  finish(id, 2);
   EXPECT_EQ(state(id), JobState::error);
   EXPECT_EQ(job(id).error->code, ErrorCode::http_fatal);
   EXPECT_EQ(job(id).error_count, 1U);
-  EXPECT_EQ(file(id, 1).state, FileState::failed);
-  EXPECT_EQ(file(id, 1).error->code, ErrorCode::http_fatal);
-  EXPECT_EQ(file(id, 2).state, FileState::waiting);
-  EXPECT_EQ(transfers_.active(), 0U);
   const Job resumed = must(resume(id));
   EXPECT_FALSE(resumed.error);
+  EXPECT_THAT(transfers_.running_files(), ElementsAre(file_id(id, 1)));
+  finish(id, 1);
+  EXPECT_EQ(state(id), JobState::transferred);
+}
+
+TEST_F(ManagerTest, a_fatal_error_does_not_wait_for_files_that_wait_for_a_retry) {
+  const std::string id = must_create({}, 3).id;
+  finish(id, 0);
+  progress(id, 2, 30, "partial");
+  fail_transfer(id, 1, ErrorCode::http_fatal);
+  fail_transfer(id, 2, ErrorCode::connection_lost);
+  EXPECT_EQ(state(id), JobState::error);
+  EXPECT_EQ(job(id).error->code, ErrorCode::http_fatal);
+  EXPECT_EQ(file(id, 2).state, FileState::waiting);
+  EXPECT_EQ(transfers_.active(), 0U);
+  must(resume(id));
   EXPECT_THAT(transfers_.running_files(), ElementsAre(file_id(id, 1), file_id(id, 2)));
   EXPECT_FALSE(cache_did("drop partial"));
   finish(id, 1);
