@@ -21,6 +21,7 @@
 namespace larder::agent {
 namespace {
 
+using namespace std::string_literals;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using testing::EndsWith;
@@ -276,9 +277,9 @@ TEST_F(ServerBadInput, MalformedRequestsAreAnsweredAndEnd) {
       {"GET /v1/status HTTP/9.9\r\n\r\n", 400},
       {"GET /v1/status HTTP/1.1\r\nno colon\r\n\r\n", 400},
       {"GET /v1/status HTTP/1.1\r\nBad Name: x\r\n\r\n", 400},
-      {std::string("GET /v1/status HTTP/1.1\r\nA: \0\r\n\r\n", 35), 400},
+      {"GET /v1/status HTTP/1.1\r\nA: \0\r\n\r\n"s, 400},
       {"GET /v1/sta\x01tus HTTP/1.1\r\n\r\n", 400},
-      {"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400},
+      {"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"s, 400},
       {"POST /v1/jobs HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400},
       {"POST /v1/jobs HTTP/1.1\r\nContent-Length: 1x\r\n\r\n", 400},
       {"POST /v1/jobs HTTP/1.1\r\nContent-Length: 99999999999999999999999\r\n\r\n", 400},
