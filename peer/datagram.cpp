@@ -12,8 +12,13 @@ constexpr std::uint32_t kMagic = 0x4c524452;  // "LRDR"
 constexpr std::uint8_t kFormat = 1;
 constexpr std::size_t kMaxHostName = 64;
 
-enum Kind : std::uint8_t { kHello = 1, kBye = 2, kAsk = 3, kHave = 4 };
-enum HelloFlag : std::uint8_t { kServing = 1, kProbe = 2 };
+constexpr std::uint8_t kHello = 1;
+constexpr std::uint8_t kBye = 2;
+constexpr std::uint8_t kAsk = 3;
+constexpr std::uint8_t kHave = 4;
+// Flags of a Hello.
+constexpr std::uint8_t kServing = 1;
+constexpr std::uint8_t kProbe = 2;
 
 tl::unexpected<Error> malformed(std::string why) {
   return fail(ErrorCode::bad_response, "read a datagram", std::move(why));

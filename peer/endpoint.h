@@ -2,12 +2,12 @@
 #pragma once
 
 #include <array>
-#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 
 namespace larder::peer {
 
@@ -20,7 +20,10 @@ struct Endpoint {
   [[nodiscard]] Endpoint with_port(std::uint16_t other) const;
   [[nodiscard]] std::string host() const;  // "192.0.2.7", "2001:db8::7", "fe80::1%3"
   [[nodiscard]] std::string text() const;  // "192.0.2.7:7475", "[2001:db8::7]:7475"
-  friend auto operator<=>(const Endpoint&, const Endpoint&) = default;
+  friend bool operator==(const Endpoint&, const Endpoint&) = default;
+  friend bool operator<(const Endpoint& a, const Endpoint& b) {
+    return std::tie(a.address, a.port, a.scope) < std::tie(b.address, b.port, b.scope);
+  }
 };
 
 // Numeric only; "a.b.c.d:port" and "[v6%scope]:port".
