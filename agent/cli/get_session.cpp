@@ -10,6 +10,7 @@
 #include "agent/cli/destination.h"
 #include "agent/cli/requests.h"
 #include "agent/cli/single_run.h"
+#include "agent/cli/windowed_get.h"
 #include "base/error_table.h"
 
 namespace larder::agent {
@@ -129,13 +130,63 @@ Result<GetSession::Step> GetSession::follow() {
       if (auto finished = finish(); !finished) return tl::unexpected(finished.error());
       return Step::ended;
     }
+    if (const auto by_windows = try_windows(); !by_windows || *by_windows)
+      return by_windows ? Result<Step>(**by_windows) : tl::unexpected(by_windows.error());
     const auto worked = work();
     if (!worked) return tl::unexpected(worked.error());
     const auto interrupted = wait(*worked);
     if (!interrupted) return tl::unexpected(interrupted.error());
     if (*interrupted) return Step::interrupted;
-    show_progress(false);
+    show(follower_->job());
   }
+}
+
+Result<std::optional<GetSession::Step>> GetSession::try_windows() {
+  const JobView job = follower_->job();
+  if (windows_tried_ || job.files.size() != 1 || !can_use_windows(plan_, job, job.files.front()))
+    return std::optional<Step>();
+  windows_tried_ = true;
+  Client& client = **agent_.client();
+  auto answer = client.call("GET", "/v1/status");
+  if (!answer) return tl::unexpected(answer.error());
+  const auto status = parse_status(answer->body);
+  if (!status) return tl::unexpected(status.error());
+  const auto window = window_size(status->available);
+  if (!window) return std::optional<Step>();
+  terminal_.line(fmt::format("the agent has no room for the whole ({} in {}): getting it in pieces of {}",
+                             format_bytes(status->available), status->state_directory, format_bytes(*window)));
+  if (auto cancelled = client.call("POST", "/v1/jobs/" + job_id_ + "/cancel"); !cancelled)
+    return tl::unexpected(cancelled.error());
+  follower_.reset();
+  WindowedGet get(plan_, client,
+                  [this](JobFollower& follower, const FileView& so_far) { return wait_for_window(follower, so_far); });
+  const auto got = get.run(job.files.front(), *window);
+  final_ = job;
+  if (!got) {
+    failure_ = got.error();
+    return std::optional<Step>(Step::ended);
+  }
+  job_id_.clear();
+  if (!*got) return std::optional<Step>(Step::interrupted);
+  final_.state = "acknowledged";
+  final_.error.reset();
+  final_.files = {**got};
+  final_.bytes = (*got)->bytes;
+  final_.figures = (*got)->figures;
+  files_->set_written(0, plan_.request.files.front().destination);
+  return std::optional<Step>(Step::ended);
+}
+
+Result<bool> GetSession::wait_for_window(JobFollower& follower, const FileView& so_far) {
+  bool readable = false;
+  if (poll_for(follower.descriptor(), kLookAgain, readable)) return true;
+  if (readable)
+    if (const auto taken = follower.take([](const FileView&) {}); !taken) return tl::unexpected(taken.error());
+  JobView whole = follower.job();
+  whole.size = so_far.size;
+  whole.bytes += so_far.bytes;
+  show(whole);
+  return false;
 }
 
 Result<bool> GetSession::work() {
@@ -192,6 +243,10 @@ Status GetSession::finish() {
 
 Status GetSession::settle_error() {
   failure_ = final_.error.value_or(Error{ErrorCode::internal, "finish job " + final_.id, "it failed without a cause"});
+  // "No byte came for …" says less than what kept them from coming.
+  for (const FileView& file : final_.files)
+    if (failure_->code == ErrorCode::no_progress && file.error)
+      failure_ = with_advice(*file.error, ". Given up after so long without progress; see --retry-for");
   if (!worth_keeping(final_)) {
     auto cancelled = (**agent_.client()).call("POST", "/v1/jobs/" + final_.id + "/cancel");
     if (!cancelled) return tl::unexpected(cancelled.error());
@@ -245,7 +300,7 @@ int GetSession::conclude() {
   int status = 0;
   std::size_t told = 0;
   for (const FileView& file : final_.files) {
-    if (!file.error || (failure_ && file.error->text() == failure_->text())) continue;
+    if (!file.error || (failure_ && file.error->doing == failure_->doing)) continue;
     if (++told <= 20) terminal_.error(*file.error);
   }
   if (told > 20) terminal_.line(fmt::format("and {} more; see --json", told - 20));
@@ -264,11 +319,10 @@ int GetSession::conclude() {
   return status;
 }
 
-void GetSession::show_progress(bool always) {
-  const JobView& job = follower_->job();
+void GetSession::show(const JobView& job) {
   const SteadyTime at = now();
   const bool new_state = job.state != shown_state_ && terminal_.is_tty();
-  if (!always && !new_state && at - shown_ < terminal_.interval()) return;
+  if (!new_state && at - shown_ < terminal_.interval()) return;
   if (shown_ == SteadyTime{} && !terminal_.is_tty()) {
     shown_ = at;  // a quick download needs no line
     return;

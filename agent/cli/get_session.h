@@ -35,11 +35,14 @@ class GetSession {
   Result<bool> wait(bool worked);  // true: interrupted
   Status finish();                 // the job has ended: what is left is handed over, then it is acknowledged
   Status settle_error();           // the job failed: keep it or cancel it
+  // The agent has no room for the whole: got in windows where that is possible. None: it is not, go on waiting.
+  Result<std::optional<Step>> try_windows();
+  Result<bool> wait_for_window(JobFollower& follower, const FileView& so_far);
   Result<bool> wait_for_agent(const Error& why);  // true: interrupted
   bool poll_for(int events, Duration limit, bool& readable);
   int interrupted();
   int conclude();
-  void show_progress(bool always);
+  void show(const JobView& job);
   [[nodiscard]] SteadyTime now() const { return std::chrono::steady_clock::now(); }
 
   GetPlan plan_;
@@ -56,6 +59,7 @@ class GetSession {
   std::string shown_state_;
   int signal_ = 0;
   bool waiting_said_ = false;
+  bool windows_tried_ = false;
   bool had_agent_ = false;  // one answered at some time
 };
 

@@ -51,8 +51,9 @@ ErrorCode code_of(int number) {
   }
 }
 
-// Number of the failed call, 0 when all was copied. `read_failed` tells which side.
-int copy_by_hand(int from, int to, ByteRange range, bool& read_failed) {
+// `range` of `from` goes `shift` further on in `to`. Number of the failed call, 0 when all was copied; `read_failed`
+// tells which side.
+int copy_by_hand(int from, int to, ByteRange range, std::uint64_t shift, bool& read_failed) {
   const auto buffer = std::make_unique<std::array<char, kSmall>>();
   while (range.length > 0) {
     const std::size_t want = static_cast<std::size_t>(std::min<std::uint64_t>(range.length, buffer->size()));
@@ -64,7 +65,7 @@ int copy_by_hand(int from, int to, ByteRange range, bool& read_failed) {
     }
     for (ssize_t written = 0; written < got;) {
       const ssize_t size = ::pwrite(to, buffer->data() + written, static_cast<std::size_t>(got - written),
-                                    static_cast<off_t>(range.offset) + written);
+                                    static_cast<off_t>(range.offset + shift) + written);
       if (size < 0 && errno == EINTR) continue;
       if (size < 0) return errno;
       written += size;
@@ -75,10 +76,10 @@ int copy_by_hand(int from, int to, ByteRange range, bool& read_failed) {
   return 0;
 }
 
-int copy_in_kernel(int from, int to, ByteRange& range) {
+int copy_in_kernel(int from, int to, ByteRange& range, std::uint64_t shift) {
   while (range.length > 0) {
     auto in = static_cast<off64_t>(range.offset);
-    auto out = in;
+    auto out = static_cast<off64_t>(range.offset + shift);
     const ssize_t size = ::copy_file_range(from, &in, to, &out, range.length, 0);
     if (size < 0 && errno == EINTR) continue;
     if (size < 0) return errno;
@@ -151,13 +152,21 @@ Error StagedFile::write_error(int number, std::uint64_t needed) const {
 }
 
 Status StagedFile::copy(int from, const ByteRange& range) {
+  return copy_shifted(from, range, 0);
+}
+
+Status StagedFile::place(int from, const ByteRange& range) {
+  return copy_shifted(from, {0, range.length}, range.offset);
+}
+
+Status StagedFile::copy_shifted(int from, const ByteRange& range, std::uint64_t shift) {
   ByteRange left = range;
   bool read_failed = false;
-  int number = range.length <= kSmall ? EXDEV : copy_in_kernel(from, fd_.get(), left);
-  if (number != 0 && needs_other_way(number)) number = copy_by_hand(from, fd_.get(), left, read_failed);
+  int number = range.length <= kSmall ? EXDEV : copy_in_kernel(from, fd_.get(), left, shift);
+  if (number != 0 && needs_other_way(number)) number = copy_by_hand(from, fd_.get(), left, shift, read_failed);
   if (number == 0) {
     if (range.length > kSmall)
-      ::sync_file_range(fd_.get(), static_cast<off64_t>(range.offset), static_cast<off64_t>(range.length),
+      ::sync_file_range(fd_.get(), static_cast<off64_t>(range.offset + shift), static_cast<off64_t>(range.length),
                         SYNC_FILE_RANGE_WRITE);
     return {};
   }

@@ -29,6 +29,8 @@ class StagedFile {
   bool reflink(int from);
   // One piece, at the same offset in both; starts the writing back of it.
   Status copy(int from, const ByteRange& range);
+  // The first range.length bytes of `from`, to range.offset here.
+  Status place(int from, const ByteRange& range);
   // What copy() has not done yet, up to `size`, which is then the size of the file.
   Status fill(int from, std::uint64_t size, std::uint64_t done);
   // Throws away what was copied.
@@ -45,6 +47,7 @@ class StagedFile {
  private:
   friend Status publish(std::vector<StagedFile>& files);
   StagedFile(UniqueFd fd, std::string path, std::string destination);
+  Status copy_shifted(int from, const ByteRange& range, std::uint64_t shift);
   [[nodiscard]] Error write_error(int number, std::uint64_t needed) const;
 
   UniqueFd fd_;

@@ -35,6 +35,7 @@ class LocalFiles {
   // Everything finished is in its place afterwards.
   Status finish(Client& client, const JobFollower& follower, SteadyTime now);
 
+  void set_written(unsigned index, const std::string& where) { written_[index] = where; }
   [[nodiscard]] const std::vector<std::string>& written() const { return written_; }  // by index; empty: not yet
 
  private:

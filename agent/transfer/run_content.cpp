@@ -117,7 +117,9 @@ void Run::create(bool bounded) {
     if (writer) return self->adopt(std::move(*writer));
     // The cache has no room: the file is still wanted, then it is just not kept.
     if (may_widen && writer.error().code == ErrorCode::disk_full) return self->create(false);
-    self->fail(writer.error());
+    // The owner may know another way once it knows how large the file is.
+    if (self->edition_) self->tell_progress();
+    if (!self->over_) self->fail(writer.error());
   });
 }
 

@@ -174,7 +174,6 @@ TEST_F(ManagerTest, resume_asks_a_broken_hook_at_once) {
 TEST_F(ManagerTest, the_application_is_awaited) {
   const std::string id = must_create(with_app(), 2).id;
   finish(id, 0);
-  EXPECT_FALSE(verdict(id, 0, true)) << "the judge has not said yet that it is the application's turn";
   judge(Verdict::wait_for_app);
   EXPECT_EQ(state(id), JobState::transferring) << "the other file";
   EXPECT_EQ(file(id, 0).state, FileState::validating);
@@ -188,6 +187,21 @@ TEST_F(ManagerTest, the_application_is_awaited) {
   must(verdict(id, 1, true));
   EXPECT_EQ(state(id), JobState::transferred);
   EXPECT_THAT(cache_.log, IsSupersetOf({std::string("valid c0"), std::string("valid c1")}));
+}
+
+TEST_F(ManagerTest, an_application_that_is_quicker_than_the_judge_waits_for_it) {
+  const std::string id = must_create(with_app(), 1).id;
+  finish(id, 0);
+  std::optional<Result<Job>> answer;
+  manager_->verdict(kAlice, id, 0, true, "early", [&](Result<Job> result) { answer = std::move(result); });
+  settle();
+  EXPECT_FALSE(answer);
+  EXPECT_EQ(file(id, 0).state, FileState::validating);
+  judge(Verdict::wait_for_app);
+  ASSERT_TRUE(loop_.wait_for([&] { return answer.has_value(); }));
+  EXPECT_TRUE(*answer);
+  EXPECT_EQ(file(id, 0).verdict_reason, "early");
+  EXPECT_EQ(state(id), JobState::transferred);
 }
 
 TEST_F(ManagerTest, the_application_says_no) {
