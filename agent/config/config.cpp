@@ -9,11 +9,7 @@
 #include <set>
 
 #include "agent/config/config_table.h"
-
-#define TOML_EXCEPTIONS 0
-#define TOML_ENABLE_FORMATTERS 0
-#define TOML_HEADER_ONLY 1
-#include <toml++/toml.h>
+#include "agent/config/toml_parser.h"
 
 namespace larder::agent {
 namespace {

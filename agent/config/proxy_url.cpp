@@ -22,7 +22,8 @@ std::optional<std::string> check_proxy(const std::string& proxy) {
   // A proxy's URL has the same form as any other behind its scheme.
   const auto url = origin::parse_url("http" + proxy.substr(colon));
   if (!url) return "must be a URL with a host: " + url.error().detail;
-  if (url->path != "/" || url->has_query) return "must end after the port: a proxy has no path";
+  const auto end = proxy.find_first_of("/?#", colon + 3);
+  if (end != std::string::npos && proxy.substr(end) != "/") return "must end after the port: a proxy has no path";
   return std::nullopt;
 }
 

@@ -58,7 +58,7 @@ TEST(ProxyUrl, Check) {
   for (const char* good : {"", "none", "http://p", "http://p:3128", "https://[::1]:3128/", "socks5h://u:p@h:1080"})
     EXPECT_EQ(check_proxy(good), std::nullopt) << good;
   for (const char* bad : {"p", "p:3128", "://", "http://", "file:///etc", "http://p:99999", "http://p/x", "http://p?q",
-                          "http://p\r\nX: y", "HTTP//p"})
+                          "http://a:#z@c:1", "http://p:1/.@x/..", "http://p\r\nX: y", "HTTP//p"})
     EXPECT_NE(check_proxy(bad), std::nullopt) << bad;
 }
 

@@ -164,7 +164,9 @@ INSTANTIATE_TEST_SUITE_P(
             "t.toml:4: two of [[hook]] have the name \"a\""},
         Bad{"[[notify]]\nname = \"a\"\ncommand = [\"x\"]", "is relative"},
         Bad{"[cache]\nmax_size = \"1 GiB\"\nmax_size = \"2 GiB\"", "t.toml:3"}, Bad{"[cache]\nmax_size = ", "t.toml:2"},
-        Bad{"[cache\n", "t.toml:1"}, Bad{"\"\\x\" = 1", "t.toml:1"}, Bad{"\xff\xfe", "t.toml:1"}));
+        Bad{"[.a]\n", "t.toml:1"}, Bad{"ä = 1", "t.toml:1"}, Bad{"[cache]\nmax_size = \"1 GiB\" \uFEBF", "t.toml:2"},
+        Bad{"[cache]\n\u3001max_size = 1", "t.toml:2"}, Bad{"[cache\n", "t.toml:1"}, Bad{"\"\\x\" = 1", "t.toml:1"},
+        Bad{"\xff\xfe", "t.toml:1"}));
 
 TEST(Config, ManyLevelsAreRefusedNotFollowed) {
   const std::string arrays = "a = " + std::string(3000, '[') + std::string(1, '1') + std::string(1000, ']');
