@@ -48,6 +48,7 @@ std::vector<Interval> SegmentTable::take(Interval blocks, Source source, const s
         segment.source = source;
         segment.fetched_for = fetched_for;
       }
+      if (size_ && segment.taken == segment.blocks) ++filling_;
       taken_.add(part);
       result.push_back(part);
       gap.begin = part.end;
@@ -69,6 +70,7 @@ std::optional<WholeSegment> SegmentTable::wrote(Interval blocks) {
   if (!size_ || segment.written < segment.blocks) return std::nullopt;
   WholeSegment whole{index, std::move(segment.leaves), segment.source, std::move(segment.fetched_for)};
   open_.erase(found);
+  --filling_;
   return whole;
 }
 

@@ -41,6 +41,8 @@ class SegmentTable {
   // Takes those of `blocks` that nobody has yet, cut at segment boundaries. The account (`source`, `fetched_for`) of
   // the run that takes a segment's last free block is the segment's.
   std::vector<Interval> take(Interval blocks, Source source, const std::string& fetched_for);
+  // Segments of which every block is taken and not every one written: they will be whole without another take().
+  [[nodiscard]] std::size_t filling() const { return filling_; }
   // The leaves vector of the segment that holds `block`, and the place of the block in it; only for taken blocks.
   struct LeafPlace {
     std::shared_ptr<Leaves> leaves;
@@ -70,6 +72,7 @@ class SegmentTable {
   std::uint64_t unit_blocks_;
   IntervalSet taken_;
   std::map<std::uint64_t, Open> open_;
+  std::size_t filling_ = 0;
 };
 
 }  // namespace larder::cache

@@ -177,6 +177,7 @@ std::shared_ptr<WriteJob> WriterCore::make_job(const Stream& stream, Cut cut) {
       job->bytes += end - offset;
     }
   }
+  was_high_ = was_high_ || behind();
   queued_ -= offered - job->bytes;  // blocks that another stream brought already
   if (job->parts.empty()) return nullptr;
   job->buffers = std::move(cut.buffers);
@@ -261,7 +262,11 @@ void WriterCore::hash_next() {
 
 void WriterCore::unqueue(std::size_t bytes) {
   queued_ -= std::min(queued_, bytes);
-  if (!was_high_ || queued_ >= ContentWriter::kLowWater) return;
+  tell_drained();
+}
+
+void WriterCore::tell_drained() {
+  if (!was_high_ || queued() >= ContentWriter::kLowWater) return;
   was_high_ = false;
   if (handle_ == nullptr || failed_) return;
   const auto drained = handle_->on_drained;  // a copy: it may destroy the handle

@@ -52,6 +52,9 @@ class WriterCore : public std::enable_shared_from_this<WriterCore> {
  public:
   // Contents of unknown size are given up above this: their leaves stay in memory until the end, 2 MiB for each GiB.
   static constexpr std::uint64_t kMaxUnknownSize = 64 * kGiB;
+  // Complete segments on their way to the index beside which the next one may be received; more, and the source pauses.
+  // At most so many segments, and what is under way, are fetched twice after a crash.
+  static constexpr std::size_t kMaxUnsettled = 0;
 
   struct Start {
     ContentId id;
@@ -78,7 +81,7 @@ class WriterCore : public std::enable_shared_from_this<WriterCore> {
   [[nodiscard]] const std::vector<SegmentInfo>& committed() const { return committed_; }
   [[nodiscard]] std::vector<ByteRange> missing() const;
   [[nodiscard]] std::uint64_t bytes_written() const { return bytes_written_; }
-  [[nodiscard]] std::size_t queued() const { return queued_; }
+  [[nodiscard]] std::size_t queued() const { return queued_ + (behind() ? ContentWriter::kHighWater + 1 : 0); }
   StreamId open_stream(ByteRange range, Source source, std::string fetched_for);
   Status append(StreamId stream, Buffer bytes);
   void close_stream(StreamId stream);
@@ -110,6 +113,9 @@ class WriterCore : public std::enable_shared_from_this<WriterCore> {
   void job_written(const std::shared_ptr<WriteJob>& job);
   void hash_next();
   void unqueue(std::size_t bytes);
+  void tell_drained();
+  // Too many segments are complete and not durable yet: a crash would cost them all.
+  [[nodiscard]] bool behind() const { return !finish_ && !failed_ && table_.filling() + unsettled_ > kMaxUnsettled; }
   void fail(const Error& error);
   void advance();
 
@@ -162,6 +168,7 @@ class WriterCore : public std::enable_shared_from_this<WriterCore> {
   std::map<std::uint64_t, Settling> settling_;
   std::vector<index::Segment> ready_;  // whole and synced, not given to the index yet
   std::size_t commits_ = 0;            // given to the index
+  std::size_t unsettled_ = 0;          // whole segments that the index does not know yet
   std::optional<FileStat> left_;       // after the latest sync
   std::optional<Finish> finish_;
   std::optional<Error> failed_;

@@ -23,6 +23,7 @@ Digest WriterCore::root_of(const Leaves& leaves) const {
 
 void WriterCore::segment_whole(WholeSegment segment) {
   const std::uint64_t index = segment.index;
+  ++unsettled_;
   settling_[index].segment = {index, {}, std::move(segment.leaves), segment.source, std::move(segment.fetched_for)};
   start_root(index);
   sync_segment(index);
@@ -116,6 +117,8 @@ void WriterCore::add_committed(const std::vector<index::Segment>& segments) {
     const auto on_segment = handle_->on_segment;  // a copy: it may destroy the handle
     if (on_segment) on_segment(info);
   }
+  unsettled_ -= std::min(unsettled_, segments.size());
+  tell_drained();
 }
 
 void WriterCore::finish(bool want_sha256, UniqueFunction<void(Result<ContentInfo>)> done) {

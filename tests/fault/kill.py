@@ -2,8 +2,9 @@
 
 The agent is stopped (SIGSTOP), then what lies unread in the sockets between it and the origin is counted, then it is
 killed. So the bytes that it had read are known exactly: what the origin sent less what was in the sockets. Of these at
-most one segment for each kill may be fetched again, and what the agent had taken from the socket and had not yet on
-disk (at most PIPELINE: the window of the HTTP client and the writer's queue are bounded by it).
+most one segment for each kill may be fetched again, and what the agent had taken from the socket beyond it while that
+segment was made durable (at most PIPELINE: while a complete segment is not in the index the writer takes no more, so it
+is the window of the HTTP client and what a full window leaves in the making).
 """
 
 import contextlib
@@ -15,7 +16,7 @@ import subprocess
 from larder_lab import (MIB, Edition, EditionResource, check_figures, expect, expect_equal, http_date, seeded_bytes,
                         segment_size, wait_until)
 
-PIPELINE = 4 * MIB  # HttpClient::kWindow
+PIPELINE = 4 * MIB + 1 * MIB  # HttpClient::kWindow, and jobs of the writer being cut
 
 
 def socket_backlog(port):
