@@ -100,7 +100,9 @@ void add_request_options(CLI::App& command, RequestOptions& options) {
   command.add_option("--max-size", options.max_size, "Refuse larger files: \"2 GiB\"")
       ->type_name("SIZE")
       ->group(limits);
-  command.add_option("--retry-for", options.retry_for, "Give up after so long without progress; 0: do not retry")
+  command
+      .add_option("--retry-for", options.retry_for,
+                  "Give up after so long without progress (get: 10m, a job: 14d); 0: do not retry")
       ->type_name("TIME")
       ->group(limits);
   command.add_option("--retry-delay", options.retry_delay, "The first pause before a retry")
