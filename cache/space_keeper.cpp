@@ -1,5 +1,7 @@
 #include "cache/space_keeper.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <set>
 #include <utility>
@@ -103,7 +105,7 @@ void SpaceKeeper::refuse(const ContentId& id, UniqueFunction<void(Status)> done)
   invalidate();
   measure([this, id, done = std::move(done)](Status status) mutable {
     if (status && ledger_.has(id)) return done({});
-    const std::string doing = "store content " + id;
+    const std::string doing = fmt::format("store content {} in {}", id, settings_.state_directory);
     const std::string missing = status ? ledger_.explain(id) : status.error().text();
     ledger_.release(id);
     done(fail(ErrorCode::disk_full, doing, missing));
@@ -115,7 +117,8 @@ void SpaceKeeper::make_room(const ContentId& id, std::uint64_t bytes, UniqueFunc
     invalidate();
     if (freed > 0) return done({});
     measure([this, id, done = std::move(done)](Status) mutable {
-      done(fail(ErrorCode::disk_full, "store content " + id, "no space left on the device; " + ledger_.explain(id)));
+      const std::string doing = fmt::format("store content {} in {}", id, settings_.state_directory);
+      done(fail(ErrorCode::disk_full, doing, "no space left on the device; " + ledger_.explain(id)));
     });
   });
 }

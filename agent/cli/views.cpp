@@ -22,6 +22,11 @@ Result<T> parse(std::string_view text, Read read) {
   }
 }
 
+// Throws where it is not an object: find() would only say that nothing is there.
+void require_object(const json& from) {
+  (void)from.get_ref<const json::object_t&>();
+}
+
 template <class T>
 T get(const json& from, const char* name, T fallback = {}) {
   const auto found = from.find(name);
@@ -72,10 +77,12 @@ std::optional<Error> optional_error(const json& from) {
 }
 
 FiguresView figures_of(const json& from) {
+  require_object(from);
   return {number(from, "origin"), number(from, "peers"), number(from, "cache"), number(from, "wasted")};
 }
 
 FileView file_of(const json& from) {
+  require_object(from);
   FileView file;
   file.index = get<unsigned>(from, "index");
   file.url = text(from, "url");
@@ -99,6 +106,7 @@ FileView file_of(const json& from) {
 }
 
 JobView job_of(const json& from) {
+  require_object(from);
   JobView job;
   job.id = text(from, "id");
   job.name = text(from, "name");
@@ -123,6 +131,7 @@ JobView job_of(const json& from) {
 }
 
 RecordView record_of(const json& from) {
+  require_object(from);
   RecordView record;
   record.id = text(from, "id");
   record.state = text(from, "state");
@@ -143,6 +152,7 @@ RecordView record_of(const json& from) {
 }
 
 StatusView status_of(const json& from) {
+  require_object(from);
   StatusView status;
   status.version = text(from, "version");
   status.state_directory = text(from, "state_directory");
@@ -170,6 +180,7 @@ StatusView status_of(const json& from) {
 }
 
 DescriptorView descriptor_of(const json& from) {
+  require_object(from);
   return {get<unsigned>(from, "index"), optional_number(from, "size"), number(from, "contiguous"),
           text(from, "last_modified")};
 }

@@ -52,8 +52,8 @@ TEST(NameFromUrl, TakesTheLastSegmentAndNothingElse) {
       {"https://example.org/a%2F..%2Fb", "a_.._b"},
       {"https://example.org/%2e%2e", "index"},
       {"https://example.org/%2e%2e%2fetc", "_etc"},
-      {"https://example.org/a%00b", "a?b"},
-      {"https://example.org/%1b%5b31m", "?[31m"},
+      {"https://example.org/a%00b", "a_b"},
+      {"https://example.org/%1b%5b31m", "_[31m"},
       {"not a url", "index"},
   };
   for (const auto& c : cases) {
@@ -61,8 +61,7 @@ TEST(NameFromUrl, TakesTheLastSegmentAndNothingElse) {
     EXPECT_EQ(name.find('/'), std::string::npos) << c.url;
     EXPECT_FALSE(name.starts_with('.')) << c.url;
     EXPECT_EQ(name, safe_name(name)) << c.url;
-    if (std::string(c.url).find("%00") == std::string::npos && std::string(c.url).find("%2") == std::string::npos)
-      EXPECT_EQ(name, c.name) << c.url;
+    EXPECT_EQ(name, c.name) << c.url;
   }
 }
 
@@ -92,7 +91,7 @@ TEST(ParseList, ReadsUrlDigestAndName) {
 }
 
 TEST(ParseList, NamesTheLineThatIsWrong) {
-  for (const std::string& line : {"https://e/1 name more", "https://e/1 " + std::string(64, 'g'),
+  for (const std::string& line : {std::string("https://e/1 name more"), "https://e/1 " + std::string(64, 'g'),
                                   "https://e/1 " + std::string(64, 'a') + " name more"}) {
     const auto files = parse_list("https://e/0\n" + line + "\n", "list.txt");
     ASSERT_FALSE(files) << line;

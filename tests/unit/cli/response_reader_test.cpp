@@ -32,17 +32,17 @@ Outcome read(const std::string& text, std::size_t piece, bool ends = false) {
   return outcome;
 }
 
-class EveryPiece : public testing::TestWithParam<std::size_t> {};
-INSTANTIATE_TEST_SUITE_P(Sizes, EveryPiece, testing::Values(1, 2, 3, 7, 19, 4096));
+class ResponseInPieces : public testing::TestWithParam<std::size_t> {};
+INSTANTIATE_TEST_SUITE_P(Sizes, ResponseInPieces, testing::Values(1, 2, 3, 7, 19, 4096));
 
-TEST_P(EveryPiece, ReadsABodyOfKnownLength) {
+TEST_P(ResponseInPieces, ReadsABodyOfKnownLength) {
   const auto outcome = read("HTTP/1.1 201 Created\r\nContent-Length: 5\r\nX: y\r\n\r\nhello", GetParam());
   EXPECT_TRUE(outcome.good && outcome.done && outcome.keep_alive);
   EXPECT_EQ(outcome.status, 201);
   EXPECT_EQ(outcome.body, "hello");
 }
 
-TEST_P(EveryPiece, ReadsChunks) {
+TEST_P(ResponseInPieces, ReadsChunks) {
   const auto outcome = read(
       "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6;x=y\r\n world\r\n0\r\nTrailer: t\r\n\r\n",
       GetParam());
@@ -50,7 +50,7 @@ TEST_P(EveryPiece, ReadsChunks) {
   EXPECT_EQ(outcome.body, "hello world");
 }
 
-TEST_P(EveryPiece, ReadsToTheEndOfTheConnection) {
+TEST_P(ResponseInPieces, ReadsToTheEndOfTheConnection) {
   const std::string text = "HTTP/1.1 200 OK\r\n\r\nall of it";
   EXPECT_FALSE(read(text, GetParam()).done);
   const auto outcome = read(text, GetParam(), true);
@@ -59,7 +59,7 @@ TEST_P(EveryPiece, ReadsToTheEndOfTheConnection) {
   EXPECT_EQ(outcome.body, "all of it");
 }
 
-TEST_P(EveryPiece, SkipsInterimAnswers) {
+TEST_P(ResponseInPieces, SkipsInterimAnswers) {
   const auto outcome =
       read("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n", GetParam());
   EXPECT_TRUE(outcome.done);
@@ -67,7 +67,7 @@ TEST_P(EveryPiece, SkipsInterimAnswers) {
   EXPECT_FALSE(outcome.keep_alive);
 }
 
-TEST_P(EveryPiece, NoticesAnEndMidway) {
+TEST_P(ResponseInPieces, NoticesAnEndMidway) {
   for (const char* text : {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel", "HTTP/1.1 200 O",
                            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"}) {
     const auto outcome = read(text, GetParam(), true);
@@ -76,7 +76,7 @@ TEST_P(EveryPiece, NoticesAnEndMidway) {
   }
 }
 
-TEST_P(EveryPiece, RefusesWhatIsNotAnHttpAnswer) {
+TEST_P(ResponseInPieces, RefusesWhatIsNotAnHttpAnswer) {
   const std::string many_headers = [] {
     std::string text = "HTTP/1.1 200 OK\r\n";
     for (std::size_t i = 0; i <= ResponseReader::kMaxHeaders; ++i) text += "a: b\r\n";

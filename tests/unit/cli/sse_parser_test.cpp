@@ -16,10 +16,10 @@ std::vector<ServerEvent> parsed(const std::string& text, std::size_t piece) {
   return events;
 }
 
-class EveryPiece : public testing::TestWithParam<std::size_t> {};
-INSTANTIATE_TEST_SUITE_P(Sizes, EveryPiece, testing::Values(1, 2, 3, 5, 7, 64, 100000));
+class SseInPieces : public testing::TestWithParam<std::size_t> {};
+INSTANTIATE_TEST_SUITE_P(Sizes, SseInPieces, testing::Values(1, 2, 3, 5, 7, 64, 100000));
 
-TEST_P(EveryPiece, ReadsIdKindAndData) {
+TEST_P(SseInPieces, ReadsIdKindAndData) {
   const auto events =
       parsed("id: 7\nevent: job.state\ndata: {\"a\":1}\n\n: still here\n\nid: 8\ndata: x\n\n", GetParam());
   ASSERT_EQ(events.size(), 2u);
@@ -30,7 +30,7 @@ TEST_P(EveryPiece, ReadsIdKindAndData) {
   EXPECT_EQ(events[1].kind, "message");
 }
 
-TEST_P(EveryPiece, TakesAllLineEnds) {
+TEST_P(SseInPieces, TakesAllLineEnds) {
   const auto events = parsed("data: a\r\ndata: b\r\n\r\ndata: c\r\rdata: d\n\n", GetParam());
   ASSERT_EQ(events.size(), 3u);
   EXPECT_EQ(events[0].data, "a\nb");
@@ -38,13 +38,13 @@ TEST_P(EveryPiece, TakesAllLineEnds) {
   EXPECT_EQ(events[2].data, "d");
 }
 
-TEST_P(EveryPiece, KeepsTheIdForLaterEvents) {
+TEST_P(SseInPieces, KeepsTheIdForLaterEvents) {
   const auto events = parsed("id: 1\ndata: a\n\ndata: b\n\n", GetParam());
   ASSERT_EQ(events.size(), 2u);
   EXPECT_EQ(events[1].id, "1");
 }
 
-TEST_P(EveryPiece, TellsNothingWithoutData) {
+TEST_P(SseInPieces, TellsNothingWithoutData) {
   EXPECT_TRUE(parsed("event: x\n\nid: 1\n\n:comment\n\n", GetParam()).empty());
   EXPECT_TRUE(parsed("data: cut off", GetParam()).empty());
   EXPECT_TRUE(parsed("data: cut off\n", GetParam()).empty());

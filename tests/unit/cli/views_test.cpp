@@ -37,11 +37,9 @@ TEST(Views, ReadsAJobWithItsFiles) {
 TEST(Views, RefusesWrongTypesWithoutThrowing) {
   for (const char* text : {"", "{", "[]", R"({"id":5})", R"({"bytes":"7"})", R"({"files":[7]})", R"({"figures":[]})"}) {
     const auto job = parse_job(text);
-    if (job) continue;  // "[]" and the like have no wrong member
+    ASSERT_FALSE(job) << text;
     EXPECT_EQ(job.error().code, ErrorCode::agent_answer_invalid) << text;
   }
-  EXPECT_FALSE(parse_job(R"({"id":5})"));
-  EXPECT_FALSE(parse_job("{"));
   EXPECT_FALSE(parse_jobs("{}"));
   EXPECT_FALSE(parse_descriptors(R"({"files":{"a":1}})"));
 }
