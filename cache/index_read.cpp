@@ -11,28 +11,38 @@
 namespace larder::cache::index {
 namespace {
 
-std::vector<Version> versions_of(SQLite::Database& db, const ContentId& id) {
-  SQLite::Statement query(db,
-                          "SELECT url, etag, last_modified, size FROM versions WHERE content_id = ? "
-                          "ORDER BY created DESC, rowid DESC LIMIT 100");
-  query.bind(1, id);
-  std::vector<Version> versions;
-  while (query.executeStep()) {
-    Version version;
-    version.url = query.getColumn(0).getString();
-    version.etag = query.getColumn(1).getString();
-    version.last_modified = query.getColumn(2).getString();
-    version.size = size_from(query.getColumn(3).getInt64());
-    versions.push_back(std::move(version));
+// Prepared once for all rows of an answer.
+class VersionReader {
+ public:
+  explicit VersionReader(SQLite::Database& db)
+      : query_(db,
+               "SELECT url, etag, last_modified, size FROM versions WHERE content_id = ? "
+               "ORDER BY created DESC, rowid DESC LIMIT 100") {}
+
+  std::vector<Version> of(const ContentId& id) {
+    query_.bind(1, id);
+    std::vector<Version> versions;
+    while (query_.executeStep()) {
+      Version version;
+      version.url = query_.getColumn(0).getString();
+      version.etag = query_.getColumn(1).getString();
+      version.last_modified = query_.getColumn(2).getString();
+      version.size = size_from(query_.getColumn(3).getInt64());
+      versions.push_back(std::move(version));
+    }
+    query_.reset();
+    return versions;
   }
-  return versions;
-}
+
+ private:
+  SQLite::Statement query_;
+};
 
 std::optional<Row> one_row(SQLite::Database& db, SQLite::Statement& query) {
   if (!query.executeStep()) return std::nullopt;
   Row row = row_from(query);
   query.reset();
-  row.info.versions = versions_of(db, row.info.id);
+  row.info.versions = VersionReader(db).of(row.info.id);
   return row;
 }
 
@@ -123,7 +133,8 @@ Result<std::vector<Row>> held_by(SQLite::Database& db, const std::string& holder
   query.bind(1, holder);
   std::vector<Row> rows;
   while (query.executeStep()) rows.push_back(row_from(query));
-  for (Row& row : rows) row.info.versions = versions_of(db, row.info.id);
+  VersionReader versions(db);
+  for (Row& row : rows) row.info.versions = versions.of(row.info.id);
   return rows;
 }
 
@@ -190,13 +201,14 @@ Result<Page> page(SQLite::Database& db, const ContentId& after, std::size_t limi
   SQLite::Statement query(db, "SELECT " LARDER_CONTENT_COLUMNS " FROM contents c WHERE c.id > ? ORDER BY c.id LIMIT ?");
   query.bind(1, after);
   query.bind(2, static_cast<std::int64_t>(scan));
+  VersionReader versions(db);
   Page result;
   std::size_t scanned = 0;
   while (result.infos.size() < limit && query.executeStep()) {
     ++scanned;
     Row row = row_from(query);
     result.scanned = row.info.id;
-    row.info.versions = versions_of(db, row.info.id);
+    row.info.versions = versions.of(row.info.id);
     const bool wanted = url_contains.empty() ||
                         std::any_of(row.info.versions.begin(), row.info.versions.end(), [&](const Version& version) {
                           return version.url.find(url_contains) != std::string::npos;

@@ -41,7 +41,6 @@ CREATE TABLE versions (
   created INTEGER NOT NULL,
   UNIQUE (url, etag, last_modified, size, content_id)
 );
-CREATE INDEX versions_newest ON versions (url, created);
 CREATE INDEX versions_content ON versions (content_id);
 
 CREATE TABLE segments (
@@ -52,8 +51,8 @@ CREATE TABLE segments (
   source INTEGER NOT NULL,
   fetched_for TEXT NOT NULL,
   attestation BLOB,
-  UNIQUE (content_id, idx)
-);
+  PRIMARY KEY (content_id, idx)
+) WITHOUT ROWID;
 
 CREATE TABLE holds (
   content_id TEXT NOT NULL,

@@ -1,6 +1,5 @@
 #include "cache/sync_batcher.h"
 
-#include <set>
 #include <unordered_map>
 
 #include "base/log.h"
@@ -21,10 +20,19 @@ Result<FileStat> sync_one(ContentFile& content) {
   return (*file)->stat();
 }
 
+// The directories that have a new entry of these.
+std::set<std::size_t> new_entries(const std::vector<std::shared_ptr<ContentFile>>& files) {
+  std::set<std::size_t> prefixes;
+  for (const auto& file : files) {
+    if (file->entry_unsynced()) prefixes.insert(prefix_of(file->id()));
+  }
+  return prefixes;
+}
+
 }  // namespace
 
-SyncBatcher::SyncBatcher(Executor& loop, std::shared_ptr<PrefixDirectories> directories)
-    : loop_(loop), directories_(std::move(directories)), thread_("larder-sync", 1, 1) {}
+SyncBatcher::SyncBatcher(Executor& loop, const Clock& clock, std::shared_ptr<PrefixDirectories> directories)
+    : loop_(loop), clock_(clock), directories_(std::move(directories)), thread_("larder-sync", 1, 1) {}
 
 SyncBatcher::~SyncBatcher() = default;
 
@@ -49,46 +57,59 @@ void SyncBatcher::work() {
       batch.swap(waiting_);
     }
     // Several segments of one content need one sync.
-    std::vector<std::shared_ptr<ContentFile>> files;
+    Files files;
     std::unordered_map<const ContentFile*, std::size_t> places;
     for (const Waiting& one : batch) {
       if (places.emplace(one.file.get(), files.size()).second) files.push_back(one.file);
     }
-    std::vector<Result<FileStat>> results = sync(files);
+    Results results = sync(files);
     loop_.post([batch = std::move(batch), places = std::move(places), results = std::move(results)]() mutable {
       for (Waiting& one : batch) one.done(results[places.at(one.file.get())]);
     });
   }
 }
 
-std::vector<Result<FileStat>> SyncBatcher::sync(const std::vector<std::shared_ptr<ContentFile>>& files) {
-  std::vector<Result<FileStat>> results;
-  results.reserve(files.size());
-  if (files.size() >= kManyFiles &&
-      directories_->files().sync_all(directories_->layout().contents_directory()).has_value()) {
-    for (const auto& file : files) {
-      file->entry_synced();
-      results.push_back(stat_of(*file));
-    }
+SyncBatcher::Results SyncBatcher::sync(const Files& files) {
+  const std::set<std::size_t> prefixes = new_entries(files);
+  const std::size_t calls = files.size() + prefixes.size();
+  const SteadyTime begun = clock_.now();
+  if (choice_.sync_all(calls) && sync_together(files)) {
+    choice_.took_all(clock_.now() - begun);
+    Results results;
+    for (const auto& file : files) results.push_back(stat_of(*file));
     return results;
   }
   // Few, or something failed: one by one, so that each failure is laid at the right door.
-  for (const auto& file : files) results.push_back(sync_one(*file));
-  if (Status entries = sync_directories(files); !entries) {
-    for (std::size_t i = 0; i < files.size(); ++i) {
-      if (files[i]->entry_unsynced()) results[i] = tl::unexpected(entries.error());
-    }
-    return results;
-  }
-  for (const auto& file : files) file->entry_synced();
+  Results results = sync_singly(files);
+  choice_.took_single(calls, clock_.now() - begun);
   return results;
 }
 
-Status SyncBatcher::sync_directories(const std::vector<std::shared_ptr<ContentFile>>& files) {
-  std::set<std::size_t> prefixes;
+bool SyncBatcher::sync_together(const Files& files) {
+  // A file that no job has made yet (an empty content) is made now, so that it is synced with the others.
   for (const auto& file : files) {
-    if (file->entry_unsynced()) prefixes.insert(prefix_of(file->id()));
+    if (!file->open()) return false;
   }
+  if (!directories_->files().sync_all(directories_->layout().contents_directory())) return false;
+  for (const auto& file : files) file->entry_synced();
+  return true;
+}
+
+SyncBatcher::Results SyncBatcher::sync_singly(const Files& files) {
+  Results results;
+  for (const auto& file : files) results.push_back(sync_one(*file));
+  const Status entries = sync_directories(new_entries(files));
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    if (entries) {
+      files[i]->entry_synced();
+    } else if (files[i]->entry_unsynced()) {
+      results[i] = tl::unexpected(entries.error());
+    }
+  }
+  return results;
+}
+
+Status SyncBatcher::sync_directories(const std::set<std::size_t>& prefixes) {
   if (prefixes.empty()) return {};
   for (const std::size_t prefix : prefixes) {
     if (Status synced = directories_->files().sync_directory(directories_->layout().prefix_directory(prefix)); !synced)

@@ -1,10 +1,11 @@
 // Makes written files durable, on a thread of its own so that hashing never waits for the disk. Requests that come
-// while a sync runs are served together by the next one: many small files by one syncfs, few by fdatasync each plus
-// their directories once.
+// while a sync runs are served together by the next one: by one syncfs where that is cheaper (sync_choice.h), else by
+// fdatasync each plus their directories once.
 #pragma once
 
 #include <memory>
 #include <mutex>
+#include <set>
 #include <vector>
 
 #include "base/clock.h"
@@ -12,16 +13,15 @@
 #include "base/result.h"
 #include "base/worker_pool.h"
 #include "cache/content_file.h"
+#include "cache/sync_choice.h"
 
 namespace larder::cache {
 
 class SyncBatcher {
  public:
-  // From this many files on, one syncfs: it also waits for other programs' data, so not for a few.
-  static constexpr std::size_t kManyFiles = 8;
   using SyncDone = UniqueFunction<void(Result<FileStat>)>;
 
-  SyncBatcher(Executor& loop, std::shared_ptr<PrefixDirectories> directories);
+  SyncBatcher(Executor& loop, const Clock& clock, std::shared_ptr<PrefixDirectories> directories);
   ~SyncBatcher();
 
   // All that was written to the file before this call, and its entry in the directory, is durable when `done` is
@@ -34,11 +34,17 @@ class SyncBatcher {
     SyncDone done;
   };
   void work();
-  std::vector<Result<FileStat>> sync(const std::vector<std::shared_ptr<ContentFile>>& files);
-  Status sync_directories(const std::vector<std::shared_ptr<ContentFile>>& files);
+  using Files = std::vector<std::shared_ptr<ContentFile>>;
+  using Results = std::vector<Result<FileStat>>;
+  Results sync(const Files& files);
+  bool sync_together(const Files& files);
+  Results sync_singly(const Files& files);
+  Status sync_directories(const std::set<std::size_t>& prefixes);
 
   Executor& loop_;
+  const Clock& clock_;
   const std::shared_ptr<PrefixDirectories> directories_;
+  SyncChoice choice_;  // sync thread
   std::mutex mutex_;
   std::vector<Waiting> waiting_;  // guarded by mutex_
   bool running_ = false;          // guarded by mutex_

@@ -125,6 +125,13 @@ std::uint64_t FaultFileSystem::calls(DiskCall kind) const {
   return found == calls_.end() ? 0 : found->second;
 }
 
+void FaultFileSystem::forget() {
+  const std::lock_guard lock(mutex_);
+  for (const Buried& one : buried_) static_cast<void>(real_.remove(one.grave));
+  buried_.clear();
+  files_.clear();
+}
+
 void FaultFileSystem::die() {
   const std::lock_guard lock(mutex_);
   dead_ = true;

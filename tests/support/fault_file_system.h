@@ -49,6 +49,8 @@ class FaultFileSystem final : public FileSystem {
   void set_space(std::optional<DiskSpace> space);
   [[nodiscard]] std::uint64_t calls(DiskCall kind) const;
 
+  void forget();  // what is unsynced now: the directory was made anew
+
   // From now on every call fails: the program is dead, only its threads do not know yet.
   void die();
   // What was not synced is lost: each write, new name and removal since the last sync by the throw of a coin (or all,

@@ -153,9 +153,9 @@ std::size_t CacheFixture::files_on_disk() const {
 }
 
 bool CacheFixture::pump_until(const std::function<bool()>& done) {
-  for (int i = 0; i < 20'000; ++i) {
-    if (loop.wait_for(done, std::chrono::milliseconds(1))) return true;
-    loop.advance(std::chrono::milliseconds(10));
+  for (int i = 0; i < 100'000; ++i) {
+    if (loop.wait_for(done, std::chrono::microseconds(100))) return true;
+    loop.advance(std::chrono::milliseconds(5));
   }
   return done();
 }

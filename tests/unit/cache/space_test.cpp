@@ -5,6 +5,7 @@
 
 #include "base/units.h"
 #include "cache/retention.h"
+#include "cache/sync_choice.h"
 
 namespace larder::cache {
 namespace {
@@ -115,6 +116,22 @@ TEST(SpaceLedger, ExplainsWithExactNumbers) {
   EXPECT_EQ(end.explain("x"),
             "needs 5.00 GiB, 2.00 GiB may be used: the file system has 3.00 GiB available, running jobs need 1.00 GiB "
             "of it");
+}
+
+TEST(SyncChoice, TakesWhatIsCheaperAndTriesAgain) {
+  using std::chrono::milliseconds;
+  SyncChoice choice;
+  EXPECT_FALSE(choice.sync_all(1)) << "one large file";
+  EXPECT_TRUE(choice.sync_all(8)) << "many small ones";
+  for (int i = 0; i < 20; ++i) choice.took_all(milliseconds(900));  // another program fills the disk
+  EXPECT_FALSE(choice.sync_all(8));
+  EXPECT_TRUE(choice.sync_all(1000));
+  int batches = 0;
+  while (!choice.sync_all(8)) {
+    choice.took_single(8, milliseconds(40));
+    ASSERT_LT(++batches, 500);
+  }
+  EXPECT_GT(batches, 50) << "not after each batch";
 }
 
 TEST(Retention, KeepsOnlyWholeShareableContentsThatFit) {
