@@ -27,6 +27,10 @@ void raise_open_files() {
 
 void set_up_process() {
   ::umask(077);
+  // A command that waits for signals by descriptor starts an agent with its own mask: SIGTERM would never arrive.
+  sigset_t none;
+  sigemptyset(&none);
+  ::pthread_sigmask(SIG_SETMASK, &none, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
   raise_open_files();
   // Buffers travel from curl's thread to the disk's: many arenas would each keep a high-water mark of their own. The

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import random
+import select
 import signal
 import subprocess
 import sys
@@ -619,8 +620,17 @@ def get_without_an_agent(s):
     finally:
         status = subprocess.run([s.agent.bin_dir / "larder", "status", "--json"], env=environment, capture_output=True,
                                 text=True, timeout=30, check=False)
-        if status.returncode == 0:
-            os.kill(json.loads(status.stdout)["pid"], signal.SIGTERM)
+        expect_equal(status.returncode, 0, f"exit status of larder status ({status.stderr[-300:]})")
+        process = json.loads(status.stdout)["pid"]
+        ending = os.pidfd_open(process)
+        try:
+            signal.pidfd_send_signal(ending, signal.SIGTERM)
+            ended = bool(select.select([ending], [], [], 10)[0])
+            if not ended:
+                signal.pidfd_send_signal(ending, signal.SIGKILL)
+        finally:
+            os.close(ending)
+        expect(ended, "the agent that was started on demand does not end on SIGTERM")
 
 
 @case
