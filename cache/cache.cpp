@@ -24,7 +24,7 @@ CacheImpl::CacheImpl(const CacheSettings& settings, Runtime runtime, FileSystem&
       layout_(settings.state_directory),
       directories_(std::make_shared<PrefixDirectories>(files, layout_)),
       disk_(runtime, disk),
-      sync_(std::make_unique<SyncBatcher>(runtime.executor, runtime.clock, directories_)),
+      sync_(std::make_unique<SyncBatcher>(runtime.executor, directories_)),
       space_(runtime, disk_, database, files, layout_.contents_directory(), settings, space,
              {[this] { return busy_contents(); },
               [this](std::vector<ContentId> ids, Done<Removed> done) {

@@ -20,6 +20,8 @@
 #include <utility>
 #include <vector>
 
+#include "cache/statement.h"
+
 namespace larder::cache {
 namespace {
 
@@ -274,6 +276,7 @@ struct Database::Impl {
   }
 
   std::unique_ptr<SQLite::Database> db;
+  StatementCache statements{*db};  // ends before the connection does
   Executor& loop;
   std::atomic<std::size_t> queued{0};
   std::mutex mutex;

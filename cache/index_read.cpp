@@ -7,6 +7,7 @@
 #include "cache/index.h"
 #include "cache/index_rows.h"
 #include "cache/segments.h"
+#include "cache/statement.h"
 
 namespace larder::cache::index {
 namespace {
@@ -35,7 +36,7 @@ class VersionReader {
   }
 
  private:
-  SQLite::Statement query_;
+  Statement query_;
 };
 
 std::optional<Row> one_row(SQLite::Database& db, SQLite::Statement& query) {
@@ -87,16 +88,16 @@ std::optional<Digest> digest_from(const SQLite::Column& column) {
 }
 
 Result<std::optional<Row>> load(SQLite::Database& db, const ContentId& id) {
-  SQLite::Statement query(db, "SELECT " LARDER_CONTENT_COLUMNS " FROM contents c WHERE c.id = ?");
+  Statement query(db, "SELECT " LARDER_CONTENT_COLUMNS " FROM contents c WHERE c.id = ?");
   query.bind(1, id);
   return one_row(db, query);
 }
 
 Result<std::optional<Row>> find_version(SQLite::Database& db, const Version& version) {
-  SQLite::Statement query(db, "SELECT " LARDER_CONTENT_COLUMNS
-                              " FROM versions v JOIN contents c ON c.id = v.content_id "
-                              "WHERE v.url = ? AND v.etag = ? AND v.last_modified = ? AND v.size = ? "
-                              "AND c.shareable = 1 AND c.state <> 2 ORDER BY v.created DESC, v.rowid DESC LIMIT 1");
+  Statement query(db, "SELECT " LARDER_CONTENT_COLUMNS
+                      " FROM versions v JOIN contents c ON c.id = v.content_id "
+                      "WHERE v.url = ? AND v.etag = ? AND v.last_modified = ? AND v.size = ? "
+                      "AND c.shareable = 1 AND c.state <> 2 ORDER BY v.created DESC, v.rowid DESC LIMIT 1");
   query.bind(1, version.url);
   query.bind(2, version.etag);
   query.bind(3, version.last_modified);
@@ -105,31 +106,31 @@ Result<std::optional<Row>> find_version(SQLite::Database& db, const Version& ver
 }
 
 Result<std::optional<Row>> find_sha256(SQLite::Database& db, const Digest& sha256) {
-  SQLite::Statement query(db, "SELECT " LARDER_CONTENT_COLUMNS
-                              " FROM contents c WHERE c.sha256 = ? AND c.state = 1 AND c.shareable = 1 LIMIT 1");
+  Statement query(db, "SELECT " LARDER_CONTENT_COLUMNS
+                      " FROM contents c WHERE c.sha256 = ? AND c.state = 1 AND c.shareable = 1 LIMIT 1");
   bind_digest(query, 1, sha256);
   return one_row(db, query);
 }
 
 Result<std::optional<Row>> find_newest(SQLite::Database& db, const std::string& url) {
-  SQLite::Statement query(db, "SELECT " LARDER_CONTENT_COLUMNS
-                              " FROM versions v JOIN contents c ON c.id = v.content_id WHERE v.url = ? "
-                              "AND c.state = 1 AND c.validated = 1 AND c.shareable = 1 "
-                              "ORDER BY v.created DESC, v.rowid DESC LIMIT 1");
+  Statement query(db, "SELECT " LARDER_CONTENT_COLUMNS
+                      " FROM versions v JOIN contents c ON c.id = v.content_id WHERE v.url = ? "
+                      "AND c.state = 1 AND c.validated = 1 AND c.shareable = 1 "
+                      "ORDER BY v.created DESC, v.rowid DESC LIMIT 1");
   query.bind(1, url);
   return one_row(db, query);
 }
 
 Result<bool> knows_url(SQLite::Database& db, const std::string& url) {
-  SQLite::Statement query(db, "SELECT 1 FROM versions WHERE url = ? LIMIT 1");
+  Statement query(db, "SELECT 1 FROM versions WHERE url = ? LIMIT 1");
   query.bind(1, url);
   return query.executeStep();
 }
 
 Result<std::vector<Row>> held_by(SQLite::Database& db, const std::string& holder) {
-  SQLite::Statement query(db, "SELECT " LARDER_CONTENT_COLUMNS
-                              " FROM holds h JOIN contents c ON c.id = h.content_id "
-                              "WHERE h.holder = ? ORDER BY c.created DESC, c.id LIMIT 100");
+  Statement query(db, "SELECT " LARDER_CONTENT_COLUMNS
+                      " FROM holds h JOIN contents c ON c.id = h.content_id "
+                      "WHERE h.holder = ? ORDER BY c.created DESC, c.id LIMIT 100");
   query.bind(1, holder);
   std::vector<Row> rows;
   while (query.executeStep()) rows.push_back(row_from(query));
@@ -140,7 +141,7 @@ Result<std::vector<Row>> held_by(SQLite::Database& db, const std::string& holder
 
 Result<std::vector<SegmentInfo>> segment_infos(SQLite::Database& db, const ContentInfo& content) {
   const SegmentLayout layout(content.size.value_or(0));
-  SQLite::Statement query(db, "SELECT idx, root, source, fetched_for FROM segments WHERE content_id = ? ORDER BY idx");
+  Statement query(db, "SELECT idx, root, source, fetched_for FROM segments WHERE content_id = ? ORDER BY idx");
   query.bind(1, content.id);
   std::vector<SegmentInfo> result;
   while (query.executeStep()) {
@@ -161,11 +162,11 @@ Result<std::vector<SegmentInfo>> segment_infos(SQLite::Database& db, const Conte
 }
 
 Result<Totals> totals(SQLite::Database& db, const std::vector<ContentId>& not_evictable) {
-  SQLite::Statement query(db, "SELECT records, bytes, bounded_bytes, evictable_bytes FROM cache_totals WHERE id = 1");
+  Statement query(db, "SELECT records, bytes, bounded_bytes, evictable_bytes FROM cache_totals WHERE id = 1");
   if (!query.executeStep()) return fail(ErrorCode::database_error, "read the cache's totals", "the row is missing");
   const auto column = [&](int at) { return static_cast<std::uint64_t>(query.getColumn(at).getInt64()); };
   Totals result{column(0), column(1), column(2), column(3)};
-  SQLite::Statement one(db, "SELECT bytes_held FROM contents WHERE id = ? AND pinned = 0 AND holds = 0 AND state <> 2");
+  Statement one(db, "SELECT bytes_held FROM contents WHERE id = ? AND pinned = 0 AND holds = 0 AND state <> 2");
   for (const ContentId& id : not_evictable) {
     one.bind(1, id);
     if (one.executeStep()) {
@@ -179,10 +180,10 @@ Result<Totals> totals(SQLite::Database& db, const std::vector<ContentId>& not_ev
 
 Result<std::vector<Candidate>> candidates(SQLite::Database& db, const std::optional<Candidate>& after,
                                           std::size_t limit) {
-  SQLite::Statement query(db,
-                          "SELECT id, bytes_held, last_used FROM contents "
-                          "WHERE pinned = 0 AND holds = 0 AND state <> 2 AND (last_used, id) > (?, ?) "
-                          "ORDER BY last_used, id LIMIT ?");
+  Statement query(db,
+                  "SELECT id, bytes_held, last_used FROM contents "
+                  "WHERE pinned = 0 AND holds = 0 AND state <> 2 AND (last_used, id) > (?, ?) "
+                  "ORDER BY last_used, id LIMIT ?");
   query.bind(1, after ? after->last_used_ns : INT64_MIN);
   query.bind(2, after ? after->id : std::string());
   query.bind(3, static_cast<std::int64_t>(limit));
@@ -198,7 +199,7 @@ Result<Page> page(SQLite::Database& db, const ContentId& after, std::size_t limi
   // A text search has to look at every record; it does so in bounded steps so that nobody else waits for it.
   constexpr std::size_t kScan = 2048;
   const std::size_t scan = url_contains.empty() ? limit : kScan;
-  SQLite::Statement query(db, "SELECT " LARDER_CONTENT_COLUMNS " FROM contents c WHERE c.id > ? ORDER BY c.id LIMIT ?");
+  Statement query(db, "SELECT " LARDER_CONTENT_COLUMNS " FROM contents c WHERE c.id > ? ORDER BY c.id LIMIT ?");
   query.bind(1, after);
   query.bind(2, static_cast<std::int64_t>(scan));
   VersionReader versions(db);
@@ -221,7 +222,7 @@ Result<Page> page(SQLite::Database& db, const ContentId& after, std::size_t limi
 
 Result<std::vector<PrefixRow>> prefix_rows(SQLite::Database& db, const std::string& prefix, const ContentId& after,
                                            std::size_t limit) {
-  SQLite::Statement query(
+  Statement query(
       db, "SELECT " LARDER_CONTENT_COLUMNS " FROM contents c WHERE c.id > ? AND c.id < ? ORDER BY c.id LIMIT ?");
   query.bind(1, std::max(prefix, after));
   query.bind(2, prefix + "g");  // above every hex digit
@@ -236,15 +237,15 @@ Result<std::vector<PrefixRow>> prefix_rows(SQLite::Database& db, const std::stri
 }
 
 Result<std::vector<ContentId>> contents_of_url(SQLite::Database& db, const std::string& url) {
-  SQLite::Statement query(db, "SELECT DISTINCT content_id FROM versions WHERE url = ?");
+  Statement query(db, "SELECT DISTINCT content_id FROM versions WHERE url = ?");
   query.bind(1, url);
   return ids_of(query);
 }
 
 Result<std::vector<Hold>> holds(SQLite::Database& db, const Hold& after, std::size_t limit) {
-  SQLite::Statement query(db,
-                          "SELECT holder, content_id FROM holds WHERE (holder, content_id) > (?, ?) "
-                          "ORDER BY holder, content_id LIMIT ?");
+  Statement query(db,
+                  "SELECT holder, content_id FROM holds WHERE (holder, content_id) > (?, ?) "
+                  "ORDER BY holder, content_id LIMIT ?");
   query.bind(1, after.holder);
   query.bind(2, after.content);
   query.bind(3, static_cast<std::int64_t>(limit));

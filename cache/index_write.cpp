@@ -3,6 +3,7 @@
 #include "base/units.h"
 #include "cache/index.h"
 #include "cache/index_rows.h"
+#include "cache/statement.h"
 
 namespace larder::cache::index {
 namespace {
@@ -12,10 +13,10 @@ tl::unexpected<Error> no_record(const ContentId& id, std::string doing) {
 }
 
 void insert_version(SQLite::Database& db, const ContentId& id, const Version& version, WallTime now) {
-  SQLite::Statement insert(db,
-                           "INSERT INTO versions (url, etag, last_modified, size, content_id, created) "
-                           "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (url, etag, last_modified, size, content_id) "
-                           "DO UPDATE SET created = max(created, excluded.created)");
+  Statement insert(db,
+                   "INSERT INTO versions (url, etag, last_modified, size, content_id, created) "
+                   "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (url, etag, last_modified, size, content_id) "
+                   "DO UPDATE SET created = max(created, excluded.created)");
   insert.bind(1, version.url);
   insert.bind(2, version.etag);
   insert.bind(3, version.last_modified);
@@ -26,16 +27,16 @@ void insert_version(SQLite::Database& db, const ContentId& id, const Version& ve
 }
 
 void insert_hold(SQLite::Database& db, const ContentId& id, const std::string& holder) {
-  SQLite::Statement insert(db, "INSERT OR IGNORE INTO holds (content_id, holder) VALUES (?, ?)");
+  Statement insert(db, "INSERT OR IGNORE INTO holds (content_id, holder) VALUES (?, ?)");
   insert.bind(1, id);
   insert.bind(2, holder);
   insert.exec();
 }
 
 void insert_content(SQLite::Database& db, const Commit& what) {
-  SQLite::Statement insert(db,
-                           "INSERT INTO contents (id, state, size, shareable, bounded, bytes_held, created, last_used, "
-                           "inode, file_size) VALUES (?, 0, ?, ?, ?, ?, ?, ?, ?, ?)");
+  Statement insert(db,
+                   "INSERT INTO contents (id, state, size, shareable, bounded, bytes_held, created, last_used, "
+                   "inode, file_size) VALUES (?, 0, ?, ?, ?, ?, ?, ?, ?, ?)");
   insert.bind(1, what.id);
   insert.bind(2, static_cast<std::int64_t>(what.content_size));
   insert.bind(3, what.first->shareable ? 1 : 0);
@@ -52,9 +53,9 @@ void insert_content(SQLite::Database& db, const Commit& what) {
 
 void insert_segments(SQLite::Database& db, const Commit& what) {
   if (what.segments.empty()) return;
-  SQLite::Statement insert(db,
-                           "INSERT INTO segments (content_id, idx, root, leaves, source, fetched_for) "
-                           "VALUES (?, ?, ?, ?, ?, ?)");
+  Statement insert(db,
+                   "INSERT INTO segments (content_id, idx, root, leaves, source, fetched_for) "
+                   "VALUES (?, ?, ?, ?, ?, ?)");
   for (const Segment& segment : what.segments) {
     insert.bind(1, what.id);
     insert.bind(2, static_cast<std::int64_t>(segment.index));
@@ -76,9 +77,9 @@ Status changed_one(SQLite::Statement& statement, const ContentId& id, std::strin
 
 // One with the bytes of `what` that other downloads may share; none where sharing is not allowed for this one.
 std::optional<ContentId> equal_content(SQLite::Database& db, const Completion& what) {
-  SQLite::Statement query(db,
-                          "SELECT id FROM contents WHERE root = ? AND size = ? AND state = 1 AND shareable = 1 "
-                          "AND id <> ? LIMIT 1");
+  Statement query(db,
+                  "SELECT id FROM contents WHERE root = ? AND size = ? AND state = 1 AND shareable = 1 "
+                  "AND id <> ? LIMIT 1");
   bind_digest(query, 1, what.root);
   query.bind(2, static_cast<std::int64_t>(what.commit.content_size));
   query.bind(3, what.commit.id);
@@ -93,16 +94,16 @@ struct Flags {
 
 Flags flags_of(SQLite::Database& db, const Commit& what) {
   if (what.first) return {what.first->shareable, what.first->bounded};
-  SQLite::Statement query(db, "SELECT shareable, bounded FROM contents WHERE id = ?");
+  Statement query(db, "SELECT shareable, bounded FROM contents WHERE id = ?");
   query.bind(1, what.id);
   if (!query.executeStep()) return {};
   return {query.getColumn(0).getInt() != 0, query.getColumn(1).getInt() != 0};
 }
 
 Status mark_complete(SQLite::Database& db, const Completion& what) {
-  SQLite::Statement update(db,
-                           "UPDATE contents SET state = 1, size = ?, root = ?, sha256 = ?, bytes_held = ?, "
-                           "last_used = ?, inode = ?, file_size = ?, modified_ns = ? WHERE id = ?");
+  Statement update(db,
+                   "UPDATE contents SET state = 1, size = ?, root = ?, sha256 = ?, bytes_held = ?, "
+                   "last_used = ?, inode = ?, file_size = ?, modified_ns = ? WHERE id = ?");
   update.bind(1, static_cast<std::int64_t>(what.commit.content_size));
   bind_digest(update, 2, what.root);
   if (what.sha256) bind_digest(update, 3, *what.sha256);
@@ -126,18 +127,18 @@ void move_to_survivor(SQLite::Database& db, const Completion& what, bool bounded
                           "SELECT url, etag, last_modified, size, ?1, created FROM versions WHERE content_id = ?2",
                           "INSERT OR IGNORE INTO holds (content_id, holder) "
                           "SELECT ?1, holder FROM holds WHERE content_id = ?2"}) {
-    SQLite::Statement move(db, sql);
+    Statement move(db, sql);
     move.bind(1, to);
     move.bind(2, from);
     move.exec();
   }
   insert_version(db, to, what.version, what.commit.now);
-  SQLite::Statement gone(db, "DELETE FROM contents WHERE id = ?");
+  Statement gone(db, "DELETE FROM contents WHERE id = ?");
   gone.bind(1, from);
   gone.exec();
-  SQLite::Statement update(db,
-                           "UPDATE contents SET last_used = ?, sha256 = coalesce(sha256, ?), "
-                           "bounded = max(bounded, ?) WHERE id = ?");
+  Statement update(db,
+                   "UPDATE contents SET last_used = ?, sha256 = coalesce(sha256, ?), "
+                   "bounded = max(bounded, ?) WHERE id = ?");
   update.bind(1, to_unix_ns(what.commit.now));
   if (what.sha256) bind_digest(update, 2, *what.sha256);
   update.bind(3, bounded ? 1 : 0);
@@ -156,7 +157,7 @@ Result<CompletionOutcome> outcome_of(SQLite::Database& db, const ContentId& id, 
 }
 
 Status set_flag(SQLite::Database& db, const char* sql, const ContentId& id, int value, std::string doing) {
-  SQLite::Statement update(db, sql);
+  Statement update(db, sql);
   update.bind(1, value);
   update.bind(2, id);
   return changed_one(update, id, std::move(doing));
@@ -168,7 +169,7 @@ Status commit(SQLite::Database& db, const Commit& what) {
   if (what.first) {
     insert_content(db, what);
   } else {
-    SQLite::Statement update(db, "UPDATE contents SET bytes_held = bytes_held + ?, last_used = ? WHERE id = ?");
+    Statement update(db, "UPDATE contents SET bytes_held = bytes_held + ?, last_used = ? WHERE id = ?");
     update.bind(1, static_cast<std::int64_t>(what.added_bytes));
     update.bind(2, to_unix_ns(what.now));
     update.bind(3, what.id);
@@ -203,7 +204,7 @@ Result<CompletionOutcome> complete(SQLite::Database& db, const Completion& what)
 }
 
 Status touch(SQLite::Database& db, const ContentId& id, WallTime now) {
-  SQLite::Statement update(db, "UPDATE contents SET last_used = max(last_used, ?), uses = uses + 1 WHERE id = ?");
+  Statement update(db, "UPDATE contents SET last_used = max(last_used, ?), uses = uses + 1 WHERE id = ?");
   update.bind(1, to_unix_ns(now));
   update.bind(2, id);
   update.exec();  // one that went meanwhile needs no use
@@ -229,14 +230,14 @@ Status set_unbounded(SQLite::Database& db, const ContentId& id) {
 }
 
 Status set_sha256(SQLite::Database& db, const ContentId& id, const Digest& sha256) {
-  SQLite::Statement update(db, "UPDATE contents SET sha256 = ? WHERE id = ?");
+  Statement update(db, "UPDATE contents SET sha256 = ? WHERE id = ?");
   bind_digest(update, 1, sha256);
   update.bind(2, id);
   return changed_one(update, id, "store the SHA-256 of content " + id);
 }
 
 Status add_version(SQLite::Database& db, const ContentId& id, const Version& version, WallTime now) {
-  SQLite::Statement there(db, "SELECT 1 FROM contents WHERE id = ?");
+  Statement there(db, "SELECT 1 FROM contents WHERE id = ?");
   there.bind(1, id);
   if (!there.executeStep()) return no_record(id, "bind a version to content " + id);
   insert_version(db, id, version, now);
@@ -244,7 +245,7 @@ Status add_version(SQLite::Database& db, const ContentId& id, const Version& ver
 }
 
 Status add_hold(SQLite::Database& db, const ContentId& id, const std::string& holder) {
-  SQLite::Statement there(db, "SELECT 1 FROM contents WHERE id = ?");
+  Statement there(db, "SELECT 1 FROM contents WHERE id = ?");
   there.bind(1, id);
   if (!there.executeStep()) return no_record(id, "hold content " + id);
   insert_hold(db, id, holder);
@@ -253,7 +254,7 @@ Status add_hold(SQLite::Database& db, const ContentId& id, const std::string& ho
 
 Result<std::optional<Removed>> release(SQLite::Database& db, const ContentId& id, const std::string& holder,
                                        std::uint64_t room) {
-  SQLite::Statement gone(db, "DELETE FROM holds WHERE content_id = ? AND holder = ?");
+  Statement gone(db, "DELETE FROM holds WHERE content_id = ? AND holder = ?");
   gone.bind(1, id);
   gone.bind(2, holder);
   if (gone.exec() == 0) return std::optional<Removed>();  // released before
@@ -269,15 +270,15 @@ Result<std::optional<Removed>> release(SQLite::Database& db, const ContentId& id
     }
     return std::optional<Removed>();
   }
-  SQLite::Statement remove_record(db, "DELETE FROM contents WHERE id = ?");
+  Statement remove_record(db, "DELETE FROM contents WHERE id = ?");
   remove_record.bind(1, id);
   remove_record.exec();
   return std::optional<Removed>(Removed{id, content.info.bytes_held, content.bounded});
 }
 
 Result<std::vector<Removed>> remove(SQLite::Database& db, const std::vector<ContentId>& ids, RemoveOnly only) {
-  SQLite::Statement query(db, "SELECT bytes_held, bounded, holds, pinned, state FROM contents WHERE id = ?");
-  SQLite::Statement gone(db, "DELETE FROM contents WHERE id = ?");
+  Statement query(db, "SELECT bytes_held, bounded, holds, pinned, state FROM contents WHERE id = ?");
+  Statement gone(db, "DELETE FROM contents WHERE id = ?");
   std::vector<Removed> removed;
   for (const ContentId& id : ids) {
     query.bind(1, id);

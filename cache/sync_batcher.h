@@ -21,7 +21,7 @@ class SyncBatcher {
  public:
   using SyncDone = UniqueFunction<void(Result<FileStat>)>;
 
-  SyncBatcher(Executor& loop, const Clock& clock, std::shared_ptr<PrefixDirectories> directories);
+  SyncBatcher(Executor& loop, std::shared_ptr<PrefixDirectories> directories);
   ~SyncBatcher();
 
   // All that was written to the file before this call, and its entry in the directory, is durable when `done` is
@@ -42,7 +42,6 @@ class SyncBatcher {
   Status sync_directories(const std::set<std::size_t>& prefixes);
 
   Executor& loop_;
-  const Clock& clock_;
   const std::shared_ptr<PrefixDirectories> directories_;
   SyncChoice choice_;  // sync thread
   std::mutex mutex_;

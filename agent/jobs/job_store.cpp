@@ -10,6 +10,7 @@
 #include "agent/jobs/job_manager.h"
 #include "agent/jobs/job_values.h"
 #include "base/units.h"
+#include "cache/statement.h"
 
 namespace larder::agent {
 namespace {
@@ -222,7 +223,7 @@ class Writer {
 
   void remove(const std::string& job_id) {
     for (const char* sql : {"DELETE FROM files WHERE job = ?", "DELETE FROM jobs WHERE id = ?"}) {
-      SQLite::Statement statement(db_, sql);
+      cache::Statement statement(db_, sql);
       statement.bind(1, job_id);
       statement.exec();
     }
@@ -231,18 +232,19 @@ class Writer {
   void put_counters(const Counters& counters);
 
   [[nodiscard]] bool has_job(const std::string& job_id) {
-    SQLite::Statement statement(db_, "SELECT 1 FROM jobs WHERE id = ?");
+    cache::Statement statement(db_, "SELECT 1 FROM jobs WHERE id = ?");
     statement.bind(1, job_id);
     return statement.executeStep();
   }
 
  private:
   template <class MakeSql>
-  SQLite::Statement& prepared(std::unique_ptr<SQLite::Statement>& slot, MakeSql make_sql) {
+  SQLite::Statement& prepared(std::unique_ptr<cache::Statement>& slot, MakeSql make_sql) {
     if (slot) {
       slot->reset();
     } else {
-      slot = std::make_unique<SQLite::Statement>(db_, make_sql());
+      static const std::string kSql = make_sql();  // one for each MakeSql
+      slot = std::make_unique<cache::Statement>(db_, kSql.c_str());
     }
     return *slot;
   }
@@ -250,7 +252,7 @@ class Writer {
   static const Job kNoJob;
   static const File kNoFile;
   SQLite::Database& db_;
-  std::unique_ptr<SQLite::Statement> insert_job_, update_job_, insert_file_, update_file_;
+  std::unique_ptr<cache::Statement> insert_job_, update_job_, insert_file_, update_file_;
 };
 
 const Job Writer::kNoJob{};
@@ -269,7 +271,7 @@ void visit_counters(CountersRef& counters, Visitor visit) {
 }
 
 void Writer::put_counters(const Counters& counters) {
-  SQLite::Statement statement(db_, "INSERT OR REPLACE INTO counters (name, value) VALUES (?, ?)");
+  cache::Statement statement(db_, "INSERT OR REPLACE INTO counters (name, value) VALUES (?, ?)");
   visit_counters(counters, [&](const char* name, std::uint64_t value) {
     statement.reset();
     statement.bind(1, name);
