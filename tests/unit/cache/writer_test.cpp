@@ -324,7 +324,7 @@ TEST_F(Writer, ManySmallContentsAreSyncedTogether) {
   }
   ASSERT_TRUE(loop.wait_for([&] { return done == 200; }));
   EXPECT_GT(files.calls(test::DiskCall::sync_all), 0u);
-  EXPECT_LT(files.calls(test::DiskCall::sync), 100u);
+  EXPECT_LT(files.calls(test::DiskCall::sync), 200u);
   EXPECT_EQ(figures().records, 200u);
   expect_consistent();
 }
