@@ -23,7 +23,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
 from larder_lab import (GIB, KIB, MIB, ROOT, Lab, Nginx, Skip, bin_dir_argument, expect, expect_equal, file_sha256,
-                        seeded_bytes, wait_until, write_seeded)
+                        options_told, seeded_bytes, wait_until, write_seeded)
 
 BENCHMARKS = {}
 
@@ -355,7 +355,7 @@ def main():
         text = setting.table.markdown() + "\n\n" + "\n\n".join(setting.texts)
         print("\n" + text)
         if arguments.write:
-            command = "tests/bench/bench.py " + " ".join(sys.argv[1:])
+            command = "tests/bench/bench.py " + " ".join(options_told())
             doc = " ".join(__doc__.split("\n\n")[2].split())
             pathlib.Path(ROOT / arguments.write).write_text(
                 f"# Benchmarks\n\nMade by `{command.strip()}` (`make bench`) with {setting.rounds} rounds. {doc} Seconds depend "

@@ -14,7 +14,7 @@ import sys
 import time
 
 from run import MODULES, execute, print_outcome, table
-from larder_lab import ROOT, bin_dir_argument
+from larder_lab import ROOT, bin_dir_argument, options_told
 
 # Runs that are wanted of each: where a seed draws the case, seeds; where there is a table, rounds over all of it.
 RUNS = {"consistency": 200, "kill": 100, "faults": 2, "disk": 2, "bad_input": 1, "jobs": 2}
@@ -91,7 +91,7 @@ def main():
     text = report(results, time.monotonic() - started)
     print("\n" + text)
     if arguments.write:
-        command = "tests/fault/soak.py " + " ".join(a for a in sys.argv[1:])
+        command = "tests/fault/soak.py " + " ".join(options_told())
         pathlib.Path(ROOT / arguments.write).write_text(
             f"# Soak runs\n\nMade by `{command.strip()}`; each run is seeded, `tests/fault/run.py SCENARIO --seeds N` repeats "
             f"one.\n\n{text}", encoding="utf-8")

@@ -374,3 +374,13 @@ def named(case, error):
 
 def bin_dir_argument(parser: argparse.ArgumentParser):
     parser.add_argument("--bin-dir", default=str(ROOT / "build" / "release" / "bin"), help="where larderd and larder are")
+
+
+def options_told():
+    """The options of this command for a document: where the programs lay is nobody's business there."""
+    told, skip = [], False
+    for argument in sys.argv[1:]:
+        if not skip and not argument.startswith("--bin-dir"):
+            told.append(argument)
+        skip = argument == "--bin-dir"
+    return told
