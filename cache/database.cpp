@@ -104,6 +104,7 @@ Status set_up(SQLite::Database& db, const std::string& doing) {
   }
   db.exec("PRAGMA synchronous = FULL");             // what is reported done survives a power cut
   db.exec("PRAGMA cache_size = -4096");             // KiB
+  db.exec("PRAGMA temp_store = MEMORY");            // a savepoint's undo log: a few pages, no file each time
   db.exec("PRAGMA mmap_size = 0");                  // an I/O error of a mapping is a signal, not an error
   db.exec("PRAGMA journal_size_limit = 16777216");  // the WAL shrinks again after a burst
   db.exec("PRAGMA foreign_keys = ON");
