@@ -10,6 +10,12 @@
 #include "origin/retry.h"
 
 namespace larder::agent {
+namespace {
+
+constexpr std::uint64_t kNearlyAll = 256 * kKiB;  // less than this to go: the origin is hardly used any more
+constexpr std::size_t kSmallFilesForOne = 4;      // bounds how many wait for disk and index together
+
+}  // namespace
 
 JobEngine::JobEngine(JobSettings settings, JobEngineParts parts, JobBook& book)
     : settings_(std::move(settings)),
@@ -215,12 +221,25 @@ void JobEngine::decide() {
   }
 }
 
+// The limit is for files that use the origin. One that has nearly all its bytes waits for disk and index, and many of
+// them wait together at the price of one: without that a job of a thousand small files would be a thousand short waits.
+bool JobEngine::may_start_another(const LiveJob& live) const {
+  const std::size_t most = settings_.max_active_files_per_job;
+  if (live.active.size() < most) return true;
+  if (live.active.size() >= most * kSmallFilesForOne) return false;
+  const auto uses_origin = [&live](unsigned file) {
+    const File& facts = live.job.files[file];
+    return !facts.size || *facts.size - std::min(*facts.size, facts.bytes) > kNearlyAll;
+  };
+  return static_cast<std::size_t>(std::count_if(live.active.begin(), live.active.end(), uses_origin)) < most;
+}
+
 void JobEngine::pump(LiveJob& live) {
   if (stopped_ || !is_running(live.job.state)) return;
   const std::size_t most = settings_.max_active_files_per_job;
   // A dead origin is not asked for each of a thousand files: after as many failures in a row as files run at once, the
   // rest waits for the retry.
-  while (live.active.size() < most && live.failures_in_a_row < most) {
+  while (may_start_another(live) && live.failures_in_a_row < most) {
     const auto file = live.queue.take();
     if (!file) break;
     start_file(live, *file);
@@ -314,7 +333,8 @@ void JobEngine::retry(LiveJob& live) {
   apply_internal(live, JobEvent::retry_due);
 }
 
-// One file that cannot be had is no reason to leave the others: what can be fetched now is, then settle() fails the job.
+// One file that cannot be had is no reason to leave the others: what can be fetched now is, then settle() fails the
+// job.
 void JobEngine::fail_after_the_rest(LiveJob& live, const Error& error) {
   const bool rest = is_running(live.job.state) && (!live.active.empty() || live.queue.waiting() > 0);
   if (!rest) return fail_job(live, error);

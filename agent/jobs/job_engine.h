@@ -43,7 +43,8 @@ class JobEngine {
   void admit(LiveJob& live);   // new, or of an earlier run: goes on from the state it is in
   void resume(LiveJob& live);  // after the owner's resume was applied
   void leave(LiveJob& live);   // after suspend was applied
-  void pump(LiveJob& live);    // starts what may start; files may have been added
+  [[nodiscard]] bool may_start_another(const LiveJob& live) const;
+  void pump(LiveJob& live);  // starts what may start; files may have been added
   void options_changed(LiveJob& live, bool priority_changed);
   void network_returned();
   void verdict_posted(LiveJob& live, unsigned file, bool valid, const std::string& reason);

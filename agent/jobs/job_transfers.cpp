@@ -170,6 +170,7 @@ void JobEngine::file_progress(LiveJob& live, unsigned file, const TransferProgre
   File& facts = live.job.files[file];
   LiveFile& state = live.live[file];
   const bool record = facts.content != now.content || facts.version != now.version;
+  const bool size_told = !facts.size && now.size;
   facts.size = now.size;
   facts.bytes = now.bytes;
   facts.contiguous = now.contiguous;
@@ -188,6 +189,7 @@ void JobEngine::file_progress(LiveJob& live, unsigned file, const TransferProgre
   book_.note_activity(live);
   if (record) book_.touch_file(live, file);
   book_.emit_progress(live);
+  if (size_told && live.queue.waiting() > 0 && may_start_another(live)) pump(live);
 }
 
 void JobEngine::file_failed(LiveJob& live, unsigned file, const Error& error) {
