@@ -152,10 +152,10 @@ std::size_t CacheFixture::files_on_disk() const {
   return count;
 }
 
-bool CacheFixture::pump_until(const std::function<bool()>& done) {
+bool CacheFixture::pump_until(const std::function<bool()>& done, Duration step) {
   for (int i = 0; i < 100'000; ++i) {
     if (loop.wait_for(done, std::chrono::microseconds(100))) return true;
-    loop.advance(std::chrono::milliseconds(5));
+    loop.advance(step);
   }
   return done();
 }

@@ -61,7 +61,7 @@ class CacheFixture : public ::testing::Test {
   [[nodiscard]] bool file_exists(const ContentId& id) const;
   [[nodiscard]] std::size_t files_on_disk() const;
   // Lets virtual time pass until `done` holds; false after a while.
-  [[nodiscard]] bool pump_until(const std::function<bool()>& done);
+  [[nodiscard]] bool pump_until(const std::function<bool()>& done, Duration step = std::chrono::milliseconds(5));
   void run_maintenance();  // one whole walk
   void expect_consistent();
 
