@@ -31,6 +31,7 @@ Result<bool> run_check(const std::string& command, const std::string& path, cons
   const std::string doing = "check " + destination;
   std::vector<std::string> environment = check_environment(path, destination, url);
   std::vector<char*> envp;
+  envp.reserve(environment.size() + 1);
   for (std::string& entry : environment) envp.push_back(entry.data());
   envp.push_back(nullptr);
   const pid_t child = ::fork();

@@ -152,6 +152,7 @@ Result<bool> LocalFiles::stage_ready(Client& client, const JobFollower& follower
 Status LocalFiles::stage_batch(Client& client, const std::vector<const FileView*>& files) {
   if (files.size() == 1) return stage_one(client, *files.front());
   std::vector<unsigned> indices;
+  indices.reserve(files.size());
   for (const FileView* file : files) indices.push_back(file->index);
   auto answer = client.call("POST", fmt::format("/v1/jobs/{}/descriptors", job_id_), indices_body(indices));
   if (!answer) return tl::unexpected(answer.error());
@@ -268,7 +269,7 @@ Status LocalFiles::publish_staged() {
     indices.push_back(index);
   }
   ready_.clear();
-  const auto published = publish(files);
+  auto published = publish(files);
   for (std::size_t i = 0; i < indices.size(); ++i) {
     Local& local = locals_[indices[i]];
     const bool in_place = files[i].path().empty();
