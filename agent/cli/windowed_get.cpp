@@ -92,7 +92,7 @@ Result<std::optional<FileView>> WindowedGet::run(const FileView& known, std::uin
 
 Result<WindowedGet::Step> WindowedGet::all(StagedFile& staged, std::uint64_t window) {
   for (std::uint64_t offset = 0; offset < *file_.size; offset += window) {
-    const auto step = one(staged, {offset, std::min(window, *file_.size - offset)});
+    auto step = one(staged, {offset, std::min(window, *file_.size - offset)});
     if (!step || *step != Step::done) return step;
   }
   return Step::done;
@@ -120,7 +120,7 @@ Result<WindowedGet::Step> WindowedGet::one(StagedFile& staged, const ByteRange& 
   if (follower.job().state != "transferred" || follower.job().files.empty())
     return tl::unexpected(follower.job().error.value_or(
         Error{ErrorCode::cancelled, "get " + file_.url, "its job was ended (" + follower.job().state + ")"}));
-  const auto step = take(staged, follower, range);
+  auto step = take(staged, follower, range);
   if (!step || *step != Step::done) return step;
   if (auto completed = owned.complete(); !completed) return tl::unexpected(completed.error());
   return Step::done;
