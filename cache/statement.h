@@ -52,9 +52,11 @@ class Statement {
     statement_->bind(std::forward<Args>(args)...);
   }
   int exec() { return statement_->exec(); }
+  // NOLINTBEGIN(readability-identifier-naming): as SQLiteCpp calls them
   bool executeStep() { return statement_->executeStep(); }
   void reset() { statement_->reset(); }
   [[nodiscard]] SQLite::Column getColumn(int index) { return statement_->getColumn(index); }
+  // NOLINTEND(readability-identifier-naming)
 
  private:
   SQLite::Statement* statement_ = nullptr;

@@ -55,9 +55,9 @@ constexpr std::array<std::string_view, 18> kRefusedHeaders = {
 };
 
 bool is_token(std::string_view name) {  // RFC 9110 §5.6.2
-  constexpr std::string_view marks = "!#$%&'*+-.^_`|~";
+  constexpr std::string_view kMarks = "!#$%&'*+-.^_`|~";
   return !name.empty() && std::all_of(name.begin(), name.end(), [&](char c) {
-    return (c >= '0' && c <= '9') || (lower(c) >= 'a' && lower(c) <= 'z') || marks.find(c) != std::string_view::npos;
+    return (c >= '0' && c <= '9') || (lower(c) >= 'a' && lower(c) <= 'z') || kMarks.find(c) != std::string_view::npos;
   });
 }
 

@@ -9,6 +9,8 @@ namespace {
 
 using Cell = std::optional<JobState>;
 
+// As short as the cells of the table below have to be.
+// NOLINTBEGIN(readability-identifier-naming)
 constexpr Cell SU = JobState::suspended;
 constexpr Cell QU = JobState::queued;
 constexpr Cell CO = JobState::connecting;
@@ -20,6 +22,7 @@ constexpr Cell ER = JobState::error;
 constexpr Cell AK = JobState::acknowledged;
 constexpr Cell CA = JobState::cancelled;
 constexpr Cell no = std::nullopt;  // refused
+// NOLINTEND(readability-identifier-naming)
 
 struct Row {
   JobEvent event;

@@ -243,8 +243,8 @@ class Writer {
     if (slot) {
       slot->reset();
     } else {
-      static const std::string kSql = make_sql();  // one for each MakeSql
-      slot = std::make_unique<cache::Statement>(db_, kSql.c_str());
+      static const std::string sql = make_sql();  // one for each MakeSql
+      slot = std::make_unique<cache::Statement>(db_, sql.c_str());
     }
     return *slot;
   }

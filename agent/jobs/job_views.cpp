@@ -27,16 +27,16 @@ std::vector<const Job*> JobManager::list(Caller who) const {
 
 void JobManager::open_content(Caller who, const std::string& id, unsigned file, bool partial,
                               UniqueFunction<void(Result<std::shared_ptr<cache::ContentLease>>)> done) {
-  constexpr std::string_view doing = "open the content of the file";
-  auto found = parts_->accessible(who, id, doing);
+  constexpr std::string_view kDoing = "open the content of the file";
+  auto found = parts_->accessible(who, id, kDoing);
   if (!found) return done(tl::unexpected<Error>(found.error()));
   LiveJob& live = **found;
   if (file >= live.job.files.size()) {
-    return done(fail(ErrorCode::not_found, std::string(doing), fmt::format("job {} has no file {}", id, file)));
+    return done(fail(ErrorCode::not_found, std::string(kDoing), fmt::format("job {} has no file {}", id, file)));
   }
   const File& facts = live.job.files[file];
   if (is_final(live.job.state)) {
-    return done(fail(ErrorCode::invalid_state, std::string(doing),
+    return done(fail(ErrorCode::invalid_state, std::string(kDoing),
                      fmt::format("the job is {}; its content was let go", job_state_name(live.job.state))));
   }
   const bool set_aside = facts.state == FileState::failed && facts.verdict == "not_valid";
@@ -45,7 +45,7 @@ void JobManager::open_content(Caller who, const std::string& id, unsigned file, 
     return parts_->cache.open_partial(facts.content, std::move(done));
   }
   if (!finished || facts.content.empty()) {
-    return done(fail(ErrorCode::invalid_state, std::string(doing),
+    return done(fail(ErrorCode::invalid_state, std::string(kDoing),
                      fmt::format("file {} is {}; wait until it is finished{}", facts.id, file_state_name(facts.state),
                                  partial ? "" : ", or ask for what is there with partial")));
   }

@@ -32,7 +32,7 @@ class PieceMap {
 
  private:
   struct Piece {
-    std::uint64_t content_offset;
+    std::uint64_t content_offset = 0;
     ByteRange origin;
   };
   std::vector<Piece> pieces_;
