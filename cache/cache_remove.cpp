@@ -36,6 +36,7 @@ std::vector<ContentId> CacheImpl::busy_contents() {
 
 void CacheImpl::remove_files(std::vector<ContentId> ids, Task then) {
   std::vector<std::string> paths;
+  paths.reserve(ids.size());
   for (const ContentId& id : ids) paths.push_back(layout_.content_path(id));
   disk_.run([&files = files_, paths = std::move(paths), then = std::move(then)]() mutable -> Task {
     for (const std::string& path : paths) {

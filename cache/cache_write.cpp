@@ -21,7 +21,8 @@ void CacheImpl::create(Create what, Done<std::unique_ptr<ContentWriter>> done) {
   content.fresh = index::NewContent{
       what.version, what.shareable && what.version.has_validator(), what.bounded_by_cache, runtime_.clock.wall(), {}};
   const std::uint64_t size = what.version.size.value_or(0);
-  space_.reserve(id, size, 0, what.bounded_by_cache,
+  const bool bounded = what.bounded_by_cache;
+  space_.reserve(id, size, 0, bounded,
                  [this, id, what = std::move(what), done = std::move(done)](Status status) mutable {
                    if (active(id) == nullptr)
                      status = fail(ErrorCode::not_found, "write content " + id, "it was dropped");

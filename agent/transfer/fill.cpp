@@ -351,7 +351,8 @@ void Fill::broken(const Error& error) {
   if (stopped_) return;
   const auto self = shared_from_this();
   // What the streams dropped counts as uncommitted; whoever ends the fill takes it as lost.
-  const Error copy = error;
+  // Its owner may end on the way.
+  const Error copy = error;  // NOLINT(performance-unnecessary-copy-initialization)
   stop();
   events_.fill_broken(copy);
 }

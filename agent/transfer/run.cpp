@@ -288,7 +288,8 @@ std::vector<MemberPtr> Run::end_members() {
 
 void Run::fail(const Error& error) {
   const auto self = shared_from_this();
-  const Error copy = error;
+  // Its owner may end on the way.
+  const Error copy = error;  // NOLINT(performance-unnecessary-copy-initialization)
   if (fill_) fill_wasted(fill_->uncommitted());
   // The last word on where the bytes went: what is not committed is lost.
   // An attempt that got nowhere says nothing: what an earlier one has is still there.
