@@ -209,10 +209,12 @@ void WriterCore::read_for_sha256(std::shared_ptr<Sha256> hash, std::uint64_t off
 void WriterCore::complete(std::optional<Digest> sha256) {
   if (failed_) return advance();
   std::vector<std::pair<std::uint64_t, Digest>> ordered;
+  ordered.reserve(committed_.size() + ready_.size());
   for (const SegmentInfo& segment : committed_) ordered.emplace_back(segment.index, segment.root);
   for (const index::Segment& segment : ready_) ordered.emplace_back(segment.index, segment.root);
   std::sort(ordered.begin(), ordered.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   std::vector<Digest> roots;
+  roots.reserve(ordered.size());
   for (const auto& [index, root] : ordered) roots.push_back(root);
 
   index::Completion completion;
