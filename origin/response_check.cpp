@@ -170,9 +170,9 @@ Result<Accepted> check_unsatisfied(const HttpHead& head, const Asked& asked, con
 
 Comparison compare_edition(const cache::Version& expected, const HttpHead& head, std::optional<std::uint64_t> size,
                            WallTime now) {
-  const Comparison by_tag = compare_etag(expected, head);
+  Comparison by_tag = compare_etag(expected, head);
   if (by_tag.difference) return by_tag;
-  const Comparison by_date = compare_date(expected, head, now);
+  Comparison by_date = compare_date(expected, head, now);
   if (by_date.difference) return by_date;
   Comparison result;
   if (expected.size && size && *expected.size != *size) {
