@@ -103,7 +103,8 @@ class Reader {
       const auto row = std::find_if(rows.begin(), rows.end(), [&](const ConfigRow<Target>& each) {
         return each.key.section == section && each.key.name == name;
       });
-      const std::string full = section.front() == '[' ? fmt::format("[{}] {}", section, name) : section + "." + name;
+      const std::string full =
+          section.front() == '[' ? fmt::format("[{}] {}", section, name) : fmt::format("{}.{}", section, name);
       if (row == rows.end())
         return wrong(key.source().begin.line,
                      fmt::format("unknown key \"{}\"{}", full, hint(name, names_in(section, rows))));

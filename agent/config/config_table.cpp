@@ -42,10 +42,12 @@ ConfigRow<Config> key(const char* section, const char* name, Codec codec, Access
   return row<Config>(section, name, std::move(codec), access, meaning);
 }
 
+// NOLINTBEGIN(bugprone-macro-parentheses): a lambda is one expression
 #define MEMBER(name)          \
   [](auto& target) -> auto& { \
     return target.name;       \
   }
+// NOLINTEND(bugprone-macro-parentheses)
 
 void add_agent_and_api(std::vector<ConfigRow<Config>>& rows) {
   rows.push_back(key("agent", "state_directory", absolute_path(), MEMBER(state_directory),

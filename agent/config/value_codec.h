@@ -27,7 +27,7 @@ struct SwitchCodec {
 template <class Number>
 struct CountCodec {
   using Value = Number;
-  std::uint64_t least, most;
+  std::uint64_t least = 0, most = 0;
   std::string unit;
   std::string kind = "integer", range = std::to_string(least) + " to " + std::to_string(most);
   [[nodiscard]] Parsed<Number> read(const ConfigValue& value) const {
