@@ -1,20 +1,12 @@
 // The configuration: what is taken is shown as text that is taken again and means the same; what is refused names a
 // line.
 #include "agent/config/config.h"
+#include "tests/fuzz/must.h"
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 
 using namespace larder::agent;
-
-namespace {
-
-void must(bool condition) {
-  if (!condition) std::abort();
-}
-
-}  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto config = parse_config({reinterpret_cast<const char*>(data), size}, "fuzz.toml");

@@ -1,20 +1,12 @@
 // ETag and dates: what parses can be sent back (If-Range) and means the same again.
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 
 #include "origin/http_fields.h"
+#include "tests/fuzz/must.h"
 
 using namespace larder;
 using namespace larder::origin;
-
-namespace {
-
-void must(bool condition) {
-  if (!condition) std::abort();
-}
-
-}  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
