@@ -6,15 +6,12 @@
 #include "agent/api/job_json.h"
 #include "agent/api/range_header.h"
 #include "agent/api/router.h"
+#include "tests/fuzz/must.h"
 
 using namespace larder;
 using namespace larder::agent;
 
 namespace {
-
-void must(bool condition) {
-  if (!condition) std::abort();
-}
 
 template <class T>
 void refused_with_reason(const Result<T>& result) {

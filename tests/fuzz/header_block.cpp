@@ -6,15 +6,12 @@
 #include <cstdlib>
 
 #include "origin/http_fields.h"
+#include "tests/fuzz/must.h"
 
 using namespace larder;
 using namespace larder::origin;
 
 namespace {
-
-void must(bool condition) {
-  if (!condition) std::abort();
-}
 
 void check(const HttpHead& head) {
   must(head.status >= 100 && head.status <= 999);

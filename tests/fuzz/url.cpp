@@ -1,5 +1,6 @@
 // URLs and references: the normal form is a fixed point, and no parsed URL breaks out of its line.
 #include "origin/url.h"
+#include "tests/fuzz/must.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -8,10 +9,6 @@
 using namespace larder::origin;
 
 namespace {
-
-void must(bool condition) {
-  if (!condition) std::abort();
-}
 
 void check(const Url& url) {
   const std::string text = url.canonical();
