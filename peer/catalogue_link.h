@@ -1,0 +1,95 @@
+// The catalogue's transport (design §8): HTTP/1.1 over TLS 1.3 with both certificates. Server and client; a thread of
+// its own does TLS and HTTP, requests and answers are handed over on the loop thread. Owned by main.
+//
+// Who has no certificate of the group gets no further than the handshake, but for enrolment (`enrolling`), while an
+// invitation is open. Bounded: connections (all, and per address), handshakes under way and their time, request size,
+// requests a second per agent, body sizes, time.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "base/loop.h"
+#include "base/result.h"
+#include "peer/endpoint.h"
+#include "peer/keys.h"
+
+namespace larder::peer {
+
+struct LinkCredentials {
+  std::string authority_pem;
+  std::string certificate_pem;  // empty for a client that enrols
+  std::string private_key_pem;
+};
+
+struct CatalogueRequest {
+  std::optional<AgentId> agent;  // by its certificate; none only for the enrolment path
+  Endpoint from;
+  std::string method;  // GET or POST
+  std::string path;    // without the query
+  std::string query;   // after the "?", undecoded
+  std::vector<std::byte> body;
+};
+
+struct CatalogueResponse {
+  unsigned status = 200;
+  std::vector<std::byte> body;  // application/octet-stream
+};
+
+using CatalogueHandler = std::function<void(CatalogueRequest, UniqueFunction<void(CatalogueResponse)>)>;
+
+struct LinkSettings {
+  std::vector<std::string> listen;  // numeric addresses; empty: all (IPv4 and IPv6)
+  std::uint16_t port = 7475;        // 0: any
+  std::size_t max_connections = 256;
+  std::size_t max_connections_per_address = 32;
+  std::size_t max_handshakes = 64;  // under way; beyond, the oldest is cut
+  Duration handshake_timeout = std::chrono::seconds(3);
+  Duration request_timeout = std::chrono::seconds(10);
+  Duration idle_timeout = std::chrono::seconds(60);
+  std::size_t max_request_body = 64 * 1024;
+  double requests_per_second = 200;  // per agent, burst as many
+};
+
+struct CatalogueCall {
+  Endpoint to;
+  AgentId agent{};  // who must answer there: another certificate is certificate_rejected. All zero: anyone of the group
+  std::string method = "GET";
+  std::string target;  // path and query
+  std::vector<std::byte> body;
+  std::size_t max_answer = 16 * 1024 * 1024;
+  Duration timeout = std::chrono::seconds(3);
+};
+
+using CallId = std::uint64_t;
+
+class CatalogueLink {
+ public:
+  virtual ~CatalogueLink() = default;
+  [[nodiscard]] virtual std::uint16_t port() const = 0;
+  // Connections under other certificates end.
+  virtual void set_credentials(const LinkCredentials& credentials) = 0;
+  virtual void set_handler(CatalogueHandler handler) = 0;
+  virtual void set_enrolling(bool open) = 0;
+  // Asked (on the loop) for each agent after its handshake and at each request: revoked or shunned ones are cut.
+  virtual void set_refused(std::function<bool(const AgentId&)> refused) = 0;
+  // Connections to a peer are kept and used again. Errors: connect_failed, timed_out, certificate_rejected, tls_failed,
+  // bad_response, http_fatal/http_transient with the status in the detail, too_large.
+  virtual CallId call(CatalogueCall what, UniqueFunction<void(Result<CatalogueResponse>)> done) = 0;
+  virtual void cancel(CallId call) = 0;
+};
+
+[[nodiscard]] Result<std::unique_ptr<CatalogueLink>> make_catalogue_link(const LinkSettings& settings,
+                                                                         const LinkCredentials& credentials,
+                                                                         Runtime runtime);
+// One call by a client that has no certificate yet (joining): trusts only `authority_pem`.
+void enrol_call(const std::string& authority_pem, CatalogueCall what, Runtime runtime,
+                UniqueFunction<void(Result<CatalogueResponse>)> done);
+
+}  // namespace larder::peer

@@ -1,0 +1,75 @@
+// What the agent's transfers see of the LAN: who has a version, and its bytes, proven. The seam between agent/transfer
+// and the rest of peer/. Loop thread only; callbacks on the loop thread, never from within the call (but for find()
+// with nobody around). Owned by main.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "base/buffer.h"
+#include "base/digest.h"
+#include "base/loop.h"
+#include "base/result.h"
+#include "base/units.h"
+#include "cache/record.h"
+#include "cache/version.h"
+#include "peer/attestation.h"
+
+namespace larder::peer {
+
+using DeliveryId = std::uint64_t;
+
+class DeliveryEvents {
+ public:
+  virtual ~DeliveryEvents() = default;
+  // Whole blocks of the content, checked against leaves that an attested root vouches for; in any order, each once.
+  // `offset` is of the content and block-aligned; one leaf per block.
+  virtual void on_blocks(std::uint64_t offset, Buffer bytes, std::vector<Digest> leaves) = 0;
+  // Once, last. Success: all of the window was delivered. Otherwise: not to be had from peers (now).
+  virtual void on_done(Status status) = 0;
+};
+
+// What peers together can give of one version. Destroying it ends its deliveries without a word.
+class Supply {
+ public:
+  virtual ~Supply() = default;
+  [[nodiscard]] virtual std::uint64_t size() const = 0;                   // of the content
+  [[nodiscard]] virtual bool complete() const = 0;                        // some peer has all of it
+  [[nodiscard]] virtual std::vector<std::uint64_t> segments() const = 0;  // that can be had now, ascending
+  [[nodiscard]] virtual std::size_t holders() const = 0;
+  // The attestations that vouch for a segment, encoded: kept with it in the cache.
+  [[nodiscard]] virtual std::vector<std::byte> attestation(std::uint64_t segment) const = 0;
+  std::function<void()> on_changed;  // holders came or went
+
+  // `window` lies within one segment, starts and ends at blocks (or the content's end). Many may run at once: the
+  // swarm orders them. A peer that stalls is replaced by another within; when no peer delivers, the window ends with
+  // no_progress.
+  virtual DeliveryId deliver(ByteRange window, std::shared_ptr<DeliveryEvents> events) = 0;
+  virtual void cancel(DeliveryId delivery) = 0;  // no event follows
+  // Back-pressure: these bytes of on_blocks were taken.
+  virtual void consumed(DeliveryId delivery, std::uint64_t offset, std::uint64_t bytes) = 0;
+};
+
+struct NeighbourQuery {
+  cache::Version version;  // as the origin's probe told, size included
+  // Where the transfer's own partial content is, so that what is held can be given on meanwhile; may be empty.
+  cache::ContentId content;
+};
+
+class Neighbours {
+ public:
+  virtual ~Neighbours() = default;
+  [[nodiscard]] virtual bool anyone() const = 0;  // some peer is known: asking may be worth its while
+  // Asks who has it. Null when nobody has, bounded by the look-up's time (100 ms).
+  virtual void find(NeighbourQuery query, UniqueFunction<void(std::shared_ptr<Supply>)> done) = 0;
+
+  // Content of which bytes came from peers was judged not valid: remembers who attested it.
+  virtual void judged_bad(const cache::Version& version, const std::vector<cache::SegmentInfo>& segments) = 0;
+  // A content is whole here; segments with source origin (and no byte of peers) are attested, and contradictions to
+  // what was judged bad become evidence.
+  virtual void fetched(const cache::Version& version, const std::vector<cache::SegmentInfo>& segments) = 0;
+};
+
+}  // namespace larder::peer
