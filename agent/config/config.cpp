@@ -170,13 +170,23 @@ class Reader {
 
   // What no single row can see.
   [[nodiscard]] Status check_together(const toml::table& document, const Config& config) const {
-    if (config.max_jobs_per_user <= config.max_jobs) return {};
-    const auto given = document["jobs"]["max_jobs_per_user"];
-    const auto other = document["jobs"]["max_jobs"];
+    if (config.max_jobs_per_user > config.max_jobs)
+      return wrong(line_of_either(document["jobs"], "max_jobs_per_user", "max_jobs"),
+                   fmt::format("\"jobs.max_jobs_per_user\" ({}) must be at most \"jobs.max_jobs\" ({})",
+                               config.max_jobs_per_user, config.max_jobs));
+    if (config.peer_port == config.swarm_port && config.peer_port != 0)
+      return wrong(
+          line_of_either(document["peer"], "swarm_port", "port"),
+          fmt::format("\"peer.swarm_port\" ({}) must differ from \"peer.port\": both are TCP", config.swarm_port));
+    return {};
+  }
+
+  [[nodiscard]] static std::size_t line_of_either(toml::node_view<const toml::node> section, std::string_view first,
+                                                  std::string_view second) {
+    const auto given = section[first];
+    const auto other = section[second];
     const toml::node* node = given ? given.node() : other.node();
-    return wrong(node ? line_of(*node) : 1,
-                 fmt::format("\"jobs.max_jobs_per_user\" ({}) must be at most \"jobs.max_jobs\" ({})",
-                             config.max_jobs_per_user, config.max_jobs));
+    return node ? line_of(*node) : 1;
   }
 
   std::string file_name_;

@@ -23,6 +23,8 @@ struct NotifyCommand {
   Duration timeout = std::chrono::minutes(1);
 };
 
+enum class Metered { automatic, yes, no };  // is this machine's way to its neighbours paid by volume?
+
 struct Config {
   // [agent]
   std::string state_directory = "/var/lib/larder";
@@ -49,6 +51,26 @@ struct Config {
   origin::UrlPolicy url_policy;
   std::string proxy;  // default for jobs; empty: environment
   std::string ca_file;
+  // [peer]
+  bool peer_enabled = true, peer_use = true, peer_serve = true;
+  std::uint16_t peer_port = 7475;           // UDP and TCP; 0: any free one
+  std::uint16_t swarm_port = 7476;          // TCP; 0: any free one
+  std::vector<std::string> peer_listen;     // numeric addresses of this machine; empty: all
+  std::vector<std::string> peer_addresses;  // "host:port" (base/host_port.h)
+  std::string peer_srv;                     // DNS name; empty: none
+  bool peer_multicast = true;
+  bool peer_encryption = true;         // "on"; of the swarm
+  std::uint64_t peer_upload_rate = 0;  // bytes/s; 0: unlimited
+  unsigned peer_max_connections = 200;
+  Metered peer_metered = Metered::automatic;
+  bool peer_serve_metered = false;
+  unsigned peer_min_battery = 30;  // percent
+  std::uint64_t peer_min_size = 0;
+  std::vector<std::string> peer_never_share;  // URL globs (peer/share_policy.h)
+  std::uint64_t peer_min_rate = 256 * 1024;   // bytes/s; 0: off
+  bool peer_offline_ok = true;
+  // [trust]
+  unsigned trust_min_attesters = 1;
   // [[hook]] and [[notify]]
   std::vector<Hook> hooks;
   std::vector<NotifyCommand> notify_commands;

@@ -116,6 +116,52 @@ void add_origin(std::vector<ConfigRow<Config>>& rows) {
       key("origin", "deny_hosts", host_patterns(), MEMBER(url_policy.deny_hosts), "Hosts that are never asked."));
 }
 
+void add_peer_network(std::vector<ConfigRow<Config>>& rows) {
+  rows.push_back(key("peer", "enabled", SwitchCodec{}, MEMBER(peer_enabled),
+                     "Take part in the group at all: without it no port is opened and nobody is asked."));
+  rows.push_back(key("peer", "port", CountCodec<std::uint16_t>{0, 65535, "UDP and TCP port"}, MEMBER(peer_port),
+                     "Discovery (UDP) and catalogue (TCP); 0: any free one, for tests."));
+  rows.push_back(key("peer", "swarm_port", CountCodec<std::uint16_t>{0, 65535, "TCP port"}, MEMBER(swarm_port),
+                     "Content from and to peers; 0: any free one, for tests."));
+  rows.push_back(key("peer", "listen", listen_addresses(), MEMBER(peer_listen),
+                     "This machine's addresses to be found and to serve on; none: all but loopback."));
+  rows.push_back(
+      key("peer", "addresses", peer_addresses(), MEMBER(peer_addresses),
+          "Agents that multicast does not reach, such as in other subnets; one is enough, it knows others."));
+  rows.push_back(key("peer", "srv", service_name(), MEMBER(peer_srv),
+                     "DNS name whose SRV records list such agents, \"_larder._udp.office.example\"; \"\": none."));
+  rows.push_back(key("peer", "multicast", SwitchCodec{}, MEMBER(peer_multicast),
+                     "Find agents by multicast (239.255.76.82 and ff02::4c52)."));
+  rows.push_back(key("peer", "encryption", OnOffCodec{}, MEMBER(peer_encryption),
+                     "Of content between peers; off is faster above 1 Gbit/s and shows the content to who can listen. "
+                     "Integrity is the same; all of a group must agree."));
+  rows.push_back(key("peer", "max_connections", CountCodec<unsigned>{2, 10'000, "connections"},
+                     MEMBER(peer_max_connections), "Connections from and to peers at the same time."));
+}
+
+void add_peer_policy(std::vector<ConfigRow<Config>>& rows) {
+  rows.push_back(key("peer", "use", SwitchCodec{}, MEMBER(peer_use), "Take content from peers; jobs may refuse too."));
+  rows.push_back(key("peer", "serve", SwitchCodec{}, MEMBER(peer_serve), "Give content to peers."));
+  rows.push_back(key("peer", "upload_rate", RateCodec{}, MEMBER(peer_upload_rate), "To all peers together."));
+  rows.push_back(key("peer", "min_rate", RateCodec("off"), MEMBER(peer_min_rate),
+                     "A peer that delivers less is given up for another or the origin; off: none is."));
+  rows.push_back(key("peer", "metered", MeteredCodec{}, MEMBER(peer_metered),
+                     "Is this machine's network paid by volume; auto: while its default route goes over a mobile modem "
+                     "or a tethered phone."));
+  rows.push_back(key("peer", "serve_metered", SwitchCodec{}, MEMBER(peer_serve_metered),
+                     "Give content to peers over a metered network too."));
+  rows.push_back(key("peer", "min_battery", CountCodec<unsigned>{0, 100, "percent"}, MEMBER(peer_min_battery),
+                     "On battery, content is given to peers down to this charge only; 0: always."));
+  rows.push_back(
+      key("peer", "min_size", SizeCodec(0, ""), MEMBER(peer_min_size), "Smaller contents are not offered to peers."));
+  rows.push_back(key("peer", "never_share", url_globs(), MEMBER(peer_never_share),
+                     "URLs whose content is neither offered to peers nor asked of them; \"*\" stands for any text."));
+  rows.push_back(key("peer", "offline_ok", SwitchCodec{}, MEMBER(peer_offline_ok),
+                     "Jobs may ask for the newest edition around while the origin cannot be reached."));
+  rows.push_back(key("trust", "min_attesters", CountCodec<unsigned>{1, 16, "agents"}, MEMBER(trust_min_attesters),
+                     "How many agents must say that a segment is what the origin sent before it is believed."));
+}
+
 template <class Target>
 std::vector<ConfigRow<Target>> command_rows(const char* section, const char* name_meaning, const char* command_meaning,
                                             const char* timeout_meaning) {
@@ -156,6 +202,8 @@ const std::vector<ConfigRow<Config>>& config_rows() {
     add_agent_and_api(made);
     add_cache_and_jobs(made);
     add_origin(made);
+    add_peer_network(made);
+    add_peer_policy(made);
     return made;
   }();
   return rows;

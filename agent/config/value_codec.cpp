@@ -152,18 +152,21 @@ std::string SizeCodec::write(std::uint64_t value) const {
   return value == 0 && !zero.empty() ? toml_string(zero) : toml_string(exact_bytes(value));
 }
 
+RateCodec::RateCodec(std::string zero_word)
+    : zero(std::move(zero_word)), range(fmt::format("\"1 KiB/s\" up, or \"{}\"", zero)) {}
+
 Parsed<std::uint64_t> RateCodec::read(const ConfigValue& value) const {
   const auto* text = std::get_if<std::string>(&value);
-  if (!text) return wrong("must be a rate with its unit, such as \"10 MiB/s\" or \"200 Mbit/s\", or \"unlimited\"");
-  if (*text == "unlimited" || *text == "0") return std::uint64_t{0};
-  const auto rate = parse_rate(*text);
-  if (!rate) return wrong("must be a rate with its unit, such as \"10 MiB/s\" or \"200 Mbit/s\", or \"unlimited\"");
+  if (text && (*text == zero || *text == "0")) return std::uint64_t{0};
+  const auto rate = text ? parse_rate(*text) : Result<std::uint64_t>(fail(ErrorCode::invalid_argument, "", ""));
+  if (!rate)
+    return wrong(fmt::format("must be a rate with its unit, such as \"10 MiB/s\" or \"200 Mbit/s\", or \"{}\"", zero));
   if (*rate < kKiB || *rate > static_cast<std::uint64_t>(INT64_MAX)) return wrong("must be in the range " + range);
   return *rate;
 }
 
 std::string RateCodec::write(std::uint64_t value) const {
-  return value == 0 ? "\"unlimited\"" : toml_string(exact_bytes(value) + "/s");
+  return toml_string(value == 0 ? zero : exact_bytes(value) + "/s");
 }
 
 TimeCodec::TimeCodec(Duration shortest, Duration longest, std::string zero_word)

@@ -51,10 +51,11 @@ struct SizeCodec {
   [[nodiscard]] std::string write(std::uint64_t value) const;
 };
 
-struct RateCodec {  // bytes per second; 0 is "unlimited"
+struct RateCodec {  // bytes per second; 0 is written `zero`
   using Value = std::uint64_t;
-  std::string kind = "rate", unit = "with a unit: \"10 MiB/s\", \"200 Mbit/s\"",
-              range = "\"1 KiB/s\" up, or \"unlimited\"";
+  std::string zero;
+  std::string kind = "rate", unit = "with a unit: \"10 MiB/s\", \"200 Mbit/s\"", range = {};
+  explicit RateCodec(std::string zero_word = "unlimited");
   [[nodiscard]] Parsed<std::uint64_t> read(const ConfigValue& value) const;
   [[nodiscard]] std::string write(std::uint64_t value) const;
 };
@@ -74,6 +75,20 @@ struct LogLevelCodec {
   std::string kind = "word", unit = "–", range = "\"debug\", \"info\", \"warn\", \"error\", \"off\"";
   [[nodiscard]] Parsed<log::Level> read(const ConfigValue& value) const;
   [[nodiscard]] std::string write(log::Level value) const;
+};
+
+struct OnOffCodec {  // a word that leaves room for others; true and false are understood
+  using Value = bool;
+  std::string kind = "word", unit = "–", range = "\"on\", \"off\"";
+  [[nodiscard]] Parsed<bool> read(const ConfigValue& value) const;
+  [[nodiscard]] std::string write(bool value) const { return value ? "\"on\"" : "\"off\""; }
+};
+
+struct MeteredCodec {
+  using Value = Metered;
+  std::string kind = "word", unit = "–", range = "\"auto\", \"yes\", \"no\"";
+  [[nodiscard]] Parsed<Metered> read(const ConfigValue& value) const;
+  [[nodiscard]] std::string write(Metered value) const;
 };
 
 // Text that a check has to accept.
@@ -106,6 +121,11 @@ struct ListCodec {
 [[nodiscard]] ListCodec user_names();
 [[nodiscard]] ListCodec host_patterns();
 [[nodiscard]] ListCodec program();
+// [peer]
+[[nodiscard]] ListCodec listen_addresses();
+[[nodiscard]] ListCodec peer_addresses();
+[[nodiscard]] TextCodec service_name();
+[[nodiscard]] ListCodec url_globs();
 
 [[nodiscard]] std::string toml_string(const std::string& text);
 

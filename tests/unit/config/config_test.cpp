@@ -50,6 +50,20 @@ stall_timeout = "250ms"
 proxy = "socks5h://proxy.example:1080"
 redirect_downgrade = true
 deny_hosts = ["bad.example", "*.worse.example"]
+[peer]
+enabled = false
+port = 0
+listen = ["127.0.0.2", "::1"]
+addresses = ["pc7.office.example:7475", "[2001:db8::7]:7475"]
+srv = "_larder._udp.office.example"
+encryption = "off"
+metered = "yes"
+min_battery = 100
+min_size = "64 KiB"
+never_share = ["https://intranet.example/*", "*.key"]
+min_rate = "off"
+[trust]
+min_attesters = 2
 [[hook]]
 name = "scan"
 command = ["/usr/bin/scan", "--quiet"]
@@ -78,6 +92,19 @@ command = ["/usr/bin/mail-it"]
   EXPECT_EQ(c.proxy, "socks5h://proxy.example:1080");
   EXPECT_TRUE(c.url_policy.redirect_downgrade);
   EXPECT_EQ(c.url_policy.deny_hosts.size(), 2U);
+  EXPECT_FALSE(c.peer_enabled);
+  EXPECT_EQ(c.peer_port, 0);
+  EXPECT_EQ(c.swarm_port, 7476);
+  EXPECT_EQ(c.peer_listen, (std::vector<std::string>{"127.0.0.2", "::1"}));
+  EXPECT_EQ(c.peer_addresses.size(), 2U);
+  EXPECT_EQ(c.peer_srv, "_larder._udp.office.example");
+  EXPECT_FALSE(c.peer_encryption);
+  EXPECT_EQ(c.peer_metered, Metered::yes);
+  EXPECT_EQ(c.peer_min_battery, 100U);
+  EXPECT_EQ(c.peer_min_size, 64 * kKiB);
+  EXPECT_EQ(c.peer_never_share.size(), 2U);
+  EXPECT_EQ(c.peer_min_rate, 0U);
+  EXPECT_EQ(c.trust_min_attesters, 2U);
   ASSERT_EQ(c.hooks.size(), 2U);
   EXPECT_EQ(c.hooks[0].name, "scan");
   EXPECT_EQ(c.hooks[0].command, (std::vector<std::string>{"/usr/bin/scan", "--quiet"}));
@@ -149,8 +176,22 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"[jobs]\nmax_jobs = 10\nmax_jobs_per_user = 11",
             "t.toml:3: \"jobs.max_jobs_per_user\" (11) must be at most"},
         Bad{"[jobs]\nmax_jobs = 10", "t.toml:2: \"jobs.max_jobs_per_user\" (60) must be at most"},
-        Bad{"[hook]\nname = \"a\"", "must be written [[hook]]"}, Bad{"hook = [1]", "must be written [[hook]]"},
-        Bad{"[[hook]]\nname = \"a\"", "[[hook]] needs \"command\""},
+        Bad{"[peer]\nport = 70000", "0 to 65535"},
+        Bad{"[peer]\nport = 7000\nswarm_port = 7000", "t.toml:3: \"peer.swarm_port\" (7000) must differ"},
+        Bad{"[peer]\nport = 7476", "t.toml:2: \"peer.swarm_port\" (7476) must differ"},
+        Bad{"[peer]\nlisten = [\"eth0\"]", "must be addresses of this machine in numbers"},
+        Bad{"[peer]\nlisten = [\"127.0.0.1:7475\"]", "must be addresses of this machine in numbers"},
+        Bad{"[peer]\naddresses = [\"pc7\"]", "must be \"host:port\""},
+        Bad{"[peer]\naddresses = [\"2001:db8::7:1\"]", "must be \"host:port\""},
+        Bad{"[peer]\nsrv = \"a b\"", "must be a DNS name"},
+        Bad{"[peer]\nencryption = \"maybe\"", "must be one of \"on\", \"off\""},
+        Bad{"[peer]\nmetered = \"maybe\"", "must be one of \"auto\", \"yes\", \"no\""},
+        Bad{"[peer]\nmin_battery = 101", "0 to 100"}, Bad{"[peer]\nmin_rate = \"unlimited\"", "or \"off\""},
+        Bad{"[peer]\nnever_share = [\"intranet.example/*\"]", "must start with"},
+        Bad{"[peer]\nnever_share = [\"\"]", "must start with"},
+        Bad{"[peer]\nnever_share = [\"https://a/ b\"]", "must not have spaces"},
+        Bad{"[trust]\nmin_attesters = 0", "1 to 16"}, Bad{"[hook]\nname = \"a\"", "must be written [[hook]]"},
+        Bad{"hook = [1]", "must be written [[hook]]"}, Bad{"[[hook]]\nname = \"a\"", "[[hook]] needs \"command\""},
         Bad{"[[hook]]\ncommand = [\"/bin/true\"]", "[[hook]] needs \"name\""},
         Bad{"[[hook]]\nname = \"a b\"\ncommand = [\"/bin/true\"]", "must be 1 to 64 letters"},
         Bad{"[[hook]]\nname = \"a\"\ncommand = [\"true\"]", "\"true\" is relative"},
