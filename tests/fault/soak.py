@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Hundreds of seeded runs of the fault scenarios, and a table of them.
+"""Hundreds of seeded runs of the fault and office scenarios, and a table of them.
 
-    tests/fault/soak.py                                everything (about half an hour)
+    tests/fault/soak.py                                everything (about an hour)
     tests/fault/soak.py --only kill --runs 20          some of one
     tests/fault/soak.py --write docs/soak.md           the table goes there as well
 """
@@ -13,11 +13,17 @@ import re
 import sys
 import time
 
-from run import MODULES, execute, print_outcome, table
-from larder_lab import ROOT, bin_dir_argument, options_told
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE.parent / "support")]
+
+from larder_lab import ROOT, bin_dir_argument, options_told  # noqa: E402
+from scenario_runner import fault_runner, office_runner, print_outcome  # noqa: E402
+
+RUNNERS = {module: runner for runner in (fault_runner(), office_runner()) for module in runner.modules}
 
 # Runs that are wanted of each: where a seed draws the case, seeds; where there is a table, rounds over all of it.
-RUNS = {"consistency": 200, "kill": 100, "faults": 2, "disk": 2, "bad_input": 1, "jobs": 2}
+RUNS = {"consistency": 200, "kill": 100, "faults": 2, "disk": 2, "bad_input": 1, "jobs": 2,
+        "sharing": 5, "churn": 50, "poison": 5, "strangers": 2}
 WHAT = {
     "consistency": "origin changes midway, stale proxies, ranges of another edition: exactly one edition comes out",
     "kill": "kill -9 at random points and times, restart: bytes right, bounded refetch, index equal to bytes",
@@ -25,11 +31,15 @@ WHAT = {
     "disk": "full disks: state directory, destination, both",
     "bad_input": "API requests, other users, URLs and headers made to harm",
     "jobs": "verdicts, restarts, retarget, ranges, priorities, coalescing, notification, events",
+    "sharing": "an office of several hosts: who gets what from whom, editions, origin away",
+    "churn": "the serving host killed, cut off or stopped at a random moment: the download goes on",
+    "poison": "a member that lies: nothing wrong is taken, it is found out, nobody else is blamed",
+    "strangers": "hosts without certificate, floods, a revoked member: nothing learnt, little slowed",
 }
 
 
 def plan_of(module, runs):
-    names = table(module)
+    names = RUNNERS[module].table(module)
     seeds = range(1, runs + 1)
     return [(module, name, seed) for seed in seeds for name in (names or [None])]
 
@@ -71,10 +81,11 @@ def report(results, seconds):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     bin_dir_argument(parser)
-    parser.add_argument("--only", action="append", choices=MODULES)
+    parser.add_argument("--only", action="append", choices=list(RUNNERS))
     parser.add_argument("--runs", type=int, help="seeds, or rounds over a table (default: " +
                         ", ".join(f"{m} {n}" for m, n in RUNS.items()) + ")")
-    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--jobs", type=int, help="runs at the same time (default: fault 2, office 1)")
+    parser.add_argument("--loopback", action="store_true", help="the office's hosts are addresses of 127.0.0.0/8")
     parser.add_argument("--write", metavar="FILE", help="write the table to this Markdown file")
     parser.add_argument("--verbose", action="store_true", help="print each run, not only failed ones")
     arguments = parser.parse_args()
@@ -84,17 +95,19 @@ def main():
         if arguments.verbose or outcome.result == "fail":
             print_outcome(outcome, output)
 
-    for module in arguments.only or MODULES:
+    for module in arguments.only or RUNNERS:
         plan = plan_of(module, arguments.runs or RUNS[module])
         print(f"{module}: {len(plan)} runs", flush=True)
-        results[module] = execute(plan, arguments.bin_dir, arguments.jobs, show)
+        runner = RUNNERS[module]
+        results[module] = runner.execute(plan, arguments.bin_dir, arguments.jobs or runner.jobs, show,
+                                         loopback=arguments.loopback)
     text = report(results, time.monotonic() - started)
     print("\n" + text)
     if arguments.write:
         command = "tests/fault/soak.py " + " ".join(options_told())
         pathlib.Path(ROOT / arguments.write).write_text(
-            f"# Soak runs\n\nMade by `{command.strip()}`; each run is seeded, `tests/fault/run.py SCENARIO --seeds N` repeats "
-            f"one.\n\n{text}", encoding="utf-8")
+            f"# Soak runs\n\nMade by `{command.strip()}`; each run is seeded, `tests/fault/run.py SCENARIO --seeds N` "
+            f"(or `tests/office/run.py`) repeats one.\n\n{text}", encoding="utf-8")
     return int(any(o.result == "fail" for outcomes in results.values() for o in outcomes))
 
 

@@ -22,22 +22,30 @@ def find_program(name):
 
 
 class Server:
-    """A child process that is ready once its port takes connections."""
+    """A child process that is ready once its port takes connections. `place`: the NetHost that it runs on (lab_net.py)."""
 
-    def __init__(self, directory, command, port, name):
+    def __init__(self, directory, command, port, name, address="127.0.0.1", place=None):
         self.directory, self.command, self.port, self.name = pathlib.Path(directory), command, port, name
+        self.address, self.place = address, place
         self.process = None
+
+    def _reach(self):
+        def connect():
+            socket.create_connection((self.address, self.port), 1).close()
+
+        self.place.enter(connect) if self.place else connect()
 
     def start(self, timeout=15.0):
         log = open(self.directory / f"{self.name}.out", "ab")
-        self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        command = [*(self.place.prefix() if self.place else []), *map(str, self.command)]
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         log.close()
         deadline = time.monotonic() + timeout
         while True:  # a listening socket of a foreign program gives no event to wait on
             if self.process.poll() is not None:
                 raise RuntimeError(f"{self.name} ended: {(self.directory / f'{self.name}.out').read_text()[-800:]}")
             try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                self._reach()
                 return self
             except OSError:
                 if time.monotonic() > deadline:
@@ -82,11 +90,11 @@ http {{
 class Nginx(Server):
     """Serves `root`; `rate` in bytes/s for each connection. The access log is the origin's account of what it sent."""
 
-    def __init__(self, directory, root=None, rate=0, http="", server="", workers=1, address="127.0.0.1", port=None):
+    def __init__(self, directory, root=None, rate=0, http="", server="", workers=1, address="127.0.0.1", port=None,
+                 place=None):
         directory = pathlib.Path(directory)
         directory.mkdir(parents=True, exist_ok=True)
         port = port or free_port(address)
-        self.address = address
         self.root = pathlib.Path(root) if root else None
         if not server:
             shaped = f"limit_rate {int(rate)};" if rate else ""
@@ -99,7 +107,7 @@ class Nginx(Server):
         if not program:
             raise FileNotFoundError("nginx is not installed (apt install nginx-light)")
         super().__init__(directory, [program, "-c", str(config), "-e", str(directory / "error.log"), "-p",
-                                     str(directory)], port, "nginx")
+                                     str(directory)], port, "nginx", address, place)
 
     def url(self, path):
         return f"http://{self.address}:{self.port}{path}"

@@ -119,8 +119,9 @@ def nobody():
 class Agent:
     """One larderd: its configuration, state directory and process. Survives stop, kill and start again."""
 
-    def __init__(self, bin_dir, directory, sections=None, environment=None):
+    def __init__(self, bin_dir, directory, sections=None, environment=None, prefix=()):
         self.bin_dir = pathlib.Path(bin_dir)
+        self.prefix = list(prefix)  # in front of larderd: how a program is started where it shall run
         self.directory = pathlib.Path(directory)
         self.state = self.directory / "state"
         self.runtime = self.directory / "run"
@@ -157,8 +158,8 @@ class Agent:
             environment = {**self.environment, "NOTIFY_SOCKET": notify_path}
             with open(self.log_file, "ab") as log:
                 started = time.monotonic()
-                self.process = subprocess.Popen([self.bin_dir / "larderd", "--config", self.config_file], env=environment,
-                                                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                self.process = subprocess.Popen([*self.prefix, self.bin_dir / "larderd", "--config", self.config_file],
+                                                env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
             pidfd = os.pidfd_open(self.process.pid)
             try:
                 deadline = started + timeout
@@ -197,6 +198,13 @@ class Agent:
         if self.process:
             self.process.kill()
             self.process.wait()
+
+    def pause(self):
+        """SIGSTOP: its connections stay, and it says nothing any more."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def resume(self):
+        self.process.send_signal(signal.SIGCONT)
 
     def restart(self):
         self.stop()
@@ -288,8 +296,8 @@ class Lab:
         self.origins.append(origin)
         return origin
 
-    def new_agent(self, name="agent", environment=None, directory=None, **sections):
-        agent = Agent(self.bin_dir, directory or self.directory / name, sections, environment)
+    def new_agent(self, name="agent", environment=None, directory=None, prefix=(), **sections):
+        agent = Agent(self.bin_dir, directory or self.directory / name, sections, environment, prefix)
         self.agents.append(agent)
         return agent
 

@@ -1,0 +1,230 @@
+"""Hosts made of network namespaces: a switch (a bridge in a namespace of its own), hosts with one cable each to it, and
+an "internet" beyond the switch's other port. Nothing is connected to the machine's own network, so that no packet leaves.
+
+    with Net(hosts=3, wan_mbit=40) as net:
+        net.hosts[0].command("larderd")            # how to start a program there
+        net.hosts[0].enter(lambda: socket.socket())  # a socket of that host, in this process
+        net.hosts[1].link.cut()
+
+Needs root and a kernel with veth, bridge and tbf: `refused()` says what is missing. Names hold this process's id, so
+that runs do not meet; what a killed run left is cleared away by the next.
+"""
+
+import contextlib
+import ctypes
+import os
+import pathlib
+import re
+import secrets
+import signal
+import subprocess
+import threading
+
+from lab_servers import find_program
+
+PREFIX = "larder"
+LAN, WAN = "10.77.0.", "198.51.100."  # inside the namespaces only
+GATEWAY, INTERNET = WAN + "1", WAN + "2"
+_CLONE_NEWNET = 0x40000000
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class NetError(RuntimeError):
+    """A command of ip, tc or bridge failed; its words are in the text."""
+
+
+def _run(program, *arguments):
+    path = find_program(program)
+    if not path:
+        raise NetError(f"{program} is not installed (apt install iproute2)")
+    done = subprocess.run([path, *map(str, arguments)], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise NetError(f"{program} {' '.join(map(str, arguments))}: {done.stderr.strip() or done.returncode}")
+    return done.stdout
+
+
+def ip(*arguments):
+    return _run("ip", *arguments)
+
+
+def namespaces():
+    return [line.split()[0] for line in ip("netns", "list").splitlines() if line.strip()]
+
+
+def enter(namespace, function):
+    """function() in a thread that has entered the namespace; sockets which it makes stay there. Its value, or error."""
+    outcome = []
+
+    def inside():
+        try:
+            with open(f"/run/netns/{namespace}", "rb") as handle:
+                if _libc.setns(handle.fileno(), _CLONE_NEWNET) != 0:
+                    raise OSError(ctypes.get_errno(), f"cannot enter {namespace}")
+            outcome.append((True, function()))
+        except BaseException as error:  # pylint: disable=broad-except; raised again in the caller's thread
+            outcome.append((False, error))
+
+    thread = threading.Thread(target=inside)
+    thread.start()
+    thread.join()
+    good, value = outcome[0]
+    if not good:
+        raise value
+    return value
+
+
+def _set(namespace, **settings):
+    """net.* settings of a namespace: a__b is a/b."""
+
+    def write():
+        for name, value in settings.items():
+            pathlib.Path("/proc/sys/net", *name.split("__")).write_text(str(value))
+
+    enter(namespace, write)
+
+
+def remove(namespace):
+    """Ends what still runs in one of our namespaces, then the namespace."""
+    with contextlib.suppress(NetError):
+        for pid in ip("netns", "pids", namespace).split():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
+    with contextlib.suppress(NetError):
+        ip("netns", "del", namespace)
+
+
+def sweep():
+    """Clears away namespaces whose run is no more (killed with -9)."""
+    for name in namespaces():
+        found = re.fullmatch(PREFIX + r"-(\d+)-[0-9a-f]{4}-\w+", name)
+        if found and not pathlib.Path("/proc", found[1]).exists():
+            remove(name)
+
+
+def refused():
+    """None where such networks can be made here, otherwise why not."""
+    if os.geteuid() != 0:
+        return "network namespaces need root"
+    try:
+        with Net(hosts=1, wan_mbit=100):
+            return None
+    except (NetError, OSError) as error:
+        return f"network namespaces are not permitted here: {error}"
+
+
+def shape(namespace, device, mbit):
+    """At most so fast out of `device`; None: as fast as it can."""
+    with contextlib.suppress(NetError):
+        _run("tc", "-n", namespace, "qdisc", "del", "dev", device, "root")
+    if mbit:
+        burst = max(32 * 1024, int(mbit * 1e6 / 8 * 0.002))  # what a timer tick lets pass
+        _run("tc", "-n", namespace, "qdisc", "add", "dev", device, "root", "tbf", "rate", f"{mbit}mbit", "burst", burst,
+             "latency", "30ms")
+
+
+class Link:
+    """A host's cable to the switch."""
+
+    def __init__(self, switch, port, namespace):
+        self.switch, self.port, self.namespace = switch, port, namespace
+
+    def down(self):
+        """The cable is pulled out: both ends see it."""
+        ip("-n", self.switch, "link", "set", self.port, "down")
+
+    def up(self):
+        ip("-n", self.switch, "link", "set", self.port, "up")
+        _run("bridge", "-n", self.switch, "link", "set", "dev", self.port, "state", 3)
+
+    def cut(self):
+        """The switch drops everything, and nobody is told: as a cable pulled behind the next switch."""
+        _run("bridge", "-n", self.switch, "link", "set", "dev", self.port, "state", 0)
+
+    def shape(self, mbit):
+        """Both directions; None: as fast as it can."""
+        shape(self.namespace, "eth0", mbit)
+        shape(self.switch, self.port, mbit)
+
+
+class NetHost:
+    def __init__(self, namespace, address, link=None):
+        self.namespace, self.address, self.link = namespace, address, link
+
+    def prefix(self):
+        """What stands before a program's name to start it on this host (its process id is the program's)."""
+        return [find_program("ip"), "netns", "exec", self.namespace]
+
+    def enter(self, function):
+        return enter(self.namespace, function)
+
+
+class Net:
+    def __init__(self, hosts=3, wan_mbit=None, lan_mbit=None):
+        self.token = f"{PREFIX}-{os.getpid()}-{secrets.token_hex(2)}"
+        self.switch = f"{self.token}-lan"
+        self.made, self.hosts, self.internet = [], [], None
+        self.wanted, self.wan_mbit, self.lan_mbit = hosts, wan_mbit, lan_mbit
+
+    def __enter__(self):
+        try:
+            sweep()
+            self._make()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        for namespace in reversed(self.made):
+            remove(namespace)
+        self.made.clear()
+
+    def _namespace(self, name):
+        name = f"{self.token}-{name}" if name != self.switch else name
+        self.made.append(name)
+        ip("netns", "add", name)
+        # Addresses are there at once, without looking for others that have them.
+        _set(name, ipv6__conf__default__accept_dad=0, ipv6__conf__all__accept_dad=0)
+        ip("-n", name, "link", "set", "lo", "up")
+        return name
+
+    def _make(self):
+        self._namespace(self.switch)
+        ip("-n", self.switch, "link", "add", "br0", "type", "bridge", "mcast_snooping", 0)
+        ip("-n", self.switch, "addr", "add", LAN + "254/24", "dev", "br0")
+        ip("-n", self.switch, "link", "set", "br0", "up")
+        _set(self.switch, ipv4__ip_forward=1)
+        internet = self._namespace("internet")
+        ip("-n", self.switch, "link", "add", "wan0", "type", "veth", "peer", "name", "eth0", "netns", internet)
+        for namespace, device, address in ((self.switch, "wan0", GATEWAY), (internet, "eth0", INTERNET)):
+            ip("-n", namespace, "addr", "add", address + "/30", "dev", device)
+            ip("-n", namespace, "link", "set", device, "up")
+        ip("-n", internet, "route", "add", "default", "via", GATEWAY)
+        self.internet = NetHost(internet, INTERNET)
+        self.shape_wan(self.wan_mbit)
+        for _ in range(self.wanted):
+            self.add_host()
+
+    def add_host(self):
+        number = len(self.hosts) + 1
+        namespace, port = self._namespace(f"h{number}"), f"port{number}"
+        ip("-n", self.switch, "link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", namespace)
+        ip("-n", self.switch, "link", "set", port, "master", "br0", "up")
+        ip("-n", namespace, "addr", "add", f"{LAN}{number}/24", "dev", "eth0")
+        ip("-n", namespace, "link", "set", "eth0", "up")
+        ip("-n", namespace, "route", "add", "default", "via", LAN + "254")
+        host = NetHost(namespace, f"{LAN}{number}", Link(self.switch, port, namespace))
+        if self.lan_mbit:
+            host.link.shape(self.lan_mbit)
+        self.hosts.append(host)
+        return host
+
+    def shape_wan(self, mbit):
+        shape(self.switch, "wan0", mbit)
+        shape(self.internet.namespace, "eth0", mbit)
+
+    def wan(self, up):
+        ip("-n", self.switch, "link", "set", "wan0", "up" if up else "down")
