@@ -63,8 +63,8 @@ std::string target_of(const ManifestQuery& query) {
 }
 
 std::string target_of(const LeavesQuery& query) {
-  return fmt::format("{}{}?first={}&count={}&open={:d}", kLeaves, to_hex(query.key), query.first,
-                     query.count ? std::to_string(*query.count) : "all", query.open);
+  return fmt::format("{}{}?first={}&count={}&open={:d}&leaves={:d}", kLeaves, to_hex(query.key), query.first,
+                     query.count ? std::to_string(*query.count) : "all", query.open, query.leaves);
 }
 
 std::optional<ManifestQuery> parse_manifest_query(std::string_view path, std::string_view query) {
@@ -89,6 +89,7 @@ std::optional<LeavesQuery> parse_leaves_query(std::string_view path, std::string
     if (name == "first") return read_number(value, out.first);
     if (name == "count") return read_count(value, out.count);
     if (name == "open") return read_flag(value, out.open);
+    if (name == "leaves") return read_flag(value, out.leaves);
     return true;
   });
   return good ? std::optional(out) : std::nullopt;

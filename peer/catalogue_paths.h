@@ -24,12 +24,13 @@ struct ManifestQuery {
   friend bool operator==(const ManifestQuery&, const ManifestQuery&) = default;
 };
 
-// GET /v1/leaves/<version key>?first=<segment>&count=<n>|all&open=0|1
+// GET /v1/leaves/<version key>?first=<segment>&count=<n>|all&open=0|1&leaves=0|1
 struct LeavesQuery {
   Digest key{};
   std::uint64_t first = 0;
   std::optional<std::uint64_t> count;  // none: all from `first`
   bool open = false;                   // answered once the swarm serves them
+  bool leaves = true;                  // false: the asker knows them, an empty body will do
   friend bool operator==(const LeavesQuery&, const LeavesQuery&) = default;
 };
 

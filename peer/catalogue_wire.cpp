@@ -9,7 +9,7 @@ namespace larder::peer {
 namespace {
 
 constexpr std::uint8_t kFormat = 1;
-constexpr std::size_t kMaxState = 12 + kMaxRevoked * 40 + 64;
+constexpr std::size_t kMaxState = 256 * kKiB;  // more than a full list of revoked agents
 // Flags of a manifest.
 constexpr std::uint8_t kComplete = 1;
 constexpr std::uint8_t kHasBytes = 2;
@@ -36,13 +36,13 @@ void write(WireWriter& out, const Endpoint& endpoint) {
   out.number(endpoint.port);
 }
 
-void write(WireWriter& out, const Holder& holder) {
+void write(WireWriter& out, const CatalogueHolder& holder) {
   out.bytes(holder.agent);
   write(out, holder.catalogue);
   write(out, holder.swarm);
 }
 
-void write(WireWriter& out, const std::vector<Holder>& holders) {
+void write(WireWriter& out, const std::vector<CatalogueHolder>& holders) {
   out.number(static_cast<std::uint8_t>(std::min(holders.size(), kMaxHolders)));
   for (std::size_t i = 0; i < std::min(holders.size(), kMaxHolders); ++i) write(out, holders[i]);
 }
@@ -152,12 +152,12 @@ GroupFields read_group(BodyReader& in) {
   return out;
 }
 
-std::vector<Holder> read_holders(BodyReader& in) {
-  std::vector<Holder> holders;
+std::vector<CatalogueHolder> read_holders(BodyReader& in) {
+  std::vector<CatalogueHolder> holders;
   const std::size_t count = in.count<std::uint8_t>(kMaxHolders, 68, "other holders");
   holders.reserve(count);
   for (std::size_t i = 0; i < count && in.good(); ++i) {
-    Holder holder;
+    CatalogueHolder holder;
     holder.agent = in.array<32>();
     holder.catalogue = in.endpoint();
     holder.swarm = in.endpoint();
@@ -269,13 +269,13 @@ Result<GroupAnswer> decode_group_answer(Bytes body) {
   return in.finish(GroupAnswer{std::move(group.state), group.key_epoch, group.key_secret});
 }
 
-std::vector<std::byte> encode(const std::vector<Holder>& others) {
+std::vector<std::byte> encode(const std::vector<CatalogueHolder>& others) {
   WireWriter out = begin();
   write(out, others);
   return out.take();
 }
 
-Result<std::vector<Holder>> decode_holders(Bytes body) {
+Result<std::vector<CatalogueHolder>> decode_holders(Bytes body) {
   BodyReader in("a list of holders", body);
   return in.finish(read_holders(in));
 }
@@ -330,7 +330,7 @@ Result<std::vector<Digest>> decode_leaves(Bytes body) {
   return in.finish(std::move(leaves));
 }
 
-std::vector<std::byte> encode(const std::vector<KnownPeer>& peers) {
+std::vector<std::byte> encode(const std::vector<CataloguePeer>& peers) {
   WireWriter out = begin();
   const std::size_t count = std::min(peers.size(), kMaxKnownPeers);
   out.number(static_cast<std::uint8_t>(count));
@@ -341,10 +341,10 @@ std::vector<std::byte> encode(const std::vector<KnownPeer>& peers) {
   return out.take();
 }
 
-Result<std::vector<KnownPeer>> decode_known_peers(Bytes body) {
+Result<std::vector<CataloguePeer>> decode_known_peers(Bytes body) {
   BodyReader in("a list of peers", body);
-  std::vector<KnownPeer> peers(in.count<std::uint8_t>(kMaxKnownPeers, 50, "peers"));
-  for (KnownPeer& peer : peers) {
+  std::vector<CataloguePeer> peers(in.count<std::uint8_t>(kMaxKnownPeers, 50, "peers"));
+  for (CataloguePeer& peer : peers) {
     peer.agent = in.array<32>();
     peer.catalogue = in.endpoint();
   }

@@ -65,15 +65,15 @@ struct GroupAnswer {
 [[nodiscard]] Result<GroupAnswer> decode_group_answer(Bytes body);
 
 // Another agent that has or takes the same.
-struct Holder {
+struct CatalogueHolder {
   AgentId agent{};
   Endpoint catalogue;
   Endpoint swarm;
-  friend bool operator==(const Holder&, const Holder&) = default;
+  friend bool operator==(const CatalogueHolder&, const CatalogueHolder&) = default;
 };
 // The body of a busy holder's 503.
-[[nodiscard]] std::vector<std::byte> encode(const std::vector<Holder>& others);
-[[nodiscard]] Result<std::vector<Holder>> decode_holders(Bytes body);
+[[nodiscard]] std::vector<std::byte> encode(const std::vector<CatalogueHolder>& others);
+[[nodiscard]] Result<std::vector<CatalogueHolder>> decode_holders(Bytes body);
 
 struct ManifestSegment {
   std::uint64_t index = 0;
@@ -91,7 +91,7 @@ struct Manifest {
   bool complete = false;
   std::optional<Digest> root;             // of the whole; exactly when complete
   std::vector<ManifestSegment> segments;  // ascending by index
-  std::vector<Holder> others;
+  std::vector<CatalogueHolder> others;
   std::optional<std::vector<std::byte>> bytes;  // the whole content, where that was asked for and is small
   friend bool operator==(const Manifest&, const Manifest&) = default;
 };
@@ -103,12 +103,12 @@ struct Manifest {
 [[nodiscard]] Result<std::vector<Digest>> decode_leaves(Bytes body);
 
 // GET /v1/peers.
-struct KnownPeer {
+struct CataloguePeer {
   AgentId agent{};
   Endpoint catalogue;
-  friend bool operator==(const KnownPeer&, const KnownPeer&) = default;
+  friend bool operator==(const CataloguePeer&, const CataloguePeer&) = default;
 };
-[[nodiscard]] std::vector<std::byte> encode(const std::vector<KnownPeer>& peers);
-[[nodiscard]] Result<std::vector<KnownPeer>> decode_known_peers(Bytes body);
+[[nodiscard]] std::vector<std::byte> encode(const std::vector<CataloguePeer>& peers);
+[[nodiscard]] Result<std::vector<CataloguePeer>> decode_known_peers(Bytes body);
 
 }  // namespace larder::peer
