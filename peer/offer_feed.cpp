@@ -1,0 +1,127 @@
+#include "peer/offer_feed.h"
+
+#include <set>
+#include <vector>
+
+#include "base/log.h"
+
+namespace larder::peer {
+
+struct OfferFeed::State : std::enable_shared_from_this<State> {
+  State(cache::Cache& c, OfferTable& t, Runtime r) : cache(c), table(t), runtime(r) {}
+
+  void scan(const cache::ContentId& after);
+  void scan_later(Duration pause, cache::ContentId after);
+  void pump();
+  void look_at(const cache::ContentId& id);
+  void looked(const cache::ContentId& id);
+
+  cache::Cache& cache;
+  OfferTable& table;
+  Runtime runtime;
+  unsigned turn = 0;  // of reading everything; an older one ends
+  bool scanning = false;
+  TimerId timer = 0;
+  std::set<cache::ContentId> waiting;
+  std::set<cache::ContentId> under_way;
+};
+
+OfferFeed::OfferFeed(cache::Cache& cache, OfferTable& table, Runtime runtime)
+    : state_(std::make_shared<State>(cache, table, runtime)) {}
+
+OfferFeed::~OfferFeed() {
+  state_->runtime.timers.cancel(state_->timer);
+}
+
+void OfferFeed::restart() {
+  ++state_->turn;
+  state_->scanning = true;
+  state_->runtime.timers.cancel(state_->timer);
+  state_->scan({});
+}
+
+void OfferFeed::changed(const cache::ContentId& id) {
+  if (state_->waiting.size() >= kMaxWaiting) {
+    state_->waiting.clear();
+    return restart();
+  }
+  state_->waiting.insert(id);
+  state_->pump();
+}
+
+bool OfferFeed::settled() const {
+  return !state_->scanning && state_->waiting.empty() && state_->under_way.empty();
+}
+
+void OfferFeed::State::scan_later(Duration pause, cache::ContentId after) {
+  timer = runtime.timers.after(pause, [weak = weak_from_this(), after = std::move(after)] {
+    if (const auto self = weak.lock()) self->scan(after);
+  });
+}
+
+void OfferFeed::State::scan(const cache::ContentId& after) {
+  cache.offerable(
+      after, kPage, [weak = weak_from_this(), mine = turn, after](Result<std::vector<cache::Cache::Offerable>> page) {
+        const auto self = weak.lock();
+        if (!self || self->turn != mine) return;
+        if (!page) {
+          log::warn("what is here to offer could not be read, again later error=\"{}\"", page.error().text());
+          return self->scan_later(kRetry, after);
+        }
+        for (const auto& item : *page) {
+          // What changed meanwhile is looked at by itself, later than this page was read.
+          const bool newer = self->waiting.contains(item.info.id) || self->under_way.contains(item.info.id);
+          if (!newer) self->table.update(item.info, item.segments);
+        }
+        if (page->empty()) {
+          self->scanning = false;
+        } else {
+          self->scan_later(kPause, page->back().info.id);
+        }
+      });
+}
+
+void OfferFeed::State::pump() {
+  for (auto next = waiting.begin(); next != waiting.end() && under_way.size() < kMaxUnderWay;) {
+    if (under_way.contains(*next)) {  // once more when the present look is over
+      ++next;
+      continue;
+    }
+    const cache::ContentId id = *next;
+    next = waiting.erase(next);
+    under_way.insert(id);
+    look_at(id);
+  }
+}
+
+void OfferFeed::State::look_at(const cache::ContentId& id) {
+  cache.get(id, [weak = weak_from_this(), id](Result<cache::ContentInfo> got) {
+    const auto self = weak.lock();
+    if (!self) return;
+    if (!got) {
+      if (got.error().code == ErrorCode::not_found) self->table.remove(id);
+      return self->looked(id);
+    }
+    if (got->state == cache::ContentState::complete && got->validated) {
+      self->table.update(*got, {});
+      return self->looked(id);
+    }
+    self->cache.segments(id, [weak, id, info = std::move(*got)](Result<std::vector<cache::SegmentInfo>> segments) {
+      const auto still = weak.lock();
+      if (!still) return;
+      std::vector<std::uint64_t> committed;
+      if (segments) {
+        for (const auto& segment : *segments) committed.push_back(segment.index);
+      }
+      still->table.update(info, committed);
+      still->looked(id);
+    });
+  });
+}
+
+void OfferFeed::State::looked(const cache::ContentId& id) {
+  under_way.erase(id);
+  pump();
+}
+
+}  // namespace larder::peer

@@ -1,0 +1,98 @@
+// What this agent offers the group, found by version key or URL key. Pure; loop thread.
+//
+// offer_feed.* keeps it in step with the cache. The names in it are made with the group's lookup key: a new key empties
+// it, and the feed fills it anew. Some 400 bytes a record, so that 100,000 of them are no burden.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+#include <optional>
+#include <set>
+#include <span>
+#include <unordered_map>
+#include <vector>
+
+#include "cache/record.h"
+#include "peer/datagram.h"
+#include "peer/keys.h"
+
+namespace larder::peer {
+
+struct Offer {
+  cache::ContentId content;
+  Digest version_key{};
+  std::uint64_t size = 0;
+  bool complete = false;
+  std::vector<std::byte> segments;  // bitmap, lowest bit first; empty when complete
+};
+
+class OfferTable {
+ public:
+  static constexpr std::size_t kMaxCondemned = 1024;
+  // Bytes of items in one answer: what the seal and the header leave of a datagram.
+  static constexpr std::size_t kMaxAnswer = 1000;
+
+  // Whether the policy lets this version be offered at all.
+  using Filter = std::function<bool(const cache::Version&)>;
+
+  OfferTable(GroupKey key, Filter filter);
+
+  void reset(const GroupKey& key);  // empties it
+  // What the cache says of a content now; replaces what was known of it. `segments` are the committed ones, ascending,
+  // and are looked at where it is not complete and validated.
+  void update(const cache::ContentInfo& info, std::span<const std::uint64_t> segments);
+  void remove(const cache::ContentId& id);
+  // Judged bad: gone at once, and not taken up again whatever the cache still says of these contents.
+  void condemn(const cache::Version& version);
+
+  // A complete content rather than a partial one, the newest for a URL.
+  [[nodiscard]] std::optional<Offer> find(KeyKind kind, const Digest& key) const;
+  // What of it is here, as much as a datagram holds.
+  [[nodiscard]] std::vector<HaveItem> answer(const Ask& ask) const;
+  [[nodiscard]] std::size_t size() const { return slot_of_.size(); }
+  [[nodiscard]] const GroupKey& key() const { return key_; }
+
+ private:
+  using RawId = std::array<std::byte, 16>;
+  using Slot = std::uint32_t;
+  struct Name {
+    Digest version_key{};
+    Digest url_key{};
+  };
+  struct Entry {
+    RawId id{};
+    std::uint64_t size = 0;
+    std::int64_t created_ns = 0;
+    bool complete = false;
+    std::vector<std::byte> segments;
+    std::vector<Name> names;
+  };
+  struct FirstBytes {  // keys and ids are as good as random
+    template <std::size_t N>
+    std::size_t operator()(const std::array<std::byte, N>& key) const {
+      std::size_t value = 0;
+      std::memcpy(&value, key.data(), sizeof(value));
+      return value;
+    }
+  };
+  using Index = std::unordered_multimap<Digest, Slot, FirstBytes>;
+
+  static std::optional<RawId> raw(const cache::ContentId& id);
+  [[nodiscard]] std::vector<Name> names_of(const cache::ContentInfo& info) const;
+  [[nodiscard]] bool better(const Entry& one, const Entry& other, KeyKind kind) const;
+  void put(Entry entry);
+  void erase(const RawId& id);
+  static void unlink(Index& index, const Digest& key, Slot slot);
+
+  GroupKey key_;
+  Filter filter_;
+  std::vector<Entry> entries_;
+  std::vector<Slot> free_;
+  std::unordered_map<RawId, Slot, FirstBytes> slot_of_;
+  Index by_version_, by_url_;
+  std::set<cache::ContentId> condemned_;
+};
+
+}  // namespace larder::peer
