@@ -16,6 +16,8 @@ constexpr std::size_t kMaxGroupName = 64;
 void write_state(WireWriter& out, const GroupState& state) {
   out.number(state.version);
   out.number(state.key_epoch);
+  out.bytes(state.holder);
+  out.bytes(state.key_check);
   out.number(static_cast<std::uint32_t>(state.revoked.size()));
   for (const Revocation& revocation : state.revoked) {
     out.bytes(revocation.agent);
@@ -56,6 +58,8 @@ Result<GroupState> decode_state(Bytes bytes) {
   GroupState state;
   state.version = in.number<std::uint32_t>();
   state.key_epoch = in.number<std::uint32_t>();
+  state.holder = in.array<32>();
+  state.key_check = in.array<32>();
   const std::uint32_t count = in.number<std::uint32_t>();
   if (count > kMaxRevoked) return fail(ErrorCode::bad_response, std::string(kDoing), "it revokes too many agents");
   for (std::uint32_t i = 0; i < count && in.ok(); ++i) {
@@ -83,16 +87,25 @@ Status check_newer_state(const GroupState& known, const GroupState& offered, con
   return {};
 }
 
-Result<GroupState> revoke(const GroupState& known, const AgentId& agent, WallTime now, const AgentKey& authority,
-                          const std::string& authority_pem) {
+Digest key_check(const GroupKey& key) {
+  WireWriter out;
+  out.bytes(as_bytes("larder group key check v1"));
+  out.number(key.epoch());
+  return blake2b256(out.take(), key.secret());
+}
+
+Result<GroupState> revoke(const GroupState& known, const AgentId& agent, WallTime now, const GroupKey& next_key,
+                          const AgentKey& authority, const std::string& authority_pem) {
   const std::string doing = "revoke agent " + agent_name(agent);
   if (known.is_revoked(agent)) return fail(ErrorCode::already_exists, doing, "it is revoked already");
   if (known.revoked.size() >= kMaxRevoked) {
     return fail(ErrorCode::limit_exceeded, doing, "the list of revoked agents is full; make a new group");
   }
+  if (next_key.epoch() <= known.key_epoch) return fail(ErrorCode::internal, doing, "the group key is not a new one");
   GroupState next = known;
   ++next.version;
-  ++next.key_epoch;
+  next.key_epoch = next_key.epoch();
+  next.key_check = key_check(next_key);
   const auto place = std::lower_bound(next.revoked.begin(), next.revoked.end(), agent,
                                       [](const Revocation& one, const AgentId& id) { return one.agent < id; });
   next.revoked.insert(place, Revocation{agent, now});

@@ -1,8 +1,8 @@
 // A group as one of its agents knows it, and the group's signed state. Plain values; any thread.
 //
-// The authority (whoever made the group holds its key) signs the state: a version that counts up, the epoch of the
-// group key, and who is revoked. Agents take a state only with a valid signature and a higher version; each keeps the
-// newest and hands it to whoever knows an older one (Hello carries the version).
+// The authority (whoever made the group holds its key) signs the state: a version that counts up, the group key's epoch
+// and check, which agent holds the authority's key, and who is revoked. Agents take a state only with a valid signature
+// and a higher version; each keeps the newest and hands it to whoever knows an older one (Hello carries the version).
 #pragma once
 
 #include <cstdint>
@@ -26,12 +26,19 @@ struct GroupState {
   std::uint32_t version = 1;
   std::uint32_t key_epoch = 1;
   std::vector<Revocation> revoked;  // ascending by agent; at most kMaxRevoked
+  AgentId holder{};                 // the agent that holds the authority's key: it admits, renews and revokes
+  Digest key_check{};               // of the group key: a member cannot pass on another one with this state
   Signature signature{};            // of the authority over state_bytes()
   [[nodiscard]] bool is_revoked(const AgentId& agent) const;
   friend bool operator==(const GroupState&, const GroupState&) = default;
 };
 
 inline constexpr std::size_t kMaxRevoked = 4096;
+inline constexpr std::size_t kMaxStateBytes =
+    4 + 4 + 32 + 32 + 4 + kMaxRevoked * 40 + 64;  // as encode_state() makes it
+
+// Tells whether a key is the one that a state speaks of; reveals nothing of it.
+[[nodiscard]] Digest key_check(const GroupKey& key);
 
 [[nodiscard]] std::vector<std::byte> state_bytes(const GroupState& state, const std::string& authority_pem);
 void sign_state(GroupState& state, const AgentKey& authority, const std::string& authority_pem);
@@ -41,9 +48,10 @@ void sign_state(GroupState& state, const AgentKey& authority, const std::string&
 // invalid_state when it is not newer.
 [[nodiscard]] Status check_newer_state(const GroupState& known, const GroupState& offered,
                                        const std::string& authority_pem);
-// `known` with one more agent revoked, next version, next key epoch, signed.
+// `known` with one more agent revoked, next version, signed; `next_key` has the next key epoch.
 [[nodiscard]] Result<GroupState> revoke(const GroupState& known, const AgentId& agent, WallTime now,
-                                        const AgentKey& authority, const std::string& authority_pem);
+                                        const GroupKey& next_key, const AgentKey& authority,
+                                        const std::string& authority_pem);
 
 // What an agent keeps of its group under <state>/identity.
 struct Group {

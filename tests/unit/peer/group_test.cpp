@@ -81,7 +81,7 @@ TEST_F(GroupTest, AKeySurvivesItsSeed) {
 }
 
 TEST_F(GroupTest, RevocationIsSignedNewerAndRenewsTheKeyEpoch) {
-  const auto next = revoke(state_, agent_.id(), kNow, authority_, pem_);
+  const auto next = revoke(state_, agent_.id(), kNow, GroupKey::generate(2), authority_, pem_);
   ASSERT_TRUE(next);
   EXPECT_TRUE(next->is_revoked(agent_.id()));
   EXPECT_FALSE(state_.is_revoked(agent_.id()));
@@ -89,7 +89,8 @@ TEST_F(GroupTest, RevocationIsSignedNewerAndRenewsTheKeyEpoch) {
   EXPECT_GT(next->key_epoch, state_.key_epoch);
   EXPECT_TRUE(check_newer_state(state_, *next, pem_));
   EXPECT_FALSE(check_newer_state(*next, state_, pem_)) << "an older state must not bring a revoked agent back";
-  EXPECT_FALSE(revoke(*next, agent_.id(), kNow, authority_, pem_));
+  EXPECT_FALSE(revoke(state_, agent_.id(), kNow, GroupKey::generate(1), authority_, pem_)) << "the key must be new";
+  EXPECT_FALSE(revoke(*next, agent_.id(), kNow, GroupKey::generate(3), authority_, pem_));
 }
 
 TEST_F(GroupTest, AStateThatTheAuthorityDidNotSignIsRefused) {
@@ -102,7 +103,12 @@ TEST_F(GroupTest, AStateThatTheAuthorityDidNotSignIsRefused) {
 
 TEST_F(GroupTest, TheStateTravelsWhole) {
   GroupState state = state_;
-  for (int i = 0; i < 5; ++i) state = revoke(state, AgentKey::generate().id(), kNow, authority_, pem_).value();
+  state.holder = agent_.id();
+  for (std::uint32_t i = 0; i < 5; ++i) {
+    const GroupKey next = GroupKey::generate(state.key_epoch + 1);
+    state = revoke(state, AgentKey::generate().id(), kNow, next, authority_, pem_).value();
+    EXPECT_EQ(state.key_check, key_check(next));
+  }
   const auto bytes = encode_state(state);
   EXPECT_EQ(decode_state(bytes).value(), state);
   for (std::size_t size = 0; size < bytes.size(); ++size) EXPECT_FALSE(decode_state(Bytes(bytes).first(size))) << size;
@@ -127,6 +133,19 @@ TEST_F(GroupTest, VersionKeysTellEveryFieldApartAndNeedTheGroupKey) {
   EXPECT_NE(key.url_key(version.url), name);
   EXPECT_NE(GroupKey::from_secret(1, sha256(as_bytes("two"))).version_key(version), name);
   EXPECT_EQ(GroupKey::from_secret(1, sha256(as_bytes("one"))).version_key(version), name);
+}
+
+TEST_F(GroupTest, TheSignatureCoversHolderAndKey) {
+  GroupState state = state_;
+  state.version = 2;
+  sign_state(state, authority_, pem_);
+  ASSERT_TRUE(check_newer_state(state_, state, pem_));
+  GroupState other = state;
+  other.holder = agent_.id();
+  EXPECT_FALSE(check_newer_state(state_, other, pem_));
+  other = state;
+  other.key_check = key_check(GroupKey::generate(1));
+  EXPECT_FALSE(check_newer_state(state_, other, pem_));
 }
 
 TEST(GroupName, TellsWhatIsAllowed) {
