@@ -1,0 +1,40 @@
+// The group for the API, over peer::Membership. Loop thread only.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "agent/group_service.h"
+#include "peer/membership.h"
+
+namespace larder::agent {
+
+struct SeenMember {  // by discovery, now
+  peer::AgentId id{};
+  std::string name;
+  peer::Endpoint catalogue;
+};
+
+class MembershipGroup final : public GroupService {
+ public:
+  // `addresses`: of this agent's catalogue, "host:port", the best first, for invitations; `seen`: members in reach.
+  MembershipGroup(peer::Membership& membership, std::function<std::vector<std::string>()> addresses,
+                  std::function<std::vector<SeenMember>()> seen);
+
+  [[nodiscard]] GroupFacts facts() const override;
+  void create(std::string name, Done<void> done) override;
+  void invite(InviteRequest request, Done<InviteAnswer> done) override;
+  void join(std::string invitation, Done<void> done) override;
+  void leave(bool give_up_authority, Done<void> done) override;
+  void revoke(std::string agent, Done<RevokeAnswer> done) override;
+
+ private:
+  [[nodiscard]] Result<peer::AgentId> resolve(const std::string& agent) const;
+
+  peer::Membership& membership_;
+  std::function<std::vector<std::string>()> addresses_;
+  std::function<std::vector<SeenMember>()> seen_;
+};
+
+}  // namespace larder::agent

@@ -1,0 +1,77 @@
+// The group as the API sees it. Implemented over peer::Membership (agent/daemon/membership_group.h); tests choose
+// another. Loop thread only; callbacks come later on the loop thread.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+
+namespace larder::agent {
+
+enum class GroupRole { none, member, authority };
+
+struct GroupMemberFacts {
+  std::string id;                           // hex
+  std::string name;                         // of the machine; may be empty
+  std::string address;                      // of its catalogue; empty: not in reach now
+  std::optional<WallTime> certified_until;  // known to the authority's holder
+};
+
+struct GroupFacts {
+  std::string name;  // empty: no group
+  std::string id;    // of this agent, hex; empty without a group
+  GroupRole role = GroupRole::none;
+  bool active = false;  // false: revoked, or the certificate is not in its time
+  bool revoked = false;
+  std::string holder;  // the agent that holds the authority's key, hex
+  std::uint32_t state_version = 0;
+  std::uint32_t key_epoch = 0;
+  std::optional<WallTime> certificate_expires;
+  std::vector<GroupMemberFacts> members;  // without this agent; without revoked ones
+  struct Revoked {
+    std::string id;
+    WallTime at{};
+  };
+  std::vector<Revoked> revoked_agents;
+  struct Invitation {
+    WallTime expires{};
+    std::uint32_t uses_left = 0;
+  };
+  std::vector<Invitation> invitations;  // open ones of this agent
+  std::optional<Error> problem;         // why the identity could not be read
+};
+
+struct InviteRequest {
+  Duration lifetime = std::chrono::hours(24);
+  std::uint32_t uses = 1;
+};
+struct InviteAnswer {
+  std::string line;  // secret
+  WallTime expires{};
+  std::uint32_t uses = 1;
+};
+struct RevokeAnswer {
+  std::string id;  // of the agent that is revoked now
+  std::size_t invitations_closed = 0;
+};
+
+class GroupService {
+ public:
+  template <class T>
+  using Done = UniqueFunction<void(Result<T>)>;
+
+  virtual ~GroupService() = default;
+  [[nodiscard]] virtual GroupFacts facts() const = 0;
+  virtual void create(std::string name, Done<void> done) = 0;
+  virtual void invite(InviteRequest request, Done<InviteAnswer> done) = 0;
+  virtual void join(std::string invitation, Done<void> done) = 0;
+  virtual void leave(bool give_up_authority, Done<void> done) = 0;
+  // `agent`: its id, the beginning of it (at least 4 digits), or the machine's name, where that is one agent only.
+  virtual void revoke(std::string agent, Done<RevokeAnswer> done) = 0;
+};
+
+}  // namespace larder::agent
