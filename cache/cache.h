@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -115,6 +116,20 @@ class Cache {
   virtual void clear(Done<std::uint64_t> done) = 0;  // all that is not held, leased or pinned
   virtual void list(ListQuery query, Done<std::vector<ContentInfo>> done) = 0;
   virtual void segments(const ContentId& id, Done<std::vector<SegmentInfo>> done) = 0;
+  // The leaf hashes of `count` committed segments from `first_segment` on, one after another; at most kMaxLeaves
+  // (too_large). not_found when a segment of them is not there.
+  static constexpr std::uint64_t kMaxLeaves = 256 * kKiB;  // 4 GiB of content, 8 MiB of hashes
+  virtual void leaves(const ContentId& id, std::uint64_t first_segment, std::uint64_t count,
+                      Done<std::vector<Digest>> done) = 0;
+  // What may be offered to others: shareable contents. `segments` is empty for one that is complete and validated: it
+  // is offered whole. Of any other (partial, or without its verdict) the committed segments, ascending.
+  using Offerable = cache::Offerable;
+  // Paged, in order of id, from above `after_id`; less than `limit` (at most 1000) only at the end. A read only.
+  virtual void offerable(const ContentId& after_id, std::size_t limit, Done<std::vector<Offerable>> done) = 0;
+  // `changed` is called whenever what is offerable of a content may have changed: a segment committed, completed,
+  // validated, another version, dropped, evicted, set aside. get() and segments() then tell what it is now; not_found:
+  // it is gone. Never from within a call. One observer: a later call replaces it, an empty one ends it.
+  virtual void observe(std::function<void(const ContentId&)> changed) = 0;
   virtual void figures(Done<CacheFigures> done) = 0;
   virtual void apply(const CacheSettings& settings) = 0;  // new limits (SIGHUP); evicts in the background
   // In the background after start: files without a record, records without a file, ages. Runs in small steps.

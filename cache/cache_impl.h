@@ -1,7 +1,7 @@
 // The Cache: ties index, files, space, writers and leases together. Loop thread only.
 //
 // cache.cpp: making it, looking things up. cache_write.cpp: writers. cache_read.cpp: leases and digests.
-// cache_remove.cpp: references and everything that makes a record go.
+// cache_offer.cpp: what others may be offered. cache_remove.cpp: references and everything that makes a record go.
 #pragma once
 
 #include <functional>
@@ -54,6 +54,10 @@ class CacheImpl final : public Cache, private WriterHost, private MaintenanceHos
   void clear(Done<std::uint64_t> done) override;
   void list(ListQuery query, Done<std::vector<ContentInfo>> done) override;
   void segments(const ContentId& id, Done<std::vector<SegmentInfo>> done) override;
+  void leaves(const ContentId& id, std::uint64_t first_segment, std::uint64_t count,
+              Done<std::vector<Digest>> done) override;
+  void offerable(const ContentId& after_id, std::size_t limit, Done<std::vector<Offerable>> done) override;
+  void observe(std::function<void(const ContentId&)> changed) override;
   void figures(Done<CacheFigures> done) override;
   void apply(const CacheSettings& settings) override;
   void start_maintenance() override;
@@ -111,6 +115,12 @@ class CacheImpl final : public Cache, private WriterHost, private MaintenanceHos
   void check_row(index::Row row, UniqueFunction<void(Result<FileVerdict>)> done);
   void list_step(ListQuery query, std::vector<ContentInfo> so_far, Done<std::vector<ContentInfo>> done);
   [[nodiscard]] ContentInfo fresh_info(const ContentId& id, const Active& content) const;
+
+  // cache_offer.cpp
+  void changed(const ContentId& id);  // tells the observer
+  // A write after which something else of `id` is offered.
+  void offering_write(const ContentId& id, std::string doing, UniqueFunction<Status(SQLite::Database&)> work,
+                      Done<void> done);
 
   // cache_write.cpp: WriterHost and what makes writers
   [[nodiscard]] DiskQueue& disk() override { return disk_; }
@@ -175,6 +185,7 @@ class CacheImpl final : public Cache, private WriterHost, private MaintenanceHos
   std::unordered_map<ContentId, Active> active_;
   const std::shared_ptr<WriterHostLink> writer_link_ = std::make_shared<WriterHostLink>(WriterHostLink{this});
   std::uint64_t dropped_damaged_ = 0;
+  std::function<void(const ContentId&)> observer_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

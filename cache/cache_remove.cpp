@@ -56,7 +56,10 @@ void CacheImpl::remove_records(std::vector<ContentId> ids, index::RemoveOnly onl
       [this, only, done = std::move(done)](Result<Removed> removed) mutable {
         if (!removed || removed->empty()) return done(std::move(removed));
         std::vector<ContentId> files;
-        for (const index::Removed& one : *removed) files.push_back(one.id);
+        for (const index::Removed& one : *removed) {
+          files.push_back(one.id);
+          changed(one.id);
+        }
         remove_files(std::move(files), [this, only, removed = std::move(removed), done = std::move(done)]() mutable {
           for (const index::Removed& one : *removed) {
             space_.ledger().removed(one.bytes, one.bounded, only == index::RemoveOnly::evictable);
@@ -145,6 +148,7 @@ void CacheImpl::release_recorded(const ContentId& id, const std::string& holder,
       [this, id, done = std::move(done)](Result<Gone> gone) mutable {
         if (!gone) return done(tl::unexpected(gone.error()));
         if (!*gone) return done({});
+        changed(id);
         stop_active(id);
         remove_files({id}, [this, removed = **gone, done = std::move(done)]() mutable {
           space_.ledger().removed(removed.bytes, removed.bounded, false);
@@ -191,14 +195,14 @@ void CacheImpl::release_next(std::shared_ptr<Releasing> releasing) {
 }
 
 void CacheImpl::mark_validated(const ContentId& id, Done<void> done) {
-  simple_write(
-      "mark record " + id + " validated", [id](SQLite::Database& db) { return index::set_validated(db, id); },
+  offering_write(
+      id, "mark record " + id + " validated", [id](SQLite::Database& db) { return index::set_validated(db, id); },
       std::move(done));
 }
 
 void CacheImpl::add_version(const ContentId& id, const Version& version, Done<void> done) {
-  simple_write(
-      "bind a version to record " + id,
+  offering_write(
+      id, "bind a version to record " + id,
       [id, version, now = runtime_.clock.wall()](SQLite::Database& db) {
         return index::add_version(db, id, version, now);
       },
@@ -226,6 +230,7 @@ void CacheImpl::set_aside(const ContentId& id, Done<void> done) {
       },
       [this, id, done = std::move(done)](Result<bool> held) mutable {
         if (!held) return done(tl::unexpected(held.error()));
+        changed(id);
         if (*held) return done({});
         drop(id, std::move(done));  // nobody is there to inspect it
       });

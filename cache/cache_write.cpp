@@ -142,6 +142,7 @@ void CacheImpl::commit(index::Commit what, UniqueFunction<void(Status)> done) {
         Active* still = active(shared->id);
         if (status) {
           space_.ledger().committed(shared->id, shared->added_bytes);
+          changed(shared->id);
         } else if (still != nullptr && shared->first) {
           still->fresh = std::move(shared->first);  // there is no record after all
         }
@@ -201,6 +202,8 @@ void CacheImpl::completed(const index::Completion& what, index::CompletionOutcom
   space_.ledger().committed(id, what.commit.added_bytes);
   if (Active* content = active(id)) content->fresh.reset();
   end_active(id, survivor);
+  changed(id);
+  if (outcome.merged) changed(survivor);
   if (!outcome.merged) return done(std::move(outcome.row.info));
   log::debug("content merged into one of equal root id={} survivor={}", id, survivor);
   space_.invalidate();

@@ -37,7 +37,22 @@ class ContentWriter {
   virtual StreamId open_stream(ByteRange range, Source source, std::string fetched_for) = 0;
   // The next bytes of the stream. Bytes beyond the range or the content are refused (too_large).
   virtual Status append(StreamId stream, Buffer bytes) = 0;
-  // Ends the stream; a partial last block that is not the content's last is dropped and missing again.
+  // A peer's window within one segment: whole blocks in any order whose leaves are known already.
+  struct BlockRun {
+    ByteRange range;  // starts and ends at blocks (or the content's end); the content's size is known
+    std::string fetched_for;
+    std::vector<std::byte> attestation;  // kept with the segment (the latest of several); opaque
+  };
+  static constexpr std::size_t kMaxAttestation = 4 * kKiB;
+  // A run that is not as said above takes no block: append_blocks() says why.
+  virtual StreamId open_blocks(BlockRun run) = 0;
+  // Whole blocks at a block-aligned offset of the content, each once, one leaf for each. They are written, not hashed
+  // again: who calls has compared them. Blocks that another stream brought meanwhile are dropped without a word.
+  // invalid_argument (too_large beyond the run) for blocks outside the run, in parts, twice, or without their leaves;
+  // the run goes on without them.
+  virtual Status append_blocks(StreamId stream, std::uint64_t offset, Buffer bytes, std::vector<Digest> leaves) = 0;
+  // Ends the stream; a partial last block that is not the content's last is dropped and missing again, and so is every
+  // block of a run that did not come.
   virtual void close_stream(StreamId stream) = 0;
   // Back-pressure: bytes appended but not yet on disk. Above kHighWater the source pauses; on_drained is called when
   // it falls below kLowWater.
@@ -57,5 +72,7 @@ class ContentWriter {
   // all bytes (hashed on the way where they came in order, else read once). The record is bound to `version`.
   virtual void finish(bool want_sha256, UniqueFunction<void(Result<ContentInfo>)> done) = 0;
 };
+
+using BlockRun = ContentWriter::BlockRun;
 
 }  // namespace larder::cache

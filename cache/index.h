@@ -42,6 +42,8 @@ struct Segment {
   std::shared_ptr<const std::vector<Digest>> leaves;
   Source source = Source::origin;
   std::string fetched_for;
+  std::uint64_t peer_bytes = 0;
+  std::vector<std::byte> attestation;
 };
 
 // What is written of a content before its first segment is committed.
@@ -114,6 +116,10 @@ Result<bool> knows_url(SQLite::Database& db, const std::string& url);
 // The newest first.
 Result<std::vector<Row>> held_by(SQLite::Database& db, const std::string& holder);
 Result<std::vector<SegmentInfo>> segment_infos(SQLite::Database& db, const ContentInfo& content);
+// Of segments [first, first + count), all of which have to be there: not_found otherwise.
+Result<std::vector<Digest>> leaves(SQLite::Database& db, const ContentInfo& content, std::uint64_t first,
+                                   std::uint64_t count);
+Result<std::vector<Offerable>> offerable(SQLite::Database& db, const ContentId& after, std::size_t limit);
 Result<Totals> totals(SQLite::Database& db, const std::vector<ContentId>& not_evictable);
 // The least recently used first, after (last_used, id).
 Result<std::vector<Candidate>> candidates(SQLite::Database& db, const std::optional<Candidate>& after,

@@ -141,7 +141,9 @@ Result<std::vector<Row>> held_by(SQLite::Database& db, const std::string& holder
 
 Result<std::vector<SegmentInfo>> segment_infos(SQLite::Database& db, const ContentInfo& content) {
   const SegmentLayout layout(content.size.value_or(0));
-  Statement query(db, "SELECT idx, root, source, fetched_for FROM segments WHERE content_id = ? ORDER BY idx");
+  Statement query(db,
+                  "SELECT idx, root, source, fetched_for, peer_bytes, attestation FROM segments "
+                  "WHERE content_id = ? ORDER BY idx");
   query.bind(1, content.id);
   std::vector<SegmentInfo> result;
   while (query.executeStep()) {
@@ -156,7 +158,64 @@ Result<std::vector<SegmentInfo>> segment_infos(SQLite::Database& db, const Conte
     segment.root = *root;
     segment.source = static_cast<Source>(query.getColumn(2).getInt());
     segment.fetched_for = query.getColumn(3).getString();
+    segment.peer_bytes = static_cast<std::uint64_t>(query.getColumn(4).getInt64());
+    const SQLite::Column attestation = query.getColumn(5);
+    if (attestation.getBytes() > 0) {
+      const auto* bytes = static_cast<const std::byte*>(attestation.getBlob());
+      segment.attestation.assign(bytes, bytes + attestation.getBytes());
+    }
     result.push_back(std::move(segment));
+  }
+  return result;
+}
+
+Result<std::vector<Digest>> leaves(SQLite::Database& db, const ContentInfo& content, std::uint64_t first,
+                                   std::uint64_t count) {
+  const std::string doing = "read the leaves of record " + content.id;
+  const SegmentLayout layout(content.size.value_or(0));
+  Statement query(db, "SELECT idx, leaves FROM segments WHERE content_id = ? AND idx >= ? AND idx < ? ORDER BY idx");
+  query.bind(1, content.id);
+  query.bind(2, static_cast<std::int64_t>(first));
+  query.bind(3, static_cast<std::int64_t>(first + count));
+  std::vector<Digest> result;
+  std::uint64_t next = first;
+  while (query.executeStep()) {
+    if (static_cast<std::uint64_t>(query.getColumn(0).getInt64()) != next) break;
+    const SQLite::Column blob = query.getColumn(1);
+    const std::size_t blocks = block_count(layout.range(next).length);
+    if (static_cast<std::size_t>(blob.getBytes()) != blocks * sizeof(Digest)) {
+      return fail(ErrorCode::database_error, doing, "the index (larder.db) is damaged: a segment's leaves do not fit");
+    }
+    const std::size_t before = result.size();
+    result.resize(before + blocks);
+    if (blocks > 0) std::memcpy(result.data() + before, blob.getBlob(), blocks * sizeof(Digest));
+    ++next;
+  }
+  if (next != first + count) {
+    return fail(ErrorCode::not_found, doing, "segment " + std::to_string(next) + " is not there");
+  }
+  return result;
+}
+
+Result<std::vector<Offerable>> offerable(SQLite::Database& db, const ContentId& after, std::size_t limit) {
+  // What is not shareable is there only while a job holds it, so few rows are passed over.
+  Statement query(db, "SELECT " LARDER_CONTENT_COLUMNS
+                      " FROM contents c WHERE c.id > ? AND c.shareable = 1 AND c.state <> 2 ORDER BY c.id LIMIT ?");
+  query.bind(1, after);
+  query.bind(2, static_cast<std::int64_t>(limit));
+  Statement committed(db, "SELECT idx FROM segments WHERE content_id = ? ORDER BY idx");
+  VersionReader versions(db);
+  std::vector<Offerable> result;
+  while (query.executeStep()) {
+    Offerable one{row_from(query).info, {}};
+    one.info.versions = versions.of(one.info.id);
+    if (one.info.state == ContentState::partial || !one.info.validated) {
+      committed.bind(1, one.info.id);
+      while (committed.executeStep())
+        one.segments.push_back(static_cast<std::uint64_t>(committed.getColumn(0).getInt64()));
+      committed.reset();
+    }
+    result.push_back(std::move(one));
   }
   return result;
 }

@@ -54,8 +54,8 @@ void insert_content(SQLite::Database& db, const Commit& what) {
 void insert_segments(SQLite::Database& db, const Commit& what) {
   if (what.segments.empty()) return;
   Statement insert(db,
-                   "INSERT INTO segments (content_id, idx, root, leaves, source, fetched_for) "
-                   "VALUES (?, ?, ?, ?, ?, ?)");
+                   "INSERT INTO segments (content_id, idx, root, leaves, source, fetched_for, peer_bytes, attestation) "
+                   "VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
   for (const Segment& segment : what.segments) {
     insert.bind(1, what.id);
     insert.bind(2, static_cast<std::int64_t>(segment.index));
@@ -65,6 +65,12 @@ void insert_segments(SQLite::Database& db, const Commit& what) {
     insert.bind(4, leaves, static_cast<int>(segment.leaves->size() * sizeof(Digest)));
     insert.bind(5, static_cast<int>(segment.source));
     insert.bind(6, segment.fetched_for);
+    insert.bind(7, static_cast<std::int64_t>(segment.peer_bytes));
+    if (segment.attestation.empty()) {
+      insert.bind(8);  // NULL
+    } else {
+      insert.bind(8, segment.attestation.data(), static_cast<int>(segment.attestation.size()));
+    }
     insert.exec();
     insert.reset();
   }

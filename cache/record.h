@@ -22,8 +22,11 @@ struct SegmentInfo {
   std::uint64_t index = 0;
   ByteRange range;
   Digest root{};
-  Source source = Source::origin;
-  std::string fetched_for;  // the id of the file (agent/jobs) on whose account it was fetched
+  Source source = Source::origin;  // of the run that completed it
+  std::string fetched_for;         // the id of the file (agent/jobs) on whose account it was fetched
+  std::uint64_t peer_bytes = 0;    // of it that came from peers; the rest came from the origin
+  // What vouched for the root when blocks of it came from peers: opaque here, as received; empty: nothing.
+  std::vector<std::byte> attestation;
 };
 
 enum class ContentState {
@@ -46,6 +49,12 @@ struct ContentInfo {
   WallTime last_used{};
   std::uint64_t uses = 0;
   std::vector<Version> versions;
+};
+
+// What of a content may be offered to others.
+struct Offerable {
+  ContentInfo info;
+  std::vector<std::uint64_t> segments;  // ascending; none: complete and validated, offered whole
 };
 
 }  // namespace larder::cache

@@ -106,7 +106,10 @@ CREATE TRIGGER holds_removed AFTER DELETE ON holds BEGIN
 END;
 )sql";
 
-constexpr std::array<SchemaStep, 1> kSteps{{{"cache-1", kTables}}};
+// Blocks of one segment may come from the origin and from peers.
+constexpr std::string_view kPeerBytes = "ALTER TABLE segments ADD COLUMN peer_bytes INTEGER NOT NULL DEFAULT 0;";
+
+constexpr std::array<SchemaStep, 2> kSteps{{{"cache-1", kTables}, {"cache-2", kPeerBytes}}};
 
 }  // namespace
 

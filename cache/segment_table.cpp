@@ -57,6 +57,12 @@ std::vector<Interval> SegmentTable::take(Interval blocks, Source source, const s
   return result;
 }
 
+void SegmentTable::came_from_peer(std::uint64_t block, std::uint64_t bytes, const std::vector<std::byte>& attestation) {
+  Open& segment = open_.at(block / unit_blocks_);
+  segment.peer_bytes += bytes;
+  if (!attestation.empty()) segment.attestation = attestation;
+}
+
 SegmentTable::LeafPlace SegmentTable::leaf_place(std::uint64_t block) const {
   return {open_.at(block / unit_blocks_).leaves, block % unit_blocks_};
 }
@@ -68,7 +74,12 @@ std::optional<WholeSegment> SegmentTable::wrote(Interval blocks) {
   Open& segment = found->second;
   segment.written += blocks.end - blocks.begin;
   if (!size_ || segment.written < segment.blocks) return std::nullopt;
-  WholeSegment whole{index, std::move(segment.leaves), segment.source, std::move(segment.fetched_for)};
+  WholeSegment whole{index,
+                     std::move(segment.leaves),
+                     segment.source,
+                     std::move(segment.fetched_for),
+                     segment.peer_bytes,
+                     std::move(segment.attestation)};
   open_.erase(found);
   --filling_;
   return whole;
@@ -90,6 +101,7 @@ std::optional<std::vector<WholeSegment>> SegmentTable::set_size(std::uint64_t si
       segment.leaves->insert(segment.leaves->end(), unit.leaves->begin(), unit.leaves->begin() + count);
       segment.source = unit.source;
       segment.fetched_for = unit.fetched_for;
+      segment.peer_bytes += unit.peer_bytes;
     }
     segments.push_back(std::move(segment));
   }

@@ -26,6 +26,8 @@ struct WholeSegment {
   std::shared_ptr<Leaves> leaves;
   Source source = Source::origin;
   std::string fetched_for;
+  std::uint64_t peer_bytes = 0;
+  std::vector<std::byte> attestation;
 };
 
 class SegmentTable {
@@ -41,6 +43,8 @@ class SegmentTable {
   // Takes those of `blocks` that nobody has yet, cut at segment boundaries. The account (`source`, `fetched_for`) of
   // the run that takes a segment's last free block is the segment's.
   std::vector<Interval> take(Interval blocks, Source source, const std::string& fetched_for);
+  // `bytes` of blocks just taken, `block` among them, are a peer's; an empty attestation changes none.
+  void came_from_peer(std::uint64_t block, std::uint64_t bytes, const std::vector<std::byte>& attestation);
   // Segments of which every block is taken and not every one written: they will be whole without another take().
   [[nodiscard]] std::size_t filling() const { return filling_; }
   // The leaves vector of the segment that holds `block`, and the place of the block in it; only for taken blocks.
@@ -64,6 +68,8 @@ class SegmentTable {
     std::uint64_t written = 0;
     Source source = Source::origin;
     std::string fetched_for;
+    std::uint64_t peer_bytes = 0;
+    std::vector<std::byte> attestation;
   };
   [[nodiscard]] Open& open_segment(std::uint64_t index);
   [[nodiscard]] std::uint64_t blocks_in(std::uint64_t index) const;

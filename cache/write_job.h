@@ -6,10 +6,14 @@
 
 #include "base/buffer.h"
 #include "base/result.h"
+#include "base/units.h"
 #include "cache/content_file.h"
 #include "cache/segment_table.h"
 
 namespace larder::cache {
+
+// A job is at least this long while others run, so that a hand-over to a thread is paid for; alone it starts at once.
+inline constexpr std::size_t kJobBytes = 256 * kKiB;
 
 struct WritePart {
   std::uint64_t offset = 0;
@@ -19,10 +23,10 @@ struct WritePart {
 };
 
 struct WriteJob {
-  std::vector<WritePart> parts;  // ascending
+  std::vector<WritePart> parts;  // ascending but for blocks of peers
   std::vector<Buffer> buffers;   // what the parts point into
   std::size_t bytes = 0;
-  bool hashed = false;   // a second attempt only writes
+  bool hashed = false;   // the leaves are in place: a peer's blocks, or a second attempt, which only writes
   bool retried = false;  // after room was made
   bool ordered = false;  // waits for the hash over all bytes after it was written
 };

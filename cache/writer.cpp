@@ -10,9 +10,6 @@
 namespace larder::cache {
 namespace {
 
-// A job is at least this long while others run, so that a hand-over to a thread is paid for; alone it starts at once.
-constexpr std::size_t kJobBytes = 256 * kKiB;
-
 std::uint64_t saturated_end(ByteRange range) {
   return range.length > UINT64_MAX - range.offset ? UINT64_MAX : range.end();
 }
@@ -45,6 +42,7 @@ std::unique_ptr<ContentWriter> WriterCore::make_handle() {
 void WriterCore::abandon() {
   handle_ = nullptr;
   streams_.clear();
+  runs_.clear();
   tail_.reset();
   // What is on its last steps goes on to its end, only nobody is told.
   if (finish_ && finish_->started) {
@@ -77,6 +75,7 @@ std::vector<ByteRange> WriterCore::missing() const {
   for (const auto& [id, stream] : streams_) {
     taken.add({stream.cutter.first_uncut() / kBlockSize, block_count(end_of(stream))});
   }
+  for (const auto& [id, run] : runs_) taken.add(run.blocks);
   if (tail_) taken.add({tail_->cutter.first_uncut() / kBlockSize, block_count(tail_->cutter.next())});
   const std::optional<std::uint64_t> size = size_ ? size_ : set_end_;
   std::vector<ByteRange> ranges;
@@ -123,6 +122,7 @@ Status WriterCore::append(StreamId id, Buffer bytes) {
 }
 
 void WriterCore::close_stream(StreamId id) {
+  close_run(id);
   const auto found = streams_.find(id);
   if (found == streams_.end()) return;
   Stream stream = std::move(found->second);
@@ -160,6 +160,7 @@ void WriterCore::cut(Stream& stream) {
 
 void WriterCore::cut_all() {
   for (auto& [id, stream] : streams_) cut(stream);
+  for (auto& [id, run] : runs_) submit_run(run);
 }
 
 std::shared_ptr<WriteJob> WriterCore::make_job(const Stream& stream, Cut cut) {
@@ -175,6 +176,7 @@ std::shared_ptr<WriteJob> WriterCore::make_job(const Stream& stream, Cut cut) {
       job->parts.push_back(
           {offset, piece.bytes.subspan(offset - piece.offset, end - offset), part, table_.leaf_place(part.begin)});
       job->bytes += end - offset;
+      if (stream.source == Source::peer) table_.came_from_peer(part.begin, end - offset, {});
     }
   }
   was_high_ = was_high_ || behind();
@@ -277,6 +279,7 @@ void WriterCore::fail(const Error& error) {
   if (failed_ || finished_) return;
   failed_ = error;
   streams_.clear();
+  runs_.clear();
   tail_.reset();
   if (finish_) return end(tl::unexpected(error));
   if (handle_ == nullptr || cancelled_) return;

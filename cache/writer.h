@@ -84,6 +84,8 @@ class WriterCore : public std::enable_shared_from_this<WriterCore> {
   [[nodiscard]] std::size_t queued() const { return queued_ + (behind() ? ContentWriter::kHighWater + 1 : 0); }
   StreamId open_stream(ByteRange range, Source source, std::string fetched_for);
   Status append(StreamId stream, Buffer bytes);
+  StreamId open_blocks(BlockRun run);
+  Status append_blocks(StreamId stream, std::uint64_t offset, Buffer bytes, std::vector<Digest> leaves);
   void close_stream(StreamId stream);
   void set_end(std::uint64_t size);
   void finish(bool want_sha256, UniqueFunction<void(Result<ContentInfo>)> done);
@@ -94,6 +96,13 @@ class WriterCore : public std::enable_shared_from_this<WriterCore> {
     Source source;
     std::string fetched_for;
     BlockCutter cutter;
+  };
+  struct Run {  // a BlockRun that is open
+    BlockRun what;
+    Interval blocks;                     // none of one that was refused
+    IntervalSet came;                    // of its blocks
+    std::shared_ptr<WriteJob> gathered;  // taken, not given to the disk yet
+    std::optional<Error> refused;
   };
   struct Finish {
     bool want_sha256 = false;
@@ -118,6 +127,13 @@ class WriterCore : public std::enable_shared_from_this<WriterCore> {
   [[nodiscard]] bool behind() const { return !finish_ && !failed_ && table_.filling() + unsettled_ > kMaxUnsettled; }
   void fail(const Error& error);
   void advance();
+
+  // writer_blocks.cpp: blocks of peers
+  [[nodiscard]] std::optional<Error> refusal_of(const BlockRun& run) const;
+  [[nodiscard]] Status check_blocks(const Run& run, std::uint64_t offset, std::size_t size, std::size_t leaves) const;
+  void gather(Run& run, std::uint64_t offset, Buffer bytes, const std::vector<Digest>& leaves);
+  void submit_run(Run& run);
+  void close_run(StreamId stream);
 
   // writer_commit.cpp: segments and the end
   void segment_whole(WholeSegment segment);
@@ -152,6 +168,7 @@ class WriterCore : public std::enable_shared_from_this<WriterCore> {
   std::vector<SegmentInfo> committed_;  // by index
 
   std::map<StreamId, Stream> streams_;
+  std::map<StreamId, Run> runs_;
   std::optional<Stream> tail_;  // unknown size: a closed stream's partial block, the content's last if the end is there
   StreamId last_stream_ = 0;
   std::size_t queued_ = 0;
@@ -191,6 +208,10 @@ class WriterHandle final : public ContentWriter {
     return core_->open_stream(range, source, std::move(fetched_for));
   }
   Status append(StreamId stream, Buffer bytes) override { return core_->append(stream, std::move(bytes)); }
+  StreamId open_blocks(BlockRun run) override { return core_->open_blocks(std::move(run)); }
+  Status append_blocks(StreamId stream, std::uint64_t offset, Buffer bytes, std::vector<Digest> leaves) override {
+    return core_->append_blocks(stream, offset, std::move(bytes), std::move(leaves));
+  }
   void close_stream(StreamId stream) override { core_->close_stream(stream); }
   [[nodiscard]] std::size_t queued() const override { return core_->queued(); }
   void set_end(std::uint64_t size) override { core_->set_end(size); }

@@ -24,7 +24,13 @@ Digest WriterCore::root_of(const Leaves& leaves) const {
 void WriterCore::segment_whole(WholeSegment segment) {
   const std::uint64_t index = segment.index;
   ++unsettled_;
-  settling_[index].segment = {index, {}, std::move(segment.leaves), segment.source, std::move(segment.fetched_for)};
+  settling_[index].segment = {index,
+                              {},
+                              std::move(segment.leaves),
+                              segment.source,
+                              std::move(segment.fetched_for),
+                              segment.peer_bytes,
+                              std::move(segment.attestation)};
   start_root(index);
   sync_segment(index);
 }
@@ -108,8 +114,8 @@ void WriterCore::commit_ready() {
 void WriterCore::add_committed(const std::vector<index::Segment>& segments) {
   const SegmentLayout layout(*size_);
   for (const index::Segment& segment : segments) {
-    const SegmentInfo info{segment.index, layout.range(segment.index), segment.root, segment.source,
-                           segment.fetched_for};
+    const SegmentInfo info{segment.index,       layout.range(segment.index), segment.root,       segment.source,
+                           segment.fetched_for, segment.peer_bytes,          segment.attestation};
     const auto at = std::lower_bound(committed_.begin(), committed_.end(), info.index,
                                      [](const SegmentInfo& one, std::uint64_t index) { return one.index < index; });
     committed_.insert(at, info);
@@ -128,6 +134,7 @@ void WriterCore::finish(bool want_sha256, UniqueFunction<void(Result<ContentInfo
   if (!refused && !size_ && !set_end_) refused = Error{ErrorCode::invalid_state, doing, "its size is not known"};
   if (!refused) {
     while (!streams_.empty()) close_stream(streams_.begin()->first);
+    while (!runs_.empty()) close_run(runs_.begin()->first);
     std::uint64_t bytes = 0;
     for (const ByteRange& range : missing()) bytes += range.length;
     if (bytes > 0) refused = Error{ErrorCode::invalid_state, doing, fmt::format("{} bytes of it are missing", bytes)};

@@ -98,6 +98,11 @@ class FakeCache final : public cache::Cache {
   void drop(const cache::ContentId&, cache::Done<void>) override { unasked(); }
   void set_aside(const cache::ContentId&, cache::Done<void>) override { unasked(); }
   void add_version(const cache::ContentId&, const cache::Version&, cache::Done<void>) override { unasked(); }
+  void leaves(const cache::ContentId&, std::uint64_t, std::uint64_t, cache::Done<std::vector<Digest>>) override {
+    unasked();
+  }
+  void offerable(const cache::ContentId&, std::size_t, cache::Done<std::vector<Offerable>>) override { unasked(); }
+  void observe(std::function<void(const cache::ContentId&)>) override { unasked(); }
   void apply(const cache::CacheSettings&) override { unasked(); }
   void start_maintenance() override { unasked(); }
 

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "base/merkle.h"
 #include "tests/unit/transfer/fake_writer.h"
 
 namespace larder::test {
@@ -235,6 +236,40 @@ void FakeCache::segments(const cache::ContentId& id, cache::Done<std::vector<cac
   later([this, id, done = std::move(done)]() mutable {
     if (const FakeRecord* found = record(id)) return done(found->segments);
     done(missing(id));
+  });
+}
+void FakeCache::leaves(const cache::ContentId& id, std::uint64_t first_segment, std::uint64_t count,
+                       cache::Done<std::vector<Digest>> done) {
+  later([this, id, first_segment, count, done = std::move(done)]() mutable {
+    const FakeRecord* found = record(id);
+    if (found == nullptr || !found->info.size) return done(missing(id));
+    std::vector<Digest> leaves;
+    for (std::uint64_t i = first_segment; i < first_segment + count; ++i) {
+      const bool there = std::any_of(found->segments.begin(), found->segments.end(),
+                                     [i](const cache::SegmentInfo& segment) { return segment.index == i; });
+      if (!there) return done(missing(id));
+      const ByteRange range = cache::SegmentLayout(*found->info.size).range(i);
+      std::vector<Digest> own(block_count(range.length));
+      hash_blocks(std::span(found->bytes).subspan(range.offset, range.length), own);
+      leaves.insert(leaves.end(), own.begin(), own.end());
+    }
+    done(std::move(leaves));
+  });
+}
+void FakeCache::offerable(const cache::ContentId& after_id, std::size_t limit,
+                          cache::Done<std::vector<Offerable>> done) {
+  later([this, after_id, limit, done = std::move(done)]() mutable {
+    std::vector<Offerable> page;
+    for (auto at = records.upper_bound(after_id); at != records.end() && page.size() < limit; ++at) {
+      const FakeRecord& one = at->second;
+      if (!one.info.shareable || one.segments.empty() || one.info.state == cache::ContentState::set_aside) continue;
+      Offerable offer{one.info, {}};
+      if (one.info.state == cache::ContentState::partial || !one.info.validated) {
+        for (const cache::SegmentInfo& segment : one.segments) offer.segments.push_back(segment.index);
+      }
+      page.push_back(std::move(offer));
+    }
+    done(std::move(page));
   });
 }
 void FakeCache::figures(cache::Done<cache::CacheFigures> done) {

@@ -49,7 +49,10 @@ std::vector<ByteRange> FakeWriter::missing() const {
     const bool taken = std::any_of(streams_.begin(), streams_.end(), [begin](const auto& entry) {
       return entry.second.range.offset <= begin && begin < entry.second.range.end();
     });
-    if (blocks_[i].accepted || taken) continue;
+    const bool running = std::any_of(runs_.begin(), runs_.end(), [begin](const auto& entry) {
+      return entry.second.range.offset <= begin && begin < entry.second.range.end();
+    });
+    if (blocks_[i].accepted || taken || running) continue;
     if (!ranges.empty() && ranges.back().end() == begin) {
       ranges.back().length = block_end(i) - ranges.back().offset;
     } else {
@@ -92,18 +95,57 @@ Status FakeWriter::append(cache::StreamId id, Buffer bytes) {
   for (std::uint64_t i = first; i < last; ++i) {
     must(!blocks_[i].accepted, "no byte is written twice");
     blocks_[i].accepted = true;
+    blocks_[i].from_peer = stream.source == cache::Source::peer;
   }
-  queued_ += bytes.size();
+  write(first, last, bytes.size(), stream);
+  return {};
+}
+
+void FakeWriter::write(std::uint64_t first, std::uint64_t last, std::size_t bytes, const Stream& stream) {
+  queued_ += bytes;
   cache_.most_queued = std::max(cache_.most_queued, queued_);
   last_ = stream;
-  Task write = [this, alive = std::weak_ptr<bool>(alive_), first, last, size = bytes.size(), source = stream.source,
-                account = stream.fetched_for] {
-    if (!alive.expired()) make_durable(first, last, size, source, account);
+  Task task = [this, alive = std::weak_ptr<bool>(alive_), first, last, bytes, source = stream.source,
+               account = stream.fetched_for] {
+    if (!alive.expired()) make_durable(first, last, bytes, source, account);
   };
   if (cache_.write_latency == Duration{}) {
-    runtime_.executor.post(std::move(write));
+    runtime_.executor.post(std::move(task));
   } else {
-    runtime_.timers.after(cache_.write_latency, std::move(write));
+    runtime_.timers.after(cache_.write_latency, std::move(task));
+  }
+}
+
+cache::StreamId FakeWriter::open_blocks(BlockRun run) {
+  must(size_.has_value(), "blocks come only where the size is known");
+  must(run.range.offset % kBlockSize == 0 && run.range.length > 0 && run.range.end() <= *size_, "a run is of blocks");
+  must(run.range.end() % kBlockSize == 0 || run.range.end() == *size_, "a run ends at a block");
+  const cache::SegmentLayout layout(*size_);
+  must(layout.index_at(run.range.offset) == layout.index_at(run.range.end() - 1), "a run lies within one segment");
+  must(!run.fetched_for.empty(), "a run is on somebody's account");
+  began_ = true;
+  runs_[next_stream_] = std::move(run);
+  return next_stream_++;
+}
+
+Status FakeWriter::append_blocks(cache::StreamId id, std::uint64_t offset, Buffer bytes, std::vector<Digest> leaves) {
+  must(runs_.count(id) == 1, "append to an open run");
+  const BlockRun& run = runs_[id];
+  const std::uint64_t end = offset + bytes.size();
+  must(offset % kBlockSize == 0 && (end % kBlockSize == 0 || end == *size_), "whole blocks");
+  must(run.range.offset <= offset && end <= run.range.end(), "blocks of the run");
+  std::vector<Digest> right(block_count(bytes.size()));
+  hash_blocks(bytes.bytes(), right);
+  must(leaves == right, "each block has its leaf");
+  const Stream account{run.range, end, cache::Source::peer, run.fetched_for};
+  for (std::uint64_t i = offset / kBlockSize; i < block_count(end); ++i) {
+    if (blocks_[i].accepted) continue;  // another stream brought it
+    const std::uint64_t begin = i * kBlockSize;
+    if (bytes_.size() < block_end(i)) bytes_.resize(block_end(i));
+    std::memcpy(bytes_.data() + begin, bytes.bytes().data() + (begin - offset), block_end(i) - begin);
+    blocks_[i].accepted = blocks_[i].from_peer = true;
+    if (!run.attestation.empty()) attestations_[cache::SegmentLayout(*size_).index_at(begin)] = run.attestation;
+    write(i, i + 1, block_end(i) - begin, account);
   }
   return {};
 }
@@ -137,7 +179,11 @@ void FakeWriter::commit_ready(cache::Source source, const std::string& fetched_f
 }
 
 void FakeWriter::commit(std::uint64_t index, cache::Source source, const std::string& fetched_for) {
-  const cache::SegmentInfo segment{index, cache::SegmentLayout(*size_).range(index), {}, source, fetched_for};
+  cache::SegmentInfo segment{index, cache::SegmentLayout(*size_).range(index), {}, source, fetched_for};
+  for (std::uint64_t at = segment.range.offset; at < segment.range.end(); at += kBlockSize) {
+    if (blocks_[at / kBlockSize].from_peer) segment.peer_bytes += block_end(at / kBlockSize) - at;
+  }
+  if (const auto found = attestations_.find(index); found != attestations_.end()) segment.attestation = found->second;
   const auto before = [](const cache::SegmentInfo& a, const cache::SegmentInfo& b) { return a.index < b.index; };
   segments_.insert(std::upper_bound(segments_.begin(), segments_.end(), segment, before), segment);
   if (FakeRecord* record = cache_.record(id_)) {
@@ -153,6 +199,7 @@ void FakeWriter::commit(std::uint64_t index, cache::Source source, const std::st
 }
 
 void FakeWriter::close_stream(cache::StreamId id) {
+  if (runs_.erase(id) == 1) return;
   must(streams_.count(id) == 1, "close an open stream");
   streams_.erase(id);
 }
@@ -167,7 +214,7 @@ void FakeWriter::set_end(std::uint64_t size) {
 }
 
 void FakeWriter::finish(bool want_sha256, UniqueFunction<void(Result<cache::ContentInfo>)> done) {
-  must(streams_.empty() && missing().empty(), "finish only what is whole");
+  must(streams_.empty() && runs_.empty() && missing().empty(), "finish only what is whole");
   finishing_ = true;
   want_sha256_ = want_sha256;
   done_ = std::move(done);

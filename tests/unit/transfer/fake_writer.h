@@ -23,6 +23,8 @@ class FakeWriter final : public cache::ContentWriter {
   [[nodiscard]] std::uint64_t bytes_written() const override;
   cache::StreamId open_stream(ByteRange range, cache::Source source, std::string fetched_for) override;
   Status append(cache::StreamId stream, Buffer bytes) override;
+  cache::StreamId open_blocks(BlockRun run) override;
+  Status append_blocks(cache::StreamId stream, std::uint64_t offset, Buffer bytes, std::vector<Digest> leaves) override;
   void close_stream(cache::StreamId stream) override;
   [[nodiscard]] std::size_t queued() const override { return queued_; }
   void set_end(std::uint64_t size) override;
@@ -38,9 +40,11 @@ class FakeWriter final : public cache::ContentWriter {
   struct Block {
     bool accepted = false;
     bool durable = false;
+    bool from_peer = false;
   };
 
   [[nodiscard]] std::uint64_t block_end(std::uint64_t block) const;
+  void write(std::uint64_t first, std::uint64_t last, std::size_t bytes, const Stream& stream);
   void make_durable(std::uint64_t first, std::uint64_t last, std::size_t bytes, cache::Source source,
                     const std::string& fetched_for);
   void commit(std::uint64_t segment, cache::Source source, const std::string& fetched_for);
@@ -55,6 +59,8 @@ class FakeWriter final : public cache::ContentWriter {
   std::vector<Block> blocks_;
   std::vector<cache::SegmentInfo> segments_;
   std::map<cache::StreamId, Stream> streams_;
+  std::map<cache::StreamId, BlockRun> runs_;
+  std::map<std::uint64_t, std::vector<std::byte>> attestations_;  // by segment
   cache::StreamId next_stream_ = 1;
   std::size_t queued_ = 0;
   bool began_ = false;
