@@ -120,6 +120,16 @@ std::string common_name(X509* cert) {
   return name;
 }
 
+Result<LeafFacts> facts_of(X509* leaf) {
+  auto id = id_of(leaf);
+  if (!id) return tl::unexpected<Error>(id.error());
+  std::tm begin{}, end{};
+  if (ASN1_TIME_to_tm(X509_get0_notBefore(leaf), &begin) != 1 || ASN1_TIME_to_tm(X509_get0_notAfter(leaf), &end) != 1)
+    return openssl_failure("read a certificate");
+  return LeafFacts{*id, common_name(leaf), WallTime(std::chrono::system_clock::from_time_t(timegm(&begin))),
+                   WallTime(std::chrono::system_clock::from_time_t(timegm(&end)))};
+}
+
 }  // namespace
 
 Result<std::string> make_authority(const AgentKey& authority, const std::string& group_name, WallTime now,
@@ -176,11 +186,13 @@ Result<LeafFacts> check_leaf(const std::string& leaf_pem, const std::string& aut
     ERR_clear_error();
     return fail(ErrorCode::certificate_rejected, doing, X509_verify_cert_error_string(reason));
   }
-  auto id = id_of(leaf.get());
-  if (!id) return tl::unexpected<Error>(id.error());
-  std::tm end{};
-  if (ASN1_TIME_to_tm(X509_get0_notAfter(leaf.get()), &end) != 1) return openssl_failure(doing);
-  return LeafFacts{*id, common_name(leaf.get()), WallTime(std::chrono::system_clock::from_time_t(timegm(&end)))};
+  return facts_of(leaf.get());
+}
+
+Result<LeafFacts> read_leaf(const std::string& leaf_pem) {
+  const CertPtr leaf = parse_pem(leaf_pem);
+  if (!leaf) return fail(ErrorCode::certificate_rejected, "read a certificate", "it is not a PEM certificate");
+  return facts_of(leaf.get());
 }
 
 Result<std::string> private_key_pem(const AgentKey& key) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/result.h"
@@ -26,6 +27,12 @@ struct LeafFacts {
                                              Duration lifetime);
 // Facts of a leaf that this authority signed and that is valid at `now`; certificate_rejected otherwise.
 [[nodiscard]] Result<LeafFacts> check_leaf(const std::string& leaf_pem, const std::string& authority_pem, WallTime now);
+// Facts of a leaf as it stands there, unchecked: for one's own, which may have expired.
+[[nodiscard]] Result<LeafFacts> read_leaf(const std::string& leaf_pem);
+// The binary form (DER) of a PEM text and back (RFC 7468): without the overhead, for datagrams. Only the form is looked
+// at, not what is in it.
+[[nodiscard]] Result<std::vector<std::byte>> certificate_der(const std::string& pem);
+[[nodiscard]] std::string certificate_pem(Bytes der);
 // The key that this authority signs with.
 [[nodiscard]] Result<AgentId> authority_id(const std::string& authority_pem);
 // PKCS#8 PEM of the key, for TLS libraries.

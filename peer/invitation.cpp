@@ -93,25 +93,48 @@ Status InvitationBook::issue(const std::string& token, WallTime expires, std::ui
   if (expires <= now || uses == 0) {
     return fail(ErrorCode::invalid_argument, "invite a machine", "the invitation would be of no use from the start");
   }
+  if (uses > kMaxUses) {
+    return fail(ErrorCode::invalid_argument, "invite a machine",
+                "an invitation admits at most " + std::to_string(kMaxUses) + " machines");
+  }
   if (tokens_.size() >= kMaxOpen) {
     return fail(ErrorCode::limit_exceeded, "invite a machine",
                 std::to_string(kMaxOpen) + " invitations are open; wait until some expire");
   }
-  tokens_.push_back(IssuedToken{token_digest(token), expires, uses});
+  tokens_.push_back(IssuedToken{token_digest(token), expires, uses, {}});
   return {};
 }
 
-Status InvitationBook::redeem(const std::string& token, WallTime now) {
+Status InvitationBook::redeem(const std::string& token, const AgentId& agent, WallTime now) {
   drop_expired(now);
   const Digest digest = token_digest(token);
   const auto found = std::find_if(tokens_.begin(), tokens_.end(),
                                   [&](const IssuedToken& issued) { return issued.token_digest == digest; });
-  if (found == tokens_.end()) {
+  const auto used_before = [&agent](const IssuedToken& issued) {
+    return std::find(issued.users.begin(), issued.users.end(), agent) != issued.users.end();
+  };
+  if (found != tokens_.end() && used_before(*found)) return {};
+  if (found == tokens_.end() || found->uses_left == 0) {
     return fail(ErrorCode::permission_denied, "join the group",
                 "the invitation is unknown, expired or used up; ask for a new one");
   }
-  if (--found->uses_left == 0) tokens_.erase(found);
+  --found->uses_left;
+  if (found->users.size() == IssuedToken::kMaxUsers) found->users.erase(found->users.begin());
+  found->users.push_back(agent);
   return {};
+}
+
+std::size_t InvitationBook::close_all(WallTime now) {
+  const auto open = std::count_if(tokens_.begin(), tokens_.end(), [now](const IssuedToken& token) {
+    return token.uses_left > 0 && token.expires > now;
+  });
+  tokens_.clear();
+  return static_cast<std::size_t>(open);
+}
+
+bool InvitationBook::any_open(WallTime now) const {
+  // Used-up ones count: who asks again must be able to.
+  return std::any_of(tokens_.begin(), tokens_.end(), [now](const IssuedToken& token) { return token.expires > now; });
 }
 
 void InvitationBook::drop_expired(WallTime now) {

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/result.h"
+#include "peer/keys.h"
 
 namespace larder::peer {
 
@@ -34,19 +35,28 @@ inline constexpr std::size_t kMaxInvitation = 8192;
 
 // The tokens that this agent has given out, by their digest: a stolen state directory admits nobody.
 struct IssuedToken {
+  static constexpr std::size_t kMaxUsers = 16;
+
   Digest token_digest{};
   WallTime expires{};
-  std::uint32_t uses_left = 1;
+  std::uint32_t uses_left = 1;  // 0: used up, kept until it expires for those who ask again
+  std::vector<AgentId> users;   // the last that it admitted, oldest first: an answer that was lost on the way is
+                                // given again without taking another use
+  friend bool operator==(const IssuedToken&, const IssuedToken&) = default;
 };
 
 class InvitationBook {
  public:
   static constexpr std::size_t kMaxOpen = 1000;
+  static constexpr std::uint32_t kMaxUses = 10'000;
 
   explicit InvitationBook(std::vector<IssuedToken> tokens = {});
   [[nodiscard]] Status issue(const std::string& token, WallTime expires, std::uint32_t uses, WallTime now);
-  // Takes one use. permission_denied for unknown, expired and used-up tokens alike: a stranger learns nothing.
-  [[nodiscard]] Status redeem(const std::string& token, WallTime now);
+  // Takes one use, unless it admitted this agent before. permission_denied for unknown, expired and used-up tokens
+  // alike: a stranger learns nothing.
+  [[nodiscard]] Status redeem(const std::string& token, const AgentId& agent, WallTime now);
+  std::size_t close_all(WallTime now);  // how many could still be used
+  [[nodiscard]] bool any_open(WallTime now) const;
   [[nodiscard]] const std::vector<IssuedToken>& tokens() const { return tokens_; }
 
  private:

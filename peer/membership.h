@@ -38,7 +38,7 @@ struct MembershipNetwork {
   // CatalogueLink::call(): to a member, with this agent's certificate.
   std::function<void(CatalogueCall call, Answered done)> call;
   // Catalogues of members known now: told to a machine that joins, to begin with.
-  std::function<std::vector<KnownPeer>()> peers;
+  std::function<std::vector<CataloguePeer>()> peers;
 };
 
 struct InviteOptions {
