@@ -123,11 +123,9 @@ std::string common_name(X509* cert) {
 Result<LeafFacts> facts_of(X509* leaf) {
   auto id = id_of(leaf);
   if (!id) return tl::unexpected<Error>(id.error());
-  std::tm begin{}, end{};
-  if (ASN1_TIME_to_tm(X509_get0_notBefore(leaf), &begin) != 1 || ASN1_TIME_to_tm(X509_get0_notAfter(leaf), &end) != 1)
-    return openssl_failure("read a certificate");
-  return LeafFacts{*id, common_name(leaf), WallTime(std::chrono::system_clock::from_time_t(timegm(&begin))),
-                   WallTime(std::chrono::system_clock::from_time_t(timegm(&end)))};
+  std::tm end{};
+  if (ASN1_TIME_to_tm(X509_get0_notAfter(leaf), &end) != 1) return openssl_failure("read a certificate");
+  return LeafFacts{*id, common_name(leaf), WallTime(std::chrono::system_clock::from_time_t(timegm(&end)))};
 }
 
 }  // namespace
