@@ -22,71 +22,9 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
-from larder_lab import (GIB, KIB, MIB, ROOT, Lab, Nginx, Skip, bin_dir_argument, expect, expect_equal, file_sha256,
-                        options_told, seeded_bytes, wait_until, write_seeded)
-
-BENCHMARKS = {}
-
-
-def benchmark(function):
-    BENCHMARKS[function.__name__] = function
-    return function
-
-
-class Sample:
-    def __init__(self, wall, cpu, peak=0):
-        self.wall, self.cpu, self.peak = wall, cpu, peak
-
-
-def measure(command, agent=None, cwd=None):
-    """Wall and CPU seconds of a command, with the agent's CPU added."""
-    before = agent.cpu_seconds() if agent else 0.0
-    started = time.monotonic()
-    process = subprocess.Popen([str(c) for c in command], cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                               stderr=subprocess.PIPE)
-    errors = process.stderr.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    wall = time.monotonic() - started
-    expect_equal(process.returncode, 0, f"exit status of {command[0]} ({errors.decode()[-400:]})")
-    cpu = usage.ru_utime + usage.ru_stime + (agent.cpu_seconds() - before if agent else 0.0)
-    return Sample(wall, cpu, usage.ru_maxrss * KIB)
-
-
-def interleaved(rounds, **sides):
-    """{name: [Sample…]}; each side is a function to call, measured in turn."""
-    samples = {name: [] for name in sides}
-    for _ in range(rounds):
-        for name, side in sides.items():
-            os.sync()
-            samples[name].append(side())
-    return samples
-
-
-def median(samples, what="wall"):
-    return statistics.median(getattr(s, what) for s in samples)
-
-
-class Table:
-    def __init__(self):
-        self.rows = []
-
-    def compare(self, what, ours, theirs, other, target=None, note=""):
-        wall = median(ours) / median(theirs)
-        spread = f"{min(s.wall for s in ours):.2f}–{max(s.wall for s in ours):.2f}"
-        self.add(what, f"{median(ours):.2f} s ({spread}), CPU {median(ours, 'cpu'):.2f} s",
-                 f"{other} {median(theirs):.2f} s, CPU {median(theirs, 'cpu'):.2f} s", f"{wall:.2f}×",
-                 f"≤ {target}×" if target else "–", None if target is None else wall <= target, note)
-
-    def add(self, what, ours, theirs, figure, target, met, note=""):
-        verdict = {True: "met", False: "NOT met", None: "–"}[met]
-        self.rows.append((what, ours, theirs, figure, target, verdict, note))
-        print(f"{what}: larder {ours} | {theirs} | {figure} (target {target}: {verdict}) {note}", flush=True)
-
-    def markdown(self):
-        head = "| what | larder | beside | figure | target | |\n|---|---|---|---|---|---|\n"
-        return head + "\n".join("| " + " | ".join(row[:5]) + f" | {row[5]}{'; ' + row[6] if row[6] else ''} |"
-                                for row in self.rows)
+from bench_table import BENCHMARKS, Table, benchmark, fresh, interleaved, measure  # noqa: E402
+from larder_lab import (GIB, KIB, MIB, ROOT, Lab, Nginx, Skip, bin_dir_argument, expect, expect_equal,  # noqa: E402
+                        file_sha256, options_told, seeded_bytes, write_seeded)
 
 
 class Setting:
@@ -145,12 +83,6 @@ def reflinks(directory):
     for path in (probe, directory / "probe2"):
         path.unlink(missing_ok=True)
     return done.returncode == 0
-
-
-def fresh(agent):
-    """Nothing in the cache."""
-    wait_until(lambda: (agent.api.call("DELETE", "/v1/cache"), agent.api.status()["cache"]["records"] == 0)[1], 20,
-               "an empty cache")
 
 
 # -- one large file --------------------------------------------------------------------------------------------------
@@ -333,6 +265,9 @@ def _settled_memory(agent):
     return agent.memory()
 
 
+import office_bench  # noqa: E402,F401,I001 (its benchmarks follow those of one machine in the table)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     bin_dir_argument(parser)
@@ -345,8 +280,10 @@ def main():
     with Lab(arguments.bin_dir, base=arguments.base) as lab:
         setting = Setting(lab, arguments.quick)
         setting.rounds = arguments.rounds or setting.rounds
-        setting.places()
-        for name in arguments.only or BENCHMARKS:
+        names = arguments.only or list(BENCHMARKS)
+        if any(BENCHMARKS[name].__module__ != office_bench.__name__ for name in names):
+            setting.places()
+        for name in names:
             try:
                 BENCHMARKS[name](setting)
             except Skip as reason:

@@ -1,0 +1,212 @@
+"""Who gets what from whom: the origin sends each edition once, and each host's figures say where its bytes came from."""
+
+import random
+
+from lab_office import Office, Progress, told
+from larder_lab import (KIB, MIB, check_figures, expect, expect_equal, expect_error, segment_size)
+
+
+def in_turn(rng, lab):
+    """Three hosts fetch one after the other: one copy from the origin, the rest from each other."""
+    with Office(lab, wan_mbit=200) as office:
+        office.make_group()
+        size = rng.randrange(6 * MIB, 48 * MIB)
+        url = office.publish("/f", f"turn {rng.random()}", size)
+        order = rng.sample(office.hosts, len(office.hosts))
+        for turn, host in enumerate(order):
+            figures = host.fetch(url)["figures"]
+            wanted = (size, 0, 0) if turn == 0 else (0, size, 0)
+            expect_equal((figures["origin"], figures["peers"], figures["cache"]), wanted,
+                         f"bytes from origin, peers and cache on the host of turn {turn + 1}")
+        office.expect_sent("/f", size)
+        return f"in_turn, {office.form}"
+
+
+SIZES = (1, 16 * KIB - 1, 16 * KIB, 64 * KIB, MIB, MIB + 1, 4 * MIB, 4 * MIB + 1, 9 * MIB + 12345)
+
+
+def every_size(rng, lab):
+    """Inline answers, one segment, several, ends within a block: each size once from the origin, then from a peer."""
+    with Office(lab, hosts=2, wan_mbit=400) as office:
+        office.make_group()
+        for size in SIZES:
+            path = f"/s{size}"
+            url = office.publish(path, f"size {rng.random()}", size)
+            office.hosts[0].fetch(url)
+            figures = office.hosts[1].fetch(url)["figures"]
+            expect_equal((figures["origin"], figures["peers"]), (0, size), f"bytes from origin and peers of {size}")
+            office.expect_sent(path, size)
+        return f"{len(SIZES)} sizes, {office.form}"
+
+
+def while_downloading(rng, lab):
+    """The second begins when the first has half: it takes what is there from the first, the rest from wherever."""
+    with Office(lab, hosts=2, wan_mbit=100) as office:
+        office.make_group()
+        first, second = office.hosts
+        size = 40 * MIB
+        url = office.publish("/f", f"while {rng.random()}", size)
+        early = first.submit(url)
+        with_progress = Progress(first, early)
+        expect(with_progress.wait_bytes(size // 2), "the first did not get halfway")
+        job = second.fetch(url)
+        first.finish(early, office.digests[url])
+        expect(job["figures"]["peers"] >= size // 2 - 2 * segment_size(size),
+               f"the second took little of what the first had: {told(job['figures'])}")
+        office.expect_sent("/f", size + job["figures"]["origin"])
+        return f"{job['figures']['peers'] / size:.2f} of the second's bytes from the first"
+
+
+def new_edition(rng, lab):
+    """The origin changes the file: the next host gets the new edition, not the one that a peer has; and it spreads."""
+    with Office(lab, wan_mbit=200) as office:
+        office.make_group()
+        size = rng.randrange(5 * MIB, 20 * MIB)
+        url = office.publish("/f", f"old {rng.random()}", size)
+        office.hosts[0].fetch(url)
+        office.publish("/f", f"new {rng.random()}", size, age=60)
+        figures = office.hosts[1].fetch(url)["figures"]
+        expect_equal(figures["peers"], 0, "bytes of the old edition's holder for the new one")
+        figures = office.hosts[2].fetch(url)["figures"]
+        expect_equal((figures["origin"], figures["peers"]), (0, size), "bytes from origin and peers of the third")
+        figures = office.hosts[0].fetch(url)["figures"]
+        expect_equal((figures["origin"], figures["peers"]), (0, size), "bytes from origin and peers of the first, again")
+        office.expect_sent("/f", 2 * size)
+        return f"new_edition, {office.form}"
+
+
+def origin_down(rng, lab):
+    """Without --offline-ok as if there were no peers; with it the newest validated edition, and the job says so."""
+    with Office(lab, hosts=2, wan_mbit=200) as office:
+        office.make_group()
+        first, second = office.hosts
+        size = rng.randrange(2 * MIB, 12 * MIB)
+        url = office.publish("/f", f"older {rng.random()}", size, age=7200)
+        first.fetch(url)
+        newest = office.publish("/f", f"newest {rng.random()}", size, age=3600)
+        first.fetch(url)
+        office.origin.stop()
+        refused = second.api.wait(second.submit(url, no_progress_timeout_s=0), timeout=60)
+        expect_error(refused, "connect_failed")
+        expect_equal(refused["figures"]["peers"], 0, "bytes taken from peers without having asked the origin")
+        job = second.fetch(newest, no_progress_timeout_s=0, offline_ok=True)
+        expect_equal(job["figures"]["peers"], size, "bytes from peers")
+        told_of = told(job["files"][0])
+        expect(job["files"][0].get("offline"), f"the file does not say that the origin was not asked: {told_of}")
+        again = first.fetch(newest, no_progress_timeout_s=0, offline_ok=True)
+        expect_equal(again["figures"]["cache"], size, "bytes from the cache")
+        shown = second.agent.larder("get", url, "-o", second.agent.directory / "out", "--offline-ok", "--retry-for", "0")
+        expect_equal(shown.returncode, 0, f"exit status of larder get --offline-ok ({shown.stderr[-400:]})")
+        return f"origin_down, {office.form}"
+
+
+def offline_forbidden(rng, lab):
+    """The admin may forbid it."""
+    with Office(lab, hosts=1, peer={"offline_ok": False}) as office:
+        url = office.publish("/f", f"forbidden {rng.random()}", MIB)
+        host = office.hosts[0]
+        host.fetch(url)
+        office.origin.stop()
+        done = host.agent.larder("get", url, "-o", host.agent.directory / "out", "--offline-ok", "--retry-for", "0")
+        expect(done.returncode != 0, "--offline-ok was followed although the configuration forbids it")
+        expect("cannot" in done.stderr and "offline" in done.stderr, f"the refusal does not say why: {done.stderr[-400:]}")
+        return f"offline_forbidden, {office.form}"
+
+
+def restarted(rng, lab):
+    """Group, records and trust outlive a restart of the serving host, also one by -9."""
+    with Office(lab, hosts=2, wan_mbit=200) as office:
+        office.make_group()
+        first, second = office.hosts
+        size = rng.randrange(2 * MIB, 12 * MIB)
+        url = office.publish("/f", f"restart {rng.random()}", size)
+        first.fetch(url)
+        first.agent.kill() if rng.random() < 0.5 else first.agent.stop()
+        first.agent.start()
+        office.wait_acquainted()
+        figures = second.fetch(url)["figures"]
+        expect_equal((figures["origin"], figures["peers"]), (0, size), "bytes from origin and peers")
+        good, report = second.agent.check_cache()
+        expect(good, f"larder_cache_check: {report[-800:]}")
+        return f"restarted, {office.form}"
+
+
+def policies(rng, lab):
+    """Who does not serve is not asked for bytes; who does not use peers takes none; what is never shared stays."""
+    with Office(lab, hosts=0, wan_mbit=400) as office:
+        keeps = office.add_host(peer={"serve": False})
+        alone = office.add_host(peer={"use": False})
+        secretive = office.add_host(peer={"never_share": ["*/secret/*"], "min_size": 64 * KIB})
+        taker = office.add_host()
+        office.make_group()
+        for giver, path, size in ((keeps, "/kept", 2 * MIB), (secretive, "/secret/f", 2 * MIB), (secretive, "/small", 5000)):
+            url = office.publish(path, f"policy {path} {rng.random()}", size)
+            giver.fetch(url)
+            figures = taker.fetch(url)["figures"]
+            expect_equal((figures["origin"], figures["peers"]), (size, 0), f"bytes from origin and peers of {path}")
+        url = office.publish("/open", f"open {rng.random()}", 2 * MIB)
+        taker.fetch(url)
+        expect_equal(alone.fetch(url)["figures"]["peers"], 0, "bytes from peers where peers are not used")
+        expect_equal(keeps.fetch(url)["figures"]["origin"], 0, "bytes from the origin where peers have it")
+        url = office.publish("/private", f"private {rng.random()}", 2 * MIB)
+        secret = {"url": url, "headers": [{"name": "Authorization", "value": "Bearer x"}]}
+        job = taker.api.wait(taker.api.create([secret])["id"])
+        expect_equal(job["state"], "transferred", f"state of the private job ({job['error']})")
+        taker.api.act(job["id"], "complete")
+        expect_equal(keeps.fetch(url)["figures"]["peers"], 0, "bytes of a private file from a peer")
+        return f"policies, {office.form}"
+
+
+def judged_not_valid(rng, lab):
+    """Bytes of a peer judged not valid: once more from the origin alone; again not valid: an error, and nobody is
+    shunned, since the peer's bytes were the origin's."""
+    with Office(lab, hosts=2, wan_mbit=200) as office:
+        office.make_group()
+        first, second = office.hosts
+        size = rng.randrange(2 * MIB, 9 * MIB)
+        url = office.publish("/f", f"judged {rng.random()}", size)
+        first.fetch(url)
+        job_id = second.submit(url, verdict={"app": True})
+        job = second.api.wait(job_id, "validating")
+        expect_equal(job["figures"]["peers"], size, "bytes from peers before the verdict")
+        second.api.verdict(job_id, 0, False, "does not please")
+        again = second.api.wait(job_id, lambda j: j["state"] == "validating" and j["figures"]["origin"] == size)
+        expect_equal(again["figures"]["peers"], 0, "bytes from peers in what was fetched again")
+        second.api.verdict(job_id, 0, False, "still does not")
+        job = second.api.wait(job_id, "error")
+        expect_error(job, "validation_failed")
+        check_figures(job)
+        expect_equal(shunned_by(second), set(), "agents shunned")
+        office.expect_sent("/f", 2 * size)
+        return f"judged_not_valid, {office.form}"
+
+
+def shunned_by(host):
+    return {p["agent"] for p in host.peers()["peers"] if p.get("shunned")} | {
+        s["agent"] for s in host.peers().get("shunned", [])}
+
+
+def leaving(rng, lab):
+    """Who left the group takes and gives nothing more, and can come back with a new invitation."""
+    with Office(lab, hosts=2, wan_mbit=400) as office:
+        office.make_group()
+        first, second = office.hosts
+        size = 3 * MIB
+        url = office.publish("/f", f"leaving {rng.random()}", size)
+        first.fetch(url)
+        second.agent.larder("group", "leave", check=True)
+        expect_equal(second.fetch(url)["figures"]["origin"], size, "bytes from the origin without a group")
+        second.forget()
+        office.admit(first, second)
+        office.wait_acquainted()
+        expect_equal(second.fetch(url)["figures"]["peers"], size, "bytes from peers, back in the group")
+        return f"leaving, {office.form}"
+
+
+CASES = {function.__name__: function for function in (
+    in_turn, every_size, while_downloading, new_edition, origin_down, offline_forbidden, restarted, policies,
+    judged_not_valid, leaving)}
+
+
+def run(seed, lab, name):
+    return CASES[name](random.Random(f"sharing {name} {seed}"), lab)
