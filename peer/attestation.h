@@ -41,8 +41,11 @@ inline constexpr std::size_t kAttestationSize = 185;  // bytes of one, encoded
 void sign(Attestation& attestation, const AgentKey& key, const Digest& group);
 [[nodiscard]] bool check(const Attestation& attestation, const Digest& group);
 
+// Exactly kAttestationSize bytes; the signature is not checked.
+[[nodiscard]] std::vector<std::byte> encode_attestation(const Attestation& attestation);
+[[nodiscard]] Result<Attestation> decode_attestation(Bytes bytes);
 [[nodiscard]] std::vector<std::byte> encode_attestations(const std::vector<Attestation>& attestations);
-// bad_response for anything but a whole number of them, at most kMaxAttestations.
+// None is valid too. bad_response for anything but a whole number of them, at most kMaxAttestations.
 [[nodiscard]] Result<std::vector<Attestation>> decode_attestations(Bytes bytes);
 
 }  // namespace larder::peer

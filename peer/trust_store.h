@@ -1,0 +1,54 @@
+// Keeps in larder.db what Trust knows, so that whoever was shunned stays so after a restart. Read once at the start;
+// each change is written behind, those of one turn of the loop together. Loop thread only. Owned by main: destroyed
+// before the Database, and after the last use of the Trust whose journal it is.
+//
+// A change that cannot be written is logged; Trust goes on with it in memory.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "cache/database.h"
+#include "peer/trust.h"
+
+namespace larder::peer {
+
+// Schema steps; docs/formats/attestation.md says what the columns are.
+[[nodiscard]] std::span<const cache::SchemaStep> trust_schema();
+
+class TrustStore final : public TrustJournal {
+ public:
+  TrustStore(cache::Database& database, Executor& executor);
+  ~TrustStore() override;
+  TrustStore(const TrustStore&) = delete;
+  TrustStore& operator=(const TrustStore&) = delete;
+
+  // Puts what was kept into `trust` and is its journal from now on. Nobody is asked or judged before `done`; with an
+  // error `trust` begins empty.
+  void load(Trust& trust, WallTime now, UniqueFunction<void(Status)> done);
+
+  void keep(const Shunned& shunned) override;
+  void keep(const Pardon& pardon) override;
+  void keep(const Attestation& suspected) override;
+  void keep(const Accusation& accusation) override;
+  void forget_shunned(const AgentId& agent) override;
+  void forget_pardon(const AgentId& agent) override;
+  void forget(const Attestation& suspected) override;
+  void forget(const Accusation& accusation) override;
+  void forget_all() override;
+
+ private:
+  using Change = UniqueFunction<void(SQLite::Database&)>;
+  void later(Change change);
+  void flush();
+
+  cache::Database& database_;
+  Executor& executor_;
+  std::vector<Change> changes_;  // of this turn of the loop
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace larder::peer
