@@ -26,6 +26,8 @@
 
 namespace larder::peer {
 
+inline constexpr std::string_view kRenewPath = "/v1/renew";  // POST, by a member, to the authority's holder
+
 struct MembershipSettings {
   std::string machine;  // this host's name: told when joining, stands in the certificate
 };
@@ -83,6 +85,8 @@ class Membership {
   [[nodiscard]] std::optional<WallTime> certificate_expires() const;
   [[nodiscard]] std::vector<IssuedToken> open_invitations() const;
   [[nodiscard]] const std::vector<Enrolled>& enrolled() const { return stored_.book.enrolled; }
+  // Catalogues that the group named when this agent joined, in this run: addresses to begin with.
+  [[nodiscard]] const std::vector<Endpoint>& first_peers() const { return first_peers_; }
 
   void create(std::string name, Done<void> done);
   void invite(InviteOptions options, Done<Invited> done);
@@ -111,18 +115,24 @@ class Membership {
   void next_change();
   void written(Status status);
   void take_over(IdentityChange& change);
-  void tell(const MembershipChange& change);
+  void tell(MembershipChange change);
+  void later(Task task);  // unless this is gone by then
   void keep_house();
+  void plan_house();
 
-  void ask_next(std::shared_ptr<Joining> joining);
-  void asked(const std::shared_ptr<Joining>& joining, const Endpoint& to, Result<CatalogueResponse> response);
-  void admitted(const std::shared_ptr<Joining>& joining, const CatalogueResponse& response);
-  void end_join(const std::shared_ptr<Joining>& joining, Status status);
+  void ask_next();
+  void asked(const Endpoint& to, Result<CatalogueResponse> response);
+  void refused_by(const Endpoint& to, const CatalogueResponse& response);
+  void admitted(const Endpoint& by, const CatalogueResponse& response);
+  void end_join(Status status);
   void fetch_state(const AgentId& agent, const Endpoint& catalogue);
+  void take_fetched(const CatalogueResponse& response);
   void renew(const Endpoint& catalogue);
+  void take_renewed(const CatalogueResponse& response);
   void answer_enrol(const CatalogueRequest& request, UniqueFunction<void(CatalogueResponse)> respond);
   void answer_renew(const AgentId& agent, UniqueFunction<void(CatalogueResponse)> respond);
-  [[nodiscard]] CatalogueResponse ask_the_holder() const;
+  [[nodiscard]] CatalogueResponse answer_group(const CatalogueRequest& request) const;
+  [[nodiscard]] CatalogueResponse refusal(const Error& error) const;
 
   std::shared_ptr<IdentityStore> store_;
   MembershipSettings settings_;
@@ -131,6 +141,7 @@ class Membership {
   WorkerPool& disk_;
   Stored stored_;
   std::optional<Error> problem_;
+  std::vector<Endpoint> first_peers_;
   std::vector<std::function<void(const MembershipChange&)>> observers_;
   std::deque<std::unique_ptr<Waiting>> waiting_;
   std::shared_ptr<Joining> joining_;
@@ -139,7 +150,7 @@ class Membership {
   bool was_enrolling_ = false, was_active_ = false;
   SteadyTime fetch_after_{}, renew_after_{};
   TimerId housekeeping_ = 0;
-  std::shared_ptr<bool> alive_;
+  std::shared_ptr<char> alive_;
 };
 
 }  // namespace larder::peer
