@@ -1,0 +1,196 @@
+"""A member of the group that lies (evil_peer.cpp): nothing wrong is handed over or kept, it is found out, nobody honest is
+shunned, and the download takes at most 1.5 times as long as without it."""
+
+import contextlib
+import random
+import subprocess
+import time
+
+from lab_office import Office
+from larder_lab import KIB, MIB, Skip, expect, expect_equal, http_date, wait_until
+from sharing import shunned_by
+
+SLOWED = 1.5
+SHUNNED_WITHIN = 1.0  # seconds after the second contradiction
+
+
+class Evil:
+    """The lying program in the place of a host, with the identity that its larderd got when it joined."""
+
+    def __init__(self, office, host, url, lie, seed):
+        self.host = host
+        self.id = host.id
+        program = office.lab.bin_dir / "larder_evil_peer"
+        if not program.exists():
+            raise Skip(f"{program} is not built")
+        path = office.root / url.rsplit("/", 1)[1]
+        facts = path.stat()
+        command = [*host.place.prefix(), program, "--state", host.agent.state, "--file", path, "--url", url,
+                   "--etag", f'"{int(facts.st_mtime):x}-{facts.st_size:x}"', "--last-modified", http_date(int(facts.st_mtime)),
+                   "--lie", lie, "--seed", str(seed)]
+        for address in office.peer_config(host.place).get("addresses", []):
+            command += ["--address", address]
+        if office.loopback:
+            command += ["--listen", host.address, "--no-multicast"]
+        host.agent.stop()
+        self.errors = office.lab.directory / "evil.err"
+        self.log = office.lab.directory / "evil.log"
+        with open(self.errors, "ab") as errors, open(self.log, "ab") as log:
+            self.process = subprocess.Popen([str(c) for c in command], stdin=subprocess.PIPE, stdout=log, stderr=errors)
+        wait_until(lambda: self.process.poll() is not None or "ready" in self.log.read_text(), 10, "evil_peer")
+        expect(self.process.poll() is None, f"evil_peer ended: {self.errors.read_text()[-800:]}")
+
+    def asked(self, what=""):
+        """Requests that it had."""
+        return sum(line.startswith("asked") and what in line for line in self.log.read_text().splitlines())
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdin.close()
+
+
+def timed_fetch(host, url, **options):
+    started = time.monotonic()
+    job = host.fetch(url, timeout=90, **options)
+    return time.monotonic() - started, job
+
+
+def check_kept(host, url):
+    """What the host has now is right: index against bytes, and the bytes of the cache."""
+    good, report = host.agent.check_cache()
+    expect(good, f"larder_cache_check on {host.name}: {report[-800:]}")
+    again = host.fetch(url)
+    expect_equal(again["figures"]["cache"], again["size"], f"bytes from the cache of {host.name}")
+
+
+def beside_an_honest_one(lie, blamed, must_ask=True):
+    """The liar and an honest peer both have it."""
+    def scenario(rng, lab):
+        with Office(lab, hosts=3, wan_mbit=100, lan_mbit=100) as office:
+            office.make_group()
+            honest, liar, taker = office.hosts
+            size = rng.choice([rng.randrange(28 * MIB, 40 * MIB)] * 3 + [rng.randrange(200 * KIB, MIB)])
+            url = office.publish("/f", f"poison {rng.random()}", size)
+            honest.fetch(url)
+            honest_id = honest.id
+            liar_id = liar.id
+            without, job = timed_fetch(taker, url)
+            expect_equal(job["figures"]["peers"], size, "bytes from peers without the liar")
+            taker.forget()
+            with Evil(office, liar, url, lie, rng.randrange(1000)) as evil:
+                for host in (honest, taker):
+                    wait_until(lambda host=host: liar_id in host.known(), 20, f"{host.name} to know the liar", 0.05)
+                taken, job = timed_fetch(taker, url)
+                shunned = shunned_by(taker)
+                expect(honest_id not in shunned, "the honest peer is shunned")
+                expect_equal(shunned_by(honest), set(), "whom the honest one shuns")
+                asked = evil.asked("/leaves/") + evil.asked("/versions/")
+                expect(asked or not must_ask, "the liar was never asked: nothing is proven")
+                if blamed and evil.asked("/leaves/"):
+                    expect(liar_id in shunned, f"the liar is not shunned (figures {job['figures']}): {shunned}")
+                check_kept(taker, url)
+            # What is over in no time is slowed by a fixed amount at most: one patience.
+            limit = max(SLOWED * without, without + 1.0 if size <= MIB else 0)
+            expect(taken <= limit, f"{taken:.2f} s with the liar, {without:.2f} s without")
+            return f"{lie}: {taken / without:.2f} of the time; {office.form}"
+
+    return scenario
+
+
+def alone(lie, blamed):
+    """Only the liar has it: the origin is what remains."""
+    def scenario(rng, lab):
+        with Office(lab, hosts=2, wan_mbit=80, lan_mbit=400) as office:
+            office.make_group()
+            taker, liar = office.hosts
+            size = rng.randrange(24 * MIB, 36 * MIB)
+            url = office.publish("/f", f"alone {rng.random()}", size)
+            liar_id = liar.id
+            liar.agent.stop()
+            without, _ = timed_fetch(taker, url)
+            taker.forget()
+            with Evil(office, liar, url, lie, rng.randrange(1000)) as evil:
+                wait_until(lambda: liar_id in taker.known(), 20, "the taker to know the liar", 0.05)
+                taken, job = timed_fetch(taker, url, with_digest=True)
+                expect(evil.asked(), "the liar was never asked: nothing is proven")
+                if blamed:
+                    expect_equal(shunned_by(taker), {liar_id}, "who is shunned")
+                check_kept(taker, url)
+            expect(taken <= SLOWED * without, f"{taken:.2f} s with the liar, {without:.2f} s without ({job['figures']})")
+            return f"{lie}, alone: {taken / without:.2f} of the time; {office.form}"
+
+    return scenario
+
+
+def honest_liar(rng, lab):
+    """With no lie at all its bytes are taken: so the rest of these scenarios is sound."""
+    with Office(lab, hosts=2, wan_mbit=80, lan_mbit=400) as office:
+        office.make_group()
+        taker, liar = office.hosts
+        for size in (300 * KIB, 9 * MIB):
+            url = office.publish(f"/s{size}", f"honest {rng.random()}", size)
+            liar_id = liar.id
+            with Evil(office, liar, url, "none", 1):
+                wait_until(lambda: liar_id in taker.known(), 20, "the taker to know it", 0.05)
+                job = taker.fetch(url)
+                expect_equal(job["figures"]["peers"], size, f"bytes from the other member of {size}")
+                expect_equal(shunned_by(taker), set(), "who is shunned")
+            liar.agent.start()
+            office.wait_acquainted()
+        return f"honest_liar, {office.form}"
+
+
+def wrong_roots_spread(rng, lab):
+    """Two hosts find out the attester of wrong content at the same time; a third, which took nothing, shuns it within a
+    second of the second contradiction."""
+    with Office(lab, hosts=4, wan_mbit=200) as office:
+        office.make_group()
+        one, two, bystander, liar = office.hosts
+        honest = {host.id for host in (one, two, bystander)}
+        size = rng.randrange(5 * MIB, 12 * MIB)
+        url = office.publish("/f", f"spread {rng.random()}", size)
+        liar_id = liar.id
+        with Evil(office, liar, url, "wrong_roots", rng.randrange(1000)) as evil:
+            for host in (one, two, bystander):
+                wait_until(lambda host=host: liar_id in host.known(), 20, f"{host.name} to know the liar", 0.05)
+            jobs = [(host, host.submit(url, with_digest=True)) for host in (one, two)]
+            contradicted = []
+            for host, job_id in jobs:
+                host.finish(job_id, office.digests[url])
+                contradicted.append(time.monotonic())
+            expect(evil.asked("/leaves/") >= 2, "not both took the wrong content: nothing is proven")
+            for host in (one, two):
+                wait_until(lambda host=host: liar_id in shunned_by(host), 5, f"{host.name} to shun the liar", 0.01)
+            with contextlib.suppress(TimeoutError):
+                wait_until(lambda: liar_id in shunned_by(bystander), 5, "the bystander to shun the liar", 0.01)
+            seconds = time.monotonic() - contradicted[-1]
+            expect_equal(shunned_by(bystander) & {liar_id}, {liar_id}, "whom the bystander shuns")
+            expect(seconds <= SHUNNED_WITHIN, f"the bystander shunned the liar after {seconds:.2f} s")
+            for host in (one, two, bystander):
+                expect(not shunned_by(host) & honest, f"{host.name} shuns an honest one")
+            expect_equal(bystander.fetch(url)["figures"]["origin"], 0, "bytes from the origin for the bystander")
+            check_kept(one, url)
+            return f"wrong_roots_spread: shunned by a bystander after {seconds:.2f} s; {office.form}"
+
+
+CASES = {
+    "honest_liar": honest_liar,
+    "flipped": beside_an_honest_one("flipped", blamed=True),
+    "wrong_leaves": beside_an_honest_one("wrong_leaves", blamed=False),
+    "wrong_roots": beside_an_honest_one("wrong_roots", blamed=False),
+    "stall": beside_an_honest_one("stall", blamed=False),
+    "truncated": beside_an_honest_one("truncated", blamed=False),
+    "truncated_leaves": beside_an_honest_one("truncated_leaves", blamed=False),
+    "flipped_alone": alone("flipped", blamed=True),
+    "wrong_roots_alone": alone("wrong_roots", blamed=True),
+    "stall_alone": alone("stall", blamed=False),
+    "wrong_roots_spread": wrong_roots_spread,
+}
+
+
+def run(seed, lab, name):
+    return CASES[name](random.Random(f"poison {name} {seed}"), lab)
