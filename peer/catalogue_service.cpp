@@ -1,0 +1,357 @@
+#include "peer/catalogue_service.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/log.h"
+#include "peer/own_attestations.h"
+#include "peer/windows.h"
+
+namespace larder::peer {
+namespace {
+
+constexpr unsigned kOk = 200, kBadRequest = 400, kForbidden = 403, kNotFound = 404, kNoSuchMethod = 405, kBusy = 503;
+
+// One version as it is here, without what differs from asker to asker.
+struct Described {
+  cache::ContentId content;
+  Manifest manifest;
+};
+
+// The version of this name among those that a content is known for, and whether it was fetched as that one: a content
+// whose bytes turned out to be those of another version was not.
+struct Named {
+  cache::Version version;
+  bool fetched_as = false;
+};
+std::optional<Named> named(const cache::ContentInfo& info, const GroupKey& key, const Digest& version_key) {
+  for (const cache::Version& version : info.versions) {
+    if (key.version_key(version) == version_key) return Named{version, version == info.versions.back()};
+  }
+  return std::nullopt;
+}
+
+ManifestSegment describe(const cache::SegmentInfo& segment, const Named& as, const Digest& digest, const AgentKey& key,
+                         const Digest& group, WallTime now) {
+  auto attestations = kept_attestations(digest, segment);
+  if (as.fetched_as && self_attestable(segment)) {
+    attestations.insert(attestations.begin(), attest(as.version, segment, key, group, now));
+  }
+  attestations.resize(std::min(attestations.size(), kMaxAttestations));
+  return {segment.index, segment.root, encode_attestations(attestations)};
+}
+
+}  // namespace
+
+// One request on its way.
+struct CatalogueService::Job {
+  AgentId asker{};
+  Digest version_key{};
+  UniqueFunction<void(CatalogueResponse)> respond;
+};
+
+struct CatalogueService::Impl : std::enable_shared_from_this<Impl> {
+  using JobPtr = std::shared_ptr<Job>;
+  explicit Impl(CatalogueServiceParts p) : parts(std::move(p)) {}
+
+  void handle(CatalogueRequest request, UniqueFunction<void(CatalogueResponse)> respond);
+  void answer_peers(const AgentId& asker, const JobPtr& job);
+  void answer_manifest(const ManifestQuery& query, const JobPtr& job);
+  void describe_content(const Offer& offer, const JobPtr& job, bool with_bytes);
+  void described(const JobPtr& job, Described what, bool with_bytes);
+  void read_bytes(const JobPtr& job, std::shared_ptr<const Described> what, std::shared_ptr<cache::ContentLease> lease);
+  void send_manifest(const JobPtr& job, Manifest manifest);
+  void answer_leaves(const LeavesQuery& query, const JobPtr& job);
+  void open_whole(const LeavesQuery& query, const Offer& offer, const JobPtr& job);
+  void serve_whole(const JobPtr& job, const SwarmWindow& window, const cache::ContentId& content,
+                   std::vector<Digest> leaves, bool answer_leaves);
+  void open_segments(const Offer& offer, const JobPtr& job, std::uint64_t first, std::vector<Digest> leaves,
+                     bool answer_leaves);
+  void end(const JobPtr& job, unsigned status, std::vector<std::byte> body = {});
+  void busy(const JobPtr& job);
+  void failed(const JobPtr& job, const Error& error);
+  [[nodiscard]] bool overloaded() const;
+  void remember_taker(const JobPtr& job);
+  [[nodiscard]] std::vector<CatalogueHolder> others(const Job& job) const;
+  // A step that does nothing once the service is gone; then the request is answered by the link's end.
+  template <class T, class F>
+  cache::Done<T> step(const JobPtr& job, F action) {
+    return [weak = weak_from_this(), job, action = std::move(action)](Result<T> result) mutable {
+      const auto self = weak.lock();
+      if (!self) return;
+      if (!result) return self->failed(job, result.error());
+      action(*self, std::move(result));
+    };
+  }
+
+  CatalogueServiceParts parts;
+  std::size_t under_way = 0;
+  std::map<Digest, std::shared_ptr<const Described>> known;  // by version key
+  std::map<Digest, std::deque<AgentId>> takers;              // by version key, the latest last
+};
+
+CatalogueService::CatalogueService(CatalogueServiceParts parts) : impl_(std::make_shared<Impl>(std::move(parts))) {}
+CatalogueService::~CatalogueService() = default;
+
+void CatalogueService::handle(CatalogueRequest request, UniqueFunction<void(CatalogueResponse)> respond) {
+  impl_->handle(std::move(request), std::move(respond));
+}
+
+void CatalogueService::changed(const cache::ContentId& id) {
+  std::erase_if(impl_->known, [&](const auto& item) { return item.second->content == id; });
+}
+
+void CatalogueService::forget_all() {
+  impl_->known.clear();
+  impl_->takers.clear();
+}
+
+std::uint8_t CatalogueService::load() const {
+  const std::uint64_t busy = impl_->parts.swarm.figures().connections + impl_->under_way;
+  return static_cast<std::uint8_t>(std::min<std::uint64_t>(busy, 255));
+}
+
+bool CatalogueService::Impl::overloaded() const {
+  return under_way >= kMaxUnderWay || !parts.serving() || parts.swarm.figures().connections >= parts.max_connections;
+}
+
+void CatalogueService::Impl::handle(CatalogueRequest request, UniqueFunction<void(CatalogueResponse)> respond) {
+  if (parts.group_paths && parts.group_paths(request, respond)) return;
+  if (!request.agent || parts.refused(*request.agent)) return respond({kForbidden, {}});
+  if (request.method != "GET") return respond({kNoSuchMethod, {}});
+  auto job = std::make_shared<Job>();
+  job->asker = *request.agent;
+  job->respond = std::move(respond);
+  ++under_way;
+  if (request.path == kPeersPath) return answer_peers(*request.agent, job);
+  if (const auto query = parse_manifest_query(request.path, request.query)) return answer_manifest(*query, job);
+  if (const auto query = parse_leaves_query(request.path, request.query)) return answer_leaves(*query, job);
+  end(job,
+      request.path.starts_with("/v1/versions/") || request.path.starts_with("/v1/leaves/") ? kBadRequest : kNotFound);
+}
+
+void CatalogueService::Impl::end(const JobPtr& job, unsigned status, std::vector<std::byte> body) {
+  auto respond = std::exchange(job->respond, nullptr);
+  if (!respond) return;
+  --under_way;
+  respond({status, std::move(body)});
+}
+
+void CatalogueService::Impl::busy(const JobPtr& job) {
+  end(job, kBusy, encode(others(*job)));
+}
+
+void CatalogueService::Impl::failed(const JobPtr& job, const Error& error) {
+  // What has gone in the meantime is no news; the rest an operator wants to see.
+  if (error.code == ErrorCode::not_found || error.code == ErrorCode::invalid_argument) return end(job, kNotFound);
+  log::warn("catalogue request not answered agent={} error=\"{}\"", agent_name(job->asker), error.text());
+  busy(job);
+}
+
+void CatalogueService::Impl::answer_peers(const AgentId& asker, const JobPtr& job) {
+  std::vector<CataloguePeer> known_peers;
+  for (const KnownPeer* peer : parts.peers().all()) {
+    if (known_peers.size() >= kMaxKnownPeers) break;
+    if (peer->id != asker && !parts.refused(peer->id)) known_peers.push_back({peer->id, peer->catalogue()});
+  }
+  end(job, kOk, encode(known_peers));
+}
+
+void CatalogueService::Impl::remember_taker(const JobPtr& job) {
+  if (!takers.contains(job->version_key) && takers.size() >= kMaxRemembered) takers.erase(takers.begin());
+  auto& of_version = takers[job->version_key];
+  std::erase(of_version, job->asker);
+  of_version.push_back(job->asker);
+  if (of_version.size() > 2 * kMaxHolders) of_version.pop_front();
+}
+
+std::vector<CatalogueHolder> CatalogueService::Impl::others(const Job& job) const {
+  std::vector<CatalogueHolder> out;
+  const auto found = takers.find(job.version_key);
+  if (found == takers.end()) return out;
+  for (auto agent = found->second.rbegin(); agent != found->second.rend() && out.size() < kMaxHolders; ++agent) {
+    const KnownPeer* peer = parts.peers().find(*agent);
+    if (*agent == job.asker || !peer || !peer->serving || parts.refused(*agent)) continue;
+    out.push_back({*agent, peer->catalogue(), peer->swarm()});
+  }
+  return out;
+}
+
+// -- versions ---------------------------------------------------------------------------------------------------------
+
+void CatalogueService::Impl::answer_manifest(const ManifestQuery& query, const JobPtr& job) {
+  const auto offer = parts.offers.find(query.kind, query.key);
+  if (!offer) return end(job, kNotFound);
+  job->version_key = offer->version_key;
+  if (overloaded()) return busy(job);
+  const bool with_bytes = query.with_bytes && offer->complete && offer->size <= kMaxInline;
+  const auto remembered = known.find(offer->version_key);
+  if (remembered != known.end() && remembered->second->content == offer->content) {
+    return described(job, *remembered->second, with_bytes);
+  }
+  describe_content(*offer, job, with_bytes);
+}
+
+void CatalogueService::Impl::describe_content(const Offer& offer, const JobPtr& job, bool with_bytes) {
+  parts.cache.get(offer.content,
+                  step<cache::ContentInfo>(job, [job, offer, with_bytes](Impl& self, Result<cache::ContentInfo> info) {
+                    const auto as = named(*info, self.parts.offers.key(), offer.version_key);
+                    if (!as) return self.end(job, kNotFound);
+                    self.parts.cache.segments(
+                        offer.content,
+                        self.step<std::vector<cache::SegmentInfo>>(
+                            job, [job, offer, with_bytes, as = *as, root = info->root](
+                                     Impl& self, Result<std::vector<cache::SegmentInfo>> segments) {
+                              auto what = std::make_shared<Described>();
+                              what->content = offer.content;
+                              what->manifest.size = offer.size;
+                              what->manifest.etag = as.version.etag;
+                              what->manifest.last_modified = as.version.last_modified;
+                              what->manifest.complete = offer.complete && root.has_value();
+                              if (what->manifest.complete) what->manifest.root = root;
+                              // Signing costs more than the loop should spend at once.
+                              const bool queued = self.parts.disk.submit(
+                                  [weak = self.weak_from_this(), job, what, with_bytes, as,
+                                   segments = std::move(*segments), key = self.parts.key, group = self.parts.group,
+                                   now = self.parts.runtime.clock.wall(), &executor = self.parts.runtime.executor] {
+                                    const Digest digest = version_digest(as.version);
+                                    for (const cache::SegmentInfo& segment : segments) {
+                                      what->manifest.segments.push_back(describe(segment, as, digest, key, group, now));
+                                    }
+                                    executor.post([weak, job, what, with_bytes] {
+                                      if (const auto still = weak.lock())
+                                        still->described(job, std::move(*what), with_bytes);
+                                    });
+                                  });
+                              if (!queued) self.busy(job);
+                            }));
+                  }));
+}
+
+void CatalogueService::Impl::described(const JobPtr& job, Described what, bool with_bytes) {
+  auto shared = std::make_shared<const Described>(std::move(what));
+  const auto offer = parts.offers.find(KeyKind::version, job->version_key);
+  // Judged bad, dropped or gone on with in the meantime: what was read is not said any more, or not remembered.
+  if (!offer || offer->content != shared->content) return end(job, kNotFound);
+  if (offer->complete == shared->manifest.complete) {
+    if (known.size() >= kMaxRemembered) known.erase(known.begin());
+    known[job->version_key] = shared;
+  }
+  if (!with_bytes) return send_manifest(job, shared->manifest);
+  parts.cache.open(shared->content,
+                   step<std::shared_ptr<cache::ContentLease>>(job, [job, shared](Impl& self, auto lease) {
+                     self.read_bytes(job, shared, std::move(*lease));
+                   }));
+}
+
+void CatalogueService::Impl::read_bytes(const JobPtr& job, std::shared_ptr<const Described> what,
+                                        std::shared_ptr<cache::ContentLease> lease) {
+  const bool queued = parts.disk.submit([weak = weak_from_this(), job, what = std::move(what), lease = std::move(lease),
+                                         &executor = parts.runtime.executor]() mutable {
+    std::vector<std::byte> bytes(what->manifest.size);
+    const auto read = lease->file().read_at(0, bytes);
+    // The lease ends on the loop, where it came from.
+    executor.post([weak, job, what, lease = std::move(lease), bytes = std::move(bytes), read]() mutable {
+      const auto self = weak.lock();
+      if (!self) return;
+      if (!read) return self->failed(job, read.error());
+      if (*read != bytes.size()) return self->end(job, kNotFound);
+      Manifest manifest = what->manifest;
+      manifest.bytes = std::move(bytes);
+      self->send_manifest(job, std::move(manifest));
+    });
+  });
+  if (!queued) busy(job);
+}
+
+void CatalogueService::Impl::send_manifest(const JobPtr& job, Manifest manifest) {
+  manifest.others = others(*job);
+  end(job, kOk, encode(manifest));
+}
+
+// -- leaves -----------------------------------------------------------------------------------------------------------
+
+void CatalogueService::Impl::answer_leaves(const LeavesQuery& query, const JobPtr& job) {
+  const auto offer = parts.offers.find(KeyKind::version, query.key);
+  if (!offer) return end(job, kNotFound);
+  job->version_key = query.key;
+  if (overloaded()) return busy(job);
+  const cache::SegmentLayout layout(offer->size);
+  if (query.first >= layout.count()) return end(job, kNotFound);
+  const std::uint64_t count = query.count.value_or(layout.count() - query.first);
+  if (count == 0 || count > layout.count() - query.first) return end(job, kNotFound);
+  const bool whole = !query.count && query.first == 0 && offer->complete && offer->size <= kMaxWholeTorrent;
+  if (query.open && whole) return open_whole(query, *offer, job);
+  if (query.open && count > kMaxOpened) return end(job, kBadRequest);
+  parts.cache.leaves(offer->content, query.first, count,
+                     step<std::vector<Digest>>(job, [job, query, offer = *offer](Impl& self, auto leaves) {
+                       if (!query.open) return self.end(job, kOk, encode_leaves(*leaves));
+                       self.open_segments(offer, job, query.first, std::move(*leaves), query.leaves);
+                     }));
+}
+
+void CatalogueService::Impl::open_whole(const LeavesQuery& query, const Offer& offer, const JobPtr& job) {
+  parts.cache.get(offer.content, step<cache::ContentInfo>(job, [job, query, offer](Impl& self, auto info) {
+                    if (!info->root) return self.end(job, kNotFound);
+                    const SwarmWindow window{*info->root, offer.size};
+                    if (!query.leaves && self.parts.swarm.serves(window)) {
+                      self.remember_taker(job);
+                      return self.end(job, kOk);
+                    }
+                    const std::uint64_t count = cache::SegmentLayout(offer.size).count();
+                    self.parts.cache.leaves(
+                        offer.content, 0, count,
+                        self.step<std::vector<Digest>>(job, [job, query, offer, window](Impl& self, auto leaves) {
+                          self.serve_whole(job, window, offer.content, std::move(*leaves), query.leaves);
+                        }));
+                  }));
+}
+
+void CatalogueService::Impl::serve_whole(const JobPtr& job, const SwarmWindow& window, const cache::ContentId& content,
+                                         std::vector<Digest> leaves, bool answer_leaves) {
+  auto body = answer_leaves ? encode_leaves(leaves) : std::vector<std::byte>();
+  parts.cache.open(
+      content,
+      step<std::shared_ptr<cache::ContentLease>>(job, [job, window, leaves = std::move(leaves), body = std::move(body)](
+                                                          Impl& self, auto lease) mutable {
+        self.parts.swarm.serve({window, std::move(leaves), std::move(*lease), 0},
+                               self.step<void>(job, [job, body = std::move(body)](Impl& self, const Status&) mutable {
+                                 self.remember_taker(job);
+                                 self.end(job, kOk, std::move(body));
+                               }));
+      }));
+}
+
+void CatalogueService::Impl::open_segments(const Offer& offer, const JobPtr& job, std::uint64_t first,
+                                           std::vector<Digest> leaves, bool answer_leaves) {
+  auto opened = step<std::shared_ptr<cache::ContentLease>>(
+      job, [job, offer, first, leaves = std::move(leaves), answer_leaves](Impl& self, auto lease) {
+        const cache::SegmentLayout layout(offer.size);
+        auto body = std::make_shared<std::vector<std::byte>>();
+        if (answer_leaves) *body = encode_leaves(leaves);
+        auto left = std::make_shared<std::size_t>(0);
+        std::vector<Swarm::Serve> serves;
+        std::span<const Digest> rest = leaves;
+        for (std::uint64_t segment = first; !rest.empty() && segment < layout.count(); ++segment) {
+          const ByteRange range = layout.range(segment);
+          const auto mine = rest.first(std::min<std::size_t>(rest.size(), leaves_of(layout, segment)));
+          rest = rest.subspan(mine.size());
+          serves.push_back({torrent_window(mine, range.length), {mine.begin(), mine.end()}, *lease, range.offset});
+        }
+        *left = serves.size();
+        if (serves.empty()) return self.end(job, kNotFound);
+        self.remember_taker(job);
+        for (auto& serve : serves) {
+          self.parts.swarm.serve(std::move(serve), self.step<void>(job, [job, left, body](Impl& self, const Status&) {
+            if (--*left == 0) self.end(job, kOk, std::move(*body));
+          }));
+        }
+      });
+  if (offer.complete) {
+    parts.cache.open(offer.content, std::move(opened));
+  } else {
+    parts.cache.open_partial(offer.content, std::move(opened));
+  }
+}
+
+}  // namespace larder::peer

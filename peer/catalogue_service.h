@@ -1,0 +1,62 @@
+// What this agent answers to its neighbours' catalogue calls (design §8): versions with their proofs, leaves, opening
+// of torrents, members it knows. Loop thread; the cache answers later, signatures and file reads are done by a worker.
+// Owned by main.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/worker_pool.h"
+#include "cache/cache.h"
+#include "peer/catalogue_link.h"
+#include "peer/catalogue_paths.h"
+#include "peer/catalogue_wire.h"
+#include "peer/offer_table.h"
+#include "peer/peer_table.h"
+#include "peer/swarm.h"
+
+namespace larder::peer {
+
+struct CatalogueServiceParts {  // all outlive it
+  cache::Cache& cache;
+  const OfferTable& offers;
+  Swarm& swarm;
+  WorkerPool& disk;
+  Runtime runtime;
+  AgentKey key;
+  Digest group{};
+  std::size_t max_connections = 200;  // of the swarm: beyond, others are named instead
+  // Paths of the group: true when it took the request.
+  std::function<bool(const CatalogueRequest&, UniqueFunction<void(CatalogueResponse)>&)> group_paths;
+  std::function<const PeerTable&()> peers;
+  std::function<bool(const AgentId&)> refused;
+  std::function<bool()> serving;  // policy: not metered, not on a low battery
+};
+
+class CatalogueService {
+ public:
+  static constexpr std::size_t kMaxUnderWay = 64;     // requests being answered
+  static constexpr std::size_t kMaxRemembered = 512;  // manifests; and versions whose takers are named to others
+  static constexpr std::size_t kMaxOpened = 64;       // torrents of segments opened by one request
+
+  explicit CatalogueService(CatalogueServiceParts parts);
+  ~CatalogueService();
+  CatalogueService(const CatalogueService&) = delete;
+  CatalogueService& operator=(const CatalogueService&) = delete;
+
+  void handle(CatalogueRequest request, UniqueFunction<void(CatalogueResponse)> respond);
+  void changed(const cache::ContentId& id);  // for Cache::observe
+  void forget_all();                         // the group key changed: other names
+  [[nodiscard]] std::uint8_t load() const;   // for discovery
+
+ private:
+  struct Job;
+  struct Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace larder::peer

@@ -1,0 +1,172 @@
+#include "peer/neighbourhood.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/log.h"
+#include "peer/newest_lookup.h"
+#include "peer/own_attestations.h"
+
+namespace larder::peer {
+
+Neighbourhood::Neighbourhood(NeighbourhoodParts parts) : parts_(std::move(parts)) {
+  const auto lied_here = [this](const AgentId& agent) { lied(agent); };
+  const auto unreachable = [this](const AgentId& agent) { parts_.discovery.forget(agent); };
+  supply_tools_ = std::make_shared<SupplyTools>(
+      SupplyTools{parts_.link, parts_.swarm, parts_.runtime,
+                  [&disk = parts_.disk](Task task) { return disk.submit(std::move(task)); }, lied_here, unreachable});
+  lookup_tools_ = std::make_shared<LookupTools>(LookupTools{parts_.discovery, parts_.link, parts_.runtime, parts_.trust,
+                                                            [this](const AgentId& agent) { return refused(agent); },
+                                                            [this](const AgentId& agent) { return not_heard(agent); },
+                                                            [this](const AgentId& agent) { member_seen(agent); },
+                                                            lied_here, unreachable, parts_.key.id()});
+  member_seen(parts_.key.id());
+}
+
+Neighbourhood::~Neighbourhood() {
+  for (const auto& lookup : lookups_) lookup->stop();
+  for (const auto& weak : newest_) {
+    if (const auto lookup = weak.lock()) lookup->stop();
+  }
+  for (const auto& weak : supplies_) {
+    if (const auto supply = weak.lock()) supply->close();
+  }
+}
+
+bool Neighbourhood::refused(const AgentId& agent) const {
+  return (parts_.revoked && parts_.revoked(agent)) || parts_.trust.shunned(agent, parts_.runtime.clock.wall());
+}
+
+bool Neighbourhood::not_heard(const AgentId& agent) const {
+  return !members_.contains(agent) || refused(agent);
+}
+
+void Neighbourhood::member_seen(const AgentId& agent) {
+  if (members_.size() < kMaxMembers) members_.insert(agent);
+}
+
+bool Neighbourhood::anyone() const {
+  if (!using_) return false;
+  const auto peers = parts_.discovery.peers().all();
+  return std::any_of(peers.begin(), peers.end(),
+                     [this](const KnownPeer* peer) { return peer->serving && !refused(peer->id); });
+}
+
+void Neighbourhood::tidy() {
+  std::erase_if(lookups_, [](const auto& lookup) { return lookup->over(); });
+  std::erase_if(supplies_, [](const auto& supply) { return supply.expired(); });
+}
+
+std::shared_ptr<SupplyImpl> Neighbourhood::look_up(const cache::Version& version, VersionLookup::Found found) {
+  tidy();
+  const Digest key = parts_.offers.key().version_key(version);
+  auto supply = std::make_shared<SupplyImpl>(supply_tools_, version, key, parts_.group);
+  auto lookup = std::make_shared<VersionLookup>(lookup_tools_, supply, std::move(found));
+  supply->on_others([weak = std::weak_ptr(lookup)](const std::vector<std::byte>& body) {
+    if (const auto still = weak.lock()) still->add_others(body);
+  });
+  supplies_.push_back(supply);
+  lookups_.push_back(lookup);
+  // Not from within: who looks up may answer at once.
+  parts_.runtime.executor.post([weak = std::weak_ptr(lookup)] {
+    if (const auto still = weak.lock()) still->start();
+  });
+  return supply;
+}
+
+void Neighbourhood::find(NeighbourQuery query, UniqueFunction<void(std::shared_ptr<Supply>)> done) {
+  const bool worthwhile = query.version.size.value_or(0) > 0 && query.version.has_validator();
+  if (!worthwhile || !anyone()) return done(nullptr);
+  const auto supply = look_up(
+      query.version, [done = std::move(done)](std::shared_ptr<SupplyImpl> found) mutable { done(std::move(found)); });
+  if (!query.content.empty()) give_own(query.content, supply);
+}
+
+void Neighbourhood::give_own(const cache::ContentId& content, const std::shared_ptr<SupplyImpl>& supply) {
+  parts_.cache.open_partial(content, [alive = std::weak_ptr(alive_), this, content, weak = std::weak_ptr(supply)](
+                                         Result<std::shared_ptr<cache::ContentLease>> lease) {
+    // Nothing committed yet, as a rule; then there is nothing to give before the next look.
+    if (alive.expired() || !lease) return;
+    parts_.cache.segments(content, [weak, lease = *lease](const Result<std::vector<cache::SegmentInfo>>& segments) {
+      const auto supply = weak.lock();
+      if (!supply || !segments) return;
+      std::vector<ByteRange> held;
+      for (const auto& segment : *segments) held.push_back(segment.range);
+      supply->set_own(lease, std::move(held));
+    });
+  });
+}
+
+void Neighbourhood::find_newest(const std::string& url, UniqueFunction<void(std::optional<NewestEdition>)> done) {
+  if (!anyone()) return done(std::nullopt);
+  auto shared = std::make_shared<UniqueFunction<void(std::optional<NewestEdition>)>>(std::move(done));
+  auto lookup = std::make_shared<NewestLookup>(
+      lookup_tools_, url, parts_.offers.key().url_key(url), parts_.group,
+      [this, alive = std::weak_ptr(alive_), shared](std::optional<FoundEdition> edition) {
+        if (alive.expired() || !edition) return (*shared)(std::nullopt);
+        look_up(edition->version, [shared, edition = *edition](std::shared_ptr<SupplyImpl> supply) {
+          if (!supply || !supply->complete()) return (*shared)(std::nullopt);
+          (*shared)(NewestEdition{edition.version, edition.fetched, std::move(supply)});
+        });
+      });
+  std::erase_if(newest_, [](const auto& one) { return one.expired(); });
+  newest_.push_back(lookup);
+  parts_.runtime.executor.post([lookup] { lookup->start(); });
+}
+
+void Neighbourhood::judged_bad(const cache::Version& version, const std::vector<cache::SegmentInfo>& segments) {
+  parts_.offers.condemn(version);
+  const Digest digest = version_digest(version);
+  std::vector<Attestation> attested;
+  for (const cache::SegmentInfo& segment : segments) {
+    for (Attestation& attestation : kept_attestations(digest, segment)) attested.push_back(std::move(attestation));
+  }
+  log::info("content of peers was judged not valid; who attested it is remembered attestations={}", attested.size());
+  parts_.trust.suspect(attested, parts_.group);
+}
+
+void Neighbourhood::fetched(const cache::Version& version, const std::vector<cache::SegmentInfo>& segments) {
+  const WallTime now = parts_.runtime.clock.wall();
+  act_on(parts_.trust.fetched(attest_own(version, segments, parts_.key, parts_.group, now), now), true);
+}
+
+void Neighbourhood::received_evidence(const AgentId& from, Bytes bytes) {
+  if (refused(from)) return;
+  const auto evidence = decode_evidence(bytes);
+  if (!evidence) {
+    log::warn("evidence that cannot be read came from agent={} error=\"{}\"", agent_name(from),
+              evidence.error().text());
+    return;
+  }
+  const auto outcome = parts_.trust.receive(*evidence, parts_.key.id(), parts_.group, parts_.runtime.clock.wall(),
+                                            [this](const AgentId& agent) { return not_heard(agent); });
+  if (!outcome) {
+    log::warn("evidence from agent={} proves nothing error=\"{}\"", agent_name(from), outcome.error().text());
+    return;
+  }
+  act_on(*outcome, false);
+}
+
+void Neighbourhood::act_on(const Trust::Outcome& outcome, bool tell) {
+  if (tell) {
+    for (const Evidence& evidence : outcome.evidence) {
+      const auto told = parts_.discovery.tell_evidence(encode_evidence(evidence));
+      if (!told) log::warn("evidence was not told to the group error=\"{}\"", told.error().text());
+    }
+  }
+  for (const AgentId& agent : outcome.shunned) {
+    log::warn("agent attested what the origin does not publish; it is shunned agent={}", agent_name(agent));
+  }
+  if (!outcome.shunned.empty() && parts_.shunned_changed) parts_.shunned_changed();
+}
+
+void Neighbourhood::lied(const AgentId& agent) {
+  if (!parts_.trust.sent_bad_block(agent, parts_.runtime.clock.wall())) return;
+  log::warn("agent sent what is not attested; it is shunned for a while agent={}", agent_name(agent));
+  // Later: connections that are cut must not end calls that are being answered just now.
+  parts_.runtime.executor.post([alive = std::weak_ptr(alive_), this] {
+    if (!alive.expired() && parts_.shunned_changed) parts_.shunned_changed();
+  });
+}
+
+}  // namespace larder::peer

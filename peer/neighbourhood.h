@@ -1,0 +1,81 @@
+// The agents nearby as transfers see them (neighbours.h): looks versions up, makes supplies, and turns what transfers
+// and the swarm find out into trust. Loop thread only. Owned by main, which ends it when this agent leaves its group;
+// supplies that are still used then deliver nothing more.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <set>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/worker_pool.h"
+#include "cache/cache.h"
+#include "peer/catalogue_link.h"
+#include "peer/discovery_socket.h"
+#include "peer/neighbours.h"
+#include "peer/offer_table.h"
+#include "peer/supply.h"
+#include "peer/trust.h"
+#include "peer/version_lookup.h"
+
+namespace larder::peer {
+
+class NewestLookup;
+
+struct NeighbourhoodParts {  // all outlive it
+  DiscoverySocket& discovery;
+  CatalogueLink& link;
+  Swarm& swarm;
+  cache::Cache& cache;
+  Trust& trust;
+  OfferTable& offers;
+  WorkerPool& disk;
+  Runtime runtime;
+  AgentKey key;
+  Digest group{};  // group_digest()
+  std::function<bool(const AgentId&)> revoked;
+  std::function<void()> shunned_changed;  // connections and datagrams of somebody are to be refused from now on
+};
+
+class Neighbourhood final : public Neighbours {
+ public:
+  explicit Neighbourhood(NeighbourhoodParts parts);
+  ~Neighbourhood() override;
+  Neighbourhood(const Neighbourhood&) = delete;
+  Neighbourhood& operator=(const Neighbourhood&) = delete;
+
+  void set_using(bool use) { using_ = use; }  // false: the configuration lets nothing be taken from peers
+
+  [[nodiscard]] bool anyone() const override;
+  void find(NeighbourQuery query, UniqueFunction<void(std::shared_ptr<Supply>)> done) override;
+  void find_newest(const std::string& url, UniqueFunction<void(std::optional<NewestEdition>)> done) override;
+  void judged_bad(const cache::Version& version, const std::vector<cache::SegmentInfo>& segments) override;
+  void fetched(const cache::Version& version, const std::vector<cache::SegmentInfo>& segments) override;
+
+  void received_evidence(const AgentId& from, Bytes bytes);  // of discovery
+  // It showed a certificate of the group, in a HELLO or on a connection: what it attests counts.
+  void member_seen(const AgentId& agent);
+  [[nodiscard]] bool refused(const AgentId& agent) const;  // revoked or shunned
+  static constexpr std::size_t kMaxMembers = 8192;
+
+ private:
+  void lied(const AgentId& agent);
+  void act_on(const Trust::Outcome& outcome, bool tell);
+  [[nodiscard]] bool not_heard(const AgentId& agent) const;  // as an attester
+  std::shared_ptr<SupplyImpl> look_up(const cache::Version& version, VersionLookup::Found found);
+  void give_own(const cache::ContentId& content, const std::shared_ptr<SupplyImpl>& supply);
+  void tidy();
+
+  NeighbourhoodParts parts_;
+  bool using_ = true;
+  std::set<AgentId> members_;
+  std::shared_ptr<SupplyTools> supply_tools_;
+  std::shared_ptr<LookupTools> lookup_tools_;
+  std::vector<std::shared_ptr<VersionLookup>> lookups_;
+  std::vector<std::weak_ptr<SupplyImpl>> supplies_;
+  std::vector<std::weak_ptr<NewestLookup>> newest_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace larder::peer

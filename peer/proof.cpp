@@ -1,0 +1,101 @@
+#include "peer/proof.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace larder::peer {
+
+Proof::Proof(const cache::Version& version, const Digest& group)
+    : version_(version), version_digest_(version_digest(version)), group_(group), layout_(version.size.value_or(0)) {}
+
+Status Proof::check_edition(const Manifest& manifest) const {
+  const auto refuse = [](const std::string& why) {
+    return fail(ErrorCode::bad_response, "use a peer's catalogue", why);
+  };
+  if (manifest.size != layout_.content_size()) {
+    return refuse(fmt::format("it has {} bytes, the origin says {}", manifest.size, layout_.content_size()));
+  }
+  if (manifest.etag != version_.etag || manifest.last_modified != version_.last_modified) {
+    return refuse("its validators are not those of the origin");
+  }
+  if (manifest.complete && (!manifest.root || manifest.segments.size() != layout_.count())) {
+    return refuse("it says that it is complete and does not name every segment");
+  }
+  return {};
+}
+
+// Whether it says something new.
+bool Proof::take(const ManifestSegment& offered, const Refused& refused) {
+  const auto attestations = decode_attestations(offered.attestations);
+  if (!attestations) return false;
+  bool news = false;
+  Segment& segment = segments_[offered.index];
+  for (const Attestation& attestation : *attestations) {
+    if (attestation.version != version_digest_ || attestation.segment != offered.index) continue;
+    // The newest word of an agent about a segment would let it take back what it said: the first one of each root
+    // stays.
+    const bool known = std::any_of(segment.attestations.begin(), segment.attestations.end(), [&](const auto& other) {
+      return other.agent == attestation.agent && other.root == attestation.root;
+    });
+    if (known || segment.attestations.size() >= kMaxAttestations) continue;
+    // One that is forged, or of who may not be heard, must not take the place of a good one.
+    if ((refused && refused(attestation.agent)) || !check(attestation, group_)) continue;
+    segment.attestations.push_back(attestation);
+    news = true;
+  }
+  return news;
+}
+
+Status Proof::add(const Manifest& manifest, const Trust& trust, const Refused& refused, WallTime now) {
+  if (auto same = check_edition(manifest); !same) return same;
+  for (const ManifestSegment& offered : manifest.segments) {
+    if (offered.index >= layout_.count()) {
+      return fail(ErrorCode::bad_response, "use a peer's catalogue",
+                  fmt::format("it names segment {} of {}", offered.index, layout_.count()));
+    }
+    if (!take(offered, refused)) continue;
+    Segment& segment = segments_[offered.index];
+    segment.believed = trust.believe(segment.attestations, version_digest_, layout_.content_size(), offered.index,
+                                     group_, refused, now);
+  }
+  fold();
+  return {};
+}
+
+Proof::Told Proof::told(const Manifest& manifest) const {
+  Told told;
+  for (const ManifestSegment& offered : manifest.segments) {
+    if (root(offered.index) == offered.root) told.segments.insert(offered.index);
+  }
+  told.complete = manifest.complete && whole_ && manifest.root == whole_ && told.segments.size() == layout_.count();
+  return told;
+}
+
+void Proof::fold() {
+  whole_.reset();
+  std::vector<Digest> roots;
+  for (std::uint64_t i = 0; i < layout_.count(); ++i) {
+    const auto believed = root(i);
+    if (!believed) return;
+    roots.push_back(*believed);
+  }
+  whole_ = fold_segment_roots(roots, layout_.segment_blocks());
+}
+
+std::optional<Digest> Proof::root(std::uint64_t segment) const {
+  const auto found = segments_.find(segment);
+  return found == segments_.end() ? std::nullopt : found->second.believed;
+}
+
+std::vector<std::byte> Proof::attestation(std::uint64_t segment) const {
+  const auto found = segments_.find(segment);
+  if (found == segments_.end() || !found->second.believed) return {};
+  std::vector<Attestation> vouching;
+  for (const Attestation& attestation : found->second.attestations) {
+    if (attestation.root == *found->second.believed) vouching.push_back(attestation);
+  }
+  return encode_attestations(vouching);
+}
+
+}  // namespace larder::peer

@@ -1,0 +1,309 @@
+#include "peer/supply.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/log.h"
+#include "base/merkle.h"
+
+namespace larder::peer {
+namespace {
+
+// Torrents of finished segments that stay for others; what is committed is served on demand anyhow.
+constexpr std::size_t kLingering = 8;
+
+std::uint64_t block_end(std::uint64_t offset, std::uint64_t end) {
+  return std::min(end, (offset / kBlockSize + 1) * kBlockSize);
+}
+
+Error nobody() {
+  return {ErrorCode::no_progress, "fetch from peers", "no peer has it", std::nullopt};
+}
+
+}  // namespace
+
+SupplyImpl::SupplyImpl(std::shared_ptr<SupplyTools> tools, cache::Version version, const Digest& version_key,
+                       const Digest& group)
+    : tools_(std::move(tools)), version_(std::move(version)), version_key_(version_key), proof_(version_, group) {}
+
+SupplyImpl::~SupplyImpl() {
+  if (whole_) whole_->stop();
+  for (const auto& [segment, fetch] : by_segment_) fetch->stop();
+}
+
+void SupplyImpl::close() {
+  if (std::exchange(closed_, true)) return;
+  if (whole_) whole_->stop();
+  for (const auto& [segment, fetch] : by_segment_) fetch->stop();
+  whole_.reset();
+  by_segment_.clear();
+  own_.reset();
+  for (auto& [id, delivery] : deliveries_) {
+    delivery.fetch.reset();
+    end_later(id, tl::unexpected(nobody()));
+  }
+  tell_changed();
+}
+
+bool SupplyImpl::take_bytes(std::vector<std::byte> bytes) {
+  if (bytes.size() != size() || proof_.layout().count() != 1) return false;
+  std::vector<Digest> leaves(block_count(bytes.size()));
+  hash_blocks(bytes, leaves);
+  if (proof_.root(0) != content_root(leaves)) return false;
+  bytes_ = std::move(bytes);
+  byte_leaves_ = std::move(leaves);
+  return true;
+}
+
+void SupplyImpl::set_own(std::shared_ptr<cache::ContentLease> content, std::vector<ByteRange> held) {
+  own_ = std::move(content);
+  held_ = std::move(held);
+}
+
+void SupplyImpl::updated() {
+  if (closed_) return;
+  // Each may end, and then takes itself out.
+  std::vector<std::shared_ptr<WindowFetch>> fetches;
+  if (whole_) fetches.push_back(whole_);
+  for (const auto& [segment, fetch] : by_segment_) fetches.push_back(fetch);
+  for (const auto& fetch : fetches) fetch->holders_changed();
+  tell_changed();
+}
+
+void SupplyImpl::tell_changed() {
+  if (std::exchange(telling_, true)) return;
+  tools_->runtime.executor.post([weak = weak_from_this()] {
+    const auto self = weak.lock();
+    if (!self) return;
+    self->telling_ = false;
+    const auto changed = self->on_changed;  // a copy: it may replace itself
+    if (changed) changed();
+  });
+}
+
+bool SupplyImpl::complete() const {
+  return !closed_ && proof_.whole() && (has_bytes() || table_.any_complete());
+}
+
+std::vector<std::uint64_t> SupplyImpl::segments() const {
+  std::vector<std::uint64_t> out;
+  if (closed_) return out;
+  const auto holders = table_.ranked();
+  for (std::uint64_t segment = 0; segment < proof_.layout().count(); ++segment) {
+    const bool held = has_bytes() || std::any_of(holders.begin(), holders.end(),
+                                                 [segment](const HolderFacts& holder) { return holder.has(segment); });
+    if (held && proof_.root(segment)) out.push_back(segment);
+  }
+  return out;
+}
+
+std::size_t SupplyImpl::holders() const {
+  return closed_ ? 0 : table_.size();
+}
+
+std::vector<std::byte> SupplyImpl::attestation(std::uint64_t segment) const {
+  return proof_.attestation(segment);
+}
+
+bool SupplyImpl::as_whole() const {
+  return size() <= kMaxWholeTorrent && proof_.whole() && table_.any_complete();
+}
+
+std::shared_ptr<WindowFetch> SupplyImpl::fetch_for(std::uint64_t segment) {
+  const bool whole = as_whole();
+  if (!whole && (segment >= proof_.layout().count() || !proof_.root(segment))) return nullptr;
+  std::shared_ptr<WindowFetch>& slot = whole ? whole_ : by_segment_[segment];
+  if (slot) return slot;
+  WindowFetch::What what;
+  what.version_key = version_key_;
+  what.layout = proof_.layout();
+  what.whole = whole;
+  what.first = whole ? 0 : segment;
+  const std::uint64_t count = whole ? proof_.layout().count() : 1;
+  for (std::uint64_t i = 0; i < count; ++i) what.segment_roots.push_back(*proof_.root(what.first + i));
+  what.content = own_;
+  what.held = held_;
+  slot = std::make_shared<WindowFetch>(*tools_, *this, std::move(what));
+  const auto fetch = slot;
+  // Not from within deliver(): it may end at once.
+  tools_->runtime.executor.post([weak = std::weak_ptr(fetch)] {
+    if (const auto still = weak.lock()) still->start();
+  });
+  return fetch;
+}
+
+DeliveryId SupplyImpl::deliver(ByteRange window, std::shared_ptr<DeliveryEvents> events) {
+  const DeliveryId id = next_++;
+  Delivery delivery;
+  delivery.window = window;
+  delivery.events = std::move(events);
+  delivery.left = window.length;
+  const bool inside = window.length > 0 && window.end() <= size() && window.offset % kBlockSize == 0;
+  if (inside && !closed_ && !has_bytes()) delivery.fetch = fetch_for(proof_.layout().index_at(window.offset));
+  const auto fetch = delivery.fetch;
+  deliveries_.emplace(id, std::move(delivery));
+  if (fetch) {
+    update_wants(fetch);
+  } else if (inside && !closed_ && has_bytes()) {
+    tools_->runtime.executor.post([weak = weak_from_this(), id] {
+      if (const auto self = weak.lock()) self->deliver_bytes(id);
+    });
+  } else {
+    end_later(id, tl::unexpected(nobody()));
+  }
+  return id;
+}
+
+void SupplyImpl::deliver_bytes(DeliveryId id) {
+  const auto found = deliveries_.find(id);
+  if (found == deliveries_.end()) return;
+  const ByteRange window = found->second.window;
+  Buffer buffer(window.length);
+  buffer.append(Bytes(bytes_).subspan(window.offset, window.length));
+  const auto first = byte_leaves_.begin() + static_cast<std::ptrdiff_t>(window.offset / kBlockSize);
+  hand_on(id, window.offset, std::move(buffer),
+          std::vector<Digest>(first, first + static_cast<std::ptrdiff_t>(block_count(window.length))));
+}
+
+void SupplyImpl::update_wants(const std::shared_ptr<WindowFetch>& fetch) {
+  std::vector<ByteRange> wanted;
+  for (const auto& [id, delivery] : deliveries_) {
+    if (delivery.fetch != fetch) continue;
+    for (const auto& gap : delivery.came.gaps({delivery.window.offset, delivery.window.end()})) {
+      wanted.push_back({gap.begin, gap.end - gap.begin});
+    }
+  }
+  fetch->want(std::move(wanted));
+}
+
+void SupplyImpl::cancel(DeliveryId id) {
+  const auto found = deliveries_.find(id);
+  if (found == deliveries_.end()) return;
+  const auto fetch = found->second.fetch;
+  const std::uint64_t unconsumed = found->second.unconsumed;
+  deliveries_.erase(found);
+  if (!fetch) return;
+  update_wants(fetch);
+  if (unconsumed > 0) fetch->dropped(unconsumed);
+}
+
+WindowFetch* SupplyImpl::fetch_at(std::uint64_t offset) const {
+  const auto found = by_segment_.find(proof_.layout().index_at(offset));
+  return found != by_segment_.end() ? found->second.get() : whole_.get();
+}
+
+void SupplyImpl::consumed(DeliveryId id, std::uint64_t offset, std::uint64_t bytes) {
+  const auto found = deliveries_.find(id);
+  if (found != deliveries_.end()) {
+    found->second.unconsumed -= std::min(found->second.unconsumed, bytes);
+    if (found->second.fetch) found->second.fetch->consumed(offset, bytes);
+    return;
+  }
+  // Its last bytes are written after its end as a rule.
+  if (WindowFetch* fetch = fetch_at(offset)) fetch->consumed(offset, bytes);
+}
+
+DeliveryId SupplyImpl::delivery_at(std::uint64_t offset) const {
+  for (const auto& [id, delivery] : deliveries_) {
+    if (offset >= delivery.window.offset && offset < delivery.window.end() && !delivery.came.contains(offset))
+      return id;
+  }
+  return 0;
+}
+
+void SupplyImpl::window_blocks(WindowFetch& fetch, std::uint64_t offset, Buffer bytes, std::vector<Digest> leaves) {
+  const auto self = shared_from_this();
+  const std::uint64_t end = offset + bytes.size();
+  // All of it for one delivery, as a rule: then nothing is copied.
+  const DeliveryId only = delivery_at(offset);
+  if (only != 0) {
+    const Delivery& delivery = deliveries_.at(only);
+    const auto gaps = delivery.came.gaps({offset, end});
+    if (end <= delivery.window.end() && gaps.size() == 1 && gaps.front() == cache::Interval{offset, end}) {
+      return hand_on(only, offset, std::move(bytes), std::move(leaves));
+    }
+  }
+  const auto alive = fetch.shared_from_this();
+  for (std::uint64_t at = offset; at < end && self.use_count() > 1 && !closed_; at = block_end(at, end)) {
+    const std::uint64_t length = block_end(at, end) - at;
+    const DeliveryId id = delivery_at(at);
+    if (id == 0) {
+      fetch.dropped(length);
+      continue;
+    }
+    Buffer block(length);
+    block.append(bytes.bytes().subspan(at - offset, length));
+    hand_on(id, at, std::move(block), {leaves[(at - offset) / kBlockSize]});
+  }
+}
+
+void SupplyImpl::hand_on(DeliveryId id, std::uint64_t offset, Buffer bytes, std::vector<Digest> leaves) {
+  Delivery& delivery = deliveries_.at(id);
+  const std::uint64_t length = bytes.size();
+  delivery.came.add({offset, offset + length});
+  delivery.left -= std::min(delivery.left, length);
+  delivery.unconsumed += length;
+  const bool last = delivery.left == 0;
+  const auto events = delivery.events;
+  events->on_blocks(offset, std::move(bytes), std::move(leaves));
+  if (last) end(id, {});
+}
+
+void SupplyImpl::end(DeliveryId id, Status status) {
+  const auto found = deliveries_.find(id);
+  if (found == deliveries_.end()) return;  // cancelled from within the last blocks
+  const auto fetch = found->second.fetch;
+  const auto events = found->second.events;
+  deliveries_.erase(found);
+  if (fetch) {
+    update_wants(fetch);
+    const bool used = std::any_of(deliveries_.begin(), deliveries_.end(),
+                                  [&](const auto& item) { return item.second.fetch == fetch; });
+    const auto segment =
+        std::find_if(by_segment_.begin(), by_segment_.end(), [&](const auto& item) { return item.second == fetch; });
+    if (!used && segment != by_segment_.end()) finished_.push_back(segment->first);
+    retire_finished();
+  }
+  events->on_done(std::move(status));
+}
+
+void SupplyImpl::retire_finished() {
+  while (finished_.size() > kLingering) {
+    const auto found = by_segment_.find(finished_.front());
+    finished_.pop_front();
+    if (found == by_segment_.end()) continue;
+    const bool used = std::any_of(deliveries_.begin(), deliveries_.end(),
+                                  [&](const auto& item) { return item.second.fetch == found->second; });
+    if (used) continue;
+    found->second->stop();
+    by_segment_.erase(found);
+  }
+}
+
+void SupplyImpl::end_later(DeliveryId id, Status status) {
+  tools_->runtime.executor.post([weak = weak_from_this(), id, status = std::move(status)]() mutable {
+    if (const auto self = weak.lock()) self->end(id, std::move(status));
+  });
+}
+
+void SupplyImpl::window_others(const std::vector<std::byte>& body) {
+  if (others_) others_(body);
+}
+
+void SupplyImpl::window_lost_holder(const AgentId&) {
+  tell_changed();
+}
+
+void SupplyImpl::window_over(WindowFetch& fetch, const Error& error) {
+  log::debug("window from peers is over error=\"{}\"", error.text());
+  for (auto& [id, delivery] : deliveries_) {
+    if (delivery.fetch.get() != &fetch) continue;
+    delivery.fetch.reset();
+    end_later(id, tl::unexpected(error));
+  }
+  if (whole_.get() == &fetch) whole_.reset();
+  std::erase_if(by_segment_, [&](const auto& item) { return item.second.get() == &fetch; });
+  tell_changed();
+}
+
+}  // namespace larder::peer

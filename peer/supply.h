@@ -1,0 +1,100 @@
+// What peers together give of one version, being used (neighbours.h): the proof of its roots, its holders, and the
+// deliveries, which share one torrent of the whole or one for each segment. Loop thread only.
+//
+// The Neighbourhood that made it may end first: close() then ends all deliveries with no_progress.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "cache/interval_set.h"
+#include "peer/neighbours.h"
+#include "peer/proof.h"
+#include "peer/window_fetch.h"
+
+namespace larder::peer {
+
+class SupplyImpl final : public Supply, public WindowOwner, public std::enable_shared_from_this<SupplyImpl> {
+ public:
+  // `version` has a size above 0.
+  SupplyImpl(std::shared_ptr<SupplyTools> tools, cache::Version version, const Digest& version_key,
+             const Digest& group);
+  ~SupplyImpl() override;
+  SupplyImpl(const SupplyImpl&) = delete;
+  SupplyImpl& operator=(const SupplyImpl&) = delete;
+
+  // -- for the look-up
+  [[nodiscard]] const cache::Version& version() const { return version_; }
+  [[nodiscard]] const Digest& version_key() const { return version_key_; }
+  HolderTable& holder_table() override { return table_; }
+  [[nodiscard]] Proof& proof() { return proof_; }
+  // Its whole, small, as a holder sent it; whether that is what is attested.
+  bool take_bytes(std::vector<std::byte> bytes);
+  [[nodiscard]] bool has_bytes() const { return !bytes_.empty(); }
+  // Own partial content, to give on what is held; empty ranges are all right.
+  void set_own(std::shared_ptr<cache::ContentLease> content, std::vector<ByteRange> held);
+  // Something was learnt: fetches may use it, and the transfer is told.
+  void updated();
+  void on_others(std::function<void(const std::vector<std::byte>&)> others) { others_ = std::move(others); }
+  [[nodiscard]] bool in_use() const { return !deliveries_.empty(); }
+  void close();
+
+  // -- Supply
+  [[nodiscard]] std::uint64_t size() const override { return *version_.size; }
+  [[nodiscard]] bool complete() const override;
+  [[nodiscard]] std::vector<std::uint64_t> segments() const override;
+  [[nodiscard]] std::size_t holders() const override;
+  [[nodiscard]] std::vector<std::byte> attestation(std::uint64_t segment) const override;
+  DeliveryId deliver(ByteRange window, std::shared_ptr<DeliveryEvents> events) override;
+  void cancel(DeliveryId delivery) override;
+  void consumed(DeliveryId delivery, std::uint64_t offset, std::uint64_t bytes) override;
+
+  // -- WindowOwner
+  void window_blocks(WindowFetch& fetch, std::uint64_t offset, Buffer bytes, std::vector<Digest> leaves) override;
+  void window_others(const std::vector<std::byte>& body) override;
+  void window_lost_holder(const AgentId& agent) override;
+  void window_over(WindowFetch& fetch, const Error& error) override;
+
+ private:
+  struct Delivery {
+    ByteRange window;
+    std::shared_ptr<DeliveryEvents> events;
+    std::shared_ptr<WindowFetch> fetch;  // null: from the bytes that came with the catalogue's answer
+    cache::IntervalSet came;
+    std::uint64_t left = 0;        // bytes to come
+    std::uint64_t unconsumed = 0;  // came
+  };
+  [[nodiscard]] bool as_whole() const;
+  std::shared_ptr<WindowFetch> fetch_for(std::uint64_t segment);
+  void deliver_bytes(DeliveryId id);
+  void hand_on(DeliveryId id, std::uint64_t offset, Buffer bytes, std::vector<Digest> leaves);
+  void update_wants(const std::shared_ptr<WindowFetch>& fetch);
+  void end(DeliveryId id, Status status);
+  void end_later(DeliveryId id, Status status);
+  void tell_changed();
+  [[nodiscard]] DeliveryId delivery_at(std::uint64_t offset) const;  // 0: nobody wants it
+  [[nodiscard]] WindowFetch* fetch_at(std::uint64_t offset) const;
+  void retire_finished();
+
+  std::shared_ptr<SupplyTools> tools_;
+  cache::Version version_;
+  Digest version_key_;
+  Proof proof_;
+  HolderTable table_;
+  std::vector<std::byte> bytes_;
+  std::vector<Digest> byte_leaves_;
+  std::shared_ptr<cache::ContentLease> own_;
+  std::vector<ByteRange> held_;
+  std::function<void(const std::vector<std::byte>&)> others_;
+  DeliveryId next_ = 1;
+  std::map<DeliveryId, Delivery> deliveries_;
+  std::shared_ptr<WindowFetch> whole_;
+  std::map<std::uint64_t, std::shared_ptr<WindowFetch>> by_segment_;
+  std::deque<std::uint64_t> finished_;  // segments whose torrents go on for others, the latest last
+  bool telling_ = false;
+  bool closed_ = false;
+};
+
+}  // namespace larder::peer

@@ -1,0 +1,267 @@
+#include "peer/version_lookup.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/log.h"
+#include "peer/catalogue_paths.h"
+
+namespace larder::peer {
+namespace {
+
+constexpr unsigned kOk = 200, kBusy = 503;
+constexpr std::size_t kManifestRoom = 64 * kKiB;  // and so much for each segment's attestations
+constexpr std::size_t kMaxOthers = 64;
+
+std::set<std::uint64_t> segments_of(const std::vector<std::byte>& bitmap) {
+  std::set<std::uint64_t> out;
+  for (std::size_t i = 0; i < bitmap.size() * 8; ++i) {
+    if ((bitmap[i / 8] & (std::byte{1} << (i % 8))) != std::byte{}) out.insert(i);
+  }
+  return out;
+}
+
+std::size_t answer_bound(const cache::SegmentLayout& layout, bool with_bytes) {
+  const std::size_t each = kMaxAttestations * kAttestationSize + 64;
+  const auto segments = static_cast<std::size_t>(std::min<std::uint64_t>(layout.count(), kMaxManifestSegments));
+  return kManifestRoom + segments * each + (with_bytes ? kMaxInline : 0);
+}
+
+}  // namespace
+
+VersionLookup::VersionLookup(std::shared_ptr<LookupTools> tools, std::shared_ptr<SupplyImpl> supply, Found found)
+    : tools_(std::move(tools)), building_(std::move(supply)), supply_(building_), found_(std::move(found)) {
+  // Where the catalogue brings the bytes themselves one good holder will do; a second one only when it is slow.
+  if (small()) together_ = 1;
+}
+
+VersionLookup::~VersionLookup() {
+  stop();
+}
+
+void VersionLookup::stop() {
+  if (std::exchange(ended_, true)) return;
+  if (query_ != 0) tools_->discovery.cancel(query_);
+  for (const CallId call : calls_) tools_->link.cancel(call);
+  for (const TimerId timer : {deadline_, hedge_, again_}) tools_->runtime.timers.cancel(timer);
+  if (!found_) return;
+  tools_->runtime.executor.post([found = std::exchange(found_, nullptr)]() mutable { found(nullptr); });
+}
+
+bool VersionLookup::small() const {
+  const auto supply = supply_.lock();
+  return supply && supply->size() <= kMaxInline;
+}
+
+bool VersionLookup::usable(const AgentId& agent) const {
+  return agent != tools_->self && !tools_->refused(agent);
+}
+
+void VersionLookup::start() {
+  deadline_ = tools_->runtime.timers.after(kWithin, [weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->finish();
+  });
+  look();
+}
+
+void VersionLookup::look() {
+  const auto supply = supply_.lock();
+  if (!supply || ended_) return;
+  asking_ = true;
+  asked_count_ = 0;
+  asked_.clear();
+  auto query = tools_->discovery.ask({{KeyKind::version, supply->version_key()}},
+                                     [weak = weak_from_this()](const std::vector<Holder>& holders) {
+                                       const auto self = weak.lock();
+                                       if (self && !self->ended_) self->answered(holders);
+                                     });
+  if (asking_) query_ = query;  // otherwise it has answered already
+}
+
+void VersionLookup::answered(const std::vector<Holder>& holders) {
+  asking_ = false;
+  query_ = 0;
+  const auto supply = supply_.lock();
+  if (!supply) return;
+  for (const Holder& holder : holders) {
+    const KnownPeer* peer = tools_->discovery.peers().find(holder.agent);
+    if (!peer || !usable(holder.agent) || holder.item.size != supply->size()) continue;
+    HolderFacts facts;
+    facts.agent = holder.agent;
+    facts.catalogue = peer->catalogue();
+    facts.swarm = peer->swarm();
+    facts.complete = holder.item.complete;
+    if (!facts.complete) facts.segments = segments_of(holder.item.segments);
+    facts.load = holder.load;
+    facts.draw = tools_->runtime.random.next();
+    supply->holder_table().add(facts);
+  }
+  pump();
+}
+
+void VersionLookup::pump() {
+  const auto supply = supply_.lock();
+  if (!supply || ended_) return;
+  if (!enough()) {
+    std::vector<HolderFacts> next = supply->holder_table().ranked();
+    for (const auto& [agent, other] : others_) next.push_back(other);
+    for (const HolderFacts& holder : next) {
+      if (under_way_ >= together_ || asked_count_ >= kMaxManifests) break;
+      if (!asked_.insert(holder.agent).second || !usable(holder.agent)) continue;
+      others_.erase(holder.agent);
+      call(holder);
+    }
+  }
+  settle();
+}
+
+void VersionLookup::call(const HolderFacts& holder) {
+  const auto supply = supply_.lock();
+  ++under_way_;
+  ++asked_count_;
+  ManifestQuery query;
+  query.key = supply->version_key();
+  query.with_bytes = small() && !supply->has_bytes();
+  CatalogueCall what;
+  what.to = holder.catalogue;
+  what.agent = holder.agent;
+  what.target = target_of(query);
+  what.max_answer = answer_bound(supply->proof().layout(), query.with_bytes);
+  what.timeout = kAgain;
+  auto id = std::make_shared<CallId>(0);
+  *id = tools_->link.call(std::move(what), [weak = weak_from_this(), id, holder](Result<CatalogueResponse> answer) {
+    const auto self = weak.lock();
+    if (!self || self->ended_) return;
+    self->calls_.erase(*id);
+    --self->under_way_;
+    self->manifest(holder, std::move(answer));
+    self->pump();
+  });
+  calls_.insert(*id);
+  if (together_ < kTogether && hedge_ == 0) hedge();
+}
+
+void VersionLookup::hedge() {
+  hedge_ = tools_->runtime.timers.after(kHedgeAfter, [weak = weak_from_this()] {
+    const auto self = weak.lock();
+    if (!self || self->ended_) return;
+    self->hedge_ = 0;
+    ++self->together_;
+    self->pump();
+  });
+}
+
+void VersionLookup::failed(const AgentId& agent, const Error& error) {
+  const auto supply = supply_.lock();
+  log::debug("peer's catalogue does not answer agent={} error=\"{}\"", agent_name(agent), error.text());
+  if (supply && supply->holder_table().drop(agent)) supply->updated();
+  const bool silent = error.code == ErrorCode::connect_failed || error.code == ErrorCode::timed_out;
+  if (silent) tools_->unreachable(agent);
+}
+
+void VersionLookup::manifest(const HolderFacts& holder, Result<CatalogueResponse> answer) {
+  if (!answer) return failed(holder.agent, answer.error());
+  tools_->member(holder.agent);
+  if (answer->status == kBusy) add_others(answer->body);
+  if (answer->status != kOk) {
+    return failed(holder.agent, {ErrorCode::busy, "ask peer " + agent_name(holder.agent),
+                                 "its catalogue answers " + std::to_string(answer->status), std::nullopt});
+  }
+  auto said = decode_manifest(answer->body);
+  if (!said) return failed(holder.agent, said.error());
+  take(holder, std::move(*said));
+}
+
+void VersionLookup::take(const HolderFacts& holder, Manifest said) {
+  const auto supply = supply_.lock();
+  if (!supply) return;
+  const auto added = supply->proof().add(said, tools_->trust, tools_->not_heard, tools_->runtime.clock.wall());
+  if (!added) return failed(holder.agent, added.error());
+  learn(said.others);
+  if (said.bytes && !supply->has_bytes() && supply->proof().root(0) && !supply->take_bytes(std::move(*said.bytes))) {
+    log::warn("peer's catalogue sent bytes that are not what is attested agent={}", agent_name(holder.agent));
+    tools_->lied(holder.agent);
+    return failed(holder.agent, {ErrorCode::bad_response, "ask peer " + agent_name(holder.agent),
+                                 "its bytes do not match the attested root", std::nullopt});
+  }
+  said.bytes.reset();
+  said.others.clear();
+  for (ManifestSegment& segment : said.segments) segment.attestations.clear();
+  manifests_[holder.agent] = std::move(said);
+  // What one attests may prove what another told before.
+  for (const auto& [agent, manifest] : manifests_) {
+    const HolderFacts* known = supply->holder_table().find(agent);
+    HolderFacts facts = known ? *known : holder;
+    if (!known && agent != holder.agent) continue;
+    const auto told = supply->proof().told(manifest);
+    facts.complete = told.complete;
+    facts.segments = told.complete ? std::set<std::uint64_t>{} : told.segments;
+    supply->holder_table().add(facts);
+  }
+  if (!found_) supply->updated();
+}
+
+void VersionLookup::add_others(const std::vector<std::byte>& body) {
+  if (const auto others = decode_holders(body)) learn(*others);
+}
+
+void VersionLookup::learn(const std::vector<CatalogueHolder>& others) {
+  for (const CatalogueHolder& other : others) {
+    if (others_.size() >= kMaxOthers) return;
+    if (asked_.contains(other.agent) || !usable(other.agent)) continue;
+    HolderFacts facts;
+    facts.agent = other.agent;
+    facts.catalogue = other.catalogue;
+    facts.swarm = other.swarm;
+    facts.draw = tools_->runtime.random.next();
+    others_.emplace(other.agent, facts);
+  }
+}
+
+bool VersionLookup::enough() const {
+  const auto supply = supply_.lock();
+  if (!supply || supply->has_bytes()) return true;
+  if (!supply->proof().whole()) return false;
+  // Whoever said it is complete has been heard; what others say is not waited for.
+  return std::any_of(manifests_.begin(), manifests_.end(), [&](const auto& item) {
+    const HolderFacts* facts = supply->holder_table().find(item.first);
+    return facts && facts->complete;
+  });
+}
+
+void VersionLookup::settle() {
+  if (enough() || (!asking_ && under_way_ == 0)) finish();
+}
+
+void VersionLookup::finish() {
+  tools_->runtime.timers.cancel(std::exchange(deadline_, 0));
+  if (!found_) {
+    if (again_ == 0) again_later();
+    return;
+  }
+  auto found = std::exchange(found_, nullptr);
+  auto supply = std::exchange(building_, nullptr);
+  const auto self = shared_from_this();
+  if (supply->segments().empty()) {
+    stop();
+    return found(nullptr);
+  }
+  again_later();
+  found(std::move(supply));
+}
+
+void VersionLookup::again_later() {
+  if (ended_) return;
+  again_ = tools_->runtime.timers.after(kAgain, [weak = weak_from_this()] {
+    const auto self = weak.lock();
+    if (!self || self->ended_) return;
+    self->again_ = 0;
+    const auto supply = self->supply_.lock();
+    if (!supply) return self->stop();
+    const bool satisfied = supply->complete() && supply->holders() > 0;
+    if (satisfied || self->asking_ || self->under_way_ > 0) return self->again_later();
+    self->look();
+  });
+}
+
+}  // namespace larder::peer

@@ -1,0 +1,87 @@
+// The look-up of one version among the neighbours: who has it (discovery), what they say of it (their catalogues, a few
+// at a time), until a supply can be made of it or nobody is left to ask. While the supply lives and is not complete, it
+// looks again from time to time. Loop thread. Owned by neighbourhood.*.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <vector>
+
+#include "base/clock.h"
+#include "peer/catalogue_link.h"
+#include "peer/discovery_socket.h"
+#include "peer/supply.h"
+
+namespace larder::peer {
+
+struct LookupTools {
+  DiscoverySocket& discovery;
+  CatalogueLink& link;
+  Runtime runtime;
+  const Trust& trust;
+  std::function<bool(const AgentId&)> refused;    // revoked or shunned
+  std::function<bool(const AgentId&)> not_heard;  // as an attester
+  std::function<void(const AgentId&)> member;     // it answered with a certificate of the group
+  std::function<void(const AgentId&)> lied;
+  std::function<void(const AgentId&)> unreachable;
+  AgentId self{};
+};
+
+class VersionLookup final : public std::enable_shared_from_this<VersionLookup> {
+ public:
+  static constexpr std::size_t kTogether = 3;       // catalogues asked at once
+  static constexpr std::size_t kMaxManifests = 12;  // in one look
+  static constexpr Duration kHedgeAfter = std::chrono::milliseconds(40);
+  static constexpr Duration kWithin = std::chrono::milliseconds(400);  // after which what is there must do
+  static constexpr Duration kAgain = std::chrono::seconds(1);
+
+  using Found = UniqueFunction<void(std::shared_ptr<SupplyImpl>)>;  // null: nobody has any of it
+
+  VersionLookup(std::shared_ptr<LookupTools> tools, std::shared_ptr<SupplyImpl> supply, Found found);
+  ~VersionLookup();
+  VersionLookup(const VersionLookup&) = delete;
+  VersionLookup& operator=(const VersionLookup&) = delete;
+
+  void start();
+  // Nobody can use its result any more.
+  [[nodiscard]] bool over() const { return ended_ || (!found_ && supply_.expired()); }
+  void stop();  // what it uses goes away: answers that nothing was found, from the loop
+  // Others that a holder named.
+  void add_others(const std::vector<std::byte>& body);
+
+ private:
+  void look();
+  void answered(const std::vector<Holder>& holders);
+  void pump();
+  void call(const HolderFacts& holder);
+  void manifest(const HolderFacts& holder, Result<CatalogueResponse> answer);
+  void take(const HolderFacts& holder, Manifest manifest);
+  void failed(const AgentId& agent, const Error& error);
+  void learn(const std::vector<CatalogueHolder>& others);
+  void settle();
+  void finish();
+  void again_later();
+  void hedge();
+  [[nodiscard]] bool small() const;
+  [[nodiscard]] bool enough() const;
+  [[nodiscard]] bool usable(const AgentId& agent) const;
+
+  std::shared_ptr<LookupTools> tools_;
+  std::shared_ptr<SupplyImpl> building_;  // until it is handed over
+  std::weak_ptr<SupplyImpl> supply_;
+  Found found_;
+  std::uint32_t query_ = 0;
+  bool asking_ = false;
+  std::size_t together_ = kTogether;
+  std::size_t under_way_ = 0, asked_count_ = 0;
+  std::set<AgentId> asked_;
+  std::map<AgentId, HolderFacts> others_;  // named by holders, not asked yet
+  std::map<AgentId, Manifest> manifests_;  // without bytes and attestations
+  std::set<CallId> calls_;
+  TimerId deadline_ = 0, hedge_ = 0, again_ = 0;
+  bool ended_ = false;
+};
+
+}  // namespace larder::peer

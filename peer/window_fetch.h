@@ -1,0 +1,121 @@
+// One window of a content on its way from its holders: a segment, or the whole. Gets the leaves from a holder and holds
+// them against the believed roots, has holders open the torrent, runs the swarm's fetch, and puts the next holder in
+// the place of one that stalls, lies or goes away. Loop thread. Owned by supply.*.
+#pragma once
+
+#include <algorithm>
+#include <functional>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "cache/cache.h"
+#include "cache/interval_set.h"
+#include "peer/catalogue_link.h"
+#include "peer/catalogue_paths.h"
+#include "peer/holder_choice.h"
+#include "peer/swarm.h"
+#include "peer/windows.h"
+
+namespace larder::peer {
+
+// What a supply and its fetches use of the rest; all of it outlives them, but see Supply's end in supply.h.
+struct SupplyTools {
+  CatalogueLink& link;
+  Swarm& swarm;
+  Runtime runtime;
+  std::function<bool(Task)> blocking;               // a worker thread; false: its queue is full
+  std::function<void(const AgentId&)> lied;         // bytes or leaves that are not what is attested
+  std::function<void(const AgentId&)> unreachable;  // does not answer
+};
+
+class WindowFetch;
+
+class WindowOwner {
+ public:
+  virtual ~WindowOwner() = default;
+  virtual HolderTable& holder_table() = 0;
+  // Checked blocks; `offset` is of the content.
+  virtual void window_blocks(WindowFetch& fetch, std::uint64_t offset, Buffer bytes, std::vector<Digest> leaves) = 0;
+  // A busy holder named others.
+  virtual void window_others(const std::vector<std::byte>& body) = 0;
+  virtual void window_lost_holder(const AgentId& agent) = 0;  // it is dropped from the table
+  // Nobody delivers it (any more): nothing more comes. Last; perhaps from within start() or holders_changed().
+  virtual void window_over(WindowFetch& fetch, const Error& error) = 0;
+};
+
+class WindowFetch final : public SwarmEvents, public std::enable_shared_from_this<WindowFetch> {
+ public:
+  struct What {
+    Digest version_key{};
+    cache::SegmentLayout layout{0};
+    bool whole = false;
+    std::uint64_t first = 0;            // segment
+    std::vector<Digest> segment_roots;  // believed; of the whole or of one segment
+    std::vector<ByteRange> held;        // of the content: here already
+    std::shared_ptr<cache::ContentLease> content;
+  };
+  WindowFetch(SupplyTools& tools, WindowOwner& owner, What what);
+  ~WindowFetch() override;
+  WindowFetch(const WindowFetch&) = delete;
+  WindowFetch& operator=(const WindowFetch&) = delete;
+
+  void start();
+  void stop();  // nothing is called any more
+  // Ranges of the content, within the window, replacing earlier ones. What came before and is wanted once more comes
+  // in a new torrent.
+  void want(std::vector<ByteRange> ranges);
+  void consumed(std::uint64_t offset, std::uint64_t bytes);
+  // So many bytes that came will never be consumed.
+  void dropped(std::uint64_t bytes);
+  void holders_changed();
+  [[nodiscard]] bool whole() const { return what_.whole; }
+
+  void on_blocks(std::uint64_t offset, Buffer bytes, const AgentId& from) override;
+  void on_bad_block(const AgentId& from) override;
+  void on_peer_lost(const AgentId& peer) override;
+  void on_failed(const Error& error) override;
+
+ private:
+  void recruit();
+  void taken(std::uint64_t bytes) { unconsumed_ -= std::min(unconsumed_, bytes); }
+  void ask(const HolderFacts& holder, bool with_leaves);
+  void answered(const AgentId& agent, bool with_leaves, Result<CatalogueResponse> answer);
+  void refused(const AgentId& agent, const Error& error);
+  void check_leaves(const AgentId& agent, std::vector<Digest> leaves);
+  void leaves_checked(const AgentId& agent, std::vector<Digest> leaves, bool good);
+  void opened(const AgentId& agent);
+  void begin();
+  void restart();
+  void lose(const AgentId& agent, bool everywhere);
+  void watch();
+  void look();
+  void over(const std::string& why);
+  [[nodiscard]] std::vector<ByteRange> in_window(const std::vector<ByteRange>& ranges) const;
+  [[nodiscard]] std::vector<SwarmPeer> peers() const;
+
+  SupplyTools& tools_;
+  WindowOwner* owner_;  // null once stopped
+  What what_;
+  ByteRange range_;             // of the content
+  std::vector<Digest> leaves_;  // once checked
+  bool asking_leaves_ = false;
+  std::set<AgentId> asked_;   // opening, or their leaves are being checked
+  std::set<AgentId> open_;    // serve it
+  std::set<AgentId> failed_;  // not taken again for this window
+  std::set<CallId> calls_;
+  std::optional<SwarmFetchId> fetch_;
+  std::vector<ByteRange> wanted_;  // of the content
+  cache::IntervalSet have_;        // bytes of the content that are readable here
+  cache::IntervalSet given_;       // bytes that came in the present torrent
+  std::uint64_t dropped_bytes_ = 0;
+  std::uint64_t unconsumed_ = 0;
+  StallWatch stall_;
+  TimerId timer_ = 0;
+  Error last_error_{ErrorCode::no_progress, "fetch from peers", "nobody delivers it", std::nullopt};
+};
+
+}  // namespace larder::peer
