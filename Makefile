@@ -4,11 +4,11 @@
 MAKEFLAGS += --no-print-directory
 
 help:
-	@echo 'make demo    build, then a download with a kill, a resume, a cache hit, a new edition and a bad verdict'
+	@echo 'make demo    build, then an office of three hosts: a kill, a resume, the file from neighbours, a new edition, a bad verdict'
 	@echo 'make test    build and run all tests'
 	@echo 'make build   optimised larderd and larder in build/release/bin/'
-	@echo 'make soak    hundreds of seeded fault runs; RUNS=N for N of each scenario'
-	@echo 'make bench   against curl and cp, printed as ratios'
+	@echo 'make soak    hundreds of seeded fault and office runs; RUNS=N for N of each scenario'
+	@echo 'make bench   against curl, cp and a bare libtorrent, printed as ratios'
 	@echo 'make fuzz    libFuzzer on every parser, SECONDS=30 each'
 	@echo 'make check   formatting, lints and clang-tidy'
 	@echo 'make format  formats all sources'

@@ -92,7 +92,7 @@ class OfficeHost:
 
     @property
     def id(self):
-        return self.group()["agent"]
+        return self.group()["id"]
 
 
 class Office:
@@ -177,8 +177,8 @@ class Office:
         self.wait_acquainted([first, *rest])
 
     def admit(self, by, host):
-        line = by.agent.larder("group", "invite", check=True).stdout.strip().splitlines()[-1].strip()
-        host.agent.larder("group", "join", line, check=True)
+        invited = by.agent.larder("group", "invite", "--json", check=True)
+        host.agent.larder("group", "join", json.loads(invited.stdout)["invitation"], check=True)
 
     def wait_acquainted(self, hosts=None, timeout=20):
         hosts = hosts or self.hosts
