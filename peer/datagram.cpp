@@ -16,12 +16,21 @@ constexpr std::uint8_t kHello = 1;
 constexpr std::uint8_t kBye = 2;
 constexpr std::uint8_t kAsk = 3;
 constexpr std::uint8_t kHave = 4;
+constexpr std::uint8_t kEvidence = 5;
 // Flags of a Hello.
 constexpr std::uint8_t kServing = 1;
 constexpr std::uint8_t kProbe = 2;
+// Flags of an Ask.
+constexpr std::uint8_t kWantNone = 1;
+constexpr std::string_view kHelloPurpose = "larder hello v1";
 
 tl::unexpected<Error> malformed(std::string why) {
   return fail(ErrorCode::bad_response, "read a datagram", std::move(why));
+}
+
+// Names are shown to people: nothing that a terminal would obey.
+char shown(char letter) {
+  return letter > ' ' && letter < 0x7f ? letter : '?';
 }
 
 void write(WireWriter& out, const Hello& hello) {
@@ -32,6 +41,9 @@ void write(WireWriter& out, const Hello& hello) {
   const std::string name = hello.name.substr(0, kMaxHostName);
   out.number(static_cast<std::uint8_t>(name.size()));
   out.bytes(as_bytes(name));
+  out.number(static_cast<std::uint16_t>(hello.certificate.size()));
+  out.bytes(hello.certificate);
+  out.bytes(hello.signature);
 }
 
 void write(WireWriter&, const Bye&) {}
@@ -39,6 +51,7 @@ void write(WireWriter&, const Bye&) {}
 void write(WireWriter& out, const Ask& ask) {
   out.number(ask.query);
   out.number(ask.threshold);
+  out.number(static_cast<std::uint8_t>(ask.want_none ? kWantNone : 0));
   out.number(static_cast<std::uint8_t>(ask.keys.size()));
   for (const AskKey& key : ask.keys) {
     out.number(static_cast<std::uint8_t>(key.kind));
@@ -60,7 +73,13 @@ void write(WireWriter& out, const Have& have) {
   }
 }
 
-Result<Message> read_hello(WireReader& in) {
+void write(WireWriter& out, const EvidenceMessage& evidence) {
+  out.number(static_cast<std::uint16_t>(evidence.bytes.size()));
+  out.bytes(evidence.bytes);
+}
+
+// `body` is all that `in` reads; the digest of what the signature covers goes to `signed_digest`.
+Result<Message> read_hello(WireReader& in, Bytes body, Digest& signed_digest) {
   Hello hello;
   hello.catalogue_port = in.number<std::uint16_t>();
   hello.swarm_port = in.number<std::uint16_t>();
@@ -70,11 +89,14 @@ Result<Message> read_hello(WireReader& in) {
   hello.group_version = in.number<std::uint32_t>();
   const std::size_t length = in.number<std::uint8_t>();
   if (length > kMaxHostName) return malformed("a host name is too long");
-  for (const std::byte byte : in.bytes(length)) {
-    // The name is shown to people: nothing that a terminal would obey.
-    const char letter = static_cast<char>(byte);
-    hello.name += letter > ' ' && letter < 0x7f ? letter : '?';
-  }
+  for (const std::byte byte : in.bytes(length)) hello.name += shown(static_cast<char>(byte));
+  const std::size_t certificate = in.number<std::uint16_t>();
+  if (certificate > kMaxHelloCertificate) return malformed("a certificate is too long");
+  const Bytes der = in.bytes(certificate);
+  hello.certificate.assign(der.begin(), der.end());
+  const std::size_t signed_size = body.size() - in.left();
+  hello.signature = in.array<64>();
+  if (in.ok()) signed_digest = blake2b256(body.first(signed_size));
   return hello;
 }
 
@@ -82,6 +104,7 @@ Result<Message> read_ask(WireReader& in) {
   Ask ask;
   ask.query = in.number<std::uint32_t>();
   ask.threshold = in.number<std::uint16_t>();
+  ask.want_none = (in.number<std::uint8_t>() & kWantNone) != 0;
   const std::size_t count = in.number<std::uint8_t>();
   if (count == 0 || count > kMaxAskKeys) return malformed("it asks for no key or for too many");
   for (std::size_t i = 0; i < count && in.ok(); ++i) {
@@ -119,16 +142,25 @@ Result<Message> read_have(WireReader& in) {
   return have;
 }
 
-Result<Message> read_message(std::uint8_t kind, WireReader& in) {
+Result<Message> read_evidence(WireReader& in) {
+  const std::size_t length = in.number<std::uint16_t>();
+  if (length == 0 || length > kMaxEvidence) return malformed("its evidence is empty or too long");
+  const Bytes bytes = in.bytes(length);
+  return EvidenceMessage{{bytes.begin(), bytes.end()}};
+}
+
+Result<Message> read_message(std::uint8_t kind, WireReader& in, Bytes body, Digest& signed_digest) {
   switch (kind) {
     case kHello:
-      return read_hello(in);
+      return read_hello(in, body, signed_digest);
     case kBye:
       return Bye{};
     case kAsk:
       return read_ask(in);
     case kHave:
       return read_have(in);
+    case kEvidence:
+      return read_evidence(in);
     default:
       return malformed("its kind is unknown");
   }
@@ -162,7 +194,7 @@ Result<Datagram> decode_body(Bytes body) {
   datagram.sender = in.array<32>();
   datagram.start_epoch = in.number<std::uint64_t>();
   datagram.sequence = in.number<std::uint64_t>();
-  auto message = read_message(kind, in);
+  auto message = read_message(kind, in, body, datagram.signed_digest);
   if (!message) return tl::unexpected<Error>(message.error());
   // Bytes beyond the known fields are a later Larder's: skipped.
   if (!in.ok()) return malformed("it ends too early");
@@ -198,6 +230,29 @@ Result<Datagram> decode(Bytes packet, const GroupKey& key) {
   const auto body = key.open(packet.first(kEnvelopeSize), packet.subspan(kEnvelopeSize));
   if (!body) return malformed("its seal does not open under the group's key");
   return decode_body(*body);
+}
+
+namespace {
+std::vector<std::byte> hello_statement(const Digest& signed_digest, std::uint32_t group_tag, std::uint32_t key_epoch) {
+  WireWriter out;
+  out.bytes(as_bytes(kHelloPurpose));
+  out.number(group_tag);
+  out.number(key_epoch);
+  out.bytes(signed_digest);
+  return out.take();
+}
+}  // namespace
+
+void sign_hello(Datagram& datagram, const AgentKey& key, std::uint32_t group_tag, std::uint32_t key_epoch) {
+  const std::vector<std::byte> body = encode_body(datagram);
+  datagram.signed_digest = blake2b256(Bytes(body).first(body.size() - sizeof(Signature)));
+  std::get<Hello>(datagram.message).signature = key.sign(hello_statement(datagram.signed_digest, group_tag, key_epoch));
+}
+
+bool hello_signature_holds(const Datagram& datagram, std::uint32_t group_tag, std::uint32_t key_epoch) {
+  const auto* hello = std::get_if<Hello>(&datagram.message);
+  return hello != nullptr &&
+         verify(datagram.sender, hello_statement(datagram.signed_digest, group_tag, key_epoch), hello->signature);
 }
 
 bool answers(const AgentId& self, const AgentId& asker, const Ask& ask) {

@@ -17,16 +17,21 @@ namespace larder::peer {
 
 inline constexpr std::size_t kMaxDatagram = 1200;  // fits every link without fragmentation
 inline constexpr std::size_t kMaxAskKeys = 16;
-inline constexpr std::size_t kMaxSegmentBitmap = 128;  // bytes: 1024 segments, 64 GiB
+inline constexpr std::size_t kMaxSegmentBitmap = 128;     // bytes: 1024 segments, 64 GiB
+inline constexpr std::size_t kMaxHelloCertificate = 900;  // bytes of DER; those of groups have about 450
+inline constexpr std::size_t kMaxEvidence = 900;
 
-// "I am here": at start, on change, every 10 s with jitter.
+// "I am here": at start, on change, every 10 s with jitter. Signed, since every member has the group's key: what others
+// believe of an agent it has said itself, and what is sealed under an older key may be read at all.
 struct Hello {
   std::uint16_t catalogue_port = 0;
   std::uint16_t swarm_port = 0;
-  bool serving = true;              // false: metered, on battery or told not to
-  bool probe = false;               // asks those who hear it to answer with their own Hello, unicast
-  std::uint32_t group_version = 0;  // of the group's signed state (revocations); a higher one is to be fetched
-  std::string name;                 // host name, for people; at most 64 bytes
+  bool serving = true;                 // false: metered, on battery or told not to
+  bool probe = false;                  // asks those who hear it to answer with their own Hello, unicast
+  std::uint32_t group_version = 0;     // of the group's signed state (revocations); a higher one is to be fetched
+  std::string name;                    // host name, for people; at most 64 bytes of printable ASCII
+  std::vector<std::byte> certificate;  // DER of the sender's leaf
+  Signature signature{};               // by the sender; see sign_hello()
   friend bool operator==(const Hello&, const Hello&) = default;
 };
 
@@ -47,6 +52,7 @@ struct AskKey {
 struct Ask {
   std::uint32_t query = 0;
   std::uint16_t threshold = 0xffff;  // 0xffff: everybody
+  bool want_none = false;            // "tell me also that you have none": in small groups, to be done soon
   std::vector<AskKey> keys;          // 1 to kMaxAskKeys
   friend bool operator==(const Ask&, const Ask&) = default;
 };
@@ -60,7 +66,7 @@ struct HaveItem {
   friend bool operator==(const HaveItem&, const HaveItem&) = default;
 };
 
-// The unicast answer.
+// The unicast answer. Without items: "none of these".
 struct Have {
   std::uint32_t query = 0;
   std::uint8_t load = 0;  // transfers being served, capped at 255: the less loaded is asked first
@@ -68,13 +74,20 @@ struct Have {
   friend bool operator==(const Have&, const Have&) = default;
 };
 
-using Message = std::variant<Hello, Bye, Ask, Have>;
+// Against an attester (peer/trust.h), opaque here; multicast and unicast.
+struct EvidenceMessage {
+  std::vector<std::byte> bytes;  // at most kMaxEvidence
+  friend bool operator==(const EvidenceMessage&, const EvidenceMessage&) = default;
+};
+
+using Message = std::variant<Hello, Bye, Ask, Have, EvidenceMessage>;
 
 struct Datagram {
   AgentId sender{};
   std::uint64_t start_epoch = 0;  // grows with each start of the sender, against replay
   std::uint64_t sequence = 0;     // counts up from 1 within a start epoch
   Message message;
+  Digest signed_digest{};  // of a received Hello: BLAKE2b-256 of its bytes before the signature, as they came
 };
 
 // The clear bytes in front: magic, format version, tag of the group, epoch of the group key.
@@ -95,6 +108,12 @@ inline constexpr std::size_t kEnvelopeSize = 12;
 // The bytes inside the seal, for tests, golden packets and the fuzzer.
 [[nodiscard]] std::vector<std::byte> encode_body(const Datagram& datagram);
 [[nodiscard]] Result<Datagram> decode_body(Bytes body);
+
+// Fills in the signature, which covers everything before it, the group's tag and the epoch of the key that will seal
+// it. The message must be a Hello with the certificate in it.
+void sign_hello(Datagram& datagram, const AgentKey& key, std::uint32_t group_tag, std::uint32_t key_epoch);
+// Of a decoded one.
+[[nodiscard]] bool hello_signature_holds(const Datagram& datagram, std::uint32_t group_tag, std::uint32_t key_epoch);
 
 // Whether this agent shall answer: its draw for the query is below the threshold. About 8 of `peers` answer with
 // threshold_for(peers, 8).

@@ -1,7 +1,7 @@
 #include "peer/discovery.h"
 
 #include <algorithm>
-#include <limits>
+#include <utility>
 
 namespace larder::peer {
 namespace {
@@ -9,7 +9,6 @@ namespace {
 // How exactly silence is measured; looking at every peer at each wake-up would cost more than it tells.
 constexpr Duration kExpiryInterval = std::chrono::seconds(1);
 constexpr auto kNever = SteadyTime::max();
-constexpr std::uint16_t kEverybody = std::numeric_limits<std::uint16_t>::max();
 
 // An answer to a probe waits a little where many would answer at once: about 200 answers a second reach the newcomer.
 Duration reply_spread(std::size_t peers) {
@@ -19,25 +18,36 @@ Duration reply_spread(std::size_t peers) {
 }  // namespace
 
 Discovery::Discovery(DiscoverySelf self, Random& random, Holdings holdings)
-    : self_(std::move(self)), random_(random), holdings_(std::move(holdings)) {}
+    : self_(std::move(self)), random_(random), holdings_(std::move(holdings)), lookups_(random), relay_(random) {}
 
-void Discovery::set_addresses(std::vector<Endpoint> addresses) {
-  addresses_.clear();
-  for (const Endpoint& address : addresses) learn_address(address);
-}
-
-void Discovery::learn_address(const Endpoint& address) {
-  if (addresses_.size() < kMaxKnownAddresses && addresses_.insert(address).second && running_) {
-    outgoing_.push_back({address, hello(true)});
+void Discovery::set_addresses(const std::vector<Endpoint>& addresses) {
+  const auto before = addresses_;
+  addresses_.configure(addresses);
+  for (const Endpoint& address : addresses) {
+    if (running_ && !before.contains(address) && addresses_.contains(address)) {
+      outgoing_.push_back({address, hello(true)});
+    }
   }
 }
 
+void Discovery::learn_address(const Endpoint& address) {
+  if (addresses_.learn(address) && running_) outgoing_.push_back({address, hello(true)});
+}
+
 void Discovery::set_self(DiscoverySelf self, SteadyTime now) {
-  const bool differs = hello(false) != [&] {
-    std::swap(self_, self);
-    return hello(false);
-  }();
-  if (differs && running_) announce(now, false);
+  const Hello before = hello(false);
+  const std::uint32_t old_epoch = self_.key_epoch;
+  self_ = std::move(self);
+  if (!running_) return;
+  const bool new_key = self_.key_epoch != old_epoch;
+  if (new_key) {
+    // Those who have only the key before learn from this that there is a newer state.
+    outgoing_.push_back({std::nullopt, hello(false), old_epoch});
+    for (const KnownPeer* peer : peers_.all()) {
+      if (!peer->multicast) outgoing_.push_back({peer->from, hello(false), old_epoch});
+    }
+  }
+  if (new_key || hello(false) != before) announce(now, new_key);
 }
 
 void Discovery::start(SteadyTime now) {
@@ -45,23 +55,34 @@ void Discovery::start(SteadyTime now) {
   announce(now, true);
 }
 
+void Discovery::resumed(SteadyTime now) {
+  if (!running_) return;
+  peers_.doubt_all();
+  start(now);
+}
+
 void Discovery::stop(SteadyTime) {
   if (!running_) return;
   running_ = false;
-  outgoing_.push_back({std::nullopt, Bye{}});
-  for (const Endpoint& address : addresses_) outgoing_.push_back({address, Bye{}});
+  to_everybody(Bye{});
+}
+
+void Discovery::to_everybody(const Message& message) {
+  outgoing_.push_back({std::nullopt, message});
+  for (const Endpoint& address : addresses_.all()) outgoing_.push_back({address, message});
   for (const KnownPeer* peer : peers_.all()) {
-    if (!peer->multicast && !addresses_.contains(peer->from)) outgoing_.push_back({peer->from, Bye{}});
+    if (!peer->multicast && !addresses_.contains(peer->from)) outgoing_.push_back({peer->from, message});
   }
 }
 
 Hello Discovery::hello(bool probe) const {
-  return Hello{self_.catalogue_port, self_.swarm_port, self_.serving, probe, self_.group_version, self_.name};
+  return Hello{self_.catalogue_port, self_.swarm_port, self_.serving,     probe,
+               self_.group_version,  self_.name,       self_.certificate, {}};
 }
 
 void Discovery::announce(SteadyTime now, bool probe) {
   outgoing_.push_back({std::nullopt, hello(probe)});
-  for (const Endpoint& address : addresses_) outgoing_.push_back({address, hello(probe)});
+  for (const Endpoint& address : addresses_.announce()) outgoing_.push_back({address, hello(probe)});
   for (const KnownPeer* peer : peers_.all()) {
     if (!peer->multicast && !addresses_.contains(peer->from)) outgoing_.push_back({peer->from, hello(false)});
   }
@@ -70,143 +91,153 @@ void Discovery::announce(SteadyTime now, bool probe) {
   next_hello_ = now + std::chrono::duration_cast<Duration>(kHelloInterval * factor);
 }
 
-void Discovery::receive(const Datagram& datagram, const Endpoint& from, bool multicast, SteadyTime now) {
-  if (datagram.sender == self_.id) return;  // our own multicast
+void Discovery::receive(const Incoming& incoming, SteadyTime now) {
+  const Datagram& datagram = incoming.datagram;
+  if (!running_ || datagram.sender == self_.id) return;  // our own multicast
   if (refused_ && refused_(datagram.sender)) return;
-  if (!replay_.accept(datagram.sender, datagram.start_epoch, datagram.sequence, now)) return;
-  if (const auto* said = std::get_if<Hello>(&datagram.message)) {
-    return receive_hello(datagram, *said, from, multicast, now);
-  }
-  if (std::holds_alternative<Bye>(datagram.message)) {
-    if (peers_.remove(datagram.sender) && gone_) gone_(datagram.sender);
+  if (!replay_.fresh(datagram.sender, datagram.start_epoch, datagram.sequence)) return;
+  const auto* said = std::get_if<Hello>(&datagram.message);
+  if (incoming.key_epoch != self_.key_epoch) {
+    if (said != nullptr) receive_old_hello(incoming, *said, now);
     return;
   }
-  peers_.heard(datagram.sender, from, now);
-  if (const auto* asked = std::get_if<Ask>(&datagram.message)) return receive_ask(datagram.sender, *asked, from, now);
-  if (const auto* have = std::get_if<Have>(&datagram.message)) return receive_have(datagram.sender, *have);
+  if (said != nullptr) return receive_hello(incoming, *said, now);
+  const KnownPeer* peer = peers_.find(datagram.sender);
+  if (peer == nullptr || peer->start_epoch != datagram.start_epoch) return owe_reply(incoming.from, true, now);
+  replay_.accept(datagram.sender, datagram.start_epoch, datagram.sequence, now);
+  if (std::holds_alternative<Bye>(datagram.message)) return drop(datagram.sender, now);
+  peers_.heard(datagram.sender, incoming.from, now);
+  if (const auto* asked = std::get_if<Ask>(&datagram.message)) {
+    receive_ask(datagram.sender, *asked, incoming.from, now);
+  } else if (const auto* have = std::get_if<Have>(&datagram.message)) {
+    peers_.set_load(datagram.sender, have->load);
+    lookups_.receive(datagram.sender, *have, now);
+  } else if (const auto* evidence = std::get_if<EvidenceMessage>(&datagram.message)) {
+    if (relay_.hear(datagram.sender, evidence->bytes, now) && evidence_) {
+      evidence_(datagram.sender, evidence->bytes);
+    }
+  }
 }
 
-void Discovery::receive_hello(const Datagram& datagram, const Hello& said, const Endpoint& from, bool multicast,
-                              SteadyTime now) {
-  const auto change = peers_.heard_hello(datagram.sender, datagram.start_epoch, said, from, multicast, now);
-  const bool fresh = change == PeerTable::Change::appeared || change == PeerTable::Change::restarted;
-  // A newcomer that did not ask still wants to know us before our next announcement.
-  if ((said.probe || fresh) && running_ && replies_.size() < kMaxQueries) {
-    const auto spread = reply_spread(peers_.size());
-    const auto wait =
-        spread == Duration{}
-            ? Duration{}
-            : Duration(static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(spread.count()))));
-    replies_.emplace(from, now + wait);
+// A HELLO that says nothing new of a peer that was checked lately needs no signature checked.
+bool Discovery::believe(const Incoming& incoming, const Hello& said, SteadyTime now) {
+  const Datagram& datagram = incoming.datagram;
+  const bool says_new = peers_.is_news(datagram.sender, datagram.start_epoch, said, incoming.from);
+  const KnownPeer* peer = peers_.find(datagram.sender);
+  if (!says_new && now - peer->checked_at < kCheckAgainAfter) return true;
+  const HelloVerdict verdict = check_ ? check_(incoming) : HelloVerdict::good;
+  if (verdict == HelloVerdict::good) {
+    peers_.checked(datagram.sender, now);
+    return true;
   }
-  if (change != PeerTable::Change::none && appeared_) {
-    if (const KnownPeer* peer = peers_.find(datagram.sender)) appeared_(*peer);
+  if (verdict == HelloVerdict::busy) return !says_new;  // checked at the next one
+  if (!says_new) drop(datagram.sender, now);            // was good, is good no more: expired
+  return false;
+}
+
+void Discovery::receive_hello(const Incoming& incoming, const Hello& said, SteadyTime now) {
+  const Datagram& datagram = incoming.datagram;
+  if (!believe(incoming, said, now)) return;
+  replay_.accept(datagram.sender, datagram.start_epoch, datagram.sequence, now);
+  addresses_.heard_from(incoming.from);
+  const auto change =
+      peers_.heard_hello(datagram.sender, datagram.start_epoch, said, incoming.from, incoming.multicast, now);
+  const bool fresh = change == PeerTable::Change::appeared || change == PeerTable::Change::restarted;
+  if (fresh) peers_.checked(datagram.sender, now);
+  // A newcomer that did not ask still wants to know us before our next announcement, one that is behind our state too.
+  if (said.probe || fresh || said.group_version < self_.group_version) owe_reply(incoming.from, false, now);
+  tell_newer(incoming, said, now);
+  if (change == PeerTable::Change::none || !appeared_) return;
+  if (const KnownPeer* peer = peers_.find(datagram.sender)) appeared_(*peer);
+}
+
+void Discovery::receive_old_hello(const Incoming& incoming, const Hello& said, SteadyTime now) {
+  const Datagram& datagram = incoming.datagram;
+  // Where there are many of us, not all check and answer: the machine says it again in 10 s.
+  if (random_.below(std::max<std::uint64_t>(1, peers_.size())) >= kOldKeyAnswers) return;
+  if (!old_answers_.take(now)) return;
+  if ((check_ ? check_(incoming) : HelloVerdict::good) != HelloVerdict::good) return;
+  replay_.accept(datagram.sender, datagram.start_epoch, datagram.sequence, now);
+  // It may also be this machine that is behind the other's state, with an older key of both in use.
+  tell_newer(incoming, said, now);
+  outgoing_.push_back({incoming.from, hello(false), incoming.key_epoch});
+}
+
+void Discovery::tell_newer(const Incoming& incoming, const Hello& said, SteadyTime now) {
+  if (said.group_version <= self_.group_version || !newer_) return;
+  if (told_newer_ && now - *told_newer_ < kNewerInterval) return;
+  told_newer_ = now;
+  newer_(incoming.datagram.sender, incoming.from.with_port(said.catalogue_port), said.group_version);
+}
+
+void Discovery::owe_reply(const Endpoint& to, bool probe, SteadyTime now) {
+  if (replies_.size() >= kMaxReplies) return;
+  const auto spread = static_cast<std::uint64_t>(reply_spread(peers_.size()).count());
+  const Duration wait(static_cast<std::int64_t>(random_.below(spread)));
+  auto& reply = replies_.try_emplace(to, Reply{now + wait, probe}).first->second;
+  reply.probe = reply.probe || probe;
+}
+
+void Discovery::send_replies(SteadyTime now) {
+  for (auto reply = replies_.begin(); reply != replies_.end();) {
+    if (reply->second.at > now) {
+      ++reply;
+      continue;
+    }
+    if (running_ && hello_answers_.take(now)) outgoing_.push_back({reply->first, hello(reply->second.probe)});
+    reply = replies_.erase(reply);
   }
 }
 
 void Discovery::receive_ask(const AgentId& sender, const Ask& asked, const Endpoint& from, SteadyTime now) {
-  if (!running_ || !self_.serving || !answers(self_.id, sender, asked)) return;
-  std::vector<HaveItem> items = holdings_(asked);
-  if (items.empty() || !answers_.take(now)) return;
+  if (!self_.serving || !answers(self_.id, sender, asked)) return;
+  std::vector<HaveItem> items = holdings_ ? holdings_(asked) : std::vector<HaveItem>();
+  if ((items.empty() && !asked.want_none) || !answers_.take(now)) return;
   outgoing_.push_back({from, Have{asked.query, self_.load, std::move(items)}});
 }
 
-void Discovery::receive_have(const AgentId& sender, const Have& have) {
-  const auto found = queries_.find(have.query);
-  if (found == queries_.end() || !found->second.heard.insert(sender).second) return;
-  peers_.set_load(sender, have.load);
-  Query& query = found->second;
-  for (const HaveItem& item : have.items) {
-    if (item.key < query.ask.keys.size()) query.holders.push_back(Holder{sender, have.load, item});
-  }
-  if (satisfied(query)) finish(have.query);
-}
-
-std::size_t Discovery::askable() const {
-  std::size_t count = 0;
-  for (const KnownPeer* peer : peers_.all()) count += peer->serving ? 1U : 0U;
-  return count;
-}
-
-bool Discovery::satisfied(const Query& query) const {
-  if (query.wide && query.heard.size() >= askable()) return true;
-  const bool complete = std::any_of(query.holders.begin(), query.holders.end(),
-                                    [](const Holder& holder) { return holder.item.complete; });
-  return complete && query.heard.size() >= std::min(kWantedAnswers, std::max<std::size_t>(1, askable()));
-}
-
 std::uint32_t Discovery::ask(std::vector<AskKey> keys, SteadyTime now, Answered answered) {
-  const std::size_t known = askable();
-  if (known == 0 || keys.empty() || queries_.size() >= kMaxQueries) {
-    answered({});
-    return 0;
-  }
-  std::uint32_t number = 0;
-  while (number == 0 || queries_.contains(number)) number = static_cast<std::uint32_t>(random_.next());
-  keys.resize(std::min(keys.size(), kMaxAskKeys));
-  Query query;
-  query.ask = Ask{number, threshold_for(known, kWantedAnswers), std::move(keys)};
-  query.wide = query.ask.threshold == kEverybody;
-  query.widen_at = query.wide ? kNever : now + kWidenAfter;
-  query.give_up_at = now + kGiveUpAfter;
-  query.answered = std::move(answered);
-  send_question(query.ask);
-  queries_.emplace(number, std::move(query));
-  return number;
-}
-
-void Discovery::send_question(const Ask& question) {
-  outgoing_.push_back({std::nullopt, question});
+  std::vector<Askable> around;
   for (const KnownPeer* peer : peers_.all()) {
-    if (!peer->multicast && peer->serving) outgoing_.push_back({peer->from, question});
+    if (peer->serving) around.push_back({peer->id, peer->from, peer->multicast, peer->prompt});
   }
+  return lookups_.ask(std::move(keys), std::move(around), now, std::move(answered));
 }
 
-void Discovery::cancel(std::uint32_t query) {
-  queries_.erase(query);
+void Discovery::forget(const AgentId& id, SteadyTime now) {
+  if (peers_.remove(id)) lookups_.gone(id, now);
 }
 
-void Discovery::finish(std::uint32_t number) {
-  const auto found = queries_.find(number);
-  if (found == queries_.end()) return;
-  Answered answered = std::move(found->second.answered);
-  std::vector<Holder> holders = std::move(found->second.holders);
-  queries_.erase(found);
-  answered(std::move(holders));
+void Discovery::drop(const AgentId& id, SteadyTime now) {
+  if (!peers_.remove(id)) return;
+  lookups_.gone(id, now);
+  if (gone_) gone_(id);
+}
+
+void Discovery::refused_changed(SteadyTime now) {
+  if (!refused_) return;
+  std::vector<AgentId> refused;
+  for (const KnownPeer* peer : peers_.all()) {
+    if (refused_(peer->id)) refused.push_back(peer->id);
+  }
+  for (const AgentId& id : refused) drop(id, now);
 }
 
 void Discovery::tick(SteadyTime now) {
   if (running_ && now >= next_hello_) announce(now, false);
-  for (auto reply = replies_.begin(); reply != replies_.end();) {
-    if (reply->second > now) {
-      ++reply;
-      continue;
-    }
-    if (running_ && answers_.take(now)) outgoing_.push_back({reply->first, hello(false)});
-    reply = replies_.erase(reply);
+  send_replies(now);
+  for (std::vector<std::byte>& bytes : relay_.due(now)) {
+    if (running_) to_everybody(EvidenceMessage{std::move(bytes)});
   }
   if (now >= next_expiry_) expire(now);
-  std::vector<std::uint32_t> over;
-  for (auto& [number, query] : queries_) {
-    if (now >= query.give_up_at) {
-      over.push_back(number);
-    } else if (now >= query.widen_at) {
-      query.widen_at = kNever;
-      query.wide = true;
-      // Those who answered already are not asked to be silent: a HAVE twice is ignored.
-      if (query.holders.empty()) {
-        query.ask.threshold = kEverybody;
-        send_question(query.ask);
-      }
-    }
-  }
-  for (const std::uint32_t number : over) finish(number);
+  lookups_.tick(now);
+  for (const AgentId& id : lookups_.take_silent()) peers_.doubt(id);
 }
 
 SteadyTime Discovery::next_wakeup() const {
   SteadyTime next = running_ ? next_hello_ : kNever;
-  for (const auto& [to, when] : replies_) next = std::min(next, when);
-  for (const auto& [number, query] : queries_) next = std::min({next, query.widen_at, query.give_up_at});
+  for (const auto& [to, reply] : replies_) next = std::min(next, reply.at);
+  next = std::min({next, lookups_.next_wakeup(), relay_.next_wakeup()});
   if (peers_.size() != 0) next = std::min(next, next_expiry_);
   return next;
 }
@@ -214,12 +245,17 @@ SteadyTime Discovery::next_wakeup() const {
 void Discovery::expire(SteadyTime now) {
   next_expiry_ = now + kExpiryInterval;
   for (const AgentId& id : peers_.expire(now)) {
+    lookups_.gone(id, now);
     if (gone_) gone_(id);
   }
+  refused_changed(now);
 }
 
 std::vector<Outgoing> Discovery::take_outgoing() {
-  return std::exchange(outgoing_, {});
+  std::vector<Outgoing> all = std::exchange(outgoing_, {});
+  std::vector<Outgoing> questions = lookups_.take_outgoing();
+  std::move(questions.begin(), questions.end(), std::back_inserter(all));
+  return all;
 }
 
 }  // namespace larder::peer

@@ -1,27 +1,29 @@
-// Discovery, deciding part (design §8): when to say HELLO, what to answer, how far to ask. Pure: datagrams and time go
-// in, datagrams to send come out; discovery_socket.* does the rest. Loop thread.
+// Discovery, deciding part (design §8): when to say HELLO, whom to believe, what to answer, how far to ask. Pure:
+// datagrams and time go in, datagrams to send come out; discovery_socket.* does the rest. Loop thread.
+//
+// Nobody is listened to before a HELLO of its own that the check found good: the group's key alone, which every member
+// has, lets nobody speak for another. Under an older group key only a HELLO is read, and answered under that key, so
+// that a machine that slept through a revocation learns that there is a newer state.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
-#include <set>
 #include <vector>
 
 #include "base/clock.h"
+#include "peer/address_book.h"
 #include "peer/datagram.h"
 #include "peer/endpoint.h"
+#include "peer/evidence_relay.h"
+#include "peer/hello_check.h"
+#include "peer/lookups.h"
 #include "peer/peer_table.h"
 #include "peer/replay_guard.h"
 #include "peer/token_bucket.h"
 
 namespace larder::peer {
-
-struct Outgoing {
-  std::optional<Endpoint> to;  // none: multicast on every interface
-  Message message;
-};
 
 struct DiscoverySelf {
   AgentId id{};
@@ -31,95 +33,111 @@ struct DiscoverySelf {
   std::uint32_t group_version = 0;
   std::string name;
   std::uint8_t load = 0;
+  std::uint32_t key_epoch = 0;           // of the current group key
+  std::vector<std::byte> certificate{};  // DER of this agent's leaf
 };
 
-// An answer to a question of ours.
-struct Holder {
-  AgentId agent{};
-  std::uint8_t load = 0;
-  HaveItem item;
+// A datagram whose seal opened.
+struct Incoming {
+  Datagram datagram;
+  Endpoint from;
+  bool multicast = false;
+  std::uint32_t key_epoch = 0;  // of the key that opened it
 };
 
 class Discovery {
  public:
   static constexpr Duration kHelloInterval = std::chrono::seconds(10);
-  static constexpr Duration kWidenAfter = std::chrono::milliseconds(15);
-  static constexpr Duration kGiveUpAfter = std::chrono::milliseconds(100);
-  static constexpr std::size_t kWantedAnswers = 8;
-  static constexpr std::size_t kMaxQueries = 1024;
-  static constexpr std::size_t kMaxKnownAddresses = 256;
+  static constexpr Duration kCheckAgainAfter = std::chrono::minutes(5);  // a certificate may have expired meanwhile
+  static constexpr Duration kNewerInterval = std::chrono::seconds(2);    // between two tidings of a newer state
+  static constexpr std::size_t kMaxReplies = 1024;
+  static constexpr std::size_t kOldKeyAnswers = 8;  // of many agents about so many answer a HELLO under an older key
 
   // What this agent holds, asked for each ASK that it is to answer; nothing where it holds nothing.
   using Holdings = std::function<std::vector<HaveItem>(const Ask&)>;
-  using Answered = std::function<void(std::vector<Holder>)>;
+  using Answered = Lookups::Answered;
   using Gone = std::function<void(const AgentId&)>;
-  using Appeared = std::function<void(const KnownPeer&)>;
+  using Appeared = std::function<void(const KnownPeer&)>;  // or is known by other facts now
+  // Who knows a newer state of the group, and where its catalogue is.
+  using Newer = std::function<void(const AgentId&, const Endpoint& catalogue, std::uint32_t group_version)>;
+  using Evidence = std::function<void(const AgentId& sender, std::vector<std::byte>)>;
+  using Check = std::function<HelloVerdict(const Incoming&)>;
 
   Discovery(DiscoverySelf self, Random& random, Holdings holdings);
 
-  // Configured addresses, DNS SRV results and what peers told: spoken to by unicast, since multicast may not reach
-  // them.
-  void set_addresses(std::vector<Endpoint> addresses);
-  void learn_address(const Endpoint& address);
-  void set_self(DiscoverySelf self, SteadyTime now);  // announced at once when it differs
+  // Whether a HELLO is the sender's own; without it every one is believed.
+  void set_check(Check check) { check_ = std::move(check); }
   void set_refused(std::function<bool(const AgentId&)> refused) { refused_ = std::move(refused); }  // revoked, shunned
   void on_appeared(Appeared appeared) { appeared_ = std::move(appeared); }
   void on_gone(Gone gone) { gone_ = std::move(gone); }
+  void on_newer_group(Newer newer) { newer_ = std::move(newer); }
+  void on_evidence(Evidence evidence) { evidence_ = std::move(evidence); }
 
-  void start(SteadyTime now);  // also after suspend and when an address or a link changed
-  void stop(SteadyTime now);   // BYE
-  void receive(const Datagram& datagram, const Endpoint& from, bool multicast, SteadyTime now);
+  // Configured addresses and DNS SRV results: spoken to by unicast, since multicast may not reach them.
+  void set_addresses(const std::vector<Endpoint>& addresses);
+  void learn_address(const Endpoint& address);  // told by a peer
+  // Announced at once when it differs; with another key epoch under the key before too, for those who have only that.
+  void set_self(DiscoverySelf self, SteadyTime now);
+
+  void start(SteadyTime now);    // also when an address or a link changed
+  void resumed(SteadyTime now);  // from suspend: nobody is waited for before it is heard again
+  void stop(SteadyTime now);     // BYE
+  void receive(const Incoming& incoming, SteadyTime now);
+  void refused_changed(SteadyTime now);
   // Time passed: call at next_wakeup() or later.
   void tick(SteadyTime now);
   [[nodiscard]] SteadyTime next_wakeup() const;
-  // Asks who has these. `answered` is called once: as soon as one complete holder and kWantedAnswers answers are in, or
-  // every known peer has answered, or at kGiveUpAfter; with nobody known at once, from inside ask(). 0: the queue is
-  // full.
+  // Asks who has these; see Lookups. With nobody around `answered` is called from inside, and 0 returned.
   std::uint32_t ask(std::vector<AskKey> keys, SteadyTime now, Answered answered);
-  void cancel(std::uint32_t query);
+  void cancel(std::uint32_t query) { lookups_.cancel(query); }
+  void tell_evidence(std::vector<std::byte> bytes, SteadyTime now) { relay_.tell(std::move(bytes), now); }
   // What is to be sent now, in order.
   [[nodiscard]] std::vector<Outgoing> take_outgoing();
 
   [[nodiscard]] const PeerTable& peers() const { return peers_; }
-  bool forget(const AgentId& id) { return peers_.remove(id); }  // unreachable: not waited for again until it speaks
+  // Unreachable: not waited for again until it speaks.
+  void forget(const AgentId& id, SteadyTime now);
 
  private:
-  struct Query {
-    Ask ask;
-    std::vector<Holder> holders;
-    std::set<AgentId> heard;
-    SteadyTime widen_at{};
-    SteadyTime give_up_at{};
-    bool wide = false;
-    Answered answered;
+  struct Reply {
+    SteadyTime at{};
+    bool probe = false;  // also asks who that is
   };
-  void receive_hello(const Datagram& datagram, const Hello& hello, const Endpoint& from, bool multicast,
-                     SteadyTime now);
+  void receive_hello(const Incoming& incoming, const Hello& said, SteadyTime now);
+  void receive_old_hello(const Incoming& incoming, const Hello& said, SteadyTime now);
+  bool believe(const Incoming& incoming, const Hello& said, SteadyTime now);
   void receive_ask(const AgentId& sender, const Ask& ask, const Endpoint& from, SteadyTime now);
-  void receive_have(const AgentId& sender, const Have& have);
+  void owe_reply(const Endpoint& to, bool probe, SteadyTime now);
+  void send_replies(SteadyTime now);
+  void tell_newer(const Incoming& incoming, const Hello& said, SteadyTime now);
   void announce(SteadyTime now, bool probe);
-  void send_question(const Ask& ask);
-  void finish(std::uint32_t query);
+  void to_everybody(const Message& message);
+  void drop(const AgentId& id, SteadyTime now);
   void expire(SteadyTime now);
-  [[nodiscard]] bool satisfied(const Query& query) const;
   [[nodiscard]] Hello hello(bool probe) const;
-  [[nodiscard]] std::size_t askable() const;
 
   DiscoverySelf self_;
   Random& random_;
   Holdings holdings_;
   PeerTable peers_;
   ReplayGuard replay_;
-  TokenBucket answers_{500, 200};  // HAVE and unicast HELLO together
-  std::set<Endpoint> addresses_;
-  std::map<std::uint32_t, Query> queries_;
-  std::map<Endpoint, SteadyTime> replies_;  // unicast HELLOs owed, spread over a moment
+  Lookups lookups_;
+  EvidenceRelay relay_;
+  AddressBook addresses_;
+  TokenBucket answers_{500, 200};        // HAVE
+  TokenBucket hello_answers_{200, 200};  // HELLO by unicast
+  TokenBucket old_answers_{20, 20};      // the same under older keys
+  std::map<Endpoint, Reply> replies_;    // unicast HELLOs owed, spread over a moment
   std::vector<Outgoing> outgoing_;
   std::function<bool(const AgentId&)> refused_;
+  Check check_;
   Appeared appeared_;
   Gone gone_;
+  Newer newer_;
+  Evidence evidence_;
   SteadyTime next_hello_{};
   SteadyTime next_expiry_{};
+  std::optional<SteadyTime> told_newer_;
   bool running_ = false;
 };
 

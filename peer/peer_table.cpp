@@ -2,17 +2,35 @@
 
 namespace larder::peer {
 
+bool PeerTable::is_news(const AgentId& id, std::uint64_t start_epoch, const Hello& hello, const Endpoint& from) const {
+  const KnownPeer* peer = find(id);
+  return peer == nullptr || peer->start_epoch != start_epoch || peer->from != from ||
+         peer->catalogue_port != hello.catalogue_port || peer->swarm_port != hello.swarm_port ||
+         peer->serving != hello.serving || peer->group_version != hello.group_version || peer->name != hello.name ||
+         peer->certificate != blake2b256(hello.certificate);
+}
+
+void PeerTable::checked(const AgentId& id, SteadyTime now) {
+  if (const auto found = peers_.find(id); found != peers_.end()) found->second.checked_at = now;
+}
+
+void PeerTable::doubt(const AgentId& id) {
+  if (const auto found = peers_.find(id); found != peers_.end()) found->second.prompt = false;
+}
+
+void PeerTable::doubt_all() {
+  for (auto& [id, peer] : peers_) peer.prompt = false;
+}
+
 PeerTable::Change PeerTable::heard_hello(const AgentId& id, std::uint64_t start_epoch, const Hello& hello,
                                          const Endpoint& from, bool multicast, SteadyTime now) {
   auto found = peers_.find(id);
   const bool is_new = found == peers_.end();
+  const bool changed = is_news(id, start_epoch, hello, from);
   if (is_new && peers_.size() >= kMaxPeers) return Change::none;
   if (is_new) found = peers_.emplace(id, KnownPeer{}).first;
   KnownPeer& peer = found->second;
   const bool restarted = !is_new && peer.start_epoch != start_epoch;
-  const bool changed = peer.from != from || peer.catalogue_port != hello.catalogue_port ||
-                       peer.swarm_port != hello.swarm_port || peer.serving != hello.serving ||
-                       peer.group_version != hello.group_version;
   if (is_new) peer.first_heard = now;
   peer.id = id;
   peer.name = hello.name;
@@ -24,6 +42,8 @@ PeerTable::Change PeerTable::heard_hello(const AgentId& id, std::uint64_t start_
   peer.group_version = hello.group_version;
   peer.last_heard = now;
   peer.start_epoch = start_epoch;
+  peer.certificate = blake2b256(hello.certificate);
+  peer.prompt = true;
   if (is_new) return Change::appeared;
   if (restarted) return Change::restarted;
   return changed ? Change::changed : Change::none;
@@ -33,6 +53,7 @@ bool PeerTable::heard(const AgentId& id, const Endpoint& from, SteadyTime now) {
   const auto found = peers_.find(id);
   if (found == peers_.end()) return false;
   found->second.last_heard = now;
+  found->second.prompt = true;
   found->second.from = from;
   return true;
 }

@@ -27,6 +27,9 @@ struct KnownPeer {
   SteadyTime first_heard{};
   SteadyTime last_heard{};
   std::uint64_t start_epoch = 0;
+  Digest certificate{};     // BLAKE2b-256 of what its HELLO carries
+  SteadyTime checked_at{};  // its HELLO's signature, last
+  bool prompt = true;       // it answered when it was asked last, or spoke since: worth waiting for
   [[nodiscard]] Endpoint catalogue() const { return from.with_port(catalogue_port); }
   [[nodiscard]] Endpoint swarm() const { return from.with_port(swarm_port); }
 };
@@ -39,6 +42,12 @@ class PeerTable {
   enum class Change { none, appeared, restarted, changed };
   Change heard_hello(const AgentId& id, std::uint64_t start_epoch, const Hello& hello, const Endpoint& from,
                      bool multicast, SteadyTime now);
+  // Whether that HELLO says anything that is not known: a new peer, a restart, other facts.
+  [[nodiscard]] bool is_news(const AgentId& id, std::uint64_t start_epoch, const Hello& hello,
+                             const Endpoint& from) const;
+  void checked(const AgentId& id, SteadyTime now);
+  void doubt(const AgentId& id);  // not prompt until it is heard again
+  void doubt_all();
   // Any other datagram of a known peer refreshes it. False when it is not known yet.
   bool heard(const AgentId& id, const Endpoint& from, SteadyTime now);
   void set_load(const AgentId& id, std::uint8_t load);

@@ -4,6 +4,15 @@
 
 namespace larder::peer {
 
+bool ReplayGuard::fresh(const AgentId& sender, std::uint64_t start_epoch, std::uint64_t sequence) const {
+  if (start_epoch == 0 || sequence == 0) return false;
+  const auto found = senders_.find(sender);
+  if (found == senders_.end() || start_epoch > found->second.epoch) return true;
+  if (start_epoch < found->second.epoch) return false;
+  Sender copy = found->second;
+  return accept_in_epoch(copy, sequence);
+}
+
 bool ReplayGuard::accept(const AgentId& sender, std::uint64_t start_epoch, std::uint64_t sequence, SteadyTime now) {
   if (start_epoch == 0 || sequence == 0) return false;
   if (!senders_.contains(sender) && senders_.size() >= kMaxSenders) forget_longest_silent();

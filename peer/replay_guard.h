@@ -18,6 +18,8 @@ class ReplayGuard {
   static constexpr std::size_t kMaxSenders = 4096;
   static constexpr std::uint64_t kWindow = 64;  // datagrams may overtake each other by so many
 
+  // Whether accept() would take it, without remembering it: before what is costly, or not yet believed.
+  [[nodiscard]] bool fresh(const AgentId& sender, std::uint64_t start_epoch, std::uint64_t sequence) const;
   // True when the datagram is new; it is then remembered.
   bool accept(const AgentId& sender, std::uint64_t start_epoch, std::uint64_t sequence, SteadyTime now);
   [[nodiscard]] std::size_t senders() const { return senders_.size(); }

@@ -19,15 +19,24 @@ Digest digest_of(std::uint8_t byte) {
   return digest;
 }
 
+Signature signature_of(std::uint8_t byte) {
+  Signature signature;
+  signature.fill(static_cast<std::byte>(byte));
+  return signature;
+}
+EvidenceMessage evidence() {
+  return EvidenceMessage{{std::byte{1}, std::byte{2}, std::byte{3}}};
+}
+
 Datagram of(Message message) {
-  return Datagram{id_of(0xaa), 7, 9, std::move(message)};
+  return Datagram{id_of(0xaa), 7, 9, std::move(message), {}};
 }
 
 Hello hello() {
-  return Hello{7475, 7476, true, true, 3, "desk-12"};
+  return Hello{7475, 7476, true, true, 3, "desk-12", {std::byte{0x30}, std::byte{0x01}}, signature_of(0x77)};
 }
 Ask ask() {
-  return Ask{0x01020304, 4096, {{KeyKind::version, digest_of(1)}, {KeyKind::url, digest_of(2)}}};
+  return Ask{0x01020304, 4096, true, {{KeyKind::version, digest_of(1)}, {KeyKind::url, digest_of(2)}}};
 }
 Have have() {
   HaveItem complete{0, true, 1'000'000, digest_of(3), {}};
@@ -63,19 +72,73 @@ TEST_P(EveryMessage, LaterFieldsAreSkipped) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Datagram, EveryMessage,
-                         ::testing::Values(Message(hello()), Message(Bye{}), Message(ask()), Message(have())));
+                         ::testing::Values(Message(hello()), Message(Bye{}), Message(ask()), Message(have()),
+                                           Message(Have{5, 1, {}}), Message(evidence())));
 
 // Golden bytes: a change here is a change of the wire format and needs a new format number.
 TEST(Datagram, BodyBytesOfHello) {
-  const Datagram datagram{id_of(0x11), 0x0102030405060708, 1, Hello{7475, 7476, true, false, 5, "a"}};
+  const Hello hello{7475, 7476, true, false, 5, "a", {std::byte{0x30}, std::byte{0x00}}, signature_of(0x99)};
+  const Datagram datagram{id_of(0x11), 0x0102030405060708, 1, hello, {}};
   EXPECT_EQ(to_hex(encode_body(datagram)), "01" + std::string(64, '1') + "0102030405060708" + "0000000000000001" +
-                                               "1d33" + "1d34" + "01" + "00000005" + "01" + "61");
+                                               "1d33" + "1d34" + "01" + "00000005" + "01" + "61" + "0002" + "3000" +
+                                               std::string(128, '9'));
 }
 
 TEST(Datagram, BodyBytesOfAsk) {
-  const Datagram datagram{id_of(0x11), 1, 2, Ask{7, 0xffff, {{KeyKind::url, digest_of(0x22)}}}};
+  const Datagram datagram{id_of(0x11), 1, 2, Ask{7, 0xffff, true, {{KeyKind::url, digest_of(0x22)}}}, {}};
   EXPECT_EQ(to_hex(encode_body(datagram)), "03" + std::string(64, '1') + "0000000000000001" + "0000000000000002" +
-                                               "00000007" + "ffff" + "01" + "02" + std::string(64, '2'));
+                                               "00000007" + "ffff" + "01" + "01" + "02" + std::string(64, '2'));
+}
+
+TEST(Datagram, BodyBytesOfHave) {
+  const HaveItem item{3, false, 0x0a0b, digest_of(0x22), {std::byte{0x05}}};
+  const Datagram datagram{id_of(0x11), 1, 2, Have{7, 9, {item}}, {}};
+  EXPECT_EQ(to_hex(encode_body(datagram)), "04" + std::string(64, '1') + "0000000000000001" + "0000000000000002" +
+                                               "00000007" + "09" + "01" + "03" + "00" + "0000000000000a0b" +
+                                               std::string(64, '2') + "01" + "05");
+}
+
+TEST(Datagram, BodyBytesOfEvidenceAndBye) {
+  const std::string front = std::string(64, '1') + "0000000000000001" + "0000000000000002";
+  EXPECT_EQ(to_hex(encode_body(Datagram{id_of(0x11), 1, 2, evidence(), {}})), "05" + front + "0003" + "010203");
+  EXPECT_EQ(to_hex(encode_body(Datagram{id_of(0x11), 1, 2, Bye{}, {}})), "02" + front);
+}
+
+constexpr const char* kGoldenPacket =
+    "4c524452cafef00d010000045b38b249c993bd365f05880ad14b1a22e24312c60c09ee8598606cdfeb600468e17d6620"
+    "b10d31ed421b7ddaff7ad296c6d7b2c57bbefe32a4ca10f880019941bc900f4c1c4a7948bcf4f33be9886cea19bd45e8"
+    "5e36fb25944cb9b8a40b";
+
+// A whole packet as another implementation would have sealed it: keys, nonce and all.
+TEST(Datagram, AGoldenPacketOpens) {
+  ASSERT_TRUE(initialise_crypto());
+  const GroupKey key = GroupKey::from_secret(4, digest_of(0x42));
+  const auto packet = from_hex(kGoldenPacket);
+  ASSERT_TRUE(packet);
+  const auto back = decode(*packet, key);
+  ASSERT_TRUE(back) << back.error().text();
+  EXPECT_EQ(back->sender, id_of(0x11));
+  EXPECT_EQ(back->message, Message(evidence()));
+}
+
+TEST(Datagram, ASignatureCoversEverythingBeforeItAndTheKeyItGoesUnder) {
+  ASSERT_TRUE(initialise_crypto());
+  const AgentKey agent = AgentKey::from_seed(digest_of(7));
+  Datagram said = of(hello());
+  said.sender = agent.id();
+  sign_hello(said, agent, 0xcafef00d, 4);
+  const auto body = encode_body(said);
+  const auto back = decode_body(body);
+  ASSERT_TRUE(back);
+  EXPECT_TRUE(hello_signature_holds(*back, 0xcafef00d, 4));
+  EXPECT_FALSE(hello_signature_holds(*back, 0xcafef00d, 5)) << "sealed anew under another key";
+  EXPECT_FALSE(hello_signature_holds(*back, 0xcafef00c, 4)) << "of another group";
+  for (std::size_t i = 0; i < body.size(); ++i) {
+    auto changed = body;
+    changed[i] ^= std::byte{0x10};
+    const auto other = decode_body(changed);
+    EXPECT_FALSE(other && hello_signature_holds(*other, 0xcafef00d, 4)) << "byte " << i;
+  }
 }
 
 TEST(Datagram, SealedPacketOpensOnlyUnderItsKeyAndWhole) {
@@ -98,7 +161,7 @@ TEST(Datagram, SealedPacketOpensOnlyUnderItsKeyAndWhole) {
 
 TEST(Datagram, NothingOfTheMessageIsReadableOutside) {
   ASSERT_TRUE(initialise_crypto());
-  const auto packet = encode(of(Hello{1, 2, true, false, 1, "secret-host"}), 1, GroupKey::generate(1));
+  const auto packet = encode(of(Hello{1, 2, true, false, 1, "secret-host", {}, {}}), 1, GroupKey::generate(1));
   ASSERT_TRUE(packet);
   const std::string text(reinterpret_cast<const char*>(packet->data()), packet->size());
   EXPECT_EQ(text.find("secret"), std::string::npos);
@@ -110,6 +173,11 @@ TEST(Datagram, TheLargestAskFitsAndALargerHaveIsRefused) {
   Ask largest;
   largest.keys.assign(kMaxAskKeys, AskKey{KeyKind::version, digest_of(1)});
   EXPECT_TRUE(encode(of(largest), 1, key));
+  Hello largest_hello = hello();
+  largest_hello.name.assign(64, 'n');
+  largest_hello.certificate.resize(kMaxHelloCertificate);
+  EXPECT_TRUE(encode(of(largest_hello), 1, key));
+  EXPECT_TRUE(encode(of(EvidenceMessage{std::vector<std::byte>(kMaxEvidence)}), 1, key));
   Have too_large;
   too_large.items.assign(kMaxAskKeys, HaveItem{0, false, 1, digest_of(1), std::vector<std::byte>(kMaxSegmentBitmap)});
   const auto refused = encode(of(too_large), 1, key);
@@ -126,6 +194,11 @@ TEST(Datagram, HostileFieldsAreRefused) {
   Have beyond;
   beyond.items.push_back(HaveItem{kMaxAskKeys, true, 1, {}, {}});
   EXPECT_FALSE(decode_body(encode_body(of(beyond))));
+  EXPECT_FALSE(decode_body(encode_body(of(EvidenceMessage{}))));
+  EXPECT_FALSE(decode_body(encode_body(of(EvidenceMessage{std::vector<std::byte>(kMaxEvidence + 1)}))));
+  Hello long_certificate = hello();
+  long_certificate.certificate.resize(kMaxHelloCertificate + 1);
+  EXPECT_FALSE(decode_body(encode_body(of(long_certificate))));
   auto unknown = encode_body(of(Bye{}));
   unknown[0] = std::byte{0};
   EXPECT_FALSE(decode_body(unknown));
@@ -134,7 +207,7 @@ TEST(Datagram, HostileFieldsAreRefused) {
 }
 
 TEST(Datagram, ANameCannotCarryTerminalCodes) {
-  const auto back = decode_body(encode_body(of(Hello{1, 2, true, false, 1, "a\x1b[2Jb"})));
+  const auto back = decode_body(encode_body(of(Hello{1, 2, true, false, 1, "a\x1b[2Jb", {}, {}})));
   ASSERT_TRUE(back);
   EXPECT_EQ(std::get<Hello>(back->message).name, "a?[2Jb");
 }

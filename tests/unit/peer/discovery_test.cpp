@@ -2,126 +2,18 @@
 
 #include <gtest/gtest.h>
 
-#include <memory>
 #include <tuple>
 
-#include "base/loop.h"
+#include "discovery_office.h"
 
 namespace larder::peer {
 namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-
-// Agents on one or two subnets: multicast stays inside a subnet, unicast reaches everywhere, after `kLatency`.
-class Office {
- public:
-  static constexpr Duration kLatency = milliseconds(1);
-
-  struct Host {
-    std::unique_ptr<Discovery> discovery;
-    Endpoint address;
-    int subnet = 0;
-    std::uint64_t epoch = 1;
-    std::uint64_t sequence = 0;
-    bool reachable = true;
-    std::size_t sent = 0;
-    std::vector<HaveItem> holdings;
-  };
-
-  Host& add(int subnet = 0, bool serving = true) {
-    auto host = std::make_unique<Host>();
-    const auto number = hosts_.size() + 1;
-    host->address = *parse_endpoint("192.0.2." + std::to_string(number) + ":7475");
-    host->subnet = subnet;
-    DiscoverySelf self;
-    self.id[0] = static_cast<std::byte>(number);
-    self.catalogue_port = 7475;
-    self.serving = serving;
-    self.name = "host-" + std::to_string(number);
-    Host* raw = host.get();
-    host->discovery = std::make_unique<Discovery>(self, *random_, [raw](const Ask&) { return raw->holdings; });
-    ids_[raw] = self.id;
-    hosts_.push_back(std::move(host));
-    return *raw;
-  }
-  const AgentId& id(const Host& host) const { return ids_.at(const_cast<Host*>(&host)); }
-  const PeerTable& peers(const Host& host) const { return host.discovery->peers(); }
-  SteadyTime now() const { return now_; }
-
-  void start(Host& host) {
-    host.discovery->start(now_);
-    flush();
-  }
-  void run_for(Duration duration) {
-    const SteadyTime end = now_ + duration;
-    flush();
-    while (true) {
-      SteadyTime next = end;
-      for (const auto& host : hosts_) next = std::min(next, host->discovery->next_wakeup());
-      if (!flights_.empty()) next = std::min(next, flights_.begin()->first);
-      now_ = std::max(now_, next);
-      deliver();
-      if (now_ >= end) break;
-      for (const auto& host : hosts_) {
-        if (host->discovery->next_wakeup() > now_) continue;
-        host->discovery->tick(now_);
-        flush(*host);
-      }
-    }
-  }
-  void flush() {
-    for (const auto& host : hosts_) flush(*host);
-  }
-  void flush(Host& host) {
-    for (Outgoing& out : host.discovery->take_outgoing()) send(host, std::move(out));
-  }
-  Host& at(std::size_t index) { return *hosts_[index]; }
-  std::size_t size() const { return hosts_.size(); }
-
- private:
-  struct Flight {
-    Host* to;
-    Endpoint from;
-    bool multicast;
-    Datagram datagram;
-  };
-  void send(Host& from, Outgoing out) {
-    ++from.sent;
-    if (!from.reachable) return;
-    const Datagram datagram{ids_[&from], from.epoch, ++from.sequence, std::move(out.message)};
-    for (const auto& host : hosts_) {
-      const bool hears = out.to ? host->address == *out.to : host->subnet == from.subnet;
-      if (hears && host->reachable)
-        flights_.emplace(now_ + kLatency, Flight{host.get(), from.address, !out.to, datagram});
-    }
-  }
-  void deliver() {
-    while (!flights_.empty() && flights_.begin()->first <= now_) {
-      const Flight flight = flights_.begin()->second;
-      flights_.erase(flights_.begin());
-      if (!flight.to->reachable) continue;
-      flight.to->discovery->receive(flight.datagram, flight.from, flight.multicast, now_);
-      flush(*flight.to);
-    }
-  }
-
-  std::unique_ptr<Random> random_ = make_seeded_random(1);
-  std::vector<std::unique_ptr<Host>> hosts_;
-  std::map<Host*, AgentId> ids_;
-  std::multimap<SteadyTime, Flight> flights_;
-  SteadyTime now_ = SteadyTime(seconds(1000));
-};
-
-HaveItem complete_item() {
-  HaveItem item;
-  item.complete = true;
-  item.size = 5;
-  return item;
-}
-std::vector<AskKey> one_key() {
-  return {AskKey{}};
-}
+using test::complete_item;
+using test::Office;
+using test::one_key;
 
 TEST(Discovery, ANewcomerKnowsAllAndIsKnownWithinAMoment) {
   Office office;
@@ -199,7 +91,7 @@ TEST(Discovery, AQuestionInASmallGroupEndsWithTheLastAnswer) {
   EXPECT_LE(answered - asked, milliseconds(3));
 }
 
-TEST(Discovery, NobodyHasItEndsAtTheLimit) {
+TEST(Discovery, NobodyHasItEndsWithTheLastAnswer) {
   Office office;
   office.add();
   office.add();
@@ -210,10 +102,10 @@ TEST(Discovery, NobodyHasItEndsAtTheLimit) {
     done = true;
     EXPECT_TRUE(holders.empty());
   });
-  office.run_for(Discovery::kGiveUpAfter - milliseconds(1));
+  office.run_for(milliseconds(1));
   EXPECT_FALSE(done);
   office.run_for(milliseconds(2));
-  EXPECT_TRUE(done);
+  EXPECT_TRUE(done) << "the answer that it has nothing is an answer";
 }
 
 TEST(Discovery, AloneNothingIsWaitedFor) {
@@ -303,10 +195,14 @@ TEST(Discovery, AFloodOfQuestionsIsAnsweredWithinTheBound) {
   AgentId flooder{};
   flooder[0] = std::byte{0xee};
   const Endpoint from = *parse_endpoint("192.0.2.200:7475");
-  for (std::uint64_t i = 1; i <= 10'000; ++i) {
-    host.discovery->receive(Datagram{flooder, 1, i, Ask{1, 0xffff, one_key()}}, from, false, office.now());
+  host.discovery->receive({Datagram{flooder, 1, 1, Hello{}, {}}, from, false, 1}, office.now());
+  for (std::uint64_t i = 2; i <= 10'000; ++i) {
+    host.discovery->receive({Datagram{flooder, 1, i, Ask{1, 0xffff, false, one_key()}, {}}, from, false, 1},
+                            office.now());
   }
-  EXPECT_LE(host.discovery->take_outgoing().size(), 200u);
+  const auto answers = host.discovery->take_outgoing().size();
+  EXPECT_LE(answers, 200u);
+  EXPECT_GE(answers, 1u);
 }
 
 TEST(Discovery, AReplayedDatagramHasNoEffect) {
@@ -317,11 +213,247 @@ TEST(Discovery, AReplayedDatagramHasNoEffect) {
   AgentId sender{};
   sender[0] = std::byte{9};
   const Endpoint from = *parse_endpoint("192.0.2.9:7475");
-  const Datagram hello{sender, 5, 1, Hello{1, 2, true, false, 1, "x"}};
-  host.discovery->receive(hello, from, true, office.now());
-  host.discovery->receive(Datagram{sender, 5, 2, Bye{}}, from, true, office.now());
-  host.discovery->receive(hello, from, true, office.now());
+  const Incoming hello{Datagram{sender, 5, 1, Hello{1, 2, true, false, 1, "x", {}, {}}, {}}, from, true, 1};
+  host.discovery->receive(hello, office.now());
+  EXPECT_EQ(office.peers(host).size(), 1u);
+  host.discovery->receive({Datagram{sender, 5, 2, Bye{}, {}}, from, true, 1}, office.now());
+  host.discovery->receive(hello, office.now());
   EXPECT_EQ(office.peers(host).size(), 0u);
+}
+
+TEST(Discovery, WhoHasNotIntroducedItselfIsAskedToAndNotListenedTo) {
+  Office office;
+  Office::Host& host = office.add();
+  host.holdings = {complete_item()};
+  office.start(host);
+  std::ignore = host.discovery->take_outgoing();
+  AgentId sender{};
+  sender[0] = std::byte{9};
+  const Endpoint from = *parse_endpoint("192.0.2.9:7475");
+  host.discovery->receive({Datagram{sender, 5, 1, Ask{1, 0xffff, true, one_key()}, {}}, from, false, 1}, office.now());
+  EXPECT_EQ(office.peers(host).size(), 0u);
+  host.discovery->tick(office.now());
+  const auto sent = host.discovery->take_outgoing();
+  ASSERT_EQ(sent.size(), 1u);
+  ASSERT_TRUE(std::holds_alternative<Hello>(sent[0].message));
+  EXPECT_TRUE(std::get<Hello>(sent[0].message).probe);
+  EXPECT_EQ(sent[0].to, from);
+}
+
+TEST(Discovery, AHelloThatTheCheckRefusesHasNoEffectAndCannotPushTheRealOneAside) {
+  Office office;
+  Office::Host& host = office.add();
+  office.start(host);
+  std::ignore = host.discovery->take_outgoing();
+  AgentId sender{};
+  sender[0] = std::byte{9};
+  const Endpoint from = *parse_endpoint("192.0.2.9:7475");
+  HelloVerdict verdict = HelloVerdict::bad;
+  int checks = 0;
+  host.discovery->set_check([&](const Incoming&) {
+    ++checks;
+    return verdict;
+  });
+  // Forged by another member: a start epoch far ahead would make the real one's datagrams look old.
+  host.discovery->receive({Datagram{sender, 1'000'000, 1, Hello{}, {}}, from, true, 1}, office.now());
+  host.discovery->tick(office.now());
+  EXPECT_EQ(office.peers(host).size(), 0u);
+  EXPECT_TRUE(host.discovery->take_outgoing().empty());
+  verdict = HelloVerdict::good;
+  host.discovery->receive({Datagram{sender, 5, 1, Hello{}, {}}, from, true, 1}, office.now());
+  EXPECT_EQ(office.peers(host).size(), 1u);
+  // The same again costs no signature, until it is time to look again.
+  for (std::uint64_t i = 2; i < 20; ++i) {
+    host.discovery->receive({Datagram{sender, 5, i, Hello{}, {}}, from, true, 1}, office.now() + seconds(i));
+  }
+  EXPECT_EQ(checks, 2);
+  verdict = HelloVerdict::bad_time;
+  host.discovery->receive({Datagram{sender, 5, 20, Hello{}, {}}, from, true, 1},
+                          office.now() + Discovery::kCheckAgainAfter);
+  EXPECT_EQ(office.peers(host).size(), 0u) << "its certificate expired";
+}
+
+TEST(Discovery, ANewerGroupStateIsToldOnceInAWhile) {
+  Office office;
+  Office::Host& host = office.add();
+  Office::Host& newer = office.add();
+  newer.self.catalogue_port = 7480;
+  int told = 0;
+  Endpoint where;
+  host.discovery->on_newer_group([&](const AgentId& agent, const Endpoint& catalogue, std::uint32_t version) {
+    EXPECT_EQ(agent, office.id(newer));
+    EXPECT_EQ(version, 2u);
+    where = catalogue;
+    ++told;
+  });
+  office.start(host);
+  office.start(newer);
+  office.run_for(seconds(1));
+  EXPECT_EQ(told, 0);
+  newer.self.group_version = 2;
+  office.set_self(newer);
+  office.run_for(milliseconds(10));
+  EXPECT_EQ(told, 1) << "at once";
+  EXPECT_EQ(where, newer.address.with_port(7480));
+  office.run_for(seconds(30));
+  EXPECT_GE(told, 2) << "and again while it is not fetched";
+  EXPECT_LE(told, 5);
+}
+
+TEST(Discovery, ANewKeyIsToldUnderTheOldOneAndTheSleeperLearnsOfItLater) {
+  Office office;
+  Office::Host& revoker = office.add();
+  Office::Host& awake = office.add();
+  Office::Host& sleeper = office.add();
+  int awake_told = 0, sleeper_told = 0;
+  awake.discovery->on_newer_group([&](const AgentId&, const Endpoint&, std::uint32_t) { ++awake_told; });
+  sleeper.discovery->on_newer_group([&](const AgentId&, const Endpoint&, std::uint32_t) { ++sleeper_told; });
+  for (std::size_t i = 0; i < 3; ++i) office.start(office.at(i));
+  office.run_for(seconds(1));
+  sleeper.reachable = false;
+  revoker.self.group_version = 2;
+  revoker.self.key_epoch = 2;
+  office.set_self(revoker);
+  office.run_for(milliseconds(10));
+  EXPECT_EQ(awake_told, 1);
+  awake.self = revoker.self;
+  awake.self.id[0] = std::byte{2};
+  office.set_self(awake);
+  office.run_for(seconds(40));
+  EXPECT_EQ(office.peers(awake).size(), 1u);
+  // It comes back under the old key: told by unicast under that key, but known to nobody.
+  sleeper.reachable = true;
+  sleeper.discovery->resumed(office.now());
+  office.run_for(milliseconds(100));
+  EXPECT_GE(sleeper_told, 1);
+  EXPECT_EQ(office.peers(awake).find(office.id(sleeper)), nullptr);
+  // With the new state it is one of them.
+  sleeper.self.group_version = 2;
+  sleeper.self.key_epoch = 2;
+  office.set_self(sleeper);
+  office.run_for(milliseconds(100));
+  EXPECT_NE(office.peers(awake).find(office.id(sleeper)), nullptr);
+  EXPECT_EQ(office.peers(sleeper).size(), 2u);
+}
+
+TEST(Discovery, UnderAnOldKeyNothingButACheckedHelloIsRead) {
+  Office office;
+  Office::Host& host = office.add();
+  host.self.key_epoch = 2;
+  office.set_self(host);
+  host.holdings = {complete_item()};
+  office.start(host);
+  std::ignore = host.discovery->take_outgoing();
+  AgentId sender{};
+  sender[0] = std::byte{9};
+  const Endpoint from = *parse_endpoint("192.0.2.9:7475");
+  HelloVerdict verdict = HelloVerdict::bad;
+  host.discovery->set_check([&](const Incoming&) { return verdict; });
+  host.discovery->receive({Datagram{sender, 5, 1, Ask{1, 0xffff, true, one_key()}, {}}, from, false, 1}, office.now());
+  host.discovery->receive({Datagram{sender, 5, 2, Hello{}, {}}, from, false, 1}, office.now());
+  host.discovery->tick(office.now());
+  EXPECT_TRUE(host.discovery->take_outgoing().empty());
+  verdict = HelloVerdict::good;
+  host.discovery->set_refused([&](const AgentId& agent) { return agent == sender; });
+  host.discovery->receive({Datagram{sender, 5, 2, Hello{}, {}}, from, false, 1}, office.now());
+  EXPECT_TRUE(host.discovery->take_outgoing().empty()) << "revoked";
+  host.discovery->set_refused({});
+  host.discovery->receive({Datagram{sender, 5, 2, Hello{}, {}}, from, false, 1}, office.now());
+  const auto sent = host.discovery->take_outgoing();
+  ASSERT_EQ(sent.size(), 1u);
+  EXPECT_EQ(sent[0].key_epoch, 1u);
+  EXPECT_TRUE(std::holds_alternative<Hello>(sent[0].message));
+  // A flood of them costs a bounded number of checks and answers.
+  for (std::uint64_t i = 3; i < 1000; ++i) {
+    host.discovery->receive({Datagram{sender, 5, i, Hello{}, {}}, from, false, 1}, office.now());
+  }
+  EXPECT_LE(host.discovery->take_outgoing().size(), 20u);
+}
+
+TEST(Discovery, TheRevokedAreForgottenAtOnce) {
+  Office office;
+  Office::Host& host = office.add();
+  Office::Host& other = office.add();
+  office.start(host);
+  office.start(other);
+  office.run_for(seconds(1));
+  ASSERT_EQ(office.peers(host).size(), 1u);
+  AgentId gone{};
+  host.discovery->on_gone([&](const AgentId& agent) { gone = agent; });
+  host.discovery->set_refused([&](const AgentId& agent) { return agent == office.id(other); });
+  host.discovery->refused_changed(office.now());
+  EXPECT_EQ(office.peers(host).size(), 0u);
+  EXPECT_EQ(gone, office.id(other));
+}
+
+TEST(Discovery, EvidenceReachesAllOnceAlsoWhereDatagramsAreLost) {
+  Office office;
+  for (int i = 0; i < 10; ++i) office.add(i < 8 ? 0 : 1);
+  office.at(0).discovery->set_addresses({office.at(8).address, office.at(9).address});
+  for (std::size_t i = 0; i < 10; ++i) office.start(office.at(i));
+  office.run_for(seconds(12));
+  office.loss = 0.1;
+  std::map<std::size_t, std::size_t> heard;
+  for (std::size_t i = 1; i < 10; ++i) {
+    office.at(i).discovery->on_evidence([&heard, i](const AgentId&, const std::vector<std::byte>&) { ++heard[i]; });
+  }
+  for (std::uint8_t piece = 0; piece < 20; ++piece) {
+    office.at(0).discovery->tell_evidence({std::byte{piece}}, office.now());
+  }
+  office.run_for(seconds(1));
+  std::size_t total = 0;
+  for (const auto& [host, count] : heard) {
+    EXPECT_LE(count, 20u) << "each piece once";
+    total += count;
+  }
+  EXPECT_GE(total, 178u) << "of 180: each datagram goes three times, and one in ten is lost";
+}
+
+TEST(Discovery, ALearntAddressIsGivenUpAConfiguredOneIsNot) {
+  Office office;
+  Office::Host& host = office.add();
+  host.discovery->set_addresses({*parse_endpoint("198.51.100.1:7475")});
+  host.discovery->learn_address(*parse_endpoint("198.51.100.2:7475"));
+  office.start(host);
+  office.run_for(seconds(120));
+  const auto before = host.sent;
+  office.run_for(seconds(100));
+  const auto announcements = (host.sent - before) / 2;
+  EXPECT_GE(announcements, 8u);
+  EXPECT_LE(host.sent - before, 28u) << "multicast and one address";
+}
+
+TEST(Discovery, AVanishedPeerIsWaitedForOnceOnly) {
+  Office office;
+  for (int i = 0; i < 3; ++i) office.add();
+  for (std::size_t i = 0; i < 3; ++i) office.start(office.at(i));
+  office.run_for(seconds(1));
+  office.at(2).reachable = false;
+  std::vector<Duration> took;
+  for (int round = 0; round < 3; ++round) {
+    const SteadyTime asked = office.now();
+    office.at(0).discovery->ask(one_key(), asked, [&](std::vector<Holder>) { took.push_back(office.now() - asked); });
+    office.run_for(milliseconds(200));
+  }
+  ASSERT_EQ(took.size(), 3u);
+  EXPECT_EQ(took[0], Lookups::kGiveUpAfter);
+  EXPECT_LE(took[1], milliseconds(3));
+  EXPECT_LE(took[2], milliseconds(3));
+}
+
+TEST(Discovery, AfterSuspendNobodyIsWaitedForWhoWasNotHeardAgain) {
+  Office office;
+  for (int i = 0; i < 2; ++i) office.add();
+  for (std::size_t i = 0; i < 2; ++i) office.start(office.at(i));
+  office.run_for(seconds(1));
+  office.at(1).reachable = false;
+  office.at(0).discovery->resumed(office.now());
+  const SteadyTime asked = office.now();
+  Duration took{};
+  office.at(0).discovery->ask(one_key(), asked, [&](std::vector<Holder>) { took = office.now() - asked; });
+  office.run_for(milliseconds(200));
+  EXPECT_GT(took, Duration{});
+  EXPECT_LE(took, Lookups::kWidenAfter);
 }
 
 TEST(Discovery, TrafficOfAQuietOfficeIsFlat) {

@@ -1,0 +1,94 @@
+// Discovery, doing part (design §8): sockets, interfaces, sealing and names around the deciding class Discovery. Loop
+// thread only, but for name look-ups, which have a thread each while they last. Owned by main.
+//
+// Sockets: one for each listen address (or one for all of a family), which sends and receives; multicast is joined on
+// every interface that is up and has an address, on loopback only where a listen address is a loopback one. Strangers
+// cost little: what is no datagram of the group is dropped by its clear bytes, and what claims to be one is opened only
+// within budgets (receive_budget.h).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/loop.h"
+#include "base/result.h"
+#include "peer/discovery.h"
+#include "peer/keys.h"
+
+namespace larder::peer {
+
+struct DiscoverySettings {
+  std::vector<std::string> listen;   // numeric addresses; empty: all (IPv4 and IPv6)
+  std::uint16_t port = 7475;         // 0: any
+  std::uint16_t multicast_port = 0;  // 0: as `port`, or kDefaultPort where that is any
+  bool multicast = true;
+  std::vector<std::string> addresses;  // "host:port"
+  std::string srv;                     // DNS name; empty: none
+  static constexpr std::uint16_t kDefaultPort = 7475;
+};
+
+// Who this agent is and which keys it reads. Replaced as a whole when the group's state changes.
+struct DiscoveryIdentity {
+  AgentKey key;
+  std::uint64_t start_epoch = 0;  // IdentityStore::next_start_epoch(); the same for the whole run
+  std::string authority_pem;
+  std::string certificate_pem;
+  std::uint32_t group_tag = 0;
+  GroupKey current;
+  std::vector<GroupKey> old;  // newest first; at most KeyRing::kMaxOld are read
+};
+
+// All are called on the loop thread; any may be empty.
+struct DiscoveryEvents {
+  Discovery::Holdings holdings;
+  std::function<bool(const AgentId&)> refused;  // revoked or shunned: neither heard nor answered
+  Discovery::Appeared appeared;                 // or changed
+  Discovery::Gone gone;
+  Discovery::Newer newer_group;  // somebody knows a newer group state: fetch it there
+  Discovery::Evidence evidence;  // once for each piece, from a member; not yet checked
+};
+
+struct DiscoveryFigures {
+  std::uint64_t sent = 0, received = 0;  // datagrams of the group
+  std::uint64_t foreign = 0;             // not of this group, or not readable
+  std::uint64_t over_budget = 0;         // dropped unread
+  std::uint64_t multicast_hellos = 0;    // heard from others
+  std::uint64_t unicast_hellos = 0;
+  std::uint64_t clock_rejections = 0;    // HELLOs whose certificate is not valid at this machine's time
+  std::size_t multicast_interfaces = 0;  // joined now
+  std::string trouble;                   // why sending or a name look-up fails at present; empty: it does not
+};
+
+class DiscoverySocket {
+ public:
+  virtual ~DiscoverySocket() = default;
+  [[nodiscard]] virtual std::uint16_t port() const = 0;
+  virtual void start() = 0;
+  virtual void stop() = 0;  // BYE, once; nothing is sent or heard afterwards
+  // Ports, serving, group version, name and load; id and key epoch are the identity's. Announced when it differs.
+  virtual void set_self(DiscoverySelf self) = 0;
+  virtual void set_identity(DiscoveryIdentity identity) = 0;
+  virtual void refused_changed() = 0;  // somebody was revoked or shunned
+  virtual void network_changed() = 0;  // addresses, links or routes: sockets and groups are looked at anew
+  virtual void learn_address(const Endpoint& address) = 0;  // told by a peer
+  // As Discovery::ask; `answered` comes from the loop, but with nobody to ask from within.
+  virtual std::uint32_t ask(std::vector<AskKey> keys, Discovery::Answered answered) = 0;
+  virtual void cancel(std::uint32_t query) = 0;
+  // At most kMaxEvidence bytes: invalid_argument. Told three times.
+  virtual Status tell_evidence(std::vector<std::byte> evidence) = 0;
+  // It could not be reached: not waited for again until it speaks.
+  virtual void forget(const AgentId& agent) = 0;
+  [[nodiscard]] virtual const PeerTable& peers() const = 0;
+  [[nodiscard]] virtual DiscoveryFigures figures() const = 0;
+};
+
+// io_failed when no socket can be opened, with the address and the reason (port in use).
+[[nodiscard]] Result<std::unique_ptr<DiscoverySocket>> make_discovery_socket(const DiscoverySettings& settings,
+                                                                             DiscoveryIdentity identity,
+                                                                             DiscoverySelf self, DiscoveryEvents events,
+                                                                             Loop& loop, Random& random);
+
+}  // namespace larder::peer

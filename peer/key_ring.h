@@ -1,0 +1,37 @@
+// The group keys that this agent can open datagrams with: the current one, and the last few before it. What an older
+// one opens is only a HELLO of a machine that slept through a revocation (discovery.h). Plain value; loop thread.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+#include "peer/keys.h"
+
+namespace larder::peer {
+
+class KeyRing {
+ public:
+  static constexpr std::size_t kMaxOld = 8;
+
+  KeyRing() = default;
+  // Of `old` the first kMaxOld are kept.
+  KeyRing(GroupKey current, std::vector<GroupKey> old) : current_(std::move(current)), old_(std::move(old)) {
+    old_.resize(std::min(old_.size(), kMaxOld));
+  }
+
+  [[nodiscard]] const GroupKey& current() const { return current_; }
+  // Null: none of that epoch.
+  [[nodiscard]] const GroupKey* find(std::uint32_t epoch) const {
+    if (epoch == current_.epoch()) return &current_;
+    const auto found =
+        std::find_if(old_.begin(), old_.end(), [&](const GroupKey& key) { return key.epoch() == epoch; });
+    return found == old_.end() ? nullptr : &*found;
+  }
+
+ private:
+  GroupKey current_;
+  std::vector<GroupKey> old_;
+};
+
+}  // namespace larder::peer

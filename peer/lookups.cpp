@@ -1,0 +1,132 @@
+#include "peer/lookups.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace larder::peer {
+namespace {
+
+constexpr auto kNever = SteadyTime::max();
+constexpr std::uint16_t kEverybody = std::numeric_limits<std::uint16_t>::max();
+
+bool has_complete(const std::vector<Holder>& holders) {
+  return std::any_of(holders.begin(), holders.end(), [](const Holder& holder) { return holder.item.complete; });
+}
+
+}  // namespace
+
+std::uint32_t Lookups::ask(std::vector<AskKey> keys, std::vector<Askable> around, SteadyTime now, Answered answered) {
+  if (around.empty() || keys.empty() || queries_.size() >= kMaxQueries) {
+    answered({});
+    return 0;
+  }
+  std::uint32_t number = 0;
+  while (number == 0 || queries_.contains(number)) number = static_cast<std::uint32_t>(random_.next());
+  keys.resize(std::min(keys.size(), kMaxAskKeys));
+  const bool small = around.size() <= kSmallGroup;
+  Query query;
+  query.ask = Ask{number, small ? kEverybody : threshold_for(around.size(), kWantedAnswers), small, std::move(keys)};
+  query.wanted = std::min(kWantedAnswers, around.size());
+  query.again_at = now + (small ? kAgainAfter : kWidenAfter);
+  query.done_at = now + kGiveUpAfter;
+  query.answered = std::move(answered);
+  for (const Askable& each : around) {
+    if (!each.multicast) query.unicast.push_back(each.at);
+    if (small && each.prompt) query.waited.emplace(each.agent, each);
+  }
+  // Nobody worth waiting for: those who are, by a mistake of ours, get one moment.
+  if (small && query.waited.empty()) query.done_at = now + kWidenAfter;
+  send(query);
+  queries_.emplace(number, std::move(query));
+  return number;
+}
+
+void Lookups::send(const Query& query) {
+  outgoing_.push_back({std::nullopt, query.ask});
+  for (const Endpoint& to : query.unicast) outgoing_.push_back({to, query.ask});
+}
+
+void Lookups::receive(const AgentId& sender, const Have& have, SteadyTime now) {
+  const auto found = queries_.find(have.query);
+  if (found == queries_.end() || !found->second.heard.insert(sender).second) return;
+  Query& query = found->second;
+  query.waited.erase(sender);
+  for (const HaveItem& item : have.items) {
+    if (item.key < query.ask.keys.size()) query.holders.push_back(Holder{sender, have.load, item});
+  }
+  settle(have.query, query, now);
+}
+
+void Lookups::gone(const AgentId& agent, SteadyTime now) {
+  std::vector<std::uint32_t> concerned;
+  for (auto& [number, query] : queries_) {
+    if (query.waited.erase(agent) != 0) concerned.push_back(number);
+  }
+  for (const std::uint32_t number : concerned) {
+    if (const auto found = queries_.find(number); found != queries_.end()) settle(number, found->second, now);
+  }
+}
+
+// After an answer, or with one fewer to wait for.
+void Lookups::settle(std::uint32_t number, Query& query, SteadyTime now) {
+  if (query.ask.want_none && query.waited.empty()) return finish(number);
+  if (query.holders.empty()) return;
+  if (!has_complete(query.holders)) {
+    // In a small group the rest will still answer; in a large one silence tells nothing.
+    if (!query.ask.want_none) query.done_at = std::min(query.done_at, now + kLingerPartial);
+    return;
+  }
+  if (query.heard.size() >= query.wanted) return finish(number);
+  query.done_at = std::min(query.done_at, now + kLingerComplete);
+}
+
+void Lookups::again(Query& query, SteadyTime now) {
+  if (query.ask.want_none) {
+    // By unicast: it is the few whose datagram was lost.
+    for (const auto& [agent, askable] : query.waited) outgoing_.push_back({askable.at, query.ask});
+    query.again_at = ++query.tries < kMaxTries ? now + kAgainAfter * query.tries : kNever;
+    return;
+  }
+  query.again_at = kNever;
+  if (!query.holders.empty()) return;
+  query.ask.threshold = kEverybody;
+  query.done_at = std::min(query.done_at, now + kSilenceAfter);
+  send(query);
+}
+
+void Lookups::tick(SteadyTime now) {
+  std::vector<std::uint32_t> over;
+  for (auto& [number, query] : queries_) {
+    if (now >= query.done_at) {
+      over.push_back(number);
+    } else if (now >= query.again_at) {
+      again(query, now);
+    }
+  }
+  for (const std::uint32_t number : over) {
+    const auto found = queries_.find(number);
+    if (found == queries_.end()) continue;  // cancelled by what another one's end led to
+    // Asked several times and still silent. (Done early with a complete holder tells nothing of the others.)
+    if (found->second.tries >= kMaxTries) {
+      for (const auto& [agent, askable] : found->second.waited) silent_.insert(agent);
+    }
+    finish(number);
+  }
+}
+
+void Lookups::finish(std::uint32_t number) {
+  const auto found = queries_.find(number);
+  if (found == queries_.end()) return;
+  Answered answered = std::move(found->second.answered);
+  std::vector<Holder> holders = std::move(found->second.holders);
+  queries_.erase(found);
+  answered(std::move(holders));
+}
+
+SteadyTime Lookups::next_wakeup() const {
+  SteadyTime next = kNever;
+  for (const auto& [number, query] : queries_) next = std::min({next, query.again_at, query.done_at});
+  return next;
+}
+
+}  // namespace larder::peer
