@@ -201,7 +201,7 @@ void CatalogueService::Impl::describe_content(const Offer& offer, const JobPtr& 
                         offer.content,
                         self.step<std::vector<cache::SegmentInfo>>(
                             job, [job, offer, with_bytes, as = *as, root = info->root](
-                                     Impl& self, Result<std::vector<cache::SegmentInfo>> segments) {
+                                     Impl& impl, Result<std::vector<cache::SegmentInfo>> segments) {
                               auto what = std::make_shared<Described>();
                               what->content = offer.content;
                               what->manifest.size = offer.size;
@@ -210,10 +210,10 @@ void CatalogueService::Impl::describe_content(const Offer& offer, const JobPtr& 
                               what->manifest.complete = offer.complete && root.has_value();
                               if (what->manifest.complete) what->manifest.root = root;
                               // Signing costs more than the loop should spend at once.
-                              const bool queued = self.parts.disk.submit(
-                                  [weak = self.weak_from_this(), job, what, with_bytes, as,
-                                   segments = std::move(*segments), key = self.parts.key, group = self.parts.group,
-                                   now = self.parts.runtime.clock.wall(), &executor = self.parts.runtime.executor] {
+                              const bool queued = impl.parts.disk.submit(
+                                  [weak = impl.weak_from_this(), job, what, with_bytes, as,
+                                   segments = std::move(*segments), key = impl.parts.key, group = impl.parts.group,
+                                   now = impl.parts.runtime.clock.wall(), &executor = impl.parts.runtime.executor] {
                                     const Digest digest = version_digest(as.version);
                                     for (const cache::SegmentInfo& segment : segments) {
                                       what->manifest.segments.push_back(describe(segment, as, digest, key, group, now));
@@ -223,7 +223,7 @@ void CatalogueService::Impl::describe_content(const Offer& offer, const JobPtr& 
                                         still->described(job, std::move(*what), with_bytes);
                                     });
                                   });
-                              if (!queued) self.busy(job);
+                              if (!queued) impl.busy(job);
                             }));
                   }));
 }
@@ -301,8 +301,8 @@ void CatalogueService::Impl::open_whole(const LeavesQuery& query, const Offer& o
                     const std::uint64_t count = cache::SegmentLayout(offer.size).count();
                     self.parts.cache.leaves(
                         offer.content, 0, count,
-                        self.step<std::vector<Digest>>(job, [job, query, offer, window](Impl& self, auto leaves) {
-                          self.serve_whole(job, window, offer.content, std::move(*leaves), query.leaves);
+                        self.step<std::vector<Digest>>(job, [job, query, offer, window](Impl& impl, auto leaves) {
+                          impl.serve_whole(job, window, offer.content, std::move(*leaves), query.leaves);
                         }));
                   }));
 }
@@ -315,9 +315,9 @@ void CatalogueService::Impl::serve_whole(const JobPtr& job, const SwarmWindow& w
       step<std::shared_ptr<cache::ContentLease>>(job, [job, window, leaves = std::move(leaves), body = std::move(body)](
                                                           Impl& self, auto lease) mutable {
         self.parts.swarm.serve({window, std::move(leaves), std::move(*lease), 0},
-                               self.step<void>(job, [job, body = std::move(body)](Impl& self, const Status&) mutable {
-                                 self.remember_taker(job);
-                                 self.end(job, kOk, std::move(body));
+                               self.step<void>(job, [job, body = std::move(body)](Impl& impl, const Status&) mutable {
+                                 impl.remember_taker(job);
+                                 impl.end(job, kOk, std::move(body));
                                }));
       }));
 }
@@ -342,8 +342,8 @@ void CatalogueService::Impl::open_segments(const Offer& offer, const JobPtr& job
         if (serves.empty()) return self.end(job, kNotFound);
         self.remember_taker(job);
         for (auto& serve : serves) {
-          self.parts.swarm.serve(std::move(serve), self.step<void>(job, [job, left, body](Impl& self, const Status&) {
-            if (--*left == 0) self.end(job, kOk, std::move(*body));
+          self.parts.swarm.serve(std::move(serve), self.step<void>(job, [job, left, body](Impl& impl, const Status&) {
+            if (--*left == 0) impl.end(job, kOk, std::move(*body));
           }));
         }
       });

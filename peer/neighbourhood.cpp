@@ -88,11 +88,11 @@ void Neighbourhood::give_own(const cache::ContentId& content, const std::shared_
     // Nothing committed yet, as a rule; then there is nothing to give before the next look.
     if (alive.expired() || !lease) return;
     parts_.cache.segments(content, [weak, lease = *lease](const Result<std::vector<cache::SegmentInfo>>& segments) {
-      const auto supply = weak.lock();
-      if (!supply || !segments) return;
+      const auto user = weak.lock();
+      if (!user || !segments) return;
       std::vector<ByteRange> held;
       for (const auto& segment : *segments) held.push_back(segment.range);
-      supply->set_own(lease, std::move(held));
+      user->set_own(lease, std::move(held));
     });
   });
 }

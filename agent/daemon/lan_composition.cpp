@@ -1,0 +1,484 @@
+#include "agent/daemon/lan_composition.h"
+
+#include <algorithm>
+#include <deque>
+#include <utility>
+
+#include "agent/daemon/membership_group.h"
+#include "agent/daemon/neighbour_switch.h"
+#include "agent/daemon/own_addresses.h"
+#include "base/log.h"
+#include "peer/catalogue_link.h"
+#include "peer/catalogue_service.h"
+#include "peer/certificate.h"
+#include "peer/discovery_socket.h"
+#include "peer/identity_store.h"
+#include "peer/membership.h"
+#include "peer/neighbourhood.h"
+#include "peer/offer_feed.h"
+#include "peer/offer_table.h"
+#include "peer/swarm.h"
+#include "peer/trust_store.h"
+
+namespace larder::agent {
+namespace {
+
+constexpr Duration kSelfInterval = std::chrono::seconds(2);  // load and policy of serving are looked at anew
+constexpr std::size_t kMaxAskers = 256;
+
+// Changes that the sockets do not survive.
+bool same_network(const Config& a, const Config& b) {
+  return a.peer_enabled == b.peer_enabled && a.peer_port == b.peer_port && a.swarm_port == b.swarm_port &&
+         a.peer_listen == b.peer_listen && a.peer_addresses == b.peer_addresses && a.peer_srv == b.peer_srv &&
+         a.peer_multicast == b.peer_multicast && a.peer_encryption == b.peer_encryption &&
+         a.peer_max_connections == b.peer_max_connections;
+}
+
+bool same_offers(const Config& a, const Config& b) {
+  return a.peer_serve == b.peer_serve && a.peer_min_size == b.peer_min_size && a.peer_never_share == b.peer_never_share;
+}
+
+}  // namespace
+
+struct LanComposition::State : std::enable_shared_from_this<State> {
+  State(LanParts p, std::shared_ptr<const Config> c);
+
+  // While in a group. In the order of their making; the end goes backwards.
+  struct Network {
+    std::unique_ptr<peer::CatalogueLink> link;
+    std::unique_ptr<peer::Swarm> swarm;
+    std::unique_ptr<peer::DiscoverySocket> discovery;
+    std::unique_ptr<peer::OfferTable> offers;
+    std::unique_ptr<peer::OfferFeed> feed;
+    std::unique_ptr<peer::Neighbourhood> neighbourhood;
+    std::unique_ptr<peer::CatalogueService> service;
+  };
+
+  void bring_up();
+  Status make_network(Network& out);
+  Status make_sockets(Network& out);
+  void connect_parts(Network& made);
+  void bring_down();
+  void retry_later(const Error& error);
+  void changed(const peer::MembershipChange& change);
+  void group_state_changed();
+  void credentials_changed();
+  void serve(peer::CatalogueRequest request, UniqueFunction<void(peer::CatalogueResponse)> respond);
+  void refresh_self();
+  void refusals_changed();
+  void known_changed();
+  [[nodiscard]] bool refused(const peer::AgentId& agent) const;
+  [[nodiscard]] bool serving() const;
+  [[nodiscard]] bool may_offer(const cache::Version& version) const;
+  [[nodiscard]] peer::DiscoverySelf self() const;
+  [[nodiscard]] peer::DiscoveryIdentity discovery_identity() const;
+  [[nodiscard]] peer::SwarmCredentials swarm_credentials() const;
+  [[nodiscard]] peer::MembershipNetwork membership_network();
+  [[nodiscard]] std::vector<std::string> addresses() const;
+  [[nodiscard]] std::vector<SeenMember> seen() const;
+
+  LanParts parts;
+  std::shared_ptr<const Config> config;
+  std::shared_ptr<peer::IdentityStore> identities;
+  std::unique_ptr<peer::Membership> membership;
+  std::unique_ptr<MembershipGroup> group;
+  peer::Trust trust;
+  std::unique_ptr<peer::TrustStore> trust_store;
+  NeighbourSwitch neighbours;
+  std::optional<Network> network;
+  std::optional<std::uint64_t> start_epoch;  // one for the whole run
+  std::deque<peer::Endpoint> askers;         // from where catalogue requests came, the latest last
+  std::string trouble;
+  bool started = false, stopped = false, trust_loaded = false;
+  TimerId retry = 0, refresh = 0;
+};
+
+LanComposition::State::State(LanParts p, std::shared_ptr<const Config> c)
+    : parts(p),
+      config(std::move(c)),
+      identities(std::make_shared<peer::IdentityStore>(parts.files, config->state_directory)),
+      membership(std::make_unique<peer::Membership>(identities, peer::MembershipSettings{machine_name()}, parts.runtime,
+                                                    parts.disk)),
+      trust(config->trust_min_attesters),
+      trust_store(std::make_unique<peer::TrustStore>(parts.database, parts.runtime.executor)) {
+  group = std::make_unique<MembershipGroup>(
+      *membership, [this] { return addresses(); }, [this] { return seen(); });
+  membership->set_network(membership_network());
+  membership->observe([this](const peer::MembershipChange& change) { changed(change); });
+  if (membership->problem()) {
+    log::error("the identity cannot be read, this agent works alone error=\"{}\"", membership->problem()->text());
+  }
+}
+
+peer::MembershipNetwork LanComposition::State::membership_network() {
+  peer::MembershipNetwork use;
+  use.enrol = [this](const std::string& authority_pem, peer::CatalogueCall call,
+                     peer::MembershipNetwork::Answered done) {
+    peer::enrol_call(authority_pem, std::move(call), parts.runtime, std::move(done));
+  };
+  use.call = [this](peer::CatalogueCall call, peer::MembershipNetwork::Answered done) {
+    if (network) {
+      network->link->call(std::move(call), std::move(done));
+      return;
+    }
+    parts.runtime.executor.post([done = std::move(done)]() mutable {
+      done(fail(ErrorCode::invalid_state, "ask a member of the group", "sharing is not up on this machine"));
+    });
+  };
+  use.peers = [this] {
+    std::vector<peer::CataloguePeer> out;
+    for (const SeenMember& member : seen()) out.push_back({member.id, member.catalogue});
+    return out;
+  };
+  return use;
+}
+
+std::vector<SeenMember> LanComposition::State::seen() const {
+  std::vector<SeenMember> out;
+  if (!network) return out;
+  for (const peer::KnownPeer* peer : network->discovery->peers().all()) {
+    out.push_back({peer->id, peer->name, peer->catalogue()});
+  }
+  return out;
+}
+
+std::vector<std::string> LanComposition::State::addresses() const {
+  return own_addresses(config->peer_listen, network ? network->link->port() : config->peer_port);
+}
+
+bool LanComposition::State::refused(const peer::AgentId& agent) const {
+  return membership->refused(agent) || trust.shunned(agent, parts.runtime.clock.wall());
+}
+
+bool LanComposition::State::serving() const {
+  return config->peer_serve;
+}
+
+bool LanComposition::State::may_offer(const cache::Version& version) const {
+  return config->peer_serve && version.size.value_or(0) >= config->peer_min_size;
+}
+
+// -- up and down ------------------------------------------------------------------------------------------------------
+
+void LanComposition::State::bring_up() {
+  if (network || !started || stopped || !trust_loaded || !config->peer_enabled || !membership->active()) return;
+  parts.runtime.timers.cancel(std::exchange(retry, 0));
+  if (!start_epoch) {
+    // Written once in a run, and read at its next start: a moment of disk.
+    auto epoch = identities->next_start_epoch(parts.runtime.clock.wall());
+    if (!epoch) return retry_later(epoch.error());
+    start_epoch = *epoch;
+  }
+  Network made;
+  if (auto status = make_network(made); !status) return retry_later(status.error());
+  network = std::move(made);
+  trouble.clear();
+  connect_parts(*network);
+  log::info("sharing in group=\"{}\" agent={} catalogue={} swarm={} discovery={}", membership->identity()->group.name,
+            peer::agent_name(membership->identity()->id()), network->link->port(), network->swarm->port(),
+            network->discovery->port());
+}
+
+void LanComposition::State::retry_later(const Error& error) {
+  if (trouble != error.text()) log::warn("no sharing for now, tried again error=\"{}\"", error.text());
+  trouble = error.text();
+  parts.runtime.timers.cancel(retry);
+  retry = parts.runtime.timers.after(kRetry, [this] {
+    retry = 0;
+    bring_up();
+  });
+}
+
+Status LanComposition::State::make_sockets(Network& out) {
+  peer::LinkSettings link;
+  link.listen = config->peer_listen;
+  link.port = config->peer_port;
+  auto linked = peer::make_catalogue_link(link, membership->credentials(), parts.runtime);
+  if (!linked) return tl::unexpected<Error>(linked.error());
+  out.link = std::move(*linked);
+  peer::SwarmSettings swarm;
+  swarm.listen = config->peer_listen;
+  swarm.port = config->swarm_port;
+  swarm.encryption = config->peer_encryption;
+  swarm.upload_rate = config->peer_upload_rate;
+  swarm.max_connections = config->peer_max_connections;
+  auto swarmed = peer::make_swarm(swarm, swarm_credentials(), parts.runtime);
+  if (!swarmed) return tl::unexpected<Error>(swarmed.error());
+  out.swarm = std::move(*swarmed);
+  return {};
+}
+
+Status LanComposition::State::make_network(Network& out) {
+  const peer::Identity& identity = *membership->identity();
+  if (auto made = make_sockets(out); !made) return made;
+  out.offers = std::make_unique<peer::OfferTable>(identity.group.key,
+                                                  [this](const cache::Version& version) { return may_offer(version); });
+  peer::DiscoverySettings settings;
+  settings.listen = config->peer_listen;
+  settings.port = config->peer_port;
+  settings.multicast = config->peer_multicast;
+  settings.addresses = config->peer_addresses;
+  settings.srv = config->peer_srv;
+  peer::DiscoveryEvents events;
+  events.holdings = [offers = out.offers.get()](const peer::Ask& ask) { return offers->answer(ask); };
+  events.refused = [this](const peer::AgentId& agent) { return refused(agent); };
+  events.appeared = [this](const peer::KnownPeer& peer) {
+    if (!network) return;
+    network->neighbourhood->member_seen(peer.id);
+    known_changed();
+    membership->heard(peer.id, peer.catalogue(), peer.group_version);
+  };
+  events.gone = [this](const peer::AgentId&) { known_changed(); };
+  events.newer_group = [this](const peer::AgentId& agent, const peer::Endpoint& catalogue, std::uint32_t version) {
+    membership->heard(agent, catalogue, version);
+  };
+  events.evidence = [this](const peer::AgentId& from, const std::vector<std::byte>& bytes) {
+    if (network) network->neighbourhood->received_evidence(from, bytes);
+  };
+  peer::DiscoverySelf me;
+  me.id = identity.id();
+  me.catalogue_port = out.link->port();
+  me.swarm_port = out.swarm->port();
+  me.serving = serving();
+  me.group_version = identity.group.state.version;
+  me.name = machine_name();
+  auto discovery = peer::make_discovery_socket(settings, discovery_identity(), me, std::move(events), parts.loop,
+                                               parts.runtime.random);
+  if (!discovery) return tl::unexpected<Error>(discovery.error());
+  out.discovery = std::move(*discovery);
+  return {};
+}
+
+void LanComposition::State::connect_parts(Network& made) {
+  const peer::Identity& identity = *membership->identity();
+  const Digest digest = peer::group_digest(identity.group.authority_pem);
+  made.feed = std::make_unique<peer::OfferFeed>(parts.cache, *made.offers, parts.runtime);
+  made.neighbourhood = std::make_unique<peer::Neighbourhood>(peer::NeighbourhoodParts{
+      *made.discovery, *made.link, *made.swarm, parts.cache, trust, *made.offers, parts.disk, parts.runtime,
+      identity.key, digest, [this](const peer::AgentId& agent) { return membership->refused(agent); },
+      [this] { refusals_changed(); }});
+  made.neighbourhood->set_using(config->peer_use);
+  for (const peer::Enrolled& one : membership->enrolled()) made.neighbourhood->member_seen(one.agent);
+  peer::CatalogueServiceParts service{parts.cache,   *made.offers, *made.swarm, parts.disk,
+                                      parts.runtime, identity.key, digest};
+  service.max_connections = config->peer_max_connections;
+  service.group_paths = [this](const peer::CatalogueRequest& request,
+                               UniqueFunction<void(peer::CatalogueResponse)>& respond) {
+    return membership->handle(request, respond);
+  };
+  service.peers = [discovery = made.discovery.get()]() -> const peer::PeerTable& { return discovery->peers(); };
+  service.refused = [this](const peer::AgentId& agent) { return refused(agent); };
+  service.serving = [this] { return serving(); };
+  made.service = std::make_unique<peer::CatalogueService>(std::move(service));
+  made.link->set_refused([this](const peer::AgentId& agent) { return refused(agent); });
+  made.link->set_enrolling(membership->enrolling());
+  made.link->set_handler([this](peer::CatalogueRequest request, UniqueFunction<void(peer::CatalogueResponse)> respond) {
+    serve(std::move(request), std::move(respond));
+  });
+  parts.cache.observe([this](const cache::ContentId& id) {
+    if (!network) return;
+    network->feed->changed(id);
+    network->service->changed(id);
+  });
+  made.feed->restart();
+  made.discovery->start();
+  neighbours.set(made.neighbourhood.get());
+  refusals_changed();
+  refresh_self();
+}
+
+void LanComposition::State::bring_down() {
+  parts.runtime.timers.cancel(std::exchange(retry, 0));
+  parts.runtime.timers.cancel(std::exchange(refresh, 0));
+  neighbours.set(nullptr);
+  if (!network) return;
+  parts.cache.observe({});
+  network->discovery->stop();
+  // Its parts look for it: none must be called while they end.
+  const std::unique_ptr<Network> ending = std::make_unique<Network>(std::move(*network));
+  network.reset();
+  ending->neighbourhood.reset();
+  ending->service.reset();
+  ending->feed.reset();
+}
+
+// -- changes ----------------------------------------------------------------------------------------------------------
+
+void LanComposition::State::changed(const peer::MembershipChange& change) {
+  if (change.identity) {
+    bring_down();
+    trust.forget_all();
+    log::info("group changed, {}", membership->identity() ? "sharing begins anew" : "this agent works alone");
+    return bring_up();
+  }
+  if (!membership->active()) return bring_down();
+  if (!network) return bring_up();
+  if (change.certificate) credentials_changed();
+  if (change.state) group_state_changed();
+  if (change.enrolling) network->link->set_enrolling(membership->enrolling());
+}
+
+void LanComposition::State::credentials_changed() {
+  network->link->set_credentials(membership->credentials());
+  network->swarm->set_credentials(swarm_credentials());
+  network->discovery->set_identity(discovery_identity());
+}
+
+void LanComposition::State::group_state_changed() {
+  network->discovery->set_identity(discovery_identity());
+  network->discovery->set_self(self());
+  // Every name on the LAN is made with the new key.
+  network->offers->reset(membership->identity()->group.key);
+  network->service->forget_all();
+  network->feed->restart();
+  refusals_changed();
+}
+
+void LanComposition::State::refusals_changed() {
+  if (!network) return;
+  std::vector<peer::AgentId> agents;
+  for (const peer::Revocation& one : membership->identity()->group.state.revoked) agents.push_back(one.agent);
+  for (const peer::Shunned& one : trust.all_shunned(parts.runtime.clock.wall())) agents.push_back(one.agent);
+  network->swarm->set_refused(std::move(agents));
+  network->discovery->refused_changed();
+}
+
+// The swarm's port listens to those only who can have found it.
+void LanComposition::State::known_changed() {
+  if (!network) return;
+  std::vector<peer::Endpoint> known(askers.begin(), askers.end());
+  for (const peer::KnownPeer* peer : network->discovery->peers().all()) known.push_back(peer->swarm());
+  network->swarm->set_known(std::move(known));
+}
+
+void LanComposition::State::serve(peer::CatalogueRequest request,
+                                  UniqueFunction<void(peer::CatalogueResponse)> respond) {
+  if (!network) return respond({503, {}});
+  if (request.agent) {
+    network->neighbourhood->member_seen(*request.agent);
+    const peer::Endpoint from = request.from.with_port(0);
+    if (std::find(askers.begin(), askers.end(), from) == askers.end()) {
+      askers.push_back(from);
+      if (askers.size() > kMaxAskers) askers.pop_front();
+      known_changed();
+    }
+  }
+  network->service->handle(std::move(request), std::move(respond));
+}
+
+void LanComposition::State::refresh_self() {
+  refresh = parts.runtime.timers.after(kSelfInterval, [this] { refresh_self(); });
+  if (network) network->discovery->set_self(self());
+}
+
+peer::DiscoverySelf LanComposition::State::self() const {
+  const peer::Identity& identity = *membership->identity();
+  peer::DiscoverySelf me;
+  me.id = identity.id();
+  me.catalogue_port = network->link->port();
+  me.swarm_port = network->swarm->port();
+  me.serving = serving();
+  me.group_version = identity.group.state.version;
+  me.name = machine_name();
+  me.load = network->service->load();
+  return me;
+}
+
+peer::DiscoveryIdentity LanComposition::State::discovery_identity() const {
+  const peer::Identity& identity = *membership->identity();
+  return {identity.key,
+          *start_epoch,
+          identity.group.authority_pem,
+          identity.group.certificate_pem,
+          identity.group.tag(),
+          identity.group.key,
+          identity.old_keys};
+}
+
+peer::SwarmCredentials LanComposition::State::swarm_credentials() const {
+  const peer::LinkCredentials credentials = membership->credentials();
+  return {credentials.authority_pem, credentials.certificate_pem, credentials.private_key_pem};
+}
+
+// -- outside ----------------------------------------------------------------------------------------------------------
+
+LanComposition::LanComposition(LanParts parts, std::shared_ptr<const Config> config)
+    : state_(std::make_shared<State>(parts, std::move(config))) {}
+
+LanComposition::~LanComposition() {
+  stop();
+}
+
+void LanComposition::start() {
+  state_->started = true;
+  state_->trust_store->load(state_->trust, state_->parts.runtime.clock.wall(),
+                            [weak = std::weak_ptr(state_)](const Status& loaded) {
+                              const auto state = weak.lock();
+                              if (!state || state->stopped) return;
+                              if (!loaded) {
+                                log::error("who is shunned could not be read error=\"{}\"", loaded.error().text());
+                              }
+                              state->trust_loaded = true;
+                              state->bring_up();
+                            });
+}
+
+void LanComposition::stop() {
+  state_->stopped = true;
+  state_->bring_down();
+}
+
+void LanComposition::apply(std::shared_ptr<const Config> config) {
+  State& state = *state_;
+  const auto before = std::exchange(state.config, std::move(config));
+  state.trust.set_min_attesters(state.config->trust_min_attesters);
+  if (!same_network(*before, *state.config)) {
+    state.bring_down();
+    return state.bring_up();
+  }
+  if (!state.network) return state.bring_up();
+  state.network->neighbourhood->set_using(state.config->peer_use);
+  state.network->swarm->set_rates(state.config->peer_upload_rate, 0);
+  if (same_offers(*before, *state.config)) return;
+  state.network->offers->reset(state.membership->identity()->group.key);
+  state.network->service->forget_all();
+  state.network->feed->restart();
+}
+
+void LanComposition::network_changed() {
+  if (!state_->network) return state_->bring_up();
+  state_->network->discovery->network_changed();
+}
+
+peer::Neighbours& LanComposition::neighbours() {
+  return state_->neighbours;
+}
+
+GroupService& LanComposition::group() {
+  return *state_->group;
+}
+
+peer::Trust& LanComposition::trust() {
+  return state_->trust;
+}
+
+LanFacts LanComposition::facts() const {
+  LanFacts facts;
+  facts.enabled = state_->config->peer_enabled;
+  facts.in_group = state_->membership->identity() != nullptr;
+  facts.up = state_->network.has_value();
+  facts.trouble = state_->trouble;
+  if (!state_->network) return facts;
+  facts.catalogue_port = state_->network->link->port();
+  facts.swarm_port = state_->network->swarm->port();
+  facts.discovery_port = state_->network->discovery->port();
+  facts.offered = state_->network->offers->size();
+  facts.offering_settled = state_->network->feed->settled();
+  return facts;
+}
+
+std::vector<const peer::KnownPeer*> LanComposition::peers() const {
+  return state_->network ? state_->network->discovery->peers().all() : std::vector<const peer::KnownPeer*>{};
+}
+
+}  // namespace larder::agent

@@ -1,0 +1,73 @@
+// What the agent is on the LAN, put together: identity and membership for the whole run; discovery, catalogue, swarm
+// and neighbourhood while this agent is in a group and sharing is on. Loop thread only. Owned by the composition root.
+//
+// Without a group, while the configuration says so, and when a port cannot be had, the agent works alone: everything
+// here is a help, nothing a condition. What could not be opened is tried again.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/config/config.h"
+#include "agent/group_service.h"
+#include "base/file_system.h"
+#include "base/loop.h"
+#include "base/worker_pool.h"
+#include "cache/cache.h"
+#include "cache/database.h"
+#include "peer/neighbours.h"
+#include "peer/peer_table.h"
+#include "peer/trust.h"
+
+namespace larder::agent {
+
+struct LanParts {  // all outlive it
+  Loop& loop;
+  Runtime runtime;
+  FileSystem& files;
+  WorkerPool& disk;
+  cache::Database& database;
+  cache::Cache& cache;
+};
+
+// For `larder peers` and `larder doctor`.
+struct LanFacts {
+  bool enabled = false;  // by the configuration
+  bool in_group = false;
+  bool up = false;
+  std::string trouble;  // why it is not up although it should be: "cannot …"
+  std::uint16_t catalogue_port = 0, swarm_port = 0, discovery_port = 0;
+  std::size_t offered = 0;  // records
+  bool offering_settled = false;
+};
+
+class LanComposition {
+ public:
+  static constexpr Duration kRetry = std::chrono::seconds(10);
+
+  // Reads the identity (blocks). A damaged one is a problem of the group's, told there; the agent works alone.
+  LanComposition(LanParts parts, std::shared_ptr<const Config> config);
+  ~LanComposition();
+  LanComposition(const LanComposition&) = delete;
+  LanComposition& operator=(const LanComposition&) = delete;
+
+  void start();  // when the cache answers; does not wait for anything
+  void stop();   // says good-bye and closes everything; transfers find nobody from here on
+  void apply(std::shared_ptr<const Config> config);
+  void network_changed();
+
+  [[nodiscard]] peer::Neighbours& neighbours();
+  [[nodiscard]] GroupService& group();
+  [[nodiscard]] peer::Trust& trust();
+  [[nodiscard]] LanFacts facts() const;
+  [[nodiscard]] std::vector<const peer::KnownPeer*> peers() const;  // valid until the loop goes on
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace larder::agent

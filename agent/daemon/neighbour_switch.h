@@ -1,0 +1,40 @@
+// The neighbours as transfers see them for the whole life of the agent, though groups come and go: gives every call on
+// to the present neighbourhood; without one nobody is around. Loop thread only.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "peer/neighbours.h"
+
+namespace larder::agent {
+
+class NeighbourSwitch final : public peer::Neighbours {
+ public:
+  void set(peer::Neighbours* now) { now_ = now; }  // null: alone
+
+  [[nodiscard]] bool anyone() const override { return now_ != nullptr && now_->anyone(); }
+  void foresee(const std::string& url) override {
+    if (now_ != nullptr) now_->foresee(url);
+  }
+  void find(peer::NeighbourQuery query, UniqueFunction<void(std::shared_ptr<peer::Supply>)> done) override {
+    if (now_ == nullptr) return done(nullptr);
+    now_->find(std::move(query), std::move(done));
+  }
+  void find_newest(const std::string& url, UniqueFunction<void(std::optional<peer::NewestEdition>)> done) override {
+    if (now_ == nullptr) return done(std::nullopt);
+    now_->find_newest(url, std::move(done));
+  }
+  void judged_bad(const cache::Version& version, const std::vector<cache::SegmentInfo>& segments) override {
+    if (now_ != nullptr) now_->judged_bad(version, segments);
+  }
+  void fetched(const cache::Version& version, const std::vector<cache::SegmentInfo>& segments) override {
+    if (now_ != nullptr) now_->fetched(version, segments);
+  }
+
+ private:
+  peer::Neighbours* now_ = nullptr;
+};
+
+}  // namespace larder::agent
