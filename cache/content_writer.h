@@ -60,6 +60,8 @@ class ContentWriter {
   static constexpr std::size_t kLowWater = 4 * kMiB;
   [[nodiscard]] virtual std::size_t queued() const = 0;
   std::function<void()> on_drained;
+  // Blocks of append_blocks() are in the file (not durable yet): they can be read there.
+  std::function<void(ByteRange)> on_blocks_written;
   // A segment was committed (durable).
   std::function<void(const SegmentInfo&)> on_segment;
   // Disk or index failed; nothing more will be accepted. disk_full says what is missing.

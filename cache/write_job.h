@@ -26,7 +26,8 @@ struct WriteJob {
   std::vector<WritePart> parts;  // ascending but for blocks of peers
   std::vector<Buffer> buffers;   // what the parts point into
   std::size_t bytes = 0;
-  bool hashed = false;   // the leaves are in place: a peer's blocks, or a second attempt, which only writes
+  bool hashed = false;  // the leaves are in place: a peer's blocks, or a second attempt, which only writes
+  bool of_peers = false;
   bool retried = false;  // after room was made
   bool ordered = false;  // waits for the hash over all bytes after it was written
 };

@@ -237,9 +237,13 @@ void WriterCore::job_written(const std::shared_ptr<WriteJob>& job) {
     part.place.leaves.reset();
     if (auto whole = table_.wrote(part.blocks)) segment_whole(std::move(*whole));
   }
-  if (!job->ordered) return unqueue(job->bytes);
-  ordered_.written(job);
-  hash_next();
+  if (job->ordered) {
+    ordered_.written(job);
+    hash_next();
+  } else {
+    unqueue(job->bytes);
+  }
+  if (job->of_peers) tell_blocks_written(*job);
 }
 
 void WriterCore::hash_next() {

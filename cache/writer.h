@@ -134,6 +134,7 @@ class WriterCore : public std::enable_shared_from_this<WriterCore> {
   void gather(Run& run, std::uint64_t offset, Buffer bytes, const std::vector<Digest>& leaves);
   void submit_run(Run& run);
   void close_run(StreamId stream);
+  void tell_blocks_written(const WriteJob& job);
 
   // writer_commit.cpp: segments and the end
   void segment_whole(WholeSegment segment);

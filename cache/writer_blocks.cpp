@@ -75,7 +75,7 @@ void WriterCore::gather(Run& run, std::uint64_t offset, Buffer bytes, const std:
   if (parts.empty()) return;
   if (!run.gathered) {
     run.gathered = std::make_shared<WriteJob>();
-    run.gathered->hashed = true;
+    run.gathered->hashed = run.gathered->of_peers = true;
   }
   WriteJob& job = *run.gathered;
   for (const Interval part : parts) {
@@ -97,6 +97,22 @@ void WriterCore::submit_run(Run& run) {
   auto job = std::exchange(run.gathered, nullptr);
   job->ordered = ordered_.expect(*job);
   submit(std::move(job));
+}
+
+void WriterCore::tell_blocks_written(const WriteJob& job) {
+  std::vector<ByteRange> ranges;
+  for (const WritePart& part : job.parts) {
+    if (!ranges.empty() && ranges.back().end() == part.offset) {
+      ranges.back().length += part.bytes.size();
+    } else {
+      ranges.push_back({part.offset, part.bytes.size()});
+    }
+  }
+  for (const ByteRange range : ranges) {
+    if (handle_ == nullptr || failed_) return;
+    const auto written = handle_->on_blocks_written;  // a copy: it may destroy the handle
+    if (written) written(range);
+  }
 }
 
 void WriterCore::close_run(StreamId id) {

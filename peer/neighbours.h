@@ -6,9 +6,12 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "base/buffer.h"
+#include "base/clock.h"
 #include "base/digest.h"
 #include "base/loop.h"
 #include "base/result.h"
@@ -48,7 +51,7 @@ class Supply {
   // no_progress.
   virtual DeliveryId deliver(ByteRange window, std::shared_ptr<DeliveryEvents> events) = 0;
   virtual void cancel(DeliveryId delivery) = 0;  // no event follows
-  // Back-pressure: these bytes of on_blocks were taken.
+  // Back-pressure: these bytes of on_blocks were taken and are in the content's file, so that they can be given on.
   virtual void consumed(DeliveryId delivery, std::uint64_t offset, std::uint64_t bytes) = 0;
 };
 
@@ -58,12 +61,29 @@ struct NeighbourQuery {
   cache::ContentId content;
 };
 
+// An edition that peers know to have been valid, for when the origin cannot be reached.
+struct NewestEdition {
+  cache::Version version;
+  WallTime fetched{};              // from the origin, as the attester says
+  std::shared_ptr<Supply> supply;  // complete
+};
+
 class Neighbours {
  public:
   virtual ~Neighbours() = default;
   [[nodiscard]] virtual bool anyone() const = 0;  // some peer is known: asking may be worth its while
-  // Asks who has it. Null when nobody has, bounded by the look-up's time (100 ms).
+  // A version of this URL will be asked for as soon as the origin's probe is answered: who has any can be found out
+  // meanwhile (URL key), so that find() need not wait.
+  virtual void foresee(const std::string& url) { (void)url; }
+  // Asks who has it. Null when nobody has, as soon as that is known, bounded by the look-up's time (100 ms); the origin
+  // is not waited with for longer than 50 ms, and what comes after that joins in.
   virtual void find(NeighbourQuery query, UniqueFunction<void(std::shared_ptr<Supply>)> done) = 0;
+  // The newest edition of the URL that a peer holds complete and validated; nothing where nobody does. May answer from
+  // within the call.
+  virtual void find_newest(const std::string& url, UniqueFunction<void(std::optional<NewestEdition>)> done) {
+    (void)url;
+    done(std::nullopt);
+  }
 
   // Content of which bytes came from peers was judged not valid: remembers who attested it.
   virtual void judged_bad(const cache::Version& version, const std::vector<cache::SegmentInfo>& segments) = 0;

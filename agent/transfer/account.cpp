@@ -9,10 +9,10 @@ SourceFigures committed_figures(const std::vector<cache::SegmentInfo>& segments,
   for (const cache::SegmentInfo& segment : segments) {
     if (segment.fetched_for != file_id || segment.source == cache::Source::cache) {
       figures.cache += segment.range.length;
-    } else if (segment.source == cache::Source::peer) {
-      figures.peers += segment.range.length;
     } else {
-      figures.origin += segment.range.length;
+      const std::uint64_t of_peers = std::min(segment.peer_bytes, segment.range.length);
+      figures.peers += of_peers;
+      figures.origin += segment.range.length - of_peers;
     }
   }
   return figures;

@@ -1,7 +1,8 @@
 // On whose account, and from which source, the bytes of a content came. Pure.
 //
-// A segment that was fetched for this file counts by its source; every other byte was there already and counts as
-// cache. So for a finished content origin + peers + cache is its size, whoever shared the transfer.
+// A segment that was fetched for this file counts by its source: what came from peers, and the rest from the origin.
+// Every other byte was there already and counts as cache. So for a finished content origin + peers + cache is its size,
+// whoever shared the transfer.
 #pragma once
 
 #include <cstdint>

@@ -3,7 +3,28 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/merkle.h"
+
 namespace larder::agent {
+namespace {
+
+// An origin that broke while peers could go on is asked again after so long, twice as long each time.
+constexpr Duration kFirstOriginRest = std::chrono::seconds(1);
+constexpr unsigned kMaxOriginDoublings = 5;
+
+cache::Source source_of(SourceKind kind) {
+  switch (kind) {
+    case SourceKind::origin:
+      return cache::Source::origin;
+    case SourceKind::peer:
+      return cache::Source::peer;
+    case SourceKind::cache:
+      break;
+  }
+  return cache::Source::cache;
+}
+
+}  // namespace
 
 // A stream's end at the source: outlives the fill, then passes nothing on.
 class Fill::Inlet final : public SourceEvents {
@@ -14,6 +35,9 @@ class Fill::Inlet final : public SourceEvents {
   }
   void on_data(Buffer bytes) override {
     if (const auto fill = fill_.lock()) fill->stream_data(id_, std::move(bytes));
+  }
+  void on_blocks(std::uint64_t offset, Buffer bytes, std::vector<Digest> leaves) override {
+    if (const auto fill = fill_.lock()) fill->stream_blocks(id_, offset, std::move(bytes), std::move(leaves));
   }
   void on_wasted(std::uint64_t bytes) override {
     if (const auto fill = fill_.lock()) fill->stream_wasted(bytes);
@@ -27,7 +51,10 @@ class Fill::Inlet final : public SourceEvents {
   std::uint64_t id_;
 };
 
-Fill::Fill(FillEvents& events, Options options) : events_(events), options_(std::move(options)) {}
+Fill::Fill(FillEvents& events, Runtime runtime, Options options)
+    : events_(events), runtime_(runtime), options_(std::move(options)) {
+  apply_pace();
+}
 
 Fill::~Fill() {
   stop();
@@ -36,8 +63,16 @@ Fill::~Fill() {
 void Fill::add_source(std::shared_ptr<Source> source) {
   SourceSlot slot;
   slot.max_streams = source->kind() == SourceKind::origin ? std::max(1U, options_.parallel_ranges) : 1U;
+  slot.holders = source->holders();
+  source->on_changed = [weak = weak_from_this(), index = sources_.size()] {
+    if (const auto fill = weak.lock()) fill->source_changed(index);
+  };
   slot.source = std::move(source);
   sources_.push_back(std::move(slot));
+  if (!bound_ || stopped_) return;
+  const auto self = shared_from_this();
+  revise_all();
+  pump();
 }
 
 void Fill::start_as_probe() {
@@ -47,8 +82,10 @@ void Fill::start_as_probe() {
 void Fill::stop() {
   if (stopped_) return;
   stopped_ = true;
+  runtime_.timers.cancel(std::exchange(watch_timer_, 0));
   // The streams themselves stay: one of them may be on the stack.
   for (auto& [id, stream] : streams_) sources_[stream.source].source->cancel(stream.run);
+  for (SourceSlot& slot : sources_) slot.source->on_changed = nullptr;
 }
 
 void Fill::drop_writer() {
@@ -59,17 +96,27 @@ void Fill::drop_writer() {
 void Fill::bind(std::unique_ptr<cache::ContentWriter> writer, bool resumable) {
   writer_ = std::move(writer);
   size_ = writer_->size();
-  if (size_) layout_.emplace(*size_);
+  if (size_) {
+    layout_.emplace(*size_);
+    got_.add({0, block_count(*size_)});
+    for (const ByteRange& range : writer_->missing()) {
+      got_.remove({range.offset / kBlockSize, block_count(range.end())});
+    }
+  }
   resumable_ = resumable;
   bound_ = true;
   const auto weak = weak_from_this();
   writer_->on_drained = [weak] {
     if (const auto fill = weak.lock()) fill->drained();
   };
+  writer_->on_blocks_written = [weak](ByteRange range) {
+    if (const auto fill = weak.lock()) fill->blocks_written(range);
+  };
   writer_->on_segment = [weak](const cache::SegmentInfo& segment) {
     const auto fill = weak.lock();
     if (!fill || fill->stopped_) return;
     fill->committed_ += segment.range.length;
+    fill->committed_of_peers_ += segment.peer_bytes;
     fill->events_.fill_committed();
   };
   writer_->on_error = [weak](const Error& error) {
@@ -85,38 +132,69 @@ void Fill::open(std::size_t source, ByteRange window) {
   Stream stream;
   stream.source = source;
   stream.window = window;
+  stream.blocks = sources_[source].source->blocks();
   stream.position = stream.written = window.offset;
   if (writer_) open_writing(stream);
   stream.run = sources_[source].source->start(window, std::make_shared<Inlet>(weak_from_this(), id));
   streams_.emplace(id, std::move(stream));
+  if (is_peer(source)) pace_.opened(id, runtime_.clock.now());
   share_rate();
 }
 
 void Fill::open_writing(Stream& stream) {
-  const SourceKind kind = sources_[stream.source].source->kind();
-  const cache::Source from = kind == SourceKind::origin ? cache::Source::origin
-                             : kind == SourceKind::peer ? cache::Source::peer
-                                                        : cache::Source::cache;
   stream.account = events_.account();
-  stream.writing = writer_->open_stream({stream.written, stream.window.end() - stream.written}, from, stream.account);
+  Source& source = *sources_[stream.source].source;
+  if (stream.blocks) {
+    const std::uint64_t segment = layout_->index_at(stream.window.offset);
+    stream.writing = writer_->open_blocks({stream.window, stream.account, source.attestation(segment)});
+    return;
+  }
+  const ByteRange rest{stream.written, stream.window.end() - stream.written};
+  stream.writing = writer_->open_stream(rest, source_of(source.kind()), stream.account);
 }
 
-PlanInput Fill::plan_input() const {
+// Neither here nor being delivered.
+std::vector<ByteRange> Fill::missing() const {
+  if (!size_) return writer_->missing();
+  cache::IntervalSet taken = got_;
+  for (const auto& [id, stream] : streams_) {
+    taken.add({stream.window.offset / kBlockSize, block_count(stream.window.end())});
+  }
+  std::vector<ByteRange> ranges;
+  for (const cache::Interval gap : taken.gaps({0, block_count(*size_)})) ranges.push_back(bytes_of(gap));
+  return ranges;
+}
+
+SourceState Fill::state_of(std::size_t source, SteadyTime now) {
+  const SourceSlot& slot = sources_[source];
+  SourceState state;
+  state.kind = slot.source->kind();
+  state.usable = slot.usable && now >= slot.rest_until;
+  state.windows = slot.source->windows() && !slot.whole_only;
+  state.max_streams = slot.max_streams;
+  for (const auto& [id, stream] : streams_) {
+    if (stream.source == source) state.active.push_back(stream.window);
+  }
+  if (state.kind != SourceKind::peer || !layout_) return state;
+  state.max_streams = pace_.windows(now);
+  state.on_probation = pace_.on_probation();
+  state.has_all = false;
+  std::optional<std::vector<std::uint64_t>> has = slot.source->segments();
+  const std::uint64_t count = has ? has->size() : layout_->count();
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const std::uint64_t segment = has ? (*has)[i] : i;
+    if (pace_.may_ask(segment, now)) state.has.push_back(segment);
+  }
+  return state;
+}
+
+PlanInput Fill::plan_input() {
+  const SteadyTime now = runtime_.clock.now();
   PlanInput input;
   input.layout = layout_;
-  input.missing = writer_->missing();
-  for (std::size_t i = 0; i < sources_.size(); ++i) {
-    const SourceSlot& slot = sources_[i];
-    SourceState state;
-    state.kind = slot.source->kind();
-    state.usable = slot.usable;
-    state.windows = slot.source->windows() && !slot.whole_only;
-    state.max_streams = slot.max_streams;
-    for (const auto& [id, stream] : streams_) {
-      if (stream.source == i) state.active.push_back(stream.window);
-    }
-    input.sources.push_back(std::move(state));
-  }
+  input.missing = missing();
+  input.helping = helping_;
+  for (std::size_t i = 0; i < sources_.size(); ++i) input.sources.push_back(state_of(i, now));
   return input;
 }
 
@@ -126,13 +204,32 @@ void Fill::pump() {
   const bool more = !end_known_ && size_ != 0U;
   while (more && !stopped_) {
     const std::optional<Window> window = next_window(plan_input());
-    if (!window) break;
-    open(window->source, window->range);
+    if (window) {
+      open(window->source, window->range);
+    } else if (!streams_.empty() || missing().empty() || !ask_again()) {
+      break;
+    }
   }
   pumping_ = false;
-  if (stopped_ || !streams_.empty()) return;
-  if (!more || writer_->missing().empty()) return complete();
-  broken(Error{ErrorCode::internal, options_.doing, "no source is left for what is missing"});
+  if (stopped_) return;
+  watch();
+  if (!streams_.empty()) return;
+  if (!more || missing().empty()) return complete();
+  broken(last_break_.value_or(Error{ErrorCode::internal, options_.doing, "no source is left for what is missing"}));
+}
+
+// Nothing goes on, but somebody is only given time: there is nobody to wait for. True when something changed.
+bool Fill::ask_again() {
+  if (++fruitless_ > kMaxFruitless) return false;
+  since_fruitless_ = 0;
+  const SteadyTime now = runtime_.clock.now();
+  bool rested = false;
+  for (SourceSlot& slot : sources_) {
+    rested = rested || now < slot.rest_until || slot.source->kind() == SourceKind::peer;
+    slot.rest_until = {};
+  }
+  pace_.ask_again();
+  return rested;
 }
 
 std::size_t Fill::streams_of(std::size_t source) const {
@@ -162,112 +259,15 @@ void Fill::start_over(std::size_t source) {
   for (const auto& [id, stream] : streams_) {
     if (stream.source == source) ids.push_back(id);
   }
-  for (const std::uint64_t id : ids) {
-    sources_[source].source->cancel(find(id)->run);
-    close(id);
-  }
+  for (const std::uint64_t id : ids) give_up(id);
   pump();
 }
 
-void Fill::stream_data(std::uint64_t id, Buffer bytes) {
-  Stream* stream = find(id);
-  if (stopped_ || stream == nullptr || bytes.empty()) return;
-  const auto self = shared_from_this();
-  const std::size_t size = bytes.size();
-  const std::uint64_t end = bound_ && size_ ? std::min(stream->window.end(), *size_) : stream->window.end();
-  if (size > end - stream->position) {
-    events_.fill_wasted(size);
-    return broken(Error{ErrorCode::bad_response, options_.doing, "more bytes came than the content has"});
-  }
-  received_ += size;
-  since_break_ += size;
-  stream->position += size;
-  if (!writer_) {
-    stream->unconsumed += size;
-    stream->waiting.push_back(std::move(bytes));
-  } else {
-    if (const Status status = write(*stream, std::move(bytes)); !status) return broken(status.error());
-    stream->unconsumed += size;
-    if (writer_->queued() <= cache::ContentWriter::kHighWater) {
-      sources_[stream->source].source->consumed(stream->run, std::exchange(stream->unconsumed, 0));
-    }
-  }
-  if (!stopped_) events_.fill_received();
-}
-
-// A change of owner takes effect at the next block: a writer's stream begins at a block, and what is before it belongs
-// to the stream that began it.
-Status Fill::write(Stream& stream, Buffer bytes) {
-  if (stream.account == events_.account()) return append(stream, std::move(bytes));
-  const std::uint64_t to_block = (kBlockSize - stream.written % kBlockSize) % kBlockSize;
-  if (to_block >= bytes.size() && to_block != 0) return append(stream, std::move(bytes));
-  if (to_block > 0) {
-    Buffer head(static_cast<std::size_t>(to_block));
-    head.append(bytes.bytes().first(static_cast<std::size_t>(to_block)));
-    if (Status status = append(stream, std::move(head)); !status) return status;
-    Buffer tail(bytes.size() - static_cast<std::size_t>(to_block));
-    tail.append(bytes.bytes().subspan(static_cast<std::size_t>(to_block)));
-    bytes = std::move(tail);
-  }
-  writer_->close_stream(*stream.writing);
-  open_writing(stream);
-  return append(stream, std::move(bytes));
-}
-
-Status Fill::append(Stream& stream, Buffer bytes) {
-  const std::size_t size = bytes.size();
-  Status status = writer_->append(*stream.writing, std::move(bytes));
-  if (status) stream.written += size;
-  return status;
-}
-
-// Bytes that came before there was a writer. False when the fill ended on the way.
-bool Fill::flush(std::uint64_t id) {
-  Stream& stream = *find(id);
-  if (size_) stream.window.length = *size_;
-  const bool too_long = stream.position > stream.window.end();
-  if (too_long) {
-    broken(Error{ErrorCode::bad_response, options_.doing, "more bytes came than the content has"});
-    return false;
-  }
-  if (size_ == 0U) {  // nothing to write, nothing to wait for
-    sources_[stream.source].source->cancel(stream.run);
-    streams_.clear();
-    return true;
-  }
-  open_writing(stream);
-  while (!stream.waiting.empty()) {
-    Buffer bytes = std::move(stream.waiting.front());
-    stream.waiting.pop_front();
-    if (const Status status = append(stream, std::move(bytes)); !status) {
-      broken(status.error());
-      return false;
-    }
-  }
-  if (stream.ended) {
-    stream_ended(id);
-    return !stopped_;
-  }
-  if (writer_->queued() <= cache::ContentWriter::kHighWater && stream.unconsumed > 0) {
-    sources_[stream.source].source->consumed(stream.run, std::exchange(stream.unconsumed, 0));
-  }
-  return true;
-}
-
-void Fill::drained() {
-  if (stopped_) return;
-  const auto self = shared_from_this();
-  std::vector<std::uint64_t> ids;
-  for (const auto& [id, stream] : streams_) ids.push_back(id);
-  for (const std::uint64_t id : ids) {
-    Stream* stream = find(id);  // a source that is let on may end another stream
-    if (stopped_ || stream == nullptr || stream->unconsumed == 0) continue;
-    sources_[stream->source].source->consumed(stream->run, std::exchange(stream->unconsumed, 0));
-  }
-}
-
-void Fill::stream_wasted(std::uint64_t bytes) {
-  if (!stopped_) events_.fill_wasted(bytes);
+// Ends a stream that would go on.
+void Fill::give_up(std::uint64_t id) {
+  const Stream& stream = *find(id);
+  sources_[stream.source].source->cancel(stream.run);
+  close(id);
 }
 
 void Fill::stream_done(std::uint64_t id, Status status) {
@@ -281,28 +281,31 @@ void Fill::stream_done(std::uint64_t id, Status status) {
 
 void Fill::stream_ended(std::uint64_t id) {
   Stream& stream = *find(id);
-  if (size_ && stream.position < stream.window.end()) {
+  const bool all = stream.blocks ? gaps_of(stream.window).empty() : stream.position >= stream.window.end();
+  if (size_ && !all) {
     return stream_broke(id, Error{ErrorCode::connection_lost, options_.doing, "the answer ended before its end"});
   }
   if (!size_) {
     end_known_ = true;
     writer_->set_end(stream.position);
   }
-  close(id);
+  close(id, true);
   pump();
 }
 
 // Takes the stream away. What it wrote beyond the last full block is missing again.
-void Fill::close(std::uint64_t id) {
+void Fill::close(std::uint64_t id, bool success) {
   const auto found = streams_.find(id);
   const Stream& stream = found->second;
   if (stream.writing) {
     writer_->close_stream(*stream.writing);
-    const bool at_end = stream.written == stream.window.end() || (!size_ && end_known_);
-    const std::uint64_t dropped = at_end ? 0 : stream.written % kBlockSize;
+    const bool at_end =
+        (size_ && stream.written == *size_) || stream.written == stream.window.end() || (!size_ && end_known_);
+    const std::uint64_t dropped = at_end || stream.blocks ? 0 : stream.written % kBlockSize;
     received_ -= dropped;
     if (dropped > 0) events_.fill_wasted(dropped);
   }
+  if (is_peer(stream.source)) pace_.closed(id, success, runtime_.clock.now());
   streams_.erase(found);
   share_rate();
 }
@@ -312,6 +315,7 @@ void Fill::stream_broke(std::uint64_t id, const Error& error) {
   const std::size_t source = stream.source;
   SourceSlot& slot = sources_[source];
   if (!writer_) return broken(error);
+  if (is_peer(source)) return peers_refused(id, error);
   StreamBreak what;
   what.code = error.code;
   what.resumable = resumable_;
@@ -321,6 +325,7 @@ void Fill::stream_broke(std::uint64_t id, const Error& error) {
   what.progress = since_break_;
   const BreakDecision decision =
       slot.source->kind() == SourceKind::origin ? on_origin_break(what) : BreakDecision::next_source;
+  if (decision == BreakDecision::fail && peers_can_go_on()) return rest_origin(id, error);
   if (decision == BreakDecision::fail || decision == BreakDecision::restart) return broken(error);
   if (decision == BreakDecision::narrow) slot.max_streams = static_cast<unsigned>(what.others);
   if (decision == BreakDecision::whole_only) slot.whole_only = true;
@@ -330,8 +335,28 @@ void Fill::stream_broke(std::uint64_t id, const Error& error) {
   pump();
 }
 
+// Peers cannot give this window now: others, or the origin, shall.
+void Fill::peers_refused(std::uint64_t id, const Error& error) {
+  const Stream& stream = *find(id);
+  pace_.refused(layout_->index_at(stream.window.offset), runtime_.clock.now());
+  if (!last_break_) last_break_ = error;
+  close(id);
+  pump();
+}
+
+// The origin cannot go on, but peers can.
+void Fill::rest_origin(std::uint64_t id, const Error& error) {
+  SourceSlot& slot = sources_[find(id)->source];
+  slot.rest_until = runtime_.clock.now() + kFirstOriginRest * (1U << std::min(slot.breaks++, kMaxOriginDoublings));
+  last_break_ = error;
+  since_break_ = 0;
+  close(id);
+  pump();
+}
+
 void Fill::set_rate(std::uint64_t bytes_per_second) {
   options_.max_rate = bytes_per_second;
+  apply_pace();
   share_rate();
 }
 
@@ -344,6 +369,7 @@ void Fill::share_rate() {
 
 void Fill::complete() {
   complete_ = true;
+  runtime_.timers.cancel(std::exchange(watch_timer_, 0));
   events_.fill_complete();
 }
 

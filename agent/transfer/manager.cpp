@@ -18,7 +18,8 @@ constexpr unsigned kMaxRelaunches = 2;
 std::string sharing_key(const TransferRequest& request) {
   const bool shares = request.ranges.empty() && !request.origin_alone && request.store;
   if (!shares || request.target.url.has_credentials()) return {};
-  std::string key = fmt::format("{}\n{}", request.target.url.canonical(), request.no_cache);
+  std::string key = fmt::format("{}\n{}\n{} {} {}", request.target.url.canonical(), request.no_cache, request.use_peers,
+                                request.share, request.offline_ok);
   if (const auto& options = request.target.options) {
     if (options->has_credentials()) return {};
     for (const auto& [name, value] : options->headers) key += fmt::format("\n{}: {}", name, value);
@@ -34,8 +35,9 @@ std::string sharing_key(const TransferRequest& request) {
   return key;
 }
 
-Manager::Manager(cache::Cache& cache, origin::Origin& origin, Runtime runtime, Blocking blocking)
-    : context_{cache, origin, runtime, std::move(blocking)} {}
+Manager::Manager(cache::Cache& cache, origin::Origin& origin, Runtime runtime, Blocking blocking,
+                 peer::Neighbours* neighbours)
+    : context_{cache, origin, runtime, std::move(blocking), neighbours} {}
 
 Manager::~Manager() {
   alive_.reset();
@@ -69,6 +71,17 @@ void Manager::set_rate(TransferId id, std::uint64_t bytes_per_second) {
   if (found == entries_.end()) return;
   found->second.member->request.max_rate = bytes_per_second;
   if (found->second.run) found->second.run->update_rate();
+}
+
+void Manager::judged_bad(cache::Version version, const cache::ContentId& content, UniqueFunction<void()> done) {
+  if (context_.neighbours == nullptr) return context_.runtime.executor.post(std::move(done));
+  using Segments = std::vector<cache::SegmentInfo>;
+  context_.cache.segments(content, [this, alive = std::weak_ptr<bool>(alive_), version = std::move(version), content,
+                                    done = std::move(done)](Result<Segments> segments) mutable {
+    if (!segments) log::warn("cannot tell who vouched for content {}: {}", content, segments.error().text());
+    if (segments && !alive.expired()) context_.neighbours->judged_bad(version, *segments);
+    done();
+  });
 }
 
 // A content of the digest that the caller gave is what the caller wants, whatever its URL.
@@ -187,8 +200,9 @@ void Manager::done(const MemberPtr& member, Result<TransferResult> result) {
 }
 
 std::unique_ptr<Transfers> make_transfers(cache::Cache& cache, origin::Origin& origin, Runtime runtime,
-                                          WorkerPool& disk) {
-  return std::make_unique<Manager>(cache, origin, runtime, [&disk](Task task) { return disk.submit(std::move(task)); });
+                                          WorkerPool& disk, peer::Neighbours* neighbours) {
+  const auto blocking = [&disk](Task task) { return disk.submit(std::move(task)); };
+  return std::make_unique<Manager>(cache, origin, runtime, blocking, neighbours);
 }
 
 }  // namespace larder::agent

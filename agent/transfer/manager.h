@@ -17,7 +17,9 @@ namespace larder::agent {
 
 class Manager final : public Transfers, public RunHost {
  public:
-  Manager(cache::Cache& cache, origin::Origin& origin, Runtime runtime, Blocking blocking);
+  // `neighbours` may be null.
+  Manager(cache::Cache& cache, origin::Origin& origin, Runtime runtime, Blocking blocking,
+          peer::Neighbours* neighbours = nullptr);
   ~Manager() override;
   Manager(const Manager&) = delete;
   Manager& operator=(const Manager&) = delete;
@@ -25,6 +27,7 @@ class Manager final : public Transfers, public RunHost {
   TransferId start(TransferRequest request, std::shared_ptr<TransferEvents> events) override;
   void stop(TransferId id) override;
   void set_rate(TransferId id, std::uint64_t bytes_per_second) override;
+  void judged_bad(cache::Version version, const cache::ContentId& content, UniqueFunction<void()> done) override;
   [[nodiscard]] std::size_t active() const override { return entries_.size(); }
 
   void run_settles(const MemberPtr& member, Settlement settlement) override;

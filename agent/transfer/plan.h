@@ -2,8 +2,11 @@
 //
 // A window is a run of the content. Never two sources for one segment: windows start where something is missing and end
 // at a segment's end, at what is held, or at the end of the content. Cheapest source first: a cached copy, then peers
-// (segment by segment), then the origin. The origin alone is asked for one stream as long as possible, since requests
-// cost round trips; with peers around it is asked for segments, so that they can be shared as they come.
+// (segment by segment), then the origin. The origin is asked for one stream as long as possible, since requests cost
+// round trips, but not for what peers can give: that is left to them as long as they are trusted to deliver. When they
+// deliver too little (`helping`, decided by peer_pace.h) the origin takes segments first, one at a time.
+//
+// What is under way is changed by revise.h.
 #pragma once
 
 #include <cstddef>
@@ -29,13 +32,19 @@ struct SourceState {
   std::vector<ByteRange> active;   // what it is delivering now
   bool has_all = true;             // false: only `has`
   std::vector<std::uint64_t> has;  // segments that it can deliver, ascending
+  // Peers that have disappointed get the last missing segment to show that they can, while the origin goes on.
+  bool on_probation = false;
 };
 
 struct PlanInput {
   std::optional<cache::SegmentLayout> layout;  // none while the size is unknown
   std::vector<ByteRange> missing;              // neither held nor being delivered, ascending
   std::vector<SourceState> sources;
+  bool helping = false;  // the origin helps peers that deliver too little
 };
+
+// Small holes are fetched again rather than asked around: a request costs more than so many bytes.
+inline constexpr std::uint64_t kBridge = 256 * kKiB;
 
 struct Window {
   std::size_t source = 0;  // index into PlanInput::sources
@@ -45,5 +54,13 @@ struct Window {
 
 // Nothing: all is held or under way, or no source is free.
 [[nodiscard]] std::optional<Window> next_window(const PlanInput& input);
+
+// Of the plan and its revision.
+[[nodiscard]] bool is_free(const SourceState& source);
+[[nodiscard]] bool has_segment(const SourceState& source, std::uint64_t index);
+// Anything of the segment is being delivered.
+[[nodiscard]] bool is_taken(const PlanInput& input, std::uint64_t index);
+// Peers that are trusted to deliver can give the segment.
+[[nodiscard]] bool left_to_peers(const PlanInput& input, std::uint64_t index);
 
 }  // namespace larder::agent

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "agent/transfer/peer_source.h"
 #include "base/log.h"
 
 namespace larder::agent {
@@ -27,6 +28,9 @@ void Run::abort() {
 }
 
 void Run::end_fill() {
+  context_.runtime.timers.cancel(std::exchange(grace_timer_, 0));
+  waiting_.reset();
+  supply_.reset();
   origin_.reset();
   if (!fill_) return;
   fill_->stop();
@@ -35,12 +39,12 @@ void Run::end_fill() {
 }
 
 // With nothing to compare its answer with, the GET itself is the probe (design §5). Several streams need to know the
-// size before the first begins.
+// size before the first begins, and neighbours the version.
 bool Run::may_start_with_get() const {
   if (!request_.ranges.empty() || request_.parallel_ranges > 1) return false;
   if (request_.origin_alone) return true;
   const Member& owner = *members_.front();
-  return !owner.url_known && owner.held.empty();
+  return !owner.url_known && owner.held.empty() && !asks_neighbours();
 }
 
 void Run::start() {
@@ -49,6 +53,7 @@ void Run::start() {
 }
 
 void Run::probe() {
+  if (asks_neighbours()) context_.neighbours->foresee(request_.target.url.canonical());
   probe_ = context_.origin.probe(request_.target, guard<origin::Edition>([](Run& self, Result<origin::Edition> answer) {
                                    self.probe_.reset();
                                    if (!answer) return self.fail(answer.error());
@@ -65,9 +70,12 @@ void Run::make_fill() {
   Fill::Options options;
   options.parallel_ranges = request_.parallel_ranges;
   options.max_rate = rate();
+  options.pace = pace();
   options.doing = "fetch " + log::redact_url(request_.target.url.canonical());
-  fill_ = std::make_shared<Fill>(*this, std::move(options));
+  fill_ = std::make_shared<Fill>(*this, context_.runtime, std::move(options));
   if (copy_) fill_->add_source(copy_);
+  if (supply_) fill_->add_source(std::make_shared<PeerSource>(context_.runtime, std::exchange(supply_, nullptr)));
+  if (offline_) return;
   origin_ = std::make_shared<OriginSource>(context_.origin, request_.target, revalidate_);
   fill_->add_source(origin_);
 }
@@ -175,7 +183,9 @@ std::uint64_t Run::rate() const {
 }
 
 void Run::update_rate() {
-  if (fill_) fill_->set_rate(rate());
+  if (!fill_) return;
+  fill_->set_rate(rate());
+  fill_->set_pace(pace());
 }
 
 void Run::fill_received() {
@@ -232,6 +242,8 @@ void Run::finished(const cache::ContentInfo& info) {
   if (!settlement.held) settlement.replaces = content_;
   settlement.edition = edition_;
   settlement.note = note();
+  settlement.offline = offline_;
+  tell_neighbours(segments);
   for (const MemberPtr& member : end_members()) {
     Settlement own = settlement;
     own.figures = finished_figures(segments, member->file_id(), info.size.value_or(committed));
@@ -265,6 +277,7 @@ void Run::give_up_content() {
   }
   ++turn_;
   if (fill_) fill_->drop_writer();
+  waiting_.reset();
   for (const MemberPtr& member : members_) {
     if (content_.empty()) break;
     context_.cache.release(content_, member->file_id(), [](Status status) {
@@ -290,6 +303,7 @@ void Run::fail(const Error& error) {
   const auto self = shared_from_this();
   // Its owner may end on the way.
   const Error copy = error;  // NOLINT(performance-unnecessary-copy-initialization)
+  if (may_go_offline(copy)) return go_offline(copy);
   if (fill_) fill_wasted(fill_->uncommitted());
   // The last word on where the bytes went: what is not committed is lost.
   // An attempt that got nowhere says nothing: what an earlier one has is still there.

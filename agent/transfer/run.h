@@ -1,8 +1,8 @@
 // The getting of one version of one URL (or ranges of it) for one or several members.
 //
-// Probes, chooses a content (one that is there, one to go on with, a new one), fills it, finishes it; starts over when
-// the edition changes. The first member is the owner: bytes are fetched on its account and under its options; when it
-// leaves, the next one owns. Loop thread only; made and kept by manager.h.
+// Probes, chooses a content (one that is there, one to go on with, a new one), asks the neighbours who has it, fills
+// it, finishes it; starts over when the edition changes. The first member is the owner: bytes are fetched on its
+// account and under its options; when it leaves, the next one owns. Loop thread only; made and kept by manager.h.
 #pragma once
 
 #include <memory>
@@ -17,6 +17,7 @@
 #include "agent/transfer/origin_source.h"
 #include "agent/transfer/settle.h"
 #include "agent/transfer/transfer_rules.h"
+#include "peer/neighbours.h"
 
 namespace larder::agent {
 
@@ -27,6 +28,7 @@ struct TransferContext {
   origin::Origin& origin;
   Runtime runtime;
   Blocking blocking;
+  peer::Neighbours* neighbours = nullptr;  // null: alone
 };
 
 // What a run says of its members to whoever keeps it. Each of the first three takes the member out of the run.
@@ -94,6 +96,19 @@ class Run final : public FillEvents, public std::enable_shared_from_this<Run> {
   void hold(const MemberPtr& member);
   void make_fill();
 
+  // run_peers.cpp
+  [[nodiscard]] bool asks_neighbours() const;
+  void look_up();
+  void found_supply(std::shared_ptr<peer::Supply> supply);
+  void begin();
+  void tell_neighbours(const std::vector<cache::SegmentInfo>& segments);
+  [[nodiscard]] bool may_go_offline(const Error& error) const;
+  void go_offline(const Error& error);
+  void offline_from_cache(const cache::ContentInfo& info);
+  void offline_from_peers();
+  void offline_found(peer::NewestEdition newest);
+  [[nodiscard]] PaceRules pace() const;
+
   [[nodiscard]] bool wants_sha256() const;
   void finish();
   void finished(const cache::ContentInfo& info);
@@ -107,7 +122,10 @@ class Run final : public FillEvents, public std::enable_shared_from_this<Run> {
   [[nodiscard]] TransferProgress progress_of(const Member& member) const;
   [[nodiscard]] std::string note() const;
   [[nodiscard]] std::uint64_t rate() const;
-  [[nodiscard]] cache::ContentWriter* writer() const { return fill_ ? fill_->writer() : nullptr; }
+  [[nodiscard]] cache::ContentWriter* writer() const {
+    if (waiting_) return waiting_.get();
+    return fill_ ? fill_->writer() : nullptr;
+  }
   std::vector<MemberPtr> end_members();
 
   TransferContext& context_;
@@ -129,6 +147,11 @@ class Run final : public FillEvents, public std::enable_shared_from_this<Run> {
   std::shared_ptr<CopySource> copy_;
   std::shared_ptr<OriginSource> origin_;
   std::shared_ptr<Fill> fill_;
+  std::unique_ptr<cache::ContentWriter> waiting_;  // the content, until the neighbours have answered
+  TimerId grace_timer_ = 0;
+  std::shared_ptr<peer::Supply> supply_;  // found, not yet a source
+  std::optional<Error> unreachable_;      // why the origin could not be asked
+  std::optional<WallTime> offline_;       // goes on without it: when the edition was fetched
   cache::ContentId content_;
   std::uint64_t committed_before_ = 0;  // when the content was adopted
   CommittedPrefix prefix_;

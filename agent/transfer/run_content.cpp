@@ -75,6 +75,7 @@ void Run::found(const cache::ContentInfo& info) {
   settlement.info = info;
   settlement.edition = edition_;
   settlement.note = note();
+  settlement.offline = offline_;
   for (const MemberPtr& member : end_members()) {
     Settlement own = settlement;
     own.held = std::any_of(member->held.begin(), member->held.end(),
@@ -133,12 +134,23 @@ void Run::adopt(std::unique_ptr<cache::ContentWriter> writer) {
     hold(member);
     abandon_all_but(context_.cache, member, content_);
   }
+  waiting_ = std::move(writer);
+  if (!fill_ && !offline_ && asks_neighbours() && shareable_ && map_.content_size().value_or(0) > 0) {
+    look_up();
+  } else {
+    begin();
+  }
+  if (!over_) tell_progress();
+}
+
+void Run::begin() {
+  if (!waiting_) return;
+  context_.runtime.timers.cancel(std::exchange(grace_timer_, 0));
   if (!fill_) make_fill();
-  origin_->bind(*edition_, map_);
+  if (origin_) origin_->bind(*edition_, map_);
   const bool can_go_on = edition_->ranges && !edition_->one_stream && edition_->version.has_validator();
   const auto fill = fill_;
-  fill->bind(std::move(writer), can_go_on && map_.content_size().has_value());
-  if (!over_) tell_progress();
+  fill->bind(std::exchange(waiting_, nullptr), can_go_on && map_.content_size().has_value());
 }
 
 void Run::hold(const MemberPtr& member) {

@@ -38,10 +38,16 @@ TransferProgress Run::progress_of(const Member& member) const {
   TransferProgress progress;
   progress.size = map_.content_size();
   if (writer() != nullptr) progress.figures = committed_figures(writer()->committed(), member.file_id());
-  const std::uint64_t in_flight = fill_ && !lost_ ? fill_->uncommitted() : 0;
+  std::uint64_t in_flight = fill_ && !lost_ ? fill_->uncommitted() : 0;
+  // A block that two streams bring at once counts twice until one of them has it.
+  const SourceFigures& so_far = progress.figures;
+  const std::uint64_t there = so_far.origin + so_far.peers + so_far.cache;
+  if (progress.size) in_flight = std::min(in_flight, *progress.size - std::min(*progress.size, there));
   const bool owner = !members_.empty() && members_.front().get() == &member;
   if (owner && !copy_) {
-    progress.figures.origin += in_flight;
+    const std::uint64_t of_peers = fill_ ? std::min(in_flight, fill_->uncommitted_of_peers()) : 0;
+    progress.figures.peers += of_peers;
+    progress.figures.origin += in_flight - of_peers;
   } else {
     progress.figures.cache += in_flight;
   }
@@ -58,6 +64,7 @@ TransferProgress Run::progress_of(const Member& member) const {
 std::string Run::note() const {
   if (!edition_) return {};
   std::string note;
+  if (offline_) note = "the origin was not asked: " + unreachable_->text();
   if (edition_->one_stream) note = "one stream: the origin cannot resume";
   if (!shareable_) {
     const std::string& why = edition_->not_shareable;

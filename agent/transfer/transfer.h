@@ -1,5 +1,5 @@
-// Getting one file: from the cache where it is there, otherwise segment by segment from sources (now the origin, later
-// peers). Equal requests share one transfer. Loop thread only.
+// Getting one file: from the cache where it is there, otherwise segment by segment from sources: peers and the origin.
+// Equal requests share one transfer. Loop thread only.
 //
 // A transfer ends with a complete content in the cache's store, whole or not at all: it never judges (agent/verdict),
 // never retries a failed attempt later (agent/jobs decides when), but restarts itself when the origin's edition
@@ -19,6 +19,10 @@
 #include "base/worker_pool.h"
 #include "cache/cache.h"
 #include "origin/origin.h"
+
+namespace larder::peer {
+class Neighbours;
+}
 
 namespace larder::agent {
 
@@ -43,8 +47,13 @@ struct TransferRequest {
   bool store = true;              // false: not kept for others afterwards
   bool want_sha256 = false;
   unsigned parallel_ranges = 1;
-  std::uint64_t max_rate = 0;  // bytes/s, 0 = unlimited
-  std::uint64_t max_size = 0;  // refuse larger contents (too_large); 0 = no limit
+  std::uint64_t max_rate = 0;                   // bytes/s, 0 = unlimited
+  std::uint64_t max_size = 0;                   // refuse larger contents (too_large); 0 = no limit
+  bool use_peers = true;                        // take bytes from neighbours where they have them
+  bool share = true;                            // offer it to neighbours, now and afterwards
+  bool offline_ok = false;                      // the origin cannot be reached: the newest validated edition will do
+  Duration patience = std::chrono::seconds(5);  // with peers that deliver too little, before the origin is asked too
+  std::uint64_t peer_min_rate = 256 * kKiB;     // bytes/s of all peers together; 0: any is enough
 };
 
 struct TransferResult {
@@ -54,6 +63,8 @@ struct TransferResult {
   std::optional<Digest> origin_sha256;  // what Repr-Digest / Digest promised; the verdict compares
   std::string effective_url;
   std::string note;  // "one stream: the origin cannot resume", "not shared: no-store", or empty
+  // The origin could not be asked (offline_ok): when this edition was fetched from it.
+  std::optional<WallTime> offline;
 };
 
 struct TransferProgress {
@@ -84,11 +95,15 @@ class Transfers {
   // The caller no longer wants it now. What is committed stays (held by file_id) and is gone on with at the next start.
   virtual void stop(TransferId id) = 0;
   virtual void set_rate(TransferId id, std::uint64_t bytes_per_second) = 0;
+  // A content was judged not valid and is about to be dropped: who vouched for bytes of it is remembered (design §7).
+  // `done` always comes.
+  virtual void judged_bad(cache::Version version, const cache::ContentId& content, UniqueFunction<void()> done) = 0;
   [[nodiscard]] virtual std::size_t active() const = 0;
 };
 
-// `disk` copies ranges out of cached contents. All referents outlive the result.
+// `disk` copies ranges out of cached contents. `neighbours` is null for an agent that is alone. All referents outlive
+// the result.
 [[nodiscard]] std::unique_ptr<Transfers> make_transfers(cache::Cache& cache, origin::Origin& origin, Runtime runtime,
-                                                        WorkerPool& disk);
+                                                        WorkerPool& disk, peer::Neighbours* neighbours = nullptr);
 
 }  // namespace larder::agent

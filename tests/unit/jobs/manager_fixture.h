@@ -32,12 +32,17 @@ class FakeTransfers final : public Transfers {
   TransferId start(TransferRequest request, std::shared_ptr<TransferEvents> events) override;
   void stop(TransferId id) override;
   void set_rate(TransferId id, std::uint64_t bytes_per_second) override;
+  void judged_bad(cache::Version version, const cache::ContentId& content, UniqueFunction<void()> done) override {
+    judged.emplace_back(std::move(version), content);
+    done();
+  }
   std::size_t active() const override;
 
   Started* running(const std::string& file_id);  // null where none is
   std::vector<std::string> running_files() const;
 
   std::deque<Started> all;
+  std::vector<std::pair<cache::Version, cache::ContentId>> judged;  // bad
 };
 
 class FakeJudge final : public Judge {

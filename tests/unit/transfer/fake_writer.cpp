@@ -73,9 +73,6 @@ std::uint64_t FakeWriter::bytes_written() const {
 cache::StreamId FakeWriter::open_stream(ByteRange range, cache::Source source, std::string fetched_for) {
   must(range.offset % kBlockSize == 0, "a stream begins at a block");
   must(!fetched_for.empty(), "a stream is on somebody's account");
-  for (const auto& [id, stream] : streams_) {
-    must(range.end() <= stream.range.offset || stream.range.end() <= range.offset, "no two streams for one place");
-  }
   began_ = true;
   streams_[next_stream_] = {range, range.offset, source, std::move(fetched_for)};
   return next_stream_++;
@@ -88,12 +85,19 @@ Status FakeWriter::append(cache::StreamId id, Buffer bytes) {
   if (end > stream.range.end() || (size_ && end > *size_)) return fail(ErrorCode::too_large, "append", "too much");
   if (bytes_.size() < end) bytes_.resize(end);
   if (blocks_.size() < block_count(end)) blocks_.resize(block_count(end));
-  std::memcpy(bytes_.data() + stream.position, bytes.bytes().data(), bytes.size());
-  const std::uint64_t first = stream.position / kBlockSize;
+  const std::uint64_t begin = stream.position;
+  for (std::uint64_t at = begin; at < end;) {  // what another stream brought stays
+    const std::uint64_t part = std::min(end, (at / kBlockSize + 1) * kBlockSize) - at;
+    if (!blocks_[at / kBlockSize].accepted) {
+      std::memcpy(bytes_.data() + at, bytes.bytes().data() + (at - begin), part);
+    }
+    at += part;
+  }
+  const std::uint64_t first = begin / kBlockSize;
   stream.position = end;
   const std::uint64_t last = end == size_ ? blocks_.size() : end / kBlockSize;
   for (std::uint64_t i = first; i < last; ++i) {
-    must(!blocks_[i].accepted, "no byte is written twice");
+    if (blocks_[i].accepted) continue;
     blocks_[i].accepted = true;
     blocks_[i].from_peer = stream.source == cache::Source::peer;
   }
@@ -159,6 +163,9 @@ void FakeWriter::make_durable(std::uint64_t first, std::uint64_t last, std::size
   if (size_) commit_ready(source, fetched_for);
   if (alive.expired()) return;
   if (was_high && queued_ < kLowWater && on_drained) on_drained();
+  if (!alive.expired() && source == cache::Source::peer && on_blocks_written) {
+    on_blocks_written({first * kBlockSize, bytes});
+  }
   if (!alive.expired() && finishing_) try_finish();
 }
 

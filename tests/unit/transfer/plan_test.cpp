@@ -118,6 +118,8 @@ TEST(Plan, WithPeersEverybodyTakesSegments) {
 TEST(Plan, NeverTwoSourcesForOneSegment) {
   // The second half of segment 0 is missing, its first half is being delivered.
   SourceState peer = source_of(SourceKind::peer);
+  peer.has_all = false;
+  peer.has = {0};
   peer.active = {{0, kSegment / 2}};
   const auto input = plan(2, {{kSegment / 2, kSegment / 2}, {kSegment, kSegment}}, {peer, origin_source()});
   EXPECT_EQ(next_window(input), (Window{1, {kSegment, kSegment}}));

@@ -126,14 +126,15 @@ TEST(VersionOfRanges, IsNobodyElsesAndKeepsTheValidators) {
 TEST(Account, SegmentsOfThisFileBySourceTheRestIsCache) {
   using cache::Source;
   const std::vector<cache::SegmentInfo> segments{{0, {0, 10}, {}, Source::origin, "me"},
-                                                 {1, {10, 10}, {}, Source::peer, "me"},
+                                                 {1, {10, 10}, {}, Source::peer, "me", 10},
                                                  {2, {20, 10}, {}, Source::cache, "me"},
-                                                 {3, {30, 5}, {}, Source::origin, "other"}};
+                                                 {3, {30, 5}, {}, Source::origin, "other"},
+                                                 {4, {35, 5}, {}, Source::origin, "me", 2}};
   const SourceFigures figures = committed_figures(segments, "me");
-  EXPECT_EQ(figures.origin, 10U);
-  EXPECT_EQ(figures.peers, 10U);
+  EXPECT_EQ(figures.origin, 13U);
+  EXPECT_EQ(figures.peers, 12U);
   EXPECT_EQ(figures.cache, 15U);
-  EXPECT_EQ(fetched_for(segments, "me"), 20U);
+  EXPECT_EQ(fetched_for(segments, "me"), 25U);
   EXPECT_EQ(fetched_for(segments, "other"), 5U);
   const SourceFigures finished = finished_figures(segments, "me", 40);
   EXPECT_EQ(finished.origin + finished.peers + finished.cache, 40U);

@@ -1,0 +1,56 @@
+// Peers together as the source of one content: passes a supply's deliveries on as runs of blocks. Loop thread only;
+// owned by the fill. A rate is kept by telling late what was consumed.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+
+#include "agent/transfer/source.h"
+#include "base/clock.h"
+#include "peer/neighbours.h"
+
+namespace larder::agent {
+
+class PeerSource final : public Source {
+ public:
+  PeerSource(Runtime runtime, std::shared_ptr<peer::Supply> supply);
+  ~PeerSource() override;
+  PeerSource(const PeerSource&) = delete;
+  PeerSource& operator=(const PeerSource&) = delete;
+
+  [[nodiscard]] SourceKind kind() const override { return SourceKind::peer; }
+  [[nodiscard]] bool windows() const override { return true; }
+  [[nodiscard]] bool blocks() const override { return true; }
+  [[nodiscard]] std::optional<std::vector<std::uint64_t>> segments() const override;
+  [[nodiscard]] std::size_t holders() const override { return supply_->holders(); }
+  [[nodiscard]] std::vector<std::byte> attestation(std::uint64_t segment) const override {
+    return supply_->attestation(segment);
+  }
+  RunId start(ByteRange window, std::shared_ptr<SourceEvents> events) override;
+  void cancel(RunId run) override;
+  void consumed(RunId, std::size_t) override {}  // blocks only
+  void consumed_blocks(RunId run, ByteRange range) override;
+  [[nodiscard]] bool held_back() const override;
+  void set_rate(RunId run, std::uint64_t bytes_per_second) override;
+
+ private:
+  class Inlet;
+  struct Run {
+    peer::DeliveryId delivery = 0;
+    std::shared_ptr<Inlet> inlet;
+    std::uint64_t rate = 0;
+    std::deque<ByteRange> late;  // consumed, and not told yet; bounded by what the supply delivers ahead
+    SteadyTime next{};           // when the first of them may be told
+    TimerId timer = 0;
+  };
+  void tell(RunId run);
+  void ended(RunId run);
+
+  Runtime runtime_;
+  std::shared_ptr<peer::Supply> supply_;
+  RunId next_run_ = 1;
+  std::map<RunId, Run> runs_;
+};
+
+}  // namespace larder::agent

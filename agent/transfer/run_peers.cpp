@@ -1,0 +1,137 @@
+// Run: the neighbours, and what is done when the origin cannot be reached.
+#include <algorithm>
+#include <array>
+
+#include "agent/transfer/peer_source.h"
+#include "agent/transfer/run.h"
+#include "base/log.h"
+
+namespace larder::agent {
+namespace {
+
+// So long the origin waits for the neighbours' first word; a supply that comes later joins in. Their look-up began with
+// the probe (foresee), so that as a rule they have answered by then.
+constexpr Duration kGrace = std::chrono::milliseconds(50);
+
+// The origin, or the way to it, did not answer. What it said itself (any status) is an answer.
+bool is_unreachable(ErrorCode code) {
+  constexpr std::array kCodes = {ErrorCode::network_unreachable, ErrorCode::name_not_resolved,
+                                 ErrorCode::connect_failed,      ErrorCode::connection_lost,
+                                 ErrorCode::timed_out,           ErrorCode::no_progress,
+                                 ErrorCode::tls_failed};
+  return std::find(kCodes.begin(), kCodes.end(), code) != kCodes.end();
+}
+
+}  // namespace
+
+bool Run::asks_neighbours() const {
+  if (context_.neighbours == nullptr || !request_.use_peers || request_.origin_alone || !request_.ranges.empty()) {
+    return false;
+  }
+  const bool credentials =
+      request_.target.url.has_credentials() || (request_.target.options && request_.target.options->has_credentials());
+  return !credentials && context_.neighbours->anyone();
+}
+
+PaceRules Run::pace() const {
+  PaceRules rules{request_.patience, request_.peer_min_rate};
+  for (const MemberPtr& member : members_) rules.patience = std::min(rules.patience, member->request.patience);
+  return rules;
+}
+
+// Who has it? The content is there already, so that what comes can be given on.
+void Run::look_up() {
+  grace_timer_ = context_.runtime.timers.after(kGrace, [weak = weak_from_this(), turn = turn_] {
+    const auto self = weak.lock();
+    if (!self || self->over_ || self->turn_ != turn) return;
+    self->grace_timer_ = 0;
+    self->begin();
+  });
+  const auto found = [weak = weak_from_this(), turn = turn_](std::shared_ptr<peer::Supply> supply) {
+    const auto self = weak.lock();
+    if (self && !self->over_ && self->turn_ == turn) self->found_supply(std::move(supply));
+  };
+  context_.neighbours->find({edition_->version, content_}, found);
+}
+
+void Run::found_supply(std::shared_ptr<peer::Supply> supply) {
+  const auto self = shared_from_this();
+  if (supply && supply->size() != map_.content_size()) {
+    log::warn("neighbours offer another size, not taken file={} size={} offered={}", members_.front()->file_id(),
+              map_.content_size().value_or(0), supply->size());
+    supply.reset();
+  }
+  if (waiting_) {
+    supply_ = std::move(supply);
+    return begin();
+  }
+  if (supply && fill_) fill_->add_source(std::make_shared<PeerSource>(context_.runtime, std::move(supply)));
+}
+
+// What was fetched from the origin is attested by that, and compared with what was judged bad before.
+void Run::tell_neighbours(const std::vector<cache::SegmentInfo>& segments) {
+  const bool tells = context_.neighbours != nullptr && edition_ && shareable_ && !offline_ && request_.share &&
+                     request_.ranges.empty();
+  if (tells) context_.neighbours->fetched(edition_->version, segments);
+}
+
+bool Run::may_go_offline(const Error& error) const {
+  return request_.offline_ok && !edition_ && !offline_ && request_.ranges.empty() && !request_.origin_alone &&
+         !request_.no_cache && is_unreachable(error.code);
+}
+
+void Run::go_offline(const Error& error) {
+  unreachable_ = error;
+  offline_ = context_.runtime.clock.wall();  // until it is known
+  ++turn_;
+  end_fill();
+  using Found = std::optional<cache::ContentInfo>;
+  context_.cache.find_newest(request_.target.url.canonical(), guard<Found>([](Run& self, Result<Found> info) {
+                               if (!info) log::warn("cache not asked error={}", info.error().text());
+                               const bool usable = info && *info && (*info)->state == cache::ContentState::complete &&
+                                                   (*info)->shareable;
+                               if (usable) return self.offline_from_cache(**info);
+                               self.offline_from_peers();
+                             }));
+}
+
+void Run::offline_from_cache(const cache::ContentInfo& info) {
+  origin::Edition edition;
+  const auto& versions = info.versions;
+  const auto of_url = std::find_if(versions.rbegin(), versions.rend(), [this](const cache::Version& version) {
+    return version.url == request_.target.url.canonical();
+  });
+  if (of_url == versions.rend()) return offline_from_peers();
+  edition.version = *of_url;
+  edition.effective_url = of_url->url;
+  offline_ = info.created;
+  if (edition_known(edition)) found(info);
+}
+
+void Run::offline_from_peers() {
+  const Error error = *unreachable_;
+  if (!asks_neighbours()) return fail(error);
+  const auto found = [weak = weak_from_this(), turn = turn_](std::optional<peer::NewestEdition> newest) {
+    const auto self = weak.lock();
+    if (!self || self->over_ || self->turn_ != turn) return;
+    if (newest && newest->supply) return self->offline_found(std::move(*newest));
+    self->fail(*self->unreachable_);
+  };
+  context_.neighbours->find_newest(request_.target.url.canonical(), found);
+}
+
+void Run::offline_found(peer::NewestEdition newest) {
+  const auto self = shared_from_this();
+  const bool right = newest.version.url == request_.target.url.canonical() && newest.version.has_validator() &&
+                     newest.version.size && *newest.version.size > 0 && newest.version.size == newest.supply->size();
+  if (!right) return fail(*unreachable_);
+  origin::Edition edition;
+  edition.version = std::move(newest.version);
+  edition.ranges = true;
+  edition.effective_url = edition.version.url;
+  offline_ = newest.fetched;
+  supply_ = std::move(newest.supply);
+  if (edition_known(edition)) choose();
+}
+
+}  // namespace larder::agent
