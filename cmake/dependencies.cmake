@@ -9,6 +9,8 @@ find_package(Boost 1.74 REQUIRED)
 find_package(GTest REQUIRED)
 pkg_check_modules(sodium REQUIRED IMPORTED_TARGET libsodium)
 pkg_check_modules(sqlite3 REQUIRED IMPORTED_TARGET sqlite3)
+# By pkg-config alone: its definitions are part of the library's ABI, and the CMake package adds one that is not.
+pkg_check_modules(libtorrent REQUIRED libtorrent-rasterbar)
 find_library(SQLITECPP_LIBRARY SQLiteCpp REQUIRED)
 
 add_library(larder_sqlitecpp INTERFACE)

@@ -45,6 +45,9 @@ struct SwarmSettings {
   std::uint64_t download_rate = 0;
   unsigned max_connections = 200;
   Duration idle_close = std::chrono::seconds(60);  // a served torrent without peers goes after so long
+  // Bytes read for others are held against their leaves first, so that a rotten disk is found here and not by them.
+  // Off only to play a liar.
+  bool verify_reads = true;
 };
 
 struct SwarmPeer {
@@ -90,6 +93,12 @@ class Swarm {
   // New certificates (joined, renewed): torrents of the old ones end.
   virtual void set_credentials(const SwarmCredentials& credentials) = 0;
   virtual void set_rates(std::uint64_t upload, std::uint64_t download) = 0;
+  // Agents that are not talked to whoever dials, all of them, replacing earlier ones: revoked members. Connections with
+  // them end. Needs encryption: over plain TCP nobody proves who it is.
+  virtual void set_refused(std::vector<AgentId> /*agents*/) {}
+  // From where TLS handshakes are waited for (ports do not count), replacing earlier ones; empty: from everywhere.
+  // Others are ended within a second. Whom a fetch dials needs not be among them.
+  virtual void set_known(std::vector<Endpoint> /*addresses*/) {}
 
   // Serves a window of a whole content or of committed segments. `done` once the torrent accepts connections; at once
   // when it does already. Ends by itself when idle, and when the bytes cannot be read.

@@ -1,0 +1,102 @@
+#include "peer/block_guard.h"
+
+#include <libtorrent/error_code.hpp>
+#include <libtorrent/operations.hpp>
+#include <libtorrent/peer_request.hpp>
+
+#include "base/log.h"
+#include "peer/peer_identity.h"
+
+namespace larder::peer {
+
+namespace lt = libtorrent;
+
+BlockGuard::BlockGuard(lt::peer_connection_handle connection, std::shared_ptr<Window> window)
+    : connection_(std::move(connection)), window_(std::move(window)), asked_for_(connection_.is_outgoing()) {
+  if (asked_for_) agent_ = window_->book().at(from_libtorrent(connection_.remote())).value_or(AgentId{});
+}
+
+BlockGuard::~BlockGuard() {
+  ended();
+}
+
+void BlockGuard::cut() {
+  connection_.disconnect(lt::errors::peer_banned, lt::operation_t::bittorrent,
+                         lt::peer_connection_interface::peer_error);
+}
+
+void BlockGuard::on_connected() {
+  send_without_delay(connection_);
+}
+
+bool BlockGuard::on_handshake(lt::span<const char> /*reserved*/) {
+  send_without_delay(connection_);
+  if (!acceptable()) {
+    cut();
+    return true;  // false would take the guard off the connection
+  }
+  connected_ = true;
+  window_->add_guard(*this);
+  window_->book().connected(agent_);
+  return true;
+}
+
+// Whom the certificate names is whom we dialled, and neither revoked nor dropped.
+bool BlockGuard::acceptable() {
+  if (window_->shared().encryption) {
+    const std::optional<AgentId> proven = agent_of(connection_);
+    if (!proven) return false;
+    if (asked_for_ && *proven != agent_) {
+      log::warn("swarm: another agent answers dialled={} answered={}", agent_name(agent_), agent_name(*proven));
+      return false;
+    }
+    agent_ = *proven;
+  }
+  return !window_->shared().refused.contains(agent_) && !window_->book().dropped(agent_);
+}
+
+void BlockGuard::on_disconnect(const lt::error_code& error) {
+  log::debug("swarm: connection ended agent={} connected={} reason={}", agent_name(agent_), connected_,
+             error.message());
+  ended();
+}
+
+void BlockGuard::ended() {
+  if (std::exchange(ended_, true)) return;
+  window_->remove_guard(*this);
+  if (connected_ || asked_for_) {
+    if (window_->book().ended(agent_, connected_)) window_->sink().peer_lost(agent_);
+  }
+}
+
+bool BlockGuard::on_piece(const lt::peer_request& request, lt::span<const char> bytes) {
+  const Bytes block(reinterpret_cast<const std::byte*>(bytes.data()), static_cast<std::size_t>(bytes.size()));
+  const std::uint64_t offset = window_->offset_of(request);
+  if (request.start >= 0 && offset % kBlockSize == 0 && window_->matches(offset / kBlockSize, block)) {
+    window_->set_sender(agent_);
+    return false;
+  }
+  ++window_->shared().bad_blocks;
+  log::warn("swarm: a block does not match its leaf hash agent={} root={} offset={}", agent_name(agent_),
+            to_hex(window_->id().root), offset);
+  window_->book().drop(agent_);
+  window_->sink().bad_block(agent_);
+  connection_.disconnect(lt::errors::too_many_corrupt_pieces, lt::operation_t::bittorrent,
+                         lt::peer_connection_interface::peer_error);
+  return true;
+}
+
+// Nothing is given away of a window that nobody may read here.
+bool BlockGuard::on_request(const lt::peer_request& /*request*/) {
+  return !window_->gives();
+}
+
+void BlockGuard::sent_payload(int bytes) {
+  window_->shared().uploaded += static_cast<std::uint64_t>(bytes);
+}
+
+std::shared_ptr<lt::peer_plugin> WindowGuard::new_connection(const lt::peer_connection_handle& connection) {
+  return std::make_shared<BlockGuard>(connection, window_);
+}
+
+}  // namespace larder::peer

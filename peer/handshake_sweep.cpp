@@ -1,0 +1,52 @@
+#include "peer/handshake_sweep.h"
+
+#include <libtorrent/aux_/session_impl.hpp>
+#include <memory>
+
+#include "peer/peer_identity.h"
+
+namespace larder::peer {
+namespace {
+
+namespace lt = libtorrent;
+
+// An explicit instantiation may name a private member; the function it defines gives access to it.
+template <auto kMember>
+struct Expose {
+  friend auto& pending_handshakes(lt::aux::session_impl& session) { return session.*kMember; }
+};
+auto& pending_handshakes(lt::aux::session_impl& session);
+template struct Expose<&lt::aux::session_impl::m_incoming_sockets>;
+
+void end(lt::aux::socket_type& socket) {
+  lt::error_code ignored;  // it ends either way
+  socket.close(ignored);   // libtorrent forgets it when it hears so
+}
+
+}  // namespace
+
+std::size_t HandshakeSweep::sweep(const lt::session& session, const std::function<bool(const Endpoint&)>& known) {
+  const auto implementation = session.native_handle();
+  std::set<Key> pending;
+  std::size_t ended = 0;
+  for (const auto& socket : pending_handshakes(*implementation)) {
+    lt::error_code error;
+    const Endpoint remote = from_libtorrent(socket->remote_endpoint(error));
+    const Key key{socket.get(), remote};
+    if (error || seen_.contains(key) || pending.size() >= kMaxPending || !known(remote)) {
+      end(*socket);
+      ++ended;
+    } else {
+      pending.insert(key);
+    }
+  }
+  seen_ = std::move(pending);
+  return ended;
+}
+
+void HandshakeSweep::end_all(const lt::session& session) {
+  const auto implementation = session.native_handle();
+  for (const auto& socket : pending_handshakes(*implementation)) end(*socket);
+}
+
+}  // namespace larder::peer

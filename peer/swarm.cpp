@@ -1,0 +1,274 @@
+#include "peer/swarm.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/log.h"
+#include "peer/swarm_impl.h"
+#include "peer/torrent_form.h"
+
+namespace larder::peer {
+namespace {
+
+constexpr std::size_t kMaxFetches = 256;
+constexpr Duration kSweep = std::chrono::seconds(1);
+
+Error renewed() {
+  return {ErrorCode::cancelled, "go on with the swarm", "the group's certificates were renewed; ask the peers again"};
+}
+
+}  // namespace
+
+// What a window of a fetch tells, carried to the loop. The mailbox is closed before the swarm goes.
+class LibtorrentSwarm::FetchSink final : public WindowSink {
+ public:
+  FetchSink(LibtorrentSwarm& swarm, SwarmFetchId id) : swarm_(swarm), mailbox_(swarm.mailbox_), id_(id) {}
+  void blocks_ready() override {
+    mailbox_->post([&swarm = swarm_, id = id_] { swarm.deliver(id); });
+  }
+  void bad_block(const AgentId& from) override {
+    mailbox_->post([&swarm = swarm_, id = id_, from] {
+      if (const auto events = swarm.events_of(id)) events->on_bad_block(from);
+    });
+  }
+  void peer_lost(const AgentId& peer) override {
+    mailbox_->post([&swarm = swarm_, id = id_, peer] {
+      if (const auto events = swarm.events_of(id)) events->on_peer_lost(peer);
+    });
+  }
+  void failed(const Error& error) override {
+    mailbox_->post([&swarm = swarm_, id = id_, error] { swarm.fetch_failed(id, error); });
+  }
+
+ private:
+  LibtorrentSwarm& swarm_;
+  std::shared_ptr<Mailbox> mailbox_;
+  SwarmFetchId id_;
+};
+
+LibtorrentSwarm::LibtorrentSwarm(const SwarmSettings& settings, SwarmCredentials credentials, Runtime runtime)
+    : settings_(settings),
+      credentials_(std::move(credentials)),
+      runtime_(runtime),
+      mailbox_(std::make_shared<Mailbox>(runtime.executor)),
+      shared_(std::make_shared<SwarmShared>()) {
+  shared_->encryption = settings.encryption;
+  shared_->verify_reads = settings.verify_reads;
+}
+
+LibtorrentSwarm::~LibtorrentSwarm() {
+  mailbox_->close();
+  runtime_.timers.cancel(idle_timer_);
+  runtime_.timers.cancel(sweep_timer_);
+  session_.reset();
+}
+
+Status LibtorrentSwarm::start() {
+  auto session =
+      SwarmSession::start(settings_, shared_, [this, mailbox = mailbox_] { mailbox->post([this] { read_news(); }); });
+  if (!session) return tl::unexpected<Error>(session.error());
+  session_ = std::move(*session);
+  read_news();  // what came before somebody was to be told
+  look_for_idle();
+  sweep();
+  return {};
+}
+
+void LibtorrentSwarm::sweep() {
+  sweep_timer_ = runtime_.timers.after(kSweep, [this] { sweep(); });
+  session_->run([session = session_.get(), known = known_] {
+    session->sweep_handshakes(
+        [&known](const Endpoint& remote) { return known->empty() || known->contains(remote.address); });
+  });
+}
+
+void LibtorrentSwarm::read_news() {
+  for (const SessionNews& news : session_->pop_news()) {
+    if (news.root.empty()) {
+      log::warn("swarm: {}", news.error.text());
+      continue;
+    }
+    window_failed(news);
+  }
+}
+
+void LibtorrentSwarm::window_failed(const SessionNews& news) {
+  const auto fetch = std::find_if(fetches_.begin(), fetches_.end(), [&news](const auto& entry) {
+    return to_hex(entry.second.window->id().root) == news.root;
+  });
+  if (fetch != fetches_.end()) return fetch_failed(fetch->first, news.error);
+  const auto served = std::find_if(served_.begin(), served_.end(),
+                                   [&news](const auto& entry) { return to_hex(entry.first.root) == news.root; });
+  if (served != served_.end()) serve_failed(served->first, news.error);
+}
+
+void LibtorrentSwarm::set_credentials(const SwarmCredentials& credentials) {
+  credentials_ = credentials;
+  while (!served_.empty()) serve_failed(served_.begin()->first, renewed());
+  std::vector<SwarmFetchId> ids;
+  for (const auto& [id, fetch] : fetches_) ids.push_back(id);
+  for (const SwarmFetchId id : ids) mailbox_->post([this, id] { fetch_failed(id, renewed()); });
+}
+
+void LibtorrentSwarm::set_rates(std::uint64_t upload, std::uint64_t download) {
+  session_->run([session = session_.get(), upload, download] { session->set_rates(upload, download); });
+}
+
+void LibtorrentSwarm::set_refused(std::vector<AgentId> agents) {
+  std::vector<std::shared_ptr<Window>> windows;
+  for (const auto& [id, fetch] : fetches_) windows.push_back(fetch.window);
+  for (const auto& [key, served] : served_) windows.push_back(served.window);
+  session_->run([shared = shared_, agents = std::move(agents), windows = std::move(windows)] {
+    shared->refused = {agents.begin(), agents.end()};
+    for (const auto& window : windows) window->cut_refused();
+  });
+}
+
+void LibtorrentSwarm::set_known(std::vector<Endpoint> addresses) {
+  auto known = std::make_shared<std::set<Address>>();
+  for (const Endpoint& endpoint : addresses) known->insert(endpoint.address);
+  known_ = std::move(known);
+}
+
+LibtorrentSwarm::Fetch* LibtorrentSwarm::find(SwarmFetchId id) {
+  const auto found = fetches_.find(id);
+  return found == fetches_.end() ? nullptr : &found->second;
+}
+
+std::shared_ptr<SwarmEvents> LibtorrentSwarm::events_of(SwarmFetchId id) {
+  deliver(id);  // what came before the news
+  const Fetch* const fetch = find(id);
+  return fetch == nullptr ? nullptr : fetch->events;
+}
+
+SwarmFetchId LibtorrentSwarm::fetching(const SwarmWindow& window) const {
+  for (const auto& [id, fetch] : fetches_) {
+    if (fetch.window->id() == window) return id;
+  }
+  return 0;
+}
+
+Status LibtorrentSwarm::check_fetch(const SwarmFetch& what) const {
+  const std::string doing = "fetch the window " + to_hex(what.window.root);
+  if (auto status = check_leaves(what.window, what.leaves); !status) return status;
+  if (what.peers.size() > PeerBook::kMaxPeers) {
+    return fail(ErrorCode::invalid_argument, doing, std::to_string(what.peers.size()) + " peers, at most 16");
+  }
+  if (fetching(what.window) != 0) return fail(ErrorCode::already_exists, doing, "it is being fetched already");
+  if (fetches_.size() >= kMaxFetches) return fail(ErrorCode::limit_exceeded, doing, "256 fetches are under way");
+  return {};
+}
+
+Result<SwarmFetchId> LibtorrentSwarm::fetch(SwarmFetch what, std::shared_ptr<SwarmEvents> events) {
+  if (auto status = check_fetch(what); !status) return tl::unexpected<Error>(status.error());
+  withdraw(what.window);  // a fetch gives what it has as well
+  const SwarmFetchId id = ++last_fetch_;
+  auto window = std::make_shared<Window>(
+      Window::What{what.window, std::move(what.leaves), std::move(what.held), std::move(what.content), what.offset},
+      std::make_shared<FetchSink>(*this, id), shared_);
+  Fetch fetch;
+  fetch.window = window;
+  fetch.events = std::move(events);
+  fetch.wanted.resize(window->pieces());
+  fetches_.emplace(id, std::move(fetch));
+  session_->run([session = session_.get(), window, credentials = credentials_, peers = std::move(what.peers)] {
+    const Status status = session->open(window, credentials, peers);
+    if (status) {
+      session->want_nothing(window);  // the peers are being dialled by now
+    } else {
+      window->sink().failed(status.error());
+    }
+  });
+  return id;
+}
+
+void LibtorrentSwarm::want(SwarmFetchId id, std::vector<ByteRange> ranges) {
+  Fetch* const fetch = find(id);
+  if (fetch == nullptr) return;
+  const Window& window = *fetch->window;
+  std::vector<bool> wanted(window.pieces());
+  for (const ByteRange& range : ranges) {
+    const std::uint64_t end = std::min(range.end(), window.id().length);
+    for (std::uint64_t piece = range.offset / window.piece_length(); piece * window.piece_length() < end; ++piece) {
+      wanted[piece] = true;
+    }
+  }
+  std::vector<std::pair<std::uint64_t, bool>> changes;
+  for (std::uint64_t piece = 0; piece < wanted.size(); ++piece) {
+    if (wanted[piece] != fetch->wanted[piece]) changes.emplace_back(piece, wanted[piece]);
+  }
+  if (changes.empty()) return;
+  const bool begins = std::find(fetch->wanted.begin(), fetch->wanted.end(), true) == fetch->wanted.end();
+  fetch->wanted = std::move(wanted);
+  session_->run([session = session_.get(), window = fetch->window, changes = std::move(changes), begins] {
+    session->want(window, changes);
+    if (begins) session->dial(window);
+  });
+}
+
+void LibtorrentSwarm::add_peers(SwarmFetchId id, const std::vector<SwarmPeer>& peers) {
+  const Fetch* const fetch = find(id);
+  if (fetch == nullptr) return;
+  session_->run([session = session_.get(), window = fetch->window, peers] { session->add_peers(window, peers); });
+}
+
+void LibtorrentSwarm::drop_peer(SwarmFetchId id, const AgentId& peer) {
+  const Fetch* const fetch = find(id);
+  if (fetch == nullptr) return;
+  session_->run([window = fetch->window, peer] {
+    window->book().drop(peer);
+    window->cut(peer);
+  });
+}
+
+void LibtorrentSwarm::consumed(SwarmFetchId id, std::uint64_t offset, std::uint64_t bytes) {
+  const Fetch* const fetch = find(id);
+  if (fetch == nullptr) return;
+  session_->run([window = fetch->window, offset, bytes] { window->consumed(offset, bytes); });
+}
+
+void LibtorrentSwarm::stop(SwarmFetchId id) {
+  const auto found = fetches_.find(id);
+  if (found == fetches_.end()) return;
+  Fetch fetch = std::move(found->second);
+  fetches_.erase(found);
+  close_window(fetch.window);
+  if (fetch.serve_after) open_served(std::move(*fetch.serve_after), std::move(fetch.serve_after_done));
+}
+
+void LibtorrentSwarm::deliver(SwarmFetchId id) {
+  const Fetch* const fetch = find(id);
+  if (fetch == nullptr) return;
+  const std::shared_ptr<Window> window = fetch->window;
+  const std::shared_ptr<SwarmEvents> events = fetch->events;
+  for (BlockQueue::Run& run : window->queue().take()) {
+    if (find(id) == nullptr) return;  // stopped meanwhile
+    events->on_blocks(run.offset, std::move(run.bytes), run.from);
+  }
+}
+
+void LibtorrentSwarm::fetch_failed(SwarmFetchId id, const Error& error) {
+  const auto events = events_of(id);
+  if (events == nullptr) return;
+  log::info("swarm: a fetch ended root={} detail={}", to_hex(find(id)->window->id().root), error.text());
+  stop(id);
+  events->on_failed(error);
+}
+
+void LibtorrentSwarm::close_window(const std::shared_ptr<Window>& window) {
+  session_->run([session = session_.get(), window] { session->close(window); });
+}
+
+SwarmFigures LibtorrentSwarm::figures() const {
+  return {fetches_.size() + served_.size(), shared_->connections, shared_->uploaded, shared_->downloaded,
+          shared_->bad_blocks};
+}
+
+Result<std::unique_ptr<Swarm>> make_swarm(const SwarmSettings& settings, const SwarmCredentials& credentials,
+                                          Runtime runtime) {
+  auto swarm = std::make_unique<LibtorrentSwarm>(settings, credentials, runtime);
+  if (Status status = swarm->start(); !status) return tl::unexpected<Error>(status.error());
+  return swarm;
+}
+
+}  // namespace larder::peer

@@ -1,0 +1,96 @@
+// The swarm over libtorrent: the half on the loop. Its other half is on the network thread (swarm_session.h); the two
+// share windows and talk by tasks. Private to the swarm: swarm.cpp has the fetches, swarm_serve.cpp what is served.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+#include <vector>
+
+#include "peer/mailbox.h"
+#include "peer/swarm.h"
+#include "peer/swarm_session.h"
+#include "peer/swarm_window.h"
+
+namespace larder::peer {
+
+class LibtorrentSwarm final : public Swarm {
+ public:
+  LibtorrentSwarm(const SwarmSettings& settings, SwarmCredentials credentials, Runtime runtime);
+  ~LibtorrentSwarm() override;
+  LibtorrentSwarm(const LibtorrentSwarm&) = delete;
+  LibtorrentSwarm& operator=(const LibtorrentSwarm&) = delete;
+
+  Status start();
+
+  [[nodiscard]] std::uint16_t port() const override { return session_->port(); }
+  void set_credentials(const SwarmCredentials& credentials) override;
+  void set_rates(std::uint64_t upload, std::uint64_t download) override;
+  void set_refused(std::vector<AgentId> agents) override;
+  void set_known(std::vector<Endpoint> addresses) override;
+
+  void serve(Serve what, UniqueFunction<void(Status)> done) override;
+  [[nodiscard]] bool serves(const SwarmWindow& window) const override { return served_.contains(window); }
+  void withdraw(const SwarmWindow& window) override;
+
+  [[nodiscard]] Result<SwarmFetchId> fetch(SwarmFetch what, std::shared_ptr<SwarmEvents> events) override;
+  void want(SwarmFetchId id, std::vector<ByteRange> ranges) override;
+  void add_peers(SwarmFetchId id, const std::vector<SwarmPeer>& peers) override;
+  void drop_peer(SwarmFetchId id, const AgentId& peer) override;
+  void consumed(SwarmFetchId id, std::uint64_t offset, std::uint64_t bytes) override;
+  void stop(SwarmFetchId id) override;
+
+  [[nodiscard]] SwarmFigures figures() const override;
+
+ private:
+  using Address = decltype(Endpoint::address);
+  class FetchSink;
+  class ServeSink;
+  struct Fetch {
+    std::shared_ptr<Window> window;
+    std::shared_ptr<SwarmEvents> events;
+    std::vector<bool> wanted;            // by piece
+    std::unique_ptr<Serve> serve_after;  // what shall be served once this fetch is over
+    UniqueFunction<void(Status)> serve_after_done;
+  };
+  struct Served {
+    std::shared_ptr<Window> window;
+    SteadyTime used;
+    bool open = false;
+    std::vector<UniqueFunction<void(Status)>> waiting;
+  };
+
+  [[nodiscard]] Fetch* find(SwarmFetchId id);
+  [[nodiscard]] std::shared_ptr<SwarmEvents> events_of(SwarmFetchId id);
+  [[nodiscard]] Status check_fetch(const SwarmFetch& what) const;
+  [[nodiscard]] SwarmFetchId fetching(const SwarmWindow& window) const;  // 0: none
+  void deliver(SwarmFetchId id);
+  void fetch_failed(SwarmFetchId id, const Error& error);
+  [[nodiscard]] Status make_room(std::uint64_t blocks);
+  void open_served(Serve what, UniqueFunction<void(Status)> done);
+  void opened(const std::shared_ptr<Window>& window, const Status& status);
+  void serve_failed(const SwarmWindow& window, const Error& error);
+  void close_window(const std::shared_ptr<Window>& window);
+  void close_idle();
+  void read_news();
+  void window_failed(const SessionNews& news);
+  void look_for_idle();
+  void sweep();
+  void answer(UniqueFunction<void(Status)> done, Status status);
+
+  SwarmSettings settings_;
+  SwarmCredentials credentials_;
+  Runtime runtime_;
+  std::shared_ptr<Mailbox> mailbox_;
+  std::shared_ptr<SwarmShared> shared_;
+  std::unique_ptr<SwarmSession> session_;
+  std::map<SwarmFetchId, Fetch> fetches_;
+  std::map<SwarmWindow, Served> served_;
+  std::uint64_t served_blocks_ = 0;
+  SwarmFetchId last_fetch_ = 0;
+  std::shared_ptr<const std::set<Address>> known_ = std::make_shared<std::set<Address>>();
+  TimerId idle_timer_ = 0;
+  TimerId sweep_timer_ = 0;
+};
+
+}  // namespace larder::peer

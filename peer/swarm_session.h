@@ -1,0 +1,62 @@
+// libtorrent's session on a thread of its own. What is to be done there is run() there, where libtorrent's own calls
+// answer at once; nothing here waits for that thread but the start and, for a bounded time, the end. Private to the
+// swarm.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "base/unique_function.h"
+#include "peer/swarm_window.h"
+
+namespace larder::peer {
+
+// What the session says of itself, drained on the loop.
+struct SessionNews {
+  std::string root;  // hex, of the window it is about; empty: the session's own
+  Error error;
+};
+
+class SwarmSession {
+ public:
+  // `news_ready` is called on any thread when pop_news() has something; it must not block.
+  static Result<std::unique_ptr<SwarmSession>> start(const SwarmSettings& settings, std::shared_ptr<SwarmShared> shared,
+                                                     std::function<void()> news_ready);
+  ~SwarmSession();  // waits for libtorrent's end, 3 s at most
+  SwarmSession(const SwarmSession&) = delete;
+  SwarmSession& operator=(const SwarmSession&) = delete;
+
+  [[nodiscard]] std::uint16_t port() const { return port_; }
+  [[nodiscard]] std::vector<SessionNews> pop_news();
+
+  void run(Task task);  // on the network thread, in order
+
+  // The rest on the network thread only.
+  // Added paused, given its certificate, resumed: peers are dialled at once.
+  Status open(const std::shared_ptr<Window>& window, const SwarmCredentials& credentials,
+              const std::vector<SwarmPeer>& peers);
+  void close(const std::shared_ptr<Window>& window);
+  void add_peers(const std::shared_ptr<Window>& window, const std::vector<SwarmPeer>& peers);
+  void dial(const std::shared_ptr<Window>& window);  // at once whom it knows and is not connected with
+  // Piece and whether it is wanted from now on. A torrent with nothing wanted does not dial.
+  void want_nothing(const std::shared_ptr<Window>& window);
+  void want(const std::shared_ptr<Window>& window, const std::vector<std::pair<std::uint64_t, bool>>& pieces);
+  void set_rates(std::uint64_t upload, std::uint64_t download);
+  // Ends TLS handshakes that take longer than two sweeps, and the oldest beyond a bound: libtorrent does neither.
+  void sweep_handshakes(const std::function<bool(const Endpoint&)>& known);
+
+ private:
+  struct Network;
+  SwarmSession() = default;
+
+  std::shared_ptr<Network> network_;
+  std::thread thread_;
+  std::uint16_t port_ = 0;
+};
+
+}  // namespace larder::peer

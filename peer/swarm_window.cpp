@@ -1,0 +1,201 @@
+#include "peer/swarm_window.h"
+
+#include <algorithm>
+#include <boost/asio/error.hpp>
+#include <libtorrent/disk_interface.hpp>
+#include <utility>
+
+#include "peer/block_guard.h"
+#include "peer/torrent_form.h"
+
+namespace larder::peer {
+namespace {
+
+namespace lt = libtorrent;
+
+lt::storage_error aborted() {
+  return {boost::asio::error::operation_aborted, lt::operation_t::file_write};
+}
+
+}  // namespace
+
+Window::Window(What what, std::shared_ptr<WindowSink> sink, std::shared_ptr<SwarmShared> shared)
+    : what_(std::move(what)),
+      piece_length_(torrent_piece_length(what_.window.length)),
+      sink_(std::move(sink)),
+      shared_(std::move(shared)),
+      arrived_(what_.leaves.size(), what_.serving),
+      readable_(what_.leaves.size(), what_.serving) {
+  mark_held();
+}
+
+void Window::mark_held() {
+  for (const ByteRange& range : what_.held) {
+    const ByteRange held = blocks_within(range.offset, range.length);
+    for (std::uint64_t block = held.offset; block < held.end(); ++block) {
+      arrived_[block] = true;
+      readable_[block] = gives();
+    }
+  }
+}
+
+std::uint64_t Window::pieces() const {
+  return (what_.window.length + piece_length_ - 1) / piece_length_;
+}
+
+std::uint32_t Window::block_length(std::uint64_t block) const {
+  return static_cast<std::uint32_t>(std::min(kBlockSize, what_.window.length - block * kBlockSize));
+}
+
+std::uint64_t Window::offset_of(const lt::peer_request& request) const {
+  return static_cast<std::uint64_t>(static_cast<int>(request.piece)) * piece_length_ +
+         static_cast<std::uint64_t>(request.start);
+}
+
+bool Window::matches(std::uint64_t block, Bytes bytes) const {
+  return block < blocks() && bytes.size() == block_length(block) && sha256(bytes) == what_.leaves[block];
+}
+
+Status Window::read(std::uint64_t offset, std::span<std::byte> into) const {
+  const std::string doing = "read " + std::to_string(into.size()) + " bytes at " +
+                            std::to_string(what_.offset + offset) + " of a served content";
+  const auto got = what_.content->file().read_at(what_.offset + offset, into);
+  if (!got) return tl::unexpected<Error>(got.error());
+  if (*got != into.size()) {
+    return fail(ErrorCode::content_damaged, doing, "the file ends after " + std::to_string(*got) + " of them");
+  }
+  const std::uint64_t block = offset / kBlockSize;
+  const bool whole = offset % kBlockSize == 0 && into.size() == block_length(block);
+  if (shared_->verify_reads && whole && !matches(block, into)) {
+    return fail(ErrorCode::content_damaged, doing, "they are not the bytes that were stored");
+  }
+  return {};
+}
+
+bool Window::readable(std::uint64_t offset, std::uint64_t length) const {
+  if (!gives() || length == 0 || offset + length > what_.window.length) return false;
+  for (std::uint64_t block = offset / kBlockSize; block * kBlockSize < offset + length; ++block) {
+    if (!readable_[block]) return false;
+  }
+  return true;
+}
+
+bool Window::piece_readable(std::uint64_t piece) const {
+  const std::uint64_t begin = piece * piece_length_;
+  return readable(begin, std::min<std::uint64_t>(piece_length_, what_.window.length - begin));
+}
+
+// Blocks that lie whole in a range, as (first, count).
+ByteRange Window::blocks_within(std::uint64_t offset, std::uint64_t bytes) const {
+  const std::uint64_t end = std::min(what_.window.length, offset + bytes);
+  const std::uint64_t first = block_count(offset);
+  const std::uint64_t last = end == what_.window.length ? blocks() : end / kBlockSize;
+  return {first, last > first ? last - first : 0};
+}
+
+bool Window::write(std::uint64_t offset, Bytes block, std::weak_ptr<lt::disk_observer> observer, WriteDone done) {
+  const std::uint64_t index = offset / kBlockSize;
+  shared_->downloaded += block.size();
+  writes_.insert_or_assign(index, std::move(done));
+  if (!arrived_[index]) {
+    arrived_[index] = true;
+    buffered_ += block.size();
+    if (queue_.append(offset, block, sender_)) sink_->blocks_ready();
+  }
+  if (buffered_ < kHighWater) return false;
+  paused_.push_back(std::move(observer));
+  return true;
+}
+
+bool Window::wait_for_hash(lt::piece_index_t piece, lt::span<lt::sha256_hash> into, HashDone done) {
+  const auto index = static_cast<std::uint64_t>(static_cast<int>(piece));
+  if (piece_readable(index)) return false;
+  hashes_.insert_or_assign(index, WaitingHash{into, std::move(done)});
+  return true;
+}
+
+void Window::fill_hashes(lt::piece_index_t piece, lt::span<lt::sha256_hash> into) const {
+  std::uint64_t block = static_cast<std::uint64_t>(static_cast<int>(piece)) * blocks_in_piece();
+  for (lt::sha256_hash& hash : into) {
+    if (block >= blocks()) break;
+    hash.assign(reinterpret_cast<const char*>(what_.leaves[block++].data()));
+  }
+}
+
+void Window::consumed(std::uint64_t offset, std::uint64_t bytes) {
+  if (offset >= what_.window.length) return;
+  const ByteRange range = blocks_within(offset, bytes);
+  std::vector<WriteDone> written;
+  for (std::uint64_t block = range.offset; block < range.end(); ++block) {
+    const auto waiting = writes_.find(block);
+    if (waiting == writes_.end()) continue;
+    readable_[block] = true;
+    buffered_ -= std::min<std::uint64_t>(buffered_, block_length(block));
+    written.push_back(std::move(waiting->second));
+    writes_.erase(waiting);
+  }
+  for (const WriteDone& done : written) done({});
+  answer_hashes(range.offset, range.length);
+  make_room();
+}
+
+void Window::answer_hashes(std::uint64_t first_block, std::uint64_t blocks) {
+  if (blocks == 0) return;
+  const std::uint64_t last = (first_block + blocks - 1) / blocks_in_piece();
+  for (std::uint64_t piece = first_block / blocks_in_piece(); piece <= last; ++piece) {
+    const auto found = hashes_.find(piece);
+    if (found == hashes_.end() || !piece_readable(piece)) continue;
+    const WaitingHash waiting = std::move(found->second);
+    hashes_.erase(found);
+    const lt::piece_index_t index(static_cast<int>(piece));
+    fill_hashes(index, waiting.into);
+    waiting.done(index, {}, {});
+  }
+}
+
+void Window::make_room() {
+  if (paused_.empty() || buffered_ > kLowWater) return;
+  for (const auto& observer : std::exchange(paused_, {})) {
+    if (const auto alive = observer.lock()) alive->on_disk();
+  }
+}
+
+std::vector<std::function<void()>> Window::abandon() {
+  std::vector<std::function<void()>> tasks;
+  for (auto& [block, done] : writes_) tasks.emplace_back([done = std::move(done)] { done(aborted()); });
+  for (auto& [piece, waiting] : hashes_) {
+    tasks.emplace_back([index = lt::piece_index_t(static_cast<int>(piece)), done = std::move(waiting.done)] {
+      done(index, {}, aborted());
+    });
+  }
+  writes_.clear();
+  hashes_.clear();
+  paused_.clear();
+  return tasks;
+}
+
+void Window::add_guard(BlockGuard& guard) {
+  if (!guards_.insert(&guard).second) return;
+  ++connections_;
+  ++shared_->connections;
+}
+
+void Window::remove_guard(BlockGuard& guard) {
+  if (guards_.erase(&guard) == 0) return;
+  --connections_;
+  --shared_->connections;
+}
+
+void Window::cut(const AgentId& agent) {
+  for (BlockGuard* const guard : std::vector(guards_.begin(), guards_.end())) {
+    if (guard->agent() == agent) guard->cut();
+  }
+}
+
+void Window::cut_refused() {
+  for (BlockGuard* const guard : std::vector(guards_.begin(), guards_.end())) {
+    if (shared_->refused.contains(guard->agent())) guard->cut();
+  }
+}
+
+}  // namespace larder::peer

@@ -1,0 +1,98 @@
+#include "peer/torrent_form.h"
+
+#include <algorithm>
+#include <bit>
+#include <libtorrent/bdecode.hpp>
+#include <libtorrent/bencode.hpp>
+#include <libtorrent/entry.hpp>
+#include <libtorrent/torrent_info.hpp>
+
+#include "base/merkle.h"
+
+namespace larder::peer {
+namespace {
+
+namespace lt = libtorrent;
+
+constexpr std::uint64_t kLargeFrom = 16 * kMiB;
+constexpr std::uint32_t kSmallPiece = 64 * 1024;
+constexpr std::uint32_t kLargePiece = 256 * 1024;
+
+std::string raw(const Digest& digest) {
+  return {reinterpret_cast<const char*>(digest.data()), digest.size()};
+}
+
+// The info dictionary alone is hashed. The layers of pieces stay out: the leaves travel in the catalogue.
+std::string encode_torrent(const SwarmWindow& window, const std::string& authority_pem) {
+  const std::string name = to_hex(window.root);
+  lt::entry file;
+  file["length"] = static_cast<std::int64_t>(window.length);
+  file["pieces root"] = raw(window.root);
+  lt::entry torrent;
+  lt::entry& info = torrent["info"];
+  info["file tree"][name][""] = file;
+  info["meta version"] = 2;
+  info["name"] = name;
+  info["piece length"] = torrent_piece_length(window.length);
+  info["private"] = 1;
+  if (!authority_pem.empty()) info["ssl-cert"] = authority_pem;
+  std::string text;
+  lt::bencode(std::back_inserter(text), torrent);
+  return text;
+}
+
+// Leaves alone, with the mask that says so: the shortest form from which libtorrent answers and checks everything. A
+// window of one block has no tree beside its root.
+void add_tree(lt::add_torrent_params& params, std::span<const Digest> leaves) {
+  if (leaves.size() < 2) return;
+  const std::size_t width = std::bit_ceil(leaves.size());
+  std::vector<lt::sha256_hash> tree;
+  tree.reserve(leaves.size());
+  for (const Digest& leaf : leaves) tree.emplace_back(reinterpret_cast<const char*>(leaf.data()));
+  std::vector<bool> mask(2 * width - 1, false);
+  std::fill_n(mask.begin() + static_cast<std::ptrdiff_t>(width - 1), leaves.size(), true);
+  params.merkle_trees.push_back(std::move(tree));
+  params.merkle_tree_mask.push_back(std::move(mask));
+}
+
+}  // namespace
+
+std::uint32_t torrent_piece_length(std::uint64_t window_length) {
+  return window_length < kLargeFrom ? kSmallPiece : kLargePiece;
+}
+
+Status check_leaves(const SwarmWindow& window, std::span<const Digest> leaves) {
+  const std::string doing = "open the window " + to_hex(window.root);
+  if (window.length == 0 || window.length > kMaxTorrentLength) {
+    return fail(ErrorCode::invalid_argument, doing,
+                "its length is " + std::to_string(window.length) + " bytes; 1 byte to 4 GiB can travel as one");
+  }
+  if (leaves.size() != block_count(window.length)) {
+    return fail(
+        ErrorCode::invalid_argument, doing,
+        std::to_string(leaves.size()) + " leaf hashes for " + std::to_string(block_count(window.length)) + " blocks");
+  }
+  if (content_root(leaves) != window.root) {
+    return fail(ErrorCode::invalid_argument, doing, "the leaf hashes do not fold to the root");
+  }
+  return {};
+}
+
+Result<lt::add_torrent_params> form_torrent(const SwarmWindow& window, std::span<const Digest> leaves,
+                                            const std::string& authority_pem) try {
+  const std::string text = encode_torrent(window, authority_pem);
+  lt::error_code error;
+  const lt::bdecode_node node = lt::bdecode(text, error);
+  if (error) return fail(ErrorCode::internal, "form the torrent of " + to_hex(window.root), error.message());
+  lt::add_torrent_params params;
+  params.ti = std::make_shared<lt::torrent_info>(node, error);
+  if (error) return fail(ErrorCode::internal, "form the torrent of " + to_hex(window.root), error.message());
+  params.flags = lt::torrent_flags::paused | lt::torrent_flags::no_verify_files |
+                 lt::torrent_flags::sequential_download | lt::torrent_flags::apply_ip_filter;
+  add_tree(params, leaves);
+  return params;
+} catch (const std::exception& thrown) {
+  return fail(ErrorCode::internal, "form the torrent of " + to_hex(window.root), thrown.what());
+}
+
+}  // namespace larder::peer

@@ -1,0 +1,228 @@
+#include "peer/window_disk.h"
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
+#include <cstdlib>
+#include <libtorrent/add_torrent_params.hpp>
+#include <new>
+#include <utility>
+
+#include "base/log.h"
+
+namespace larder::peer {
+namespace {
+
+namespace lt = libtorrent;
+
+constexpr std::size_t kReaders = 2;
+// More than the send buffers of 200 connections may ask for at once (swarm_settings.cpp).
+constexpr std::size_t kMaxWaitingReads = 65536;
+
+lt::storage_error read_error(boost::system::errc::errc_t code) {
+  return {boost::system::errc::make_error_code(code), lt::operation_t::file_read};
+}
+
+std::size_t index_of(lt::storage_index_t storage) {
+  return static_cast<std::size_t>(static_cast<std::uint32_t>(storage));
+}
+
+}  // namespace
+
+// Reads that are done, handed to the network thread many at once. Outlives the disk while readers run.
+struct WindowDisk::Completions {
+  Completions(boost::asio::io_context& context, WindowDisk& owner) : network(context), disk(owner) {}
+
+  // `self` keeps the network thread's context from running dry while a read is on its way.
+  static void add(const std::shared_ptr<Completions>& self, ReadDone done) {
+    const std::lock_guard lock(self->mutex);
+    self->done.push_back(std::move(done));
+    if (self->done.size() == 1) boost::asio::post(self->network, [self] { self->deliver(); });
+  }
+
+  void deliver() {
+    std::vector<ReadDone> batch;
+    {
+      const std::lock_guard lock(mutex);
+      batch.swap(done);
+    }
+    for (ReadDone& read : batch) {
+      lt::disk_buffer_holder holder;
+      if (read.error.ec) {
+        std::free(read.buffer);
+      } else {
+        holder = lt::disk_buffer_holder(disk, read.buffer, read.length);
+      }
+      read.handler(std::move(holder), read.error);
+    }
+  }
+
+  boost::asio::io_context& network;
+  WindowDisk& disk;  // lives as long as the session, and so longer than what the network thread runs
+  std::mutex mutex;
+  std::vector<ReadDone> done;
+};
+
+WindowDisk::WindowDisk(boost::asio::io_context& network, std::shared_ptr<WindowRegistry> expected)
+    : network_(network),
+      expected_(std::move(expected)),
+      completions_(std::make_shared<Completions>(network, *this)),
+      aborting_(std::make_shared<std::atomic<bool>>(false)),
+      readers_(std::make_unique<WorkerPool>("swarm-read", kReaders, kMaxWaitingReads)) {}
+
+WindowDisk::~WindowDisk() {
+  abort(true);
+}
+
+void WindowDisk::free_disk_buffer(char* buffer) {
+  std::free(buffer);
+}
+
+lt::storage_holder WindowDisk::new_torrent(const lt::storage_params& params, const std::shared_ptr<void>& /*torrent*/) {
+  const auto found = expected_->find(params.path);
+  if (found == expected_->end()) throw std::bad_alloc();  // a torrent that was not opened here
+  std::size_t index = 0;
+  while (index < windows_.size() && windows_[index] != nullptr) ++index;
+  if (index == windows_.size()) windows_.emplace_back();
+  windows_[index] = found->second;
+  return {lt::storage_index_t(static_cast<std::uint32_t>(index)), *this};
+}
+
+void WindowDisk::remove_torrent(lt::storage_index_t storage) {
+  windows_[index_of(storage)].reset();
+}
+
+Window& WindowDisk::at(lt::storage_index_t storage) const {
+  return *windows_[index_of(storage)];
+}
+
+void WindowDisk::refuse_read(ReadHandler handler) {
+  boost::asio::post(network_, [handler = std::move(handler)] {
+    handler(lt::disk_buffer_holder(), read_error(boost::system::errc::no_such_file_or_directory));
+  });
+}
+
+void WindowDisk::async_read(lt::storage_index_t storage, const lt::peer_request& request, ReadHandler handler,
+                            lt::disk_job_flags_t /*flags*/) {
+  const std::shared_ptr<Window> window = windows_[index_of(storage)];
+  const std::uint64_t offset = window->offset_of(request);
+  const auto length = static_cast<std::uint64_t>(request.length);
+  if (length > kBlockSize || !window->readable(offset, length)) {
+    refuse_read(std::move(handler));
+    return;
+  }
+  auto work = [window, offset, length, handler, completions = completions_, aborting = aborting_,
+               guard = boost::asio::make_work_guard(network_)]() mutable {
+    ReadDone done{std::move(handler), nullptr, static_cast<int>(length), {}};
+    done.buffer = static_cast<char*>(std::malloc(length));
+    if (done.buffer == nullptr) {
+      done.error = read_error(boost::system::errc::not_enough_memory);
+    } else if (aborting->load()) {
+      done.error = read_error(boost::system::errc::operation_canceled);
+    } else if (const Status status = window->read(offset, {reinterpret_cast<std::byte*>(done.buffer), length});
+               !status) {
+      done.error = read_error(boost::system::errc::io_error);
+      window->sink().failed(status.error());
+    }
+    Completions::add(completions, std::move(done));
+  };
+  if (!readers_ || !readers_->submit(std::move(work))) refuse_read(std::move(handler));
+}
+
+bool WindowDisk::async_write(lt::storage_index_t storage, const lt::peer_request& request, const char* bytes,
+                             std::shared_ptr<lt::disk_observer> observer,
+                             std::function<void(const lt::storage_error&)> handler, lt::disk_job_flags_t /*flags*/) {
+  Window& window = at(storage);
+  const Bytes block(reinterpret_cast<const std::byte*>(bytes), static_cast<std::size_t>(request.length));
+  return window.write(window.offset_of(request), block, observer, std::move(handler));
+}
+
+void WindowDisk::async_hash(lt::storage_index_t storage, lt::piece_index_t piece, lt::span<lt::sha256_hash> into,
+                            lt::disk_job_flags_t /*flags*/, Window::HashDone handler) {
+  Window& window = at(storage);
+  if (window.wait_for_hash(piece, into, handler)) return;
+  window.fill_hashes(piece, into);
+  boost::asio::post(network_, [piece, handler = std::move(handler)] { handler(piece, {}, {}); });
+}
+
+void WindowDisk::async_hash2(
+    lt::storage_index_t storage, lt::piece_index_t piece, int offset, lt::disk_job_flags_t /*flags*/,
+    std::function<void(lt::piece_index_t, const lt::sha256_hash&, const lt::storage_error&)> handler) {
+  const Window& window = at(storage);
+  const std::uint64_t block = static_cast<std::uint64_t>(static_cast<int>(piece)) * window.blocks_in_piece() +
+                              static_cast<std::uint64_t>(offset) / kBlockSize;
+  lt::sha256_hash hash;
+  lt::storage_error error;
+  if (block < window.blocks()) {
+    hash.assign(reinterpret_cast<const char*>(window.leaves()[block].data()));
+  } else {
+    error = read_error(boost::system::errc::invalid_argument);
+  }
+  boost::asio::post(network_, [=, handler = std::move(handler)] { handler(piece, hash, error); });
+}
+
+void WindowDisk::async_move_storage(
+    lt::storage_index_t /*storage*/, std::string path, lt::move_flags_t /*flags*/,
+    std::function<void(lt::status_t, const std::string&, const lt::storage_error&)> handler) {
+  boost::asio::post(network_, [path = std::move(path), handler = std::move(handler)] {
+    handler(lt::status_t::fatal_disk_error, path, read_error(boost::system::errc::operation_not_permitted));
+  });
+}
+
+void WindowDisk::async_release_files(lt::storage_index_t /*storage*/, std::function<void()> handler) {
+  if (handler) boost::asio::post(network_, std::move(handler));
+}
+
+void WindowDisk::async_check_files(lt::storage_index_t /*storage*/, const lt::add_torrent_params* /*params*/,
+                                   lt::aux::vector<std::string, lt::file_index_t> /*links*/,
+                                   std::function<void(lt::status_t, const lt::storage_error&)> handler) {
+  boost::asio::post(network_, [handler = std::move(handler)] { handler(lt::status_t::no_error, {}); });
+}
+
+void WindowDisk::async_stop_torrent(lt::storage_index_t storage, std::function<void()> handler) {
+  // What waits holds the torrent alive; it must end before libtorrent can let go of it.
+  for (auto& task : at(storage).abandon()) boost::asio::post(network_, std::move(task));
+  if (handler) boost::asio::post(network_, std::move(handler));
+}
+
+void WindowDisk::async_rename_file(
+    lt::storage_index_t /*storage*/, lt::file_index_t file, std::string name,
+    std::function<void(const std::string&, lt::file_index_t, const lt::storage_error&)> handler) {
+  boost::asio::post(network_, [file, name = std::move(name), handler = std::move(handler)] {
+    handler(name, file, read_error(boost::system::errc::operation_not_permitted));
+  });
+}
+
+void WindowDisk::async_delete_files(lt::storage_index_t /*storage*/, lt::remove_flags_t /*options*/,
+                                    std::function<void(const lt::storage_error&)> handler) {
+  boost::asio::post(
+      network_, [handler = std::move(handler)] { handler(read_error(boost::system::errc::operation_not_permitted)); });
+}
+
+void WindowDisk::async_set_file_priority(
+    lt::storage_index_t /*storage*/, lt::aux::vector<lt::download_priority_t, lt::file_index_t> priorities,
+    std::function<void(const lt::storage_error&, lt::aux::vector<lt::download_priority_t, lt::file_index_t>)> handler) {
+  boost::asio::post(network_,
+                    [priorities = std::move(priorities), handler = std::move(handler)] { handler({}, priorities); });
+}
+
+void WindowDisk::async_clear_piece(lt::storage_index_t /*storage*/, lt::piece_index_t piece,
+                                   std::function<void(lt::piece_index_t)> handler) {
+  boost::asio::post(network_, [piece, handler = std::move(handler)] { handler(piece); });
+}
+
+void WindowDisk::update_stats_counters(lt::counters& /*counters*/) const {}
+
+std::vector<lt::open_file_state> WindowDisk::get_status(lt::storage_index_t /*storage*/) const {
+  return {};
+}
+
+void WindowDisk::abort(bool wait) {
+  aborting_->store(true);
+  if (wait) readers_.reset();  // the reads that wait end as cancelled
+}
+
+void WindowDisk::submit_jobs() {}
+
+void WindowDisk::settings_updated() {}
+
+}  // namespace larder::peer

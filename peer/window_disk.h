@@ -1,0 +1,105 @@
+// libtorrent's disk, as windows into contents (design §6): no files of its own, no mapping. Reads of served blocks go
+// through the content's lease on threads of their own; blocks that arrive go to the window's owner; hashes are the
+// leaves that the block check proved. Network thread, as libtorrent calls it. Private to the swarm.
+#pragma once
+
+#include <atomic>
+#include <boost/asio/io_context.hpp>
+#include <functional>
+#include <libtorrent/disk_buffer_holder.hpp>
+#include <libtorrent/disk_interface.hpp>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/worker_pool.h"
+#include "peer/swarm_window.h"
+
+namespace larder::peer {
+
+// Which window a torrent that is being added belongs to: its save path is the key. Network thread.
+using WindowRegistry = std::map<std::string, std::shared_ptr<Window>>;
+
+class WindowDisk final : public libtorrent::disk_interface, public libtorrent::buffer_allocator_interface {
+ public:
+  WindowDisk(boost::asio::io_context& network, std::shared_ptr<WindowRegistry> expected);
+  ~WindowDisk() override;
+  WindowDisk(const WindowDisk&) = delete;
+  WindowDisk& operator=(const WindowDisk&) = delete;
+
+  void free_disk_buffer(char* buffer) override;
+
+  libtorrent::storage_holder new_torrent(const libtorrent::storage_params& params,
+                                         const std::shared_ptr<void>& torrent) override;
+  void remove_torrent(libtorrent::storage_index_t storage) override;
+
+  void async_read(libtorrent::storage_index_t storage, const libtorrent::peer_request& request,
+                  std::function<void(libtorrent::disk_buffer_holder, const libtorrent::storage_error&)> handler,
+                  libtorrent::disk_job_flags_t flags) override;
+  bool async_write(libtorrent::storage_index_t storage, const libtorrent::peer_request& request, const char* bytes,
+                   std::shared_ptr<libtorrent::disk_observer> observer,
+                   std::function<void(const libtorrent::storage_error&)> handler,
+                   libtorrent::disk_job_flags_t flags) override;
+  void async_hash(libtorrent::storage_index_t storage, libtorrent::piece_index_t piece,
+                  libtorrent::span<libtorrent::sha256_hash> into, libtorrent::disk_job_flags_t flags,
+                  Window::HashDone handler) override;
+  void async_hash2(
+      libtorrent::storage_index_t storage, libtorrent::piece_index_t piece, int offset,
+      libtorrent::disk_job_flags_t flags,
+      std::function<void(libtorrent::piece_index_t, const libtorrent::sha256_hash&, const libtorrent::storage_error&)>
+          handler) override;
+
+  // A window cannot be moved, renamed or deleted from here; none of these is asked for.
+  void async_move_storage(
+      libtorrent::storage_index_t storage, std::string path, libtorrent::move_flags_t flags,
+      std::function<void(libtorrent::status_t, const std::string&, const libtorrent::storage_error&)> handler) override;
+  void async_release_files(libtorrent::storage_index_t storage, std::function<void()> handler) override;
+  void async_check_files(libtorrent::storage_index_t storage, const libtorrent::add_torrent_params* params,
+                         libtorrent::aux::vector<std::string, libtorrent::file_index_t> links,
+                         std::function<void(libtorrent::status_t, const libtorrent::storage_error&)> handler) override;
+  void async_stop_torrent(libtorrent::storage_index_t storage, std::function<void()> handler) override;
+  void async_rename_file(
+      libtorrent::storage_index_t storage, libtorrent::file_index_t file, std::string name,
+      std::function<void(const std::string&, libtorrent::file_index_t, const libtorrent::storage_error&)> handler)
+      override;
+  void async_delete_files(libtorrent::storage_index_t storage, libtorrent::remove_flags_t options,
+                          std::function<void(const libtorrent::storage_error&)> handler) override;
+  void async_set_file_priority(
+      libtorrent::storage_index_t storage,
+      libtorrent::aux::vector<libtorrent::download_priority_t, libtorrent::file_index_t> priorities,
+      std::function<void(const libtorrent::storage_error&,
+                         libtorrent::aux::vector<libtorrent::download_priority_t, libtorrent::file_index_t>)>
+          handler) override;
+  void async_clear_piece(libtorrent::storage_index_t storage, libtorrent::piece_index_t piece,
+                         std::function<void(libtorrent::piece_index_t)> handler) override;
+
+  void update_stats_counters(libtorrent::counters& counters) const override;
+  std::vector<libtorrent::open_file_state> get_status(libtorrent::storage_index_t storage) const override;
+  void abort(bool wait) override;
+  void submit_jobs() override;
+  void settings_updated() override;
+
+ private:
+  using ReadHandler = std::function<void(libtorrent::disk_buffer_holder, const libtorrent::storage_error&)>;
+  struct ReadDone {
+    ReadHandler handler;
+    char* buffer = nullptr;
+    int length = 0;
+    libtorrent::storage_error error;
+  };
+  struct Completions;
+
+  [[nodiscard]] Window& at(libtorrent::storage_index_t storage) const;
+  void refuse_read(ReadHandler handler);
+
+  boost::asio::io_context& network_;
+  std::shared_ptr<WindowRegistry> expected_;
+  std::vector<std::shared_ptr<Window>> windows_;  // by storage index; null: free
+  std::shared_ptr<Completions> completions_;
+  std::shared_ptr<std::atomic<bool>> aborting_;
+  std::unique_ptr<WorkerPool> readers_;
+};
+
+}  // namespace larder::peer
