@@ -7,6 +7,7 @@
 
 #include "agent/api/api_server.h"
 #include "agent/config/config.h"
+#include "agent/group_service.h"
 #include "agent/jobs/job_service.h"
 #include "base/loop.h"
 #include "base/worker_pool.h"
@@ -22,6 +23,7 @@ struct ApiServices {  // all referents outlive the Api
   std::function<std::shared_ptr<const Config>()> config;
   std::function<void(UniqueFunction<void(Status)>)> reload;  // as SIGHUP
   std::string version;
+  GroupService* group = nullptr;  // none: this agent has no part for groups
 };
 
 struct ApiActivity {  // for the end of an idle agent

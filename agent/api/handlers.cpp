@@ -97,6 +97,18 @@ void Handlers::dispatch(const RouteMatch& match, ApiRequest request, Responder r
       return remove_record(match, std::move(respond));
     case RouteId::cache_pin:
       return pin_record(match, std::move(request), std::move(respond));
+    case RouteId::group:
+      return show_group(request, std::move(respond));
+    case RouteId::group_create:
+      return create_group(request, std::move(respond));
+    case RouteId::group_invite:
+      return invite(request, std::move(respond));
+    case RouteId::group_join:
+      return join_group(request, std::move(respond));
+    case RouteId::group_leave:
+      return leave_group(request, std::move(respond));
+    case RouteId::group_revoke:
+      return revoke_agent(request, std::move(respond));
   }
 }
 

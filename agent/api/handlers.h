@@ -1,6 +1,6 @@
 // What each route does. Pure of sockets: a request in, one answer out, at once or later. Loop thread only.
 // One .cpp for each resource: handlers.cpp (choosing), job_handlers.cpp, content_handlers.cpp, cache_handlers.cpp,
-// status_handlers.cpp.
+// group_handlers.cpp, status_handlers.cpp.
 #pragma once
 
 #include <functional>
@@ -42,6 +42,15 @@ class Handlers {
   void remove_record(const RouteMatch& match, Responder respond);
   void remove_records(const RouteMatch& match, Responder respond);
   void pin_record(const RouteMatch& match, ApiRequest request, Responder respond);
+
+  // nullptr, and answered, where this agent has no part for groups.
+  GroupService* group_or_answer(Responder& respond);
+  void show_group(const ApiRequest& request, Responder respond);
+  void create_group(const ApiRequest& request, Responder respond);
+  void invite(const ApiRequest& request, Responder respond);
+  void join_group(const ApiRequest& request, Responder respond);
+  void leave_group(const ApiRequest& request, Responder respond);
+  void revoke_agent(const ApiRequest& request, Responder respond);
 
   void show_status(const ApiRequest& request, Responder respond);
   void show_metrics(Responder respond);

@@ -1,5 +1,5 @@
 // Strict reading of one JSON object: every member is asked for by name and type, and what was not asked for is an error
-// at the end. Included by job_json.cpp alone, since it brings nlohmann/json.
+// at the end. Included by job_json.cpp and group_json.cpp alone, since it brings nlohmann/json.
 #pragma once
 
 #include <functional>

@@ -34,6 +34,12 @@ constexpr std::array kRoutes = {
     Route{RouteId::cache_record, "GET", "/v1/cache/{id}", ""},
     Route{RouteId::cache_record_remove, "DELETE", "/v1/cache/{id}", "", true},
     Route{RouteId::cache_pin, "POST", "/v1/cache/{id}/pin", "", true},
+    Route{RouteId::group, "GET", "/v1/group", ""},
+    Route{RouteId::group_create, "POST", "/v1/group", "", true},
+    Route{RouteId::group_invite, "POST", "/v1/group/invite", "", true},
+    Route{RouteId::group_join, "POST", "/v1/group/join", "", true},
+    Route{RouteId::group_leave, "POST", "/v1/group/leave", "", true},
+    Route{RouteId::group_revoke, "POST", "/v1/group/revoke", "", true},
 };
 
 constexpr std::size_t kMaxId = 64;

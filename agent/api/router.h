@@ -38,6 +38,12 @@ enum class RouteId {
   cache_record,
   cache_record_remove,
   cache_pin,
+  group,
+  group_create,
+  group_invite,
+  group_join,
+  group_leave,
+  group_revoke,
 };
 
 struct Route {

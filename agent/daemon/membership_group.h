@@ -30,6 +30,7 @@ class MembershipGroup final : public GroupService {
   void revoke(std::string agent, Done<RevokeAnswer> done) override;
 
  private:
+  [[nodiscard]] std::vector<GroupMemberFacts> members() const;
   [[nodiscard]] Result<peer::AgentId> resolve(const std::string& agent) const;
 
   peer::Membership& membership_;

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "agent/api/group_json.h"
 #include "agent/api/job_json.h"
 #include "agent/api/json_writer.h"
 #include "agent/api/router.h"
@@ -46,6 +47,9 @@ void write_views(JsonWriter& json) {
   json.key("Descriptor").raw(descriptor_view(job.files[0]));
   json.key("Descriptors").raw(descriptors_view({&job.files[0]}));
   json.key("ConfigView").raw(config_view(Config{}));
+  json.key("Group").raw(group_view(test::sample_group(), true));
+  json.key("Invited").raw(invited_view({"larder-invitation:x", WallTime{}, 1}));
+  json.key("Revoked").raw(revoked_view({"a1", 1}));
   json.end_object();
 }
 
@@ -79,6 +83,11 @@ void write_bodies(JsonWriter& json) {
   write_body(json, "Retarget", &parse_retarget, R"({"url":"u"})");
   write_body(json, "WhichFiles", &parse_descriptors, R"({"files":[0]})");
   write_body(json, "Pin", &parse_pin, R"({"pinned":true})");
+  write_body(json, "CreateGroup", &parse_group_create, R"({"name":"Office"})");
+  write_body(json, "Invite", &parse_group_invite, R"({"uses":1,"expires_s":86400})");
+  write_body(json, "Join", &parse_group_join, R"({"invitation":"larder-invitation:x"})");
+  write_body(json, "Leave", &parse_group_leave, R"({"give_up_authority":true})");
+  write_body(json, "Revoke", &parse_group_revoke, R"({"agent":"a1b2c3d4"})");
   json.end_object();
 }
 

@@ -227,4 +227,42 @@ void FakeCache::figures(cache::Done<cache::CacheFigures> done) {
   done(in_force);
 }
 
+GroupFacts sample_group() {
+  GroupFacts facts;
+  facts.name = "Office";
+  facts.id = std::string(64, 'a');
+  facts.role = GroupRole::authority;
+  facts.active = true;
+  facts.holder = facts.id;
+  facts.state_version = 2;
+  facts.key_epoch = 2;
+  facts.certificate_expires = WallTime{};
+  facts.members.push_back({std::string(64, 'b'), "desk-12", "192.0.2.7:7475", WallTime{}});
+  facts.revoked_agents.push_back({std::string(64, 'c'), WallTime{}});
+  facts.invitations.push_back({WallTime{}, 1});
+  facts.problem = Error{ErrorCode::content_damaged, "use it", "it is cut", std::nullopt};
+  return facts;
+}
+
+void FakeGroup::answer(const std::string& call, Done<void> done) {
+  calls.push_back(call);
+  if (const auto failed = std::exchange(error, std::nullopt)) return done(tl::unexpected<Error>(*failed));
+  done({});
+}
+
+void FakeGroup::invite(InviteRequest request, Done<InviteAnswer> done) {
+  asked = request;
+  answer("invite", [uses = request.uses, done = std::move(done)](Status status) mutable {
+    if (!status) return done(tl::unexpected<Error>(status.error()));
+    done(InviteAnswer{"larder-invitation:x", WallTime{}, uses});
+  });
+}
+
+void FakeGroup::revoke(std::string agent, Done<RevokeAnswer> done) {
+  answer("revoke " + agent, [agent, done = std::move(done)](Status status) mutable {
+    if (!status) return done(tl::unexpected<Error>(status.error()));
+    done(RevokeAnswer{agent, 2});
+  });
+}
+
 }  // namespace larder::agent::test

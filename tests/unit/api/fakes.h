@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/group_service.h"
 #include "agent/jobs/job_service.h"
 #include "cache/cache.h"
 
@@ -26,6 +27,7 @@ class FakeLease final : public cache::ContentLease {
 // A job with everything set that a view can show, and secrets that none may.
 [[nodiscard]] Job sample_job(const std::string& id, uid_t owner, std::size_t files = 2);
 [[nodiscard]] cache::ContentInfo sample_record(const std::string& id, bool shareable = true);
+[[nodiscard]] GroupFacts sample_group();
 inline constexpr const char* kSecret = "s3cret";  // in every secret of sample_job()
 
 class FakeJobs final : public JobService {
@@ -109,6 +111,24 @@ class FakeCache final : public cache::Cache {
  private:
   static void unasked();
   [[nodiscard]] cache::ContentInfo* record(const std::string& id);
+};
+
+class FakeGroup final : public GroupService {
+ public:
+  GroupFacts shown;
+  std::vector<std::string> calls;  // "create Office"
+  InviteRequest asked;
+  std::optional<Error> error;  // of the next call
+
+  [[nodiscard]] GroupFacts facts() const override { return shown; }
+  void create(std::string name, Done<void> done) override { answer("create " + name, std::move(done)); }
+  void invite(InviteRequest request, Done<InviteAnswer> done) override;
+  void join(std::string invitation, Done<void> done) override { answer("join " + invitation, std::move(done)); }
+  void leave(bool give_up, Done<void> done) override { answer(give_up ? "leave for good" : "leave", std::move(done)); }
+  void revoke(std::string agent, Done<RevokeAnswer> done) override;
+
+ private:
+  void answer(const std::string& call, Done<void> done);
 };
 
 }  // namespace larder::agent::test
