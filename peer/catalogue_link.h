@@ -65,6 +65,7 @@ struct CatalogueCall {
   std::vector<std::byte> body;
   std::size_t max_answer = 16 * 1024 * 1024;
   Duration timeout = std::chrono::seconds(3);
+  bool any_status = false;  // a refusal is an answer, not an error: for callers that act on its status or body
 };
 
 using CallId = std::uint64_t;

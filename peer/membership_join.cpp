@@ -40,6 +40,15 @@ Error why_refused(const std::string& doing, unsigned status) {
   }
 }
 
+Error unreached(const std::string& doing, const Endpoint& to, const Error& error) {
+  const bool nobody = weight(error.code) == 1;
+  return {error.code, doing,
+          to.text() + ": " + error.detail +
+              (nobody ? "; is the machine that invited on, and can this one reach that address and port?"
+                      : "; it may take no machines now because no invitation is open there: ask for a new one"),
+          std::nullopt};
+}
+
 }  // namespace
 
 void Membership::join(const std::string& line, Done<void> done) {
@@ -88,6 +97,7 @@ void Membership::ask_next() {
   call.body = encode(request);
   call.max_answer = kMaxAnswer;
   call.timeout = kAskFor;
+  call.any_status = true;
   network_.enrol(joining_->invitation.authority_pem, std::move(call),
                  [this, to, alive = std::weak_ptr<char>(alive_)](Result<CatalogueResponse> response) {
                    if (!alive.expired()) asked(to, std::move(response));
@@ -99,10 +109,7 @@ void Membership::asked(const Endpoint& to, Result<CatalogueResponse> response) {
   if (response) {
     refused_by(to, *response);
   } else if (!joining_->reason || weight(response.error().code) > weight(joining_->reason->code)) {
-    joining_->reason =
-        Error{response.error().code, "join group " + joining_->invitation.group_name,
-              to.text() + ": " + response.error().detail + "; is the machine that invites on, and its port reachable?",
-              std::nullopt};
+    joining_->reason = unreached("join group " + joining_->invitation.group_name, to, response.error());
   }
   ask_next();
 }

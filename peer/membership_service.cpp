@@ -18,6 +18,7 @@ CatalogueCall call_to(const AgentId& agent, const Endpoint& catalogue, const cha
   call.method = method;
   call.target = std::string(path);
   call.max_answer = kMaxAnswer;
+  call.any_status = true;
   return call;
 }
 
