@@ -22,6 +22,7 @@ struct Program {
 void add_get_command(CLI::App& app, Program& program);
 void add_job_commands(CLI::App& app, Program& program);
 void add_cache_commands(CLI::App& app, Program& program);
+void add_group_commands(CLI::App& app, Program& program);
 void add_agent_commands(CLI::App& app, Program& program);  // status, config, peers, doctor
 // Options that get and job create share.
 void add_request_options(CLI::App& command, RequestOptions& options);
