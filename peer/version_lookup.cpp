@@ -58,6 +58,7 @@ bool VersionLookup::usable(const AgentId& agent) const {
 }
 
 void VersionLookup::start() {
+  started_ = tools_->runtime.clock.now();
   deadline_ = tools_->runtime.timers.after(kWithin, [weak = weak_from_this()] {
     if (const auto self = weak.lock()) self->finish();
   });
@@ -242,6 +243,8 @@ void VersionLookup::finish() {
   auto found = std::exchange(found_, nullptr);
   auto supply = std::exchange(building_, nullptr);
   const auto self = shared_from_this();
+  const std::chrono::duration<double, std::milli> took = tools_->runtime.clock.now() - started_;
+  log::debug("looked for a version holders={} took_ms={:.3f}", supply->holders(), took.count());
   if (supply->segments().empty()) {
     stop();
     return found(nullptr);

@@ -72,6 +72,7 @@ class VersionLookup final : public std::enable_shared_from_this<VersionLookup> {
   std::shared_ptr<SupplyImpl> building_;  // until it is handed over
   std::weak_ptr<SupplyImpl> supply_;
   Found found_;
+  SteadyTime started_{};
   std::uint32_t query_ = 0;
   bool asking_ = false;
   std::size_t together_ = kTogether;
