@@ -147,12 +147,14 @@ class Link:
 
 
 class NetHost:
-    def __init__(self, namespace, address, link=None):
-        self.namespace, self.address, self.link = namespace, address, link
+    def __init__(self, namespace, address, name, link=None):
+        self.namespace, self.address, self.name, self.link = namespace, address, name, link
 
     def prefix(self):
-        """What stands before a program's name to start it on this host (its process id is the program's)."""
-        return [find_program("ip"), "netns", "exec", self.namespace]
+        """What stands before a program's name to start it on this host, under the host's own name. The process that is
+        started becomes the program."""
+        return [find_program("ip"), "netns", "exec", self.namespace, "unshare", "--uts", "sh", "-c",
+                'echo "$0" >/proc/sys/kernel/hostname && exec "$@"', self.name]
 
     def enter(self, function):
         return enter(self.namespace, function)
@@ -203,7 +205,7 @@ class Net:
             ip("-n", namespace, "addr", "add", address + "/30", "dev", device)
             ip("-n", namespace, "link", "set", device, "up")
         ip("-n", internet, "route", "add", "default", "via", GATEWAY)
-        self.internet = NetHost(internet, INTERNET)
+        self.internet = NetHost(internet, INTERNET, "internet")
         self.shape_wan(self.wan_mbit)
         for _ in range(self.wanted):
             self.add_host()
@@ -216,7 +218,7 @@ class Net:
         ip("-n", namespace, "addr", "add", f"{LAN}{number}/24", "dev", "eth0")
         ip("-n", namespace, "link", "set", "eth0", "up")
         ip("-n", namespace, "route", "add", "default", "via", LAN + "254")
-        host = NetHost(namespace, f"{LAN}{number}", Link(self.switch, port, namespace))
+        host = NetHost(namespace, f"{LAN}{number}", f"host{number}", Link(self.switch, port, namespace))
         if self.lan_mbit:
             host.link.shape(self.lan_mbit)
         self.hosts.append(host)
