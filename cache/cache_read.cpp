@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "base/log.h"
 #include "cache/cache_impl.h"
 #include "cache/content_hash.h"
 
@@ -105,10 +106,12 @@ void CacheImpl::open_row(index::Row row, bool use, Done<std::shared_ptr<ContentL
       }
       if (!opened->file) return done(fail(ErrorCode::not_found, "open content " + id, "its file is missing"));
       if (use) {
-        simple_write(
+        database_.write_later(
             "count a use of record " + id,
             [id, now = runtime_.clock.wall()](SQLite::Database& db) { return index::touch(db, id, now); },
-            [](Status) {});
+            [](const Status& counted) {
+              if (!counted) log::warn("use not counted error=\"{}\"", counted.error().text());
+            });
       }
       done(std::make_shared<Lease>(std::move(count), std::move(opened->file)));
     };

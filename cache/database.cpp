@@ -27,7 +27,10 @@ namespace {
 
 constexpr int kApplicationId = 0x4c524452;  // "LRDR" in the file's header (docs/formats)
 constexpr int kBusyTimeoutMs = 5000;        // somebody looks at the file with sqlite3
-constexpr std::size_t kMaxGroup = 512;      // writes per commit: bounds how long a read waits behind them
+constexpr std::chrono::milliseconds kLater{500};
+constexpr std::size_t kMaxLater = 512;
+constexpr unsigned kReadsBeforeLater = 64;
+constexpr std::size_t kMaxGroup = 512;  // writes per commit: bounds how long a read waits behind them
 
 Error error_of(const SQLite::Exception& thrown, sqlite3* handle, std::string doing) {
   const int system_error = handle != nullptr ? sqlite3_system_errno(handle) : 0;
@@ -173,6 +176,22 @@ struct Database::Impl {
     thread.join();
   }
 
+  // Beyond the bound the oldest would have to wait for the newest: then it is written like the others.
+  void submit_later(Item item) {
+    {
+      const std::lock_guard lock(mutex);
+      if (later.size() < kMaxLater) {
+        later.push_back(std::move(item));
+        queued.fetch_add(1);
+        if (later.size() > 1) return;
+      } else {
+        queue.push_back(std::move(item));
+        queued.fetch_add(1);
+      }
+    }
+    wake.notify_one();
+  }
+
   void submit(Item item) {
     if (queued.fetch_add(1) >= kMaxQueued) {
       queued.fetch_sub(1);
@@ -189,12 +208,21 @@ struct Database::Impl {
     wake.notify_one();
   }
 
-  // Items of one kind from the front: a read, or the writes up to the next read.
+  // Reads in front, which nothing has to wait for; else a group that begins with a write. Reads within a group see the
+  // writes before them and are answered with them: a group that ended at each read would be a sync of the disk for
+  // every few writes.
   std::vector<Item> take() {
     std::unique_lock lock(mutex);
-    wake.wait(lock, [this] { return stopping || !queue.empty(); });
+    const auto work = [this] { return stopping || !queue.empty(); };
+    wake.wait(lock, [&] { return work() || !later.empty(); });
+    if (!work()) wake.wait_for(lock, kLater, work);
     std::vector<Item> taken;
-    while (!queue.empty() && taken.size() < kMaxGroup && (taken.empty() || (taken[0].write && queue.front().write))) {
+    const bool later_too = queue.empty() || queue.front().write || ++reads_before_later > kReadsBeforeLater;
+    if (later_too) {
+      taken = std::exchange(later, {});
+      reads_before_later = 0;
+    }
+    while (!queue.empty() && taken.size() < kMaxGroup && (taken.empty() || taken[0].write || !queue.front().write)) {
       taken.push_back(std::move(queue.front()));
       queue.pop_front();
     }
@@ -206,7 +234,7 @@ struct Database::Impl {
       std::vector<Item> items = take();
       if (items.empty()) return;
       const std::size_t count = items.size();
-      std::vector<Outcome> outcomes = items[0].write ? commit(items) : read(items[0]);
+      std::vector<Outcome> outcomes = items[0].write ? commit(items) : read(items);
       items.clear();
       queued.fetch_sub(count);
       loop.post([outcomes = std::move(outcomes)]() mutable {
@@ -217,10 +245,17 @@ struct Database::Impl {
     }
   }
 
-  std::vector<Outcome> read(Item& item) {
-    Status status = guarded(db->getHandle(), item.doing, [&] { return item.work(*db); });
+  Status look(Item& item) {
+    return guarded(db->getHandle(), item.doing, [&] { return item.work(*db); });
+  }
+
+  std::vector<Outcome> read(std::vector<Item>& items) {
     std::vector<Outcome> outcomes;
-    outcomes.push_back({std::move(item.done), std::move(item.doing), std::move(status)});
+    outcomes.reserve(items.size());
+    for (Item& item : items) {
+      Status status = look(item);
+      outcomes.push_back({std::move(item.done), std::move(item.doing), std::move(status)});
+    }
     return outcomes;
   }
 
@@ -229,7 +264,7 @@ struct Database::Impl {
     outcomes.reserve(items.size());
     std::size_t group_start = 0;  // outcomes from here on are in the open transaction
     for (Item& item : items) {
-      Status status = in_savepoint(item);
+      Status status = item.write ? in_savepoint(item) : look(item);
       const bool lost = !status && sqlite3_get_autocommit(db->getHandle()) != 0;
       outcomes.push_back({std::move(item.done), std::move(item.doing), std::move(status)});
       if (!lost) continue;
@@ -283,6 +318,8 @@ struct Database::Impl {
   std::mutex mutex;
   std::condition_variable wake;
   std::deque<Item> queue;
+  unsigned reads_before_later = 0;
+  std::vector<Item> later;  // go with the next group of writes, or after a while
   bool stopping = false;
   std::thread thread;
 };
@@ -312,6 +349,11 @@ Database::~Database() = default;
 void Database::write(std::string doing, UniqueFunction<Status(SQLite::Database&)> work,
                      UniqueFunction<void(Status)> done) {
   impl_->submit({true, std::move(doing), std::move(work), std::move(done)});
+}
+
+void Database::write_later(std::string doing, UniqueFunction<Status(SQLite::Database&)> work,
+                           UniqueFunction<void(Status)> done) {
+  impl_->submit_later({true, std::move(doing), std::move(work), std::move(done)});
 }
 
 void Database::run_read(std::string doing, UniqueFunction<Status(SQLite::Database&)> work,

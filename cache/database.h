@@ -2,8 +2,9 @@
 //
 // Writes that wait together are committed together (group commit, each in a savepoint of its own so that one that
 // fails does not undo its neighbours); `done` is posted to the loop after the COMMIT is durable. Reads run on the
-// same thread between commits and see every write queued before them. Owned by main; all public calls are on the
-// loop thread. The queue is bounded (kMaxQueued); a call beyond it is answered ErrorCode::busy.
+// same thread and see every write queued before them; one that waits among writes is answered with their commit. Owned
+// by main; all public calls are on the loop thread. The queue is bounded (kMaxQueued); a call beyond it is answered
+// ErrorCode::busy.
 #pragma once
 
 #include <cstddef>
@@ -45,6 +46,11 @@ class Database {
   // `work` runs on the database's thread; exceptions of SQLiteCpp become ErrorCode::database_error (disk_full for
   // SQLITE_FULL). `done` may be empty.
   void write(std::string doing, UniqueFunction<Status(SQLite::Database&)> work, UniqueFunction<void(Status)> done);
+
+  // The same for what nobody waits for and nobody reads at once: it goes with the next group of writes, or alone after
+  // half a second, so that it costs no sync of its own. Reads queued after it may not see it.
+  void write_later(std::string doing, UniqueFunction<Status(SQLite::Database&)> work,
+                   UniqueFunction<void(Status)> done);
 
   template <class T>
   void read(std::string doing, UniqueFunction<Result<T>(SQLite::Database&)> work,

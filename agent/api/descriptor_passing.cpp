@@ -17,7 +17,7 @@ Result<const File*> file_of(const JobService& jobs, Caller who, const std::strin
   return &(*job)->files[index];
 }
 
-// What is opened one after another; the answer goes out with the last one.
+// What is opened side by side; the answer goes out with the last one, or with the first that cannot be opened.
 struct Opening : std::enable_shared_from_this<Opening> {
   Opening(JobService& the_jobs, Caller the_who, std::string the_id, std::vector<unsigned> the_files,
           Responder the_respond)
@@ -25,23 +25,38 @@ struct Opening : std::enable_shared_from_this<Opening> {
         who(the_who),
         id(std::move(the_id)),
         files(std::move(the_files)),
-        respond(std::move(the_respond)) {}
+        respond(std::move(the_respond)),
+        leases(files.size()) {}
 
-  void next() {
-    if (leases.size() == files.size()) return answer();
-    if (const auto file = file_of(jobs, who, id, files[leases.size()]); !file) return respond.fail(file.error());
-    jobs.open_content(who, id, files[leases.size()], false, [self = shared_from_this()](Result<Lease> lease) {
-      if (!lease) return self->respond.fail(lease.error());
-      self->leases.push_back(std::move(*lease));
-      self->next();
-    });
+  void start() {
+    if (files.empty()) return answer();
+    for (const unsigned index : files) {
+      if (const auto file = file_of(jobs, who, id, index); !file) return fail(file.error());
+    }
+    for (std::size_t i = 0; i < files.size() && !failed; ++i) {
+      jobs.open_content(who, id, files[i], false,
+                        [self = shared_from_this(), i](Result<Lease> lease) { self->opened(i, std::move(lease)); });
+    }
+  }
+
+  void opened(std::size_t i, Result<Lease> lease) {
+    if (failed) return;
+    if (!lease) return fail(lease.error());
+    leases[i] = std::move(*lease);
+    if (++done == files.size()) answer();
+  }
+
+  void fail(const Error& error) {
+    failed = true;
+    leases.clear();
+    respond.fail(error);
   }
 
   void answer() {
     std::vector<const File*> views;
     for (const unsigned index : files) {
       const auto file = file_of(jobs, who, id, index);
-      if (!file) return respond.fail(file.error());
+      if (!file) return fail(file.error());
       views.push_back(*file);
     }
     ApiResponse response = json_response(200, descriptors_view(views));
@@ -55,6 +70,8 @@ struct Opening : std::enable_shared_from_this<Opening> {
   const std::vector<unsigned> files;
   Responder respond;
   std::vector<Lease> leases;
+  std::size_t done = 0;
+  bool failed = false;
 };
 
 }  // namespace
@@ -76,7 +93,7 @@ void open_descriptor(JobService& jobs, Caller who, const std::string& id, unsign
 
 void open_descriptors(JobService& jobs, Caller who, const std::string& id, std::vector<unsigned> files,
                       Responder respond) {
-  std::make_shared<Opening>(jobs, who, id, std::move(files), std::move(respond))->next();
+  std::make_shared<Opening>(jobs, who, id, std::move(files), std::move(respond))->start();
 }
 
 }  // namespace larder::agent

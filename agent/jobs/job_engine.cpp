@@ -12,8 +12,9 @@
 namespace larder::agent {
 namespace {
 
-constexpr std::uint64_t kNearlyAll = 256 * kKiB;  // less than this to go: the origin is hardly used any more
-constexpr std::size_t kSmallFilesForOne = 4;      // bounds how many wait for disk and index together
+constexpr std::uint64_t kNearlyAll = 256 * kKiB;        // less than this to go: the origin is hardly used any more
+constexpr std::size_t kMostWaiting = 512;               // files that wait for disk and index together, and
+constexpr std::uint64_t kMostWaitingBytes = 32 * kMiB;  // their bytes
 
 }  // namespace
 
@@ -226,12 +227,16 @@ void JobEngine::decide() {
 bool JobEngine::may_start_another(const LiveJob& live) const {
   const std::size_t most = settings_.max_active_files_per_job;
   if (live.active.size() < most) return true;
-  if (live.active.size() >= most * kSmallFilesForOne) return false;
-  const auto uses_origin = [&live](unsigned file) {
+  if (live.active.size() >= kMostWaiting) return false;
+  std::size_t using_origin = 0;
+  std::uint64_t waiting = 0;
+  for (const unsigned file : live.active) {
     const File& facts = live.job.files[file];
-    return !facts.size || *facts.size - std::min(*facts.size, facts.bytes) > kNearlyAll;
-  };
-  return static_cast<std::size_t>(std::count_if(live.active.begin(), live.active.end(), uses_origin)) < most;
+    const bool nearly_all = facts.size && *facts.size - std::min(*facts.size, facts.bytes) <= kNearlyAll;
+    if (nearly_all) waiting += std::min(*facts.size, kNearlyAll);
+    if (!nearly_all && ++using_origin >= most) return false;
+  }
+  return waiting < kMostWaitingBytes;
 }
 
 void JobEngine::pump(LiveJob& live) {

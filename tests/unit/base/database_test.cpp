@@ -260,6 +260,68 @@ TEST_F(DatabaseTest, ReadsSeeEveryWriteQueuedBefore) {
   }
 }
 
+// Reads among writes do not cut their group: one commit serves all, and is durable before the reads are answered.
+TEST_F(DatabaseTest, ReadsAmongWritesShareTheirCommit) {
+  const auto db = open();
+  Gate gate(*db);
+  std::vector<std::string> order;
+  const auto count = [](SQLite::Database& raw) -> Result<int> {
+    EXPECT_EQ(sqlite3_get_autocommit(raw.getHandle()), 0) << "outside of the group's transaction";
+    return raw.execAndGet("SELECT count(*) FROM things").getInt();
+  };
+  std::optional<int> first;
+  std::optional<int> second;
+  write(*db, insert("a"));
+  db->read<int>("count", count, [&](const Result<int>& found) { first = found.value_or(-1); });
+  write(*db, insert("b"));
+  db->read<int>("count", count, [&](const Result<int>& found) { second = found.value_or(-1); });
+  gate.open();
+  ASSERT_TRUE(loop_.wait_for([&] { return second.has_value(); }));
+  EXPECT_EQ(first, 1);
+  EXPECT_EQ(second, 2);
+}
+
+TEST_F(DatabaseTest, WhatMayWaitGoesWithTheNextGroup) {
+  const auto db = open();
+  Gate gate(*db);
+  bool later = false;
+  db->write_later("write later", insert("later"), [&](const Status& status) { later = status.has_value(); });
+  write(*db, insert("now"));
+  gate.open();
+  ASSERT_TRUE(all_done());
+  EXPECT_TRUE(later) << "it was not in the group of the write that followed";
+  EXPECT_EQ(names(*db), (Names{"later", "now"}));
+}
+
+TEST_F(DatabaseTest, WhatMayWaitIsWrittenWithoutCompany) {
+  const auto db = open();
+  bool later = false;
+  db->write_later("write later", insert("later"), [&](const Status& status) { later = status.has_value(); });
+  ASSERT_TRUE(loop_.wait_for([&] { return later; }));
+}
+
+TEST_F(DatabaseTest, ManyReadsDoNotKeepOffWhatMayWait) {
+  const auto db = open();
+  bool later = false;
+  db->write_later("write later", insert("later"), [&](const Status& status) { later = status.has_value(); });
+  for (int i = 0; i < 200 && !later; ++i) (void)names(*db);
+  EXPECT_TRUE(later);
+}
+
+TEST_F(DatabaseTest, WhatMayWaitIsBoundedAndWrittenAtTheEnd) {
+  std::size_t written = 0;
+  {
+    const auto db = open();
+    Gate gate(*db);
+    for (int i = 0; i < 2000; ++i) {
+      db->write_later("write later", insert(std::to_string(i)),
+                      [&](const Status& status) { written += status ? 1U : 0U; });
+    }
+    gate.open();
+  }
+  ASSERT_TRUE(loop_.wait_for([&] { return written == 2000; }));
+}
+
 TEST_F(DatabaseTest, ReadErrorsAreAnswered) {
   const auto db = open();
   std::optional<Result<int>> thrown;
