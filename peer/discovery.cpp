@@ -15,6 +15,17 @@ Duration reply_spread(std::size_t peers) {
   return std::chrono::milliseconds(std::min<std::size_t>(5000, peers * 5));
 }
 
+// Sixteen partial contents do not fit a datagram with their bitmaps; which segments there are tells the catalogue too.
+void fit(std::vector<HaveItem>& items) {
+  constexpr std::size_t kBitmaps = 320;
+  items.resize(std::min(items.size(), kMaxAskKeys));
+  std::size_t used = 0;
+  for (HaveItem& item : items) {
+    if (used + item.segments.size() > kBitmaps || item.segments.size() > kMaxSegmentBitmap) item.segments.clear();
+    used += item.segments.size();
+  }
+}
+
 }  // namespace
 
 Discovery::Discovery(DiscoverySelf self, Random& random, Holdings holdings)
@@ -193,6 +204,7 @@ void Discovery::receive_ask(const AgentId& sender, const Ask& asked, const Endpo
   if (!self_.serving || !answers(self_.id, sender, asked)) return;
   std::vector<HaveItem> items = holdings_ ? holdings_(asked) : std::vector<HaveItem>();
   if ((items.empty() && !asked.want_none) || !answers_.take(now)) return;
+  fit(items);
   outgoing_.push_back({from, Have{asked.query, self_.load, std::move(items)}});
 }
 

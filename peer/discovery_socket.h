@@ -30,7 +30,8 @@ struct DiscoverySettings {
   static constexpr std::uint16_t kDefaultPort = 7475;
 };
 
-// Who this agent is and which keys it reads. Replaced as a whole when the group's state changes.
+// Who this agent is and which keys it reads. Replaced as a whole when the group's state, its key or the certificate
+// change; another agent key or another group is another DiscoverySocket.
 struct DiscoveryIdentity {
   AgentKey key;
   std::uint64_t start_epoch = 0;  // IdentityStore::next_start_epoch(); the same for the whole run
@@ -85,7 +86,7 @@ class DiscoverySocket {
   [[nodiscard]] virtual DiscoveryFigures figures() const = 0;
 };
 
-// io_failed when no socket can be opened, with the address and the reason (port in use).
+// connect_failed when no socket can be opened, with the address and the reason (port in use).
 [[nodiscard]] Result<std::unique_ptr<DiscoverySocket>> make_discovery_socket(const DiscoverySettings& settings,
                                                                              DiscoveryIdentity identity,
                                                                              DiscoverySelf self, DiscoveryEvents events,

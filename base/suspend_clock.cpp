@@ -1,0 +1,22 @@
+#include "base/suspend_clock.h"
+
+#include <ctime>
+
+namespace larder {
+namespace {
+
+Duration read(clockid_t clock) {
+  timespec time{};
+  if (clock_gettime(clock, &time) != 0) return {};
+  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+}
+
+}  // namespace
+
+Duration time_suspended() {
+  // In this order: what passes between the two reads makes the difference smaller, never a suspend that was none.
+  const Duration with_suspend = read(CLOCK_BOOTTIME);
+  return with_suspend - read(CLOCK_MONOTONIC);
+}
+
+}  // namespace larder

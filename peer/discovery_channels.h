@@ -1,0 +1,63 @@
+// The sockets of discovery as one: opens them, joins and sends multicast on every suitable interface, chooses the one
+// to send from, reads a bounded number of datagrams per wake-up. Loop thread. Private to discovery_socket.cpp.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/digest.h"
+#include "base/loop.h"
+#include "base/result.h"
+#include "peer/endpoint.h"
+#include "peer/interfaces.h"
+
+namespace larder::peer {
+
+class DiscoveryChannels {
+ public:
+  static constexpr int kPerWakeup = 64;  // datagrams read before others have their turn
+  using Received = std::function<void(Bytes packet, const Endpoint& from, bool multicast)>;
+
+  // `listen` with ports 0; empty: all addresses. connect_failed when a listen address, or every family, fails.
+  static Result<std::unique_ptr<DiscoveryChannels>> open(const std::vector<Endpoint>& listen, std::uint16_t port,
+                                                         std::uint16_t multicast_port, bool multicast, Loop& loop);
+  ~DiscoveryChannels();
+  DiscoveryChannels(const DiscoveryChannels&) = delete;
+  DiscoveryChannels& operator=(const DiscoveryChannels&) = delete;
+
+  [[nodiscard]] std::uint16_t port() const { return port_; }
+  void receive(Received received);  // from now on; not called after close()
+  void close();
+  // Looks at the interfaces anew; whether they are others than before.
+  bool refresh();
+  void send(Bytes packet, const Endpoint& to);
+  void send_multicast(Bytes packet);
+  [[nodiscard]] std::size_t interfaces() const;  // joined
+  [[nodiscard]] const std::string& trouble() const { return trouble_; }
+
+ private:
+  struct Channel;
+  DiscoveryChannels(std::vector<Endpoint> listen, std::uint16_t multicast_port, bool multicast, Loop& loop);
+  Status open_all(std::uint16_t port);
+  Status open_one(const Endpoint& at, bool wildcard);
+  void open_groups();
+  void wait(const std::shared_ptr<Channel>& channel);
+  void read(const std::shared_ptr<Channel>& channel);
+  void join(Channel& channel, const std::vector<unsigned>& interfaces);
+  void note(int error, const Endpoint& to);
+
+  std::vector<Endpoint> listen_;
+  std::uint16_t multicast_port_;
+  bool multicast_;
+  Loop& loop_;
+  std::uint16_t port_ = 0;
+  std::vector<std::shared_ptr<Channel>> channels_;  // IPv4 first: what comes first is what a peer is known by
+  std::vector<unsigned> interfaces_[2];             // of IPv4 and IPv6
+  std::shared_ptr<Received> received_;
+  std::string trouble_;
+};
+
+}  // namespace larder::peer

@@ -1,0 +1,34 @@
+// The network interfaces of this machine, and which of them discovery speaks on. The choice is pure; looking reads the
+// kernel's list (getifaddrs(3)). Any thread.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "peer/endpoint.h"
+
+namespace larder::peer {
+
+struct Interface {
+  unsigned index = 0;
+  std::string name;
+  bool up = false;
+  bool loopback = false;
+  bool multicast = false;
+  std::vector<Endpoint> addresses;  // ports 0
+};
+
+inline constexpr std::size_t kMaxMulticastInterfaces = 16;  // the kernel's own default bound of memberships is 20
+
+[[nodiscard]] Result<std::vector<Interface>> list_interfaces();
+[[nodiscard]] bool is_loopback(const Endpoint& address);
+// Where to join and send multicast of one family: up, able to, with an address of the family. Of `listen` (empty: all)
+// only those that have one of its addresses; loopback only where one of them is a loopback address.
+[[nodiscard]] std::vector<unsigned> multicast_interfaces(const std::vector<Interface>& all,
+                                                         const std::vector<Endpoint>& listen, bool v4);
+// Of several own addresses the one nearest to `to`: of its family, then with the longest common prefix. The index in
+// `own`, or -1 without one of the family.
+[[nodiscard]] int nearest(const std::vector<Endpoint>& own, const Endpoint& to);
+
+}  // namespace larder::peer

@@ -1,0 +1,42 @@
+// How many datagrams are worth opening: a seal costs a few microseconds, and anybody on the LAN can send what looks
+// like one. Known peers' addresses have budgets of their own, so that strangers use up only the strangers' one. Pure;
+// loop thread.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <map>
+
+#include "base/clock.h"
+#include "peer/endpoint.h"
+#include "peer/token_bucket.h"
+
+namespace larder::peer {
+
+class ReceiveBudget {
+ public:
+  static constexpr std::size_t kMaxAddresses = 8192;
+  static constexpr double kPerPeer = 1000;    // a second, of one known address
+  static constexpr double kPerStranger = 50;  // a second, of one other address
+  static constexpr double kStrangers = 300;   // a second, of all of those; twice as many at once
+  static constexpr double kAll = 10'000;      // a second
+
+  bool take(const Endpoint& from, bool known, SteadyTime now) {
+    if (addresses_.size() >= kMaxAddresses && !addresses_.contains(from.address)) addresses_.clear();
+    const double rate = known ? kPerPeer : kPerStranger;
+    auto& mine = addresses_.try_emplace(from.address, Address{known, TokenBucket(rate, 2 * rate)}).first->second;
+    if (mine.known != known) mine = Address{known, TokenBucket(rate, 2 * rate)};
+    return mine.bucket.take(now) && (known || strangers_.take(now)) && all_.take(now);
+  }
+
+ private:
+  struct Address {
+    bool known = false;
+    TokenBucket bucket;
+  };
+  std::map<std::array<std::byte, 16>, Address> addresses_;
+  TokenBucket strangers_{kStrangers, 2 * kStrangers};
+  TokenBucket all_{kAll, kAll};
+};
+
+}  // namespace larder::peer

@@ -1,0 +1,33 @@
+// DNS answers with SRV records (RFC 1035 §4.1, RFC 2782), as a resolver hands them out. Pure; any thread. The bytes
+// come from the network: every length and pointer is checked, and nothing grows beyond kMaxSrvRecords.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/digest.h"
+#include "base/result.h"
+
+namespace larder::peer {
+
+inline constexpr std::size_t kMaxSrvRecords = 64;
+
+struct SrvRecord {
+  std::uint16_t priority = 0;
+  std::uint16_t weight = 0;
+  std::uint16_t port = 0;
+  std::string target;  // without the dot at the end
+  friend bool operator==(const SrvRecord&, const SrvRecord&) = default;
+};
+
+struct SrvAnswer {
+  std::vector<SrvRecord> records;  // ascending by priority; none: the name has no such records, or "." (no service)
+  std::chrono::seconds ttl{};      // the shortest
+};
+
+// bad_response: not a DNS answer. not_found: the name does not exist. name_not_resolved: the server says another error.
+[[nodiscard]] Result<SrvAnswer> parse_srv_answer(Bytes answer);
+
+}  // namespace larder::peer

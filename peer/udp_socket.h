@@ -1,0 +1,59 @@
+// UDP sockets of discovery: thin wrappers of the system calls, all non-blocking. Owned by whoever opened them; loop
+// thread.
+#pragma once
+
+#include <sys/socket.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+
+#include "base/digest.h"
+#include "base/result.h"
+#include "peer/endpoint.h"
+
+namespace larder::peer {
+
+[[nodiscard]] std::optional<Endpoint> from_sockaddr(const sockaddr& address);  // AF_INET and AF_INET6
+[[nodiscard]] Endpoint any_address(bool v4, std::uint16_t port);
+// 239.255.76.82 or ff02::4c52.
+[[nodiscard]] Endpoint multicast_group(bool v4, std::uint16_t port);
+
+class UdpSocket {
+ public:
+  struct Received {
+    std::size_t size = 0;  // more than the buffer has: cut off
+    Endpoint from;
+    bool multicast = false;  // was sent to the group
+  };
+
+  // At one address, or at all of a family (which hears the group itself once it has joined). connect_failed with the
+  // address and the reason; a port that another program has is one.
+  [[nodiscard]] static Result<UdpSocket> open(const Endpoint& at);
+  // Hears the group only, beside others on this machine that do.
+  [[nodiscard]] static Result<UdpSocket> open_group(bool v4, std::uint16_t port);
+  UdpSocket(UdpSocket&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  UdpSocket& operator=(UdpSocket&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  ~UdpSocket();
+
+  [[nodiscard]] int fd() const { return fd_; }
+  [[nodiscard]] int release() { return std::exchange(fd_, -1); }
+
+ private:
+  explicit UdpSocket(int fd) : fd_(fd) {}
+  int fd_ = -1;
+};
+
+// Of any of the descriptors above.
+[[nodiscard]] Result<Endpoint> bound_address(int fd);
+[[nodiscard]] Status join_group(int fd, bool v4, unsigned interface);  // already joined is success
+// errno, or 0. `interface`: for multicast; 0: as routed.
+[[nodiscard]] int send_datagram(int fd, Bytes packet, const Endpoint& to, unsigned interface);
+// Nothing: there is none now.
+[[nodiscard]] std::optional<UdpSocket::Received> receive_datagram(int fd, std::span<std::byte> buffer);
+
+}  // namespace larder::peer

@@ -1,0 +1,30 @@
+// Notices that this machine or this program stood still: suspend, a stopped process, a paused virtual machine whose
+// clock went on. Looked at about every second. Pure; loop thread.
+#pragma once
+
+#include <optional>
+
+#include "base/clock.h"
+
+namespace larder::peer {
+
+class WakeWatch {
+ public:
+  static constexpr Duration kLookEvery = std::chrono::seconds(1);
+  static constexpr Duration kSuspended = std::chrono::milliseconds(500);  // clocks read one after the other differ less
+  static constexpr Duration kStood = std::chrono::seconds(5);             // a loop that was merely busy is quicker
+
+  // Whether it stood still since the last look. `suspended`: time_suspended().
+  bool look(SteadyTime now, Duration suspended) {
+    const bool woke = seen_ && (suspended - suspended_ > kSuspended || now - *seen_ > kStood);
+    seen_ = now;
+    suspended_ = suspended;
+    return woke;
+  }
+
+ private:
+  std::optional<SteadyTime> seen_;
+  Duration suspended_{};
+};
+
+}  // namespace larder::peer
