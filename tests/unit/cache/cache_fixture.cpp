@@ -65,7 +65,7 @@ void CacheFixture::reopen_cache() {
 
 Result<std::unique_ptr<ContentWriter>> CacheFixture::create(const Version& version, bool bounded, bool shareable) {
   return wait<std::unique_ptr<ContentWriter>>([&](auto done) {
-    cache->create({version, shareable, bounded, false}, std::move(done));
+    cache->create({.version = version, .shareable = shareable, .bounded_by_cache = bounded}, std::move(done));
   });
 }
 

@@ -103,7 +103,7 @@ TEST_F(Eviction, TwoAtOnceDoNotTakeTheSameRoom) {
   set_limits(3 * kMiB);
   std::vector<Result<std::unique_ptr<ContentWriter>>> made;
   for (int i = 0; i < 2; ++i) {
-    cache->create({version_of("http://a/" + std::to_string(i), 2 * kMiB), true, true, false},
+    cache->create({.version = version_of("http://a/" + std::to_string(i), 2 * kMiB)},
                   [&](Result<std::unique_ptr<ContentWriter>> writer) { made.push_back(std::move(writer)); });
   }
   ASSERT_TRUE(loop.wait_for([&] { return made.size() == 2; }));

@@ -73,7 +73,7 @@ TEST_F(Writer, BlocksOutOfOrderFromSeveralStreams) {
 TEST_F(Writer, Sha256OnTheWay) {
   const std::string bytes = pattern(3 * kMiB + 100);
   auto writer = wait<std::unique_ptr<ContentWriter>>([&](auto done) {
-    cache->create({version_of("http://a/x", bytes.size()), true, true, true}, std::move(done));
+    cache->create({.version = version_of("http://a/x", bytes.size()), .want_sha256 = true}, std::move(done));
   });
   ASSERT_TRUE(writer);
   ASSERT_TRUE(append_all(**writer, bytes));
