@@ -61,7 +61,7 @@ void OfferTable::update(const cache::ContentInfo& info, std::span<const std::uin
   const auto id = raw(info.id);
   if (!id) return;
   erase(*id);
-  if (!info.shareable || info.state == cache::ContentState::set_aside || !info.size) return;
+  if (!info.shareable || !info.offered || info.state == cache::ContentState::set_aside || !info.size) return;
   if (condemned_.contains(info.id)) return;
   Entry entry{*id, *info.size, to_unix_ns(info.created), false, {}, names_of(info)};
   // Whole, but nobody has judged it yet: its attested segments are as good as those of a partial one.
