@@ -186,7 +186,7 @@ void DiscoveryChannels::send(Bytes packet, const Endpoint& to) {
     senders.push_back(channel.get());
   }
   const int index = nearest(own, to);
-  if (index >= 0) note(send_datagram(senders[static_cast<std::size_t>(index)]->fd(), packet, to, 0), to);
+  if (index >= 0) note(send_datagram(senders[static_cast<std::size_t>(index)]->fd(), packet, to), to);
 }
 
 void DiscoveryChannels::send_multicast(Bytes packet) {
@@ -196,7 +196,7 @@ void DiscoveryChannels::send_multicast(Bytes packet) {
     Endpoint to = multicast_group(v4, multicast_port_);
     for (const unsigned interface : interfaces_[v4 ? 0 : 1]) {
       if (!v4) to.scope = interface;
-      note(send_datagram(channel->fd(), packet, to, interface), to);
+      note(send_to_group(channel->fd(), packet, to, interface, channel->bound), to);
     }
   }
 }

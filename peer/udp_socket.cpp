@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 
@@ -179,38 +180,60 @@ Status join_group(int fd, bool v4, unsigned interface) {
               std::strerror(errno));
 }
 
-int send_datagram(int fd, Bytes packet, const Endpoint& to, unsigned interface) {
+namespace {
+// What goes along with a datagram on one interface.
+class PacketInfo {
+ public:
+  PacketInfo(msghdr& message, bool v4, unsigned interface, const Endpoint& from) {
+    message.msg_control = control_.data();
+    message.msg_controllen = v4 ? CMSG_SPACE(sizeof(in_pktinfo)) : CMSG_SPACE(sizeof(in6_pktinfo));
+    cmsghdr* header = CMSG_FIRSTHDR(&message);
+    if (v4) {
+      in_pktinfo info{};
+      info.ipi_ifindex = static_cast<int>(interface);
+      // Without it the interface's first address would be the source, also of a socket that is bound to another.
+      std::memcpy(&info.ipi_spec_dst, from.address.data() + 12, 4);
+      put(header, IPPROTO_IP, IP_PKTINFO, info);
+    } else {
+      in6_pktinfo info{};
+      info.ipi6_ifindex = interface;
+      std::memcpy(&info.ipi6_addr, from.address.data(), 16);
+      put(header, IPPROTO_IPV6, IPV6_PKTINFO, info);
+    }
+  }
+
+ private:
+  template <class T>
+  static void put(cmsghdr* header, int level, int type, const T& info) {
+    header->cmsg_level = level;
+    header->cmsg_type = type;
+    header->cmsg_len = CMSG_LEN(sizeof info);
+    std::memcpy(CMSG_DATA(header), &info, sizeof info);
+  }
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(in6_pktinfo))> control_{};
+};
+
+int send_message(int fd, Bytes packet, const Endpoint& to, msghdr& message) {
   Address address;
-  msghdr message{};
   message.msg_name = &address;
   message.msg_namelen = to_sockaddr(to, address);
   // The kernel does not write through it.
   iovec part{const_cast<std::byte*>(packet.data()), packet.size()};  // NOLINT(cppcoreguidelines-pro-type-const-cast)
   message.msg_iov = &part;
   message.msg_iovlen = 1;
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(in6_pktinfo))> control{};
-  if (interface != 0) {
-    message.msg_control = control.data();
-    message.msg_controllen = CMSG_SPACE(to.is_v4() ? sizeof(in_pktinfo) : sizeof(in6_pktinfo));
-    cmsghdr* header = CMSG_FIRSTHDR(&message);
-    if (to.is_v4()) {
-      in_pktinfo info{};
-      info.ipi_ifindex = static_cast<int>(interface);
-      header->cmsg_level = IPPROTO_IP;
-      header->cmsg_type = IP_PKTINFO;
-      header->cmsg_len = CMSG_LEN(sizeof info);
-      std::memcpy(CMSG_DATA(header), &info, sizeof info);
-    } else {
-      in6_pktinfo info{};
-      info.ipi6_ifindex = interface;
-      header->cmsg_level = IPPROTO_IPV6;
-      header->cmsg_type = IPV6_PKTINFO;
-      header->cmsg_len = CMSG_LEN(sizeof info);
-      std::memcpy(CMSG_DATA(header), &info, sizeof info);
-    }
-  }
-  // A bound address other than the interface's is the source all the same (127.0.0.3 on lo).
   return ::sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? errno : 0;
+}
+}  // namespace
+
+int send_datagram(int fd, Bytes packet, const Endpoint& to) {
+  msghdr message{};
+  return send_message(fd, packet, to, message);
+}
+
+int send_to_group(int fd, Bytes packet, const Endpoint& group, unsigned interface, const Endpoint& from) {
+  msghdr message{};
+  const PacketInfo info(message, group.is_v4(), interface, from);
+  return send_message(fd, packet, group, message);
 }
 
 std::optional<UdpSocket::Received> receive_datagram(int fd, std::span<std::byte> buffer) {

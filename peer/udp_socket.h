@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <utility>
 
 #include "base/digest.h"
 #include "base/result.h"
@@ -51,8 +52,10 @@ class UdpSocket {
 // Of any of the descriptors above.
 [[nodiscard]] Result<Endpoint> bound_address(int fd);
 [[nodiscard]] Status join_group(int fd, bool v4, unsigned interface);  // already joined is success
-// errno, or 0. `interface`: for multicast; 0: as routed.
-[[nodiscard]] int send_datagram(int fd, Bytes packet, const Endpoint& to, unsigned interface);
+// errno, or 0.
+[[nodiscard]] int send_datagram(int fd, Bytes packet, const Endpoint& to);
+// On one interface; `from` is the socket's own address (all zero: the interface's).
+[[nodiscard]] int send_to_group(int fd, Bytes packet, const Endpoint& group, unsigned interface, const Endpoint& from);
 // Nothing: there is none now.
 [[nodiscard]] std::optional<UdpSocket::Received> receive_datagram(int fd, std::span<std::byte> buffer);
 

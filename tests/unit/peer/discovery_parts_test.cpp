@@ -1,0 +1,206 @@
+// The small deciding parts around discovery's sockets.
+#include <gtest/gtest.h>
+
+#include "peer/interfaces.h"
+#include "peer/receive_budget.h"
+#include "peer/srv_answer.h"
+#include "peer/srv_lookup.h"
+#include "peer/udp_socket.h"
+#include "peer/wake_watch.h"
+
+namespace larder::peer {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr SteadyTime kNow = SteadyTime(seconds(1000));
+
+Endpoint address(const std::string& text) {
+  return *parse_endpoint(text.find(':') == std::string::npos ? text + ":0" : "[" + text + "]:0");
+}
+
+Interface interface(unsigned index, std::vector<std::string> addresses, bool up = true, bool loopback = false) {
+  Interface made{index, "if" + std::to_string(index), up, loopback, !loopback, {}};
+  for (const std::string& each : addresses) made.addresses.push_back(address(each));
+  return made;
+}
+
+TEST(Interfaces, MulticastGoesWhereItCanBeHeard) {
+  const std::vector<Interface> all = {interface(1, {"127.0.0.1", "::1"}, true, true),
+                                      interface(2, {"192.0.2.7", "fe80::7"}), interface(3, {"198.51.100.7"}),
+                                      interface(4, {"203.0.113.7"}, false), interface(5, {})};
+  EXPECT_EQ(multicast_interfaces(all, {}, true), (std::vector<unsigned>{2, 3}));
+  EXPECT_EQ(multicast_interfaces(all, {}, false), (std::vector<unsigned>{2}));
+  EXPECT_EQ(multicast_interfaces(all, {address("198.51.100.7")}, true), (std::vector<unsigned>{3}));
+  EXPECT_EQ(multicast_interfaces(all, {address("198.51.100.7")}, false), std::vector<unsigned>{});
+  EXPECT_EQ(multicast_interfaces(all, {address("127.0.0.3")}, true), (std::vector<unsigned>{1}));
+  EXPECT_EQ(multicast_interfaces(all, {address("::1")}, false), (std::vector<unsigned>{1}));
+  EXPECT_EQ(multicast_interfaces(all, {address("192.0.2.99")}, true), std::vector<unsigned>{}) << "not here (yet)";
+}
+
+TEST(Interfaces, TheNumberIsBounded) {
+  std::vector<Interface> many;
+  for (unsigned i = 1; i < 100; ++i) many.push_back(interface(i, {"192.0.2." + std::to_string(i)}));
+  EXPECT_EQ(multicast_interfaces(many, {}, true).size(), kMaxMulticastInterfaces);
+}
+
+TEST(Interfaces, TheNearestOwnAddressSends) {
+  const std::vector<Endpoint> own = {address("127.0.0.2"), address("192.0.2.7"), address("::1"),
+                                     address("2001:db8::7")};
+  EXPECT_EQ(nearest(own, address("192.0.2.200")), 1);
+  EXPECT_EQ(nearest(own, address("127.0.0.9")), 0);
+  EXPECT_EQ(nearest(own, address("2001:db8:1::1")), 3);
+  EXPECT_EQ(nearest({address("192.0.2.7")}, address("::1")), -1);
+}
+
+TEST(Interfaces, ThisMachineHasALoopback) {
+  const auto all = list_interfaces();
+  ASSERT_TRUE(all) << all.error().text();
+  EXPECT_EQ(multicast_interfaces(*all, {address("127.0.0.2")}, true).size(), 1u);
+}
+
+TEST(WakeWatch, TellsSuspendAndStandstillFromBeingBusy) {
+  WakeWatch watch;
+  EXPECT_FALSE(watch.look(kNow, seconds(50)));
+  EXPECT_FALSE(watch.look(kNow + seconds(1), seconds(50) + milliseconds(1)));
+  EXPECT_TRUE(watch.look(kNow + seconds(2), seconds(60))) << "suspended for ten seconds";
+  EXPECT_FALSE(watch.look(kNow + seconds(3), seconds(60)));
+  EXPECT_FALSE(watch.look(kNow + seconds(6), seconds(60))) << "only busy";
+  EXPECT_TRUE(watch.look(kNow + seconds(36), seconds(60))) << "stopped and continued";
+}
+
+TEST(ReceiveBudget, AFloodFromOneAddressOrFromManyLeavesKnownPeersTheirs) {
+  ReceiveBudget budget;
+  std::size_t opened = 0;
+  for (int i = 0; i < 10'000; ++i) opened += budget.take(address("192.0.2.1"), false, kNow) ? 1U : 0U;
+  EXPECT_EQ(opened, 100u);
+  for (int i = 0; i < 10'000; ++i) {
+    const auto from = address("198.51." + std::to_string(i / 250) + "." + std::to_string(i % 250));
+    opened += budget.take(from, false, kNow) ? 1U : 0U;
+  }
+  EXPECT_EQ(opened, 600u);
+  for (int i = 0; i < 1000; ++i) EXPECT_TRUE(budget.take(address("192.0.2.2"), true, kNow));
+  // Time gives some back; a stranger that has become known has a new one.
+  EXPECT_TRUE(budget.take(address("192.0.2.1"), false, kNow + seconds(1)));
+  EXPECT_TRUE(budget.take(address("198.51.39.249"), true, kNow));
+}
+
+// As a name server answers "_larder._udp.office.example": one record beside what is not asked for.
+std::vector<std::byte> answer() {
+  return *from_hex(
+      "1234"
+      "8180"
+      "0001"
+      "0002"
+      "0000"
+      "0000"
+      "07"
+      "5f6c6172646572"
+      "04"
+      "5f756470"
+      "06"
+      "6f6666696365"
+      "07"
+      "6578616d706c65"
+      "00"
+      "0021"
+      "0001"
+      "c00c"
+      "0021"
+      "0001"
+      "0000003c"
+      "000c"
+      "000a"
+      "0005"
+      "1d33"
+      "03"
+      "706337"
+      "c019"
+      "c00c"
+      "0021"
+      "0001"
+      "0000001e"
+      "000c"
+      "0001"
+      "0005"
+      "1d33"
+      "03"
+      "706338"
+      "c019");
+}
+
+TEST(SrvAnswer, RecordsComeByPriorityWithTheShortestTtl) {
+  const auto parsed = parse_srv_answer(answer());
+  ASSERT_TRUE(parsed) << parsed.error().text();
+  EXPECT_EQ(parsed->records,
+            (std::vector<SrvRecord>{{1, 5, 7475, "pc8.office.example"}, {10, 5, 7475, "pc7.office.example"}}));
+  EXPECT_EQ(parsed->ttl, seconds(30));
+}
+
+TEST(SrvAnswer, CutAnywhereIsRefused) {
+  const auto whole = answer();
+  for (std::size_t size = 0; size < whole.size(); ++size) {
+    EXPECT_FALSE(parse_srv_answer(Bytes(whole).first(size))) << size;
+  }
+}
+
+TEST(SrvAnswer, ErrorsOfTheServerAreTold) {
+  auto none = answer();
+  none[3] = std::byte{0x83};
+  EXPECT_EQ(parse_srv_answer(none).error().code, ErrorCode::not_found);
+  none[3] = std::byte{0x82};
+  EXPECT_EQ(parse_srv_answer(none).error().code, ErrorCode::name_not_resolved);
+  none[2] = std::byte{0x01};
+  EXPECT_EQ(parse_srv_answer(none).error().code, ErrorCode::bad_response);
+}
+
+TEST(SrvAnswer, APointerThatLeadsToItselfEnds) {
+  auto loop = answer();
+  loop[12] = std::byte{0xc0};
+  loop[13] = std::byte{0x0c};
+  EXPECT_FALSE(parse_srv_answer(loop));
+}
+
+TEST(SrvAnswer, NoServiceAndBadTargetsAreLeftOut) {
+  const auto dot =
+      parse_srv_answer(*from_hex("123481800000000100000000"
+                                 "00"
+                                 "0021"
+                                 "0001"
+                                 "0000003c"
+                                 "0007"
+                                 "0000"
+                                 "0000"
+                                 "0000"
+                                 "00"));
+  ASSERT_TRUE(dot);
+  EXPECT_TRUE(dot->records.empty());
+  const auto odd =
+      parse_srv_answer(*from_hex("123481800000000100000000"
+                                 "00"
+                                 "0021"
+                                 "0001"
+                                 "0000003c"
+                                 "000b"
+                                 "0000"
+                                 "0000"
+                                 "1d33"
+                                 "03"
+                                 "612062"
+                                 "00"));
+  ASSERT_TRUE(odd) << odd.error().text();
+  EXPECT_TRUE(odd->records.empty()) << "a space is in the name";
+}
+
+TEST(SrvLookup, AddressesInNumbersNeedNoServer) {
+  const auto names = resolve_names({"127.0.0.9:7475", "[::1]:7476", "127.0.0.9:7475"}, "");
+  EXPECT_EQ(names.trouble, "");
+  ASSERT_EQ(names.endpoints.size(), 2u) << "each once";
+  EXPECT_EQ(names.endpoints[0].text(), "127.0.0.9:7475");
+  EXPECT_EQ(names.endpoints[1].text(), "[::1]:7476");
+  EXPECT_EQ(names.valid, SrvLookup::kNamesValid);
+}
+
+}  // namespace
+}  // namespace larder::peer
