@@ -80,8 +80,11 @@ class CatalogueLink {
   virtual void set_enrolling(bool open) = 0;
   // Asked (on the loop) for each agent after its handshake and at each request: revoked or shunned ones are cut.
   virtual void set_refused(std::function<bool(const AgentId&)> refused) = 0;
-  // Connections to a peer are kept and used again. Errors: connect_failed, timed_out, certificate_rejected, tls_failed,
-  // bad_response, http_fatal/http_transient with the status in the detail, too_large.
+  // Connections to a peer are kept and used again; a GET is asked twice where a kept one had just ended. `done` is
+  // called once, never from within call(), and not after cancel() or the link's end. A 503 with a body is an answer (a
+  // busy holder's list of others). Errors: connect_failed, connection_lost, timed_out, certificate_rejected,
+  // tls_failed, bad_response, http_fatal/http_transient with the status and the words that came with it in the detail,
+  // too_large, busy (too many calls under way), invalid_argument.
   virtual CallId call(CatalogueCall what, UniqueFunction<void(Result<CatalogueResponse>)> done) = 0;
   virtual void cancel(CallId call) = 0;
 };
@@ -89,7 +92,8 @@ class CatalogueLink {
 [[nodiscard]] Result<std::unique_ptr<CatalogueLink>> make_catalogue_link(const LinkSettings& settings,
                                                                          const LinkCredentials& credentials,
                                                                          Runtime runtime);
-// One call by a client that has no certificate yet (joining): trusts only `authority_pem`.
+// One call by a client that has no certificate yet (joining): trusts only `authority_pem`. `done` as for call(); the
+// client ends with the loop's timers at the latest.
 void enrol_call(const std::string& authority_pem, CatalogueCall what, Runtime runtime,
                 UniqueFunction<void(Result<CatalogueResponse>)> done);
 

@@ -1,0 +1,81 @@
+// Which connections the catalogue's server keeps when it cannot keep all (deciding part; pure, `now` is an argument).
+//
+// Who has shown a certificate is a member; who has not, takes part in the handshakes. Newcomers are let in at the cost
+// of the oldest handshake, first of an address that no member has come from, so that strangers push out strangers; and
+// no address holds more than a quarter of the handshakes. Members that ask nothing make room last. An address whose
+// handshakes keep failing after work was done for them is turned away before any.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "base/clock.h"
+#include "peer/endpoint.h"
+#include "peer/token_bucket.h"
+
+namespace larder::peer {
+
+using LinkId = std::uint64_t;  // of a connection; grows with each
+
+struct AdmissionLimits {
+  std::size_t connections = 256;
+  std::size_t per_address = 32;
+  std::size_t handshakes = 64;
+};
+
+class LinkAdmission {
+ public:
+  static constexpr std::size_t kMaxAddresses = 1024;  // remembered, of either kind
+  static constexpr double kFailuresPerSecond = 50;    // of one address
+  static constexpr double kFailuresAtOnce = 100;
+  static constexpr Duration kTurnedAway = std::chrono::seconds(1);
+
+  explicit LinkAdmission(AdmissionLimits limits) : limits_(limits) {}
+
+  struct Decision {
+    bool accepted = false;
+    std::vector<LinkId> cut;  // to be closed for it; forgotten here already
+  };
+  [[nodiscard]] Decision arrived(LinkId id, const Endpoint& from, SteadyTime now);
+  void is_member(LinkId id);
+  void set_idle(LinkId id, bool idle);                // a member that asks nothing now
+  void gone(LinkId id);                               // unknown ids are ignored
+  void failed(const Endpoint& from, SteadyTime now);  // a handshake that cost something
+
+  [[nodiscard]] std::size_t connections() const { return entries_.size(); }
+  [[nodiscard]] std::size_t handshakes() const;
+
+ private:
+  using Address = std::array<std::byte, 16>;
+  enum class Phase { handshake, busy, idle };
+  struct Entry {
+    Address from{};
+    Phase phase = Phase::handshake;
+    std::uint64_t since = 0;  // order of its last change of phase
+  };
+  struct Failures {
+    TokenBucket allowed{kFailuresPerSecond, kFailuresAtOnce};
+    SteadyTime turned_away_until{};
+  };
+  using Entries = std::map<LinkId, Entry>;
+  using Matches = std::function<bool(const Entry&)>;
+
+  [[nodiscard]] std::size_t count(const Matches& matches) const;
+  [[nodiscard]] std::optional<LinkId> oldest(const Matches& matches) const;
+  [[nodiscard]] std::optional<LinkId> oldest_handshake() const;
+  static bool cut(Entries& entries, std::optional<LinkId> victim, Decision& decision);
+  [[nodiscard]] bool make_room_for_handshake(const Address& from, Decision& decision);
+  [[nodiscard]] bool make_room(const Address& from, Decision& decision);
+
+  AdmissionLimits limits_;
+  Entries entries_;
+  std::uint64_t order_ = 0;
+  std::map<Address, std::uint64_t> known_;  // members came from there; when last
+  std::map<Address, Failures> failures_;
+};
+
+}  // namespace larder::peer

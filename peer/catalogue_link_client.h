@@ -1,0 +1,70 @@
+// The catalogue's client: calls, and the connections that they go over, kept for the next. On the link's thread;
+// private to the link's sources.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <deque>
+#include <map>
+#include <memory>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "peer/catalogue_link.h"
+#include "peer/catalogue_link_outgoing.h"
+
+namespace larder::peer {
+
+class LinkClientEvents {
+ public:
+  virtual ~LinkClientEvents() = default;
+  // Once for each call that was not cancelled. `agent`: who answered; all zero where nobody did.
+  virtual void on_outcome(CallId call, const AgentId& agent, Result<CatalogueResponse> result) = 0;
+};
+
+class LinkClient final : private LinkOutgoingOwner {
+ public:
+  static constexpr std::size_t kMaxPerPeer = 8;  // connections at once to one; further calls wait for them
+  static constexpr std::size_t kMaxKept = 64;    // without a call, to all peers together
+
+  LinkClient(boost::asio::io_context& io, Duration idle_timeout, LinkClientEvents& events);
+  ~LinkClient() override;
+
+  void set_context(std::shared_ptr<TlsContext> context);  // null: every call fails. Connections of the old one end
+  void call(CallId id, CatalogueCall what);
+  void cancel(CallId id);
+  void cut_agent(const AgentId& agent);
+  void stop();
+
+ private:
+  using PeerKey = std::pair<Endpoint, AgentId>;
+  struct Call;
+  struct Peer {
+    std::vector<LinkOutgoing*> kept;  // the last used last
+    std::size_t connections = 0;
+    std::deque<CallId> waiting;
+  };
+
+  void start(Call& call, bool fresh);
+  void expire(CallId id);
+  void finish(CallId id, const AgentId& agent, Result<CatalogueResponse> result);
+  void serve_waiting(const PeerKey& key);
+  void forget_kept(LinkOutgoing& connection);
+  void close_all();
+
+  void on_answered(LinkOutgoing& connection, CatalogueResponse response, bool reusable) override;
+  void on_ended(LinkOutgoing& connection, Error why, bool stale) override;
+
+  boost::asio::io_context& io_;
+  const Duration idle_timeout_;
+  LinkClientEvents& events_;
+  bool stopped_ = false;
+  std::shared_ptr<TlsContext> context_;
+  std::map<CallId, std::unique_ptr<Call>> calls_;
+  std::map<PeerKey, Peer> peers_;
+  std::map<LinkOutgoing*, std::shared_ptr<LinkOutgoing>> connections_;
+  std::deque<LinkOutgoing*> kept_order_;  // the longest unused first
+};
+
+}  // namespace larder::peer

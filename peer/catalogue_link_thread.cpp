@@ -1,0 +1,48 @@
+#include "peer/catalogue_link_thread.h"
+
+#include <pthread.h>
+
+#include <exception>
+
+#include "base/log.h"
+
+namespace larder::peer {
+
+LinkThread::LinkThread(const std::optional<LinkSettings>& settings, Duration idle_timeout, LinkThreadEvents& events)
+    : keep_running_(io_.get_executor()),
+      server_(settings ? std::make_unique<LinkServer>(io_, *settings, events) : nullptr),
+      client_(io_, idle_timeout, events) {}
+
+LinkThread::~LinkThread() {
+  if (!thread_.joinable()) return;
+  post([this] {
+    if (server_) server_->stop();
+    client_.stop();
+    keep_running_.reset();  // run() returns when the last cancelled operation has been told
+  });
+  thread_.join();
+}
+
+Status LinkThread::listen() {
+  return server_ ? server_->listen() : Status();
+}
+
+void LinkThread::run() {
+  if (server_) server_->accept();
+  thread_ = std::thread([this] { work(); });
+}
+
+void LinkThread::work() {
+  pthread_setname_np(pthread_self(), "larder-link");
+  for (;;) {
+    try {
+      io_.run();
+      return;
+    } catch (const std::exception& error) {
+      // One connection's memory or TLS object was not to be had; the others go on, and time limits clear it away.
+      log::error("a connection of the catalogue failed cause=\"{}\"", error.what());
+    }
+  }
+}
+
+}  // namespace larder::peer
