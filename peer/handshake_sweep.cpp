@@ -1,6 +1,7 @@
 #include "peer/handshake_sweep.h"
 
 #include <libtorrent/aux_/session_impl.hpp>
+#include <libtorrent/aux_/socket_type.hpp>
 #include <memory>
 
 #include "peer/peer_identity.h"
@@ -18,7 +19,13 @@ struct Expose {
 auto& pending_handshakes(lt::aux::session_impl& session);
 template struct Expose<&lt::aux::session_impl::m_incoming_sockets>;
 
-void end(lt::aux::socket_type& socket) {
+// Those of uTP are never made here.
+lt::tcp::socket* transport(lt::aux::socket_type& socket) {
+  auto* const secure = boost::get<lt::ssl_stream<lt::tcp::socket>>(&socket);
+  return secure == nullptr ? nullptr : &secure->next_layer();
+}
+
+void end(lt::tcp::socket& socket) {
   lt::error_code ignored;  // it ends either way
   socket.close(ignored);   // libtorrent forgets it when it hears so
 }
@@ -29,10 +36,12 @@ std::size_t HandshakeSweep::sweep(const lt::session& session, const std::functio
   const auto implementation = session.native_handle();
   std::set<Key> pending;
   std::size_t ended = 0;
-  for (const auto& socket : pending_handshakes(*implementation)) {
+  for (const auto& handshake : pending_handshakes(*implementation)) {
+    lt::tcp::socket* const socket = transport(*handshake);
+    if (socket == nullptr) continue;
     lt::error_code error;
     const Endpoint remote = from_libtorrent(socket->remote_endpoint(error));
-    const Key key{socket.get(), remote};
+    const Key key{socket, remote};
     if (error || seen_.contains(key) || pending.size() >= kMaxPending || !known(remote)) {
       end(*socket);
       ++ended;
@@ -46,7 +55,9 @@ std::size_t HandshakeSweep::sweep(const lt::session& session, const std::functio
 
 void HandshakeSweep::end_all(const lt::session& session) {
   const auto implementation = session.native_handle();
-  for (const auto& socket : pending_handshakes(*implementation)) end(*socket);
+  for (const auto& handshake : pending_handshakes(*implementation)) {
+    if (lt::tcp::socket* const socket = transport(*handshake)) end(*socket);
+  }
 }
 
 }  // namespace larder::peer
