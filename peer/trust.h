@@ -124,7 +124,8 @@ class Trust {
     std::vector<AgentId> shunned;  // newly, or for good now
   };
   Outcome fetched(const std::vector<Attestation>& own, WallTime now);
-  // From the group; `self` fetched nothing of it. Invalid evidence changes nothing and is the sender's fault. What is
+  // From the group; `self` fetched nothing of it. Invalid evidence changes nothing and is the sender's fault (it is not
+  // looked at where the same two are known to contradict each other already). What is
   // against `self`, from or against a refused agent, or from a shunned one changes nothing either.
   [[nodiscard]] Result<Outcome> receive(const Evidence& evidence, const AgentId& self, const Digest& group,
                                         WallTime now, const Refused& refused = {});

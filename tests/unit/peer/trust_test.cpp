@@ -191,6 +191,16 @@ TEST_F(TrustTest, AShunnedAccuserDoesNotCount) {
   EXPECT_EQ(receive(trust, evidence(c_, b_)), std::vector{c_.id()}) << "two that are believed";
 }
 
+TEST_F(TrustTest, WhatAShunnedAccuserSaidDoesNotCountLater) {
+  Trust trust;
+  trust.sent_bad_block(b_.id(), kNow);
+  EXPECT_TRUE(receive(trust, evidence(a_, b_)).empty());
+  const WallTime later = kNow + 2 * Trust::kBadBlocks;
+  ASSERT_FALSE(trust.shunned(b_.id(), later));
+  EXPECT_TRUE(trust.receive(evidence(a_, c_), self_.id(), group_, later)->shunned.empty());
+  EXPECT_EQ(trust.receive(evidence(a_, b_), self_.id(), group_, later)->shunned, std::vector{a_.id()}) << "told again";
+}
+
 TEST_F(TrustTest, RefusedAgentsNeitherAccuseNorAreAccused) {
   Trust trust;
   const auto member = [&](const AgentId& id) { return id != a_.id() && id != b_.id() && id != c_.id(); };
