@@ -1,0 +1,32 @@
+// What the admin lets be shared: URLs that never are, sizes that are not worth it. Plain value; pure; any thread.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace larder::peer {
+
+// "*" stands for any text, also none; every other character for itself, upper and lower case of ASCII being one. Time
+// is bounded by pattern times text.
+[[nodiscard]] bool matches_url_glob(std::string_view pattern, std::string_view url);
+
+class SharePolicy {
+ public:
+  SharePolicy() = default;
+  SharePolicy(std::vector<std::string> never_share, std::uint64_t min_size)
+      : never_share_(std::move(never_share)), min_size_(min_size) {}
+
+  // Whether others may be asked for content of this canonical URL.
+  [[nodiscard]] bool may_ask(std::string_view url) const;
+  // Whether content of this canonical URL and size may be offered; an unknown size is not held against it.
+  [[nodiscard]] bool may_offer(std::string_view url, std::optional<std::uint64_t> size) const;
+
+ private:
+  std::vector<std::string> never_share_;
+  std::uint64_t min_size_ = 0;
+};
+
+}  // namespace larder::peer
