@@ -26,7 +26,8 @@ std::string reason_of(const CatalogueResponse& response) {
 
 Result<CatalogueResponse> judge(CatalogueResponse response, const CatalogueCall& what) {
   const unsigned status = response.status;
-  if (what.any_status || (status >= 200 && status < 300)) return response;
+  const bool busy_with_others = status == 503 && !response.body.empty();
+  if (what.any_status || busy_with_others || (status >= 200 && status < 300)) return response;
   const bool transient = status == 408 || status == 429 || status >= 500;
   return fail(transient ? ErrorCode::http_transient : ErrorCode::http_fatal, doing(what),
               fmt::format("it answers with status {}{}", status, reason_of(response)));
