@@ -53,10 +53,14 @@ std::uint64_t Window::offset_of(const lt::peer_request& request) const {
 }
 
 bool Window::matches(std::uint64_t block, Bytes bytes) const {
-  return block < blocks() && bytes.size() == block_length(block) && sha256(bytes) == what_.leaves[block];
+  if (block >= blocks() || bytes.size() < block_length(block)) return false;
+  return sha256(bytes.first(block_length(block))) == what_.leaves[block];
 }
 
 Status Window::read(std::uint64_t offset, std::span<std::byte> into) const {
+  const std::uint64_t there = std::min<std::uint64_t>(into.size(), what_.window.length - offset);
+  std::fill(into.begin() + static_cast<std::ptrdiff_t>(there), into.end(), std::byte{0});
+  into = into.first(there);
   const std::string doing = "read " + std::to_string(into.size()) + " bytes at " +
                             std::to_string(what_.offset + offset) + " of a served content";
   const auto got = what_.content->file().read_at(what_.offset + offset, into);
@@ -73,7 +77,8 @@ Status Window::read(std::uint64_t offset, std::span<std::byte> into) const {
 }
 
 bool Window::readable(std::uint64_t offset, std::uint64_t length) const {
-  if (!gives() || length == 0 || offset + length > what_.window.length) return false;
+  if (!gives() || length == 0 || offset >= what_.window.length) return false;
+  length = std::min(length, what_.window.length - offset);
   for (std::uint64_t block = offset / kBlockSize; block * kBlockSize < offset + length; ++block) {
     if (!readable_[block]) return false;
   }
@@ -95,6 +100,7 @@ ByteRange Window::blocks_within(std::uint64_t offset, std::uint64_t bytes) const
 
 bool Window::write(std::uint64_t offset, Bytes block, std::weak_ptr<lt::disk_observer> observer, WriteDone done) {
   const std::uint64_t index = offset / kBlockSize;
+  block = block.first(block_length(index));
   shared_->downloaded += block.size();
   writes_.insert_or_assign(index, std::move(done));
   if (!arrived_[index]) {

@@ -84,12 +84,14 @@ class Window {
   [[nodiscard]] std::uint64_t pieces() const;
   [[nodiscard]] std::uint32_t block_length(std::uint64_t block) const;
   [[nodiscard]] std::uint64_t offset_of(const libtorrent::peer_request& request) const;
-  [[nodiscard]] bool matches(std::uint64_t block, Bytes bytes) const;  // its leaf
+  // Whether a block has its leaf. libtorrent 2.0.8 pads the last block of a torrent to its full length on the wire.
+  [[nodiscard]] bool matches(std::uint64_t block, Bytes bytes) const;
   [[nodiscard]] WindowSink& sink() const { return *sink_; }
   [[nodiscard]] SwarmShared& shared() const { return *shared_; }
   [[nodiscard]] BlockQueue& queue() { return queue_; }
   [[nodiscard]] std::uint32_t connections() const { return connections_; }
-  // Reads from the content's file, on a reader thread; bytes that are not those of the leaves are an error.
+  // Reads from the content's file, on a reader thread, zeros beyond the window's end; bytes that are not those of the
+  // leaves are an error.
   [[nodiscard]] Status read(std::uint64_t offset, std::span<std::byte> into) const;
 
   // What libtorrent is told when the torrent is added: pieces that are here, and pieces of which some blocks are.

@@ -1,0 +1,149 @@
+// The parts of the swarm that decide without sockets.
+#include <gtest/gtest.h>
+
+#include <libtorrent/torrent_info.hpp>
+
+#include "base/merkle.h"
+#include "peer/block_queue.h"
+#include "peer/peer_book.h"
+#include "peer/swarm_settings.h"
+#include "peer/torrent_form.h"
+
+namespace larder::peer {
+namespace {
+
+AgentId agent(int number) {
+  AgentId id{};
+  id[0] = std::byte(number);
+  return id;
+}
+
+SwarmPeer peer(int number) {
+  Endpoint endpoint = *parse_endpoint("192.0.2.1:7476");
+  endpoint.address[15] = std::byte(number);
+  return {agent(number), endpoint};
+}
+
+std::vector<std::byte> block(std::size_t size = kBlockSize) {
+  return std::vector<std::byte>(size, std::byte{7});
+}
+
+TEST(TorrentForm, everybody_makes_the_same_one) {
+  const std::vector<Digest> leaves(3, sha256(as_bytes("x")));
+  const SwarmWindow window{content_root(leaves), 3 * kBlockSize - 5};
+  const auto one = form_torrent(window, leaves, "pem");
+  const auto two = form_torrent(window, leaves, "pem");
+  const auto other_group = form_torrent(window, leaves, "mep");
+  const auto plain = form_torrent(window, leaves, "");
+  ASSERT_TRUE(one && two && other_group && plain);
+  EXPECT_EQ(one->ti->info_hashes(), two->ti->info_hashes());
+  EXPECT_NE(one->ti->info_hashes(), other_group->ti->info_hashes());
+  EXPECT_NE(one->ti->info_hashes(), plain->ti->info_hashes());
+  EXPECT_FALSE(one->ti->info_hashes().has_v1());
+  EXPECT_TRUE(one->ti->priv());
+  EXPECT_EQ(one->ti->name(), to_hex(window.root));
+  EXPECT_EQ(one->ti->files().file_size(libtorrent::file_index_t{0}), static_cast<std::int64_t>(window.length));
+  EXPECT_EQ(one->ti->ssl_cert().to_string(), "pem");
+}
+
+// The info-hash is what agents meet by: a change of it parts a group in two.
+TEST(TorrentForm, its_name_on_the_wire_does_not_change) {
+  const std::vector<Digest> leaves(1, sha256(as_bytes("larder")));
+  const auto formed = form_torrent({content_root(leaves), 6}, leaves, "");
+  ASSERT_TRUE(formed);
+  const auto hash = formed->ti->info_hashes().v2;
+  const std::string text = "d9:file treed64:" + to_hex(leaves[0]) + "d0:d6:lengthi6e11:pieces root32:" +
+                           std::string(reinterpret_cast<const char*>(leaves[0].data()), 32) +
+                           "eee12:meta versioni2e4:name64:" + to_hex(leaves[0]) + "12:piece lengthi65536e7:privatei1ee";
+  EXPECT_EQ(to_hex(sha256(as_bytes(text))), to_hex(as_bytes({hash.data(), 32})));
+}
+
+TEST(TorrentForm, pieces_grow_with_the_window) {
+  EXPECT_EQ(torrent_piece_length(1), 64 * kKiB);
+  EXPECT_EQ(torrent_piece_length(16 * kMiB - 1), 64 * kKiB);
+  EXPECT_EQ(torrent_piece_length(16 * kMiB), 256 * kKiB);
+}
+
+TEST(TorrentForm, leaves_are_held_against_the_root) {
+  std::vector<Digest> leaves(5, sha256(as_bytes("x")));
+  const SwarmWindow window{content_root(leaves), 5 * kBlockSize};
+  EXPECT_TRUE(check_leaves(window, leaves));
+  EXPECT_FALSE(check_leaves({window.root, 6 * kBlockSize}, leaves));
+  EXPECT_FALSE(check_leaves({window.root, 0}, {}));
+  EXPECT_FALSE(check_leaves({window.root, kMaxTorrentLength + 1}, leaves));
+  leaves[4][31] ^= std::byte{1};
+  EXPECT_EQ(check_leaves(window, leaves).error().code, ErrorCode::invalid_argument);
+}
+
+TEST(BlockQueue, neighbours_of_one_sender_become_one_run) {
+  BlockQueue queue;
+  EXPECT_TRUE(queue.append(0, block(), agent(1)));
+  EXPECT_FALSE(queue.append(kBlockSize, block(), agent(1)));
+  EXPECT_FALSE(queue.append(2 * kBlockSize, block(), agent(1)));
+  EXPECT_FALSE(queue.append(3 * kBlockSize, block(), agent(2)));
+  EXPECT_FALSE(queue.append(9 * kBlockSize, block(100), agent(2)));
+  const auto runs = queue.take();
+  std::uint64_t bytes = 0;
+  for (const auto& run : runs) bytes += run.bytes.size();
+  EXPECT_EQ(bytes, 4 * kBlockSize + 100);
+  EXPECT_LT(runs.size(), 5U);
+  EXPECT_EQ(runs.front().offset, 0U);
+  EXPECT_EQ(runs.back().offset, 9 * kBlockSize);
+  EXPECT_EQ(runs.back().from, agent(2));
+  EXPECT_TRUE(queue.take().empty());
+  EXPECT_TRUE(queue.append(0, block(), agent(1)));
+}
+
+TEST(PeerBook, a_peer_is_told_lost_once_for_each_time_it_was_asked_for) {
+  PeerBook book;
+  EXPECT_TRUE(book.add(peer(1)));
+  EXPECT_EQ(book.at(peer(1).swarm), agent(1));
+  EXPECT_FALSE(book.at(peer(2).swarm));
+  EXPECT_TRUE(book.ended(agent(1), false));
+  EXPECT_FALSE(book.ended(agent(1), false));  // libtorrent tries again by itself
+  book.connected(agent(1));
+  EXPECT_TRUE(book.ended(agent(1), true));
+  EXPECT_TRUE(book.add(peer(1)));
+  EXPECT_TRUE(book.ended(agent(1), false));
+}
+
+TEST(PeerBook, one_of_two_connections_ending_is_no_loss) {
+  PeerBook book;
+  EXPECT_TRUE(book.add(peer(1)));
+  book.connected(agent(1));
+  book.connected(agent(1));
+  EXPECT_FALSE(book.add(peer(1)));  // nothing to dial
+  EXPECT_FALSE(book.ended(agent(1), true));
+  EXPECT_TRUE(book.ended(agent(1), true));
+}
+
+TEST(PeerBook, who_was_dropped_is_neither_dialled_nor_missed) {
+  PeerBook book;
+  EXPECT_TRUE(book.add(peer(1)));
+  book.connected(agent(1));
+  book.drop(agent(1));
+  EXPECT_TRUE(book.dropped(agent(1)));
+  EXPECT_FALSE(book.ended(agent(1), true));
+  EXPECT_FALSE(book.add(peer(1)));
+  EXPECT_FALSE(book.ended(agent(9), false));  // nobody asked for it
+}
+
+TEST(PeerBook, the_gone_make_room_for_others) {
+  PeerBook book;
+  for (int i = 1; i <= 16; ++i) EXPECT_TRUE(book.add(peer(i)));
+  EXPECT_FALSE(book.add(peer(17)));
+  EXPECT_TRUE(book.ended(agent(5), false));
+  EXPECT_TRUE(book.add(peer(17)));
+  EXPECT_FALSE(book.at(peer(5).swarm));
+}
+
+TEST(SwarmSettings, listeners_are_written_as_libtorrent_reads_them) {
+  SwarmSettings settings;
+  EXPECT_EQ(swarm_listen_interfaces(settings, 7476), "0.0.0.0:7476s,[::]:7476s");
+  settings.listen = {"192.0.2.1", "2001:db8::1"};
+  settings.encryption = false;
+  EXPECT_EQ(swarm_listen_interfaces(settings, 1), "192.0.2.1:1,[2001:db8::1]:1");
+}
+
+}  // namespace
+}  // namespace larder::peer
