@@ -25,8 +25,7 @@ Membership::Membership(std::shared_ptr<IdentityStore> store, MembershipSettings 
   if (loaded) {
     stored_ = std::move(*loaded);
   } else {
-    problem_ = loaded.error();
-    log::error("no sharing until this is put right error=\"{}\"", problem_->text());
+    problem_ = loaded.error();  // whoever made this logs it
   }
   was_enrolling_ = enrolling();
   was_active_ = active();

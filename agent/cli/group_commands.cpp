@@ -94,7 +94,10 @@ int revoke(const GroupArguments& arguments, AgentAccess& agent) {
   if (!revoked) return report(revoked.error());
   std::string text = fmt::format("agent {} is revoked; members learn it as they hear of each other", revoked->id);
   if (revoked->invitations_closed > 0)
-    text += fmt::format("\n{} open invitations were closed: invite anew", revoked->invitations_closed);
+    text += fmt::format("\n{} closed: invite anew",
+                        revoked->invitations_closed == 1
+                            ? "one open invitation was"
+                            : fmt::format("{} open invitations were", revoked->invitations_closed));
   return print(text);
 }
 
