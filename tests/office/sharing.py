@@ -39,6 +39,21 @@ def every_size(rng, lab):
         return f"{len(SIZES)} sizes, {office.form}"
 
 
+def every_way(rng, lab):
+    """With the catalogue's answer, in one torrent of a few segments, and in one large enough for several holders."""
+    with Office(lab, hosts=2) as office:
+        office.make_group()
+        for size in (64 * KIB, 20 * MIB, 600 * MIB):
+            path = f"/w{size}"
+            url = office.publish(path, f"way {rng.random()}", size)
+            office.hosts[0].fetch(url)
+            figures = office.hosts[1].fetch(url)["figures"]
+            expect_equal((figures["origin"], figures["peers"], figures["wasted"]), (0, size, 0),
+                         f"bytes from origin and peers, and wasted, of {size}")
+            office.expect_sent(path, size)
+        return f"every_way, {office.form}"
+
+
 def while_downloading(rng, lab):
     """The second begins when the first has half: it takes what is there from the first, the rest from wherever."""
     with Office(lab, hosts=2, wan_mbit=100) as office:
@@ -91,8 +106,9 @@ def origin_down(rng, lab):
         expect_equal(refused["figures"]["peers"], 0, "bytes taken from peers without having asked the origin")
         job = second.fetch(newest, no_progress_timeout_s=0, offline_ok=True)
         expect_equal(job["figures"]["peers"], size, "bytes from peers")
-        told_of = told(job["files"][0])
-        expect(job["files"][0].get("offline"), f"the file does not say that the origin was not asked: {told_of}")
+        file = job["files"][0]
+        expect(file["offline_age_s"] is not None and 0 <= file["offline_age_s"] < 600 and "not asked" in file["note"],
+               f"the file does not say that the origin was not asked, and how old the edition is: {told(file)}")
         again = first.fetch(newest, no_progress_timeout_s=0, offline_ok=True)
         expect_equal(again["figures"]["cache"], size, "bytes from the cache")
         shown = second.agent.larder("get", url, "-o", second.agent.directory / "out", "--offline-ok", "--retry-for", "0")
@@ -149,8 +165,8 @@ def policies(rng, lab):
         expect_equal(alone.fetch(url)["figures"]["peers"], 0, "bytes from peers where peers are not used")
         expect_equal(keeps.fetch(url)["figures"]["origin"], 0, "bytes from the origin where peers have it")
         url = office.publish("/private", f"private {rng.random()}", 2 * MIB)
-        secret = {"url": url, "headers": [{"name": "Authorization", "value": "Bearer x"}]}
-        job = taker.api.wait(taker.api.create([secret])["id"])
+        secret = {"headers": [["Authorization", "Bearer x"]]}
+        job = taker.api.wait(taker.submit(url, connect=secret))
         expect_equal(job["state"], "transferred", f"state of the private job ({job['error']})")
         taker.api.act(job["id"], "complete")
         expect_equal(keeps.fetch(url)["figures"]["peers"], 0, "bytes of a private file from a peer")
@@ -204,7 +220,7 @@ def leaving(rng, lab):
 
 
 CASES = {function.__name__: function for function in (
-    in_turn, every_size, while_downloading, new_edition, origin_down, offline_forbidden, restarted, policies,
+    in_turn, every_size, every_way, while_downloading, new_edition, origin_down, offline_forbidden, restarted, policies,
     judged_not_valid, leaving)}
 
 

@@ -84,11 +84,12 @@ class OfficeHost:
         """What the agent knows of its neighbours (GET /v1/peers)."""
         return self.api.call("GET", "/v1/peers")
 
-    def known(self):
-        return [p["agent"] for p in self.peers()["peers"]]
-
     def group(self):
         return self.api.call("GET", "/v1/group")
+
+    def known(self):
+        """Ids of the members that it can reach now."""
+        return [member["id"] for member in self.group()["members"] if member["address"]]
 
     @property
     def id(self):
