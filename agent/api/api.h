@@ -9,6 +9,7 @@
 #include "agent/config/config.h"
 #include "agent/group_service.h"
 #include "agent/jobs/job_service.h"
+#include "agent/peer_facts.h"
 #include "base/loop.h"
 #include "base/worker_pool.h"
 #include "cache/cache.h"
@@ -23,7 +24,8 @@ struct ApiServices {  // all referents outlive the Api
   std::function<std::shared_ptr<const Config>()> config;
   std::function<void(UniqueFunction<void(Status)>)> reload;  // as SIGHUP
   std::string version;
-  GroupService* group = nullptr;  // none: this agent has no part for groups
+  GroupService* group = nullptr;     // none: this agent has no part for groups
+  PeerFactsSource* peers = nullptr;  // none: nor for peers
 };
 
 struct ApiActivity {  // for the end of an idle agent

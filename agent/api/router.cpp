@@ -40,6 +40,7 @@ constexpr std::array kRoutes = {
     Route{RouteId::group_join, "POST", "/v1/group/join", "", true},
     Route{RouteId::group_leave, "POST", "/v1/group/leave", "", true},
     Route{RouteId::group_revoke, "POST", "/v1/group/revoke", "", true},
+    Route{RouteId::peers, "GET", "/v1/peers", ""},
 };
 
 constexpr std::size_t kMaxId = 64;

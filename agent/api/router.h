@@ -44,6 +44,7 @@ enum class RouteId {
   group_join,
   group_leave,
   group_revoke,
+  peers,
 };
 
 struct Route {

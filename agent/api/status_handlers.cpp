@@ -4,6 +4,7 @@
 
 #include "agent/api/handlers.h"
 #include "agent/api/metrics.h"
+#include "agent/api/peers_json.h"
 #include "agent/api/view_json.h"
 
 namespace larder::agent {
@@ -51,6 +52,11 @@ void Handlers::show_metrics(Responder respond) {
         response.content_type = kMetricsType;
         respond(std::move(response));
       });
+}
+
+void Handlers::show_peers(Responder respond) {
+  respond(
+      json_response(200, peers_view(services_.peers == nullptr ? SharingFacts{} : services_.peers->sharing_facts())));
 }
 
 void Handlers::show_config(Responder respond) {

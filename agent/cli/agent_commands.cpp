@@ -8,6 +8,7 @@
 #include "agent/cli/agent_access.h"
 #include "agent/cli/commands.h"
 #include "agent/cli/doctor.h"
+#include "agent/cli/peer_views.h"
 #include "agent/cli/progress.h"
 #include "agent/cli/requests.h"
 #include "agent/cli/terminal.h"
@@ -45,8 +46,13 @@ std::string status_page(const StatusView& status, const std::string& socket) {
                            format_bytes(status.cache_bytes), format_bytes(status.max_size),
                            format_bytes(status.available), format_bytes(status.keep_free)));
   if (!status.state_directory.empty()) add("state", status.state_directory);
-  add("peers", "no group: this agent works alone");
   return page;
+}
+
+std::string peers_line(Client& client) {
+  const auto answer = client.call("GET", "/v1/peers");
+  const auto peers = answer ? parse_peers(answer->body) : tl::unexpected(answer.error());
+  return fmt::format("{:<12}{}\n", "peers", peers ? peers_summary(*peers) : printable(peers.error().text()));
 }
 
 int show_status(const AgentArguments& arguments, AgentAccess& agent) {
@@ -56,16 +62,18 @@ int show_status(const AgentArguments& arguments, AgentAccess& agent) {
   if (!answer) return report(answer.error());
   if (arguments.json) return print(answer->body);
   const auto status = parse_status(answer->body);
-  return status ? print(status_page(*status, (*client)->socket_path())) : report(status.error());
+  if (!status) return report(status.error());
+  return print(status_page(*status, (*client)->socket_path()) + peers_line(**client));
 }
 
-// No groups yet: an agent works alone, and says so in the same form as it will say more.
 int show_peers(const AgentArguments& arguments, AgentAccess& agent) {
   auto client = agent.client();
   if (!client) return report(client.error());
-  if (auto answer = (*client)->call("GET", "/v1/status"); !answer) return report(answer.error());
-  if (arguments.json) return print(R"({"group":null,"peers":[]})");
-  return print("no group: this agent works alone");
+  auto answer = (*client)->call("GET", "/v1/peers");
+  if (!answer) return report(answer.error());
+  if (arguments.json) return print(answer->body);
+  const auto peers = parse_peers(answer->body);
+  return peers ? print(peers_page(*peers)) : report(peers.error());
 }
 
 int check_config(const AgentArguments& arguments, AgentAccess&) {

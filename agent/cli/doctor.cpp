@@ -137,7 +137,7 @@ std::vector<DoctorLine> diagnose(const DoctorFacts& facts) {
   lines.push_back(clock_line(facts));
   lines.push_back(open_files_line(facts));
   lines.push_back(proxy_line(facts));
-  lines.push_back({"peers", Grade::ok, "no group: this agent works alone", ""});
+  if (facts.peers) diagnose_peers(*facts.peers, lines);
   return lines;
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/cli/peer_views.h"
 #include "agent/cli/views.h"
 #include "base/result.h"
 
@@ -30,7 +31,8 @@ struct DoctorFacts {
   std::optional<Error> unreachable;  // no agent
   std::optional<StatusView> status;
   std::vector<JobView> jobs;
-  std::string config_file;  // empty: none is used
+  std::optional<PeersView> peers;  // none: the agent does not tell
+  std::string config_file;         // empty: none is used
   std::optional<Error> config_error;
   std::optional<std::uint64_t> state_free, state_total;  // of the state directory's file system, seen from here
   std::string state_trouble;                             // permissions, seen from here
@@ -43,6 +45,8 @@ struct DoctorFacts {
 
 [[nodiscard]] DoctorFacts gather_facts(AgentAccess& agent);
 [[nodiscard]] std::vector<DoctorLine> diagnose(const DoctorFacts& facts);
+// Of sharing alone; appended.
+void diagnose_peers(const PeersView& peers, std::vector<DoctorLine>& lines);
 [[nodiscard]] std::string doctor_text(const std::vector<DoctorLine>& lines);
 
 }  // namespace larder::agent

@@ -49,6 +49,8 @@ void ask_agent(AgentAccess& agent, DoctorFacts& facts) {
   facts.status = *status;
   if (auto jobs = (*client)->call("GET", "/v1/jobs"))
     if (auto list = parse_jobs(jobs->body)) facts.jobs = std::move(*list);
+  if (auto answer_of_peers = (*client)->call("GET", "/v1/peers"))
+    if (auto peers = parse_peers(answer_of_peers->body)) facts.peers = std::move(*peers);
 }
 
 void look_at_state(DoctorFacts& facts) {

@@ -7,6 +7,8 @@
 #include "agent/daemon/membership_group.h"
 #include "agent/daemon/neighbour_switch.h"
 #include "agent/daemon/own_addresses.h"
+#include "agent/daemon/serving_watch.h"
+#include "agent/daemon/sharing_facts.h"
 #include "base/log.h"
 #include "peer/catalogue_link.h"
 #include "peer/catalogue_service.h"
@@ -17,7 +19,9 @@
 #include "peer/neighbourhood.h"
 #include "peer/offer_feed.h"
 #include "peer/offer_table.h"
+#include "peer/share_policy.h"
 #include "peer/swarm.h"
+#include "peer/system_facts.h"
 #include "peer/trust_store.h"
 
 namespace larder::agent {
@@ -84,7 +88,8 @@ struct LanComposition::State : std::enable_shared_from_this<State> {
   std::unique_ptr<MembershipGroup> group;
   peer::Trust trust;
   std::unique_ptr<peer::TrustStore> trust_store;
-  NeighbourSwitch neighbours;
+  NeighbourSwitch neighbours{config};
+  ServingWatch serving_watch;
   std::optional<Network> network;
   std::optional<std::uint64_t> start_epoch;  // one for the whole run
   std::deque<peer::Endpoint> askers;         // from where catalogue requests came, the latest last
@@ -100,7 +105,8 @@ LanComposition::State::State(LanParts p, std::shared_ptr<const Config> c)
       membership(std::make_unique<peer::Membership>(identities, peer::MembershipSettings{machine_name()}, parts.runtime,
                                                     parts.disk)),
       trust(config->trust_min_attesters),
-      trust_store(std::make_unique<peer::TrustStore>(parts.database, parts.runtime.executor)) {
+      trust_store(std::make_unique<peer::TrustStore>(parts.database, parts.runtime.executor)),
+      serving_watch(parts.runtime, parts.disk, [] { return peer::read_serving_facts(); }) {
   group = std::make_unique<MembershipGroup>(
       *membership, [this] { return addresses(); }, [this] { return seen(); });
   membership->set_network(membership_network());
@@ -151,11 +157,12 @@ bool LanComposition::State::refused(const peer::AgentId& agent) const {
 }
 
 bool LanComposition::State::serving() const {
-  return config->peer_serve;
+  return serving_watch.serving(*config);
 }
 
 bool LanComposition::State::may_offer(const cache::Version& version) const {
-  return config->peer_serve && version.size.value_or(0) >= config->peer_min_size;
+  return config->peer_serve &&
+         peer::SharePolicy(config->peer_never_share, config->peer_min_size).may_offer(version.url, version.size);
 }
 
 // -- up and down ------------------------------------------------------------------------------------------------------
@@ -411,6 +418,7 @@ LanComposition::~LanComposition() {
 
 void LanComposition::start() {
   state_->started = true;
+  state_->serving_watch.look();
   state_->trust_store->load(state_->trust, state_->parts.runtime.clock.wall(),
                             [weak = std::weak_ptr(state_)](const Status& loaded) {
                               const auto state = weak.lock();
@@ -477,8 +485,15 @@ LanFacts LanComposition::facts() const {
   return facts;
 }
 
-std::vector<const peer::KnownPeer*> LanComposition::peers() const {
-  return state_->network ? state_->network->discovery->peers().all() : std::vector<const peer::KnownPeer*>{};
+SharingFacts LanComposition::sharing_facts() const {
+  SharingFacts out = agent::sharing_facts(facts(), *state_->config, state_->serving_watch.trouble(*state_->config));
+  if (const auto* identity = state_->membership->identity()) out.id = to_hex(identity->id());
+  if (!state_->network) return out;
+  const Clock& clock = state_->parts.runtime.clock;
+  add_discovery(state_->network->discovery->figures(), out);
+  out.peers = peer_facts(state_->network->discovery->peers(), state_->trust.all_shunned(clock.wall()), clock.now(),
+                         clock.wall());
+  return out;
 }
 
 }  // namespace larder::agent

@@ -13,6 +13,7 @@
 
 #include "agent/config/config.h"
 #include "agent/group_service.h"
+#include "agent/peer_facts.h"
 #include "base/file_system.h"
 #include "base/loop.h"
 #include "base/worker_pool.h"
@@ -44,13 +45,13 @@ struct LanFacts {
   bool offering_settled = false;
 };
 
-class LanComposition {
+class LanComposition final : public PeerFactsSource {
  public:
   static constexpr Duration kRetry = std::chrono::seconds(10);
 
   // Reads the identity (blocks). A damaged one is a problem of the group's, told there; the agent works alone.
   LanComposition(LanParts parts, std::shared_ptr<const Config> config);
-  ~LanComposition();
+  ~LanComposition() override;
   LanComposition(const LanComposition&) = delete;
   LanComposition& operator=(const LanComposition&) = delete;
 
@@ -63,7 +64,7 @@ class LanComposition {
   [[nodiscard]] GroupService& group();
   [[nodiscard]] peer::Trust& trust();
   [[nodiscard]] LanFacts facts() const;
-  [[nodiscard]] std::vector<const peer::KnownPeer*> peers() const;  // valid until the loop goes on
+  [[nodiscard]] SharingFacts sharing_facts() const override;
 
  private:
   struct State;

@@ -1,29 +1,35 @@
 // The neighbours as transfers see them for the whole life of the agent, though groups come and go: gives every call on
-// to the present neighbourhood; without one nobody is around. Loop thread only.
+// to the present neighbourhood; without one nobody is around, and for URLs that are never shared (peer.never_share)
+// nobody is asked. Loop thread only.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "agent/config/config.h"
 #include "peer/neighbours.h"
+#include "peer/share_policy.h"
 
 namespace larder::agent {
 
 class NeighbourSwitch final : public peer::Neighbours {
  public:
+  // The configuration in force, whichever that is at the time; it outlives this.
+  explicit NeighbourSwitch(const std::shared_ptr<const Config>& config) : config_(config) {}
   void set(peer::Neighbours* now) { now_ = now; }  // null: alone
 
   [[nodiscard]] bool anyone() const override { return now_ != nullptr && now_->anyone(); }
   void foresee(const std::string& url) override {
-    if (now_ != nullptr) now_->foresee(url);
+    if (now_ != nullptr && may_ask(url)) now_->foresee(url);
   }
   void find(peer::NeighbourQuery query, UniqueFunction<void(std::shared_ptr<peer::Supply>)> done) override {
-    if (now_ == nullptr) return done(nullptr);
+    if (now_ == nullptr || !may_ask(query.version.url)) return done(nullptr);
     now_->find(std::move(query), std::move(done));
   }
   void find_newest(const std::string& url, UniqueFunction<void(std::optional<peer::NewestEdition>)> done) override {
-    if (now_ == nullptr) return done(std::nullopt);
+    if (now_ == nullptr || !may_ask(url)) return done(std::nullopt);
     now_->find_newest(url, std::move(done));
   }
   void judged_bad(const cache::Version& version, const std::vector<cache::SegmentInfo>& segments) override {
@@ -34,6 +40,11 @@ class NeighbourSwitch final : public peer::Neighbours {
   }
 
  private:
+  [[nodiscard]] bool may_ask(const std::string& url) const {
+    return peer::SharePolicy(config_->peer_never_share, 0).may_ask(url);
+  }
+
+  const std::shared_ptr<const Config>& config_;
   peer::Neighbours* now_ = nullptr;
 };
 

@@ -7,6 +7,7 @@
 
 #include "agent/api/group_json.h"
 #include "agent/api/job_json.h"
+#include "agent/api/peers_json.h"
 #include "agent/api/json_writer.h"
 #include "agent/api/router.h"
 #include "agent/api/view_json.h"
@@ -26,6 +27,21 @@ void write_routes(JsonWriter& json) {
   json.key("codes").begin_array();
   for (const ErrorInfo& info : error_table()) json.value(info.name);
   json.end_array();
+}
+
+SharingFacts sample_peers() {
+  SharingFacts facts;
+  facts.id = std::string(64, 'a');
+  facts.trouble = "cannot listen";
+  facts.serving_trouble = "peer.serve is false";
+  PeerFact& peer = facts.peers.emplace_back();
+  peer.id = std::string(64, 'b');
+  peer.name = "desk-12";
+  peer.address = "192.0.2.7:7475";
+  peer.last_heard = std::chrono::milliseconds(1500);
+  peer.shunned = "it sent damaged blocks";
+  peer.shunned_until = WallTime{};
+  return facts;
 }
 
 void write_views(JsonWriter& json) {
@@ -48,6 +64,7 @@ void write_views(JsonWriter& json) {
   json.key("Descriptors").raw(descriptors_view({&job.files[0]}));
   json.key("ConfigView").raw(config_view(Config{}));
   json.key("Group").raw(group_view(test::sample_group(), true));
+  json.key("Peers").raw(peers_view(sample_peers()));
   json.key("Invited").raw(invited_view({"larder-invitation:x", WallTime{}, 1}));
   json.key("Revoked").raw(revoked_view({"a1", 1}));
   json.end_object();

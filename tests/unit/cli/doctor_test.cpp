@@ -21,6 +21,12 @@ DoctorFacts healthy() {
   facts.open_files_limit = 1024;
   facts.clock_year = 2026;
   facts.larderd = "/usr/bin/larderd";
+  PeersView& peers = facts.peers.emplace();
+  peers.enabled = peers.in_group = peers.up = peers.use = peers.serving = peers.multicast = true;
+  peers.offered = 3;
+  peers.multicast_interfaces = 1;
+  peers.multicast_hellos = 5;
+  peers.peers.emplace_back().last_heard_s = 2;
   return facts;
 }
 
@@ -68,6 +74,33 @@ TEST(Doctor, NamesEachTroubleAndWhatToDo) {
       {"limits", Grade::warn, [](DoctorFacts& f) { f.open_files_limit = 64; }},
       {"proxy", Grade::warn, [](DoctorFacts& f) { f.proxy_variables = {"http_proxy=x"}; }},
       {"jobs", Grade::warn, [&](DoctorFacts& f) { f.jobs = {failed}; }},
+      {"group", Grade::warn, [](DoctorFacts& f) { f.peers->in_group = false; }},
+      {"sharing", Grade::bad,
+       [](DoctorFacts& f) {
+         f.peers->up = false;
+         f.peers->trouble = "cannot listen on UDP 0.0.0.0:7475: another program has the port";
+       }},
+      {"peers", Grade::warn, [](DoctorFacts& f) { f.peers->peers.clear(); }},
+      {"network", Grade::warn, [](DoctorFacts& f) { f.peers->trouble = "cannot send"; }},
+      {"multicast", Grade::warn,
+       [](DoctorFacts& f) {
+         f.peers->multicast_hellos = 0;
+         f.peers->unicast_hellos = 3;
+       }},
+      {"multicast", Grade::warn, [](DoctorFacts& f) { f.peers->multicast_interfaces = 0; }},
+      {"serving", Grade::warn,
+       [](DoctorFacts& f) {
+         f.peers->serving = false;
+         f.peers->serving_trouble = "peer.serve is false";
+       }},
+      {"serving", Grade::warn, [](DoctorFacts& f) { f.peers->offered = 0; }},
+      {"time", Grade::warn, [](DoctorFacts& f) { f.peers->clock_rejections = 1; }},
+      {"use", Grade::warn, [](DoctorFacts& f) { f.peers->use = false; }},
+      {"peer bbbbbbbb", Grade::warn,
+       [](DoctorFacts& f) {
+         f.peers->peers[0].id = "bbbbbbbbcccc";
+         f.peers->peers[0].shunned = "it sent damaged blocks";
+       }},
       {"job j1", Grade::warn, [&](DoctorFacts& f) { f.jobs = {failed}; }},
   };
   for (const Trouble& trouble : troubles) {
@@ -80,6 +113,33 @@ TEST(Doctor, NamesEachTroubleAndWhatToDo) {
     EXPECT_NE(line->advice, "") << trouble.check;
     EXPECT_NE(doctor_text(lines).find("->"), std::string::npos);
   }
+}
+
+TEST(Doctor, WithoutSharingThereIsNothingToMend) {
+  DoctorFacts facts = healthy();
+  facts.peers->enabled = facts.peers->up = facts.peers->in_group = false;
+  for (const DoctorLine& line : diagnose(facts)) EXPECT_EQ(line.grade, Grade::ok) << line.check;
+}
+
+TEST(PeersPage, HasEachAgentAndWhatStandsInTheWay) {
+  const auto view = parse_peers(R"({"id":"aaaaaaaaaaaaaaaa","enabled":true,"in_group":true,"up":true,"trouble":null,
+    "use":false,"serving":false,"serving_trouble":"peer.serve is false","offered":4,"catalogue_port":7475,
+    "swarm_port":7476,"discovery_port":7475,"multicast":true,"multicast_interfaces":1,"multicast_hellos":1,
+    "unicast_hellos":0,"clock_rejections":0,"peers":[
+    {"id":"bbbbbbbbbbbb","name":"desk\u001b[2J","address":"192.0.2.7:7475","serving":true,"multicast":true,"load":2,
+     "last_heard_s":3.2,"shunned":null,"shunned_until":null},
+    {"id":"cccccccccccc","name":null,"address":null,"serving":false,"multicast":false,"load":0,"last_heard_s":null,
+     "shunned":"it sent damaged blocks","shunned_until":"2026-01-01T00:00:00.000Z"}]})");
+  ASSERT_TRUE(view) << view.error().text();
+  const std::string page = peers_page(*view);
+  for (const char* part :
+       {"aaaaaaaa", "peer.serve is false", "peer.use is false", "4 contents", "bbbbbbbb", "192.0.2.7:7475",
+        "serves, 2 now", "3 s", "cccccccc", "not around", "shunned until 2026", "damaged blocks"})
+    EXPECT_NE(page.find(part), std::string::npos) << part << "\n" << page;
+  EXPECT_EQ(page.find('\x1b'), std::string::npos);
+  EXPECT_EQ(peers_summary(*view), "1 around; 4 contents offered");
+  EXPECT_FALSE(parse_peers(R"({"peers":3})"));
+  EXPECT_FALSE(parse_peers("[]x"));
 }
 
 }  // namespace

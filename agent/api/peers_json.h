@@ -1,0 +1,12 @@
+// Sharing in the API's JSON: the schema Peers of docs/api.yaml. Pure; any thread.
+#pragma once
+
+#include <string>
+
+#include "agent/peer_facts.h"
+
+namespace larder::agent {
+
+[[nodiscard]] std::string peers_view(const SharingFacts& facts);
+
+}  // namespace larder::agent

@@ -1,0 +1,97 @@
+// What `larder doctor` says of sharing. Pure.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "agent/cli/doctor.h"
+
+namespace larder::agent {
+namespace {
+
+DoctorLine network_line(const PeersView& peers) {
+  const bool in_use =
+      peers.trouble.find("has the port") != std::string::npos || peers.trouble.find("in use") != std::string::npos;
+  return {"sharing", Grade::bad, peers.trouble.empty() ? "the ports are not open" : peers.trouble,
+          in_use ? "another program has the port (ss -tulpn shows which): end it, or choose another peer.port or "
+                   "peer.swarm_port; it is tried again every 10 s"
+                 : "mend the cause; it is tried again every 10 s"};
+}
+
+DoctorLine around_line(const PeersView& peers) {
+  const auto around = static_cast<std::size_t>(std::count_if(
+      peers.peers.begin(), peers.peers.end(), [](const auto& peer) { return peer.last_heard_s.has_value(); }));
+  if (around == 0) {
+    return {"peers", Grade::warn, "nobody of the group is around",
+            fmt::format(
+                "are the others on, and in this group? Firewalls have to let UDP {} and TCP {} and {} in; agents in "
+                "other subnets need peer.addresses or peer.srv",
+                peers.discovery_port, peers.catalogue_port, peers.swarm_port)};
+  }
+  return {"peers", Grade::ok, fmt::format("{} around", around), ""};
+}
+
+// Multicast that nobody hears shows only where unicast gets through.
+DoctorLine multicast_line(const PeersView& peers) {
+  if (!peers.multicast) return {"multicast", Grade::ok, "not used: peer.multicast is false", ""};
+  if (peers.multicast_interfaces == 0)
+    return {"multicast", Grade::warn, "there is no network interface for it",
+            "is the network up? peer.listen may name addresses that this machine does not have"};
+  if (peers.multicast_hellos == 0 && peers.unicast_hellos > 0)
+    return {"multicast", Grade::warn, "agents are heard by unicast, none by multicast",
+            "where they are in this subnet, a switch or access point filters multicast (IGMP snooping, client "
+            "isolation): allow 239.255.76.82 and ff02::4c52, or list agents in peer.addresses"};
+  return {"multicast", Grade::ok, fmt::format("on {} interfaces", peers.multicast_interfaces), ""};
+}
+
+DoctorLine serving_line(const PeersView& peers) {
+  if (!peers.serving)
+    return {"serving", Grade::warn, "peers get nothing from here: " + peers.serving_trouble,
+            "nothing, if that is meant so; else change the key named"};
+  if (peers.offered == 0)
+    return {"serving", Grade::warn, "there is nothing that peers could have from here",
+            "contents are offered once they are complete and found valid; not those of private requests, without "
+            "validators, below peer.min_size or matched by peer.never_share: larder cache list"};
+  return {"serving", Grade::ok, fmt::format("{} contents are offered", peers.offered), ""};
+}
+
+void add_shunned(const PeersView& peers, std::vector<DoctorLine>& lines) {
+  for (const PeersView::Peer& peer : peers.peers) {
+    if (peer.shunned.empty()) continue;
+    lines.push_back({"peer " + peer.id.substr(0, 8), Grade::warn,
+                     (peer.name.empty() ? "it" : peer.name) + " is shunned: " + peer.shunned,
+                     "look at that machine's memory, disk and what runs on it; `larder group revoke` shuts it out"});
+  }
+}
+
+}  // namespace
+
+void diagnose_peers(const PeersView& peers, std::vector<DoctorLine>& lines) {
+  if (!peers.enabled) {
+    lines.push_back({"peers", Grade::ok, "sharing is off: peer.enabled is false", ""});
+    return;
+  }
+  if (!peers.in_group) {
+    lines.push_back({"group", Grade::warn, "in no group: this agent works alone",
+                     "`larder group create NAME` on one machine, `larder group invite` there, `larder group join` on "
+                     "the others"});
+    return;
+  }
+  if (!peers.up) {
+    lines.push_back(network_line(peers));
+    return;
+  }
+  lines.push_back(around_line(peers));
+  if (!peers.trouble.empty()) lines.push_back({"network", Grade::warn, peers.trouble, "see the agent's log"});
+  lines.push_back(multicast_line(peers));
+  lines.push_back(serving_line(peers));
+  if (peers.clock_rejections > 0)
+    lines.push_back({"time", Grade::warn,
+                     "agents are not believed: their certificates are not in their time by this clock",
+                     "compare the clocks of this machine and the others; expired certificates are renewed while the "
+                     "group's authority is around"});
+  if (!peers.use)
+    lines.push_back({"use", Grade::warn, "nothing is taken from peers: peer.use is false", "set it to true"});
+  add_shunned(peers, lines);
+}
+
+}  // namespace larder::agent

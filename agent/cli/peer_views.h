@@ -1,0 +1,35 @@
+// Sharing as the agent's API shows it (docs/api.yaml, Peers): reading its JSON, the page of `larder peers`, and what
+// `larder doctor` makes of it. Pure.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace larder::agent {
+
+struct PeersView {
+  std::string id;  // empty: no group
+  bool enabled = false, in_group = false, up = false, use = false, serving = false, multicast = false;
+  std::string trouble, serving_trouble;
+  std::uint64_t offered = 0, catalogue_port = 0, swarm_port = 0, discovery_port = 0;
+  std::uint64_t multicast_interfaces = 0, multicast_hellos = 0, unicast_hellos = 0, clock_rejections = 0;
+  struct Peer {
+    std::string id, name, address, shunned, shunned_until;
+    bool serving = false, multicast = false;
+    std::uint64_t load = 0;
+    std::optional<double> last_heard_s;
+  };
+  std::vector<Peer> peers;
+};
+
+[[nodiscard]] Result<PeersView> parse_peers(std::string_view json);
+[[nodiscard]] std::string peers_summary(const PeersView& peers);  // one line
+// For people; `printable` of everything that came from others.
+[[nodiscard]] std::string peers_page(const PeersView& peers);
+
+}  // namespace larder::agent

@@ -1,0 +1,61 @@
+#include "agent/daemon/serving_watch.h"
+
+#include <utility>
+
+#include "base/log.h"
+
+namespace larder::agent {
+namespace {
+
+peer::ServingRules rules(const Config& config) {
+  return {config.peer_serve, config.peer_serve_metered, config.peer_min_battery};
+}
+
+}  // namespace
+
+ServingWatch::ServingWatch(Runtime runtime, WorkerPool& workers, Read read)
+    : runtime_(runtime), workers_(workers), read_(std::move(read)) {}
+
+ServingWatch::~ServingWatch() {
+  *alive_ = false;
+  runtime_.timers.cancel(timer_);
+}
+
+void ServingWatch::look() {
+  runtime_.timers.cancel(timer_);
+  timer_ = runtime_.timers.after(kInterval, [this] {
+    timer_ = 0;
+    look();
+  });
+  if (reading_) return;
+  // A full queue of the workers: the next time will do.
+  reading_ = workers_.submit([this, alive = alive_, read = read_, &executor = runtime_.executor] {
+    const peer::ServingFacts facts = read();
+    executor.post([this, alive, facts] {
+      if (!*alive) return;
+      reading_ = false;
+      if (facts != facts_)
+        log::info("power and network metered={} on_battery={} battery={}", facts.metered, facts.on_battery,
+                  facts.battery);
+      facts_ = facts;
+    });
+  });
+}
+
+// The configuration knows better what a network costs.
+peer::ServingFacts ServingWatch::facts(const Config& config) const {
+  peer::ServingFacts facts = facts_;
+  if (config.peer_metered != Metered::automatic) facts.metered = config.peer_metered == Metered::yes;
+  return facts;
+}
+
+bool ServingWatch::serving(const Config& config) const {
+  return peer::serving_stop(rules(config), facts(config)) == peer::ServingStop::none;
+}
+
+std::string ServingWatch::trouble(const Config& config) const {
+  const auto now = facts(config);
+  return peer::serving_stop_text(peer::serving_stop(rules(config), now), rules(config), now);
+}
+
+}  // namespace larder::agent

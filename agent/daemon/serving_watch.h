@@ -1,0 +1,41 @@
+// Keeps what the policy of serving needs to know of power and network (peer/serving_policy.h): read by a worker every
+// while, since a battery may take its time to answer. Loop thread only.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "agent/config/config.h"
+#include "base/loop.h"
+#include "base/worker_pool.h"
+#include "peer/serving_policy.h"
+
+namespace larder::agent {
+
+class ServingWatch {
+ public:
+  static constexpr Duration kInterval = std::chrono::seconds(15);
+  using Read = std::function<peer::ServingFacts()>;  // on a worker
+
+  ServingWatch(Runtime runtime, WorkerPool& workers, Read read);
+  ~ServingWatch();
+  ServingWatch(const ServingWatch&) = delete;
+  ServingWatch& operator=(const ServingWatch&) = delete;
+
+  void look();  // now, and every kInterval from here on
+  [[nodiscard]] bool serving(const Config& config) const;
+  [[nodiscard]] std::string trouble(const Config& config) const;  // why it does not serve; empty: it does
+
+ private:
+  [[nodiscard]] peer::ServingFacts facts(const Config& config) const;
+
+  Runtime runtime_;
+  WorkerPool& workers_;
+  Read read_;
+  peer::ServingFacts facts_;
+  TimerId timer_ = 0;
+  bool reading_ = false;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace larder::agent

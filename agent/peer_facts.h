@@ -1,0 +1,50 @@
+// Sharing as the API tells it: who is around, what this agent's own part is, and what stands in the way. Implemented in
+// agent/daemon; tests choose another. Loop thread only.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+
+namespace larder::agent {
+
+struct PeerFact {
+  std::string id;       // hex
+  std::string name;     // of the machine; may be empty
+  std::string address;  // of its catalogue, "host:port"; empty: shunned and not around
+  bool serving = false;
+  bool multicast = false;                 // heard by multicast
+  unsigned load = 0;                      // transfers that it serves
+  std::optional<Duration> last_heard;     // ago; none: not around
+  std::string shunned;                    // why; empty: it is not
+  std::optional<WallTime> shunned_until;  // none: for good, or not shunned
+};
+
+struct SharingFacts {
+  std::string id;        // of this agent, hex; empty without a group
+  bool enabled = false;  // peer.enabled
+  bool in_group = false;
+  bool up = false;      // ports are open
+  std::string trouble;  // why it is not up although it should be, or what fails now
+  std::uint16_t catalogue_port = 0, swarm_port = 0, discovery_port = 0;
+  bool use = false;  // peer.use
+  bool serving = false;
+  std::string serving_trouble;  // why not
+  std::size_t offered = 0;      // contents that others may have
+  bool multicast = false;       // peer.multicast
+  std::size_t multicast_interfaces = 0;
+  std::uint64_t multicast_hellos = 0, unicast_hellos = 0;  // heard since it is up
+  std::uint64_t clock_rejections = 0;  // agents whose certificate is not in its time by this machine's clock
+  std::vector<PeerFact> peers;         // those around, then the shunned who are not
+};
+
+class PeerFactsSource {
+ public:
+  virtual ~PeerFactsSource() = default;
+  [[nodiscard]] virtual SharingFacts sharing_facts() const = 0;
+};
+
+}  // namespace larder::agent
