@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "peer/catalogue_paths.h"
 #include "peer/newest_lookup.h"
 #include "peer/own_attestations.h"
 
@@ -57,11 +58,48 @@ void Neighbourhood::tidy() {
   std::erase_if(supplies_, [](const auto& supply) { return supply.expired(); });
 }
 
-std::shared_ptr<SupplyImpl> Neighbourhood::look_up(const cache::Version& version, VersionLookup::Found found) {
+// While the origin is asked which version there is: who has any. A connection to one of them is made meanwhile, since
+// its TLS costs more than all the rest of a look-up.
+void Neighbourhood::foresee(const std::string& url) {
+  if (!anyone()) return;
+  const SteadyTime now = parts_.runtime.clock.now();
+  std::erase_if(foreseen_, [now](const auto& item) { return now - item.second.at > kForeseenFor; });
+  if (foreseen_.contains(url) || foreseen_.size() >= kMaxForeseen) return;
+  foreseen_[url] = {now, false, {}};
+  parts_.discovery.ask({{KeyKind::url, parts_.offers.key().url_key(url)}},
+                       [this, alive = std::weak_ptr(alive_), url](const std::vector<Holder>& holders) {
+                         if (!alive.expired()) foreseen(url, holders);
+                       });
+}
+
+void Neighbourhood::foreseen(const std::string& url, const std::vector<Holder>& holders) {
+  const auto found = foreseen_.find(url);
+  if (found == foreseen_.end()) return;
+  found->second.answered = true;
+  found->second.holders = holders;
+  const auto best = std::min_element(holders.begin(), holders.end(), [](const Holder& a, const Holder& b) {
+    return std::make_pair(!a.item.complete, a.load) < std::make_pair(!b.item.complete, b.load);
+  });
+  if (best != holders.end()) warm_up(parts_.offers.key().url_key(url), *best);
+}
+
+void Neighbourhood::warm_up(const Digest& url_key, const Holder& holder) {
+  const KnownPeer* peer = parts_.discovery.peers().find(holder.agent);
+  if (!peer || refused(holder.agent)) return;
+  CatalogueCall call;
+  call.to = peer->catalogue();
+  call.agent = holder.agent;
+  call.target = target_of(ManifestQuery{url_key, KeyKind::url, false});
+  call.timeout = kForeseenFor;
+  parts_.link.call(std::move(call), [](const Result<CatalogueResponse>&) {});  // the connection is what is wanted
+}
+
+std::shared_ptr<SupplyImpl> Neighbourhood::look_up(const cache::Version& version, std::vector<Holder> foreseen,
+                                                   VersionLookup::Found found) {
   tidy();
   const Digest key = parts_.offers.key().version_key(version);
   auto supply = std::make_shared<SupplyImpl>(supply_tools_, version, key, parts_.group);
-  auto lookup = std::make_shared<VersionLookup>(lookup_tools_, supply, std::move(found));
+  auto lookup = std::make_shared<VersionLookup>(lookup_tools_, supply, std::move(foreseen), std::move(found));
   supply->on_others([weak = std::weak_ptr(lookup)](const std::vector<std::byte>& body) {
     if (const auto still = weak.lock()) still->add_others(body);
   });
@@ -77,8 +115,14 @@ std::shared_ptr<SupplyImpl> Neighbourhood::look_up(const cache::Version& version
 void Neighbourhood::find(NeighbourQuery query, UniqueFunction<void(std::shared_ptr<Supply>)> done) {
   const bool worthwhile = query.version.size.value_or(0) > 0 && query.version.has_validator();
   if (!worthwhile || !anyone()) return done(nullptr);
-  const auto supply = look_up(
-      query.version, [done = std::move(done)](std::shared_ptr<SupplyImpl> found) mutable { done(std::move(found)); });
+  std::vector<Holder> known;
+  if (const auto seen = foreseen_.find(query.version.url); seen != foreseen_.end() && seen->second.answered) {
+    if (parts_.runtime.clock.now() - seen->second.at <= kForeseenFor) known = std::move(seen->second.holders);
+    foreseen_.erase(seen);
+  }
+  const auto supply =
+      look_up(query.version, std::move(known),
+              [done = std::move(done)](std::shared_ptr<SupplyImpl> found) mutable { done(std::move(found)); });
   if (!query.content.empty()) give_own(query.content, supply);
 }
 
@@ -104,7 +148,7 @@ void Neighbourhood::find_newest(const std::string& url, UniqueFunction<void(std:
       lookup_tools_, url, parts_.offers.key().url_key(url), parts_.group,
       [this, alive = std::weak_ptr(alive_), shared](std::optional<FoundEdition> edition) {
         if (alive.expired() || !edition) return (*shared)(std::nullopt);
-        look_up(edition->version, [shared, edition = *edition](std::shared_ptr<SupplyImpl> supply) {
+        look_up(edition->version, {}, [shared, edition = *edition](std::shared_ptr<SupplyImpl> supply) {
           if (!supply || !supply->complete()) return (*shared)(std::nullopt);
           (*shared)(NewestEdition{edition.version, edition.fetched, std::move(supply)});
         });

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <set>
 #include <vector>
@@ -48,6 +49,7 @@ class Neighbourhood final : public Neighbours {
   void set_using(bool use) { using_ = use; }  // false: the configuration lets nothing be taken from peers
 
   [[nodiscard]] bool anyone() const override;
+  void foresee(const std::string& url) override;
   void find(NeighbourQuery query, UniqueFunction<void(std::shared_ptr<Supply>)> done) override;
   void find_newest(const std::string& url, UniqueFunction<void(std::optional<NewestEdition>)> done) override;
   void judged_bad(const cache::Version& version, const std::vector<cache::SegmentInfo>& segments) override;
@@ -60,16 +62,28 @@ class Neighbourhood final : public Neighbours {
   static constexpr std::size_t kMaxMembers = 8192;
 
  private:
+  struct Foreseen {
+    SteadyTime at{};
+    bool answered = false;
+    std::vector<Holder> holders;  // of any version of the URL
+  };
+  static constexpr Duration kForeseenFor = std::chrono::seconds(2);
+  static constexpr std::size_t kMaxForeseen = 256;
+
+  void foreseen(const std::string& url, const std::vector<Holder>& holders);
+  void warm_up(const Digest& url_key, const Holder& holder);
   void lied(const AgentId& agent);
   void act_on(const Trust::Outcome& outcome, bool tell);
   [[nodiscard]] bool not_heard(const AgentId& agent) const;  // as an attester
-  std::shared_ptr<SupplyImpl> look_up(const cache::Version& version, VersionLookup::Found found);
+  std::shared_ptr<SupplyImpl> look_up(const cache::Version& version, std::vector<Holder> foreseen,
+                                      VersionLookup::Found found);
   void give_own(const cache::ContentId& content, const std::shared_ptr<SupplyImpl>& supply);
   void tidy();
 
   NeighbourhoodParts parts_;
   bool using_ = true;
   std::set<AgentId> members_;
+  std::map<std::string, Foreseen> foreseen_;  // by URL
   std::shared_ptr<SupplyTools> supply_tools_;
   std::shared_ptr<LookupTools> lookup_tools_;
   std::vector<std::shared_ptr<VersionLookup>> lookups_;

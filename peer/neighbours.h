@@ -51,7 +51,8 @@ class Supply {
   // no_progress.
   virtual DeliveryId deliver(ByteRange window, std::shared_ptr<DeliveryEvents> events) = 0;
   virtual void cancel(DeliveryId delivery) = 0;  // no event follows
-  // Back-pressure: these bytes of on_blocks were taken and are in the content's file, so that they can be given on.
+  // Back-pressure: these bytes of on_blocks were taken and are in the content's file, so that they can be given on. Of a
+  // delivery that has ended too: the last bytes are written after its end as a rule.
   virtual void consumed(DeliveryId delivery, std::uint64_t offset, std::uint64_t bytes) = 0;
 };
 

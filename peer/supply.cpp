@@ -12,10 +12,6 @@ namespace {
 // Torrents of finished segments that stay for others; what is committed is served on demand anyhow.
 constexpr std::size_t kLingering = 8;
 
-// A window whose bytes all came ends when they are consumed, so that they can be given on. Not later than this: what is
-// not consumed by then was dropped.
-constexpr Duration kConsumedWithin = std::chrono::milliseconds(500);
-
 std::uint64_t block_end(std::uint64_t offset, std::uint64_t end) {
   return std::min(end, (offset / kBlockSize + 1) * kBlockSize);
 }
@@ -31,7 +27,6 @@ SupplyImpl::SupplyImpl(std::shared_ptr<SupplyTools> tools, cache::Version versio
     : tools_(std::move(tools)), version_(std::move(version)), version_key_(version_key), proof_(version_, group) {}
 
 SupplyImpl::~SupplyImpl() {
-  for (const auto& [id, delivery] : deliveries_) tools_->runtime.timers.cancel(delivery.timer);
   if (whole_) whole_->stop();
   for (const auto& [segment, fetch] : by_segment_) fetch->stop();
 }
@@ -185,12 +180,8 @@ void SupplyImpl::cancel(DeliveryId id) {
   const auto found = deliveries_.find(id);
   if (found == deliveries_.end()) return;
   const auto fetch = found->second.fetch;
-  const std::uint64_t unconsumed = found->second.unconsumed;
-  tools_->runtime.timers.cancel(found->second.timer);
   deliveries_.erase(found);
-  if (!fetch) return;
-  update_wants(fetch);
-  if (unconsumed > 0) fetch->dropped(unconsumed);
+  if (fetch) update_wants(fetch);
 }
 
 WindowFetch* SupplyImpl::fetch_at(std::uint64_t offset) const {
@@ -198,16 +189,8 @@ WindowFetch* SupplyImpl::fetch_at(std::uint64_t offset) const {
   return found != by_segment_.end() ? found->second.get() : whole_.get();
 }
 
-void SupplyImpl::consumed(DeliveryId id, std::uint64_t offset, std::uint64_t bytes) {
-  const auto found = deliveries_.find(id);
-  if (found != deliveries_.end()) {
-    Delivery& delivery = found->second;
-    delivery.unconsumed -= std::min(delivery.unconsumed, bytes);
-    if (delivery.fetch) delivery.fetch->consumed(offset, bytes);
-    if (delivery.left == 0 && delivery.unconsumed == 0) end_later(id, {});
-    return;
-  }
-  // It ended before its last bytes were written.
+void SupplyImpl::consumed(DeliveryId, std::uint64_t offset, std::uint64_t bytes) {
+  // By its place: a delivery's last bytes are consumed after its end.
   if (WindowFetch* fetch = fetch_at(offset)) fetch->consumed(offset, bytes);
 }
 
@@ -250,22 +233,10 @@ void SupplyImpl::hand_on(DeliveryId id, std::uint64_t offset, Buffer bytes, std:
   const std::uint64_t length = bytes.size();
   delivery.came.add({offset, offset + length});
   delivery.left -= std::min(delivery.left, length);
-  delivery.unconsumed += length;
   const bool last = delivery.left == 0;
   const auto events = delivery.events;
   events->on_blocks(offset, std::move(bytes), std::move(leaves));
-  if (last) all_came(id);
-}
-
-void SupplyImpl::all_came(DeliveryId id) {
-  const auto found = deliveries_.find(id);
-  if (found == deliveries_.end()) return;  // cancelled from within the last blocks
-  Delivery& delivery = found->second;
-  if (!delivery.fetch || delivery.unconsumed == 0) return end(id, {});
-  update_wants(delivery.fetch);
-  delivery.timer = tools_->runtime.timers.after(kConsumedWithin, [weak = weak_from_this(), id] {
-    if (const auto self = weak.lock()) self->end(id, {});
-  });
+  if (last) end(id, {});
 }
 
 void SupplyImpl::end(DeliveryId id, Status status) {
@@ -273,12 +244,9 @@ void SupplyImpl::end(DeliveryId id, Status status) {
   if (found == deliveries_.end()) return;  // cancelled meanwhile
   const auto fetch = found->second.fetch;
   const auto events = found->second.events;
-  const std::uint64_t unconsumed = found->second.unconsumed;
-  tools_->runtime.timers.cancel(found->second.timer);
   deliveries_.erase(found);
   if (fetch) {
     update_wants(fetch);
-    if (unconsumed > 0) fetch->dropped(unconsumed);
     const bool used = std::any_of(deliveries_.begin(), deliveries_.end(),
                                   [&](const auto& item) { return item.second.fetch == fetch; });
     const auto segment =

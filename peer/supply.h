@@ -63,16 +63,13 @@ class SupplyImpl final : public Supply, public WindowOwner, public std::enable_s
     std::shared_ptr<DeliveryEvents> events;
     std::shared_ptr<WindowFetch> fetch;  // null: from the bytes that came with the catalogue's answer
     cache::IntervalSet came;
-    std::uint64_t left = 0;        // bytes to come
-    std::uint64_t unconsumed = 0;  // came
-    TimerId timer = 0;             // until which the last bytes may be consumed
+    std::uint64_t left = 0;  // bytes to come
   };
   [[nodiscard]] bool as_whole() const;
   std::shared_ptr<WindowFetch> fetch_for(std::uint64_t segment);
   void deliver_bytes(DeliveryId id);
   void hand_on(DeliveryId id, std::uint64_t offset, Buffer bytes, std::vector<Digest> leaves);
   void update_wants(const std::shared_ptr<WindowFetch>& fetch);
-  void all_came(DeliveryId id);
   void end(DeliveryId id, Status status);
   void end_later(DeliveryId id, Status status);
   void tell_changed();

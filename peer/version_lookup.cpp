@@ -29,8 +29,13 @@ std::size_t answer_bound(const cache::SegmentLayout& layout, bool with_bytes) {
 
 }  // namespace
 
-VersionLookup::VersionLookup(std::shared_ptr<LookupTools> tools, std::shared_ptr<SupplyImpl> supply, Found found)
-    : tools_(std::move(tools)), building_(std::move(supply)), supply_(building_), found_(std::move(found)) {
+VersionLookup::VersionLookup(std::shared_ptr<LookupTools> tools, std::shared_ptr<SupplyImpl> supply,
+                             std::vector<Holder> foreseen, Found found)
+    : tools_(std::move(tools)),
+      building_(std::move(supply)),
+      supply_(building_),
+      foreseen_(std::move(foreseen)),
+      found_(std::move(found)) {
   // Where the catalogue brings the bytes themselves one good holder will do; a second one only when it is slow.
   if (small()) together_ = 1;
 }
@@ -71,6 +76,9 @@ void VersionLookup::look() {
   asking_ = true;
   asked_count_ = 0;
   asked_.clear();
+  auto foreseen = std::exchange(foreseen_, {});
+  std::erase_if(foreseen, [&](const Holder& holder) { return holder.item.version_key != supply->version_key(); });
+  if (!foreseen.empty()) return answered(foreseen);
   auto query = tools_->discovery.ask({{KeyKind::version, supply->version_key()}},
                                      [weak = weak_from_this()](const std::vector<Holder>& holders) {
                                        const auto self = weak.lock();

@@ -39,7 +39,9 @@ class VersionLookup final : public std::enable_shared_from_this<VersionLookup> {
 
   using Found = UniqueFunction<void(std::shared_ptr<SupplyImpl>)>;  // null: nobody has any of it
 
-  VersionLookup(std::shared_ptr<LookupTools> tools, std::shared_ptr<SupplyImpl> supply, Found found);
+  // `foreseen`: holders that are known already; with any of this version the first look asks nobody else.
+  VersionLookup(std::shared_ptr<LookupTools> tools, std::shared_ptr<SupplyImpl> supply, std::vector<Holder> foreseen,
+                Found found);
   ~VersionLookup();
   VersionLookup(const VersionLookup&) = delete;
   VersionLookup& operator=(const VersionLookup&) = delete;
@@ -71,6 +73,7 @@ class VersionLookup final : public std::enable_shared_from_this<VersionLookup> {
   std::shared_ptr<LookupTools> tools_;
   std::shared_ptr<SupplyImpl> building_;  // until it is handed over
   std::weak_ptr<SupplyImpl> supply_;
+  std::vector<Holder> foreseen_;
   Found found_;
   SteadyTime started_{};
   std::uint32_t query_ = 0;

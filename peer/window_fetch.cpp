@@ -20,6 +20,8 @@ constexpr std::size_t kFoldHere = 2048;
 constexpr std::uint64_t kMaxDropped = 4 * kMiB;
 // With so much waiting for the disk here, nobody else is to blame for the silence.
 constexpr std::uint64_t kOwnSlowness = 1 * kMiB;
+// Unless it never gets there: the windows were given up. Then only a new torrent makes room.
+constexpr Duration kForgotten = std::chrono::seconds(2);
 constexpr unsigned kOk = 200, kBusy = 503;
 
 ByteRange window_of(const WindowFetch::What& what) {
@@ -235,6 +237,7 @@ void WindowFetch::want(std::vector<ByteRange> ranges) {
 void WindowFetch::consumed(std::uint64_t offset, std::uint64_t bytes) {
   have_.add({offset, offset + bytes});
   taken(bytes);
+  last_consumed_ = tools_.runtime.clock.now();
   const bool of_this = given_.gaps({offset, offset + bytes}).empty();
   if (fetch_ && of_this) tools_.swarm.consumed(*fetch_, offset - range_.offset, bytes);
 }
@@ -242,7 +245,11 @@ void WindowFetch::consumed(std::uint64_t offset, std::uint64_t bytes) {
 void WindowFetch::dropped(std::uint64_t bytes) {
   taken(bytes);
   dropped_bytes_ += bytes;
-  if (dropped_bytes_ < kMaxDropped) return;
+  if (dropped_bytes_ >= kMaxDropped) make_room();
+}
+
+// What came and will not be consumed occupies the swarm's memory.
+void WindowFetch::make_room() {
   std::vector<ByteRange> still;
   for (const ByteRange& range : wanted_) {
     for (const auto& gap : given_.gaps({range.offset, range.end()})) still.push_back({gap.begin, gap.end - gap.begin});
@@ -260,6 +267,7 @@ void WindowFetch::on_blocks(std::uint64_t offset, Buffer bytes, const AgentId& f
   stall_.delivered(from, tools_.runtime.clock.now());
   const auto first = leaves_.begin() + static_cast<std::ptrdiff_t>(offset / kBlockSize);
   std::vector<Digest> leaves(first, first + static_cast<std::ptrdiff_t>(block_count(bytes.size())));
+  if (unconsumed_ == 0) last_consumed_ = tools_.runtime.clock.now();
   unconsumed_ += bytes.size();
   given_.add({range_.offset + offset, range_.offset + offset + bytes.size()});
   owner_->window_blocks(*this, range_.offset + offset, std::move(bytes), std::move(leaves));
@@ -313,7 +321,9 @@ void WindowFetch::look() {
   const auto silent = stall_.stalled(tools_.runtime.clock.now());
   if (!silent) return watch();
   if (unconsumed_ >= kOwnSlowness) {
-    stall_.delivered(*silent, tools_.runtime.clock.now());
+    const SteadyTime now = tools_.runtime.clock.now();
+    stall_.delivered(*silent, now);
+    if (now - last_consumed_ >= kForgotten) make_room();
     return watch();
   }
   const AgentId agent = *silent;

@@ -69,7 +69,7 @@ class WindowFetch final : public SwarmEvents, public std::enable_shared_from_thi
   // in a new torrent.
   void want(std::vector<ByteRange> ranges);
   void consumed(std::uint64_t offset, std::uint64_t bytes);
-  // So many bytes that came will never be consumed.
+  // So many bytes came for nobody.
   void dropped(std::uint64_t bytes);
   void holders_changed();
   [[nodiscard]] bool whole() const { return what_.whole; }
@@ -89,6 +89,7 @@ class WindowFetch final : public SwarmEvents, public std::enable_shared_from_thi
   void leaves_checked(const AgentId& agent, std::vector<Digest> leaves, bool good);
   void opened(const AgentId& agent);
   void begin();
+  void make_room();
   void restart();
   void lose(const AgentId& agent, bool everywhere);
   void watch();
@@ -113,6 +114,7 @@ class WindowFetch final : public SwarmEvents, public std::enable_shared_from_thi
   cache::IntervalSet given_;       // bytes that came in the present torrent
   std::uint64_t dropped_bytes_ = 0;
   std::uint64_t unconsumed_ = 0;
+  SteadyTime last_consumed_{};
   StallWatch stall_;
   TimerId timer_ = 0;
   Error last_error_{ErrorCode::no_progress, "fetch from peers", "nobody delivers it", std::nullopt};

@@ -78,7 +78,7 @@ void PeerSource::ended(RunId run) {
 
 void PeerSource::consumed_blocks(RunId run, ByteRange range) {
   const auto found = runs_.find(run);
-  if (found == runs_.end()) return;
+  if (found == runs_.end()) return supply_->consumed(0, range.offset, range.length);  // of a run that has ended
   found->second.late.push_back(range);
   if (found->second.timer == 0) tell(run);
 }
