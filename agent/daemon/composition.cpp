@@ -11,6 +11,7 @@
 #include "agent/api/admins.h"
 #include "agent/api/api.h"
 #include "agent/daemon/idle.h"
+#include "agent/daemon/lan_composition.h"
 #include "agent/daemon/network_watch.h"
 #include "agent/daemon/process_setup.h"
 #include "agent/daemon/state_lock.h"
@@ -25,6 +26,7 @@
 #include "cache/database.h"
 #include "origin/curl_client.h"
 #include "origin/origin.h"
+#include "peer/trust_store.h"
 
 namespace larder::agent {
 namespace {
@@ -39,7 +41,8 @@ cache::CacheSettings cache_settings(const Config& config) {
 
 std::vector<cache::SchemaStep> schema() {
   std::vector<cache::SchemaStep> steps;
-  for (const auto part : {cache::cache_schema(), job_schema()}) steps.insert(steps.end(), part.begin(), part.end());
+  for (const auto part : {cache::cache_schema(), job_schema(), peer::trust_schema()})
+    steps.insert(steps.end(), part.begin(), part.end());
   return steps;
 }
 
@@ -90,6 +93,7 @@ struct Agent::Parts {
   std::unique_ptr<cache::Cache> cache;
   std::unique_ptr<origin::HttpClient> http;
   std::unique_ptr<origin::Origin> origin;
+  std::unique_ptr<LanComposition> lan;
   std::unique_ptr<Transfers> transfers;
   std::unique_ptr<Judge> judge;
   std::unique_ptr<NotifyRunner> notifier;
@@ -119,7 +123,9 @@ Status Agent::Parts::make() {
   http = std::move(*client);
   http->set_total_rate(config->max_rate);
   origin = origin::make_origin(*http, runtime);
-  transfers = make_transfers(*cache, *origin, runtime, *disk);
+  if (auto ready = peer::initialise_crypto(); !ready) return ready;
+  lan = std::make_unique<LanComposition>(LanParts{loop, runtime, *files, *disk, *database, *cache}, config);
+  transfers = make_transfers(*cache, *origin, runtime, *disk, &lan->neighbours());
   judge = make_judge(runtime, *disk);
   judge->set_hooks(config->hooks);
   notifier = make_notify_runner(config->notify_commands, runtime);
@@ -172,6 +178,7 @@ void Agent::Parts::apply(const std::shared_ptr<const Config>& next) {
   notifier->set_commands(config->notify_commands);
   jobs->apply(job_settings(*config));
   idle.set_limit(config->idle_exit);
+  lan->apply(config);
 }
 
 Agent::Agent(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
@@ -196,10 +203,16 @@ void Agent::start(UniqueFunction<void(Status)> done) {
                          [parts](uid_t user) { return parts->admins.caller(user); },
                          [parts] { return parts->config; },
                          [this](UniqueFunction<void(Status)> reloaded) { reload(std::move(reloaded)); },
-                         kVersion};
+                         kVersion,
+                         &parts->lan->group(),
+                         parts->lan.get()};
     parts->api = std::make_unique<Api>(parts->loop, server_settings(*parts->config), std::move(services));
     if (auto opened = parts->api->start(); !opened) return done(opened);
-    parts->network = std::make_unique<NetworkWatch>(parts->loop, [parts] { parts->jobs->network_returned(); });
+    parts->network = std::make_unique<NetworkWatch>(parts->loop, [parts] {
+      parts->jobs->network_returned();
+      parts->lan->network_changed();
+    });
+    parts->lan->start();
     parts->cache->start_maintenance();
     parts->keep_house();
     done({});
@@ -210,6 +223,7 @@ void Agent::stop(UniqueFunction<void()> done) {
   parts_->network.reset();
   parts_->loop.cancel(parts_->housekeeping);
   if (parts_->api) parts_->api->stop();
+  parts_->lan->stop();
   parts_->jobs->stop([done = std::move(done)](Status stopped) mutable {
     if (!stopped) log::error("jobs not written at the end error=\"{}\"", stopped.error().text());
     done();

@@ -184,6 +184,10 @@ void Fill::blocks_written(ByteRange range) {
     stream.taken_blocks.push_back(range);
     return tell_blocks(stream);
   }
+  // Its stream has ended with its last block, as a rule before that was written. No other source gave it.
+  for (const SourceSlot& slot : sources_) {
+    if (slot.source->kind() == SourceKind::peer) slot.source->consumed_blocks(0, range);
+  }
 }
 
 void Fill::tell_blocks(Stream& stream) {
@@ -198,7 +202,9 @@ void Fill::tell_blocks(Stream& stream) {
 // `bringer` went on: ends the streams whose window is complete by that, and `bringer` where its source would go on.
 // Otherwise its source says itself that it has ended.
 void Fill::end_covered(std::uint64_t bringer) {
-  if (!size_ || (streams_.size() < 2 && !find(bringer)->cut)) return;
+  // What was consumed may have ended the bringer already.
+  const Stream* own = find(bringer);
+  if (!size_ || stopped_ || (streams_.size() < 2 && (own == nullptr || !own->cut))) return;
   std::vector<std::uint64_t> covered;
   for (const auto& [id, stream] : streams_) {
     const bool ends_itself = id == bringer && !(stream.cut && stream.position >= stream.window.end());
