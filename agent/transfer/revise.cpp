@@ -75,7 +75,10 @@ class Revising {
     if (!peers || input_.sources[*peers].on_probation || !input_.sources[*peers].active.empty()) return std::nullopt;
     if (anything_for(*peers)) return std::nullopt;
     for (const Delivery& delivery : deliveries_) {
-      if (kind(delivery) != SourceKind::origin || delivery.left.length <= kRaceWorth || is_raced(delivery)) continue;
+      // An origin that cannot do windows would go on with everything beside them.
+      const bool worth = kind(delivery) == SourceKind::origin && input_.sources[delivery.source].windows &&
+                         delivery.left.length > kRaceWorth && !is_raced(delivery);
+      if (!worth) continue;
       const std::uint64_t index = index_at(delivery.left.offset);
       if (!has_segment(input_.sources[*peers], index)) continue;
       const std::uint64_t begin = delivery.left.offset / kBlockSize * kBlockSize;
