@@ -218,10 +218,15 @@ void Membership::keep_house() {
   tell({});
   if (const Identity* self = identity();
       self != nullptr && self->is_authority() && renewal_due(*self, runtime_.clock.wall())) {
-    change([this] { return decide_own_renewal(stored_, runtime_.clock.wall()); },
-           [](const Status& status) {
-             if (!status) log::error("this agent's certificate was not renewed error=\"{}\"", status.error().text());
-           });
+    change(
+        [this]() -> Result<IdentityChange> {
+          const WallTime now = runtime_.clock.wall();
+          if (identity() == nullptr || !renewal_due(*identity(), now)) return IdentityChange{};  // done meanwhile
+          return decide_own_renewal(stored_, now);
+        },
+        [](const Status& status) {
+          if (!status) log::error("this agent's certificate was not renewed error=\"{}\"", status.error().text());
+        });
   }
   plan_house();
 }

@@ -111,8 +111,8 @@ class MembershipLab : public ::testing::Test {
   bool settle(const std::function<bool()>& done) { return loop_.wait_for(done); }
 
   larder::test::VirtualLoop loop_;
-  WorkerPool disk_{"disk", 1, 64};
   std::unique_ptr<FileSystem> files_ = make_posix_file_system();
+  WorkerPool disk_{"disk", 1, 64};  // ends what it writes before the files go
   std::vector<std::unique_ptr<Machine>> machines_;
   std::vector<CataloguePeer> peers_;
   std::vector<std::string> calls_;
