@@ -66,7 +66,7 @@ Result<int> make(const Endpoint& at) {
 }
 
 Status bind_to(int fd, const Endpoint& at) {
-  Address address;
+  Address address{};
   const socklen_t size = to_sockaddr(at, address);
   if (::bind(fd, &address.any, size) != 0) return cannot_open(at, errno);
   return {};
@@ -161,7 +161,7 @@ Result<Endpoint> bound_address(int fd) {
 }
 
 Status join_group(int fd, bool v4, unsigned interface) {
-  Address group;
+  Address group{};
   to_sockaddr(multicast_group(v4, 0), group);
   int result = 0;
   if (v4) {
@@ -214,7 +214,7 @@ class PacketInfo {
 };
 
 int send_message(int fd, Bytes packet, const Endpoint& to, msghdr& message) {
-  Address address;
+  Address address{};
   message.msg_name = &address;
   message.msg_namelen = to_sockaddr(to, address);
   // The kernel does not write through it.
