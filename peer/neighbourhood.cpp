@@ -83,6 +83,11 @@ void Neighbourhood::foreseen(const std::string& url, const std::vector<Holder>& 
   if (best != holders.end()) warm_up(parts_.offers.key().url_key(url), *best);
 }
 
+bool Neighbourhood::promising(const std::string& url) const {
+  const auto found = foreseen_.find(url);
+  return found != foreseen_.end() && !found->second.holders.empty();
+}
+
 void Neighbourhood::warm_up(const Digest& url_key, const Holder& holder) {
   const KnownPeer* peer = parts_.discovery.peers().find(holder.agent);
   if (!peer || refused(holder.agent)) return;

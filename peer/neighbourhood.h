@@ -50,6 +50,7 @@ class Neighbourhood final : public Neighbours {
 
   [[nodiscard]] bool anyone() const override;
   void foresee(const std::string& url) override;
+  [[nodiscard]] bool promising(const std::string& url) const override;
   void find(NeighbourQuery query, UniqueFunction<void(std::shared_ptr<Supply>)> done) override;
   void find_newest(const std::string& url, UniqueFunction<void(std::optional<NewestEdition>)> done) override;
   void judged_bad(const cache::Version& version, const std::vector<cache::SegmentInfo>& segments) override;

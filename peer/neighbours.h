@@ -51,8 +51,8 @@ class Supply {
   // no_progress.
   virtual DeliveryId deliver(ByteRange window, std::shared_ptr<DeliveryEvents> events) = 0;
   virtual void cancel(DeliveryId delivery) = 0;  // no event follows
-  // Back-pressure: these bytes of on_blocks were taken and are in the content's file, so that they can be given on. Of a
-  // delivery that has ended too: the last bytes are written after its end as a rule.
+  // Back-pressure: these bytes of on_blocks were taken and are in the content's file, so that they can be given on. Of
+  // a delivery that has ended too: the last bytes are written after its end as a rule.
   virtual void consumed(DeliveryId delivery, std::uint64_t offset, std::uint64_t bytes) = 0;
 };
 
@@ -76,8 +76,13 @@ class Neighbours {
   // A version of this URL will be asked for as soon as the origin's probe is answered: who has any can be found out
   // meanwhile (URL key), so that find() need not wait.
   virtual void foresee(const std::string& url) { (void)url; }
+  // Whether by that somebody is known now to have an edition of the URL.
+  [[nodiscard]] virtual bool promising(const std::string& url) const {
+    (void)url;
+    return false;
+  }
   // Asks who has it. Null when nobody has, as soon as that is known, bounded by the look-up's time (100 ms); the origin
-  // is not waited with for longer than 50 ms, and what comes after that joins in.
+  // is not waited with for longer than 50 ms (400 ms where it is promising), and what comes after that joins in.
   virtual void find(NeighbourQuery query, UniqueFunction<void(std::shared_ptr<Supply>)> done) = 0;
   // The newest edition of the URL that a peer holds complete and validated; nothing where nobody does. May answer from
   // within the call.

@@ -158,6 +158,7 @@ void SupplyImpl::deliver_bytes(DeliveryId id) {
   const auto found = deliveries_.find(id);
   if (found == deliveries_.end()) return;
   const ByteRange window = found->second.window;
+  found->second.left = 0;
   Buffer buffer(window.length);
   buffer.append(Bytes(bytes_).subspan(window.offset, window.length));
   const auto first = byte_leaves_.begin() + static_cast<std::ptrdiff_t>(window.offset / kBlockSize);
@@ -202,39 +203,54 @@ DeliveryId SupplyImpl::delivery_at(std::uint64_t offset) const {
   return 0;
 }
 
-void SupplyImpl::window_blocks(WindowFetch& fetch, std::uint64_t offset, Buffer bytes, std::vector<Digest> leaves) {
-  const auto self = shared_from_this();
-  const std::uint64_t end = offset + bytes.size();
-  // All of it for one delivery, as a rule: then nothing is copied.
-  const DeliveryId only = delivery_at(offset);
-  if (only != 0) {
-    const Delivery& delivery = deliveries_.at(only);
-    const auto gaps = delivery.came.gaps({offset, end});
-    if (end <= delivery.window.end() && gaps.size() == 1 && gaps.front() == cache::Interval{offset, end}) {
-      return hand_on(only, offset, std::move(bytes), std::move(leaves));
+// Which delivery each block is for, and marks them as come, all of them before anybody is told: who is told asks for
+// more, and that must not be what is in hand already.
+std::vector<SupplyImpl::Part> SupplyImpl::allot(ByteRange range) {
+  std::vector<Part> parts;
+  for (std::uint64_t at = range.offset; at < range.end(); at = block_end(at, range.end())) {
+    const std::uint64_t length = block_end(at, range.end()) - at;
+    const DeliveryId id = delivery_at(at);
+    if (id != 0) {
+      Delivery& delivery = deliveries_.at(id);
+      delivery.came.add({at, at + length});
+      delivery.left -= std::min(delivery.left, length);
+    }
+    if (!parts.empty() && parts.back().id == id) {
+      parts.back().range.length += length;
+    } else {
+      parts.push_back({id, {at, length}});
     }
   }
+  return parts;
+}
+
+void SupplyImpl::window_blocks(WindowFetch& fetch, std::uint64_t offset, Buffer bytes, std::vector<Digest> leaves) {
+  const auto self = shared_from_this();
   const auto alive = fetch.shared_from_this();
-  for (std::uint64_t at = offset; at < end && self.use_count() > 1 && !closed_; at = block_end(at, end)) {
-    const std::uint64_t length = block_end(at, end) - at;
-    const DeliveryId id = delivery_at(at);
-    if (id == 0) {
-      fetch.dropped(length);
+  const auto parts = allot({offset, bytes.size()});
+  // All of it for one delivery, as a rule: then nothing is copied.
+  if (parts.size() == 1 && parts.front().id != 0) {
+    return hand_on(parts.front().id, offset, std::move(bytes), std::move(leaves));
+  }
+  for (const Part& part : parts) {
+    if (self.use_count() == 1 || closed_) return;  // nobody uses it any more
+    if (part.id == 0) {
+      fetch.dropped(part.range.length);
       continue;
     }
-    Buffer block(length);
-    block.append(bytes.bytes().subspan(at - offset, length));
-    hand_on(id, at, std::move(block), {leaves[(at - offset) / kBlockSize]});
+    Buffer piece(part.range.length);
+    piece.append(bytes.bytes().subspan(part.range.offset - offset, part.range.length));
+    const auto first = leaves.begin() + static_cast<std::ptrdiff_t>((part.range.offset - offset) / kBlockSize);
+    hand_on(part.id, part.range.offset, std::move(piece),
+            {first, first + static_cast<std::ptrdiff_t>(block_count(part.range.length))});
   }
 }
 
 void SupplyImpl::hand_on(DeliveryId id, std::uint64_t offset, Buffer bytes, std::vector<Digest> leaves) {
-  Delivery& delivery = deliveries_.at(id);
-  const std::uint64_t length = bytes.size();
-  delivery.came.add({offset, offset + length});
-  delivery.left -= std::min(delivery.left, length);
-  const bool last = delivery.left == 0;
-  const auto events = delivery.events;
+  const auto found = deliveries_.find(id);
+  if (found == deliveries_.end()) return;  // cancelled while others were told
+  const bool last = found->second.left == 0;
+  const auto events = found->second.events;
   events->on_blocks(offset, std::move(bytes), std::move(leaves));
   if (last) end(id, {});
 }

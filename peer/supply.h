@@ -65,6 +65,11 @@ class SupplyImpl final : public Supply, public WindowOwner, public std::enable_s
     cache::IntervalSet came;
     std::uint64_t left = 0;  // bytes to come
   };
+  struct Part {
+    DeliveryId id = 0;  // 0: nobody wants it
+    ByteRange range;
+  };
+  [[nodiscard]] std::vector<Part> allot(ByteRange range);
   [[nodiscard]] bool as_whole() const;
   std::shared_ptr<WindowFetch> fetch_for(std::uint64_t segment);
   void deliver_bytes(DeliveryId id);

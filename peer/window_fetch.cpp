@@ -207,6 +207,8 @@ void WindowFetch::begin() {
 
 void WindowFetch::restart() {
   if (!fetch_) return;
+  log::debug("window from peers begins anew window={}+{} unconsumed={} for_nobody={}", range_.offset, range_.length,
+             unconsumed_, dropped_bytes_);
   tools_.swarm.stop(*fetch_);
   fetch_.reset();
   given_ = {};
@@ -226,7 +228,10 @@ void WindowFetch::want(std::vector<ByteRange> ranges) {
   stall_.set_wanting(!wanted_.empty(), tools_.runtime.clock.now());
   bool again = false;
   for (const ByteRange& range : wanted_) {
-    again = again || !all_missing(given_, range);
+    if (!again && !all_missing(given_, range)) {
+      again = true;
+      log::debug("wanted once more range={}+{}", range.offset, range.length);
+    }
     have_.remove({range.offset, range.end()});
   }
   if (again) return restart();  // begin() comes back here, and nothing has come yet

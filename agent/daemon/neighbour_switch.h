@@ -24,6 +24,9 @@ class NeighbourSwitch final : public peer::Neighbours {
   void foresee(const std::string& url) override {
     if (now_ != nullptr && may_ask(url)) now_->foresee(url);
   }
+  [[nodiscard]] bool promising(const std::string& url) const override {
+    return now_ != nullptr && now_->promising(url);
+  }
   void find(peer::NeighbourQuery query, UniqueFunction<void(std::shared_ptr<peer::Supply>)> done) override {
     if (now_ == nullptr || !may_ask(query.version.url)) return done(nullptr);
     now_->find(std::move(query), std::move(done));

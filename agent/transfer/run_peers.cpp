@@ -12,6 +12,8 @@ namespace {
 // So long the origin waits for the neighbours' first word; a supply that comes later joins in. Their look-up began with
 // the probe (foresee), so that as a rule they have answered by then.
 constexpr Duration kGrace = std::chrono::milliseconds(50);
+// And so long where some neighbour is known to have an edition of it: what is missing is its word of which.
+constexpr Duration kGraceOfHolders = std::chrono::milliseconds(400);
 
 // The origin, or the way to it, did not answer. What it said itself (any status) is an answer.
 bool is_unreachable(ErrorCode code) {
@@ -41,7 +43,9 @@ PaceRules Run::pace() const {
 
 // Who has it? The content is there already, so that what comes can be given on.
 void Run::look_up() {
-  grace_timer_ = context_.runtime.timers.after(kGrace, [weak = weak_from_this(), turn = turn_] {
+  const bool holders = context_.neighbours->promising(request_.target.url.canonical());
+  const Duration grace = holders ? kGraceOfHolders : kGrace;
+  grace_timer_ = context_.runtime.timers.after(grace, [weak = weak_from_this(), turn = turn_] {
     const auto self = weak.lock();
     if (!self || self->over_ || self->turn_ != turn) return;
     self->grace_timer_ = 0;

@@ -380,6 +380,7 @@ TEST_F(SupplyTest, BlocksForTwoWindowsAreParted) {
   ASSERT_TRUE(other->done && *other->done);
   EXPECT_EQ(taken_->total, 1 * kMiB);
   EXPECT_EQ(other->total, 1 * kMiB);
+  EXPECT_EQ(swarm_.last, 1U) << "what was in hand was asked for again";
 }
 
 TEST_F(SupplyTest, AHolderThatDoesNotAnswerIsForgotten) {
