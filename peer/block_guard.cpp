@@ -58,6 +58,7 @@ bool BlockGuard::acceptable() {
 void BlockGuard::on_disconnect(const lt::error_code& error) {
   log::debug("swarm: connection ended agent={} connected={} reason={}", agent_name(agent_), connected_,
              error.message());
+  stop_reading(connection_);
   ended();
 }
 

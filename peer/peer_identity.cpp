@@ -17,6 +17,13 @@ using Secure = lt::ssl_stream<lt::tcp::socket>;
 
 constexpr std::size_t kMapped = 12;  // ::ffff:a.b.c.d begins with so many bytes before a
 
+Plain* transport(const lt::peer_connection_handle& connection) {
+  const std::shared_ptr<lt::peer_connection> peer = connection.native_handle();
+  if (!peer) return nullptr;
+  if (auto* const secure = boost::get<Secure>(&peer->get_socket())) return &secure->next_layer();
+  return boost::get<Plain>(&peer->get_socket());
+}
+
 }  // namespace
 
 std::optional<AgentId> agent_of(const lt::peer_connection_handle& connection) {
@@ -38,14 +45,13 @@ std::optional<AgentId> agent_of(const lt::peer_connection_handle& connection) {
 }
 
 void send_without_delay(const lt::peer_connection_handle& connection) {
-  const std::shared_ptr<lt::peer_connection> peer = connection.native_handle();
-  if (!peer) return;
   lt::error_code ignored;  // slower, not wrong
-  if (auto* const plain = boost::get<Plain>(&peer->get_socket())) {
-    plain->set_option(lt::tcp::no_delay(true), ignored);
-  } else if (auto* const secure = boost::get<Secure>(&peer->get_socket())) {
-    secure->next_layer().set_option(lt::tcp::no_delay(true), ignored);
-  }
+  if (auto* const socket = transport(connection)) socket->set_option(lt::tcp::no_delay(true), ignored);
+}
+
+void stop_reading(const lt::peer_connection_handle& connection) {
+  lt::error_code ignored;  // it was not connected, or no longer is
+  if (auto* const socket = transport(connection)) socket->shutdown(lt::tcp::socket::shutdown_receive, ignored);
 }
 
 Endpoint from_libtorrent(const lt::tcp::endpoint& endpoint) {

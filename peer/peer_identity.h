@@ -1,5 +1,5 @@
-// Who is at the other end of a connection of libtorrent, and how its bytes leave. The only file that looks into
-// libtorrent's connections. Network thread; private to the swarm.
+// Who is at the other end of a connection of libtorrent, how its bytes leave, and how it ends. The only file that looks
+// into libtorrent's connections. Network thread; private to the swarm.
 #pragma once
 
 #include <libtorrent/peer_connection_handle.hpp>
@@ -15,6 +15,8 @@ namespace larder::peer {
 [[nodiscard]] std::optional<AgentId> agent_of(const libtorrent::peer_connection_handle& connection);
 // Small windows would wait 40 ms for an acknowledgement otherwise.
 void send_without_delay(const libtorrent::peer_connection_handle& connection);
+// Nothing more is read: the end of TLS is sent and not waited for, which may take libtorrent 3 s.
+void stop_reading(const libtorrent::peer_connection_handle& connection);
 
 [[nodiscard]] Endpoint from_libtorrent(const libtorrent::tcp::endpoint& endpoint);
 [[nodiscard]] libtorrent::tcp::endpoint to_libtorrent(const Endpoint& endpoint);

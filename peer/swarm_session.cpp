@@ -30,7 +30,7 @@ namespace {
 namespace lt = libtorrent;
 namespace asio = boost::asio;
 
-constexpr auto kMaxEnding = std::chrono::seconds(3);
+constexpr auto kMaxEnding = std::chrono::seconds(5);  // libtorrent gives the end of a TLS connection 3 s
 
 Error error_of(std::string doing, const lt::error_code& error) {
   return {ErrorCode::internal, std::move(doing), error.message()};

@@ -27,7 +27,7 @@ class SwarmSession {
   // `news_ready` is called on any thread when pop_news() has something; it must not block.
   static Result<std::unique_ptr<SwarmSession>> start(const SwarmSettings& settings, std::shared_ptr<SwarmShared> shared,
                                                      std::function<void()> news_ready);
-  ~SwarmSession();  // waits for libtorrent's end, 3 s at most
+  ~SwarmSession();  // waits for libtorrent's end, 5 s at most
   SwarmSession(const SwarmSession&) = delete;
   SwarmSession& operator=(const SwarmSession&) = delete;
 

@@ -113,7 +113,7 @@ bool Window::write(std::uint64_t offset, Bytes block, std::weak_ptr<lt::disk_obs
   return true;
 }
 
-bool Window::wait_for_hash(lt::piece_index_t piece, lt::span<lt::sha256_hash> into, HashDone done) {
+bool Window::wait_for_hash(lt::piece_index_t piece, lt::span<lt::sha256_hash> into, HashDone& done) {
   const auto index = static_cast<std::uint64_t>(static_cast<int>(piece));
   if (piece_readable(index)) return false;
   hashes_.insert_or_assign(index, WaitingHash{into, std::move(done)});

@@ -103,9 +103,10 @@ class Window {
   // Of the disk. True when the connection shall pause until `observer` hears of room.
   [[nodiscard]] bool write(std::uint64_t offset, Bytes block, std::weak_ptr<libtorrent::disk_observer> observer,
                            WriteDone done);
-  // Kept until all of the piece is readable. False when it is: the caller answers at once.
+  // Kept until all of the piece is readable. False when it is: the caller answers at once, and has `done` still. It is
+  // never copied: `into` points to what it owns.
   [[nodiscard]] bool wait_for_hash(libtorrent::piece_index_t piece, libtorrent::span<libtorrent::sha256_hash> into,
-                                   HashDone done);
+                                   HashDone& done);
   void fill_hashes(libtorrent::piece_index_t piece, libtorrent::span<libtorrent::sha256_hash> into) const;
   void consumed(std::uint64_t offset, std::uint64_t bytes);
   // Everything that waits, ended as aborted: to be run by the caller, outside of libtorrent's call.

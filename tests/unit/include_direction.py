@@ -24,7 +24,7 @@ DIRECTION = {
 # The command line knows the agent through its API only; both read the same configuration file.
 CLI_MAY_INCLUDE = ("base/", "agent/cli/", "agent/config/", "agent/version.h", "origin/url")
 # They cost seconds per file that includes them: .cpp files only, and private headers that no other folder includes.
-HEAVY = re.compile(r"#\s*include\s*<(boost/(asio|beast)|nlohmann/json\.hpp|CLI/|toml\+\+|SQLiteCpp/|spdlog/|curl/)")
+HEAVY = re.compile(r"#\s*include\s*<(boost/(asio|beast)|nlohmann/json\.hpp|CLI/|toml\+\+|SQLiteCpp/|spdlog/|curl/|libtorrent/)")
 # Time and chance come in from outside (base/clock.h).
 CLOCK = re.compile(
     r"steady_clock::now|system_clock::now|high_resolution_clock|sleep_for|sleep_until|\bu?sleep\s*\(|\bnanosleep\s*\("

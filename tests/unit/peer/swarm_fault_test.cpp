@@ -179,6 +179,7 @@ TEST_F(SwarmTest, a_certificate_of_another_group_gets_nothing) {
   EXPECT_EQ(holder->swarm->figures().uploaded, 0U);
 
   // And the other way about: a stranger that serves is not believed.
+  stranger->swarm->stop(download->id);
   serve(*stranger, content);
   const auto taker = make_agent();
   const auto believed = begin(*taker, request(content, content.all(), {stranger->peer()}));
