@@ -88,6 +88,7 @@ ContentInfo CacheImpl::fresh_info(const ContentId& id, const Active& content) co
   info.id = id;
   info.size = content.core ? content.core->size() : content.fresh->version.size;
   info.shareable = content.fresh->shareable;
+  info.offered = content.fresh->offered;
   info.created = info.last_used = content.fresh->created;
   info.versions = {content.fresh->version};
   return info;

@@ -82,6 +82,7 @@ class Cache {
   struct Create {
     Version version;
     bool shareable = true;
+    bool offered = true;  // as in ContentInfo; of the first who made it
     bool bounded_by_cache = true;
     // The plain SHA-256 will be wanted at the end: it is computed as the bytes come, where they come in order.
     bool want_sha256 = false;

@@ -53,6 +53,7 @@ struct NewContent {
   bool bounded = true;
   WallTime created{};
   std::set<std::string> holders;
+  bool offered = true;
 };
 
 struct Commit {

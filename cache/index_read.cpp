@@ -77,6 +77,7 @@ Row row_from(SQLite::Statement& query) {
   row.mark.size = static_cast<std::uint64_t>(integer());
   const SQLite::Column modified = query.getColumn(column++);
   if (!modified.isNull()) row.mark.modified_ns = modified.getInt64();
+  row.info.offered = integer() != 0;
   return row;
 }
 
@@ -199,8 +200,10 @@ Result<std::vector<Digest>> leaves(SQLite::Database& db, const ContentInfo& cont
 
 Result<std::vector<Offerable>> offerable(SQLite::Database& db, const ContentId& after, std::size_t limit) {
   // What is not shareable is there only while a job holds it, so few rows are passed over.
-  Statement query(db, "SELECT " LARDER_CONTENT_COLUMNS
-                      " FROM contents c WHERE c.id > ? AND c.shareable = 1 AND c.state <> 2 ORDER BY c.id LIMIT ?");
+  Statement query(
+      db,
+      "SELECT " LARDER_CONTENT_COLUMNS
+      " FROM contents c WHERE c.id > ? AND c.shareable = 1 AND c.offered = 1 AND c.state <> 2 ORDER BY c.id LIMIT ?");
   query.bind(1, after);
   query.bind(2, static_cast<std::int64_t>(limit));
   Statement committed(db, "SELECT idx FROM segments WHERE content_id = ? ORDER BY idx");

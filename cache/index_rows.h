@@ -12,7 +12,8 @@
 // In the order of row_from(); a macro so that it joins with the rest of a statement at compile time.
 #define LARDER_CONTENT_COLUMNS                                                                        \
   "c.id, c.state, c.size, c.root, c.sha256, c.validated, c.pinned, c.shareable, c.bounded, c.holds, " \
-  "c.bytes_held, c.created, c.last_used, c.uses, c.inode, c.file_size, c.modified_ns"
+  "c.bytes_held, c.created, c.last_used, c.uses, c.inode, c.file_size, c.modified_ns, "               \
+  "c.offered"
 
 namespace larder::cache::index {
 

@@ -36,7 +36,7 @@ void insert_hold(SQLite::Database& db, const ContentId& id, const std::string& h
 void insert_content(SQLite::Database& db, const Commit& what) {
   Statement insert(db,
                    "INSERT INTO contents (id, state, size, shareable, bounded, bytes_held, created, last_used, "
-                   "inode, file_size) VALUES (?, 0, ?, ?, ?, ?, ?, ?, ?, ?)");
+                   "inode, file_size, offered) VALUES (?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   insert.bind(1, what.id);
   insert.bind(2, static_cast<std::int64_t>(what.content_size));
   insert.bind(3, what.first->shareable ? 1 : 0);
@@ -46,6 +46,7 @@ void insert_content(SQLite::Database& db, const Commit& what) {
   insert.bind(7, to_unix_ns(what.now));
   insert.bind(8, static_cast<std::int64_t>(what.mark.inode));
   insert.bind(9, static_cast<std::int64_t>(what.mark.size));
+  insert.bind(10, what.first->offered ? 1 : 0);
   insert.exec();
   insert_version(db, what.id, what.first->version, what.first->created);
   for (const std::string& holder : what.first->holders) insert_hold(db, what.id, holder);

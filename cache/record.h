@@ -44,6 +44,7 @@ struct ContentInfo {
   bool validated = false;        // a verdict of valid, explicit or implicit
   bool pinned = false;
   bool shareable = false;  // validator present, not private, no credentials
+  bool offered = true;     // other agents may be told of it and given it
   std::uint64_t bytes_held = 0;
   WallTime created{};
   WallTime last_used{};

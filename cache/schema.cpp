@@ -109,7 +109,10 @@ END;
 // Blocks of one segment may come from the origin and from peers.
 constexpr std::string_view kPeerBytes = "ALTER TABLE segments ADD COLUMN peer_bytes INTEGER NOT NULL DEFAULT 0;";
 
-constexpr std::array<SchemaStep, 2> kSteps{{{"cache-1", kTables}, {"cache-2", kPeerBytes}}};
+// Content of a job that does not share.
+constexpr std::string_view kOffered = "ALTER TABLE contents ADD COLUMN offered INTEGER NOT NULL DEFAULT 1;";
+
+constexpr std::array<SchemaStep, 3> kSteps{{{"cache-1", kTables}, {"cache-2", kPeerBytes}, {"cache-3", kOffered}}};
 
 }  // namespace
 

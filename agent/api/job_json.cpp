@@ -140,6 +140,9 @@ void read_options(JsonReader& reader, JobOptions& options) {
   reader.flag("use_cache", options.use_cache);
   reader.flag("store", options.store);
   reader.flag("redirect_loopback", options.redirect_loopback);
+  reader.flag("use_peers", options.use_peers);
+  reader.flag("share", options.share);
+  reader.flag("offline_ok", options.offline_ok);
   reader.duration("retry_delay_s", options.retry_delay, kLongest);
   reader.duration("no_progress_timeout_s", options.no_progress_timeout, kLongest);
   reader.duration("maximum_time_s", options.maximum_time, kLongest);

@@ -72,6 +72,12 @@ void write_file(JsonWriter& json, const File& file) {
   json.member_or_null("verdict", file.verdict).member("verdict_reason", file.verdict_reason);
   json.member_or_null("effective_url", shown_url(file.effective_url, UrlDetail::whole));
   json.member("note", file.note).member("restarts", file.restarts);
+  json.key("offline_age_s");
+  if (file.offline_age) {
+    json.value(seconds_of(*file.offline_age));
+  } else {
+    json.null();
+  }
   write_ranges(json, file.spec.ranges);
   write_optional_error(json, file.error);
   json.end_object();

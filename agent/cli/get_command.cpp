@@ -116,6 +116,12 @@ void add_request_options(CLI::App& command, RequestOptions& options) {
       ->group(limits);
   command.add_flag("--no-cache", options.no_cache, "Do not answer from the cache")->group(limits);
   command.add_flag("--no-store", options.no_store, "Do not keep it in the cache")->group(limits);
+  command.add_flag("--no-peers", options.no_peers, "Take nothing from neighbours")->group(limits);
+  command.add_flag("--no-share", options.no_share, "Offer it to no neighbour")->group(limits);
+  command
+      .add_flag("--offline-ok", options.offline_ok,
+                "Where the origin cannot be reached, the newest validated edition will do; says so, and how old it is")
+      ->group(limits);
 }
 
 void add_get_command(CLI::App& app, Program& program) {

@@ -231,6 +231,9 @@ Result<JobRequest> make_request(const RequestOptions& options, const FileReader&
   request.use_cache = !options.no_cache;
   request.store = !options.no_store;
   request.redirect_loopback = options.redirect_loopback;
+  request.use_peers = !options.no_peers;
+  request.share = !options.no_share;
+  request.offline_ok = options.offline_ok;
   request.notify = options.notify;
   if (auto status = add_files(request, options, read, listed); !status) return tl::unexpected(status.error());
   if (auto status = add_connection(request, options, read); !status) return tl::unexpected(status.error());

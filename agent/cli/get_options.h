@@ -20,6 +20,7 @@ struct RequestOptions {  // of get, job create
   std::string http, ranges, retry_for, retry_delay, maximum_time, notify, name;
   unsigned parallel = 1;
   bool no_cache = false, no_store = false, redirect_loopback = false, app_verdict = false, suspended = false;
+  bool no_peers = false, no_share = false, offline_ok = false;
 };
 
 struct GetOptions {

@@ -40,6 +40,9 @@ std::string plan_key(const GetPlan& plan) {
                                   request.minisign_public_key, request.minisign_signature})
     add(text, part);
   add(text, fmt::format("{}{}{}{}", request.app_verdict, request.use_cache, request.store, request.http));
+  if (!request.use_peers) add(text, "no peers");
+  if (!request.share) add(text, "no share");
+  if (request.offline_ok) add(text, "offline ok");
   return to_hex(blake2b256(as_bytes(text))).substr(0, 8);
 }
 

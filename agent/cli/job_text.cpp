@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
+
 #include "agent/cli/progress.h"
 #include "base/units.h"
 
@@ -40,6 +42,11 @@ std::string file_text(const FileView& file) {
     detail("verdict", file.verdict + (file.verdict_reason.empty() ? "" : ": " + file.verdict_reason));
   if (file.effective_url != file.url) detail("redirected to", file.effective_url);
   if (file.restarts > 0) detail("restarts", std::to_string(file.restarts));
+  if (file.offline_age_s) {
+    const std::chrono::duration<double> age(*file.offline_age_s);
+    detail("offline", "the origin was not asked; the edition was " +
+                          format_duration(std::chrono::duration_cast<Duration>(age)) + " old");
+  }
   detail("note", file.note);
   if (file.error) detail("error", file.error->text());
   return text;

@@ -95,6 +95,7 @@ json reported_file(const FileView& file, const std::string& written) {
   put(one, "verdict_reason", file.verdict_reason);
   put(one, "note", file.note);
   one["restarts"] = file.restarts;
+  one["offline_age_s"] = file.offline_age_s ? json(*file.offline_age_s) : json(nullptr);
   one["error"] = file.error ? error_of(*file.error) : json(nullptr);
   return one;
 }
@@ -113,6 +114,9 @@ std::string job_body(const JobRequest& request) {
   if (!request.use_cache) body["use_cache"] = false;
   if (!request.store) body["store"] = false;
   if (request.redirect_loopback) body["redirect_loopback"] = true;
+  if (!request.use_peers) body["use_peers"] = false;
+  if (!request.share) body["share"] = false;
+  if (request.offline_ok) body["offline_ok"] = true;
   put(body, "retry_delay_s", request.retry_delay);
   put(body, "no_progress_timeout_s", request.no_progress_timeout);
   put(body, "maximum_time_s", request.maximum_time);

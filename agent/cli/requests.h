@@ -27,6 +27,7 @@ struct JobRequest {
   std::uint64_t max_rate = 0, max_file_size = 0;
   unsigned parallel_ranges = 1;
   bool use_cache = true, store = true, redirect_loopback = false;
+  bool use_peers = true, share = true, offline_ok = false;
   std::optional<Duration> retry_delay, no_progress_timeout, maximum_time;
   std::string notify;
   std::vector<std::pair<std::string, std::string>> headers;

@@ -101,6 +101,9 @@ FileView file_of(const json& from) {
   file.effective_url = text(from, "effective_url");
   file.note = text(from, "note");
   file.restarts = get<unsigned>(from, "restarts");
+  if (const auto age = from.find("offline_age_s"); age != from.end() && age->is_number()) {
+    file.offline_age_s = age->get<double>();
+  }
   file.error = optional_error(from);
   return file;
 }

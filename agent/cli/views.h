@@ -26,6 +26,7 @@ struct FileView {
   FiguresView figures;
   std::string content, etag, last_modified, actual_sha256, verdict, verdict_reason, effective_url, note;
   unsigned restarts = 0;
+  std::optional<double> offline_age_s;  // the origin was not asked: how old the edition was
   std::optional<Error> error;
 };
 

@@ -53,7 +53,10 @@ struct JobOptions {
   std::uint64_t max_file_size = 0;
   unsigned parallel_ranges = 1;
   bool use_cache = true;
-  bool store = true;                                           // keep for others
+  bool store = true;        // keep for others
+  bool use_peers = true;    // where the configuration does
+  bool share = true;        // offer it to peers
+  bool offline_ok = false;  // the origin cannot be reached: the newest validated edition will do; policy may forbid
   bool redirect_loopback = false;                              // asks for it; policy may forbid
   Duration retry_delay = std::chrono::seconds(5);              // the first; grows to 10 min
   Duration no_progress_timeout = std::chrono::hours(24 * 14);  // 0: no retries
@@ -85,6 +88,8 @@ struct File {
   std::string verdict;  // "", "valid", "not_valid"
   std::string verdict_reason;
   bool origin_alone = false;            // refetching after "not valid"
+  std::optional<Digest> rejected_root;  // of the content that was judged not valid before
+  std::optional<Duration> offline_age;  // the origin was not asked: how old the edition was when it was used
   bool retargeted = false;              // the URL was changed: whether the content goes on is asked at the next start
   std::optional<Digest> origin_sha256;  // what Repr-Digest / Digest promised
   std::string effective_url;

@@ -35,6 +35,10 @@ Status JobManager::Parts::check_new(Caller who, const JobOptions& options, std::
     return status;
   }
   if (auto status = check_options(options, known_names()); !status) return status;
+  if (options.offline_ok && !engine.settings().offline_ok) {
+    return fail(ErrorCode::permission_denied, "create a job with offline_ok",
+                "the configuration forbids it (peer.offline_ok); leave it out");
+  }
   if (start && files.empty()) {
     return fail(ErrorCode::invalid_state, "start the job", "it has no files; add some, or make it without starting it");
   }

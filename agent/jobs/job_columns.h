@@ -33,6 +33,9 @@ void visit_job_identity(JobRef& job, Visitor& visit) {
   visit("use_cache", options.use_cache);
   visit("store", options.store);
   visit("redirect_loopback", options.redirect_loopback);
+  visit("use_peers", options.use_peers);
+  visit("share", options.share);
+  visit("offline_ok", options.offline_ok);
 }
 
 template <class JobRef, class Visitor>
@@ -85,6 +88,8 @@ void visit_file_mutable(FileRef& file, Visitor& visit) {
   visit("verdict", file.verdict);
   visit("verdict_reason", file.verdict_reason);
   visit("origin_alone", file.origin_alone);
+  visit("rejected_root", file.rejected_root);
+  visit("offline_age", file.offline_age);
   visit("retargeted", file.retargeted);
   visit("effective_url", file.effective_url);
   visit("note", file.note);

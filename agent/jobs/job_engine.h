@@ -103,6 +103,10 @@ class JobEngine {
   void reject(LiveJob& live, unsigned file, const Error& reason);
   void fetch_from_origin_alone(LiveJob& live, unsigned file, const Error& reason);
   void drop_then_queue(LiveJob& live, unsigned file);
+  void drop_rejected(const cache::ContentId& content, const cache::Version& version, UniqueFunction<void(Status)> done);
+  void put_aside(LiveJob& live, unsigned file);
+  void set_aside(const cache::ContentId& content);
+  void spare(const cache::ContentInfo& fresh, const std::optional<cache::ContentInfo>& before);
   void mark_validated(const cache::ContentId& content);
   void release(const cache::ContentId& content, const std::string& holder);
 

@@ -23,6 +23,9 @@ JobSettings job_settings(const Config& config) {
   settings.url_policy = config.url_policy;
   settings.proxy = config.proxy;
   settings.ca_file = config.ca_file;
+  settings.use_peers = config.peer_enabled && config.peer_use;
+  settings.offline_ok = config.peer_offline_ok;
+  settings.peer_min_rate = config.peer_min_rate;
   for (const Hook& hook : config.hooks) settings.hook_names.push_back(hook.name);
   return settings;
 }

@@ -28,6 +28,9 @@ struct JobSettings {
   std::string proxy;    // where a job names none
   std::string ca_file;  // where a job names none
   std::vector<std::string> hook_names;
+  bool use_peers = true;   // where a job does
+  bool offline_ok = true;  // jobs may ask for it
+  std::uint64_t peer_min_rate = 256 * kKiB;
 };
 [[nodiscard]] JobSettings job_settings(const Config& config);
 

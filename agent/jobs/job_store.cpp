@@ -38,6 +38,13 @@ CREATE TABLE files (
   PRIMARY KEY (job, idx)
 ) WITHOUT ROWID;
 CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+)sql"},
+                                cache::SchemaStep{"jobs-2", R"sql(
+ALTER TABLE jobs ADD COLUMN use_peers INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE jobs ADD COLUMN share INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE jobs ADD COLUMN offline_ok INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE files ADD COLUMN rejected_root TEXT;
+ALTER TABLE files ADD COLUMN offline_age INTEGER;
 )sql"}};
 
 // Collects "a, b, c" or "a = ?, b = ?".

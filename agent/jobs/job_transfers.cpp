@@ -10,6 +10,11 @@
 namespace larder::agent {
 namespace {
 
+// With peers that deliver too little (design §8).
+Duration patience_of(Priority priority) {
+  return priority == Priority::foreground ? std::chrono::seconds(1) : std::chrono::seconds(5);
+}
+
 // The same edition, wherever it is: bytes of the one go on with bytes of the other.
 bool same_edition(const cache::Version& a, const cache::Version& b) {
   return a.size && a.size == b.size && a.has_validator() && a.etag == b.etag && a.last_modified == b.last_modified;
@@ -123,6 +128,11 @@ void JobEngine::begin_transfer(LiveJob& live, unsigned file) {
   request.parallel_ranges = job.options.parallel_ranges;
   request.max_rate = job.options.max_rate;
   request.max_size = job.options.max_file_size;
+  request.use_peers = job.options.use_peers && settings_.use_peers;
+  request.share = job.options.share;
+  request.offline_ok = job.options.offline_ok && settings_.offline_ok;
+  request.patience = patience_of(job.options.priority);
+  request.peer_min_rate = settings_.peer_min_rate;
   const std::uint64_t attempt = live.live[file].attempt;
   const std::string id = job.id;
   const TransferId transfer =
@@ -231,6 +241,8 @@ void JobEngine::file_done(LiveJob& live, unsigned file, TransferResult result) {
   facts.actual_sha256 = result.sha256;
   facts.origin_sha256 = facts.spec.ranges.empty() ? result.origin_sha256 : std::nullopt;
   facts.effective_url = result.effective_url;
+  facts.offline_age.reset();
+  if (result.offline) facts.offline_age = std::max(Duration{}, runtime_.clock.wall() - *result.offline);
   facts.note = result.note;
   live.progressed = true;
   live.failures_in_a_row = 0;
@@ -261,6 +273,7 @@ void JobEngine::discard_content(LiveJob& live, unsigned file) {
   facts.bytes = facts.contiguous = 0;
   facts.actual_sha256.reset();
   facts.origin_sha256.reset();
+  facts.offline_age.reset();
   facts.verdict.clear();
   facts.verdict_reason.clear();
   book_.touch_file(live, file);

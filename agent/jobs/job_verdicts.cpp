@@ -18,6 +18,17 @@ std::string source_of(const SourceFigures& figures) {
   return figures.cache > 0 ? "cache" : "origin";
 }
 
+// The caller's digest alone is against the content: neither the origin's own nor any other judge said anything.
+bool against_callers_digest(const File& file) {
+  if (!file.spec.sha256 || !file.actual_sha256 || *file.spec.sha256 == *file.actual_sha256) return false;
+  return !file.origin_sha256 || *file.origin_sha256 == *file.actual_sha256;
+}
+
+// It was compared with the origin's bytes before and kept.
+bool is_spared(const File& file, const cache::ContentInfo& content) {
+  return content.state == cache::ContentState::complete && file.rejected_root && content.root == file.rejected_root;
+}
+
 // A failure to record something of the cache that start-up or eviction puts right.
 auto logged(std::string doing) {
   return [doing = std::move(doing)](const Status& status) {
@@ -179,13 +190,43 @@ void JobEngine::reject(LiveJob& live, unsigned file, const Error& reason) {
   facts.verdict_reason = reason.detail;
   facts.error = reason;
   ++book_.counters().files_failed;
-  cache_.set_aside(facts.content, alive_.guard([this, content = facts.content](const Status& status) {
+  put_aside(live, file);
+  book_.set_file_state(live, file, FileState::failed);
+  fail_job(live, reason);
+}
+
+// All of its bytes are the origin's. Where a record with the very same bytes was dropped because of a digest that the
+// caller gave, it is the digest that was wrong: the fresh content stays in the record's place. Any other content that
+// was judged not valid is kept for inspection only.
+void JobEngine::put_aside(LiveJob& live, unsigned file) {
+  File& facts = live.job.files[file];
+  if (!facts.rejected_root || !against_callers_digest(facts)) return set_aside(facts.content);
+  const auto compare = [this, content = facts.content, root = *facts.rejected_root,
+                        before = live.live[file].rejected](const Result<cache::ContentInfo>& fresh) {
+    if (!fresh || fresh->root != root) return set_aside(content);
+    log::warn("content {} is what the origin has: kept, the digest that was given for it is wrong", content);
+    spare(*fresh, before);
+  };
+  cache_.get(facts.content, alive_.guard(compare));
+}
+
+void JobEngine::set_aside(const cache::ContentId& content) {
+  cache_.set_aside(content, alive_.guard([this, content](const Status& status) {
     if (status) return;
     log::error("content judged bad not set aside, dropped instead: {}", status.error().text());
     cache_.drop(content, logged("drop content " + content));
   }));
-  book_.set_file_state(live, file, FileState::failed);
-  fail_job(live, reason);
+}
+
+// What the dropped record was known for; after a restart of the agent only its bytes come back.
+void JobEngine::spare(const cache::ContentInfo& fresh, const std::optional<cache::ContentInfo>& before) {
+  if (!before) return;
+  for (const cache::Version& version : before->versions) {
+    const bool known = std::find(fresh.versions.begin(), fresh.versions.end(), version) != fresh.versions.end();
+    if (!known) cache_.add_version(fresh.id, version, logged("add a version to content " + fresh.id));
+  }
+  if (before->pinned) cache_.pin(fresh.id, true, logged("pin content " + fresh.id));
+  if (before->validated) mark_validated(fresh.id);
 }
 
 void JobEngine::fetch_from_origin_alone(LiveJob& live, unsigned file, const Error& reason) {
@@ -200,8 +241,9 @@ void JobEngine::fetch_from_origin_alone(LiveJob& live, unsigned file, const Erro
 void JobEngine::drop_then_queue(LiveJob& live, unsigned file) {
   File& facts = live.job.files[file];
   const cache::ContentId content = facts.content;
+  const cache::Version version = facts.version.value_or(cache::Version{facts.spec.url, facts.size, {}, {}});
   discard_content(live, file);
-  const auto dropped = [this, id = live.job.id, file, attempt = ++live.live[file].attempt](const Status& status) {
+  auto dropped = [this, id = live.job.id, file, attempt = ++live.live[file].attempt](const Status& status) {
     if (!status) log::error("content judged bad not dropped file={}.{}: {}", id, file, status.error().text());
     LiveJob* waiting = current(id, file, attempt);
     if (waiting == nullptr) return;
@@ -209,11 +251,30 @@ void JobEngine::drop_then_queue(LiveJob& live, unsigned file) {
     settle(*waiting);
     pump(*waiting);
   };
-  if (content.empty()) {
-    dropped(Status{});
-  } else {
-    cache_.drop(content, alive_.guard(dropped));
-  }
+  if (content.empty()) return dropped(Status{});
+  const auto remember = [this, id = live.job.id, file, attempt = live.live[file].attempt, content, version,
+                         dropped = std::move(dropped)](Result<cache::ContentInfo> info) mutable {
+    LiveJob* waiting = current(id, file, attempt);
+    if (waiting != nullptr && info && is_spared(waiting->job.files[file], *info)) {
+      release(content, waiting->job.files[file].id);
+      return dropped(Status{});
+    }
+    if (waiting != nullptr && info && info->state == cache::ContentState::complete) {
+      waiting->job.files[file].rejected_root = info->root;
+      book_.touch_file(*waiting, file);
+      waiting->live[file].rejected = std::move(*info);
+    }
+    drop_rejected(content, version, std::move(dropped));
+  };
+  cache_.get(content, alive_.guard(remember));
+}
+
+// Who vouched for it is remembered before the record is gone.
+void JobEngine::drop_rejected(const cache::ContentId& content, const cache::Version& version,
+                              UniqueFunction<void(Status)> done) {
+  transfers_.judged_bad(version, content, alive_.guard([this, content, done = std::move(done)]() mutable {
+    cache_.drop(content, alive_.guard(std::move(done)));
+  }));
 }
 
 void JobEngine::verdict_posted(LiveJob& live, unsigned file, bool valid, const std::string& reason) {

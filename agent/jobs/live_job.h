@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <set>
 #include <vector>
 
@@ -27,7 +28,8 @@ struct LiveFile {
   std::vector<Task> when_judged;  // verdicts of the owner that came before the judge was through
   unsigned judge_failures = 0;
   TimerId judge_again = 0;
-  unsigned lost = 0;  // how often its finished content was gone
+  unsigned lost = 0;                           // how often its finished content was gone
+  std::optional<cache::ContentInfo> rejected;  // the record that was dropped when it was judged not valid
 };
 
 struct LiveJob {

@@ -305,7 +305,13 @@ void Fill::close(std::uint64_t id, bool success) {
     received_ -= dropped;
     if (dropped > 0) events_.fill_wasted(dropped);
   }
-  if (is_peer(stream.source)) pace_.closed(id, success, runtime_.clock.now());
+  if (is_peer(stream.source)) {
+    pace_.closed(id, success, runtime_.clock.now());
+    // Held back while the writer was behind; nobody asks this stream for them any more.
+    for (const ByteRange& range : stream.taken_blocks) {
+      sources_[stream.source].source->consumed_blocks(stream.run, range);
+    }
+  }
   streams_.erase(found);
   share_rate();
 }

@@ -102,6 +102,7 @@ void Run::create(bool bounded) {
   what.version = wanted_;
   what.shareable = shareable_ && request_.store && request_.ranges.empty();
   what.bounded_by_cache = bounded && what.shareable;
+  what.offered = request_.share;
   what.want_sha256 = wants_sha256();
   using Writer = std::unique_ptr<cache::ContentWriter>;
   cache::Cache& cache = context_.cache;

@@ -1,4 +1,6 @@
 // What a run tells its members on the way.
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "agent/transfer/run.h"
@@ -64,7 +66,11 @@ TransferProgress Run::progress_of(const Member& member) const {
 std::string Run::note() const {
   if (!edition_) return {};
   std::string note;
-  if (offline_) note = "the origin was not asked: " + unreachable_->text();
+  if (offline_ && unreachable_) {
+    const Duration age = std::max(Duration{}, context_.runtime.clock.wall() - *offline_);
+    note = fmt::format("the origin was not asked ({}); this edition was fetched from it {} ago", unreachable_->text(),
+                       format_duration(age));
+  }
   if (edition_->one_stream) note = "one stream: the origin cannot resume";
   if (!shareable_) {
     const std::string& why = edition_->not_shareable;

@@ -7,8 +7,8 @@
 
 #include "agent/api/group_json.h"
 #include "agent/api/job_json.h"
-#include "agent/api/peers_json.h"
 #include "agent/api/json_writer.h"
+#include "agent/api/peers_json.h"
 #include "agent/api/router.h"
 #include "agent/api/view_json.h"
 #include "base/error_table.h"
@@ -88,6 +88,7 @@ void write_bodies(JsonWriter& json) {
               "sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","minisign_signature":"s"}],
     "verdict":{"minisign":{"public_key":"pk","signature":"sig"},"hook":"scan","app":true},
     "max_rate":1,"max_file_size":1,"parallel_ranges":4,"use_cache":false,"store":false,"redirect_loopback":true,
+    "use_peers":false,"share":false,"offline_ok":true,
     "retry_delay_s":0.5,"no_progress_timeout_s":0,"maximum_time_s":3600,"notify":"mail",
     "connect":{"headers":[["X-A","1"]],"user":"u","password":"p","proxy":"none","proxy_user":"pu",
       "proxy_password":"pp","ca_file":"/ca","client_certificate":"C","client_key":"K","client_key_password":"kp",

@@ -25,7 +25,7 @@ TEST(JobJson, TakesEverything) {
              {"url":"https://e/y","sha256":null}],
     "verdict":{"minisign":{"public_key":"pk","signature":"sig"},"hook":"scan","app":true},
     "max_rate":1000,"max_file_size":9223372036854775807,"parallel_ranges":4,"use_cache":false,"store":false,
-    "redirect_loopback":true,"retry_delay_s":0.5,"no_progress_timeout_s":0,"maximum_time_s":3600,"notify":"mail",
+    "use_peers":false,"share":false,"offline_ok":true,"redirect_loopback":true,"retry_delay_s":0.5,"no_progress_timeout_s":0,"maximum_time_s":3600,"notify":"mail",
     "connect":{"headers":[["X-A","1"],["X-B",""]],"user":"u","password":"p","proxy":"none","proxy_user":"pu",
       "proxy_password":"pp","ca_file":"/ca","client_certificate":"C","client_key":"K","client_key_password":"kp",
       "http":"1.0"}})");
@@ -49,6 +49,8 @@ TEST(JobJson, TakesEverything) {
   EXPECT_EQ(options.parallel_ranges, 4U);
   EXPECT_FALSE(options.use_cache);
   EXPECT_FALSE(options.store);
+  EXPECT_FALSE(options.use_peers || options.share);
+  EXPECT_TRUE(options.offline_ok);
   EXPECT_TRUE(options.redirect_loopback);
   EXPECT_EQ(options.retry_delay, std::chrono::milliseconds(500));
   EXPECT_EQ(options.no_progress_timeout, Duration{});

@@ -82,12 +82,14 @@ TEST(Views, WhatIsNotThereIsNull) {
   Job job;
   job.files.resize(2);
   job.files[0].size = 5;
+  job.files[0].offline_age = std::chrono::milliseconds(2500);
   const json view = json::parse(job_view(job, true));
   for (const char* name : {"size", "error", "retry_at", "finished", "created"})
     EXPECT_TRUE(view[name].is_null()) << name;
-  for (const char* name :
-       {"size", "content", "etag", "last_modified", "sha256", "actual_sha256", "verdict", "effective_url", "error"})
+  for (const char* name : {"size", "content", "etag", "last_modified", "sha256", "actual_sha256", "verdict",
+                           "effective_url", "error", "offline_age_s"})
     EXPECT_TRUE(view["files"][1][name].is_null()) << name;
+  EXPECT_EQ(view["files"][0]["offline_age_s"], 2.5);
   EXPECT_FALSE(json::parse(job_view(job, false)).contains("files"));
 }
 

@@ -88,6 +88,7 @@ TEST(MakePlan, TakesEveryOption) {
   request.notify = "mail";
   request.parallel = 4;
   request.no_cache = request.no_store = request.redirect_loopback = true;
+  request.no_peers = request.no_share = request.offline_ok = true;
   options.check_command = "true";
   const auto plan = make_plan(options, files({{"key.pub", "untrusted comment: x\nRWQkey\n"},
                                               {"x.minisig", "sig\ntext\n"},
@@ -115,7 +116,8 @@ TEST(MakePlan, TakesEveryOption) {
   EXPECT_EQ(made.retry_delay, Duration(std::chrono::seconds(2)));
   EXPECT_EQ(made.maximum_time, Duration(std::chrono::hours(3)));
   EXPECT_EQ(made.parallel_ranges, 4u);
-  EXPECT_FALSE(made.use_cache || made.store);
+  EXPECT_FALSE(made.use_cache || made.store || made.use_peers || made.share);
+  EXPECT_TRUE(made.offline_ok);
   EXPECT_TRUE(made.redirect_loopback && made.app_verdict);
 }
 
@@ -167,6 +169,9 @@ TEST(PlanKey, IsThatOfTheFilesAndTheWayTheyAreFetched) {
   EXPECT_NE(plain, key_of([](GetOptions& o) { o.request.sha256 = std::string(64, 'a'); }));
   EXPECT_NE(plain, key_of([](GetOptions& o) { o.request.ranges = "0-9"; }));
   EXPECT_NE(plain, key_of([](GetOptions& o) { o.request.no_cache = true; }));
+  EXPECT_NE(plain, key_of([](GetOptions& o) { o.request.no_peers = true; }));
+  EXPECT_NE(plain, key_of([](GetOptions& o) { o.request.no_share = true; }));
+  EXPECT_NE(plain, key_of([](GetOptions& o) { o.request.offline_ok = true; }));
   EXPECT_NE(plain, key_of([](GetOptions& o) { o.check_command = "true"; }));
 }
 

@@ -69,7 +69,8 @@ TEST(Requests, SendsEverything) {
   request.app_verdict = true;
   request.max_rate = 5;
   request.parallel_ranges = 3;
-  request.use_cache = request.store = false;
+  request.use_cache = request.store = request.use_peers = request.share = false;
+  request.offline_ok = true;
   request.retry_delay = std::chrono::milliseconds(1500);
   request.headers = {{"A", "b"}};
   request.user = "u";
@@ -80,6 +81,9 @@ TEST(Requests, SendsEverything) {
   EXPECT_EQ(body["connect"], json::parse(R"({"headers":[["A","b"]],"user":"u","password":"p"})"));
   EXPECT_EQ(body["retry_delay_s"], 1.5);
   EXPECT_EQ(body["use_cache"], false);
+  EXPECT_EQ(body["use_peers"], false);
+  EXPECT_EQ(body["share"], false);
+  EXPECT_EQ(body["offline_ok"], true);
   EXPECT_EQ(body["store"], false);
   EXPECT_EQ(body["files"][0]["ranges"], json::parse("[[1,2],[9,null]]"));
 }

@@ -107,6 +107,128 @@ TEST_F(ManagerTest, bad_content_of_the_cache_is_dropped_and_fetched_from_the_ori
   EXPECT_EQ(transfers_.active(), 0U);
 }
 
+TEST_F(ManagerTest, who_vouched_for_bad_content_is_remembered_before_it_is_dropped) {
+  const std::string id = must_create(with_hook(), 1).id;
+  finish(id, 0, 100, 0, "poison", [](TransferResult& result) { result.figures = {40, 60, 0, 0}; });
+  EXPECT_EQ(judge_.asked.at(0).facts.source, "mixed");
+  judge(Verdict::not_valid);
+  ASSERT_EQ(transfers_.judged.size(), 1U);
+  EXPECT_EQ(transfers_.judged[0].second, "poison");
+  EXPECT_EQ(transfers_.judged[0].first.url, "http://host/0");
+  EXPECT_TRUE(cache_did("drop poison"));
+  EXPECT_TRUE(transfers_.running(file_id(id))->request.origin_alone);
+}
+
+// A cached record and what the origin has instead, and a digest of the caller that neither has.
+class WrongDigest : public ManagerTest {
+ protected:
+  std::string reject_record() {
+    FileSpec spec;
+    spec.url = "http://host/0";
+    spec.sha256 = Digest{std::byte(1)};
+    const std::string id = must(create(kAlice, {}, {spec})).id;
+    cache::ContentInfo record;
+    record.id = "record";
+    record.state = cache::ContentState::complete;
+    record.root = Digest{std::byte(7)};
+    record.validated = record.pinned = true;
+    record.versions = {{"http://host/0", 100, "\"e\"", ""}, {"http://mirror/0", 100, "\"m\"", ""}};
+    cache_.infos["record"] = record;
+    finish(id, 0, 100, 100, "record", [](TransferResult& result) { result.sha256 = Digest{std::byte(2)}; });
+    judge(Verdict::not_valid, ErrorCode::digest_mismatch);
+    EXPECT_TRUE(cache_did("drop record"));
+    return id;
+  }
+  void fetch_again(const std::string& id, std::byte root) {
+    cache::ContentInfo fresh = cache_.infos["record"];
+    fresh.id = "fresh";
+    fresh.root = Digest{root};
+    fresh.validated = fresh.pinned = false;
+    fresh.versions.resize(1);
+    cache_.infos["fresh"] = fresh;
+    finish(id, 0, 100, 0, "fresh", [](TransferResult& result) { result.sha256 = Digest{std::byte(2)}; });
+    judge(Verdict::not_valid, ErrorCode::digest_mismatch);
+    settle();
+    EXPECT_EQ(state(id), JobState::error);
+    EXPECT_EQ(job(id).error->code, ErrorCode::digest_mismatch);
+  }
+};
+
+TEST_F(WrongDigest, does_not_cost_the_record_that_the_origin_proves) {
+  const std::string id = reject_record();
+  fetch_again(id, std::byte(7));
+  EXPECT_FALSE(cache_did("set_aside fresh"));
+  EXPECT_TRUE(cache_did("valid fresh"));
+  EXPECT_TRUE(cache_did("pin fresh"));
+  EXPECT_TRUE(cache_did("add_version fresh http://mirror/0"));
+  EXPECT_FALSE(cache_did("add_version fresh http://host/0"));
+  must(resume(id));
+  EXPECT_FALSE(cache_did("drop fresh"));
+  EXPECT_TRUE(cache_did("release fresh " + file_id(id)));
+}
+
+TEST_F(WrongDigest, content_that_differs_is_set_aside) {
+  fetch_again(reject_record(), std::byte(8));
+  EXPECT_TRUE(cache_did("set_aside fresh"));
+  EXPECT_FALSE(cache_did("valid fresh"));
+}
+
+TEST_F(WrongDigest, the_record_is_spared_across_a_restart) {
+  const std::string id = reject_record();
+  loop_.advance(seconds(1));
+  static_cast<void>(rows("jobs"));
+  kill_manager();
+  start_manager();
+  fetch_again(id, std::byte(7));
+  EXPECT_FALSE(cache_did("set_aside fresh"));
+}
+
+TEST_F(ManagerTest, what_a_job_says_of_peers_reaches_its_transfers) {
+  settings_.peer_min_rate = 1234;
+  manager_->apply(settings_);
+  JobOptions options;
+  const std::string plain = must_create(options, 1).id;
+  options.use_peers = options.share = false;
+  options.offline_ok = true;
+  options.priority = Priority::foreground;
+  const std::string other = must_create(options, 1).id;
+  const TransferRequest& defaults = transfers_.running(file_id(plain))->request;
+  EXPECT_TRUE(defaults.use_peers && defaults.share && !defaults.offline_ok);
+  EXPECT_EQ(defaults.patience, seconds(5));
+  EXPECT_EQ(defaults.peer_min_rate, 1234U);
+  const TransferRequest& chosen = transfers_.running(file_id(other))->request;
+  EXPECT_TRUE(!chosen.use_peers && !chosen.share && chosen.offline_ok);
+  EXPECT_EQ(chosen.patience, seconds(1));
+}
+
+TEST_F(ManagerTest, the_configuration_may_forbid_peers_and_offline_ok) {
+  settings_.use_peers = settings_.offline_ok = false;
+  manager_->apply(settings_);
+  const std::string plain = must_create({}, 1).id;
+  EXPECT_FALSE(transfers_.running(file_id(plain))->request.use_peers);
+  JobOptions options;
+  options.offline_ok = true;
+  FileSpec spec;
+  spec.url = "http://host/0";
+  const auto refused = create(kAlice, options, {spec});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::permission_denied);
+  EXPECT_THAT(refused.error().detail, HasSubstr("peer.offline_ok"));
+}
+
+TEST_F(ManagerTest, the_age_of_an_offline_edition_is_told_and_kept) {
+  JobOptions options;
+  options.offline_ok = true;
+  const std::string id = must_create(options, 1).id;
+  finish(id, 0, 100, 100, "old", [this](TransferResult& result) { result.offline = loop_.wall() - seconds(90); });
+  EXPECT_EQ(file(id).offline_age, Duration(seconds(90)));
+  loop_.advance(seconds(1));
+  static_cast<void>(rows("jobs"));
+  kill_manager();
+  start_manager();
+  EXPECT_EQ(file(id).offline_age, Duration(seconds(90)));
+}
+
 TEST_F(ManagerTest, origin_alone_survives_a_crash) {
   const std::string id = must_create(with_hook(), 1).id;
   finish(id, 0, 100, 100, "cached");

@@ -23,6 +23,7 @@ struct Fill {
   void operator()(const char*, Duration& value) { value = std::chrono::seconds(next++); }
   void operator()(const char*, WallTime& value) { value = from_unix_ns(1'700'000'000'000'000'000 + next++); }
   void operator()(const char*, std::optional<WallTime>& value) { (*this)("", value.emplace()); }
+  void operator()(const char*, std::optional<Duration>& value) { (*this)("", value.emplace()); }
   void operator()(const char*, std::optional<std::uint64_t>& value) { (*this)("", value.emplace()); }
   void operator()(const char*, std::optional<Digest>& value) { value.emplace().fill(std::byte(next++)); }
   void operator()(const char*, std::optional<Error>& value) {

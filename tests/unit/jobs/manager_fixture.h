@@ -69,11 +69,16 @@ class FakeCache final : public cache::Cache {
   std::optional<Error> drop_error;
   std::map<std::string, std::vector<cache::ContentInfo>> held;  // by holder
   Digest digest{};
+  std::map<std::string, cache::ContentInfo> infos;  // what get() tells
 
   void find(const cache::Version&, cache::Done<std::optional<cache::ContentInfo>> done) override { none(done); }
   void find_by_sha256(const Digest&, cache::Done<std::optional<cache::ContentInfo>> done) override { none(done); }
   void find_newest(const std::string&, cache::Done<std::optional<cache::ContentInfo>> done) override { none(done); }
-  void get(const cache::ContentId&, cache::Done<cache::ContentInfo> done) override { refuse(done); }
+  void get(const cache::ContentId& id, cache::Done<cache::ContentInfo> done) override {
+    const auto found = infos.find(id);
+    if (found == infos.end()) return refuse(done);
+    answer<cache::ContentInfo>(done, found->second);
+  }
   void known(const std::string& url, const std::string& holder, cache::Done<Known> done) override;
   void create(Create, cache::Done<std::unique_ptr<cache::ContentWriter>> done) override { refuse(done); }
   void resume(const cache::ContentId&, cache::Done<std::unique_ptr<cache::ContentWriter>> done) override {
@@ -95,7 +100,9 @@ class FakeCache final : public cache::Cache {
   void add_version(const cache::ContentId& id, const cache::Version& version, cache::Done<void> done) override {
     note("add_version " + id + " " + version.url, done);
   }
-  void pin(const cache::ContentId&, bool, cache::Done<void> done) override { refuse(done); }
+  void pin(const cache::ContentId& id, bool pinned, cache::Done<void> done) override {
+    note(std::string(pinned ? "pin " : "unpin ") + id, done);
+  }
   void remove(const cache::ContentId&, cache::Done<void> done) override { refuse(done); }
   void remove_url(const std::string&, cache::Done<std::uint64_t> done) override { refuse(done); }
   void clear(cache::Done<std::uint64_t> done) override { refuse(done); }

@@ -92,8 +92,17 @@ void FakeCache::find_by_sha256(const Digest& sha256, cache::Done<std::optional<c
   });
 }
 
-void FakeCache::find_newest(const std::string&, cache::Done<std::optional<cache::ContentInfo>> done) {
-  later([done = std::move(done)]() mutable { done(std::optional<cache::ContentInfo>()); });
+void FakeCache::find_newest(const std::string& url, cache::Done<std::optional<cache::ContentInfo>> done) {
+  later([this, url, done = std::move(done)]() mutable {
+    for (const auto& [id, record] : records) {
+      const auto& all = record.info.versions;
+      const bool is =
+          std::any_of(all.begin(), all.end(), [&url](const cache::Version& version) { return version.url == url; });
+      const bool good = record.info.state == cache::ContentState::complete && record.info.validated;
+      if (is && good && record.info.shareable) return done(std::optional<cache::ContentInfo>(record.info));
+    }
+    done(std::optional<cache::ContentInfo>());
+  });
 }
 
 void FakeCache::get(const cache::ContentId& id, cache::Done<cache::ContentInfo> done) {
@@ -127,6 +136,7 @@ void FakeCache::create(Create what, cache::Done<std::unique_ptr<cache::ContentWr
     fresh.info.id = "made" + std::to_string(next_id_++);
     fresh.info.size = what.version.size;
     fresh.info.shareable = what.shareable;
+    fresh.info.offered = what.offered;
     fresh.info.versions = {what.version};
     fresh.bytes.resize(size);
     fresh.being_written = true;

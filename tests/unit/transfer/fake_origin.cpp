@@ -73,6 +73,7 @@ void FakeOrigin::answer(origin::FetchId id) {
   const bool head = static_cast<bool>(run->probe_done);
   const auto& answers = head && heads.count(url) > 0 ? heads : files;
   const auto found = answers.find(url);
+  if (unreachable) return finish(id, tl::unexpected<Error>(Error(*unreachable)));
   if (run->behaviour.refuse) return finish(id, tl::unexpected<Error>(*run->behaviour.refuse));
   if (found == answers.end()) return finish(id, fail(ErrorCode::not_found, "fetch " + url, "404"));
   if (head) {

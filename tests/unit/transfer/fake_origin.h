@@ -49,6 +49,7 @@ class FakeOrigin final : public origin::Origin {
   std::map<std::string, FakeFile> heads;                  // what a probe says instead, where it lies
   std::deque<Behaviour> script;                           // of the next fetches
   std::function<Behaviour(const origin::Fetch&)> behave;  // when the script is empty
+  std::optional<Error> unreachable;                       // of every probe and fetch
   // Replaces the file; answers under way break, as when it is replaced on disk.
   void publish(const std::string& url, FakeFile file);
 

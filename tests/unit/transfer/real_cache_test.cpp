@@ -19,6 +19,7 @@ class RealCache : public ::testing::Test {
     origin_.gap = {};
     origin_.chunk = 256 * 1024;
     origin_.files[kUrl] = make_file(kUrl, 1, kSize);
+    neighbours_.around = false;
     open();
   }
   ~RealCache() override { close(); }
@@ -36,8 +37,8 @@ class RealCache : public ::testing::Test {
     auto cache = cache::make_cache(settings, loop_.runtime(), *files_, *disk_, *database_);
     ASSERT_TRUE(cache) << cache.error().text();
     cache_ = std::move(*cache);
-    transfers_ = std::make_unique<agent::Manager>(*cache_, origin_, loop_.runtime(),
-                                                  [this](Task task) { return disk_->submit(std::move(task)); });
+    const auto blocking = [this](Task task) { return disk_->submit(std::move(task)); };
+    transfers_ = std::make_unique<agent::Manager>(*cache_, origin_, loop_.runtime(), blocking, &neighbours_);
   }
   void close() {
     transfers_.reset();
@@ -107,6 +108,7 @@ class RealCache : public ::testing::Test {
   VirtualLoop loop_;
   std::unique_ptr<FileSystem> files_ = make_posix_file_system();
   FakeOrigin origin_{loop_.runtime()};
+  FakeNeighbours neighbours_{loop_.runtime()};
   std::unique_ptr<cache::Database> database_;
   std::unique_ptr<WorkerPool> disk_;
   std::unique_ptr<cache::Cache> cache_;
@@ -257,6 +259,64 @@ TEST_F(RealCache, StoppedAnywhereNothingIsOrphaned) {
   const auto got = fetch(TransferLab::request("f"));
   expect_whole(*got, origin_.files[kUrl].bytes);
   EXPECT_EQ(all().size(), 1U);
+}
+
+// Three times what a supply delivers ahead: it goes on only because blocks are told to be in the file.
+TEST_F(RealCache, BlocksOfPeersAreWrittenToldAndAccountedFor) {
+  const FakeFile file = make_file(kUrl, 2, 3 * FakeSupply::kWindow + 5000);
+  origin_.files[kUrl] = file;
+  const auto supply = std::make_shared<FakeSupply>(loop_.runtime(), file.bytes);
+  supply->backwards = true;
+  neighbours_.around = true;
+  neighbours_.supplies[file.edition.version.etag] = supply;
+  TransferRequest wanted = TransferLab::request("a");
+  wanted.want_sha256 = true;
+  const auto recorder = fetch(wanted);
+  expect_whole(*recorder, file.bytes);
+  EXPECT_EQ(recorder->value().figures.peers, file.bytes.size());
+  EXPECT_EQ(recorder->value().sha256, sha256(file.bytes));
+  EXPECT_TRUE(origin_.fetches.empty());
+  const auto segments = wait<std::vector<cache::SegmentInfo>>(
+      [&](auto done) { cache_->segments(recorder->value().content.id, std::move(done)); });
+  ASSERT_TRUE(segments);
+  for (const cache::SegmentInfo& segment : *segments) {
+    EXPECT_EQ(segment.peer_bytes, segment.range.length);
+    EXPECT_EQ(segment.attestation, supply->attestation(segment.index));
+  }
+}
+
+TEST_F(RealCache, PeersThatStallAreReplacedWithinASegment) {
+  const FakeFile file = make_file(kUrl, 2, 9 * kMiB);
+  origin_.files[kUrl] = file;
+  const auto supply = std::make_shared<FakeSupply>(loop_.runtime(), file.bytes);
+  supply->stuck_after = 5 * kMiB;
+  neighbours_.around = true;
+  neighbours_.supplies[file.edition.version.etag] = supply;
+  const auto recorder = fetch(TransferLab::request("a"));
+  expect_whole(*recorder, file.bytes);
+  const agent::SourceFigures& figures = recorder->value().figures;
+  EXPECT_GT(figures.peers, 0U);
+  EXPECT_GT(figures.origin, 0U);
+  EXPECT_EQ(figures.origin + figures.peers + figures.wasted, origin_.delivered + supply->delivered);
+}
+
+TEST_F(RealCache, WhatAJobDoesNotShareIsFoundHereAndOfferedToNobody) {
+  TransferRequest quiet = TransferLab::request("a");
+  quiet.share = false;
+  ASSERT_TRUE(fetch(quiet)->ok());
+  const auto offered = [this] {
+    using Page = std::vector<cache::Cache::Offerable>;
+    const auto page = wait<Page>([this](auto done) { cache_->offerable("", 10, std::move(done)); });
+    EXPECT_TRUE(page);
+    return page ? page->size() : 0;
+  };
+  EXPECT_EQ(offered(), 0U);
+  EXPECT_EQ(fetch(TransferLab::request("b"))->value().figures.cache, kSize);
+  ASSERT_EQ(all().size(), 1U);
+  EXPECT_FALSE(all()[0].offered);
+  origin_.files[kUrl] = make_file(kUrl, 3, kSize);
+  ASSERT_TRUE(fetch(TransferLab::request("c"))->ok());
+  EXPECT_EQ(offered(), 1U);
 }
 
 }  // namespace

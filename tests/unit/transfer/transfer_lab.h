@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "tests/support/virtual_loop.h"
 #include "tests/unit/transfer/fake_cache.h"
+#include "tests/unit/transfer/fake_neighbours.h"
 #include "tests/unit/transfer/fake_origin.h"
 
 namespace larder::test {
@@ -51,7 +52,8 @@ class Recorder final : public agent::TransferEvents {
 
 class TransferLab {
  public:
-  explicit TransferLab(std::uint64_t seed = 1) : loop(seed), cache(loop.runtime()), origin(loop.runtime()) {
+  explicit TransferLab(std::uint64_t seed = 1, bool alone = true)
+      : loop(seed), cache(loop.runtime()), origin(loop.runtime()), neighbours(loop.runtime()), alone_(alone) {
     log::set_level(log::Level::off);
     restart();
   }
@@ -60,10 +62,12 @@ class TransferLab {
   void restart() {
     transfers.reset();
     loop.run_ready();
-    transfers = std::make_unique<agent::Manager>(cache, origin, loop.runtime(), [this](Task task) {
+    const auto blocking = [this](Task task) {
       loop.post(std::move(task));
       return true;
-    });
+    };
+    transfers =
+        std::make_unique<agent::Manager>(cache, origin, loop.runtime(), blocking, alone_ ? nullptr : &neighbours);
   }
 
   [[nodiscard]] static agent::TransferRequest request(const std::string& file_id, const std::string& url = kUrl) {
@@ -113,7 +117,11 @@ class TransferLab {
   VirtualLoop loop;
   FakeCache cache;
   FakeOrigin origin;
+  FakeNeighbours neighbours;
   std::unique_ptr<agent::Manager> transfers;
+
+ private:
+  bool alone_;
 };
 
 }  // namespace larder::test
