@@ -327,6 +327,7 @@ void WindowFetch::look() {
   if (!silent) return watch();
   if (unconsumed_ >= kOwnSlowness) {
     const SteadyTime now = tools_.runtime.clock.now();
+    log::debug("peers wait for the disk here window={}+{} unconsumed={}", range_.offset, range_.length, unconsumed_);
     stall_.delivered(*silent, now);
     if (now - last_consumed_ >= kForgotten) make_room();
     return watch();
