@@ -126,8 +126,8 @@ void Membership::revoke(const AgentId& agent, Done<std::size_t> done) {
       });
 }
 
-void Membership::accept_newer(GroupState state, GroupKey key, Done<void> done) {
-  auto offered = std::make_shared<std::pair<GroupState, GroupKey>>(std::move(state), std::move(key));
+void Membership::accept_newer(GroupState state, const GroupKey& key, Done<void> done) {
+  auto offered = std::make_shared<std::pair<GroupState, GroupKey>>(std::move(state), key);
   change([this, offered] { return decide_newer(stored_, offered->first, offered->second); },
          [this, done = std::move(done)](Status status) mutable {
            if (status && identity() != nullptr) {

@@ -97,7 +97,7 @@ class Membership {
   void revoke(const AgentId& agent, Done<std::size_t> done);
   // A state and key that a member gave: taken only when the authority signed it, it is newer, and the key is the one
   // that it speaks of. invalid_state: not newer.
-  void accept_newer(GroupState state, GroupKey key, Done<void> done);
+  void accept_newer(GroupState state, const GroupKey& key, Done<void> done);
   // Discovery heard a member: fetches the state where that one's is newer, and from the authority's holder a renewed
   // certificate when it is time.
   void heard(const AgentId& agent, const Endpoint& catalogue, std::uint32_t group_version);
