@@ -80,7 +80,7 @@ bool BlockGuard::on_piece(const lt::peer_request& request, lt::span<const char> 
   ++window_->shared().bad_blocks;
   log::warn("swarm: a block does not match its leaf hash agent={} root={} offset={}", agent_name(agent_),
             to_hex(window_->id().root), offset);
-  window_->book().drop(agent_);
+  if (agent_ != AgentId{}) window_->book().drop(agent_);
   window_->sink().bad_block(agent_);
   connection_.disconnect(lt::errors::too_many_corrupt_pieces, lt::operation_t::bittorrent,
                          lt::peer_connection_interface::peer_error);

@@ -34,7 +34,7 @@ void end(lt::tcp::socket& socket) {
 
 std::size_t HandshakeSweep::sweep(const lt::session& session, const std::function<bool(const Endpoint&)>& known) {
   const auto implementation = session.native_handle();
-  std::set<Key> pending;
+  std::map<Key, unsigned> pending;
   std::size_t ended = 0;
   for (const auto& handshake : pending_handshakes(*implementation)) {
     lt::tcp::socket* const socket = transport(*handshake);
@@ -42,11 +42,13 @@ std::size_t HandshakeSweep::sweep(const lt::session& session, const std::functio
     lt::error_code error;
     const Endpoint remote = from_libtorrent(socket->remote_endpoint(error));
     const Key key{socket, remote};
-    if (error || seen_.contains(key) || pending.size() >= kMaxPending || !known(remote)) {
+    const auto before = seen_.find(key);
+    const unsigned age = before == seen_.end() ? 0 : before->second + 1;
+    if (error || age >= kMaxSweeps || pending.size() >= kMaxPending || !known(remote)) {
       end(*socket);
       ++ended;
     } else {
-      pending.insert(key);
+      pending.emplace(key, age);
     }
   }
   seen_ = std::move(pending);

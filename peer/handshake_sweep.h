@@ -5,7 +5,7 @@
 
 #include <functional>
 #include <libtorrent/session.hpp>
-#include <set>
+#include <map>
 #include <utility>
 
 #include "peer/endpoint.h"
@@ -15,8 +15,9 @@ namespace larder::peer {
 class HandshakeSweep {
  public:
   static constexpr std::size_t kMaxPending = 64;
+  static constexpr unsigned kMaxSweeps = 5;
 
-  // To be called about every second. Ends what was pending at the last sweep already, what comes from an address that
+  // To be called about every second. Ends what has been pending for so many sweeps, what comes from an address that
   // is not `known`, and what is beyond the bound; how many that were.
   std::size_t sweep(const libtorrent::session& session, const std::function<bool(const Endpoint&)>& known);
   // Everything that is pending: before the session ends.
@@ -24,7 +25,7 @@ class HandshakeSweep {
 
  private:
   using Key = std::pair<const void*, Endpoint>;  // a freed socket's place may be taken by another connection's
-  std::set<Key> seen_;
+  std::map<Key, unsigned> seen_;                 // for how many sweeps
 };
 
 }  // namespace larder::peer

@@ -163,6 +163,7 @@ Result<std::unique_ptr<SwarmSession>> SwarmSession::start(const SwarmSettings& s
 }
 
 SwarmSession::~SwarmSession() {
+  if (!thread_.joinable()) return;  // libtorrent did not even start
   // libtorrent's own end frees handshakes that are pending before it is told that they ended.
   run([network = network_.get()] {
     HandshakeSweep::end_all(network->live());
@@ -230,6 +231,7 @@ Status SwarmSession::open(const std::shared_ptr<Window>& window, const SwarmCred
   window->handle.resume();
   return {};
 } catch (const std::exception& thrown) {
+  close(window);
   return fail(ErrorCode::internal, "open the torrent of " + to_hex(window->id().root), thrown.what());
 }
 
