@@ -168,7 +168,8 @@ void Neighbourhood::judged_bad(const cache::Version& version, const std::vector<
   const Digest digest = version_digest(version);
   std::vector<Attestation> attested;
   for (const cache::SegmentInfo& segment : segments) {
-    for (Attestation& attestation : kept_attestations(digest, segment)) attested.push_back(std::move(attestation));
+    const auto kept = kept_attestations(digest, segment);
+    attested.insert(attested.end(), kept.begin(), kept.end());
   }
   log::info("content of peers was judged not valid; who attested it is remembered attestations={}", attested.size());
   parts_.trust.suspect(attested, parts_.group);

@@ -124,7 +124,7 @@ std::shared_ptr<WindowFetch> SupplyImpl::fetch_for(std::uint64_t segment) {
   what.content = own_;
   what.held = held_;
   slot = std::make_shared<WindowFetch>(*tools_, *this, std::move(what));
-  const auto fetch = slot;
+  auto fetch = slot;
   // Not from within deliver(): it may end at once.
   tools_->runtime.executor.post([weak = std::weak_ptr(fetch)] {
     if (const auto still = weak.lock()) still->start();

@@ -218,6 +218,7 @@ void WindowFetch::restart() {
 
 std::vector<ByteRange> WindowFetch::in_window(const std::vector<ByteRange>& ranges) const {
   std::vector<ByteRange> out;
+  out.reserve(ranges.size());
   for (const ByteRange& range : ranges) out.push_back({range.offset - range_.offset, range.length});
   return out;
 }
