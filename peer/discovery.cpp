@@ -108,6 +108,9 @@ void Discovery::receive(const Incoming& incoming, SteadyTime now) {
   if (refused_ && refused_(datagram.sender)) return;
   if (!replay_.fresh(datagram.sender, datagram.start_epoch, datagram.sequence)) return;
   const auto* said = std::get_if<Hello>(&datagram.message);
+  // It says nothing that a later one did not; but a recorded one, not heard here before, would be answered to whoever
+  // sends it, and believed to come from there.
+  if (said != nullptr && replay_.overtaken(datagram.sender, datagram.start_epoch, datagram.sequence)) return;
   if (incoming.key_epoch != self_.key_epoch) {
     if (said != nullptr) receive_old_hello(incoming, *said, now);
     return;

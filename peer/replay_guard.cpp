@@ -13,6 +13,11 @@ bool ReplayGuard::fresh(const AgentId& sender, std::uint64_t start_epoch, std::u
   return accept_in_epoch(copy, sequence);
 }
 
+bool ReplayGuard::overtaken(const AgentId& sender, std::uint64_t start_epoch, std::uint64_t sequence) const {
+  const auto found = senders_.find(sender);
+  return found != senders_.end() && start_epoch == found->second.epoch && sequence < found->second.highest;
+}
+
 bool ReplayGuard::accept(const AgentId& sender, std::uint64_t start_epoch, std::uint64_t sequence, SteadyTime now) {
   if (start_epoch == 0 || sequence == 0) return false;
   if (!senders_.contains(sender) && senders_.size() >= kMaxSenders) forget_longest_silent();

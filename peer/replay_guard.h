@@ -20,6 +20,8 @@ class ReplayGuard {
 
   // Whether accept() would take it, without remembering it: before what is costly, or not yet believed.
   [[nodiscard]] bool fresh(const AgentId& sender, std::uint64_t start_epoch, std::uint64_t sequence) const;
+  // A later one of the same run of the sender was accepted.
+  [[nodiscard]] bool overtaken(const AgentId& sender, std::uint64_t start_epoch, std::uint64_t sequence) const;
   // True when the datagram is new; it is then remembered.
   bool accept(const AgentId& sender, std::uint64_t start_epoch, std::uint64_t sequence, SteadyTime now);
   [[nodiscard]] std::size_t senders() const { return senders_.size(); }

@@ -221,6 +221,25 @@ TEST(Discovery, AReplayedDatagramHasNoEffect) {
   EXPECT_EQ(office.peers(host).size(), 0u);
 }
 
+TEST(Discovery, AnOldHelloThatWasNeverHeardHereIsNotAnsweredToWhoeverSendsIt) {
+  Office office;
+  Office::Host& host = office.add();
+  office.start(host);
+  AgentId sender{};
+  sender[0] = std::byte{9};
+  const Endpoint from = *parse_endpoint("192.0.2.9:7475"), stranger = *parse_endpoint("192.0.2.66:7475");
+  const auto hello = [&](std::uint64_t sequence, const Endpoint& where) {
+    return Incoming{Datagram{sender, 5, sequence, Hello{1, 2, true, true, 1, "x", {}, {}}, {}}, where, true, 1};
+  };
+  host.discovery->receive(hello(7, from), office.now());
+  office.run_for(milliseconds(500));
+  host.discovery->receive(hello(3, stranger), office.now());
+  host.discovery->tick(office.now() + seconds(1));
+  for (const Outgoing& sent : host.discovery->take_outgoing()) EXPECT_NE(sent.to, stranger);
+  ASSERT_NE(office.peers(host).find(sender), nullptr);
+  EXPECT_EQ(office.peers(host).find(sender)->from, from);
+}
+
 TEST(Discovery, WhoHasNotIntroducedItselfIsAskedToAndNotListenedTo) {
   Office office;
   Office::Host& host = office.add();
