@@ -18,8 +18,6 @@ class Evil:
     """The lying program in the place of a host, with the identity that its larderd got when it joined."""
 
     def __init__(self, office, host, url, lie, seed):
-        self.host = host
-        self.id = host.id
         program = office.lab.bin_dir / "larder_evil_peer"
         if not program.exists():
             raise Skip(f"{program} is not built")

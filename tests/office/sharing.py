@@ -198,8 +198,7 @@ def judged_not_valid(rng, lab):
 
 
 def shunned_by(host):
-    return {p["agent"] for p in host.peers()["peers"] if p.get("shunned")} | {
-        s["agent"] for s in host.peers().get("shunned", [])}
+    return {peer["id"] for peer in host.peers()["peers"] if peer["shunned"]}
 
 
 def leaving(rng, lab):

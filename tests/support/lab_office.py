@@ -88,8 +88,8 @@ class OfficeHost:
         return self.api.call("GET", "/v1/group")
 
     def known(self):
-        """Ids of the members that it can reach now."""
-        return [member["id"] for member in self.group()["members"] if member["address"]]
+        """Ids of the members that are around, as far as it knows."""
+        return [peer["id"] for peer in self.peers()["peers"] if peer["address"]]
 
     @property
     def id(self):
