@@ -7,6 +7,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <utility>
 #include <vector>
@@ -31,6 +32,8 @@ class LinkClient final : private LinkOutgoingOwner {
   LinkClient(boost::asio::io_context& io, Duration idle_timeout, LinkClientEvents& events);
   ~LinkClient() override;
 
+  // Agents that share a machine by addresses of its loopback are told apart by them there; elsewhere routes decide.
+  void set_loopback_source(const Endpoint& source) { loopback_source_ = source; }  // before the thread runs
   void set_context(std::shared_ptr<TlsContext> context);  // null: every call fails. Connections of the old one end
   void call(CallId id, CatalogueCall what);
   void cancel(CallId id);
@@ -60,6 +63,7 @@ class LinkClient final : private LinkOutgoingOwner {
   const Duration idle_timeout_;
   LinkClientEvents& events_;
   bool stopped_ = false;
+  std::optional<Endpoint> loopback_source_;
   std::shared_ptr<TlsContext> context_;
   std::map<CallId, std::unique_ptr<Call>> calls_;
   std::map<PeerKey, Peer> peers_;

@@ -192,7 +192,8 @@ void LinkConnection::dispatch() {
   }
   arm(settings_.request_timeout, &LinkConnection::handler_is_late);
   read();  // to notice when nobody waits any more
-  if (const auto status = owner_.on_request({id_, request_}, facts_ ? facts_->certificate_end : WallTime{}, request)) {
+  if (const auto status =
+          owner_.on_request({id_, request_}, facts_ ? facts_->certificate_end : WallTime{}, std::move(request))) {
     respond({*status, {}}, last_);
   }
 }

@@ -85,7 +85,7 @@ class LinkConnection : public std::enable_shared_from_this<LinkConnection> {
   std::optional<PeerFacts> facts_;
   bool reading_ = false;  // a read is under way
   bool idle_ = false;     // between requests, nothing of the next is here
-  std::array<std::byte, kLinkChunk> chunk_;
+  std::array<std::byte, kLinkChunk> chunk_{};
   boost::beast::flat_buffer unread_;  // came, not parsed yet
   std::optional<Parser> parser_;
   std::uint64_t request_ = 0;

@@ -34,8 +34,14 @@ void LinkOutgoing::arm(Duration limit, ErrorCode code, std::string why) {
   });
 }
 
-void LinkOutgoing::connect() {
+void LinkOutgoing::connect(const std::optional<Endpoint>& source) {
   arm(kConnectTimeout, ErrorCode::connect_failed, "it does not take the connection");
+  if (source) {
+    const auto from = from_endpoint(source->with_port(0));
+    AsioError ignored;  // where this cannot be, connecting says so
+    stream_.next_layer().open(from.protocol(), ignored);
+    stream_.next_layer().bind(from, ignored);
+  }
   stream_.next_layer().async_connect(
       from_endpoint(to_), [self = shared_from_this()](const AsioError& error) { self->on_connected(error); });
 }

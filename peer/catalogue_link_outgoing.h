@@ -34,7 +34,8 @@ class LinkOutgoing : public std::enable_shared_from_this<LinkOutgoing> {
   LinkOutgoing(boost::asio::io_context& io, const Endpoint& to, const AgentId& expected,
                std::shared_ptr<TlsContext> context, LinkOutgoingOwner& owner);
 
-  void connect();  // for the first call, given with ask() at once
+  // For the first call, given with ask() at once; from address `source` where there is one.
+  void connect(const std::optional<Endpoint>& source);
   void ask(CallId call, const CatalogueCall& what);
   void keep(Duration idle_timeout);  // no call now; ends by itself after so long
   void close();                      // without a word to the owner
@@ -78,7 +79,7 @@ class LinkOutgoing : public std::enable_shared_from_this<LinkOutgoing> {
   std::size_t max_answer_ = 0;
   std::string head_;
   std::vector<std::byte> body_;
-  std::array<std::byte, 16 * 1024> chunk_;
+  std::array<std::byte, 16 * 1024> chunk_{};
   boost::beast::flat_buffer unread_;
   std::optional<Parser> parser_;
 };

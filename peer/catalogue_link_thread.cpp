@@ -11,7 +11,11 @@ namespace larder::peer {
 LinkThread::LinkThread(const std::optional<LinkSettings>& settings, Duration idle_timeout, LinkThreadEvents& events)
     : keep_running_(io_.get_executor()),
       server_(settings ? std::make_unique<LinkServer>(io_, *settings, events) : nullptr),
-      client_(io_, idle_timeout, events) {}
+      client_(io_, idle_timeout, events) {
+  if (!settings || settings->listen.size() != 1) return;
+  const auto only = parse_endpoint(settings->listen.front() + ":0");
+  if (only && only->is_v4() && only->host().starts_with("127.")) client_.set_loopback_source(*only);
+}
 
 LinkThread::~LinkThread() {
   if (!thread_.joinable()) return;

@@ -42,6 +42,17 @@ TEST_F(LinkTest, TheAskerIsKnownByItsCertificate) {
   EXPECT_EQ(seen.from.at(0).host(), "127.0.0.1");
 }
 
+TEST_F(LinkTest, AgentsOnOneMachineAreToldApartByTheirLoopbackAddress) {
+  LinkSettings third = settings();
+  third.listen = {"127.0.0.3"};
+  Member one = member(third);
+  Member other = member();
+  Seen seen;
+  record(other, seen);
+  ASSERT_TRUE(ask(*one.link, call_to(other)));
+  EXPECT_EQ(seen.from.at(0).host(), "127.0.0.3");
+}
+
 TEST_F(LinkTest, AConnectionIsUsedAgain) {
   Member one = member();
   Member other = member();
