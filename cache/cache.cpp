@@ -117,7 +117,7 @@ void CacheImpl::known(const std::string& url, const std::string& holder, Done<Kn
         [this, url, holder, done = std::move(done)]() mutable { known(url, holder, std::move(done)); });
     return;
   }
-  read_for<Known>(
+  peek_for<Known>(
       "look up what is known of a URL",
       [url, holder](SQLite::Database& db) -> Result<Known> {
         const auto any = index::knows_url(db, url);

@@ -86,6 +86,11 @@ class CacheImpl final : public Cache, private WriterHost, private MaintenanceHos
   void read_for(std::string doing, Work work, Then then) {
     database_.read<T>(std::move(doing), std::move(work), guard(std::move(then)));
   }
+  // The same for what looks at nothing that a count of uses changes.
+  template <class T, class Work, class Then>
+  void peek_for(std::string doing, Work work, Then then) {
+    database_.peek<T>(std::move(doing), std::move(work), guard(std::move(then)));
+  }
   // A write that answers something.
   template <class T, class Work, class Then>
   void write_for(std::string doing, Work work, Then then) {

@@ -51,7 +51,7 @@ struct CacheImpl::Hashing {
 void CacheImpl::open(const ContentId& id, Done<std::shared_ptr<ContentLease>> done) {
   const std::string doing = "open content " + id;
   using Found = std::optional<index::Row>;
-  read_for<Found>(
+  peek_for<Found>(
       doing, [id](SQLite::Database& db) { return index::load(db, id); },
       [this, doing, done = std::move(done)](Result<Found> row) mutable {
         if (!row) return done(tl::unexpected(row.error()));
@@ -66,7 +66,7 @@ void CacheImpl::open_partial(const ContentId& id, Done<std::shared_ptr<ContentLe
   if (const Active* content = active(id); content != nullptr && content->fresh) return open_fresh(id, std::move(done));
   const std::string doing = "open content " + id;
   using Found = std::optional<index::Row>;
-  read_for<Found>(
+  peek_for<Found>(
       doing, [id](SQLite::Database& db) { return index::load(db, id); },
       [this, doing, done = std::move(done)](Result<Found> row) mutable {
         if (!row) return done(tl::unexpected(row.error()));

@@ -141,6 +141,7 @@ Status apply_steps(SQLite::Database& db, const std::string& doing, std::span<con
 
 struct Item {
   bool write = false;
+  bool peek = false;  // a read that need not see what may wait
   std::string doing;
   UniqueFunction<Status(SQLite::Database&)> work;
   UniqueFunction<void(Status)> done;
@@ -217,12 +218,16 @@ struct Database::Impl {
     wake.wait(lock, [&] { return work() || !later.empty(); });
     if (!work()) wake.wait_for(lock, kLater, work);
     std::vector<Item> taken;
-    const bool later_too = queue.empty() || queue.front().write || ++reads_before_later > kReadsBeforeLater;
-    if (later_too) {
+    const bool peeks = !queue.empty() && queue.front().peek && ++reads_before_later <= kReadsBeforeLater;
+    if (!peeks) {
       taken = std::exchange(later, {});
       reads_before_later = 0;
     }
-    while (!queue.empty() && taken.size() < kMaxGroup && (taken.empty() || taken[0].write || !queue.front().write)) {
+    const auto fits = [this, &taken](const Item& next) {
+      if (taken.empty() || taken[0].write) return true;
+      return !next.write && (next.peek || later.empty());
+    };
+    while (!queue.empty() && taken.size() < kMaxGroup && fits(queue.front())) {
       taken.push_back(std::move(queue.front()));
       queue.pop_front();
     }
@@ -348,17 +353,17 @@ Database::~Database() = default;
 
 void Database::write(std::string doing, UniqueFunction<Status(SQLite::Database&)> work,
                      UniqueFunction<void(Status)> done) {
-  impl_->submit({true, std::move(doing), std::move(work), std::move(done)});
+  impl_->submit({true, false, std::move(doing), std::move(work), std::move(done)});
 }
 
 void Database::write_later(std::string doing, UniqueFunction<Status(SQLite::Database&)> work,
                            UniqueFunction<void(Status)> done) {
-  impl_->submit_later({true, std::move(doing), std::move(work), std::move(done)});
+  impl_->submit_later({true, false, std::move(doing), std::move(work), std::move(done)});
 }
 
-void Database::run_read(std::string doing, UniqueFunction<Status(SQLite::Database&)> work,
+void Database::run_read(bool peek, std::string doing, UniqueFunction<Status(SQLite::Database&)> work,
                         UniqueFunction<void(Status)> done) {
-  impl_->submit({false, std::move(doing), std::move(work), std::move(done)});
+  impl_->submit({false, peek, std::move(doing), std::move(work), std::move(done)});
 }
 
 std::size_t Database::queued() const {

@@ -48,16 +48,33 @@ class Database {
   void write(std::string doing, UniqueFunction<Status(SQLite::Database&)> work, UniqueFunction<void(Status)> done);
 
   // The same for what nobody waits for and nobody reads at once: it goes with the next group of writes, or alone after
-  // half a second, so that it costs no sync of its own. Reads queued after it may not see it.
+  // half a second, so that it costs no sync of its own.
   void write_later(std::string doing, UniqueFunction<Status(SQLite::Database&)> work,
                    UniqueFunction<void(Status)> done);
 
   template <class T>
   void read(std::string doing, UniqueFunction<Result<T>(SQLite::Database&)> work,
             UniqueFunction<void(Result<T>)> done) {
+    look<T>(false, std::move(doing), std::move(work), std::move(done));
+  }
+  // A read that may miss what write_later() has queued, and does not make it be written.
+  template <class T>
+  void peek(std::string doing, UniqueFunction<Result<T>(SQLite::Database&)> work,
+            UniqueFunction<void(Result<T>)> done) {
+    look<T>(true, std::move(doing), std::move(work), std::move(done));
+  }
+
+  [[nodiscard]] std::size_t queued() const;
+
+ private:
+  struct Impl;
+  explicit Database(std::unique_ptr<Impl> impl);
+  template <class T>
+  void look(bool peek, std::string doing, UniqueFunction<Result<T>(SQLite::Database&)> work,
+            UniqueFunction<void(Result<T>)> done) {
     auto slot = std::make_shared<Result<T>>(tl::unexpected<Error>(Error{}));
     run_read(
-        std::move(doing),
+        peek, std::move(doing),
         [slot, work = std::move(work)](SQLite::Database& db) mutable -> Status {
           *slot = work(db);
           if (!*slot) return tl::unexpected<Error>(slot->error());
@@ -68,13 +85,8 @@ class Database {
           done(std::move(*slot));
         });
   }
-
-  [[nodiscard]] std::size_t queued() const;
-
- private:
-  struct Impl;
-  explicit Database(std::unique_ptr<Impl> impl);
-  void run_read(std::string doing, UniqueFunction<Status(SQLite::Database&)> work, UniqueFunction<void(Status)> done);
+  void run_read(bool peek, std::string doing, UniqueFunction<Status(SQLite::Database&)> work,
+                UniqueFunction<void(Status)> done);
   std::unique_ptr<Impl> impl_;
 };
 

@@ -300,11 +300,30 @@ TEST_F(DatabaseTest, WhatMayWaitIsWrittenWithoutCompany) {
   ASSERT_TRUE(loop_.wait_for([&] { return later; }));
 }
 
-TEST_F(DatabaseTest, ManyReadsDoNotKeepOffWhatMayWait) {
+TEST_F(DatabaseTest, ReadsSeeWhatMayWaitAndPeeksNeedNot) {
+  const auto db = open();
+  const auto count = [](SQLite::Database& raw) -> Result<int> {
+    return raw.execAndGet("SELECT count(*) FROM things").getInt();
+  };
+  std::optional<int> read;
+  Gate gate(*db);
+  db->write_later("write later", insert("later"), nullptr);
+  db->read<int>("count", count, [&](const Result<int>& found) { read = found.value_or(-1); });
+  gate.open();
+  ASSERT_TRUE(loop_.wait_for([&] { return read.has_value(); }));
+  EXPECT_EQ(read, 1);
+}
+
+TEST_F(DatabaseTest, ManyPeeksDoNotKeepOffWhatMayWait) {
   const auto db = open();
   bool later = false;
   db->write_later("write later", insert("later"), [&](const Status& status) { later = status.has_value(); });
-  for (int i = 0; i < 200 && !later; ++i) (void)names(*db);
+  for (int i = 0; i < 200 && !later; ++i) {
+    bool answered = false;
+    db->peek<int>(
+        "peek", [](SQLite::Database&) -> Result<int> { return 1; }, [&](const Result<int>&) { answered = true; });
+    ASSERT_TRUE(loop_.wait_for([&] { return answered; }));
+  }
   EXPECT_TRUE(later);
 }
 
