@@ -288,6 +288,8 @@ TEST_F(Writer, NothingCommittedLeavesNothing) {
   EXPECT_TRUE(file_exists(id));
   writer->reset();
   ASSERT_TRUE(loop.wait_for([&] { return !file_exists(id); }));
+  // The disk thread has removed it; that this is known here comes after.
+  ASSERT_TRUE(loop.wait_for([&] { return !get(id); }));
   EXPECT_EQ(get(id).error().code, ErrorCode::not_found);
   EXPECT_EQ(figures().records, 0u);
 }
