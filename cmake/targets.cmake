@@ -18,6 +18,37 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
        -Wno-tsan)
 endif()
 
+# The standard headers that nearly every file includes, compiled once: a third of a full build's time. Off for clang-tidy
+# and for clang, which take them as text.
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  option(LARDER_PCH "Precompile the standard headers" ON)
+else()
+  set(LARDER_PCH OFF)
+endif()
+set(LARDER_COMMON_HEADERS
+    <algorithm> <chrono> <cstdint> <deque> <functional> <map> <memory> <optional> <set> <string> <string_view> <utility>
+    <variant> <vector> <fmt/format.h> <tl/expected.hpp>)
+if(LARDER_PCH)
+  file(WRITE ${CMAKE_BINARY_DIR}/pch/empty.cpp "")
+  add_library(larder_pch OBJECT ${CMAKE_BINARY_DIR}/pch/empty.cpp)
+  target_precompile_headers(larder_pch PRIVATE ${LARDER_COMMON_HEADERS})
+  add_library(larder_test_pch OBJECT ${CMAKE_BINARY_DIR}/pch/empty.cpp)
+  target_link_libraries(larder_test_pch PRIVATE GTest::gmock)
+  target_precompile_headers(larder_test_pch PRIVATE ${LARDER_COMMON_HEADERS} <gmock/gmock.h> <gtest/gtest.h>)
+  foreach(target larder_pch larder_test_pch)
+    target_link_libraries(${target} PRIVATE fmt::fmt)
+    target_compile_options(${target} PRIVATE ${LARDER_WARNINGS} ${LARDER_WARNINGS_OFF})
+  endforeach()
+  # What fmt defines must be the same wherever its precompiled header is used.
+  add_compile_definitions($<TARGET_PROPERTY:fmt::fmt,INTERFACE_COMPILE_DEFINITIONS>)
+endif()
+
+function(larder_precompiled target from)
+  if(LARDER_PCH)
+    target_precompile_headers(${target} REUSE_FROM ${from})
+  endif()
+endfunction()
+
 function(larder_options target)
   target_include_directories(${target} PRIVATE ${CMAKE_SOURCE_DIR})
   target_compile_options(${target} PRIVATE ${LARDER_WARNINGS} ${LARDER_WARNINGS_OFF})
@@ -30,6 +61,7 @@ function(larder_library name)
   target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR})
   target_link_libraries(${name} PUBLIC ${ARG_LINK} PRIVATE ${ARG_PRIVATE_LINK})
   larder_options(${name})
+  larder_precompiled(${name} larder_pch)
 endfunction()
 
 # larder_test(NAME SOURCES a_test.cpp… LINK lib… LABEL unit|sim|fault|net|fuzz): one GoogleTest program, one CTest entry
@@ -43,6 +75,7 @@ function(larder_test name)
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_LINK} GTest::gmock GTest::gtest_main)
   larder_options(${name})
+  larder_precompiled(${name} larder_test_pch)
   gtest_discover_tests(${name} PROPERTIES LABELS "${ARG_LABEL}" TIMEOUT ${ARG_TIMEOUT} DISCOVERY_TIMEOUT 60
                        DISCOVERY_MODE PRE_TEST)
 endfunction()
