@@ -156,7 +156,7 @@ Result<std::unique_ptr<SwarmSession>> SwarmSession::start(const SwarmSettings& s
   }
   one_peer_class(session);
   limit_peer_class(session, settings.upload_rate, settings.download_rate);
-  session.set_alert_notify(std::move(news_ready));
+  session.set_alert_notify(news_ready);
   return made;
 } catch (const std::exception& thrown) {
   return fail(ErrorCode::internal, "start the swarm", thrown.what());

@@ -115,6 +115,7 @@ class EvilPeer {
 
     SwarmSettings swarm;
     swarm.listen = options_.listen;
+    swarm.verify_reads = lie_ == Lie::none;  // an honest one would notice, and send nothing
     swarm_ = must(make_swarm(swarm, {group.authority_pem, group.certificate_pem, key_pem}, runtime_));
     LinkSettings link;
     link.listen = options_.listen;
