@@ -16,7 +16,7 @@ class KeyRing {
 
   KeyRing() = default;
   // Of `old` the first kMaxOld are kept.
-  KeyRing(GroupKey current, std::vector<GroupKey> old) : current_(std::move(current)), old_(std::move(old)) {
+  KeyRing(GroupKey current, std::vector<GroupKey> old) : current_(current), old_(std::move(old)) {
     old_.resize(std::min(old_.size(), kMaxOld));
   }
 
