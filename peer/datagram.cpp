@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "peer/crowd_wire.h"
 #include "peer/wire.h"
 
 namespace larder::peer {
@@ -17,6 +18,7 @@ constexpr std::uint8_t kBye = 2;
 constexpr std::uint8_t kAsk = 3;
 constexpr std::uint8_t kHave = 4;
 constexpr std::uint8_t kEvidence = 5;
+constexpr std::uint8_t kCrowd = 6;
 // Flags of a Hello.
 constexpr std::uint8_t kServing = 1;
 constexpr std::uint8_t kProbe = 2;
@@ -76,6 +78,10 @@ void write(WireWriter& out, const Have& have) {
 void write(WireWriter& out, const EvidenceMessage& evidence) {
   out.number(static_cast<std::uint16_t>(evidence.bytes.size()));
   out.bytes(evidence.bytes);
+}
+
+void write(WireWriter& out, const CrowdMessage& crowd) {
+  write_crowd(out, crowd.entries);
 }
 
 // `body` is all that `in` reads; the digest of what the signature covers goes to `signed_digest`.
@@ -149,6 +155,12 @@ Result<Message> read_evidence(WireReader& in) {
   return EvidenceMessage{{bytes.begin(), bytes.end()}};
 }
 
+Result<Message> read_crowd_message(WireReader& in) {
+  auto entries = read_crowd(in);
+  if (!entries) return malformed(std::move(entries.error()));
+  return CrowdMessage{std::move(*entries)};
+}
+
 Result<Message> read_message(std::uint8_t kind, WireReader& in, Bytes body, Digest& signed_digest) {
   switch (kind) {
     case kHello:
@@ -161,6 +173,8 @@ Result<Message> read_message(std::uint8_t kind, WireReader& in, Bytes body, Dige
       return read_have(in);
     case kEvidence:
       return read_evidence(in);
+    case kCrowd:
+      return read_crowd_message(in);
     default:
       return malformed("its kind is unknown");
   }

@@ -11,6 +11,7 @@
 
 #include "base/digest.h"
 #include "base/result.h"
+#include "peer/crowd_entry.h"
 #include "peer/keys.h"
 
 namespace larder::peer {
@@ -80,7 +81,13 @@ struct EvidenceMessage {
   friend bool operator==(const EvidenceMessage&, const EvidenceMessage&) = default;
 };
 
-using Message = std::variant<Hello, Bye, Ask, Have, EvidenceMessage>;
+// "This is what I want, hold and fetch", of several versions at once: multicast, as crowd_pace.h says.
+struct CrowdMessage {
+  std::vector<CrowdEntry> entries;  // 1 to kMaxCrowdEntries, each version once; what does not fit is not sent
+  friend bool operator==(const CrowdMessage&, const CrowdMessage&) = default;
+};
+
+using Message = std::variant<Hello, Bye, Ask, Have, EvidenceMessage, CrowdMessage>;
 
 struct Datagram {
   AgentId sender{};

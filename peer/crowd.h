@@ -1,0 +1,119 @@
+// One version that several agents want at once, as one of them sees it (design §8, docs/decisions/crowd.md): who holds
+// and who fetches what, and from that what this agent shall fetch from the origin, what it leaves to others, what it
+// tells them. Pure: `now` is an argument and never goes backwards by more than is forgiven; what it is told costs
+// nothing of the order of the crowd's size. Loop thread. One for each version under transfer; the transfer owns it.
+//
+// Use: construct, known(), held() for what is here already, heard() for what crowd_memory.h kept, begin(); then tell it
+// whatever happens, and call step() after that and at the time that the last step() named.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "base/clock.h"
+#include "cache/segments.h"
+#include "peer/claim_record.h"
+#include "peer/crowd_entry.h"
+#include "peer/keys.h"
+
+namespace larder::peer {
+
+struct CrowdRules {
+  Duration patience = std::chrono::seconds(5);            // 1 s for foreground
+  std::uint64_t min_rate = 256 * 1024;                    // bytes/s: less from peers is as good as nothing
+  bool may_fetch = true;                                  // false: metered, on battery; then only when nobody else can
+  unsigned fetchers = 4;                                  // at once, as a rule
+  unsigned most_fetchers = 8;                             // when those are not enough
+  Duration wait = std::chrono::milliseconds(50);          // the longest, for others to claim first
+  Duration void_after = std::chrono::milliseconds(1500);  // a claim without progress
+  Duration ahead = std::chrono::milliseconds(700);        // the next segment is claimed so long before this one ends
+};
+
+enum class Say : std::uint8_t {
+  nothing,
+  at_pace,  // whenever this agent's turn comes (crowd_pace.h)
+  soon,     // a claim or a held segment that others wait for: at once
+};
+
+struct CrowdStep {
+  // To be fetched from the origin now, in this order; one GET where they follow one another. All of it, each time: what
+  // is not in it any more is to be given up (somebody else has or fetches it).
+  std::vector<std::uint64_t> fetch;
+  bool changed = false;  // `fetch` is not what the last step said
+  Say say = Say::nothing;
+  SteadyTime next{};  // call again then, at the latest
+};
+
+// For people.
+struct CrowdFigures {
+  std::size_t members = 0;   // others that want it or did, as far as heard; this agent not counted
+  std::size_t fetchers = 0;  // with live claims, this agent included
+  std::uint64_t segments = 0;
+  std::uint64_t held = 0;        // here
+  std::uint64_t first_hand = 0;  // here, fetched from the origin by this agent
+  std::uint64_t elsewhere = 0;   // not here, held by somebody
+  std::uint64_t claimed = 0;     // being fetched by others
+  std::uint64_t voided = 0;      // claims of others that came to nothing
+};
+
+class Crowd {
+ public:
+  // `record` outlives it. `seed` decides ties; from outside, so that a run can be repeated.
+  Crowd(const AgentId& self, const Digest& version_key, const cache::SegmentLayout& layout, const CrowdRules& rules,
+        ClaimRecord& record, std::uint64_t seed);
+
+  // -- told
+  // The agents of the group that are around, whether or not they want this: who is first among them need not wait for
+  // the others. Cheap up to some hundreds; beyond that only their number counts. Again when they change.
+  void known(std::span<const AgentId> agents);
+  void begin(SteadyTime now);
+  // `stamp` is of the datagram: what was overtaken by a later one is not read. Entries of another number of segments
+  // are not of this version and are ignored.
+  void heard(const AgentId& agent, const CrowdStamp& stamp, const CrowdEntry& entry, SteadyTime now);
+  void gone(const AgentId& agent, SteadyTime now);  // BYE, not heard for long, shunned
+  // Learnt otherwise (HAVE, catalogue); `segments` as a HAVE's bitmap, ignored where complete.
+  void holder(const AgentId& agent, bool complete, Bytes segments, SteadyTime now);
+  // It said that it has the segment, and did not give it: not counted as its holder for a while. Who is merely busy
+  // is not to be told here.
+  void not_given(const AgentId& agent, std::uint64_t segment, SteadyTime now);
+  // A peer delivers it now, at min_rate or more in all: the origin is not asked for it (rule 6). Again at least once a
+  // second while that lasts.
+  void delivering(std::uint64_t segment, SteadyTime now);
+  void from_peers(std::uint64_t bytes, SteadyTime now);  // payload of this version
+  // Is here, durable and offered. First-hand: all of it from the origin, by this agent.
+  void held(std::uint64_t segment, bool first_hand, SteadyTime now);
+  void lost(std::uint64_t segment, SteadyTime now);  // dropped from the cache, judged bad
+  // Of a segment that this agent fetches; all its bytes so far.
+  void progress(std::uint64_t segment, std::uint64_t bytes, SteadyTime now);
+  void origin_failed(SteadyTime now);  // claims are given up; no new ones until it is back
+  void origin_back(SteadyTime now);
+  void set_may_fetch(bool may, SteadyTime now);
+  void told(SteadyTime now);  // entry() was sent
+
+  // -- asked
+  [[nodiscard]] CrowdStep step(SteadyTime now);
+  // What to say; windows of large bitmaps take turns.
+  [[nodiscard]] CrowdEntry entry();
+  // Segments not here that somebody holds, rarest first, equals in an order of this agent's own.
+  [[nodiscard]] std::vector<std::uint64_t> to_take(std::size_t most, SteadyTime now) const;
+  // Who holds it and can be asked, in an order of this agent's own, so that askers spread; the complete are not first.
+  [[nodiscard]] std::vector<AgentId> holders(std::uint64_t segment, std::size_t most, SteadyTime now) const;
+  // Nobody holds it or fetches it, and this agent cannot: what to report as missing when the origin is out of reach.
+  [[nodiscard]] std::vector<std::uint64_t> missing_everywhere(SteadyTime now) const;
+  [[nodiscard]] CrowdFigures figures(SteadyTime now) const;
+  [[nodiscard]] const Digest& version_key() const { return version_key_; }
+  [[nodiscard]] bool complete() const { return held_count_ == layout_.count(); }
+
+ private:
+  Digest version_key_{};
+  cache::SegmentLayout layout_;
+  std::uint64_t held_count_ = 0;
+};
+
+// The order of a version's members: BLAKE2b(version key, agent id), the lowest first.
+[[nodiscard]] std::uint64_t crowd_rank(const Digest& version_key, const AgentId& agent);
+
+}  // namespace larder::peer

@@ -1,0 +1,59 @@
+// When this agent sends CROWD datagrams, and what of its crowds goes into the next: so often that claims are believed,
+// so seldom that all agents of the group together stay under kMostPerSecond, whatever their number. Pure; loop thread;
+// one for an agent.
+//
+// * A change that others wait for (Say::soon) goes at once, at most kUrgentPerSecond on average.
+// * Who has live claims speaks every kClaimEvery.
+// * Everybody else shares what is left: the interval grows with the number of agents heard, is drawn anew each time,
+// and
+//   is reconsidered when it ends (as RTCP does, RFC 3550 §6.3): thousands that start at once do not speak at once.
+// * When more is heard than is allowed, nobody without claims speaks.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <vector>
+
+#include "base/clock.h"
+#include "peer/crowd_entry.h"
+#include "peer/keys.h"
+#include "peer/token_bucket.h"
+
+namespace larder::peer {
+
+class CrowdPace {
+ public:
+  static constexpr double kMostPerSecond = 100;  // of the whole group
+  static constexpr double kUrgentPerSecond = 10;
+  static constexpr double kUrgentBurst = 10;
+  static constexpr Duration kShortest = std::chrono::milliseconds(500);
+  static constexpr Duration kClaimEvery = std::chrono::milliseconds(400);
+
+  explicit CrowdPace(Random& random) : random_(&random) {}
+
+  // -- told
+  void heard(const AgentId& sender, SteadyTime now);  // a CROWD datagram, of whatever version
+  // Something is to be said of this version; `claims`: this agent has live claims in it.
+  void soon(const Digest& version, SteadyTime now);                  // a change
+  void at_pace(const Digest& version, bool claims, SteadyTime now);  // it goes on; again and again is all right
+  void drop(const Digest& version);                                  // nothing more to say
+
+  // -- asked
+  // When due() may have something; none while there is nothing to say.
+  [[nodiscard]] std::optional<SteadyTime> next() const;
+  // The versions to speak of now, the urgent first; empty: not yet. The caller sends what fits into one datagram
+  // (pack()) and says so.
+  [[nodiscard]] std::vector<Digest> due(SteadyTime now);
+  void sent(const std::vector<Digest>& versions, SteadyTime now);
+
+ private:
+  Random* random_;
+};
+
+// How many of the entries, from the first on, fit into one datagram: at least one.
+[[nodiscard]] std::size_t fitting(const std::vector<CrowdEntry>& entries);
+
+}  // namespace larder::peer

@@ -1,0 +1,18 @@
+// The bytes of CROWD entries within a datagram (docs/formats/datagram.md). Pure; any thread.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <tl/expected.hpp>
+
+#include "peer/crowd_entry.h"
+#include "peer/wire.h"
+
+namespace larder::peer {
+
+void write_crowd(WireWriter& out, const std::vector<CrowdEntry>& entries);
+// The error says what is wrong with them. Where the bytes end too early, `in` says so.
+[[nodiscard]] tl::expected<std::vector<CrowdEntry>, std::string> read_crowd(WireReader& in);
+
+}  // namespace larder::peer
