@@ -14,18 +14,23 @@ SLOWED = 1.5
 SHUNNED_WITHIN = 1.0  # seconds after the second contradiction
 
 
+def etag_of(facts):
+    """As nginx makes it."""
+    return f'"{int(facts.st_mtime):x}-{facts.st_size:x}"'
+
+
 class Evil:
     """The lying program in the place of a host, with the identity that its larderd got when it joined."""
 
-    def __init__(self, office, host, url, lie, seed):
+    def __init__(self, office, host, url, lie, seed, *more):
         program = office.lab.bin_dir / "larder_evil_peer"
         if not program.exists():
             raise Skip(f"{program} is not built")
         path = office.root / url.rsplit("/", 1)[1]
         facts = path.stat()
         command = [*host.place.prefix(), program, "--state", host.agent.state, "--file", path, "--url", url,
-                   "--etag", f'"{int(facts.st_mtime):x}-{facts.st_size:x}"', "--last-modified", http_date(int(facts.st_mtime)),
-                   "--lie", lie, "--seed", str(seed)]
+                   "--etag", etag_of(facts), "--last-modified", http_date(int(facts.st_mtime)),
+                   "--lie", lie, "--seed", str(seed), *more]
         for address in office.peer_config(host.place).get("addresses", []):
             command += ["--address", address]
         if office.loopback:
@@ -41,6 +46,9 @@ class Evil:
     def asked(self, what=""):
         """Requests that it had."""
         return sum(line.startswith("asked") and what in line for line in self.log.read_text().splitlines())
+
+    def told_crowd(self):
+        return "told the crowd" in self.log.read_text()
 
     def __enter__(self):
         return self

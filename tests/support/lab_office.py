@@ -97,9 +97,11 @@ class OfficeHost:
 
 
 class Office:
-    def __init__(self, lab, hosts=3, wan_mbit=None, lan_mbit=None, workers=1, environment=None, start=True, **sections):
+    def __init__(self, lab, hosts=3, wan_mbit=None, lan_mbit=None, workers=1, environment=None, start=True, nginx=None,
+                 **sections):
         self.lab, self.wanted, self.wan_mbit, self.lan_mbit = lab, hosts, wan_mbit, lan_mbit
         self.sections, self.environment, self.workers, self.starting = sections, environment, workers, start
+        self.nginx = nginx or {}  # `http` and `server`: more for its configuration
         self.loopback = "asked for" if getattr(lab, "loopback", False) else lab_net.refused()
         self.form = f"hosts are loopback addresses ({self.loopback})" if self.loopback else "hosts are network namespaces"
         self.hosts, self.digests, self.net, self.origin = [], {}, None, None
@@ -115,7 +117,7 @@ class Office:
                 internet = self.net.internet
             rate = int(self.wan_mbit * 1e6 / 8) if self.loopback and self.wan_mbit else 0
             self.origin = self.lab.server(Nginx(self.lab.folder("nginx"), self.root, rate=rate, workers=self.workers,
-                                                address=internet.address, port=WEB_PORT, place=internet))
+                                                address=internet.address, port=WEB_PORT, place=internet, **self.nginx))
             for _ in range(self.wanted):
                 self.add_host()
         except BaseException:

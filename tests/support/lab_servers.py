@@ -75,7 +75,8 @@ http {{
   default_type application/octet-stream;
   client_body_temp_path {dir}/tmp_body; proxy_temp_path {dir}/tmp_proxy; fastcgi_temp_path {dir}/tmp_f;
   uwsgi_temp_path {dir}/tmp_u; scgi_temp_path {dir}/tmp_s;
-  log_format lab '$request_method $status $body_bytes_sent "$http_range" "$request_uri" "$upstream_cache_status"';
+  log_format lab '$request_method $status $body_bytes_sent "$http_range" "$request_uri" "$upstream_cache_status" '
+                 '$remote_addr $msec $request_time';
   access_log {dir}/access.log lab;
   sendfile on; tcp_nopush on; keepalive_requests 100000; keepalive_timeout 60s;
   {http}
@@ -113,12 +114,13 @@ class Nginx(Server):
         return f"http://{self.address}:{self.port}{path}"
 
     def requests(self):
-        """[{method, status, sent, range, uri, cache}…] of the access log, in order of ending."""
-        pattern = re.compile(r'(\S+) (\d+) (\d+) "(.*?)" "(.*?)" "(.*?)"$')
+        """[{method, status, sent, range, uri, cache, client, at, seconds}…] of the access log, in order of ending; `at` is
+        the wall clock at the end."""
+        pattern = re.compile(r'(\S+) (\d+) (\d+) "(.*?)" "(.*?)" "(.*?)" (\S+) ([\d.]+) ([\d.]+)$')
         log = self.directory / "access.log"
         found = [pattern.match(line) for line in log.read_text().splitlines()] if log.exists() else []
-        return [{"method": m[1], "status": int(m[2]), "sent": int(m[3]), "range": m[4], "uri": m[5], "cache": m[6]}
-                for m in found if m]
+        return [{"method": m[1], "status": int(m[2]), "sent": int(m[3]), "range": m[4], "uri": m[5], "cache": m[6],
+                 "client": m[7], "at": float(m[8]), "seconds": float(m[9])} for m in found if m]
 
     def sent(self, uri=None):
         return sum(r["sent"] for r in self.requests() if r["method"] == "GET" and (uri is None or r["uri"] == uri))
@@ -150,9 +152,8 @@ def caching_nginx(directory, upstream, by_range, honours_no_cache, address="127.
 
 
 SQUID = """
-http_port 127.0.0.1:{port}
-acl all_hosts src 127.0.0.0/8
-http_access allow all_hosts
+http_port {address}:{port}
+http_access allow all
 visible_hostname lab
 pid_filename {dir}/squid.pid
 coredump_dir {dir}
@@ -167,33 +168,35 @@ shutdown_lifetime 0 seconds
 pinger_enable off
 netdb_filename none
 {user}
-refresh_pattern . 60 100% 60 override-expire override-lastmod {ignore} ignore-no-store ignore-private
+{rules}
 """
+HEEDLESS = "refresh_pattern . 60 100% 60 override-expire override-lastmod {ignore} ignore-no-store ignore-private"
 
 
 class Squid(Server):
     """A forward proxy that takes everything as fresh for an hour, and ignores a client's wish for revalidation unless
-    `honours_no_cache`."""
+    `honours_no_cache`; or one with `rules` of its own instead."""
 
-    def __init__(self, directory, honours_no_cache=False):
+    def __init__(self, directory, honours_no_cache=False, rules=None, address="127.0.0.1", port=None, place=None):
         directory = pathlib.Path(directory)
         directory.mkdir(parents=True, exist_ok=True)
-        port = free_port()
+        port = port or free_port(address)
         user = ""
         if os.geteuid() == 0:
             shutil.chown(directory, "proxy", "proxy")
             user = "cache_effective_user proxy"
         config = directory / "squid.conf"
-        config.write_text(SQUID.format(dir=directory, port=port, user=user,
-                                       ignore="" if honours_no_cache else "ignore-reload"))
+        heedless = HEEDLESS.format(ignore="" if honours_no_cache else "ignore-reload")
+        config.write_text(SQUID.format(dir=directory, address=address, port=port, user=user,
+                                       rules=heedless if rules is None else rules))
         program = find_program("squid")
         if not program:
             raise FileNotFoundError("squid is not installed (apt install squid)")
-        super().__init__(directory, [program, "-N", "-f", str(config)], port, "squid")
+        super().__init__(directory, [program, "-N", "-f", str(config)], port, "squid", address, place)
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.address}:{self.port}"
 
 
 def slicing_nginx(directory, upstream, honours_no_cache, slice_size="1m"):

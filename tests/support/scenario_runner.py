@@ -124,7 +124,8 @@ def fault_runner():
 
 def office_runner():
     """One run at a time: they measure time."""
-    return Runner(TESTS / "office" / "run.py", ("sharing", "churn", "poison", "strangers"), deadline=300, jobs=1)
+    modules = ("sharing", "churn", "poison", "strangers", "crowd", "crowd_random")
+    return Runner(TESTS / "office" / "run.py", modules, deadline=300, jobs=1)
 
 
 def main(runner, doc):
