@@ -22,7 +22,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
-from bench_table import BENCHMARKS, Table, benchmark, fresh, interleaved, measure  # noqa: E402
+from bench_table import BENCHMARKS, Table, benchmark, fresh, interleaved, measure, settled_memory  # noqa: E402
 from larder_lab import (GIB, KIB, MIB, ROOT, Lab, Nginx, Skip, bin_dir_argument, expect, expect_equal,  # noqa: E402
                         file_sha256, options_told, seeded_bytes, write_seeded)
 
@@ -264,7 +264,7 @@ def many_records(s):
         agent.stop()
     agent.start()
     agent.api.cache()
-    idle = _settled_memory(agent)
+    idle = settled_memory(agent)
     ready = statistics.median(readiness)
     s.table.add(f"ready with {records:,} records", f"{ready:.3f} s ({min(readiness):.3f}–{max(readiness):.3f})", "–",
                 f"{ready:.3f} s", "≤ 0.3 s", ready <= 0.3)
@@ -278,17 +278,6 @@ def many_records(s):
     s.texts.append("Cost of each operation of the index as records grow (`larder_index_curve`):\n\n```\n"
                    + curve.stdout.strip() + "\n```")
     print(s.texts[-1])
-
-
-def _settled_memory(agent):
-    """Once the start-up maintenance is through: the process has used no CPU for a second."""
-    deadline = time.monotonic() + 60
-    last, since = agent.cpu_seconds(), time.monotonic()
-    while time.monotonic() - since < 1.0 and time.monotonic() < deadline:
-        time.sleep(0.1)
-        if agent.cpu_seconds() - last > 0.01:
-            last, since = agent.cpu_seconds(), time.monotonic()
-    return agent.memory()
 
 
 import office_bench  # noqa: E402,F401,I001 (its benchmarks follow those of one machine in the table)
@@ -307,6 +296,7 @@ def main():
         setting = Setting(lab, arguments.quick)
         setting.rounds = arguments.rounds or setting.rounds
         names = arguments.only or list(BENCHMARKS)
+        failed = False
         if any(BENCHMARKS[name].__module__ != office_bench.__name__ for name in names):
             setting.places()
         for name in names:
@@ -314,6 +304,10 @@ def main():
                 BENCHMARKS[name](setting)
             except Skip as reason:
                 setting.texts.append(f"{name} was not measured: {reason}.")
+                print(setting.texts[-1])
+            except AssertionError as failure:  # the others are worth having all the same
+                failed = True
+                setting.texts.append(f"{name} FAILED: {failure}.")
                 print(setting.texts[-1])
         text = setting.table.markdown() + "\n\n" + "\n\n".join(setting.texts)
         print("\n" + text)
@@ -323,7 +317,8 @@ def main():
             pathlib.Path(ROOT / arguments.write).write_text(
                 f"# Benchmarks\n\nMade by `{command.strip()}` (`make bench`) with {setting.rounds} rounds. {doc} Seconds depend "
                 f"on the machine; ratios hardly do.\n\n{text.strip()}\n", encoding="utf-8")
-        return int(any(row[5] == "NOT met" for row in setting.table.rows) and not arguments.quick)
+        missed = any(row[5] == "NOT met" for row in setting.table.rows) and not arguments.quick
+        return int(failed or missed)
 
 
 if __name__ == "__main__":

@@ -75,3 +75,14 @@ def fresh(agent):
     """Nothing in the cache."""
     wait_until(lambda: (agent.api.call("DELETE", "/v1/cache"), agent.api.status()["cache"]["records"] == 0)[1], 20,
                "an empty cache")
+
+
+def settled_memory(agent):
+    """Of an agent, once the work of its start is through: the process has used no CPU for a second."""
+    deadline = time.monotonic() + 60
+    last, since = agent.cpu_seconds(), time.monotonic()
+    while time.monotonic() - since < 1.0 and time.monotonic() < deadline:
+        time.sleep(0.1)
+        if agent.cpu_seconds() - last > 0.01:
+            last, since = agent.cpu_seconds(), time.monotonic()
+    return agent.memory()

@@ -13,7 +13,7 @@ import statistics
 import subprocess
 import time
 
-from bench_table import Sample, benchmark, fresh, interleaved, median
+from bench_table import Sample, benchmark, fresh, interleaved, median, settled_memory
 from lab_office import WEB_PORT, Office
 from lab_servers import Nginx
 from larder_lab import GIB, KIB, MIB, Skip, expect_equal, file_sha256
@@ -287,20 +287,10 @@ def offered_records(s):
         host.agent.start()
         made.wait_acquainted()
         expect_equal(host.api.status()["cache"]["records"], records, "records")
-        settle(host.agent)
+        settled_memory(host.agent)
         before, started = host.agent.cpu_seconds(), time.monotonic()
         time.sleep(seconds)
         share = (host.agent.cpu_seconds() - before) / (time.monotonic() - started)
         memory = host.agent.memory()
         s.table.add(f"idle with {records:,} records offered, over {seconds} s", f"CPU {share:.2%}, memory {memory / MIB:.1f} MiB",
                     "–", f"{share:.2%}, {memory / MIB:.1f} MiB", "< 1 %, < 100 MiB", share < 0.01 and memory < 100 * MIB)
-
-
-def settle(agent):
-    """Once the work of the start is through: no CPU for a second."""
-    deadline = time.monotonic() + 60
-    last, since = agent.cpu_seconds(), time.monotonic()
-    while time.monotonic() - since < 1.0 and time.monotonic() < deadline:
-        time.sleep(0.1)
-        if agent.cpu_seconds() - last > 0.01:
-            last, since = agent.cpu_seconds(), time.monotonic()
