@@ -16,22 +16,41 @@ void ClaimRecord::broke(const AgentId& agent, SteadyTime now) {
     at = broken_.emplace(agent, Broken{}).first;
   }
   Broken& record = at->second;
-  if (record.strikes > 0 && now - record.last > kForgive) record.strikes = 0;
-  record.strikes = std::min(record.strikes + 1, 32U);
+  if (now - record.last > kForgive) record = Broken{};
+  record.score += kStrike;
   record.last = now;
-  if (record.strikes < kStrikes) return;
+  if (record.score < kTooMany) return;
   Duration rest = kFirstRest;
-  for (unsigned i = kStrikes; i < record.strikes && rest < kLongestRest; ++i) rest *= 2;
+  for (unsigned i = 0; i < record.rests && rest < kLongestRest; ++i) rest *= 2;
   record.until = now + std::min(rest, kLongestRest);
+  record.score = kTooMany - kStrike;  // back from its rest, one broken claim is enough
+  ++record.rests;
+}
+
+void ClaimRecord::revived(const AgentId& agent, SteadyTime now) {
+  const auto at = broken_.find(agent);
+  if (at != broken_.end() && at->second.rests == 0) {
+    at->second.score -= kStrike;
+    if (at->second.score <= 0) broken_.erase(at);
+  }
+  stretch_ = std::min(stretch(now) * 2, kMostStretch);
+  stretched_ = now;
 }
 
 void ClaimRecord::kept(const AgentId& agent) {
-  broken_.erase(agent);
+  const auto at = broken_.find(agent);
+  if (at == broken_.end()) return;
+  at->second.score -= 1;
+  if (at->second.score <= 0 && at->second.rests == 0) broken_.erase(at);
 }
 
 bool ClaimRecord::waits_for(const AgentId& agent, SteadyTime now) const {
   const auto at = broken_.find(agent);
   return at == broken_.end() || at->second.until <= now;
+}
+
+unsigned ClaimRecord::stretch(SteadyTime now) const {
+  return now - stretched_ > kStretchFor ? 1 : stretch_;
 }
 
 }  // namespace larder::peer

@@ -1,5 +1,6 @@
-// Whose claims came to nothing lately: such an agent is not waited for again for a while. One for an agent, shared by
-// all its crowds, so that who disappoints in one is not waited for in two hundred. Pure; loop thread; bounded.
+// Whose claims came to nothing lately: such an agent is not waited for again for a while. And how long claims are
+// waited for at all: longer, after it turned out that they had been given up too soon. One for an agent, shared by all
+// its crowds, so that who disappoints in one is not waited for in two hundred. Pure; loop thread; bounded.
 #pragma once
 
 #include <cstddef>
@@ -12,23 +13,31 @@ namespace larder::peer {
 
 class ClaimRecord {
  public:
-  static constexpr unsigned kStrikes = 2;                           // so many broken claims
+  static constexpr int kStrike = 2;                                 // for a broken claim; a kept one takes one back
+  static constexpr int kTooMany = 4;                                // two broken claims
   static constexpr Duration kFirstRest = std::chrono::seconds(30);  // not waited for so long, then twice, …
   static constexpr Duration kLongestRest = std::chrono::minutes(10);
   static constexpr Duration kForgive = std::chrono::minutes(5);  // since the last
   static constexpr std::size_t kMaxAgents = 1024;
+  static constexpr unsigned kMostStretch = 4;
+  static constexpr Duration kStretchFor = std::chrono::minutes(1);
 
-  void broke(const AgentId& agent, SteadyTime now);  // a claim of it became void
-  void kept(const AgentId& agent);                   // it came to hold what it claimed
+  void broke(const AgentId& agent, SteadyTime now);    // a claim of it became void
+  void revived(const AgentId& agent, SteadyTime now);  // and was not: it goes on. Claims are waited for longer
+  void kept(const AgentId& agent);                     // it came to hold what it claimed
   [[nodiscard]] bool waits_for(const AgentId& agent, SteadyTime now) const;
+  [[nodiscard]] unsigned stretch(SteadyTime now) const;  // 1, 2 or 4 times as long as usual
 
  private:
   struct Broken {
-    unsigned strikes = 0;
+    int score = 0;
+    unsigned rests = 0;
     SteadyTime last{};
     SteadyTime until{};
   };
   std::map<AgentId, Broken> broken_;
+  unsigned stretch_ = 1;
+  SteadyTime stretched_{};
 };
 
 }  // namespace larder::peer

@@ -7,8 +7,10 @@
 // whatever happens, and call step() after that and at the time that the last step() named.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <span>
 #include <vector>
@@ -17,7 +19,11 @@
 #include "cache/segments.h"
 #include "peer/claim_record.h"
 #include "peer/crowd_entry.h"
+#include "peer/crowd_figures.h"
+#include "peer/crowd_members.h"
+#include "peer/crowd_rank.h"
 #include "peer/keys.h"
+#include "peer/segment_bits.h"
 
 namespace larder::peer {
 
@@ -47,18 +53,6 @@ struct CrowdStep {
   SteadyTime next{};  // call again then, at the latest
 };
 
-// For people.
-struct CrowdFigures {
-  std::size_t members = 0;   // others that want it or did, as far as heard; this agent not counted
-  std::size_t fetchers = 0;  // with live claims, this agent included
-  std::uint64_t segments = 0;
-  std::uint64_t held = 0;        // here
-  std::uint64_t first_hand = 0;  // here, fetched from the origin by this agent
-  std::uint64_t elsewhere = 0;   // not here, held by somebody
-  std::uint64_t claimed = 0;     // being fetched by others
-  std::uint64_t voided = 0;      // claims of others that came to nothing
-};
-
 class Crowd {
  public:
   // `record` outlives it. `seed` decides ties; from outside, so that a run can be repeated.
@@ -85,7 +79,8 @@ class Crowd {
   void from_peers(std::uint64_t bytes, SteadyTime now);  // payload of this version
   // Is here, durable and offered. First-hand: all of it from the origin, by this agent.
   void held(std::uint64_t segment, bool first_hand, SteadyTime now);
-  void lost(std::uint64_t segment, SteadyTime now);  // dropped from the cache, judged bad
+  // Dropped from the cache, judged bad; or fetched and then not to be had (a disk that is full).
+  void lost(std::uint64_t segment, SteadyTime now);
   // Of a segment that this agent fetches; all its bytes so far.
   void progress(std::uint64_t segment, std::uint64_t bytes, SteadyTime now);
   void origin_failed(SteadyTime now);  // claims are given up; no new ones until it is back
@@ -108,12 +103,69 @@ class Crowd {
   [[nodiscard]] bool complete() const { return held_count_ == layout_.count(); }
 
  private:
+  struct Own {  // a claim of this agent
+    std::uint64_t segment = 0;
+    std::uint64_t bytes = 0;
+    std::uint64_t size = 0;
+    SteadyTime since{};
+    [[nodiscard]] bool full() const { return bytes >= size; }
+    [[nodiscard]] bool half() const { return bytes * 2 > size; }
+  };
+  void woke(SteadyTime now);
+  void review_supply(SteadyTime now);
+  void drop_claims(SteadyTime now);
+  void make_claims(SteadyTime now);
+  [[nodiscard]] bool yields(const Own& own, SteadyTime now) const;
+  [[nodiscard]] bool may_claim(SteadyTime now);
+  [[nodiscard]] bool may_go_on() const;
+  [[nodiscard]] std::size_t slots() const;
+  [[nodiscard]] Duration delay() const;
+  [[nodiscard]] std::optional<std::uint64_t> choose(SteadyTime now) const;
+  [[nodiscard]] std::optional<std::uint64_t> second_try(SteadyTime now) const;
+  [[nodiscard]] bool is_free(std::uint64_t segment, SteadyTime now) const;
+  [[nodiscard]] bool is_delivered(std::uint64_t segment, SteadyTime now) const;
+  [[nodiscard]] bool anything_to_take() const;
+  [[nodiscard]] bool anything_open() const;
+  [[nodiscard]] double seconds_left(const CrowdMembers::Claimant& claimant, const CrowdMembers::Claim& claim) const;
+  [[nodiscard]] const Own* own_claim(std::uint64_t segment) const;
+  [[nodiscard]] SteadyTime next_time(SteadyTime now) const;
+  void say(Say what) { say_ = std::max(say_, what); }
+
+  AgentId self_{};
   Digest version_key_{};
   cache::SegmentLayout layout_;
+  CrowdRules rules_;
+  std::uint64_t seed_;
+  std::uint64_t rank_;
+  CrowdMembers members_;
+  std::size_t known_ = 0;     // agents around
+  std::size_t position_ = 0;  // so many of them are before this one
+  SegmentBits held_;
+  SegmentBits all_;
   std::uint64_t held_count_ = 0;
-};
+  std::uint64_t first_hand_ = 0;
+  std::map<std::uint64_t, SteadyTime> delivering_;  // until when that counts
 
-// The order of a version's members: BLAKE2b(version key, agent id), the lowest first.
-[[nodiscard]] std::uint64_t crowd_rank(const Digest& version_key, const AgentId& agent);
+  bool origin_ = true;
+  std::vector<Own> own_;
+  std::vector<std::uint64_t> told_fetch_;
+  std::optional<std::uint64_t> last_;  // claimed
+  double rate_ = 0;                    // of this agent's origin, bytes/s, lately
+  SteadyTime progress_at_{};           // of any own claim
+  std::optional<SteadyTime> vacant_;   // since when this agent might claim, but for its delay
+
+  // What came in the present window of the patience (rule 5).
+  SteadyTime window_{};
+  std::uint64_t from_peers_ = 0;
+  std::uint64_t progress_before_ = 0;
+  std::optional<SteadyTime> takeable_;  // since when there is something to take
+  bool starving_ = false;
+  unsigned nothing_ = 0;  // windows in a row in which peers had something and gave nothing at all
+
+  Say say_ = Say::nothing;
+  std::optional<SteadyTime> last_told_;
+  std::uint64_t next_window_ = 0;  // of the bitmap
+  SteadyTime promised_{};          // step() was to be called then
+};
 
 }  // namespace larder::peer

@@ -10,17 +10,17 @@
 // * When more is heard than is allowed, nobody without claims speaks.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
-#include <set>
 #include <vector>
 
 #include "base/clock.h"
 #include "peer/crowd_entry.h"
+#include "peer/distinct_count.h"
 #include "peer/keys.h"
-#include "peer/token_bucket.h"
 
 namespace larder::peer {
 
@@ -32,7 +32,7 @@ class CrowdPace {
   static constexpr Duration kShortest = std::chrono::milliseconds(500);
   static constexpr Duration kClaimEvery = std::chrono::milliseconds(400);
 
-  explicit CrowdPace(Random& random) : random_(&random) {}
+  explicit CrowdPace(Random& random);
 
   // -- told
   void heard(const AgentId& sender, SteadyTime now);  // a CROWD datagram, of whatever version
@@ -48,9 +48,41 @@ class CrowdPace {
   // (pack()) and says so.
   [[nodiscard]] std::vector<Digest> due(SteadyTime now);
   void sent(const std::vector<Digest>& versions, SteadyTime now);
+  [[nodiscard]] std::size_t members() const;  // agents heard lately, about
 
  private:
+  struct Version {
+    bool urgent = false;
+    bool claims = false;
+    bool paced = false;
+    SteadyTime sent{};
+  };
+  static constexpr double kForPaced = 60;                            // of kMostPerSecond: what those with claims leave
+  static constexpr Duration kGather = std::chrono::milliseconds(2);  // what happens at once is told at once
+  static constexpr Duration kEpoch = std::chrono::seconds(60);
+  static constexpr Duration kSlice = std::chrono::milliseconds(100);
+  static constexpr std::size_t kSlices = 10;
+
+  [[nodiscard]] Duration interval(bool claims);
+  [[nodiscard]] bool any_claims() const;
+  [[nodiscard]] std::vector<Digest> in_turn() const;
+  void refill(SteadyTime now);
+  bool too_loud(SteadyTime now);
+  void shift_slices(SteadyTime now);
+
   Random* random_;
+  std::map<Digest, Version> versions_;
+  std::optional<SteadyTime> urgent_;  // since when something is to go at once
+  std::optional<SteadyTime> turn_;    // when this agent speaks again
+  bool claims_turn_ = false;          // it was drawn for somebody with claims
+  SteadyTime since_{};                // it was drawn from
+  double tokens_ = kUrgentBurst;
+  SteadyTime filled_{};
+  DistinctCount now_heard_;
+  DistinctCount heard_before_;
+  SteadyTime epoch_{};
+  std::array<std::uint32_t, kSlices> slices_{};  // datagrams heard, by kSlice
+  std::int64_t slice_ = 0;
 };
 
 // How many of the entries, from the first on, fit into one datagram: at least one.

@@ -1,0 +1,453 @@
+#include "peer/crowd.h"
+
+#include <cmath>
+#include <utility>
+
+#include "peer/crowd_choice.h"
+
+namespace larder::peer {
+namespace {
+
+constexpr std::size_t kMostOwnClaims = kMaxCrowdClaims;
+constexpr std::size_t kUnfinished = 2;  // claims that are not wholly fetched: the one, and the next ahead of its end
+constexpr std::size_t kExactRanks = 256;
+constexpr std::size_t kMostTries = 3;  // fetchers of one segment at once, when each turned out too slow
+constexpr Duration kDeliveringFor = std::chrono::milliseconds(1500);
+constexpr Duration kSlept = std::chrono::seconds(3);
+constexpr Duration kIdleStep = std::chrono::seconds(1);
+constexpr Duration kNewcomerGap = std::chrono::milliseconds(150);
+constexpr std::size_t kSmallCrowd = 64;
+constexpr unsigned kLastResort = 3;
+
+double seconds(Duration duration) {
+  return std::chrono::duration<double>(duration).count();
+}
+
+}  // namespace
+
+Crowd::Crowd(const AgentId& self, const Digest& version_key, const cache::SegmentLayout& layout,
+             const CrowdRules& rules, ClaimRecord& record, std::uint64_t seed)
+    : self_(self),
+      version_key_(version_key),
+      layout_(layout),
+      rules_(rules),
+      seed_(seed),
+      rank_(crowd_rank(version_key, self)),
+      members_(version_key, layout, record, seed),
+      held_(layout.count()),
+      all_(layout.count()) {
+  members_.set_void_after(rules.void_after);
+  all_.fill();
+}
+
+void Crowd::known(std::span<const AgentId> agents) {
+  known_ = agents.size();
+  if (known_ <= kExactRanks) {
+    position_ = static_cast<std::size_t>(std::count_if(agents.begin(), agents.end(), [this](const AgentId& agent) {
+      return agent != self_ && crowd_rank(version_key_, agent) < rank_;
+    }));
+    return;
+  }
+  const double part = static_cast<double>(rank_) / 18446744073709551616.0;
+  position_ = static_cast<std::size_t>(part * static_cast<double>(known_));
+}
+
+void Crowd::begin(SteadyTime now) {
+  window_ = now;
+  promised_ = now;
+  progress_before_ = members_.progress();
+  say(Say::at_pace);
+}
+
+void Crowd::heard(const AgentId& agent, const CrowdStamp& stamp, const CrowdEntry& entry, SteadyTime now) {
+  if (agent == self_) return;
+  const bool newcomer = members_.heard(agent, stamp, entry, now);
+  // Whoever has just come waits a moment for claims: it is told at once. In a large crowd somebody always speaks.
+  if (!newcomer || !entry.wants || own_.empty() || members_.count() > kSmallCrowd) return;
+  if (!last_told_ || now - *last_told_ > kNewcomerGap) say(Say::soon);
+}
+
+void Crowd::gone(const AgentId& agent, SteadyTime) {
+  members_.gone(agent);
+}
+
+void Crowd::holder(const AgentId& agent, bool complete, Bytes segments, SteadyTime now) {
+  if (agent != self_) members_.holder(agent, complete, segments, now);
+}
+
+void Crowd::not_given(const AgentId& agent, std::uint64_t segment, SteadyTime now) {
+  members_.not_given(agent, segment, now);
+  delivering_.erase(segment);
+}
+
+void Crowd::delivering(std::uint64_t segment, SteadyTime now) {
+  if (segment < layout_.count()) delivering_[segment] = now + kDeliveringFor;
+}
+
+void Crowd::from_peers(std::uint64_t bytes, SteadyTime) {
+  from_peers_ += bytes;
+  if (bytes > 0) nothing_ = 0;
+}
+
+void Crowd::held(std::uint64_t segment, bool first_hand, SteadyTime now) {
+  if (segment >= layout_.count() || held_.has(segment)) return;
+  held_.set(segment);
+  ++held_count_;
+  delivering_.erase(segment);
+  if (first_hand) ++first_hand_;
+  // Others wait for the first copies. Of those that come to hold the rest of them at the same moment, some speak.
+  const std::uint64_t draw = mixed(seed_ ^ segment ^ 0x5a) % (members_.count() + 1);
+  const bool rare = members_.holders(segment) < 3 && draw < 4;
+  say(first_hand || rare ? Say::soon : Say::at_pace);
+  (void)now;
+}
+
+void Crowd::lost(std::uint64_t segment, SteadyTime) {
+  std::erase_if(own_, [segment](const Own& own) { return own.segment == segment; });
+  if (!held_.has(segment)) return;
+  held_.clear(segment);
+  --held_count_;
+  say(Say::soon);
+}
+
+void Crowd::progress(std::uint64_t segment, std::uint64_t bytes, SteadyTime now) {
+  const auto own = std::find_if(own_.begin(), own_.end(), [segment](const Own& o) { return o.segment == segment; });
+  if (own == own_.end() || bytes <= own->bytes) return;
+  const std::uint64_t gained = std::min(bytes, own->size) - std::min(own->bytes, own->size);
+  const double passed = std::max(0.001, seconds(now - progress_at_));
+  const double share = std::min(1.0, passed / 1.5);
+  rate_ += share * (static_cast<double>(gained) / passed - rate_);
+  own->bytes = std::min(bytes, own->size);
+  progress_at_ = now;
+}
+
+void Crowd::origin_failed(SteadyTime) {
+  origin_ = false;
+}
+
+void Crowd::origin_back(SteadyTime) {
+  origin_ = true;
+}
+
+void Crowd::set_may_fetch(bool may, SteadyTime) {
+  rules_.may_fetch = may;
+}
+
+void Crowd::told(SteadyTime now) {
+  last_told_ = now;
+}
+
+CrowdStep Crowd::step(SteadyTime now) {
+  if (now - promised_ > kSlept) woke(now);
+  members_.review(now);
+  std::erase_if(delivering_, [now](const auto& known) { return known.second < now; });
+  review_supply(now);
+  drop_claims(now);
+  make_claims(now);
+  CrowdStep step;
+  for (const Own& own : own_) {
+    if (!own.full()) step.fetch.push_back(own.segment);
+  }
+  step.changed = step.fetch != told_fetch_;
+  told_fetch_ = step.fetch;
+  step.say = std::exchange(say_, Say::nothing);
+  if (step.say == Say::nothing && (!complete() || !own_.empty())) step.say = Say::at_pace;
+  step.next = next_time(now);
+  promised_ = step.next;
+  return step;
+}
+
+// The machine slept, or this process was stopped: what was not heard meanwhile says nothing of anybody.
+void Crowd::woke(SteadyTime now) {
+  members_.forgive(now);
+  window_ = now;
+  from_peers_ = 0;
+  progress_before_ = members_.progress();
+  progress_at_ = now;
+  takeable_.reset();
+  vacant_.reset();
+}
+
+bool Crowd::anything_to_take() const {
+  for (std::size_t i = 0; i < held_.words(); ++i) {
+    if ((members_.held().word(i) & ~held_.word(i)) != 0) return true;
+  }
+  return false;
+}
+
+// Some segment is to be had from the origin alone, claimed or not.
+bool Crowd::anything_open() const {
+  if (starving_) return true;
+  for (std::size_t i = 0; i < held_.words(); ++i) {
+    if ((~(members_.held().word(i) | held_.word(i) | members_.faded_word(i)) & all_.word(i)) != 0) return true;
+  }
+  return false;
+}
+
+// Rule 5, window by window of the patience. While there is something to take, only what comes counts; while there is
+// nothing, the progress of those who fetch is what this agent waits for.
+void Crowd::review_supply(SteadyTime now) {
+  if (!anything_to_take()) {
+    takeable_.reset();
+  } else if (!takeable_) {
+    takeable_ = now;
+  }
+  if (now - window_ < rules_.patience) return;
+  const bool took = takeable_ && *takeable_ <= window_;
+  const std::uint64_t others = took ? 0 : members_.progress() - progress_before_;
+  const auto came = static_cast<double>(from_peers_ + others);
+  starving_ = came == 0 || came < static_cast<double>(rules_.min_rate) * seconds(now - window_);
+  if (took && from_peers_ == 0) ++nothing_;
+  window_ = now;
+  from_peers_ = 0;
+  progress_before_ = members_.progress();
+}
+
+const Crowd::Own* Crowd::own_claim(std::uint64_t segment) const {
+  const auto own = std::find_if(own_.begin(), own_.end(), [segment](const Own& o) { return o.segment == segment; });
+  return own == own_.end() ? nullptr : &*own;
+}
+
+double Crowd::seconds_left(const CrowdMembers::Claimant& claimant, const CrowdMembers::Claim& claim) const {
+  const std::uint64_t size = layout_.range(claim.segment).length;
+  return static_cast<double>(size - claim.bytes) / std::max(1.0, claimant.rate);
+}
+
+// Whether another claim for the same segment goes before this agent's. Both sides come to the same answer when they
+// have heard the same; otherwise two fetch it for a moment, or it is claimed anew.
+bool Crowd::yields(const Own& own, SteadyTime now) const {
+  for (const CrowdMembers::Claimant& other : members_.claimants()) {
+    if (!other.live) continue;
+    for (const CrowdMembers::Claim& claim : other.claims) {
+      if (claim.segment != own.segment || claim.broken) continue;
+      const bool other_half = claim.bytes * 2 > own.size;
+      if (own.full()) continue;
+      const bool grown = now - claim.since > rules_.void_after && now - own.since > rules_.void_after;
+      const double mine = static_cast<double>(own.size - own.bytes) / std::max(1.0, rate_);
+      const double its = seconds_left(other, claim);
+      if (grown && mine * 2 < its) continue;
+      if (grown && its * 2 < mine) return true;
+      if (other_half != own.half()) {
+        if (other_half) return true;
+        continue;
+      }
+      if (other.rank < rank_) return true;
+    }
+  }
+  return false;
+}
+
+void Crowd::drop_claims(SteadyTime now) {
+  const bool stop = !origin_ || (!rules_.may_fetch && !starving_);
+  const std::size_t before = own_.size();
+  std::erase_if(own_, [&](const Own& own) {
+    if (held_.has(own.segment)) return true;
+    if (own.full()) return false;
+    if (stop || yields(own, now)) return true;
+    // Somebody has it by now: what is missing comes from there, unless that does not work.
+    const bool elsewhere = members_.holders(own.segment) > 0 || is_delivered(own.segment, now);
+    return elsewhere && !own.half() && !starving_;
+  });
+  if (own_.size() != before) say(Say::soon);
+}
+
+std::size_t Crowd::slots() const {
+  if (nothing_ >= kLastResort) return SIZE_MAX;
+  const std::size_t usual = starving_ ? rules_.most_fetchers : rules_.fetchers;
+  // More than segments is only of use where those who fetch are too slow.
+  return starving_ ? usual : std::min<std::size_t>(usual, layout_.count());
+}
+
+// Nobody waits but who comes after the first: those wait the longer the more agents are before them, so that even of
+// thousands that start at once few have begun when the first claims are heard.
+Duration Crowd::delay() const {
+  const auto first = static_cast<double>(std::min<std::size_t>(rules_.fetchers, layout_.count()));
+  const auto position = static_cast<double>(position_);
+  if (position < first) return Duration(0);
+  const double all = std::max(static_cast<double>(known_) + 1, position + 1);
+  const double part = std::log((position + 1) / first) / std::log(all / first);
+  return std::chrono::duration_cast<Duration>(rules_.wait * std::min(1.0, part));
+}
+
+// While it fetches, an agent goes on, unless enough others do that come before it.
+bool Crowd::may_go_on() const {
+  const std::size_t most = slots();
+  return members_.fetchers() < most || !members_.outranked_by(most, rank_);
+}
+
+bool Crowd::may_claim(SteadyTime now) {
+  if (!origin_ || complete()) return false;
+  // Metered, on battery: only when nobody fetches and nobody has anything.
+  if (!rules_.may_fetch && !(starving_ && members_.fetchers() == 0 && !takeable_)) return false;
+  if (!own_.empty()) return may_go_on();
+  if (members_.fetchers() >= slots() || !anything_open()) {
+    vacant_.reset();
+    return false;
+  }
+  if (!vacant_) vacant_ = now;
+  return now >= *vacant_ + delay();
+}
+
+bool Crowd::is_delivered(std::uint64_t segment, SteadyTime now) const {
+  const auto at = delivering_.find(segment);
+  return at != delivering_.end() && at->second >= now;
+}
+
+bool Crowd::is_free(std::uint64_t segment, SteadyTime now) const {
+  if (held_.has(segment) || own_claim(segment) != nullptr || is_delivered(segment, now)) return false;
+  return starving_ || (members_.holders(segment) == 0 && !members_.faded(segment));
+}
+
+std::optional<std::uint64_t> Crowd::choose(SteadyTime now) const {
+  const std::uint64_t count = layout_.count();
+  SegmentBits claimed(count);
+  for (const CrowdMembers::Claimant& other : members_.claimants()) {
+    if (!other.live) continue;
+    for (const CrowdMembers::Claim& claim : other.claims) {
+      if (!claim.broken) claimed.set(claim.segment);
+    }
+  }
+  SegmentBits free(count);
+  SegmentBits rare(count);  // of the free: nobody holds it
+  for (std::uint64_t segment = 0; segment < count; ++segment) {
+    if (claimed.has(segment) || !is_free(segment, now)) continue;
+    free.set(segment);
+    if (members_.holders(segment) == 0) rare.set(segment);
+  }
+  const std::uint64_t stripe =
+      position_ < rules_.fetchers ? position_ * count / rules_.fetchers : mixed(rank_ ^ seed_) % count;
+  if (const auto chosen = choose_segment({rare, claimed, last_, stripe})) return chosen;
+  if (const auto chosen = choose_segment({free, claimed, last_, stripe})) return chosen;
+  return second_try(now);
+}
+
+// The end: everything is claimed. A segment whose fetchers are all much too slow may be fetched once more.
+std::optional<std::uint64_t> Crowd::second_try(SteadyTime now) const {
+  if (!own_.empty()) return std::nullopt;
+  const double rate = std::max({rate_, members_.best_rate(), static_cast<double>(rules_.min_rate) / 16});
+  std::map<std::uint64_t, std::pair<std::size_t, double>> tries;  // by segment: how many, the soonest end
+  for (const CrowdMembers::Claimant& other : members_.claimants()) {
+    if (!other.live) continue;
+    for (const CrowdMembers::Claim& claim : other.claims) {
+      if (claim.broken || !is_free(claim.segment, now)) continue;
+      const bool young = now - claim.since < rules_.void_after;
+      auto& known = tries.emplace(claim.segment, std::pair(std::size_t{0}, 1e18)).first->second;
+      ++known.first;
+      known.second = std::min(known.second, young ? 0 : seconds_left(other, claim));
+    }
+  }
+  std::optional<std::uint64_t> slowest;
+  double longest = 0;
+  for (const auto& [segment, known] : tries) {
+    const double again = static_cast<double>(layout_.range(segment).length) / rate;
+    if (known.first >= kMostTries || known.second < 1.5 * again + 0.5 || known.second <= longest) continue;
+    longest = known.second;
+    slowest = segment;
+  }
+  return slowest;
+}
+
+void Crowd::make_claims(SteadyTime now) {
+  while (own_.size() < kMostOwnClaims) {
+    std::size_t unfinished = 0;
+    double left = 0;
+    for (const Own& own : own_) {
+      if (own.full()) continue;
+      ++unfinished;
+      left += static_cast<double>(own.size - own.bytes);
+    }
+    if (unfinished >= kUnfinished) return;
+    if (unfinished > 0 && (rate_ <= 0 || left / rate_ > seconds(rules_.ahead))) return;
+    if (!may_claim(now)) return;
+    const auto segment = choose(now);
+    if (!segment) return;
+    if (own_.empty()) progress_at_ = now;
+    own_.push_back({*segment, 0, layout_.range(*segment).length, now});
+    last_ = segment;
+    vacant_.reset();
+    say(Say::soon);
+  }
+}
+
+SteadyTime Crowd::next_time(SteadyTime now) const {
+  SteadyTime next = now + kIdleStep;
+  if (!complete()) next = std::min(next, window_ + rules_.patience);
+  if (const auto review = members_.next_review()) next = std::min(next, *review + std::chrono::milliseconds(1));
+  if (vacant_) next = std::min(next, *vacant_ + delay());
+  if (!own_.empty()) next = std::min(next, now + std::chrono::milliseconds(200));
+  return std::max(next, now + std::chrono::milliseconds(1));
+}
+
+CrowdEntry Crowd::entry() {
+  CrowdEntry entry;
+  entry.version_key = version_key_;
+  entry.segments = static_cast<std::uint32_t>(layout_.count());
+  entry.wants = !complete();
+  entry.complete = complete();
+  if (entry.complete) return entry;
+  const std::uint64_t window = kMaxCrowdBitmap * 8;
+  if (next_window_ >= layout_.count()) next_window_ = 0;
+  entry.first = static_cast<std::uint32_t>(next_window_);
+  const std::uint64_t end = std::min(layout_.count(), next_window_ + window);
+  for (std::uint64_t segment = entry.first; segment < end; segment += 8) entry.held.push_back(held_.byte_at(segment));
+  while (!entry.held.empty() && entry.held.back() == std::byte{0}) entry.held.pop_back();
+  next_window_ = end;
+  for (const Own& own : own_) {
+    entry.claims.push_back({static_cast<std::uint32_t>(own.segment), static_cast<std::uint32_t>(own.bytes)});
+  }
+  return entry;
+}
+
+std::vector<std::uint64_t> Crowd::to_take(std::size_t most, SteadyTime) const {
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> found;  // how rare, with a draw; segment
+  for (std::size_t i = 0; i < held_.words(); ++i) {
+    for_each_bit(i, members_.held().word(i) & ~held_.word(i), [this, &found](std::uint64_t segment) {
+      const std::uint64_t draw = mixed(seed_ ^ segment) >> 32;
+      found.emplace_back((static_cast<std::uint64_t>(members_.holders(segment)) << 32) | draw, segment);
+    });
+  }
+  const std::size_t count = std::min(most, found.size());
+  std::partial_sort(found.begin(), found.begin() + static_cast<std::ptrdiff_t>(count), found.end());
+  std::vector<std::uint64_t> segments;
+  for (std::size_t i = 0; i < count; ++i) segments.push_back(found[i].second);
+  return segments;
+}
+
+std::vector<AgentId> Crowd::holders(std::uint64_t segment, std::size_t most, SteadyTime) const {
+  return members_.holders_of(segment, most);
+}
+
+std::vector<std::uint64_t> Crowd::missing_everywhere(SteadyTime now) const {
+  std::vector<std::uint64_t> missing;
+  SegmentBits claimed(layout_.count());
+  for (const CrowdMembers::Claimant& other : members_.claimants()) {
+    for (const CrowdMembers::Claim& claim : other.claims) {
+      if (other.live && !claim.broken) claimed.set(claim.segment);
+    }
+  }
+  for (std::uint64_t segment = 0; segment < layout_.count(); ++segment) {
+    const bool somewhere = held_.has(segment) || members_.holders(segment) > 0 || claimed.has(segment);
+    if (!somewhere && own_claim(segment) == nullptr && !is_delivered(segment, now)) missing.push_back(segment);
+  }
+  return missing;
+}
+
+CrowdFigures Crowd::figures(SteadyTime now) const {
+  CrowdFigures figures;
+  figures.members = members_.count();
+  figures.fetchers = members_.fetchers() + (own_.empty() ? 0 : 1);
+  figures.segments = layout_.count();
+  figures.held = held_count_;
+  figures.first_hand = first_hand_;
+  figures.voided = members_.voided();
+  for (std::uint64_t segment = 0; segment < layout_.count(); ++segment) {
+    if (!held_.has(segment) && members_.holders(segment) > 0) ++figures.elsewhere;
+  }
+  for (const CrowdMembers::Claimant& other : members_.claimants()) {
+    if (other.live) figures.claimed += other.claims.size();
+  }
+  (void)now;
+  return figures;
+}
+
+}  // namespace larder::peer

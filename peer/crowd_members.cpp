@@ -1,0 +1,342 @@
+#include "peer/crowd_members.h"
+
+#include "peer/crowd_rank.h"
+
+namespace larder::peer {
+namespace {
+
+constexpr std::uint64_t kWindow = kMaxCrowdBitmap * 8;  // segments of one bitmap
+constexpr Duration kSweepEvery = std::chrono::seconds(1);
+
+double seconds(Duration duration) {
+  return std::chrono::duration<double>(duration).count();
+}
+
+}  // namespace
+
+CrowdMembers::CrowdMembers(const Digest& version_key, const cache::SegmentLayout& layout, ClaimRecord& record,
+                           std::uint64_t seed)
+    : version_key_(version_key),
+      layout_(layout),
+      record_(&record),
+      seed_(seed),
+      all_(mixed(seed)),
+      holders_(layout.count()),
+      held_(layout.count()),
+      faded_(layout.count()),
+      fading_(layout.count()),
+      scratch_(layout.count()) {}
+
+CrowdMembers::Member& CrowdMembers::member(const AgentId& agent) {
+  const auto at = remembered_.find(agent);
+  if (at != remembered_.end()) return at->second;
+  make_room();
+  all_.heard(agent);
+  Member& made = remembered_[agent];
+  made.said = SegmentBits(layout_.count());
+  turn_.push_back(agent);
+  return made;
+}
+
+// The one that was remembered longest goes, not a claimant: what it holds fades.
+void CrowdMembers::make_room() {
+  if (turn_.size() < kMaxMembers) return;
+  for (std::size_t tries = 0; tries < turn_.size(); ++tries) {
+    hand_ = (hand_ + 1) % turn_.size();
+    const AgentId agent = turn_[hand_];
+    const Claimant* fetches = claimant(agent);
+    if (fetches != nullptr && fetches->live && tries + 1 < turn_.size()) continue;
+    const Member& leaving = remembered_.find(agent)->second;
+    for (std::size_t i = 0; i < faded_.words(); ++i) faded_.word(i) |= leaving.said.word(i);
+    forget(agent);
+    return;
+  }
+}
+
+void CrowdMembers::forget(const AgentId& agent) {
+  const auto at = remembered_.find(agent);
+  if (at == remembered_.end()) return;
+  scratch_.reset();
+  set_said(at->second, scratch_, {});
+  remembered_.erase(at);
+  const auto turn = std::find(turn_.begin(), turn_.end(), agent);
+  *turn = turn_.back();
+  turn_.pop_back();
+}
+
+// What the entry says, with what is known of the other windows, into scratch_.
+void CrowdMembers::read_bitmap(const Member& member, const CrowdEntry& entry) {
+  scratch_ = member.said;
+  if (entry.complete) return scratch_.fill();
+  const std::uint64_t end = std::min<std::uint64_t>(layout_.count(), entry.first + kWindow);
+  for (std::uint64_t first = entry.first, i = 0; first < end; first += 8, ++i) {
+    scratch_.set_byte(first, i < entry.held.size() ? entry.held[i] : std::byte{0});
+  }
+}
+
+void CrowdMembers::set_said(Member& member, const SegmentBits& said, SteadyTime now) {
+  for (std::size_t i = 0; i < said.words(); ++i) {
+    std::uint64_t bits = said.word(i);
+    for (const Refusal& refusal : member.refusals) {
+      if (refusal.segment / 64 == i && refusal.until > now) bits &= ~(std::uint64_t{1} << (refusal.segment % 64));
+    }
+    const std::uint64_t before = member.said.word(i);
+    if (bits == before) continue;
+    member.said.word(i) = bits;
+    for_each_bit(i, bits & ~before, [this](std::uint64_t segment) {
+      if (holders_[segment]++ == 0) held_.set(segment);
+    });
+    for_each_bit(i, before & ~bits, [this](std::uint64_t segment) {
+      if (--holders_[segment] == 0) held_.clear(segment);
+    });
+  }
+}
+
+bool CrowdMembers::heard(const AgentId& agent, const CrowdStamp& stamp, const CrowdEntry& entry, SteadyTime now) {
+  if (entry.segments != layout_.count()) return false;
+  const bool newcomer = !remembered_.contains(agent);
+  Member& from = member(agent);
+  if (stamp <= from.stamp) return false;
+  if (stamp.start_epoch != from.stamp.start_epoch && from.stamp.start_epoch != 0) {
+    // Started anew: what it was doing is over.
+    if (Claimant* old = claimant(agent)) old->claims.clear();
+  }
+  from.stamp = stamp;
+  from.heard = now;
+  read_bitmap(from, entry);
+  set_said(from, scratch_, now);
+  hear_claims(agent, entry, from, now);
+  return newcomer;
+}
+
+void CrowdMembers::holder(const AgentId& agent, bool complete, Bytes segments, SteadyTime now) {
+  Member& from = member(agent);
+  from.heard = std::max(from.heard, now);
+  scratch_ = from.said;
+  if (complete) {
+    scratch_.fill();
+  } else {
+    for (std::uint64_t i = 0; i < segments.size(); ++i) {
+      scratch_.set_byte(8 * i, segments[i] | scratch_.byte_at(8 * i));
+    }
+  }
+  set_said(from, scratch_, now);
+}
+
+void CrowdMembers::not_given(const AgentId& agent, std::uint64_t segment, SteadyTime now) {
+  const auto at = remembered_.find(agent);
+  if (at == remembered_.end() || segment >= layout_.count()) return;
+  Member& from = at->second;
+  auto refusal = std::find_if(from.refusals.begin(), from.refusals.end(),
+                              [segment](const Refusal& known) { return known.segment == segment; });
+  if (refusal == from.refusals.end()) {
+    if (from.refusals.size() >= kMaxRefusals) from.refusals.erase(from.refusals.begin());
+    refusal = from.refusals.insert(from.refusals.end(), Refusal{segment, {}, 0});
+  }
+  refusal->until = now + kFirstRefusal * (1U << std::min(refusal->times, kMostDoublings));
+  ++refusal->times;
+  scratch_ = from.said;
+  set_said(from, scratch_, now);
+  fading_.clear(segment);
+  faded_.clear(segment);
+}
+
+void CrowdMembers::gone(const AgentId& agent) {
+  forget(agent);
+  std::erase_if(claimants_, [&agent](const Claimant& claimant) { return claimant.agent == agent; });
+  count_fetchers();
+}
+
+CrowdMembers::Claimant* CrowdMembers::claimant(const AgentId& agent) {
+  for (Claimant& known : claimants_) {
+    if (known.agent == agent) return &known;
+  }
+  return nullptr;
+}
+
+// Null: there are too many, all of them live. More would change nothing.
+CrowdMembers::Claimant* CrowdMembers::new_claimant(const AgentId& agent, SteadyTime now) {
+  if (claimants_.size() >= kMaxClaimants) {
+    const auto idle = std::find_if(claimants_.begin(), claimants_.end(), [](const Claimant& c) { return !c.live; });
+    if (idle == claimants_.end()) return nullptr;
+    claimants_.erase(idle);
+  }
+  Claimant made;
+  made.agent = agent;
+  made.rank = crowd_rank(version_key_, agent);
+  made.heard = now;
+  made.moved = now;
+  claimants_.push_back(std::move(made));
+  return &claimants_.back();
+}
+
+void CrowdMembers::hear_claims(const AgentId& agent, const CrowdEntry& entry, const Member& member, SteadyTime now) {
+  Claimant* from = claimant(agent);
+  if (from == nullptr) {
+    if (entry.claims.empty()) return;
+    from = new_claimant(agent, now);
+    if (from == nullptr) return;
+  }
+  advance(*from, entry, member, now);
+  judge(*from, now);
+  count_fetchers();
+}
+
+// Replaces the claims; the bytes that this is more than before.
+std::uint64_t CrowdMembers::take_claims(Claimant& claimant, const CrowdEntry& entry, const Member& member,
+                                        SteadyTime now) {
+  std::uint64_t gained = 0;
+  for (const Claim& old : claimant.claims) {
+    if (!member.said.has(old.segment)) continue;
+    gained += layout_.range(old.segment).length - old.bytes;
+    if (!old.broken) record_->kept(claimant.agent);
+    claimant.moved = now;
+  }
+  std::vector<Claim> claims;
+  for (const CrowdClaim& said : entry.claims) {
+    const auto same = [&said](const Claim& claim) { return claim.segment == said.segment; };
+    if (claims.size() >= kCounted) break;
+    if (member.said.has(said.segment) || std::any_of(claims.begin(), claims.end(), same)) continue;
+    const std::uint64_t size = layout_.range(said.segment).length;
+    Claim claim{said.segment, std::min<std::uint64_t>(said.bytes, size), now, {}, false};
+    const auto old = std::find_if(claimant.claims.begin(), claimant.claims.end(), same);
+    if (old != claimant.claims.end()) {
+      const std::uint64_t bytes = std::max(old->bytes, claim.bytes);
+      gained += bytes - old->bytes;
+      claim = Claim{said.segment, bytes, old->since, old->full, old->broken};
+    }
+    if (claim.bytes == size && claim.full == SteadyTime{}) claim.full = now;
+    claims.push_back(claim);
+  }
+  claimant.claims = std::move(claims);
+  return gained;
+}
+
+void CrowdMembers::advance(Claimant& claimant, const CrowdEntry& entry, const Member& member, SteadyTime now) {
+  const std::uint64_t gained = take_claims(claimant, entry, member, now);
+  const double passed = std::max(0.001, seconds(now - claimant.heard));
+  claimant.rate += std::min(1.0, passed / 1.5) * (static_cast<double>(gained) / passed - claimant.rate);
+  claimant.heard = now;
+  claimant.step += gained;
+  if (claimant.live) progress_ += gained;
+  if (claimant.claims.empty()) {
+    if (claimant.idle == SteadyTime{}) claimant.idle = now;
+  } else if (claimant.idle != SteadyTime{}) {
+    claimant.moved += now - claimant.idle;
+    claimant.idle = {};
+  }
+  const auto& claims = claimant.claims;
+  const bool all_full = !claims.empty() && std::all_of(claims.begin(), claims.end(),
+                                                       [](const Claim& c) { return c.full != SteadyTime{}; });
+  if (claimant.step < kStep && claimant.moved != now && !(all_full && gained > 0)) return;
+  claimant.moved = now;
+  claimant.step = 0;
+  if (claimant.voided) {
+    claimant.voided = false;
+    record_->revived(claimant.agent, now);
+  }
+}
+
+void CrowdMembers::judge(Claimant& claimant, SteadyTime now) {
+  bool fetching = false;
+  bool believed = false;
+  for (Claim& claim : claimant.claims) {
+    if (claim.full == SteadyTime{}) {
+      fetching = true;
+    } else if (!claim.broken && now - claim.full > kHeldWithin) {
+      claim.broken = true;
+      ++voided_;
+      record_->broke(claimant.agent, now);
+    }
+    believed = believed || !claim.broken;
+  }
+  if (fetching && !claimant.voided && now - claimant.moved > void_after(now)) {
+    claimant.voided = true;
+    ++voided_;
+    record_->broke(claimant.agent, now);
+  }
+  claimant.live = believed && !claimant.voided && record_->waits_for(claimant.agent, now);
+}
+
+void CrowdMembers::count_fetchers() {
+  fetchers_ = static_cast<std::size_t>(
+      std::count_if(claimants_.begin(), claimants_.end(), [](const Claimant& claimant) { return claimant.live; }));
+}
+
+void CrowdMembers::review(SteadyTime now) {
+  if (claimants_.empty() && now < next_sweep_) return;
+  for (Claimant& claimant : claimants_) judge(claimant, now);
+  if (now >= next_sweep_) sweep(now);
+  count_fetchers();
+}
+
+void CrowdMembers::sweep(SteadyTime now) {
+  next_sweep_ = now + kSweepEvery;
+  std::erase_if(claimants_, [now](const Claimant& claimant) {
+    return (claimant.idle != SteadyTime{} && now - claimant.idle > kIdle) || now - claimant.heard > kForgotten;
+  });
+  std::vector<AgentId> silent;
+  for (const auto& [agent, member] : remembered_) {
+    if (now - member.heard > forgotten_after()) silent.push_back(agent);
+  }
+  for (const AgentId& agent : silent) forget(agent);
+  if (now < next_fade_) return;
+  next_fade_ = now + kFade;
+  fading_ = faded_;
+  faded_.reset();
+}
+
+void CrowdMembers::forgive(SteadyTime now) {
+  for (Claimant& claimant : claimants_) {
+    claimant.moved = now;
+    claimant.heard = now;
+    for (Claim& claim : claimant.claims) {
+      if (claim.full != SteadyTime{}) claim.full = now;
+    }
+  }
+  for (auto& [agent, member] : remembered_) member.heard = now;
+}
+
+Duration CrowdMembers::forgotten_after() const {
+  // All of a crowd together say so much in a second (crowd_pace.h); each has four tries.
+  return std::max(kForgotten, Duration(std::chrono::milliseconds(40)) * static_cast<std::int64_t>(all()));
+}
+
+std::vector<AgentId> CrowdMembers::holders_of(std::uint64_t segment, std::size_t most) const {
+  std::vector<std::pair<std::uint64_t, AgentId>> found;
+  for (const auto& [agent, member] : remembered_) {
+    if (member.said.has(segment)) found.emplace_back(drawn(agent, seed_ ^ mixed(segment)), agent);
+  }
+  const std::size_t count = std::min(most, found.size());
+  std::partial_sort(found.begin(), found.begin() + static_cast<std::ptrdiff_t>(count), found.end());
+  std::vector<AgentId> agents;
+  for (std::size_t i = 0; i < count; ++i) agents.push_back(found[i].second);
+  return agents;
+}
+
+bool CrowdMembers::outranked_by(std::size_t fetchers, std::uint64_t rank) const {
+  return static_cast<std::size_t>(std::count_if(claimants_.begin(), claimants_.end(), [rank](const Claimant& claimant) {
+           return claimant.live && claimant.rank < rank;
+         })) >= fetchers;
+}
+
+double CrowdMembers::best_rate() const {
+  double best = 0;
+  for (const Claimant& claimant : claimants_) best = std::max(best, claimant.live ? claimant.rate : 0);
+  return best;
+}
+
+std::optional<SteadyTime> CrowdMembers::next_review() const {
+  std::optional<SteadyTime> next;
+  for (const Claimant& claimant : claimants_) {
+    if (!claimant.live) continue;
+    SteadyTime at = claimant.moved + void_after(claimant.heard);
+    for (const Claim& claim : claimant.claims) {
+      if (claim.full != SteadyTime{} && !claim.broken) at = std::min(at, claim.full + kHeldWithin);
+    }
+    if (!next || at < *next) next = at;
+  }
+  return next;
+}
+
+}  // namespace larder::peer

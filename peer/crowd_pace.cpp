@@ -1,0 +1,181 @@
+#include "peer/crowd_pace.h"
+
+#include <algorithm>
+
+namespace larder::peer {
+namespace {
+
+constexpr double kJitterClaims = 0.2;  // either way
+constexpr double kJitterPaced = 0.5;
+
+Duration scaled(Duration time, double factor) {
+  return std::chrono::duration_cast<Duration>(time * factor);
+}
+
+}  // namespace
+
+CrowdPace::CrowdPace(Random& random) : random_(&random), now_heard_(random.next()), heard_before_(now_heard_) {}
+
+void CrowdPace::shift_slices(SteadyTime now) {
+  const std::int64_t slice = now.time_since_epoch() / kSlice;
+  const std::int64_t passed = slice - slice_;
+  if (passed == 0) return;
+  // A clock that went back, or far on: nothing is known of this second.
+  if (passed < 0 || passed >= static_cast<std::int64_t>(kSlices)) slices_.fill(0);
+  for (std::int64_t i = 1; i <= passed && i < static_cast<std::int64_t>(kSlices); ++i) {
+    slices_[static_cast<std::size_t>((slice_ + i) % static_cast<std::int64_t>(kSlices))] = 0;
+  }
+  slice_ = slice;
+}
+
+void CrowdPace::heard(const AgentId& sender, SteadyTime now) {
+  shift_slices(now);
+  ++slices_[static_cast<std::size_t>(slice_ % static_cast<std::int64_t>(kSlices))];
+  if (epoch_ == SteadyTime{}) epoch_ = now;
+  if (now - epoch_ > kEpoch) {
+    heard_before_ = now_heard_;
+    now_heard_.clear();
+    epoch_ = now;
+  }
+  now_heard_.heard(sender);
+}
+
+std::size_t CrowdPace::members() const {
+  return std::max(now_heard_.count(), heard_before_.count());
+}
+
+bool CrowdPace::too_loud(SteadyTime now) {
+  shift_slices(now);
+  std::uint32_t sum = 0;
+  for (const std::uint32_t slice : slices_) sum += slice;
+  return sum >= static_cast<std::uint32_t>(kMostPerSecond * 0.8);
+}
+
+void CrowdPace::soon(const Digest& version, SteadyTime now) {
+  versions_[version].urgent = true;
+  if (!urgent_) urgent_ = now + kGather;
+}
+
+void CrowdPace::at_pace(const Digest& version, bool claims, SteadyTime now) {
+  Version& known = versions_[version];
+  known.paced = true;
+  known.claims = claims;
+  if (turn_ && (!claims || claims_turn_)) return;
+  claims_turn_ = claims;
+  since_ = now;
+  turn_ = now + interval(claims);
+}
+
+void CrowdPace::drop(const Digest& version) {
+  versions_.erase(version);
+  if (versions_.empty()) turn_.reset();
+  if (std::none_of(versions_.begin(), versions_.end(), [](const auto& known) { return known.second.urgent; }))
+    urgent_.reset();
+}
+
+bool CrowdPace::any_claims() const {
+  return std::any_of(versions_.begin(), versions_.end(), [](const auto& known) { return known.second.claims; });
+}
+
+Duration CrowdPace::interval(bool claims) {
+  const double draw = 2 * random_->unit() - 1;
+  if (claims) return scaled(kClaimEvery, 1 + kJitterClaims * draw);
+  const auto share = std::chrono::duration_cast<Duration>(
+      std::chrono::duration<double>(static_cast<double>(members() + 1) / kForPaced));
+  return scaled(std::max(kShortest, share), 1 + kJitterPaced * draw);
+}
+
+void CrowdPace::refill(SteadyTime now) {
+  if (filled_ == SteadyTime{}) filled_ = now;
+  const double passed = std::max(0.0, std::chrono::duration<double>(now - filled_).count());
+  tokens_ = std::min(kUrgentBurst, tokens_ + passed * kUrgentPerSecond);
+  filled_ = now;
+}
+
+std::optional<SteadyTime> CrowdPace::next() const {
+  std::optional<SteadyTime> next = turn_;
+  if (urgent_) {
+    SteadyTime at = *urgent_;
+    if (tokens_ < 1) {
+      const std::chrono::duration<double> wait((1 - tokens_) / kUrgentPerSecond);
+      at = std::max(at, filled_ + std::chrono::duration_cast<Duration>(wait) + std::chrono::microseconds(1));
+    }
+    next = next ? std::min(*next, at) : at;
+  }
+  return next;
+}
+
+// The urgent first, then those with claims, then who has waited longest.
+std::vector<Digest> CrowdPace::in_turn() const {
+  using Known = std::pair<Digest, Version>;
+  std::vector<Known> all(versions_.begin(), versions_.end());
+  const std::size_t count = std::min(all.size(), kMaxCrowdEntries);
+  std::partial_sort(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(count), all.end(),
+                    [](const Known& left, const Known& right) {
+                      const Version& a = left.second;
+                      const Version& b = right.second;
+                      if (a.urgent != b.urgent) return a.urgent;
+                      if (a.claims != b.claims) return a.claims;
+                      return a.sent < b.sent;
+                    });
+  std::vector<Digest> versions;
+  for (std::size_t i = 0; i < count; ++i) versions.push_back(all[i].first);
+  return versions;
+}
+
+std::vector<Digest> CrowdPace::due(SteadyTime now) {
+  refill(now);
+  if (urgent_ && now >= *urgent_ && tokens_ >= 1) {
+    tokens_ -= 1;
+    return in_turn();
+  }
+  if (!turn_ || now < *turn_) return {};
+  const bool claims = any_claims();
+  // Reconsidered with what is known by now of how many there are.
+  if (!claims || !claims_turn_) {
+    const Duration drawn = interval(claims);
+    claims_turn_ = claims;
+    if (since_ + drawn > now) {
+      turn_ = since_ + drawn;
+      return {};
+    }
+  }
+  if (!claims && too_loud(now)) {
+    turn_ = now + scaled(kShortest, 0.2 + 0.8 * random_->unit());
+    return {};
+  }
+  return in_turn();
+}
+
+void CrowdPace::sent(const std::vector<Digest>& versions, SteadyTime now) {
+  for (const Digest& version : versions) {
+    const auto at = versions_.find(version);
+    if (at == versions_.end()) continue;
+    at->second.urgent = false;
+    at->second.sent = now;
+    if (!at->second.paced) versions_.erase(at);
+  }
+  urgent_.reset();
+  bool paced = false;
+  for (const auto& [version, known] : versions_) {
+    if (known.urgent) urgent_ = now;
+    paced = paced || known.paced;
+  }
+  if (!paced) return turn_.reset();
+  claims_turn_ = any_claims();
+  since_ = now;
+  turn_ = now + interval(claims_turn_);
+}
+
+std::size_t fitting(const std::vector<CrowdEntry>& entries) {
+  std::size_t bytes = 0;
+  std::size_t count = 0;
+  for (const CrowdEntry& entry : entries) {
+    bytes += encoded_size(entry);
+    if (count == kMaxCrowdEntries || (count > 0 && bytes > kMaxCrowdBytes)) break;
+    ++count;
+  }
+  return count;
+}
+
+}  // namespace larder::peer
