@@ -22,6 +22,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
+from bench_document import write_first_part  # noqa: E402
 from bench_table import BENCHMARKS, Table, benchmark, fresh, interleaved, measure, settled_memory  # noqa: E402
 from larder_lab import (GIB, KIB, MIB, ROOT, Lab, Nginx, Skip, bin_dir_argument, expect, expect_equal,  # noqa: E402
                         file_sha256, options_told, seeded_bytes, write_seeded)
@@ -314,9 +315,9 @@ def main():
         if arguments.write:
             command = "tests/bench/bench.py " + " ".join(options_told())
             doc = " ".join(__doc__.split("\n\n")[2].split())
-            pathlib.Path(ROOT / arguments.write).write_text(
-                f"# Benchmarks\n\nMade by `{command.strip()}` (`make bench`) with {setting.rounds} rounds. {doc} Seconds depend "
-                f"on the machine; ratios hardly do.\n\n{text.strip()}\n", encoding="utf-8")
+            write_first_part(
+                ROOT / arguments.write, f"# Benchmarks\n\nMade by `{command.strip()}` (`make bench`) with {setting.rounds} rounds. {doc} Seconds depend "
+                f"on the machine; ratios hardly do.\n\n{text.strip()}")
         missed = any(row[5] == "NOT met" for row in setting.table.rows) and not arguments.quick
         return int(failed or missed)
 
