@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what is missing of the named groups of packages.txt (default: build).
-#   tools/install_packages.sh [build] [check]
+#   tools/install_packages.sh [build] [check] [bench]
 # Needs root or passwordless sudo only when something is missing; otherwise it prints the line to run and fails.
 set -eu
 

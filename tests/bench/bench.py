@@ -315,9 +315,9 @@ def main():
         if arguments.write:
             command = "tests/bench/bench.py " + " ".join(options_told())
             doc = " ".join(__doc__.split("\n\n")[2].split())
-            write_first_part(
-                ROOT / arguments.write, f"# Benchmarks\n\nMade by `{command.strip()}` (`make bench`) with {setting.rounds} rounds. {doc} Seconds depend "
-                f"on the machine; ratios hardly do.\n\n{text.strip()}")
+            write_first_part(ROOT / arguments.write, "# Benchmarks\n\n"
+                             f"Made by `{command.strip()}` (`make bench`) with {setting.rounds} rounds. {doc} Seconds depend "
+                             f"on the machine; ratios hardly do.\n\n{text.strip()}")
         missed = any(row[5] == "NOT met" for row in setting.table.rows) and not arguments.quick
         return int(failed or missed)
 
