@@ -14,8 +14,9 @@ namespace larder::peer {
 // "10.0.0.1:7476s,[2001:db8::7]:7476s"; `s` marks a listener of TLS.
 [[nodiscard]] std::string swarm_listen_interfaces(const SwarmSettings& settings, std::uint16_t port);
 
-// Of one connection's receive buffer: what can still arrive after a fetch asked for a pause (window_disk.h). TLS gives 16 KiB at
-// a time whatever its size; beyond the allocator's threshold for mapping (process_setup.cpp) each growth costs fresh pages.
+// Of one connection's receive buffer: what can still arrive after a fetch asked for a pause (window_disk.h). TLS gives
+// 16 KiB at a time whatever its size; beyond the allocator's threshold for mapping (process_setup.cpp) each growth
+// costs fresh pages.
 inline constexpr int kMaxReceiveBuffer = 256 * 1024;
 
 }  // namespace larder::peer
