@@ -2,7 +2,7 @@
 
 The agent is stopped (SIGSTOP), then what lies unread in the sockets between it and the origin is counted, then it is
 killed. So the bytes that it had read are known exactly: what the origin sent less what was in the sockets. Of these at
-most one segment for each kill may be fetched again, and what the agent had taken from the socket beyond it while that
+most one segment for each kill may be fetched again (one for each range that is fetched in parallel), and what the agent had taken from the socket beyond it while that
 segment was made durable (at most PIPELINE: while a complete segment is not in the index the writer takes no more, so it
 is the window of the HTTP client and what a full window leaves in the making).
 """
@@ -60,7 +60,8 @@ def kill_agent(rng, lab, edition, resource, url):
     agent = lab.agent()
     size = len(edition.data)
     account = Account(lab.origin)
-    job_id = agent.api.create([url], retry_delay_s=0.1, parallel_ranges=rng.choice([1, 1, 1, 2]))["id"]
+    ranges = rng.choice([1, 1, 1, 2])
+    job_id = agent.api.create([url], retry_delay_s=0.1, parallel_ranges=ranges)["id"]
     kills = rng.choice([1, 1, 2, 3])
     done = 0
     for point in sorted(rng.randrange(size) for _ in range(kills)):
@@ -76,7 +77,8 @@ def kill_agent(rng, lab, edition, resource, url):
     check_figures(job)
     segment = segment_size(size)
     again = account.read() - size
-    expect(again <= done * (segment + PIPELINE), f"{again} bytes read twice after {done} kills, segment {segment}")
+    expect(again <= done * ranges * (segment + PIPELINE),
+           f"{again} bytes read twice after {done} kills, {ranges} ranges, segment {segment}")
     agent.api.act(job_id, "complete")
     agent.check_cache_soon()
     agent.stop()
