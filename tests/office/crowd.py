@@ -187,7 +187,7 @@ def equal_halves_end(office, jobs, half, gone):
     spent = {host: host.agent.cpu_seconds() for host in jobs}
     for host, job_id in jobs.items():
         job = host.api.wait(job_id, "error", timeout=60)
-        error = expect_error(job, "connect_failed", "connection_lost", "timeout", "no_progress", "incomplete", "missing_segments")
+        error = expect_error(job, "connect_failed", "connection_lost", "no_progress", "timed_out")
         expect("missing" in error["message"], f"the error does not say what is missing: {error['message']}")
         expect(job["bytes"] >= half, f"{host.name} lost what it had: {job['bytes']} of {half} bytes")
     seconds = time.monotonic() - gone
