@@ -2,9 +2,9 @@
 
 The agent is stopped (SIGSTOP), then what lies unread in the sockets between it and the origin is counted, then it is
 killed. So the bytes that it had read are known exactly: what the origin sent less what was in the sockets. Of these at
-most one segment for each kill may be fetched again (one for each range that is fetched in parallel), and what the agent had taken from the socket beyond it while that
-segment was made durable (at most PIPELINE: while a complete segment is not in the index the writer takes no more, so it
-is the window of the HTTP client and what a full window leaves in the making).
+most one segment for each kill may be fetched again (one for each range that is fetched in parallel), and what the agent
+had taken from the socket beyond it while that segment was made durable (at most PIPELINE: while a complete segment is not
+in the index the writer takes no more, so it is the window of the HTTP client and what a full window leaves in the making).
 """
 
 import contextlib
