@@ -11,7 +11,7 @@ namespace {
 constexpr std::size_t kMostOwnClaims = kMaxCrowdClaims;
 constexpr std::size_t kUnfinished = 2;  // claims that are not wholly fetched: the one, and the next ahead of its end
 constexpr std::size_t kExactRanks = 256;
-constexpr std::size_t kMostTries = 3;  // fetchers of one segment at once, when each turned out too slow
+constexpr std::size_t kMostTries = 2;  // fetchers of one segment at once, when the first turned out too slow
 constexpr Duration kDeliveringFor = std::chrono::milliseconds(1500);
 constexpr Duration kSlept = std::chrono::seconds(3);
 constexpr Duration kIdleStep = std::chrono::seconds(1);
@@ -145,8 +145,9 @@ CrowdStep Crowd::step(SteadyTime now) {
   drop_claims(now);
   make_claims(now);
   CrowdStep step;
-  for (const Own& own : own_) {
-    if (!own.full()) step.fetch.push_back(own.segment);
+  for (Own& own : own_) {
+    own.settled = own.settled || own.from <= now;
+    if (own.settled && !own.full()) step.fetch.push_back(own.segment);
   }
   step.changed = step.fetch != told_fetch_;
   told_fetch_ = step.fetch;
@@ -324,7 +325,9 @@ std::optional<std::uint64_t> Crowd::choose(SteadyTime now) const {
 // The end: everything is claimed. A segment whose fetchers are all much too slow may be fetched once more.
 std::optional<std::uint64_t> Crowd::second_try(SteadyTime now) const {
   if (!own_.empty()) return std::nullopt;
-  const double rate = std::max({rate_, members_.best_rate(), static_cast<double>(rules_.min_rate) / 16});
+  // What this agent may hope for: what it had, what another has; where all are too slow, what would be enough.
+  const double enough = static_cast<double>(rules_.min_rate) / (starving_ ? 1 : 16);
+  const double rate = std::max({rate_, members_.best_rate(), enough});
   std::map<std::uint64_t, std::pair<std::size_t, double>> tries;  // by segment: how many, the soonest end
   for (const CrowdMembers::Claimant& other : members_.claimants()) {
     if (!other.live) continue;
@@ -362,7 +365,10 @@ void Crowd::make_claims(SteadyTime now) {
     const auto segment = choose(now);
     if (!segment) return;
     if (own_.empty()) progress_at_ = now;
-    own_.push_back({*segment, 0, layout_.range(*segment).length, now});
+    // What follows the last claim meets nobody: others begin elsewhere.
+    const bool follows = last_ && *segment == *last_ + 1;
+    const SteadyTime from = follows || known_ == 0 ? now : now + rules_.settle;
+    own_.push_back({*segment, 0, layout_.range(*segment).length, now, from, false});
     last_ = segment;
     vacant_.reset();
     say(Say::soon);
@@ -373,8 +379,12 @@ SteadyTime Crowd::next_time(SteadyTime now) const {
   SteadyTime next = now + kIdleStep;
   if (!complete()) next = std::min(next, window_ + rules_.patience);
   if (const auto review = members_.next_review()) next = std::min(next, *review + std::chrono::milliseconds(1));
-  if (vacant_) next = std::min(next, *vacant_ + delay());
+  // After that it is others' doing that there was nothing to claim.
+  if (vacant_ && *vacant_ + delay() > now) next = std::min(next, *vacant_ + delay());
   if (!own_.empty()) next = std::min(next, now + std::chrono::milliseconds(200));
+  for (const Own& own : own_) {
+    if (!own.settled) next = std::min(next, own.from);
+  }
   return std::max(next, now + std::chrono::milliseconds(1));
 }
 

@@ -28,12 +28,14 @@
 namespace larder::peer {
 
 struct CrowdRules {
-  Duration patience = std::chrono::seconds(5);            // 1 s for foreground
-  std::uint64_t min_rate = 256 * 1024;                    // bytes/s: less from peers is as good as nothing
-  bool may_fetch = true;                                  // false: metered, on battery; then only when nobody else can
-  unsigned fetchers = 4;                                  // at once, as a rule
-  unsigned most_fetchers = 8;                             // when those are not enough
-  Duration wait = std::chrono::milliseconds(50);          // the longest, for others to claim first
+  Duration patience = std::chrono::seconds(5);    // 1 s for foreground
+  std::uint64_t min_rate = 256 * 1024;            // bytes/s: less from peers is as good as nothing
+  bool may_fetch = true;                          // false: metered, on battery; then only when nobody else can
+  unsigned fetchers = 4;                          // at once, as a rule
+  unsigned most_fetchers = 8;                     // when those are not enough
+  Duration wait = std::chrono::milliseconds(50);  // the longest, for others to claim first
+  // A claim that may meet another is told so long before the origin is asked: who was just as quick is heard first.
+  Duration settle = std::chrono::milliseconds(4);
   Duration void_after = std::chrono::milliseconds(1500);  // a claim without progress
   Duration ahead = std::chrono::milliseconds(700);        // the next segment is claimed so long before this one ends
 };
@@ -108,6 +110,8 @@ class Crowd {
     std::uint64_t bytes = 0;
     std::uint64_t size = 0;
     SteadyTime since{};
+    SteadyTime from{};  // the origin may be asked
+    bool settled = false;
     [[nodiscard]] bool full() const { return bytes >= size; }
     [[nodiscard]] bool half() const { return bytes * 2 > size; }
   };

@@ -34,6 +34,7 @@ CrowdMembers::Member& CrowdMembers::member(const AgentId& agent) {
   all_.heard(agent);
   Member& made = remembered_[agent];
   made.said = SegmentBits(layout_.count());
+  made.turn = turn_.size();
   turn_.push_back(agent);
   return made;
 }
@@ -58,9 +59,12 @@ void CrowdMembers::forget(const AgentId& agent) {
   if (at == remembered_.end()) return;
   scratch_.reset();
   set_said(at->second, scratch_, {});
+  const std::size_t turn = at->second.turn;
   remembered_.erase(at);
-  const auto turn = std::find(turn_.begin(), turn_.end(), agent);
-  *turn = turn_.back();
+  if (turn + 1 < turn_.size()) {
+    turn_[turn] = turn_.back();
+    remembered_.find(turn_[turn])->second.turn = turn;
+  }
   turn_.pop_back();
 }
 

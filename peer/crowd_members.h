@@ -98,6 +98,7 @@ class CrowdMembers {
     SteadyTime heard{};
     SegmentBits said;  // what it says that it holds, without what it refused
     std::vector<Refusal> refusals;
+    std::size_t turn = 0;  // its place in turn_
   };
   struct IdHash {
     std::size_t operator()(const AgentId& id) const { return static_cast<std::size_t>(drawn(id, 0)); }

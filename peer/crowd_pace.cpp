@@ -63,7 +63,7 @@ void CrowdPace::at_pace(const Digest& version, bool claims, SteadyTime now) {
   if (turn_ && (!claims || claims_turn_)) return;
   claims_turn_ = claims;
   since_ = now;
-  turn_ = now + interval(claims);
+  turn_ = now + interval(claims, now);
 }
 
 void CrowdPace::drop(const Digest& version) {
@@ -77,9 +77,9 @@ bool CrowdPace::any_claims() const {
   return std::any_of(versions_.begin(), versions_.end(), [](const auto& known) { return known.second.claims; });
 }
 
-Duration CrowdPace::interval(bool claims) {
+Duration CrowdPace::interval(bool claims, SteadyTime now) {
   const double draw = 2 * random_->unit() - 1;
-  if (claims) return scaled(kClaimEvery, 1 + kJitterClaims * draw);
+  if (claims) return scaled(kClaimEvery, (too_loud(now) ? 1.5 : 1) * (1 + kJitterClaims * draw));
   const auto share = std::chrono::duration_cast<Duration>(
       std::chrono::duration<double>(static_cast<double>(members() + 1) / kForPaced));
   return scaled(std::max(kShortest, share), 1 + kJitterPaced * draw);
@@ -133,7 +133,7 @@ std::vector<Digest> CrowdPace::due(SteadyTime now) {
   const bool claims = any_claims();
   // Reconsidered with what is known by now of how many there are.
   if (!claims || !claims_turn_) {
-    const Duration drawn = interval(claims);
+    const Duration drawn = interval(claims, now);
     claims_turn_ = claims;
     if (since_ + drawn > now) {
       turn_ = since_ + drawn;
@@ -164,7 +164,7 @@ void CrowdPace::sent(const std::vector<Digest>& versions, SteadyTime now) {
   if (!paced) return turn_.reset();
   claims_turn_ = any_claims();
   since_ = now;
-  turn_ = now + interval(claims_turn_);
+  turn_ = now + interval(claims_turn_, now);
 }
 
 std::size_t fitting(const std::vector<CrowdEntry>& entries) {

@@ -3,7 +3,7 @@
 // one for an agent.
 //
 // * A change that others wait for (Say::soon) goes at once, at most kUrgentPerSecond on average.
-// * Who has live claims speaks every kClaimEvery.
+// * Who has live claims speaks every kClaimEvery, half as often when much is heard.
 // * Everybody else shares what is left: the interval grows with the number of agents heard, is drawn anew each time,
 // and
 //   is reconsidered when it ends (as RTCP does, RFC 3550 §6.3): thousands that start at once do not speak at once.
@@ -57,13 +57,13 @@ class CrowdPace {
     bool paced = false;
     SteadyTime sent{};
   };
-  static constexpr double kForPaced = 60;                            // of kMostPerSecond: what those with claims leave
-  static constexpr Duration kGather = std::chrono::milliseconds(2);  // what happens at once is told at once
+  static constexpr double kForPaced = 60;  // of kMostPerSecond: what those with claims leave
+  static constexpr Duration kGather = std::chrono::microseconds(500);  // what happens at once is told at once
   static constexpr Duration kEpoch = std::chrono::seconds(60);
   static constexpr Duration kSlice = std::chrono::milliseconds(100);
   static constexpr std::size_t kSlices = 10;
 
-  [[nodiscard]] Duration interval(bool claims);
+  [[nodiscard]] Duration interval(bool claims, SteadyTime now);
   [[nodiscard]] bool any_claims() const;
   [[nodiscard]] std::vector<Digest> in_turn() const;
   void refill(SteadyTime now);

@@ -27,6 +27,14 @@ void check_body(Bytes body) {
       must(item.key < kMaxAskKeys && item.segments.size() <= kMaxSegmentBitmap);
     }
   }
+  if (const auto* crowd = std::get_if<CrowdMessage>(&datagram->message)) {
+    must(!crowd->entries.empty() && crowd->entries.size() <= kMaxCrowdEntries);
+    for (const CrowdEntry& entry : crowd->entries) {
+      must(entry.segments > 0 && entry.segments <= kMaxCrowdSegments && entry.first < entry.segments);
+      must(entry.held.size() <= kMaxCrowdBitmap && entry.claims.size() <= kMaxCrowdClaims);
+      for (const CrowdClaim& claim : entry.claims) must(claim.segment < entry.segments);
+    }
+  }
   // What was understood is written in one way, which means the same.
   const auto again = decode_body(encode_body(*datagram));
   must(again.has_value());

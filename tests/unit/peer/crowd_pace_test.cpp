@@ -1,0 +1,316 @@
+// When an agent speaks of its crowds, what it remembers of others', and whose claims it waits for.
+#include "peer/crowd_pace.h"
+
+#include <gmock/gmock.h>
+
+#include "base/loop.h"
+#include "peer/crowd_choice.h"
+#include "peer/crowd_memory.h"
+#include "tests/unit/peer/crowd_lab.h"
+
+namespace larder::peer::test {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+AgentId numbered(std::uint64_t number) {
+  AgentId id{};
+  for (std::size_t i = 0; i < 8; ++i) id[i] = static_cast<std::byte>(mixed(number) >> (8 * i));
+  return id;
+}
+
+class CrowdPaceTest : public ::testing::Test {
+ protected:
+  // Datagrams that it sends in that time; of `others`, `heard` speak in each second.
+  std::size_t sent_in(Duration time, std::size_t heard = 0, std::size_t others = 5000) {
+    std::size_t sent = 0;
+    const SteadyTime end = now + time;
+    std::uint64_t other = 0;
+    for (; now < end; now += milliseconds(10)) {
+      for (; other * 1000 < heard * static_cast<std::uint64_t>((now - start) / milliseconds(1)); ++other) {
+        pace.heard(numbered(other % others), now);
+      }
+      const auto versions = pace.due(now);
+      if (versions.empty()) continue;
+      pace.sent(versions, now);
+      ++sent;
+    }
+    return sent;
+  }
+
+  std::unique_ptr<Random> random = make_seeded_random(3);
+  CrowdPace pace{*random};
+  const SteadyTime start{seconds(100)};
+  SteadyTime now = start;
+};
+
+TEST_F(CrowdPaceTest, NothingToSayIsNotSaid) {
+  EXPECT_FALSE(pace.next());
+  EXPECT_THAT(pace.due(now), IsEmpty());
+}
+
+TEST_F(CrowdPaceTest, AChangeIsSaidAtOnce) {
+  pace.soon(key_of(1), now);
+  ASSERT_TRUE(pace.next());
+  EXPECT_LE(*pace.next() - now, milliseconds(1));
+  now = *pace.next();
+  EXPECT_THAT(pace.due(now), ElementsAre(key_of(1)));
+  pace.sent({key_of(1)}, now);
+  EXPECT_FALSE(pace.next());
+}
+
+TEST_F(CrowdPaceTest, ChangesAreBounded) {
+  std::size_t sent = 0;
+  for (int i = 0; i < 10'000; ++i, now += milliseconds(1)) {
+    pace.soon(key_of(1), now);
+    if (!pace.due(now).empty()) {
+      pace.sent({key_of(1)}, now);
+      ++sent;
+    }
+  }
+  EXPECT_LE(sent, 112u);
+  EXPECT_GE(sent, 90u);
+}
+
+TEST_F(CrowdPaceTest, ChangesThatHadToWaitAreSaidInTheEnd) {
+  for (int i = 0; i < 11; ++i) {
+    pace.soon(key_of(static_cast<std::uint8_t>(i)), now);
+    now += milliseconds(1);
+    const auto due = pace.due(now);
+    EXPECT_EQ(due.empty(), i == 10) << i;
+    if (!due.empty()) pace.sent(due, now);
+  }
+  ASSERT_TRUE(pace.next());
+  EXPECT_LE(*pace.next() - now, milliseconds(110));
+  EXPECT_THAT(pace.due(*pace.next()), ElementsAre(key_of(10)));
+}
+
+TEST_F(CrowdPaceTest, ClaimsAreToldThreeTimesInTheTimeThatMakesThemVoid) {
+  pace.at_pace(key_of(1), true, now);
+  EXPECT_GE(sent_in(seconds(15)), 30u);
+}
+
+TEST_F(CrowdPaceTest, AFewMembersSpeakTwiceASecond) {
+  pace.at_pace(key_of(1), false, now);
+  const std::size_t sent = sent_in(seconds(20), 10, 10);
+  EXPECT_GE(sent, 20u);
+  EXPECT_LE(sent, 60u);
+}
+
+TEST_F(CrowdPaceTest, InALargeCrowdEachSpeaksSeldom) {
+  for (std::uint64_t i = 0; i < 5000; ++i) pace.heard(numbered(i), now);
+  now += seconds(2);
+  pace.at_pace(key_of(1), false, now);
+  EXPECT_LE(sent_in(seconds(300), 50), 9u);
+  EXPECT_GE(sent_in(seconds(600), 50), 2u);
+}
+
+TEST_F(CrowdPaceTest, WhenMoreIsHeardThanIsAllowedOnlyClaimsAreTold) {
+  for (std::uint64_t i = 0; i < 30; ++i) pace.heard(numbered(i), now);
+  pace.at_pace(key_of(1), false, now);
+  EXPECT_EQ(sent_in(seconds(10), 200), 0u);
+  pace.at_pace(key_of(1), true, now);
+  EXPECT_GE(sent_in(seconds(10), 200), 12u);
+}
+
+// The rate of thousands that start in the same moment, each with a pace of its own, all hearing one another.
+TEST_F(CrowdPaceTest, ThousandsThatStartAtOnceDoNotSpeakAtOnce) {
+  std::vector<std::unique_ptr<CrowdPace>> paces;
+  for (int i = 0; i < 1000; ++i) {
+    paces.push_back(std::make_unique<CrowdPace>(*random));
+    paces.back()->at_pace(key_of(1), false, now);
+  }
+  std::size_t most = 0;
+  for (int second = 0; second < 8; ++second) {
+    std::size_t said = 0;
+    for (int step = 0; step < 100; ++step, now += milliseconds(10)) {
+      for (std::size_t i = 0; i < paces.size(); ++i) {
+        if (*paces[i]->next() > now || paces[i]->due(now).empty()) continue;
+        paces[i]->sent({key_of(1)}, now);
+        ++said;
+        for (std::size_t other = 0; other < paces.size(); ++other)
+          if (other != i) paces[other]->heard(numbered(i), now);
+      }
+    }
+    most = std::max(most, said);
+  }
+  EXPECT_LE(most, 100u);
+  EXPECT_GE(most, 20u);
+}
+
+TEST_F(CrowdPaceTest, TheUrgentFirstThenClaimsThenWhoWaitedLongest) {
+  pace.at_pace(key_of(1), false, now);
+  pace.at_pace(key_of(2), false, now);
+  pace.at_pace(key_of(3), true, now);
+  pace.sent({key_of(1)}, now);
+  pace.soon(key_of(4), now);
+  now += milliseconds(1);
+  EXPECT_THAT(pace.due(now), ElementsAre(key_of(4), key_of(3), key_of(2), key_of(1)));
+}
+
+TEST_F(CrowdPaceTest, OfManyVersionsAllHaveTheirTurn) {
+  std::set<Digest> said;
+  for (std::uint8_t i = 0; i < 200; ++i) pace.at_pace(key_of(i), false, now);
+  for (int i = 0; i < 1500 && said.size() < 200; ++i, now += milliseconds(10)) {
+    const auto due = pace.due(now);
+    EXPECT_LE(due.size(), kMaxCrowdEntries);
+    if (due.empty()) continue;
+    pace.sent(due, now);
+    said.insert(due.begin(), due.end());
+  }
+  EXPECT_EQ(said.size(), 200u);
+}
+
+TEST_F(CrowdPaceTest, WhatIsDroppedIsNotSaid) {
+  pace.at_pace(key_of(1), true, now);
+  pace.soon(key_of(1), now);
+  pace.drop(key_of(1));
+  EXPECT_FALSE(pace.next());
+  EXPECT_THAT(pace.due(now + seconds(10)), IsEmpty());
+}
+
+TEST(CrowdFitting, ADatagramHasRoomForManySmallContentsAndFewLargeOnes) {
+  CrowdEntry small;
+  small.claims = {{0, 5}};
+  EXPECT_EQ(fitting(std::vector<CrowdEntry>(200, small)), kMaxCrowdBytes / encoded_size(small));
+  CrowdEntry large;
+  large.segments = 1024;
+  large.held.resize(kMaxCrowdBitmap);
+  large.claims.resize(kMaxCrowdClaims);
+  EXPECT_EQ(fitting(std::vector<CrowdEntry>(200, large)), kMaxCrowdBytes / encoded_size(large));
+  EXPECT_EQ(fitting({large}), 1u);
+  EXPECT_EQ(fitting({}), 0u);
+}
+
+// -- memory
+
+CrowdEntry entry_of(std::uint8_t key, bool complete) {
+  CrowdEntry entry;
+  entry.version_key = key_of(key);
+  entry.complete = complete;
+  return entry;
+}
+
+TEST(CrowdMemoryTest, WhoJoinsKnowsWhatWasSaidBefore) {
+  CrowdMemory memory;
+  const SteadyTime now{seconds(100)};
+  memory.heard(agent_of(2), {1, 1}, entry_of(7, false), now);
+  EXPECT_THAT(memory.take(key_of(7), now), IsEmpty()) << "it holds and fetches nothing";
+  memory.heard(agent_of(2), {1, 3}, entry_of(7, true), now);
+  memory.heard(agent_of(2), {1, 2}, entry_of(7, false), now);
+  memory.heard(agent_of(3), {1, 1}, entry_of(7, true), now + seconds(1));
+  const auto heard = memory.take(key_of(7), now + CrowdMemory::kFor);
+  ASSERT_EQ(heard.size(), 2u);
+  EXPECT_EQ(heard[0].agent, agent_of(2));
+  EXPECT_TRUE(heard[0].entry.complete) << "the earlier came later";
+  EXPECT_THAT(memory.take(key_of(7), now), IsEmpty());
+}
+
+TEST(CrowdMemoryTest, ForgetsWhatIsOldAndWhoIsGone) {
+  CrowdMemory memory;
+  const SteadyTime now{seconds(100)};
+  memory.heard(agent_of(2), {1, 1}, entry_of(7, true), now);
+  EXPECT_THAT(memory.take(key_of(7), now + CrowdMemory::kFor + seconds(1)), IsEmpty());
+  memory.heard(agent_of(2), {1, 1}, entry_of(7, true), now);
+  memory.gone(agent_of(2));
+  EXPECT_THAT(memory.take(key_of(7), now), IsEmpty());
+}
+
+TEST(CrowdMemoryTest, IsBounded) {
+  CrowdMemory memory;
+  const SteadyTime now{seconds(100)};
+  for (std::uint64_t i = 0; i < 100; ++i) memory.heard(numbered(i), {1, 1}, entry_of(7, true), now);
+  EXPECT_EQ(memory.take(key_of(7), now).size(), CrowdMemory::kMaxAgents);
+  memory.heard(agent_of(1), {1, 1}, entry_of(7, true), now);
+  for (std::uint64_t i = 0; i < CrowdMemory::kMaxVersions; ++i) {
+    CrowdEntry entry = entry_of(0, true);
+    entry.version_key = numbered(i);
+    memory.heard(agent_of(1), {1, 1}, entry, now + seconds(1));
+  }
+  EXPECT_THAT(memory.take(key_of(7), now + seconds(1)), IsEmpty()) << "the oldest made room";
+}
+
+// -- record
+
+TEST(ClaimRecordTest, RestsGrowAndAreForgiven) {
+  ClaimRecord record;
+  SteadyTime now{seconds(1000)};
+  record.broke(agent_of(1), now);
+  EXPECT_TRUE(record.waits_for(agent_of(1), now));
+  record.broke(agent_of(1), now);
+  EXPECT_FALSE(record.waits_for(agent_of(1), now));
+  now += ClaimRecord::kFirstRest;
+  EXPECT_TRUE(record.waits_for(agent_of(1), now));
+  record.broke(agent_of(1), now);
+  EXPECT_FALSE(record.waits_for(agent_of(1), now + ClaimRecord::kFirstRest)) << "one more is enough, for longer";
+  now += ClaimRecord::kForgive + ClaimRecord::kLongestRest;
+  record.broke(agent_of(1), now);
+  EXPECT_TRUE(record.waits_for(agent_of(1), now));
+}
+
+TEST(ClaimRecordTest, WhoKeepsHalfOfItsClaimsIsNotTrusted) {
+  ClaimRecord record;
+  const SteadyTime now{seconds(1000)};
+  for (int i = 0; i < 3; ++i) {
+    record.broke(agent_of(1), now);
+    record.kept(agent_of(1));
+  }
+  EXPECT_FALSE(record.waits_for(agent_of(1), now));
+  for (int i = 0; i < 20; ++i) record.kept(agent_of(2));
+  record.broke(agent_of(2), now);
+  EXPECT_TRUE(record.waits_for(agent_of(2), now));
+}
+
+TEST(ClaimRecordTest, GivenUpTooSoonIsWaitedForLonger) {
+  ClaimRecord record;
+  const SteadyTime now{seconds(1000)};
+  EXPECT_EQ(record.stretch(now), 1u);
+  record.broke(agent_of(1), now);
+  record.revived(agent_of(1), now);
+  EXPECT_EQ(record.stretch(now), 2u);
+  for (int i = 0; i < 5; ++i) record.revived(agent_of(1), now);
+  EXPECT_EQ(record.stretch(now), ClaimRecord::kMostStretch);
+  EXPECT_EQ(record.stretch(now + ClaimRecord::kStretchFor + seconds(1)), 1u);
+  record.broke(agent_of(1), now);
+  EXPECT_TRUE(record.waits_for(agent_of(1), now)) << "the first was taken back";
+}
+
+TEST(ClaimRecordTest, AFloodOfNamesIsBoundedAndKeepsTheLatest) {
+  ClaimRecord record;
+  SteadyTime now{seconds(1000)};
+  for (std::uint64_t i = 0; i < 2 * ClaimRecord::kMaxAgents; ++i) record.broke(numbered(i), now += milliseconds(1));
+  record.broke(agent_of(1), now);
+  record.broke(agent_of(1), now);
+  EXPECT_FALSE(record.waits_for(agent_of(1), now));
+}
+
+// -- which segment
+
+class ChoiceTest : public ::testing::Test {
+ protected:
+  std::optional<std::uint64_t> choose(const std::string& state, std::optional<std::uint64_t> last,
+                                      std::uint64_t stripe) {
+    SegmentBits free(state.size());
+    SegmentBits claimed(state.size());
+    for (std::size_t i = 0; i < state.size(); ++i) {
+      if (state[i] == '.') free.set(i);
+      if (state[i] == 'c') claimed.set(i);
+    }
+    return choose_segment({free, claimed, last, stripe});
+  }
+};
+
+TEST_F(ChoiceTest, Table) {
+  EXPECT_EQ(choose("........", {}, 4), 4u) << "its stripe";
+  EXPECT_EQ(choose("....h...", 4, 0), 5u) << "the next";
+  EXPECT_EQ(choose("hhhhhhhh", {}, 4), std::nullopt);
+  EXPECT_EQ(choose("hhc.....", 1, 0), 5u) << "the middle of what another works towards";
+  EXPECT_EQ(choose("..h.....", 1, 0), 3u) << "the largest run";
+  EXPECT_EQ(choose("c.......", {}, 1), 4u) << "its stripe, but another comes there";
+  EXPECT_EQ(choose("ccccccc.", 3, 0), 7u) << "the last one, whoever comes";
+  EXPECT_EQ(choose(".hhhhhhh", 7, 3), 0u);
+}
+
+}  // namespace
+}  // namespace larder::peer::test

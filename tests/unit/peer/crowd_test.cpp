@@ -1,0 +1,486 @@
+// The crowd's rules (design §8), one agent at a time: who fetches, what, and when it stops.
+#include "peer/crowd.h"
+
+#include <gmock/gmock.h>
+
+#include "tests/unit/peer/crowd_lab.h"
+
+namespace larder::peer::test {
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+using CrowdTest = CrowdLab;
+
+TEST_F(CrowdTest, AloneFetchesAtOnceAndFromTheBeginning) {
+  crowd->known({});
+  crowd->begin(now);
+  EXPECT_THAT(crowd->step(now).fetch, ElementsAre(0));
+}
+
+TEST_F(CrowdTest, TheFirstInRankClaimsAtOnceAndAsksTheOriginWhenNobodyObjects) {
+  know(0, 11);
+  crowd->begin(now);
+  const CrowdStep first = crowd->step(now);
+  EXPECT_THAT(first.fetch, IsEmpty());
+  EXPECT_EQ(first.say, Say::soon);
+  EXPECT_EQ(crowd->entry().claims.size(), 1u);
+  EXPECT_EQ(first.next, now + rules.settle);
+  EXPECT_THAT(at(rules.settle).fetch, ElementsAre(0));
+}
+
+TEST_F(CrowdTest, TheLastInRankWaitsForTheOthersButNotForLong) {
+  know(11, 0);
+  crowd->begin(now);
+  EXPECT_THAT(run(milliseconds(45)).fetch, IsEmpty());
+  EXPECT_EQ(run(rules.wait + rules.settle - milliseconds(45)).fetch.size(), 1u);
+}
+
+TEST_F(CrowdTest, FourFetchersAreEnough) {
+  know(11, 0);
+  crowd->begin(now);
+  const auto before = others(true);
+  for (std::uint32_t i = 0; i < 4; ++i) hear(before[i], says({{i * 8, 0}}));
+  EXPECT_THAT(run(milliseconds(400)).fetch, IsEmpty());
+  EXPECT_EQ(crowd->figures(now).fetchers, 4u);
+}
+
+TEST_F(CrowdTest, ThreeFetchersAreNot) {
+  know(11, 0);
+  crowd->begin(now);
+  const auto before = others(true);
+  for (std::uint32_t i = 0; i < 3; ++i) hear(before[i], says({{i * 8, 0}}));
+  const auto fetch = run(milliseconds(100)).fetch;
+  ASSERT_EQ(fetch.size(), 1u);
+  for (const std::uint64_t claimed : {0U, 8U, 16U}) EXPECT_NE(fetch[0], claimed);
+}
+
+TEST_F(CrowdTest, EachOfTheFirstStartsAtItsOwnStripe) {
+  know(2, 9);
+  crowd->begin(now);
+  EXPECT_THAT(at(rules.settle).fetch, IsEmpty());
+  EXPECT_THAT(at(rules.settle).fetch, ElementsAre(16));
+}
+
+TEST_F(CrowdTest, GoesOnWithTheNextSegmentBeforeTheLastByte) {
+  know(0, 5);
+  crowd->begin(now);
+  run(rules.settle);
+  for (std::uint64_t bytes = 0; bytes < kSegment - 300 * kKiB; bytes += kMiB / 4) {
+    crowd->progress(0, bytes, now += milliseconds(100));
+    (void)crowd->step(now);
+  }
+  EXPECT_THAT(crowd->step(now).fetch, ElementsAre(0, 1)) << "one GET can go on";
+  crowd->progress(0, kSegment, now);
+  EXPECT_THAT(crowd->step(now).fetch, ElementsAre(1));
+  crowd->held(0, true, now);
+  const CrowdStep step = crowd->step(now);
+  EXPECT_EQ(step.say, Say::soon);
+  EXPECT_THAT(crowd->entry().held, ElementsAre(std::byte{1}));
+  EXPECT_EQ(crowd->figures(now).first_hand, 1u);
+}
+
+TEST_F(CrowdTest, OfTwoClaimsTheFirstInRankKeepsIts) {
+  know(0, 5);
+  crowd->begin(now);
+  run(rules.settle);
+  hear(others(false)[0], says({{0, 0}}));
+  EXPECT_THAT(at(milliseconds(1)).fetch, ElementsAre(0)) << "the other gives up";
+  make();
+  know(5, 0);
+  crowd->begin(now);
+  const std::uint64_t mine = run(milliseconds(60)).fetch.at(0);
+  hear(others(true)[0], says({{static_cast<std::uint32_t>(mine), 0}}));
+  EXPECT_THAT(at(milliseconds(1)).fetch, Not(Contains(mine)));
+}
+
+TEST_F(CrowdTest, OfTwoClaimsTheOneMoreThanHalfDoneStays) {
+  know(0, 5);
+  crowd->begin(now);
+  run(rules.settle);
+  hear(others(false)[0], says({{0, kSegment / 2 + 1}}));
+  EXPECT_THAT(at(milliseconds(1)).fetch, Not(Contains(0)));
+}
+
+TEST_F(CrowdTest, WhatSomebodyHoldsIsTakenAndNotFetched) {
+  know(0, 5);
+  std::vector<std::uint64_t> all_but_one;
+  for (std::uint64_t i = 0; i < 32; ++i)
+    if (i != 9) all_but_one.push_back(i);
+  hear(others(false)[0], says({}, all_but_one));
+  crowd->begin(now);
+  run(rules.settle);
+  EXPECT_THAT(crowd->step(now).fetch, ElementsAre(9));
+  EXPECT_EQ(crowd->to_take(100, now).size(), 31u);
+}
+
+TEST_F(CrowdTest, ASegmentThatComesToBeHeldElsewhereIsGivenUpUntilHalfIsDone) {
+  know(0, 5);
+  crowd->begin(now);
+  run(rules.settle);
+  crowd->progress(0, kSegment / 4, now);
+  hear(others(false)[0], says({}, {0}));
+  EXPECT_THAT(at(milliseconds(1)).fetch, Not(Contains(0)));
+  make();
+  know(0, 5);
+  crowd->begin(now);
+  run(rules.settle);
+  crowd->progress(0, kSegment * 3 / 4, now);
+  hear(others(false)[0], says({}, {0}));
+  EXPECT_THAT(at(milliseconds(1)).fetch, Contains(0));
+}
+
+TEST_F(CrowdTest, WhatAPeerDeliversIsNotAskedOfTheOrigin) {
+  know(0, 5);
+  for (std::uint64_t i = 0; i < 31; ++i) crowd->held(i, false, now);
+  crowd->delivering(31, now);
+  crowd->begin(now);
+  EXPECT_THAT(run(milliseconds(1000)).fetch, IsEmpty());
+  EXPECT_THAT(run(milliseconds(1500)).fetch, ElementsAre(31)) << "nobody delivers any more";
+}
+
+TEST_F(CrowdTest, RarestFirstAndNotEverybodyFromTheSame) {
+  const auto ids = others(false);
+  hear(ids[0], says({}, {1, 2, 3}));
+  hear(ids[1], says({}, {1, 2}));
+  hear(ids[2], says({}, {1}));
+  EXPECT_THAT(crowd->to_take(3, now), ElementsAre(3, 2, 1));
+  std::set<AgentId> first;
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    Crowd other(agent_of(kSelf), key, layout, rules, record, seed);
+    for (int i = 0; i < 3; ++i) other.heard(ids[static_cast<std::size_t>(i)], {1, 1}, says({}, {1}), now);
+    first.insert(other.holders(1, 1, now).at(0));
+  }
+  EXPECT_EQ(first.size(), 3u);
+}
+
+// -- rule 5
+
+TEST_F(CrowdTest, ClaimsWithoutProgressAreVoidAndTheirSegmentsFree) {
+  know(4, 0);
+  crowd->begin(now);
+  const auto before = others(true);
+  for (std::uint32_t i = 0; i < 4; ++i) hear(before[i], says({{i * 8, 0}, {i * 8 + 1, 0}}));
+  EXPECT_THAT(run(milliseconds(1450)).fetch, IsEmpty());
+  EXPECT_EQ(run(milliseconds(150)).fetch.size(), 1u);
+  EXPECT_EQ(crowd->figures(now).fetchers, 1u);
+}
+
+TEST_F(CrowdTest, ClaimsTakenUpAndDroppedAgainAreNoProgress) {
+  know(4, 0);
+  crowd->begin(now);
+  const auto before = others(true);
+  for (std::uint32_t tick = 0; tick < 16; ++tick) {
+    for (std::uint32_t i = 0; i < 4; ++i) hear(before[i], says({{(i * 8 + tick) % 32, 0}}));
+    run(milliseconds(100));
+  }
+  EXPECT_FALSE(crowd->step(now).fetch.empty());
+}
+
+TEST_F(CrowdTest, ProgressKeepsAClaim) {
+  know(4, 0);
+  crowd->begin(now);
+  const auto before = others(true);
+  for (std::uint32_t tick = 1; tick < 40; ++tick) {
+    for (std::uint32_t i = 0; i < 4; ++i) hear(before[i], says({{i * 8, tick * 100'000}}));
+    ASSERT_THAT(run(milliseconds(400)).fetch, IsEmpty()) << tick;
+  }
+}
+
+TEST_F(CrowdTest, AByteASecondIsNoProgress) {
+  know(4, 0);
+  crowd->begin(now);
+  const auto before = others(true);
+  for (std::uint32_t tick = 0; tick < 5; ++tick) {
+    for (std::uint32_t i = 0; i < 4; ++i) hear(before[i], says({{i * 8, tick}}));
+    run(milliseconds(400));
+  }
+  EXPECT_EQ(crowd->step(now).fetch.size(), 1u);
+}
+
+TEST_F(CrowdTest, WhatIsWhollyFetchedMustComeToBeHeld) {
+  know(4, 0);
+  crowd->begin(now);
+  const auto before = others(true);
+  for (std::uint32_t i = 0; i < 4; ++i) hear(before[i], says({{i * 8, kSegment}}));
+  EXPECT_THAT(run(milliseconds(2900)).fetch, IsEmpty());
+  EXPECT_EQ(run(milliseconds(250)).fetch.size(), 1u);
+}
+
+TEST_F(CrowdTest, WhoBrokeTwoClaimsIsNotWaitedForAgain) {
+  const AgentId liar = others(true)[0];
+  know(4, 0);
+  crowd->begin(now);
+  hear(liar, says({{0, 0}}));
+  run(milliseconds(1600));
+  EXPECT_TRUE(record.waits_for(liar, now));
+  crowd->gone(liar, now);
+  hear(liar, says({{1, 0}}));
+  run(milliseconds(1600));
+  EXPECT_FALSE(record.waits_for(liar, now));
+  hear(liar, says({{5, 0}}));
+  EXPECT_EQ(crowd->figures(now).claimed, 0u);
+  EXPECT_TRUE(record.waits_for(liar, now + ClaimRecord::kFirstRest));
+}
+
+TEST_F(CrowdTest, OnlyFewClaimsOfOneAgentCount) {
+  know(4, 0);
+  crowd->begin(now);
+  std::vector<CrowdClaim> all;
+  for (std::uint32_t i = 0; i < kMaxCrowdClaims; ++i) all.push_back({i, 0});
+  hear(others(true)[0], says(all));
+  EXPECT_EQ(crowd->figures(now).claimed, CrowdMembers::kCounted);
+}
+
+TEST_F(CrowdTest, WhoGetsNothingForItsPatienceMayFetchTooUpToEight) {
+  know(11, 0);
+  crowd->begin(now);
+  const auto before = others(true);
+  // They go on, but far below the rate that is enough.
+  std::size_t fetching = 4;
+  for (std::uint32_t tick = 1; tick < 40 && crowd->step(now).fetch.empty(); ++tick) {
+    for (std::uint32_t i = 0; i < fetching; ++i) hear(before[i], says({{i * 4, tick * 17'000}}));
+    run(milliseconds(400));
+  }
+  EXPECT_EQ(crowd->step(now).fetch.size(), 1u);
+  EXPECT_GE(now - SteadyTime(seconds(100)), rules.patience);
+  make();
+  know(11, 0);
+  crowd->begin(now);
+  fetching = 8;
+  for (std::uint32_t tick = 1; tick < 40; ++tick) {
+    for (std::uint32_t i = 0; i < fetching; ++i) hear(before[i], says({{i * 4, tick * 12'000}}));
+    ASSERT_THAT(run(milliseconds(400)).fetch, IsEmpty()) << "eight are the most";
+  }
+}
+
+TEST_F(CrowdTest, ACrowdThatGoesOnWellIsWaitedFor) {
+  rules.patience = seconds(1);
+  make();
+  know(11, 0);
+  crowd->begin(now);
+  const auto before = others(true);
+  for (std::uint32_t tick = 1; tick < 10; ++tick) {
+    for (std::uint32_t i = 0; i < 4; ++i) hear(before[i], says({{i * 8, tick * 200'000}}));
+    ASSERT_THAT(run(milliseconds(400)).fetch, IsEmpty());
+  }
+}
+
+TEST_F(CrowdTest, HoldersThatGiveNothingAreNotWaitedForWithoutBound) {
+  rules.patience = seconds(1);
+  make();
+  know(11, 0);
+  crowd->begin(now);
+  const auto before = others(true);
+  std::vector<std::uint64_t> most;
+  for (std::uint64_t i = 0; i < 20; ++i) most.push_back(i);
+  bool fetched = false;
+  for (std::uint32_t tick = 1; tick < 15 && !fetched; ++tick) {
+    for (std::uint32_t i = 0; i < 8; ++i) hear(before[i], says({{20 + i, tick * 200'000}}, most));
+    fetched = !run(milliseconds(400)).fetch.empty();
+  }
+  EXPECT_TRUE(fetched) << "even with eight fetchers";
+  EXPECT_LE(now - SteadyTime(seconds(100)), seconds(5));
+}
+
+TEST_F(CrowdTest, TheLastSegmentIsFetchedAgainWhereItsFetcherIsMuchTooSlow) {
+  know(4, 0);
+  for (std::uint64_t i = 0; i < 31; ++i) crowd->held(i, false, now);
+  crowd->begin(now);
+  bool fetched = false;
+  for (std::uint32_t tick = 1; tick < 30 && !fetched; ++tick) {
+    hear(others(true)[0], says({{31, tick * 8'000}}));
+    fetched = !run(milliseconds(400)).fetch.empty();
+  }
+  EXPECT_TRUE(fetched);
+}
+
+TEST_F(CrowdTest, AHolderThatDoesNotGiveIsNoHolderForAWhile) {
+  know(0, 4);
+  const AgentId holder = others(false)[0];
+  for (std::uint64_t i = 0; i < 31; ++i) crowd->held(i, false, now);
+  hear(holder, says({}, {31}));
+  crowd->begin(now);
+  EXPECT_THAT(run(milliseconds(500)).fetch, IsEmpty());
+  crowd->not_given(holder, 31, now);
+  hear(holder, says({}, {31}));
+  EXPECT_THAT(run(milliseconds(100)).fetch, ElementsAre(31));
+  EXPECT_THAT(crowd->holders(31, 8, now), IsEmpty());
+  now += CrowdMembers::kFirstRefusal;
+  hear(holder, says({}, {31}));
+  EXPECT_THAT(crowd->holders(31, 8, now), ElementsAre(holder));
+}
+
+// -- the origin, and policy
+
+TEST_F(CrowdTest, WhoCannotReachTheOriginFetchesNothingAndSaysSo) {
+  know(0, 4);
+  crowd->begin(now);
+  run(rules.settle);
+  crowd->origin_failed(now);
+  const CrowdStep failed = crowd->step(now);
+  EXPECT_THAT(failed.fetch, IsEmpty());
+  EXPECT_EQ(failed.say, Say::soon) << "others may claim it now";
+  EXPECT_EQ(crowd->missing_everywhere(now).size(), 32u);
+  crowd->origin_back(now);
+  EXPECT_EQ(run(milliseconds(100)).fetch.size(), 1u);
+}
+
+TEST_F(CrowdTest, WhoMayNotFetchDoesSoOnlyWhereNobodyElseDoes) {
+  rules.may_fetch = false;
+  rules.patience = seconds(1);
+  make();
+  know(0, 4);
+  crowd->begin(now);
+  hear(others(false)[0], says({{3, 0}}));
+  EXPECT_THAT(run(milliseconds(900)).fetch, IsEmpty());
+  EXPECT_EQ(run(seconds(2)).fetch.size(), 1u);
+}
+
+// -- what others say
+
+TEST_F(CrowdTest, WhatALaterDatagramOvertookIsNotRead) {
+  const AgentId other = others(true)[0];
+  crowd->begin(now);
+  crowd->heard(other, {1, 5}, says({}, {1, 2}), now);
+  crowd->heard(other, {1, 4}, says({}, {1}), now);
+  EXPECT_EQ(crowd->to_take(8, now).size(), 2u);
+  crowd->heard(other, {2, 1}, says({}, {1}), now);
+  EXPECT_EQ(crowd->to_take(8, now).size(), 1u) << "started anew";
+}
+
+TEST_F(CrowdTest, EntriesOfAnotherSizeAreNotOfThisVersion) {
+  CrowdEntry entry = says({}, {1});
+  entry.segments = 33;
+  hear(others(true)[0], entry);
+  EXPECT_THAT(crowd->to_take(8, now), IsEmpty());
+  EXPECT_EQ(crowd->figures(now).members, 0u);
+}
+
+TEST_F(CrowdTest, WhoIsGoneNeitherHoldsNorFetches) {
+  const AgentId other = others(true)[0];
+  hear(other, says({{4, 0}}, {1}));
+  EXPECT_EQ(crowd->figures(now).fetchers, 1u);
+  crowd->gone(other, now);
+  EXPECT_EQ(crowd->figures(now).fetchers, 0u);
+  EXPECT_THAT(crowd->to_take(8, now), IsEmpty());
+}
+
+TEST_F(CrowdTest, WhoIsSilentForLongIsForgotten) {
+  crowd->begin(now);
+  hear(others(true)[0], says({}, {1}));
+  for (int i = 0; i < 14; ++i) at(seconds(1));
+  EXPECT_EQ(crowd->figures(now).members, 1u);
+  for (int i = 0; i < 3; ++i) at(seconds(1));
+  EXPECT_EQ(crowd->figures(now).members, 0u);
+}
+
+TEST_F(CrowdTest, AfterSleepNobodyIsBlamed) {
+  know(4, 0);
+  crowd->begin(now);
+  const auto before = others(true);
+  for (std::uint32_t i = 0; i < 4; ++i) hear(before[i], says({{i * 8, 0}}));
+  (void)crowd->step(now);
+  EXPECT_THAT(at(seconds(3600)).fetch, IsEmpty());
+  EXPECT_EQ(crowd->figures(now).voided, 0u);
+  EXPECT_FALSE(run(seconds(2)).fetch.empty()) << "but they are not waited for without bound";
+}
+
+TEST_F(CrowdTest, AClockThatGoesBackDoesNoHarm) {
+  know(0, 4);
+  crowd->begin(now);
+  run(seconds(1));
+  hear(others(false)[0], says({{8, 0}}));
+  now -= seconds(60);
+  (void)crowd->step(now);
+  crowd->progress(0, 100, now);
+  EXPECT_THAT(run(seconds(70)).fetch, Contains(0));
+}
+
+TEST_F(CrowdTest, ANewcomerIsToldTheClaimsAtOnce) {
+  know(0, 4);
+  crowd->begin(now);
+  run(rules.settle);
+  crowd->told(now);
+  (void)crowd->step(now);
+  now += milliseconds(200);
+  EXPECT_EQ(crowd->step(now).say, Say::at_pace);
+  hear(others(false)[1], says({}));
+  EXPECT_EQ(crowd->step(now).say, Say::soon);
+}
+
+TEST_F(CrowdTest, MembersAreBoundedAndTheirSegmentsNotForgottenAtOnce) {
+  crowd->begin(now);
+  for (unsigned i = 0; i < 3000; ++i) {
+    AgentId id{};
+    id[0] = static_cast<std::byte>(i * 37);
+    id[1] = static_cast<std::byte>(i >> 3);
+    id[2] = static_cast<std::byte>(i & 7);
+    id[5] = static_cast<std::byte>(i >> 8);
+    crowd->heard(id, {1, 1}, says({}, {i % 32}), now);
+  }
+  EXPECT_LE(crowd->holders(0, 10'000, now).size(), CrowdMembers::kMaxMembers);
+  EXPECT_NEAR(static_cast<double>(crowd->figures(now).members), 3000, 1200);
+}
+
+class LargeCrowdTest : public CrowdLab {
+ protected:
+  LargeCrowdTest() : CrowdLab(1) { layout = cache::SegmentLayout(100 * 1024 * kMiB); }
+};
+
+TEST_F(LargeCrowdTest, BitmapsOfLargeContentsTakeTurns) {
+  ASSERT_EQ(layout.count(), 1600u);
+  for (const std::uint64_t segment : {3U, 1500U}) crowd->held(segment, true, now);
+  const CrowdEntry first = crowd->entry();
+  const CrowdEntry second = crowd->entry();
+  EXPECT_EQ(first.first, 0u);
+  EXPECT_EQ(second.first, 1024u);
+  Crowd other(agent_of(9), key, layout, rules, record, 1);
+  other.heard(agent_of(kSelf), {1, 1}, first, now);
+  other.heard(agent_of(kSelf), {1, 2}, second, now);
+  EXPECT_EQ(other.to_take(10, now).size(), 2u) << "a window says nothing of the others";
+}
+
+class SmallCrowdTest : public CrowdLab {
+ protected:
+  SmallCrowdTest() : CrowdLab(1) { layout = cache::SegmentLayout(100 * kKiB); }
+};
+
+TEST_F(SmallCrowdTest, OneFetchesAndTheOthersWait) {
+  know(3, 4);
+  crowd->begin(now);
+  hear(others(true)[2], says({{0, 0}}));
+  EXPECT_THAT(run(seconds(1)).fetch, IsEmpty());
+  hear(others(true)[2], says({}, {0}));
+  EXPECT_THAT(run(seconds(1)).fetch, IsEmpty());
+  EXPECT_THAT(crowd->to_take(8, now), ElementsAre(0));
+}
+
+TEST_F(SmallCrowdTest, OfTwoThatClaimInTheSameMomentOnlyOneAsksTheOrigin) {
+  know(1, 4);
+  crowd->begin(now);
+  run(milliseconds(50));
+  ASSERT_EQ(crowd->entry().claims.size(), 1u);
+  make();
+  know(1, 4);
+  crowd->begin(now);
+  CrowdStep step = crowd->step(now);
+  while (crowd->entry().claims.empty()) step = at(step.next - now);
+  EXPECT_THAT(step.fetch, IsEmpty());
+  hear(others(true)[0], says({{0, 0}}));
+  EXPECT_THAT(run(milliseconds(500)).fetch, IsEmpty());
+}
+
+TEST_F(SmallCrowdTest, WhenItsFetcherDiesAnotherTakesOver) {
+  know(3, 4);
+  crowd->begin(now);
+  hear(others(true)[2], says({{0, 50'000}}));
+  EXPECT_THAT(run(milliseconds(1400)).fetch, IsEmpty());
+  EXPECT_THAT(run(milliseconds(250)).fetch, ElementsAre(0));
+}
+
+}  // namespace
+}  // namespace larder::peer::test
