@@ -30,8 +30,8 @@ from bench_document import write_section  # noqa: E402
 from lab_office import Office  # noqa: E402
 from lab_servers import Squid, find_program  # noqa: E402
 from larder_lab import MIB, ROOT, Lab, Skip, bin_dir_argument, expect, expect_equal, file_sha256, options_told  # noqa: E402
+from office_bench import LAN_MBIT, tree_cpu  # noqa: E402
 
-LAN_MBIT = 1000
 HEADING = "## Everybody at once"
 PATH = "/crowd"
 GATE = 'echo; read _; exec "$@" </dev/null >/dev/null'  # says that it stands ready, and goes when the gate opens
@@ -106,7 +106,7 @@ class Run:
     """One tool in an office of its own."""
 
     def __init__(self, arguments, lab, start=False):
-        self.hosts, self.size, self.lab, self.lan = arguments.hosts, arguments.size * MIB, lab, LAN_MBIT
+        self.hosts, self.size, self.lab = arguments.hosts, arguments.size * MIB, lab
         self.ideal = self.size * 8 / (arguments.wan * 1e6)
         self.deadline = 1.5 * self.ideal * self.hosts + 60  # all of them one after the other
         self.office = Office(lab, self.hosts, arguments.wan, LAN_MBIT, start=start,
@@ -181,18 +181,6 @@ def squid(arguments, lab):
         return run.row("squid on one host, curl through it", times, cpu,
                        "curl -sSf -x http://PROXY:3128 -o FILE URL, squid with " + ", ".join(
                            SQUID_RULES.format(mib=arguments.size + 64).splitlines()))
-
-
-def tree_cpu(pid):
-    """CPU seconds of a process and its children that still run."""
-    total, waiting = 0.0, [pid]
-    while waiting:
-        number = waiting.pop()
-        with contextlib.suppress(OSError):
-            fields = pathlib.Path(f"/proc/{number}/stat").read_text().rsplit(")", 1)[1].split()
-            total += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-            waiting += map(int, pathlib.Path(f"/proc/{number}/task/{number}/children").read_text().split())
-    return total
 
 
 def bencode(value):

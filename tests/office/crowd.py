@@ -6,7 +6,7 @@ import subprocess
 import time
 
 from lab_crowd import Crowd, summary
-from lab_office import Office, Progress, told
+from lab_office import Office, told
 from lab_origin import Edition, EditionResource
 from larder_lab import KIB, MIB, expect, expect_equal, expect_error, http_date, seeded_bytes, wait_until
 from poison import Evil
