@@ -6,6 +6,8 @@ cd "$(dirname "$0")/.."
 preset=$1
 shift
 
+# What one clone of the tree compiled serves the next, wherever that lies; the precompiled headers need the sloppiness.
+export CCACHE_BASEDIR="$PWD" CCACHE_NOHASHDIR=1 CCACHE_SLOPPINESS=pch_defines,time_macros
 launcher=
 if command -v ccache >/dev/null; then launcher=-DCMAKE_CXX_COMPILER_LAUNCHER=ccache; fi
 if [ ! -f "build/$preset/build.ninja" ]; then cmake --preset "$preset" $launcher; fi
