@@ -49,6 +49,12 @@ bool ClaimRecord::waits_for(const AgentId& agent, SteadyTime now) const {
   return at == broken_.end() || at->second.until <= now;
 }
 
+bool ClaimRecord::may_try(SteadyTime now) {
+  if (tried_ != SteadyTime{} && now - tried_ < kTryEvery) return false;
+  tried_ = now;
+  return true;
+}
+
 unsigned ClaimRecord::stretch(SteadyTime now) const {
   return now - stretched_ > kStretchFor ? 1 : stretch_;
 }

@@ -20,12 +20,15 @@ class ClaimRecord {
   static constexpr Duration kForgive = std::chrono::minutes(5);  // since the last
   static constexpr std::size_t kMaxAgents = 1024;
   static constexpr unsigned kMostStretch = 4;
+  static constexpr Duration kTryEvery = std::chrono::seconds(20);
   static constexpr Duration kStretchFor = std::chrono::minutes(1);
 
   void broke(const AgentId& agent, SteadyTime now);    // a claim of it became void
   void revived(const AgentId& agent, SteadyTime now);  // and was not: it goes on. Claims are waited for longer
   void kept(const AgentId& agent);                     // it came to hold what it claimed
   [[nodiscard]] bool waits_for(const AgentId& agent, SteadyTime now) const;
+  // Whether something that may be in vain may be tried now: once in kTryEvery, over all crowds.
+  bool may_try(SteadyTime now);
   [[nodiscard]] unsigned stretch(SteadyTime now) const;  // 1, 2 or 4 times as long as usual
 
  private:
@@ -38,6 +41,7 @@ class ClaimRecord {
   std::map<AgentId, Broken> broken_;
   unsigned stretch_ = 1;
   SteadyTime stretched_{};
+  SteadyTime tried_{};
 };
 
 }  // namespace larder::peer

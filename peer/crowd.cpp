@@ -33,6 +33,7 @@ Crowd::Crowd(const AgentId& self, const Digest& version_key, const cache::Segmen
       rules_(rules),
       seed_(seed),
       rank_(crowd_rank(version_key, self)),
+      record_(&record),
       members_(version_key, layout, record, seed),
       held_(layout.count()),
       all_(layout.count()) {
@@ -62,8 +63,9 @@ void Crowd::begin(SteadyTime now) {
 void Crowd::heard(const AgentId& agent, const CrowdStamp& stamp, const CrowdEntry& entry, SteadyTime now) {
   if (agent == self_) return;
   const bool newcomer = members_.heard(agent, stamp, entry, now);
-  // Whoever has just come waits a moment for claims: it is told at once. In a large crowd somebody always speaks.
-  if (!newcomer || !entry.wants || own_.empty() || members_.count() > kSmallCrowd) return;
+  // Whoever has just come and claims may not have heard what is claimed already: it is told before it asks the origin.
+  // In a large crowd somebody always speaks.
+  if (!newcomer || entry.claims.empty() || own_.empty() || members_.count() > kSmallCrowd) return;
   if (!last_told_ || now - *last_told_ > kNewcomerGap) say(Say::soon);
 }
 
@@ -97,7 +99,7 @@ void Crowd::held(std::uint64_t segment, bool first_hand, SteadyTime now) {
   if (first_hand) ++first_hand_;
   // Others wait for the first copies. Of those that come to hold the rest of them at the same moment, some speak.
   const std::uint64_t draw = mixed(seed_ ^ segment ^ 0x5a) % (members_.count() + 1);
-  const bool rare = members_.holders(segment) < 3 && draw < 4;
+  const bool rare = layout_.count() > 1 && members_.holders(segment) < 3 && draw < 4;
   say(first_hand || rare ? Say::soon : Say::at_pace);
   (void)now;
 }
@@ -222,7 +224,7 @@ bool Crowd::yields(const Own& own, SteadyTime now) const {
     for (const CrowdMembers::Claim& claim : other.claims) {
       if (claim.segment != own.segment || claim.broken) continue;
       const bool other_half = claim.bytes * 2 > own.size;
-      if (own.full()) continue;
+      if (own.full() || (own.second && now - own.since < 2 * rules_.void_after)) continue;
       const bool grown = now - claim.since > rules_.void_after && now - own.since > rules_.void_after;
       const double mine = static_cast<double>(own.size - own.bytes) / std::max(1.0, rate_);
       const double its = seconds_left(other, claim);
@@ -299,6 +301,14 @@ bool Crowd::is_free(std::uint64_t segment, SteadyTime now) const {
   return starving_ || (members_.holders(segment) == 0 && !members_.faded(segment));
 }
 
+bool Crowd::claimed_by_others(std::uint64_t segment) const {
+  return std::any_of(members_.claimants().begin(), members_.claimants().end(), [segment](const auto& other) {
+    return other.live && std::any_of(other.claims.begin(), other.claims.end(), [segment](const auto& claim) {
+             return claim.segment == segment && !claim.broken;
+           });
+  });
+}
+
 std::optional<std::uint64_t> Crowd::choose(SteadyTime now) const {
   const std::uint64_t count = layout_.count();
   SegmentBits claimed(count);
@@ -315,8 +325,9 @@ std::optional<std::uint64_t> Crowd::choose(SteadyTime now) const {
     free.set(segment);
     if (members_.holders(segment) == 0) rare.set(segment);
   }
-  const std::uint64_t stripe =
-      position_ < rules_.fetchers ? position_ * count / rules_.fetchers : mixed(rank_ ^ seed_) % count;
+  // Who comes later begins somewhere; alone, at the beginning.
+  std::uint64_t stripe = members_.fetchers() == 0 ? 0 : mixed(rank_ ^ seed_) % count;
+  if (position_ < rules_.fetchers) stripe = position_ * count / rules_.fetchers;
   if (const auto chosen = choose_segment({rare, claimed, last_, stripe})) return chosen;
   if (const auto chosen = choose_segment({free, claimed, last_, stripe})) return chosen;
   return second_try(now);
@@ -326,8 +337,8 @@ std::optional<std::uint64_t> Crowd::choose(SteadyTime now) const {
 std::optional<std::uint64_t> Crowd::second_try(SteadyTime now) const {
   if (!own_.empty()) return std::nullopt;
   // What this agent may hope for: what it had, what another has; where all are too slow, what would be enough.
-  const double enough = static_cast<double>(rules_.min_rate) / (starving_ ? 1 : 16);
-  const double rate = std::max({rate_, members_.best_rate(), enough});
+  const double likely = std::max({rate_, members_.best_rate(), static_cast<double>(rules_.min_rate) / 16});
+  const double rate = starving_ ? std::max(likely, static_cast<double>(rules_.min_rate)) : likely;
   std::map<std::uint64_t, std::pair<std::size_t, double>> tries;  // by segment: how many, the soonest end
   for (const CrowdMembers::Claimant& other : members_.claimants()) {
     if (!other.live) continue;
@@ -347,7 +358,10 @@ std::optional<std::uint64_t> Crowd::second_try(SteadyTime now) const {
     longest = known.second;
     slowest = segment;
   }
-  return slowest;
+  if (!slowest) return slowest;
+  // Whether the fetcher or the line is slow is found out by trying, now and then.
+  const bool sure = longest >= 1.5 * static_cast<double>(layout_.range(*slowest).length) / likely + 0.5;
+  return sure || record_->may_try(now) ? slowest : std::nullopt;
 }
 
 void Crowd::make_claims(SteadyTime now) {
@@ -368,7 +382,7 @@ void Crowd::make_claims(SteadyTime now) {
     // What follows the last claim meets nobody: others begin elsewhere.
     const bool follows = last_ && *segment == *last_ + 1;
     const SteadyTime from = follows || known_ == 0 ? now : now + rules_.settle;
-    own_.push_back({*segment, 0, layout_.range(*segment).length, now, from, false});
+    own_.push_back({*segment, 0, layout_.range(*segment).length, now, from, false, claimed_by_others(*segment)});
     last_ = segment;
     vacant_.reset();
     say(Say::soon);

@@ -112,6 +112,7 @@ class Crowd {
     SteadyTime since{};
     SteadyTime from{};  // the origin may be asked
     bool settled = false;
+    bool second = false;  // another, too slow, fetches it too
     [[nodiscard]] bool full() const { return bytes >= size; }
     [[nodiscard]] bool half() const { return bytes * 2 > size; }
   };
@@ -125,6 +126,7 @@ class Crowd {
   [[nodiscard]] std::size_t slots() const;
   [[nodiscard]] Duration delay() const;
   [[nodiscard]] std::optional<std::uint64_t> choose(SteadyTime now) const;
+  [[nodiscard]] bool claimed_by_others(std::uint64_t segment) const;
   [[nodiscard]] std::optional<std::uint64_t> second_try(SteadyTime now) const;
   [[nodiscard]] bool is_free(std::uint64_t segment, SteadyTime now) const;
   [[nodiscard]] bool is_delivered(std::uint64_t segment, SteadyTime now) const;
@@ -141,6 +143,7 @@ class Crowd {
   CrowdRules rules_;
   std::uint64_t seed_;
   std::uint64_t rank_;
+  ClaimRecord* record_;
   CrowdMembers members_;
   std::size_t known_ = 0;     // agents around
   std::size_t position_ = 0;  // so many of them are before this one

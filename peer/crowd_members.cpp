@@ -98,8 +98,8 @@ void CrowdMembers::set_said(Member& member, const SegmentBits& said, SteadyTime 
 
 bool CrowdMembers::heard(const AgentId& agent, const CrowdStamp& stamp, const CrowdEntry& entry, SteadyTime now) {
   if (entry.segments != layout_.count()) return false;
-  const bool newcomer = !remembered_.contains(agent);
   Member& from = member(agent);
+  const bool newcomer = from.stamp == CrowdStamp{};
   if (stamp <= from.stamp) return false;
   if (stamp.start_epoch != from.stamp.start_epoch && from.stamp.start_epoch != 0) {
     // Started anew: what it was doing is over.

@@ -25,7 +25,7 @@ double World::chunk(std::uint64_t segment) const {
   return static_cast<double>(layout_.range(segment).length);
 }
 
-std::deque<std::uint32_t>& World::named(std::uint32_t host, std::uint32_t file, std::uint64_t segment) {
+Named& World::named(std::uint32_t host, std::uint32_t file, std::uint64_t segment) {
   if (named_.empty()) named_.resize(hosts_.size());
   auto& all = named_[host];
   if (all.empty()) all.resize(options_.files * layout_.count());
@@ -63,18 +63,14 @@ void World::ask_next(std::uint32_t index, Take& take) {
   Task& task = tasks_[index];
   Host& host = hosts_[task.host];
   std::uint32_t chosen = kNobody;
-  if (take.tries < kTries) {
-    const auto holders = task.crowd->holders(take.segment, 8, now_);
-    const std::size_t all = holders.size() + take.others.size();
-    if (all > 0) {
-      const std::size_t draw = host.random->below(all);
-      if (draw < holders.size()) {
-        std::memcpy(&chosen, holders[draw].data() + 28, sizeof chosen);
-      } else {
-        chosen = take.others[draw - holders.size()];
-      }
+  if (take.tries == 0) {
+    for (const peer::AgentId& holder : task.crowd->holders(take.segment, 8, now_)) {
+      std::memcpy(&chosen, holder.data() + 28, sizeof chosen);
+      take.others.push_back(chosen);
     }
+    chosen = kNobody;
   }
+  if (take.tries < kTries && !take.others.empty()) chosen = take.others[host.random->below(take.others.size())];
   if (chosen == kNobody || chosen == task.host) {
     return rest(index, take);
   }
@@ -116,15 +112,15 @@ void World::ask(std::uint32_t index, std::uint64_t id) {
   const std::uint32_t number = holder.tasks[task.file];
   const bool has = number != kNobody && tasks_[number].has.has(take->segment);
   auto& known = named(take->asked, task.file, take->segment);
-  for (const std::uint32_t other : known) {
+  for (std::size_t i = 0; i < known.size(); ++i) {
+    const std::uint32_t other = known.who[i];
     if (other != task.host && take->others.size() < kKept &&
         std::find(take->others.begin(), take->others.end(), other) == take->others.end())
       take->others.push_back(other);
   }
   const Take* parent = has ? nullptr : taking(holder, task.file, take->segment);
   if (has || parent != nullptr) {
-    if (std::find(known.begin(), known.end(), task.host) == known.end()) known.push_back(task.host);
-    if (known.size() > kReferrals) known.pop_front();
+    if (!known.has(task.host)) known.add(task.host);
   }
   if ((!has && parent == nullptr) || holder.giving >= options_.slots) return ask_next(index, *take);
   ++holder.giving;
@@ -146,7 +142,7 @@ void World::credit(Task& task) {
     const double bytes = std::min(1.0, part) * chunk(take.segment);
     task.crowd->from_peers(static_cast<std::uint64_t>(bytes - take.credited), now_);
     take.credited = bytes;
-    task.crowd->delivering(take.segment, now_);
+    if (now_ <= take.ends) task.crowd->delivering(take.segment, now_);
   }
 }
 
@@ -158,7 +154,8 @@ void World::came(std::uint32_t index, std::uint64_t id) {
   if (host.asleep) return at(now_ + milliseconds(500), Happens::came, index, take->segment, id);
   const std::uint32_t giver = hosts_[take->from].tasks[task.file];
   if (giver == kNobody || !tasks_[giver].has.has(take->segment)) {
-    // Its own giver failed, or is late.
+    // Its own giver failed, or is late; in the end it may even wait for this one.
+    if (now_ >= take->ends + kSilence) return failed(index, id);
     const Take* parent = taking(hosts_[take->from], task.file, take->segment);
     const SteadyTime again = parent != nullptr ? std::max(parent->ends, now_) + kLag : now_ + kSilence;
     return at(again, parent != nullptr ? Happens::came : Happens::failed, index, take->segment, id);

@@ -1,8 +1,9 @@
 // The parts of the simulated office (crowd_world.h).
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <queue>
@@ -49,6 +50,18 @@ struct Event {
   friend bool operator>(const Event& left, const Event& right) {
     return left.at != right.at ? left.at > right.at : left.order > right.order;
   }
+};
+
+// Who took a segment of a holder, the latest.
+struct Named {
+  std::array<std::uint32_t, kReferrals> who{};
+  std::uint32_t count = 0;  // ever
+  [[nodiscard]] std::size_t size() const { return std::min<std::size_t>(count, kReferrals); }
+  [[nodiscard]] bool has(std::uint32_t host) const {
+    return std::find(who.begin(), who.begin() + static_cast<std::ptrdiff_t>(size()), host) !=
+           who.begin() + static_cast<std::ptrdiff_t>(size());
+  }
+  void add(std::uint32_t host) { who[count++ % kReferrals] = host; }
 };
 
 struct Take {
@@ -160,7 +173,7 @@ class World {
   void credit(Task& task);
   void lost_host(std::uint32_t host);
   [[nodiscard]] Take* find_take(Task& task, std::uint64_t id);
-  [[nodiscard]] std::deque<std::uint32_t>& named(std::uint32_t host, std::uint32_t file, std::uint64_t segment);
+  [[nodiscard]] Named& named(std::uint32_t host, std::uint32_t file, std::uint64_t segment);
   [[nodiscard]] double chunk(std::uint64_t segment) const;
 
   WorldOptions options_;
@@ -177,13 +190,13 @@ class World {
   std::uint64_t wan_generation_ = 0;
   std::vector<std::optional<Said>> air_;  // datagrams under way
   std::vector<std::size_t> air_free_;
-  std::vector<std::vector<std::deque<std::uint32_t>>> named_;  // by host: by file and segment, who took it
-  std::vector<double> fetched_;                                // by file and segment
+  std::vector<std::vector<Named>> named_;  // by host: by file and segment
+  std::vector<double> fetched_;            // by file and segment
   std::uint64_t next_take_ = 1;
   std::size_t streams_ = 0;
   std::int64_t second_ = -1;
   std::uint64_t in_second_ = 0;
-  std::size_t finished_ = 0;
+  bool look_ = false;  // whether all is over
   WorldReport report_;
 };
 

@@ -147,6 +147,7 @@ void World::kill(std::uint32_t) {
   if (from.empty() || fetchers.size() + others.size() < 2) return;
   const std::uint32_t index = from[random_->below(from.size())];
   hosts_[index].alive = false;
+  look_ = true;
   for (const std::uint32_t task : hosts_[index].tasks) {
     if (task != kNobody) stop_fetch(task);
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "tests/sim/crowd_state.h"
 
@@ -168,7 +169,6 @@ void World::step(std::uint32_t index) {
     host.pace->at_pace(keys_[task.file], task.claims, now_);
   } else if (result.say != peer::Say::soon) {
     host.pace->drop(keys_[task.file]);
-    if (over()) return;
   }
   queue_speak(task.host);
   if (!task.done) {
@@ -275,7 +275,7 @@ void World::finish(Task& task) {
   if (host.files_done < options_.files) return;
   host.report.done = since_start(now_);
   host.report.complete = true;
-  if (!host.attacker) ++finished_;
+  look_ = true;
 }
 
 bool World::over() const {
@@ -330,7 +330,7 @@ WorldReport World::run() {
     now_ = SteadyTime(Duration(event.at));
     if (now_ > end) break;
     handle(event);
-    if (finished_ > 0 && over()) break;
+    if (std::exchange(look_, false) && over()) break;
   }
   return report();
 }
