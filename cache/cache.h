@@ -110,6 +110,10 @@ class Cache {
   virtual void set_aside(const ContentId& id, Done<void> done) = 0;
   // Also knows the content by another version (equal bytes, other URL or validators).
   virtual void add_version(const ContentId& id, const Version& version, Done<void> done) = 0;
+  // What vouches for committed segments from now on (SegmentInfo::attestation), in the place of what did; those that
+  // are not there are left out. Too long: invalid_argument, and nothing is changed.
+  using Vouching = std::vector<std::pair<std::uint64_t, std::vector<std::byte>>>;  // segment, attestation
+  virtual void set_attestations(const ContentId& id, Vouching attestations, Done<void> done) = 0;
 
   virtual void pin(const ContentId& id, bool pinned, Done<void> done) = 0;
   virtual void remove(const ContentId& id, Done<void> done) = 0;  // by the user: busy while held or leased

@@ -48,6 +48,7 @@ class CacheImpl final : public Cache, private WriterHost, private MaintenanceHos
   void drop(const ContentId& id, Done<void> done) override;
   void set_aside(const ContentId& id, Done<void> done) override;
   void add_version(const ContentId& id, const Version& version, Done<void> done) override;
+  void set_attestations(const ContentId& id, Vouching attestations, Done<void> done) override;
   void pin(const ContentId& id, bool pinned, Done<void> done) override;
   void remove(const ContentId& id, Done<void> done) override;
   void remove_url(const std::string& url, Done<std::uint64_t> done) override;

@@ -209,6 +209,20 @@ void CacheImpl::add_version(const ContentId& id, const Version& version, Done<vo
       std::move(done));
 }
 
+void CacheImpl::set_attestations(const ContentId& id, Vouching attestations, Done<void> done) {
+  const std::string doing = "keep what vouches for record " + id;
+  for (const auto& [segment, bytes] : attestations) {
+    if (bytes.size() <= ContentWriter::kMaxAttestation) continue;
+    return answer<void>(std::move(done), fail(ErrorCode::invalid_argument, doing, "an attestation is too long"));
+  }
+  offering_write(
+      id, doing,
+      [id, attestations = std::move(attestations)](SQLite::Database& db) {
+        return index::set_attestations(db, id, attestations);
+      },
+      std::move(done));
+}
+
 void CacheImpl::pin(const ContentId& id, bool pinned, Done<void> done) {
   simple_write(
       "pin record " + id, [id, pinned](SQLite::Database& db) { return index::set_pinned(db, id, pinned); },

@@ -151,6 +151,8 @@ Status set_pinned(SQLite::Database& db, const ContentId& id, bool pinned);
 Status set_unbounded(SQLite::Database& db, const ContentId& id);
 Status set_sha256(SQLite::Database& db, const ContentId& id, const Digest& sha256);
 Status add_version(SQLite::Database& db, const ContentId& id, const Version& version, WallTime now);
+Status set_attestations(SQLite::Database& db, const ContentId& id,
+                        const std::vector<std::pair<std::uint64_t, std::vector<std::byte>>>& attestations);
 Status add_hold(SQLite::Database& db, const ContentId& id, const std::string& holder);
 // Takes the reference away. When it was the last one the content stays only by the rule of keeps_unheld(); `room` is
 // how much the cache may still take, for one that was not bounded by it.

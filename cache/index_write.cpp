@@ -243,6 +243,23 @@ Status set_sha256(SQLite::Database& db, const ContentId& id, const Digest& sha25
   return changed_one(update, id, "store the SHA-256 of content " + id);
 }
 
+Status set_attestations(SQLite::Database& db, const ContentId& id,
+                        const std::vector<std::pair<std::uint64_t, std::vector<std::byte>>>& attestations) {
+  Statement update(db, "UPDATE segments SET attestation = ? WHERE content_id = ? AND idx = ?");
+  for (const auto& [segment, bytes] : attestations) {
+    if (bytes.empty()) {
+      update.bind(1);
+    } else {
+      update.bind(1, bytes.data(), static_cast<int>(bytes.size()));
+    }
+    update.bind(2, id);
+    update.bind(3, static_cast<std::int64_t>(segment));
+    update.exec();
+    update.reset();
+  }
+  return {};
+}
+
 Status add_version(SQLite::Database& db, const ContentId& id, const Version& version, WallTime now) {
   Statement there(db, "SELECT 1 FROM contents WHERE id = ?");
   there.bind(1, id);

@@ -29,6 +29,9 @@ struct SegmentInfo {
   std::vector<std::byte> attestation;
 };
 
+// Of one content, the newest first; where there are so many, the oldest are not among them.
+inline constexpr std::size_t kMaxVersionsTold = 100;
+
 enum class ContentState {
   partial,    // some segments committed
   complete,   // all bytes there, root known
@@ -49,7 +52,7 @@ struct ContentInfo {
   WallTime created{};
   WallTime last_used{};
   std::uint64_t uses = 0;
-  std::vector<Version> versions;
+  std::vector<Version> versions;  // the newest first; the last one is what it was fetched as
 };
 
 // What of a content may be offered to others.

@@ -206,6 +206,15 @@ class CatalogueLinkImpl final : public CatalogueLink {
 
   void set_handler(CatalogueHandler handler) override { loop_->set_handler(std::move(handler)); }
   void set_refused(std::function<bool(const AgentId&)> refused) override { loop_->set_refused(std::move(refused)); }
+  void cut(const std::vector<AgentId>& agents) override {
+    if (agents.empty()) return;
+    thread_.post([this, agents] {
+      for (const AgentId& agent : agents) {
+        thread_.server().cut_agent(agent);
+        thread_.client().cut_agent(agent);
+      }
+    });
+  }
   void set_enrolling(bool open) override {
     thread_.post([this, open] { thread_.server().set_enrolling(open); });
   }

@@ -80,6 +80,8 @@ class CatalogueLink {
   virtual void set_enrolling(bool open) = 0;
   // Asked (on the loop) for each agent after its handshake and at each request: revoked or shunned ones are cut.
   virtual void set_refused(std::function<bool(const AgentId&)> refused) = 0;
+  // They are refused from now on: connections with them end, either way, and calls to them with certificate_rejected.
+  virtual void cut(const std::vector<AgentId>& agents) { (void)agents; }
   // Connections to a peer are kept and used again; a GET is asked twice where a kept one had just ended. `done` is
   // called once, never from within call(), and not after cancel() or the link's end. A 503 with a body is an answer (a
   // busy holder's list of others). Errors: connect_failed, connection_lost, timed_out, certificate_rejected,

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "peer/attesters.h"
 #include "peer/own_attestations.h"
 #include "peer/windows.h"
 
@@ -16,17 +17,21 @@ constexpr unsigned kOk = 200, kBadRequest = 400, kForbidden = 403, kNotFound = 4
 struct Described {
   cache::ContentId content;
   Manifest manifest;
+  std::vector<AgentId> attesters;  // whose certificates go with it
+  std::uint64_t change = 0;        // Impl::changes when it began to be read
 };
 
-// The version of this name among those that a content is known for, and whether it was fetched as that one: a content
-// whose bytes turned out to be those of another version was not.
+// The version of this name among those that a content is known for, and whether it was fetched as that one. Of a
+// content whose bytes turned out to be those of another version the segments keep what vouches for that.
 struct Named {
   cache::Version version;
   bool fetched_as = false;
 };
 std::optional<Named> named(const cache::ContentInfo& info, const GroupKey& key, const Digest& version_key) {
   for (const cache::Version& version : info.versions) {
-    if (key.version_key(version) == version_key) return Named{version, version == info.versions.back()};
+    if (key.version_key(version) == version_key) {
+      return Named{version, version == info.versions.back() && info.versions.size() < cache::kMaxVersionsTold};
+    }
   }
   return std::nullopt;
 }
@@ -35,6 +40,7 @@ ManifestSegment describe(const cache::SegmentInfo& segment, const Named& as, con
                          const Digest& group, WallTime now) {
   auto attestations = kept_attestations(digest, segment);
   if (as.fetched_as && self_attestable(segment)) {
+    std::erase_if(attestations, [&key](const Attestation& one) { return one.agent == key.id(); });
     attestations.insert(attestations.begin(), attest(as.version, segment, key, group, now));
   }
   attestations.resize(std::min(attestations.size(), kMaxAttestations));
@@ -60,7 +66,7 @@ struct CatalogueService::Impl : std::enable_shared_from_this<Impl> {
   void describe_content(const Offer& offer, const JobPtr& job, bool with_bytes);
   void described(const JobPtr& job, Described what, bool with_bytes);
   void read_bytes(const JobPtr& job, std::shared_ptr<const Described> what, std::shared_ptr<cache::ContentLease> lease);
-  void send_manifest(const JobPtr& job, Manifest manifest);
+  void send_manifest(const JobPtr& job, const Described& what, std::optional<std::vector<std::byte>> bytes);
   void answer_leaves(const LeavesQuery& query, const JobPtr& job);
   void open_whole(const LeavesQuery& query, const Offer& offer, const JobPtr& job);
   void serve_whole(const JobPtr& job, const SwarmWindow& window, const cache::ContentId& content,
@@ -86,6 +92,7 @@ struct CatalogueService::Impl : std::enable_shared_from_this<Impl> {
 
   CatalogueServiceParts parts;
   std::size_t under_way = 0;
+  std::uint64_t changes = 0;                                 // of any content
   std::map<Digest, std::shared_ptr<const Described>> known;  // by version key
   std::map<Digest, std::deque<AgentId>> takers;              // by version key, the latest last
 };
@@ -98,6 +105,7 @@ void CatalogueService::handle(CatalogueRequest request, UniqueFunction<void(Cata
 }
 
 void CatalogueService::changed(const cache::ContentId& id) {
+  ++impl_->changes;
   std::erase_if(impl_->known, [&](const auto& item) { return item.second->content == id; });
 }
 
@@ -193,17 +201,19 @@ void CatalogueService::Impl::answer_manifest(const ManifestQuery& query, const J
 }
 
 void CatalogueService::Impl::describe_content(const Offer& offer, const JobPtr& job, bool with_bytes) {
-  parts.cache.get(offer.content,
-                  step<cache::ContentInfo>(job, [job, offer, with_bytes](Impl& self, Result<cache::ContentInfo> info) {
+  const std::uint64_t change = changes;
+  parts.cache.get(offer.content, step<cache::ContentInfo>(job, [job, offer, with_bytes, change](
+                                                                   Impl& self, Result<cache::ContentInfo> info) {
                     const auto as = named(*info, self.parts.offers.key(), offer.version_key);
                     if (!as) return self.end(job, kNotFound);
                     self.parts.cache.segments(
                         offer.content,
                         self.step<std::vector<cache::SegmentInfo>>(
-                            job, [job, offer, with_bytes, as = *as, root = info->root](
+                            job, [job, offer, with_bytes, change, as = *as, root = info->root](
                                      Impl& impl, Result<std::vector<cache::SegmentInfo>> segments) {
                               auto what = std::make_shared<Described>();
                               what->content = offer.content;
+                              what->change = change;
                               what->manifest.size = offer.size;
                               what->manifest.etag = as.version.etag;
                               what->manifest.last_modified = as.version.last_modified;
@@ -218,6 +228,7 @@ void CatalogueService::Impl::describe_content(const Offer& offer, const JobPtr& 
                                     for (const cache::SegmentInfo& segment : segments) {
                                       what->manifest.segments.push_back(describe(segment, as, digest, key, group, now));
                                     }
+                                    what->attesters = attesters_of(what->manifest.segments);
                                     executor.post([weak, job, what, with_bytes] {
                                       if (const auto still = weak.lock())
                                         still->described(job, std::move(*what), with_bytes);
@@ -233,11 +244,12 @@ void CatalogueService::Impl::described(const JobPtr& job, Described what, bool w
   const auto offer = parts.offers.find(KeyKind::version, job->version_key);
   // Judged bad, dropped or gone on with in the meantime: what was read is not said any more, or not remembered.
   if (!offer || offer->content != shared->content) return end(job, kNotFound);
-  if (offer->complete == shared->manifest.complete) {
+  // What changed while it was read is not remembered.
+  if (offer->complete == shared->manifest.complete && shared->change == changes) {
     if (known.size() >= kMaxRemembered) known.erase(known.begin());
     known[job->version_key] = shared;
   }
-  if (!with_bytes) return send_manifest(job, shared->manifest);
+  if (!with_bytes) return send_manifest(job, *shared, std::nullopt);
   parts.cache.open(shared->content,
                    step<std::shared_ptr<cache::ContentLease>>(job, [job, shared](Impl& self, auto lease) {
                      self.read_bytes(job, shared, std::move(*lease));
@@ -256,16 +268,18 @@ void CatalogueService::Impl::read_bytes(const JobPtr& job, std::shared_ptr<const
       if (!self) return;
       if (!read) return self->failed(job, read.error());
       if (*read != bytes.size()) return self->end(job, kNotFound);
-      Manifest manifest = what->manifest;
-      manifest.bytes = std::move(bytes);
-      self->send_manifest(job, std::move(manifest));
+      self->send_manifest(job, *what, std::move(bytes));
     });
   });
   if (!queued) busy(job);
 }
 
-void CatalogueService::Impl::send_manifest(const JobPtr& job, Manifest manifest) {
+void CatalogueService::Impl::send_manifest(const JobPtr& job, const Described& what,
+                                           std::optional<std::vector<std::byte>> bytes) {
+  Manifest manifest = what.manifest;
   manifest.others = others(*job);
+  manifest.certificates = certificates_of(what.attesters, parts.members, parts.runtime.clock.wall());
+  manifest.bytes = std::move(bytes);
   end(job, kOk, encode(manifest));
 }
 

@@ -15,6 +15,7 @@
 #include "peer/catalogue_link.h"
 #include "peer/catalogue_paths.h"
 #include "peer/catalogue_wire.h"
+#include "peer/member_book.h"
 #include "peer/offer_table.h"
 #include "peer/peer_table.h"
 #include "peer/swarm.h"
@@ -24,6 +25,7 @@ namespace larder::peer {
 struct CatalogueServiceParts {  // all outlive it
   cache::Cache& cache;
   const OfferTable& offers;
+  MemberBook& members;
   Swarm& swarm;
   WorkerPool& disk;
   Runtime runtime;

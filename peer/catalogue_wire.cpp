@@ -15,6 +15,7 @@ constexpr std::uint8_t kComplete = 1;
 constexpr std::uint8_t kHasBytes = 2;
 // The least that one of them takes: bounds what is set aside for a count.
 constexpr std::size_t kLeastSegment = 8 + 32 + 2;
+constexpr std::size_t kLeastCertificate = 32 + 2;
 
 tl::unexpected<Error> malformed(std::string_view what, std::string why) {
   return fail(ErrorCode::bad_response, "read " + std::string(what), std::move(why));
@@ -45,6 +46,16 @@ void write(WireWriter& out, const CatalogueHolder& holder) {
 void write(WireWriter& out, const std::vector<CatalogueHolder>& holders) {
   out.number(static_cast<std::uint8_t>(std::min(holders.size(), kMaxHolders)));
   for (std::size_t i = 0; i < std::min(holders.size(), kMaxHolders); ++i) write(out, holders[i]);
+}
+
+void write(WireWriter& out, const std::vector<AttesterCertificate>& certificates) {
+  const std::size_t count = std::min(certificates.size(), kMaxManifestCertificates);
+  out.number(static_cast<std::uint8_t>(count));
+  for (std::size_t i = 0; i < count; ++i) {
+    out.bytes(certificates[i].agent);
+    out.number(static_cast<std::uint16_t>(certificates[i].certificate.size()));
+    out.bytes(certificates[i].certificate);
+  }
 }
 
 void write_group(WireWriter& out, const GroupState& state, std::uint32_t key_epoch, const Digest& secret) {
@@ -188,6 +199,22 @@ std::vector<ManifestSegment> read_segments(BodyReader& in) {
   return segments;
 }
 
+std::vector<AttesterCertificate> read_certificates(BodyReader& in) {
+  std::vector<AttesterCertificate> certificates;
+  const std::size_t count = in.count<std::uint8_t>(kMaxManifestCertificates, kLeastCertificate, "certificates");
+  certificates.reserve(count);
+  for (std::size_t i = 0; i < count && in.good(); ++i) {
+    AttesterCertificate one;
+    one.agent = in.array<32>();
+    const std::size_t length = in.number<std::uint16_t>();
+    if (length == 0) in.reject("it has an empty certificate");
+    const Bytes bytes = in.field(length, kMaxManifestCertificate, "certificate of an attester");
+    one.certificate.assign(bytes.begin(), bytes.end());
+    certificates.push_back(std::move(one));
+  }
+  return certificates;
+}
+
 void read_inline(BodyReader& in, Manifest& manifest) {
   const std::size_t length = in.number<std::uint32_t>();
   const Bytes bytes = in.field(length, kMaxInline, "content");
@@ -293,6 +320,7 @@ std::vector<std::byte> encode(const Manifest& manifest) {
   out.number(static_cast<std::uint32_t>(count));
   for (std::size_t i = 0; i < count; ++i) write(out, manifest.segments[i]);
   write(out, manifest.others);
+  write(out, manifest.certificates);
   if (with_bytes) {
     out.number(static_cast<std::uint32_t>(manifest.bytes->size()));
     out.bytes(*manifest.bytes);
@@ -311,6 +339,7 @@ Result<Manifest> decode_manifest(Bytes body) {
   if (manifest.complete) manifest.root = in.array<32>();
   manifest.segments = read_segments(in);
   manifest.others = read_holders(in);
+  manifest.certificates = read_certificates(in);
   if ((flags & kHasBytes) != 0) read_inline(in, manifest);
   return in.finish(std::move(manifest));
 }

@@ -24,6 +24,8 @@ namespace larder::peer {
 inline constexpr std::size_t kMaxWireText = 1024;             // bytes of a name, token or validator
 inline constexpr std::size_t kMaxWireCertificate = 8 * 1024;  // bytes of PEM
 inline constexpr std::size_t kMaxManifestSegments = 65536;
+inline constexpr std::size_t kMaxManifestCertificates = 64;
+inline constexpr std::size_t kMaxManifestCertificate = 900;  // bytes of DER, as in a HELLO
 inline constexpr std::size_t kMaxHolders = 16;
 inline constexpr std::size_t kMaxEnrolPeers = 16;
 inline constexpr std::size_t kMaxKnownPeers = 64;
@@ -83,6 +85,13 @@ struct ManifestSegment {
   friend bool operator==(const ManifestSegment&, const ManifestSegment&) = default;
 };
 
+// The certificate of an attester, so that it is known to be a member where it was never heard.
+struct AttesterCertificate {
+  AgentId agent{};
+  std::vector<std::byte> certificate;  // DER; 1 to kMaxManifestCertificate bytes
+  friend bool operator==(const AttesterCertificate&, const AttesterCertificate&) = default;
+};
+
 // GET /v1/versions/<key>: what this agent has of a version.
 struct Manifest {
   std::uint64_t size = 0;  // of the whole content, bytes
@@ -92,7 +101,8 @@ struct Manifest {
   std::optional<Digest> root;             // of the whole; exactly when complete
   std::vector<ManifestSegment> segments;  // ascending by index
   std::vector<CatalogueHolder> others;
-  std::optional<std::vector<std::byte>> bytes;  // the whole content, where that was asked for and is small
+  std::vector<AttesterCertificate> certificates;  // of those that the segments' attestations name, as far as known
+  std::optional<std::vector<std::byte>> bytes;    // the whole content, where that was asked for and is small
   friend bool operator==(const Manifest&, const Manifest&) = default;
 };
 [[nodiscard]] std::vector<std::byte> encode(const Manifest& manifest);

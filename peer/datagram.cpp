@@ -48,7 +48,9 @@ void write(WireWriter& out, const Hello& hello) {
   out.bytes(hello.signature);
 }
 
-void write(WireWriter&, const Bye&) {}
+void write(WireWriter& out, const Bye& bye) {
+  out.bytes(bye.signature);
+}
 
 void write(WireWriter& out, const Ask& ask) {
   out.number(ask.query);
@@ -85,6 +87,13 @@ void write(WireWriter& out, const CrowdMessage& crowd) {
 }
 
 // `body` is all that `in` reads; the digest of what the signature covers goes to `signed_digest`.
+Signature read_signature(WireReader& in, Bytes body, Digest& signed_digest) {
+  const std::size_t signed_size = body.size() - in.left();
+  const Signature signature = in.array<64>();
+  if (in.ok()) signed_digest = blake2b256(body.first(signed_size));
+  return signature;
+}
+
 Result<Message> read_hello(WireReader& in, Bytes body, Digest& signed_digest) {
   Hello hello;
   hello.catalogue_port = in.number<std::uint16_t>();
@@ -100,10 +109,12 @@ Result<Message> read_hello(WireReader& in, Bytes body, Digest& signed_digest) {
   if (certificate > kMaxHelloCertificate) return malformed("a certificate is too long");
   const Bytes der = in.bytes(certificate);
   hello.certificate.assign(der.begin(), der.end());
-  const std::size_t signed_size = body.size() - in.left();
-  hello.signature = in.array<64>();
-  if (in.ok()) signed_digest = blake2b256(body.first(signed_size));
+  hello.signature = read_signature(in, body, signed_digest);
   return hello;
+}
+
+Result<Message> read_bye(WireReader& in, Bytes body, Digest& signed_digest) {
+  return Bye{read_signature(in, body, signed_digest)};
 }
 
 Result<Message> read_ask(WireReader& in) {
@@ -166,7 +177,7 @@ Result<Message> read_message(std::uint8_t kind, WireReader& in, Bytes body, Dige
     case kHello:
       return read_hello(in, body, signed_digest);
     case kBye:
-      return Bye{};
+      return read_bye(in, body, signed_digest);
     case kAsk:
       return read_ask(in);
     case kHave:
@@ -247,7 +258,8 @@ Result<Datagram> decode(Bytes packet, const GroupKey& key) {
 }
 
 namespace {
-std::vector<std::byte> hello_statement(const Digest& signed_digest, std::uint32_t group_tag, std::uint32_t key_epoch) {
+// For a Bye too: what is signed has the kind in front.
+std::vector<std::byte> signed_statement(const Digest& signed_digest, std::uint32_t group_tag, std::uint32_t key_epoch) {
   WireWriter out;
   out.bytes(as_bytes(kHelloPurpose));
   out.number(group_tag);
@@ -257,16 +269,20 @@ std::vector<std::byte> hello_statement(const Digest& signed_digest, std::uint32_
 }
 }  // namespace
 
-void sign_hello(Datagram& datagram, const AgentKey& key, std::uint32_t group_tag, std::uint32_t key_epoch) {
+void sign_datagram(Datagram& datagram, const AgentKey& key, std::uint32_t group_tag, std::uint32_t key_epoch) {
   const std::vector<std::byte> body = encode_body(datagram);
   datagram.signed_digest = blake2b256(Bytes(body).first(body.size() - sizeof(Signature)));
-  std::get<Hello>(datagram.message).signature = key.sign(hello_statement(datagram.signed_digest, group_tag, key_epoch));
+  const Signature signature = key.sign(signed_statement(datagram.signed_digest, group_tag, key_epoch));
+  if (auto* hello = std::get_if<Hello>(&datagram.message)) hello->signature = signature;
+  if (auto* bye = std::get_if<Bye>(&datagram.message)) bye->signature = signature;
 }
 
-bool hello_signature_holds(const Datagram& datagram, std::uint32_t group_tag, std::uint32_t key_epoch) {
+bool signature_holds(const Datagram& datagram, std::uint32_t group_tag, std::uint32_t key_epoch) {
   const auto* hello = std::get_if<Hello>(&datagram.message);
-  return hello != nullptr &&
-         verify(datagram.sender, hello_statement(datagram.signed_digest, group_tag, key_epoch), hello->signature);
+  const auto* bye = std::get_if<Bye>(&datagram.message);
+  if (hello == nullptr && bye == nullptr) return false;
+  return verify(datagram.sender, signed_statement(datagram.signed_digest, group_tag, key_epoch),
+                hello != nullptr ? hello->signature : bye->signature);
 }
 
 bool answers(const AgentId& self, const AgentId& asker, const Ask& ask) {

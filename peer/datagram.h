@@ -32,12 +32,13 @@ struct Hello {
   std::uint32_t group_version = 0;     // of the group's signed state (revocations); a higher one is to be fetched
   std::string name;                    // host name, for people; at most 64 bytes of printable ASCII
   std::vector<std::byte> certificate;  // DER of the sender's leaf
-  Signature signature{};               // by the sender; see sign_hello()
+  Signature signature{};               // by the sender; see sign_datagram()
   friend bool operator==(const Hello&, const Hello&) = default;
 };
 
-// "I am going": stop or suspend.
+// "I am going": stop or suspend. Signed: it would silence another otherwise.
 struct Bye {
+  Signature signature{};
   friend bool operator==(const Bye&, const Bye&) = default;
 };
 
@@ -94,7 +95,7 @@ struct Datagram {
   std::uint64_t start_epoch = 0;  // grows with each start of the sender, against replay
   std::uint64_t sequence = 0;     // counts up from 1 within a start epoch
   Message message;
-  Digest signed_digest{};  // of a received Hello: BLAKE2b-256 of its bytes before the signature, as they came
+  Digest signed_digest{};  // of a received Hello or Bye: BLAKE2b-256 of its bytes before the signature, as they came
 };
 
 // The clear bytes in front: magic, format version, tag of the group, epoch of the group key.
@@ -116,11 +117,15 @@ inline constexpr std::size_t kEnvelopeSize = 12;
 [[nodiscard]] std::vector<std::byte> encode_body(const Datagram& datagram);
 [[nodiscard]] Result<Datagram> decode_body(Bytes body);
 
+// What says of its sender itself is signed; of everything else the receiver knows only that a member has made it.
+[[nodiscard]] inline bool is_signed(const Message& message) {
+  return std::holds_alternative<Hello>(message) || std::holds_alternative<Bye>(message);
+}
 // Fills in the signature, which covers everything before it, the group's tag and the epoch of the key that will seal
-// it. The message must be a Hello with the certificate in it.
-void sign_hello(Datagram& datagram, const AgentKey& key, std::uint32_t group_tag, std::uint32_t key_epoch);
-// Of a decoded one.
-[[nodiscard]] bool hello_signature_holds(const Datagram& datagram, std::uint32_t group_tag, std::uint32_t key_epoch);
+// it. The message must be a Hello with the certificate in it, or a Bye.
+void sign_datagram(Datagram& datagram, const AgentKey& key, std::uint32_t group_tag, std::uint32_t key_epoch);
+// Of a decoded one; false for what is not signed.
+[[nodiscard]] bool signature_holds(const Datagram& datagram, std::uint32_t group_tag, std::uint32_t key_epoch);
 
 // Whether this agent shall answer: its draw for the query is below the threshold. About 8 of `peers` answer with
 // threshold_for(peers, 8).

@@ -51,14 +51,40 @@ void Discovery::set_self(DiscoverySelf self, SteadyTime now) {
   self_ = std::move(self);
   if (!running_) return;
   const bool new_key = self_.key_epoch != old_epoch;
-  if (new_key) {
-    // Those who have only the key before learn from this that there is a newer state.
-    outgoing_.push_back({std::nullopt, hello(false), old_epoch});
-    for (const KnownPeer* peer : peers_.all()) {
-      if (!peer->multicast) outgoing_.push_back({peer->from, hello(false), old_epoch});
-    }
-  }
+  if (new_key) say_under_old_key(old_epoch);
   if (new_key || hello(false) != before) announce(now, new_key);
+  if (!new_key && self_.group_version <= before.group_version) return;
+  news_.left = kNewsTimes;
+  news_.at = now + kNewsApart + std::chrono::duration_cast<Duration>(kNewsApart * random_.unit());
+  if (new_key) news_.old_epoch = old_epoch;
+}
+
+// Those who have only the key before learn from this that there is a newer state.
+void Discovery::say_under_old_key(std::uint32_t epoch) {
+  outgoing_.push_back({std::nullopt, hello(false), epoch});
+  for (const KnownPeer* peer : peers_.all()) {
+    if (!peer->multicast) outgoing_.push_back({peer->from, hello(false), epoch});
+  }
+}
+
+bool Discovery::all_know_the_state() const {
+  const auto all = peers_.all();
+  return std::all_of(all.begin(), all.end(),
+                     [this](const KnownPeer* peer) { return peer->group_version >= self_.group_version; });
+}
+
+// Datagrams get lost, and a revocation is not to wait for the next announcement. Where everybody has said that it knows
+// there is nothing to repeat, so that a large group does not say it all at once again.
+void Discovery::repeat_news(SteadyTime now) {
+  if (!running_ || news_.left == 0 || now < news_.at) return;
+  --news_.left;
+  news_.at = now + kNewsApart + std::chrono::duration_cast<Duration>(kNewsApart * random_.unit());
+  if (all_know_the_state()) {
+    news_.left = 0;
+    return;
+  }
+  if (news_.old_epoch != 0) say_under_old_key(news_.old_epoch);
+  announce(now, false);
 }
 
 void Discovery::start(SteadyTime now) {
@@ -100,17 +126,19 @@ void Discovery::announce(SteadyTime now, bool probe) {
   // Jitter of a fifth either way, so that machines that start together do not stay together.
   const double factor = 0.8 + 0.4 * random_.unit();
   next_hello_ = now + std::chrono::duration_cast<Duration>(kHelloInterval * factor);
+  since_hello_ = 0;
 }
 
 void Discovery::receive(const Incoming& incoming, SteadyTime now) {
   const Datagram& datagram = incoming.datagram;
   if (!running_ || datagram.sender == self_.id) return;  // our own multicast
   if (refused_ && refused_(datagram.sender)) return;
-  if (!replay_.fresh(datagram.sender, datagram.start_epoch, datagram.sequence)) return;
+  const bool with_signature = is_signed(datagram.message);
+  if (!replay_.fresh(datagram.sender, datagram.start_epoch, datagram.sequence, with_signature)) return;
   const auto* said = std::get_if<Hello>(&datagram.message);
   // It says nothing that a later one did not; but a recorded one, not heard here before, would be answered to whoever
   // sends it, and believed to come from there.
-  if (said != nullptr && replay_.overtaken(datagram.sender, datagram.start_epoch, datagram.sequence)) return;
+  if (with_signature && replay_.overtaken(datagram.sender, datagram.start_epoch, datagram.sequence)) return;
   if (incoming.key_epoch != self_.key_epoch) {
     if (said != nullptr) receive_old_hello(incoming, *said, now);
     return;
@@ -118,9 +146,22 @@ void Discovery::receive(const Incoming& incoming, SteadyTime now) {
   if (said != nullptr) return receive_hello(incoming, *said, now);
   const KnownPeer* peer = peers_.find(datagram.sender);
   if (peer == nullptr || peer->start_epoch != datagram.start_epoch) return owe_reply(incoming.from, true, now);
-  replay_.accept(datagram.sender, datagram.start_epoch, datagram.sequence, now);
-  if (std::holds_alternative<Bye>(datagram.message)) return drop(datagram.sender, now);
-  peers_.heard(datagram.sender, incoming.from, now);
+  if (with_signature) return receive_bye(incoming, now);
+  // From a place where it never said HELLO: it, or another member in its name.
+  if (!peer->speaks_from(incoming.from)) return owe_reply(incoming.from, true, now);
+  if (!replay_.accept(datagram.sender, datagram.start_epoch, datagram.sequence, now)) return;
+  peers_.heard(datagram.sender, now);
+  receive_other(incoming, now);
+}
+
+void Discovery::receive_bye(const Incoming& incoming, SteadyTime now) {
+  const Datagram& datagram = incoming.datagram;
+  if ((check_ ? check_(incoming) : HelloVerdict::good) != HelloVerdict::good) return;
+  if (replay_.accept_signed(datagram.sender, datagram.start_epoch, datagram.sequence, now)) drop(datagram.sender, now);
+}
+
+void Discovery::receive_other(const Incoming& incoming, SteadyTime now) {
+  const Datagram& datagram = incoming.datagram;
   if (const auto* asked = std::get_if<Ask>(&datagram.message)) {
     receive_ask(datagram.sender, *asked, incoming.from, now);
   } else if (const auto* have = std::get_if<Have>(&datagram.message)) {
@@ -133,26 +174,34 @@ void Discovery::receive(const Incoming& incoming, SteadyTime now) {
   }
 }
 
-// A HELLO that says nothing new of a peer that was checked lately needs no signature checked.
-bool Discovery::believe(const Incoming& incoming, const Hello& said, SteadyTime now) {
+// A HELLO that says nothing new of a peer that was checked lately needs no signature checked; where there is time it is
+// all the same, since only what is proven moves the window against replays.
+Discovery::Belief Discovery::believe(const Incoming& incoming, const Hello& said, SteadyTime now) {
   const Datagram& datagram = incoming.datagram;
   const bool says_new = peers_.is_news(datagram.sender, datagram.start_epoch, said, incoming.from);
   const KnownPeer* peer = peers_.find(datagram.sender);
-  if (!says_new && now - peer->checked_at < kCheckAgainAfter) return true;
+  const bool far = replay_.ahead(datagram.sender, datagram.start_epoch, datagram.sequence) > ReplayGuard::kAhead / 2;
+  const bool due = says_new || far || now - peer->checked_at >= kCheckAgainAfter;
+  if (!due && !rechecks_.take(now)) return Belief::assumed;
   const HelloVerdict verdict = check_ ? check_(incoming) : HelloVerdict::good;
   if (verdict == HelloVerdict::good) {
     peers_.checked(datagram.sender, now);
-    return true;
+    return Belief::proven;
   }
-  if (verdict == HelloVerdict::busy) return !says_new;  // checked at the next one
-  if (!says_new) drop(datagram.sender, now);            // was good, is good no more: expired
-  return false;
+  if (verdict == HelloVerdict::busy) return says_new ? Belief::none : Belief::assumed;  // checked at the next one
+  // Its certificate has expired. A bad signature is not its own: another member may have written anything.
+  if (!says_new && verdict == HelloVerdict::bad_time) drop(datagram.sender, now);
+  return Belief::none;
 }
 
 void Discovery::receive_hello(const Incoming& incoming, const Hello& said, SteadyTime now) {
   const Datagram& datagram = incoming.datagram;
-  if (!believe(incoming, said, now)) return;
-  replay_.accept(datagram.sender, datagram.start_epoch, datagram.sequence, now);
+  const Belief belief = believe(incoming, said, now);
+  const bool taken =
+      belief == Belief::proven
+          ? replay_.accept_signed(datagram.sender, datagram.start_epoch, datagram.sequence, now)
+          : belief == Belief::assumed && replay_.accept(datagram.sender, datagram.start_epoch, datagram.sequence, now);
+  if (!taken) return;
   addresses_.heard_from(incoming.from);
   const auto change =
       peers_.heard_hello(datagram.sender, datagram.start_epoch, said, incoming.from, incoming.multicast, now);
@@ -171,7 +220,7 @@ void Discovery::receive_old_hello(const Incoming& incoming, const Hello& said, S
   if (random_.below(std::max<std::uint64_t>(1, peers_.size())) >= kOldKeyAnswers) return;
   if (!old_answers_.take(now)) return;
   if ((check_ ? check_(incoming) : HelloVerdict::good) != HelloVerdict::good) return;
-  replay_.accept(datagram.sender, datagram.start_epoch, datagram.sequence, now);
+  replay_.accept_signed(datagram.sender, datagram.start_epoch, datagram.sequence, now);
   // It may also be this machine that is behind the other's state, with an older key of both in use.
   tell_newer(incoming, said, now);
   outgoing_.push_back({incoming.from, hello(false), incoming.key_epoch});
@@ -179,9 +228,19 @@ void Discovery::receive_old_hello(const Incoming& incoming, const Hello& said, S
 
 void Discovery::tell_newer(const Incoming& incoming, const Hello& said, SteadyTime now) {
   if (said.group_version <= self_.group_version || !newer_) return;
-  if (told_newer_ && now - *told_newer_ < kNewerInterval) return;
+  heard_newer_ = {incoming.datagram.sender, incoming.from.with_port(said.catalogue_port), said.group_version};
+  tell_newer_late(now);
+}
+
+// At once, but not again and again: what is heard too early is told when it is time.
+void Discovery::tell_newer_late(SteadyTime now) {
+  if (!heard_newer_) return;
+  const bool of_use = heard_newer_->version > self_.group_version && !(refused_ && refused_(heard_newer_->agent));
+  if (of_use && told_newer_ && now - *told_newer_ < kNewerInterval) return;
+  const HeardNewer heard = *std::exchange(heard_newer_, std::nullopt);
+  if (!of_use) return;
   told_newer_ = now;
-  newer_(incoming.datagram.sender, incoming.from.with_port(said.catalogue_port), said.group_version);
+  newer_(heard.agent, heard.catalogue, heard.version);
 }
 
 void Discovery::owe_reply(const Endpoint& to, bool probe, SteadyTime now) {
@@ -240,6 +299,8 @@ void Discovery::refused_changed(SteadyTime now) {
 
 void Discovery::tick(SteadyTime now) {
   if (running_ && now >= next_hello_) announce(now, false);
+  repeat_news(now);
+  tell_newer_late(now);
   send_replies(now);
   for (std::vector<std::byte>& bytes : relay_.due(now)) {
     if (running_) to_everybody(EvidenceMessage{std::move(bytes)});
@@ -251,6 +312,8 @@ void Discovery::tick(SteadyTime now) {
 
 SteadyTime Discovery::next_wakeup() const {
   SteadyTime next = running_ ? next_hello_ : kNever;
+  if (running_ && news_.left > 0) next = std::min(next, news_.at);
+  if (heard_newer_ && told_newer_) next = std::min(next, *told_newer_ + kNewerInterval);
   for (const auto& [to, reply] : replies_) next = std::min(next, reply.at);
   next = std::min({next, lookups_.next_wakeup(), relay_.next_wakeup()});
   if (peers_.size() != 0) next = std::min(next, next_expiry_);
@@ -270,6 +333,8 @@ std::vector<Outgoing> Discovery::take_outgoing() {
   std::vector<Outgoing> all = std::exchange(outgoing_, {});
   std::vector<Outgoing> questions = lookups_.take_outgoing();
   std::move(questions.begin(), questions.end(), std::back_inserter(all));
+  since_hello_ += all.size();
+  if (running_ && since_hello_ > kHelloEvery) next_hello_ = SteadyTime::min();  // with the next tick
   return all;
 }
 

@@ -49,7 +49,12 @@ class Discovery {
  public:
   static constexpr Duration kHelloInterval = std::chrono::seconds(10);
   static constexpr Duration kCheckAgainAfter = std::chrono::minutes(5);  // a certificate may have expired meanwhile
-  static constexpr Duration kNewerInterval = std::chrono::seconds(2);    // between two tidings of a newer state
+  static constexpr Duration kNewerInterval = std::chrono::seconds(1);    // between two tidings of a newer state
+  static constexpr std::size_t kHelloEvery = 1024;  // datagrams: what is not signed counts only near what is
+  static constexpr double kRechecks = 50;           // a second: signatures of HELLOs that say nothing new
+  // What a newer state of the group is told again for, while somebody has not said that it knows it.
+  static constexpr unsigned kNewsTimes = 2;
+  static constexpr Duration kNewsApart = std::chrono::milliseconds(300);  // so much and up to twice as much
   static constexpr std::size_t kMaxReplies = 1024;
   static constexpr std::size_t kOldKeyAnswers = 8;  // of many agents about so many answer a HELLO under an older key
 
@@ -105,11 +110,18 @@ class Discovery {
   };
   void receive_hello(const Incoming& incoming, const Hello& said, SteadyTime now);
   void receive_old_hello(const Incoming& incoming, const Hello& said, SteadyTime now);
-  bool believe(const Incoming& incoming, const Hello& said, SteadyTime now);
+  void receive_bye(const Incoming& incoming, SteadyTime now);
+  void receive_other(const Incoming& incoming, SteadyTime now);
+  enum class Belief { none, assumed, proven };
+  Belief believe(const Incoming& incoming, const Hello& said, SteadyTime now);
   void receive_ask(const AgentId& sender, const Ask& ask, const Endpoint& from, SteadyTime now);
   void owe_reply(const Endpoint& to, bool probe, SteadyTime now);
   void send_replies(SteadyTime now);
   void tell_newer(const Incoming& incoming, const Hello& said, SteadyTime now);
+  void tell_newer_late(SteadyTime now);
+  void say_under_old_key(std::uint32_t epoch);
+  void repeat_news(SteadyTime now);
+  [[nodiscard]] bool all_know_the_state() const;
   void announce(SteadyTime now, bool probe);
   void to_everybody(const Message& message);
   void drop(const AgentId& id, SteadyTime now);
@@ -137,7 +149,21 @@ class Discovery {
   Evidence evidence_;
   SteadyTime next_hello_{};
   SteadyTime next_expiry_{};
+  struct HeardNewer {
+    AgentId agent{};
+    Endpoint catalogue;
+    std::uint32_t version = 0;
+  };
   std::optional<SteadyTime> told_newer_;
+  std::optional<HeardNewer> heard_newer_;  // to be told when it is time
+  struct News {
+    unsigned left = 0;
+    SteadyTime at{};
+    std::uint32_t old_epoch = 0;  // of the group key before; 0: the same
+  };
+  News news_;
+  TokenBucket rechecks_{kRechecks, kRechecks};
+  std::size_t since_hello_ = 0;  // datagrams sent since the last announcement
   bool running_ = false;
 };
 

@@ -231,8 +231,8 @@ class Socket final : public DiscoverySocket {
     const GroupKey* key = out.key_epoch == 0 ? &ring_.current() : ring_.find(out.key_epoch);
     if (key == nullptr) return;  // an older key that was dropped meanwhile
     Datagram datagram{identity_.key.id(), identity_.start_epoch, ++sequence_, std::move(out.message), {}};
-    if (std::holds_alternative<Hello>(datagram.message)) {
-      sign_hello(datagram, identity_.key, identity_.group_tag, key->epoch());
+    if (is_signed(datagram.message)) {
+      sign_datagram(datagram, identity_.key, identity_.group_tag, key->epoch());
     }
     const auto packet = encode(datagram, identity_.group_tag, *key);
     if (!packet) {

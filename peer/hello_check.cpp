@@ -8,13 +8,19 @@ namespace larder::peer {
 
 HelloVerdict HelloCheck::check(const Datagram& datagram, std::uint32_t key_epoch, SteadyTime now, WallTime wall) {
   const auto* hello = std::get_if<Hello>(&datagram.message);
-  if (hello == nullptr || hello->certificate.empty()) return HelloVerdict::bad;
+  if (hello == nullptr) return check_signature(datagram, key_epoch, now);
+  if (hello->certificate.empty()) return HelloVerdict::bad;
   if (!budget_.take(now)) return HelloVerdict::busy;
   auto verdict = HelloVerdict::bad;
   const Known* known = look_up(*hello, now, wall, verdict);
   if (known == nullptr) return verdict;
   if (known->agent != datagram.sender) return HelloVerdict::bad;
-  return hello_signature_holds(datagram, group_tag_, key_epoch) ? HelloVerdict::good : HelloVerdict::bad;
+  return signature_holds(datagram, group_tag_, key_epoch) ? HelloVerdict::good : HelloVerdict::bad;
+}
+
+HelloVerdict HelloCheck::check_signature(const Datagram& datagram, std::uint32_t key_epoch, SteadyTime now) {
+  if (!budget_.take(now)) return HelloVerdict::busy;
+  return signature_holds(datagram, group_tag_, key_epoch) ? HelloVerdict::good : HelloVerdict::bad;
 }
 
 const HelloCheck::Known* HelloCheck::look_up(const Hello& hello, SteadyTime now, WallTime wall, HelloVerdict& verdict) {

@@ -30,10 +30,12 @@ class HelloCheck {
   HelloCheck(std::string authority_pem, std::uint32_t group_tag)
       : authority_pem_(std::move(authority_pem)), group_tag_(group_tag) {}
 
+  // A BYE carries no certificate: it is for the caller to know that its sender has shown one.
   HelloVerdict check(const Datagram& datagram, std::uint32_t key_epoch, SteadyTime now, WallTime wall);
   [[nodiscard]] std::size_t remembered() const { return known_.size(); }
 
  private:
+  HelloVerdict check_signature(const Datagram& datagram, std::uint32_t key_epoch, SteadyTime now);
   struct Known {
     AgentId agent{};  // whose key the certificate is over
     WallTime not_after;

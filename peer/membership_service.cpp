@@ -7,7 +7,7 @@
 namespace larder::peer {
 namespace {
 
-constexpr std::chrono::seconds kFetchAgainAfter{2};
+constexpr std::chrono::seconds kFetchAgainAfter{1};
 constexpr std::chrono::minutes kRenewAgainAfter{10};
 constexpr std::size_t kMaxAnswer = 512 * kKiB;
 

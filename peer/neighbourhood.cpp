@@ -16,12 +16,10 @@ Neighbourhood::Neighbourhood(NeighbourhoodParts parts) : parts_(std::move(parts)
   supply_tools_ = std::make_shared<SupplyTools>(
       SupplyTools{parts_.link, parts_.swarm, parts_.runtime,
                   [&disk = parts_.disk](Task task) { return disk.submit(std::move(task)); }, lied_here, unreachable});
-  lookup_tools_ = std::make_shared<LookupTools>(LookupTools{parts_.discovery, parts_.link, parts_.runtime, parts_.trust,
-                                                            [this](const AgentId& agent) { return refused(agent); },
-                                                            [this](const AgentId& agent) { return not_heard(agent); },
-                                                            [this](const AgentId& agent) { member_seen(agent); },
-                                                            lied_here, unreachable, parts_.key.id()});
-  member_seen(parts_.key.id());
+  lookup_tools_ = std::make_shared<LookupTools>(
+      LookupTools{parts_.discovery, parts_.link, parts_.runtime, parts_.trust, parts_.members,
+                  [this](const AgentId& agent) { return refused(agent); },
+                  [this](const AgentId& agent) { return not_heard(agent); }, lied_here, unreachable, parts_.key.id()});
 }
 
 Neighbourhood::~Neighbourhood() {
@@ -39,11 +37,7 @@ bool Neighbourhood::refused(const AgentId& agent) const {
 }
 
 bool Neighbourhood::not_heard(const AgentId& agent) const {
-  return !members_.contains(agent) || refused(agent);
-}
-
-void Neighbourhood::member_seen(const AgentId& agent) {
-  if (members_.size() < kMaxMembers) members_.insert(agent);
+  return refused(agent) || !parts_.members.known(agent, parts_.runtime.clock.wall());
 }
 
 bool Neighbourhood::anyone() const {
@@ -168,8 +162,9 @@ void Neighbourhood::judged_bad(const cache::Version& version, const std::vector<
   const Digest digest = version_digest(version);
   std::vector<Attestation> attested;
   for (const cache::SegmentInfo& segment : segments) {
-    const auto kept = kept_attestations(digest, segment);
-    attested.insert(attested.end(), kept.begin(), kept.end());
+    // Also of other roots: where bytes of the origin are among them, that is what was not true.
+    const auto said = said_of(digest, segment);
+    attested.insert(attested.end(), said.begin(), said.end());
   }
   log::info("content of peers was judged not valid; who attested it is remembered attestations={}", attested.size());
   parts_.trust.suspect(attested, parts_.group);
@@ -178,6 +173,30 @@ void Neighbourhood::judged_bad(const cache::Version& version, const std::vector<
 void Neighbourhood::fetched(const cache::Version& version, const std::vector<cache::SegmentInfo>& segments) {
   const WallTime now = parts_.runtime.clock.wall();
   act_on(parts_.trust.fetched(attest_own(version, segments, parts_.key, parts_.group, now), now), true);
+}
+
+void Neighbourhood::merged(const cache::Version& version, const std::vector<cache::SegmentInfo>& segments,
+                           const cache::ContentId& held) {
+  const WallTime now = parts_.runtime.clock.wall();
+  auto vouching = std::make_shared<std::map<std::uint64_t, std::vector<Attestation>>>();
+  for (const cache::SegmentInfo& segment : segments) {
+    auto attested = kept_attestations(version_digest(version), segment);
+    if (self_attestable(segment)) attested = {attest(version, segment, parts_.key, parts_.group, now)};
+    if (!attested.empty()) (*vouching)[segment.index] = std::move(attested);
+  }
+  if (vouching->empty()) return;
+  parts_.cache.segments(held, [alive = std::weak_ptr(alive_), this, held,
+                               vouching](const Result<std::vector<cache::SegmentInfo>>& there) {
+    if (alive.expired() || !there) return;  // gone meanwhile: nothing is lost
+    cache::Cache::Vouching kept;
+    for (const cache::SegmentInfo& segment : *there) {
+      const auto found = vouching->find(segment.index);
+      if (found != vouching->end()) kept.emplace_back(segment.index, add_attestations(found->second, segment));
+    }
+    parts_.cache.set_attestations(held, std::move(kept), [held](const Status& status) {
+      if (!status) log::warn("a version is not shared: {} content={}", status.error().text(), held);
+    });
+  });
 }
 
 void Neighbourhood::received_evidence(const AgentId& from, Bytes bytes) {

@@ -6,7 +6,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <set>
 #include <vector>
 
 #include "base/clock.h"
@@ -14,6 +13,7 @@
 #include "cache/cache.h"
 #include "peer/catalogue_link.h"
 #include "peer/discovery_socket.h"
+#include "peer/member_book.h"
 #include "peer/neighbours.h"
 #include "peer/offer_table.h"
 #include "peer/supply.h"
@@ -30,6 +30,7 @@ struct NeighbourhoodParts {  // all outlive it
   Swarm& swarm;
   cache::Cache& cache;
   Trust& trust;
+  MemberBook& members;
   OfferTable& offers;
   WorkerPool& disk;
   Runtime runtime;
@@ -55,12 +56,11 @@ class Neighbourhood final : public Neighbours {
   void find_newest(const std::string& url, UniqueFunction<void(std::optional<NewestEdition>)> done) override;
   void judged_bad(const cache::Version& version, const std::vector<cache::SegmentInfo>& segments) override;
   void fetched(const cache::Version& version, const std::vector<cache::SegmentInfo>& segments) override;
+  void merged(const cache::Version& version, const std::vector<cache::SegmentInfo>& segments,
+              const cache::ContentId& held) override;
 
   void received_evidence(const AgentId& from, Bytes bytes);  // of discovery
-  // It showed a certificate of the group, in a HELLO or on a connection: what it attests counts.
-  void member_seen(const AgentId& agent);
-  [[nodiscard]] bool refused(const AgentId& agent) const;  // revoked or shunned
-  static constexpr std::size_t kMaxMembers = 8192;
+  [[nodiscard]] bool refused(const AgentId& agent) const;    // revoked or shunned
 
  private:
   struct Foreseen {
@@ -83,7 +83,6 @@ class Neighbourhood final : public Neighbours {
 
   NeighbourhoodParts parts_;
   bool using_ = true;
-  std::set<AgentId> members_;
   std::map<std::string, Foreseen> foreseen_;  // by URL
   std::shared_ptr<SupplyTools> supply_tools_;
   std::shared_ptr<LookupTools> lookup_tools_;

@@ -96,6 +96,12 @@ class Neighbours {
   // A content is whole here; segments with source origin (and no byte of peers) are attested, and contradictions to
   // what was judged bad become evidence.
   virtual void fetched(const cache::Version& version, const std::vector<cache::SegmentInfo>& segments) = 0;
+  // The cache has the same bytes already, as content `held`, fetched as another version: what vouches for them as this
+  // one, which was fetched too, is kept there as well, so that they are shared as either.
+  virtual void merged(const cache::Version& version, const std::vector<cache::SegmentInfo>& segments,
+                      const cache::ContentId& held) {
+    (void)version, (void)segments, (void)held;
+  }
 };
 
 }  // namespace larder::peer

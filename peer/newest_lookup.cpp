@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "peer/attesters.h"
 #include "peer/catalogue_paths.h"
 #include "peer/proof.h"
 
@@ -70,27 +71,26 @@ void NewestLookup::answered(const std::vector<Holder>& holders) {
     call.timeout = kWithin;
     ++under_way_;
     auto id = std::make_shared<CallId>(0);
-    *id = tools_->link.call(std::move(call),
-                            [weak = weak_from_this(), id, agent = holder.agent](Result<CatalogueResponse> answer) {
-                              const auto self = weak.lock();
-                              if (!self || !self->found_) return;
-                              self->calls_.erase(*id);
-                              --self->under_way_;
-                              self->manifest(agent, answer);
-                              if (self->under_way_ == 0) self->finish();
-                            });
+    *id = tools_->link.call(std::move(call), [weak = weak_from_this(), id](Result<CatalogueResponse> answer) {
+      const auto self = weak.lock();
+      if (!self || !self->found_) return;
+      self->calls_.erase(*id);
+      --self->under_way_;
+      self->manifest(answer);
+      if (self->under_way_ == 0) self->finish();
+    });
     calls_.insert(*id);
   }
   if (under_way_ == 0) finish();
 }
 
-void NewestLookup::manifest(const AgentId& agent, const Result<CatalogueResponse>& answer) {
+void NewestLookup::manifest(const Result<CatalogueResponse>& answer) {
   if (!answer || answer->status != kOk) return;
-  tools_->member(agent);
   const auto said = decode_manifest(answer->body);
   if (!said || !said->complete) return;
   const cache::Version version{url_, said->size, said->etag, said->last_modified};
   if (!version.has_validator()) return;
+  take_certificates(said->certificates, tools_->members, tools_->runtime.clock.wall());
   const auto fetched = fetched_at(*said, version_digest(version), group_, tools_->not_heard);
   if (fetched && (!best_ || *fetched > best_->fetched)) best_ = FoundEdition{version, *fetched};
 }

@@ -33,7 +33,7 @@ class NewestLookup final : public std::enable_shared_from_this<NewestLookup> {
 
  private:
   void answered(const std::vector<Holder>& holders);
-  void manifest(const AgentId& agent, const Result<CatalogueResponse>& answer);
+  void manifest(const Result<CatalogueResponse>& answer);
   void finish();
 
   std::shared_ptr<LookupTools> tools_;

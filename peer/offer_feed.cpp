@@ -42,7 +42,9 @@ void OfferFeed::restart() {
 
 void OfferFeed::changed(const cache::ContentId& id) {
   if (state_->waiting.size() >= kMaxWaiting) {
+    // What has gone meanwhile is among them: only an empty table has nothing of it.
     state_->waiting.clear();
+    state_->table.reset(GroupKey(state_->table.key()));
     return restart();
   }
   state_->waiting.insert(id);

@@ -30,14 +30,38 @@ std::vector<Attestation> attest_own(const cache::Version& version, const std::ve
   return out;
 }
 
-std::vector<Attestation> kept_attestations(const Digest& version, const cache::SegmentInfo& segment) {
+std::vector<Attestation> said_of(const Digest& version, const cache::SegmentInfo& segment) {
   if (segment.attestation.empty()) return {};
-  auto kept = decode_attestations(segment.attestation);
-  if (!kept) return {};
-  std::erase_if(*kept, [&](const Attestation& attestation) {
-    return attestation.version != version || attestation.segment != segment.index || attestation.root != segment.root;
+  auto said = decode_attestations(segment.attestation);
+  if (!said) return {};
+  std::erase_if(*said, [&](const Attestation& attestation) {
+    return attestation.version != version || attestation.segment != segment.index;
   });
-  return std::move(*kept);
+  return std::move(*said);
+}
+
+bool contradicted(const Digest& version, const cache::SegmentInfo& segment) {
+  if (segment.peer_bytes == 0 || segment.peer_bytes >= segment.range.length) return false;
+  return !said_of(version, segment).empty() && kept_attestations(version, segment).empty();
+}
+
+std::vector<std::byte> add_attestations(const std::vector<Attestation>& more, const cache::SegmentInfo& segment) {
+  std::vector<Attestation> all = more;
+  const auto before = decode_attestations(segment.attestation);
+  for (const Attestation& one : before ? *before : std::vector<Attestation>()) {
+    const bool known = std::any_of(more.begin(), more.end(), [&](const Attestation& other) {
+      return other.agent == one.agent && other.version == one.version;
+    });
+    if (!known) all.push_back(one);
+  }
+  all.resize(std::min(all.size(), kMaxAttestations));
+  return encode_attestations(all);
+}
+
+std::vector<Attestation> kept_attestations(const Digest& version, const cache::SegmentInfo& segment) {
+  auto kept = said_of(version, segment);
+  std::erase_if(kept, [&](const Attestation& attestation) { return attestation.root != segment.root; });
+  return kept;
 }
 
 }  // namespace larder::peer

@@ -17,6 +17,14 @@ namespace larder::peer {
 [[nodiscard]] std::vector<Attestation> attest_own(const cache::Version& version,
                                                   const std::vector<cache::SegmentInfo>& segments, const AgentKey& key,
                                                   const Digest& group, WallTime now);
+// All that was kept with the segment and speaks of this version, whatever root it names.
+[[nodiscard]] std::vector<Attestation> said_of(const Digest& version, const cache::SegmentInfo& segment);
+// Bytes of peers and of the origin are in this segment, and its root is none of those that were attested for it. The
+// bytes of peers were checked block by block: so the origin's are others than who attested it has told.
+[[nodiscard]] bool contradicted(const Digest& version, const cache::SegmentInfo& segment);
+// What is kept with the segment, encoded, with `more` before it; at most kMaxAttestations, the oldest go.
+[[nodiscard]] std::vector<std::byte> add_attestations(const std::vector<Attestation>& more,
+                                                      const cache::SegmentInfo& segment);
 // What was kept with the segments and speaks of this version; what cannot be read is left out.
 [[nodiscard]] std::vector<Attestation> kept_attestations(const Digest& version, const cache::SegmentInfo& segment);
 

@@ -7,7 +7,7 @@ bool PeerTable::is_news(const AgentId& id, std::uint64_t start_epoch, const Hell
   return peer == nullptr || peer->start_epoch != start_epoch || peer->from != from ||
          peer->catalogue_port != hello.catalogue_port || peer->swarm_port != hello.swarm_port ||
          peer->serving != hello.serving || peer->group_version != hello.group_version || peer->name != hello.name ||
-         peer->certificate != blake2b256(hello.certificate);
+         peer->certificate != hello.certificate;
 }
 
 void PeerTable::checked(const AgentId& id, SteadyTime now) {
@@ -35,6 +35,9 @@ PeerTable::Change PeerTable::heard_hello(const AgentId& id, std::uint64_t start_
   peer.id = id;
   peer.name = hello.name;
   peer.from = from;
+  std::erase(peer.places, from);
+  peer.places.push_back(from);
+  if (peer.places.size() > kMaxPlaces) peer.places.erase(peer.places.begin());
   peer.catalogue_port = hello.catalogue_port;
   peer.swarm_port = hello.swarm_port;
   peer.serving = hello.serving;
@@ -42,19 +45,18 @@ PeerTable::Change PeerTable::heard_hello(const AgentId& id, std::uint64_t start_
   peer.group_version = hello.group_version;
   peer.last_heard = now;
   peer.start_epoch = start_epoch;
-  peer.certificate = blake2b256(hello.certificate);
+  peer.certificate = hello.certificate;
   peer.prompt = true;
   if (is_new) return Change::appeared;
   if (restarted) return Change::restarted;
   return changed ? Change::changed : Change::none;
 }
 
-bool PeerTable::heard(const AgentId& id, const Endpoint& from, SteadyTime now) {
+bool PeerTable::heard(const AgentId& id, SteadyTime now) {
   const auto found = peers_.find(id);
   if (found == peers_.end()) return false;
   found->second.last_heard = now;
   found->second.prompt = true;
-  found->second.from = from;
   return true;
 }
 

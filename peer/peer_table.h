@@ -1,6 +1,7 @@
 // Which agents of the group are around, where, and how fresh that is. Pure; loop thread.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -17,7 +18,7 @@ namespace larder::peer {
 struct KnownPeer {
   AgentId id{};
   std::string name;
-  Endpoint from;  // where its last datagram came from (discovery port)
+  Endpoint from;  // where its last HELLO came from (discovery port)
   std::uint16_t catalogue_port = 0;
   std::uint16_t swarm_port = 0;
   bool serving = true;
@@ -27,15 +28,20 @@ struct KnownPeer {
   SteadyTime first_heard{};
   SteadyTime last_heard{};
   std::uint64_t start_epoch = 0;
-  Digest certificate{};     // BLAKE2b-256 of what its HELLO carries
-  SteadyTime checked_at{};  // its HELLO's signature, last
-  bool prompt = true;       // it answered when it was asked last, or spoke since: worth waiting for
+  std::vector<std::byte> certificate;  // DER, as its HELLO carries it
+  SteadyTime checked_at{};             // its HELLO's signature, last
+  std::vector<Endpoint> places{};  // where HELLOs of it came from, the latest last; what else comes from there counts
+  bool prompt = true;              // it answered when it was asked last, or spoke since: worth waiting for
   [[nodiscard]] Endpoint catalogue() const { return from.with_port(catalogue_port); }
   [[nodiscard]] Endpoint swarm() const { return from.with_port(swarm_port); }
+  [[nodiscard]] bool speaks_from(const Endpoint& place) const {
+    return std::find(places.begin(), places.end(), place) != places.end();
+  }
 };
 
 class PeerTable {
  public:
+  static constexpr std::size_t kMaxPlaces = 4;    // of one agent
   static constexpr std::size_t kMaxPeers = 4096;  // beyond it new ones are ignored until others fall silent
   static constexpr Duration kSilence = std::chrono::seconds(35);  // three announcements missed: gone
 
@@ -49,7 +55,7 @@ class PeerTable {
   void doubt(const AgentId& id);  // not prompt until it is heard again
   void doubt_all();
   // Any other datagram of a known peer refreshes it. False when it is not known yet.
-  bool heard(const AgentId& id, const Endpoint& from, SteadyTime now);
+  bool heard(const AgentId& id, SteadyTime now);
   void set_load(const AgentId& id, std::uint8_t load);
   bool remove(const AgentId& id);  // BYE, revoked or shunned; whether it was there
   // Those silent for kSilence.

@@ -42,6 +42,7 @@ bool Proof::take(const ManifestSegment& offered, const Refused& refused) {
     // One that is forged, or of who may not be heard, must not take the place of a good one.
     if ((refused && refused(attestation.agent)) || !check(attestation, group_)) continue;
     segment.attestations.push_back(attestation);
+    if (attesters_.insert(attestation.agent).second) new_attesters_.push_back(attestation.agent);
     news = true;
   }
   return news;

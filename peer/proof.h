@@ -9,6 +9,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "cache/segments.h"
@@ -38,6 +39,8 @@ class Proof {
   [[nodiscard]] std::optional<Digest> root(std::uint64_t segment) const;
   [[nodiscard]] std::optional<Digest> whole() const { return whole_; }
   [[nodiscard]] std::vector<std::byte> attestation(std::uint64_t segment) const;  // encoded
+  // Whose attestations were taken up for the first time since the last call.
+  [[nodiscard]] std::vector<AgentId> take_new_attesters() { return std::exchange(new_attesters_, {}); }
 
  private:
   struct Segment {
@@ -54,6 +57,8 @@ class Proof {
   cache::SegmentLayout layout_;
   std::map<std::uint64_t, Segment> segments_;
   std::optional<Digest> whole_;
+  std::set<AgentId> attesters_;
+  std::vector<AgentId> new_attesters_;
 };
 
 }  // namespace larder::peer

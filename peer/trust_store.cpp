@@ -124,11 +124,8 @@ std::span<const cache::SchemaStep> trust_schema() {
   return kSteps;
 }
 
-TrustStore::TrustStore(cache::Database& database, Executor& executor) : database_(database), executor_(executor) {}
-
-TrustStore::~TrustStore() {
-  flush();
-}
+TrustStore::TrustStore(cache::Database& database, Runtime runtime)
+    : database_(database), writes_(database, runtime, "keep whom to trust") {}
 
 void TrustStore::load(Trust& trust, WallTime now, UniqueFunction<void(Status)> done) {
   trust.set_journal(this);
@@ -150,37 +147,15 @@ void TrustStore::load(Trust& trust, WallTime now, UniqueFunction<void(Status)> d
         trust.restore(std::move(read->state), now);
         done({});
       });
-  later([now](SQLite::Database& db) {
+  writes_.add([now](SQLite::Database& db) {
     Statement gone(db, "DELETE FROM trust_shunned WHERE until <= ?");
     gone.bind(1, to_unix_ns(now));
     gone.exec();
   });
 }
 
-void TrustStore::later(Change change) {
-  changes_.push_back(std::move(change));
-  if (changes_.size() > 1) return;
-  executor_.post([this, alive = std::weak_ptr(alive_)] {
-    if (!alive.expired()) flush();
-  });
-}
-
-void TrustStore::flush() {
-  if (changes_.empty()) return;
-  database_.write(
-      "keep whom to trust",
-      [changes = std::exchange(changes_, {})](SQLite::Database& db) mutable -> Status {
-        for (Change& change : changes) change(db);
-        return {};
-      },
-      [](Status status) {
-        if (!status)
-          log::error("cannot keep whom to trust; a restart will not know it error=\"{}\"", status.error().text());
-      });
-}
-
 void TrustStore::keep(const Shunned& shunned) {
-  later([shunned](SQLite::Database& db) {
+  writes_.add([shunned](SQLite::Database& db) {
     Statement insert(
         db, "INSERT OR REPLACE INTO trust_shunned (agent, reason, since, until, detail) VALUES (?, ?, ?, ?, ?)");
     bind(insert, 1, shunned.agent);
@@ -193,7 +168,7 @@ void TrustStore::keep(const Shunned& shunned) {
 }
 
 void TrustStore::keep(const Pardon& pardon) {
-  later([pardon](SQLite::Database& db) {
+  writes_.add([pardon](SQLite::Database& db) {
     Statement insert(db, "INSERT OR REPLACE INTO trust_pardons (agent, at) VALUES (?, ?)");
     bind(insert, 1, pardon.agent);
     insert.bind(2, to_unix_ns(pardon.at));
@@ -202,7 +177,7 @@ void TrustStore::keep(const Pardon& pardon) {
 }
 
 void TrustStore::keep(const Attestation& suspected) {
-  later([bytes = encode_attestation(suspected)](SQLite::Database& db) {
+  writes_.add([bytes = encode_attestation(suspected)](SQLite::Database& db) {
     Statement insert(db, "INSERT OR IGNORE INTO trust_suspicions (attestation) VALUES (?)");
     insert.bind(1, bytes.data(), static_cast<int>(bytes.size()));
     insert.exec();
@@ -210,7 +185,7 @@ void TrustStore::keep(const Attestation& suspected) {
 }
 
 void TrustStore::keep(const Accusation& accusation) {
-  later([accusation](SQLite::Database& db) {
+  writes_.add([accusation](SQLite::Database& db) {
     Statement insert(db, "INSERT OR IGNORE INTO trust_accusations (accused, accuser, version, at) VALUES (?, ?, ?, ?)");
     bind(insert, 1, accusation.accused);
     bind(insert, 2, accusation.accuser);
@@ -221,7 +196,7 @@ void TrustStore::keep(const Accusation& accusation) {
 }
 
 void TrustStore::forget_shunned(const AgentId& agent) {
-  later([agent](SQLite::Database& db) {
+  writes_.add([agent](SQLite::Database& db) {
     Statement gone(db, "DELETE FROM trust_shunned WHERE agent = ?");
     bind(gone, 1, agent);
     gone.exec();
@@ -229,7 +204,7 @@ void TrustStore::forget_shunned(const AgentId& agent) {
 }
 
 void TrustStore::forget_pardon(const AgentId& agent) {
-  later([agent](SQLite::Database& db) {
+  writes_.add([agent](SQLite::Database& db) {
     Statement gone(db, "DELETE FROM trust_pardons WHERE agent = ?");
     bind(gone, 1, agent);
     gone.exec();
@@ -237,7 +212,7 @@ void TrustStore::forget_pardon(const AgentId& agent) {
 }
 
 void TrustStore::forget(const Attestation& suspected) {
-  later([bytes = encode_attestation(suspected)](SQLite::Database& db) {
+  writes_.add([bytes = encode_attestation(suspected)](SQLite::Database& db) {
     Statement gone(db, "DELETE FROM trust_suspicions WHERE attestation = ?");
     gone.bind(1, bytes.data(), static_cast<int>(bytes.size()));
     gone.exec();
@@ -245,7 +220,7 @@ void TrustStore::forget(const Attestation& suspected) {
 }
 
 void TrustStore::forget(const Accusation& accusation) {
-  later([accusation](SQLite::Database& db) {
+  writes_.add([accusation](SQLite::Database& db) {
     Statement gone(db, "DELETE FROM trust_accusations WHERE accused = ? AND accuser = ?");
     bind(gone, 1, accusation.accused);
     bind(gone, 2, accusation.accuser);
@@ -254,7 +229,7 @@ void TrustStore::forget(const Accusation& accusation) {
 }
 
 void TrustStore::forget_all() {
-  later([](SQLite::Database& db) {
+  writes_.add([](SQLite::Database& db) {
     for (const char* sql : {"DELETE FROM trust_shunned", "DELETE FROM trust_pardons", "DELETE FROM trust_suspicions",
                             "DELETE FROM trust_accusations"}) {
       Statement gone(db, sql);

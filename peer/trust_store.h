@@ -2,17 +2,17 @@
 // each change is written behind, those of one turn of the loop together. Loop thread only. Owned by main: destroyed
 // before the Database, and after the last use of the Trust whose journal it is.
 //
-// A change that cannot be written is logged; Trust goes on with it in memory.
+// A change that cannot be written is tried again (write_behind.h); Trust goes on with it in memory.
 #pragma once
 
 #include <memory>
 #include <span>
-#include <vector>
 
 #include "base/clock.h"
 #include "base/result.h"
 #include "cache/database.h"
 #include "peer/trust.h"
+#include "peer/write_behind.h"
 
 namespace larder::peer {
 
@@ -21,8 +21,7 @@ namespace larder::peer {
 
 class TrustStore final : public TrustJournal {
  public:
-  TrustStore(cache::Database& database, Executor& executor);
-  ~TrustStore() override;
+  TrustStore(cache::Database& database, Runtime runtime);
   TrustStore(const TrustStore&) = delete;
   TrustStore& operator=(const TrustStore&) = delete;
 
@@ -41,13 +40,8 @@ class TrustStore final : public TrustJournal {
   void forget_all() override;
 
  private:
-  using Change = UniqueFunction<void(SQLite::Database&)>;
-  void later(Change change);
-  void flush();
-
   cache::Database& database_;
-  Executor& executor_;
-  std::vector<Change> changes_;  // of this turn of the loop
+  WriteBehind writes_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "peer/attesters.h"
 #include "peer/catalogue_paths.h"
 
 namespace larder::peer {
@@ -170,7 +171,6 @@ void VersionLookup::failed(const AgentId& agent, const Error& error) {
 
 void VersionLookup::manifest(const HolderFacts& holder, Result<CatalogueResponse> answer) {
   if (!answer) return failed(holder.agent, answer.error());
-  tools_->member(holder.agent);
   if (answer->status == kBusy) add_others(answer->body);
   if (answer->status != kOk) {
     return failed(holder.agent, {ErrorCode::busy, "ask peer " + agent_name(holder.agent),
@@ -184,8 +184,11 @@ void VersionLookup::manifest(const HolderFacts& holder, Result<CatalogueResponse
 void VersionLookup::take(const HolderFacts& holder, Manifest said) {
   const auto supply = supply_.lock();
   if (!supply) return;
-  const auto added = supply->proof().add(said, tools_->trust, tools_->not_heard, tools_->runtime.clock.wall());
+  const WallTime now = tools_->runtime.clock.wall();
+  take_certificates(said.certificates, tools_->members, now);
+  const auto added = supply->proof().add(said, tools_->trust, tools_->not_heard, now);
   if (!added) return failed(holder.agent, added.error());
+  for (const AgentId& attester : supply->proof().take_new_attesters()) tools_->members.attests(attester);
   learn(said.others);
   if (said.bytes && !supply->has_bytes() && supply->proof().root(0) && !supply->take_bytes(std::move(*said.bytes))) {
     log::warn("peer's catalogue sent bytes that are not what is attested agent={}", agent_name(holder.agent));
@@ -195,6 +198,7 @@ void VersionLookup::take(const HolderFacts& holder, Manifest said) {
   }
   said.bytes.reset();
   said.others.clear();
+  said.certificates.clear();
   for (ManifestSegment& segment : said.segments) segment.attestations.clear();
   manifests_[holder.agent] = std::move(said);
   // What one attests may prove what another told before.

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "peer/catalogue_link.h"
 #include "peer/discovery_socket.h"
+#include "peer/member_book.h"
 #include "peer/supply.h"
 
 namespace larder::peer {
@@ -21,9 +22,9 @@ struct LookupTools {
   CatalogueLink& link;
   Runtime runtime;
   const Trust& trust;
+  MemberBook& members;
   std::function<bool(const AgentId&)> refused;    // revoked or shunned
   std::function<bool(const AgentId&)> not_heard;  // as an attester
-  std::function<void(const AgentId&)> member;     // it answered with a certificate of the group
   std::function<void(const AgentId&)> lied;
   std::function<void(const AgentId&)> unreachable;
   AgentId self{};

@@ -26,6 +26,7 @@
 #include "cache/database.h"
 #include "origin/curl_client.h"
 #include "origin/origin.h"
+#include "peer/member_store.h"
 #include "peer/trust_store.h"
 
 namespace larder::agent {
@@ -41,7 +42,7 @@ cache::CacheSettings cache_settings(const Config& config) {
 
 std::vector<cache::SchemaStep> schema() {
   std::vector<cache::SchemaStep> steps;
-  for (const auto part : {cache::cache_schema(), job_schema(), peer::trust_schema()})
+  for (const auto part : {cache::cache_schema(), job_schema(), peer::trust_schema(), peer::member_schema()})
     steps.insert(steps.end(), part.begin(), part.end());
   return steps;
 }

@@ -4,11 +4,15 @@
 #include <deque>
 #include <utility>
 
+#include "agent/daemon/config_changes.h"
+#include "agent/daemon/kept_trust.h"
+#include "agent/daemon/lan_settings.h"
 #include "agent/daemon/membership_group.h"
 #include "agent/daemon/neighbour_switch.h"
 #include "agent/daemon/own_addresses.h"
 #include "agent/daemon/serving_watch.h"
 #include "agent/daemon/sharing_facts.h"
+#include "agent/daemon/start_epoch.h"
 #include "base/log.h"
 #include "peer/catalogue_link.h"
 #include "peer/catalogue_service.h"
@@ -22,25 +26,12 @@
 #include "peer/share_policy.h"
 #include "peer/swarm.h"
 #include "peer/system_facts.h"
-#include "peer/trust_store.h"
 
 namespace larder::agent {
 namespace {
 
 constexpr Duration kSelfInterval = std::chrono::seconds(2);  // load and policy of serving are looked at anew
 constexpr std::size_t kMaxAskers = 256;
-
-// Changes that the sockets do not survive.
-bool same_network(const Config& a, const Config& b) {
-  return a.peer_enabled == b.peer_enabled && a.peer_port == b.peer_port && a.swarm_port == b.swarm_port &&
-         a.peer_listen == b.peer_listen && a.peer_addresses == b.peer_addresses && a.peer_srv == b.peer_srv &&
-         a.peer_multicast == b.peer_multicast && a.peer_encryption == b.peer_encryption &&
-         a.peer_max_connections == b.peer_max_connections;
-}
-
-bool same_offers(const Config& a, const Config& b) {
-  return a.peer_serve == b.peer_serve && a.peer_min_size == b.peer_min_size && a.peer_never_share == b.peer_never_share;
-}
 
 }  // namespace
 
@@ -71,6 +62,8 @@ struct LanComposition::State : std::enable_shared_from_this<State> {
   void refresh_self();
   void refusals_changed();
   void known_changed();
+  void met(const peer::AgentId& agent, Bytes certificate);
+  void met_self();
   [[nodiscard]] bool refused(const peer::AgentId& agent) const;
   [[nodiscard]] bool serving() const;
   [[nodiscard]] bool may_offer(const cache::Version& version) const;
@@ -86,13 +79,12 @@ struct LanComposition::State : std::enable_shared_from_this<State> {
   std::shared_ptr<peer::IdentityStore> identities;
   std::unique_ptr<peer::Membership> membership;
   std::unique_ptr<MembershipGroup> group;
-  peer::Trust trust;
-  std::unique_ptr<peer::TrustStore> trust_store;
+  KeptTrust kept;
   NeighbourSwitch neighbours{config};
   ServingWatch serving_watch;
   std::optional<Network> network;
-  std::optional<std::uint64_t> start_epoch;  // one for the whole run
-  std::deque<peer::Endpoint> askers;         // from where catalogue requests came, the latest last
+  StartEpoch start_epoch;             // one for the whole run
+  std::deque<peer::Endpoint> askers;  // from where catalogue requests came, the latest last
   std::string trouble;
   bool started = false, stopped = false, trust_loaded = false;
   TimerId retry = 0, refresh = 0;
@@ -104,9 +96,9 @@ LanComposition::State::State(LanParts p, std::shared_ptr<const Config> c)
       identities(std::make_shared<peer::IdentityStore>(parts.files, config->state_directory)),
       membership(std::make_unique<peer::Membership>(identities, peer::MembershipSettings{machine_name()}, parts.runtime,
                                                     parts.disk)),
-      trust(config->trust_min_attesters),
-      trust_store(std::make_unique<peer::TrustStore>(parts.database, parts.runtime.executor)),
-      serving_watch(parts.runtime, parts.disk, [] { return peer::read_serving_facts(); }) {
+      kept(parts.database, parts.runtime, config->trust_min_attesters),
+      serving_watch(parts.runtime, parts.disk, [] { return peer::read_serving_facts(); }),
+      start_epoch(identities, parts.disk, parts.runtime) {
   group = std::make_unique<MembershipGroup>(
       *membership, [this] { return addresses(); }, [this] { return seen(); });
   membership->set_network(membership_network());
@@ -153,7 +145,7 @@ std::vector<std::string> LanComposition::State::addresses() const {
 }
 
 bool LanComposition::State::refused(const peer::AgentId& agent) const {
-  return membership->refused(agent) || trust.shunned(agent, parts.runtime.clock.wall());
+  return membership->refused(agent) || kept.trust.shunned(agent, parts.runtime.clock.wall());
 }
 
 bool LanComposition::State::serving() const {
@@ -170,12 +162,14 @@ bool LanComposition::State::may_offer(const cache::Version& version) const {
 void LanComposition::State::bring_up() {
   if (network || !started || stopped || !trust_loaded || !config->peer_enabled || !membership->active()) return;
   parts.runtime.timers.cancel(std::exchange(retry, 0));
-  if (!start_epoch) {
-    // Written once in a run, and read at its next start: a moment of disk.
-    auto epoch = identities->next_start_epoch(parts.runtime.clock.wall());
-    if (!epoch) return retry_later(epoch.error());
-    start_epoch = *epoch;
+  if (!start_epoch.value()) {
+    return start_epoch.obtain([this](const Status& had) {
+      if (stopped) return;
+      if (!had) return retry_later(had.error());
+      bring_up();
+    });
   }
+  met_self();
   Network made;
   if (auto status = make_network(made); !status) return retry_later(status.error());
   network = std::move(made);
@@ -197,19 +191,10 @@ void LanComposition::State::retry_later(const Error& error) {
 }
 
 Status LanComposition::State::make_sockets(Network& out) {
-  peer::LinkSettings link;
-  link.listen = config->peer_listen;
-  link.port = config->peer_port;
-  auto linked = peer::make_catalogue_link(link, membership->credentials(), parts.runtime);
+  auto linked = peer::make_catalogue_link(link_settings(*config), membership->credentials(), parts.runtime);
   if (!linked) return tl::unexpected<Error>(linked.error());
   out.link = std::move(*linked);
-  peer::SwarmSettings swarm;
-  swarm.listen = config->peer_listen;
-  swarm.port = config->swarm_port;
-  swarm.encryption = config->peer_encryption;
-  swarm.upload_rate = config->peer_upload_rate;
-  swarm.max_connections = config->peer_max_connections;
-  auto swarmed = peer::make_swarm(swarm, swarm_credentials(), parts.runtime);
+  auto swarmed = peer::make_swarm(swarm_settings(*config), swarm_credentials(), parts.runtime);
   if (!swarmed) return tl::unexpected<Error>(swarmed.error());
   out.swarm = std::move(*swarmed);
   return {};
@@ -220,18 +205,12 @@ Status LanComposition::State::make_network(Network& out) {
   if (auto made = make_sockets(out); !made) return made;
   out.offers = std::make_unique<peer::OfferTable>(identity.group.key,
                                                   [this](const cache::Version& version) { return may_offer(version); });
-  peer::DiscoverySettings settings;
-  settings.listen = config->peer_listen;
-  settings.port = config->peer_port;
-  settings.multicast = config->peer_multicast;
-  settings.addresses = config->peer_addresses;
-  settings.srv = config->peer_srv;
   peer::DiscoveryEvents events;
   events.holdings = [offers = out.offers.get()](const peer::Ask& ask) { return offers->answer(ask); };
   events.refused = [this](const peer::AgentId& agent) { return refused(agent); };
   events.appeared = [this](const peer::KnownPeer& peer) {
     if (!network) return;
-    network->neighbourhood->member_seen(peer.id);
+    met(peer.id, peer.certificate);
     known_changed();
     membership->heard(peer.id, peer.catalogue(), peer.group_version);
   };
@@ -249,8 +228,8 @@ Status LanComposition::State::make_network(Network& out) {
   me.serving = serving();
   me.group_version = identity.group.state.version;
   me.name = machine_name();
-  auto discovery = peer::make_discovery_socket(settings, discovery_identity(), me, std::move(events), parts.loop,
-                                               parts.runtime.random);
+  auto discovery = peer::make_discovery_socket(discovery_settings(*config), discovery_identity(), me, std::move(events),
+                                               parts.loop, parts.runtime.random);
   if (!discovery) return tl::unexpected<Error>(discovery.error());
   out.discovery = std::move(*discovery);
   return {};
@@ -261,13 +240,12 @@ void LanComposition::State::connect_parts(Network& made) {
   const Digest digest = peer::group_digest(identity.group.authority_pem);
   made.feed = std::make_unique<peer::OfferFeed>(parts.cache, *made.offers, parts.runtime);
   made.neighbourhood = std::make_unique<peer::Neighbourhood>(peer::NeighbourhoodParts{
-      *made.discovery, *made.link, *made.swarm, parts.cache, trust, *made.offers, parts.disk, parts.runtime,
-      identity.key, digest, [this](const peer::AgentId& agent) { return membership->refused(agent); },
+      *made.discovery, *made.link, *made.swarm, parts.cache, kept.trust, kept.members, *made.offers, parts.disk,
+      parts.runtime, identity.key, digest, [this](const peer::AgentId& agent) { return membership->refused(agent); },
       [this] { refusals_changed(); }});
   made.neighbourhood->set_using(config->peer_use);
-  for (const peer::Enrolled& one : membership->enrolled()) made.neighbourhood->member_seen(one.agent);
-  peer::CatalogueServiceParts service{parts.cache,   *made.offers, *made.swarm, parts.disk,
-                                      parts.runtime, identity.key, digest};
+  peer::CatalogueServiceParts service{parts.cache, *made.offers,  kept.members, *made.swarm,
+                                      parts.disk,  parts.runtime, identity.key, digest};
   service.max_connections = config->peer_max_connections;
   service.group_paths = [this](const peer::CatalogueRequest& request,
                                UniqueFunction<void(peer::CatalogueResponse)>& respond) {
@@ -314,7 +292,7 @@ void LanComposition::State::bring_down() {
 void LanComposition::State::changed(const peer::MembershipChange& change) {
   if (change.identity) {
     bring_down();
-    trust.forget_all();
+    kept.forget_all();
     log::info("group changed, {}", membership->identity() ? "sharing begins anew" : "this agent works alone");
     return bring_up();
   }
@@ -326,14 +304,16 @@ void LanComposition::State::changed(const peer::MembershipChange& change) {
 }
 
 void LanComposition::State::credentials_changed() {
+  met_self();
   network->link->set_credentials(membership->credentials());
   network->swarm->set_credentials(swarm_credentials());
   network->discovery->set_identity(discovery_identity());
 }
 
 void LanComposition::State::group_state_changed() {
-  network->discovery->set_identity(discovery_identity());
+  // In this order: what is said under the key before has to tell of the newer state.
   network->discovery->set_self(self());
+  network->discovery->set_identity(discovery_identity());
   // Every name on the LAN is made with the new key.
   network->offers->reset(membership->identity()->group.key);
   network->service->forget_all();
@@ -345,9 +325,23 @@ void LanComposition::State::refusals_changed() {
   if (!network) return;
   std::vector<peer::AgentId> agents;
   for (const peer::Revocation& one : membership->identity()->group.state.revoked) agents.push_back(one.agent);
-  for (const peer::Shunned& one : trust.all_shunned(parts.runtime.clock.wall())) agents.push_back(one.agent);
+  for (const peer::Shunned& one : kept.trust.all_shunned(parts.runtime.clock.wall())) agents.push_back(one.agent);
+  network->link->cut(agents);
   network->swarm->set_refused(std::move(agents));
   network->discovery->refused_changed();
+}
+
+void LanComposition::State::met(const peer::AgentId& agent, Bytes certificate) {
+  const auto kept_it = kept.members.remember(agent, certificate, parts.runtime.clock.wall());
+  if (!kept_it)
+    log::info("certificate not kept agent={} error=\"{}\"", peer::agent_name(agent), kept_it.error().text());
+}
+
+// What it attests, others are to believe of others too.
+void LanComposition::State::met_self() {
+  const peer::Group& of = membership->identity()->group;
+  kept.members.set_authority(of.authority_pem);
+  if (const auto der = peer::certificate_der(of.certificate_pem)) met(membership->identity()->id(), *der);
 }
 
 // The swarm's port listens to those only who can have found it.
@@ -362,7 +356,6 @@ void LanComposition::State::serve(peer::CatalogueRequest request,
                                   UniqueFunction<void(peer::CatalogueResponse)> respond) {
   if (!network) return respond({503, {}});
   if (request.agent) {
-    network->neighbourhood->member_seen(*request.agent);
     const peer::Endpoint from = request.from.with_port(0);
     if (std::find(askers.begin(), askers.end(), from) == askers.end()) {
       askers.push_back(from);
@@ -394,7 +387,7 @@ peer::DiscoverySelf LanComposition::State::self() const {
 peer::DiscoveryIdentity LanComposition::State::discovery_identity() const {
   const peer::Identity& identity = *membership->identity();
   return {identity.key,
-          *start_epoch,
+          *start_epoch.value(),
           identity.group.authority_pem,
           identity.group.certificate_pem,
           identity.group.tag(),
@@ -419,16 +412,12 @@ LanComposition::~LanComposition() {
 void LanComposition::start() {
   state_->started = true;
   state_->serving_watch.look();
-  state_->trust_store->load(state_->trust, state_->parts.runtime.clock.wall(),
-                            [weak = std::weak_ptr(state_)](const Status& loaded) {
-                              const auto state = weak.lock();
-                              if (!state || state->stopped) return;
-                              if (!loaded) {
-                                log::error("who is shunned could not be read error=\"{}\"", loaded.error().text());
-                              }
-                              state->trust_loaded = true;
-                              state->bring_up();
-                            });
+  state_->kept.load(state_->parts.runtime.clock.wall(), [weak = std::weak_ptr(state_)] {
+    const auto state = weak.lock();
+    if (!state || state->stopped) return;
+    state->trust_loaded = true;
+    state->bring_up();
+  });
 }
 
 void LanComposition::stop() {
@@ -439,7 +428,7 @@ void LanComposition::stop() {
 void LanComposition::apply(std::shared_ptr<const Config> config) {
   State& state = *state_;
   const auto before = std::exchange(state.config, std::move(config));
-  state.trust.set_min_attesters(state.config->trust_min_attesters);
+  state.kept.trust.set_min_attesters(state.config->trust_min_attesters);
   if (!same_network(*before, *state.config)) {
     state.bring_down();
     return state.bring_up();
@@ -467,7 +456,7 @@ GroupService& LanComposition::group() {
 }
 
 peer::Trust& LanComposition::trust() {
-  return state_->trust;
+  return state_->kept.trust;
 }
 
 LanFacts LanComposition::facts() const {
@@ -491,7 +480,7 @@ SharingFacts LanComposition::sharing_facts() const {
   if (!state_->network) return out;
   const Clock& clock = state_->parts.runtime.clock;
   add_discovery(state_->network->discovery->figures(), out);
-  out.peers = peer_facts(state_->network->discovery->peers(), state_->trust.all_shunned(clock.wall()), clock.now(),
+  out.peers = peer_facts(state_->network->discovery->peers(), state_->kept.trust.all_shunned(clock.wall()), clock.now(),
                          clock.wall());
   return out;
 }

@@ -38,6 +38,10 @@ class NeighbourSwitch final : public peer::Neighbours {
   void judged_bad(const cache::Version& version, const std::vector<cache::SegmentInfo>& segments) override {
     if (now_ != nullptr) now_->judged_bad(version, segments);
   }
+  void merged(const cache::Version& version, const std::vector<cache::SegmentInfo>& segments,
+              const cache::ContentId& held) override {
+    if (now_ != nullptr) now_->merged(version, segments, held);
+  }
   void fetched(const cache::Version& version, const std::vector<cache::SegmentInfo>& segments) override {
     if (now_ != nullptr) now_->fetched(version, segments);
   }

@@ -31,6 +31,10 @@ void manifest(Bytes body) {
   if (!value) return;
   must(value->complete == value->root.has_value());
   must(value->segments.size() <= kMaxManifestSegments && value->others.size() <= kMaxHolders);
+  must(value->certificates.size() <= kMaxManifestCertificates);
+  for (const AttesterCertificate& one : value->certificates) {
+    must(!one.certificate.empty() && one.certificate.size() <= kMaxManifestCertificate);
+  }
   must(!value->bytes || (value->bytes->size() == value->size && value->size <= kMaxInline));
   for (const ManifestSegment& segment : value->segments) {
     must(segment.attestations.size() <= kMaxAttestations * kAttestationSize);

@@ -17,8 +17,8 @@ void check_body(Bytes body) {
   if (const auto* hello = std::get_if<Hello>(&datagram->message)) {
     must(hello->name.size() <= 64 && hello->certificate.size() <= kMaxHelloCertificate);
     must(std::all_of(hello->name.begin(), hello->name.end(), [](char c) { return c > ' ' && c < 0x7f; }));
-    must(!hello_signature_holds(*datagram, 1, 1));  // nobody forges one by chance
   }
+  must(!signature_holds(*datagram, 1, 1));  // nobody forges one by chance
   if (const auto* ask = std::get_if<Ask>(&datagram->message))
     must(!ask->keys.empty() && ask->keys.size() <= kMaxAskKeys);
   if (const auto* have = std::get_if<Have>(&datagram->message)) {

@@ -108,7 +108,8 @@ class Checker {
     while (segment_size * 64 < size && segment_size < 64 << 20) segment_size *= 2;
     segment_blocks_ = segment_size / kBlockSize;
     const std::uint64_t count = size == 0 ? 1 : (size + segment_size - 1) / segment_size;
-    SQLite::Statement query(db_, "SELECT idx, root, leaves FROM segments WHERE content_id = ? ORDER BY idx");
+    SQLite::Statement query(
+        db_, "SELECT idx, root, leaves, source, peer_bytes FROM segments WHERE content_id = ? ORDER BY idx");
     query.bind(1, record.id);
     std::uint64_t held = 0;
     while (query.executeStep()) {
@@ -120,6 +121,7 @@ class Checker {
       const std::uint64_t offset = index * segment_size;
       const std::uint64_t length = std::min(segment_size, size - std::min(size, offset));
       held += length;
+      check_source(record, query, length);
       check_segment(record, file, query, count, offset, length);
     }
     if (record.state != 0 && roots_.size() != count) {
@@ -127,6 +129,23 @@ class Checker {
     }
     if (held != static_cast<std::uint64_t>(record.bytes_held)) {
       problem("record {}: holds {} bytes, segments {}", record.id, record.bytes_held, held);
+    }
+  }
+
+  void check_source(const Record& record, SQLite::Statement& query, std::uint64_t length) {
+    constexpr int kPeer = 1, kCache = 2;
+    const auto index = query.getColumn(0).getInt64();
+    const int source = query.getColumn(3).getInt();
+    const auto peer_bytes = query.getColumn(4).getInt64();
+    if (source < 0 || source > kCache) problem("record {}: segment {} is of source {}", record.id, index, source);
+    if (peer_bytes < 0 || static_cast<std::uint64_t>(peer_bytes) > length) {
+      problem("record {}: segment {} of {} bytes has {} of peers", record.id, index, length, peer_bytes);
+    }
+    if (source == kCache && peer_bytes != 0) {
+      problem("record {}: segment {} is of the cache and has {} bytes of peers", record.id, index, peer_bytes);
+    }
+    if (source == kPeer && peer_bytes == 0) {
+      problem("record {}: segment {} is of peers and has no byte of them", record.id, index);
     }
   }
 

@@ -100,6 +100,7 @@ class FakeCache final : public cache::Cache {
   void drop(const cache::ContentId&, cache::Done<void>) override { unasked(); }
   void set_aside(const cache::ContentId&, cache::Done<void>) override { unasked(); }
   void add_version(const cache::ContentId&, const cache::Version&, cache::Done<void>) override { unasked(); }
+  void set_attestations(const cache::ContentId&, Vouching, cache::Done<void>) override { unasked(); }
   void leaves(const cache::ContentId&, std::uint64_t, std::uint64_t, cache::Done<std::vector<Digest>>) override {
     unasked();
   }

@@ -100,6 +100,9 @@ class FakeCache final : public cache::Cache {
   void add_version(const cache::ContentId& id, const cache::Version& version, cache::Done<void> done) override {
     note("add_version " + id + " " + version.url, done);
   }
+  void set_attestations(const cache::ContentId& id, Vouching, cache::Done<void> done) override {
+    note("set_attestations " + id, done);
+  }
   void pin(const cache::ContentId& id, bool pinned, cache::Done<void> done) override {
     note(std::string(pinned ? "pin " : "unpin ") + id, done);
   }

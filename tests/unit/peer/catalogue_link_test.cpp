@@ -256,6 +256,35 @@ TEST_F(LinkTest, ARevokedAgentIsCutWithoutAskingAnything) {
   EXPECT_TRUE(revoked.shook_hands());
 }
 
+TEST_F(LinkTest, WhoIsRevokedIsCutAtThatMoment) {
+  Member other = member();
+  const AgentKey key = AgentKey::generate();
+  const LinkCredentials theirs = credentials(key);
+  Stranger revoked(loop_.context(), other.at, {true, authority_pem_, theirs.certificate_pem, theirs.private_key_pem});
+  run_until([&] { return revoked.shook_hands(); });
+  other.link->cut({AgentKey::generate().id()});
+  Member third = member();
+  ASSERT_TRUE(ask(*third.link, call_to(other)));  // by now that would have been done
+  EXPECT_FALSE(revoked.ended()) << "somebody else was meant";
+  other.link->cut({key.id()});
+  run_until([&] { return revoked.ended(); });
+  ASSERT_TRUE(ask(*third.link, call_to(other))) << "the others go on";
+}
+
+TEST_F(LinkTest, ACallToOneWhoIsRevokedEndsAtThatMoment) {
+  Member one = member();
+  Member other = member();
+  UniqueFunction<void(CatalogueResponse)> never;
+  other.link->set_handler(
+      [&](CatalogueRequest, UniqueFunction<void(CatalogueResponse)> answer) { never = std::move(answer); });
+  std::string outcome;
+  one.link->call(call_to(other), [&](Result<CatalogueResponse> result) { outcome = code_of(result); });
+  run_until([&] { return static_cast<bool>(never); });
+  one.link->cut({other.key.id()});
+  run_until([&] { return !outcome.empty(); });
+  EXPECT_EQ(outcome, "certificate_rejected");
+}
+
 TEST_F(LinkTest, TheAnswerOfARevokedAgentIsNotTaken) {
   Member one = member();
   Member other = member();

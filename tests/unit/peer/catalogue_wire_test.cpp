@@ -53,6 +53,7 @@ Manifest partial() {
   manifest.segments.push_back({1, digest_of(0x11), std::vector<std::byte>(2 * kAttestationSize, std::byte{0x12})});
   manifest.segments.push_back({7, digest_of(0x13), {}});
   manifest.others = {holder(0x21), holder(0x22)};
+  manifest.certificates = {{digest_of(0x12), {std::byte{0xd1}, std::byte{0xd2}}}, {digest_of(0x14), {std::byte{0xd3}}}};
   return manifest;
 }
 Manifest small() {
@@ -162,7 +163,8 @@ TEST(CatalogueWire, BytesOfAPartialManifest) {
             "00000002"
             "0000000000000001" +
                 repeat("11", 32) + "0172" + repeat("12", 2 * kAttestationSize) + "0000000000000007" + repeat("13", 32) +
-                "0000" + "01" + repeat("21", 32) + kAddress + "1d33" + kAddress + "1d34");
+                "0000" + "01" + repeat("21", 32) + kAddress + "1d33" + kAddress + "1d34" + "02" + repeat("12", 32) +
+                "0002" + "d1d2" + repeat("14", 32) + "0001" + "d3");
 }
 
 TEST(CatalogueWire, BytesOfASmallContent) {
@@ -177,6 +179,7 @@ TEST(CatalogueWire, BytesOfASmallContent) {
                 "00000001"
                 "0000000000000000" +
                 repeat("11", 32) + "00b9" + repeat("12", kAttestationSize) +
+                "00"
                 "00"
                 "00000003"
                 "616263");
@@ -243,6 +246,8 @@ TEST(CatalogueWire, TheLargestManifestTravels) {
   manifest.size = kMaxManifestSegments * 64 * kMiB;
   for (std::uint64_t i = 0; i < kMaxManifestSegments; ++i) manifest.segments.push_back({i, digest_of(1), {}});
   manifest.others.assign(kMaxHolders, holder(1));
+  manifest.certificates.assign(kMaxManifestCertificates,
+                               {digest_of(1), std::vector<std::byte>(kMaxManifestCertificate, std::byte{2})});
   const auto back = decode_manifest(encode(manifest));
   ASSERT_TRUE(back) << back.error().text();
   EXPECT_EQ(*back, manifest);
@@ -264,6 +269,12 @@ TEST(CatalogueWire, FieldsBeyondTheirBoundsAreRefused) {
   Manifest control = partial();
   control.etag = "\"a\r\nb\"";
   EXPECT_EQ(reason(decode_manifest(encode(control))), "its ETag is not printable");
+  Manifest empty_certificate = partial();
+  empty_certificate.certificates[1].certificate.clear();
+  EXPECT_EQ(reason(decode_manifest(encode(empty_certificate))), "it has an empty certificate");
+  Manifest long_certificate = partial();
+  long_certificate.certificates[0].certificate.resize(kMaxManifestCertificate + 1);
+  EXPECT_EQ(reason(decode_manifest(encode(long_certificate))), "its certificate of an attester is too long");
   EnrolRequest token = enrol_request();
   token.token.assign(kMaxWireText + 1, 'x');
   EXPECT_FALSE(decode_enrol_request(encode(token)));

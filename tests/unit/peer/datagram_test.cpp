@@ -101,7 +101,7 @@ TEST(Datagram, BodyBytesOfHave) {
 TEST(Datagram, BodyBytesOfEvidenceAndBye) {
   const std::string front = std::string(64, '1') + "0000000000000001" + "0000000000000002";
   EXPECT_EQ(to_hex(encode_body(Datagram{id_of(0x11), 1, 2, evidence(), {}})), "05" + front + "0003" + "010203");
-  EXPECT_EQ(to_hex(encode_body(Datagram{id_of(0x11), 1, 2, Bye{}, {}})), "02" + front);
+  EXPECT_EQ(to_hex(encode_body(Datagram{id_of(0x11), 1, 2, Bye{}, {}})), "02" + front + std::string(128, '0'));
 }
 
 constexpr const char* kGoldenPacket =
@@ -126,19 +126,36 @@ TEST(Datagram, ASignatureCoversEverythingBeforeItAndTheKeyItGoesUnder) {
   const AgentKey agent = AgentKey::from_seed(digest_of(7));
   Datagram said = of(hello());
   said.sender = agent.id();
-  sign_hello(said, agent, 0xcafef00d, 4);
+  sign_datagram(said, agent, 0xcafef00d, 4);
   const auto body = encode_body(said);
   const auto back = decode_body(body);
   ASSERT_TRUE(back);
-  EXPECT_TRUE(hello_signature_holds(*back, 0xcafef00d, 4));
-  EXPECT_FALSE(hello_signature_holds(*back, 0xcafef00d, 5)) << "sealed anew under another key";
-  EXPECT_FALSE(hello_signature_holds(*back, 0xcafef00c, 4)) << "of another group";
+  EXPECT_TRUE(signature_holds(*back, 0xcafef00d, 4));
+  EXPECT_FALSE(signature_holds(*back, 0xcafef00d, 5)) << "sealed anew under another key";
+  EXPECT_FALSE(signature_holds(*back, 0xcafef00c, 4)) << "of another group";
   for (std::size_t i = 0; i < body.size(); ++i) {
     auto changed = body;
     changed[i] ^= std::byte{0x10};
     const auto other = decode_body(changed);
-    EXPECT_FALSE(other && hello_signature_holds(*other, 0xcafef00d, 4)) << "byte " << i;
+    EXPECT_FALSE(other && signature_holds(*other, 0xcafef00d, 4)) << "byte " << i;
   }
+}
+
+TEST(Datagram, AByeIsItsSendersOwn) {
+  ASSERT_TRUE(initialise_crypto());
+  const AgentKey agent = AgentKey::from_seed(digest_of(7));
+  Datagram said = of(Bye{});
+  said.sender = agent.id();
+  sign_datagram(said, agent, 0xcafef00d, 4);
+  const auto back = decode_body(encode_body(said));
+  ASSERT_TRUE(back);
+  EXPECT_TRUE(signature_holds(*back, 0xcafef00d, 4));
+  EXPECT_FALSE(signature_holds(*back, 0xcafef00d, 5));
+  Datagram other = said;
+  other.sequence += 1;
+  const auto moved = decode_body(encode_body(other));
+  EXPECT_FALSE(moved && signature_holds(*moved, 0xcafef00d, 4));
+  EXPECT_FALSE(signature_holds(of(ask()), 0xcafef00d, 4)) << "nothing of that kind is signed";
 }
 
 TEST(Datagram, SealedPacketOpensOnlyUnderItsKeyAndWhole) {

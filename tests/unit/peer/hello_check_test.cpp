@@ -30,7 +30,7 @@ class HelloCheckTest : public ::testing::Test {
   // As it comes out of the wire.
   Datagram said(const AgentKey& agent, std::vector<std::byte> der, std::uint32_t epoch = 1) {
     Datagram datagram{agent.id(), 5, ++sequence_, Hello{1, 2, true, false, 1, "desk", std::move(der), {}}, {}};
-    sign_hello(datagram, agent, 7, epoch);
+    sign_datagram(datagram, agent, 7, epoch);
     return decode_body(encode_body(datagram)).value();
   }
 

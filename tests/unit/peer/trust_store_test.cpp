@@ -28,7 +28,7 @@ class TrustStoreTest : public ::testing::Test {
     ASSERT_TRUE(opened) << opened.error().text();
     database_ = std::move(*opened);
     trust_.emplace();
-    store_.emplace(*database_, loop_);
+    store_.emplace(*database_, loop_.runtime());
     std::optional<Status> loaded;
     store_->load(*trust_, now, [&](Status status) { loaded = std::move(status); });
     ASSERT_TRUE(loop_.wait_for([&] { return loaded.has_value(); }));
@@ -147,7 +147,7 @@ TEST_F(TrustStoreTest, AnIndexThatCannotBeReadIsAnError) {
   auto opened = cache::Database::open(directory_ / "other.db", {}, loop_);
   ASSERT_TRUE(opened);
   Trust trust;
-  TrustStore store(**opened, loop_);
+  TrustStore store(**opened, loop_.runtime());
   std::optional<Status> loaded;
   store.load(trust, kNow, [&](Status status) { loaded = std::move(status); });
   ASSERT_TRUE(loop_.wait_for([&] { return loaded.has_value(); }));

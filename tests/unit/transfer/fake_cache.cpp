@@ -227,6 +227,15 @@ void FakeCache::set_aside(const cache::ContentId& id, cache::Done<void> done) {
 void FakeCache::add_version(const cache::ContentId& id, const cache::Version& version, cache::Done<void> done) {
   answer_status(id, std::move(done), [version](FakeRecord& record) { record.info.versions.push_back(version); });
 }
+void FakeCache::set_attestations(const cache::ContentId& id, Vouching attestations, cache::Done<void> done) {
+  answer_status(id, std::move(done), [attestations = std::move(attestations)](FakeRecord& record) {
+    for (const auto& [index, bytes] : attestations) {
+      for (cache::SegmentInfo& segment : record.segments) {
+        if (segment.index == index) segment.attestation = bytes;
+      }
+    }
+  });
+}
 void FakeCache::pin(const cache::ContentId& id, bool pinned, cache::Done<void> done) {
   answer_status(id, std::move(done), [pinned](FakeRecord& record) { record.info.pinned = pinned; });
 }

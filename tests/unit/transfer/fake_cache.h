@@ -63,6 +63,7 @@ class FakeCache final : public cache::Cache {
   void drop(const cache::ContentId& id, cache::Done<void> done) override;
   void set_aside(const cache::ContentId& id, cache::Done<void> done) override;
   void add_version(const cache::ContentId& id, const cache::Version& version, cache::Done<void> done) override;
+  void set_attestations(const cache::ContentId& id, Vouching attestations, cache::Done<void> done) override;
   void pin(const cache::ContentId& id, bool pinned, cache::Done<void> done) override;
   void remove(const cache::ContentId& id, cache::Done<void> done) override;
   void remove_url(const std::string& url, cache::Done<std::uint64_t> done) override;

@@ -1,0 +1,35 @@
+// The start epoch of this run's datagrams (docs/decisions/growing-start-epochs.md): had once, from the disk, which the
+// loop does not wait for. Loop thread only.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "base/worker_pool.h"
+#include "peer/identity_store.h"
+
+namespace larder::agent {
+
+class StartEpoch {
+ public:
+  StartEpoch(std::shared_ptr<peer::IdentityStore> store, WorkerPool& disk, Runtime runtime)
+      : store_(std::move(store)), disk_(disk), runtime_(runtime) {}
+
+  [[nodiscard]] const std::optional<std::uint64_t>& value() const { return value_; }
+  // Later, once for each call that is not made while one is under way; with success value() is there for good.
+  void obtain(std::function<void(Status)> done);
+
+ private:
+  std::shared_ptr<peer::IdentityStore> store_;
+  WorkerPool& disk_;
+  Runtime runtime_;
+  std::optional<std::uint64_t> value_;
+  bool under_way_ = false;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace larder::agent

@@ -1,0 +1,50 @@
+// Changes to the index that nobody waits for: those of one turn of the loop go in one transaction, in order; what could
+// not be written is tried again, before anything newer, until it can be. Loop thread.
+//
+// Bounded: kMaxWaiting changes; beyond that the oldest are given up, and it says so. A change may run several times,
+// and must be the same each time.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "cache/database.h"
+
+namespace larder::peer {
+
+class WriteBehind {
+ public:
+  static constexpr std::size_t kMaxWaiting = 65536;
+  static constexpr Duration kFirstRetry = std::chrono::seconds(1);
+  static constexpr Duration kLastRetry = std::chrono::minutes(1);
+  using Change = std::function<void(SQLite::Database&)>;
+
+  // `doing`: for logs, as "keep whom to trust".
+  WriteBehind(cache::Database& database, Runtime runtime, std::string doing);
+  ~WriteBehind();  // hands over what is left
+  WriteBehind(const WriteBehind&) = delete;
+  WriteBehind& operator=(const WriteBehind&) = delete;
+
+  void add(Change change);
+  [[nodiscard]] std::size_t waiting() const { return waiting_.size(); }  // without what is being written
+
+ private:
+  using Changes = std::shared_ptr<std::vector<Change>>;
+  void flush();
+  void written(const Changes& changes, const Status& status);
+
+  cache::Database& database_;
+  Runtime runtime_;
+  std::string doing_;
+  std::vector<Change> waiting_;
+  bool writing_ = false;
+  bool posted_ = false;
+  Duration retry_{};  // above 0: the last attempt failed
+  TimerId timer_ = 0;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace larder::peer

@@ -1,0 +1,126 @@
+// Whether this agent serves, and what people are told of sharing.
+#include <gtest/gtest.h>
+
+#include <atomic>
+
+#include "agent/daemon/serving_watch.h"
+#include "agent/daemon/sharing_facts.h"
+#include "tests/support/virtual_loop.h"
+
+namespace larder::agent {
+namespace {
+
+class ServingWatchTest : public ::testing::Test {
+ protected:
+  void look(peer::ServingFacts facts) {
+    facts_ = facts;
+    const unsigned before = reads_;
+    watch_.look();
+    ASSERT_TRUE(loop_.wait_for([&] { return reads_ > before; }));
+    loop_.run_ready();
+  }
+  test::VirtualLoop loop_;
+  WorkerPool workers_{"test", 1, 8};
+  std::atomic<unsigned> reads_{0};
+  peer::ServingFacts facts_;
+  Config config_;
+  ServingWatch watch_{loop_.runtime(), workers_, [this] {
+                        // Counted on the loop too, after what is read has arrived there.
+                        loop_.post([this] { loop_.post([this] { ++reads_; }); });
+                        return facts_;
+                      }};
+};
+
+TEST_F(ServingWatchTest, AMeteredNetworkStopsItUnlessToldOtherwise) {
+  EXPECT_TRUE(watch_.serving(config_));
+  look({true, false, 100});
+  EXPECT_FALSE(watch_.serving(config_));
+  EXPECT_FALSE(watch_.trouble(config_).empty());
+  config_.peer_metered = Metered::no;
+  EXPECT_TRUE(watch_.serving(config_)) << "the configuration knows better";
+  EXPECT_TRUE(watch_.trouble(config_).empty());
+  config_.peer_metered = Metered::yes;
+  look({});
+  EXPECT_FALSE(watch_.serving(config_));
+  config_.peer_serve_metered = true;
+  EXPECT_TRUE(watch_.serving(config_));
+  config_.peer_serve = false;
+  EXPECT_FALSE(watch_.serving(config_));
+}
+
+TEST_F(ServingWatchTest, ALowBatteryStopsItUntilItIsLookedAtAgain) {
+  look({false, true, 29});
+  EXPECT_FALSE(watch_.serving(config_));
+  look({false, true, 30});
+  EXPECT_TRUE(watch_.serving(config_));
+  look({false, true, 1});
+  config_.peer_min_battery = 0;
+  EXPECT_TRUE(watch_.serving(config_));
+  // By itself too.
+  const unsigned before = reads_;
+  loop_.advance(ServingWatch::kInterval);
+  EXPECT_TRUE(loop_.wait_for([&] { return reads_ > before; }));
+}
+
+peer::AgentId id(std::uint8_t number) {
+  peer::AgentId out{};
+  out[0] = std::byte{number};
+  return out;
+}
+
+TEST(SharingFacts, TheShunnedAreToldWhetherTheyAreAroundOrNot) {
+  const SteadyTime now{std::chrono::hours(1)};
+  const WallTime wall{std::chrono::hours(500'000)};
+  peer::PeerTable around;
+  peer::Hello hello{7475, 7476, false, false, 1, "desk", {}, {}};
+  around.heard_hello(id(1), 1, hello, *peer::parse_endpoint("192.0.2.7:7475"), true, now - std::chrono::seconds(3));
+  around.set_load(id(1), 4);
+  const std::vector<peer::Shunned> shunned = {
+      {id(1), peer::ShunReason::sent_bad_blocks, wall, wall + std::chrono::hours(1), ""},
+      {id(2), peer::ShunReason::contradicted_by_two, wall, WallTime::max(), ""}};
+  const auto facts = peer_facts(around, shunned, now, wall);
+  ASSERT_EQ(facts.size(), 2U);
+  EXPECT_EQ(facts[0].id, to_hex(id(1)));
+  EXPECT_EQ(facts[0].name, "desk");
+  EXPECT_EQ(facts[0].address, "192.0.2.7:7475");
+  EXPECT_FALSE(facts[0].serving);
+  EXPECT_TRUE(facts[0].multicast);
+  EXPECT_EQ(facts[0].load, 4U);
+  EXPECT_EQ(facts[0].last_heard, Duration(std::chrono::seconds(3)));
+  EXPECT_NE(facts[0].shunned.find("damaged"), std::string::npos);
+  EXPECT_EQ(facts[0].shunned_until, wall + std::chrono::hours(1));
+  EXPECT_EQ(facts[1].id, to_hex(id(2)));
+  EXPECT_TRUE(facts[1].address.empty());
+  EXPECT_FALSE(facts[1].last_heard);
+  EXPECT_FALSE(facts[1].shunned.empty());
+  EXPECT_FALSE(facts[1].shunned_until) << "for good";
+}
+
+TEST(SharingFacts, WhatStandsInTheWayIsTold) {
+  Config config;
+  config.peer_use = false;
+  LanFacts lan;
+  lan.up = lan.enabled = lan.in_group = true;
+  lan.offered = 7;
+  SharingFacts facts = sharing_facts(lan, config, "the battery is low");
+  EXPECT_TRUE(facts.up);
+  EXPECT_FALSE(facts.use);
+  EXPECT_FALSE(facts.serving);
+  EXPECT_EQ(facts.serving_trouble, "the battery is low");
+  EXPECT_EQ(facts.offered, 7U);
+  EXPECT_TRUE(sharing_facts(lan, config, "").serving);
+  lan.up = false;
+  EXPECT_FALSE(sharing_facts(lan, config, "").serving);
+  peer::DiscoveryFigures figures;
+  figures.trouble = "cannot send";
+  figures.clock_rejections = 2;
+  add_discovery(figures, facts);
+  EXPECT_EQ(facts.trouble, "cannot send");
+  EXPECT_EQ(facts.clock_rejections, 2U);
+  facts.trouble = "the port is taken";
+  add_discovery(figures, facts);
+  EXPECT_EQ(facts.trouble, "the port is taken") << "what keeps all of it down matters more";
+}
+
+}  // namespace
+}  // namespace larder::agent
