@@ -25,8 +25,8 @@ from larder_lab import check_figures, expect, expect_equal
 
 FETCHED_LATELY = 1.5  # seconds since bytes of the origin came
 BATCH = 64            # descriptors in one answer
-# What the origin has given to a connection that is then cut, and nobody has read: the sockets' buffers on both sides.
-UNREAD = 1 << 20
+# What the origin has given to a connection that is then given up, and nobody has read: the sockets' buffers on both sides.
+UNREAD = 4 << 20
 
 
 class Member:
@@ -183,13 +183,19 @@ class Crowd:
 
     def finish(self):
         """Until all that stay have ended; then bytes and figures of each, and the origin's log."""
+        try:
+            return self._finish()
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n" + "\n".join(self.timeline())) from error
+
+    def _finish(self):
         for member in self.members:
             member.thread.join(max(0.1, self.deadline + 5 - time.monotonic()))
         for member in self.staying():
             if member.error:
                 raise AssertionError(f"{member}: {type(member.error).__name__}: {member.error}") from member.error
             if member.ended is None:
-                raise AssertionError(f"{member} has not ended after {self.timeout:.0f} s: {self._where()}\n" + "\n".join(self.timeline()))
+                raise AssertionError(f"{member} has not ended after {self.timeout:.0f} s: {self._where()}")
             job = member.job or member.host.api.job(member.job_id)
             expect_equal(job["state"], "transferred", f"state on {member} ({job['error']})")
             check_figures(job)
