@@ -199,6 +199,8 @@ void Run::fill_wasted(std::uint64_t bytes) {
 }
 
 void Run::fill_committed() {
+  look_for_contradiction();
+  if (contradicted_) return;
   contiguous_ = prefix_.update(writer()->committed());
   tell_progress();
 }
@@ -221,6 +223,7 @@ bool Run::wants_sha256() const {
 }
 
 void Run::finish() {
+  if (contradicted_) return;
   writer()->finish(wants_sha256(), guard<cache::ContentInfo>([](Run& self, Result<cache::ContentInfo> info) {
                      if (!info) return self.fail(info.error());
                      self.finished(*info);
@@ -229,6 +232,14 @@ void Run::finish() {
 
 void Run::finished(const cache::ContentInfo& info) {
   const auto self = shared_from_this();
+  if (contradicted_) {
+    // It was found out with the last segment: the cache must not have it.
+    return context_.cache.drop(info.id, [id = info.id](const Status& status) {
+      if (!status)
+        log::error("content that is not what was attested is not dropped id={} error=\"{}\"", id,
+                   status.error().text());
+    });
+  }
   const std::vector<cache::SegmentInfo> segments = writer()->committed();
   std::uint64_t committed = 0;
   for (const cache::SegmentInfo& segment : segments) committed += segment.range.length;
@@ -243,7 +254,7 @@ void Run::finished(const cache::ContentInfo& info) {
   settlement.edition = edition_;
   settlement.note = note();
   settlement.offline = offline_;
-  tell_neighbours(segments);
+  tell_neighbours(segments, info.id);
   for (const MemberPtr& member : end_members()) {
     Settlement own = settlement;
     own.figures = finished_figures(segments, member->file_id(), info.size.value_or(committed));
@@ -253,13 +264,13 @@ void Run::finished(const cache::ContentInfo& info) {
 }
 
 // The edition changed: everything of it is given up, and this file alone begins again.
-void Run::start_over() {
+void Run::start_over(std::string_view why) {
   const bool probed_only = fill_ && fill_->received() == 0 && committed_before_ == 0;
   give_up_content();
   if (!restarts_.restart()) return fail(restarts_.given_up(request_.target.url.canonical()));
   for (const MemberPtr& member : members_) member->restarts = restarts_.restarts();
-  log::info("edition changed, starting over file={} restarts={} url={}", members_.front()->file_id(),
-            restarts_.restarts(), log::redact_url(request_.target.url.canonical()));
+  log::info("{}, starting over file={} restarts={} url={}", why, members_.front()->file_id(), restarts_.restarts(),
+            log::redact_url(request_.target.url.canonical()));
   tell_progress();
   if (over_) return;
   // Where the very first GET contradicts the probe before it, the probe is what is not to be trusted (a HEAD answered
@@ -290,6 +301,7 @@ void Run::give_up_content() {
   content_.clear();
   prefix_ = {};
   contiguous_ = committed_before_ = 0;
+  contradicted_ = false;
   map_ = PieceMap::whole(std::nullopt);
   revalidate_ = true;
 }

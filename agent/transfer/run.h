@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "agent/transfer/account.h"
@@ -101,7 +102,9 @@ class Run final : public FillEvents, public std::enable_shared_from_this<Run> {
   void look_up();
   void found_supply(std::shared_ptr<peer::Supply> supply);
   void begin();
-  void tell_neighbours(const std::vector<cache::SegmentInfo>& segments);
+  void tell_neighbours(const std::vector<cache::SegmentInfo>& segments, const cache::ContentId& held);
+  void look_for_contradiction();
+  void origin_contradicts();
   [[nodiscard]] bool may_go_offline(const Error& error) const;
   void go_offline(const Error& error);
   void offline_from_cache(const cache::ContentInfo& info);
@@ -112,7 +115,7 @@ class Run final : public FillEvents, public std::enable_shared_from_this<Run> {
   [[nodiscard]] bool wants_sha256() const;
   void finish();
   void finished(const cache::ContentInfo& info);
-  void start_over();
+  void start_over(std::string_view why = "edition changed");
   void give_up_content();
   void fail(const Error& error);
   void end_fill();
@@ -136,8 +139,9 @@ class Run final : public FillEvents, public std::enable_shared_from_this<Run> {
   unsigned turn_ = 0;  // grows with each new start: late answers are recognised
   bool over_ = false;
   bool connected_ = false;
-  bool lost_ = false;        // the attempt failed: bytes in flight are no longer counted
-  bool revalidate_ = false;  // ask past intermediate caches
+  bool lost_ = false;          // the attempt failed: bytes in flight are no longer counted
+  bool revalidate_ = false;    // ask past intermediate caches
+  bool contradicted_ = false;  // by the origin, what peers brought: this content is not to be used
 
   std::optional<origin::FetchId> probe_;
   std::optional<origin::Edition> edition_;

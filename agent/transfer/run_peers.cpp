@@ -5,6 +5,7 @@
 #include "agent/transfer/peer_source.h"
 #include "agent/transfer/run.h"
 #include "base/log.h"
+#include "peer/own_attestations.h"
 
 namespace larder::agent {
 namespace {
@@ -73,10 +74,38 @@ void Run::found_supply(std::shared_ptr<peer::Supply> supply) {
 }
 
 // What was fetched from the origin is attested by that, and compared with what was judged bad before.
-void Run::tell_neighbours(const std::vector<cache::SegmentInfo>& segments) {
+void Run::tell_neighbours(const std::vector<cache::SegmentInfo>& segments, const cache::ContentId& held) {
   const bool tells = context_.neighbours != nullptr && edition_ && shareable_ && !offline_ && request_.share &&
                      request_.ranges.empty();
-  if (tells) context_.neighbours->fetched(edition_->version, segments);
+  if (!tells) return;
+  context_.neighbours->fetched(edition_->version, segments);
+  if (held != content_) context_.neighbours->merged(edition_->version, segments, held);
+}
+
+// A segment that peers brought a part of and the origin the rest is held against what was attested of it.
+void Run::look_for_contradiction() {
+  if (contradicted_ || !edition_ || context_.neighbours == nullptr) return;
+  const auto& committed = writer()->committed();
+  const bool mixed = std::any_of(committed.begin(), committed.end(), [](const cache::SegmentInfo& segment) {
+    return segment.peer_bytes > 0 && segment.peer_bytes < segment.range.length;
+  });
+  if (!mixed) return;
+  const Digest version = peer::version_digest(edition_->version);
+  contradicted_ = std::any_of(committed.begin(), committed.end(), [&version](const cache::SegmentInfo& segment) {
+    return peer::contradicted(version, segment);
+  });
+  if (!contradicted_) return;
+  // Not from within the writer's word that it is there.
+  context_.runtime.executor.post([weak = weak_from_this(), turn = turn_] {
+    const auto self = weak.lock();
+    if (self && !self->over_ && self->turn_ == turn) self->origin_contradicts();
+  });
+}
+
+void Run::origin_contradicts() {
+  context_.neighbours->judged_bad(edition_->version, writer()->committed());
+  request_.origin_alone = true;
+  start_over("the origin's bytes are not what other agents attested, nothing is taken from peers");
 }
 
 bool Run::may_go_offline(const Error& error) const {

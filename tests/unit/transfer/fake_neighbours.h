@@ -27,11 +27,12 @@ class FakeSupply final : public peer::Supply {
   Duration latency = std::chrono::milliseconds(2);  // of a delivery's first block
   Duration gap = std::chrono::milliseconds(1);      // between chunks, of all deliveries together
   std::size_t chunk = 64 * 1024;
-  bool in_turns = true;                       // the deliveries, not one after the other
-  bool backwards = false;                     // blocks come from the end
-  bool stuck = false;                         // nothing comes any more
-  std::optional<std::uint64_t> stuck_after;   // bytes in all
-  std::optional<std::uint64_t> refuse_after;  // bytes in all; then every delivery ends with an error
+  bool in_turns = true;                                      // the deliveries, not one after the other
+  std::map<std::uint64_t, std::vector<std::byte>> attested;  // attestation(); else something that cannot be read
+  bool backwards = false;                                    // blocks come from the end
+  bool stuck = false;                                        // nothing comes any more
+  std::optional<std::uint64_t> stuck_after;                  // bytes in all
+  std::optional<std::uint64_t> refuse_after;                 // bytes in all; then every delivery ends with an error
   // Holders came or went.
   void change(std::optional<std::vector<std::uint64_t>> segments, std::size_t holders);
   void go_on();  // no longer stuck
@@ -90,7 +91,8 @@ class FakeNeighbours final : public peer::Neighbours {
     cache::Version version;
     std::vector<cache::SegmentInfo> segments;
   };
-  std::vector<Told> bad, whole;
+  std::vector<Told> bad, whole, merges;
+  std::vector<cache::ContentId> merged_into;
 
   [[nodiscard]] bool anyone() const override { return around; }
   void foresee(const std::string& url) override { foreseen.push_back(url); }
@@ -101,6 +103,11 @@ class FakeNeighbours final : public peer::Neighbours {
   }
   void fetched(const cache::Version& version, const std::vector<cache::SegmentInfo>& segments) override {
     whole.push_back({version, segments});
+  }
+  void merged(const cache::Version& version, const std::vector<cache::SegmentInfo>& segments,
+              const cache::ContentId& held) override {
+    merges.push_back({version, segments});
+    merged_into.push_back(held);
   }
 
  private:

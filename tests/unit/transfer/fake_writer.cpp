@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "base/merkle.h"
+#include "peer/windows.h"
 
 namespace larder::test {
 namespace {
@@ -191,6 +192,12 @@ void FakeWriter::commit(std::uint64_t index, cache::Source source, const std::st
     if (blocks_[at / kBlockSize].from_peer) segment.peer_bytes += block_end(at / kBlockSize) - at;
   }
   if (const auto found = attestations_.find(index); found != attestations_.end()) segment.attestation = found->second;
+  // Looked at where bytes of peers and of the origin are in it.
+  if (segment.peer_bytes > 0 && segment.peer_bytes < segment.range.length) {
+    std::vector<Digest> leaves(block_count(segment.range.length));
+    hash_blocks(std::span(bytes_).subspan(segment.range.offset, segment.range.length), leaves);
+    segment.root = peer::segment_root(cache::SegmentLayout(*size_), leaves);
+  }
   const auto before = [](const cache::SegmentInfo& a, const cache::SegmentInfo& b) { return a.index < b.index; };
   segments_.insert(std::upper_bound(segments_.begin(), segments_.end(), segment, before), segment);
   if (FakeRecord* record = cache_.record(id_)) {

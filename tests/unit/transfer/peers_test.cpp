@@ -1,6 +1,9 @@
 // Transfers with neighbours around.
 #include <numeric>
 
+#include "base/merkle.h"
+#include "peer/attestation.h"
+#include "peer/windows.h"
 #include "tests/unit/transfer/transfer_lab.h"
 
 namespace larder::test {
@@ -173,6 +176,90 @@ TEST_F(Peers, ThatGoAwayMidwayAreNotMissed) {
   EXPECT_EQ(recorder->value().figures.peers, 9 * kMiB);
   EXPECT_LT(longest_gap(*recorder), seconds(1));
   expect_sent(*recorder);
+}
+
+// Somebody attested other bytes than the origin has, and brings them.
+class LyingPeers : public Peers {
+ protected:
+  void publish_and_lie(std::size_t size, std::uint64_t before_they_go) {
+    publish(size);
+    std::vector<std::byte> wrong = bytes;
+    for (std::byte& byte : wrong) byte ^= std::byte{0x5a};
+    attest_and_go(wrong, before_they_go);
+  }
+  // Peers bring so many bytes of `theirs`, which they attest.
+  void attest_and_go(const std::vector<std::byte>& theirs, std::uint64_t before_they_go) {
+    supply = std::make_shared<FakeSupply>(loop.runtime(), theirs);
+    supply->refuse_after = before_they_go;
+    supply->in_turns = false;
+    neighbours.supplies[version.etag] = supply;
+    const cache::SegmentLayout layout(theirs.size());
+    for (std::uint64_t i = 0; i < layout.count(); ++i) {
+      const ByteRange range = layout.range(i);
+      std::vector<Digest> leaves(block_count(range.length));
+      hash_blocks(Bytes(theirs).subspan(range.offset, range.length), leaves);
+      peer::Attestation attestation;
+      attestation.version = peer::version_digest(version);
+      attestation.size = theirs.size();
+      attestation.segment = i;
+      attestation.root = peer::segment_root(layout, leaves);
+      supply->attested[i] = peer::encode_attestations({attestation});
+    }
+  }
+};
+
+TEST_F(LyingPeers, AreFoundOutWhereTheOriginFillsASegmentUp) {
+  publish_and_lie(3 * kSegment, kSegment + kSegment / 2);
+  const auto recorder = get(request("a"));
+  ASSERT_TRUE(recorder->ok());
+  EXPECT_EQ(recorder->value().figures.origin, bytes.size()) << "everything from it alone";
+  ASSERT_EQ(neighbours.bad.size(), 1U);
+  EXPECT_EQ(neighbours.bad[0].version, version);
+  const auto& bad = neighbours.bad[0].segments;
+  EXPECT_TRUE(std::any_of(bad.begin(), bad.end(), [](const cache::SegmentInfo& segment) {
+    return segment.peer_bytes > 0 && segment.peer_bytes < segment.range.length;
+  }));
+  ASSERT_EQ(neighbours.whole.size(), 1U) << "what the origin says is compared with what was attested";
+  for (const cache::SegmentInfo& segment : neighbours.whole[0].segments) EXPECT_EQ(segment.peer_bytes, 0U);
+  EXPECT_EQ(cache.records.size(), 1U) << "nothing of theirs is kept";
+  EXPECT_EQ(neighbours.queries.size(), 1U) << "they are not asked again";
+}
+
+TEST_F(LyingPeers, AreFoundOutWithTheLastSegmentToo) {
+  publish_and_lie(kSegment / 2, kSegment / 4);
+  const auto recorder = get(request("a"));
+  ASSERT_TRUE(recorder->ok());
+  EXPECT_EQ(recorder->value().figures.origin, bytes.size());
+  EXPECT_EQ(neighbours.bad.size(), 1U);
+  EXPECT_EQ(cache.records.size(), 1U);
+}
+
+TEST_F(LyingPeers, HonestOnesWhomTheOriginHelpsOutAreNotTakenForThem) {
+  publish(3 * kSegment);
+  attest_and_go(bytes, kSegment + kSegment / 2);
+  const auto recorder = get(request("a"));
+  ASSERT_TRUE(recorder->ok());
+  EXPECT_EQ(recorder->value().figures.peers, kSegment + kSegment / 2);
+  EXPECT_TRUE(neighbours.bad.empty());
+  EXPECT_EQ(recorder->value().figures.wasted, 0U);
+}
+
+TEST_F(Peers, AreToldOfEqualBytesUnderANewVersion) {
+  publish(2 * kSegment, false);
+  const auto first = get(request("a"));
+  ASSERT_TRUE(first->ok());
+  EXPECT_TRUE(neighbours.merges.empty());
+  FakeFile file = make_file(kUrl, 1, 2 * kSegment);
+  file.edition.version.etag = "\"renamed\"";
+  const cache::Version renamed = file.edition.version;
+  origin.publish(kUrl, std::move(file));
+  const auto second = get(request("b"));
+  ASSERT_TRUE(second->ok());
+  EXPECT_EQ(second->value().content.id, first->value().content.id);
+  ASSERT_EQ(neighbours.merges.size(), 1U);
+  EXPECT_EQ(neighbours.merges[0].version, renamed);
+  EXPECT_EQ(neighbours.merges[0].segments.size(), 2U);
+  EXPECT_EQ(neighbours.merged_into[0], first->value().content.id);
 }
 
 TEST_F(Peers, ThatStallAtTheEndCostLittle) {
