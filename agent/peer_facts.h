@@ -38,6 +38,8 @@ struct SharingFacts {
   std::size_t multicast_interfaces = 0;
   std::uint64_t multicast_hellos = 0, unicast_hellos = 0;  // heard since it is up
   std::uint64_t clock_rejections = 0;  // agents whose certificate is not in its time by this machine's clock
+  std::uint64_t given = 0;             // bytes that others took from this agent by the swarm, since it is up
+  std::uint64_t taken = 0;             // and it from others
   std::vector<PeerFact> peers;         // those around, then the shunned who are not
 };
 

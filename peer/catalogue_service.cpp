@@ -192,7 +192,8 @@ void CatalogueService::Impl::answer_manifest(const ManifestQuery& query, const J
   if (!offer) return end(job, kNotFound);
   job->version_key = offer->version_key;
   if (overloaded()) return busy(job);
-  const bool with_bytes = query.with_bytes && offer->complete && offer->size <= kMaxInline;
+  // One segment, attested: its bytes are as good before a verdict as after it.
+  const bool with_bytes = query.with_bytes && offer->size <= kMaxInline;
   const auto remembered = known.find(offer->version_key);
   if (remembered != known.end() && remembered->second->content == offer->content) {
     return described(job, *remembered->second, with_bytes);
@@ -249,11 +250,15 @@ void CatalogueService::Impl::described(const JobPtr& job, Described what, bool w
     if (known.size() >= kMaxRemembered) known.erase(known.begin());
     known[job->version_key] = shared;
   }
-  if (!with_bytes) return send_manifest(job, *shared, std::nullopt);
-  parts.cache.open(shared->content,
-                   step<std::shared_ptr<cache::ContentLease>>(job, [job, shared](Impl& self, auto lease) {
-                     self.read_bytes(job, shared, std::move(*lease));
-                   }));
+  const bool whole = shared->manifest.complete || shared->manifest.segments.size() == 1;
+  if (!with_bytes || !whole) return send_manifest(job, *shared, std::nullopt);
+  auto opened = step<std::shared_ptr<cache::ContentLease>>(
+      job, [job, shared](Impl& self, auto lease) { self.read_bytes(job, shared, std::move(*lease)); });
+  if (offer->complete) {
+    parts.cache.open(shared->content, std::move(opened));
+  } else {
+    parts.cache.open_partial(shared->content, std::move(opened));
+  }
 }
 
 void CatalogueService::Impl::read_bytes(const JobPtr& job, std::shared_ptr<const Described> what,

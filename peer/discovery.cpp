@@ -112,6 +112,20 @@ void Discovery::to_everybody(const Message& message) {
   }
 }
 
+void Discovery::say_crowd(std::vector<CrowdEntry> entries) {
+  if (!running_ || entries.empty()) return;
+  std::vector<Endpoint> apart;  // those whom multicast does not reach; of many, others each time
+  for (const KnownPeer* peer : peers_.all()) {
+    if (!peer->multicast) apart.push_back(peer->from);
+  }
+  const CrowdMessage message{std::move(entries)};
+  outgoing_.push_back({std::nullopt, message});
+  const std::uint64_t first = apart.size() > kMaxCrowdUnicast ? random_.below(apart.size()) : 0;
+  for (std::size_t i = 0; i < std::min(apart.size(), kMaxCrowdUnicast); ++i) {
+    outgoing_.push_back({apart[(first + i) % apart.size()], message});
+  }
+}
+
 Hello Discovery::hello(bool probe) const {
   return Hello{self_.catalogue_port, self_.swarm_port, self_.serving,     probe,
                self_.group_version,  self_.name,       self_.certificate, {}};
@@ -171,6 +185,9 @@ void Discovery::receive_other(const Incoming& incoming, SteadyTime now) {
     if (relay_.hear(datagram.sender, evidence->bytes, now) && evidence_) {
       evidence_(datagram.sender, evidence->bytes);
     }
+  } else if (const auto* crowd = std::get_if<CrowdMessage>(&datagram.message)) {
+    const CrowdStamp stamp{datagram.start_epoch, datagram.sequence};
+    if (crowd_) crowd_(datagram.sender, stamp, crowd->entries);
   }
 }
 

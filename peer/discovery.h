@@ -56,7 +56,8 @@ class Discovery {
   static constexpr unsigned kNewsTimes = 2;
   static constexpr Duration kNewsApart = std::chrono::milliseconds(300);  // so much and up to twice as much
   static constexpr std::size_t kMaxReplies = 1024;
-  static constexpr std::size_t kOldKeyAnswers = 8;  // of many agents about so many answer a HELLO under an older key
+  static constexpr std::size_t kMaxCrowdUnicast = 64;  // agents out of multicast's reach that one CROWD is sent to
+  static constexpr std::size_t kOldKeyAnswers = 8;     // of many agents about so many answer a HELLO under an older key
 
   // What this agent holds, asked for each ASK that it is to answer; nothing where it holds nothing.
   using Holdings = std::function<std::vector<HaveItem>(const Ask&)>;
@@ -67,6 +68,7 @@ class Discovery {
   using Newer = std::function<void(const AgentId&, const Endpoint& catalogue, std::uint32_t group_version)>;
   using Evidence = std::function<void(const AgentId& sender, std::vector<std::byte>)>;
   using Check = std::function<HelloVerdict(const Incoming&)>;
+  using CrowdHeard = std::function<void(const AgentId& sender, const CrowdStamp&, const std::vector<CrowdEntry>&)>;
 
   Discovery(DiscoverySelf self, Random& random, Holdings holdings);
 
@@ -77,6 +79,7 @@ class Discovery {
   void on_gone(Gone gone) { gone_ = std::move(gone); }
   void on_newer_group(Newer newer) { newer_ = std::move(newer); }
   void on_evidence(Evidence evidence) { evidence_ = std::move(evidence); }
+  void on_crowd(CrowdHeard crowd) { crowd_ = std::move(crowd); }
 
   // Configured addresses and DNS SRV results: spoken to by unicast, since multicast may not reach them.
   void set_addresses(const std::vector<Endpoint>& addresses);
@@ -96,6 +99,8 @@ class Discovery {
   std::uint32_t ask(std::vector<AskKey> keys, SteadyTime now, Answered answered);
   void cancel(std::uint32_t query) { lookups_.cancel(query); }
   void tell_evidence(std::vector<std::byte> bytes, SteadyTime now) { relay_.tell(std::move(bytes), now); }
+  // Entries that fit one datagram, to everybody; how often is the caller's to bound (crowd_pace.h).
+  void say_crowd(std::vector<CrowdEntry> entries);
   // What is to be sent now, in order.
   [[nodiscard]] std::vector<Outgoing> take_outgoing();
 
@@ -147,6 +152,7 @@ class Discovery {
   Gone gone_;
   Newer newer_;
   Evidence evidence_;
+  CrowdHeard crowd_;
   SteadyTime next_hello_{};
   SteadyTime next_expiry_{};
   struct HeardNewer {

@@ -45,6 +45,7 @@ class Socket final : public DiscoverySocket {
     });
     discovery_.on_newer_group(events_.newer_group);
     discovery_.on_evidence(events_.evidence);
+    discovery_.on_crowd(events_.crowd);
   }
 
   ~Socket() override {
@@ -133,6 +134,11 @@ class Socket final : public DiscoverySocket {
     discovery_.tell_evidence(std::move(evidence), loop_.now());
     pump();
     return {};
+  }
+
+  void say_crowd(std::vector<CrowdEntry> entries) override {
+    discovery_.say_crowd(std::move(entries));
+    pump();
   }
 
   void forget(const AgentId& agent) override {

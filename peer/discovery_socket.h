@@ -50,6 +50,7 @@ struct DiscoveryEvents {
   Discovery::Gone gone;
   Discovery::Newer newer_group;  // somebody knows a newer group state: fetch it there
   Discovery::Evidence evidence;  // once for each piece, from a member; not yet checked
+  Discovery::CrowdHeard crowd;
 };
 
 struct DiscoveryFigures {
@@ -80,6 +81,7 @@ class DiscoverySocket {
   virtual void cancel(std::uint32_t query) = 0;
   // At most kMaxEvidence bytes: invalid_argument. Told three times.
   virtual Status tell_evidence(std::vector<std::byte> evidence) = 0;
+  virtual void say_crowd(std::vector<CrowdEntry> entries) { (void)entries; }  // one datagram; see Discovery
   // It could not be reached: not waited for again until it speaks.
   virtual void forget(const AgentId& agent) = 0;
   [[nodiscard]] virtual const PeerTable& peers() const = 0;

@@ -64,6 +64,26 @@ std::vector<HolderFacts> HolderTable::ranked_complete() const {
   return ranked_where(holders_, [](const HolderFacts& holder) { return holder.complete; });
 }
 
+void HolderTable::make_room() {
+  if (holders_.size() < kMaxHolders) return;
+  auto least = holders_.end();
+  for (auto at = holders_.begin(); at != holders_.end(); ++at) {
+    const bool less = least == holders_.end() || at->second.segments.size() < least->second.segments.size();
+    if (!at->second.complete && less) least = at;
+  }
+  if (least != holders_.end()) holders_.erase(least);
+}
+
+std::vector<bool> HolderTable::held(std::uint64_t count) const {
+  std::vector<bool> out(count, any_complete());
+  for (const auto& [agent, holder] : holders_) {
+    for (const std::uint64_t segment : holder.segments) {
+      if (segment < count) out[segment] = true;
+    }
+  }
+  return out;
+}
+
 bool HolderTable::any_complete() const {
   return std::any_of(holders_.begin(), holders_.end(), [](const auto& item) { return item.second.complete; });
 }

@@ -19,8 +19,10 @@ struct HolderFacts {
   Endpoint swarm;
   bool complete = false;
   std::set<std::uint64_t> segments;  // of one that is not complete
-  std::uint8_t load = 0;             // transfers that it is serving
-  std::uint64_t draw = 0;            // random: equals are taken in another order by each asker, so that askers spread
+  // Of them those that it only said it has (CROWD): it may mean another content than the one whose root is believed.
+  std::set<std::uint64_t> hearsay;
+  std::uint8_t load = 0;   // transfers that it is serving
+  std::uint64_t draw = 0;  // random: equals are taken in another order by each asker, so that askers spread
 
   [[nodiscard]] bool has(std::uint64_t segment) const { return complete || segments.contains(segment); }
 };
@@ -40,6 +42,12 @@ class HolderTable {
   [[nodiscard]] std::vector<HolderFacts> ranked_with(std::uint64_t segment) const;
   [[nodiscard]] std::vector<HolderFacts> ranked_complete() const;
   [[nodiscard]] bool any_complete() const;
+  // Which of `count` segments somebody has.
+  [[nodiscard]] std::vector<bool> held(std::uint64_t count) const;
+  // Makes room for one that has what nobody here has: of those that are not complete the one with the least goes.
+  void make_room();
+  // It was dropped, and is there again after all.
+  void readmit(const AgentId& agent) { dropped_.erase(agent); }
   [[nodiscard]] std::size_t size() const { return holders_.size(); }
   [[nodiscard]] bool dropped(const AgentId& agent) const { return dropped_.contains(agent); }
 

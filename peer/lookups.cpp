@@ -9,8 +9,15 @@ namespace {
 constexpr auto kNever = SteadyTime::max();
 constexpr std::uint16_t kEverybody = std::numeric_limits<std::uint16_t>::max();
 
-bool has_complete(const std::vector<Holder>& holders) {
-  return std::any_of(holders.begin(), holders.end(), [](const Holder& holder) { return holder.item.complete; });
+// Of each key that is asked for somebody has all.
+bool has_complete(const std::vector<Holder>& holders, std::size_t keys) {
+  for (std::size_t key = 0; key < keys; ++key) {
+    const bool any = std::any_of(holders.begin(), holders.end(), [key](const Holder& holder) {
+      return holder.item.key == key && holder.item.complete;
+    });
+    if (!any) return false;
+  }
+  return true;
 }
 
 }  // namespace
@@ -71,7 +78,7 @@ void Lookups::gone(const AgentId& agent, SteadyTime now) {
 void Lookups::settle(std::uint32_t number, Query& query, SteadyTime now) {
   if (query.ask.want_none && query.waited.empty()) return finish(number);
   if (query.holders.empty()) return;
-  if (!has_complete(query.holders)) {
+  if (!has_complete(query.holders, query.ask.keys.size())) {
     // In a small group the rest will still answer; in a large one silence tells nothing.
     if (!query.ask.want_none) query.done_at = std::min(query.done_at, now + kLingerPartial);
     return;

@@ -1,6 +1,7 @@
 #include "peer/neighbourhood.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "base/log.h"
@@ -12,7 +13,14 @@ namespace larder::peer {
 
 Neighbourhood::Neighbourhood(NeighbourhoodParts parts) : parts_(std::move(parts)) {
   const auto lied_here = [this](const AgentId& agent) { lied(agent); };
-  const auto unreachable = [this](const AgentId& agent) { parts_.discovery.forget(agent); };
+  const auto unreachable = [this](const AgentId& agent) {
+    // Who speaks is there, and only slow.
+    const KnownPeer* peer = parts_.discovery.peers().find(agent);
+    if (peer && parts_.runtime.clock.now() - peer->last_heard < kSpokeJustNow) return;
+    parts_.discovery.forget(agent);
+    gone(agent);
+  };
+  make_crowds();
   supply_tools_ = std::make_shared<SupplyTools>(
       SupplyTools{parts_.link, parts_.swarm, parts_.runtime,
                   [&disk = parts_.disk](Task task) { return disk.submit(std::move(task)); }, lied_here, unreachable});
@@ -60,10 +68,33 @@ void Neighbourhood::foresee(const std::string& url) {
   std::erase_if(foreseen_, [now](const auto& item) { return now - item.second.at > kForeseenFor; });
   if (foreseen_.contains(url) || foreseen_.size() >= kMaxForeseen) return;
   foreseen_[url] = {now, false, {}};
-  parts_.discovery.ask({{KeyKind::url, parts_.offers.key().url_key(url)}},
-                       [this, alive = std::weak_ptr(alive_), url](const std::vector<Holder>& holders) {
-                         if (!alive.expired()) foreseen(url, holders);
-                       });
+  to_foresee_.push_back(url);
+  if (to_foresee_.size() > 1) return;
+  // Files of one job are probed together, and asked for in one question.
+  parts_.runtime.timers.after(kGatherUrls, [this, alive = std::weak_ptr(alive_)] {
+    if (!alive.expired()) ask_foreseen();
+  });
+}
+
+void Neighbourhood::ask_foreseen() {
+  const std::vector<std::string> all = std::exchange(to_foresee_, {});
+  for (std::size_t first = 0; first < all.size(); first += kMaxAskKeys) {
+    const std::size_t last = std::min(all.size(), first + kMaxAskKeys);
+    const std::vector<std::string> urls(all.begin() + static_cast<std::ptrdiff_t>(first),
+                                        all.begin() + static_cast<std::ptrdiff_t>(last));
+    std::vector<AskKey> keys;
+    for (const std::string& url : urls) keys.push_back({KeyKind::url, parts_.offers.key().url_key(url)});
+    parts_.discovery.ask(std::move(keys),
+                         [this, alive = std::weak_ptr(alive_), urls](const std::vector<Holder>& found) {
+                           if (alive.expired()) return;
+                           for (std::size_t i = 0; i < urls.size(); ++i) {
+                             std::vector<Holder> holders;
+                             std::copy_if(found.begin(), found.end(), std::back_inserter(holders),
+                                          [i](const Holder& holder) { return holder.item.key == i; });
+                             foreseen(urls[i], holders);
+                           }
+                         });
+  }
 }
 
 void Neighbourhood::foreseen(const std::string& url, const std::vector<Holder>& holders) {
@@ -115,13 +146,16 @@ void Neighbourhood::find(NeighbourQuery query, UniqueFunction<void(std::shared_p
   const bool worthwhile = query.version.size.value_or(0) > 0 && query.version.has_validator();
   if (!worthwhile || !anyone()) return done(nullptr);
   std::vector<Holder> known;
+  bool asked = false;
   if (const auto seen = foreseen_.find(query.version.url); seen != foreseen_.end() && seen->second.answered) {
     if (parts_.runtime.clock.now() - seen->second.at <= kForeseenFor) known = std::move(seen->second.holders);
+    asked = known.empty() && parts_.runtime.clock.now() - seen->second.at <= kJustAsked;
     foreseen_.erase(seen);
   }
   const auto supply =
       look_up(query.version, std::move(known),
               [done = std::move(done)](std::shared_ptr<SupplyImpl> found) mutable { done(std::move(found)); });
+  if (query.gives) join_crowd(query, supply, *lookups_.back(), asked);
   if (!query.content.empty()) give_own(query.content, supply);
 }
 

@@ -12,6 +12,7 @@
 #include "base/worker_pool.h"
 #include "cache/cache.h"
 #include "peer/catalogue_link.h"
+#include "peer/crowd_host.h"
 #include "peer/discovery_socket.h"
 #include "peer/member_book.h"
 #include "peer/neighbours.h"
@@ -37,6 +38,7 @@ struct NeighbourhoodParts {  // all outlive it
   AgentKey key;
   Digest group{};  // group_digest()
   std::function<bool(const AgentId&)> revoked;
+  std::function<bool()> serving;          // policy: what is fetched here can be given on now
   std::function<void()> shunned_changed;  // connections and datagrams of somebody are to be refused from now on
 };
 
@@ -60,7 +62,14 @@ class Neighbourhood final : public Neighbours {
               const cache::ContentId& held) override;
 
   void received_evidence(const AgentId& from, Bytes bytes);  // of discovery
-  [[nodiscard]] bool refused(const AgentId& agent) const;    // revoked or shunned
+  // neighbourhood_crowd.cpp. Of discovery; of the offer feed; when the policy of serving may have changed.
+  void heard_crowd(const AgentId& from, const CrowdStamp& stamp, const std::vector<CrowdEntry>& entries);
+  void around_changed();
+  void gone(const AgentId& agent);
+  void offered(const cache::ContentInfo& info, const std::vector<cache::SegmentInfo>& segments);
+  void serving_changed();
+  void key_changed();                                      // of the group: every name is another
+  [[nodiscard]] bool refused(const AgentId& agent) const;  // revoked or shunned
 
  private:
   struct Foreseen {
@@ -70,7 +79,12 @@ class Neighbourhood final : public Neighbours {
   };
   static constexpr Duration kForeseenFor = std::chrono::seconds(2);
   static constexpr std::size_t kMaxForeseen = 256;
+  static constexpr Duration kSpokeJustNow = std::chrono::milliseconds(700);
+  static constexpr Duration kGatherUrls = std::chrono::milliseconds(1);
+  // Whoever was asked for the URL so shortly ago need not be asked for the version of it.
+  static constexpr Duration kJustAsked = std::chrono::milliseconds(300);
 
+  void ask_foreseen();
   void foreseen(const std::string& url, const std::vector<Holder>& holders);
   void warm_up(const Digest& url_key, const Holder& holder);
   void lied(const AgentId& agent);
@@ -78,17 +92,22 @@ class Neighbourhood final : public Neighbours {
   [[nodiscard]] bool not_heard(const AgentId& agent) const;  // as an attester
   std::shared_ptr<SupplyImpl> look_up(const cache::Version& version, std::vector<Holder> foreseen,
                                       VersionLookup::Found found);
+  void make_crowds();
+  void join_crowd(const NeighbourQuery& query, const std::shared_ptr<SupplyImpl>& supply, VersionLookup& lookup,
+                  bool asked);
   void give_own(const cache::ContentId& content, const std::shared_ptr<SupplyImpl>& supply);
   void tidy();
 
   NeighbourhoodParts parts_;
   bool using_ = true;
   std::map<std::string, Foreseen> foreseen_;  // by URL
+  std::vector<std::string> to_foresee_;       // of them, not asked for yet
   std::shared_ptr<SupplyTools> supply_tools_;
   std::shared_ptr<LookupTools> lookup_tools_;
   std::vector<std::shared_ptr<VersionLookup>> lookups_;
   std::vector<std::weak_ptr<SupplyImpl>> supplies_;
   std::vector<std::weak_ptr<NewestLookup>> newest_;
+  std::unique_ptr<CrowdHost> crowds_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

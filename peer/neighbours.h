@@ -19,6 +19,7 @@
 #include "cache/record.h"
 #include "cache/version.h"
 #include "peer/attestation.h"
+#include "peer/crowd_figures.h"
 
 namespace larder::peer {
 
@@ -54,12 +55,30 @@ class Supply {
   // Back-pressure: these bytes of on_blocks were taken and are in the content's file, so that they can be given on. Of
   // a delivery that has ended too: the last bytes are written after its end as a rule.
   virtual void consumed(DeliveryId delivery, std::uint64_t offset, std::uint64_t bytes) = 0;
+
+  // -- the crowd (design §8): who else wants the version now shares the origin's work
+  // What this agent may take from the origin now, ascending; what changes it is told by on_changed. Nothing: it is in
+  // no crowd, and may take anything.
+  [[nodiscard]] virtual std::optional<std::vector<std::uint64_t>> from_origin() const { return std::nullopt; }
+  // In which order segments() are best taken; empty: ascending.
+  [[nodiscard]] virtual std::vector<std::uint64_t> order() const { return {}; }
+  // Somebody else is about to have what is missing here: it is worth waiting for.
+  [[nodiscard]] virtual bool promising() const { return false; }
+  [[nodiscard]] virtual std::optional<CrowdFigures> crowd() const { return std::nullopt; }
+  // What the transfer does: so many bytes of a segment are here, from the origin's stream that is under way; the origin
+  // breaks, or may be asked again.
+  virtual void origin_came(std::uint64_t segment, std::uint64_t bytes) { (void)segment, (void)bytes; }
+  virtual void origin_usable(bool usable) { (void)usable; }
 };
 
 struct NeighbourQuery {
   cache::Version version;  // as the origin's probe told, size included
   // Where the transfer's own partial content is, so that what is held can be given on meanwhile; may be empty.
   cache::ContentId content;
+  // For the crowd. What is fetched is offered, and the origin can be asked for any segment: others can count on it.
+  bool gives = false;
+  Duration patience = std::chrono::seconds(5);
+  std::uint64_t min_rate = 256 * kKiB;  // bytes/s
 };
 
 // An edition that peers know to have been valid, for when the origin cannot be reached.
@@ -81,8 +100,9 @@ class Neighbours {
     (void)url;
     return false;
   }
-  // Asks who has it. Null when nobody has, as soon as that is known, bounded by the look-up's time (100 ms); the origin
-  // is not waited with for longer than 50 ms (400 ms where it is promising), and what comes after that joins in.
+  // Asks who has it. Null where nobody is known, at once, and where nobody has it and it is not for a crowd; otherwise
+  // a supply, which the crowd fills. As soon as that is known, bounded by the look-up's time (100 ms); the origin is
+  // not waited with for longer than 50 ms (400 ms where it is promising), and what comes after that joins in.
   virtual void find(NeighbourQuery query, UniqueFunction<void(std::shared_ptr<Supply>)> done) = 0;
   // The newest edition of the URL that a peer holds complete and validated; nothing where nobody does. May answer from
   // within the call.

@@ -24,6 +24,7 @@ struct OfferFeed::State : std::enable_shared_from_this<State> {
   TimerId timer = 0;
   std::set<cache::ContentId> waiting;
   std::set<cache::ContentId> under_way;
+  Offered offered;
 };
 
 OfferFeed::OfferFeed(cache::Cache& cache, OfferTable& table, Runtime runtime)
@@ -31,6 +32,10 @@ OfferFeed::OfferFeed(cache::Cache& cache, OfferTable& table, Runtime runtime)
 
 OfferFeed::~OfferFeed() {
   state_->runtime.timers.cancel(state_->timer);
+}
+
+void OfferFeed::on_offered(Offered offered) {
+  state_->offered = std::move(offered);
 }
 
 void OfferFeed::restart() {
@@ -106,6 +111,7 @@ void OfferFeed::State::look_at(const cache::ContentId& id) {
     }
     if (got->state == cache::ContentState::complete && got->validated) {
       self->table.update(*got, {});
+      if (self->offered) self->offered(*got, {});
       return self->looked(id);
     }
     self->cache.segments(id, [weak, id, info = std::move(*got)](Result<std::vector<cache::SegmentInfo>> segments) {
@@ -116,6 +122,7 @@ void OfferFeed::State::look_at(const cache::ContentId& id) {
         for (const auto& segment : *segments) committed.push_back(segment.index);
       }
       still->table.update(info, committed);
+      if (still->offered && segments) still->offered(info, *segments);
       still->looked(id);
     });
   });

@@ -2,7 +2,9 @@
 // pauses between, then each content that changes. Loop thread; cache calls are asynchronous. Owned by main.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <vector>
 
 #include "base/clock.h"
 #include "cache/cache.h"
@@ -23,6 +25,9 @@ class OfferFeed {
   OfferFeed(const OfferFeed&) = delete;
   OfferFeed& operator=(const OfferFeed&) = delete;
 
+  // A content that changed is offered as it is now; `segments` are the committed ones, none where it is offered whole.
+  using Offered = std::function<void(const cache::ContentInfo& info, const std::vector<cache::SegmentInfo>& segments)>;
+  void on_offered(Offered offered);
   void restart();                            // reads everything
   void changed(const cache::ContentId& id);  // for Cache::observe
   [[nodiscard]] bool settled() const;        // all was read, and nothing waits

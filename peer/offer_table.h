@@ -51,6 +51,8 @@ class OfferTable {
   [[nodiscard]] std::optional<Offer> find(KeyKind kind, const Digest& key) const;
   // What of it is here, as much as a datagram holds.
   [[nodiscard]] std::vector<HaveItem> answer(const Ask& ask) const;
+  // Whether the policy lets it be offered.
+  [[nodiscard]] bool may_offer(const cache::Version& version) const { return !filter_ || filter_(version); }
   [[nodiscard]] std::size_t size() const { return slot_of_.size(); }
   [[nodiscard]] const GroupKey& key() const { return key_; }
 

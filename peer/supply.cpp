@@ -38,6 +38,7 @@ void SupplyImpl::close() {
   whole_.reset();
   by_segment_.clear();
   own_.reset();
+  seat_.reset();
   for (auto& [id, delivery] : deliveries_) {
     delivery.fetch.reset();
     end_later(id, tl::unexpected(nobody()));
@@ -88,17 +89,15 @@ bool SupplyImpl::complete() const {
 std::vector<std::uint64_t> SupplyImpl::segments() const {
   std::vector<std::uint64_t> out;
   if (closed_) return out;
-  const auto holders = table_.ranked();
-  for (std::uint64_t segment = 0; segment < proof_.layout().count(); ++segment) {
-    const bool held = has_bytes() || std::any_of(holders.begin(), holders.end(),
-                                                 [segment](const HolderFacts& holder) { return holder.has(segment); });
-    if (held && proof_.root(segment)) out.push_back(segment);
+  const std::vector<bool> held = table_.held(proof_.layout().count());
+  for (std::uint64_t segment = 0; segment < held.size(); ++segment) {
+    if ((has_bytes() || held[segment]) && proof_.root(segment)) out.push_back(segment);
   }
   return out;
 }
 
 std::size_t SupplyImpl::holders() const {
-  return closed_ ? 0 : table_.size();
+  return closed_ ? 0 : table_.size() + holdings_;
 }
 
 std::vector<std::byte> SupplyImpl::attestation(std::uint64_t segment) const {
@@ -106,7 +105,8 @@ std::vector<std::byte> SupplyImpl::attestation(std::uint64_t segment) const {
 }
 
 bool SupplyImpl::as_whole() const {
-  return size() <= kMaxWholeTorrent && proof_.whole() && table_.any_complete();
+  // In a crowd that takes segments already, the leaves of everything are not worth their way any more.
+  return size() <= kMaxWholeTorrent && proof_.whole() && table_.any_complete() && !(seat_ && by_segments_);
 }
 
 std::shared_ptr<WindowFetch> SupplyImpl::fetch_for(std::uint64_t segment) {
@@ -123,6 +123,7 @@ std::shared_ptr<WindowFetch> SupplyImpl::fetch_for(std::uint64_t segment) {
   for (std::uint64_t i = 0; i < count; ++i) what.segment_roots.push_back(*proof_.root(what.first + i));
   what.content = own_;
   what.held = held_;
+  by_segments_ = by_segments_ || !whole;
   slot = std::make_shared<WindowFetch>(*tools_, *this, std::move(what));
   auto fetch = slot;
   // Not from within deliver(): it may end at once.
@@ -227,6 +228,7 @@ std::vector<SupplyImpl::Part> SupplyImpl::allot(ByteRange range) {
 void SupplyImpl::window_blocks(WindowFetch& fetch, std::uint64_t offset, Buffer bytes, std::vector<Digest> leaves) {
   const auto self = shared_from_this();
   const auto alive = fetch.shared_from_this();
+  came_for_crowd(offset, bytes.size());
   const auto parts = allot({offset, bytes.size()});
   // All of it for one delivery, as a rule: then nothing is copied.
   if (parts.size() == 1 && parts.front().id != 0) {

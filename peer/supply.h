@@ -1,5 +1,6 @@
 // What peers together give of one version, being used (neighbours.h): the proof of its roots, its holders, and the
 // deliveries, which share one torrent of the whole or one for each segment. Loop thread only.
+// supply_crowd.cpp: its place in the crowd of the version, where it has one.
 //
 // The Neighbourhood that made it may end first: close() then ends all deliveries with no_progress.
 #pragma once
@@ -7,16 +8,21 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <set>
 #include <vector>
 
 #include "cache/interval_set.h"
+#include "peer/crowd_host.h"
 #include "peer/neighbours.h"
 #include "peer/proof.h"
 #include "peer/window_fetch.h"
 
 namespace larder::peer {
 
-class SupplyImpl final : public Supply, public WindowOwner, public std::enable_shared_from_this<SupplyImpl> {
+class SupplyImpl final : public Supply,
+                         public WindowOwner,
+                         public CrowdUser,
+                         public std::enable_shared_from_this<SupplyImpl> {
  public:
   // `version` has a size above 0.
   SupplyImpl(std::shared_ptr<SupplyTools> tools, cache::Version version, const Digest& version_key,
@@ -33,6 +39,7 @@ class SupplyImpl final : public Supply, public WindowOwner, public std::enable_s
   // Its whole, small, as a holder sent it; whether that is what is attested.
   bool take_bytes(std::vector<std::byte> bytes);
   [[nodiscard]] bool has_bytes() const { return !bytes_.empty(); }
+  void drop_bytes() { bytes_.clear(); }  // before it is handed over: somebody contradicts
   // Own partial content, to give on what is held; empty ranges are all right.
   void set_own(std::shared_ptr<cache::ContentLease> content, std::vector<ByteRange> held);
   // Something was learnt: fetches may use it, and the transfer is told.
@@ -40,6 +47,17 @@ class SupplyImpl final : public Supply, public WindowOwner, public std::enable_s
   void on_others(std::function<void(const std::vector<std::byte>&)> others) { others_ = std::move(others); }
   [[nodiscard]] bool in_use() const { return !deliveries_.empty(); }
   void close();
+  // -- the crowd: a place in it; who is told of what members say that they hold
+  void sit(std::unique_ptr<CrowdSeat> seat, std::uint64_t min_rate);
+  [[nodiscard]] CrowdSeat* seat() const { return seat_.get(); }
+  void on_heard(std::function<void(const AgentId&, const CrowdEntry&)> heard) { heard_ = std::move(heard); }
+  void found_holdings(std::size_t more) { holdings_ += more; }  // somebody has what it had not before
+  // A segment is offered by this agent from now on: its torrent is for the swarm to serve.
+  void offered(std::uint64_t segment);
+  void crowd_changed() override { tell_changed(); }
+  void crowd_heard(const AgentId& agent, const CrowdEntry& entry) override {
+    if (heard_) heard_(agent, entry);
+  }
 
   // -- Supply
   [[nodiscard]] std::uint64_t size() const override { return *version_.size; }
@@ -50,8 +68,16 @@ class SupplyImpl final : public Supply, public WindowOwner, public std::enable_s
   DeliveryId deliver(ByteRange window, std::shared_ptr<DeliveryEvents> events) override;
   void cancel(DeliveryId delivery) override;
   void consumed(DeliveryId delivery, std::uint64_t offset, std::uint64_t bytes) override;
+  [[nodiscard]] std::optional<std::vector<std::uint64_t>> from_origin() const override;
+  [[nodiscard]] std::vector<std::uint64_t> order() const override;
+  [[nodiscard]] bool promising() const override;
+  [[nodiscard]] std::optional<CrowdFigures> crowd() const override;
+  void origin_came(std::uint64_t segment, std::uint64_t bytes) override;
+  void origin_usable(bool usable) override;
 
   // -- WindowOwner
+  [[nodiscard]] std::vector<HolderFacts> ranked_with(std::uint64_t segment) override;
+  void window_not_given(std::uint64_t segment, const AgentId& agent) override;
   void window_blocks(WindowFetch& fetch, std::uint64_t offset, Buffer bytes, std::vector<Digest> leaves) override;
   void window_others(const std::vector<std::byte>& body) override;
   void window_lost_holder(const AgentId& agent) override;
@@ -81,6 +107,7 @@ class SupplyImpl final : public Supply, public WindowOwner, public std::enable_s
   [[nodiscard]] DeliveryId delivery_at(std::uint64_t offset) const;  // 0: nobody wants it
   [[nodiscard]] WindowFetch* fetch_at(std::uint64_t offset) const;
   void retire_finished();
+  void came_for_crowd(std::uint64_t offset, std::uint64_t bytes);
 
   std::shared_ptr<SupplyTools> tools_;
   cache::Version version_;
@@ -99,6 +126,16 @@ class SupplyImpl final : public Supply, public WindowOwner, public std::enable_s
   std::deque<std::uint64_t> finished_;  // segments whose torrents go on for others, the latest last
   bool telling_ = false;
   bool closed_ = false;
+  std::unique_ptr<CrowdSeat> seat_;
+  std::function<void(const AgentId&, const CrowdEntry&)> heard_;
+  std::size_t holdings_ = 0;
+  bool by_segments_ = false;  // segments travel one by one
+  std::uint64_t min_rate_ = 0;
+  struct Round {  // of what peers deliver, to tell the crowd
+    SteadyTime since{};
+    std::uint64_t bytes = 0;
+    std::set<std::uint64_t> segments;
+  } round_;
 };
 
 }  // namespace larder::peer

@@ -37,8 +37,8 @@ VersionLookup::VersionLookup(std::shared_ptr<LookupTools> tools, std::shared_ptr
       supply_(building_),
       foreseen_(std::move(foreseen)),
       found_(std::move(found)) {
-  // Where the catalogue brings the bytes themselves one good holder will do; a second one only when it is slow.
-  if (small()) together_ = 1;
+  // Where the catalogue brings the bytes themselves one good holder will do, and a second opinion.
+  if (small()) together_ = 2;
 }
 
 VersionLookup::~VersionLookup() {
@@ -49,7 +49,7 @@ void VersionLookup::stop() {
   if (std::exchange(ended_, true)) return;
   if (query_ != 0) tools_->discovery.cancel(query_);
   for (const CallId call : calls_) tools_->link.cancel(call);
-  for (const TimerId timer : {deadline_, hedge_, again_}) tools_->runtime.timers.cancel(timer);
+  for (const TimerId timer : {deadline_, hedge_, again_, proofs_, opinion_}) tools_->runtime.timers.cancel(timer);
   if (!found_) return;
   tools_->runtime.executor.post([found = std::exchange(found_, nullptr)]() mutable { found(nullptr); });
 }
@@ -65,7 +65,7 @@ bool VersionLookup::usable(const AgentId& agent) const {
 
 void VersionLookup::start() {
   started_ = tools_->runtime.clock.now();
-  deadline_ = tools_->runtime.timers.after(kWithin, [weak = weak_from_this()] {
+  deadline_ = tools_->runtime.timers.after(crowd_ ? kWithinInCrowd : kWithin, [weak = weak_from_this()] {
     if (const auto self = weak.lock()) self->finish();
   });
   look();
@@ -77,9 +77,10 @@ void VersionLookup::look() {
   asking_ = true;
   asked_count_ = 0;
   asked_.clear();
+  if (crowd_ && !found_) manifests_.clear();  // whoever could not prove it then may now
   auto foreseen = std::exchange(foreseen_, {});
   std::erase_if(foreseen, [&](const Holder& holder) { return holder.item.version_key != supply->version_key(); });
-  if (!foreseen.empty()) return answered(foreseen);
+  if (!foreseen.empty() || std::exchange(asked_around_, false)) return answered(foreseen);
   auto query = tools_->discovery.ask({{KeyKind::version, supply->version_key()}},
                                      [weak = weak_from_this()](const std::vector<Holder>& holders) {
                                        const auto self = weak.lock();
@@ -104,7 +105,7 @@ void VersionLookup::answered(const std::vector<Holder>& holders) {
     if (!facts.complete) facts.segments = segments_of(holder.item.segments);
     facts.load = holder.load;
     facts.draw = tools_->runtime.random.next();
-    supply->holder_table().add(facts);
+    if (supply->holder_table().add(facts)) tell_crowd(facts);
   }
   pump();
 }
@@ -112,6 +113,10 @@ void VersionLookup::answered(const std::vector<Holder>& holders) {
 void VersionLookup::pump() {
   const auto supply = supply_.lock();
   if (!supply || ended_) return;
+  if (crowd_ && !found_) {
+    ask_proofs();
+    return settle();
+  }
   if (!enough()) {
     std::vector<HolderFacts> next = supply->holder_table().ranked();
     for (const auto& [agent, other] : others_) next.push_back(other);
@@ -129,9 +134,12 @@ void VersionLookup::call(const HolderFacts& holder) {
   const auto supply = supply_.lock();
   ++under_way_;
   ++asked_count_;
+  manifest_at_[holder.agent] = tools_->runtime.clock.now();
+  proving_[holder.agent] = holder;
   ManifestQuery query;
   query.key = supply->version_key();
-  query.with_bytes = small() && !supply->has_bytes();
+  query.with_bytes = small() && !supply->has_bytes() && (bytes_under_way_ == 0 || together_ > 2);
+  bytes_under_way_ += query.with_bytes ? 1 : 0;
   CatalogueCall what;
   what.to = holder.catalogue;
   what.agent = holder.agent;
@@ -139,10 +147,13 @@ void VersionLookup::call(const HolderFacts& holder) {
   what.max_answer = answer_bound(supply->proof().layout(), query.with_bytes);
   what.timeout = kAgain;
   auto id = std::make_shared<CallId>(0);
-  *id = tools_->link.call(std::move(what), [weak = weak_from_this(), id, holder](Result<CatalogueResponse> answer) {
+  *id = tools_->link.call(std::move(what), [weak = weak_from_this(), id, holder,
+                                            bytes = query.with_bytes](Result<CatalogueResponse> answer) {
     const auto self = weak.lock();
     if (!self || self->ended_) return;
     self->calls_.erase(*id);
+    self->bytes_under_way_ -= bytes ? 1 : 0;
+    self->proving_.erase(holder.agent);
     --self->under_way_;
     self->manifest(holder, std::move(answer));
     self->pump();
@@ -164,8 +175,10 @@ void VersionLookup::hedge() {
 void VersionLookup::failed(const AgentId& agent, const Error& error) {
   const auto supply = supply_.lock();
   log::debug("peer's catalogue does not answer agent={} error=\"{}\"", agent_name(agent), error.text());
-  if (supply && supply->holder_table().drop(agent)) supply->updated();
   const bool silent = error.code == ErrorCode::connect_failed || error.code == ErrorCode::timed_out;
+  // In a crowd who is busy, or has not got round to offering what it has just fetched, is asked again.
+  const bool stays = crowd_ && (error.code == ErrorCode::busy || error.code == ErrorCode::timed_out);
+  if (supply && !stays && supply->holder_table().drop(agent)) supply->updated();
   if (silent) tools_->unreachable(agent);
 }
 
@@ -196,6 +209,10 @@ void VersionLookup::take(const HolderFacts& holder, Manifest said) {
     return failed(holder.agent, {ErrorCode::bad_response, "ask peer " + agent_name(holder.agent),
                                  "its bytes do not match the attested root", std::nullopt});
   }
+  if (building_ && supply->has_bytes() && !supply->proof().root(0)) {
+    log::info("neighbours contradict each other url={}", supply->version().url);
+    supply->drop_bytes();
+  }
   said.bytes.reset();
   said.others.clear();
   said.certificates.clear();
@@ -204,12 +221,7 @@ void VersionLookup::take(const HolderFacts& holder, Manifest said) {
   // What one attests may prove what another told before.
   for (const auto& [agent, manifest] : manifests_) {
     const HolderFacts* known = supply->holder_table().find(agent);
-    HolderFacts facts = known ? *known : holder;
-    if (!known && agent != holder.agent) continue;
-    const auto told = supply->proof().told(manifest);
-    facts.complete = told.complete;
-    facts.segments = told.complete ? std::set<std::uint64_t>{} : told.segments;
-    supply->holder_table().add(facts);
+    if (known || agent == holder.agent) believe(known ? *known : holder, manifest);
   }
   if (!found_) supply->updated();
 }
@@ -233,9 +245,12 @@ void VersionLookup::learn(const std::vector<CatalogueHolder>& others) {
 
 bool VersionLookup::enough() const {
   const auto supply = supply_.lock();
-  if (!supply || supply->has_bytes()) return true;
+  if (!supply) return true;
+  const bool opinions = crowd_ || !found_ || opinion_over_ || manifests_.size() >= kOpinions;
+  if (!opinions) return false;
+  if (supply->has_bytes()) return true;
   if (!supply->proof().whole()) return false;
-  // Whoever said it is complete has been heard; what others say is not waited for.
+  // Whoever said it is complete has been heard; what more of them say is not waited for.
   return std::any_of(manifests_.begin(), manifests_.end(), [&](const auto& item) {
     const HolderFacts* facts = supply->holder_table().find(item.first);
     return facts && facts->complete;
@@ -243,7 +258,18 @@ bool VersionLookup::enough() const {
 }
 
 void VersionLookup::settle() {
-  if (enough() || (!asking_ && under_way_ == 0)) finish();
+  if (enough() || (!asking_ && under_way_ == 0)) return finish();
+  if (found_ && opinion_ == 0 && !manifests_.empty()) await_opinion();
+}
+
+// One member alone may lie. Where two have it both are heard, so that a contradiction is seen before anything is taken.
+void VersionLookup::await_opinion() {
+  opinion_ = tools_->runtime.timers.after(kOpinionWithin, [weak = weak_from_this()] {
+    const auto self = weak.lock();
+    if (!self || self->ended_) return;
+    self->opinion_over_ = true;
+    self->pump();
+  });
 }
 
 void VersionLookup::finish() {
@@ -257,7 +283,7 @@ void VersionLookup::finish() {
   const auto self = shared_from_this();
   const std::chrono::duration<double, std::milli> took = tools_->runtime.clock.now() - started_;
   log::debug("looked for a version holders={} took_ms={:.3f}", supply->holders(), took.count());
-  if (supply->segments().empty()) {
+  if (!crowd_ && supply->segments().empty()) {
     stop();
     return found(nullptr);
   }
@@ -267,7 +293,7 @@ void VersionLookup::finish() {
 
 void VersionLookup::again_later() {
   if (ended_) return;
-  again_ = tools_->runtime.timers.after(kAgain, [weak = weak_from_this()] {
+  again_ = tools_->runtime.timers.after(crowd_ ? kAgainInCrowd : kAgain, [weak = weak_from_this()] {
     const auto self = weak.lock();
     if (!self || self->ended_) return;
     self->again_ = 0;

@@ -1,11 +1,13 @@
 // The look-up of one version among the neighbours: who has it (discovery), what they say of it (their catalogues, a few
 // at a time), until a supply can be made of it or nobody is left to ask. While the supply lives and is not complete, it
-// looks again from time to time. Loop thread. Owned by neighbourhood.*.
+// looks again from time to time. In a crowd (version_lookup_crowd.cpp) it hears who holds what, asks for the proof of
+// that alone, and hands a supply over though nobody has anything yet. Loop thread. Owned by neighbourhood.*.
 #pragma once
 
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <vector>
 
@@ -35,8 +37,14 @@ class VersionLookup final : public std::enable_shared_from_this<VersionLookup> {
   static constexpr std::size_t kTogether = 3;       // catalogues asked at once
   static constexpr std::size_t kMaxManifests = 12;  // in one look
   static constexpr Duration kHedgeAfter = std::chrono::milliseconds(40);
-  static constexpr Duration kWithin = std::chrono::milliseconds(400);  // after which what is there must do
+  static constexpr std::size_t kOpinions = 2;                                // heard where so many have it
+  static constexpr Duration kOpinionWithin = std::chrono::milliseconds(20);  // after the first
+  static constexpr Duration kWithin = std::chrono::milliseconds(400);        // after which what is there must do
   static constexpr Duration kAgain = std::chrono::seconds(1);
+  static constexpr Duration kWithinInCrowd = std::chrono::milliseconds(40);  // the crowd keeps the origin from it
+  static constexpr Duration kAgainInCrowd = std::chrono::seconds(5);         // members tell by themselves
+  static constexpr Duration kProofGap = std::chrono::milliseconds(100);      // between two manifests of one holder
+  static constexpr Duration kReadmit = std::chrono::seconds(2);  // who did not answer and is heard all the same
 
   using Found = UniqueFunction<void(std::shared_ptr<SupplyImpl>)>;  // null: nobody has any of it
 
@@ -47,7 +55,14 @@ class VersionLookup final : public std::enable_shared_from_this<VersionLookup> {
   VersionLookup(const VersionLookup&) = delete;
   VersionLookup& operator=(const VersionLookup&) = delete;
 
+  // Before start(). `asked`: everybody around was asked a moment ago, and had none of it.
+  void in_crowd(bool asked) {
+    crowd_ = true;
+    asked_around_ = asked;
+  }
   void start();
+  // A member of the crowd says what it holds.
+  void heard(const AgentId& agent, const CrowdEntry& entry);
   // Nobody can use its result any more.
   [[nodiscard]] bool over() const { return ended_ || (!found_ && supply_.expired()); }
   void stop();  // what it uses goes away: answers that nothing was found, from the loop
@@ -67,6 +82,14 @@ class VersionLookup final : public std::enable_shared_from_this<VersionLookup> {
   void finish();
   void again_later();
   void hedge();
+  void await_opinion();
+  void believe(const HolderFacts& holder, const Manifest& manifest);
+  void tell_crowd(const HolderFacts& holder);
+  void ask_proofs();
+  [[nodiscard]] std::vector<bool> unproven() const;
+  [[nodiscard]] std::optional<HolderFacts> next_to_prove(const std::vector<bool>& unproven, bool& later) const;
+  [[nodiscard]] const ManifestSegment* named(const AgentId& agent, std::uint64_t segment) const;
+  [[nodiscard]] bool contradicts(const AgentId& agent, std::uint64_t segment) const;
   [[nodiscard]] bool small() const;
   [[nodiscard]] bool enough() const;
   [[nodiscard]] bool usable(const AgentId& agent) const;
@@ -80,13 +103,18 @@ class VersionLookup final : public std::enable_shared_from_this<VersionLookup> {
   std::uint32_t query_ = 0;
   bool asking_ = false;
   std::size_t together_ = kTogether;
-  std::size_t under_way_ = 0, asked_count_ = 0;
+  std::size_t under_way_ = 0, asked_count_ = 0, bytes_under_way_ = 0;
   std::set<AgentId> asked_;
   std::map<AgentId, HolderFacts> others_;  // named by holders, not asked yet
   std::map<AgentId, Manifest> manifests_;  // without bytes and attestations
   std::set<CallId> calls_;
-  TimerId deadline_ = 0, hedge_ = 0, again_ = 0;
+  TimerId deadline_ = 0, hedge_ = 0, again_ = 0, proofs_ = 0, opinion_ = 0;
+  bool opinion_over_ = false;
   bool ended_ = false;
+  bool crowd_ = false, asked_around_ = false;
+  std::map<AgentId, SteadyTime> manifest_at_;  // asked last; bounded by the holders
+  std::map<AgentId, HolderFacts> proving_;     // being asked, and what they had when they were
+  std::map<AgentId, SteadyTime> readmitted_;
 };
 
 }  // namespace larder::peer

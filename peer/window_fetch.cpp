@@ -22,6 +22,8 @@ constexpr std::uint64_t kMaxDropped = 4 * kMiB;
 constexpr std::uint64_t kOwnSlowness = 1 * kMiB;
 // Unless it never gets there: the windows were given up. Then only a new torrent makes room.
 constexpr Duration kForgotten = std::chrono::seconds(2);
+// So often the only holder of a segment is given the stall time once more.
+constexpr unsigned kWaitForOnly = 2;
 constexpr unsigned kOk = 200, kBusy = 503;
 
 ByteRange window_of(const WindowFetch::What& what) {
@@ -60,8 +62,7 @@ void WindowFetch::stop() {
 
 void WindowFetch::recruit() {
   if (!owner_) return;
-  auto ranked =
-      what_.whole ? owner_->holder_table().ranked_complete() : owner_->holder_table().ranked_with(what_.first);
+  auto ranked = what_.whole ? owner_->holder_table().ranked_complete() : owner_->ranked_with(what_.first);
   std::erase_if(ranked, [this](const HolderFacts& holder) {
     return asked_.contains(holder.agent) || open_.contains(holder.agent) || failed_.contains(holder.agent);
   });
@@ -145,6 +146,11 @@ void WindowFetch::check_leaves(const AgentId& agent, std::vector<Digest> leaves)
 }
 
 void WindowFetch::leaves_checked(const AgentId& agent, std::vector<Digest> leaves, bool good) {
+  if (!good && only_said(agent)) {
+    last_error_ = {ErrorCode::bad_response, "fetch from peer " + agent_name(agent), "it has another content",
+                   std::nullopt};
+    return lose(agent, false);
+  }
   if (!good) {
     log::warn("peer sent leaf hashes that do not fold to the attested root agent={}", agent_name(agent));
     last_error_ = {ErrorCode::bad_response, "fetch from peer " + agent_name(agent),
@@ -154,6 +160,12 @@ void WindowFetch::leaves_checked(const AgentId& agent, std::vector<Digest> leave
   }
   if (leaves_.empty()) leaves_ = std::move(leaves);
   opened(agent);
+}
+
+// It never named the root that is believed: what it holds may be what its origin gave it.
+bool WindowFetch::only_said(const AgentId& agent) const {
+  const HolderFacts* holder = owner_->holder_table().find(agent);
+  return !what_.whole && holder != nullptr && holder->hearsay.contains(what_.first);
 }
 
 void WindowFetch::opened(const AgentId& agent) {
@@ -270,6 +282,7 @@ void WindowFetch::holders_changed() {
 
 void WindowFetch::on_blocks(std::uint64_t offset, Buffer bytes, const AgentId& from) {
   if (!owner_) return;
+  only_.reset();
   stall_.delivered(from, tools_.runtime.clock.now());
   const auto first = leaves_.begin() + static_cast<std::ptrdiff_t>(offset / kBlockSize);
   std::vector<Digest> leaves(first, first + static_cast<std::ptrdiff_t>(block_count(bytes.size())));
@@ -304,6 +317,7 @@ void WindowFetch::lose(const AgentId& agent, bool everywhere) {
   stall_.remove(agent);
   failed_.insert(agent);
   const auto self = shared_from_this();  // the owner may let go of it
+  if (!what_.whole && last_error_.code != ErrorCode::busy) owner_->window_not_given(what_.first, agent);
   if (everywhere && owner_->holder_table().drop(agent)) owner_->window_lost_holder(agent);
   if (!owner_) return;
   recruit();
@@ -334,12 +348,28 @@ void WindowFetch::look() {
     return watch();
   }
   const AgentId agent = *silent;
+  // Whoever alone has a segment that many want is not left at once: there is nobody to go to.
+  if (!what_.whole && only_ == agent) ++waited_;
+  if (!what_.whole && only_ != agent) waited_ = 0;
+  only_ = agent;
+  if (!what_.whole && nobody_else() && waited_ < kWaitForOnly) {
+    stall_.delivered(agent, tools_.runtime.clock.now());
+    return watch();
+  }
   log::info("peer stalls and is left agent={} window={}+{}", agent_name(agent), range_.offset, range_.length);
   last_error_ = {ErrorCode::no_progress, "fetch from peer " + agent_name(agent), "it stalled", std::nullopt};
   if (fetch_) tools_.swarm.drop_peer(*fetch_, agent);
   stall_.set_wanting(false, tools_.runtime.clock.now());  // the others have their time anew
   stall_.set_wanting(!wanted_.empty(), tools_.runtime.clock.now());
   lose(agent, what_.whole);
+}
+
+bool WindowFetch::nobody_else() const {
+  const auto ranked = owner_->ranked_with(what_.first);
+  return open_.size() == 1 && asked_.empty() &&
+         std::all_of(ranked.begin(), ranked.end(), [this](const HolderFacts& one) {
+           return open_.contains(one.agent) || failed_.contains(one.agent);
+         });
 }
 
 void WindowFetch::over(const std::string& why) {

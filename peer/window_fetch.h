@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -38,11 +39,17 @@ class WindowOwner {
  public:
   virtual ~WindowOwner() = default;
   virtual HolderTable& holder_table() = 0;
+  // Who has the segment, in the order in which they are asked.
+  [[nodiscard]] virtual std::vector<HolderFacts> ranked_with(std::uint64_t segment) {
+    return holder_table().ranked_with(segment);
+  }
   // Checked blocks; `offset` is of the content.
   virtual void window_blocks(WindowFetch& fetch, std::uint64_t offset, Buffer bytes, std::vector<Digest> leaves) = 0;
   // A busy holder named others.
   virtual void window_others(const std::vector<std::byte>& body) = 0;
   virtual void window_lost_holder(const AgentId& agent) = 0;  // it is dropped from the table
+  // It said that it has the segment and did not give it; not of who is merely busy.
+  virtual void window_not_given(std::uint64_t segment, const AgentId& agent) { (void)segment, (void)agent; }
   // Nobody delivers it (any more): nothing more comes. Last; perhaps from within start() or holders_changed().
   virtual void window_over(WindowFetch& fetch, const Error& error) = 0;
 };
@@ -73,6 +80,7 @@ class WindowFetch final : public SwarmEvents, public std::enable_shared_from_thi
   void dropped(std::uint64_t bytes);
   void holders_changed();
   [[nodiscard]] bool whole() const { return what_.whole; }
+  [[nodiscard]] bool gives() const { return what_.content != nullptr; }  // what has come, to others
 
   void on_blocks(std::uint64_t offset, Buffer bytes, const AgentId& from) override;
   void on_bad_block(const AgentId& from) override;
@@ -92,6 +100,8 @@ class WindowFetch final : public SwarmEvents, public std::enable_shared_from_thi
   void make_room();
   void restart();
   void lose(const AgentId& agent, bool everywhere);
+  [[nodiscard]] bool nobody_else() const;
+  [[nodiscard]] bool only_said(const AgentId& agent) const;
   void watch();
   void look();
   void over(const std::string& why);
@@ -116,6 +126,8 @@ class WindowFetch final : public SwarmEvents, public std::enable_shared_from_thi
   std::uint64_t unconsumed_ = 0;
   SteadyTime last_consumed_{};
   StallWatch stall_;
+  std::optional<AgentId> only_;  // has been silent, and nobody else has it
+  unsigned waited_ = 0;          // for it
   TimerId timer_ = 0;
   Error last_error_{ErrorCode::no_progress, "fetch from peers", "nobody delivers it", std::nullopt};
 };

@@ -214,7 +214,14 @@ Status LanComposition::State::make_network(Network& out) {
     known_changed();
     membership->heard(peer.id, peer.catalogue(), peer.group_version);
   };
-  events.gone = [this](const peer::AgentId&) { known_changed(); };
+  events.gone = [this](const peer::AgentId& agent) {
+    known_changed();
+    if (network) network->neighbourhood->gone(agent);
+  };
+  events.crowd = [this](const peer::AgentId& from, const peer::CrowdStamp& stamp,
+                        const std::vector<peer::CrowdEntry>& entries) {
+    if (network) network->neighbourhood->heard_crowd(from, stamp, entries);
+  };
   events.newer_group = [this](const peer::AgentId& agent, const peer::Endpoint& catalogue, std::uint32_t version) {
     membership->heard(agent, catalogue, version);
   };
@@ -242,7 +249,7 @@ void LanComposition::State::connect_parts(Network& made) {
   made.neighbourhood = std::make_unique<peer::Neighbourhood>(peer::NeighbourhoodParts{
       *made.discovery, *made.link, *made.swarm, parts.cache, kept.trust, kept.members, *made.offers, parts.disk,
       parts.runtime, identity.key, digest, [this](const peer::AgentId& agent) { return membership->refused(agent); },
-      [this] { refusals_changed(); }});
+      [this] { return serving(); }, [this] { refusals_changed(); }});
   made.neighbourhood->set_using(config->peer_use);
   peer::CatalogueServiceParts service{parts.cache, *made.offers,  kept.members, *made.swarm,
                                       parts.disk,  parts.runtime, identity.key, digest};
@@ -265,6 +272,7 @@ void LanComposition::State::connect_parts(Network& made) {
     network->feed->changed(id);
     network->service->changed(id);
   });
+  made.feed->on_offered(std::bind_front(&peer::Neighbourhood::offered, made.neighbourhood.get()));
   made.feed->restart();
   made.discovery->start();
   neighbours.set(made.neighbourhood.get());
@@ -314,8 +322,8 @@ void LanComposition::State::group_state_changed() {
   // In this order: what is said under the key before has to tell of the newer state.
   network->discovery->set_self(self());
   network->discovery->set_identity(discovery_identity());
-  // Every name on the LAN is made with the new key.
-  network->offers->reset(membership->identity()->group.key);
+  network->offers->reset(membership->identity()->group.key);  // every name on the LAN is made with it
+  network->neighbourhood->key_changed();
   network->service->forget_all();
   network->feed->restart();
   refusals_changed();
@@ -350,6 +358,7 @@ void LanComposition::State::known_changed() {
   std::vector<peer::Endpoint> known(askers.begin(), askers.end());
   for (const peer::KnownPeer* peer : network->discovery->peers().all()) known.push_back(peer->swarm());
   network->swarm->set_known(std::move(known));
+  network->neighbourhood->around_changed();
 }
 
 void LanComposition::State::serve(peer::CatalogueRequest request,
@@ -368,7 +377,9 @@ void LanComposition::State::serve(peer::CatalogueRequest request,
 
 void LanComposition::State::refresh_self() {
   refresh = parts.runtime.timers.after(kSelfInterval, [this] { refresh_self(); });
-  if (network) network->discovery->set_self(self());
+  if (!network) return;
+  network->discovery->set_self(self());
+  network->neighbourhood->serving_changed();
 }
 
 peer::DiscoverySelf LanComposition::State::self() const {
@@ -480,6 +491,7 @@ SharingFacts LanComposition::sharing_facts() const {
   if (!state_->network) return out;
   const Clock& clock = state_->parts.runtime.clock;
   add_discovery(state_->network->discovery->figures(), out);
+  add_swarm(state_->network->swarm->figures(), out);
   out.peers = peer_facts(state_->network->discovery->peers(), state_->kept.trust.all_shunned(clock.wall()), clock.now(),
                          clock.wall());
   return out;

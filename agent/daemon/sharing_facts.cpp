@@ -77,4 +77,9 @@ void add_discovery(const peer::DiscoveryFigures& figures, SharingFacts& facts) {
   if (facts.trouble.empty()) facts.trouble = figures.trouble;
 }
 
+void add_swarm(const peer::SwarmFigures& figures, SharingFacts& facts) {
+  facts.given = figures.uploaded;
+  facts.taken = figures.downloaded;
+}
+
 }  // namespace larder::agent

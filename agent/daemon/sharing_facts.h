@@ -8,6 +8,7 @@
 #include "agent/peer_facts.h"
 #include "base/clock.h"
 #include "peer/discovery_socket.h"
+#include "peer/swarm.h"
 #include "peer/trust.h"
 
 namespace larder::agent {
@@ -19,5 +20,6 @@ namespace larder::agent {
                                                SteadyTime now, WallTime wall);
 // Takes over what discovery counts, and what is wrong with it.
 void add_discovery(const peer::DiscoveryFigures& figures, SharingFacts& facts);
+void add_swarm(const peer::SwarmFigures& figures, SharingFacts& facts);
 
 }  // namespace larder::agent

@@ -43,6 +43,38 @@ TEST(HolderTable, CompleteOnesFirstThenTheLessLoadedThenTheDraw) {
   EXPECT_EQ(order(table.ranked_complete()), (std::vector<std::uint8_t>{4, 3, 2}));
 }
 
+TEST(HolderTable, TellsWhatSomebodyHas) {
+  HolderTable table;
+  table.add(facts(1, false, {0, 2, 9}));
+  EXPECT_EQ(table.held(4), (std::vector<bool>{true, false, true, false}));
+  table.add(facts(2, true));
+  EXPECT_EQ(table.held(3), (std::vector<bool>{true, true, true}));
+}
+
+TEST(HolderTable, WhoHasLeastMakesRoom) {
+  HolderTable table;
+  table.add(facts(1, true));
+  table.make_room();
+  EXPECT_EQ(table.size(), 1U) << "there is room";
+  for (std::uint8_t holder = 2; holder <= HolderTable::kMaxHolders; ++holder) {
+    table.add(facts(holder, false, holder == 30 ? std::set<std::uint64_t>{1} : std::set<std::uint64_t>{1, 2}));
+  }
+  EXPECT_FALSE(table.add(facts(200, false, {7})));
+  table.make_room();
+  EXPECT_EQ(table.find(agent(30)), nullptr);
+  EXPECT_TRUE(table.add(facts(200, false, {7})));
+  EXPECT_NE(table.find(agent(1)), nullptr) << "who has all stays";
+}
+
+TEST(HolderTable, WhoWasDroppedMayBeReadmitted) {
+  HolderTable table;
+  table.add(facts(1, true));
+  table.drop(agent(1));
+  EXPECT_FALSE(table.add(facts(1, true)));
+  table.readmit(agent(1));
+  EXPECT_TRUE(table.add(facts(1, true)));
+}
+
 TEST(HolderTable, EqualsAreSpreadByTheDraw) {
   std::map<std::uint8_t, int> first;
   for (std::uint64_t asker = 0; asker < 100; ++asker) {

@@ -253,6 +253,103 @@ TEST_F(SupplyTest, WhoSendsWrongLeavesIsNamedAndTheNextIsTaken) {
   EXPECT_TRUE(supply->holder_table().dropped(liar));
 }
 
+TEST_F(SupplyTest, WhoOnlySaidThatItHasASegmentIsNotCalledALiar) {
+  const auto supply = make({0, 1});
+  HolderFacts holder;
+  holder.agent = agent(1);
+  holder.segments = holder.hearsay = {1};
+  supply->holder_table().add(holder);
+  supply->deliver(layout_.range(1), taken_);
+  loop_.run_ready();
+  auto other = leaves_of_segment(1);
+  other[5] = other[6];
+  answer(ok(other));
+  EXPECT_TRUE(liars_.empty()) << "its origin may have given it other bytes";
+  EXPECT_FALSE(supply->holder_table().dropped(agent(1)));
+  ASSERT_TRUE(taken_->done);
+  EXPECT_EQ(taken_->done->error().code, ErrorCode::no_progress);
+}
+
+TEST_F(SupplyTest, ASegmentThatIsOfferedNoLongerLingers) {
+  const auto supply = make({0, 1});
+  add_holder(*supply, 1, false, {0, 1});
+  supply->deliver(layout_.range(0), taken_);
+  loop_.run_ready();
+  answer(ok(leaves_of_segment(0)));
+  ASSERT_EQ(swarm_.running.size(), 1U);
+  supply->offered(0);
+  EXPECT_EQ(swarm_.running.size(), 1U) << "it is still coming";
+  send(layout_.range(0), agent(1));
+  ASSERT_TRUE(taken_->done);
+  EXPECT_EQ(swarm_.running.size(), 1U);
+  supply->offered(0);
+  EXPECT_TRUE(swarm_.running.empty()) << "others would wait for a torrent that gives nothing";
+}
+
+TEST_F(SupplyTest, InNoCrowdAnythingMayComeFromTheOrigin) {
+  const auto supply = make({0});
+  EXPECT_FALSE(supply->from_origin());
+  EXPECT_FALSE(supply->crowd());
+  EXPECT_FALSE(supply->promising());
+  EXPECT_TRUE(supply->order().empty());
+}
+
+// Two members, a played bus between them.
+TEST_F(SupplyTest, InACrowdItTakesWhatIsLeftToItAndOthersGiveTheRest) {
+  std::vector<CrowdEntry> said;
+  std::uint64_t sequence = 0;
+  CrowdHost host({loop_.runtime(),
+                  agent(9),
+                  [&said](std::vector<CrowdEntry> entries) { said = std::move(entries); },
+                  [] { return std::vector<AgentId>{agent(1)}; },
+                  {}});
+  const auto supply = make({0, 1, 2});
+  CrowdHost::Joining joining;
+  joining.layout = layout_;
+  joining.patience = std::chrono::milliseconds(1500);
+  joining.min_rate = 1000;
+  std::vector<AgentId> heard;
+  supply->on_heard([&heard](const AgentId& from, const CrowdEntry&) { heard.push_back(from); });
+  supply->sit(host.join(joining, supply), 1000);
+  ASSERT_TRUE(supply->from_origin());
+  EXPECT_TRUE(supply->from_origin()->empty()) << "not before the first step";
+  CrowdEntry other;
+  other.segments = 3;
+  other.held = {std::byte{0b001}};
+  other.claims = {{1, 100}};
+  host.heard(agent(1), {1, ++sequence}, {other});
+  EXPECT_EQ(heard, std::vector{agent(1)});
+  loop_.advance(std::chrono::milliseconds(100));
+  EXPECT_EQ(supply->from_origin(), std::vector<std::uint64_t>{2}) << "0 is held and 1 is claimed elsewhere";
+  ASSERT_EQ(said.size(), 1U);
+  EXPECT_EQ(said[0].claims.size(), 1U);
+  add_holder(*supply, 1, false, {0});
+  EXPECT_EQ(supply->order(), std::vector<std::uint64_t>{0});
+  EXPECT_TRUE(supply->promising());
+  ASSERT_TRUE(supply->crowd());
+  EXPECT_EQ(supply->crowd()->members, 1U);
+  EXPECT_EQ(supply->crowd()->elsewhere, 1U);
+  // Fetched, offered: said at once; and once more when this agent has left.
+  supply->origin_came(2, layout_.range(2).length);
+  host.held(Digest{}, 2, true);
+  loop_.advance(std::chrono::milliseconds(20));
+  ASSERT_EQ(said.size(), 1U);
+  EXPECT_EQ(said[0].held, std::vector{std::byte{0b100}});
+  EXPECT_TRUE(said[0].wants);
+  said.clear();
+  supply->close();
+  EXPECT_FALSE(supply->from_origin()) << "no crowd any more";
+  loop_.advance(std::chrono::milliseconds(200));
+  ASSERT_EQ(said.size(), 1U);
+  EXPECT_FALSE(said[0].wants);
+  EXPECT_TRUE(said[0].claims.empty());
+  EXPECT_EQ(said[0].held, std::vector{std::byte{0b100}});
+  loop_.advance(std::chrono::seconds(5));
+  said.clear();
+  loop_.advance(std::chrono::seconds(5));
+  EXPECT_TRUE(said.empty()) << "it has left";
+}
+
 TEST_F(SupplyTest, TooFewAndTooManyLeavesAreWrongToo) {
   for (const std::size_t count : {leaves_.size() - 1, leaves_.size() + 1}) {
     const auto supply = make({0, 1, 2});

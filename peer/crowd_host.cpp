@@ -1,0 +1,359 @@
+#include "peer/crowd_host.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "peer/claim_record.h"
+#include "peer/crowd_memory.h"
+#include "peer/crowd_pace.h"
+
+namespace larder::peer {
+namespace {
+
+// A step names its own next one; these are bounds on what a fault in it could cost.
+constexpr Duration kSoonest = std::chrono::milliseconds(1);
+constexpr Duration kLatest = std::chrono::seconds(1);
+constexpr unsigned kMaxDatagramsAtOnce = 16;  // 512 versions; the rest at the next turn
+
+}  // namespace
+
+struct CrowdSeat::Place {
+  Place(Crowd made, std::weak_ptr<CrowdHost::State> of, std::weak_ptr<CrowdUser> sitting)
+      : crowd(std::move(made)), host(std::move(of)), user(std::move(sitting)) {}
+
+  Crowd crowd;
+  std::weak_ptr<CrowdHost::State> host;
+  std::weak_ptr<CrowdUser> user;
+  std::uint64_t segments = 0;
+  std::vector<std::uint64_t> fetch;
+  TimerId timer = 0;
+  bool poked = false;
+  bool spoke = false;  // others have heard of this member
+  bool left = false;
+  unsigned last_words = 0;
+};
+
+struct CrowdHost::State : std::enable_shared_from_this<State> {
+  using Place = CrowdSeat::Place;
+  using PlacePtr = std::shared_ptr<Place>;
+  explicit State(Parts p) : parts(std::move(p)), pace(parts.runtime.random) {}
+
+  void poke(const PlacePtr& place);
+  void step(const PlacePtr& place);
+  void leave(const PlacePtr& place);
+  void arm();
+  void speak();
+  bool speak_once(SteadyTime now);
+  void spoken(const Digest& version, SteadyTime now);
+  [[nodiscard]] CrowdEntry entry_of(Place& place) const;
+  [[nodiscard]] PlacePtr find(const Digest& version) const {
+    const auto found = places.find(version);
+    return found == places.end() ? nullptr : found->second;
+  }
+  void erase(const Digest& version);
+  [[nodiscard]] SteadyTime now() const { return parts.runtime.clock.now(); }
+
+  Parts parts;
+  CrowdPace pace;
+  CrowdMemory memory;
+  ClaimRecord record;
+  std::map<Digest, PlacePtr> places;
+  TimerId timer = 0;
+  std::optional<SteadyTime> armed_for;
+};
+
+CrowdHost::CrowdHost(Parts parts) : state_(std::make_shared<State>(std::move(parts))) {}
+
+CrowdHost::~CrowdHost() {
+  forget_all();
+  state_->parts.runtime.timers.cancel(state_->timer);
+}
+
+void CrowdHost::forget_all() {
+  while (!state_->places.empty()) state_->erase(Digest(state_->places.begin()->first));
+}
+
+void CrowdHost::State::erase(const Digest& version) {
+  const auto found = places.find(version);
+  if (found == places.end()) return;
+  parts.runtime.timers.cancel(std::exchange(found->second->timer, 0));
+  found->second->host.reset();
+  pace.drop(version);
+  places.erase(found);
+}
+
+std::unique_ptr<CrowdSeat> CrowdHost::join(const Joining& what, const std::shared_ptr<CrowdUser>& user) {
+  State& state = *state_;
+  if (const auto there = state.find(what.version_key)) {
+    if (!there->left) return nullptr;
+    state.erase(what.version_key);
+  }
+  if (state.places.size() >= kMaxPlaces) return nullptr;
+  CrowdRules rules;
+  rules.patience = what.patience;
+  rules.min_rate = what.min_rate;
+  rules.may_fetch = !state.parts.may_fetch || state.parts.may_fetch();
+  const SteadyTime now = state.now();
+  auto place = std::make_shared<CrowdSeat::Place>(
+      Crowd(state.parts.self, what.version_key, what.layout, rules, state.record, state.parts.runtime.random.next()),
+      state_, user);
+  place->segments = what.layout.count();
+  state.places.emplace(what.version_key, place);
+  place->crowd.known(state.parts.around());
+  for (const auto& [segment, first_hand] : what.held) place->crowd.held(segment, first_hand, now);
+  for (const auto& heard : state.memory.take(what.version_key, now)) {
+    if (heard.entry.segments != place->segments) continue;
+    place->crowd.heard(heard.agent, heard.stamp, heard.entry, heard.at);
+    user->crowd_heard(heard.agent, heard.entry);
+  }
+  place->crowd.begin(now);
+  state.poke(place);
+  return std::make_unique<CrowdSeat>(place);
+}
+
+bool CrowdHost::has(const Digest& version_key) const {
+  return state_->find(version_key) != nullptr;
+}
+
+void CrowdHost::heard(const AgentId& sender, const CrowdStamp& stamp, const std::vector<CrowdEntry>& entries) {
+  State& state = *state_;
+  if (sender == state.parts.self) return;
+  const SteadyTime now = state.now();
+  state.pace.heard(sender, now);
+  for (const CrowdEntry& entry : entries) {
+    const auto place = state.find(entry.version_key);
+    if (!place || place->left) {
+      state.memory.heard(sender, stamp, entry, now);
+      continue;
+    }
+    if (entry.segments != place->segments) continue;  // another edition, or nonsense
+    place->crowd.heard(sender, stamp, entry, now);
+    if (const auto user = place->user.lock()) user->crowd_heard(sender, entry);
+    state.poke(place);
+  }
+  state.arm();
+}
+
+void CrowdHost::gone(const AgentId& agent) {
+  const SteadyTime now = state_->now();
+  state_->memory.gone(agent);
+  for (const auto& [version, place] : state_->places) {
+    place->crowd.gone(agent, now);
+    state_->poke(place);
+  }
+}
+
+void CrowdHost::around_changed() {
+  if (state_->places.empty()) return;
+  const auto around = state_->parts.around();
+  for (const auto& [version, place] : state_->places) {
+    place->crowd.known(around);
+    state_->poke(place);
+  }
+}
+
+void CrowdHost::may_fetch_changed() {
+  const bool may = !state_->parts.may_fetch || state_->parts.may_fetch();
+  const SteadyTime now = state_->now();
+  for (const auto& [version, place] : state_->places) {
+    place->crowd.set_may_fetch(may, now);
+    state_->poke(place);
+  }
+}
+
+void CrowdHost::held(const Digest& version_key, std::uint64_t segment, bool first_hand) {
+  const auto place = state_->find(version_key);
+  if (!place || segment >= place->segments) return;
+  place->crowd.held(segment, first_hand, state_->now());
+  if (!place->left) return state_->poke(place);
+  // Committed while its transfer was ending: the last words are to tell of it.
+  place->last_words = kLastWords;
+  state_->pace.soon(version_key, state_->now());
+  state_->arm();
+}
+
+// Whatever happens within one turn of the loop is thought about once.
+void CrowdHost::State::poke(const PlacePtr& place) {
+  if (std::exchange(place->poked, true)) return;
+  parts.runtime.executor.post([weak = weak_from_this(), place] {
+    place->poked = false;
+    if (const auto self = weak.lock(); self && !place->left && !place->host.expired()) self->step(place);
+  });
+}
+
+void CrowdHost::State::step(const PlacePtr& place) {
+  const SteadyTime at = now();
+  CrowdStep step = place->crowd.step(at);
+  const Digest& version = place->crowd.version_key();
+  const bool claims = !step.fetch.empty();
+  if (step.say == Say::soon) pace.soon(version, at);
+  if (step.say != Say::nothing) pace.at_pace(version, claims, at);
+  std::sort(step.fetch.begin(), step.fetch.end());
+  const bool changed = step.fetch != place->fetch;
+  place->fetch = std::move(step.fetch);
+  parts.runtime.timers.cancel(place->timer);
+  place->timer = parts.runtime.timers.after(std::clamp<Duration>(step.next - at, kSoonest, kLatest),
+                                            [weak = weak_from_this(), other = std::weak_ptr(place)] {
+                                              const auto self = weak.lock();
+                                              const auto due = other.lock();
+                                              if (!self || !due || due->left || due->host.expired()) return;
+                                              due->timer = 0;
+                                              self->step(due);
+                                            });
+  arm();
+  if (!changed) return;
+  if (const auto user = place->user.lock()) user->crowd_changed();
+}
+
+void CrowdHost::State::leave(const PlacePtr& place) {
+  const Digest version = place->crowd.version_key();
+  place->left = true;
+  place->fetch.clear();
+  parts.runtime.timers.cancel(std::exchange(place->timer, 0));
+  // Nobody knows of this member, and it has nothing to tell.
+  if (!place->spoke && place->crowd.figures(now()).held == 0) return erase(version);
+  place->last_words = kLastWords;
+  pace.soon(version, now());
+  arm();
+}
+
+void CrowdHost::State::arm() {
+  const auto next = pace.next();
+  if (next == armed_for && (timer != 0 || !next)) return;
+  parts.runtime.timers.cancel(std::exchange(timer, 0));
+  armed_for = next;
+  if (!next) return;
+  timer = parts.runtime.timers.after(std::max(Duration{}, *next - now()), [weak = weak_from_this()] {
+    const auto self = weak.lock();
+    if (!self) return;
+    self->timer = 0;
+    self->speak();
+  });
+}
+
+void CrowdHost::State::speak() {
+  const SteadyTime at = now();
+  for (unsigned i = 0; i < kMaxDatagramsAtOnce && speak_once(at); ++i) {
+  }
+  arm();
+}
+
+CrowdEntry CrowdHost::State::entry_of(Place& place) const {
+  CrowdEntry entry = place.crowd.entry();
+  if (place.left) {
+    entry.wants = false;
+    entry.claims.clear();
+  }
+  return entry;
+}
+
+bool CrowdHost::State::speak_once(SteadyTime at) {
+  std::vector<Digest> due = pace.due(at);
+  if (due.empty()) return false;
+  due.resize(std::min(due.size(), kMaxCrowdEntries));
+  std::vector<CrowdEntry> entries;
+  std::vector<Digest> versions;
+  for (const Digest& version : due) {
+    const auto place = find(version);
+    if (!place) {
+      pace.drop(version);
+      continue;
+    }
+    entries.push_back(entry_of(*place));
+    versions.push_back(version);
+  }
+  if (entries.empty()) return true;
+  const std::size_t fits = std::clamp<std::size_t>(fitting(entries), 1, entries.size());
+  entries.resize(fits);
+  versions.resize(fits);
+  pace.sent(versions, at);
+  for (const Digest& version : versions) spoken(version, at);
+  parts.say(std::move(entries));
+  return true;
+}
+
+void CrowdHost::State::spoken(const Digest& version, SteadyTime at) {
+  const auto place = find(version);
+  place->spoke = true;
+  place->crowd.told(at);
+  if (!place->left) return poke(place);  // what is to be said next, and when
+  if (place->last_words > 0) --place->last_words;
+  if (place->last_words == 0) return erase(version);
+  pace.at_pace(version, false, at);
+}
+
+// -- a seat -----------------------------------------------------------------------------------------------------------
+
+CrowdSeat::~CrowdSeat() {
+  if (const auto host = place_->host.lock()) host->leave(place_);
+}
+
+namespace {
+
+template <class F>
+void tell(const std::shared_ptr<CrowdSeat::Place>& place, F what) {
+  const auto host = place->host.lock();
+  if (!host) return;
+  what(place->crowd, host->now());
+  host->poke(place);
+}
+
+}  // namespace
+
+void CrowdSeat::holder(const AgentId& agent, bool complete, Bytes segments) {
+  tell(place_, [&](Crowd& crowd, SteadyTime now) { crowd.holder(agent, complete, segments, now); });
+}
+
+void CrowdSeat::not_given(const AgentId& agent, std::uint64_t segment) {
+  tell(place_, [&](Crowd& crowd, SteadyTime now) { crowd.not_given(agent, segment, now); });
+}
+
+void CrowdSeat::delivering(std::uint64_t segment) {
+  tell(place_, [&](Crowd& crowd, SteadyTime now) { crowd.delivering(segment, now); });
+}
+
+void CrowdSeat::from_peers(std::uint64_t bytes) {
+  tell(place_, [&](Crowd& crowd, SteadyTime now) { crowd.from_peers(bytes, now); });
+}
+
+void CrowdSeat::progress(std::uint64_t segment, std::uint64_t bytes) {
+  tell(place_, [&](Crowd& crowd, SteadyTime now) { crowd.progress(segment, bytes, now); });
+}
+
+void CrowdSeat::origin_usable(bool usable) {
+  tell(place_, [&](Crowd& crowd, SteadyTime now) { usable ? crowd.origin_back(now) : crowd.origin_failed(now); });
+}
+
+const std::vector<std::uint64_t>& CrowdSeat::fetch() const {
+  return place_->fetch;
+}
+
+std::vector<std::uint64_t> CrowdSeat::to_take(std::size_t most) const {
+  const auto host = place_->host.lock();
+  return host ? place_->crowd.to_take(most, host->now()) : std::vector<std::uint64_t>();
+}
+
+std::vector<AgentId> CrowdSeat::holders(std::uint64_t segment, std::size_t most) const {
+  const auto host = place_->host.lock();
+  return host ? place_->crowd.holders(segment, most, host->now()) : std::vector<AgentId>();
+}
+
+bool CrowdSeat::missing_everywhere() const {
+  const auto host = place_->host.lock();
+  if (!host) return true;
+  const CrowdFigures figures = place_->crowd.figures(host->now());
+  const bool coming = figures.elsewhere > 0 || figures.claimed > 0 || !place_->fetch.empty();
+  return !coming && !place_->crowd.missing_everywhere(host->now()).empty();
+}
+
+CrowdFigures CrowdSeat::figures() const {
+  const auto host = place_->host.lock();
+  return host ? place_->crowd.figures(host->now()) : CrowdFigures{};
+}
+
+bool CrowdSeat::alone() const {
+  return place_->host.expired();
+}
+
+}  // namespace larder::peer

@@ -1,0 +1,103 @@
+// Neighbourhood: who wants a version at the same time as others shares the origin's work with them.
+#include <algorithm>
+#include <utility>
+
+#include "peer/neighbourhood.h"
+#include "peer/own_attestations.h"
+
+namespace larder::peer {
+namespace {
+
+// Nothing from peers for so long counts as their giving nothing, whatever the patience: the longest gap stays under 3
+// s.
+constexpr Duration kLongestPatience = std::chrono::milliseconds(1500);
+constexpr std::size_t kMaxAround = 512;
+
+bool has_bit(const std::vector<std::byte>& bitmap, std::uint64_t index) {
+  return index / 8 < bitmap.size() && (bitmap[index / 8] & (std::byte{1} << (index % 8))) != std::byte{};
+}
+
+}  // namespace
+
+void Neighbourhood::make_crowds() {
+  CrowdHost::Parts parts{parts_.runtime,
+                         parts_.key.id(),
+                         [this](std::vector<CrowdEntry> entries) { parts_.discovery.say_crowd(std::move(entries)); },
+                         {},
+                         parts_.serving};
+  parts.around = [this] {
+    std::vector<AgentId> around;
+    for (const KnownPeer* peer : parts_.discovery.peers().all()) {
+      if (around.size() >= kMaxAround) break;
+      if (peer->serving && !refused(peer->id)) around.push_back(peer->id);
+    }
+    return around;
+  };
+  crowds_ = std::make_unique<CrowdHost>(std::move(parts));
+}
+
+void Neighbourhood::join_crowd(const NeighbourQuery& query, const std::shared_ptr<SupplyImpl>& supply,
+                               VersionLookup& lookup, bool asked) {
+  if (!parts_.offers.may_offer(query.version)) return;
+  CrowdHost::Joining joining;
+  joining.version_key = supply->version_key();
+  joining.layout = supply->proof().layout();
+  joining.patience = std::min(query.patience, kLongestPatience);
+  joining.min_rate = query.min_rate;
+  if (const auto own = parts_.offers.find(KeyKind::version, supply->version_key())) {
+    for (std::uint64_t segment = 0; segment < joining.layout.count(); ++segment) {
+      if (own->complete || has_bit(own->segments, segment)) joining.held.emplace_back(segment, false);
+    }
+  }
+  supply->on_heard([weak = lookup.weak_from_this()](const AgentId& agent, const CrowdEntry& entry) {
+    if (const auto still = weak.lock()) still->heard(agent, entry);
+  });
+  auto seat = crowds_->join(joining, supply);
+  if (!seat) return;
+  supply->sit(std::move(seat), query.min_rate);
+  lookup.in_crowd(asked);
+}
+
+void Neighbourhood::heard_crowd(const AgentId& from, const CrowdStamp& stamp, const std::vector<CrowdEntry>& entries) {
+  if (!refused(from)) crowds_->heard(from, stamp, entries);
+}
+
+void Neighbourhood::around_changed() {
+  crowds_->around_changed();
+}
+
+void Neighbourhood::gone(const AgentId& agent) {
+  crowds_->gone(agent);
+  crowds_->around_changed();
+}
+
+void Neighbourhood::serving_changed() {
+  crowds_->may_fetch_changed();
+}
+
+void Neighbourhood::key_changed() {
+  crowds_->forget_all();
+}
+
+// Only now is it said that a segment is held: who hears it asks at once.
+void Neighbourhood::offered(const cache::ContentInfo& info, const std::vector<cache::SegmentInfo>& segments) {
+  for (const cache::Version& version : info.versions) {
+    if (!version.size || !version.has_validator()) continue;
+    const Digest key = parts_.offers.key().version_key(version);
+    if (!crowds_->has(key)) continue;
+    const auto offer = parts_.offers.find(KeyKind::version, key);
+    if (!offer || offer->content != info.id) continue;
+    for (const auto& weak : supplies_) {
+      const auto supply = weak.lock();
+      if (!supply || supply->version_key() != key) continue;
+      for (const cache::SegmentInfo& segment : segments) supply->offered(segment.index);
+    }
+    for (const cache::SegmentInfo& segment : segments) {
+      crowds_->held(key, segment.index, self_attestable(segment));
+    }
+    const std::uint64_t count = cache::SegmentLayout(*version.size).count();
+    for (std::uint64_t segment = 0; offer->complete && segment < count; ++segment) crowds_->held(key, segment, false);
+  }
+}
+
+}  // namespace larder::peer

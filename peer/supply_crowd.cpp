@@ -1,0 +1,100 @@
+// SupplyImpl: its place in the crowd of the version.
+#include <algorithm>
+#include <utility>
+
+#include "peer/supply.h"
+
+namespace larder::peer {
+namespace {
+
+constexpr std::size_t kToTake = 64;    // segments put in order; there are never so many deliveries at once
+constexpr std::size_t kMaxAsked = 16;  // holders of one segment
+// How long what peers deliver is added up before the crowd is told whether it is enough.
+constexpr Duration kRound = std::chrono::milliseconds(250);
+
+}  // namespace
+
+void SupplyImpl::sit(std::unique_ptr<CrowdSeat> seat, std::uint64_t min_rate) {
+  seat_ = std::move(seat);
+  min_rate_ = min_rate;
+}
+
+std::optional<std::vector<std::uint64_t>> SupplyImpl::from_origin() const {
+  if (closed_ || !seat_ || seat_->alone()) return std::nullopt;
+  return seat_->fetch();
+}
+
+std::vector<std::uint64_t> SupplyImpl::order() const {
+  if (closed_ || !seat_) return {};
+  const std::vector<std::uint64_t> can = segments();
+  std::vector<std::uint64_t> out;
+  for (const std::uint64_t segment : seat_->to_take(kToTake)) {
+    if (std::binary_search(can.begin(), can.end(), segment)) out.push_back(segment);
+  }
+  return out;
+}
+
+bool SupplyImpl::promising() const {
+  return !closed_ && seat_ && !seat_->missing_everywhere();
+}
+
+std::optional<CrowdFigures> SupplyImpl::crowd() const {
+  if (closed_ || !seat_) return std::nullopt;
+  return seat_->figures();
+}
+
+void SupplyImpl::origin_came(std::uint64_t segment, std::uint64_t bytes) {
+  if (seat_) seat_->progress(segment, bytes);
+}
+
+void SupplyImpl::origin_usable(bool usable) {
+  if (seat_) seat_->origin_usable(usable);
+}
+
+// Each asker has an order of its own, so that they do not all go to the same holder.
+std::vector<HolderFacts> SupplyImpl::ranked_with(std::uint64_t segment) {
+  std::vector<HolderFacts> all = table_.ranked_with(segment);
+  if (!seat_) return all;
+  const std::vector<AgentId> order = seat_->holders(segment, kMaxAsked);
+  const auto place = [&order](const HolderFacts& holder) {
+    return std::find(order.begin(), order.end(), holder.agent) - order.begin();
+  };
+  std::stable_sort(all.begin(), all.end(),
+                   [&place](const HolderFacts& a, const HolderFacts& b) { return place(a) < place(b); });
+  return all;
+}
+
+void SupplyImpl::window_not_given(std::uint64_t segment, const AgentId& agent) {
+  if (seat_) seat_->not_given(agent, segment);
+}
+
+// A fetch that gives nothing to others would keep them waiting for as long as it lingers.
+void SupplyImpl::offered(std::uint64_t segment) {
+  const auto found = by_segment_.find(segment);
+  if (found == by_segment_.end() || found->second->gives()) return;
+  const bool used = std::any_of(deliveries_.begin(), deliveries_.end(),
+                                [&](const auto& item) { return item.second.fetch == found->second; });
+  if (used) return;
+  found->second->stop();
+  by_segment_.erase(found);
+}
+
+void SupplyImpl::came_for_crowd(std::uint64_t offset, std::uint64_t bytes) {
+  if (!seat_) return;
+  seat_->from_peers(bytes);
+  const SteadyTime now = tools_->runtime.clock.now();
+  const std::uint64_t segment = proof_.layout().index_at(offset);
+  if (round_.segments.empty()) round_ = {now, 0, {}};
+  // The first of it: given the benefit of the doubt until it can be measured.
+  if (round_.segments.insert(segment).second) seat_->delivering(segment);
+  round_.bytes += bytes;
+  const Duration passed = now - round_.since;
+  if (passed < kRound) return;
+  const double rate = static_cast<double>(round_.bytes) / std::chrono::duration<double>(passed).count();
+  if (rate >= static_cast<double>(min_rate_)) {
+    for (const std::uint64_t each : round_.segments) seat_->delivering(each);
+  }
+  round_.segments.clear();
+}
+
+}  // namespace larder::peer
