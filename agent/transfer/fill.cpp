@@ -69,6 +69,7 @@ void Fill::add_source(std::shared_ptr<Source> source) {
   };
   slot.source = std::move(source);
   sources_.push_back(std::move(slot));
+  apply_pace();
   if (!bound_ || stopped_) return;
   const auto self = shared_from_this();
   revise_all();
@@ -175,6 +176,7 @@ SourceState Fill::state_of(std::size_t source, SteadyTime now) {
   for (const auto& [id, stream] : streams_) {
     if (stream.source == source) state.active.push_back(stream.window);
   }
+  if (state.kind == SourceKind::origin) leave_to_crowd(slot, state);
   if (state.kind != SourceKind::peer || !layout_) return state;
   state.max_streams = pace_.windows(now);
   state.on_probation = pace_.on_probation();
@@ -185,6 +187,7 @@ SourceState Fill::state_of(std::size_t source, SteadyTime now) {
     const std::uint64_t segment = has ? (*has)[i] : i;
     if (pace_.may_ask(segment, now)) state.has.push_back(segment);
   }
+  if (!state.on_probation) state.order = slot.source->order();
   return state;
 }
 
@@ -206,7 +209,7 @@ void Fill::pump() {
     const std::optional<Window> window = next_window(plan_input());
     if (window) {
       open(window->source, window->range);
-    } else if (!streams_.empty() || missing().empty() || !ask_again()) {
+    } else if (!streams_.empty() || missing().empty() || waits_for_crowd() || !ask_again()) {
       break;
     }
   }
@@ -215,6 +218,7 @@ void Fill::pump() {
   watch();
   if (!streams_.empty()) return;
   if (!more || missing().empty()) return complete();
+  if (waits_for_crowd()) return;
   broken(last_break_.value_or(Error{ErrorCode::internal, options_.doing, "no source is left for what is missing"}));
 }
 
@@ -333,7 +337,10 @@ void Fill::stream_broke(std::uint64_t id, const Error& error) {
       slot.source->kind() == SourceKind::origin ? on_origin_break(what) : BreakDecision::next_source;
   if (decision == BreakDecision::fail && peers_can_go_on()) return rest_origin(id, error);
   if (decision == BreakDecision::fail || decision == BreakDecision::restart) return broken(error);
-  if (decision == BreakDecision::narrow) slot.max_streams = static_cast<unsigned>(what.others);
+  if (decision == BreakDecision::narrow) {
+    slot.max_streams = static_cast<unsigned>(what.others);
+    slot.narrowed = true;
+  }
   if (decision == BreakDecision::whole_only) slot.whole_only = true;
   if (decision == BreakDecision::next_source) slot.usable = false;
   since_break_ = 0;
@@ -357,6 +364,7 @@ void Fill::rest_origin(std::uint64_t id, const Error& error) {
   last_break_ = error;
   since_break_ = 0;
   close(id);
+  if (Source* crowd = crowd_source()) crowd->origin_usable(slot.told_usable = false);
   pump();
 }
 

@@ -6,7 +6,8 @@
 // (add_source). Ends once: complete() or broken(). Loop thread only. Owned by run.h, which keeps it until the loop's
 // next turn after its end.
 //
-// fill.cpp: life, plan; fill_data.cpp: bytes and blocks on their way; fill_peers.cpp: the watch over peers.
+// fill.cpp: life, plan; fill_data.cpp: bytes and blocks on their way; fill_peers.cpp: the watch over peers;
+// fill_crowd.cpp: what the crowd leaves to this agent.
 #pragma once
 
 #include <deque>
@@ -75,6 +76,7 @@ class Fill : public std::enable_shared_from_this<Fill> {
   // Received and not committed (yet): lost if the fill ends here. Of it, from peers.
   [[nodiscard]] std::uint64_t uncommitted() const { return received_ > committed_ ? received_ - committed_ : 0; }
   [[nodiscard]] std::uint64_t uncommitted_of_peers() const;
+  [[nodiscard]] std::optional<peer::CrowdFigures> crowd() const;  // none: it is in no crowd
 
  private:
   class Inlet;
@@ -103,6 +105,8 @@ class Fill : public std::enable_shared_from_this<Fill> {
     std::size_t holders = 0;
     unsigned breaks = 0;  // in a row, while peers went on
     SteadyTime rest_until{};
+    bool told_usable = true;  // what the crowd knows of the origin
+    bool narrowed = false;    // it did not bear several streams
   };
 
   // fill.cpp
@@ -161,6 +165,14 @@ class Fill : public std::enable_shared_from_this<Fill> {
   void make(const Revision& revision);
   void apply_pace();
 
+  // fill_crowd.cpp
+  [[nodiscard]] Source* crowd_source() const;
+  void leave_to_crowd(const SourceSlot& slot, SourceState& state) const;
+  [[nodiscard]] bool waits_for_crowd() const;
+  void tell_origin(const Stream& stream);
+  void tell_filled(const Stream& stream, std::uint64_t from);
+  void look_at_crowd(SteadyTime now);
+
   FillEvents& events_;
   Runtime runtime_;
   Options options_;
@@ -188,6 +200,9 @@ class Fill : public std::enable_shared_from_this<Fill> {
   unsigned fruitless_ = 0;
   std::uint64_t since_fruitless_ = 0;
   std::optional<Error> last_break_;  // of the origin, while peers go on; else of peers
+  std::uint64_t came_ = 0;           // received_ when something came last, as far as looked
+  SteadyTime came_at_{};
+  bool forsaken_ = false;  // by the crowd: the origin is asked whatever it says
 };
 
 }  // namespace larder::agent

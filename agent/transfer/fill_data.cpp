@@ -42,6 +42,7 @@ void Fill::stream_data(std::uint64_t id, Buffer bytes) {
   } else {
     if (const Status status = write(*stream, std::move(bytes)); !status) return broken(status.error());
     note_blocks(from, stream->position);
+    tell_filled(*stream, from);
     stream->unconsumed += size;
     if (!writer_behind()) {
       sources_[stream->source].source->consumed(stream->run, std::exchange(stream->unconsumed, 0));

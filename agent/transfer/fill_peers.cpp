@@ -26,6 +26,8 @@ void Fill::set_pace(PaceRules rules) {
 void Fill::apply_pace() {
   PaceRules rules = options_.pace;
   if (options_.max_rate > 0) rules.min_rate = std::min(rules.min_rate, options_.max_rate / 4);
+  // The crowd counts on this agent to help itself when it says that peers give it too little.
+  if (crowd_source() != nullptr) rules.patience = std::min(rules.patience, PeerPace::kStall);
   pace_.set_rules(rules);
 }
 
@@ -35,6 +37,7 @@ bool Fill::peers_can_go_on() {
   for (std::size_t i = 0; i < sources_.size(); ++i) {
     if (!is_peer(i) || !sources_[i].usable) continue;
     if (streams_of(i) > 0) return true;
+    if (sources_[i].source->from_origin() && sources_[i].source->promising()) return true;
     const auto has = sources_[i].source->segments();
     if (!has) return sources_[i].holders > 0;
     const bool any = std::any_of(has->begin(), has->end(), [this](std::uint64_t segment) {
@@ -76,6 +79,7 @@ void Fill::look() {
   take_from_stalled(now);
   if (stopped_) return;
   helping_ = pace_.too_slow(now);
+  look_at_crowd(now);
   revise_all();
   if (stopped_) return;
   pump();

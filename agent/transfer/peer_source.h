@@ -27,6 +27,14 @@ class PeerSource final : public Source {
   [[nodiscard]] std::vector<std::byte> attestation(std::uint64_t segment) const override {
     return supply_->attestation(segment);
   }
+  [[nodiscard]] std::optional<std::vector<std::uint64_t>> from_origin() const override {
+    return supply_->from_origin();
+  }
+  [[nodiscard]] std::vector<std::uint64_t> order() const override { return supply_->order(); }
+  [[nodiscard]] bool promising() const override { return supply_->promising(); }
+  [[nodiscard]] std::optional<peer::CrowdFigures> crowd() const override { return supply_->crowd(); }
+  void origin_came(std::uint64_t segment, std::uint64_t bytes) override { supply_->origin_came(segment, bytes); }
+  void origin_usable(bool usable) override { supply_->origin_usable(usable); }
   RunId start(ByteRange window, std::shared_ptr<SourceEvents> events) override;
   void cancel(RunId run) override;
   void consumed(RunId, std::size_t) override {}  // blocks only

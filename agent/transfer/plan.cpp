@@ -37,8 +37,28 @@ bool may_take(const PlanInput& input, const SourceState& source, std::uint64_t i
   return source.kind != SourceKind::origin || input.helping || !left_to_peers(input, index);
 }
 
+// What is missing of a segment, its first run.
+std::optional<ByteRange> missing_of(const PlanInput& input, const Ranges& ranges, std::uint64_t index) {
+  const ByteRange segment = input.layout->range(index);
+  for (const ByteRange& missing : ranges) {
+    const std::uint64_t begin = std::max(missing.offset, segment.offset);
+    const std::uint64_t end = std::min(missing.end(), segment.end());
+    if (begin < end) return ByteRange{begin, end - begin};
+  }
+  return std::nullopt;
+}
+
+std::optional<ByteRange> first_in_order(const PlanInput& input, const Ranges& ranges, const SourceState& source) {
+  for (const std::uint64_t index : source.order) {
+    if (index >= input.layout->count() || !may_take(input, source, index)) continue;
+    if (auto found = missing_of(input, ranges, index)) return found;
+  }
+  return std::nullopt;
+}
+
 // The first segment, or rest of one, that is missing, free and available from `source`; the last one on probation.
 std::optional<ByteRange> one_segment(const PlanInput& input, const Ranges& ranges, const SourceState& source) {
+  if (!source.order.empty()) return first_in_order(input, ranges, source);
   std::optional<ByteRange> found;
   for (const ByteRange& missing : ranges) {
     for (std::uint64_t at = missing.offset; at < missing.end();) {
@@ -71,7 +91,7 @@ std::optional<ByteRange> longest_stream(const PlanInput& input, const Ranges& ra
     if (missing.offset <= first->offset && first->offset < missing.end()) end = missing.end();
   }
   const std::uint64_t streams = source.windows ? source.max_streams - source.active.size() : 1;
-  if (source.windows && source.max_streams > 1) {
+  if (source.windows && source.max_streams > 1 && source.has_all) {
     const std::uint64_t limit = first->offset + share_of(input, ranges, streams);
     // The cut is at a segment's end, also where the start is in the middle of one.
     const std::uint64_t segment = input.layout->segment_size();

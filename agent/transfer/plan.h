@@ -4,7 +4,8 @@
 // at a segment's end, at what is held, or at the end of the content. Cheapest source first: a cached copy, then peers
 // (segment by segment), then the origin. The origin is asked for one stream as long as possible, since requests cost
 // round trips, but not for what peers can give: that is left to them as long as they are trusted to deliver. When they
-// deliver too little (`helping`, decided by peer_pace.h) the origin takes segments first, one at a time.
+// deliver too little (`helping`, decided by peer_pace.h) the origin takes segments first, one at a time. In a crowd the
+// origin "has" only what the crowd leaves to this agent.
 //
 // What is under way is changed by revise.h.
 #pragma once
@@ -31,7 +32,9 @@ struct SourceState {
   unsigned max_streams = 1;        // at once
   std::vector<ByteRange> active;   // what it is delivering now
   bool has_all = true;             // false: only `has`
-  std::vector<std::uint64_t> has;  // segments that it can deliver, ascending
+  std::vector<std::uint64_t> has;  // segments that it can deliver, or that the crowd leaves to it; ascending
+  // In which of them are best taken; empty: ascending. Where it is given, what is not in it is not taken.
+  std::vector<std::uint64_t> order;
   // Peers that have disappointed get the last missing segment to show that they can, while the origin goes on.
   bool on_probation = false;
 };

@@ -28,18 +28,25 @@ class Revising {
   // 1. The origin gives way to peers.
   [[nodiscard]] std::optional<Revision> give_way(const Delivery& delivery) const {
     const std::uint64_t first = index_at(delivery.left.offset);
-    if (!delivery.begun && left_to_peers(input_, first)) {
+    const SourceState& origin = input_.sources[delivery.source];
+    // A claim that is lost with little left of it: asking for that again would cost more than letting it come.
+    const bool lost = !has_segment(origin, first) && (!delivery.begun || left_of(delivery, first) > kRaceWorth);
+    if (lost || (!delivery.begun && left_to_peers(input_, first))) {
       return Revision{Revision::Kind::end, delivery.id, delivery.source, {}};
     }
     const std::uint64_t last = index_at(delivery.window.end() - 1);
     for (std::uint64_t index = first + 1; index <= last; ++index) {
-      if (left_to_peers(input_, index)) return cut_before(delivery, index);
+      if (!has_segment(origin, index) || left_to_peers(input_, index)) return cut_before(delivery, index);
     }
     // On probation they get the last one that they have.
     for (std::uint64_t index = last; index > first; --index) {
       if (on_probation(index)) return cut_before(delivery, index);
     }
     return std::nullopt;
+  }
+
+  [[nodiscard]] std::uint64_t left_of(const Delivery& delivery, std::uint64_t index) const {
+    return std::min(delivery.left.end(), input_.layout->range(index).end()) - delivery.left.offset;
   }
 
   [[nodiscard]] Revision cut_before(const Delivery& delivery, std::uint64_t index) const {
@@ -60,6 +67,7 @@ class Revising {
     const Delivery* slowest = nullptr;
     for (const Delivery& delivery : deliveries_) {
       if (kind(delivery) != SourceKind::peer || delivery.left.length == 0 || is_raced(delivery)) continue;
+      if (!has_segment(input_.sources[*origin], index_at(delivery.left.offset))) continue;
       const bool better = slowest == nullptr || (slowest->begun && !delivery.begun) ||
                           (slowest->begun == delivery.begun && delivery.left.length >= slowest->left.length);
       if (better) slowest = &delivery;

@@ -2,7 +2,7 @@
 // gives out what became free.
 //
 // 1. Peers came while the origin streams: its stream is cut before the first segment that they can give, and given up
-//    where nothing of it came yet.
+//    where nothing of it came yet. So it is where the crowd leaves a segment to somebody else, also when it has begun.
 // 2. Peers deliver too little and every segment is theirs: the origin takes one that has not begun; when all have
 //    begun, it races for the one with the most left.
 // 3. Nothing is left for the peers and the origin is still busy with what they have: they race for the rest of it.

@@ -56,7 +56,13 @@ void Run::look_up() {
     const auto self = weak.lock();
     if (self && !self->over_ && self->turn_ == turn) self->found_supply(std::move(supply));
   };
-  context_.neighbours->find({edition_->version, content_}, found);
+  peer::NeighbourQuery query{edition_->version, content_};
+  const bool any_segment = edition_->ranges && !edition_->one_stream;
+  const bool one_segment = cache::SegmentLayout(map_.content_size().value_or(0)).count() == 1;
+  query.gives = request_.share && request_.store && (any_segment || one_segment);
+  query.patience = pace().patience;
+  query.min_rate = request_.peer_min_rate;
+  context_.neighbours->find(std::move(query), found);
 }
 
 void Run::found_supply(std::shared_ptr<peer::Supply> supply) {

@@ -18,6 +18,7 @@
 #include "base/result.h"
 #include "base/units.h"
 #include "origin/origin.h"
+#include "peer/crowd_figures.h"
 
 namespace larder::agent {
 
@@ -51,7 +52,15 @@ class Source {
   [[nodiscard]] virtual std::size_t holders() const { return 1; }
   // What vouches for a segment's blocks: kept with it.
   [[nodiscard]] virtual std::vector<std::byte> attestation(std::uint64_t) const { return {}; }
-  std::function<void()> on_changed;  // segments() or holders(); not from within a call
+  // Of peers in a crowd (peer/neighbours.h): which segments may be taken from the origin, in what order theirs are best
+  // taken, whether waiting for them is worth its while, and how it goes.
+  [[nodiscard]] virtual std::optional<std::vector<std::uint64_t>> from_origin() const { return std::nullopt; }
+  [[nodiscard]] virtual std::vector<std::uint64_t> order() const { return {}; }
+  [[nodiscard]] virtual bool promising() const { return false; }
+  [[nodiscard]] virtual std::optional<peer::CrowdFigures> crowd() const { return std::nullopt; }
+  virtual void origin_came(std::uint64_t, std::uint64_t) {}
+  virtual void origin_usable(bool) {}
+  std::function<void()> on_changed;  // segments(), holders() or from_origin(); not from within a call
   virtual RunId start(ByteRange window, std::shared_ptr<SourceEvents> events) = 0;
   virtual void cancel(RunId run) = 0;  // no event follows
   // Back-pressure: a source delivers a bounded number of bytes beyond what was consumed.

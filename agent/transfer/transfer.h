@@ -19,6 +19,7 @@
 #include "base/worker_pool.h"
 #include "cache/cache.h"
 #include "origin/origin.h"
+#include "peer/crowd_figures.h"
 
 namespace larder::peer {
 class Neighbours;
@@ -76,6 +77,7 @@ struct TransferProgress {
   std::uint64_t contiguous = 0;  // bytes from the start that are committed
   unsigned restarts = 0;
   std::string note;
+  std::optional<peer::CrowdFigures> crowd;  // while it is got together with others
 };
 
 class TransferEvents {

@@ -108,6 +108,7 @@ void FakeOrigin::step(origin::FetchId id) {
     return finish(id, fail(run->behaviour.break_code, "fetch", "the connection broke"));
   }
   if (run->position == run->end) return finish(id, {});
+  if (run->behaviour.stall_after && run->sent >= *run->behaviour.stall_after) return;
   if (run->outstanding >= origin::HttpClient::kWindow) {
     run->stuck = true;
     return;

@@ -32,8 +32,9 @@ struct Behaviour {
   std::optional<Error> refuse;               // no edition, at once
   std::optional<std::uint64_t> break_after;  // bytes of data
   ErrorCode break_code = ErrorCode::connection_lost;
-  bool whole = false;       // answers a range with everything
-  bool silent_end = false;  // break_after ends the answer as if it were well
+  bool whole = false;                        // answers a range with everything
+  bool silent_end = false;                   // break_after ends the answer as if it were well
+  std::optional<std::uint64_t> stall_after;  // bytes of data; then nothing comes any more
 };
 
 class FakeOrigin final : public origin::Origin {

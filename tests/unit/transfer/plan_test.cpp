@@ -64,6 +64,27 @@ TEST(Plan, AStreamGoesOnInTheMiddleOfASegment) {
   EXPECT_EQ(next_window(input), (Window{0, {from, 4 * kSegment - from}}));
 }
 
+TEST(Plan, InACrowdAStreamIsWhatIsLeftToThisAgent) {
+  SourceState origin = origin_source(2);
+  origin.has_all = false;
+  origin.has = {1, 2, 5};
+  const auto input = plan(8, {{0, 8 * kSegment}}, {origin});
+  EXPECT_EQ(all_windows(input), (std::vector<Window>{{0, {kSegment, 2 * kSegment}}, {0, {5 * kSegment, kSegment}}}));
+}
+
+TEST(Plan, PeersGiveTheRarestFirst) {
+  SourceState peers = source_of(SourceKind::peer);
+  peers.max_streams = 2;
+  peers.has_all = false;
+  peers.has = {1, 2, 5, 6};
+  peers.order = {5, 1, 6};
+  auto input = plan(8, {{0, 5 * kSegment}, {5 * kSegment + kMiB, 2 * kSegment}}, {origin_source(), peers});
+  EXPECT_EQ(next_window(input), (Window{1, {5 * kSegment + kMiB, kSegment - kMiB}})) << "what is missing of it";
+  input.sources[1].active.push_back({5 * kSegment + kMiB, kSegment - kMiB});
+  input.missing = {{0, 5 * kSegment}, {6 * kSegment, kSegment}};
+  EXPECT_EQ(next_window(input), (Window{1, {kSegment, kSegment}}));
+}
+
 TEST(Plan, ParallelRangesShareInWholeSegments) {
   const auto input = plan(8, {{0, 8 * kSegment}}, {origin_source(3)});
   const std::vector<Window> expected{

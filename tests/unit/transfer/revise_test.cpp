@@ -70,6 +70,30 @@ TEST_F(Revise, OnProbationPeersGetTheLastSegment) {
   EXPECT_FALSE(next()) << "one at a time";
 }
 
+TEST_F(Revise, WhatTheCrowdLeavesToOthersIsGivenUp) {
+  under_way(7, kOrigin, {0, 4 * kSegment}, kSegment + 100);
+  input.sources[kPeers].has = {};
+  input.sources[kOrigin].has_all = false;
+  input.sources[kOrigin].has = {0, 1, 2, 3};
+  EXPECT_FALSE(next());
+  input.sources[kOrigin].has = {1, 2};
+  EXPECT_EQ(next(), (Revision{Kind::cut, 7, kOrigin, {0, 3 * kSegment}}));
+  input.sources[kOrigin].has = {2, 3};
+  EXPECT_EQ(next(), (Revision{Kind::end, 7, kOrigin, {}})) << "somebody else has the claim now";
+  deliveries[0].left = {2 * kSegment - kRaceWorth, 2 * kSegment + kRaceWorth};
+  EXPECT_EQ(next(), (Revision{Kind::cut, 7, kOrigin, {0, 2 * kSegment}})) << "the little that is left may come";
+}
+
+TEST_F(Revise, TheOriginHelpsOnlyWithWhatTheCrowdLeavesToIt) {
+  input.helping = true;
+  under_way(7, kPeers, {0, kSegment}, 0);
+  under_way(8, kPeers, {kSegment, kSegment}, kMiB);
+  input.sources[kOrigin].has_all = false;
+  EXPECT_FALSE(next());
+  input.sources[kOrigin].has = {1};
+  EXPECT_EQ(next(), (Revision{Kind::race, 8, kOrigin, {kSegment + kMiB, kSegment - kMiB}}));
+}
+
 TEST_F(Revise, AnOriginWithoutWindowsIsLeftAlone) {
   under_way(7, kOrigin, {0, 8 * kSegment}, 100);
   input.sources[kOrigin].windows = false;
