@@ -26,6 +26,7 @@ void write_network(JsonWriter& json, const SharingFacts& facts) {
   json.member("multicast_interfaces", facts.multicast_interfaces);
   json.member("multicast_hellos", facts.multicast_hellos).member("unicast_hellos", facts.unicast_hellos);
   json.member("clock_rejections", facts.clock_rejections);
+  json.member("given", facts.given).member("taken", facts.taken);
 }
 
 }  // namespace

@@ -45,6 +45,18 @@ void write_figures(JsonWriter& json, std::string_view name, const SourceFigures&
   json.member("cache", figures.cache).member("wasted", figures.wasted).end_object();
 }
 
+void write_crowd(JsonWriter& json, const std::optional<peer::CrowdFigures>& crowd) {
+  json.key("crowd");
+  if (!crowd) {
+    json.null();
+    return;
+  }
+  json.begin_object();
+  json.member("members", crowd->members).member("fetchers", crowd->fetchers).member("segments", crowd->segments);
+  json.member("held", crowd->held).member("first_hand", crowd->first_hand).member("elsewhere", crowd->elsewhere);
+  json.member("claimed", crowd->claimed).end_object();
+}
+
 void write_ranges(JsonWriter& json, const std::vector<ByteRange>& ranges) {
   json.key("ranges").begin_array();
   for (const ByteRange& range : ranges) {
@@ -64,6 +76,7 @@ void write_file(JsonWriter& json, const File& file) {
   json.member("destination", file.spec.destination).member("state", file_state_name(file.state));
   json.member("size", file.size).member("bytes", file.bytes).member("contiguous", file.contiguous);
   write_figures(json, "figures", file.figures);
+  write_crowd(json, file.crowd);
   json.member_or_null("content", file.content);
   json.member_or_null("etag", file.version ? file.version->etag : "");
   json.member_or_null("last_modified", file.version ? file.version->last_modified : "");
@@ -87,7 +100,20 @@ struct JobSums {
   std::optional<std::uint64_t> size = 0;  // none where any file's is not known
   std::uint64_t bytes = 0, done = 0;
   SourceFigures figures;
+  std::optional<peer::CrowdFigures> crowd;
 };
+
+// Of all files that are got together with others: the most members and fetchers of any, the segments of all.
+void add_crowd(std::optional<peer::CrowdFigures>& sum, const peer::CrowdFigures& one) {
+  if (!sum) sum.emplace();
+  sum->members = std::max(sum->members, one.members);
+  sum->fetchers = std::max(sum->fetchers, one.fetchers);
+  sum->segments += one.segments;
+  sum->held += one.held;
+  sum->first_hand += one.first_hand;
+  sum->elsewhere += one.elsewhere;
+  sum->claimed += one.claimed;
+}
 
 JobSums sums_of(const Job& job) {
   JobSums sums;
@@ -102,6 +128,7 @@ JobSums sums_of(const Job& job) {
     sums.figures.peers += file.figures.peers;
     sums.figures.cache += file.figures.cache;
     sums.figures.wasted += file.figures.wasted;
+    if (file.crowd) add_crowd(sums.crowd, *file.crowd);
   }
   return sums;
 }
@@ -120,6 +147,7 @@ void write_job(JsonWriter& json, const Job& job, bool files) {
   json.member("active_time_s", seconds_of(job.active_time));
   json.member("size", sums.size).member("bytes", sums.bytes);
   write_figures(json, "figures", sums.figures);
+  write_crowd(json, sums.crowd);
   json.member("files_total", job.files.size()).member("files_done", sums.done);
   json.member("max_rate", job.options.max_rate);
   json.key("verdict").begin_object();

@@ -22,6 +22,14 @@ std::string sources(const FiguresView& figures) {
   return text;
 }
 
+// Members, then this agent's part of the segments.
+std::string crowd_text(const std::optional<CrowdView>& crowd) {
+  if (!crowd) return {};
+  return fmt::format("{} others, {} fetch; of {} segments {} here ({} from the origin), {} elsewhere, {} on their way",
+                     crowd->members, crowd->fetchers, crowd->segments, crowd->held, crowd->first_hand, crowd->elsewhere,
+                     crowd->claimed);
+}
+
 void add(std::string& page, const char* label, const std::string& value) {
   if (!value.empty()) page += fmt::format("{:<14}{}\n", label, printable(value));
 }
@@ -34,6 +42,7 @@ std::string file_text(const FileView& file) {
   detail("state", file.state);
   detail("bytes", share_of(file.bytes, file.size));
   detail("from", sources(file.figures));
+  detail("crowd", crowd_text(file.crowd));
   detail("destination", file.destination);
   detail("ETag", file.etag);
   detail("Last-Modified", file.last_modified);
@@ -80,6 +89,7 @@ std::string job_page(const JobView& job) {
   add(page, "owner", std::to_string(job.owner));
   add(page, "bytes", share_of(job.bytes, job.size));
   add(page, "from", sources(job.figures));
+  if (job.files.size() != 1) add(page, "crowd", crowd_text(job.crowd));
   if (job.max_rate > 0) add(page, "limit", format_rate(static_cast<double>(job.max_rate)));
   add(page, "created", job.created);
   add(page, "finished", job.finished);

@@ -28,6 +28,7 @@ std::string line_of(const JobView& job, RateMeter& meter, unsigned width) {
   figures.figures = job.figures;
   figures.files_total = job.files_total;
   figures.files_done = job.files_done;
+  figures.crowd = job.crowd;
   return render_progress(figures, width);
 }
 

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "agent/cli/progress.h"
+#include "base/units.h"
 
 namespace larder::agent {
 namespace {
@@ -49,6 +50,8 @@ void read_view(const json& from, PeersView& view) {
   get(from, "multicast_hellos", view.multicast_hellos);
   get(from, "unicast_hellos", view.unicast_hellos);
   get(from, "clock_rejections", view.clock_rejections);
+  get(from, "given", view.given);
+  get(from, "taken", view.taken);
   if (const auto peers = from.find("peers"); peers != from.end()) {
     for (const json& one : peers->get_ref<const json::array_t&>()) read_peer(one, view.peers.emplace_back());
   }
@@ -72,6 +75,10 @@ std::string own_lines(const PeersView& view) {
       fmt::format("this agent  {:.8}, ports {} and {} (TCP), {} (UDP), {}, {} contents offered\n", printable(view.id),
                   view.catalogue_port, view.swarm_port, view.discovery_port,
                   view.serving ? "serves" : "does not serve: " + printable(view.serving_trouble), view.offered);
+  if (view.given > 0 || view.taken > 0) {
+    text += fmt::format("            {} given to others, {} taken from them\n", format_bytes(view.given),
+                        format_bytes(view.taken));
+  }
   if (!view.use) text += "            takes nothing from peers: peer.use is false\n";
   if (!view.trouble.empty()) text += fmt::format("            {}\n", printable(view.trouble));
   return text;

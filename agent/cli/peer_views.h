@@ -18,6 +18,7 @@ struct PeersView {
   std::string trouble, serving_trouble;
   std::uint64_t offered = 0, catalogue_port = 0, swarm_port = 0, discovery_port = 0;
   std::uint64_t multicast_interfaces = 0, multicast_hellos = 0, unicast_hellos = 0, clock_rejections = 0;
+  std::uint64_t given = 0, taken = 0;  // bytes
   struct Peer {
     std::string id, name, address, shunned, shunned_until;
     bool serving = false, multicast = false;

@@ -119,11 +119,17 @@ std::string render_shares(const FiguresView& figures) {
   return text;
 }
 
+std::string render_crowd(const std::optional<CrowdView>& crowd) {
+  if (!crowd || crowd->members == 0) return {};
+  return fmt::format("crowd of {}, {} fetch", crowd->members + 1, crowd->fetchers);
+}
+
 std::string render_progress(const ProgressFigures& now, unsigned width) {
   // Most important first; the line takes as many as fit.
   std::vector<std::string> parts = {percent_text(now), pace_text(now), amount_text(now)};
   if (now.files_total > 1) parts.push_back(fmt::format("file {}/{}", now.files_done, now.files_total));
   parts.push_back(render_shares(now.figures));
+  parts.push_back(render_crowd(now.crowd));
   std::string line;
   for (const std::string& part : parts) {
     if (part.empty()) continue;

@@ -37,12 +37,15 @@ struct ProgressFigures {
   double rate = 0;
   FiguresView figures;
   std::uint64_t files_total = 1, files_done = 0;
+  std::optional<CrowdView> crowd;
 };
 
 // One line of at most `width` columns, without a newline. Drops the least important parts first.
 [[nodiscard]] std::string render_progress(const ProgressFigures& now, unsigned width);
 // "origin 80% cache 20%"; empty while nothing has come.
 [[nodiscard]] std::string render_shares(const FiguresView& figures);
+// "crowd of 12, 4 fetch"; empty without one.
+[[nodiscard]] std::string render_crowd(const std::optional<CrowdView>& crowd);
 // After a download: "x.iso  1.00 GiB in 9s (112 MiB/s)  origin 1.00 GiB  cache 0 B".
 [[nodiscard]] std::string render_summary(const std::string& name, std::uint64_t bytes, Duration took,
                                          const FiguresView& figures);

@@ -81,6 +81,17 @@ FiguresView figures_of(const json& from) {
   return {number(from, "origin"), number(from, "peers"), number(from, "cache"), number(from, "wasted")};
 }
 
+// An agent of an earlier release says nothing of it.
+std::optional<CrowdView> crowd_of(const json& from) {
+  const auto found = from.find("crowd");
+  if (found == from.end() || found->is_null()) return std::nullopt;
+  const json& crowd = *found;
+  require_object(crowd);
+  return CrowdView{number(crowd, "members"), number(crowd, "fetchers"),   number(crowd, "segments"),
+                   number(crowd, "held"),    number(crowd, "first_hand"), number(crowd, "elsewhere"),
+                   number(crowd, "claimed")};
+}
+
 FileView file_of(const json& from) {
   require_object(from);
   FileView file;
@@ -92,6 +103,7 @@ FileView file_of(const json& from) {
   file.bytes = number(from, "bytes");
   file.contiguous = number(from, "contiguous");
   file.figures = figures_of(object(from, "figures"));
+  file.crowd = crowd_of(from);
   file.content = text(from, "content");
   file.etag = text(from, "etag");
   file.last_modified = text(from, "last_modified");
@@ -124,6 +136,7 @@ JobView job_of(const json& from) {
   job.size = optional_number(from, "size");
   job.bytes = number(from, "bytes");
   job.figures = figures_of(object(from, "figures"));
+  job.crowd = crowd_of(from);
   job.files_total = number(from, "files_total");
   job.files_done = number(from, "files_done");
   job.max_rate = number(from, "max_rate");

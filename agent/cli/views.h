@@ -13,6 +13,10 @@
 
 namespace larder::agent {
 
+struct CrowdView {  // others that want the same now
+  std::uint64_t members = 0, fetchers = 0, segments = 0, held = 0, first_hand = 0, elsewhere = 0, claimed = 0;
+};
+
 struct FiguresView {
   std::uint64_t origin = 0, peers = 0, cache = 0, wasted = 0;
 };
@@ -24,6 +28,7 @@ struct FileView {
   std::uint64_t bytes = 0;
   std::uint64_t contiguous = 0;  // committed from the start
   FiguresView figures;
+  std::optional<CrowdView> crowd;
   std::string content, etag, last_modified, actual_sha256, verdict, verdict_reason, effective_url, note;
   unsigned restarts = 0;
   std::optional<double> offline_age_s;  // the origin was not asked: how old the edition was
@@ -38,6 +43,7 @@ struct JobView {
   std::optional<std::uint64_t> size;
   std::uint64_t bytes = 0;
   FiguresView figures;
+  std::optional<CrowdView> crowd;
   std::uint64_t files_total = 0, files_done = 0, max_rate = 0;
   bool app_verdict = false;
   std::vector<FileView> files;

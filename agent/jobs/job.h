@@ -95,6 +95,7 @@ struct File {
   std::string effective_url;
   std::string note;
   unsigned restarts = 0;
+  std::optional<peer::CrowdFigures> crowd;  // while others want it too
   std::optional<Error> error;
 };
 

@@ -164,6 +164,7 @@ void JobEngine::stop_file(LiveJob& live, unsigned file) {
   if (state.transfer != 0) transfers_.stop(std::exchange(state.transfer, 0));
   if (state.probe != 0) origin_.cancel(std::exchange(state.probe, 0));
   ++state.attempt;
+  live.job.files[file].crowd.reset();
   told_of_judgement(state);
 }
 
@@ -188,6 +189,7 @@ void JobEngine::file_progress(LiveJob& live, unsigned file, const TransferProgre
   facts.version = now.version;
   facts.restarts = state.restarts_before + now.restarts;
   facts.note = now.note;
+  facts.crowd = now.crowd;
   SourceFigures figures = now.figures;
   figures.wasted += state.wasted_before;
   book_.set_figures(live, file, figures);
@@ -206,6 +208,7 @@ void JobEngine::file_failed(LiveJob& live, unsigned file, const Error& error) {
   File& facts = live.job.files[file];
   live.live[file].transfer = 0;
   ++live.live[file].attempt;
+  facts.crowd.reset();
   if (!error_info(error.code).retryable) return file_failed_for_good(live, file, error);
   facts.error = error;
   log::warn("file failed for now id={}: {}", facts.id, error.text());
@@ -244,6 +247,7 @@ void JobEngine::file_done(LiveJob& live, unsigned file, TransferResult result) {
   facts.offline_age.reset();
   if (result.offline) facts.offline_age = std::max(Duration{}, runtime_.clock.wall() - *result.offline);
   facts.note = result.note;
+  facts.crowd.reset();
   live.progressed = true;
   live.failures_in_a_row = 0;
   if (figures.cache > 0 && figures.cache == facts.bytes) {
