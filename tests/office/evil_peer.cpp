@@ -1,9 +1,12 @@
 // A member of the group that lies. It takes over the identity of a larderd that joined and was stopped, announces
 // itself by the real discovery, answers by the real catalogue link and serves by the real swarm; only what it says and
-// the bytes that it reads are not right. For the scenarios of tests/office/poison.py.
+// the bytes that it reads are not right. For the scenarios of tests/office/poison.py and crowd.py.
 //
 //   evil_peer --state DIR --file FILE --url URL --etag E --last-modified L --lie NAME [--seed N] [--listen ADDRESS]
-//             [--address HOST:PORT]... [--no-multicast]
+//             [--address HOST:PORT]... [--no-multicast] [--crowd NAME] [--segments FIRST-LAST]
+//
+// With --crowd it has nothing at all to give, and tells the crowd lies (evil_crowd.h). With --segments it offers only
+// these.
 //
 // Prints "ready", then a line for each request; ends on SIGTERM or when its standard input does.
 #include <signal.h>
@@ -24,6 +27,7 @@
 #include "peer/swarm.h"
 #include "peer/windows.h"
 #include "tests/office/evil_content.h"
+#include "tests/office/evil_crowd.h"
 
 namespace larder::test {
 namespace {
@@ -52,7 +56,16 @@ struct Options {
   std::uint64_t seed = 1;
   std::vector<std::string> listen, addresses;
   bool multicast = true;
+  std::optional<CrowdLie> crowd;
+  std::uint64_t first = 0, last = UINT64_MAX;  // segments that it offers
 };
+
+void parse_segments(const std::string& value, Options& options) {
+  char* end = nullptr;
+  options.first = std::strtoull(value.c_str(), &end, 10);
+  if (*end != '-') die("--segments is FIRST-LAST");
+  options.last = std::strtoull(end + 1, nullptr, 10);
+}
 
 Options parse(int argc, char** argv) {
   Options options;
@@ -82,6 +95,11 @@ Options parse(int argc, char** argv) {
       options.listen.push_back(value);
     } else if (name == "--address") {
       options.addresses.push_back(value);
+    } else if (name == "--crowd") {
+      options.crowd = parse_crowd_lie(value);
+      if (!options.crowd) die("no such lie: " + value);
+    } else if (name == "--segments") {
+      parse_segments(value, options);
     } else {
       die("unknown option " + name);
     }
@@ -155,14 +173,38 @@ class EvilPeer {
     discovery_ =
         must(make_discovery_socket(settings, std::move(who), std::move(self), std::move(events), loop_, *random_));
     discovery_->start();
+    if (options_.crowd) tell_crowd(0);
+  }
+
+  void tell_crowd(std::uint64_t number) {
+    discovery_->say_crowd({evil_entry(*options_.crowd, version_key_, content_.layout().count(),
+                                      content_.layout().segment_size(), number)});
+    if (number < 8) say("told the crowd");
+    loop_.after(std::chrono::milliseconds(kEvilCrowdEveryMs), [this, number] { tell_crowd(number + 1); });
+  }
+
+  // -- what it has
+  [[nodiscard]] bool offered(std::uint64_t segment) const {
+    return !options_.crowd && segment >= options_.first && segment <= options_.last;
+  }
+  [[nodiscard]] bool complete() const { return offered(0) && offered(content_.layout().count() - 1); }
+
+  [[nodiscard]] std::vector<std::byte> bitmap() const {
+    std::vector<std::byte> bits((content_.layout().count() + 7) / 8);
+    for (std::uint64_t i = 0; i < content_.layout().count(); ++i) {
+      if (offered(i)) bits[i / 8] |= static_cast<std::byte>(1U << (i % 8));
+    }
+    return bits;
   }
 
   [[nodiscard]] std::vector<HaveItem> holdings(const Ask& ask) const {
     std::vector<HaveItem> items;
+    if (options_.crowd) return items;
     for (std::size_t i = 0; i < ask.keys.size(); ++i) {
       const Digest& wanted = ask.keys[i].kind == KeyKind::url ? url_key_ : version_key_;
       if (ask.keys[i].key != wanted) continue;
-      items.push_back({static_cast<std::uint8_t>(i), true, content_.size(), version_key_, {}});
+      items.push_back({static_cast<std::uint8_t>(i), complete(), content_.size(), version_key_,
+                       complete() ? std::vector<std::byte>{} : bitmap()});
     }
     return items;
   }
@@ -181,19 +223,22 @@ class EvilPeer {
     }
   }
 
-  [[nodiscard]] bool known(const Digest& key) const { return key == version_key_ || key == url_key_; }
+  [[nodiscard]] bool known(const Digest& key) const {
+    return !options_.crowd && (key == version_key_ || key == url_key_);
+  }
 
   [[nodiscard]] Manifest manifest_of(bool with_bytes) const {
     Manifest manifest;
     manifest.size = content_.size();
     manifest.etag = options_.version.etag;
     manifest.last_modified = options_.version.last_modified;
-    manifest.complete = true;
-    manifest.root = content_.root();
+    manifest.complete = complete();
+    if (complete()) manifest.root = content_.root();
     for (std::uint64_t i = 0; i < content_.layout().count(); ++i) {
+      if (!offered(i)) continue;
       manifest.segments.push_back({i, content_.segment_root(i), encode_attestations({attestation(i)})});
     }
-    if (with_bytes && content_.size() <= kMaxInline) manifest.bytes = content_.told_bytes();
+    if (with_bytes && complete() && content_.size() <= kMaxInline) manifest.bytes = content_.told_bytes();
     return manifest;
   }
 
@@ -212,6 +257,7 @@ class EvilPeer {
     if (query.key != version_key_ || query.first >= content_.layout().count()) return done({404, {}});
     const std::uint64_t count =
         std::min(query.count.value_or(content_.layout().count()), content_.layout().count() - query.first);
+    if (!offered(query.first) || !offered(query.first + count - 1)) return done({404, {}});
     std::vector<std::byte> body;
     if (query.leaves) body = encode_leaves(content_.told_leaves(query.first, count));
     if (!query.open) return done({200, std::move(body)});
