@@ -81,7 +81,9 @@ TEST_F(Revise, WhatTheCrowdLeavesToOthersIsGivenUp) {
   input.sources[kOrigin].has = {2, 3};
   EXPECT_EQ(next(), (Revision{Kind::end, 7, kOrigin, {}})) << "somebody else has the claim now";
   deliveries[0].left = {2 * kSegment - kRaceWorth, 2 * kSegment + kRaceWorth};
-  EXPECT_EQ(next(), (Revision{Kind::cut, 7, kOrigin, {0, 2 * kSegment}})) << "the little that is left may come";
+  EXPECT_FALSE(next()) << "the little that is left may come, and what follows is this agent's";
+  input.sources[kOrigin].has = {3};
+  EXPECT_EQ(next(), (Revision{Kind::cut, 7, kOrigin, {0, 2 * kSegment}})) << "what follows is not";
 }
 
 TEST_F(Revise, TheOriginHelpsOnlyWithWhatTheCrowdLeavesToIt) {
