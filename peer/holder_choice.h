@@ -19,7 +19,8 @@ struct HolderFacts {
   Endpoint swarm;
   bool complete = false;
   std::set<std::uint64_t> segments;  // of one that is not complete
-  // Of them those that it only said it has (CROWD): it may mean another content than the one whose root is believed.
+  // Of them those that it only said it has (HAVE, CROWD), all of one that is complete: it may mean another content than
+  // the one whose root is believed.
   std::set<std::uint64_t> hearsay;
   std::uint8_t load = 0;   // transfers that it is serving
   std::uint64_t draw = 0;  // random: equals are taken in another order by each asker, so that askers spread

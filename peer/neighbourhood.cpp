@@ -83,6 +83,7 @@ void Neighbourhood::ask_foreseen() {
     const std::vector<std::string> urls(all.begin() + static_cast<std::ptrdiff_t>(first),
                                         all.begin() + static_cast<std::ptrdiff_t>(last));
     std::vector<AskKey> keys;
+    keys.reserve(urls.size());
     for (const std::string& url : urls) keys.push_back({KeyKind::url, parts_.offers.key().url_key(url)});
     parts_.discovery.ask(std::move(keys),
                          [this, alive = std::weak_ptr(alive_), urls](const std::vector<Holder>& found) {
@@ -155,7 +156,7 @@ void Neighbourhood::find(NeighbourQuery query, UniqueFunction<void(std::shared_p
   const auto supply =
       look_up(query.version, std::move(known),
               [done = std::move(done)](std::shared_ptr<SupplyImpl> found) mutable { done(std::move(found)); });
-  if (query.gives) join_crowd(query, supply, *lookups_.back(), asked);
+  if (crowd_ && query.gives) join_crowd(query, supply, *lookups_.back(), asked);
   if (!query.content.empty()) give_own(query.content, supply);
 }
 

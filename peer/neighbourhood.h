@@ -49,7 +49,11 @@ class Neighbourhood final : public Neighbours {
   Neighbourhood(const Neighbourhood&) = delete;
   Neighbourhood& operator=(const Neighbourhood&) = delete;
 
-  void set_using(bool use) { using_ = use; }  // false: the configuration lets nothing be taken from peers
+  // Whether the configuration lets anything be taken from peers, and what is wanted be divided with others who want it.
+  void set_using(bool use, bool crowd) {
+    using_ = use;
+    crowd_ = crowd;
+  }
 
   [[nodiscard]] bool anyone() const override;
   void foresee(const std::string& url) override;
@@ -100,6 +104,7 @@ class Neighbourhood final : public Neighbours {
 
   NeighbourhoodParts parts_;
   bool using_ = true;
+  bool crowd_ = false;
   std::map<std::string, Foreseen> foreseen_;  // by URL
   std::vector<std::string> to_foresee_;       // of them, not asked for yet
   std::shared_ptr<SupplyTools> supply_tools_;

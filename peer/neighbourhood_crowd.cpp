@@ -59,7 +59,7 @@ void Neighbourhood::join_crowd(const NeighbourQuery& query, const std::shared_pt
 }
 
 void Neighbourhood::heard_crowd(const AgentId& from, const CrowdStamp& stamp, const std::vector<CrowdEntry>& entries) {
-  if (!refused(from)) crowds_->heard(from, stamp, entries);
+  if (crowd_ && !refused(from)) crowds_->heard(from, stamp, entries);
 }
 
 void Neighbourhood::around_changed() {

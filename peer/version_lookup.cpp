@@ -103,6 +103,10 @@ void VersionLookup::answered(const std::vector<Holder>& holders) {
     facts.swarm = peer->swarm();
     facts.complete = holder.item.complete;
     if (!facts.complete) facts.segments = segments_of(holder.item.segments);
+    if (!manifests_.contains(holder.agent)) {
+      facts.hearsay = facts.segments;
+      for (std::uint64_t i = 0; facts.complete && i < supply->proof().layout().count(); ++i) facts.hearsay.insert(i);
+    }
     facts.load = holder.load;
     facts.draw = tools_->runtime.random.next();
     if (supply->holder_table().add(facts)) tell_crowd(facts);

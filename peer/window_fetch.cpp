@@ -165,7 +165,7 @@ void WindowFetch::leaves_checked(const AgentId& agent, std::vector<Digest> leave
 // It never named the root that is believed: what it holds may be what its origin gave it.
 bool WindowFetch::only_said(const AgentId& agent) const {
   const HolderFacts* holder = owner_->holder_table().find(agent);
-  return !what_.whole && holder != nullptr && holder->hearsay.contains(what_.first);
+  return holder != nullptr && (what_.whole ? !holder->hearsay.empty() : holder->hearsay.contains(what_.first));
 }
 
 void WindowFetch::opened(const AgentId& agent) {

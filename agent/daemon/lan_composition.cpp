@@ -250,7 +250,7 @@ void LanComposition::State::connect_parts(Network& made) {
       *made.discovery, *made.link, *made.swarm, parts.cache, kept.trust, kept.members, *made.offers, parts.disk,
       parts.runtime, identity.key, digest, [this](const peer::AgentId& agent) { return membership->refused(agent); },
       [this] { return serving(); }, [this] { refusals_changed(); }});
-  made.neighbourhood->set_using(config->peer_use);
+  made.neighbourhood->set_using(config->peer_use, config->peer_crowd);
   peer::CatalogueServiceParts service{parts.cache, *made.offers,  kept.members, *made.swarm,
                                       parts.disk,  parts.runtime, identity.key, digest};
   service.max_connections = config->peer_max_connections;
@@ -445,7 +445,7 @@ void LanComposition::apply(std::shared_ptr<const Config> config) {
     return state.bring_up();
   }
   if (!state.network) return state.bring_up();
-  state.network->neighbourhood->set_using(state.config->peer_use);
+  state.network->neighbourhood->set_using(state.config->peer_use, state.config->peer_crowd);
   state.network->swarm->set_rates(state.config->peer_upload_rate, 0);
   if (same_offers(*before, *state.config)) return;
   state.network->offers->reset(state.membership->identity()->group.key);

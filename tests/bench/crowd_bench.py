@@ -110,7 +110,7 @@ class Run:
         self.ideal = self.size * 8 / (arguments.wan * 1e6)
         self.deadline = 1.5 * self.ideal * self.hosts + 60  # all of them one after the other
         self.office = Office(lab, self.hosts, arguments.wan, LAN_MBIT, start=start,
-                             agent={"log_level": "info"}, cache={"max_size": "20 GiB", "keep_free": "64 MiB"})
+                             agent={"log_level": "info"}, peer={"crowd": True}, cache={"max_size": "20 GiB", "keep_free": "64 MiB"})
 
     def __enter__(self):
         self.office.__enter__()

@@ -22,7 +22,7 @@ WAN, LAN = 50, 1000  # Mbit/s
 
 
 def office_of(lab, hosts, wan=WAN, **more):
-    return Office(lab, hosts, wan, LAN, agent={"log_level": "debug" if lab.keep else "info"}, **more)
+    return Office(lab, hosts, wan, LAN, agent={"log_level": "debug" if lab.keep else "info"}, peer={"crowd": True}, **more)
 
 
 def last_limit(crowd):
