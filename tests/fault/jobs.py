@@ -312,6 +312,8 @@ def retarget_after_an_error(s):
     url = s.origin.serve("/old", dies_with_count)
     job = s.finish(url)
     expect_error(job, "http_fatal", text="410")
+    # What is whole may still be on its way to the index when the error is told.
+    wait_until(lambda: s.api.status()["cache"]["bytes"] >= 4 * MIB, 10, "the first segment in the cache", 0.01)
     new = s.serve("/new", edition)
     s.api.retarget(job["id"], 0, new)
     s.api.act(job["id"], "resume")
