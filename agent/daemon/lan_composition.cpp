@@ -160,15 +160,15 @@ bool LanComposition::State::may_offer(const cache::Version& version) const {
 // -- up and down ------------------------------------------------------------------------------------------------------
 
 void LanComposition::State::bring_up() {
-  if (network || !started || stopped || !trust_loaded || !config->peer_enabled || !membership->active()) return;
+  if (network || !started || stopped || !trust_loaded || !config->peer_enabled) return;
   parts.runtime.timers.cancel(std::exchange(retry, 0));
+  // Had before there is a group: who makes one has its sockets when it is told so, and may invite at once.
   if (!start_epoch.value()) {
     return start_epoch.obtain([this](const Status& had) {
-      if (stopped) return;
-      if (!had) return retry_later(had.error());
-      bring_up();
+      if (!stopped) had ? bring_up() : retry_later(had.error());
     });
   }
+  if (!membership->active()) return;
   met_self();
   Network made;
   if (auto status = make_network(made); !status) return retry_later(status.error());
@@ -194,6 +194,7 @@ Status LanComposition::State::make_sockets(Network& out) {
   auto linked = peer::make_catalogue_link(link_settings(*config), membership->credentials(), parts.runtime);
   if (!linked) return tl::unexpected<Error>(linked.error());
   out.link = std::move(*linked);
+  out.link->set_enrolling(membership->enrolling());  // it listens already
   auto swarmed = peer::make_swarm(swarm_settings(*config), swarm_credentials(), parts.runtime);
   if (!swarmed) return tl::unexpected<Error>(swarmed.error());
   out.swarm = std::move(*swarmed);
@@ -263,7 +264,6 @@ void LanComposition::State::connect_parts(Network& made) {
   service.serving = [this] { return serving(); };
   made.service = std::make_unique<peer::CatalogueService>(std::move(service));
   made.link->set_refused([this](const peer::AgentId& agent) { return refused(agent); });
-  made.link->set_enrolling(membership->enrolling());
   made.link->set_handler([this](peer::CatalogueRequest request, UniqueFunction<void(peer::CatalogueResponse)> respond) {
     serve(std::move(request), std::move(respond));
   });
