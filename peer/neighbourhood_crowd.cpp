@@ -4,6 +4,7 @@
 
 #include "peer/neighbourhood.h"
 #include "peer/own_attestations.h"
+#include "peer/segment_bitmap.h"
 
 namespace larder::peer {
 namespace {
@@ -12,10 +13,6 @@ namespace {
 // s.
 constexpr Duration kLongestPatience = std::chrono::milliseconds(1500);
 constexpr std::size_t kMaxAround = 512;
-
-bool has_bit(const std::vector<std::byte>& bitmap, std::uint64_t index) {
-  return index / 8 < bitmap.size() && (bitmap[index / 8] & (std::byte{1} << (index % 8))) != std::byte{};
-}
 
 }  // namespace
 

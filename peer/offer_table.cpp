@@ -4,21 +4,12 @@
 #include <bit>
 
 #include "base/units.h"
+#include "peer/segment_bitmap.h"
 
 namespace larder::peer {
 namespace {
 
 constexpr std::size_t kItemSize = 48;  // of a HaveItem on the wire, without its bitmap
-
-std::vector<std::byte> bitmap_of(std::span<const std::uint64_t> segments) {
-  std::vector<std::byte> bitmap;
-  for (const std::uint64_t segment : segments) {
-    if (segment / 8 >= kMaxSegmentBitmap) break;
-    bitmap.resize(std::max<std::size_t>(bitmap.size(), segment / 8 + 1));
-    bitmap[segment / 8] |= std::byte{1} << (segment % 8);
-  }
-  return bitmap;
-}
 
 std::size_t count(const std::vector<std::byte>& bitmap) {
   std::size_t bits = 0;

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "peer/attesters.h"
 #include "peer/catalogue_paths.h"
+#include "peer/segment_bitmap.h"
 
 namespace larder::peer {
 namespace {
@@ -17,7 +18,7 @@ constexpr std::size_t kMaxOthers = 64;
 std::set<std::uint64_t> segments_of(const std::vector<std::byte>& bitmap) {
   std::set<std::uint64_t> out;
   for (std::size_t i = 0; i < bitmap.size() * 8; ++i) {
-    if ((bitmap[i / 8] & (std::byte{1} << (i % 8))) != std::byte{}) out.insert(i);
+    if (has_bit(bitmap, i)) out.insert(i);
   }
   return out;
 }
@@ -38,7 +39,7 @@ VersionLookup::VersionLookup(std::shared_ptr<LookupTools> tools, std::shared_ptr
       foreseen_(std::move(foreseen)),
       found_(std::move(found)) {
   // Where the catalogue brings the bytes themselves one good holder will do, and a second opinion.
-  if (small()) together_ = 2;
+  if (small()) together_ = kOpinions;
 }
 
 VersionLookup::~VersionLookup() {
@@ -142,7 +143,7 @@ void VersionLookup::call(const HolderFacts& holder) {
   proving_[holder.agent] = holder;
   ManifestQuery query;
   query.key = supply->version_key();
-  query.with_bytes = small() && !supply->has_bytes() && (bytes_under_way_ == 0 || together_ > 2);
+  query.with_bytes = small() && !supply->has_bytes() && (bytes_under_way_ == 0 || together_ > kOpinions);
   bytes_under_way_ += query.with_bytes ? 1 : 0;
   CatalogueCall what;
   what.to = holder.catalogue;

@@ -1,9 +1,11 @@
 // VersionLookup in a crowd: what members say that they hold, and the proof of it.
 #include <algorithm>
 
+#include "peer/segment_bitmap.h"
 #include "peer/version_lookup.h"
 
 namespace larder::peer {
+
 // What of a holder is true by its manifest. In a crowd it may have said more since.
 void VersionLookup::believe(const HolderFacts& holder, const Manifest& manifest) {
   const auto supply = supply_.lock();
@@ -26,13 +28,7 @@ void VersionLookup::believe(const HolderFacts& holder, const Manifest& manifest)
 void VersionLookup::tell_crowd(const HolderFacts& holder) {
   const auto supply = supply_.lock();
   if (!supply || supply->seat() == nullptr) return;
-  std::vector<std::byte> bitmap;
-  for (const std::uint64_t segment : holder.segments) {
-    if (segment / 8 >= kMaxSegmentBitmap) break;
-    bitmap.resize(std::max<std::size_t>(bitmap.size(), segment / 8 + 1));
-    bitmap[segment / 8] |= std::byte{1} << (segment % 8);
-  }
-  supply->seat()->holder(holder.agent, holder.complete, bitmap);
+  supply->seat()->holder(holder.agent, holder.complete, bitmap_of(holder.segments));
 }
 
 void VersionLookup::heard(const AgentId& agent, const CrowdEntry& entry) {
@@ -55,7 +51,7 @@ void VersionLookup::heard(const AgentId& agent, const CrowdEntry& entry) {
   };
   for (std::uint64_t segment = 0; entry.complete && segment < count; ++segment) has(segment);
   for (std::size_t i = 0; i < entry.held.size() * 8; ++i) {
-    if ((entry.held[i / 8] & (std::byte{1} << (i % 8))) != std::byte{}) has(entry.first + i);
+    if (has_bit(entry.held, i)) has(entry.first + i);
   }
   if (news.empty()) return;
   if (!known && table.size() >= HolderTable::kMaxHolders) {

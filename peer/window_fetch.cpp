@@ -349,8 +349,7 @@ void WindowFetch::look() {
   }
   const AgentId agent = *silent;
   // Whoever alone has a segment that many want is not left at once: there is nobody to go to.
-  if (!what_.whole && only_ == agent) ++waited_;
-  if (!what_.whole && only_ != agent) waited_ = 0;
+  if (!what_.whole) waited_ = only_ == agent ? waited_ + 1 : 0;
   only_ = agent;
   if (!what_.whole && nobody_else() && waited_ < kWaitForOnly) {
     stall_.delivered(agent, tools_.runtime.clock.now());
