@@ -189,10 +189,9 @@ void DiscoveryChannels::send(Bytes packet, const Endpoint& to) {
   if (index >= 0) note(send_datagram(senders[static_cast<std::size_t>(index)]->fd(), packet, to), to);
 }
 
-void DiscoveryChannels::send_multicast(Bytes packet) {
+void DiscoveryChannels::send_multicast(Bytes packet, bool v4) {
   for (const auto& channel : channels_) {
-    if (channel->group_only) continue;
-    const bool v4 = channel->bound.is_v4();
+    if (channel->group_only || channel->bound.is_v4() != v4) continue;
     Endpoint to = multicast_group(v4, multicast_port_);
     for (const unsigned interface : interfaces_[v4 ? 0 : 1]) {
       if (!v4) to.scope = interface;

@@ -34,7 +34,7 @@ class DiscoveryChannels {
   // Looks at the interfaces anew; whether they are others than before.
   bool refresh();
   void send(Bytes packet, const Endpoint& to);
-  void send_multicast(Bytes packet);
+  void send_multicast(Bytes packet, bool v4);    // to the group of one family, on every interface
   [[nodiscard]] std::size_t interfaces() const;  // joined
   [[nodiscard]] const std::string& trouble() const { return trouble_; }
 

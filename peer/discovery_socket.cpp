@@ -236,21 +236,34 @@ class Socket final : public DiscoverySocket {
   void send(Outgoing out) {
     const GroupKey* key = out.key_epoch == 0 ? &ring_.current() : ring_.find(out.key_epoch);
     if (key == nullptr) return;  // an older key that was dropped meanwhile
-    Datagram datagram{identity_.key.id(), identity_.start_epoch, ++sequence_, std::move(out.message), {}};
-    if (is_signed(datagram.message)) {
-      sign_datagram(datagram, identity_.key, identity_.group_tag, key->epoch());
-    }
-    const auto packet = encode(datagram, identity_.group_tag, *key);
-    if (!packet) {
-      log::error("a datagram was not sent error=\"{}\"", packet.error().text());
+    if (!out.to && !settings_.multicast) return;
+    // What is heard twice is taken once. Of a HELLO each copy tells a place, so that they are told apart; the IPv4 one
+    // comes after the other, which it overtakes: an agent is reached there as a rule.
+    if (!out.to && std::holds_alternative<Hello>(out.message)) {
+      for (const bool v4 : {false, true}) {
+        if (const auto packet = seal(out.message, *key)) channels_->send_multicast(*packet, v4);
+      }
       return;
     }
-    ++figures_.sent;
-    if (out.to) {
-      channels_->send(*packet, *out.to);
-    } else if (settings_.multicast) {
-      channels_->send_multicast(*packet);  // the same bytes everywhere: who hears it twice takes it once
+    const auto packet = seal(std::move(out.message), *key);
+    if (!packet) return;
+    if (out.to) return channels_->send(*packet, *out.to);
+    for (const bool v4 : {false, true}) channels_->send_multicast(*packet, v4);
+  }
+
+  // As the next datagram of this agent.
+  std::optional<std::vector<std::byte>> seal(Message message, const GroupKey& key) {
+    Datagram datagram{identity_.key.id(), identity_.start_epoch, ++sequence_, std::move(message), {}};
+    if (is_signed(datagram.message)) {
+      sign_datagram(datagram, identity_.key, identity_.group_tag, key.epoch());
     }
+    auto packet = encode(datagram, identity_.group_tag, key);
+    if (!packet) {
+      log::error("a datagram was not sent error=\"{}\"", packet.error().text());
+      return std::nullopt;
+    }
+    ++figures_.sent;
+    return std::move(*packet);
   }
 
   // About every second: was the machine suspended, are the interfaces others?

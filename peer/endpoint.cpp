@@ -45,6 +45,10 @@ bool Endpoint::is_v4() const {
   return std::equal(kMappedPrefix.begin(), kMappedPrefix.end(), address.begin());
 }
 
+bool Endpoint::is_link_local() const {
+  return address[0] == std::byte{0xfe} && (address[1] & std::byte{0xc0}) == std::byte{0x80};
+}
+
 Endpoint Endpoint::with_port(std::uint16_t other) const {
   Endpoint copy = *this;
   copy.port = other;

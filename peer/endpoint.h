@@ -17,6 +17,7 @@ struct Endpoint {
   std::uint32_t scope = 0;  // interface of a link-local IPv6 address
 
   [[nodiscard]] bool is_v4() const;
+  [[nodiscard]] bool is_link_local() const;  // IPv6, fe80::/10
   [[nodiscard]] Endpoint with_port(std::uint16_t other) const;
   [[nodiscard]] std::string host() const;  // "192.0.2.7", "2001:db8::7", "fe80::1%3"
   [[nodiscard]] std::string text() const;  // "192.0.2.7:7475", "[2001:db8::7]:7475"

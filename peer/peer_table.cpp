@@ -1,10 +1,24 @@
 #include "peer/peer_table.h"
 
+#include <utility>
+
 namespace larder::peer {
+namespace {
+
+// Of the places that it spoke from lately the last one, but a link-local one only where there is no other: libtorrent
+// does not dial those, without a word.
+Endpoint best_place(const std::vector<KnownPeer::Place>& places, SteadyTime now) {
+  const auto better = std::find_if(places.rbegin(), places.rend(), [now](const KnownPeer::Place& place) {
+    return !place.at.is_link_local() && now - place.heard < PeerTable::kSilence;
+  });
+  return better != places.rend() ? better->at : places.back().at;
+}
+
+}  // namespace
 
 bool PeerTable::is_news(const AgentId& id, std::uint64_t start_epoch, const Hello& hello, const Endpoint& from) const {
   const KnownPeer* peer = find(id);
-  return peer == nullptr || peer->start_epoch != start_epoch || peer->from != from ||
+  return peer == nullptr || peer->start_epoch != start_epoch || !peer->speaks_from(from) ||
          peer->catalogue_port != hello.catalogue_port || peer->swarm_port != hello.swarm_port ||
          peer->serving != hello.serving || peer->group_version != hello.group_version || peer->name != hello.name ||
          peer->certificate != hello.certificate;
@@ -34,10 +48,11 @@ PeerTable::Change PeerTable::heard_hello(const AgentId& id, std::uint64_t start_
   if (is_new) peer.first_heard = now;
   peer.id = id;
   peer.name = hello.name;
-  peer.from = from;
-  std::erase(peer.places, from);
-  peer.places.push_back(from);
+  if (restarted) peer.places.clear();
+  std::erase_if(peer.places, [&from](const KnownPeer::Place& place) { return place.at == from; });
+  peer.places.push_back({from, now});
   if (peer.places.size() > kMaxPlaces) peer.places.erase(peer.places.begin());
+  const Endpoint before = std::exchange(peer.from, best_place(peer.places, now));
   peer.catalogue_port = hello.catalogue_port;
   peer.swarm_port = hello.swarm_port;
   peer.serving = hello.serving;
@@ -49,7 +64,7 @@ PeerTable::Change PeerTable::heard_hello(const AgentId& id, std::uint64_t start_
   peer.prompt = true;
   if (is_new) return Change::appeared;
   if (restarted) return Change::restarted;
-  return changed ? Change::changed : Change::none;
+  return changed || peer.from != before ? Change::changed : Change::none;
 }
 
 bool PeerTable::heard(const AgentId& id, SteadyTime now) {

@@ -18,7 +18,7 @@ namespace larder::peer {
 struct KnownPeer {
   AgentId id{};
   std::string name;
-  Endpoint from;  // where its last HELLO came from (discovery port)
+  Endpoint from;  // where it is reached (discovery port): see best_place()
   std::uint16_t catalogue_port = 0;
   std::uint16_t swarm_port = 0;
   bool serving = true;
@@ -30,12 +30,16 @@ struct KnownPeer {
   std::uint64_t start_epoch = 0;
   std::vector<std::byte> certificate;  // DER, as its HELLO carries it
   SteadyTime checked_at{};             // its HELLO's signature, last
-  std::vector<Endpoint> places{};  // where HELLOs of it came from, the latest last; what else comes from there counts
-  bool prompt = true;              // it answered when it was asked last, or spoke since: worth waiting for
+  struct Place {
+    Endpoint at;
+    SteadyTime heard{};
+  };
+  std::vector<Place> places{};  // where HELLOs of it came from, the latest last; what else comes from there counts
+  bool prompt = true;           // it answered when it was asked last, or spoke since: worth waiting for
   [[nodiscard]] Endpoint catalogue() const { return from.with_port(catalogue_port); }
   [[nodiscard]] Endpoint swarm() const { return from.with_port(swarm_port); }
   [[nodiscard]] bool speaks_from(const Endpoint& place) const {
-    return std::find(places.begin(), places.end(), place) != places.end();
+    return std::any_of(places.begin(), places.end(), [&place](const Place& known) { return known.at == place; });
   }
 };
 

@@ -79,6 +79,14 @@ void tell_what_is_held(const Window& window, lt::add_torrent_params& params) {
   }
 }
 
+// Whether it is to be dialled. libtorrent passes over link-local addresses without a word (peer_list.cpp, 2.0.8).
+bool add_to_book(Window& window, const SwarmPeer& peer) {
+  if (!window.book().add(peer)) return false;
+  if (!peer.swarm.is_link_local()) return true;
+  if (window.book().ended(peer.agent, false)) window.sink().peer_lost(peer.agent);
+  return false;
+}
+
 }  // namespace
 
 // Everything of the network thread. When libtorrent does not end in time it is left behind whole, never half
@@ -217,7 +225,7 @@ Status SwarmSession::open(const std::shared_ptr<Window>& window, const SwarmCred
     return std::static_pointer_cast<lt::torrent_plugin>(std::make_shared<WindowGuard>(window));
   });
   for (const SwarmPeer& peer : peers) {
-    if (window->book().add(peer)) params->peers.push_back(to_libtorrent(peer.swarm));
+    if (add_to_book(*window, peer)) params->peers.push_back(to_libtorrent(peer.swarm));
   }
   network_->expected->emplace(params->save_path, window);
   lt::error_code error;
@@ -244,7 +252,7 @@ void SwarmSession::close(const std::shared_ptr<Window>& window) try {
 void SwarmSession::add_peers(const std::shared_ptr<Window>& window, const std::vector<SwarmPeer>& peers) try {
   bool any = false;
   for (const SwarmPeer& peer : peers) {
-    if (!window->book().add(peer)) continue;
+    if (!add_to_book(*window, peer)) continue;
     window->handle.connect_peer(to_libtorrent(peer.swarm));
     any = true;
   }

@@ -5,7 +5,6 @@
 #include "peer/version_lookup.h"
 
 namespace larder::peer {
-
 // What of a holder is true by its manifest. In a crowd it may have said more since.
 void VersionLookup::believe(const HolderFacts& holder, const Manifest& manifest) {
   const auto supply = supply_.lock();

@@ -112,6 +112,22 @@ TEST_F(SwarmTest, a_peer_that_vanishes_is_told_and_another_goes_on) {
   EXPECT_EQ(download->lost, std::vector<AgentId>{gone});
 }
 
+TEST_F(SwarmTest, a_peer_that_is_reached_at_a_link_local_address_alone_is_lost_at_once) {
+  const Content content(2 * kMiB);
+  const auto near = make_agent();
+  const auto other = make_agent();
+  const auto taker = make_agent();
+  serve(*other, content);
+  SwarmPeer unreachable = near->peer();
+  unreachable.swarm = parse_endpoint("[fe80::7%1]:7476")->with_port(unreachable.swarm.port);
+  const auto download = begin(*taker, request(content, content.all(), {unreachable}));
+  ASSERT_TRUE(wait([&] { return !download->lost.empty(); }));
+  EXPECT_EQ(download->lost, std::vector<AgentId>{near->key.id()});
+  taker->swarm->add_peers(download->id, {unreachable, other->peer()});
+  ASSERT_TRUE(wait([&] { return download->complete(); }));
+  EXPECT_EQ(download->lost.size(), 2U);
+}
+
 TEST_F(SwarmTest, a_dropped_peer_is_cut_and_not_dialled_again) {
   const Content content(20 * kMiB);
   AgentOptions slow;

@@ -1,0 +1,83 @@
+// Where an agent is reached that was heard from several places.
+#include <gtest/gtest.h>
+
+#include "peer/peer_table.h"
+
+namespace larder::peer {
+namespace {
+
+using std::chrono::seconds;
+
+constexpr SteadyTime kNow = SteadyTime(seconds(1000));
+
+struct Heard {
+  const char* from;
+  seconds at;
+};
+
+struct Case {
+  const char* what;
+  std::vector<Heard> heard;
+  const char* reached;
+};
+
+TEST(PeerTable, AnAgentIsReachedAtItsLastPlaceThatIsNotLinkLocal) {
+  const Case cases[] = {
+      {"one place", {{"192.0.2.7:7475", seconds(0)}}, "192.0.2.7:7475"},
+      {"nothing but link-local", {{"[fe80::7%3]:7475", seconds(0)}}, "[fe80::7%3]:7475"},
+      {"link-local first", {{"[fe80::7%3]:7475", seconds(0)}, {"192.0.2.7:7475", seconds(0)}}, "192.0.2.7:7475"},
+      {"link-local last", {{"192.0.2.7:7475", seconds(0)}, {"[fe80::7%3]:7475", seconds(1)}}, "192.0.2.7:7475"},
+      {"a new address", {{"192.0.2.7:7475", seconds(0)}, {"192.0.2.8:7475", seconds(1)}}, "192.0.2.8:7475"},
+      {"both again and again",
+       {{"192.0.2.7:7475", seconds(0)},
+        {"[fe80::7%3]:7475", seconds(0)},
+        {"192.0.2.7:7475", seconds(10)},
+        {"[fe80::7%3]:7475", seconds(10)}},
+       "192.0.2.7:7475"},
+      {"an address that is silent for long",
+       {{"192.0.2.7:7475", seconds(0)}, {"[fe80::7%3]:7475", seconds(20)}, {"[fe80::7%3]:7475", seconds(40)}},
+       "[fe80::7%3]:7475"},
+      {"a global address of IPv6 is as good", {{"[2001:db8::7]:7475", seconds(0)}, {"[fe80::7%3]:7475", seconds(1)}},
+       "[2001:db8::7]:7475"},
+  };
+  for (const Case& each : cases) {
+    PeerTable table;
+    const AgentId agent{};
+    Hello hello;
+    hello.catalogue_port = 7475;
+    for (const Heard& heard : each.heard) {
+      table.heard_hello(agent, 1, hello, *parse_endpoint(heard.from), true, kNow + heard.at);
+    }
+    ASSERT_NE(table.find(agent), nullptr) << each.what;
+    EXPECT_EQ(table.find(agent)->catalogue().text(), each.reached) << each.what;
+    for (const Heard& heard : each.heard) {
+      EXPECT_TRUE(table.find(agent)->speaks_from(*parse_endpoint(heard.from))) << each.what << " " << heard.from;
+    }
+  }
+}
+
+TEST(PeerTable, AKnownPlaceIsNoNewsAndAnotherOneIs) {
+  PeerTable table;
+  const AgentId agent{};
+  const Hello hello;
+  const Endpoint first = *parse_endpoint("192.0.2.7:7475"), second = *parse_endpoint("[fe80::7%3]:7475");
+  EXPECT_EQ(table.heard_hello(agent, 1, hello, first, true, kNow), PeerTable::Change::appeared);
+  EXPECT_TRUE(table.is_news(agent, 1, hello, second));
+  EXPECT_EQ(table.heard_hello(agent, 1, hello, second, true, kNow), PeerTable::Change::changed);
+  EXPECT_FALSE(table.is_news(agent, 1, hello, first));
+  EXPECT_EQ(table.heard_hello(agent, 1, hello, first, true, kNow), PeerTable::Change::none);
+}
+
+TEST(PeerTable, ARestartForgetsWhereTheAgentWas) {
+  PeerTable table;
+  const AgentId agent{};
+  const Hello hello;
+  const Endpoint before = *parse_endpoint("192.0.2.7:7475"), after = *parse_endpoint("[fe80::7%3]:7475");
+  table.heard_hello(agent, 1, hello, before, true, kNow);
+  EXPECT_EQ(table.heard_hello(agent, 2, hello, after, true, kNow), PeerTable::Change::restarted);
+  EXPECT_FALSE(table.find(agent)->speaks_from(before));
+  EXPECT_EQ(table.find(agent)->from, after);
+}
+
+}  // namespace
+}  // namespace larder::peer
