@@ -82,6 +82,10 @@ void Crowd::not_given(const AgentId& agent, std::uint64_t segment, SteadyTime no
   delivering_.erase(segment);
 }
 
+void Crowd::gives_nothing(const AgentId& agent, SteadyTime now) {
+  members_.gives_nothing(agent, now);
+}
+
 void Crowd::delivering(std::uint64_t segment, SteadyTime now) {
   if (segment < layout_.count()) delivering_[segment] = now + kDeliveringFor;
 }

@@ -75,6 +75,8 @@ class Crowd {
   // It said that it has the segment, and did not give it: not counted as its holder for a while. Who is merely busy
   // is not to be told here.
   void not_given(const AgentId& agent, std::uint64_t segment, SteadyTime now);
+  // It says that it holds something, and can prove nothing of it: nothing that it says so counts for a while.
+  void gives_nothing(const AgentId& agent, SteadyTime now);
   // A peer delivers it now, at min_rate or more in all: the origin is not asked for it (rule 6). Again at least once a
   // second while that lasts.
   void delivering(std::uint64_t segment, SteadyTime now);

@@ -309,6 +309,10 @@ void CrowdSeat::not_given(const AgentId& agent, std::uint64_t segment) {
   tell(place_, [&](Crowd& crowd, SteadyTime now) { crowd.not_given(agent, segment, now); });
 }
 
+void CrowdSeat::gives_nothing(const AgentId& agent) {
+  tell(place_, [&](Crowd& crowd, SteadyTime now) { crowd.gives_nothing(agent, now); });
+}
+
 void CrowdSeat::delivering(std::uint64_t segment) {
   tell(place_, [&](Crowd& crowd, SteadyTime now) { crowd.delivering(segment, now); });
 }

@@ -39,6 +39,7 @@ class CrowdSeat {
   // See Crowd.
   void holder(const AgentId& agent, bool complete, Bytes segments);
   void not_given(const AgentId& agent, std::uint64_t segment);
+  void gives_nothing(const AgentId& agent);
   void delivering(std::uint64_t segment);
   void from_peers(std::uint64_t bytes);
   void progress(std::uint64_t segment, std::uint64_t bytes);

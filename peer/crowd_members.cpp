@@ -80,7 +80,7 @@ void CrowdMembers::read_bitmap(const Member& member, const CrowdEntry& entry) {
 
 void CrowdMembers::set_said(Member& member, const SegmentBits& said, SteadyTime now) {
   for (std::size_t i = 0; i < said.words(); ++i) {
-    std::uint64_t bits = said.word(i);
+    std::uint64_t bits = member.nothing_until > now ? 0 : said.word(i);
     for (const Refusal& refusal : member.refusals) {
       if (refusal.segment / 64 == i && refusal.until > now) bits &= ~(std::uint64_t{1} << (refusal.segment % 64));
     }
@@ -143,6 +143,16 @@ void CrowdMembers::not_given(const AgentId& agent, std::uint64_t segment, Steady
   set_said(from, scratch_, now);
   fading_.clear(segment);
   faded_.clear(segment);
+}
+
+void CrowdMembers::gives_nothing(const AgentId& agent, SteadyTime now) {
+  const auto at = remembered_.find(agent);
+  if (at == remembered_.end()) return;
+  Member& from = at->second;
+  from.nothing_until = now + kFirstRefusal * (1U << std::min(from.nothing_times, kMostDoublings));
+  ++from.nothing_times;
+  scratch_.reset();
+  set_said(from, scratch_, now);
 }
 
 void CrowdMembers::gone(const AgentId& agent) {

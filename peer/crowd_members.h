@@ -64,6 +64,8 @@ class CrowdMembers {
   bool heard(const AgentId& agent, const CrowdStamp& stamp, const CrowdEntry& entry, SteadyTime now);
   void holder(const AgentId& agent, bool complete, Bytes segments, SteadyTime now);
   void not_given(const AgentId& agent, std::uint64_t segment, SteadyTime now);
+  // Nothing of what it says that it holds can be had from it: none of that counts for a while.
+  void gives_nothing(const AgentId& agent, SteadyTime now);
   void gone(const AgentId& agent);
   void set_void_after(Duration time) { void_after_ = time; }
   // Looks for claims that became void and members that were silent for too long.
@@ -98,6 +100,8 @@ class CrowdMembers {
     SteadyTime heard{};
     SegmentBits said;  // what it says that it holds, without what it refused
     std::vector<Refusal> refusals;
+    SteadyTime nothing_until{};  // whatever it says, it counts as holding nothing
+    unsigned nothing_times = 0;
     std::size_t turn = 0;  // its place in turn_
   };
   struct IdHash {

@@ -183,6 +183,8 @@ void VersionLookup::failed(const AgentId& agent, const Error& error) {
   const bool silent = error.code == ErrorCode::connect_failed || error.code == ErrorCode::timed_out;
   // In a crowd who is busy, or has not got round to offering what it has just fetched, is asked again.
   const bool stays = crowd_ && (error.code == ErrorCode::busy || error.code == ErrorCode::timed_out);
+  const bool has_none = error.code == ErrorCode::http_fatal || error.code == ErrorCode::bad_response;
+  if (supply && has_none && supply->seat() != nullptr) supply->seat()->gives_nothing(agent);
   if (supply && !stays && supply->holder_table().drop(agent)) supply->updated();
   if (silent) tools_->unreachable(agent);
 }
@@ -228,6 +230,7 @@ void VersionLookup::take(const HolderFacts& holder, Manifest said) {
     const HolderFacts* known = supply->holder_table().find(agent);
     if (known || agent == holder.agent) believe(known ? *known : holder, manifest);
   }
+  if (crowd_) tell_unproven(holder);
   if (!found_) supply->updated();
 }
 

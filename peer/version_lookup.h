@@ -85,6 +85,7 @@ class VersionLookup final : public std::enable_shared_from_this<VersionLookup> {
   void await_opinion();
   void believe(const HolderFacts& holder, const Manifest& manifest);
   void tell_crowd(const HolderFacts& holder);
+  void tell_unproven(const HolderFacts& asked);
   void ask_proofs();
   [[nodiscard]] std::vector<bool> unproven() const;
   [[nodiscard]] std::optional<HolderFacts> next_to_prove(const std::vector<bool>& unproven, bool& later) const;

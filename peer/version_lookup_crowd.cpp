@@ -5,6 +5,12 @@
 #include "peer/version_lookup.h"
 
 namespace larder::peer {
+namespace {
+
+constexpr std::size_t kMaxUnproven = 8;  // of what one says that it has: beyond, nothing of it is believed
+
+}  // namespace
+
 // What of a holder is true by its manifest. In a crowd it may have said more since.
 void VersionLookup::believe(const HolderFacts& holder, const Manifest& manifest) {
   const auto supply = supply_.lock();
@@ -28,6 +34,19 @@ void VersionLookup::tell_crowd(const HolderFacts& holder) {
   const auto supply = supply_.lock();
   if (!supply || supply->seat() == nullptr) return;
   supply->seat()->holder(holder.agent, holder.complete, bitmap_of(holder.segments));
+}
+
+// What it said that it has, and cannot prove now that it was asked for that.
+void VersionLookup::tell_unproven(const HolderFacts& asked) {
+  const auto supply = supply_.lock();
+  if (supply->seat() == nullptr) return;
+  const std::uint64_t count = supply->proof().layout().count();
+  std::vector<std::uint64_t> unproven;
+  for (std::uint64_t segment = 0; segment < count; ++segment) {
+    if (asked.has(segment) && named(asked.agent, segment) == nullptr) unproven.push_back(segment);
+  }
+  if (unproven.size() > kMaxUnproven) return supply->seat()->gives_nothing(asked.agent);
+  for (const std::uint64_t segment : unproven) supply->seat()->not_given(asked.agent, segment);
 }
 
 void VersionLookup::heard(const AgentId& agent, const CrowdEntry& entry) {

@@ -72,6 +72,7 @@ void Fill::add_source(std::shared_ptr<Source> source) {
   apply_pace();
   if (!bound_ || stopped_) return;
   const auto self = shared_from_this();
+  tell_without_origin();
   revise_all();
   pump();
 }
@@ -124,6 +125,7 @@ void Fill::bind(std::unique_ptr<cache::ContentWriter> writer, bool resumable) {
     if (const auto fill = weak.lock()) fill->broken(error);
   };
   const auto self = shared_from_this();
+  tell_without_origin();
   if (!streams_.empty() && !flush(streams_.begin()->first)) return;
   pump();
 }

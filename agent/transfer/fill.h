@@ -172,6 +172,7 @@ class Fill : public std::enable_shared_from_this<Fill> {
   void tell_origin(const Stream& stream);
   void tell_filled(const Stream& stream, std::uint64_t from);
   void look_at_crowd(SteadyTime now);
+  void tell_without_origin();
 
   FillEvents& events_;
   Runtime runtime_;

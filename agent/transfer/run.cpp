@@ -316,6 +316,8 @@ void Run::fail(const Error& error) {
   // Its owner may end on the way.
   const Error copy = error;  // NOLINT(performance-unnecessary-copy-initialization)
   if (may_go_offline(copy)) return go_offline(copy);
+  if (may_go_on(copy)) return go_on_without_origin(copy);
+  const Error told = what_is_missing(copy);
   if (fill_) fill_wasted(fill_->uncommitted());
   // The last word on where the bytes went: what is not committed is lost.
   // An attempt that got nowhere says nothing: what an earlier one has is still there.
@@ -324,7 +326,7 @@ void Run::fail(const Error& error) {
                                                      [](const MemberPtr& member) { return member->wasted > 0; });
   if (news) tell_progress();
   for (const MemberPtr& member : end_members()) {
-    if (!member->gone) host_.run_failed(member, copy);
+    if (!member->gone) host_.run_failed(member, told);
   }
   host_.run_over(*this);
 }

@@ -107,6 +107,10 @@ class Run final : public FillEvents, public std::enable_shared_from_this<Run> {
   void origin_contradicts();
   [[nodiscard]] bool may_go_offline(const Error& error) const;
   void go_offline(const Error& error);
+  [[nodiscard]] const cache::ContentInfo* begun() const;
+  [[nodiscard]] bool may_go_on(const Error& error) const;
+  void go_on_without_origin(const Error& error);
+  [[nodiscard]] Error what_is_missing(const Error& error);
   void offline_from_cache(const cache::ContentInfo& info);
   void offline_from_peers();
   void offline_found(peer::NewestEdition newest);

@@ -136,7 +136,7 @@ void Run::adopt(std::unique_ptr<cache::ContentWriter> writer) {
     abandon_all_but(context_.cache, member, content_);
   }
   waiting_ = std::move(writer);
-  if (!fill_ && !offline_ && asks_neighbours() && shareable_ && map_.content_size().value_or(0) > 0) {
+  if (!fill_ && !supply_ && asks_neighbours() && shareable_ && map_.content_size().value_or(0) > 0) {
     look_up();
   } else {
     begin();

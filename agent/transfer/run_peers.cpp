@@ -1,4 +1,6 @@
 // Run: the neighbours, and what is done when the origin cannot be reached.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 
@@ -44,7 +46,8 @@ PaceRules Run::pace() const {
 
 // Who has it? The content is there already, so that what comes can be given on.
 void Run::look_up() {
-  const bool holders = context_.neighbours->promising(request_.target.url.canonical());
+  // Where the origin cannot be asked there is nobody else: their word is waited for.
+  const bool holders = offline_ || context_.neighbours->promising(request_.target.url.canonical());
   const Duration grace = holders ? kGraceOfHolders : kGrace;
   grace_timer_ = context_.runtime.timers.after(grace, [weak = weak_from_this(), turn = turn_] {
     const auto self = weak.lock();
@@ -117,6 +120,52 @@ void Run::origin_contradicts() {
 bool Run::may_go_offline(const Error& error) const {
   return request_.offline_ok && !edition_ && !offline_ && request_.ranges.empty() && !request_.origin_alone &&
          !request_.no_cache && is_unreachable(error.code);
+}
+
+// What an earlier attempt has of the version that the origin named then.
+const cache::ContentInfo* Run::begun() const {
+  for (const MemberPtr& member : members_) {
+    for (const cache::ContentInfo& info : member->held) {
+      const bool partial = info.state == cache::ContentState::partial && info.shareable && info.size;
+      if (partial && !info.versions.empty() && info.versions.back().has_validator() &&
+          info.versions.back().url == request_.target.url.canonical()) {
+        return &info;
+      }
+    }
+  }
+  return nullptr;
+}
+
+// The origin said which version this is when the file was begun: neighbours may have the rest of it.
+bool Run::may_go_on(const Error& error) const {
+  return is_unreachable(error.code) && !edition_ && !unreachable_ && !request_.no_cache && asks_neighbours() &&
+         begun() != nullptr;
+}
+
+void Run::go_on_without_origin(const Error& error) {
+  const cache::ContentInfo& info = *begun();
+  unreachable_ = error;
+  offline_ = info.created;
+  ++turn_;
+  end_fill();
+  origin::Edition edition;
+  edition.version = info.versions.back();
+  edition.ranges = true;
+  edition.shareable = true;
+  edition.effective_url = edition.version.url;
+  if (edition_known(edition)) choose();
+}
+
+// Where neighbours were asked in the place of the origin, the caller learns what nobody has.
+Error Run::what_is_missing(const Error& error) {
+  const cache::ContentWriter* into = writer();
+  if (!unreachable_ || !offline_ || into == nullptr || !into->size()) return error;
+  std::uint64_t held = 0;
+  for (const cache::SegmentInfo& segment : into->committed()) held += segment.range.length;
+  Error told = *unreachable_;
+  told.detail += fmt::format("; {} of {} bytes are missing, and no neighbour gives them", *into->size() - held,
+                             *into->size());
+  return told;
 }
 
 void Run::go_offline(const Error& error) {

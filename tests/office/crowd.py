@@ -245,9 +245,9 @@ def liar(*how):
 
 
 def slow_fetcher(rng, lab):
-    """A member whose line to the origin gives one byte a second: the others go on, and it gets all from them."""
+    """A member whose bodies come with one byte a second (headers at once): the others go on, and it gets all from them."""
     slow = 'map "$remote_addr$uri" $slow { default 0; "10.77.0.6/f" 1; }'
-    with office_of(lab, 6, nginx={"http": slow, "server": f"location / {{ root {lab.folder('origin')}; limit_rate $slow; }}"}) \
+    with office_of(lab, 6, nginx={"http": slow, "server": f"location / {{ root {lab.folder('origin')}; limit_rate $slow; limit_rate_after 2k; }}"}) \
             as office:
         office.need_cables()  # the hosts have addresses of their own
         office.make_group()

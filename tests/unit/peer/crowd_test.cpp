@@ -315,6 +315,28 @@ TEST_F(CrowdTest, AHolderThatDoesNotGiveIsNoHolderForAWhile) {
   EXPECT_THAT(crowd->holders(31, 8, now), ElementsAre(holder));
 }
 
+TEST_F(CrowdTest, WhoProvesNothingHoldsNothingForAWhileAndLongerEachTime) {
+  know(0, 4);
+  const AgentId holder = others(false)[0];
+  CrowdEntry all = says({});
+  all.complete = true;
+  hear(holder, all);
+  crowd->begin(now);
+  EXPECT_THAT(run(milliseconds(500)).fetch, IsEmpty());
+  crowd->gives_nothing(holder, now);
+  hear(holder, all);
+  crowd->holder(holder, true, {}, now);
+  EXPECT_FALSE(run(milliseconds(100)).fetch.empty());
+  EXPECT_THAT(crowd->holders(3, 8, now), IsEmpty());
+  now += CrowdMembers::kFirstRefusal;
+  hear(holder, all);
+  EXPECT_THAT(crowd->holders(3, 8, now), ElementsAre(holder));
+  crowd->gives_nothing(holder, now);
+  now += CrowdMembers::kFirstRefusal;
+  hear(holder, all);
+  EXPECT_THAT(crowd->holders(3, 8, now), IsEmpty());
+}
+
 // -- the origin, and policy
 
 TEST_F(CrowdTest, WhoCannotReachTheOriginFetchesNothingAndSaysSo) {
