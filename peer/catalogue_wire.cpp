@@ -215,12 +215,15 @@ std::vector<AttesterCertificate> read_certificates(BodyReader& in) {
   return certificates;
 }
 
+// Before a verdict the one segment of a small content is all of it, too.
+bool names_all(const Manifest& manifest) {
+  return manifest.complete || manifest.segments.size() == 1;
+}
+
 void read_inline(BodyReader& in, Manifest& manifest) {
   const std::size_t length = in.number<std::uint32_t>();
   const Bytes bytes = in.field(length, kMaxInline, "content");
-  // Before a verdict the one segment of a small content is all of it, too.
-  const bool whole = manifest.complete || manifest.segments.size() == 1;
-  if (!whole || length != manifest.size) in.reject("it carries bytes that are not the whole content");
+  if (!names_all(manifest) || length != manifest.size) in.reject("it carries bytes that are not the whole content");
   if (in.good()) manifest.bytes.emplace(bytes.begin(), bytes.end());
 }
 
@@ -312,7 +315,7 @@ Result<std::vector<CatalogueHolder>> decode_holders(Bytes body) {
 std::vector<std::byte> encode(const Manifest& manifest) {
   WireWriter out = begin();
   const bool complete = manifest.complete && manifest.root;
-  const bool with_bytes = complete && manifest.bytes && manifest.bytes->size() <= kMaxInline;
+  const bool with_bytes = names_all(manifest) && manifest.bytes && manifest.bytes->size() <= kMaxInline;
   out.number(static_cast<std::uint8_t>((complete ? kComplete : 0) | (with_bytes ? kHasBytes : 0)));
   out.number(manifest.size);
   write_text(out, manifest.etag);

@@ -89,6 +89,8 @@ bool SupplyImpl::complete() const {
 std::vector<std::uint64_t> SupplyImpl::segments() const {
   std::vector<std::uint64_t> out;
   if (closed_) return out;
+  // In a crowd a catalogue will bring it all sooner or later: hundreds of torrents of one small file each are no way.
+  if (seat_ && size() <= kMaxInline && !has_bytes()) return out;
   const std::vector<bool> held = table_.held(proof_.layout().count());
   for (std::uint64_t segment = 0; segment < held.size(); ++segment) {
     if ((has_bytes() || held[segment]) && proof_.root(segment)) out.push_back(segment);

@@ -198,6 +198,8 @@ void VersionLookup::manifest(const HolderFacts& holder, Result<CatalogueResponse
   }
   auto said = decode_manifest(answer->body);
   if (!said) return failed(holder.agent, said.error());
+  log::debug("peer told what it has agent={} segments={} complete={} bytes={}", agent_name(holder.agent),
+             said->segments.size(), said->complete, said->bytes ? said->bytes->size() : 0);
   take(holder, std::move(*said));
 }
 

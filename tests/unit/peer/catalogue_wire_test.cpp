@@ -295,6 +295,17 @@ TEST(CatalogueWire, InlineBytesAreTheWholeContentOrNothing) {
   EXPECT_FALSE(back->bytes) << "too large to travel inline: left out";
 }
 
+TEST(CatalogueWire, TheOneSegmentOfASmallContentIsAllOfItBeforeItsVerdictToo) {
+  Manifest before_verdict = small();
+  before_verdict.complete = false;
+  before_verdict.root.reset();
+  ASSERT_EQ(before_verdict.segments.size(), 1U);
+  const auto back = decode_manifest(encode(before_verdict));
+  ASSERT_TRUE(back) << back.error().text();
+  EXPECT_FALSE(back->complete);
+  EXPECT_EQ(back->bytes, before_verdict.bytes);
+}
+
 TEST(CatalogueWire, ABrokenGroupStateIsRefused) {
   auto body = encode(group_answer());
   body[4] ^= std::byte{1};  // its length
