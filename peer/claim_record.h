@@ -1,9 +1,11 @@
-// Whose claims came to nothing lately: such an agent is not waited for again for a while. And how long claims are
-// waited for at all: longer, after it turned out that they had been given up too soon. One for an agent, shared by all
-// its crowds, so that who disappoints in one is not waited for in two hundred. Pure; loop thread; bounded.
+// Whose claims came to nothing lately: such an agent is not waited for again for a while. How long claims are waited
+// for at all: longer, after it turned out that they had been given up too soon. And what comes from peers in all. One
+// for an agent, shared by all its crowds, so that who disappoints in one is not waited for in two hundred. Pure; loop
+// thread; bounded.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <map>
 
 #include "base/clock.h"
@@ -30,6 +32,9 @@ class ClaimRecord {
   // Whether something that may be in vain may be tried now: once in kTryEvery, over all crowds.
   bool may_try(SteadyTime now);
   [[nodiscard]] unsigned stretch(SteadyTime now) const;  // 1, 2 or 4 times as long as usual
+  // Payload from peers, of whatever version: who gets enough in one crowd is not starving in another.
+  void came(std::uint64_t bytes) { came_ += bytes; }
+  [[nodiscard]] std::uint64_t all_that_came() const { return came_; }
 
  private:
   struct Broken {
@@ -42,6 +47,7 @@ class ClaimRecord {
   unsigned stretch_ = 1;
   SteadyTime stretched_{};
   SteadyTime tried_{};
+  std::uint64_t came_ = 0;
 };
 
 }  // namespace larder::peer

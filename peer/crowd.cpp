@@ -56,6 +56,7 @@ void Crowd::known(std::span<const AgentId> agents) {
 void Crowd::begin(SteadyTime now) {
   window_ = now;
   promised_ = now;
+  came_before_ = record_->all_that_came();
   progress_before_ = members_.progress();
   say(Say::at_pace);
 }
@@ -91,7 +92,7 @@ void Crowd::delivering(std::uint64_t segment, SteadyTime now) {
 }
 
 void Crowd::from_peers(std::uint64_t bytes, SteadyTime) {
-  from_peers_ += bytes;
+  record_->came(bytes);
   if (bytes > 0) nothing_ = 0;
 }
 
@@ -168,7 +169,7 @@ CrowdStep Crowd::step(SteadyTime now) {
 void Crowd::woke(SteadyTime now) {
   members_.forgive(now);
   window_ = now;
-  from_peers_ = 0;
+  came_before_ = record_->all_that_came();
   progress_before_ = members_.progress();
   progress_at_ = now;
   takeable_.reset();
@@ -191,7 +192,8 @@ bool Crowd::anything_open() const {
   return false;
 }
 
-// Rule 5, window by window of the patience. While there is something to take, only what comes counts; while there is
+// Rule 5, window by window of the patience. What comes of other versions counts: of hundreds of small files each waits
+// for its turn. While there is something to take, only what comes counts; while there is
 // nothing, the progress of those who fetch is what this agent waits for.
 void Crowd::review_supply(SteadyTime now) {
   if (!anything_to_take()) {
@@ -202,11 +204,12 @@ void Crowd::review_supply(SteadyTime now) {
   if (now - window_ < rules_.patience) return;
   const bool took = takeable_ && *takeable_ <= window_;
   const std::uint64_t others = took ? 0 : members_.progress() - progress_before_;
-  const auto came = static_cast<double>(from_peers_ + others);
+  const std::uint64_t from_peers = record_->all_that_came() - came_before_;
+  const auto came = static_cast<double>(from_peers + others);
   starving_ = came == 0 || came < static_cast<double>(rules_.min_rate) * seconds(now - window_);
-  if (took && from_peers_ == 0) ++nothing_;
+  if (took && from_peers == 0) ++nothing_;
   window_ = now;
-  from_peers_ = 0;
+  came_before_ = record_->all_that_came();
   progress_before_ = members_.progress();
 }
 

@@ -165,7 +165,7 @@ class Crowd {
 
   // What came in the present window of the patience (rule 5).
   SteadyTime window_{};
-  std::uint64_t from_peers_ = 0;
+  std::uint64_t came_before_ = 0;  // from peers, in all crowds
   std::uint64_t progress_before_ = 0;
   std::optional<SteadyTime> takeable_;  // since when there is something to take
   bool starving_ = false;

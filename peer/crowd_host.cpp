@@ -214,7 +214,12 @@ void CrowdHost::State::leave(const PlacePtr& place) {
   // Nobody knows of this member, and it has nothing to tell.
   if (!place->spoke && place->crowd.figures(now()).held == 0) return erase(version);
   place->last_words = kLastWords;
-  pace.soon(version, now());
+  // What it fetched itself others may be waiting for; of the rest they know other holders.
+  if (place->crowd.figures(now()).first_hand > 0) {
+    pace.soon(version, now());
+  } else {
+    pace.at_pace(version, false, now());
+  }
   arm();
 }
 

@@ -237,8 +237,8 @@ class Socket final : public DiscoverySocket {
     const GroupKey* key = out.key_epoch == 0 ? &ring_.current() : ring_.find(out.key_epoch);
     if (key == nullptr) return;  // an older key that was dropped meanwhile
     if (!out.to && !settings_.multicast) return;
-    // What is heard twice is taken once. Of a HELLO each copy tells a place, so that they are told apart; the IPv4 one
-    // comes after the other, which it overtakes: an agent is reached there as a rule.
+    // Of a HELLO each copy tells a place, so that they are told apart; the IPv4 one comes after the other, which it
+    // overtakes: an agent is reached there as a rule. What is heard twice of the rest is taken once.
     if (!out.to && std::holds_alternative<Hello>(out.message)) {
       for (const bool v4 : {false, true}) {
         if (const auto packet = seal(out.message, *key)) channels_->send_multicast(*packet, v4);
@@ -248,7 +248,9 @@ class Socket final : public DiscoverySocket {
     const auto packet = seal(std::move(out.message), *key);
     if (!packet) return;
     if (out.to) return channels_->send(*packet, *out.to);
-    for (const bool v4 : {false, true}) channels_->send_multicast(*packet, v4);
+    const PeerTable::Families needed = discovery_.peers().families(loop_.now());
+    if (needed.v6) channels_->send_multicast(*packet, false);
+    if (needed.v4) channels_->send_multicast(*packet, true);
   }
 
   // As the next datagram of this agent.

@@ -34,18 +34,24 @@ std::uint32_t Lookups::ask(std::vector<AskKey> keys, std::vector<Askable> around
   Query query;
   query.ask = Ask{number, small ? kEverybody : threshold_for(around.size(), kWantedAnswers), small, std::move(keys)};
   query.wanted = std::min(kWantedAnswers, around.size());
-  query.again_at = now + (small ? kAgainAfter : kWidenAfter);
-  query.done_at = now + kGiveUpAfter;
+  query.asked_at = now;
+  query.again_at = now + stretched(small ? kAgainAfter : kWidenAfter);
+  query.done_at = now + stretched(kGiveUpAfter);
   query.answered = std::move(answered);
   for (const Askable& each : around) {
     if (!each.multicast) query.unicast.push_back(each.at);
     if (small && each.prompt) query.waited.emplace(each.agent, each);
   }
   // Nobody worth waiting for: those who are, by a mistake of ours, get one moment.
-  if (small && query.waited.empty()) query.done_at = now + kWidenAfter;
+  if (small && query.waited.empty()) query.done_at = now + stretched(kWidenAfter);
   send(query);
   queries_.emplace(number, std::move(query));
   return number;
+}
+
+Duration Lookups::stretched(Duration time) const {
+  const double times = answer_seconds_ / std::chrono::duration<double>(kUsual).count();
+  return std::chrono::duration_cast<Duration>(time * std::clamp(times, 1.0, kMostStretch));
 }
 
 void Lookups::send(const Query& query) {
@@ -57,6 +63,8 @@ void Lookups::receive(const AgentId& sender, const Have& have, SteadyTime now) {
   const auto found = queries_.find(have.query);
   if (found == queries_.end() || !found->second.heard.insert(sender).second) return;
   Query& query = found->second;
+  const double took = std::chrono::duration<double>(now - query.asked_at).count();
+  answer_seconds_ += (took - answer_seconds_) / 16;
   query.waited.erase(sender);
   for (const HaveItem& item : have.items) {
     if (item.key < query.ask.keys.size()) query.holders.push_back(Holder{sender, have.load, item});
@@ -80,7 +88,7 @@ void Lookups::settle(std::uint32_t number, Query& query, SteadyTime now) {
   if (query.holders.empty()) return;
   if (!has_complete(query.holders, query.ask.keys.size())) {
     // In a small group the rest will still answer; in a large one silence tells nothing.
-    if (!query.ask.want_none) query.done_at = std::min(query.done_at, now + kLingerPartial);
+    if (!query.ask.want_none) query.done_at = std::min(query.done_at, now + stretched(kLingerPartial));
     return;
   }
   if (query.heard.size() >= query.wanted) return finish(number);
@@ -90,14 +98,16 @@ void Lookups::settle(std::uint32_t number, Query& query, SteadyTime now) {
 void Lookups::again(Query& query, SteadyTime now) {
   if (query.ask.want_none) {
     // By unicast: it is the few whose datagram was lost.
-    for (const auto& [agent, askable] : query.waited) outgoing_.push_back({askable.at, query.ask});
-    query.again_at = ++query.tries < kMaxTries ? now + kAgainAfter * query.tries : kNever;
+    for (const auto& [agent, askable] : query.waited) {
+      if (second_tries_.take(now)) outgoing_.push_back({askable.at, query.ask});
+    }
+    query.again_at = ++query.tries < kMaxTries ? now + stretched(kAgainAfter) * query.tries : kNever;
     return;
   }
   query.again_at = kNever;
   if (!query.holders.empty()) return;
   query.ask.threshold = kEverybody;
-  query.done_at = std::min(query.done_at, now + kSilenceAfter);
+  query.done_at = std::min(query.done_at, now + stretched(kSilenceAfter));
   send(query);
 }
 

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "peer/datagram.h"
 #include "peer/endpoint.h"
+#include "peer/token_bucket.h"
 
 namespace larder::peer {
 
@@ -48,6 +49,11 @@ class Lookups {
   static constexpr Duration kLingerPartial = std::chrono::milliseconds(10);  // after one that has only parts
   static constexpr Duration kSilenceAfter = std::chrono::milliseconds(35);   // widened and no answer: nobody has it
   static constexpr Duration kGiveUpAfter = std::chrono::milliseconds(100);
+  // All of these are stretched, so many times at most, where answers take longer than kUsual: asking again what is on
+  // its way, or taking slowness for silence, makes a busy office busier.
+  static constexpr Duration kUsual = std::chrono::milliseconds(5);
+  static constexpr double kMostStretch = 10;
+  static constexpr double kSecondTries = 200;  // datagrams a second, on average
   static constexpr std::size_t kWantedAnswers = 8;
   static constexpr std::size_t kSmallGroup = 32;
   static constexpr unsigned kMaxTries = 4;
@@ -78,6 +84,7 @@ class Lookups {
     std::set<AgentId> heard;
     std::size_t wanted = 0;  // answers that are enough once there is a complete one
     unsigned tries = 1;
+    SteadyTime asked_at{};
     SteadyTime again_at{};
     SteadyTime done_at{};
     Answered answered;
@@ -86,8 +93,11 @@ class Lookups {
   void again(Query& query, SteadyTime now);
   void settle(std::uint32_t number, Query& query, SteadyTime now);
   void finish(std::uint32_t number);
+  [[nodiscard]] Duration stretched(Duration time) const;
 
   Random& random_;
+  double answer_seconds_ = 0;  // how long answers take, lately
+  TokenBucket second_tries_{kSecondTries, kSecondTries};
   std::map<std::uint32_t, Query> queries_;
   std::vector<Outgoing> outgoing_;
   std::set<AgentId> silent_;

@@ -31,6 +31,9 @@ Neighbourhood::Neighbourhood(NeighbourhoodParts parts) : parts_(std::move(parts)
 }
 
 Neighbourhood::~Neighbourhood() {
+  for (auto& [url, seen] : foreseen_) {
+    for (auto& waiting : seen.waiting) parts_.runtime.executor.post(std::move(waiting));
+  }
   for (const auto& lookup : lookups_) lookup->stop();
   for (const auto& weak : newest_) {
     if (const auto lookup = weak.lock()) lookup->stop();
@@ -65,7 +68,8 @@ void Neighbourhood::tidy() {
 void Neighbourhood::foresee(const std::string& url) {
   if (!anyone()) return;
   const SteadyTime now = parts_.runtime.clock.now();
-  std::erase_if(foreseen_, [now](const auto& item) { return now - item.second.at > kForeseenFor; });
+  std::erase_if(foreseen_,
+                [now](const auto& item) { return now - item.second.at > kForeseenFor && item.second.waiting.empty(); });
   if (foreseen_.contains(url) || foreseen_.size() >= kMaxForeseen) return;
   foreseen_[url] = {now, false, {}};
   to_foresee_.push_back(url);
@@ -107,6 +111,7 @@ void Neighbourhood::foreseen(const std::string& url, const std::vector<Holder>& 
     return std::make_pair(!a.item.complete, a.load) < std::make_pair(!b.item.complete, b.load);
   });
   if (best != holders.end()) warm_up(parts_.offers.key().url_key(url), *best);
+  for (auto& waiting : std::exchange(found->second.waiting, {})) parts_.runtime.executor.post(std::move(waiting));
 }
 
 bool Neighbourhood::promising(const std::string& url) const {
@@ -146,6 +151,15 @@ std::shared_ptr<SupplyImpl> Neighbourhood::look_up(const cache::Version& version
 void Neighbourhood::find(NeighbourQuery query, UniqueFunction<void(std::shared_ptr<Supply>)> done) {
   const bool worthwhile = query.version.size.value_or(0) > 0 && query.version.has_validator();
   if (!worthwhile || !anyone()) return done(nullptr);
+  if (const auto asked = foreseen_.find(query.version.url); asked != foreseen_.end() && !asked->second.answered) {
+    // Everybody has just been asked for the URL: one question is enough.
+    asked->second.waiting.push_back(
+        [this, alive = std::weak_ptr(alive_), query = std::move(query), done = std::move(done)]() mutable {
+          if (alive.expired()) return done(nullptr);
+          find(std::move(query), std::move(done));
+        });
+    return;
+  }
   std::vector<Holder> known;
   bool asked = false;
   if (const auto seen = foreseen_.find(query.version.url); seen != foreseen_.end() && seen->second.answered) {

@@ -79,7 +79,8 @@ class Neighbourhood final : public Neighbours {
   struct Foreseen {
     SteadyTime at{};
     bool answered = false;
-    std::vector<Holder> holders;  // of any version of the URL
+    std::vector<Holder> holders;                  // of any version of the URL
+    std::vector<UniqueFunction<void()>> waiting;  // look-ups that this will answer
   };
   static constexpr Duration kForeseenFor = std::chrono::seconds(2);
   static constexpr std::size_t kMaxForeseen = 256;

@@ -49,10 +49,10 @@ void Neighbourhood::join_crowd(const NeighbourQuery& query, const std::shared_pt
   supply->on_heard([weak = lookup.weak_from_this()](const AgentId& agent, const CrowdEntry& entry) {
     if (const auto still = weak.lock()) still->heard(agent, entry);
   });
+  lookup.in_crowd(true, asked);
   auto seat = crowds_->join(joining, supply);
-  if (!seat) return;
+  if (!seat) return lookup.in_crowd(false, asked);
   supply->sit(std::move(seat), query.min_rate);
-  lookup.in_crowd(asked);
 }
 
 void Neighbourhood::heard_crowd(const AgentId& from, const CrowdStamp& stamp, const std::vector<CrowdEntry>& entries) {

@@ -57,6 +57,7 @@ PeerTable::Change PeerTable::heard_hello(const AgentId& id, std::uint64_t start_
   peer.swarm_port = hello.swarm_port;
   peer.serving = hello.serving;
   peer.multicast = peer.multicast || multicast;
+  if (multicast && from.is_v4()) peer.in_v4_group = now;
   peer.group_version = hello.group_version;
   peer.last_heard = now;
   peer.start_epoch = start_epoch;
@@ -81,6 +82,17 @@ void PeerTable::set_load(const AgentId& id, std::uint8_t load) {
 
 bool PeerTable::remove(const AgentId& id) {
   return peers_.erase(id) != 0;
+}
+
+PeerTable::Families PeerTable::families(SteadyTime now) const {
+  Families needed{false, false};
+  for (const auto& [id, peer] : peers_) {
+    if (!peer.multicast) continue;
+    const bool by_v4 = peer.in_v4_group != SteadyTime{} && now - peer.in_v4_group < kSilence;
+    needed.v4 = needed.v4 || by_v4;
+    needed.v6 = needed.v6 || !by_v4;
+  }
+  return needed.v4 || needed.v6 ? needed : Families{};
 }
 
 std::vector<AgentId> PeerTable::expire(SteadyTime now) {

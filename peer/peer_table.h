@@ -22,7 +22,8 @@ struct KnownPeer {
   std::uint16_t catalogue_port = 0;
   std::uint16_t swarm_port = 0;
   bool serving = true;
-  bool multicast = false;  // heard by multicast: an ASK by multicast reaches it
+  bool multicast = false;    // heard by multicast: an ASK by multicast reaches it
+  SteadyTime in_v4_group{};  // heard there last; zero: never
   std::uint8_t load = 0;
   std::uint32_t group_version = 0;
   SteadyTime first_heard{};
@@ -62,6 +63,13 @@ class PeerTable {
   bool heard(const AgentId& id, SteadyTime now);
   void set_load(const AgentId& id, std::uint8_t load);
   bool remove(const AgentId& id);  // BYE, revoked or shunned; whether it was there
+  // To which multicast groups something has to go so that all who hear multicast hear it: IPv4's alone where it
+  // reaches everybody. Both while nobody is known.
+  struct Families {
+    bool v4 = true;
+    bool v6 = true;
+  };
+  [[nodiscard]] Families families(SteadyTime now) const;
   // Those silent for kSilence.
   std::vector<AgentId> expire(SteadyTime now);
 

@@ -81,7 +81,9 @@ void VersionLookup::look() {
   if (crowd_ && !found_) manifests_.clear();  // whoever could not prove it then may now
   auto foreseen = std::exchange(foreseen_, {});
   std::erase_if(foreseen, [&](const Holder& holder) { return holder.item.version_key != supply->version_key(); });
-  if (!foreseen.empty() || std::exchange(asked_around_, false)) return answered(foreseen);
+  // Members that said so before this agent wanted it need not be asked whether they have it.
+  const bool remembered = crowd_ && found_ && supply->holder_table().size() > 0;
+  if (!foreseen.empty() || remembered || std::exchange(asked_around_, false)) return answered(foreseen);
   auto query = tools_->discovery.ask({{KeyKind::version, supply->version_key()}},
                                      [weak = weak_from_this()](const std::vector<Holder>& holders) {
                                        const auto self = weak.lock();
@@ -118,7 +120,7 @@ void VersionLookup::answered(const std::vector<Holder>& holders) {
 void VersionLookup::pump() {
   const auto supply = supply_.lock();
   if (!supply || ended_) return;
-  if (crowd_ && !found_) {
+  if (crowd_) {
     ask_proofs();
     return settle();
   }
@@ -150,7 +152,7 @@ void VersionLookup::call(const HolderFacts& holder) {
   what.agent = holder.agent;
   what.target = target_of(query);
   what.max_answer = answer_bound(supply->proof().layout(), query.with_bytes);
-  what.timeout = kAgain;
+  what.timeout = crowd_ ? kBusyCrowd : kAgain;
   auto id = std::make_shared<CallId>(0);
   *id = tools_->link.call(std::move(what), [weak = weak_from_this(), id, holder,
                                             bytes = query.with_bytes](Result<CatalogueResponse> answer) {

@@ -41,10 +41,12 @@ class VersionLookup final : public std::enable_shared_from_this<VersionLookup> {
   static constexpr Duration kOpinionWithin = std::chrono::milliseconds(300);  // after the first
   static constexpr Duration kWithin = std::chrono::milliseconds(400);         // after which what is there must do
   static constexpr Duration kAgain = std::chrono::seconds(1);
-  static constexpr Duration kWithinInCrowd = std::chrono::milliseconds(40);  // the crowd keeps the origin from it
-  static constexpr Duration kAgainInCrowd = std::chrono::seconds(5);         // members tell by themselves
-  static constexpr Duration kProofGap = std::chrono::milliseconds(100);      // between two manifests of one holder
-  static constexpr Duration kReadmit = std::chrono::seconds(2);  // who did not answer and is heard all the same
+  static constexpr Duration kWithinInCrowd = std::chrono::milliseconds(250);  // who is asked answers sooner
+  static constexpr Duration kAgainInCrowd = std::chrono::seconds(5);          // members tell by themselves
+  // In a crowd a holder is asked by many at once; who gives up and asks anew makes it worse.
+  static constexpr Duration kBusyCrowd = std::chrono::seconds(3);
+  static constexpr Duration kProofGap = std::chrono::milliseconds(100);  // between two manifests of one holder
+  static constexpr Duration kReadmit = std::chrono::seconds(2);          // who did not answer and is heard all the same
 
   using Found = UniqueFunction<void(std::shared_ptr<SupplyImpl>)>;  // null: nobody has any of it
 
@@ -55,9 +57,10 @@ class VersionLookup final : public std::enable_shared_from_this<VersionLookup> {
   VersionLookup(const VersionLookup&) = delete;
   VersionLookup& operator=(const VersionLookup&) = delete;
 
-  // Before start(). `asked`: everybody around was asked a moment ago, and had none of it.
-  void in_crowd(bool asked) {
-    crowd_ = true;
+  // Before start(), and before anybody of the crowd is heard. `asked`: everybody around was asked a moment ago, and had
+  // none of it.
+  void in_crowd(bool is, bool asked) {
+    crowd_ = is;
     asked_around_ = asked;
   }
   void start();

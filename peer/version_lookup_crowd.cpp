@@ -86,7 +86,8 @@ void VersionLookup::heard(const AgentId& agent, const CrowdEntry& entry) {
   facts.hearsay.insert(news.begin(), news.end());
   if (!table.add(facts)) return;
   supply->found_holdings(news.size());
-  if (found_) return pump();  // still looking: one more to ask
+  if (started_ == SteadyTime{}) return;  // told while it takes its place in the crowd
+  if (found_) return pump();             // still looking: one more to ask
   ask_proofs();
   supply->updated();
 }

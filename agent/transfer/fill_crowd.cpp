@@ -68,9 +68,8 @@ void Fill::tell_filled(const Stream& stream, std::uint64_t from) {
 
 // Where the origin is out of reach from the beginning: this agent is to claim nothing.
 void Fill::tell_without_origin() {
-  const bool origin = std::any_of(sources_.begin(), sources_.end(), [](const SourceSlot& slot) {
-    return slot.source->kind() == SourceKind::origin;
-  });
+  const bool origin = std::any_of(sources_.begin(), sources_.end(),
+                                  [](const SourceSlot& slot) { return slot.source->kind() == SourceKind::origin; });
   if (origin) return;
   if (Source* source = crowd_source()) source->origin_usable(false);
 }

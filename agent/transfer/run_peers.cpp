@@ -12,9 +12,10 @@
 namespace larder::agent {
 namespace {
 
-// So long the origin waits for the neighbours' first word; a supply that comes later joins in. Their look-up began with
-// the probe (foresee), so that as a rule they have answered by then.
-constexpr Duration kGrace = std::chrono::milliseconds(50);
+// So long the origin waits for the neighbours' first word at the most; a supply that comes later joins in. Their
+// look-up began with the probe (foresee), and those who are there answer within milliseconds: this is for a busy
+// office.
+constexpr Duration kGrace = std::chrono::milliseconds(300);
 // And so long where some neighbour is known to have an edition of it: what is missing is its word of which.
 constexpr Duration kGraceOfHolders = std::chrono::milliseconds(400);
 
@@ -163,8 +164,8 @@ Error Run::what_is_missing(const Error& error) {
   std::uint64_t held = 0;
   for (const cache::SegmentInfo& segment : into->committed()) held += segment.range.length;
   Error told = *unreachable_;
-  told.detail += fmt::format("; {} of {} bytes are missing, and no neighbour gives them", *into->size() - held,
-                             *into->size());
+  told.detail +=
+      fmt::format("; {} of {} bytes are missing, and no neighbour gives them", *into->size() - held, *into->size());
   return told;
 }
 

@@ -37,7 +37,8 @@ TEST(PeerTable, AnAgentIsReachedAtItsLastPlaceThatIsNotLinkLocal) {
       {"an address that is silent for long",
        {{"192.0.2.7:7475", seconds(0)}, {"[fe80::7%3]:7475", seconds(20)}, {"[fe80::7%3]:7475", seconds(40)}},
        "[fe80::7%3]:7475"},
-      {"a global address of IPv6 is as good", {{"[2001:db8::7]:7475", seconds(0)}, {"[fe80::7%3]:7475", seconds(1)}},
+      {"a global address of IPv6 is as good",
+       {{"[2001:db8::7]:7475", seconds(0)}, {"[fe80::7%3]:7475", seconds(1)}},
        "[2001:db8::7]:7475"},
   };
   for (const Case& each : cases) {
@@ -66,6 +67,28 @@ TEST(PeerTable, AKnownPlaceIsNoNewsAndAnotherOneIs) {
   EXPECT_EQ(table.heard_hello(agent, 1, hello, second, true, kNow), PeerTable::Change::changed);
   EXPECT_FALSE(table.is_news(agent, 1, hello, first));
   EXPECT_EQ(table.heard_hello(agent, 1, hello, first, true, kNow), PeerTable::Change::none);
+}
+
+TEST(PeerTable, WhatIsSaidByMulticastGoesWhereItIsHeard) {
+  PeerTable table;
+  const Hello hello;
+  const Endpoint v4 = *parse_endpoint("192.0.2.7:7475"), v6 = *parse_endpoint("[fe80::7%3]:7475");
+  AgentId both{}, only_v6{};
+  only_v6[0] = std::byte{1};
+  const auto needed = [&table](SteadyTime at) {
+    const auto families = table.families(at);
+    return std::make_pair(families.v4, families.v6);
+  };
+  EXPECT_EQ(needed(kNow), std::make_pair(true, true)) << "nobody is known";
+  table.heard_hello(both, 1, hello, v6, true, kNow);
+  EXPECT_EQ(needed(kNow), std::make_pair(false, true));
+  table.heard_hello(both, 1, hello, v4, true, kNow);
+  EXPECT_EQ(needed(kNow), std::make_pair(true, false));
+  table.heard_hello(only_v6, 1, hello, v6, true, kNow);
+  EXPECT_EQ(needed(kNow), std::make_pair(true, true));
+  table.remove(only_v6);
+  table.heard_hello(both, 1, hello, v6, true, kNow + PeerTable::kSilence);
+  EXPECT_EQ(needed(kNow + PeerTable::kSilence), std::make_pair(false, true)) << "not heard by IPv4 any more";
 }
 
 TEST(PeerTable, ARestartForgetsWhereTheAgentWas) {

@@ -119,13 +119,13 @@ TEST_F(Peers, TheOriginDoesNotWaitForASlowLookUp) {
   neighbours.latency = seconds(2);
   const auto recorder = get(request("a"));
   ASSERT_TRUE(recorder->ok());
-  // Probe 20 ms, at most 50 ms of waiting, answer 20 ms, then 64 chunks of 5 ms.
-  EXPECT_LE(loop.now() - began, milliseconds(20 + 50 + 20 + 66 * 5));
+  // Probe 20 ms, at most 300 ms of waiting, answer 20 ms, then 64 chunks of 5 ms.
+  EXPECT_LE(loop.now() - began, milliseconds(20 + 300 + 20 + 66 * 5));
 }
 
 TEST_F(Peers, ThatAnswerLateTakeOverTheRest) {
   publish(6 * kSegment);
-  neighbours.latency = milliseconds(150);
+  neighbours.latency = milliseconds(400);
   const auto recorder = get(request("a"));
   ASSERT_TRUE(recorder->ok());
   EXPECT_GT(recorder->value().figures.origin, 0U);
