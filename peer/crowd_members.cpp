@@ -1,5 +1,7 @@
 #include "peer/crowd_members.h"
 
+#include <utility>
+
 #include "peer/crowd_rank.h"
 
 namespace larder::peer {
@@ -12,6 +14,10 @@ double seconds(Duration duration) {
   return std::chrono::duration<double>(duration).count();
 }
 
+std::uint64_t bit_of(std::size_t place) {
+  return std::uint64_t{1} << (place % 64);
+}
+
 }  // namespace
 
 CrowdMembers::CrowdMembers(const Digest& version_key, const cache::SegmentLayout& layout, ClaimRecord& record,
@@ -22,6 +28,7 @@ CrowdMembers::CrowdMembers(const Digest& version_key, const cache::SegmentLayout
       seed_(seed),
       all_(mixed(seed)),
       holders_(layout.count()),
+      held_by_(layout.count()),
       held_(layout.count()),
       faded_(layout.count()),
       fading_(layout.count()),
@@ -63,9 +70,19 @@ void CrowdMembers::forget(const AgentId& agent) {
   remembered_.erase(at);
   if (turn + 1 < turn_.size()) {
     turn_[turn] = turn_.back();
-    remembered_.find(turn_[turn])->second.turn = turn;
+    move_place(remembered_.find(turn_[turn])->second, turn);
   }
   turn_.pop_back();
+}
+
+void CrowdMembers::move_place(Member& member, std::size_t to) {
+  const std::size_t from = std::exchange(member.turn, to);
+  for (std::size_t i = 0; i < member.said.words(); ++i) {
+    for_each_bit(i, member.said.word(i), [this, from, to](std::uint64_t segment) {
+      held_by_[segment][from / 64] &= ~bit_of(from);
+      held_by_[segment][to / 64] |= bit_of(to);
+    });
+  }
 }
 
 // What the entry says, with what is known of the other windows, into scratch_.
@@ -87,10 +104,13 @@ void CrowdMembers::set_said(Member& member, const SegmentBits& said, SteadyTime 
     const std::uint64_t before = member.said.word(i);
     if (bits == before) continue;
     member.said.word(i) = bits;
-    for_each_bit(i, bits & ~before, [this](std::uint64_t segment) {
+    const std::size_t place = member.turn;
+    for_each_bit(i, bits & ~before, [this, place](std::uint64_t segment) {
+      held_by_[segment][place / 64] |= bit_of(place);
       if (holders_[segment]++ == 0) held_.set(segment);
     });
-    for_each_bit(i, before & ~bits, [this](std::uint64_t segment) {
+    for_each_bit(i, before & ~bits, [this, place](std::uint64_t segment) {
+      held_by_[segment][place / 64] &= ~bit_of(place);
       if (--holders_[segment] == 0) held_.clear(segment);
     });
   }
@@ -307,14 +327,21 @@ Duration CrowdMembers::forgotten_after() const {
 }
 
 std::vector<AgentId> CrowdMembers::holders_of(std::uint64_t segment, std::size_t most) const {
-  std::vector<std::pair<std::uint64_t, AgentId>> found;
-  for (const auto& [agent, member] : remembered_) {
-    if (member.said.has(segment)) found.emplace_back(drawn(agent, seed_ ^ mixed(segment)), agent);
+  if (segment >= layout_.count()) return {};
+  std::vector<std::pair<std::uint64_t, const AgentId*>> found;
+  const std::uint64_t draw = seed_ ^ mixed(segment);
+  for (std::size_t i = 0; i < held_by_[segment].size(); ++i) {
+    for_each_bit(i, held_by_[segment][i], [this, draw, &found](std::uint64_t place) {
+      found.emplace_back(drawn(turn_[place], draw), &turn_[place]);
+    });
   }
   const std::size_t count = std::min(most, found.size());
-  std::partial_sort(found.begin(), found.begin() + static_cast<std::ptrdiff_t>(count), found.end());
+  std::partial_sort(found.begin(), found.begin() + static_cast<std::ptrdiff_t>(count), found.end(),
+                    [](const auto& left, const auto& right) {
+                      return left.first != right.first ? left.first < right.first : *left.second < *right.second;
+                    });
   std::vector<AgentId> agents;
-  for (std::size_t i = 0; i < count; ++i) agents.push_back(found[i].second);
+  for (std::size_t i = 0; i < count; ++i) agents.push_back(*found[i].second);
   return agents;
 }
 
