@@ -30,6 +30,7 @@ CrowdMembers::CrowdMembers(const Digest& version_key, const cache::SegmentLayout
       holders_(layout.count()),
       held_by_(layout.count()),
       held_(layout.count()),
+      sole_(layout.count()),
       faded_(layout.count()),
       fading_(layout.count()),
       scratch_(layout.count()) {}
@@ -46,19 +47,28 @@ CrowdMembers::Member& CrowdMembers::member(const AgentId& agent) {
   return made;
 }
 
-// The one that was remembered longest goes, not a claimant: what it holds fades.
+// The one that was remembered longest goes, not a claimant, nor who holds what no other does: among thousands it would
+// be long until somebody else is heard to have it. What it holds fades.
 void CrowdMembers::make_room() {
   if (turn_.size() < kMaxMembers) return;
   for (std::size_t tries = 0; tries < turn_.size(); ++tries) {
     hand_ = (hand_ + 1) % turn_.size();
     const AgentId agent = turn_[hand_];
     const Claimant* fetches = claimant(agent);
-    if (fetches != nullptr && fetches->live && tries + 1 < turn_.size()) continue;
     const Member& leaving = remembered_.find(agent)->second;
+    const bool needed = (fetches != nullptr && fetches->live) || holds_alone(leaving);
+    if (needed && tries + 1 < turn_.size()) continue;
     for (std::size_t i = 0; i < faded_.words(); ++i) faded_.word(i) |= leaving.said.word(i);
     forget(agent);
     return;
   }
+}
+
+bool CrowdMembers::holds_alone(const Member& member) const {
+  for (std::size_t i = 0; i < sole_.words(); ++i) {
+    if ((member.said.word(i) & sole_.word(i)) != 0) return true;
+  }
+  return false;
 }
 
 void CrowdMembers::forget(const AgentId& agent) {
@@ -95,6 +105,12 @@ void CrowdMembers::read_bitmap(const Member& member, const CrowdEntry& entry) {
   }
 }
 
+void CrowdMembers::count_holders(std::uint64_t segment, std::uint32_t holders) {
+  holders_[segment] = holders;
+  holders > 0 ? held_.set(segment) : held_.clear(segment);
+  holders == 1 ? sole_.set(segment) : sole_.clear(segment);
+}
+
 void CrowdMembers::set_said(Member& member, const SegmentBits& said, SteadyTime now) {
   for (std::size_t i = 0; i < said.words(); ++i) {
     std::uint64_t bits = said.word(i);
@@ -107,11 +123,11 @@ void CrowdMembers::set_said(Member& member, const SegmentBits& said, SteadyTime 
     const std::size_t place = member.turn;
     for_each_bit(i, bits & ~before, [this, place](std::uint64_t segment) {
       held_by_[segment][place / 64] |= bit_of(place);
-      if (holders_[segment]++ == 0) held_.set(segment);
+      count_holders(segment, holders_[segment] + 1);
     });
     for_each_bit(i, before & ~bits, [this, place](std::uint64_t segment) {
       held_by_[segment][place / 64] &= ~bit_of(place);
-      if (--holders_[segment] == 0) held_.clear(segment);
+      count_holders(segment, holders_[segment] - 1);
     });
   }
 }

@@ -110,7 +110,9 @@ class CrowdMembers {
   void make_room();
   void forget(const AgentId& agent);
   void read_bitmap(const Member& member, const CrowdEntry& entry);
+  void count_holders(std::uint64_t segment, std::uint32_t holders);
   void set_said(Member& member, const SegmentBits& said, SteadyTime now);
+  [[nodiscard]] bool holds_alone(const Member& member) const;
   void move_place(Member& member, std::size_t to);
   void hear_claims(const AgentId& agent, const CrowdEntry& entry, const Member& member, SteadyTime now);
   Claimant* claimant(const AgentId& agent);
@@ -135,6 +137,7 @@ class CrowdMembers {
   std::vector<std::uint32_t> holders_;  // by segment
   std::vector<Places> held_by_;         // by segment
   SegmentBits held_;
+  SegmentBits sole_;  // by one of those remembered alone
   SegmentBits faded_;
   SegmentBits fading_;  // the older half
   SegmentBits scratch_;
