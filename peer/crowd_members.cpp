@@ -1,5 +1,7 @@
 #include "peer/crowd_members.h"
 
+#include <utility>
+
 #include "peer/crowd_rank.h"
 
 namespace larder::peer {
@@ -12,6 +14,10 @@ double seconds(Duration duration) {
   return std::chrono::duration<double>(duration).count();
 }
 
+std::uint64_t bit_of(std::size_t place) {
+  return std::uint64_t{1} << (place % 64);
+}
+
 }  // namespace
 
 CrowdMembers::CrowdMembers(const Digest& version_key, const cache::SegmentLayout& layout, ClaimRecord& record,
@@ -22,7 +28,9 @@ CrowdMembers::CrowdMembers(const Digest& version_key, const cache::SegmentLayout
       seed_(seed),
       all_(mixed(seed)),
       holders_(layout.count()),
+      held_by_(layout.count()),
       held_(layout.count()),
+      sole_(layout.count()),
       faded_(layout.count()),
       fading_(layout.count()),
       scratch_(layout.count()) {}
@@ -39,19 +47,28 @@ CrowdMembers::Member& CrowdMembers::member(const AgentId& agent) {
   return made;
 }
 
-// The one that was remembered longest goes, not a claimant: what it holds fades.
+// The one that was remembered longest goes, not a claimant, nor who holds what no other does: among thousands it would
+// be long until somebody else is heard to have it. What it holds fades.
 void CrowdMembers::make_room() {
   if (turn_.size() < kMaxMembers) return;
   for (std::size_t tries = 0; tries < turn_.size(); ++tries) {
     hand_ = (hand_ + 1) % turn_.size();
     const AgentId agent = turn_[hand_];
     const Claimant* fetches = claimant(agent);
-    if (fetches != nullptr && fetches->live && tries + 1 < turn_.size()) continue;
     const Member& leaving = remembered_.find(agent)->second;
+    const bool needed = (fetches != nullptr && fetches->live) || holds_alone(leaving);
+    if (needed && tries + 1 < turn_.size()) continue;
     for (std::size_t i = 0; i < faded_.words(); ++i) faded_.word(i) |= leaving.said.word(i);
     forget(agent);
     return;
   }
+}
+
+bool CrowdMembers::holds_alone(const Member& member) const {
+  for (std::size_t i = 0; i < sole_.words(); ++i) {
+    if ((member.said.word(i) & sole_.word(i)) != 0) return true;
+  }
+  return false;
 }
 
 void CrowdMembers::forget(const AgentId& agent) {
@@ -63,9 +80,19 @@ void CrowdMembers::forget(const AgentId& agent) {
   remembered_.erase(at);
   if (turn + 1 < turn_.size()) {
     turn_[turn] = turn_.back();
-    remembered_.find(turn_[turn])->second.turn = turn;
+    move_place(remembered_.find(turn_[turn])->second, turn);
   }
   turn_.pop_back();
+}
+
+void CrowdMembers::move_place(Member& member, std::size_t to) {
+  const std::size_t from = std::exchange(member.turn, to);
+  for (std::size_t i = 0; i < member.said.words(); ++i) {
+    for_each_bit(i, member.said.word(i), [this, from, to](std::uint64_t segment) {
+      held_by_[segment][from / 64] &= ~bit_of(from);
+      held_by_[segment][to / 64] |= bit_of(to);
+    });
+  }
 }
 
 // What the entry says, with what is known of the other windows, into scratch_.
@@ -78,6 +105,12 @@ void CrowdMembers::read_bitmap(const Member& member, const CrowdEntry& entry) {
   }
 }
 
+void CrowdMembers::count_holders(std::uint64_t segment, std::uint32_t holders) {
+  holders_[segment] = holders;
+  holders > 0 ? held_.set(segment) : held_.clear(segment);
+  holders == 1 ? sole_.set(segment) : sole_.clear(segment);
+}
+
 void CrowdMembers::set_said(Member& member, const SegmentBits& said, SteadyTime now) {
   for (std::size_t i = 0; i < said.words(); ++i) {
     std::uint64_t bits = member.nothing_until > now ? 0 : said.word(i);
@@ -87,11 +120,14 @@ void CrowdMembers::set_said(Member& member, const SegmentBits& said, SteadyTime 
     const std::uint64_t before = member.said.word(i);
     if (bits == before) continue;
     member.said.word(i) = bits;
-    for_each_bit(i, bits & ~before, [this](std::uint64_t segment) {
-      if (holders_[segment]++ == 0) held_.set(segment);
+    const std::size_t place = member.turn;
+    for_each_bit(i, bits & ~before, [this, place](std::uint64_t segment) {
+      held_by_[segment][place / 64] |= bit_of(place);
+      count_holders(segment, holders_[segment] + 1);
     });
-    for_each_bit(i, before & ~bits, [this](std::uint64_t segment) {
-      if (--holders_[segment] == 0) held_.clear(segment);
+    for_each_bit(i, before & ~bits, [this, place](std::uint64_t segment) {
+      held_by_[segment][place / 64] &= ~bit_of(place);
+      count_holders(segment, holders_[segment] - 1);
     });
   }
 }
@@ -317,14 +353,21 @@ Duration CrowdMembers::forgotten_after() const {
 }
 
 std::vector<AgentId> CrowdMembers::holders_of(std::uint64_t segment, std::size_t most) const {
-  std::vector<std::pair<std::uint64_t, AgentId>> found;
-  for (const auto& [agent, member] : remembered_) {
-    if (member.said.has(segment)) found.emplace_back(drawn(agent, seed_ ^ mixed(segment)), agent);
+  if (segment >= layout_.count()) return {};
+  std::vector<std::pair<std::uint64_t, const AgentId*>> found;
+  const std::uint64_t draw = seed_ ^ mixed(segment);
+  for (std::size_t i = 0; i < held_by_[segment].size(); ++i) {
+    for_each_bit(i, held_by_[segment][i], [this, draw, &found](std::uint64_t place) {
+      found.emplace_back(drawn(turn_[place], draw), &turn_[place]);
+    });
   }
   const std::size_t count = std::min(most, found.size());
-  std::partial_sort(found.begin(), found.begin() + static_cast<std::ptrdiff_t>(count), found.end());
+  std::partial_sort(found.begin(), found.begin() + static_cast<std::ptrdiff_t>(count), found.end(),
+                    [](const auto& left, const auto& right) {
+                      return left.first != right.first ? left.first < right.first : *left.second < *right.second;
+                    });
   std::vector<AgentId> agents;
-  for (std::size_t i = 0; i < count; ++i) agents.push_back(found[i].second);
+  for (std::size_t i = 0; i < count; ++i) agents.push_back(*found[i].second);
   return agents;
 }
 

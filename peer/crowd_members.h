@@ -7,6 +7,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -104,6 +105,8 @@ class CrowdMembers {
     unsigned nothing_times = 0;
     std::size_t turn = 0;  // its place in turn_
   };
+  // Members by their places in turn_, for each segment: who holds it is asked far more often than anybody leaves.
+  using Places = std::array<std::uint64_t, kMaxMembers / 64>;
   struct IdHash {
     std::size_t operator()(const AgentId& id) const { return static_cast<std::size_t>(drawn(id, 0)); }
   };
@@ -111,7 +114,10 @@ class CrowdMembers {
   void make_room();
   void forget(const AgentId& agent);
   void read_bitmap(const Member& member, const CrowdEntry& entry);
+  void count_holders(std::uint64_t segment, std::uint32_t holders);
   void set_said(Member& member, const SegmentBits& said, SteadyTime now);
+  [[nodiscard]] bool holds_alone(const Member& member) const;
+  void move_place(Member& member, std::size_t to);
   void hear_claims(const AgentId& agent, const CrowdEntry& entry, const Member& member, SteadyTime now);
   Claimant* claimant(const AgentId& agent);
   Claimant* new_claimant(const AgentId& agent, SteadyTime now);
@@ -133,7 +139,9 @@ class CrowdMembers {
   std::size_t hand_ = 0;
   DistinctCount all_;
   std::vector<std::uint32_t> holders_;  // by segment
+  std::vector<Places> held_by_;         // by segment
   SegmentBits held_;
+  SegmentBits sole_;  // by one of those remembered alone
   SegmentBits faded_;
   SegmentBits fading_;  // the older half
   SegmentBits scratch_;

@@ -155,7 +155,9 @@ class Connection:
         line = self.file.readline(65536)
         if not line.strip():
             return None, b""
-        method, target, _ = line.decode("latin-1").split(" ", 2)
+        method, target, version = line.decode("latin-1").split(" ", 2)
+        if not version.startswith("HTTP/"):
+            return None, b""  # not HTTP, however many blanks it has: a TLS greeting's random bytes, of which no more come
         headers = {}
         while True:
             line = self.file.readline(65536).decode("latin-1")

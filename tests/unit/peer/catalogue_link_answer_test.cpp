@@ -17,7 +17,8 @@ namespace asio = boost::asio;
 using asio::ip::tcp;
 using boost::system::error_code;
 
-// Answers whatever comes on each connection with the same bytes; on the test's loop.
+// Answers whatever comes on each connection with the same bytes; on the test's loop. What it began may come to its end
+// on that loop after the server is gone, so its inside lives as long as that.
 class BrokenServer {
  public:
   struct Options {
@@ -27,26 +28,17 @@ class BrokenServer {
     int highest_version = 0;
   };
   BrokenServer(asio::io_context& io, const LinkCredentials& credentials, Options options)
-      : options_(std::move(options)), acceptor_(io, tcp::endpoint(asio::ip::make_address("127.0.0.1"), 0)) {
-    if (options_.highest_version != 0)
-      SSL_CTX_set_max_proto_version(context_.native_handle(), options_.highest_version);
-    context_.add_certificate_authority(asio::buffer(credentials.authority_pem));
-    context_.use_certificate(asio::buffer(credentials.certificate_pem), asio::ssl::context::pem);
-    context_.use_private_key(asio::buffer(credentials.private_key_pem), asio::ssl::context::pem);
-    accept();
+      : impl_(std::make_shared<Impl>(io, credentials, std::move(options))) {
+    impl_->accept();
   }
-  ~BrokenServer() {
-    error_code ignored;  // closing cannot be refused
-    acceptor_.close(ignored);
-    for (const auto& connection : connections_) connection->stream.next_layer().close(ignored);
-  }
+  ~BrokenServer() { impl_->close(); }
   BrokenServer(const BrokenServer&) = delete;
   BrokenServer& operator=(const BrokenServer&) = delete;
 
   [[nodiscard]] Endpoint at() const {
-    return parse_endpoint("127.0.0.1:" + std::to_string(acceptor_.local_endpoint().port())).value();
+    return parse_endpoint("127.0.0.1:" + std::to_string(impl_->acceptor.local_endpoint().port())).value();
   }
-  [[nodiscard]] std::size_t connections() const { return connections_.size(); }
+  [[nodiscard]] std::size_t connections() const { return impl_->connections.size(); }
 
  private:
   struct Connection {
@@ -54,37 +46,55 @@ class BrokenServer {
     asio::ssl::stream<tcp::socket> stream;
     std::array<char, 4096> chunk{};
   };
-  void accept() {
-    acceptor_.async_accept([this](const error_code& error, tcp::socket socket) {
-      if (error) return;
-      connections_.push_back(std::make_shared<Connection>(std::move(socket), context_));
-      if (options_.tls) serve(connections_.back());
-      accept();
-    });
-  }
-  void serve(const std::shared_ptr<Connection>& connection) {
-    connection->stream.async_handshake(asio::ssl::stream_base::server, [this, connection](const error_code& error) {
-      if (!error) answer(connection);
-    });
-  }
-  void answer(const std::shared_ptr<Connection>& connection) {
-    connection->stream.async_read_some(asio::buffer(connection->chunk),
-                                       [this, connection](const error_code& error, std::size_t) {
-                                         if (error) return;
-                                         asio::async_write(connection->stream, asio::buffer(options_.bytes),
-                                                           [this, connection](const error_code& failed, std::size_t) {
-                                                             error_code ignored;  // closing cannot be refused
-                                                             if (options_.close)
-                                                               connection->stream.next_layer().close(ignored);
-                                                             if (!options_.close && !failed) answer(connection);
-                                                           });
-                                       });
-  }
+  struct Impl : std::enable_shared_from_this<Impl> {
+    Impl(asio::io_context& io, const LinkCredentials& credentials, Options with)
+        : options(std::move(with)), acceptor(io, tcp::endpoint(asio::ip::make_address("127.0.0.1"), 0)) {
+      if (options.highest_version != 0) SSL_CTX_set_max_proto_version(context.native_handle(), options.highest_version);
+      context.add_certificate_authority(asio::buffer(credentials.authority_pem));
+      context.use_certificate(asio::buffer(credentials.certificate_pem), asio::ssl::context::pem);
+      context.use_private_key(asio::buffer(credentials.private_key_pem), asio::ssl::context::pem);
+    }
+    void close() {
+      error_code ignored;  // closing cannot be refused
+      acceptor.close(ignored);
+      for (const auto& connection : connections) connection->stream.next_layer().close(ignored);
+    }
+    void accept() {
+      acceptor.async_accept([self = shared_from_this()](const error_code& error, tcp::socket socket) {
+        if (error || !self->acceptor.is_open()) return;
+        self->connections.push_back(std::make_shared<Connection>(std::move(socket), self->context));
+        if (self->options.tls) self->serve(self->connections.back());
+        self->accept();
+      });
+    }
+    void serve(const std::shared_ptr<Connection>& connection) {
+      connection->stream.async_handshake(asio::ssl::stream_base::server,
+                                         [self = shared_from_this(), connection](const error_code& error) {
+                                           if (!error) self->read(connection);
+                                         });
+    }
+    void read(const std::shared_ptr<Connection>& connection) {
+      connection->stream.async_read_some(asio::buffer(connection->chunk),
+                                         [self = shared_from_this(), connection](const error_code& error, std::size_t) {
+                                           if (!error) self->answer(connection);
+                                         });
+    }
+    void answer(const std::shared_ptr<Connection>& connection) {
+      asio::async_write(connection->stream, asio::buffer(options.bytes),
+                        [self = shared_from_this(), connection](const error_code& error, std::size_t) {
+                          error_code ignored;  // closing cannot be refused
+                          if (self->options.close) connection->stream.next_layer().close(ignored);
+                          if (!self->options.close && !error) self->read(connection);
+                        });
+    }
 
-  const Options options_;
-  asio::ssl::context context_{asio::ssl::context::tls};
-  tcp::acceptor acceptor_;
-  std::vector<std::shared_ptr<Connection>> connections_;
+    const Options options;
+    asio::ssl::context context{asio::ssl::context::tls};
+    tcp::acceptor acceptor;
+    std::vector<std::shared_ptr<Connection>> connections;
+  };
+
+  std::shared_ptr<Impl> impl_;
 };
 
 class AnswerTest : public LinkTest {
