@@ -162,6 +162,7 @@ Result<Answer> Client::exchange_once(std::string_view request, bool& nothing_cam
       return fail(ErrorCode::agent_answer_invalid, "read the agent's answer", "it is longer than it may be");
   }
   answer.status = reader.head().status;
+  answer.head = reader.head();
   if (!reader.keep_alive()) connection_.reset();
   return answer;
 }

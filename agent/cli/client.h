@@ -23,6 +23,7 @@ namespace larder::agent {
 
 struct Answer {
   int status = 0;
+  ResponseHead head;
   std::string body;  // at most Client::kMaxBody
   std::vector<UniqueFd> descriptors;
 };

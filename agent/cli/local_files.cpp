@@ -39,6 +39,11 @@ void LocalFiles::observe(const FileView& file) {
     local.staged.reset();
   }
   if (other) local.partial.reset();
+  if (file.state == "transferred" && !local.queued) {
+    finished_.insert(file.index);
+  } else if (file.state != "transferred") {
+    finished_.erase(file.index);
+  }
 }
 
 bool LocalFiles::needs_check(const FileView& file) const {
@@ -126,17 +131,23 @@ bool LocalFiles::start_early(Client& client, const FileView& file, Local& local)
 
 Result<bool> LocalFiles::stage_ready(Client& client, const JobFollower& follower, SteadyTime now) {
   std::vector<const FileView*> small;
-  for (const FileView& file : follower.job().files) {
-    if (file.index >= locals_.size() || file.state != "transferred") continue;
-    const Local& local = locals_[file.index];
-    if (local.phase == Phase::staged) queue(file.index, now);  // by the check
-    if (local.phase != Phase::waiting) continue;
-    if (!local.staged && file.size && *file.size <= kSmallFile) {
-      if (small.size() < kBatch) small.push_back(&file);
+  for (auto next = finished_.begin(); next != finished_.end() && small.size() < kBatch;) {
+    const unsigned index = *next;
+    const FileView* file = follower.file(index);
+    const Local& local = locals_[index];
+    if (local.phase == Phase::staged) queue(index, now);  // by the check
+    if (file == nullptr || file->state != "transferred" || local.phase != Phase::waiting) {
+      next = finished_.erase(next);
       continue;
     }
-    if (auto staged = stage_one(client, file); !staged) return tl::unexpected(staged.error());
-    queue(file.index, now);
+    if (!local.staged && file->size && *file->size <= kSmallFile) {
+      small.push_back(file);
+      ++next;
+      continue;
+    }
+    if (auto staged = stage_one(client, *file); !staged) return tl::unexpected(staged.error());
+    finished_.erase(index);
+    queue(index, now);
     return true;
   }
   if (small.empty()) return false;
@@ -145,7 +156,10 @@ Result<bool> LocalFiles::stage_ready(Client& client, const JobFollower& follower
   if (!due) return false;
   small_since_ = {};
   if (auto staged = stage_batch(client, small); !staged) return tl::unexpected(staged.error());
-  for (const FileView* file : small) queue(file->index, now);
+  for (const FileView* file : small) {
+    finished_.erase(file->index);
+    queue(file->index, now);
+  }
   return true;
 }
 
@@ -274,6 +288,7 @@ Status LocalFiles::publish_staged() {
     Local& local = locals_[indices[i]];
     const bool in_place = files[i].path().empty();
     local.phase = in_place ? Phase::published : Phase::waiting;
+    if (!in_place) finished_.insert(indices[i]);
     if (in_place) written_[indices[i]] = files[i].destination();
   }
   return published;

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -66,6 +67,7 @@ class LocalFiles {
   std::string key_, job_id_;
   std::vector<Local> locals_;
   std::vector<std::string> written_;
+  std::set<unsigned> finished_;  // transferred and not staged yet, or staged for the check only
   std::vector<unsigned> ready_;  // staged, finished and judged: to be published
   SteadyTime ready_since_{}, small_since_{};
 };
