@@ -100,6 +100,10 @@ class Cache {
   // References keep a content from eviction; each is (holder, content) with holder = file id, durable, idempotent.
   virtual void hold(const ContentId& id, const std::string& holder, Done<void> done) = 0;
   virtual void release(const ContentId& id, const std::string& holder, Done<void> done) = 0;
+  // The end of a job: those that are `validated` are marked so, then all references are taken away, in one go. What is
+  // gone already is passed over.
+  using Reference = cache::Reference;
+  virtual void let_go(std::vector<Reference> references, Done<void> done);
   // Drops references whose holder is not in `alive` (start-up; `alive` ascending).
   virtual void release_all_but(std::vector<std::string> alive, Done<void> done) = 0;
 

@@ -15,7 +15,7 @@ struct CacheImpl::Resumable {
 };
 
 void CacheImpl::create(Create what, Done<std::unique_ptr<ContentWriter>> done) {
-  const ContentId id = random_id();
+  const ContentId id = ids_.next(runtime_.clock.wall());
   // Registered before anything is on the disk: maintenance removes files that it knows nothing of.
   Active& content = active_[id];
   content.fresh = index::NewContent{
