@@ -74,6 +74,12 @@ class Cache {
     std::vector<ContentInfo> held;
   };
   virtual void known(const std::string& url, const std::string& holder, Done<Known> done) = 0;
+  // The same for many that nothing is written for, in one look at the index; in the order of `questions`.
+  struct Question {
+    std::string url;
+    std::string holder;
+  };
+  virtual void known_of(std::vector<Question> questions, Done<std::vector<Known>> done);
 
   // A new content of `version` (size may be unknown). Space for the whole is reserved first: evicts by rule, else
   // disk_full with what is missing. `bounded_by_cache` false: content that a job needs although the cache may not keep

@@ -20,6 +20,7 @@
 #include "cache/layout.h"
 #include "cache/lease_table.h"
 #include "cache/maintenance.h"
+#include "cache/recent_marks.h"
 #include "cache/space_keeper.h"
 #include "cache/sync_batcher.h"
 #include "cache/writer.h"
@@ -37,6 +38,7 @@ class CacheImpl final : public Cache, private WriterHost, private MaintenanceHos
   void find_newest(const std::string& url, Done<std::optional<ContentInfo>> done) override;
   void get(const ContentId& id, Done<ContentInfo> done) override;
   void known(const std::string& url, const std::string& holder, Done<Known> done) override;
+  void known_of(std::vector<Question> questions, Done<std::vector<Known>> done) override;
   void create(Create what, Done<std::unique_ptr<ContentWriter>> done) override;
   void resume(const ContentId& id, Done<std::unique_ptr<ContentWriter>> done) override;
   void open(const ContentId& id, Done<std::shared_ptr<ContentLease>> done) override;
@@ -192,6 +194,7 @@ class CacheImpl final : public Cache, private WriterHost, private MaintenanceHos
   SpaceKeeper space_;
   Maintenance maintenance_;
   ContentIds ids_;
+  RecentMarks recent_;  // complete, and not removed
   std::unordered_map<ContentId, Active> active_;
   const std::shared_ptr<WriterHostLink> writer_link_ = std::make_shared<WriterHostLink>(WriterHostLink{this});
   std::uint64_t dropped_damaged_ = 0;

@@ -38,7 +38,10 @@ std::vector<ContentId> CacheImpl::busy_contents() {
 void CacheImpl::remove_files(std::vector<ContentId> ids, Task then) {
   std::vector<std::string> paths;
   paths.reserve(ids.size());
-  for (const ContentId& id : ids) paths.push_back(layout_.content_path(id));
+  for (const ContentId& id : ids) {
+    recent_.forget(id);
+    paths.push_back(layout_.content_path(id));
+  }
   disk_.run([&files = files_, paths = std::move(paths), then = std::move(then)]() mutable -> Task {
     for (const std::string& path : paths) {
       // A file that stays has no record: the next start's maintenance removes it.
@@ -52,6 +55,7 @@ void CacheImpl::remove_files(std::vector<ContentId> ids, Task then) {
 
 void CacheImpl::remove_records(std::vector<ContentId> ids, index::RemoveOnly only, Done<Removed> done) {
   if (ids.empty()) return answer<Removed>(std::move(done), Removed{});
+  for (const ContentId& id : ids) recent_.forget(id);
   write_for<Removed>(
       "remove records", [ids = std::move(ids), only](SQLite::Database& db) { return index::remove(db, ids, only); },
       [this, only, done = std::move(done)](Result<Removed> removed) mutable {

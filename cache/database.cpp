@@ -30,6 +30,9 @@ constexpr int kBusyTimeoutMs = 5000;        // somebody looks at the file with s
 constexpr std::chrono::milliseconds kLater{500};
 constexpr std::size_t kMaxLater = 512;
 constexpr unsigned kReadsBeforeLater = 64;
+constexpr std::size_t kStream = 8;      // writes in one group: more are coming, and
+constexpr std::size_t kGathered = 128;  // so many, or so long, are waited for
+constexpr std::chrono::milliseconds kGatherFor{4};
 constexpr std::size_t kMaxGroup = 512;  // writes per commit: bounds how long a read waits behind them
 
 Error error_of(const SQLite::Exception& thrown, sqlite3* handle, std::string doing) {
@@ -212,8 +215,18 @@ struct Database::Impl {
     {
       const std::lock_guard lock(mutex);
       queue.push_back(std::move(item));
+      if (gathering && queue.size() < kGathered) return;
     }
     wake.notify_one();
+  }
+
+  // In a stream of writes a group is let grow: each commit costs a sync of the disk, and writes the pages again that
+  // the one before has written.
+  void gather(std::unique_lock<std::mutex>& lock) {
+    if (!queue.front().write || last_group < kStream || queue.size() >= kGathered) return;
+    gathering = true;
+    wake.wait_for(lock, kGatherFor, [this] { return stopping || queue.size() >= kGathered; });
+    gathering = false;
   }
 
   // Reads in front, which nothing has to wait for; else a group that begins with a write. Reads within a group see the
@@ -224,6 +237,7 @@ struct Database::Impl {
     const auto work = [this] { return stopping || !queue.empty(); };
     wake.wait(lock, [&] { return work() || !later.empty(); });
     if (!work()) wake.wait_for(lock, kLater, work);
+    if (!queue.empty() && !stopping) gather(lock);
     std::vector<Item> taken;
     const bool peeks = !queue.empty() && queue.front().peek && ++reads_before_later <= kReadsBeforeLater;
     if (!peeks) {
@@ -246,6 +260,7 @@ struct Database::Impl {
       std::vector<Item> items = take();
       if (items.empty()) return;
       const std::size_t count = items.size();
+      if (items[0].write) last_group = count;
       std::vector<Outcome> outcomes = items[0].write ? commit(items) : read(items);
       items.clear();
       queued.fetch_sub(count);
@@ -331,7 +346,9 @@ struct Database::Impl {
   std::condition_variable wake;
   std::deque<Item> queue;
   unsigned reads_before_later = 0;
-  std::vector<Item> later;  // go with the next group of writes, or after a while
+  std::size_t last_group = 0;  // items of the last group of writes
+  bool gathering = false;      // waits for more, and need not be woken for each
+  std::vector<Item> later;     // go with the next group of writes, or after a while
   bool stopping = false;
   std::thread thread;
 };

@@ -54,7 +54,7 @@ bool LocalFiles::needs_check(const FileView& file) const {
 Result<bool> LocalFiles::step(Client& client, const JobFollower& follower, SteadyTime now) {
   if (auto staged = stage_ready(client, follower, now); !staged || *staged) return staged;
   if (auto checked = check_one(client, follower); !checked || *checked) return checked;
-  if (!ready_.empty() && now - ready_since_ >= kPublishAfter) {
+  if (ready_.size() >= kPublishBatch || (!ready_.empty() && now - ready_since_ >= kPublishAfter)) {
     if (auto published = publish_staged(); !published) return tl::unexpected(published.error());
     return true;
   }

@@ -249,6 +249,7 @@ void JobEngine::pump(LiveJob& live) {
     if (!file) break;
     start_file(live, *file);
   }
+  look_ahead(live);
   if (live.job.options.max_rate > 0) share_rate(live);
   settle(live);
 }

@@ -77,6 +77,9 @@ class JobEngine {
 
   // Transfers.
   void start_file(LiveJob& live, unsigned file);
+  void look_ahead(LiveJob& live);
+  void looked_ahead(LiveJob& live, const std::vector<unsigned>& files, std::vector<cache::Cache::Known> known,
+                    SteadyTime asked);
   void ask_new_url(LiveJob& live, unsigned file);
   void new_url_answered(LiveJob& live, unsigned file, Result<origin::Edition> edition);
   void begin_transfer(LiveJob& live, unsigned file);

@@ -334,8 +334,12 @@ void JobEngine::finish(LiveJob& live, bool keep) {
       }));
     }
   }
-  if (!references.empty()) cache_.let_go(std::move(references), logged("let go of the contents of job " + live.job.id));
   book_.retire(live);
+  if (references.empty()) return;
+  // After the job's end is durable, which its owner waits for; what a crash in between leaves is let go at the start.
+  book_.flush(alive_.guard([this, references = std::move(references), id = live.job.id](const Status&) mutable {
+    cache_.let_go(std::move(references), logged("let go of the contents of job " + id));
+  }));
 }
 
 }  // namespace larder::agent

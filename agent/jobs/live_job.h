@@ -11,6 +11,7 @@
 #include "agent/jobs/file_queue.h"
 #include "agent/jobs/job.h"
 #include "base/clock.h"
+#include "cache/cache.h"
 #include "origin/origin.h"
 
 namespace larder::agent {
@@ -28,6 +29,9 @@ struct LiveFile {
   std::vector<Task> when_judged;  // verdicts of the owner that came before the judge was through
   unsigned judge_failures = 0;
   TimerId judge_again = 0;
+  std::optional<cache::Cache::Known> known;  // looked up ahead of its first start, for known_url
+  std::string known_url;
+  SteadyTime known_at{};
   unsigned lost = 0;                           // how often its finished content was gone
   std::optional<cache::ContentInfo> rejected;  // the record that was dropped when it was judged not valid
 };
@@ -37,6 +41,8 @@ struct LiveJob {
   std::vector<LiveFile> live;  // as job.files
   FileQueue queue;             // files that are waiting
   std::set<unsigned> active;   // files that are being transferred
+  bool looking_ahead = false;  // the cache is asked what it knows of the next files
+  std::size_t looked_up = 0;   // files that have `known` and have not been started
   std::size_t validating = 0;  // files in each of these states
   std::size_t transferred = 0;
   std::size_t failed = 0;
