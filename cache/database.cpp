@@ -287,6 +287,35 @@ struct Database::Impl {
   }
 
   std::vector<Outcome> commit(std::vector<Item>& items) {
+    if (items.size() > 1) {
+      if (auto outcomes = commit_together(items)) return std::move(*outcomes);
+    }
+    return commit_singly(items);
+  }
+
+  // Without savepoints, each of which keeps a copy of every page that it changes; none where a write fails or the
+  // transaction does not hold: then nothing was done.
+  std::optional<std::vector<Outcome>> commit_together(std::vector<Item>& items) {
+    if (!execute(items[0].doing, "BEGIN IMMEDIATE")) return std::nullopt;
+    std::vector<Status> statuses;
+    statuses.reserve(items.size());
+    bool good = true;
+    for (std::size_t i = 0; i < items.size() && good; ++i) {
+      statuses.push_back(look(items[i]));
+      good = (statuses.back() || !items[i].write) && sqlite3_get_autocommit(db->getHandle()) == 0;
+    }
+    if (!good || !execute("commit to the index", "COMMIT")) {
+      if (sqlite3_get_autocommit(db->getHandle()) == 0) (void)execute("roll back", "ROLLBACK");
+      return std::nullopt;
+    }
+    std::vector<Outcome> outcomes;
+    outcomes.reserve(items.size());
+    for (std::size_t i = 0; i < items.size(); ++i)
+      outcomes.push_back({std::move(items[i].done), std::move(items[i].doing), std::move(statuses[i])});
+    return outcomes;
+  }
+
+  std::vector<Outcome> commit_singly(std::vector<Item>& items) {
     std::vector<Outcome> outcomes;
     outcomes.reserve(items.size());
     std::size_t group_start = 0;  // outcomes from here on are in the open transaction

@@ -1,5 +1,5 @@
-// How the files of the contents that were completed last were left, so that the first look at each needs no look into the
-// index. Pure; bounded, the oldest go first.
+// How the files of the contents that were completed last were left, so that the first look at each needs no look into
+// the index. Pure; bounded, the oldest go first.
 #pragma once
 
 #include <cstddef>

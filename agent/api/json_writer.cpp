@@ -58,8 +58,9 @@ void JsonWriter::separate() {
 
 JsonWriter& JsonWriter::key(std::string_view name) {
   separate();
-  quote(name);
-  text_ += ':';
+  text_ += '"';
+  text_ += name;  // ours: there is nothing to escape
+  text_ += "\":";
   return *this;
 }
 

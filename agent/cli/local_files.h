@@ -2,6 +2,7 @@
 // publication. Blocks in short pieces; called again and again by GetSession.
 #pragma once
 
+#include <future>
 #include <memory>
 #include <optional>
 #include <set>
@@ -41,7 +42,7 @@ class LocalFiles {
   [[nodiscard]] const std::vector<std::string>& written() const { return written_; }  // by index; empty: not yet
 
  private:
-  enum class Phase { waiting, staged, published };
+  enum class Phase { waiting, staged, publishing, published };
   struct Local {
     Phase phase = Phase::waiting;
     EarlyCopy plan;
@@ -61,7 +62,17 @@ class LocalFiles {
   Status stage_one(Client& client, const FileView& file);
   Status stage(const FileView& file, int from, const DescriptorView& facts);
   Result<bool> check_one(Client& client, const JobFollower& follower);
+  // Files on their way to their places: a sync of the disk is waited for on a thread of its own, while more are staged.
+  struct Publishing {
+    std::vector<StagedFile> files;
+    std::vector<unsigned> indices;
+    std::future<Status> outcome;  // last: whoever goes waits for it
+  };
+  void take_ready(Publishing& batch);
+  void start_publishing();
+  Status end_publishing();
   Status publish_staged();
+  Status published(const Publishing& batch, Status outcome);
   Status write_to_stdout(const FileView& file, int from, std::uint64_t size);
 
   const GetPlan& plan_;
@@ -71,6 +82,7 @@ class LocalFiles {
   std::set<unsigned> finished_;  // transferred and not staged yet, or staged for the check only
   std::vector<unsigned> ready_;  // staged, finished and judged: to be published
   SteadyTime ready_since_{}, small_since_{};
+  std::unique_ptr<Publishing> publishing_;
 };
 
 }  // namespace larder::agent

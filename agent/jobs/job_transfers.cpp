@@ -190,22 +190,33 @@ void JobEngine::begin_transfer(LiveJob& live, unsigned file) {
   if (LiveJob* started = current(id, file, attempt)) started->live[file].transfer = transfer;
 }
 
-origin::Target JobEngine::target_of(const LiveJob& live, unsigned file) const {
-  const FileSpec& spec = live.job.files[file].spec;
+void JobEngine::make_connection(LiveJob& live) const {
+  if (live.connect) return;
   auto options = std::make_shared<origin::ConnectOptions>(live.job.options.connect);
   options->connect_timeout = settings_.connect_timeout;
   options->stall_timeout = settings_.stall_timeout;
   if (options->proxy.empty()) options->proxy = settings_.proxy;
   if (options->ca_file.empty()) options->ca_file = settings_.ca_file;
-  if (!spec.user.empty() || !spec.password.empty()) {
-    options->user = spec.user;
-    options->password = spec.password;
-  }
+  live.connect = std::move(options);
+  live.lane = std::make_shared<origin::Lane>(origin::Lane{settings_.max_active_files_per_job});
+  live.policy = std::make_shared<origin::UrlPolicy>(job_policy(settings_.url_policy, live.job.options));
+}
+
+origin::Target JobEngine::target_of(LiveJob& live, unsigned file) const {
+  make_connection(live);
+  const FileSpec& spec = live.job.files[file].spec;
   origin::Target target;
+  target.options = live.connect;
+  target.policy = live.policy;
+  if (live.job.options.parallel_ranges == 1) target.lane = live.lane;
+  if (!spec.user.empty() || !spec.password.empty()) {
+    auto own = std::make_shared<origin::ConnectOptions>(*live.connect);
+    own->user = spec.user;
+    own->password = spec.password;
+    target.options = std::move(own);
+  }
   // The spec holds what parse_url made: it parses again.
   if (auto url = origin::parse_url(spec.url)) target.url = std::move(*url);
-  target.options = std::move(options);
-  target.policy = std::make_shared<origin::UrlPolicy>(job_policy(settings_.url_policy, live.job.options));
   return target;
 }
 
@@ -232,6 +243,7 @@ void JobEngine::file_progress(LiveJob& live, unsigned file, const TransferProgre
   LiveFile& state = live.live[file];
   const bool record = facts.content != now.content || facts.version != now.version;
   const bool size_told = !facts.size && now.size;
+  if (size_told) live.small_in_a_row = *now.size <= kNearlyAll ? live.small_in_a_row + 1 : 0;
   facts.size = now.size;
   facts.bytes = now.bytes;
   facts.contiguous = now.contiguous;
