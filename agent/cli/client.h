@@ -60,6 +60,8 @@ class Client {
   Result<Answer> call(std::string_view method, const std::string& target, const std::string& body = {});
   // The body of GET `target` as it comes; statuses from 400 are errors.
   Result<std::unique_ptr<AnswerStream>> stream(const std::string& target);
+  // Opens the connection that the next request takes; none where nobody listens.
+  [[nodiscard]] bool reach();
   // Forgets the kept connection.
   void disconnect() { connection_.reset(); }
 

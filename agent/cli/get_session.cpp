@@ -64,7 +64,7 @@ int GetSession::run() {
 Result<GetSession::Step> GetSession::attempt() {
   auto client = agent_.client();
   if (!client) return tl::unexpected(client.error());
-  had_agent_ = had_agent_ || connect_unix((*client)->socket_path()).has_value();
+  had_agent_ = had_agent_ || (*client)->reach();
   const bool had_one = !job_id_.empty();
   if (auto obtained = obtain_job(); !obtained) return tl::unexpected(obtained.error());
   follower_.emplace(**client, job_id_);
@@ -219,6 +219,7 @@ Result<bool> GetSession::wait(bool worked) {
   if (!readable) return false;
   const auto taken = follower_->take([this](const FileView& file) { files_->observe(file); });
   if (!taken) return tl::unexpected(taken.error());
+  if (has_ended(follower_->job().state)) return false;  // finish() reads it
   const auto read = follower_->refresh_after_progress(now());
   if (!read) return tl::unexpected(read.error());
   if (*read)
