@@ -35,6 +35,8 @@ class AnswerStream {
   [[nodiscard]] int descriptor() const { return connection_.get(); }  // for poll
   [[nodiscard]] const ResponseHead& head() const { return reader_.head(); }
   [[nodiscard]] bool done() const { return reader_.done(); }
+  // Bytes came with the head: read() has them, and poll knows nothing of them.
+  [[nodiscard]] bool pending() const { return !pending_.empty(); }
   // Waits for the next bytes and hands their body to `sink`. False once the body has ended.
   Result<bool> read(const ResponseReader::Sink& sink);
 

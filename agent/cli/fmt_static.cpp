@@ -1,5 +1,6 @@
 // The few functions that fmt keeps in its shared library, compiled into the program: with them in place it need load
-// neither that library nor, through it, the C++ runtime. For the command only, whose whole run takes a few milliseconds.
+// neither that library nor, through it, the C++ runtime. For the command only, whose whole run takes a few
+// milliseconds.
 #include <fmt/format-inl.h>
 
 FMT_BEGIN_NAMESPACE

@@ -215,8 +215,9 @@ Result<bool> GetSession::work() {
 
 Result<bool> GetSession::wait(bool worked) {
   bool readable = false;
-  if (poll_for(follower_->descriptor(), worked ? Duration{} : Duration{kLookAgain}, readable)) return true;
-  if (!readable) return false;
+  const bool at_once = worked || follower_->pending();
+  if (poll_for(follower_->descriptor(), at_once ? Duration{} : Duration{kLookAgain}, readable)) return true;
+  if (!readable && !follower_->pending()) return false;
   const auto taken = follower_->take([this](const FileView& file) { files_->observe(file); });
   if (!taken) return tl::unexpected(taken.error());
   if (has_ended(follower_->job().state)) return false;  // finish() reads it

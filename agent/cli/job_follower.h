@@ -29,6 +29,7 @@ class JobFollower {
   // progress; true when they were.
   Result<bool> refresh_after_progress(SteadyTime now);
   [[nodiscard]] int descriptor() const { return stream_->descriptor(); }
+  [[nodiscard]] bool pending() const { return stream_->pending(); }  // events that poll knows nothing of
   // Waits for the next bytes of the events and takes them. `changed` is told each file whose state was told.
   Status take(const std::function<void(const FileView&)>& changed);
 
