@@ -1,4 +1,4 @@
-// SHA-256 of OpenSSL without an allocation per digest; for digest.cpp and merkle.cpp only.
+// SHA-256 of OpenSSL without an allocation per digest; for sha256.cpp and merkle.cpp only.
 #pragma once
 
 #include "base/digest.h"

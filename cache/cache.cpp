@@ -13,6 +13,16 @@ std::optional<ContentInfo> info_of(const std::optional<index::Row>& row) {
   return row->info;
 }
 
+Result<Cache::Known> look_up(SQLite::Database& db, const std::string& url, const std::string& holder) {
+  const auto any = index::knows_url(db, url);
+  auto held = index::held_by(db, holder);
+  if (!any || !held) return tl::unexpected(!any ? any.error() : held.error());
+  Cache::Known known;
+  known.url = *any;
+  for (index::Row& row : *held) known.held.push_back(std::move(row.info));
+  return known;
+}
+
 }  // namespace
 
 CacheImpl::CacheImpl(const CacheSettings& settings, Runtime runtime, FileSystem& files, WorkerPool& disk,
@@ -118,15 +128,43 @@ void CacheImpl::known(const std::string& url, const std::string& holder, Done<Kn
     return;
   }
   peek_for<Known>(
-      "look up what is known of a URL",
-      [url, holder](SQLite::Database& db) -> Result<Known> {
-        const auto any = index::knows_url(db, url);
-        auto held = index::held_by(db, holder);
-        if (!any || !held) return tl::unexpected(!any ? any.error() : held.error());
-        Known known;
-        known.url = *any;
-        for (index::Row& row : *held) known.held.push_back(std::move(row.info));
-        return known;
+      "look up what is known of a URL", [url, holder](SQLite::Database& db) { return look_up(db, url, holder); },
+      std::move(done));
+}
+
+// For caches that have no better way.
+void Cache::known_of(std::vector<Question> questions, Done<std::vector<Known>> done) {
+  struct Asking {
+    std::size_t open;
+    Result<std::vector<Known>> all;
+    Done<std::vector<Known>> done;
+  };
+  if (questions.empty()) return done({});
+  auto asking =
+      std::make_shared<Asking>(Asking{questions.size(), std::vector<Known>(questions.size()), std::move(done)});
+  for (std::size_t i = 0; i < questions.size(); ++i) {
+    known(questions[i].url, questions[i].holder, [asking, i](Result<Known> one) {
+      if (!one) {
+        asking->all = tl::unexpected(one.error());
+      } else if (asking->all) {
+        (*asking->all)[i] = std::move(*one);
+      }
+      if (--asking->open == 0) asking->done(std::move(asking->all));
+    });
+  }
+}
+
+void CacheImpl::known_of(std::vector<Question> questions, Done<std::vector<Known>> done) {
+  peek_for<std::vector<Known>>(
+      "look up what is known of URLs",
+      [questions = std::move(questions)](SQLite::Database& db) -> Result<std::vector<Known>> {
+        std::vector<Known> all;
+        for (const Question& question : questions) {
+          auto known = look_up(db, question.url, question.holder);
+          if (!known) return tl::unexpected(known.error());
+          all.push_back(std::move(*known));
+        }
+        return all;
       },
       std::move(done));
 }

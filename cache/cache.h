@@ -74,6 +74,12 @@ class Cache {
     std::vector<ContentInfo> held;
   };
   virtual void known(const std::string& url, const std::string& holder, Done<Known> done) = 0;
+  // The same for many that nothing is written for, in one look at the index; in the order of `questions`.
+  struct Question {
+    std::string url;
+    std::string holder;
+  };
+  virtual void known_of(std::vector<Question> questions, Done<std::vector<Known>> done);
 
   // A new content of `version` (size may be unknown). Space for the whole is reserved first: evicts by rule, else
   // disk_full with what is missing. `bounded_by_cache` false: content that a job needs although the cache may not keep
@@ -100,6 +106,10 @@ class Cache {
   // References keep a content from eviction; each is (holder, content) with holder = file id, durable, idempotent.
   virtual void hold(const ContentId& id, const std::string& holder, Done<void> done) = 0;
   virtual void release(const ContentId& id, const std::string& holder, Done<void> done) = 0;
+  // The end of a job: those that are `validated` are marked so, then all references are taken away, in one go. What is
+  // gone already is passed over.
+  using Reference = cache::Reference;
+  virtual void let_go(std::vector<Reference> references, Done<void> done);
   // Drops references whose holder is not in `alive` (start-up; `alive` ascending).
   virtual void release_all_but(std::vector<std::string> alive, Done<void> done) = 0;
 

@@ -13,12 +13,14 @@
 #include <vector>
 
 #include "cache/cache.h"
+#include "cache/content_ids.h"
 #include "cache/disk_queue.h"
 #include "cache/file_check.h"
 #include "cache/index.h"
 #include "cache/layout.h"
 #include "cache/lease_table.h"
 #include "cache/maintenance.h"
+#include "cache/recent_marks.h"
 #include "cache/space_keeper.h"
 #include "cache/sync_batcher.h"
 #include "cache/writer.h"
@@ -36,6 +38,7 @@ class CacheImpl final : public Cache, private WriterHost, private MaintenanceHos
   void find_newest(const std::string& url, Done<std::optional<ContentInfo>> done) override;
   void get(const ContentId& id, Done<ContentInfo> done) override;
   void known(const std::string& url, const std::string& holder, Done<Known> done) override;
+  void known_of(std::vector<Question> questions, Done<std::vector<Known>> done) override;
   void create(Create what, Done<std::unique_ptr<ContentWriter>> done) override;
   void resume(const ContentId& id, Done<std::unique_ptr<ContentWriter>> done) override;
   void open(const ContentId& id, Done<std::shared_ptr<ContentLease>> done) override;
@@ -43,6 +46,7 @@ class CacheImpl final : public Cache, private WriterHost, private MaintenanceHos
   void compute_sha256(const ContentId& id, Done<Digest> done) override;
   void hold(const ContentId& id, const std::string& holder, Done<void> done) override;
   void release(const ContentId& id, const std::string& holder, Done<void> done) override;
+  void let_go(std::vector<Reference> references, Done<void> done) override;
   void release_all_but(std::vector<std::string> alive, Done<void> done) override;
   void mark_validated(const ContentId& id, Done<void> done) override;
   void drop(const ContentId& id, Done<void> done) override;
@@ -164,6 +168,7 @@ class CacheImpl final : public Cache, private WriterHost, private MaintenanceHos
   void remove_files(std::vector<ContentId> ids, Task then);
   void drop_damaged(const ContentId& id, const std::string& why, Task then);
   void release_recorded(const ContentId& id, const std::string& holder, Done<void> done);
+  void let_go_recorded(std::vector<Reference> recorded, std::vector<Reference> others, Done<void> done);
   struct Releasing;
   void release_step(std::shared_ptr<Releasing> releasing);
   void release_next(std::shared_ptr<Releasing> releasing);
@@ -188,6 +193,8 @@ class CacheImpl final : public Cache, private WriterHost, private MaintenanceHos
   std::unique_ptr<SyncBatcher> sync_;
   SpaceKeeper space_;
   Maintenance maintenance_;
+  ContentIds ids_;
+  RecentMarks recent_;  // complete, and not removed
   std::unordered_map<ContentId, Active> active_;
   const std::shared_ptr<WriterHostLink> writer_link_ = std::make_shared<WriterHostLink>(WriterHostLink{this});
   std::uint64_t dropped_damaged_ = 0;

@@ -2,6 +2,7 @@
 #include <SQLiteCpp/Database.h>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "base/log.h"
@@ -37,7 +38,10 @@ std::vector<ContentId> CacheImpl::busy_contents() {
 void CacheImpl::remove_files(std::vector<ContentId> ids, Task then) {
   std::vector<std::string> paths;
   paths.reserve(ids.size());
-  for (const ContentId& id : ids) paths.push_back(layout_.content_path(id));
+  for (const ContentId& id : ids) {
+    recent_.forget(id);
+    paths.push_back(layout_.content_path(id));
+  }
   disk_.run([&files = files_, paths = std::move(paths), then = std::move(then)]() mutable -> Task {
     for (const std::string& path : paths) {
       // A file that stays has no record: the next start's maintenance removes it.
@@ -51,6 +55,7 @@ void CacheImpl::remove_files(std::vector<ContentId> ids, Task then) {
 
 void CacheImpl::remove_records(std::vector<ContentId> ids, index::RemoveOnly only, Done<Removed> done) {
   if (ids.empty()) return answer<Removed>(std::move(done), Removed{});
+  for (const ContentId& id : ids) recent_.forget(id);
   write_for<Removed>(
       "remove records", [ids = std::move(ids), only](SQLite::Database& db) { return index::remove(db, ids, only); },
       [this, only, done = std::move(done)](Result<Removed> removed) mutable {
@@ -154,6 +159,64 @@ void CacheImpl::release_recorded(const ContentId& id, const std::string& holder,
           space_.ledger().removed(removed.bytes, removed.bounded, false);
           done({});
         });
+      });
+}
+
+// For caches that have no better way.
+void Cache::let_go(std::vector<Reference> references, Done<void> done) {
+  struct Rest {
+    std::size_t open = 1;
+    Status status;
+    Done<void> done;
+    void one(Status ended) {
+      if (!ended && ended.error().code != ErrorCode::not_found && status) status = std::move(ended);
+      if (--open == 0) done(std::move(status));
+    }
+  };
+  auto rest = std::make_shared<Rest>();
+  rest->done = std::move(done);
+  for (const Reference& reference : references) {
+    rest->open += reference.validated ? 2 : 1;
+    if (reference.validated) mark_validated(reference.content, [rest](Status status) { rest->one(std::move(status)); });
+    release(reference.content, reference.holder, [rest](Status status) { rest->one(std::move(status)); });
+  }
+  rest->one({});
+}
+
+void CacheImpl::let_go(std::vector<Reference> references, Done<void> done) {
+  // What is being written has its own way; of a finished job there is none.
+  const auto written = std::stable_partition(references.begin(), references.end(), [this](const Reference& reference) {
+    return active(reference.content) == nullptr;
+  });
+  std::vector<Reference> recorded(std::make_move_iterator(references.begin()), std::make_move_iterator(written));
+  references.erase(references.begin(), written);
+  // For what was not bounded by the cache: whether there is room for it after all.
+  space_.measure(
+      guard([this, recorded = std::move(recorded), references = std::move(references), done = std::move(done)](
+                Status) mutable { let_go_recorded(std::move(recorded), std::move(references), std::move(done)); }));
+}
+
+void CacheImpl::let_go_recorded(std::vector<Reference> recorded, std::vector<Reference> others, Done<void> done) {
+  auto shared = std::make_shared<const std::vector<Reference>>(std::move(recorded));
+  write_for<Removed>(
+      "let go of records",
+      [shared, room = space_.ledger().room()](SQLite::Database& db) { return index::let_go(db, *shared, room); },
+      [this, shared, others = std::move(others), done = std::move(done)](Result<Removed> gone) mutable {
+        if (!gone) return done(tl::unexpected(gone.error()));
+        std::vector<ContentId> files;
+        for (const index::Removed& one : *gone) files.push_back(one.id);
+        for (const Reference& reference : *shared) {
+          if (reference.validated) changed(reference.content);
+        }
+        for (const ContentId& id : files) {
+          changed(id);
+          stop_active(id);
+        }
+        const auto then = [this, gone = std::move(*gone)] {
+          for (const index::Removed& one : gone) space_.ledger().removed(one.bytes, one.bounded, false);
+        };
+        if (!files.empty()) remove_files(std::move(files), then);
+        Cache::let_go(std::move(others), std::move(done));
       });
 }
 

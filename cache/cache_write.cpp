@@ -15,7 +15,7 @@ struct CacheImpl::Resumable {
 };
 
 void CacheImpl::create(Create what, Done<std::unique_ptr<ContentWriter>> done) {
-  const ContentId id = random_id();
+  const ContentId id = ids_.next(runtime_.clock.wall());
   // Registered before anything is on the disk: maintenance removes files that it knows nothing of.
   Active& content = active_[id];
   content.fresh = index::NewContent{
@@ -203,6 +203,7 @@ void CacheImpl::completed(const index::Completion& what, index::CompletionOutcom
   space_.ledger().committed(id, what.commit.added_bytes);
   if (Active* content = active(id)) content->fresh.reset();
   end_active(id, survivor);
+  recent_.add(survivor, outcome.row.mark);
   changed(id);
   if (outcome.merged) changed(survivor);
   if (!outcome.merged) return done(std::move(outcome.row.info));

@@ -30,6 +30,9 @@ constexpr int kBusyTimeoutMs = 5000;        // somebody looks at the file with s
 constexpr std::chrono::milliseconds kLater{500};
 constexpr std::size_t kMaxLater = 512;
 constexpr unsigned kReadsBeforeLater = 64;
+constexpr std::size_t kStream = 8;      // writes in one group: more are coming, and
+constexpr std::size_t kGathered = 128;  // so many, or so long, are waited for
+constexpr std::chrono::milliseconds kGatherFor{4};
 constexpr std::size_t kMaxGroup = 512;  // writes per commit: bounds how long a read waits behind them
 
 Error error_of(const SQLite::Exception& thrown, sqlite3* handle, std::string doing) {
@@ -93,6 +96,13 @@ Status check_ours(SQLite::Database& db, const std::string& doing, std::span<cons
     }
   }
   return {};
+}
+
+// For the whole process, before its first database: nobody asks SQLite for its memory statistics, and without them it
+// takes no lock for each allocation. Where it runs already, all stays as it is.
+void leave_out_statistics() {
+  static std::once_flag once;
+  std::call_once(once, [] { (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); });
 }
 
 Status set_up(SQLite::Database& db, const std::string& doing) {
@@ -205,8 +215,18 @@ struct Database::Impl {
     {
       const std::lock_guard lock(mutex);
       queue.push_back(std::move(item));
+      if (gathering && queue.size() < kGathered) return;
     }
     wake.notify_one();
+  }
+
+  // In a stream of writes a group is let grow: each commit costs a sync of the disk, and writes the pages again that
+  // the one before has written.
+  void gather(std::unique_lock<std::mutex>& lock) {
+    if (!queue.front().write || last_group < kStream || queue.size() >= kGathered) return;
+    gathering = true;
+    wake.wait_for(lock, kGatherFor, [this] { return stopping || queue.size() >= kGathered; });
+    gathering = false;
   }
 
   // Reads in front, which nothing has to wait for; else a group that begins with a write. Reads within a group see the
@@ -217,6 +237,7 @@ struct Database::Impl {
     const auto work = [this] { return stopping || !queue.empty(); };
     wake.wait(lock, [&] { return work() || !later.empty(); });
     if (!work()) wake.wait_for(lock, kLater, work);
+    if (!queue.empty() && !stopping) gather(lock);
     std::vector<Item> taken;
     const bool peeks = !queue.empty() && queue.front().peek && ++reads_before_later <= kReadsBeforeLater;
     if (!peeks) {
@@ -239,6 +260,7 @@ struct Database::Impl {
       std::vector<Item> items = take();
       if (items.empty()) return;
       const std::size_t count = items.size();
+      if (items[0].write) last_group = count;
       std::vector<Outcome> outcomes = items[0].write ? commit(items) : read(items);
       items.clear();
       queued.fetch_sub(count);
@@ -265,6 +287,35 @@ struct Database::Impl {
   }
 
   std::vector<Outcome> commit(std::vector<Item>& items) {
+    if (items.size() > 1) {
+      if (auto outcomes = commit_together(items)) return std::move(*outcomes);
+    }
+    return commit_singly(items);
+  }
+
+  // Without savepoints, each of which keeps a copy of every page that it changes; none where a write fails or the
+  // transaction does not hold: then nothing was done.
+  std::optional<std::vector<Outcome>> commit_together(std::vector<Item>& items) {
+    if (!execute(items[0].doing, "BEGIN IMMEDIATE")) return std::nullopt;
+    std::vector<Status> statuses;
+    statuses.reserve(items.size());
+    bool good = true;
+    for (std::size_t i = 0; i < items.size() && good; ++i) {
+      statuses.push_back(look(items[i]));
+      good = (statuses.back() || !items[i].write) && sqlite3_get_autocommit(db->getHandle()) == 0;
+    }
+    if (!good || !execute("commit to the index", "COMMIT")) {
+      if (sqlite3_get_autocommit(db->getHandle()) == 0) (void)execute("roll back", "ROLLBACK");
+      return std::nullopt;
+    }
+    std::vector<Outcome> outcomes;
+    outcomes.reserve(items.size());
+    for (std::size_t i = 0; i < items.size(); ++i)
+      outcomes.push_back({std::move(items[i].done), std::move(items[i].doing), std::move(statuses[i])});
+    return outcomes;
+  }
+
+  std::vector<Outcome> commit_singly(std::vector<Item>& items) {
     std::vector<Outcome> outcomes;
     outcomes.reserve(items.size());
     std::size_t group_start = 0;  // outcomes from here on are in the open transaction
@@ -309,9 +360,9 @@ struct Database::Impl {
     return status;
   }
 
-  Status execute(const std::string& doing, const char* sql) {
+  Status execute(const std::string& doing, const char* literal) {
     return guarded(db->getHandle(), doing, [&]() -> Status {
-      db->exec(sql);
+      Statement(*db, literal).exec();
       return {};
     });
   }
@@ -324,7 +375,9 @@ struct Database::Impl {
   std::condition_variable wake;
   std::deque<Item> queue;
   unsigned reads_before_later = 0;
-  std::vector<Item> later;  // go with the next group of writes, or after a while
+  std::size_t last_group = 0;  // items of the last group of writes
+  bool gathering = false;      // waits for more, and need not be woken for each
+  std::vector<Item> later;     // go with the next group of writes, or after a while
   bool stopping = false;
   std::thread thread;
 };
@@ -334,6 +387,7 @@ Result<std::unique_ptr<Database>> Database::open(const std::string& path, std::s
   const std::string doing = "open the index " + path;
   if (Status made = make_private_file(path); !made) return tl::unexpected(made.error());
   std::unique_ptr<SQLite::Database> db;
+  leave_out_statistics();
   const Status opened = guarded(nullptr, doing, [&]() -> Status {
     db = std::make_unique<SQLite::Database>(path, SQLite::OPEN_READWRITE | SQLite::OPEN_NOMUTEX, kBusyTimeoutMs);
     return {};

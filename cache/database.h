@@ -1,10 +1,10 @@
 // The one SQLite database (larder.db, WAL, synchronous=FULL) on a thread of its own.
 //
-// Writes that wait together are committed together (group commit, each in a savepoint of its own so that one that
-// fails does not undo its neighbours); `done` is posted to the loop after the COMMIT is durable. Reads run on the
-// same thread and see every write queued before them; one that waits among writes is answered with their commit. Owned
-// by main; all public calls are on the loop thread. The queue is bounded (kMaxQueued); a call beyond it is answered
-// ErrorCode::busy.
+// Writes that wait together are committed together (group commit; where one of them fails, all of the group is undone
+// and done again with each in a savepoint of its own, so that it does not undo its neighbours: `work` may run twice);
+// `done` is posted to the loop after the COMMIT is durable. Reads run on the same thread and see every write queued
+// before them; one that waits among writes is answered with their commit. Owned by main; all public calls are on the
+// loop thread. The queue is bounded (kMaxQueued); a call beyond it is answered ErrorCode::busy.
 #pragma once
 
 #include <cstddef>

@@ -158,6 +158,8 @@ Status add_hold(SQLite::Database& db, const ContentId& id, const std::string& ho
 // how much the cache may still take, for one that was not bounded by it.
 Result<std::optional<Removed>> release(SQLite::Database& db, const ContentId& id, const std::string& holder,
                                        std::uint64_t room);
+// The same for many, where wanted after marking them validated; those that went are returned.
+Result<std::vector<Removed>> let_go(SQLite::Database& db, const std::vector<Reference>& references, std::uint64_t room);
 enum class RemoveOnly { any, unheld, evictable };
 // Those that were there and fit `only`.
 Result<std::vector<Removed>> remove(SQLite::Database& db, const std::vector<ContentId>& ids, RemoveOnly only);

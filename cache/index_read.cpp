@@ -135,6 +135,7 @@ Result<std::vector<Row>> held_by(SQLite::Database& db, const std::string& holder
   query.bind(1, holder);
   std::vector<Row> rows;
   while (query.executeStep()) rows.push_back(row_from(query));
+  if (rows.empty()) return rows;
   VersionReader versions(db);
   for (Row& row : rows) row.info.versions = versions.of(row.info.id);
   return rows;

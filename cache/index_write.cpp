@@ -1,5 +1,7 @@
 #include <SQLiteCpp/SQLiteCpp.h>
 
+#include <algorithm>
+
 #include "base/units.h"
 #include "cache/index.h"
 #include "cache/index_rows.h"
@@ -36,7 +38,7 @@ void insert_hold(SQLite::Database& db, const ContentId& id, const std::string& h
 void insert_content(SQLite::Database& db, const Commit& what) {
   Statement insert(db,
                    "INSERT INTO contents (id, state, size, shareable, bounded, bytes_held, created, last_used, "
-                   "inode, file_size, offered) VALUES (?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+                   "inode, file_size, offered, holds) VALUES (?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   insert.bind(1, what.id);
   insert.bind(2, static_cast<std::int64_t>(what.content_size));
   insert.bind(3, what.first->shareable ? 1 : 0);
@@ -47,9 +49,39 @@ void insert_content(SQLite::Database& db, const Commit& what) {
   insert.bind(8, static_cast<std::int64_t>(what.mark.inode));
   insert.bind(9, static_cast<std::int64_t>(what.mark.size));
   insert.bind(10, what.first->offered ? 1 : 0);
+  insert.bind(11, static_cast<std::int64_t>(what.first->holders.size()));
   insert.exec();
   insert_version(db, what.id, what.first->version, what.first->created);
+}
+
+// Before the record itself, which counts them: the trigger that counts finds none to change yet.
+void insert_first_holds(SQLite::Database& db, const Commit& what) {
   for (const std::string& holder : what.first->holders) insert_hold(db, what.id, holder);
+}
+
+// The record of a content that is complete with its first transaction: nothing of it is written twice.
+void insert_complete(SQLite::Database& db, const Completion& what) {
+  const Commit& commit = what.commit;
+  Statement insert(
+      db,
+      "INSERT INTO contents (id, state, size, root, sha256, shareable, bounded, holds, bytes_held, created, "
+      "last_used, inode, file_size, modified_ns, offered) VALUES (?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  const auto size = static_cast<std::int64_t>(commit.content_size);
+  insert.bind(1, commit.id);
+  insert.bind(2, size);
+  bind_digest(insert, 3, what.root);
+  if (what.sha256) bind_digest(insert, 4, *what.sha256);
+  insert.bind(5, commit.first->shareable ? 1 : 0);
+  insert.bind(6, commit.first->bounded ? 1 : 0);
+  insert.bind(7, static_cast<std::int64_t>(commit.first->holders.size()));
+  insert.bind(8, size);
+  insert.bind(9, to_unix_ns(commit.first->created));
+  insert.bind(10, to_unix_ns(commit.now));
+  insert.bind(11, static_cast<std::int64_t>(commit.mark.inode));
+  insert.bind(12, static_cast<std::int64_t>(commit.mark.size));
+  insert.bind(13, commit.mark.modified_ns.value_or(0));
+  insert.bind(14, commit.first->offered ? 1 : 0);
+  insert.exec();
 }
 
 void insert_segments(SQLite::Database& db, const Commit& what) {
@@ -163,6 +195,29 @@ Result<CompletionOutcome> outcome_of(SQLite::Database& db, const ContentId& id, 
   return outcome;
 }
 
+// What outcome_of() would read of one that insert_complete() has just written.
+CompletionOutcome fresh_outcome(const Completion& what) {
+  const Commit& commit = what.commit;
+  CompletionOutcome outcome;
+  Row& row = outcome.row;
+  row.info.id = commit.id;
+  row.info.state = ContentState::complete;
+  row.info.size = row.info.bytes_held = commit.content_size;
+  row.info.root = what.root;
+  row.info.sha256 = what.sha256;
+  row.info.shareable = commit.first->shareable;
+  row.info.offered = commit.first->offered;
+  row.info.created = commit.first->created;
+  row.info.last_used = commit.now;
+  row.info.versions = {what.version};
+  if (commit.first->version != what.version) row.info.versions.push_back(commit.first->version);
+  row.bounded = commit.first->bounded;
+  row.holds = commit.first->holders.size();
+  row.mark = commit.mark;
+  row.mark.modified_ns = commit.mark.modified_ns.value_or(0);
+  return outcome;
+}
+
 Status set_flag(SQLite::Database& db, const char* sql, const ContentId& id, int value, std::string doing) {
   Statement update(db, sql);
   update.bind(1, value);
@@ -174,6 +229,7 @@ Status set_flag(SQLite::Database& db, const char* sql, const ContentId& id, int 
 
 Status commit(SQLite::Database& db, const Commit& what) {
   if (what.first) {
+    insert_first_holds(db, what);
     insert_content(db, what);
   } else {
     Statement update(db, "UPDATE contents SET bytes_held = bytes_held + ?, last_used = ? WHERE id = ?");
@@ -202,7 +258,16 @@ Result<CompletionOutcome> complete(SQLite::Database& db, const Completion& what)
       return check;
     }
   }
-  if (what.commit.first || !what.commit.segments.empty()) {
+  if (what.commit.first) {
+    insert_first_holds(db, what.commit);
+    insert_complete(db, what);
+    const NewContent& first = *what.commit.first;
+    if (first.version != what.version) insert_version(db, what.commit.id, first.version, first.created);
+    insert_version(db, what.commit.id, what.version, std::max(first.created, what.commit.now));
+    insert_segments(db, what.commit);
+    return fresh_outcome(what);
+  }
+  if (!what.commit.segments.empty()) {
     if (Status done = commit(db, what.commit); !done) return tl::unexpected(done.error());
   }
   if (Status done = mark_complete(db, what); !done) return tl::unexpected(done.error());
@@ -276,19 +341,26 @@ Status add_hold(SQLite::Database& db, const ContentId& id, const std::string& ho
   return {};
 }
 
-Result<std::optional<Removed>> release(SQLite::Database& db, const ContentId& id, const std::string& holder,
-                                       std::uint64_t room) {
+namespace {
+
+// What stays although it was not bounded by the cache takes of the room.
+Result<std::optional<Removed>> release_one(SQLite::Database& db, const ContentId& id, const std::string& holder,
+                                           std::uint64_t& room) {
   Statement gone(db, "DELETE FROM holds WHERE content_id = ? AND holder = ?");
   gone.bind(1, id);
   gone.bind(2, holder);
   if (gone.exec() == 0) return std::optional<Removed>();  // released before
-  auto row = load(db, id);
-  if (!row) return tl::unexpected(row.error());
-  if (!*row || (*row)->holds > 0) return std::optional<Removed>();
-  const Row& content = **row;
-  const bool fits = content.bounded || content.info.bytes_held <= room;
-  if (keeps_unheld(content.info.state, content.info.shareable, fits)) {
-    if (!content.bounded) {
+  Statement query(db, "SELECT holds, bounded, bytes_held, state, shareable FROM contents WHERE id = ?");
+  query.bind(1, id);
+  if (!query.executeStep() || query.getColumn(0).getInt64() > 0) return std::optional<Removed>();
+  const bool bounded = query.getColumn(1).getInt() != 0;
+  const auto bytes_held = static_cast<std::uint64_t>(query.getColumn(2).getInt64());
+  const auto state = static_cast<ContentState>(query.getColumn(3).getInt());
+  const bool shareable = query.getColumn(4).getInt() != 0;
+  query.reset();
+  if (keeps_unheld(state, shareable, bounded || bytes_held <= room)) {
+    if (!bounded) {
+      room -= bytes_held;
       auto set = set_flag(db, "UPDATE contents SET bounded = ? WHERE id = ?", id, 1, "keep content " + id);
       if (!set) return tl::unexpected(set.error());
     }
@@ -297,7 +369,31 @@ Result<std::optional<Removed>> release(SQLite::Database& db, const ContentId& id
   Statement remove_record(db, "DELETE FROM contents WHERE id = ?");
   remove_record.bind(1, id);
   remove_record.exec();
-  return std::optional<Removed>(Removed{id, content.info.bytes_held, content.bounded});
+  return std::optional<Removed>(Removed{id, bytes_held, bounded});
+}
+
+}  // namespace
+
+Result<std::optional<Removed>> release(SQLite::Database& db, const ContentId& id, const std::string& holder,
+                                       std::uint64_t room) {
+  return release_one(db, id, holder, room);
+}
+
+Result<std::vector<Removed>> let_go(SQLite::Database& db, const std::vector<Reference>& references,
+                                    std::uint64_t room) {
+  Statement validate(db, "UPDATE contents SET validated = 1 WHERE id = ?");
+  std::vector<Removed> removed;
+  for (const Reference& reference : references) {
+    if (reference.validated) {
+      validate.bind(1, reference.content);
+      validate.exec();
+      validate.reset();
+    }
+    auto gone = release_one(db, reference.content, reference.holder, room);
+    if (!gone) return tl::unexpected(gone.error());
+    if (*gone) removed.push_back(std::move(**gone));
+  }
+  return removed;
 }
 
 Result<std::vector<Removed>> remove(SQLite::Database& db, const std::vector<ContentId>& ids, RemoveOnly only) {

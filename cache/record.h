@@ -55,6 +55,13 @@ struct ContentInfo {
   std::vector<Version> versions;  // the newest first; the last one is what it was fetched as
 };
 
+// Why a content is kept: somebody's, for the end of whom more may be said of it.
+struct Reference {
+  ContentId content;
+  std::string holder;
+  bool validated = false;
+};
+
 // What of a content may be offered to others.
 struct Offerable {
   ContentInfo info;

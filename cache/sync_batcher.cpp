@@ -39,23 +39,34 @@ SyncBatcher::~SyncBatcher() = default;
 void SyncBatcher::request(std::shared_ptr<ContentFile> file, SyncDone done) {
   const std::lock_guard lock(mutex_);
   waiting_.push_back({std::move(file), std::move(done)});
+  if (gathering_ && waiting_.size() >= kGathered) gathered_.notify_one();
   if (running_) return;
   // The one place in the queue is free: work() clears running_ as the last thing it does to the queue's task.
   running_ = thread_.submit([this] { work(); });
   if (!running_) log::error("the sync thread refused work; waiting={}", waiting_.size());
 }
 
+// In a stream of files a batch is let grow: one sync of the file system costs nearly the same for many.
+void SyncBatcher::gather(std::unique_lock<std::mutex>& lock, std::size_t last) {
+  if (last < kStream || waiting_.size() >= kGathered) return;
+  gathering_ = true;
+  gathered_.wait_for(lock, kGatherFor, [this] { return waiting_.size() >= kGathered; });
+  gathering_ = false;
+}
+
 void SyncBatcher::work() {
-  for (;;) {
+  for (std::size_t last = 0;;) {
     std::vector<Waiting> batch;
     {
-      const std::lock_guard lock(mutex_);
+      std::unique_lock lock(mutex_);
+      gather(lock, last);
       if (waiting_.empty()) {
         running_ = false;
         return;
       }
       batch.swap(waiting_);
     }
+    last = batch.size();
     // Several segments of one content need one sync.
     Files files;
     std::unordered_map<const ContentFile*, std::size_t> places;

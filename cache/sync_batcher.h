@@ -3,6 +3,7 @@
 // fdatasync each plus their directories once.
 #pragma once
 
+#include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -33,7 +34,11 @@ class SyncBatcher {
     std::shared_ptr<ContentFile> file;
     SyncDone done;
   };
+  static constexpr std::size_t kStream = 8;      // files in one batch: more are coming, and
+  static constexpr std::size_t kGathered = 128;  // so many, or so long, are waited for
+  static constexpr std::chrono::milliseconds kGatherFor{5};
   void work();
+  void gather(std::unique_lock<std::mutex>& lock, std::size_t last);
   using Files = std::vector<std::shared_ptr<ContentFile>>;
   using Results = std::vector<Result<FileStat>>;
   Results sync(const Files& files);
@@ -47,7 +52,9 @@ class SyncBatcher {
   std::mutex mutex_;
   std::vector<Waiting> waiting_;  // guarded by mutex_
   bool running_ = false;          // guarded by mutex_
-  WorkerPool thread_;             // last: it ends before what it uses
+  bool gathering_ = false;        // guarded by mutex_
+  std::condition_variable gathered_;
+  WorkerPool thread_;  // last: it ends before what it uses
 };
 
 }  // namespace larder::cache

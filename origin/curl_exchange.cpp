@@ -24,15 +24,12 @@ CurlExchange::CurlExchange(HttpId id, HttpRequest request, std::shared_ptr<Windo
                            std::vector<CurlEvent>& events)
     : id_(id),
       request_(std::move(request)),
+      host_key_(fmt::format("{}://{}:{}", request_.url.scheme, request_.url.host, request_.url.port)),
       options_(request_.options ? request_.options : std::make_shared<const ConnectOptions>()),
       window_(std::move(window)),
       total_(total),
       events_(events) {
   bucket_.set_rate(request_.max_rate, steady_now());
-}
-
-std::string CurlExchange::host_key() const {
-  return fmt::format("{}://{}:{}", request_.url.scheme, request_.url.host, request_.url.port);
 }
 
 std::size_t CurlExchange::write_callback(char* data, std::size_t size, std::size_t count, void* self) {

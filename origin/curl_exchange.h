@@ -56,7 +56,8 @@ class CurlExchange {
   [[nodiscard]] Status set_up(const std::string& user_agent, CURLSH* share);
   [[nodiscard]] CURL* easy() const { return easy_.get(); }
   [[nodiscard]] HttpId id() const { return id_; }
-  [[nodiscard]] std::string host_key() const;  // scheme, host and port
+  [[nodiscard]] const std::string& host_key() const { return host_key_; }  // scheme, host and port
+  [[nodiscard]] const Lane* lane() const { return request_.lane.get(); }
 
   void set_rate(std::uint64_t bytes_per_second, SteadyTime now) { bucket_.set_rate(bytes_per_second, now); }
   void resume(SteadyTime now);  // the consumer has caught up
@@ -97,6 +98,7 @@ class CurlExchange {
 
   const HttpId id_;
   const HttpRequest request_;
+  const std::string host_key_;
   const std::shared_ptr<const ConnectOptions> options_;
   const std::shared_ptr<Window> window_;
   TokenBucket bucket_;

@@ -135,6 +135,10 @@ void CurlWorker::run_commands() {
 
 bool CurlWorker::has_room(const CurlExchange& exchange) const {
   if (active_.size() >= settings_.max_connections) return false;
+  if (const Lane* lane = exchange.lane()) {
+    const auto of_lane = active_per_lane_.find(lane);
+    if (of_lane != active_per_lane_.end() && of_lane->second >= lane->most) return false;
+  }
   const auto found = active_per_host_.find(exchange.host_key());
   return found == active_per_host_.end() || found->second < settings_.max_connections_per_host;
 }
@@ -154,6 +158,7 @@ void CurlWorker::begin(std::unique_ptr<CurlExchange> exchange) {
     return;
   }
   ++active_per_host_[exchange->host_key()];
+  if (exchange->lane() != nullptr) ++active_per_lane_[exchange->lane()];
   active_.emplace(id, std::move(exchange));
 }
 
@@ -183,6 +188,9 @@ void CurlWorker::drop(HttpId id) {
   curl_multi_remove_handle(multi_.get(), found->second->easy());
   const auto host = active_per_host_.find(found->second->host_key());
   if (--host->second == 0) active_per_host_.erase(host);
+  if (const auto lane = active_per_lane_.find(found->second->lane()); lane != active_per_lane_.end()) {
+    if (--lane->second == 0) active_per_lane_.erase(lane);
+  }
   active_.erase(found);
   begin_waiting();
 }

@@ -88,6 +88,7 @@ class CurlWorker {
   TokenBucket total_;
   std::map<HttpId, std::unique_ptr<CurlExchange>> active_;
   std::map<std::string, std::size_t> active_per_host_;
+  std::map<const Lane*, std::size_t> active_per_lane_;
   std::deque<std::unique_ptr<CurlExchange>> waiting_;  // for a connection
   std::thread thread_;
 };

@@ -43,12 +43,18 @@ struct ConnectOptions {
 // Headers that are credentials by their name: Authorization, Cookie, and home-made ones such as X-Api-Key.
 [[nodiscard]] bool names_secret(std::string_view header_name);
 
+// Requests that go at most so many at a time; the others of the same lane wait in order.
+struct Lane {
+  unsigned most = 1;
+};
+
 struct HttpRequest {
   Url url;
   bool head = false;
   std::vector<Header> headers;  // what the rules add: Range, If-Range, Cache-Control, Want-Repr-Digest
   std::shared_ptr<const ConnectOptions> options;
   std::shared_ptr<const UrlPolicy> policy;  // for check_address
+  std::shared_ptr<const Lane> lane;         // null: none
   bool redirected = false;
   std::uint64_t max_rate = 0;  // bytes/s, 0 = unlimited
 };

@@ -21,6 +21,7 @@ struct Target {
   Url url;
   std::shared_ptr<const ConnectOptions> options;
   std::shared_ptr<const UrlPolicy> policy;
+  std::shared_ptr<const Lane> lane = nullptr;  // null: none
 };
 
 // What the origin says a URL is now.

@@ -139,6 +139,7 @@ void OriginRun::ask(const Url& url) {
   request.policy = plan_.target.policy ? plan_.target.policy : std::make_shared<UrlPolicy>();
   // What the caller named itself, it may reach; only what a redirect brought up is checked as one.
   request.redirected = hops_ > 0 && asked.host != url.host && host_scope(asked.host) != AddressScope::loopback;
+  request.lane = plan_.target.lane;
   request.max_rate = rate_;
   exchange_ = std::make_shared<Exchange>(weak_from_this());
   http_id_ = http_.start(std::move(request), exchange_);

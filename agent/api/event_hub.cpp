@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "agent/api/json_writer.h"
 #include "agent/api/view_json.h"
@@ -26,6 +27,14 @@ std::string data_of(const Event& event) {
   JsonWriter json;
   json.begin_object().member("id", event.job_id).end_object();
   return json.take();
+}
+
+// That a file is begun with says nothing to who waits for its end.
+std::string brief_of(const Event& event) {
+  if (!event.job || event.kind != EventKind::file_state || !event.file || *event.file >= event.job->files.size())
+    return {};
+  const File& file = event.job->files[*event.file];
+  return file.state == FileState::active ? std::string() : file_event_brief(*event.job, file);
 }
 
 }  // namespace
@@ -97,7 +106,11 @@ class EventHub::Watcher final : public BodySource {
     for (; next_ < ring.next() && text.size() < kPiece; ++next_) {
       const StoredEvent& event = ring.at(next_);
       if (!filter_.passes(event)) continue;
-      text += fmt::format("id: {}\nevent: {}\ndata: {}\n\n", next_, event_kind_name(event.kind), event.data);
+      const bool of_file = event.kind == EventKind::file_state;
+      const std::string& data = filter_.brief && of_file ? event.brief : event.data;
+      if (data.empty()) continue;
+      fmt::format_to(std::back_inserter(text), "id: {}\nevent: {}\ndata: {}\n\n", next_, event_kind_name(event.kind),
+                     data);
     }
     return true;
   }
@@ -140,7 +153,7 @@ EventHub::~EventHub() {
 }
 
 void EventHub::add(const Event& event) {
-  parts_->ring.add({event.kind, event.job_id, event.owner, data_of(event)});
+  parts_->ring.add({event.kind, event.job_id, event.owner, data_of(event), brief_of(event)});
   parts_->wake_soon();
 }
 

@@ -18,6 +18,7 @@ namespace larder::agent {
 struct EventFilter {
   std::optional<uid_t> owner;  // none: everybody's
   std::string job;             // empty: all
+  bool brief = false;          // of files little: FileEventBrief of docs/api.yaml
   [[nodiscard]] bool passes(const StoredEvent& event) const {
     return (!owner || *owner == event.owner) && (job.empty() || job == event.job);
   }

@@ -6,7 +6,7 @@ namespace larder::agent {
 namespace {
 
 std::size_t cost_of(const StoredEvent& event) {
-  return sizeof(event) + event.job.size() + event.data.size();
+  return sizeof(event) + event.job.size() + event.data.size() + event.brief.size();
 }
 
 }  // namespace

@@ -20,7 +20,8 @@ struct StoredEvent {
   EventKind kind = EventKind::job_state;
   std::string job;
   uid_t owner = 0;
-  std::string data;  // JSON object
+  std::string data;        // JSON object
+  std::string brief = {};  // the same for who wants little of each file; empty: tells that one nothing new
 };
 
 class EventRing {

@@ -17,10 +17,12 @@ bool wants_files(const RouteMatch& match) {
 }
 
 // The job after the change, or why there was none.
-JobService::JobDone answer_job(const RouteMatch& match, Responder respond, int status = 200) {
-  return [respond = std::move(respond), files = wants_files(match), status](Result<Job> job) mutable {
+JobService::JobDone answer_job(const RouteMatch& match, Responder respond, const EventHub& events, int status = 200) {
+  return [respond = std::move(respond), files = wants_files(match), &events, status](Result<Job> job) mutable {
     if (!job) return respond.fail(job.error());
     ApiResponse response = json_response(status, job_view(*job, files));
+    // Who watches from there on misses nothing of what follows.
+    response.headers.emplace_back("Larder-Event", std::to_string(events.ring().next() - 1));
     if (status == 201) response.headers.emplace_back("Location", "/v1/jobs/" + job->id);
     respond(std::move(response));
   };
@@ -80,30 +82,33 @@ void Handlers::show_job(const RouteMatch& match, const ApiRequest& request, Resp
 }
 
 void Handlers::create_job(const RouteMatch& match, ApiRequest request, Responder respond) {
-  parse<CreateRequest>(std::move(request.body), &parse_create, std::move(respond),
-                       [&jobs = services_.jobs, match, who = request.caller](CreateRequest create, Responder answer) {
-                         jobs.create(who, std::move(create.options), std::move(create.files), create.start,
-                                     answer_job(match, std::move(answer), 201));
-                       });
-}
-
-void Handlers::add_files(const RouteMatch& match, ApiRequest request, Responder respond) {
-  parse<std::vector<FileSpec>>(
-      std::move(request.body), &parse_files, std::move(respond),
-      [&jobs = services_.jobs, match, who = request.caller](std::vector<FileSpec> files, Responder answer) {
-        jobs.add_files(who, match.id, std::move(files), answer_job(match, std::move(answer)));
+  parse<CreateRequest>(
+      std::move(request.body), &parse_create, std::move(respond),
+      [&jobs = services_.jobs, &events = events_, match, who = request.caller](CreateRequest create, Responder answer) {
+        jobs.create(who, std::move(create.options), std::move(create.files), create.start,
+                    answer_job(match, std::move(answer), events, 201));
       });
 }
 
+void Handlers::add_files(const RouteMatch& match, ApiRequest request, Responder respond) {
+  parse<std::vector<FileSpec>>(std::move(request.body), &parse_files, std::move(respond),
+                               [&jobs = services_.jobs, &events = events_, match, who = request.caller](
+                                   std::vector<FileSpec> files, Responder answer) {
+                                 jobs.add_files(who, match.id, std::move(files),
+                                                answer_job(match, std::move(answer), events));
+                               });
+}
+
 void Handlers::change_job(const RouteMatch& match, ApiRequest request, Responder respond) {
-  parse<JobChange>(std::move(request.body), &parse_change, std::move(respond),
-                   [&jobs = services_.jobs, match, who = request.caller](JobChange change, Responder answer) {
-                     jobs.change(who, match.id, std::move(change), answer_job(match, std::move(answer)));
-                   });
+  parse<JobChange>(
+      std::move(request.body), &parse_change, std::move(respond),
+      [&jobs = services_.jobs, &events = events_, match, who = request.caller](JobChange change, Responder answer) {
+        jobs.change(who, match.id, std::move(change), answer_job(match, std::move(answer), events));
+      });
 }
 
 void Handlers::steer_job(const RouteMatch& match, const ApiRequest& request, Responder respond) {
-  auto done = answer_job(match, std::move(respond));
+  auto done = answer_job(match, std::move(respond), events_);
   const RouteId route = match.route->id;
   if (route == RouteId::job_resume)
     services_.jobs.resume(request.caller, match.id, std::move(done));
@@ -116,19 +121,20 @@ void Handlers::steer_job(const RouteMatch& match, const ApiRequest& request, Res
 }
 
 void Handlers::give_verdict(const RouteMatch& match, ApiRequest request, Responder respond) {
-  parse<VerdictRequest>(
-      std::move(request.body), &parse_verdict, std::move(respond),
-      [&jobs = services_.jobs, match, who = request.caller](VerdictRequest verdict, Responder answer) {
-        jobs.verdict(who, match.id, *match.index, verdict.valid, std::move(verdict.reason),
-                     answer_job(match, std::move(answer)));
-      });
+  parse<VerdictRequest>(std::move(request.body), &parse_verdict, std::move(respond),
+                        [&jobs = services_.jobs, &events = events_, match, who = request.caller](VerdictRequest verdict,
+                                                                                                 Responder answer) {
+                          jobs.verdict(who, match.id, *match.index, verdict.valid, std::move(verdict.reason),
+                                       answer_job(match, std::move(answer), events));
+                        });
 }
 
 void Handlers::retarget(const RouteMatch& match, ApiRequest request, Responder respond) {
-  parse<std::string>(std::move(request.body), &parse_retarget, std::move(respond),
-                     [&jobs = services_.jobs, match, who = request.caller](std::string url, Responder answer) {
-                       jobs.retarget(who, match.id, *match.index, std::move(url), answer_job(match, std::move(answer)));
-                     });
+  parse<std::string>(
+      std::move(request.body), &parse_retarget, std::move(respond),
+      [&jobs = services_.jobs, &events = events_, match, who = request.caller](std::string url, Responder answer) {
+        jobs.retarget(who, match.id, *match.index, std::move(url), answer_job(match, std::move(answer), events));
+      });
 }
 
 void Handlers::pass_descriptors(const RouteMatch& match, ApiRequest request, Responder respond) {

@@ -14,7 +14,7 @@ constexpr std::array kRoutes = {
     Route{RouteId::metrics, "GET", "/metrics", "", false, true},
     Route{RouteId::config, "GET", "/v1/config", "", true},
     Route{RouteId::reload, "POST", "/v1/reload", "", true},
-    Route{RouteId::events, "GET", "/v1/events", "job after"},
+    Route{RouteId::events, "GET", "/v1/events", "job after files"},
     Route{RouteId::jobs, "GET", "/v1/jobs", "state all"},
     Route{RouteId::job_create, "POST", "/v1/jobs", "files"},
     Route{RouteId::job, "GET", "/v1/jobs/{id}", "files"},

@@ -77,6 +77,11 @@ void Handlers::watch_events(const RouteMatch& match, const ApiRequest& request, 
     if (const auto job = services_.jobs.find(request.caller, *id); !job) return respond.fail(job.error());
     filter.job = *id;
   }
+  if (const auto files = match.asked("files")) {
+    if (*files != "brief")
+      return respond.fail({ErrorCode::invalid_argument, "watch events", "\"files\" can only be \"brief\""});
+    filter.brief = true;
+  }
   // A client that comes back names the last id that it saw; that is newer than what its first URL says.
   const std::string asked = request.last_event_id.empty() ? match.asked("after").value_or("") : request.last_event_id;
   const auto after = event_id(asked);

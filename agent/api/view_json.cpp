@@ -276,6 +276,14 @@ std::string file_event_view(const Job& job, const File& file) {
   return json.take();
 }
 
+std::string file_event_brief(const Job& job, const File& file) {
+  JsonWriter json;
+  json.begin_object().member("job", job.id).key("file").begin_object();
+  json.member("index", file.index).member("state", file_state_name(file.state)).member("size", file.size);
+  json.member_or_null("content", file.content).member_or_null("verdict", file.verdict).end_object().end_object();
+  return json.take();
+}
+
 std::string record_view(const cache::ContentInfo& record, UrlDetail detail,
                         const std::vector<cache::SegmentInfo>* segments) {
   JsonWriter json;

@@ -18,6 +18,9 @@ namespace larder::agent {
 [[nodiscard]] std::string jobs_view(const std::vector<const Job*>& jobs);
 [[nodiscard]] std::string file_event_view(const Job& job, const File& file);  // {"job":ID,"file":{…}}
 
+// Of the file only what who waits for many files has to know of each: {"job":ID,"file":{"index":…,"state":…,…}}
+[[nodiscard]] std::string file_event_brief(const Job& job, const File& file);
+
 // Users other than admins see URLs without their query, which may hold tokens.
 enum class UrlDetail { whole, without_query };
 [[nodiscard]] std::string shown_url(const std::string& url, UrlDetail detail);

@@ -132,6 +132,13 @@ Result<bool> AnswerStream::read(const ResponseReader::Sink& sink) {
   return !reader_.done();
 }
 
+bool Client::reach() {
+  if (connection_.valid()) return true;
+  auto opened = connect_unix(socket_path_);
+  if (opened) connection_ = std::move(*opened);
+  return opened.has_value();
+}
+
 Result<Answer> Client::exchange_once(std::string_view request, bool& nothing_came) {
   nothing_came = true;
   if (!connection_) {
@@ -162,6 +169,7 @@ Result<Answer> Client::exchange_once(std::string_view request, bool& nothing_cam
       return fail(ErrorCode::agent_answer_invalid, "read the agent's answer", "it is longer than it may be");
   }
   answer.status = reader.head().status;
+  answer.head = reader.head();
   if (!reader.keep_alive()) connection_.reset();
   return answer;
 }

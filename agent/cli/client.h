@@ -23,6 +23,7 @@ namespace larder::agent {
 
 struct Answer {
   int status = 0;
+  ResponseHead head;
   std::string body;  // at most Client::kMaxBody
   std::vector<UniqueFd> descriptors;
 };
@@ -34,6 +35,8 @@ class AnswerStream {
   [[nodiscard]] int descriptor() const { return connection_.get(); }  // for poll
   [[nodiscard]] const ResponseHead& head() const { return reader_.head(); }
   [[nodiscard]] bool done() const { return reader_.done(); }
+  // Bytes came with the head: read() has them, and poll knows nothing of them.
+  [[nodiscard]] bool pending() const { return !pending_.empty(); }
   // Waits for the next bytes and hands their body to `sink`. False once the body has ended.
   Result<bool> read(const ResponseReader::Sink& sink);
 
@@ -59,6 +62,8 @@ class Client {
   Result<Answer> call(std::string_view method, const std::string& target, const std::string& body = {});
   // The body of GET `target` as it comes; statuses from 400 are errors.
   Result<std::unique_ptr<AnswerStream>> stream(const std::string& target);
+  // Opens the connection that the next request takes; none where nobody listens.
+  [[nodiscard]] bool reach();
   // Forgets the kept connection.
   void disconnect() { connection_.reset(); }
 

@@ -142,10 +142,9 @@ Status choose_destinations(const DestinationOptions& options, const std::vector<
   return {};
 }
 
-Status check_destination(const std::string& destination) {
-  if (destination == kStandardOutput) return {};
-  const std::string doing = "write " + destination;
-  const std::string directory = directory_of(destination);
+namespace {
+
+Status check_directory(const std::string& directory, const std::string& doing) {
   struct stat info {};
   if (::stat(directory.c_str(), &info) != 0)
     return fail(errno == ENOENT ? ErrorCode::not_found : ErrorCode::permission_denied, doing,
@@ -153,6 +152,12 @@ Status check_destination(const std::string& destination) {
   if (!S_ISDIR(info.st_mode)) return fail(ErrorCode::invalid_argument, doing, directory + " is not a directory");
   if (::access(directory.c_str(), W_OK | X_OK) != 0)
     return fail(ErrorCode::permission_denied, doing, fmt::format("{}: {}", directory, std::strerror(errno)));
+  return {};
+}
+
+// In a directory that is good.
+Status check_place(const std::string& destination, const std::string& doing) {
+  struct stat info {};
   if (name_of(destination).size() > kMaxName)
     return fail(ErrorCode::invalid_argument, doing, "the name is too long (255 bytes at most)");
   if (::lstat(destination.c_str(), &info) != 0 || S_ISREG(info.st_mode) || S_ISLNK(info.st_mode)) return {};
@@ -160,6 +165,27 @@ Status check_destination(const std::string& destination) {
     return fail(ErrorCode::already_exists, doing, "it is a directory; -d names a directory to put files into");
   return fail(ErrorCode::already_exists, doing,
               "it is not a regular file and would be replaced; `-o -` writes to standard output");
+}
+
+}  // namespace
+
+Status check_destination(const std::string& destination) {
+  return check_destinations({FileRequest{.url = {}, .destination = destination}});
+}
+
+Status check_destinations(const std::vector<FileRequest>& files) {
+  std::string good;  // most are in one directory
+  for (const FileRequest& file : files) {
+    if (file.destination == kStandardOutput) continue;
+    const std::string doing = "write " + file.destination;
+    std::string directory = directory_of(file.destination);
+    if (directory != good) {
+      if (auto checked = check_directory(directory, doing); !checked) return checked;
+      good = std::move(directory);
+    }
+    if (auto checked = check_place(file.destination, doing); !checked) return checked;
+  }
+  return {};
 }
 
 }  // namespace larder::agent

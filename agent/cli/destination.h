@@ -41,6 +41,8 @@ struct DestinationOptions {
 // That the destination can be written, before anything is fetched: the directory is there and may be written, and what
 // is in the place is a file that may be replaced.
 [[nodiscard]] Status check_destination(const std::string& destination);
+// The same for many; each directory is looked at once.
+[[nodiscard]] Status check_destinations(const std::vector<FileRequest>& files);
 
 [[nodiscard]] std::string directory_of(const std::string& path);
 [[nodiscard]] std::string name_of(const std::string& path);

@@ -32,8 +32,7 @@ std::string working_directory() {
 int run(const GetOptions& options, AgentAccess& agent) {
   auto plan = make_plan(options, read_text_file);
   if (!plan) return report(plan.error());
-  for (const FileRequest& file : plan->request.files)
-    if (auto writable = check_destination(file.destination); !writable) return report(writable.error());
+  if (auto writable = check_destinations(plan->request.files); !writable) return report(writable.error());
   return GetSession(std::move(*plan), agent).run();
 }
 

@@ -64,11 +64,14 @@ int GetSession::run() {
 Result<GetSession::Step> GetSession::attempt() {
   auto client = agent_.client();
   if (!client) return tl::unexpected(client.error());
-  had_agent_ = had_agent_ || connect_unix((*client)->socket_path()).has_value();
+  had_agent_ = had_agent_ || (*client)->reach();
   const bool had_one = !job_id_.empty();
   if (auto obtained = obtain_job(); !obtained) return tl::unexpected(obtained.error());
   follower_.emplace(**client, job_id_);
-  if (auto opened = follower_->open(); !opened) {
+  const auto made = std::exchange(made_, std::nullopt);
+  const auto opened = made ? follower_->open_new(made->job, made->event)
+                           : follower_->open(plan_.request.files.size() > JobFollower::kFewFiles);
+  if (!opened) {
     if (!had_one || opened.error().code != ErrorCode::not_found) return tl::unexpected(opened.error());
     job_id_.clear();  // an agent without its state came back: from the start
     return attempt();
@@ -96,14 +99,27 @@ Status GetSession::obtain_job() {
     job_id_ = job.id;
     return resume_if_needed(job);
   }
-  auto made = client.call("POST", "/v1/jobs", job_body(plan_.request));
+  auto made = client.call("POST", "/v1/jobs?files=0", job_body(plan_.request));
   if (!made) return tl::unexpected(made.error());
-  const auto job = parse_job(made->body);
+  auto job = parse_job(made->body);
   if (!job) return tl::unexpected(job.error());
   job_id_ = job->id;
+  if (const std::string* event = made->head.find("larder-event")) made_ = Made{as_made(std::move(*job)), *event};
   // Only now: what it had fetched is found again by the new one.
   if (!replaced.empty()) (void)client.call("POST", "/v1/jobs/" + replaced + "/cancel");
   return {};
+}
+
+// The answer without its files, and these as they were asked for.
+JobView GetSession::as_made(JobView job) const {
+  for (const FileRequest& file : plan_.request.files) {
+    FileView& view = job.files.emplace_back();
+    view.index = static_cast<unsigned>(job.files.size() - 1);
+    view.url = file.url;
+    view.destination = file.destination;
+    view.state = "waiting";
+  }
+  return job;
 }
 
 Status GetSession::resume_if_needed(const JobView& job) {
@@ -142,10 +158,11 @@ Result<GetSession::Step> GetSession::follow() {
 }
 
 Result<std::optional<GetSession::Step>> GetSession::try_windows() {
-  const JobView job = follower_->job();
-  if (windows_tried_ || job.files.size() != 1 || !can_use_windows(plan_, job, job.files.front()))
+  const JobView& seen = follower_->job();
+  if (windows_tried_ || seen.files.size() != 1 || !can_use_windows(plan_, seen, seen.files.front()))
     return std::optional<Step>();
   windows_tried_ = true;
+  const JobView job = seen;  // the follower goes
   Client& client = **agent_.client();
   auto answer = client.call("GET", "/v1/status");
   if (!answer) return tl::unexpected(answer.error());
@@ -198,10 +215,12 @@ Result<bool> GetSession::work() {
 
 Result<bool> GetSession::wait(bool worked) {
   bool readable = false;
-  if (poll_for(follower_->descriptor(), worked ? Duration{} : Duration{kLookAgain}, readable)) return true;
-  if (!readable) return false;
+  const bool at_once = worked || follower_->pending();
+  if (poll_for(follower_->descriptor(), at_once ? Duration{} : Duration{kLookAgain}, readable)) return true;
+  if (!readable && !follower_->pending()) return false;
   const auto taken = follower_->take([this](const FileView& file) { files_->observe(file); });
   if (!taken) return tl::unexpected(taken.error());
+  if (has_ended(follower_->job().state)) return false;  // finish() reads it
   const auto read = follower_->refresh_after_progress(now());
   if (!read) return tl::unexpected(read.error());
   if (*read)
@@ -221,7 +240,12 @@ bool GetSession::poll_for(int events, Duration limit, bool& readable) {
 
 Status GetSession::finish() {
   Client& client = **agent_.client();
-  if (auto read = follower_->refresh(); !read) return read;
+  // Of many files that all went well the events have told what there is to tell.
+  const auto& files = follower_->job().files;
+  const bool all_told =
+      follower_->brief() && !plan_.json &&
+      std::all_of(files.begin(), files.end(), [](const auto& file) { return file.state == "transferred"; });
+  if (auto read = follower_->refresh(!all_told); !read) return read;
   final_ = follower_->job();
   if (is_gone(final_.state)) {
     failure_ = Error{ErrorCode::cancelled, "finish job " + final_.id, "somebody ended it (" + final_.state + ")"};
@@ -235,7 +259,7 @@ Status GetSession::finish() {
     return {};
   }
   if (final_.state == "error") return settle_error();
-  auto acknowledged = client.call("POST", "/v1/jobs/" + final_.id + "/complete");
+  auto acknowledged = client.call("POST", "/v1/jobs/" + final_.id + "/complete?files=0");
   if (!acknowledged) return tl::unexpected(acknowledged.error());
   final_.state = "acknowledged";
   return {};

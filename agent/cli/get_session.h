@@ -29,6 +29,7 @@ class GetSession {
   enum class Step { ended, interrupted };
   Result<Step> attempt();  // until the job has ended, or the agent went away (agent_unreachable)
   Status obtain_job();     // finds the job of an earlier run or makes one
+  [[nodiscard]] JobView as_made(JobView job) const;
   Status resume_if_needed(const JobView& job);
   Result<Step> follow();
   Result<bool> work();             // one piece of copying or handing over; whether there was any
@@ -53,6 +54,11 @@ class GetSession {
   std::optional<JobFollower> follower_;
   std::unique_ptr<LocalFiles> files_;
   std::string job_id_;
+  struct Made {  // by obtain_job(), and not followed yet
+    JobView job;
+    std::string event;
+  };
+  std::optional<Made> made_;
   JobView final_;  // the job as it ended
   std::optional<Error> failure_;
   SteadyTime started_, shown_{};

@@ -54,17 +54,18 @@ ErrorCode code_of(int number) {
 // `range` of `from` goes `shift` further on in `to`. Number of the failed call, 0 when all was copied; `read_failed`
 // tells which side.
 int copy_by_hand(int from, int to, ByteRange range, std::uint64_t shift, bool& read_failed) {
-  const auto buffer = std::make_unique<std::array<char, kSmall>>();
+  const auto size_of_buffer = static_cast<std::size_t>(std::min(range.length, kSmall));
+  const std::unique_ptr<char[]> buffer(new char[size_of_buffer]);  // not filled with zeros
   while (range.length > 0) {
-    const std::size_t want = static_cast<std::size_t>(std::min<std::uint64_t>(range.length, buffer->size()));
-    const ssize_t got = ::pread(from, buffer->data(), want, static_cast<off_t>(range.offset));
+    const std::size_t want = static_cast<std::size_t>(std::min<std::uint64_t>(range.length, size_of_buffer));
+    const ssize_t got = ::pread(from, buffer.get(), want, static_cast<off_t>(range.offset));
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) {
       read_failed = true;
       return got < 0 ? errno : ENODATA;
     }
     for (ssize_t written = 0; written < got;) {
-      const ssize_t size = ::pwrite(to, buffer->data() + written, static_cast<std::size_t>(got - written),
+      const ssize_t size = ::pwrite(to, buffer.get() + written, static_cast<std::size_t>(got - written),
                                     static_cast<off_t>(range.offset + shift) + written);
       if (size < 0 && errno == EINTR) continue;
       if (size < 0) return errno;

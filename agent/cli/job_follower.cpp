@@ -12,19 +12,33 @@ bool has_ended(const std::string& state) {
   return state == "transferred" || state == "error" || is_gone(state);
 }
 
-Status JobFollower::open() {
-  auto stream = client_.stream("/v1/events?job=" + id_);
+Status JobFollower::subscribe(const std::string& query) {
+  auto stream = client_.stream("/v1/events?job=" + id_ + query + (brief_ ? "&files=brief" : ""));
   if (!stream) return tl::unexpected(stream.error());
   stream_ = std::move(*stream);
   parser_ = {};
+  return {};
+}
+
+Status JobFollower::open(bool brief) {
+  brief_ = brief;
+  if (auto subscribed = subscribe({}); !subscribed) return subscribed;
   return refresh();
 }
 
-Status JobFollower::refresh() {
-  auto answer = client_.call("GET", "/v1/jobs/" + id_);
+Status JobFollower::open_new(JobView job, const std::string& after) {
+  brief_ = job.files.size() > kFewFiles;
+  if (auto subscribed = subscribe("&after=" + after); !subscribed) return subscribed;
+  job_ = std::move(job);
+  return {};
+}
+
+Status JobFollower::refresh(bool files) {
+  auto answer = client_.call("GET", "/v1/jobs/" + id_ + (files ? "" : "?files=0"));
   if (!answer) return tl::unexpected(answer.error());
   auto job = parse_job(answer->body);
   if (!job) return tl::unexpected(job.error());
+  if (!files) job->files = std::move(job_.files);
   job_ = std::move(*job);
   return {};
 }
@@ -38,6 +52,10 @@ Result<bool> JobFollower::refresh_after_progress(SteadyTime now) {
 }
 
 const FileView* JobFollower::file(unsigned index) const {
+  return const_cast<JobFollower*>(this)->find(index);
+}
+
+FileView* JobFollower::find(unsigned index) {
   if (index < job_.files.size() && job_.files[index].index == index) return &job_.files[index];
   const auto found =
       std::find_if(job_.files.begin(), job_.files.end(), [&](const FileView& file) { return file.index == index; });
@@ -60,11 +78,16 @@ Status JobFollower::take(const std::function<void(const FileView&)>& changed) {
 }
 
 Status JobFollower::apply(const ServerEvent& event, const std::function<void(const FileView&)>& changed) {
+  if (event.kind == "reset") {
+    if (auto read = refresh(); !read) return read;
+    for (const FileView& file : job_.files) changed(file);
+    return {};
+  }
   if (event.kind.starts_with("file.")) {
+    if (brief_) return take_news(event.data, changed);
     auto file = parse_file_event(event.data);
     if (!file) return tl::unexpected(file.error());
-    for (FileView& known : job_.files)
-      if (known.index == file->index) known = *file;
+    if (FileView* known = find(file->index)) *known = *file;
     changed(*file);
     return {};
   }
@@ -77,6 +100,19 @@ Status JobFollower::apply(const ServerEvent& event, const std::function<void(con
   if (job->state.empty()) job->state = "cancelled";  // gone; its id is all that is left
   job->files = std::move(job_.files);
   job_ = std::move(*job);
+  return {};
+}
+
+Status JobFollower::take_news(std::string_view data, const std::function<void(const FileView&)>& changed) {
+  auto news = parse_file_news(data);
+  if (!news) return tl::unexpected(news.error());
+  FileView* known = find(news->index);
+  if (known == nullptr) return {};
+  known->state = std::move(news->state);
+  known->content = std::move(news->content);
+  known->verdict = std::move(news->verdict);
+  known->size = news->size;
+  changed(*known);
   return {};
 }
 

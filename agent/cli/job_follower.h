@@ -19,27 +19,37 @@ class JobFollower {
 
   JobFollower(Client& client, std::string job_id) : client_(client), id_(std::move(job_id)) {}
 
-  // Subscribes, then reads the whole job: nothing that happens in between is missed.
-  Status open();
-  Status refresh();  // reads the whole job again
+  // Subscribes, then reads the whole job: nothing that happens in between is missed. Of a job with many files (`brief`)
+  // the events say little of each.
+  Status open(bool brief = false);
+  // A job that was just made: `job` as it was at event `after`, its files as they were asked for. Nothing is read.
+  Status open_new(JobView job, const std::string& after);
+  Status refresh(bool files = true);  // reads the job again, as a rule with its files
   // Progress is told of the job, not of its files. Of a job with few files they are read again now and then after
   // progress; true when they were.
   Result<bool> refresh_after_progress(SteadyTime now);
   [[nodiscard]] int descriptor() const { return stream_->descriptor(); }
+  [[nodiscard]] bool pending() const { return stream_->pending(); }  // events that poll knows nothing of
   // Waits for the next bytes of the events and takes them. `changed` is told each file whose state was told.
   Status take(const std::function<void(const FileView&)>& changed);
 
   [[nodiscard]] const JobView& job() const { return job_; }
   [[nodiscard]] const FileView* file(unsigned index) const;
+  // What is known of the files is all that need be known of ones that are transferred.
+  [[nodiscard]] bool brief() const { return brief_; }
   [[nodiscard]] bool removed() const { return removed_; }
 
  private:
+  Status subscribe(const std::string& query);
+  Status take_news(std::string_view data, const std::function<void(const FileView&)>& changed);
+  FileView* find(unsigned index);
   Status apply(const ServerEvent& event, const std::function<void(const FileView&)>& changed);
   Client& client_;
   std::string id_;
   std::unique_ptr<AnswerStream> stream_;
   SseParser parser_;
   JobView job_;
+  bool brief_ = false;
   bool removed_ = false;
   bool progressed_ = false;
   SteadyTime refreshed_{};

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <system_error>
 
 #include "agent/cli/check_command.h"
 #include "agent/cli/destination.h"
@@ -25,7 +26,7 @@ LocalFiles::LocalFiles(const GetPlan& plan)
 void LocalFiles::observe(const FileView& file) {
   if (file.index >= locals_.size()) return;
   Local& local = locals_[file.index];
-  if (local.phase == Phase::published) return;
+  if (local.phase == Phase::published || local.phase == Phase::publishing) return;
   FileView seen = file;
   if (file.state == "transferred" || file.state == "validating") seen.contiguous = file.size.value_or(file.contiguous);
   const bool other = local.plan.observe(seen);
@@ -39,6 +40,11 @@ void LocalFiles::observe(const FileView& file) {
     local.staged.reset();
   }
   if (other) local.partial.reset();
+  if (file.state == "transferred" && !local.queued) {
+    finished_.insert(file.index);
+  } else if (file.state != "transferred") {
+    finished_.erase(file.index);
+  }
 }
 
 bool LocalFiles::needs_check(const FileView& file) const {
@@ -49,8 +55,13 @@ bool LocalFiles::needs_check(const FileView& file) const {
 Result<bool> LocalFiles::step(Client& client, const JobFollower& follower, SteadyTime now) {
   if (auto staged = stage_ready(client, follower, now); !staged || *staged) return staged;
   if (auto checked = check_one(client, follower); !checked || *checked) return checked;
-  if (!ready_.empty() && now - ready_since_ >= kPublishAfter) {
-    if (auto published = publish_staged(); !published) return tl::unexpected(published.error());
+  if (publishing_ && publishing_->outcome.wait_for(std::chrono::seconds(0)) == std::future_status::ready) {
+    if (auto ended = end_publishing(); !ended) return tl::unexpected(ended.error());
+    return true;
+  }
+  const bool due = ready_.size() >= kPublishBatch || (!ready_.empty() && now - ready_since_ >= kPublishAfter);
+  if (due && !publishing_) {
+    start_publishing();
     return true;
   }
   return copy_early(client, follower);
@@ -62,7 +73,8 @@ Status LocalFiles::finish(Client& client, const JobFollower& follower, SteadyTim
     const auto staged = stage_ready(client, follower, now);
     if (staged && *staged) continue;
     // What is whole already is not held back by the one that failed.
-    if (auto published = publish_staged(); !published) return published;
+    if (auto ended = end_publishing(); !ended) return ended;
+    if (auto all = publish_staged(); !all) return all;
     return staged ? Status{} : tl::unexpected(staged.error());
   }
 }
@@ -126,17 +138,23 @@ bool LocalFiles::start_early(Client& client, const FileView& file, Local& local)
 
 Result<bool> LocalFiles::stage_ready(Client& client, const JobFollower& follower, SteadyTime now) {
   std::vector<const FileView*> small;
-  for (const FileView& file : follower.job().files) {
-    if (file.index >= locals_.size() || file.state != "transferred") continue;
-    const Local& local = locals_[file.index];
-    if (local.phase == Phase::staged) queue(file.index, now);  // by the check
-    if (local.phase != Phase::waiting) continue;
-    if (!local.staged && file.size && *file.size <= kSmallFile) {
-      if (small.size() < kBatch) small.push_back(&file);
+  for (auto next = finished_.begin(); next != finished_.end() && small.size() < kBatch;) {
+    const unsigned index = *next;
+    const FileView* file = follower.file(index);
+    const Local& local = locals_[index];
+    if (local.phase == Phase::staged) queue(index, now);  // by the check
+    if (file == nullptr || file->state != "transferred" || local.phase != Phase::waiting) {
+      next = finished_.erase(next);
       continue;
     }
-    if (auto staged = stage_one(client, file); !staged) return tl::unexpected(staged.error());
-    queue(file.index, now);
+    if (!local.staged && file->size && *file->size <= kSmallFile) {
+      small.push_back(file);
+      ++next;
+      continue;
+    }
+    if (auto staged = stage_one(client, *file); !staged) return tl::unexpected(staged.error());
+    finished_.erase(index);
+    queue(index, now);
     return true;
   }
   if (small.empty()) return false;
@@ -145,7 +163,10 @@ Result<bool> LocalFiles::stage_ready(Client& client, const JobFollower& follower
   if (!due) return false;
   small_since_ = {};
   if (auto staged = stage_batch(client, small); !staged) return tl::unexpected(staged.error());
-  for (const FileView* file : small) queue(file->index, now);
+  for (const FileView* file : small) {
+    finished_.erase(file->index);
+    queue(file->index, now);
+  }
   return true;
 }
 
@@ -256,27 +277,55 @@ Result<bool> LocalFiles::check_one(Client& client, const JobFollower& follower) 
 
 // --- publication ----------------------------------------------------------------------------------------------------
 
-Status LocalFiles::publish_staged() {
+void LocalFiles::take_ready(Publishing& batch) {
   ready_since_ = {};
-  std::vector<StagedFile> files;
-  std::vector<unsigned> indices;
   for (const unsigned index : ready_) {
     Local& local = locals_[index];
     local.queued = false;
     if (local.phase != Phase::staged || !local.staged) continue;
-    files.push_back(std::move(*local.staged));
+    batch.files.push_back(std::move(*local.staged));
     local.staged.reset();
-    indices.push_back(index);
+    local.phase = Phase::publishing;
+    batch.indices.push_back(index);
   }
   ready_.clear();
-  auto published = publish(files);
-  for (std::size_t i = 0; i < indices.size(); ++i) {
-    Local& local = locals_[indices[i]];
-    const bool in_place = files[i].path().empty();
-    local.phase = in_place ? Phase::published : Phase::waiting;
-    if (in_place) written_[indices[i]] = files[i].destination();
+}
+
+void LocalFiles::start_publishing() {
+  publishing_ = std::make_unique<Publishing>();
+  take_ready(*publishing_);
+  const auto work = [batch = publishing_.get()] { return publish(batch->files); };
+  try {
+    publishing_->outcome = std::async(std::launch::async, work);
+  } catch (const std::system_error&) {  // no thread to be had
+    publishing_->outcome = std::async(std::launch::deferred, work);
+    publishing_->outcome.wait();
   }
-  return published;
+}
+
+Status LocalFiles::end_publishing() {
+  if (!publishing_) return {};
+  Status outcome = publishing_->outcome.get();
+  const auto batch = std::move(publishing_);
+  return published(*batch, std::move(outcome));
+}
+
+Status LocalFiles::publish_staged() {
+  Publishing batch;
+  take_ready(batch);
+  Status outcome = publish(batch.files);
+  return published(batch, std::move(outcome));
+}
+
+Status LocalFiles::published(const Publishing& batch, Status outcome) {
+  for (std::size_t i = 0; i < batch.indices.size(); ++i) {
+    const unsigned index = batch.indices[i];
+    const bool in_place = batch.files[i].path().empty();
+    locals_[index].phase = in_place ? Phase::published : Phase::waiting;
+    if (!in_place) finished_.insert(index);
+    if (in_place) written_[index] = batch.files[i].destination();
+  }
+  return outcome;
 }
 
 }  // namespace larder::agent

@@ -2,8 +2,10 @@
 // publication. Blocks in short pieces; called again and again by GetSession.
 #pragma once
 
+#include <future>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -22,6 +24,7 @@ class LocalFiles {
   static constexpr std::size_t kEarlyCopies = 4;                // at a time
   static constexpr std::uint64_t kSmallFile = kMiB;             // below: many in one request
   static constexpr std::chrono::milliseconds kBatchAfter{200};  // a small file does not wait longer for its batch
+  static constexpr std::size_t kPublishBatch = 256;             // nor for more than so many
   static constexpr std::chrono::seconds kPublishAfter{2};       // a finished file does not wait longer for the others
 
   explicit LocalFiles(const GetPlan& plan);
@@ -39,7 +42,7 @@ class LocalFiles {
   [[nodiscard]] const std::vector<std::string>& written() const { return written_; }  // by index; empty: not yet
 
  private:
-  enum class Phase { waiting, staged, published };
+  enum class Phase { waiting, staged, publishing, published };
   struct Local {
     Phase phase = Phase::waiting;
     EarlyCopy plan;
@@ -59,15 +62,27 @@ class LocalFiles {
   Status stage_one(Client& client, const FileView& file);
   Status stage(const FileView& file, int from, const DescriptorView& facts);
   Result<bool> check_one(Client& client, const JobFollower& follower);
+  // Files on their way to their places: a sync of the disk is waited for on a thread of its own, while more are staged.
+  struct Publishing {
+    std::vector<StagedFile> files;
+    std::vector<unsigned> indices;
+    std::future<Status> outcome;  // last: whoever goes waits for it
+  };
+  void take_ready(Publishing& batch);
+  void start_publishing();
+  Status end_publishing();
   Status publish_staged();
+  Status published(const Publishing& batch, Status outcome);
   Status write_to_stdout(const FileView& file, int from, std::uint64_t size);
 
   const GetPlan& plan_;
   std::string key_, job_id_;
   std::vector<Local> locals_;
   std::vector<std::string> written_;
+  std::set<unsigned> finished_;  // transferred and not staged yet, or staged for the check only
   std::vector<unsigned> ready_;  // staged, finished and judged: to be published
   SteadyTime ready_since_{}, small_since_{};
+  std::unique_ptr<Publishing> publishing_;
 };
 
 }  // namespace larder::agent

@@ -219,6 +219,15 @@ Result<FileView> parse_file_event(std::string_view text) {
   return parse<FileView>(text, [](const json& from) { return file_of(from.at("file")); });
 }
 
+Result<FileNews> parse_file_news(std::string_view json_text) {
+  return parse<FileNews>(json_text, [](const json& from) {
+    const json& file = from.at("file");
+    require_object(file);
+    return FileNews{get<unsigned>(file, "index"), text(file, "state"), text(file, "content"), text(file, "verdict"),
+                    optional_number(file, "size")};
+  });
+}
+
 Result<StatusView> parse_status(std::string_view text) {
   return parse<StatusView>(text, status_of);
 }

@@ -91,6 +91,13 @@ struct ConfigView {
 [[nodiscard]] Result<std::vector<JobView>> parse_jobs(std::string_view json);
 // Data of file.* events: {"job", "file"}; the file.
 [[nodiscard]] Result<FileView> parse_file_event(std::string_view json);
+// The same where the stream of events was asked for as brief: of the file index, state, size, content and verdict.
+struct FileNews {
+  unsigned index = 0;
+  std::string state, content, verdict;
+  std::optional<std::uint64_t> size;
+};
+[[nodiscard]] Result<FileNews> parse_file_news(std::string_view json);
 [[nodiscard]] Result<StatusView> parse_status(std::string_view json);
 [[nodiscard]] Result<RecordView> parse_record(std::string_view json);
 [[nodiscard]] Result<RecordPage> parse_records(std::string_view json);

@@ -30,6 +30,7 @@ class FileQueue {
   }
   [[nodiscard]] std::size_t waiting() const { return waiting_.size(); }
   [[nodiscard]] std::size_t deferred() const { return deferred_.size(); }
+  [[nodiscard]] const std::set<unsigned>& waiting_files() const { return waiting_; }
   [[nodiscard]] const std::set<unsigned>& deferred_files() const { return deferred_; }
 
  private:

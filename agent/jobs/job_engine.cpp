@@ -12,7 +12,7 @@
 namespace larder::agent {
 namespace {
 
-constexpr std::uint64_t kNearlyAll = 256 * kKiB;        // less than this to go: the origin is hardly used any more
+constexpr std::size_t kInLine = 4;                      // of small files, for each that may use the origin
 constexpr std::size_t kMostWaiting = 512;               // files that wait for disk and index together, and
 constexpr std::uint64_t kMostWaitingBytes = 32 * kMiB;  // their bytes
 
@@ -40,7 +40,11 @@ void JobEngine::apply(JobSettings settings) {
   settings_ = std::move(settings);
   scheduler_.set_slots(settings_.max_active_jobs);
   reschedule();
-  for (LiveJob* live : book_.unfinished()) pump(*live);
+  for (LiveJob* live : book_.unfinished()) {
+    live->connect.reset();
+    live->policy.reset();
+    pump(*live);
+  }
   if (housekeeping_timer_ != 0) runtime_.timers.cancel(std::exchange(housekeeping_timer_, 0));
   arm_housekeeping();
 }
@@ -225,8 +229,13 @@ void JobEngine::decide() {
 // The limit is for files that use the origin. One that has nearly all its bytes waits for disk and index, and many of
 // them wait together at the price of one: without that a job of a thousand small files would be a thousand short waits.
 bool JobEngine::may_start_another(const LiveJob& live) const {
-  const std::size_t most = settings_.max_active_files_per_job;
+  std::size_t most = settings_.max_active_files_per_job;
   if (live.active.size() < most) return true;
+  // Where one small file follows the other, some stand in line for the origin, so that it need not wait for this side:
+  // the lane sees to it that no more than `most` are asked for at once.
+  const bool in_line = live.small_in_a_row >= most && live.lane && live.job.options.parallel_ranges == 1 &&
+                       live.job.options.max_rate == 0;
+  if (in_line) most *= kInLine;
   if (live.active.size() >= kMostWaiting) return false;
   std::size_t using_origin = 0;
   std::uint64_t waiting = 0;
@@ -249,6 +258,7 @@ void JobEngine::pump(LiveJob& live) {
     if (!file) break;
     start_file(live, *file);
   }
+  look_ahead(live);
   if (live.job.options.max_rate > 0) share_rate(live);
   settle(live);
 }

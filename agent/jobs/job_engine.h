@@ -26,8 +26,9 @@ struct JobEngineParts {
 
 class JobEngine {
  public:
-  static constexpr std::size_t kMaxJudging = 16;  // contents open for judges at once
-  static constexpr unsigned kMaxLost = 3;         // fetches again of a finished file whose content is gone
+  static constexpr std::size_t kMaxJudging = 16;           // contents open for judges at once
+  static constexpr std::uint64_t kNearlyAll = 256 * kKiB;  // less than this to go: the origin is hardly used any more
+  static constexpr unsigned kMaxLost = 3;                  // fetches again of a finished file whose content is gone
   static constexpr Duration kLongestDelay = std::chrono::minutes(10);
   static constexpr Duration kRecordInterval = std::chrono::seconds(60);  // of times and bytes of running jobs
 
@@ -77,6 +78,9 @@ class JobEngine {
 
   // Transfers.
   void start_file(LiveJob& live, unsigned file);
+  void look_ahead(LiveJob& live);
+  void looked_ahead(LiveJob& live, const std::vector<unsigned>& files, std::vector<cache::Cache::Known> known,
+                    SteadyTime asked);
   void ask_new_url(LiveJob& live, unsigned file);
   void new_url_answered(LiveJob& live, unsigned file, Result<origin::Edition> edition);
   void begin_transfer(LiveJob& live, unsigned file);
@@ -88,7 +92,8 @@ class JobEngine {
   void file_done(LiveJob& live, unsigned file, TransferResult result);
   void discard_content(LiveJob& live, unsigned file);  // counts its bytes as wasted
   void share_rate(LiveJob& live);
-  [[nodiscard]] origin::Target target_of(const LiveJob& live, unsigned file) const;
+  void make_connection(LiveJob& live) const;
+  [[nodiscard]] origin::Target target_of(LiveJob& live, unsigned file) const;
 
   // Verdicts.
   [[nodiscard]] bool needs_judgement(const LiveJob& live, unsigned file) const;

@@ -10,6 +10,10 @@
 namespace larder::agent {
 namespace {
 
+constexpr std::size_t kAhead = 128;      // files that the cache is asked about at once, before their turn
+constexpr std::size_t kAheadAgain = 64;  // fewer than this left: it is asked about the next ones
+constexpr std::size_t kFewWaiting = 16;  // not worth it
+
 // With peers that deliver too little (design §8).
 Duration patience_of(Priority priority) {
   return priority == Priority::foreground ? std::chrono::seconds(1) : std::chrono::seconds(5);
@@ -63,6 +67,45 @@ class JobEngine::FileEvents final : public TransferEvents {
   UniqueFunction<void(const TransferProgress&)> progress_;
   UniqueFunction<void(Result<TransferResult>)> done_;
 };
+
+// What the cache knows of the next files is asked for many at once and before their turn. Each by itself would wait for
+// the index while it writes the files before, and so would the origin.
+void JobEngine::look_ahead(LiveJob& live) {
+  if (live.looking_ahead || live.looked_up >= kAheadAgain || live.queue.waiting() < kFewWaiting) return;
+  std::vector<unsigned> files;
+  std::vector<cache::Cache::Question> questions;
+  for (const unsigned file : live.queue.waiting_files()) {
+    if (files.size() == kAhead) break;
+    const LiveFile& state = live.live[file];
+    const File& facts = live.job.files[file];
+    if (state.known || state.attempt > 0 || facts.retargeted) continue;
+    files.push_back(file);
+    questions.push_back({facts.spec.url, facts.id});
+  }
+  if (files.empty()) return;
+  live.looking_ahead = true;
+  using Known = std::vector<cache::Cache::Known>;
+  cache_.known_of(std::move(questions), alive_.guard([this, id = live.job.id, files = std::move(files),
+                                                      asked = runtime_.clock.now()](Result<Known> known) {
+    LiveJob* asking = book_.find(id);
+    if (asking == nullptr) return;
+    asking->looking_ahead = false;
+    if (known) return looked_ahead(*asking, files, std::move(*known), asked);
+    log::warn("cache not asked ahead: {}", known.error().text());
+  }));
+}
+
+void JobEngine::looked_ahead(LiveJob& live, const std::vector<unsigned>& files, std::vector<cache::Cache::Known> known,
+                             SteadyTime asked) {
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    LiveFile& state = live.live[files[i]];
+    if (state.attempt > 0) continue;  // it was its turn already
+    state.known = std::move(known[i]);
+    state.known_url = live.job.files[files[i]].spec.url;
+    state.known_at = asked;
+    ++live.looked_up;
+  }
+}
 
 void JobEngine::start_file(LiveJob& live, unsigned file) {
   File& facts = live.job.files[file];
@@ -133,29 +176,47 @@ void JobEngine::begin_transfer(LiveJob& live, unsigned file) {
   request.offline_ok = job.options.offline_ok && settings_.offline_ok;
   request.patience = patience_of(job.options.priority);
   request.peer_min_rate = settings_.peer_min_rate;
-  const std::uint64_t attempt = live.live[file].attempt;
+  LiveFile& state = live.live[file];
+  if (auto known = std::exchange(state.known, std::nullopt)) {
+    --live.looked_up;
+    if (state.known_url == facts.spec.url) request.known = std::move(known);
+    request.known_at = state.known_at;
+    state.known_url.clear();
+  }
+  const std::uint64_t attempt = state.attempt;
   const std::string id = job.id;
   const TransferId transfer =
       transfers_.start(std::move(request), std::make_shared<FileEvents>(*this, id, file, attempt));
   if (LiveJob* started = current(id, file, attempt)) started->live[file].transfer = transfer;
 }
 
-origin::Target JobEngine::target_of(const LiveJob& live, unsigned file) const {
-  const FileSpec& spec = live.job.files[file].spec;
+void JobEngine::make_connection(LiveJob& live) const {
+  if (live.connect) return;
   auto options = std::make_shared<origin::ConnectOptions>(live.job.options.connect);
   options->connect_timeout = settings_.connect_timeout;
   options->stall_timeout = settings_.stall_timeout;
   if (options->proxy.empty()) options->proxy = settings_.proxy;
   if (options->ca_file.empty()) options->ca_file = settings_.ca_file;
-  if (!spec.user.empty() || !spec.password.empty()) {
-    options->user = spec.user;
-    options->password = spec.password;
-  }
+  live.connect = std::move(options);
+  live.lane = std::make_shared<origin::Lane>(origin::Lane{settings_.max_active_files_per_job});
+  live.policy = std::make_shared<origin::UrlPolicy>(job_policy(settings_.url_policy, live.job.options));
+}
+
+origin::Target JobEngine::target_of(LiveJob& live, unsigned file) const {
+  make_connection(live);
+  const FileSpec& spec = live.job.files[file].spec;
   origin::Target target;
+  target.options = live.connect;
+  target.policy = live.policy;
+  if (live.job.options.parallel_ranges == 1) target.lane = live.lane;
+  if (!spec.user.empty() || !spec.password.empty()) {
+    auto own = std::make_shared<origin::ConnectOptions>(*live.connect);
+    own->user = spec.user;
+    own->password = spec.password;
+    target.options = std::move(own);
+  }
   // The spec holds what parse_url made: it parses again.
   if (auto url = origin::parse_url(spec.url)) target.url = std::move(*url);
-  target.options = std::move(options);
-  target.policy = std::make_shared<origin::UrlPolicy>(job_policy(settings_.url_policy, live.job.options));
   return target;
 }
 
@@ -182,6 +243,7 @@ void JobEngine::file_progress(LiveJob& live, unsigned file, const TransferProgre
   LiveFile& state = live.live[file];
   const bool record = facts.content != now.content || facts.version != now.version;
   const bool size_told = !facts.size && now.size;
+  if (size_told) live.small_in_a_row = *now.size <= kNearlyAll ? live.small_in_a_row + 1 : 0;
   facts.size = now.size;
   facts.bytes = now.bytes;
   facts.contiguous = now.contiguous;

@@ -315,18 +315,17 @@ void JobEngine::finish(LiveJob& live, bool keep) {
   for (const TimerId timer : {live.retry_timer, live.maximum_timer, live.progress_timer}) {
     if (timer != 0) runtime_.timers.cancel(timer);
   }
+  std::vector<cache::Reference> references;
   for (File& file : live.job.files) {
     LiveFile& state = live.live[file.index];
     if (state.judge_again != 0) runtime_.timers.cancel(std::exchange(state.judge_again, 0));
     const bool finished = file.state == FileState::transferred || state.awaiting_app;
     const bool tried = state.attempt > 0;
     stop_file(live, file.index);
-    if (keep && finished && file.verdict.empty()) {
-      file.verdict = "valid";
-      mark_validated(file.content);
-    }
+    const bool implicitly = keep && finished && file.verdict.empty();
+    if (implicitly) file.verdict = "valid";
     if (!file.content.empty()) {
-      release(file.content, file.id);
+      references.push_back({file.content, file.id, implicitly});
     } else if (tried) {
       // Stopped before its first progress: the content may be held already.
       cache_.known(file.spec.url, file.id, alive_.guard([this, id = file.id](Result<cache::Cache::Known> known) {
@@ -336,6 +335,11 @@ void JobEngine::finish(LiveJob& live, bool keep) {
     }
   }
   book_.retire(live);
+  if (references.empty()) return;
+  // After the job's end is durable, which its owner waits for; what a crash in between leaves is let go at the start.
+  book_.flush(alive_.guard([this, references = std::move(references), id = live.job.id](const Status&) mutable {
+    cache_.let_go(std::move(references), logged("let go of the contents of job " + id));
+  }));
 }
 
 }  // namespace larder::agent

@@ -11,6 +11,7 @@
 #include "agent/jobs/file_queue.h"
 #include "agent/jobs/job.h"
 #include "base/clock.h"
+#include "cache/cache.h"
 #include "origin/origin.h"
 
 namespace larder::agent {
@@ -28,16 +29,26 @@ struct LiveFile {
   std::vector<Task> when_judged;  // verdicts of the owner that came before the judge was through
   unsigned judge_failures = 0;
   TimerId judge_again = 0;
+  std::optional<cache::Cache::Known> known;  // looked up ahead of its first start, for known_url
+  std::string known_url;
+  SteadyTime known_at{};
   unsigned lost = 0;                           // how often its finished content was gone
   std::optional<cache::ContentInfo> rejected;  // the record that was dropped when it was judged not valid
 };
 
 struct LiveJob {
   Job job;
-  std::vector<LiveFile> live;  // as job.files
-  FileQueue queue;             // files that are waiting
-  std::set<unsigned> active;   // files that are being transferred
-  std::size_t validating = 0;  // files in each of these states
+  // The same for all files without a user of their own, made at the first start of one; forgotten with the settings.
+  std::shared_ptr<const origin::ConnectOptions> connect;
+  std::shared_ptr<const origin::UrlPolicy> policy;
+  std::shared_ptr<const origin::Lane> lane;  // of files with one request at a time
+  std::vector<LiveFile> live;                // as job.files
+  FileQueue queue;                           // files that are waiting
+  std::set<unsigned> active;                 // files that are being transferred
+  unsigned small_in_a_row = 0;               // files that turned out to be small, without another between them
+  bool looking_ahead = false;                // the cache is asked what it knows of the next files
+  std::size_t looked_up = 0;                 // files that have `known` and have not been started
+  std::size_t validating = 0;                // files in each of these states
   std::size_t transferred = 0;
   std::size_t failed = 0;
   unsigned failures_in_a_row = 0;  // transient ones of files, without a success between them, since the last start

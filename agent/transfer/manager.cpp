@@ -104,8 +104,14 @@ void Manager::find_by_digest(const MemberPtr& member) {
 
 void Manager::look_up(const MemberPtr& member) {
   using Known = cache::Cache::Known;
-  context_.cache.known(member->request.target.url.canonical(), member->file_id(),
-                       guard<Known>(member, [this, member](Result<Known> known) {
+  const std::string url = member->request.target.url.canonical();
+  auto told = std::exchange(member->request.known, std::nullopt);
+  if (told && recent_.unchanged_since(url, member->request.known_at)) {
+    member->url_known = told->url;
+    member->held = std::move(told->held);
+    return place(member);
+  }
+  context_.cache.known(url, member->file_id(), guard<Known>(member, [this, member](Result<Known> known) {
                          if (known) {
                            member->url_known = known->url;
                            member->held = std::move(known->held);
@@ -135,6 +141,7 @@ void Manager::run_settles(const MemberPtr& member, Settlement settlement) {
   const auto found = entries_.find(member->id);
   if (found == entries_.end() || member->gone) return;
   found->second.run.reset();
+  recent_.add(member->request.target.url.canonical(), context_.runtime.clock.now());
   if (!std::exchange(member->connected, true)) member->events->on_connected();
   if (member->gone) return;
   settle(context_.cache, member, std::move(settlement),

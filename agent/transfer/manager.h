@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/transfer/recent_urls.h"
 #include "agent/transfer/run.h"
 
 namespace larder::agent {
@@ -62,6 +63,7 @@ class Manager final : public Transfers, public RunHost {
   std::map<TransferId, Entry> entries_;
   std::set<std::shared_ptr<Run>> runs_;
   std::map<std::string, std::shared_ptr<Run>> joinable_;
+  RecentUrls recent_;
   std::vector<std::shared_ptr<void>> retired_;
 };
 

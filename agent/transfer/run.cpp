@@ -8,6 +8,11 @@
 #include "base/log.h"
 
 namespace larder::agent {
+namespace {
+
+constexpr std::uint64_t kSmall = kMiB;  // its end comes with its first commit
+
+}  // namespace
 
 Run::Run(TransferContext& context, RunHost& host, MemberPtr owner)
     : context_(context), host_(host), request_(owner->request), revalidate_(owner->request.origin_alone) {
@@ -202,7 +207,9 @@ void Run::fill_committed() {
   look_for_contradiction();
   if (contradicted_) return;
   contiguous_ = prefix_.update(writer()->committed());
-  tell_progress();
+  // What follows at once tells it as well.
+  const bool ends = finishing_ && map_.content_size().value_or(UINT64_MAX) <= kSmall;
+  if (!ends) tell_progress();
 }
 
 void Run::fill_complete() {
@@ -224,6 +231,7 @@ bool Run::wants_sha256() const {
 
 void Run::finish() {
   if (contradicted_) return;
+  finishing_ = true;
   writer()->finish(wants_sha256(), guard<cache::ContentInfo>([](Run& self, Result<cache::ContentInfo> info) {
                      if (!info) return self.fail(info.error());
                      self.finished(*info);
@@ -287,6 +295,7 @@ void Run::give_up_content() {
     if (writer() != nullptr) member->wasted += fetched_for(writer()->committed(), member->file_id());
   }
   ++turn_;
+  finishing_ = false;
   if (fill_) fill_->drop_writer();
   waiting_.reset();
   for (const MemberPtr& member : members_) {

@@ -145,6 +145,7 @@ class Run final : public FillEvents, public std::enable_shared_from_this<Run> {
   bool connected_ = false;
   bool lost_ = false;          // the attempt failed: bytes in flight are no longer counted
   bool revalidate_ = false;    // ask past intermediate caches
+  bool finishing_ = false;     // all bytes are there
   bool contradicted_ = false;  // by the origin, what peers brought: this content is not to be used
 
   std::optional<origin::FetchId> probe_;

@@ -13,7 +13,7 @@ constexpr Duration kProgressInterval = std::chrono::milliseconds(100);
 }  // namespace
 
 void Run::progress_soon() {
-  if (over_ || progress_timer_ != 0) return;
+  if (over_ || progress_timer_ != 0 || finishing_) return;
   const Duration since = context_.runtime.clock.now() - last_progress_;
   if (since >= kProgressInterval) return tell_progress();
   progress_timer_ = context_.runtime.timers.after(kProgressInterval - since, [weak = weak_from_this()] {

@@ -55,6 +55,9 @@ struct TransferRequest {
   bool offline_ok = false;                      // the origin cannot be reached: the newest validated edition will do
   Duration patience = std::chrono::seconds(5);  // with peers that deliver too little, before the origin is asked too
   std::uint64_t peer_min_rate = 256 * kKiB;     // bytes/s of all peers together; 0: any is enough
+  // What the cache has said that it knows of this URL and this file, and when it was asked; none: it is asked again.
+  std::optional<cache::Cache::Known> known;
+  SteadyTime known_at{};
 };
 
 struct TransferResult {

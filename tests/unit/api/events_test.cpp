@@ -134,6 +134,27 @@ TEST_F(Hub, ShowsOnlyWhatPasses) {
   EXPECT_EQ(fresh(both), "");
 }
 
+TEST_F(Hub, TellsLittleOfFilesWhereThatIsWanted) {
+  Job job = mine_;
+  EventFilter brief;
+  brief.brief = true;
+  const Reader reader = watch(brief);
+  fresh(reader);
+  job.files[1].state = FileState::active;
+  event(EventKind::file_state, job, 1);
+  EXPECT_EQ(fresh(reader), "") << "that a file is begun with says nothing to who waits for its end";
+  job.files[1].state = FileState::transferred;
+  job.files[1].size = 10;
+  job.files[1].content = "c1";
+  job.files[1].verdict.clear();
+  event(EventKind::file_state, job, 1);
+  event(EventKind::job_state, job);
+  const std::string text = fresh(reader);
+  EXPECT_THAT(text, HasSubstr("data: {\"job\":\"aaaa\",\"file\":{\"index\":1,\"state\":\"transferred\",\"size\":10,"
+                              "\"content\":\"c1\",\"verdict\":null}}\n\n"));
+  EXPECT_THAT(text, HasSubstr("event: job.state\ndata: {\"id\":\"aaaa\",\"name\""));
+}
+
 TEST_F(Hub, ReplaysAfterAnId) {
   for (int i = 0; i < 5; ++i) event(EventKind::job_state, mine_);
   const std::string text = fresh(watch({}, 102));

@@ -88,6 +88,28 @@ TEST_F(CacheTest, WhatIsNotShareableIsNotFoundByOthersButByItsHolder) {
   EXPECT_FALSE(file_exists(stored->id)) << "it goes with its last holder";
 }
 
+TEST_F(CacheTest, ManyAreLookedUpAndLetGoTogether) {
+  const auto kept = store(version_of("http://a/kept", 10), pattern(10, 1), "file-1");
+  const auto mine = store(version_of("http://a/mine", 10), pattern(10, 2), "file-2", true, false);
+  ASSERT_TRUE(kept && mine);
+  const auto known = wait<std::vector<Cache::Known>>([&](auto done) {
+    cache->known_of({{"http://a/kept", "file-1"}, {"http://a/none", "file-3"}, {"http://a/mine", "file-2"}},
+                    std::move(done));
+  });
+  ASSERT_TRUE(known && known->size() == 3);
+  EXPECT_TRUE((*known)[0].url && (*known)[2].url);
+  EXPECT_FALSE((*known)[1].url);
+  ASSERT_EQ((*known)[2].held.size(), 1u);
+  EXPECT_EQ((*known)[2].held[0].id, mine->id);
+  const std::vector<Reference> all = {
+      {kept->id, "file-1", true}, {mine->id, "file-2", true}, {std::string(32, '0'), "file-3", true}};
+  ASSERT_TRUE(wait<void>([&](auto done) { cache->let_go(all, std::move(done)); }));
+  EXPECT_TRUE(get(kept->id)->validated);
+  EXPECT_TRUE(remove(kept->id)) << "nobody holds it any more";
+  EXPECT_FALSE(get(mine->id)) << "it is not shareable and goes with its last holder";
+  EXPECT_FALSE(file_exists(mine->id));
+}
+
 TEST_F(CacheTest, KnownWaitsForTheSegmentsOfAnEarlierAttempt) {
   auto writer = create(version_of("http://a/x", 9 * kMiB), true, false);
   ASSERT_TRUE(writer);

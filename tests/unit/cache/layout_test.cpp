@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "base/units.h"
+#include "cache/content_ids.h"
+#include "cache/recent_marks.h"
 #include "cache/segments.h"
 
 namespace larder::cache {
@@ -23,6 +25,35 @@ TEST(ContentLayout, PrefixesAreTheFirstTwoDigits) {
   EXPECT_EQ(prefix_name(0), "00");
   EXPECT_EQ(prefix_name(255), "ff");
   for (std::size_t i = 0; i < kPrefixes; ++i) EXPECT_EQ(prefix_of(prefix_name(i)), i);
+}
+
+TEST(ContentIds, LieTogetherInRuns) {
+  ContentIds ids;
+  const WallTime now{std::chrono::seconds(1'700'000'000)};
+  ContentId last = ids.next(now);
+  EXPECT_TRUE(is_content_id(last));
+  for (std::uint32_t i = 1; i < ContentIds::kRun; ++i) {
+    const ContentId next = ids.next(now + std::chrono::microseconds(i));
+    EXPECT_TRUE(is_content_id(next)) << next;
+    EXPECT_EQ(prefix_of(next), prefix_of(last));
+    EXPECT_GT(next, last);
+    last = next;
+  }
+}
+
+TEST(ContentIds, OfTwoRunsAtTheSameTimeDiffer) {
+  ContentIds one, two;
+  EXPECT_NE(one.next(WallTime{}).substr(2), two.next(WallTime{}).substr(2));
+}
+
+TEST(RecentMarks, KeepsTheLatest) {
+  RecentMarks marks;
+  for (std::size_t i = 0; i <= RecentMarks::kMax; ++i) marks.add(std::to_string(i), {i, 0, std::nullopt});
+  EXPECT_FALSE(marks.find("0"));
+  ASSERT_TRUE(marks.find("1"));
+  EXPECT_EQ(marks.find("1")->inode, 1u);
+  marks.forget("1");
+  EXPECT_FALSE(marks.find("1"));
 }
 
 TEST(ContentLayout, RefusesNamesItWouldNotMake) {

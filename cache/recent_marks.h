@@ -1,0 +1,36 @@
+// How the files of the contents that were completed last were left, so that the first look at each needs no look into
+// the index. Pure; bounded, the oldest go first.
+#pragma once
+
+#include <cstddef>
+#include <deque>
+#include <optional>
+#include <unordered_map>
+
+#include "cache/index.h"
+
+namespace larder::cache {
+
+class RecentMarks {
+ public:
+  static constexpr std::size_t kMax = 2048;
+
+  void add(const ContentId& id, const index::FileMark& mark) {
+    if (!marks_.insert_or_assign(id, mark).second) return;
+    order_.push_back(id);
+    if (order_.size() <= kMax) return;
+    marks_.erase(order_.front());
+    order_.pop_front();
+  }
+  void forget(const ContentId& id) { marks_.erase(id); }
+  [[nodiscard]] std::optional<index::FileMark> find(const ContentId& id) const {
+    const auto found = marks_.find(id);
+    return found == marks_.end() ? std::nullopt : std::optional(found->second);
+  }
+
+ private:
+  std::unordered_map<ContentId, index::FileMark> marks_;
+  std::deque<ContentId> order_;
+};
+
+}  // namespace larder::cache
