@@ -156,7 +156,10 @@ SwarmFetchId LibtorrentSwarm::fetching(const SwarmWindow& window, const Line& li
 
 Status LibtorrentSwarm::check_fetch(const SwarmFetch& what) const {
   const std::string doing = "fetch the window " + to_hex(what.window.root);
-  if (auto status = check_leaves(what.window, what.leaves); !status) return status;
+  if (auto status = check_leaf_count(what.window, what.leaves); !status) return status;
+  if (!what.leaves_proven) {
+    if (auto status = check_leaves(what.window, what.leaves); !status) return status;
+  }
   if (what.peers.size() > PeerBook::kMaxPeers) {
     return fail(ErrorCode::invalid_argument, doing, std::to_string(what.peers.size()) + " peers, at most 16");
   }

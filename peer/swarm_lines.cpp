@@ -33,7 +33,8 @@ Result<std::unique_ptr<LibtorrentSwarm::Line>> LibtorrentSwarm::make_line(bool l
   return line;
 }
 
-// The first line on which the window is neither fetched nor served. What is served there stays so: others are taking it.
+// The first line on which the window is neither fetched nor served. What is served there stays so: others are taking
+// it.
 Result<LibtorrentSwarm::Line*> LibtorrentSwarm::line_for(const SwarmWindow& window) {
   for (const auto& line : lines_) {
     const bool served = line.get() == &main() && served_.contains(window);
