@@ -13,11 +13,11 @@ class NewestLookupTest : public PlayedOffice {
     loop_.run_ready();
   }
   void begin() {
-    lookup_ = std::make_shared<NewestLookup>(tools_, version_.url, kKey, group_,
-                                             [this](std::optional<FoundEdition> found) {
-                                               ++answers_;
-                                               found_ = std::move(found);
-                                             });
+    lookup_ =
+        std::make_shared<NewestLookup>(tools_, version_.url, kKey, group_, [this](std::optional<FoundEdition> found) {
+          ++answers_;
+          found_ = std::move(found);
+        });
     lookup_->start();
   }
   void begin_with(const std::vector<std::uint8_t>& holders) {

@@ -21,12 +21,12 @@ class PlayedOffice : public ::testing::Test {
   void SetUp() override {
     ASSERT_TRUE(initialise_crypto());
     for (std::uint8_t number = 1; number <= kMembers; ++number) members_.emplace_back(key_of(number));
-    tools_ = std::make_shared<LookupTools>(LookupTools{
-        discovery_, link_, loop_.runtime(), trust_, book_,
-        [this](const AgentId& agent) { return refused_.contains(agent); },
-        [this](const AgentId& agent) { return refused_.contains(agent) || unknown_.contains(agent); },
-        [this](const AgentId& agent) { liars_.push_back(agent); },
-        [this](const AgentId& agent) { silent_.push_back(agent); }, AgentId{}});
+    tools_ = std::make_shared<LookupTools>(
+        LookupTools{discovery_, link_, loop_.runtime(), trust_, book_,
+                    [this](const AgentId& agent) { return refused_.contains(agent); },
+                    [this](const AgentId& agent) { return refused_.contains(agent) || unknown_.contains(agent); },
+                    [this](const AgentId& agent) { liars_.push_back(agent); },
+                    [this](const AgentId& agent) { silent_.push_back(agent); }, AgentId{}});
   }
 
   static AgentKey key_of(std::uint8_t number) {
@@ -42,8 +42,10 @@ class PlayedOffice : public ::testing::Test {
     for (std::size_t i = 0; i < size; ++i) bytes[i] = static_cast<std::byte>(i * 7 + seed);
     return bytes;
   }
-  // What a member says that has all of a content of one segment, fetched and attested by itself; `seed` makes the bytes.
-  [[nodiscard]] Manifest whole(std::uint8_t number, std::uint8_t seed, bool with_bytes, std::uint64_t at_s = 1'790'000'000) {
+  // What a member says that has all of a content of one segment, fetched and attested by itself; `seed` makes the
+  // bytes.
+  [[nodiscard]] Manifest whole(std::uint8_t number, std::uint8_t seed, bool with_bytes,
+                               std::uint64_t at_s = 1'790'000'000) {
     const auto bytes = bytes_of(*version_.size, seed);
     std::vector<Digest> leaves(block_count(bytes.size()));
     hash_blocks(bytes, leaves);
@@ -63,9 +65,7 @@ class PlayedOffice : public ::testing::Test {
     return manifest;
   }
   static Result<CatalogueResponse> says(const Manifest& manifest) { return CatalogueResponse{200, encode(manifest)}; }
-  static Result<CatalogueResponse> no_answer() {
-    return fail(ErrorCode::timed_out, "ask a catalogue", "nothing came");
-  }
+  static Result<CatalogueResponse> no_answer() { return fail(ErrorCode::timed_out, "ask a catalogue", "nothing came"); }
   [[nodiscard]] CatalogueHolder other(std::uint8_t number) const {
     const std::string host = "10.0.0." + std::to_string(number) + ":";
     return {id(number), *parse_endpoint(host + std::to_string(1000 + number)),

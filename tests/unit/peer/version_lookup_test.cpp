@@ -19,11 +19,11 @@ class VersionLookupTest : public PlayedOffice {
                                                               },
                                                               [](const AgentId&) {}, [](const AgentId&) {}});
     auto supply = std::make_shared<SupplyImpl>(supply_tools_, version_, kKey, group_);
-    lookup_ = std::make_shared<VersionLookup>(tools_, supply, std::move(foreseen),
-                                              [this](std::shared_ptr<SupplyImpl> found) {
-                                                ++answers_;
-                                                supply_ = std::move(found);
-                                              });
+    lookup_ =
+        std::make_shared<VersionLookup>(tools_, supply, std::move(foreseen), [this](std::shared_ptr<SupplyImpl> found) {
+          ++answers_;
+          supply_ = std::move(found);
+        });
     supply.reset();
     lookup_->start();
     loop_.run_ready();
@@ -179,8 +179,8 @@ TEST_F(VersionLookupTest, ABusyHolderNamesOthersAndTheyAreAsked) {
   answer(1, CatalogueResponse{503, encode(std::vector{other(4), other(5)})});
   EXPECT_TRUE(link_.asks(id(4)) && link_.asks(id(5)));
   EXPECT_TRUE(silent_.empty()) << "who is busy is there";
-  const auto asked = std::find_if(link_.asked.begin(), link_.asked.end(),
-                                  [&](const auto& one) { return one.call.agent == id(4); });
+  const auto asked =
+      std::find_if(link_.asked.begin(), link_.asked.end(), [&](const auto& one) { return one.call.agent == id(4); });
   EXPECT_EQ(asked->call.to, other(4).catalogue);
   answer(4, says(whole(4, 5, true)));
   answer(5, says(whole(5, 5, false)));
@@ -194,7 +194,8 @@ TEST_F(VersionLookupTest, AnAnswerThatIsNoneDropsItsHolder) {
       {"junk", CatalogueResponse{200, {std::byte{1}, std::byte{2}}}},
       {"busy without a list", CatalogueResponse{503, {}}},
       {"no connection", fail(ErrorCode::connect_failed, "ask", "refused")},
-      {"another edition", [this] {
+      {"another edition",
+       [this] {
          Manifest manifest = whole(1, 5, true);
          manifest.etag = "\"e2\"";
          return says(manifest);
