@@ -17,8 +17,6 @@ namespace lt = libtorrent;
 constexpr std::size_t kReaders = 2;
 // More than the send buffers of 200 connections may ask for at once (swarm_settings.cpp).
 constexpr std::size_t kMaxWaitingReads = 65536;
-// Blocks read by one job: waking a thread costs as much as reading one.
-constexpr std::size_t kReadsTogether = 8;
 
 lt::storage_error read_error(boost::system::errc::errc_t code) {
   return {boost::system::errc::make_error_code(code), lt::operation_t::file_read};
@@ -35,10 +33,10 @@ struct WindowDisk::Completions {
   Completions(boost::asio::io_context& context, WindowDisk& owner) : network(context), disk(owner) {}
 
   // `self` keeps the network thread's context from running dry while a read is on its way.
-  static void add(const std::shared_ptr<Completions>& self, std::vector<Read> reads) {
+  static void add(const std::shared_ptr<Completions>& self, ReadDone done) {
     const std::lock_guard lock(self->mutex);
-    if (self->done.empty()) boost::asio::post(self->network, [self] { self->deliver(); });
-    for (Read& read : reads) self->done.push_back(std::move(read.done));
+    self->done.push_back(std::move(done));
+    if (self->done.size() == 1) boost::asio::post(self->network, [self] { self->deliver(); });
   }
 
   void deliver() {
@@ -112,35 +110,22 @@ void WindowDisk::async_read(lt::storage_index_t storage, const lt::peer_request&
     refuse_read(std::move(handler));
     return;
   }
-  // Here and not by the reader: this thread frees it, and an allocator's threads get in each other's way otherwise.
-  auto* const buffer = static_cast<char*>(std::malloc(length));
-  reads_.push_back({window, offset, {std::move(handler), buffer, static_cast<int>(length), {}}});
-  if (buffer == nullptr) reads_.back().done.error = read_error(boost::system::errc::not_enough_memory);
-  if (reads_.size() >= kReadsTogether) submit_jobs();
-}
-
-void WindowDisk::submit_reads(std::vector<Read> reads) {
-  auto shared = std::make_shared<std::vector<Read>>(std::move(reads));
-  auto work = [shared, completions = completions_, aborting = aborting_,
-               guard = boost::asio::make_work_guard(network_)] {
-    for (Read& read : *shared) {
-      ReadDone& done = read.done;
-      if (done.error.ec) continue;
-      const std::span<std::byte> into(reinterpret_cast<std::byte*>(done.buffer), static_cast<std::size_t>(done.length));
-      if (aborting->load()) {
-        done.error = read_error(boost::system::errc::operation_canceled);
-      } else if (const Status status = read.window->read(read.offset, into); !status) {
-        done.error = read_error(boost::system::errc::io_error);
-        read.window->sink().failed(status.error());
-      }
+  auto work = [window, offset, length, handler, completions = completions_, aborting = aborting_,
+               guard = boost::asio::make_work_guard(network_)]() mutable {
+    ReadDone done{std::move(handler), nullptr, static_cast<int>(length), {}};
+    done.buffer = static_cast<char*>(std::malloc(length));
+    if (done.buffer == nullptr) {
+      done.error = read_error(boost::system::errc::not_enough_memory);
+    } else if (aborting->load()) {
+      done.error = read_error(boost::system::errc::operation_canceled);
+    } else if (const Status status = window->read(offset, {reinterpret_cast<std::byte*>(done.buffer), length});
+               !status) {
+      done.error = read_error(boost::system::errc::io_error);
+      window->sink().failed(status.error());
     }
-    Completions::add(completions, std::move(*shared));
+    Completions::add(completions, std::move(done));
   };
-  if (readers_ && readers_->submit(std::move(work))) return;
-  for (Read& read : *shared) {
-    std::free(read.done.buffer);
-    refuse_read(std::move(read.done.handler));
-  }
+  if (!readers_ || !readers_->submit(std::move(work))) refuse_read(std::move(handler));
 }
 
 bool WindowDisk::async_write(lt::storage_index_t storage, const lt::peer_request& request, const char* bytes,
@@ -233,13 +218,10 @@ std::vector<lt::open_file_state> WindowDisk::get_status(lt::storage_index_t /*st
 
 void WindowDisk::abort(bool wait) {
   aborting_->store(true);
-  submit_jobs();
   if (wait) readers_.reset();  // the reads that wait end as cancelled
 }
 
-void WindowDisk::submit_jobs() {
-  if (!reads_.empty()) submit_reads(std::exchange(reads_, {}));
-}
+void WindowDisk::submit_jobs() {}
 
 void WindowDisk::settings_updated() {}
 

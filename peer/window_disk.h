@@ -89,23 +89,16 @@ class WindowDisk final : public libtorrent::disk_interface, public libtorrent::b
     int length = 0;
     libtorrent::storage_error error;
   };
-  struct Read {
-    std::shared_ptr<Window> window;
-    std::uint64_t offset = 0;
-    ReadDone done;
-  };
   struct Completions;
 
   [[nodiscard]] Window& at(libtorrent::storage_index_t storage) const;
   void refuse_read(ReadHandler handler);
-  void submit_reads(std::vector<Read> reads);
 
   boost::asio::io_context& network_;
   std::shared_ptr<WindowRegistry> expected_;
   std::vector<std::shared_ptr<Window>> windows_;  // by storage index; null: free
   std::shared_ptr<Completions> completions_;
   std::shared_ptr<std::atomic<bool>> aborting_;
-  std::vector<Read> reads_;  // until libtorrent says that it has asked for all that it wants now
   std::unique_ptr<WorkerPool> readers_;
 };
 
