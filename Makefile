@@ -1,6 +1,6 @@
 # The commands of this tree; CMakePresets.json and tools/ do the work. Everything sets itself up on Debian 12.
 .DEFAULT_GOAL := help
-.PHONY: help build test demo soak bench bench-office bench-sim fuzz check format clean packages
+.PHONY: help build test demo soak soak-asan bench bench-office bench-sim fuzz check format clean packages
 MAKEFLAGS += --no-print-directory
 
 help:
@@ -8,6 +8,7 @@ help:
 	@echo 'make test    build and run all tests'
 	@echo 'make build   optimised larderd and larder in build/release/bin/'
 	@echo 'make soak    hundreds of seeded fault and office runs; RUNS=N for N of each scenario'
+	@echo 'make soak-asan  members that lie, under AddressSanitizer: RUNS=10 times ten seeds of each lie'
 	@echo 'make bench   against curl, cp and a bare libtorrent, printed as ratios'
 	@echo 'make bench-office  twelve hosts want one file at once: larder beside curl, aria2 and squid; OPTIONS="--hosts 4 --size 16"'
 	@echo 'make bench-sim  one to 5,000 simulated hosts want one file at once: origin copies, times, datagrams (5 minutes)'
@@ -33,6 +34,10 @@ demo: build
 soak: packages
 	@tools/build.sh release
 	@python3 tests/fault/soak.py $(if $(RUNS),--runs $(RUNS)) --write docs/soak.md
+
+soak-asan: packages
+	@tools/build.sh asan larderd larder larder_evil_peer larder_cache_check
+	@python3 tests/fault/soak.py --only poison_series $(if $(RUNS),--runs $(RUNS)) --jobs 3 --bin-dir build/asan/bin
 
 bench: packages
 	@tools/build.sh release

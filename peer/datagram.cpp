@@ -80,6 +80,8 @@ void write(WireWriter& out, const Have& have) {
 void write(WireWriter& out, const EvidenceMessage& evidence) {
   out.number(static_cast<std::uint16_t>(evidence.bytes.size()));
   out.bytes(evidence.bytes);
+  out.number(static_cast<std::uint16_t>(evidence.certificate.size()));
+  out.bytes(evidence.certificate);
 }
 
 void write(WireWriter& out, const CrowdMessage& crowd) {
@@ -163,7 +165,13 @@ Result<Message> read_evidence(WireReader& in) {
   const std::size_t length = in.number<std::uint16_t>();
   if (length == 0 || length > kMaxEvidence) return malformed("its evidence is empty or too long");
   const Bytes bytes = in.bytes(length);
-  return EvidenceMessage{{bytes.begin(), bytes.end()}};
+  EvidenceMessage evidence{{bytes.begin(), bytes.end()}, {}};
+  if (in.left() == 0) return evidence;  // an earlier Larder's
+  const std::size_t certificate = in.number<std::uint16_t>();
+  if (certificate > kMaxHelloCertificate) return malformed("a certificate is too long");
+  const Bytes der = in.bytes(certificate);
+  evidence.certificate.assign(der.begin(), der.end());
+  return evidence;
 }
 
 Result<Message> read_crowd_message(WireReader& in) {

@@ -21,6 +21,8 @@ inline constexpr std::size_t kMaxAskKeys = 16;
 inline constexpr std::size_t kMaxSegmentBitmap = 128;     // bytes: 1024 segments, 64 GiB
 inline constexpr std::size_t kMaxHelloCertificate = 900;  // bytes of DER; those of groups have about 450
 inline constexpr std::size_t kMaxEvidence = 900;
+// Of evidence and its certificate together, so that the datagram keeps its bound.
+inline constexpr std::size_t kMaxEvidenceWithCertificate = 1080;
 
 // "I am here": at start, on change, every 10 s with jitter. Signed, since every member has the group's key: what others
 // believe of an agent it has said itself, and what is sealed under an older key may be read at all.
@@ -76,9 +78,12 @@ struct Have {
   friend bool operator==(const Have&, const Have&) = default;
 };
 
-// Against an attester (peer/trust.h), opaque here; multicast and unicast.
+// Against an attester (peer/trust.h), opaque here; multicast and unicast. The accused has perhaps never been met by who
+// hears of it: its certificate, as the accuser knows it, lets the statement be weighed all the same. The accuser's own
+// is in its HELLO.
 struct EvidenceMessage {
-  std::vector<std::byte> bytes;  // at most kMaxEvidence
+  std::vector<std::byte> bytes{};        // at most kMaxEvidence
+  std::vector<std::byte> certificate{};  // DER of the accused's leaf; empty: it is left out
   friend bool operator==(const EvidenceMessage&, const EvidenceMessage&) = default;
 };
 

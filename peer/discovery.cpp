@@ -182,9 +182,7 @@ void Discovery::receive_other(const Incoming& incoming, SteadyTime now) {
     peers_.set_load(datagram.sender, have->load);
     lookups_.receive(datagram.sender, *have, now);
   } else if (const auto* evidence = std::get_if<EvidenceMessage>(&datagram.message)) {
-    if (relay_.hear(datagram.sender, evidence->bytes, now) && evidence_) {
-      evidence_(datagram.sender, evidence->bytes);
-    }
+    if (relay_.hear(datagram.sender, *evidence, now) && evidence_) evidence_(datagram.sender, *evidence);
   } else if (const auto* crowd = std::get_if<CrowdMessage>(&datagram.message)) {
     const CrowdStamp stamp{datagram.start_epoch, datagram.sequence};
     if (crowd_) crowd_(datagram.sender, stamp, crowd->entries);
@@ -319,8 +317,8 @@ void Discovery::tick(SteadyTime now) {
   repeat_news(now);
   tell_newer_late(now);
   send_replies(now);
-  for (std::vector<std::byte>& bytes : relay_.due(now)) {
-    if (running_) to_everybody(EvidenceMessage{std::move(bytes)});
+  for (EvidenceMessage& evidence : relay_.due(now)) {
+    if (running_) to_everybody(std::move(evidence));
   }
   if (now >= next_expiry_) expire(now);
   lookups_.tick(now);

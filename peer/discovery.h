@@ -66,7 +66,7 @@ class Discovery {
   using Appeared = std::function<void(const KnownPeer&)>;  // or is known by other facts now
   // Who knows a newer state of the group, and where its catalogue is.
   using Newer = std::function<void(const AgentId&, const Endpoint& catalogue, std::uint32_t group_version)>;
-  using Evidence = std::function<void(const AgentId& sender, std::vector<std::byte>)>;
+  using Evidence = std::function<void(const AgentId& sender, const EvidenceMessage&)>;
   using Check = std::function<HelloVerdict(const Incoming&)>;
   using CrowdHeard = std::function<void(const AgentId& sender, const CrowdStamp&, const std::vector<CrowdEntry>&)>;
 
@@ -98,7 +98,7 @@ class Discovery {
   // Asks who has these; see Lookups. With nobody around `answered` is called from inside, and 0 returned.
   std::uint32_t ask(std::vector<AskKey> keys, SteadyTime now, Answered answered);
   void cancel(std::uint32_t query) { lookups_.cancel(query); }
-  void tell_evidence(std::vector<std::byte> bytes, SteadyTime now) { relay_.tell(std::move(bytes), now); }
+  void tell_evidence(EvidenceMessage evidence, SteadyTime now) { relay_.tell(std::move(evidence), now); }
   // Entries that fit one datagram, to everybody; how often is the caller's to bound (crowd_pace.h).
   void say_crowd(std::vector<CrowdEntry> entries);
   // What is to be sent now, in order.

@@ -126,11 +126,13 @@ class Socket final : public DiscoverySocket {
 
   void cancel(std::uint32_t query) override { discovery_.cancel(query); }
 
-  Status tell_evidence(std::vector<std::byte> evidence) override {
-    if (evidence.empty() || evidence.size() > kMaxEvidence) {
+  Status tell_evidence(EvidenceMessage evidence) override {
+    const std::size_t size = evidence.bytes.size();
+    if (size == 0 || size > kMaxEvidence) {
       return fail(ErrorCode::invalid_argument, "tell the group of evidence",
-                  "it has " + std::to_string(evidence.size()) + " bytes, not 1 to " + std::to_string(kMaxEvidence));
+                  "it has " + std::to_string(size) + " bytes, not 1 to " + std::to_string(kMaxEvidence));
     }
+    if (size + evidence.certificate.size() > kMaxEvidenceWithCertificate) evidence.certificate.clear();
     discovery_.tell_evidence(std::move(evidence), loop_.now());
     pump();
     return {};

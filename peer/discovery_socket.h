@@ -79,8 +79,8 @@ class DiscoverySocket {
   // As Discovery::ask; `answered` comes from the loop, but with nobody to ask from within.
   virtual std::uint32_t ask(std::vector<AskKey> keys, Discovery::Answered answered) = 0;
   virtual void cancel(std::uint32_t query) = 0;
-  // At most kMaxEvidence bytes: invalid_argument. Told three times.
-  virtual Status tell_evidence(std::vector<std::byte> evidence) = 0;
+  // At most kMaxEvidence bytes: invalid_argument. Told three times; without its certificate where that does not fit.
+  virtual Status tell_evidence(EvidenceMessage evidence) = 0;
   virtual void say_crowd(std::vector<CrowdEntry> entries) { (void)entries; }  // one datagram; see Discovery
   // It could not be reached: not waited for again until it speaks.
   virtual void forget(const AgentId& agent) = 0;

@@ -3,18 +3,27 @@
 #include <algorithm>
 
 namespace larder::peer {
+namespace {
 
-void EvidenceRelay::tell(std::vector<std::byte> bytes, SteadyTime now) {
-  remember(blake2b256(bytes));
-  if (telling_.size() >= kMaxTelling) telling_.pop_front();
-  telling_.push_back({std::move(bytes), kTimes, now});
+Digest digest_of(const EvidenceMessage& evidence) {
+  std::vector<std::byte> all = evidence.bytes;
+  all.insert(all.end(), evidence.certificate.begin(), evidence.certificate.end());
+  return blake2b256(all);
 }
 
-std::vector<std::vector<std::byte>> EvidenceRelay::due(SteadyTime now) {
-  std::vector<std::vector<std::byte>> out;
+}  // namespace
+
+void EvidenceRelay::tell(EvidenceMessage evidence, SteadyTime now) {
+  remember(digest_of(evidence));
+  if (telling_.size() >= kMaxTelling) telling_.pop_front();
+  telling_.push_back({std::move(evidence), kTimes, now});
+}
+
+std::vector<EvidenceMessage> EvidenceRelay::due(SteadyTime now) {
+  std::vector<EvidenceMessage> out;
   for (Telling& each : telling_) {
     if (each.at > now) continue;
-    out.push_back(each.bytes);
+    out.push_back(each.evidence);
     --each.left;
     each.at = now + kApart + std::chrono::duration_cast<Duration>(kApart * random_.unit());
   }
@@ -28,8 +37,8 @@ SteadyTime EvidenceRelay::next_wakeup() const {
   return next;
 }
 
-bool EvidenceRelay::hear(const AgentId& sender, const std::vector<std::byte>& bytes, SteadyTime now) {
-  const Digest digest = blake2b256(bytes);
+bool EvidenceRelay::hear(const AgentId& sender, const EvidenceMessage& evidence, SteadyTime now) {
+  const Digest digest = digest_of(evidence);
   if (heard_.contains(digest)) return false;
   if (!senders_.contains(sender) && senders_.size() >= kMaxSenders) senders_.clear();  // the bound of all still holds
   if (!senders_.try_emplace(sender, 20, 40).first->second.take(now) || !all_.take(now)) return false;

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/digest.h"
+#include "peer/datagram.h"
 #include "peer/keys.h"
 #include "peer/token_bucket.h"
 
@@ -25,17 +26,17 @@ class EvidenceRelay {
 
   explicit EvidenceRelay(Random& random) : random_(random) {}
 
-  void tell(std::vector<std::byte> bytes, SteadyTime now);
+  void tell(EvidenceMessage evidence, SteadyTime now);
   // What is to be sent now.
-  [[nodiscard]] std::vector<std::vector<std::byte>> due(SteadyTime now);
+  [[nodiscard]] std::vector<EvidenceMessage> due(SteadyTime now);
   [[nodiscard]] SteadyTime next_wakeup() const;
   // Whether it is to be given on: not heard before, not told by this agent, and within 20 a second of this sender and
-  // 50 of all.
-  bool hear(const AgentId& sender, const std::vector<std::byte>& bytes, SteadyTime now);
+  // 50 of all. With another certificate it is something else: who spoils that must not silence who told it well.
+  bool hear(const AgentId& sender, const EvidenceMessage& evidence, SteadyTime now);
 
  private:
   struct Telling {
-    std::vector<std::byte> bytes;
+    EvidenceMessage evidence;
     unsigned left = kTimes;
     SteadyTime at{};
   };

@@ -248,14 +248,15 @@ void Neighbourhood::merged(const cache::Version& version, const std::vector<cach
   });
 }
 
-void Neighbourhood::received_evidence(const AgentId& from, Bytes bytes) {
+void Neighbourhood::received_evidence(const AgentId& from, const EvidenceMessage& told) {
   if (refused(from)) return;
-  const auto evidence = decode_evidence(bytes);
+  const auto evidence = decode_evidence(told.bytes);
   if (!evidence) {
     log::warn("evidence that cannot be read came from agent={} error=\"{}\"", agent_name(from),
               evidence.error().text());
     return;
   }
+  meet(*evidence, told.certificate);
   const auto outcome = parts_.trust.receive(*evidence, parts_.key.id(), parts_.group, parts_.runtime.clock.wall(),
                                             [this](const AgentId& agent) { return not_heard(agent); });
   if (!outcome) {
@@ -265,12 +266,30 @@ void Neighbourhood::received_evidence(const AgentId& from, Bytes bytes) {
   act_on(*outcome, false);
 }
 
+// Whose attestations may come this way later, although it has not been met. Only of evidence that holds: so a broken
+// member cannot have certificates checked at its pleasure.
+void Neighbourhood::meet(const Evidence& evidence, Bytes certificate) {
+  const WallTime now = parts_.runtime.clock.wall();
+  const AgentId& accused = evidence.accused.agent;
+  if (certificate.empty() || parts_.members.known(accused, now) || !check_evidence(evidence, parts_.group)) return;
+  if (const Status status = parts_.members.remember(accused, certificate, now); !status) {
+    log::warn("the accused's certificate does not hold agent={} error=\"{}\"", agent_name(accused),
+              status.error().text());
+  }
+}
+
+void Neighbourhood::tell_group(const Evidence& evidence) {
+  EvidenceMessage message{encode_evidence(evidence), {}};
+  if (const auto* known = parts_.members.certificate(evidence.accused.agent, parts_.runtime.clock.wall())) {
+    message.certificate = *known;
+  }
+  const auto told = parts_.discovery.tell_evidence(std::move(message));
+  if (!told) log::warn("evidence was not told to the group error=\"{}\"", told.error().text());
+}
+
 void Neighbourhood::act_on(const Trust::Outcome& outcome, bool tell) {
   if (tell) {
-    for (const Evidence& evidence : outcome.evidence) {
-      const auto told = parts_.discovery.tell_evidence(encode_evidence(evidence));
-      if (!told) log::warn("evidence was not told to the group error=\"{}\"", told.error().text());
-    }
+    for (const Evidence& evidence : outcome.evidence) tell_group(evidence);
   }
   for (const AgentId& agent : outcome.shunned) {
     log::warn("agent attested what the origin does not publish; it is shunned agent={}", agent_name(agent));

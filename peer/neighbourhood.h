@@ -65,7 +65,7 @@ class Neighbourhood final : public Neighbours {
   void merged(const cache::Version& version, const std::vector<cache::SegmentInfo>& segments,
               const cache::ContentId& held) override;
 
-  void received_evidence(const AgentId& from, Bytes bytes);  // of discovery
+  void received_evidence(const AgentId& from, const EvidenceMessage& told);  // of discovery
   // neighbourhood_crowd.cpp. Of discovery; of the offer feed; when the policy of serving may have changed.
   void heard_crowd(const AgentId& from, const CrowdStamp& stamp, const std::vector<CrowdEntry>& entries);
   void around_changed();
@@ -94,6 +94,8 @@ class Neighbourhood final : public Neighbours {
   void warm_up(const Digest& url_key, const Holder& holder);
   void lied(const AgentId& agent);
   void act_on(const Trust::Outcome& outcome, bool tell);
+  void tell_group(const Evidence& evidence);
+  void meet(const Evidence& evidence, Bytes certificate);
   [[nodiscard]] bool not_heard(const AgentId& agent) const;  // as an attester
   std::shared_ptr<SupplyImpl> look_up(const cache::Version& version, std::vector<Holder> foreseen,
                                       VersionLookup::Found found);

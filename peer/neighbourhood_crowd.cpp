@@ -73,6 +73,8 @@ void Neighbourhood::serving_changed() {
 }
 
 void Neighbourhood::key_changed() {
+  foreseen_.clear();  // answers to what was asked under the key before are nobody's any more
+  to_foresee_.clear();
   crowds_->forget_all();
 }
 

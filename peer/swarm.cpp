@@ -50,25 +50,21 @@ LibtorrentSwarm::LibtorrentSwarm(const SwarmSettings& settings, SwarmCredentials
     : settings_(settings),
       credentials_(std::move(credentials)),
       runtime_(runtime),
-      mailbox_(std::make_shared<Mailbox>(runtime.executor)),
-      shared_(std::make_shared<SwarmShared>()) {
-  shared_->encryption = settings.encryption;
-  shared_->verify_reads = settings.verify_reads;
-}
+      mailbox_(std::make_shared<Mailbox>(runtime.executor)) {}
 
 LibtorrentSwarm::~LibtorrentSwarm() {
   mailbox_->close();
   runtime_.timers.cancel(idle_timer_);
   runtime_.timers.cancel(sweep_timer_);
-  session_.reset();
+  for (const auto& line : lines_) line->session->begin_to_end();
+  lines_.clear();
 }
 
 Status LibtorrentSwarm::start() {
-  auto session =
-      SwarmSession::start(settings_, shared_, [this, mailbox = mailbox_] { mailbox->post([this] { read_news(); }); });
-  if (!session) return tl::unexpected<Error>(session.error());
-  session_ = std::move(*session);
-  read_news();  // what came before somebody was to be told
+  auto first = make_line(true);
+  if (!first) return tl::unexpected<Error>(first.error());
+  lines_.push_back(std::move(*first));
+  read_news(main());  // what came before somebody was to be told
   look_for_idle();
   sweep();
   return {};
@@ -76,27 +72,28 @@ Status LibtorrentSwarm::start() {
 
 void LibtorrentSwarm::sweep() {
   sweep_timer_ = runtime_.timers.after(kSweep, [this] { sweep(); });
-  session_->run([session = session_.get(), known = known_] {
+  main().session->run([session = main().session.get(), known = known_] {
     session->sweep_handshakes(
         [&known](const Endpoint& remote) { return known->empty() || known->contains(remote.address); });
   });
 }
 
-void LibtorrentSwarm::read_news() {
-  for (const SessionNews& news : session_->pop_news()) {
+void LibtorrentSwarm::read_news(Line& line) {
+  for (const SessionNews& news : line.session->pop_news()) {
     if (news.root.empty()) {
       log::warn("swarm: {}", news.error.text());
       continue;
     }
-    window_failed(news);
+    window_failed(line, news);
   }
 }
 
-void LibtorrentSwarm::window_failed(const SessionNews& news) {
-  const auto fetch = std::find_if(fetches_.begin(), fetches_.end(), [&news](const auto& entry) {
-    return to_hex(entry.second.window->id().root) == news.root;
+void LibtorrentSwarm::window_failed(const Line& line, const SessionNews& news) {
+  const auto fetch = std::find_if(fetches_.begin(), fetches_.end(), [&](const auto& entry) {
+    return entry.second.line == &line && to_hex(entry.second.window->id().root) == news.root;
   });
   if (fetch != fetches_.end()) return fetch_failed(fetch->first, news.error);
+  if (&line != &main()) return;
   const auto served = std::find_if(served_.begin(), served_.end(),
                                    [&news](const auto& entry) { return to_hex(entry.first.root) == news.root; });
   if (served != served_.end()) serve_failed(served->first, news.error);
@@ -111,17 +108,26 @@ void LibtorrentSwarm::set_credentials(const SwarmCredentials& credentials) {
 }
 
 void LibtorrentSwarm::set_rates(std::uint64_t upload, std::uint64_t download) {
-  session_->run([session = session_.get(), upload, download] { session->set_rates(upload, download); });
+  settings_.upload_rate = upload;
+  settings_.download_rate = download;
+  share_rates();
 }
 
 void LibtorrentSwarm::set_refused(std::vector<AgentId> agents) {
-  std::vector<std::shared_ptr<Window>> windows;
-  for (const auto& [id, fetch] : fetches_) windows.push_back(fetch.window);
-  for (const auto& [key, served] : served_) windows.push_back(served.window);
-  session_->run([shared = shared_, agents = std::move(agents), windows = std::move(windows)] {
-    shared->refused = {agents.begin(), agents.end()};
-    for (const auto& window : windows) window->cut_refused();
-  });
+  refused_ = {agents.begin(), agents.end()};
+  for (const auto& line : lines_) {
+    std::vector<std::shared_ptr<Window>> windows;
+    for (const auto& [id, fetch] : fetches_) {
+      if (fetch.line == line.get()) windows.push_back(fetch.window);
+    }
+    for (const auto& [key, served] : served_) {
+      if (line.get() == &main()) windows.push_back(served.window);
+    }
+    line->session->run([shared = line->shared, refused = refused_, windows = std::move(windows)] {
+      shared->refused = refused;
+      for (const auto& window : windows) window->cut_refused();
+    });
+  }
 }
 
 void LibtorrentSwarm::set_known(std::vector<Endpoint> addresses) {
@@ -141,37 +147,43 @@ std::shared_ptr<SwarmEvents> LibtorrentSwarm::events_of(SwarmFetchId id) {
   return fetch == nullptr ? nullptr : fetch->events;
 }
 
-SwarmFetchId LibtorrentSwarm::fetching(const SwarmWindow& window) const {
+SwarmFetchId LibtorrentSwarm::fetching(const SwarmWindow& window, const Line& line) const {
   for (const auto& [id, fetch] : fetches_) {
-    if (fetch.window->id() == window) return id;
+    if (fetch.line == &line && fetch.window->id() == window) return id;
   }
   return 0;
 }
 
 Status LibtorrentSwarm::check_fetch(const SwarmFetch& what) const {
   const std::string doing = "fetch the window " + to_hex(what.window.root);
-  if (auto status = check_leaves(what.window, what.leaves); !status) return status;
+  if (auto status = check_leaf_count(what.window, what.leaves); !status) return status;
+  if (!what.leaves_proven) {
+    if (auto status = check_leaves(what.window, what.leaves); !status) return status;
+  }
   if (what.peers.size() > PeerBook::kMaxPeers) {
     return fail(ErrorCode::invalid_argument, doing, std::to_string(what.peers.size()) + " peers, at most 16");
   }
-  if (fetching(what.window) != 0) return fail(ErrorCode::already_exists, doing, "it is being fetched already");
   if (fetches_.size() >= kMaxFetches) return fail(ErrorCode::limit_exceeded, doing, "256 fetches are under way");
   return {};
 }
 
 Result<SwarmFetchId> LibtorrentSwarm::fetch(SwarmFetch what, std::shared_ptr<SwarmEvents> events) {
   if (auto status = check_fetch(what); !status) return tl::unexpected<Error>(status.error());
-  withdraw(what.window);  // a fetch gives what it has as well
+  auto line = line_for(what.window);
+  if (!line) return tl::unexpected<Error>(line.error());
   const SwarmFetchId id = ++last_fetch_;
   auto window = std::make_shared<Window>(
       Window::What{what.window, std::move(what.leaves), std::move(what.held), std::move(what.content), what.offset},
-      std::make_shared<FetchSink>(*this, id), shared_);
+      std::make_shared<FetchSink>(*this, id), (*line)->shared);
   Fetch fetch;
+  fetch.line = *line;
   fetch.window = window;
   fetch.events = std::move(events);
   fetch.wanted.resize(window->pieces());
   fetches_.emplace(id, std::move(fetch));
-  session_->run([session = session_.get(), window, credentials = credentials_, peers = std::move(what.peers)] {
+  share_rates();
+  SwarmSession* const session = (*line)->session.get();
+  session->run([session, window, credentials = credentials_, peers = std::move(what.peers)] {
     const Status status = session->open(window, credentials, peers);
     if (status) {
       session->want_nothing(window);  // the peers are being dialled by now
@@ -200,7 +212,8 @@ void LibtorrentSwarm::want(SwarmFetchId id, std::vector<ByteRange> ranges) {
   if (changes.empty()) return;
   const bool begins = std::find(fetch->wanted.begin(), fetch->wanted.end(), true) == fetch->wanted.end();
   fetch->wanted = std::move(wanted);
-  session_->run([session = session_.get(), window = fetch->window, changes = std::move(changes), begins] {
+  SwarmSession* const session = fetch->line->session.get();
+  session->run([session, window = fetch->window, changes = std::move(changes), begins] {
     session->want(window, changes);
     if (begins) session->dial(window);
   });
@@ -209,13 +222,14 @@ void LibtorrentSwarm::want(SwarmFetchId id, std::vector<ByteRange> ranges) {
 void LibtorrentSwarm::add_peers(SwarmFetchId id, const std::vector<SwarmPeer>& peers) {
   const Fetch* const fetch = find(id);
   if (fetch == nullptr) return;
-  session_->run([session = session_.get(), window = fetch->window, peers] { session->add_peers(window, peers); });
+  SwarmSession* const session = fetch->line->session.get();
+  session->run([session, window = fetch->window, peers] { session->add_peers(window, peers); });
 }
 
 void LibtorrentSwarm::drop_peer(SwarmFetchId id, const AgentId& peer) {
   const Fetch* const fetch = find(id);
   if (fetch == nullptr) return;
-  session_->run([window = fetch->window, peer] {
+  fetch->line->session->run([window = fetch->window, peer] {
     window->book().drop(peer);
     window->cut(peer);
   });
@@ -224,7 +238,7 @@ void LibtorrentSwarm::drop_peer(SwarmFetchId id, const AgentId& peer) {
 void LibtorrentSwarm::consumed(SwarmFetchId id, std::uint64_t offset, std::uint64_t bytes) {
   const Fetch* const fetch = find(id);
   if (fetch == nullptr) return;
-  session_->run([window = fetch->window, offset, bytes] { window->consumed(offset, bytes); });
+  fetch->line->session->run([window = fetch->window, offset, bytes] { window->consumed(offset, bytes); });
 }
 
 void LibtorrentSwarm::stop(SwarmFetchId id) {
@@ -232,7 +246,8 @@ void LibtorrentSwarm::stop(SwarmFetchId id) {
   if (found == fetches_.end()) return;
   Fetch fetch = std::move(found->second);
   fetches_.erase(found);
-  close_window(fetch.window);
+  close_window(*fetch.line, fetch.window);
+  share_rates();
   if (fetch.serve_after) open_served(std::move(*fetch.serve_after), std::move(fetch.serve_after_done));
 }
 
@@ -255,13 +270,20 @@ void LibtorrentSwarm::fetch_failed(SwarmFetchId id, const Error& error) {
   events->on_failed(error);
 }
 
-void LibtorrentSwarm::close_window(const std::shared_ptr<Window>& window) {
-  session_->run([session = session_.get(), window] { session->close(window); });
+void LibtorrentSwarm::close_window(Line& line, const std::shared_ptr<Window>& window) {
+  line.session->run([session = line.session.get(), window] { session->close(window); });
 }
 
 SwarmFigures LibtorrentSwarm::figures() const {
-  return {fetches_.size() + served_.size(), shared_->connections, shared_->uploaded, shared_->downloaded,
-          shared_->bad_blocks};
+  SwarmFigures out;
+  out.torrents = fetches_.size() + served_.size();
+  for (const auto& line : lines_) {
+    out.connections += line->shared->connections;
+    out.uploaded += line->shared->uploaded;
+    out.downloaded += line->shared->downloaded;
+    out.bad_blocks += line->shared->bad_blocks;
+  }
+  return out;
 }
 
 Result<std::unique_ptr<Swarm>> make_swarm(const SwarmSettings& settings, const SwarmCredentials& credentials,

@@ -75,7 +75,8 @@ struct SwarmFetch {
   std::vector<ByteRange> held;   // of the window: what is here already
   // To read what is held, and what was written meanwhile, for other downloaders; null: nothing is given away.
   std::shared_ptr<cache::ContentLease> content;
-  std::uint64_t offset = 0;  // of the window in the content's file
+  std::uint64_t offset = 0;    // of the window in the content's file
+  bool leaves_proven = false;  // they were checked: of 512 MiB that takes as long as 2 MiB take on the line
 };
 
 struct SwarmFigures {

@@ -1,10 +1,16 @@
 // The swarm over libtorrent: the half on the loop. Its other half is on the network thread (swarm_session.h); the two
-// share windows and talk by tasks. Private to the swarm: swarm.cpp has the fetches, swarm_serve.cpp what is served.
+// share windows and talk by tasks. Private to the swarm: swarm.cpp has the fetches, swarm_serve.cpp what is served,
+// swarm_lines.cpp where several go at once.
+//
+// A session of libtorrent knows each torrent once. Where the window that is to be fetched is fetched or served already
+// (two URLs with the same content), the fetch goes over another session, which only dials: a line. The first line is
+// the one that listens, and all that is served is there.
 #pragma once
 
 #include <map>
 #include <memory>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "peer/mailbox.h"
@@ -23,7 +29,7 @@ class LibtorrentSwarm final : public Swarm {
 
   Status start();
 
-  [[nodiscard]] std::uint16_t port() const override { return session_->port(); }
+  [[nodiscard]] std::uint16_t port() const override { return main().session->port(); }
   void set_credentials(const SwarmCredentials& credentials) override;
   void set_rates(std::uint64_t upload, std::uint64_t download) override;
   void set_refused(std::vector<AgentId> agents) override;
@@ -46,7 +52,13 @@ class LibtorrentSwarm final : public Swarm {
   using Address = decltype(Endpoint::address);
   class FetchSink;
   class ServeSink;
+  struct Line {
+    std::shared_ptr<SwarmShared> shared;
+    std::unique_ptr<SwarmSession> session;
+    std::pair<std::uint64_t, std::uint64_t> rates;  // upload and download, as it was told
+  };
   struct Fetch {
+    Line* line = nullptr;
     std::shared_ptr<Window> window;
     std::shared_ptr<SwarmEvents> events;
     std::vector<bool> wanted;            // by piece
@@ -63,17 +75,22 @@ class LibtorrentSwarm final : public Swarm {
   [[nodiscard]] Fetch* find(SwarmFetchId id);
   [[nodiscard]] std::shared_ptr<SwarmEvents> events_of(SwarmFetchId id);
   [[nodiscard]] Status check_fetch(const SwarmFetch& what) const;
-  [[nodiscard]] SwarmFetchId fetching(const SwarmWindow& window) const;  // 0: none
+  [[nodiscard]] SwarmFetchId fetching(const SwarmWindow& window, const Line& line) const;  // 0: none
+  [[nodiscard]] Line& main() const { return *lines_.front(); }
+  [[nodiscard]] Result<Line*> line_for(const SwarmWindow& window);
+  [[nodiscard]] Result<std::unique_ptr<Line>> make_line(bool listens);
+  [[nodiscard]] bool in_use(const Line& line) const;
+  void share_rates();
   void deliver(SwarmFetchId id);
   void fetch_failed(SwarmFetchId id, const Error& error);
   [[nodiscard]] Status make_room(std::uint64_t blocks);
   void open_served(Serve what, UniqueFunction<void(Status)> done);
   void opened(const std::shared_ptr<Window>& window, const Status& status);
   void serve_failed(const SwarmWindow& window, const Error& error);
-  void close_window(const std::shared_ptr<Window>& window);
+  void close_window(Line& line, const std::shared_ptr<Window>& window);
   void close_idle();
-  void read_news();
-  void window_failed(const SessionNews& news);
+  void read_news(Line& line);
+  void window_failed(const Line& line, const SessionNews& news);
   void look_for_idle();
   void sweep();
   void answer(UniqueFunction<void(Status)> done, Status status);
@@ -82,8 +99,8 @@ class LibtorrentSwarm final : public Swarm {
   SwarmCredentials credentials_;
   Runtime runtime_;
   std::shared_ptr<Mailbox> mailbox_;
-  std::shared_ptr<SwarmShared> shared_;
-  std::unique_ptr<SwarmSession> session_;
+  std::vector<std::unique_ptr<Line>> lines_;  // the first listens; once started never empty
+  std::set<AgentId> refused_;
   std::map<SwarmFetchId, Fetch> fetches_;
   std::map<SwarmWindow, Served> served_;
   std::uint64_t served_blocks_ = 0;

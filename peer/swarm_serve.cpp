@@ -44,7 +44,7 @@ void LibtorrentSwarm::serve(Serve what, UniqueFunction<void(Status)> done) {
     return;
   }
   // A fetch of it gives what it has; what is asked for here follows when the fetch is over.
-  if (Fetch* const fetch = find(fetching(what.window))) {
+  if (Fetch* const fetch = find(fetching(what.window, main()))) {
     const bool gives = fetch->window->gives();
     fetch->serve_after = std::make_unique<Serve>(std::move(what));
     if (gives) {
@@ -69,12 +69,12 @@ void LibtorrentSwarm::open_served(Serve what, UniqueFunction<void(Status)> done)
   Served served;
   served.window = std::make_shared<Window>(
       Window::What{what.window, std::move(what.leaves), {}, std::move(what.content), what.offset, true},
-      std::make_shared<ServeSink>(*this, key), shared_);
+      std::make_shared<ServeSink>(*this, key), main().shared);
   served.used = runtime_.clock.now();
   served.waiting.push_back(std::move(done));
   const std::shared_ptr<Window> window = served.window;
   served_.emplace(key, std::move(served));
-  session_->run([this, mailbox = mailbox_, session = session_.get(), window, credentials = credentials_] {
+  main().session->run([this, mailbox = mailbox_, session = main().session.get(), window, credentials = credentials_] {
     mailbox->post([this, window, status = session->open(window, credentials, {})] { opened(window, status); });
   });
 }
@@ -117,7 +117,7 @@ void LibtorrentSwarm::serve_failed(const SwarmWindow& window, const Error& error
   Served served = std::move(found->second);
   served_.erase(found);
   served_blocks_ -= served.window->blocks();
-  close_window(served.window);
+  close_window(main(), served.window);
   for (auto& done : served.waiting) answer(std::move(done), tl::unexpected<Error>(error));
 }
 

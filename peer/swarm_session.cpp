@@ -126,8 +126,10 @@ struct SwarmSession::Network {
     return ended_changed.wait_for(lock, kMaxEnding, [this] { return ended; });
   }
 
-  void make_session(const SwarmSettings& settings) {
-    lt::session_params params(swarm_settings_pack(settings), std::vector<std::shared_ptr<lt::plugin>>{});
+  void make_session(const SwarmSettings& settings, bool listens) {
+    lt::settings_pack pack = swarm_settings_pack(settings);
+    if (!listens) pack.set_str(lt::settings_pack::listen_interfaces, "");
+    lt::session_params params(std::move(pack), std::vector<std::shared_ptr<lt::plugin>>{});
     params.disk_io_constructor = [registry = expected](lt::io_context& network, const lt::settings_interface&,
                                                        lt::counters&) -> std::unique_ptr<lt::disk_interface> {
       return std::make_unique<WindowDisk>(network, registry);
@@ -140,15 +142,15 @@ struct SwarmSession::Network {
 
 Result<std::unique_ptr<SwarmSession>> SwarmSession::start(const SwarmSettings& settings,
                                                           std::shared_ptr<SwarmShared> shared,
-                                                          std::function<void()> news_ready) try {
+                                                          std::function<void()> news_ready, bool listens) try {
   std::unique_ptr<SwarmSession> made(new SwarmSession);
   made->network_ = std::make_shared<Network>(std::move(shared));
   Network& network = *made->network_;
-  network.make_session(settings);
+  network.make_session(settings, listens);
   made->thread_ = std::thread([keep = made->network_] { keep->work(); });
 
   lt::session& session = network.live();
-  made->port_ = settings.encryption ? session.ssl_listen_port() : session.listen_port();
+  if (listens) made->port_ = settings.encryption ? session.ssl_listen_port() : session.listen_port();
   if (made->port_ != 0 && settings.port == 0 && settings.listen.size() != 1) {
     // Any port, but the same on every address.
     lt::settings_pack pack;
@@ -156,7 +158,7 @@ Result<std::unique_ptr<SwarmSession>> SwarmSession::start(const SwarmSettings& s
     session.apply_settings(pack);
     made->port_ = settings.encryption ? session.ssl_listen_port() : session.listen_port();
   }
-  if (made->port_ == 0) {
+  if (listens && made->port_ == 0) {
     std::string reasons;
     for (const SessionNews& news : made->pop_news()) reasons += (reasons.empty() ? "" : "; ") + news.error.detail;
     return fail(ErrorCode::invalid_state, "listen for the swarm on " + swarm_listen_interfaces(settings, settings.port),
@@ -170,8 +172,8 @@ Result<std::unique_ptr<SwarmSession>> SwarmSession::start(const SwarmSettings& s
   return fail(ErrorCode::internal, "start the swarm", thrown.what());
 }
 
-SwarmSession::~SwarmSession() {
-  if (!thread_.joinable()) return;  // libtorrent did not even start
+void SwarmSession::begin_to_end() {
+  if (!thread_.joinable() || std::exchange(ending_, true)) return;
   // libtorrent's own end frees handshakes that are pending before it is told that they ended.
   run([network = network_.get()] {
     HandshakeSweep::end_all(network->live());
@@ -183,6 +185,11 @@ SwarmSession::~SwarmSession() {
       });
     });
   });
+}
+
+SwarmSession::~SwarmSession() {
+  if (!thread_.joinable()) return;  // libtorrent did not even start
+  begin_to_end();
   if (network_->wait_for_end()) {
     thread_.join();
   } else {

@@ -25,9 +25,11 @@ struct SessionNews {
 class SwarmSession {
  public:
   // `news_ready` is called on any thread when pop_news() has something; it must not block.
+  // Without `listens` it only dials.
   static Result<std::unique_ptr<SwarmSession>> start(const SwarmSettings& settings, std::shared_ptr<SwarmShared> shared,
-                                                     std::function<void()> news_ready);
-  ~SwarmSession();  // waits for libtorrent's end, 5 s at most
+                                                     std::function<void()> news_ready, bool listens = true);
+  ~SwarmSession();      // waits for libtorrent's end, 5 s at most
+  void begin_to_end();  // without waiting: several end in the time of one
   SwarmSession(const SwarmSession&) = delete;
   SwarmSession& operator=(const SwarmSession&) = delete;
 
@@ -57,6 +59,7 @@ class SwarmSession {
   std::shared_ptr<Network> network_;
   std::thread thread_;
   std::uint16_t port_ = 0;
+  bool ending_ = false;
 };
 
 }  // namespace larder::peer

@@ -61,7 +61,7 @@ std::uint32_t torrent_piece_length(std::uint64_t window_length) {
   return window_length < kLargeFrom ? kSmallPiece : kLargePiece;
 }
 
-Status check_leaves(const SwarmWindow& window, std::span<const Digest> leaves) {
+Status check_leaf_count(const SwarmWindow& window, std::span<const Digest> leaves) {
   const std::string doing = "open the window " + to_hex(window.root);
   if (window.length == 0 || window.length > kMaxTorrentLength) {
     return fail(ErrorCode::invalid_argument, doing,
@@ -72,8 +72,14 @@ Status check_leaves(const SwarmWindow& window, std::span<const Digest> leaves) {
         ErrorCode::invalid_argument, doing,
         std::to_string(leaves.size()) + " leaf hashes for " + std::to_string(block_count(window.length)) + " blocks");
   }
+  return {};
+}
+
+Status check_leaves(const SwarmWindow& window, std::span<const Digest> leaves) {
+  if (auto counted = check_leaf_count(window, leaves); !counted) return counted;
   if (content_root(leaves) != window.root) {
-    return fail(ErrorCode::invalid_argument, doing, "the leaf hashes do not fold to the root");
+    return fail(ErrorCode::invalid_argument, "open the window " + to_hex(window.root),
+                "the leaf hashes do not fold to the root");
   }
   return {};
 }

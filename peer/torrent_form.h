@@ -19,7 +19,8 @@ namespace larder::peer {
 // Longest window that is one torrent: its leaves are held in memory while it is open.
 inline constexpr std::uint64_t kMaxTorrentLength = 4 * kGiB;
 
-// Whether there is one leaf per block and they fold to the root; invalid_argument says what is wrong.
+// Whether there is one leaf per block; and whether they fold to the root too. invalid_argument says what is wrong.
+[[nodiscard]] Status check_leaf_count(const SwarmWindow& window, std::span<const Digest> leaves);
 [[nodiscard]] Status check_leaves(const SwarmWindow& window, std::span<const Digest> leaves);
 
 // Parameters that add the torrent paused, unmanaged, without a check of files, knowing the whole hash tree: neither

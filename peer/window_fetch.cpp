@@ -200,7 +200,11 @@ std::vector<SwarmPeer> WindowFetch::peers() const {
 
 void WindowFetch::begin() {
   SwarmFetch fetch;
-  fetch.window = torrent_window(leaves_, range_.length);
+  // Of the whole they were held against the roots of all segments: that need not be done again.
+  fetch.window =
+      what_.whole ? SwarmWindow{fold_segment_roots(what_.segment_roots, what_.layout.segment_blocks()), range_.length}
+                  : torrent_window(leaves_, range_.length);
+  fetch.leaves_proven = true;
   fetch.leaves = leaves_;
   fetch.peers = peers();
   fetch.content = what_.content;

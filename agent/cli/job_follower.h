@@ -15,7 +15,7 @@ namespace larder::agent {
 class JobFollower {
  public:
   static constexpr std::uint64_t kFewFiles = 16;
-  static constexpr std::chrono::milliseconds kRefreshAfter{200};
+  static constexpr std::chrono::milliseconds kRefreshAfter{80};
 
   JobFollower(Client& client, std::string job_id) : client_(client), id_(std::move(job_id)) {}
 

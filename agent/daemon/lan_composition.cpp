@@ -226,8 +226,8 @@ Status LanComposition::State::make_network(Network& out) {
   events.newer_group = [this](const peer::AgentId& agent, const peer::Endpoint& catalogue, std::uint32_t version) {
     membership->heard(agent, catalogue, version);
   };
-  events.evidence = [this](const peer::AgentId& from, const std::vector<std::byte>& bytes) {
-    if (network) network->neighbourhood->received_evidence(from, bytes);
+  events.evidence = [this](const peer::AgentId& from, const peer::EvidenceMessage& evidence) {
+    if (network) network->neighbourhood->received_evidence(from, evidence);
   };
   peer::DiscoverySelf me;
   me.id = identity.id();

@@ -158,7 +158,8 @@ void JobBook::emit(EventKind kind, const LiveJob& live, std::optional<unsigned> 
 void JobBook::emit_progress(LiveJob& live) {
   if (live.progress_timer != 0) return;
   const SteadyTime now = runtime_.clock.now();
-  if (!live.last_progress_event || now - *live.last_progress_event >= kProgressInterval) {
+  const Duration interval = live.job.files.size() > 1 ? kProgressIntervalOfMany : kProgressInterval;
+  if (!live.last_progress_event || now - *live.last_progress_event >= interval) {
     live.last_progress_event = now;
     emit(EventKind::job_progress, live);
     return;
@@ -170,7 +171,7 @@ void JobBook::emit_progress(LiveJob& live) {
     job->last_progress_event = runtime_.clock.now();
     if (!is_final(job->job.state)) emit(EventKind::job_progress, *job);
   };
-  live.progress_timer = runtime_.timers.after(*live.last_progress_event + kProgressInterval - now, alive_.guard(late));
+  live.progress_timer = runtime_.timers.after(*live.last_progress_event + interval - now, alive_.guard(late));
 }
 
 void JobBook::retire(LiveJob& live) {

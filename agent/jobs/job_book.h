@@ -21,7 +21,10 @@ namespace larder::agent {
 
 class JobBook {
  public:
-  static constexpr Duration kProgressInterval = std::chrono::milliseconds(250);
+  // Who copies a large file while it comes follows by these events: in small pieces, so that the line is not kept
+  // waiting for the disk, and little is left at the end. Of many files each is small.
+  static constexpr Duration kProgressInterval = std::chrono::milliseconds(100);
+  static constexpr Duration kProgressIntervalOfMany = std::chrono::milliseconds(250);
   static constexpr Duration kWriteDelay = std::chrono::milliseconds(100);  // of changes that nobody waits for
   static constexpr Duration kWriteAgain = std::chrono::seconds(5);         // after the database failed
   static constexpr Duration kKeepFinal = std::chrono::minutes(10);

@@ -27,6 +27,10 @@ void check_body(Bytes body) {
       must(item.key < kMaxAskKeys && item.segments.size() <= kMaxSegmentBitmap);
     }
   }
+  if (const auto* evidence = std::get_if<EvidenceMessage>(&datagram->message)) {
+    must(!evidence->bytes.empty() && evidence->bytes.size() <= kMaxEvidence);
+    must(evidence->certificate.size() <= kMaxHelloCertificate);
+  }
   if (const auto* crowd = std::get_if<CrowdMessage>(&datagram->message)) {
     must(!crowd->entries.empty() && crowd->entries.size() <= kMaxCrowdEntries);
     for (const CrowdEntry& entry : crowd->entries) {

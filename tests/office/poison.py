@@ -79,10 +79,10 @@ def check_kept(host, url):
     expect_equal(again["figures"]["cache"], again["size"], f"bytes from the cache of {host.name}")
 
 
-def fetch_with_the_liar(taker, url, evil, size):
+def fetch_with_the_liar(taker, url, evil, size, **options):
     """The taker chooses whom to ask: again until it asked the liar. Of a small content one answer may be enough."""
     for _ in range(4):
-        taken, job = timed_fetch(taker, url)
+        taken, job = timed_fetch(taker, url, **options)
         asked = evil.asked("/leaves/") + evil.asked("/versions/")
         if asked or size <= MIB:
             return taken, job, asked

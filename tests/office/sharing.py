@@ -77,6 +77,24 @@ def while_downloading(rng, lab):
         return f"{job['figures']['peers'] / size:.2f} of the second's bytes from the first"
 
 
+def same_content_at_once(rng, lab):
+    """Two URLs have the same content: who wants both at the same time takes both from the neighbour, and gives them on."""
+    with Office(lab, hosts=3, wan_mbit=100, lan_mbit=400) as office:
+        office.make_group()
+        first, second, third = office.hosts
+        size, seed = rng.randrange(20 * MIB, 40 * MIB), f"same {rng.random()}"
+        urls = [office.publish(f"/{name}", seed, size) for name in "abc"]
+        for url in urls:
+            first.fetch(url)
+        for host in (second, third):
+            jobs = [(url, host.submit(url)) for url in urls]
+            for url, job_id in jobs:
+                figures = host.finish(job_id, office.digests[url])["figures"]
+                expect_equal((figures["origin"], figures["peers"] + figures["cache"]), (0, size),
+                             f"bytes from the origin, and from elsewhere, of {url} on {host.name}")
+        return f"same_content_at_once, {office.form}"
+
+
 def new_edition(rng, lab):
     """The origin changes the file: the next host gets the new edition, not the one that a peer has; and it spreads."""
     with Office(lab, wan_mbit=200) as office:
@@ -224,8 +242,8 @@ def leaving(rng, lab):
 
 
 CASES = {function.__name__: function for function in (
-    in_turn, every_size, every_way, while_downloading, new_edition, origin_down, offline_forbidden, restarted, policies,
-    judged_not_valid, leaving)}
+    in_turn, every_size, every_way, while_downloading, same_content_at_once, new_edition, origin_down, offline_forbidden,
+    restarted, policies, judged_not_valid, leaving)}
 
 
 def run(seed, lab, name):

@@ -124,7 +124,7 @@ def fault_runner():
 
 def office_runner():
     """One run at a time: they measure time."""
-    modules = ("sharing", "churn", "poison", "strangers", "crowd", "crowd_random")
+    modules = ("sharing", "churn", "poison", "poison_series", "strangers", "crowd", "crowd_random")
     return Runner(TESTS / "office" / "run.py", modules, deadline=300, jobs=1)
 
 

@@ -25,7 +25,7 @@ Signature signature_of(std::uint8_t byte) {
   return signature;
 }
 EvidenceMessage evidence() {
-  return EvidenceMessage{{std::byte{1}, std::byte{2}, std::byte{3}}};
+  return EvidenceMessage{{std::byte{1}, std::byte{2}, std::byte{3}}, {}};
 }
 
 Datagram of(Message message) {
@@ -59,6 +59,8 @@ TEST_P(EveryMessage, ComesBackAsItWasSent) {
 TEST_P(EveryMessage, CutAnywhereIsRefusedOrShorterButNeverRead) {
   const auto body = encode_body(of(GetParam()));
   for (std::size_t size = 0; size < body.size(); ++size) {
+    // An earlier Larder's evidence ends before the length of its certificate.
+    if (std::holds_alternative<EvidenceMessage>(GetParam()) && size + 2 == body.size()) continue;
     EXPECT_FALSE(decode_body(Bytes(body).first(size))) << size << " of " << body.size();
   }
 }
@@ -100,7 +102,13 @@ TEST(Datagram, BodyBytesOfHave) {
 
 TEST(Datagram, BodyBytesOfEvidenceAndBye) {
   const std::string front = std::string(64, '1') + "0000000000000001" + "0000000000000002";
-  EXPECT_EQ(to_hex(encode_body(Datagram{id_of(0x11), 1, 2, evidence(), {}})), "05" + front + "0003" + "010203");
+  EXPECT_EQ(to_hex(encode_body(Datagram{id_of(0x11), 1, 2, evidence(), {}})),
+            "05" + front + "0003" + "010203" + "0000");
+  EvidenceMessage with = evidence();
+  with.certificate = {std::byte{0x30}, std::byte{0x82}};
+  const auto body = encode_body(Datagram{id_of(0x11), 1, 2, with, {}});
+  EXPECT_EQ(to_hex(body), "05" + front + "0003" + "010203" + "0002" + "3082");
+  EXPECT_EQ(decode_body(body)->message, Message(with));
   EXPECT_EQ(to_hex(encode_body(Datagram{id_of(0x11), 1, 2, Bye{}, {}})), "02" + front + std::string(128, '0'));
 }
 
@@ -194,7 +202,9 @@ TEST(Datagram, TheLargestAskFitsAndALargerHaveIsRefused) {
   largest_hello.name.assign(64, 'n');
   largest_hello.certificate.resize(kMaxHelloCertificate);
   EXPECT_TRUE(encode(of(largest_hello), 1, key));
-  EXPECT_TRUE(encode(of(EvidenceMessage{std::vector<std::byte>(kMaxEvidence)}), 1, key));
+  EXPECT_TRUE(encode(of(EvidenceMessage{std::vector<std::byte>(kMaxEvidence), {}}), 1, key));
+  const std::vector<std::byte> rest(kMaxEvidenceWithCertificate - kMaxEvidence);
+  EXPECT_TRUE(encode(of(EvidenceMessage{std::vector<std::byte>(kMaxEvidence), rest}), 1, key));
   Have too_large;
   too_large.items.assign(kMaxAskKeys, HaveItem{0, false, 1, digest_of(1), std::vector<std::byte>(kMaxSegmentBitmap)});
   const auto refused = encode(of(too_large), 1, key);
@@ -212,7 +222,9 @@ TEST(Datagram, HostileFieldsAreRefused) {
   beyond.items.push_back(HaveItem{kMaxAskKeys, true, 1, {}, {}});
   EXPECT_FALSE(decode_body(encode_body(of(beyond))));
   EXPECT_FALSE(decode_body(encode_body(of(EvidenceMessage{}))));
-  EXPECT_FALSE(decode_body(encode_body(of(EvidenceMessage{std::vector<std::byte>(kMaxEvidence + 1)}))));
+  EXPECT_FALSE(decode_body(encode_body(of(EvidenceMessage{std::vector<std::byte>(kMaxEvidence + 1), {}}))));
+  EXPECT_FALSE(
+      decode_body(encode_body(of(EvidenceMessage{{std::byte{1}}, std::vector<std::byte>(kMaxHelloCertificate + 1)}))));
   Hello long_certificate = hello();
   long_certificate.certificate.resize(kMaxHelloCertificate + 1);
   EXPECT_FALSE(decode_body(encode_body(of(long_certificate))));

@@ -24,7 +24,7 @@ class DiscoverySocketTest : public ::testing::Test {
   struct Member {
     std::unique_ptr<DiscoverySocket> socket;
     AgentKey key = AgentKey::generate();
-    std::vector<std::vector<std::byte>> evidence;
+    std::vector<EvidenceMessage> evidence;
     std::vector<HaveItem> holdings;
     std::uint32_t newer = 0;
     std::set<AgentId> refused;
@@ -61,9 +61,7 @@ class DiscoverySocketTest : public ::testing::Test {
     events.holdings = [raw](const Ask&) { return raw->holdings; };
     events.refused = [raw](const AgentId& agent) { return raw->refused.contains(agent); };
     events.newer_group = [raw](const AgentId&, const Endpoint&, std::uint32_t version) { raw->newer = version; };
-    events.evidence = [raw](const AgentId&, std::vector<std::byte> bytes) {
-      raw->evidence.push_back(std::move(bytes));
-    };
+    events.evidence = [raw](const AgentId&, const EvidenceMessage& one) { raw->evidence.push_back(one); };
     auto socket = make_discovery_socket(settings, member->identity, member->self, std::move(events), loop_, *random_);
     if (!socket) {
       error_ = socket.error().text();
@@ -169,12 +167,17 @@ TEST_F(DiscoverySocketTest, EvidenceArrivesOnceAndTooMuchIsRefused) {
   Member* second = start(settings, key_);
   ASSERT_TRUE(wait_for([&] { return first->socket->peers().size() == 1; }));
   const auto before = first->socket->figures().sent;
-  ASSERT_TRUE(first->socket->tell_evidence({std::byte{1}}));
-  EXPECT_FALSE(first->socket->tell_evidence(std::vector<std::byte>(kMaxEvidence + 1)));
+  const std::vector<std::byte> certificate(450, std::byte{7});
+  ASSERT_TRUE(first->socket->tell_evidence({std::vector<std::byte>(370, std::byte{1}), certificate}));
+  EXPECT_FALSE(first->socket->tell_evidence({std::vector<std::byte>(kMaxEvidence + 1), {}}));
   EXPECT_TRUE(wait_for([&] { return second->evidence.size() == 1; }));
   EXPECT_TRUE(wait_for([&] { return first->socket->figures().sent >= before + 3; }));
   run_for(milliseconds(20));
-  EXPECT_EQ(second->evidence.size(), 1u);
+  ASSERT_EQ(second->evidence.size(), 1u);
+  EXPECT_EQ(second->evidence.front().certificate, certificate);
+  ASSERT_TRUE(first->socket->tell_evidence({std::vector<std::byte>(kMaxEvidence), certificate}));
+  ASSERT_TRUE(wait_for([&] { return second->evidence.size() == 2; }));
+  EXPECT_TRUE(second->evidence.back().certificate.empty()) << "both do not fit a datagram";
 }
 
 TEST_F(DiscoverySocketTest, AStrangerGetsNoAnswer) {
@@ -229,7 +232,7 @@ TEST_F(DiscoverySocketTest, AFloodCostsLittleAndMembersAreHeardMeanwhile) {
   first->holdings = {HaveItem{0, true, 5, {}, {}}};
   ASSERT_TRUE(wait_for([&] { return second->socket->peers().size() == 1; }));
   const AgentKey stranger = AgentKey::generate();
-  Datagram junk{stranger.id(), 1, 1, EvidenceMessage{std::vector<std::byte>(kMaxEvidence)}, {}};
+  Datagram junk{stranger.id(), 1, 1, EvidenceMessage{std::vector<std::byte>(kMaxEvidence), {}}, {}};
   const auto packet = encode(junk, 0xcafe, GroupKey::generate(1)).value();
   const auto flooder = UdpSocket::open(*parse_endpoint("127.0.0.1:0"));
   ASSERT_TRUE(flooder);

@@ -384,7 +384,7 @@ TEST_F(Forged, AQuestionMovesNobodyElsewhereAndIsNotAnsweredThere) {
 
 TEST_F(Forged, WhoSendsMuchSignsOftenEnoughToBeHeard) {
   for (int i = 0; i < 20'000; ++i) {
-    real_.discovery->tell_evidence({static_cast<std::byte>(i), static_cast<std::byte>(i >> 8)}, office_.now());
+    real_.discovery->tell_evidence({{static_cast<std::byte>(i), static_cast<std::byte>(i >> 8)}}, office_.now());
     if (i % 50 == 0) office_.run_for(milliseconds(1));
   }
   EXPECT_GT(real_.sequence, 3 * ReplayGuard::kAhead) << "nothing is shown otherwise";
@@ -538,10 +538,10 @@ TEST(Discovery, EvidenceReachesAllOnceAlsoWhereDatagramsAreLost) {
   office.loss = 0.1;
   std::map<std::size_t, std::size_t> heard;
   for (std::size_t i = 1; i < 10; ++i) {
-    office.at(i).discovery->on_evidence([&heard, i](const AgentId&, const std::vector<std::byte>&) { ++heard[i]; });
+    office.at(i).discovery->on_evidence([&heard, i](const AgentId&, const EvidenceMessage&) { ++heard[i]; });
   }
   for (std::uint8_t piece = 0; piece < 20; ++piece) {
-    office.at(0).discovery->tell_evidence({std::byte{piece}}, office.now());
+    office.at(0).discovery->tell_evidence({{std::byte{piece}}}, office.now());
   }
   office.run_for(seconds(1));
   std::size_t total = 0;

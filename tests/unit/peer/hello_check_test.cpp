@@ -114,8 +114,8 @@ TEST(KeyRing, FindsTheCurrentAndTheLastEight) {
 
 class EvidenceRelayTest : public ::testing::Test {
  protected:
-  static std::vector<std::byte> piece(std::uint16_t number) {
-    return {static_cast<std::byte>(number & 0xff), static_cast<std::byte>(number >> 8)};
+  static EvidenceMessage piece(std::uint16_t number) {
+    return {{static_cast<std::byte>(number & 0xff), static_cast<std::byte>(number >> 8)}, {}};
   }
   static AgentId sender(std::uint8_t number) {
     AgentId id{};
@@ -144,6 +144,15 @@ TEST_F(EvidenceRelayTest, IsHeardOnceAndOnesOwnNever) {
   EXPECT_FALSE(relay_.hear(sender(2), piece(1), kSteady));
   relay_.tell(piece(2), kSteady);
   EXPECT_FALSE(relay_.hear(sender(2), piece(2), kSteady));
+}
+
+TEST_F(EvidenceRelayTest, WhoTellsItWithASpoiltCertificateDoesNotSilenceTheOther) {
+  EvidenceMessage spoilt = piece(1), good = piece(1);
+  spoilt.certificate = {std::byte{1}};
+  good.certificate = {std::byte{2}};
+  EXPECT_TRUE(relay_.hear(sender(1), spoilt, kSteady));
+  EXPECT_TRUE(relay_.hear(sender(2), good, kSteady));
+  EXPECT_FALSE(relay_.hear(sender(2), good, kSteady));
 }
 
 TEST_F(EvidenceRelayTest, OneSenderCannotUseUpTheRest) {

@@ -360,9 +360,6 @@ TEST_F(SwarmTest, wrong_requests_are_refused_at_once) {
   EXPECT_EQ(agent->swarm->fetch(too_few, events).error().code, ErrorCode::invalid_argument);
   SwarmFetch crowded = request(content, content.all(), std::vector<SwarmPeer>(17));
   EXPECT_EQ(agent->swarm->fetch(crowded, events).error().code, ErrorCode::invalid_argument);
-  const auto id = agent->swarm->fetch(request(content, content.all(), {}), events);
-  ASSERT_TRUE(id);
-  EXPECT_EQ(agent->swarm->fetch(request(content, content.all(), {}), events).error().code, ErrorCode::already_exists);
   std::optional<Status> served;
   const Content other(50000, 3);
   agent->swarm->serve({other.window(other.all()), content.leaves({0, 50000}), lease(other.bytes), 0},

@@ -247,5 +247,56 @@ TEST_F(SwarmTest, an_upload_limit_holds) {
   EXPECT_GE(holder->swarm->figures().uploaded, content.bytes.size());
 }
 
+// Two URLs with the same content: neither waits for the other, nor goes without.
+TEST_F(SwarmTest, one_window_is_fetched_several_times_at_once) {
+  const Content content(9 * kMiB + 777);
+  const auto seed = make_agent();
+  const auto taker = make_agent();
+  serve(*seed, content);
+  std::vector<std::shared_ptr<Download>> downloads;
+  for (int i = 0; i < 3; ++i) downloads.push_back(begin(*taker, request(content, content.all(), {seed->peer()})));
+  for (const auto& download : downloads) ASSERT_TRUE(wait([&] { return download->complete(); }));
+  for (const auto& download : downloads) {
+    expect_content(*download, content, content.all());
+    taker->swarm->stop(download->id);
+  }
+  EXPECT_GE(taker->swarm->figures().downloaded, 3 * content.bytes.size());
+  // What is free again is used again.
+  const auto once_more = begin(*taker, request(content, content.all(), {seed->peer()}));
+  ASSERT_TRUE(wait([&] { return once_more->complete(); }));
+  expect_content(*once_more, content, content.all());
+}
+
+TEST_F(SwarmTest, a_window_that_is_served_is_fetched_and_goes_on_being_served) {
+  const Content content(3 * kMiB);
+  const auto seed = make_agent();
+  const auto both = make_agent();
+  const auto third = make_agent();
+  serve(*seed, content);
+  serve(*both, content);
+  const auto mine = begin(*both, request(content, content.all(), {seed->peer()}));
+  EXPECT_TRUE(both->swarm->serves(content.window(content.all())));
+  const auto theirs = begin(*third, request(content, content.all(), {both->peer()}));
+  ASSERT_TRUE(wait([&] { return mine->complete() && theirs->complete(); }));
+  expect_content(*mine, content, content.all());
+  expect_content(*theirs, content, content.all());
+  EXPECT_TRUE(theirs->from(both->key.id()));
+}
+
+TEST_F(SwarmTest, so_many_fetches_of_one_window_are_bounded_and_share_the_limit) {
+  const Content content(300 * kKiB);
+  AgentOptions options;
+  options.settings.download_rate = 64 * kMiB;
+  const auto taker = make_agent(options);
+  std::size_t begun = 0;
+  for (int i = 0; i < 12; ++i) {
+    const auto id =
+        taker->swarm->fetch(request(content, content.all(), {}), std::make_shared<Download>(content.bytes.size()));
+    begun += id ? 1U : 0U;
+    EXPECT_TRUE(id || id.error().code == ErrorCode::busy);
+  }
+  EXPECT_EQ(begun, 8U);
+}
+
 }  // namespace
 }  // namespace larder::peer
