@@ -50,7 +50,7 @@ void VersionLookup::stop() {
   if (std::exchange(ended_, true)) return;
   if (query_ != 0) tools_->discovery.cancel(query_);
   for (const CallId call : calls_) tools_->link.cancel(call);
-  for (const TimerId timer : {deadline_, hedge_, again_, proofs_, opinion_}) tools_->runtime.timers.cancel(timer);
+  for (const TimerId timer : {deadline_, hedge_, again_, proofs_}) tools_->runtime.timers.cancel(timer);
   if (!found_) return;
   tools_->runtime.executor.post([found = std::exchange(found_, nullptr)]() mutable { found(nullptr); });
 }
@@ -67,7 +67,7 @@ bool VersionLookup::usable(const AgentId& agent) const {
 void VersionLookup::start() {
   started_ = tools_->runtime.clock.now();
   deadline_ = tools_->runtime.timers.after(crowd_ ? kWithinInCrowd : kWithin, [weak = weak_from_this()] {
-    if (const auto self = weak.lock()) self->finish();
+    if (const auto self = weak.lock()) self->time_over();
   });
   look();
 }
@@ -258,8 +258,7 @@ void VersionLookup::learn(const std::vector<CatalogueHolder>& others) {
 bool VersionLookup::enough() const {
   const auto supply = supply_.lock();
   if (!supply) return true;
-  const bool opinions = crowd_ || !found_ || opinion_over_ || manifests_.size() >= kOpinions;
-  if (!opinions) return false;
+  if (!crowd_ && found_ && manifests_.size() < kOpinions) return false;
   if (supply->has_bytes()) return true;
   if (!supply->proof().whole()) return false;
   // Whoever said it is complete has been heard; what more of them say is not waited for.
@@ -270,18 +269,19 @@ bool VersionLookup::enough() const {
 }
 
 void VersionLookup::settle() {
-  if (enough() || (!asking_ && under_way_ == 0)) return finish();
-  if (found_ && opinion_ == 0 && !manifests_.empty()) await_opinion();
+  if (enough() || (!asking_ && under_way_ == 0)) finish();
 }
 
-// One member alone may lie. Where two have it both are heard, so that a contradiction is seen before anything is taken.
-void VersionLookup::await_opinion() {
-  opinion_ = tools_->runtime.timers.after(kOpinionWithin, [weak = weak_from_this()] {
-    const auto self = weak.lock();
-    if (!self || self->ended_) return;
-    self->opinion_over_ = true;
-    self->pump();
-  });
+// One member alone may lie. Where others have it too, one more is heard, so that a contradiction is seen before anything
+// is taken; nothing is believed of one while another's word is on its way, which ends with the call's own time. The
+// origin is not kept waiting for that long.
+bool VersionLookup::awaits_opinion() const {
+  return !crowd_ && found_ && under_way_ > 0 && manifests_.size() == 1;
+}
+
+void VersionLookup::time_over() {
+  deadline_ = 0;
+  if (!awaits_opinion()) finish();
 }
 
 void VersionLookup::finish() {

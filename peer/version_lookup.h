@@ -38,7 +38,6 @@ class VersionLookup final : public std::enable_shared_from_this<VersionLookup> {
   static constexpr std::size_t kMaxManifests = 12;  // in one look
   static constexpr Duration kHedgeAfter = std::chrono::milliseconds(40);
   static constexpr std::size_t kOpinions = 2;                                 // heard where so many have it
-  static constexpr Duration kOpinionWithin = std::chrono::milliseconds(300);  // after the first
   static constexpr Duration kWithin = std::chrono::milliseconds(400);         // after which what is there must do
   static constexpr Duration kAgain = std::chrono::seconds(1);
   static constexpr Duration kWithinInCrowd = std::chrono::milliseconds(250);  // who is asked answers sooner
@@ -85,7 +84,8 @@ class VersionLookup final : public std::enable_shared_from_this<VersionLookup> {
   void finish();
   void again_later();
   void hedge();
-  void await_opinion();
+  [[nodiscard]] bool awaits_opinion() const;
+  void time_over();
   void believe(const HolderFacts& holder, const Manifest& manifest);
   void tell_crowd(const HolderFacts& holder);
   void tell_unproven(const HolderFacts& asked);
@@ -112,8 +112,7 @@ class VersionLookup final : public std::enable_shared_from_this<VersionLookup> {
   std::map<AgentId, HolderFacts> others_;  // named by holders, not asked yet
   std::map<AgentId, Manifest> manifests_;  // without bytes and attestations
   std::set<CallId> calls_;
-  TimerId deadline_ = 0, hedge_ = 0, again_ = 0, proofs_ = 0, opinion_ = 0;
-  bool opinion_over_ = false;
+  TimerId deadline_ = 0, hedge_ = 0, again_ = 0, proofs_ = 0;
   bool ended_ = false;
   bool crowd_ = false, asked_around_ = false;
   std::map<AgentId, SteadyTime> manifest_at_;  // asked last; bounded by the holders
