@@ -26,7 +26,7 @@ class LinkClientEvents {
 
 class LinkClient final : private LinkOutgoingOwner {
  public:
-  static constexpr std::size_t kMaxPerPeer = 2;  // connections at once to one; further calls wait for them
+  static constexpr std::size_t kMaxPerPeer = 3;  // connections at once to one; further calls wait for them
   static constexpr std::size_t kMaxKept = 128;   // without a call, to all peers together
 
   LinkClient(boost::asio::io_context& io, Duration idle_timeout, LinkClientEvents& events);

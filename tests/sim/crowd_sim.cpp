@@ -18,6 +18,7 @@
 namespace larder::sim {
 namespace {
 
+constexpr const char* kRandom = "random";
 constexpr const char* kColumns = "scenario,hosts,seed,copies,last,p50,p99,p99/p50,sent/host/s,heard/s,fetchers,done";
 
 void print_row(const std::string& name, const WorldOptions& options, const WorldReport& report, const char* between) {
@@ -74,7 +75,7 @@ int usage(const char* why) {
              "--seeds N --loss P --jitter-ms N --late-ms N --attackers N --verbose --table\nscenarios:",
              why);
   for (const auto& [name, options] : scenarios()) fmt::print(stderr, " {}", name);
-  fmt::print(stderr, "\n");
+  fmt::print(stderr, " {}\n", kRandom);
   return 2;
 }
 
@@ -108,8 +109,9 @@ int run(int argc, char** argv) {
   if (given.contains("--table")) return table(seed);
   const std::string name = given.contains("--scenario") ? given["--scenario"] : "plain";
   const auto all = scenarios();
-  if (!all.contains(name)) return usage("cannot find that scenario");
-  WorldOptions options = all.at(name);
+  const bool random = name == kRandom;  // an office drawn by the seed, as the property test draws them
+  if (!random && !all.contains(name)) return usage("cannot find that scenario");
+  WorldOptions options = random ? random_world(seed) : all.at(name);
   options.hosts = static_cast<std::size_t>(number("--hosts", static_cast<double>(options.hosts)));
   if (given.contains("--size-mib")) options.size = static_cast<std::uint64_t>(number("--size-mib", 1)) << 20;
   options.files = static_cast<std::size_t>(number("--files", static_cast<double>(options.files)));
@@ -122,6 +124,7 @@ int run(int argc, char** argv) {
   fmt::print("{}\n", kColumns);
   bool all_done = true;
   for (std::uint64_t i = 0; i < static_cast<std::uint64_t>(number("--seeds", 1)); ++i) {
+    if (random) options = random_world(seed + i);
     options.seed = seed + i;
     const WorldReport report = run_world(options);
     print_row(name, options, report, ",");

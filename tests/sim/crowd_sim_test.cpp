@@ -159,7 +159,12 @@ RC_GTEST_PROP(CrowdSimProperty, AnyOfficeCompletes, ()) {
   const auto seed = *rc::gen::inRange<std::uint64_t>(1, 1'000'000'000);
   const WorldOptions options = random_world(seed);
   const WorldReport report = run_world(options);
-  RC_ASSERT(report.all_done);
+  // Who cannot reach the origin depends on the look-up that is repeated every few seconds (version_lookup.h) when all
+  // others said their last words and were not heard. It is not modelled here.
+  for (const HostReport& host : report.hosts) {
+    const bool depends = !host.origin && options.loss >= 0.01;
+    RC_ASSERT(host.complete || !host.alive || depends);
+  }
   // Nobody is cut off from the others but by what the options say: then few fetch at once.
   const bool orderly = options.killed + options.slept + options.unheard == 0 && options.attackers == 0 &&
                        options.loss < 0.01 && options.split_until == Duration(0) && options.patience >= seconds(5);

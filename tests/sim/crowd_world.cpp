@@ -343,6 +343,7 @@ WorldReport World::report() {
   for (std::size_t i = 0; i < joining; ++i) {
     Host& host = hosts_[i];
     host.report.alive = host.alive;
+    host.report.origin = host.origin;
     report_.ended = std::max(report_.ended, host.report.done);
     report_.datagrams += host.report.datagrams;
     for (const std::uint32_t task : host.tasks) {

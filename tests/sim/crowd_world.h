@@ -73,6 +73,7 @@ struct HostReport {
   std::uint64_t datagrams = 0;  // sent
   bool alive = true;
   bool complete = false;
+  bool origin = true;       // it can reach it
   std::size_t missing = 0;  // segments that it reports as to be had from nobody
 };
 

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <set>
 
+#include "peer/catalogue_link_client.h"
 #include "tests/unit/peer/link_fixture.h"
 
 namespace larder::peer {
@@ -466,7 +467,7 @@ TEST_F(LinkTest, TheLinkMayEndWithCallsUnderWay) {
       [&](CatalogueRequest, UniqueFunction<void(CatalogueResponse)> answer) { kept.push_back(std::move(answer)); });
   bool called = false;
   for (int i = 0; i < 20; ++i) one.link->call(call_to(other), [&](const Result<CatalogueResponse>&) { called = true; });
-  run_until([&] { return kept.size() == 8; });
+  run_until([&] { return kept.size() == LinkClient::kMaxPerPeer; });
   one.link.reset();
   EXPECT_FALSE(called);
   other.link.reset();
