@@ -272,9 +272,9 @@ void VersionLookup::settle() {
   if (enough() || (!asking_ && under_way_ == 0)) finish();
 }
 
-// One member alone may lie. Where others have it too, one more is heard, so that a contradiction is seen before anything
-// is taken; nothing is believed of one while another's word is on its way, which ends with the call's own time. The
-// origin is not kept waiting for that long.
+// One member alone may lie. Where others have it too, one more is heard, so that a contradiction is seen before
+// anything is taken; nothing is believed of one while another's word is on its way, which ends with the call's own
+// time. The origin is not kept waiting for that long.
 bool VersionLookup::awaits_opinion() const {
   return !crowd_ && found_ && under_way_ > 0 && manifests_.size() == 1;
 }

@@ -37,8 +37,8 @@ class VersionLookup final : public std::enable_shared_from_this<VersionLookup> {
   static constexpr std::size_t kTogether = 3;       // catalogues asked at once
   static constexpr std::size_t kMaxManifests = 12;  // in one look
   static constexpr Duration kHedgeAfter = std::chrono::milliseconds(40);
-  static constexpr std::size_t kOpinions = 2;                                 // heard where so many have it
-  static constexpr Duration kWithin = std::chrono::milliseconds(400);         // after which what is there must do
+  static constexpr std::size_t kOpinions = 2;                          // heard where so many have it
+  static constexpr Duration kWithin = std::chrono::milliseconds(400);  // after which what is there must do
   static constexpr Duration kAgain = std::chrono::seconds(1);
   static constexpr Duration kWithinInCrowd = std::chrono::milliseconds(250);  // who is asked answers sooner
   static constexpr Duration kAgainInCrowd = std::chrono::seconds(5);          // members tell by themselves
