@@ -115,7 +115,7 @@ void CrowdMembers::set_said(Member& member, const SegmentBits& said, SteadyTime 
   for (std::size_t i = 0; i < said.words(); ++i) {
     std::uint64_t bits = member.nothing_until > now ? 0 : said.word(i);
     for (const Refusal& refusal : member.refusals) {
-      if (refusal.segment / 64 == i && refusal.until > now) bits &= ~(std::uint64_t{1} << (refusal.segment % 64));
+      if (refusal.segment / 64 == i && refusal.until > now) bits &= ~bit_of(refusal.segment);
     }
     const std::uint64_t before = member.said.word(i);
     if (bits == before) continue;

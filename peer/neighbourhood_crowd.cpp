@@ -51,7 +51,7 @@ void Neighbourhood::join_crowd(const NeighbourQuery& query, const std::shared_pt
   });
   lookup.in_crowd(true, asked);
   auto seat = crowds_->join(joining, supply);
-  if (!seat) return lookup.in_crowd(false, asked);
+  if (!seat) return lookup.in_crowd(false, false);
   supply->sit(std::move(seat), query.min_rate);
 }
 

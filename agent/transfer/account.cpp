@@ -27,6 +27,12 @@ SourceFigures finished_figures(const std::vector<cache::SegmentInfo>& segments, 
   return figures;
 }
 
+std::uint64_t bytes_of(const std::vector<cache::SegmentInfo>& segments) {
+  std::uint64_t bytes = 0;
+  for (const cache::SegmentInfo& segment : segments) bytes += segment.range.length;
+  return bytes;
+}
+
 std::uint64_t fetched_for(const std::vector<cache::SegmentInfo>& segments, const std::string& file_id) {
   const SourceFigures figures = committed_figures(segments, file_id);
   return figures.origin + figures.peers;

@@ -22,6 +22,7 @@ namespace larder::agent {
 [[nodiscard]] SourceFigures finished_figures(const std::vector<cache::SegmentInfo>& segments,
                                              const std::string& file_id, std::uint64_t size);
 
+[[nodiscard]] std::uint64_t bytes_of(const std::vector<cache::SegmentInfo>& segments);
 // Bytes of the committed segments that were fetched for this file: lost to it when the content is given up.
 [[nodiscard]] std::uint64_t fetched_for(const std::vector<cache::SegmentInfo>& segments, const std::string& file_id);
 

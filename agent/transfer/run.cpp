@@ -249,8 +249,7 @@ void Run::finished(const cache::ContentInfo& info) {
     });
   }
   const std::vector<cache::SegmentInfo> segments = writer()->committed();
-  std::uint64_t committed = 0;
-  for (const cache::SegmentInfo& segment : segments) committed += segment.range.length;
+  const std::uint64_t committed = bytes_of(segments);
   const std::uint64_t added = committed - std::min(committed, committed_before_);
   fill_wasted(fill_->received() - std::min(fill_->received(), added));
 

@@ -128,7 +128,7 @@ void Run::create(bool bounded) {
 void Run::adopt(std::unique_ptr<cache::ContentWriter> writer) {
   const auto self = shared_from_this();
   content_ = writer->id();
-  for (const cache::SegmentInfo& segment : writer->committed()) committed_before_ += segment.range.length;
+  committed_before_ += bytes_of(writer->committed());
   contiguous_ = prefix_.update(writer->committed());
   const auto members = members_;
   for (const MemberPtr& member : members) {

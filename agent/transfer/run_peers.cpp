@@ -161,11 +161,9 @@ void Run::go_on_without_origin(const Error& error) {
 Error Run::what_is_missing(const Error& error) {
   const cache::ContentWriter* into = writer();
   if (!unreachable_ || !offline_ || into == nullptr || !into->size()) return error;
-  std::uint64_t held = 0;
-  for (const cache::SegmentInfo& segment : into->committed()) held += segment.range.length;
   Error told = *unreachable_;
-  told.detail +=
-      fmt::format("; {} of {} bytes are missing, and no neighbour gives them", *into->size() - held, *into->size());
+  told.detail += fmt::format("; {} of {} bytes are missing, and no neighbour gives them",
+                             *into->size() - bytes_of(into->committed()), *into->size());
   return told;
 }
 

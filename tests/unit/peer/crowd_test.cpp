@@ -437,15 +437,19 @@ TEST_F(CrowdTest, ANewcomerThatClaimsIsToldTheClaimsAtOnce) {
   EXPECT_EQ(crowd->step(now).say, Say::soon);
 }
 
+AgentId one_of_thousands(unsigned number) {
+  AgentId id{};
+  id[0] = static_cast<std::byte>(number * 37);
+  id[1] = static_cast<std::byte>(number >> 3);
+  id[2] = static_cast<std::byte>(number & 7);
+  id[5] = static_cast<std::byte>(number >> 8);
+  return id;
+}
+
 TEST_F(CrowdTest, MembersAreBoundedAndTheirSegmentsNotForgottenAtOnce) {
   crowd->begin(now);
   for (unsigned i = 0; i < 3000; ++i) {
-    AgentId id{};
-    id[0] = static_cast<std::byte>(i * 37);
-    id[1] = static_cast<std::byte>(i >> 3);
-    id[2] = static_cast<std::byte>(i & 7);
-    id[5] = static_cast<std::byte>(i >> 8);
-    crowd->heard(id, {1, 1}, says({}, {i % 32}), now);
+    crowd->heard(one_of_thousands(i), {1, 1}, says({}, {i % 32}), now);
   }
   EXPECT_LE(crowd->holders(0, 10'000, now).size(), CrowdMembers::kMaxMembers);
   EXPECT_NEAR(static_cast<double>(crowd->figures(now).members), 3000, 1200);
@@ -457,12 +461,7 @@ TEST_F(CrowdTest, WhoAloneHoldsASegmentIsNotForgottenForOthers) {
   first[0] = std::byte{0xff};
   crowd->heard(first, {1, 1}, says({}, {7}), now);
   for (unsigned i = 0; i < 3000; ++i) {
-    AgentId id{};
-    id[0] = static_cast<std::byte>(i * 37);
-    id[1] = static_cast<std::byte>(i >> 3);
-    id[2] = static_cast<std::byte>(i & 7);
-    id[5] = static_cast<std::byte>(i >> 8);
-    crowd->heard(id, {1, 1}, says({}, {i % 4}), now);
+    crowd->heard(one_of_thousands(i), {1, 1}, says({}, {i % 4}), now);
   }
   EXPECT_EQ(crowd->holders(7, 8, now), std::vector<AgentId>{first});
   // Not even where each of thousands says that it has what nobody else has: they stay bounded.

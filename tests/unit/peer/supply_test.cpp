@@ -6,35 +6,11 @@
 
 #include "base/merkle.h"
 #include "tests/support/virtual_loop.h"
+#include "tests/unit/peer/played_lan.h"
 #include "tests/unit/peer/witnesses.h"
 
 namespace larder::peer {
 namespace {
-
-class FakeLink final : public CatalogueLink {
- public:
-  struct Asked {
-    CallId id;
-    CatalogueCall call;
-    UniqueFunction<void(Result<CatalogueResponse>)> done;
-  };
-  [[nodiscard]] std::uint16_t port() const override { return 1; }
-  void set_credentials(const LinkCredentials&) override {}
-  void set_handler(CatalogueHandler) override {}
-  void set_enrolling(bool) override {}
-  void set_refused(std::function<bool(const AgentId&)>) override {}
-  CallId call(CatalogueCall what, UniqueFunction<void(Result<CatalogueResponse>)> done) override {
-    asked.push_back({++last_, std::move(what), std::move(done)});
-    return last_;
-  }
-  void cancel(CallId id) override {
-    std::erase_if(asked, [id](const Asked& one) { return one.id == id; });
-  }
-  std::vector<Asked> asked;
-
- private:
-  CallId last_ = 0;
-};
 
 class FakeSwarm final : public Swarm {
  public:
@@ -166,7 +142,7 @@ class SupplyTest : public ::testing::Test {
   }
 
   test::VirtualLoop loop_;
-  FakeLink link_;
+  PlayedLink link_;
   FakeSwarm swarm_;
   Trust trust_;
   Digest group_ = group_digest("group");
@@ -511,7 +487,7 @@ TEST_F(SupplyTest, AClosedSupplyDeliversNothingMore) {
 
 TEST(SupplyBytes, SmallContentsComeWithTheCataloguesAnswer) {
   test::VirtualLoop loop;
-  FakeLink link;
+  PlayedLink link;
   FakeSwarm swarm;
   Trust trust;
   const Digest group = group_digest("group");
