@@ -40,6 +40,8 @@ struct CatalogueRequest {
 struct CatalogueResponse {
   unsigned status = 200;
   std::vector<std::byte> body;  // application/octet-stream
+  // Of an answer by the server: let go, on any thread, once the body is written or nobody waits for it any more.
+  std::shared_ptr<void> until_written = nullptr;
 };
 
 using CatalogueHandler = std::function<void(CatalogueRequest, UniqueFunction<void(CatalogueResponse)>)>;

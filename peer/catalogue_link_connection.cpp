@@ -24,6 +24,7 @@ constexpr Duration kDrainTime = std::chrono::seconds(1);
 constexpr std::size_t kDrainBytes = 1 * kMiB;
 constexpr double kSlowestReader = 128 * 1024;  // bytes a second that an asker must take of a large answer
 constexpr std::size_t kWithHead = 8 * 1024;    // bytes of a body that go with the head
+constexpr int kSendBuffer = 128 * 1024;        // so that what is written has about been sent
 
 unsigned status_of(const boost::system::error_code& error) {
   if (error == http::error::header_limit || error == http::error::buffer_overflow) return 431;
@@ -58,6 +59,7 @@ LinkConnection::LinkConnection(LinkId id, asio::ip::tcp::socket socket, const En
 void LinkConnection::start(ClientCertificate certificate) {
   Error ignored;  // a connection that cannot be told this is only slower
   stream_.next_layer().set_option(asio::ip::tcp::no_delay(true), ignored);
+  stream_.next_layer().set_option(asio::socket_base::send_buffer_size(kSendBuffer), ignored);
   prepare_server(stream_, certificate);
   arm(settings_.handshake_timeout, &LinkConnection::close);
   stream_.async_handshake(asio::ssl::stream_base::server,

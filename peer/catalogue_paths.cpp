@@ -58,8 +58,8 @@ bool read_count(std::string_view text, std::optional<std::uint64_t>& out) {
 }  // namespace
 
 std::string target_of(const ManifestQuery& query) {
-  return fmt::format("{}{}?kind={}&inline={:d}", kVersions, to_hex(query.key),
-                     query.kind == KeyKind::url ? "url" : "version", query.with_bytes);
+  return fmt::format("{}{}?kind={}&inline={:d}&again={:d}", kVersions, to_hex(query.key),
+                     query.kind == KeyKind::url ? "url" : "version", query.with_bytes, query.comes_again);
 }
 
 std::string target_of(const LeavesQuery& query) {
@@ -75,6 +75,7 @@ std::optional<ManifestQuery> parse_manifest_query(std::string_view path, std::st
   const bool good = each_member(query, [&out](std::string_view name, std::string_view value) {
     if (name == "kind") return read_kind(value, out.kind);
     if (name == "inline") return read_flag(value, out.with_bytes);
+    if (name == "again") return read_flag(value, out.comes_again);
     return true;
   });
   return good ? std::optional(out) : std::nullopt;

@@ -16,11 +16,12 @@ inline constexpr std::string_view kEnrolPath = "/v1/enrol";
 inline constexpr std::string_view kGroupPath = "/v1/group";
 inline constexpr std::string_view kPeersPath = "/v1/peers";
 
-// GET /v1/versions/<key>?kind=version|url&inline=0|1
+// GET /v1/versions/<key>?kind=version|url&inline=0|1&again=0|1
 struct ManifestQuery {
   Digest key{};
   KeyKind kind = KeyKind::version;
   bool with_bytes = false;  // the content itself, where it is small
+  bool comes_again = false;  // whoever has it already may be asked instead, or this agent once more
   friend bool operator==(const ManifestQuery&, const ManifestQuery&) = default;
 };
 

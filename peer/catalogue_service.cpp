@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "peer/attesters.h"
+#include "peer/inline_share.h"
 #include "peer/own_attestations.h"
 #include "peer/windows.h"
 
@@ -54,6 +55,7 @@ struct CatalogueService::Job {
   AgentId asker{};
   Digest version_key{};
   UniqueFunction<void(CatalogueResponse)> respond;
+  std::shared_ptr<void> giving;  // its place among those that are given bytes
 };
 
 struct CatalogueService::Impl : std::enable_shared_from_this<Impl> {
@@ -66,6 +68,7 @@ struct CatalogueService::Impl : std::enable_shared_from_this<Impl> {
   void describe_content(const Offer& offer, const JobPtr& job, bool with_bytes);
   void described(const JobPtr& job, Described what, bool with_bytes);
   void read_bytes(const JobPtr& job, std::shared_ptr<const Described> what, std::shared_ptr<cache::ContentLease> lease);
+  [[nodiscard]] bool may_give(const JobPtr& job);
   void send_manifest(const JobPtr& job, const Described& what, std::optional<std::vector<std::byte>> bytes);
   void answer_leaves(const LeavesQuery& query, const JobPtr& job);
   void open_whole(const LeavesQuery& query, const Offer& offer, const JobPtr& job);
@@ -95,6 +98,7 @@ struct CatalogueService::Impl : std::enable_shared_from_this<Impl> {
   std::uint64_t changes = 0;                                 // of any content
   std::map<Digest, std::shared_ptr<const Described>> known;  // by version key
   std::map<Digest, std::deque<AgentId>> takers;              // by version key, the latest last
+  InlineShare share;
 };
 
 CatalogueService::CatalogueService(CatalogueServiceParts parts) : impl_(std::make_shared<Impl>(std::move(parts))) {}
@@ -142,7 +146,7 @@ void CatalogueService::Impl::end(const JobPtr& job, unsigned status, std::vector
   auto respond = std::exchange(job->respond, nullptr);
   if (!respond) return;
   --under_way;
-  respond({status, std::move(body)});
+  respond({status, std::move(body), std::move(job->giving)});
 }
 
 void CatalogueService::Impl::busy(const JobPtr& job) {
@@ -194,11 +198,23 @@ void CatalogueService::Impl::answer_manifest(const ManifestQuery& query, const J
   if (overloaded()) return busy(job);
   // One segment, attested: its bytes are as good before a verdict as after it.
   const bool with_bytes = query.with_bytes && offer->size <= kMaxInline;
+  if (with_bytes && query.comes_again && !may_give(job)) return busy(job);
   const auto remembered = known.find(offer->version_key);
   if (remembered != known.end() && remembered->second->content == offer->content) {
     return described(job, *remembered->second, with_bytes);
   }
   describe_content(*offer, job, with_bytes);
+}
+
+bool CatalogueService::Impl::may_give(const JobPtr& job) {
+  if (!share.begin(job->version_key)) return false;
+  // Let go by the link's thread when the bytes are written.
+  job->giving = {nullptr, [weak = weak_from_this(), version = job->version_key, &executor = parts.runtime.executor](void*) {
+                   executor.post([weak, version] {
+                     if (const auto self = weak.lock()) self->share.end(version);
+                   });
+                 }};
+  return true;
 }
 
 void CatalogueService::Impl::describe_content(const Offer& offer, const JobPtr& job, bool with_bytes) {
@@ -285,6 +301,7 @@ void CatalogueService::Impl::send_manifest(const JobPtr& job, const Described& w
   manifest.others = others(*job);
   manifest.certificates = certificates_of(what.attesters, parts.members, parts.runtime.clock.wall());
   manifest.bytes = std::move(bytes);
+  if (manifest.bytes) remember_taker(job);
   end(job, kOk, encode(manifest));
 }
 

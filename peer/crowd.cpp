@@ -102,9 +102,11 @@ void Crowd::held(std::uint64_t segment, bool first_hand, SteadyTime now) {
   ++held_count_;
   delivering_.erase(segment);
   if (first_hand) ++first_hand_;
-  // Others wait for the first copies. Of those that come to hold the rest of them at the same moment, some speak.
+  // Others wait for the first copies. Of those that come to hold the rest of them at the same moment, some speak; more
+  // of a small content, which each holder gives to few at a time.
   const std::uint64_t draw = mixed(seed_ ^ segment ^ 0x5a) % (members_.count() + 1);
-  const bool rare = layout_.count() > 1 && members_.holders(segment) < 3 && draw < 4;
+  const std::uint64_t speakers = layout_.count() > 1 ? 4 : 16;
+  const bool rare = members_.holders(segment) < 3 && draw < speakers;
   say(first_hand || rare ? Say::soon : Say::at_pace);
   (void)now;
 }
@@ -216,6 +218,10 @@ void Crowd::review_supply(SteadyTime now) {
 const Crowd::Own* Crowd::own_claim(std::uint64_t segment) const {
   const auto own = std::find_if(own_.begin(), own_.end(), [segment](const Own& o) { return o.segment == segment; });
   return own == own_.end() ? nullptr : &*own;
+}
+
+bool Crowd::owes() const {
+  return std::any_of(own_.begin(), own_.end(), [this](const Own& own) { return own.full() && !held_.has(own.segment); });
 }
 
 double Crowd::seconds_left(const CrowdMembers::Claimant& claimant, const CrowdMembers::Claim& claim) const {

@@ -104,6 +104,8 @@ class Crowd {
   [[nodiscard]] std::vector<std::uint64_t> missing_everywhere(SteadyTime now) const;
   [[nodiscard]] CrowdFigures figures(SteadyTime now) const;
   [[nodiscard]] const Digest& version_key() const { return version_key_; }
+  // Something was fetched to its end, and is not held yet.
+  [[nodiscard]] bool owes() const;
   [[nodiscard]] bool complete() const { return held_count_ == layout_.count(); }
 
  private:

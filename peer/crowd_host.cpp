@@ -4,6 +4,7 @@
 #include <map>
 #include <utility>
 
+#include "base/log.h"
 #include "peer/claim_record.h"
 #include "peer/crowd_memory.h"
 #include "peer/crowd_pace.h"
@@ -14,7 +15,13 @@ namespace {
 // A step names its own next one; these are bounds on what a fault in it could cost.
 constexpr Duration kSoonest = std::chrono::milliseconds(1);
 constexpr Duration kLatest = std::chrono::seconds(1);
+// A transfer ends when its content is complete; that it is offered is known a moment later.
+constexpr Duration kOwes = std::chrono::seconds(3);
 constexpr unsigned kMaxDatagramsAtOnce = 16;  // 512 versions; the rest at the next turn
+
+std::string name_of(const Digest& version) {
+  return to_hex(Bytes(version).first(4));
+}
 
 }  // namespace
 
@@ -30,7 +37,7 @@ struct CrowdSeat::Place {
   TimerId timer = 0;
   bool poked = false;
   bool spoke = false;  // others have heard of this member
-  bool left = false;
+  std::optional<SteadyTime> left;
   unsigned last_words = 0;
 };
 
@@ -46,6 +53,11 @@ struct CrowdHost::State : std::enable_shared_from_this<State> {
   void speak();
   bool speak_once(SteadyTime now);
   void spoken(const Digest& version, SteadyTime now);
+  void log_claim(const Place& place, SteadyTime at) const;
+  // It was left with something wholly fetched, whose offer is waited for.
+  [[nodiscard]] bool is_owed(const Place& place) const {
+    return place.left && now() - *place.left < kOwes && place.crowd.owes();
+  }
   [[nodiscard]] CrowdEntry entry_of(Place& place) const;
   [[nodiscard]] PlacePtr find(const Digest& version) const {
     const auto found = places.find(version);
@@ -173,6 +185,13 @@ void CrowdHost::held(const Digest& version_key, std::uint64_t segment, bool firs
   state_->arm();
 }
 
+void CrowdHost::State::log_claim(const Place& place, SteadyTime at) const {
+  const CrowdFigures figures = place.crowd.figures(at);
+  log::debug("fetches for the crowd version={} first={} count={} members={} held={} elsewhere={} claimed={}",
+             name_of(place.crowd.version_key()), place.fetch.front(), place.fetch.size(), figures.members, figures.held,
+             figures.elsewhere, figures.claimed);
+}
+
 // Whatever happens within one turn of the loop is thought about once.
 void CrowdHost::State::poke(const PlacePtr& place) {
   if (std::exchange(place->poked, true)) return;
@@ -203,16 +222,17 @@ void CrowdHost::State::step(const PlacePtr& place) {
                                             });
   arm();
   if (!changed) return;
+  if (!place->fetch.empty()) log_claim(*place, at);
   if (const auto user = place->user.lock()) user->crowd_changed();
 }
 
 void CrowdHost::State::leave(const PlacePtr& place) {
   const Digest version = place->crowd.version_key();
-  place->left = true;
+  place->left = now();
   place->fetch.clear();
   parts.runtime.timers.cancel(std::exchange(place->timer, 0));
   // Nobody knows of this member, and it has nothing to tell.
-  if (!place->spoke && place->crowd.figures(now()).held == 0) return erase(version);
+  if (!place->spoke && place->crowd.figures(now()).held == 0 && !place->crowd.owes()) return erase(version);
   place->last_words = kLastWords;
   // What it fetched itself others may be waiting for; of the rest they know other holders.
   if (place->crowd.figures(now()).first_hand > 0) {
@@ -248,7 +268,8 @@ CrowdEntry CrowdHost::State::entry_of(Place& place) const {
   CrowdEntry entry = place.crowd.entry();
   if (place.left) {
     entry.wants = false;
-    entry.claims.clear();
+    // What is wholly fetched is offered in a moment: nobody shall fetch it again meanwhile.
+    if (!is_owed(place)) entry.claims.clear();
   }
   return entry;
 }
@@ -283,6 +304,7 @@ void CrowdHost::State::spoken(const Digest& version, SteadyTime at) {
   place->spoke = true;
   place->crowd.told(at);
   if (!place->left) return poke(place);  // what is to be said next, and when
+  if (is_owed(*place)) return pace.at_pace(version, true, at);
   if (place->last_words > 0) --place->last_words;
   if (place->last_words == 0) return erase(version);
   pace.at_pace(version, false, at);

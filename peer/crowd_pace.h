@@ -27,8 +27,8 @@ namespace larder::peer {
 class CrowdPace {
  public:
   static constexpr double kMostPerSecond = 100;  // of the whole group
-  static constexpr double kUrgentPerSecond = 15;
-  static constexpr double kUrgentBurst = 20;
+  static constexpr double kUrgentPerSecond = 40;
+  static constexpr double kUrgentBurst = 40;
   static constexpr Duration kShortest = std::chrono::milliseconds(500);
   static constexpr Duration kClaimEvery = std::chrono::milliseconds(400);
 

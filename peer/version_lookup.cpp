@@ -122,7 +122,8 @@ void VersionLookup::pump() {
   if (!supply || ended_) return;
   if (crowd_) {
     ask_proofs();
-    return settle();
+    // Who may fetch is the crowd's to say from here on, and what is proven later is heard of all the same.
+    return asking_ ? settle() : finish();
   }
   if (!enough()) {
     std::vector<HolderFacts> next = supply->holder_table().ranked();
@@ -146,6 +147,7 @@ void VersionLookup::call(const HolderFacts& holder) {
   ManifestQuery query;
   query.key = supply->version_key();
   query.with_bytes = small() && !supply->has_bytes() && (bytes_under_way_ == 0 || together_ > kOpinions);
+  query.comes_again = crowd_;
   bytes_under_way_ += query.with_bytes ? 1 : 0;
   CatalogueCall what;
   what.to = holder.catalogue;

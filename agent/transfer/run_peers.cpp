@@ -54,6 +54,7 @@ void Run::look_up() {
     const auto self = weak.lock();
     if (!self || self->over_ || self->turn_ != turn) return;
     self->grace_timer_ = 0;
+    log::debug("neighbours have not answered in time url={}", log::redact_url(self->request_.target.url.canonical()));
     self->begin();
   });
   const auto found = [weak = weak_from_this(), turn = turn_](std::shared_ptr<peer::Supply> supply) {

@@ -7,6 +7,7 @@
 
 #include "peer/attesters.h"
 #include "peer/certificate.h"
+#include "peer/inline_share.h"
 #include "peer/own_attestations.h"
 #include "peer/proof.h"
 #include "tests/support/virtual_loop.h"
@@ -81,11 +82,13 @@ class CatalogueServiceTest : public ::testing::Test {
     if (mark != std::string::npos) request.query = target.substr(mark + 1);
     service_->handle(std::move(request), [this, status = std::move(status)](CatalogueResponse response) {
       body_ = std::move(response.body);
+      writing_.push_back(std::move(response.until_written));
       *status = response.status;
     });
   }
-  [[nodiscard]] std::string target(const cache::Version& version, bool with_bytes = false) const {
-    return target_of(ManifestQuery{key_.version_key(version), KeyKind::version, with_bytes});
+  [[nodiscard]] std::string target(const cache::Version& version, bool with_bytes = false,
+                                   bool comes_again = false) const {
+    return target_of(ManifestQuery{key_.version_key(version), KeyKind::version, with_bytes, comes_again});
   }
   Manifest manifest(const cache::Version& version) {
     EXPECT_EQ(ask(target(version)), 200U);
@@ -125,6 +128,7 @@ class CatalogueServiceTest : public ::testing::Test {
   const cache::Version two_{"https://example.org/a", 9 * kMiB, "\"2\"", ""};
   std::optional<CatalogueService> service_;
   std::vector<std::byte> body_;
+  std::vector<std::shared_ptr<void>> writing_;  // answers that are not written yet
 };
 
 TEST_F(CatalogueServiceTest, WhatThisAgentFetchedIsBelievedByWhoHasNeverHeardOfIt) {
@@ -208,6 +212,45 @@ TEST_F(CatalogueServiceTest, WhoMayNotAskIsNotAnswered) {
   refused_ = asker_;
   EXPECT_EQ(ask(target(one_)), 403U);
   EXPECT_TRUE(body_.empty());
+}
+
+TEST_F(CatalogueServiceTest, BytesGoToFewAskersAtOnceAndOthersComeAgain) {
+  const auto small = test::pattern(300 * kKiB);
+  const cache::Version version{"https://example.org/small", small.size(), "\"1\"", ""};
+  const std::vector<std::uint64_t> all{0};
+  offers_.update(cache_.records.at(test::put(cache_, 'b', {version}, small, all)).info, all);
+  const std::string question = target(version, true, true);
+  for (std::size_t i = 0; i < InlineShare::kOfOne; ++i) {
+    EXPECT_EQ(ask(question), 200U);
+    EXPECT_EQ(decode_manifest(body_)->bytes, small);
+  }
+  EXPECT_EQ(ask(question), 503U) << "while the answers are being written";
+  EXPECT_TRUE(decode_holders(body_)) << "with who has it otherwise";
+  EXPECT_EQ(ask(target(version, false, true)), 200U) << "an opinion is not refused";
+  EXPECT_EQ(ask(target(version, true, false)), 200U) << "nor who would not come again";
+  writing_.clear();
+  loop_.run_ready();
+  EXPECT_EQ(ask(question), 200U);
+}
+
+TEST(InlineShare, IsBoundedForOneVersionAndForAll) {
+  InlineShare share;
+  const auto key = [](std::uint8_t number) {
+    Digest digest{};
+    digest.fill(std::byte{number});
+    return digest;
+  };
+  std::size_t given = 0;
+  for (std::uint8_t version = 0; version < 100; ++version) {
+    for (int i = 0; i < 3; ++i) given += share.begin(key(version)) ? 1U : 0U;
+  }
+  EXPECT_EQ(given, InlineShare::kOfAll);
+  EXPECT_EQ(share.giving(), InlineShare::kOfAll);
+  share.end(key(99));
+  EXPECT_FALSE(share.begin(key(0))) << "an end of what was not begun counts for nothing";
+  share.end(key(1));
+  EXPECT_FALSE(share.begin(key(0))) << "two of it already";
+  EXPECT_TRUE(share.begin(key(50)));
 }
 
 }  // namespace

@@ -329,7 +329,8 @@ void target_travels(const Query& query, Parse parse) {
 TEST(CataloguePaths, EveryQueryTravels) {
   for (const KeyKind kind : {KeyKind::version, KeyKind::url}) {
     for (const bool with_bytes : {false, true}) {
-      target_travels(ManifestQuery{digest_of(0xab), kind, with_bytes}, parse_manifest_query);
+      target_travels(ManifestQuery{digest_of(0xab), kind, with_bytes, false}, parse_manifest_query);
+      target_travels(ManifestQuery{digest_of(0xab), kind, with_bytes, true}, parse_manifest_query);
     }
   }
   for (const bool open : {false, true}) {
@@ -337,7 +338,7 @@ TEST(CataloguePaths, EveryQueryTravels) {
     target_travels(LeavesQuery{digest_of(0xab), 0, std::nullopt, open}, parse_leaves_query);
   }
   EXPECT_EQ(target_of(ManifestQuery{digest_of(0xab), KeyKind::url, true}),
-            "/v1/versions/" + repeat("ab", 32) + "?kind=url&inline=1");
+            "/v1/versions/" + repeat("ab", 32) + "?kind=url&inline=1&again=0");
   EXPECT_EQ(target_of(LeavesQuery{digest_of(0xab), 3, std::nullopt, true}),
             "/v1/leaves/" + repeat("ab", 32) + "?first=3&count=all&open=1&leaves=1");
 }

@@ -1,5 +1,5 @@
-// The look-up of a version: whom it asks, what it makes of answers that contradict each other, and of none. Without a
-// crowd: what a crowd changes is tested with the crowd.
+// The look-up of a version: whom it asks, what it makes of answers that contradict each other, and of none. Mostly
+// without a crowd: what a crowd changes is tested with the crowd.
 #include "peer/version_lookup.h"
 
 #include "tests/unit/peer/played_office.h"
@@ -11,7 +11,7 @@ using std::chrono::milliseconds;
 
 class VersionLookupTest : public PlayedOffice {
  protected:
-  void begin(std::vector<Holder> foreseen = {}) {
+  void begin(std::vector<Holder> foreseen = {}, bool crowd = false) {
     supply_tools_ = std::make_shared<SupplyTools>(SupplyTools{link_, swarm_, loop_.runtime(),
                                                               [](Task task) {
                                                                 task();
@@ -25,6 +25,7 @@ class VersionLookupTest : public PlayedOffice {
           supply_ = std::move(found);
         });
     supply.reset();
+    lookup_->in_crowd(crowd, false);
     lookup_->start();
     loop_.run_ready();
   }
@@ -256,6 +257,21 @@ TEST_F(VersionLookupTest, ItLooksAgainWhileItsSupplyIsUsedAndNotComplete) {
   EXPECT_TRUE(link_.asks(id(2)));
   supply_.reset();
   EXPECT_TRUE(lookup_->over());
+}
+
+TEST_F(VersionLookupTest, InACrowdOnlyTheQuestionWhoHasItIsWaitedFor) {
+  meet(1);
+  begin({}, true);
+  EXPECT_EQ(answers_, 0) << "somebody may have it";
+  discovery_.answer({has_all(1, kKey)});
+  loop_.run_ready();
+  ASSERT_EQ(answers_, 1) << "the crowd decides who fetches";
+  ASSERT_NE(supply_, nullptr);
+  EXPECT_FALSE(supply_->has_bytes());
+  ASSERT_EQ(link_.asked.size(), 1U);
+  EXPECT_NE(link_.asked[0].call.target.find("again=1"), std::string::npos) << link_.asked[0].call.target;
+  answer(1, says(whole(1, 5, true)));
+  EXPECT_TRUE(supply_->has_bytes()) << "what comes later is used";
 }
 
 }  // namespace
