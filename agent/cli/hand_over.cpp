@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <ctime>
@@ -235,7 +236,13 @@ std::optional<std::int64_t> parse_http_date(const std::string& text) {
   std::tm parts{};
   const char* end = ::strptime(text.c_str(), "%a, %d %b %Y %H:%M:%S GMT", &parts);
   if (end == nullptr || *end != '\0' || text.size() != 29) return std::nullopt;
-  return static_cast<std::int64_t>(::timegm(&parts));
+  // Not timegm(), which reads the time zone's file for a time that has none.
+  const std::chrono::year_month_day day{std::chrono::year(parts.tm_year + 1900),
+                                        std::chrono::month(static_cast<unsigned>(parts.tm_mon + 1)),
+                                        std::chrono::day(static_cast<unsigned>(parts.tm_mday))};
+  const std::chrono::sys_seconds time = std::chrono::sys_days(day) + std::chrono::hours(parts.tm_hour) +
+                                        std::chrono::minutes(parts.tm_min) + std::chrono::seconds(parts.tm_sec);
+  return time.time_since_epoch().count();
 }
 
 }  // namespace larder::agent

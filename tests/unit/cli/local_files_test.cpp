@@ -4,7 +4,9 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <thread>
@@ -211,6 +213,26 @@ TEST_F(LocalFilesTest, GoneMidwayItLeavesFilesThatAreWholeOrNone) {
   }
   for (unsigned i = 12; i < 20; ++i) EXPECT_FALSE(is_in_place(i)) << "it was only staged";
   EXPECT_EQ(hidden_files(), 0U);
+}
+
+// What came with the answer to the creation is used, where it is still the file's content.
+TEST_F(LocalFilesTest, UsesADescriptorThatCameUnasked) {
+  const auto given = [](const std::string& bytes) {
+    UniqueFd fd(::memfd_create("given", MFD_CLOEXEC));
+    EXPECT_EQ(::write(fd.get(), bytes.data(), bytes.size()), static_cast<ssize_t>(bytes.size()));
+    return fd;
+  };
+  for (const bool same : {true, false}) {
+    const unsigned index = same ? 0 : 1;
+    transferred(index, index + 1);
+    FileView file = *follower.file(index);
+    if (!same) file.content = "another";
+    std::string bytes_given = bytes(index);
+    bytes_given[0] = 'X';
+    files->take(file, given(bytes_given));
+    ASSERT_TRUE(finish());
+    EXPECT_EQ(test::read_file(destination(index)), same ? bytes_given : bytes(index));
+  }
 }
 
 TEST_F(LocalFilesTest, RefusesFilesInAnotherOrder) {
