@@ -87,9 +87,11 @@ Result<GetSession::Step> GetSession::attempt() {
 
 // What is in the cache is handed over with this one answer; what is not goes on meanwhile and is followed.
 Result<Answer> GetSession::create_job(bool once) {
-  const bool few = plan_.request.files.size() <= JobFollower::kFewFiles;
-  const std::string query = (few ? fmt::format("descriptor=1&wait_ms={}", kQuickEnd.count()) : std::string("files=0")) +
-                            (once ? "&once=1" : "");
+  // With a check of its own the end is not what comes next.
+  const bool quick = plan_.request.files.size() <= JobFollower::kFewFiles && !plan_.request.app_verdict;
+  const std::string query =
+      (quick ? fmt::format("descriptor=1&wait_ms={}", kQuickEnd.count()) : std::string("files=0")) +
+      (once ? "&once=1" : "");
   return (**agent_.client()).call("POST", "/v1/jobs?" + query, job_body(plan_.request));
 }
 
