@@ -10,16 +10,19 @@
 #include "agent/api/api.h"
 #include "agent/api/event_hub.h"
 #include "agent/api/http_message.h"
+#include "agent/api/job_ends.h"
 #include "agent/api/router.h"
 
 namespace larder::agent {
+
+struct CreateRequest;
 
 class Handlers {
  public:
   Handlers(ApiServices services, Runtime runtime, std::function<ServerFigures()> server_figures);
 
   void handle(ApiRequest request, Responder respond);
-  [[nodiscard]] EventHub& events() { return events_; }
+  void heard(const Event& event);  // of the jobs
 
  private:
   void dispatch(const RouteMatch& match, ApiRequest request, Responder respond);
@@ -27,6 +30,8 @@ class Handlers {
   void list_jobs(const RouteMatch& match, const ApiRequest& request, Responder respond);
   void show_job(const RouteMatch& match, const ApiRequest& request, Responder respond);
   void create_job(const RouteMatch& match, ApiRequest request, Responder respond);
+  void make_job(const RouteMatch& match, Caller who, Duration wait, CreateRequest create, Responder respond);
+  void answer_ended(const RouteMatch& match, Caller who, const std::string& id, Responder respond);
   void add_files(const RouteMatch& match, ApiRequest request, Responder respond);
   void change_job(const RouteMatch& match, ApiRequest request, Responder respond);
   void steer_job(const RouteMatch& match, const ApiRequest& request, Responder respond);
@@ -68,6 +73,7 @@ class Handlers {
   Runtime runtime_;
   std::function<ServerFigures()> server_figures_;
   EventHub events_;
+  JobEnds ends_;
   SteadyTime started_;
 };
 

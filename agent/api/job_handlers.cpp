@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 
 #include "agent/api/descriptor_passing.h"
 #include "agent/api/handlers.h"
@@ -11,21 +12,45 @@ namespace larder::agent {
 namespace {
 
 constexpr std::size_t kParseAtOnce = 64 * kKiB;
+constexpr std::chrono::milliseconds kLongestWait{1000};
 
 bool wants_files(const RouteMatch& match) {
   return match.asked("files") != "0";
 }
 
+ApiResponse job_response(int status, const Job& job, bool files, const EventHub& events) {
+  ApiResponse response = json_response(status, job_view(job, files));
+  // Who watches from there on misses nothing of what follows.
+  response.headers.emplace_back("Larder-Event", std::to_string(events.ring().next() - 1));
+  if (status == 201) response.headers.emplace_back("Location", "/v1/jobs/" + job.id);
+  return response;
+}
+
 // The job after the change, or why there was none.
 JobService::JobDone answer_job(const RouteMatch& match, Responder respond, const EventHub& events, int status = 200) {
-  return [respond = std::move(respond), files = wants_files(match), &events, status](Result<Job> job) mutable {
+  return [respond = std::move(respond), files = wants_files(match), &events, status](const Result<Job>& job) mutable {
     if (!job) return respond.fail(job.error());
-    ApiResponse response = json_response(status, job_view(*job, files));
-    // Who watches from there on misses nothing of what follows.
-    response.headers.emplace_back("Larder-Event", std::to_string(events.ring().next() - 1));
-    if (status == 201) response.headers.emplace_back("Location", "/v1/jobs/" + job->id);
-    respond(std::move(response));
+    respond(job_response(status, *job, files, events));
   };
+}
+
+// How long the answer to a creation may wait for the job's end.
+Result<Duration> wait_of(const RouteMatch& match) {
+  const auto text = match.asked("wait_ms");
+  if (!text) return Duration{};
+  std::int64_t ms = -1;
+  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), ms);
+  if (error != std::errc{} || end != text->data() + text->size() || ms < 0 || ms > kLongestWait.count())
+    return fail(ErrorCode::invalid_argument, "create a job",
+                fmt::format("\"wait_ms\" is a number from 0 to {}", kLongestWait.count()));
+  return std::chrono::milliseconds(ms);
+}
+
+// The caller's newest job of that name that is not over.
+const Job* job_named(const JobService& jobs, Caller who, const std::string& name) {
+  for (const Job* job : jobs.list(who))
+    if (job->owner == who.uid && job->options.name == name && !is_final(job->state)) return job;
+  return nullptr;
 }
 
 }  // namespace
@@ -82,12 +107,52 @@ void Handlers::show_job(const RouteMatch& match, const ApiRequest& request, Resp
 }
 
 void Handlers::create_job(const RouteMatch& match, ApiRequest request, Responder respond) {
-  parse<CreateRequest>(
-      std::move(request.body), &parse_create, std::move(respond),
-      [&jobs = services_.jobs, &events = events_, match, who = request.caller](CreateRequest create, Responder answer) {
-        jobs.create(who, std::move(create.options), std::move(create.files), create.start,
-                    answer_job(match, std::move(answer), events, 201));
-      });
+  const auto wait = wait_of(match);
+  if (!wait) return respond.fail(wait.error());
+  parse<CreateRequest>(std::move(request.body), &parse_create, std::move(respond),
+                       [this, match, who = request.caller, limit = *wait](CreateRequest create, Responder answer) {
+                         make_job(match, who, limit, std::move(create), std::move(answer));
+                       });
+}
+
+void Handlers::make_job(const RouteMatch& match, Caller who, Duration wait, CreateRequest create, Responder respond) {
+  JobService& jobs = services_.jobs;
+  const bool files = wants_files(match);
+  if (match.asked("once") == "1") {
+    if (create.options.name.empty())
+      return respond.fail({ErrorCode::invalid_argument, "create a job once", "without a name none can be told again"});
+    const Job* same = job_named(jobs, who, create.options.name);
+    if (same != nullptr) return respond(job_response(200, *same, files, events_));
+  }
+  const bool waits = create.start && wait != Duration{};
+  if (!waits)
+    return jobs.create(who, std::move(create.options), std::move(create.files), create.start,
+                       answer_job(match, std::move(respond), events_, 201));
+  jobs.create(who, std::move(create.options), std::move(create.files), true,
+              [this, match, who, wait, answer = std::move(respond)](Result<Job> job) mutable {
+                if (!job) return answer.fail(job.error());
+                if (has_ended(job->state)) return answer_ended(match, who, job->id, std::move(answer));
+                ends_.wait(job->id, wait, [this, match, who, id = job->id, answer = std::move(answer)]() mutable {
+                  answer_ended(match, who, id, std::move(answer));
+                });
+              });
+}
+
+// As the job is now, with all that has come of it. It may not have ended: then it was waited for long enough.
+void Handlers::answer_ended(const RouteMatch& match, Caller who, const std::string& id, Responder respond) {
+  const auto job = services_.jobs.find(who, id);
+  if (!job) return respond.fail(job.error());
+  ApiResponse response = job_response(201, **job, wants_files(match), events_);
+  const bool hands =
+      match.asked("descriptor") == "1" && (*job)->state == JobState::transferred && (*job)->files.size() == 1;
+  if (!hands) return respond(std::move(response));
+  services_.jobs.open_content(who, id, 0, false,
+                              [response = std::move(response), answer = std::move(respond)](
+                                  Result<std::shared_ptr<cache::ContentLease>> lease) mutable {
+                                // Why it cannot be opened is told to who asks for it by itself.
+                                if (lease) response.descriptors.push_back(std::move(*lease));
+                                answer(std::move(response));
+                              });
 }
 
 void Handlers::add_files(const RouteMatch& match, ApiRequest request, Responder respond) {

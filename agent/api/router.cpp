@@ -16,7 +16,7 @@ constexpr std::array kRoutes = {
     Route{RouteId::reload, "POST", "/v1/reload", "", true},
     Route{RouteId::events, "GET", "/v1/events", "job after files"},
     Route{RouteId::jobs, "GET", "/v1/jobs", "state all"},
-    Route{RouteId::job_create, "POST", "/v1/jobs", "files"},
+    Route{RouteId::job_create, "POST", "/v1/jobs", "files once wait_ms descriptor"},
     Route{RouteId::job, "GET", "/v1/jobs/{id}", "files"},
     Route{RouteId::job_change, "PATCH", "/v1/jobs/{id}", "files"},
     Route{RouteId::job_files, "POST", "/v1/jobs/{id}/files", "files"},

@@ -18,6 +18,7 @@ namespace {
 
 constexpr std::chrono::minutes kAgentPatience{2};  // how long an agent that went away is waited for
 constexpr std::chrono::milliseconds kLookAgain{200};
+constexpr std::chrono::milliseconds kQuickEnd{30};  // a job that ends so soon is told with the answer to its creation
 
 // The connection is gone, as opposed to an answer that says no.
 bool agent_went_away(const Error& error) {
@@ -68,7 +69,7 @@ Result<GetSession::Step> GetSession::attempt() {
   const bool had_one = !job_id_.empty();
   if (auto obtained = obtain_job(); !obtained) return tl::unexpected(obtained.error());
   follower_.emplace(**client, job_id_);
-  const auto made = std::exchange(made_, std::nullopt);
+  auto made = std::exchange(made_, std::nullopt);
   const auto opened = made ? follower_->open_new(made->job, made->event)
                            : follower_->open(plan_.request.files.size() > JobFollower::kFewFiles);
   if (!opened) {
@@ -78,35 +79,49 @@ Result<GetSession::Step> GetSession::attempt() {
   }
   waiting_said_ = false;
   files_->set_job(job_id_);
+  if (made && made->content && !follower_->job().files.empty())
+    files_->take(follower_->job().files.front(), std::move(made->content));
   for (const FileView& file : follower_->job().files) files_->observe(file);
   return follow();
 }
 
+// What is in the cache is handed over with this one answer; what is not goes on meanwhile and is followed.
+Result<Answer> GetSession::create_job(bool once) {
+  // With a check of its own the end is not what comes next.
+  const bool quick = plan_.request.files.size() <= JobFollower::kFewFiles && !plan_.request.app_verdict;
+  const std::string query =
+      (quick ? fmt::format("descriptor=1&wait_ms={}", kQuickEnd.count()) : std::string("files=0")) +
+      (once ? "&once=1" : "");
+  return (**agent_.client()).call("POST", "/v1/jobs?" + query, job_body(plan_.request));
+}
+
 Status GetSession::obtain_job() {
   if (!job_id_.empty()) return {};
-  Client& client = **agent_.client();
-  auto answer = client.call("GET", "/v1/jobs");
+  auto answer = create_job(true);
   if (!answer) return tl::unexpected(answer.error());
-  const auto jobs = parse_jobs(answer->body);
-  if (!jobs) return tl::unexpected(jobs.error());
-  std::string replaced;
-  for (const JobView& job : *jobs) {
-    if (!is_job_of(plan_, job)) continue;
-    if (!worth_going_on(job)) {
-      replaced = job.id;
-      continue;
-    }
-    job_id_ = job.id;
-    return resume_if_needed(job);
-  }
-  auto made = client.call("POST", "/v1/jobs?files=0", job_body(plan_.request));
-  if (!made) return tl::unexpected(made.error());
-  auto job = parse_job(made->body);
+  auto job = parse_job(answer->body);
   if (!job) return tl::unexpected(job.error());
+  std::string replaced;
+  if (answer->status == 200) {  // of an earlier run
+    const bool same = is_job_of(plan_, *job);
+    if (same && worth_going_on(*job)) {
+      job_id_ = job->id;
+      return resume_if_needed(*job);
+    }
+    if (same) replaced = job->id;
+    answer = create_job(false);
+    if (!answer) return tl::unexpected(answer.error());
+    job = parse_job(answer->body);
+    if (!job) return tl::unexpected(job.error());
+  }
   job_id_ = job->id;
-  if (const std::string* event = made->head.find("larder-event")) made_ = Made{as_made(std::move(*job)), *event};
+  if (job->files.empty()) *job = as_made(std::move(*job));
+  UniqueFd content;
+  if (answer->descriptors.size() == 1) content = std::move(answer->descriptors.front());
+  if (const std::string* event = answer->head.find("larder-event"))
+    made_ = Made{std::move(*job), *event, std::move(content)};
   // Only now: what it had fetched is found again by the new one.
-  if (!replaced.empty()) (void)client.call("POST", "/v1/jobs/" + replaced + "/cancel");
+  if (!replaced.empty()) (void)(**agent_.client()).call("POST", "/v1/jobs/" + replaced + "/cancel");
   return {};
 }
 
@@ -245,7 +260,8 @@ Status GetSession::finish() {
   const bool all_told =
       follower_->brief() && !plan_.json &&
       std::all_of(files.begin(), files.end(), [](const auto& file) { return file.state == "transferred"; });
-  if (auto read = follower_->refresh(!all_told); !read) return read;
+  if (!follower_->told_whole())
+    if (auto read = follower_->refresh(!all_told); !read) return read;
   final_ = follower_->job();
   if (is_gone(final_.state)) {
     failure_ = Error{ErrorCode::cancelled, "finish job " + final_.id, "somebody ended it (" + final_.state + ")"};

@@ -29,6 +29,7 @@ class GetSession {
   enum class Step { ended, interrupted };
   Result<Step> attempt();  // until the job has ended, or the agent went away (agent_unreachable)
   Status obtain_job();     // finds the job of an earlier run or makes one
+  Result<Answer> create_job(bool once);
   [[nodiscard]] JobView as_made(JobView job) const;
   Status resume_if_needed(const JobView& job);
   Result<Step> follow();
@@ -57,6 +58,7 @@ class GetSession {
   struct Made {  // by obtain_job(), and not followed yet
     JobView job;
     std::string event;
+    UniqueFd content;  // of its only file, where that is finished
   };
   std::optional<Made> made_;
   JobView final_;  // the job as it ended

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <ctime>
@@ -203,10 +204,8 @@ void StagedFile::set_modified(const std::string& http_date) {
 
 Status publish(std::vector<StagedFile>& files) {
   const bool together = files.size() > kSyncOneByOne;
-  std::set<std::string> directories;
   std::set<dev_t> synced;
   for (StagedFile& file : files) {
-    directories.insert(directory_of(file.destination_));
     UniqueFd opened;
     if (!file.fd_) opened = UniqueFd(::open(file.path_.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
     const int fd = file.fd_ ? file.fd_.get() : opened.get();
@@ -215,21 +214,35 @@ Status publish(std::vector<StagedFile>& files) {
     if (together && !synced.insert(info.st_dev).second) continue;
     if ((together ? ::syncfs(fd) : ::fdatasync(fd)) != 0) return tl::unexpected(file.write_error(errno, 0));
   }
+  Status outcome;
+  std::set<std::string> directories;
   for (StagedFile& file : files) {
-    if (::rename(file.path_.c_str(), file.destination_.c_str()) != 0) return tl::unexpected(file.write_error(errno, 0));
+    if (::rename(file.path_.c_str(), file.destination_.c_str()) != 0) {
+      outcome = tl::unexpected(file.write_error(errno, 0));
+      break;
+    }
+    directories.insert(directory_of(file.destination_));
     file.path_.clear();
     file.fd_.reset();
   }
-  for (const std::string& directory : directories)
-    if (auto status = sync_directory(directory); !status) return status;
-  return {};
+  // After an error too: what is in its place is told as being there.
+  for (const std::string& directory : directories) {
+    if (auto status = sync_directory(directory); !status && outcome) outcome = std::move(status);
+  }
+  return outcome;
 }
 
 std::optional<std::int64_t> parse_http_date(const std::string& text) {
   std::tm parts{};
   const char* end = ::strptime(text.c_str(), "%a, %d %b %Y %H:%M:%S GMT", &parts);
   if (end == nullptr || *end != '\0' || text.size() != 29) return std::nullopt;
-  return static_cast<std::int64_t>(::timegm(&parts));
+  // Not timegm(), which reads the time zone's file for a time that has none.
+  const std::chrono::year_month_day day{std::chrono::year(parts.tm_year + 1900),
+                                        std::chrono::month(static_cast<unsigned>(parts.tm_mon + 1)),
+                                        std::chrono::day(static_cast<unsigned>(parts.tm_mday))};
+  const std::chrono::sys_seconds time = std::chrono::sys_days(day) + std::chrono::hours(parts.tm_hour) +
+                                        std::chrono::minutes(parts.tm_min) + std::chrono::seconds(parts.tm_sec);
+  return time.time_since_epoch().count();
 }
 
 }  // namespace larder::agent

@@ -55,7 +55,7 @@ class StagedFile {
 };
 
 // Syncs the files (one by one, or the whole file system when there are more than 8), renames each to its destination,
-// and syncs the directories. On an error what was not renamed is not there.
+// and syncs the directories. On an error what was not renamed is not there, and what was is there for good.
 [[nodiscard]] Status publish(std::vector<StagedFile>& files);
 
 // Seconds since 1970 of an IMF-fixdate (RFC 9110 §5.6.7). Pure.

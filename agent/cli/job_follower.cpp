@@ -28,7 +28,9 @@ Status JobFollower::open(bool brief) {
 
 Status JobFollower::open_new(JobView job, const std::string& after) {
   brief_ = job.files.size() > kFewFiles;
-  if (auto subscribed = subscribe("&after=" + after); !subscribed) return subscribed;
+  if (!has_ended(job.state)) {
+    if (auto subscribed = subscribe("&after=" + after); !subscribed) return subscribed;
+  }
   job_ = std::move(job);
   return {};
 }
@@ -49,6 +51,12 @@ Result<bool> JobFollower::refresh_after_progress(SteadyTime now) {
   progressed_ = false;
   if (auto read = refresh(); !read) return tl::unexpected(read.error());
   return true;
+}
+
+bool JobFollower::told_whole() const {
+  return !brief_ && job_.state == "transferred" && job_.files.size() == job_.files_total &&
+         std::all_of(job_.files.begin(), job_.files.end(),
+                     [](const auto& file) { return file.state == "transferred"; });
 }
 
 const FileView* JobFollower::file(unsigned index) const {

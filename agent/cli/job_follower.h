@@ -22,14 +22,14 @@ class JobFollower {
   // Subscribes, then reads the whole job: nothing that happens in between is missed. Of a job with many files (`brief`)
   // the events say little of each.
   Status open(bool brief = false);
-  // A job that was just made: `job` as it was at event `after`, its files as they were asked for. Nothing is read.
+  // A job that was just made: `job` as it was at event `after`. Nothing is read; one that has ended is not followed.
   Status open_new(JobView job, const std::string& after);
   Status refresh(bool files = true);  // reads the job again, as a rule with its files
   // Progress is told of the job, not of its files. Of a job with few files they are read again now and then after
   // progress; true when they were.
   Result<bool> refresh_after_progress(SteadyTime now);
-  [[nodiscard]] int descriptor() const { return stream_->descriptor(); }
-  [[nodiscard]] bool pending() const { return stream_->pending(); }  // events that poll knows nothing of
+  [[nodiscard]] int descriptor() const { return stream_ ? stream_->descriptor() : -1; }
+  [[nodiscard]] bool pending() const { return stream_ && stream_->pending(); }  // events that poll knows nothing of
   // Waits for the next bytes of the events and takes them. `changed` is told each file whose state was told.
   Status take(const std::function<void(const FileView&)>& changed);
 
@@ -37,6 +37,8 @@ class JobFollower {
   [[nodiscard]] const FileView* file(unsigned index) const;
   // What is known of the files is all that need be known of ones that are transferred.
   [[nodiscard]] bool brief() const { return brief_; }
+  // All went well, and reading the job would tell nothing new.
+  [[nodiscard]] bool told_whole() const;
   [[nodiscard]] bool removed() const { return removed_; }
 
  private:

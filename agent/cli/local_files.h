@@ -29,6 +29,8 @@ class LocalFiles {
 
   explicit LocalFiles(const GetPlan& plan);
   void set_job(std::string id) { job_id_ = std::move(id); }
+  // A descriptor of the finished file that came unasked: it need not be asked for.
+  void take(const FileView& file, UniqueFd content);
 
   // The agent told something new of a file.
   void observe(const FileView& file);
@@ -50,7 +52,9 @@ class LocalFiles {
     std::optional<StagedFile> staged;  // early copy, or finished
     std::string staged_content;
     std::string checked_content;  // a verdict was posted for it
-    bool queued = false;          // in ready_
+    UniqueFd given;               // of given_content, by take()
+    std::string given_content;
+    bool queued = false;  // in ready_
   };
 
   [[nodiscard]] bool needs_check(const FileView& file) const;

@@ -139,6 +139,7 @@ void FakeJobs::create(Caller who, JobOptions options, std::vector<FileSpec> spec
   start = start_it;
   const std::string id = fmt::format("{:016x}", jobs.size() + 1);
   jobs.push_back(sample_job(id, who.uid, files.size()));
+  jobs.back().options.name = created.name;
   steer("create", who, id, std::move(done));
 }
 void FakeJobs::add_files(Caller who, const std::string& id, std::vector<FileSpec> specs, JobDone done) {

@@ -1,0 +1,36 @@
+#include "agent/api/job_ends.h"
+
+#include <utility>
+
+namespace larder::agent {
+
+bool has_ended(JobState state) {
+  return is_final(state) || state == JobState::transferred || state == JobState::error;
+}
+
+JobEnds::~JobEnds() {
+  for (const auto& [job, wait] : waits_) timers_.cancel(wait.timer);
+}
+
+void JobEnds::wait(const std::string& job, Duration limit, Task done) {
+  const auto added = waits_.emplace(job, Wait{0, std::move(done)});
+  added->second.timer = timers_.after(limit, alive_.guard([this, added] {
+    Task over = std::move(added->second.done);
+    waits_.erase(added);
+    over();
+  }));
+}
+
+// The event comes out of the midst of a change: who waited looks when that is through.
+void JobEnds::heard(const Event& event) {
+  const bool over = event.kind == EventKind::job_removed ||
+                    (event.kind == EventKind::job_state && event.job != nullptr && has_ended(event.job->state));
+  if (!over) return;
+  const auto [begin, end] = waits_.equal_range(event.job_id);
+  for (auto at = begin; at != end; at = waits_.erase(at)) {
+    timers_.cancel(at->second.timer);
+    executor_.post(alive_.guard([done = std::move(at->second.done)]() mutable { done(); }));
+  }
+}
+
+}  // namespace larder::agent
