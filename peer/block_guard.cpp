@@ -3,6 +3,7 @@
 #include <libtorrent/error_code.hpp>
 #include <libtorrent/operations.hpp>
 #include <libtorrent/peer_request.hpp>
+#include <utility>
 
 #include "base/log.h"
 #include "peer/peer_identity.h"
@@ -75,6 +76,7 @@ bool BlockGuard::on_piece(const lt::peer_request& request, lt::span<const char> 
   const std::uint64_t offset = window_->offset_of(request);
   if (request.start >= 0 && offset % kBlockSize == 0 && window_->matches(offset / kBlockSize, block)) {
     window_->set_sender(agent_);
+    gather_requests(block.size());
     return false;
   }
   ++window_->shared().bad_blocks;
@@ -87,8 +89,18 @@ bool BlockGuard::on_piece(const lt::peer_request& request, lt::span<const char> 
   return true;
 }
 
+void BlockGuard::gather_requests(std::uint64_t bytes) {
+  if (gathers_ || !only_takes_) return;
+  taken_ += bytes;
+  if (taken_ < kMuch) return;
+  gathers_ = true;
+  send_without_delay(connection_, false);
+}
+
 // Nothing is given away of a window that nobody may read here.
 bool BlockGuard::on_request(const lt::peer_request& /*request*/) {
+  only_takes_ = false;
+  if (std::exchange(gathers_, false)) send_without_delay(connection_);
   return !window_->gives();
 }
 

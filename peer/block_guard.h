@@ -32,7 +32,11 @@ class BlockGuard final : public libtorrent::peer_plugin {
   void sent_payload(int bytes) override;
 
  private:
+  // By then so many requests are on their way that none is missed when it waits for others.
+  static constexpr std::uint64_t kMuch = 8 * kMiB;
+
   [[nodiscard]] bool acceptable();
+  void gather_requests(std::uint64_t bytes);
   void ended();
 
   libtorrent::peer_connection_handle connection_;
@@ -41,6 +45,9 @@ class BlockGuard final : public libtorrent::peer_plugin {
   bool asked_for_ = false;  // we dialled it
   bool connected_ = false;
   bool ended_ = false;
+  std::uint64_t taken_ = 0;  // bytes, while only taking
+  bool gathers_ = false;     // its requests
+  bool only_takes_ = true;
 };
 
 // One torrent.

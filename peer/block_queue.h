@@ -19,19 +19,21 @@ class BlockQueue {
     AgentId from{};
   };
 
-  // True when nothing lay here before: the taker has to be told.
-  [[nodiscard]] bool append(std::uint64_t offset, Bytes block, const AgentId& from);
+  void append(std::uint64_t offset, Bytes block, const AgentId& from);
   [[nodiscard]] std::vector<Run> take();
 
  private:
   static constexpr std::size_t kMinRun = 16 * 1024;
   static constexpr std::size_t kMaxRun = 256 * 1024;
 
-  [[nodiscard]] bool continues(std::uint64_t offset, Bytes block, const AgentId& from) const;
+  // Several senders take turns: so many of the last runs may be the one that a block continues.
+  static constexpr std::size_t kOpenRuns = 16;
+
+  [[nodiscard]] Run* continued(std::uint64_t offset, Bytes block, const AgentId& from);
 
   std::mutex mutex_;
   std::vector<Run> runs_;
-  std::size_t next_capacity_ = kMinRun;  // doubles while runs fill, so that lone blocks hold no large buffers
+  std::size_t next_capacity_ = kMinRun;  // follows the longest of late, so that lone blocks hold no large buffers
 };
 
 }  // namespace larder::peer

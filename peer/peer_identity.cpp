@@ -44,9 +44,9 @@ std::optional<AgentId> agent_of(const lt::peer_connection_handle& connection) {
   return agent;
 }
 
-void send_without_delay(const lt::peer_connection_handle& connection) {
+void send_without_delay(const lt::peer_connection_handle& connection, bool without) {
   lt::error_code ignored;  // slower, not wrong
-  if (auto* const socket = transport(connection)) socket->set_option(lt::tcp::no_delay(true), ignored);
+  if (auto* const socket = transport(connection)) socket->set_option(lt::tcp::no_delay(without), ignored);
 }
 
 void stop_reading(const lt::peer_connection_handle& connection) {

@@ -13,8 +13,9 @@ namespace larder::peer {
 
 // The Ed25519 key of the certificate that the other end proved in the TLS handshake; none over plain TCP.
 [[nodiscard]] std::optional<AgentId> agent_of(const libtorrent::peer_connection_handle& connection);
-// Small windows would wait 40 ms for an acknowledgement otherwise.
-void send_without_delay(const libtorrent::peer_connection_handle& connection);
+// Small windows would wait 40 ms for an acknowledgement otherwise. Not `without`: what is small waits for one and goes
+// together, which saves who takes much and gives nothing a packet for each request.
+void send_without_delay(const libtorrent::peer_connection_handle& connection, bool without = true);
 // Nothing more is read: the end of TLS is sent and not waited for, which may take libtorrent 3 s.
 void stop_reading(const libtorrent::peer_connection_handle& connection);
 

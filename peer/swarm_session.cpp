@@ -279,6 +279,7 @@ void SwarmSession::dial(const std::shared_ptr<Window>& window) try {
 }
 
 void SwarmSession::want_nothing(const std::shared_ptr<Window>& window) try {
+  for (std::uint64_t piece = 0; piece < window->pieces(); ++piece) window->want(piece, false);
   window->handle.prioritize_pieces(std::vector<lt::download_priority_t>(window->pieces(), lt::dont_download));
 } catch (const std::exception& thrown) {
   log::warn("swarm: cannot say what is wanted root={} detail={}", to_hex(window->id().root), thrown.what());
@@ -289,6 +290,7 @@ void SwarmSession::want(const std::shared_ptr<Window>& window,
   std::vector<std::pair<lt::piece_index_t, lt::download_priority_t>> priorities;
   priorities.reserve(pieces.size());
   for (const auto& [piece, wanted] : pieces) {
+    window->want(piece, wanted);
     priorities.emplace_back(lt::piece_index_t(static_cast<int>(piece)),
                             wanted ? lt::default_priority : lt::dont_download);
   }

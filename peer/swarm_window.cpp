@@ -25,7 +25,8 @@ Window::Window(What what, std::shared_ptr<WindowSink> sink, std::shared_ptr<Swar
       sink_(std::move(sink)),
       shared_(std::move(shared)),
       arrived_(what_.leaves.size(), what_.serving),
-      readable_(what_.leaves.size(), what_.serving) {
+      readable_(what_.leaves.size(), what_.serving),
+      wanted_(pieces()) {
   mark_held();
 }
 
@@ -106,11 +107,34 @@ bool Window::write(std::uint64_t offset, Bytes block, std::weak_ptr<lt::disk_obs
   if (!arrived_[index]) {
     arrived_[index] = true;
     buffered_ += block.size();
-    if (queue_.append(offset, block, sender_)) sink_->blocks_ready();
+    queue_.append(offset, block, sender_);
+    if (batch_.arrived(block.size(), wanted_[index / blocks_in_piece()])) tell();
   }
   if (buffered_ < kHighWater) return false;
   paused_.push_back(std::move(observer));
   return true;
+}
+
+void Window::tell() {
+  if (!batch_.waits()) return;
+  batch_.told();
+  sink_->blocks_ready();
+}
+
+void Window::want(std::uint64_t piece, bool wanted) {
+  if (wanted_[piece] == wanted) return;
+  wanted_[piece] = wanted;
+  const std::uint64_t first = piece * blocks_in_piece();
+  const std::uint64_t end = std::min(blocks(), first + blocks_in_piece());
+  std::uint64_t missing = 0;
+  for (std::uint64_t block = first; block < end; ++block) {
+    if (!arrived_[block]) ++missing;
+  }
+  if (wanted) {
+    batch_.wanted(missing);
+  } else {
+    batch_.unwanted(missing);
+  }
 }
 
 bool Window::wait_for_hash(lt::piece_index_t piece, lt::span<lt::sha256_hash> into, HashDone& done) {

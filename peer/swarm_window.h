@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "base/merkle.h"
+#include "peer/batching.h"
 #include "peer/block_queue.h"
 #include "peer/peer_book.h"
 #include "peer/swarm.h"
@@ -103,12 +104,16 @@ class Window {
   // Of the disk. True when the connection shall pause until `observer` hears of room.
   [[nodiscard]] bool write(std::uint64_t offset, Bytes block, std::weak_ptr<libtorrent::disk_observer> observer,
                            WriteDone done);
+  // Blocks wait for more to come before the owner is told: it is to be told when a pause was long enough.
+  [[nodiscard]] bool waits_to_tell() const { return batch_.waits(); }
+  void tell();
   // Kept until all of the piece is readable. False when it is: the caller answers at once, and has `done` still. It is
   // never copied: `into` points to what it owns.
   [[nodiscard]] bool wait_for_hash(libtorrent::piece_index_t piece, libtorrent::span<libtorrent::sha256_hash> into,
                                    HashDone& done);
   void fill_hashes(libtorrent::piece_index_t piece, libtorrent::span<libtorrent::sha256_hash> into) const;
   void consumed(std::uint64_t offset, std::uint64_t bytes);
+  void want(std::uint64_t piece, bool wanted);
   // Everything that waits, ended as aborted: to be run by the caller, outside of libtorrent's call.
   [[nodiscard]] std::vector<std::function<void()>> abandon();
 
@@ -139,7 +144,9 @@ class Window {
   std::shared_ptr<SwarmShared> shared_;
   std::vector<bool> arrived_;   // here, in memory or on disk
   std::vector<bool> readable_;  // on disk
+  std::vector<bool> wanted_;    // by piece
   BlockQueue queue_;
+  ArrivalBatch batch_;
   std::uint64_t buffered_ = 0;
   AgentId sender_{};
   std::unordered_map<std::uint64_t, WriteDone> writes_;  // by block

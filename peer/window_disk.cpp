@@ -1,8 +1,10 @@
 #include "peer/window_disk.h"
 
+#include <algorithm>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <cstdlib>
+#include <iterator>
 #include <libtorrent/add_torrent_params.hpp>
 #include <new>
 #include <utility>
@@ -17,6 +19,9 @@ namespace lt = libtorrent;
 constexpr std::size_t kReaders = 2;
 // More than the send buffers of 200 connections may ask for at once (swarm_settings.cpp).
 constexpr std::size_t kMaxWaitingReads = 65536;
+// Behind a block there is room for the header of the next one: libtorrent puts it there, and TLS then has a record of
+// full length where it has two halves otherwise (boost.asio puts at most 8 KiB of several buffers into one record).
+constexpr std::uint64_t kNextHeader = 13;
 
 lt::storage_error read_error(boost::system::errc::errc_t code) {
   return {boost::system::errc::make_error_code(code), lt::operation_t::file_read};
@@ -33,10 +38,10 @@ struct WindowDisk::Completions {
   Completions(boost::asio::io_context& context, WindowDisk& owner) : network(context), disk(owner) {}
 
   // `self` keeps the network thread's context from running dry while a read is on its way.
-  static void add(const std::shared_ptr<Completions>& self, ReadDone done) {
+  static void add(const std::shared_ptr<Completions>& self, std::vector<ReadDone> reads) {
     const std::lock_guard lock(self->mutex);
-    self->done.push_back(std::move(done));
-    if (self->done.size() == 1) boost::asio::post(self->network, [self] { self->deliver(); });
+    if (self->done.empty()) boost::asio::post(self->network, [self] { self->deliver(); });
+    std::move(reads.begin(), reads.end(), std::back_inserter(self->done));
   }
 
   void deliver() {
@@ -50,7 +55,7 @@ struct WindowDisk::Completions {
       if (read.error.ec) {
         std::free(read.buffer);
       } else {
-        holder = lt::disk_buffer_holder(disk, read.buffer, read.length);
+        holder = lt::disk_buffer_holder(disk, read.buffer, read.length + static_cast<int>(kNextHeader));
       }
       read.handler(std::move(holder), read.error);
     }
@@ -67,6 +72,7 @@ WindowDisk::WindowDisk(boost::asio::io_context& network, std::shared_ptr<WindowR
       expected_(std::move(expected)),
       completions_(std::make_shared<Completions>(network, *this)),
       aborting_(std::make_shared<std::atomic<bool>>(false)),
+      pause_(network),
       readers_(std::make_unique<WorkerPool>("swarm-read", kReaders, kMaxWaitingReads)) {}
 
 WindowDisk::~WindowDisk() {
@@ -106,26 +112,61 @@ void WindowDisk::async_read(lt::storage_index_t storage, const lt::peer_request&
   const std::shared_ptr<Window> window = windows_[index_of(storage)];
   const std::uint64_t offset = window->offset_of(request);
   const auto length = static_cast<std::uint64_t>(request.length);
-  if (length > kBlockSize || !window->readable(offset, length)) {
+  if (length > kBlockSize || !window->readable(offset, length) || aborting_->load()) {
     refuse_read(std::move(handler));
     return;
   }
-  auto work = [window, offset, length, handler, completions = completions_, aborting = aborting_,
-               guard = boost::asio::make_work_guard(network_)]() mutable {
-    ReadDone done{std::move(handler), nullptr, static_cast<int>(length), {}};
-    done.buffer = static_cast<char*>(std::malloc(length));
-    if (done.buffer == nullptr) {
-      done.error = read_error(boost::system::errc::not_enough_memory);
-    } else if (aborting->load()) {
-      done.error = read_error(boost::system::errc::operation_canceled);
-    } else if (const Status status = window->read(offset, {reinterpret_cast<std::byte*>(done.buffer), length});
-               !status) {
-      done.error = read_error(boost::system::errc::io_error);
-      window->sink().failed(status.error());
+  reads_.push_back({window, offset, length, std::move(handler)});
+  look_again_soon();
+}
+
+WindowDisk::ReadDone WindowDisk::do_read(Read read, const std::atomic<bool>& aborting) {
+  ReadDone done{std::move(read.handler), nullptr, static_cast<int>(read.length), {}};
+  done.buffer = static_cast<char*>(std::malloc(read.length + kNextHeader));
+  if (done.buffer == nullptr) {
+    done.error = read_error(boost::system::errc::not_enough_memory);
+  } else if (aborting.load()) {
+    done.error = read_error(boost::system::errc::operation_canceled);
+  } else if (const Status status =
+                 read.window->read(read.offset, {reinterpret_cast<std::byte*>(done.buffer), read.length});
+             !status) {
+    done.error = read_error(boost::system::errc::io_error);
+    read.window->sink().failed(status.error());
+  }
+  return done;
+}
+
+void WindowDisk::start_reads() {
+  read_batch_.gone(std::chrono::steady_clock::now());
+  std::vector<Read> waiting = std::exchange(reads_, {});
+  for (std::size_t at = 0; at < waiting.size(); at += ReadBatch::kEnough) {
+    const auto begin = std::make_move_iterator(waiting.begin() + static_cast<std::ptrdiff_t>(at));
+    const std::size_t count = std::min(ReadBatch::kEnough, waiting.size() - at);
+    const auto batch = std::make_shared<std::vector<Read>>(begin, begin + static_cast<std::ptrdiff_t>(count));
+    auto work = [batch, completions = completions_, aborting = aborting_,
+                 guard = boost::asio::make_work_guard(network_)]() mutable {
+      std::vector<ReadDone> done;
+      done.reserve(batch->size());
+      for (Read& read : *batch) done.push_back(do_read(std::move(read), *aborting));
+      Completions::add(completions, std::move(done));
+    };
+    if (readers_ && readers_->submit(std::move(work))) continue;
+    for (Read& read : *batch) refuse_read(std::move(read.handler));
+  }
+}
+
+// What waits for company does not wait long, whether or not any comes.
+void WindowDisk::look_again_soon() {
+  if (std::exchange(pausing_, true)) return;
+  pause_.expires_after(kBatchPause);
+  pause_.async_wait([this](const boost::system::error_code& error) {
+    if (error) return;
+    pausing_ = false;
+    if (!reads_.empty()) start_reads();
+    for (const auto& window : windows_) {
+      if (window) window->tell();
     }
-    Completions::add(completions, std::move(done));
-  };
-  if (!readers_ || !readers_->submit(std::move(work))) refuse_read(std::move(handler));
+  });
 }
 
 bool WindowDisk::async_write(lt::storage_index_t storage, const lt::peer_request& request, const char* bytes,
@@ -133,7 +174,9 @@ bool WindowDisk::async_write(lt::storage_index_t storage, const lt::peer_request
                              std::function<void(const lt::storage_error&)> handler, lt::disk_job_flags_t /*flags*/) {
   Window& window = at(storage);
   const Bytes block(reinterpret_cast<const std::byte*>(bytes), static_cast<std::size_t>(request.length));
-  return window.write(window.offset_of(request), block, observer, std::move(handler));
+  const bool pause = window.write(window.offset_of(request), block, observer, std::move(handler));
+  if (window.waits_to_tell()) look_again_soon();
+  return pause;
 }
 
 void WindowDisk::async_hash(lt::storage_index_t storage, lt::piece_index_t piece, lt::span<lt::sha256_hash> into,
@@ -218,10 +261,16 @@ std::vector<lt::open_file_state> WindowDisk::get_status(lt::storage_index_t /*st
 
 void WindowDisk::abort(bool wait) {
   aborting_->store(true);
+  pause_.cancel();
+  pausing_ = false;
+  for (Read& read : std::exchange(reads_, {})) refuse_read(std::move(read.handler));
   if (wait) readers_.reset();  // the reads that wait end as cancelled
 }
 
-void WindowDisk::submit_jobs() {}
+// libtorrent says so at the end of each of its events.
+void WindowDisk::submit_jobs() {
+  if (read_batch_.due(reads_.size(), std::chrono::steady_clock::now())) start_reads();
+}
 
 void WindowDisk::settings_updated() {}
 

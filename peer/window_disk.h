@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <functional>
 #include <libtorrent/disk_buffer_holder.hpp>
 #include <libtorrent/disk_interface.hpp>
@@ -15,6 +16,7 @@
 #include <vector>
 
 #include "base/worker_pool.h"
+#include "peer/batching.h"
 #include "peer/swarm_window.h"
 
 namespace larder::peer {
@@ -89,16 +91,29 @@ class WindowDisk final : public libtorrent::disk_interface, public libtorrent::b
     int length = 0;
     libtorrent::storage_error error;
   };
+  struct Read {
+    std::shared_ptr<Window> window;
+    std::uint64_t offset = 0;
+    std::uint64_t length = 0;
+    ReadHandler handler;
+  };
   struct Completions;
 
   [[nodiscard]] Window& at(libtorrent::storage_index_t storage) const;
   void refuse_read(ReadHandler handler);
+  [[nodiscard]] static ReadDone do_read(Read read, const std::atomic<bool>& aborting);
+  void start_reads();
+  void look_again_soon();
 
   boost::asio::io_context& network_;
   std::shared_ptr<WindowRegistry> expected_;
   std::vector<std::shared_ptr<Window>> windows_;  // by storage index; null: free
   std::shared_ptr<Completions> completions_;
   std::shared_ptr<std::atomic<bool>> aborting_;
+  std::vector<Read> reads_;  // that wait for company
+  ReadBatch read_batch_;
+  boost::asio::steady_timer pause_;
+  bool pausing_ = false;
   std::unique_ptr<WorkerPool> readers_;
 };
 

@@ -1,9 +1,11 @@
 // The parts of the swarm that decide without sockets.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <libtorrent/torrent_info.hpp>
 
 #include "base/merkle.h"
+#include "peer/batching.h"
 #include "peer/block_queue.h"
 #include "peer/peer_book.h"
 #include "peer/swarm_settings.h"
@@ -77,11 +79,11 @@ TEST(TorrentForm, leaves_are_held_against_the_root) {
 
 TEST(BlockQueue, neighbours_of_one_sender_become_one_run) {
   BlockQueue queue;
-  EXPECT_TRUE(queue.append(0, block(), agent(1)));
-  EXPECT_FALSE(queue.append(kBlockSize, block(), agent(1)));
-  EXPECT_FALSE(queue.append(2 * kBlockSize, block(), agent(1)));
-  EXPECT_FALSE(queue.append(3 * kBlockSize, block(), agent(2)));
-  EXPECT_FALSE(queue.append(9 * kBlockSize, block(100), agent(2)));
+  queue.append(0, block(), agent(1));
+  queue.append(kBlockSize, block(), agent(1));
+  queue.append(2 * kBlockSize, block(), agent(1));
+  queue.append(3 * kBlockSize, block(), agent(2));
+  queue.append(9 * kBlockSize, block(100), agent(2));
   const auto runs = queue.take();
   std::uint64_t bytes = 0;
   for (const auto& run : runs) bytes += run.bytes.size();
@@ -91,7 +93,75 @@ TEST(BlockQueue, neighbours_of_one_sender_become_one_run) {
   EXPECT_EQ(runs.back().offset, 9 * kBlockSize);
   EXPECT_EQ(runs.back().from, agent(2));
   EXPECT_TRUE(queue.take().empty());
-  EXPECT_TRUE(queue.append(0, block(), agent(1)));
+}
+
+// As several peers give at once, a piece each: what the loop gets are runs, not blocks.
+TEST(BlockQueue, senders_that_take_turns_have_a_run_each) {
+  BlockQueue queue;
+  for (int time = 0; time < 2; ++time) {  // the second time it knows how long they become
+    for (std::uint64_t i = 0; i < 16; ++i) {
+      for (int sender = 0; sender < 3; ++sender) {
+        const std::uint64_t piece = static_cast<std::uint64_t>(sender) * 16;
+        queue.append((piece + i) * kBlockSize, std::vector(kBlockSize, std::byte(sender)), agent(sender));
+      }
+    }
+    const auto runs = queue.take();
+    if (time == 0) continue;
+    ASSERT_EQ(runs.size(), 3U);
+    for (int sender = 0; sender < 3; ++sender) {
+      const auto& run = runs[static_cast<std::size_t>(sender)];
+      EXPECT_EQ(run.from, agent(sender));
+      EXPECT_EQ(run.offset, static_cast<std::uint64_t>(sender) * 16 * kBlockSize);
+      ASSERT_EQ(run.bytes.size(), 16 * kBlockSize);
+      EXPECT_EQ(std::count(run.bytes.bytes().begin(), run.bytes.bytes().end(), std::byte(sender)), 16 * kBlockSize);
+    }
+  }
+}
+
+TEST(BlockQueue, lone_blocks_hold_no_large_buffers) {
+  BlockQueue queue;
+  for (std::uint64_t i = 0; i < 64; ++i) queue.append(i * kBlockSize, block(), agent(1));
+  EXPECT_EQ(queue.take().back().bytes.capacity(), 256 * kKiB);
+  queue.append(0, block(), agent(1));
+  EXPECT_EQ(queue.take().front().bytes.capacity(), 256 * kKiB);
+  queue.append(0, block(), agent(1));
+  EXPECT_EQ(queue.take().front().bytes.capacity(), kBlockSize);
+}
+
+TEST(ArrivalBatch, tells_of_many_blocks_at_once_and_of_the_last_one_at_once) {
+  ArrivalBatch batch;
+  batch.wanted(20);
+  for (int i = 1; i < 16; ++i) {
+    EXPECT_FALSE(batch.arrived(kBlockSize, true)) << i;
+    EXPECT_TRUE(batch.waits());
+  }
+  EXPECT_TRUE(batch.arrived(kBlockSize, true));
+  batch.told();
+  EXPECT_FALSE(batch.waits());
+  for (int i = 17; i < 20; ++i) EXPECT_FALSE(batch.arrived(kBlockSize, true)) << i;
+  EXPECT_TRUE(batch.arrived(100, true));
+}
+
+TEST(ArrivalBatch, nothing_is_waited_for_that_nobody_wants) {
+  ArrivalBatch batch;
+  EXPECT_TRUE(batch.arrived(kBlockSize, false));  // nothing is wanted at all
+  batch.told();
+  batch.wanted(3);
+  EXPECT_FALSE(batch.arrived(kBlockSize, false));
+  batch.unwanted(2);
+  EXPECT_TRUE(batch.arrived(kBlockSize, true));
+}
+
+TEST(ReadBatch, the_first_goes_at_once_and_those_after_it_together) {
+  ReadBatch batch;
+  const SteadyTime start{std::chrono::hours(1)};
+  EXPECT_FALSE(batch.due(0, start));
+  EXPECT_TRUE(batch.due(1, start));
+  batch.gone(start);
+  EXPECT_FALSE(batch.due(1, start + kBatchPause / 2));
+  EXPECT_FALSE(batch.due(ReadBatch::kEnough - 1, start + kBatchPause / 2));
+  EXPECT_TRUE(batch.due(ReadBatch::kEnough, start + kBatchPause / 2));
+  EXPECT_TRUE(batch.due(1, start + kBatchPause));
 }
 
 TEST(PeerBook, a_peer_is_told_lost_once_for_each_time_it_was_asked_for) {
