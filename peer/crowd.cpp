@@ -16,6 +16,9 @@ constexpr Duration kDeliveringFor = std::chrono::milliseconds(1500);
 constexpr Duration kSlept = std::chrono::seconds(3);
 constexpr Duration kIdleStep = std::chrono::seconds(1);
 constexpr Duration kNewcomerGap = std::chrono::milliseconds(150);
+// Well before the claims become void of those who did not hear it at first, and not so soon that the same fault eats
+// both.
+constexpr Duration kRepeatAfter = std::chrono::milliseconds(400);
 constexpr std::size_t kSmallCrowd = 64;
 constexpr unsigned kLastResort = 3;
 
@@ -101,7 +104,10 @@ void Crowd::held(std::uint64_t segment, bool first_hand, SteadyTime now) {
   held_.set(segment);
   ++held_count_;
   delivering_.erase(segment);
-  if (first_hand) ++first_hand_;
+  if (first_hand) {
+    ++first_hand_;
+    unsaid_ = true;
+  }
   // Others wait for the first copies. Of those that come to hold the rest of them at the same moment, some speak; more
   // of a small content, which each holder gives to few at a time.
   const std::uint64_t draw = mixed(seed_ ^ segment ^ 0x5a) % (members_.count() + 1);
@@ -144,6 +150,16 @@ void Crowd::set_may_fetch(bool may, SteadyTime) {
 
 void Crowd::told(SteadyTime now) {
   last_told_ = now;
+  repeat_.reset();
+  if (std::exchange(unsaid_, false)) repeat_ = now + kRepeatAfter;
+}
+
+// Of thousands some have lost the datagram that says that a claimed segment is held now. With nothing left to claim
+// this agent's next turn would come long after its claim is void for them: they would fetch the segment again.
+void Crowd::repeat_news(SteadyTime now) {
+  if (!repeat_ || now < *repeat_) return;
+  repeat_.reset();
+  say(Say::soon);
 }
 
 CrowdStep Crowd::step(SteadyTime now) {
@@ -151,6 +167,7 @@ CrowdStep Crowd::step(SteadyTime now) {
   members_.review(now);
   std::erase_if(delivering_, [now](const auto& known) { return known.second < now; });
   review_supply(now);
+  repeat_news(now);
   drop_claims(now);
   make_claims(now);
   CrowdStep step;
@@ -194,6 +211,10 @@ bool Crowd::anything_open() const {
   return false;
 }
 
+bool Crowd::is_enough(std::uint64_t bytes, Duration time) const {
+  return bytes > 0 && static_cast<double>(bytes) >= static_cast<double>(rules_.min_rate) * seconds(time);
+}
+
 // Rule 5, window by window of the patience. What comes of other versions counts: of hundreds of small files each waits
 // for its turn. While there is something to take, only what comes counts; while there is
 // nothing, the progress of those who fetch is what this agent waits for.
@@ -203,12 +224,13 @@ void Crowd::review_supply(SteadyTime now) {
   } else if (!takeable_) {
     takeable_ = now;
   }
+  const std::uint64_t from_peers = record_->all_that_came() - came_before_;
+  // What would be enough for the whole window is here already: of thousands somebody was always unlucky a moment ago.
+  if (starving_ && is_enough(from_peers, rules_.patience)) starving_ = false;
   if (now - window_ < rules_.patience) return;
   const bool took = takeable_ && *takeable_ <= window_;
   const std::uint64_t others = took ? 0 : members_.progress() - progress_before_;
-  const std::uint64_t from_peers = record_->all_that_came() - came_before_;
-  const auto came = static_cast<double>(from_peers + others);
-  starving_ = came == 0 || came < static_cast<double>(rules_.min_rate) * seconds(now - window_);
+  starving_ = !is_enough(from_peers + others, now - window_);
   if (took && from_peers == 0) ++nothing_;
   window_ = now;
   came_before_ = record_->all_that_came();
@@ -406,6 +428,7 @@ SteadyTime Crowd::next_time(SteadyTime now) const {
   SteadyTime next = now + kIdleStep;
   if (!complete()) next = std::min(next, window_ + rules_.patience);
   if (const auto review = members_.next_review()) next = std::min(next, *review + std::chrono::milliseconds(1));
+  if (repeat_) next = std::min(next, *repeat_);
   // After that it is others' doing that there was nothing to claim.
   if (vacant_ && *vacant_ + delay() > now) next = std::min(next, *vacant_ + delay());
   if (!own_.empty()) next = std::min(next, now + std::chrono::milliseconds(200));

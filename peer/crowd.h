@@ -122,6 +122,8 @@ class Crowd {
   };
   void woke(SteadyTime now);
   void review_supply(SteadyTime now);
+  [[nodiscard]] bool is_enough(std::uint64_t bytes, Duration time) const;
+  void repeat_news(SteadyTime now);
   void drop_claims(SteadyTime now);
   void make_claims(SteadyTime now);
   [[nodiscard]] bool yields(const Own& own, SteadyTime now) const;
@@ -175,8 +177,10 @@ class Crowd {
 
   Say say_ = Say::nothing;
   std::optional<SteadyTime> last_told_;
-  std::uint64_t next_window_ = 0;  // of the bitmap
-  SteadyTime promised_{};          // step() was to be called then
+  bool unsaid_ = false;               // something first-hand is held since
+  std::optional<SteadyTime> repeat_;  // when that is said once more
+  std::uint64_t next_window_ = 0;     // of the bitmap
+  SteadyTime promised_{};             // step() was to be called then
 };
 
 }  // namespace larder::peer

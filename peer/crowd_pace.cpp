@@ -44,11 +44,11 @@ std::size_t CrowdPace::members() const {
   return std::max(now_heard_.count(), heard_before_.count());
 }
 
-bool CrowdPace::too_loud(SteadyTime now) {
+double CrowdPace::heard_lately(SteadyTime now) {
   shift_slices(now);
   std::uint32_t sum = 0;
   for (const std::uint32_t slice : slices_) sum += slice;
-  return sum >= static_cast<std::uint32_t>(kMostPerSecond * 0.8);
+  return sum;
 }
 
 void CrowdPace::soon(const Digest& version, SteadyTime now) {
@@ -79,7 +79,7 @@ bool CrowdPace::any_claims() const {
 
 Duration CrowdPace::interval(bool claims, SteadyTime now) {
   const double draw = 2 * random_->unit() - 1;
-  if (claims) return scaled(kClaimEvery, (too_loud(now) ? 1.5 : 1) * (1 + kJitterClaims * draw));
+  if (claims) return scaled(kClaimEvery, (heard_lately(now) >= kLoud ? 1.5 : 1) * (1 + kJitterClaims * draw));
   const auto share = std::chrono::duration_cast<Duration>(
       std::chrono::duration<double>(static_cast<double>(members() + 1) / kForPaced));
   return scaled(std::max(kShortest, share), 1 + kJitterPaced * draw);
@@ -140,7 +140,7 @@ std::vector<Digest> CrowdPace::due(SteadyTime now) {
       return {};
     }
   }
-  if (!claims && too_loud(now)) {
+  if (!claims && heard_lately(now) >= kQuiet) {
     turn_ = now + scaled(kShortest, 0.2 + 0.8 * random_->unit());
     return {};
   }

@@ -7,7 +7,8 @@
 // * Everybody else shares what is left: the interval grows with the number of agents heard, is drawn anew each time,
 // and
 //   is reconsidered when it ends (as RTCP does, RFC 3550 §6.3): thousands that start at once do not speak at once.
-// * When more is heard than is allowed, nobody without claims speaks.
+// * When more is heard than a crowd that knows its size says, nobody without claims speaks: it takes N / kForPaced
+//   seconds until everybody was heard once, and until then the number heard is no measure.
 #pragma once
 
 #include <array>
@@ -58,6 +59,9 @@ class CrowdPace {
     SteadyTime sent{};
   };
   static constexpr double kForPaced = 60;  // of kMostPerSecond: what those with claims leave
+  // Heard in a second: who has no claims is silent (what a crowd settles to, about); who has claims speaks less often.
+  static constexpr double kQuiet = 72;
+  static constexpr double kLoud = 80;
   static constexpr Duration kGather = std::chrono::microseconds(500);  // what happens at once is told at once
   static constexpr Duration kEpoch = std::chrono::seconds(60);
   static constexpr Duration kSlice = std::chrono::milliseconds(100);
@@ -67,7 +71,7 @@ class CrowdPace {
   [[nodiscard]] bool any_claims() const;
   [[nodiscard]] std::vector<Digest> in_turn() const;
   void refill(SteadyTime now);
-  bool too_loud(SteadyTime now);
+  [[nodiscard]] double heard_lately(SteadyTime now);  // in a second
   void shift_slices(SteadyTime now);
 
   Random* random_;

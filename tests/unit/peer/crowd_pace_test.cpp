@@ -119,6 +119,14 @@ TEST_F(CrowdPaceTest, WhenMoreIsHeardThanIsAllowedOnlyClaimsAreTold) {
   EXPECT_GE(sent_in(seconds(10), 200), 12u);
 }
 
+// Of thousands few have been heard in the first seconds: each takes the crowd for a small one.
+TEST_F(CrowdPaceTest, AsLongAsFewHaveBeenHeardThereIsHardlyMoreThanLater) {
+  pace.at_pace(key_of(1), false, now);
+  sent_in(seconds(2), 81, 30);
+  EXPECT_EQ(sent_in(seconds(10), 81, 30), 0u);
+  EXPECT_GE(sent_in(seconds(10), 60, 30), 3u) << "there is room again";
+}
+
 // The rate of thousands that start in the same moment, each with a pace of its own, all hearing one another.
 TEST_F(CrowdPaceTest, ThousandsThatStartAtOnceDoNotSpeakAtOnce) {
   std::vector<std::unique_ptr<CrowdPace>> paces;

@@ -286,6 +286,25 @@ TEST_F(CrowdTest, HoldersThatGiveNothingAreNotWaitedForWithoutBound) {
   EXPECT_LE(now - SteadyTime(seconds(100)), seconds(5));
 }
 
+TEST_F(CrowdTest, WhoGetsEnoughAfterAllLeavesTheOriginAtOnce) {
+  rules.patience = seconds(1);
+  make();
+  know(11, 0);
+  crowd->begin(now);
+  std::vector<std::uint64_t> all;
+  for (std::uint64_t i = 0; i < 32; ++i) all.push_back(i);
+  bool fetched = false;
+  for (std::uint32_t tick = 1; tick < 10 && !fetched; ++tick) {
+    hear(others(true)[0], says({}, all));
+    fetched = !run(milliseconds(400)).fetch.empty();
+  }
+  ASSERT_TRUE(fetched) << "what others hold and do not give";
+  crowd->from_peers(rules.min_rate / 2, now);
+  EXPECT_THAT(at(milliseconds(10)).fetch, Not(IsEmpty()));
+  crowd->from_peers(rules.min_rate / 2, now);
+  EXPECT_THAT(at(milliseconds(10)).fetch, IsEmpty()) << "the second is not over, but what it needs is here";
+}
+
 TEST_F(CrowdTest, TheLastSegmentIsFetchedAgainWhereItsFetcherIsMuchTooSlow) {
   know(4, 0);
   for (std::uint64_t i = 0; i < 31; ++i) crowd->held(i, false, now);
@@ -435,6 +454,31 @@ TEST_F(CrowdTest, ANewcomerThatClaimsIsToldTheClaimsAtOnce) {
   EXPECT_EQ(crowd->step(now).say, Say::at_pace);
   hear(others(false)[2], says({{9, 0}}));
   EXPECT_EQ(crowd->step(now).say, Say::soon);
+}
+
+// One datagram in a thousand is lost at each host: of thousands some do not hear that a claimed segment is held now.
+TEST_F(CrowdTest, WhatWasFetchedIsToldOnceMoreBeforeItsClaimIsVoidForThoseWhoDidNotHear) {
+  know(0, 4);
+  for (std::uint64_t i = 1; i < 31; ++i) crowd->held(i, false, now);
+  crowd->begin(now);
+  // The last one is to be had from somebody else: afterwards there is nothing to claim, and no claim to speak of.
+  hear(others(false)[0], says({}, {31}));
+  ASSERT_THAT(run(milliseconds(10)).fetch, ElementsAre(0));
+  crowd->told(now);
+  crowd->progress(0, kSegment, now);
+  crowd->held(0, true, now);
+  ASSERT_EQ(at(milliseconds(1)).say, Say::soon);
+  crowd->told(now);
+  const SteadyTime first = now;
+  std::vector<Duration> said;
+  for (CrowdStep step = crowd->step(now); now < first + seconds(4); step = at(step.next - now)) {
+    if (step.say != Say::soon) continue;
+    said.push_back(now - first);
+    crowd->told(now);
+  }
+  ASSERT_EQ(said.size(), 1u) << "once more, and not again and again";
+  EXPECT_GE(said[0], milliseconds(200));
+  EXPECT_LE(said[0], rules.void_after / 2);
 }
 
 AgentId one_of_thousands(unsigned number) {
