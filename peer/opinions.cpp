@@ -28,9 +28,8 @@ bool Opinions::was_in_vain(std::uint64_t segment, const AgentId& agent) const {
 }
 
 std::optional<SteadyTime> Opinions::due() const {
-  const auto first = std::min_element(waiting_.begin(), waiting_.end(), [](const auto& a, const auto& b) {
-    return a.second.until < b.second.until;
-  });
+  const auto first = std::min_element(waiting_.begin(), waiting_.end(),
+                                      [](const auto& a, const auto& b) { return a.second.until < b.second.until; });
   return first == waiting_.end() ? std::nullopt : std::optional(first->second.until);
 }
 

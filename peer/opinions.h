@@ -1,7 +1,8 @@
 // In a crowd: which segments are believed by the word of one member and wait for another's before anything of them is
-// taken. Where two are known to hold a segment, the manifests of two must have named it; where one alone does, as a rule
-// because it has just fetched it, there is nobody else to hear, and nothing waits. What was settled stays so. Pure;
-// `now` is an argument. The look-up tells it, the supply keeps to it. Bounded by the segments and by who holds them.
+// taken. Where two are known to hold a segment, the manifests of two must have named it; where one alone does, as a
+// rule because it has just fetched it, there is nobody else to hear, and nothing waits. What was settled stays so.
+// Pure; `now` is an argument. The look-up tells it, the supply keeps to it. Bounded by the segments and by who holds
+// them.
 #pragma once
 
 #include <cstddef>
@@ -23,8 +24,8 @@ class Opinions {
 
   explicit Opinions(std::uint64_t segments) : settled_(segments) {}
 
-  // The segment is believed; `named` manifests say so, and `others` who are known to hold it could still be heard. True:
-  // it waited, and does no more.
+  // The segment is believed; `named` manifests say so, and `others` who are known to hold it could still be heard.
+  // True: it waited, and does no more.
   bool judge(std::uint64_t segment, std::size_t named, std::size_t others, SteadyTime now);
   // Asked for it, this one did not name it. Of no matter while nothing waits for its word.
   void in_vain(std::uint64_t segment, const AgentId& agent);

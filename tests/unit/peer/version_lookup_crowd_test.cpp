@@ -1,5 +1,5 @@
-// The look-up of a version in a crowd: whose manifests are asked for, and what of that which one member says is believed
-// while another is known that could contradict it.
+// The look-up of a version in a crowd: whose manifests are asked for, and what of that which one member says is
+// believed while another is known that could contradict it.
 #include "peer/crowd_host.h"
 #include "peer/version_lookup.h"
 #include "tests/unit/peer/played_office.h"
@@ -32,13 +32,16 @@ class VersionLookupCrowdTest : public PlayedOffice {
                                                                 return true;
                                                               },
                                                               [](const AgentId&) {}, [](const AgentId&) {}});
-    host_ = std::make_unique<CrowdHost>(CrowdHost::Parts{loop_.runtime(), key_of(99).id(),
+    host_ = std::make_unique<CrowdHost>(CrowdHost::Parts{loop_.runtime(),
+                                                         key_of(99).id(),
                                                          [](const std::vector<CrowdEntry>&) {},
-                                                         [this] { return std::vector{id(1)}; }, {}});
+                                                         [this] { return std::vector{id(1)}; },
+                                                         {}});
     auto supply = std::make_shared<SupplyImpl>(supply_tools_, version_, kKey, group_);
     supply->on_changed = [this] { ++changes_; };
-    lookup_ = std::make_shared<VersionLookup>(
-        tools_, supply, std::vector<Holder>{}, [this](std::shared_ptr<SupplyImpl> found) { supply_ = std::move(found); });
+    lookup_ =
+        std::make_shared<VersionLookup>(tools_, supply, std::vector<Holder>{},
+                                        [this](std::shared_ptr<SupplyImpl> found) { supply_ = std::move(found); });
     supply->on_heard([this](const AgentId& agent, const CrowdEntry& entry) { lookup_->heard(agent, entry); });
     lookup_->in_crowd(true, asked);
     CrowdHost::Joining joining;
