@@ -112,6 +112,7 @@ void VersionLookup::answered(const std::vector<Holder>& holders) {
     }
     facts.load = holder.load;
     facts.draw = tools_->runtime.random.next();
+    if (crowd_ && small()) known_first_.insert(holder.agent);
     if (supply->holder_table().add(facts)) tell_crowd(facts);
   }
   pump();
@@ -147,6 +148,7 @@ void VersionLookup::call(const HolderFacts& holder) {
   query.key = supply->version_key();
   query.with_bytes = small() && !supply->has_bytes() && (bytes_under_way_ == 0 || (together_ > kOpinions && !crowd_));
   bytes_under_way_ += query.with_bytes ? 1 : 0;
+  if (query.with_bytes && crowd_) remember_first();
   CatalogueCall what;
   what.to = holder.catalogue;
   what.agent = holder.agent;

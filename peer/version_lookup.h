@@ -94,6 +94,7 @@ class VersionLookup final : public std::enable_shared_from_this<VersionLookup> {
   void note_in_vain(const HolderFacts& asked);
   bool hear_opinions();
   void await_opinions();
+  void remember_first();
   [[nodiscard]] std::size_t named_alike(std::uint64_t segment, const Digest& root) const;
   void ask_proofs();
   [[nodiscard]] std::vector<bool> unproven() const;
@@ -127,6 +128,7 @@ class VersionLookup final : public std::enable_shared_from_this<VersionLookup> {
   std::map<AgentId, HolderFacts> proving_;     // being asked, and what they had when they were
   std::map<AgentId, SteadyTime> readmitted_;
   std::set<AgentId> without_bytes_;  // whose manifests came, and were not asked for the bytes
+  std::set<AgentId> known_first_;    // of a small one: known to have it when the bytes were asked for, or by discovery
 };
 
 }  // namespace larder::peer

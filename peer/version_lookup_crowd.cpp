@@ -212,12 +212,19 @@ bool VersionLookup::contradicts(const AgentId& agent, std::uint64_t segment) con
   return said != nullptr && root && *root != said->root;
 }
 
+// Of hundreds of small files, who comes to hold one while another is being asked for it has it from the same, as a
+// rule: to hear those too would be half as many requests again. Who says first that it holds one is believed anyhow.
+void VersionLookup::remember_first() {
+  for (const HolderFacts& holder : supply_.lock()->holder_table().ranked()) known_first_.insert(holder.agent);
+}
+
 // Whether it has the segment, and its manifest would say something new of it.
 bool VersionLookup::may_tell(const HolderFacts& holder, std::uint64_t segment) const {
   const auto supply = supply_.lock();
   if (!holder.has(segment) || supply->opinions().was_in_vain(segment, holder.agent)) return false;
-  if (named(holder.agent, segment) == nullptr) return true;
-  return small() && !supply->has_bytes() && without_bytes_.contains(holder.agent);
+  const bool for_bytes = small() && !supply->has_bytes() && bytes_under_way_ == 0;
+  if (small() && !for_bytes && !known_first_.contains(holder.agent)) return false;
+  return named(holder.agent, segment) == nullptr || (for_bytes && without_bytes_.contains(holder.agent));
 }
 
 // Whoever can prove most of it. Who was asked just now is asked a moment later (`later`), and nobody for what it has

@@ -54,6 +54,13 @@ class VersionLookupCrowdTest : public PlayedOffice {
     lookup_->start();
     loop_.run_ready();
   }
+  // A small one that discovery says 1 and 2 have, the first the less loaded.
+  void join_small() {
+    version_.size = 100 * kKiB;
+    join({1, 2}, false);
+    discovery_.answer({has_all(1, kKey, 0), has_all(2, kKey, 1)});
+    loop_.run_ready();
+  }
   void hears(std::uint8_t number, const Segments& held) {
     CrowdEntry entry;
     entry.version_key = kKey;
@@ -247,25 +254,29 @@ TEST_F(VersionLookupCrowdTest, TheWordOfWhoMayNotBeHeardIsNotWaitedFor) {
 }
 
 TEST_F(VersionLookupCrowdTest, WhoHasItAllIsTakenAsTheWholeOnlyWhenAnotherHasNamedAllOfIt) {
-  version_.size = 100 * kKiB;
+  const Segments all{0, 1, 2, 3, 4, 5};
+  Manifest complete = has(1, all);
+  std::vector<Digest> roots;
+  for (const ManifestSegment& segment : complete.segments) roots.push_back(segment.root);
+  complete.complete = true;
+  complete.root = fold_segment_roots(roots, cache::SegmentLayout(*version_.size).segment_blocks());
   join({1, 2});
-  hears(1, {0});
-  hears(2, {0});
-  answer(1, says(whole(1, 5, false)));
+  hears(1, all);
+  hears(2, {3});
+  answer(1, says(complete));
   EXPECT_FALSE(supply_->complete());
-  answer(2, says(whole(2, 5, false)));
+  EXPECT_EQ(supply_->segments().size(), 5U);
+  answer(2, says(has(2, {3})));
   EXPECT_TRUE(supply_->complete());
 }
 
 TEST_F(VersionLookupCrowdTest, ASmallOneComesOnceAndTheSecondOpinionWithoutBytes) {
-  version_.size = 100 * kKiB;
-  join({1, 2});
-  hears(1, {0});
-  EXPECT_TRUE(asked_for_bytes(1));
-  loop_.advance(VersionLookup::kHedgeAfter * 2);
-  hears(2, {0});
+  join_small();
+  ASSERT_TRUE(asked_for_bytes(1));
   ASSERT_TRUE(link_.asks(id(2)));
-  EXPECT_FALSE(asked_for_bytes(2)) << "however long the first one takes";
+  EXPECT_FALSE(asked_for_bytes(2));
+  loop_.advance(VersionLookup::kWithinInCrowd);
+  ASSERT_NE(supply_, nullptr) << "the origin is not kept waiting";
   answer(1, says(whole(1, 5, true)));
   EXPECT_EQ(supply_->segments(), Segments{});
   answer(2, says(whole(2, 5, false)));
@@ -274,11 +285,33 @@ TEST_F(VersionLookupCrowdTest, ASmallOneComesOnceAndTheSecondOpinionWithoutBytes
   EXPECT_TRUE(link_.asked.empty());
 }
 
-TEST_F(VersionLookupCrowdTest, WhoGaveItsWordAloneIsAskedForTheBytesWhereTheOtherFails) {
+TEST_F(VersionLookupCrowdTest, WhoCameToHoldASmallOneWhileTheFirstIsAskedIsNotHeard) {
+  version_.size = 100 * kKiB;
+  join({1, 2});
+  hears(1, {0});
+  EXPECT_TRUE(asked_for_bytes(1));
+  loop_.advance(VersionLookup::kHedgeAfter * 2);
+  hears(2, {0});
+  EXPECT_FALSE(link_.asks(id(2)));
+  answer(1, says(whole(1, 5, true)));
+  EXPECT_EQ(supply_->segments(), Segments{0});
+  EXPECT_TRUE(link_.asked.empty());
+}
+
+TEST_F(VersionLookupCrowdTest, WhoCameToHoldASmallOneIsAskedWhereTheFirstFails) {
   version_.size = 100 * kKiB;
   join({1, 2});
   hears(1, {0});
   hears(2, {0});
+  answer(1, busy());
+  EXPECT_TRUE(asked_for_bytes(2));
+  loop_.advance(VersionLookup::kProofGap);
+  ASSERT_TRUE(link_.asks(id(1))) << "now two are known";
+  EXPECT_FALSE(asked_for_bytes(1));
+}
+
+TEST_F(VersionLookupCrowdTest, WhoGaveItsWordAloneIsAskedForTheBytesWhereTheOtherFails) {
+  join_small();
   ASSERT_TRUE(asked_for_bytes(1));
   answer(1, fail(ErrorCode::connect_failed, "ask", "refused"));
   answer(2, says(whole(2, 5, false)));
@@ -291,12 +324,10 @@ TEST_F(VersionLookupCrowdTest, WhoGaveItsWordAloneIsAskedForTheBytesWhereTheOthe
 }
 
 TEST_F(VersionLookupCrowdTest, ASmallOneThatIsContradictedIsNotGiven) {
-  version_.size = 100 * kKiB;
-  join({1, 2});
-  hears(1, {0});
-  hears(2, {0});
+  join_small();
   answer(1, says(whole(1, 5, true)));
   answer(2, says(whole(2, 6, false)));
+  ASSERT_NE(supply_, nullptr);
   EXPECT_FALSE(supply_->complete() || supply_->has_bytes());
   EXPECT_EQ(supply_->segments(), Segments{});
   loop_.advance(milliseconds(200));
