@@ -9,15 +9,16 @@ namespace {
 constexpr auto kNever = SteadyTime::max();
 constexpr std::uint16_t kEverybody = std::numeric_limits<std::uint16_t>::max();
 
-// Of each key that is asked for somebody has all.
-bool has_complete(const std::vector<Holder>& holders, std::size_t keys) {
+// Of each key that is asked for so many at least have all.
+std::size_t complete_of_each(const std::vector<Holder>& holders, std::size_t keys) {
+  std::size_t least = holders.size();
   for (std::size_t key = 0; key < keys; ++key) {
-    const bool any = std::any_of(holders.begin(), holders.end(), [key](const Holder& holder) {
+    const auto of_key = std::count_if(holders.begin(), holders.end(), [key](const Holder& holder) {
       return holder.item.key == key && holder.item.complete;
     });
-    if (!any) return false;
+    least = std::min(least, static_cast<std::size_t>(of_key));
   }
-  return true;
+  return least;
 }
 
 }  // namespace
@@ -86,13 +87,15 @@ void Lookups::gone(const AgentId& agent, SteadyTime now) {
 void Lookups::settle(std::uint32_t number, Query& query, SteadyTime now) {
   if (query.ask.want_none && query.waited.empty()) return finish(number);
   if (query.holders.empty()) return;
-  if (!has_complete(query.holders, query.ask.keys.size())) {
+  const std::size_t complete = complete_of_each(query.holders, query.ask.keys.size());
+  if (complete == 0) {
     // In a small group the rest will still answer; in a large one silence tells nothing.
     if (!query.ask.want_none) query.done_at = std::min(query.done_at, now + stretched(kLingerPartial));
     return;
   }
   if (query.heard.size() >= query.wanted) return finish(number);
-  query.done_at = std::min(query.done_at, now + kLingerComplete);
+  const bool alone = query.ask.want_none && complete == 1;
+  query.done_at = std::min(query.done_at, now + (alone ? stretched(kLingerAlone) : kLingerComplete));
 }
 
 void Lookups::again(Query& query, SteadyTime now) {

@@ -2,7 +2,8 @@
 // in, messages to send come out. Loop thread.
 //
 // In a small group everybody answers, also who has nothing, so that a question is done after one round trip; what was
-// lost is asked again of those alone who are still silent. In a large one about 8 draw to answer, then all who have
+// lost is asked again of those alone who are still silent. One complete holder is not enough while others who are
+// prompt have not answered: it may be the one that lies. In a large one about 8 draw to answer, then all who have
 // anything, and silence means nobody.
 #pragma once
 
@@ -47,6 +48,7 @@ class Lookups {
   static constexpr Duration kWidenAfter = std::chrono::milliseconds(15);     // large group: everybody
   static constexpr Duration kLingerComplete = std::chrono::milliseconds(2);  // for more answers after a complete one
   static constexpr Duration kLingerPartial = std::chrono::milliseconds(10);  // after one that has only parts
+  static constexpr Duration kLingerAlone = std::chrono::milliseconds(10);    // small group: it may be contradicted
   static constexpr Duration kSilenceAfter = std::chrono::milliseconds(35);   // widened and no answer: nobody has it
   static constexpr Duration kGiveUpAfter = std::chrono::milliseconds(100);
   // All of these are stretched, so many times at most, where answers take longer than kUsual: asking again what is on

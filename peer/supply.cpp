@@ -24,7 +24,11 @@ Error nobody() {
 
 SupplyImpl::SupplyImpl(std::shared_ptr<SupplyTools> tools, cache::Version version, const Digest& version_key,
                        const Digest& group)
-    : tools_(std::move(tools)), version_(std::move(version)), version_key_(version_key), proof_(version_, group) {}
+    : tools_(std::move(tools)),
+      version_(std::move(version)),
+      version_key_(version_key),
+      proof_(version_, group),
+      opinions_(proof_.layout().count()) {}
 
 SupplyImpl::~SupplyImpl() {
   if (whole_) whole_->stop();
@@ -84,7 +88,7 @@ void SupplyImpl::tell_changed() {
 }
 
 bool SupplyImpl::complete() const {
-  return !closed_ && proof_.whole() && (has_bytes() || table_.any_complete());
+  return !closed_ && proof_.whole() && !opinions_.any_waits() && (has_bytes() || table_.any_complete());
 }
 
 std::vector<std::uint64_t> SupplyImpl::segments() const {
@@ -94,7 +98,7 @@ std::vector<std::uint64_t> SupplyImpl::segments() const {
   if (seat_ && size() <= kMaxInline && !has_bytes()) return out;
   const std::vector<bool> held = table_.held(proof_.layout().count());
   for (std::uint64_t segment = 0; segment < held.size(); ++segment) {
-    if ((has_bytes() || held[segment]) && proof_.root(segment)) out.push_back(segment);
+    if ((has_bytes() || held[segment]) && takable(segment)) out.push_back(segment);
   }
   return out;
 }
@@ -107,14 +111,20 @@ std::vector<std::byte> SupplyImpl::attestation(std::uint64_t segment) const {
   return proof_.attestation(segment);
 }
 
+// Believed, and not by one alone where another may still be heard.
+bool SupplyImpl::takable(std::uint64_t segment) const {
+  return proof_.root(segment) && !opinions_.waits(segment);
+}
+
 bool SupplyImpl::as_whole() const {
   // In a crowd that takes segments already, the leaves of everything are not worth their way any more.
-  return size() <= kMaxWholeTorrent && proof_.whole() && table_.any_complete() && !(seat_ && by_segments_);
+  if (size() > kMaxWholeTorrent || !proof_.whole() || opinions_.any_waits()) return false;
+  return table_.any_complete() && !(seat_ && by_segments_);
 }
 
 std::shared_ptr<WindowFetch> SupplyImpl::fetch_for(std::uint64_t segment) {
   const bool whole = as_whole();
-  if (!whole && (segment >= proof_.layout().count() || !proof_.root(segment))) return nullptr;
+  if (!whole && (segment >= proof_.layout().count() || !takable(segment))) return nullptr;
   std::shared_ptr<WindowFetch>& slot = whole ? whole_ : by_segment_[segment];
   if (slot) return slot;
   WindowFetch::What what;
@@ -148,7 +158,7 @@ DeliveryId SupplyImpl::deliver(ByteRange window, std::shared_ptr<DeliveryEvents>
   deliveries_.emplace(id, std::move(delivery));
   if (fetch) {
     update_wants(fetch);
-  } else if (inside && !closed_ && has_bytes()) {
+  } else if (inside && !closed_ && has_bytes() && takable(0)) {
     tools_->runtime.executor.post([weak = weak_from_this(), id] {
       if (const auto self = weak.lock()) self->deliver_bytes(id);
     });
@@ -161,6 +171,7 @@ DeliveryId SupplyImpl::deliver(ByteRange window, std::shared_ptr<DeliveryEvents>
 void SupplyImpl::deliver_bytes(DeliveryId id) {
   const auto found = deliveries_.find(id);
   if (found == deliveries_.end()) return;
+  if (!has_bytes()) return end_later(id, tl::unexpected(nobody()));  // contradicted since
   const ByteRange window = found->second.window;
   found->second.left = 0;
   Buffer buffer(window.length);

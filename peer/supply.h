@@ -14,6 +14,7 @@
 #include "cache/interval_set.h"
 #include "peer/crowd_host.h"
 #include "peer/neighbours.h"
+#include "peer/opinions.h"
 #include "peer/proof.h"
 #include "peer/window_fetch.h"
 
@@ -36,6 +37,7 @@ class SupplyImpl final : public Supply,
   [[nodiscard]] const Digest& version_key() const { return version_key_; }
   HolderTable& holder_table() override { return table_; }
   [[nodiscard]] Proof& proof() { return proof_; }
+  [[nodiscard]] Opinions& opinions() { return opinions_; }
   // Its whole, small, as a holder sent it; whether that is what is attested.
   bool take_bytes(std::vector<std::byte> bytes);
   [[nodiscard]] bool has_bytes() const { return !bytes_.empty(); }
@@ -97,6 +99,7 @@ class SupplyImpl final : public Supply,
   };
   [[nodiscard]] std::vector<Part> allot(ByteRange range);
   [[nodiscard]] bool as_whole() const;
+  [[nodiscard]] bool takable(std::uint64_t segment) const;
   std::shared_ptr<WindowFetch> fetch_for(std::uint64_t segment);
   void deliver_bytes(DeliveryId id);
   void hand_on(DeliveryId id, std::uint64_t offset, Buffer bytes, std::vector<Digest> leaves);
@@ -113,6 +116,7 @@ class SupplyImpl final : public Supply,
   cache::Version version_;
   Digest version_key_;
   Proof proof_;
+  Opinions opinions_;  // without a crowd the look-up hears two before it hands this over
   HolderTable table_;
   std::vector<std::byte> bytes_;
   std::vector<Digest> byte_leaves_;

@@ -50,7 +50,7 @@ void VersionLookup::stop() {
   if (std::exchange(ended_, true)) return;
   if (query_ != 0) tools_->discovery.cancel(query_);
   for (const CallId call : calls_) tools_->link.cancel(call);
-  for (const TimerId timer : {deadline_, hedge_, again_, proofs_}) tools_->runtime.timers.cancel(timer);
+  for (const TimerId timer : {deadline_, hedge_, again_, proofs_, opinions_}) tools_->runtime.timers.cancel(timer);
   if (!found_) return;
   tools_->runtime.executor.post([found = std::exchange(found_, nullptr)]() mutable { found(nullptr); });
 }
@@ -112,6 +112,7 @@ void VersionLookup::answered(const std::vector<Holder>& holders) {
     }
     facts.load = holder.load;
     facts.draw = tools_->runtime.random.next();
+    if (crowd_ && small()) known_first_.insert(holder.agent);
     if (supply->holder_table().add(facts)) tell_crowd(facts);
   }
   pump();
@@ -146,9 +147,10 @@ void VersionLookup::call(const HolderFacts& holder) {
   proving_[holder.agent] = holder;
   ManifestQuery query;
   query.key = supply->version_key();
-  query.with_bytes = small() && !supply->has_bytes() && (bytes_under_way_ == 0 || together_ > kOpinions);
+  query.with_bytes = small() && !supply->has_bytes() && (bytes_under_way_ == 0 || (together_ > kOpinions && !crowd_));
   query.comes_again = crowd_;
   bytes_under_way_ += query.with_bytes ? 1 : 0;
+  if (query.with_bytes && crowd_) remember_first();
   CatalogueCall what;
   what.to = holder.catalogue;
   what.agent = holder.agent;
@@ -164,7 +166,8 @@ void VersionLookup::call(const HolderFacts& holder) {
     self->bytes_under_way_ -= bytes ? 1 : 0;
     self->proving_.erase(holder.agent);
     --self->under_way_;
-    self->manifest(holder, std::move(answer));
+    self->manifest(holder, std::move(answer), bytes);
+    self->note_in_vain(holder);
     self->pump();
   });
   calls_.insert(*id);
@@ -193,7 +196,7 @@ void VersionLookup::failed(const AgentId& agent, const Error& error) {
   if (silent) tools_->unreachable(agent);
 }
 
-void VersionLookup::manifest(const HolderFacts& holder, Result<CatalogueResponse> answer) {
+void VersionLookup::manifest(const HolderFacts& holder, Result<CatalogueResponse> answer, bool with_bytes) {
   if (!answer) return failed(holder.agent, answer.error());
   if (answer->status == kBusy) add_others(answer->body);
   if (answer->status != kOk) {
@@ -204,6 +207,11 @@ void VersionLookup::manifest(const HolderFacts& holder, Result<CatalogueResponse
   if (!said) return failed(holder.agent, said.error());
   log::debug("peer told what it has agent={} segments={} complete={} bytes={}", agent_name(holder.agent),
              said->segments.size(), said->complete, said->bytes ? said->bytes->size() : 0);
+  if (with_bytes) {
+    without_bytes_.erase(holder.agent);
+  } else {
+    without_bytes_.insert(holder.agent);
+  }
   take(holder, std::move(*said));
 }
 
@@ -222,7 +230,7 @@ void VersionLookup::take(const HolderFacts& holder, Manifest said) {
     return failed(holder.agent, {ErrorCode::bad_response, "ask peer " + agent_name(holder.agent),
                                  "its bytes do not match the attested root", std::nullopt});
   }
-  if (building_ && supply->has_bytes() && !supply->proof().root(0)) {
+  if (supply->has_bytes() && !supply->proof().root(0)) {
     log::info("neighbours contradict each other url={}", supply->version().url);
     supply->drop_bytes();
   }
@@ -236,7 +244,11 @@ void VersionLookup::take(const HolderFacts& holder, Manifest said) {
     const HolderFacts* known = supply->holder_table().find(agent);
     if (known || agent == holder.agent) believe(known ? *known : holder, manifest);
   }
-  if (crowd_) tell_unproven(holder);
+  if (crowd_) {
+    tell_unproven(holder);
+    tell_contradicted(holder.agent);
+    hear_opinions();
+  }
   if (!found_) supply->updated();
 }
 
@@ -261,6 +273,7 @@ bool VersionLookup::enough() const {
   const auto supply = supply_.lock();
   if (!supply) return true;
   if (!crowd_ && found_ && manifests_.size() < kOpinions) return false;
+  if (supply->opinions().any_waits()) return false;
   if (supply->has_bytes()) return true;
   if (!supply->proof().whole()) return false;
   // Whoever said it is complete has been heard; what more of them say is not waited for.

@@ -1,7 +1,8 @@
 // The look-up of one version among the neighbours: who has it (discovery), what they say of it (their catalogues, a few
 // at a time), until a supply can be made of it or nobody is left to ask. While the supply lives and is not complete, it
 // looks again from time to time. In a crowd (version_lookup_crowd.cpp) it hears who holds what, asks for the proof of
-// that alone, and hands a supply over though nobody has anything yet. Loop thread. Owned by neighbourhood.*.
+// that alone, hears a second member where one is known (opinions.h), and hands a supply over though nobody has anything
+// yet. Loop thread. Owned by neighbourhood.*.
 #pragma once
 
 #include <functional>
@@ -76,7 +77,7 @@ class VersionLookup final : public std::enable_shared_from_this<VersionLookup> {
   void answered(const std::vector<Holder>& holders);
   void pump();
   void call(const HolderFacts& holder);
-  void manifest(const HolderFacts& holder, Result<CatalogueResponse> answer);
+  void manifest(const HolderFacts& holder, Result<CatalogueResponse> answer, bool with_bytes);
   void take(const HolderFacts& holder, Manifest manifest);
   void failed(const AgentId& agent, const Error& error);
   void learn(const std::vector<CatalogueHolder>& others);
@@ -89,8 +90,16 @@ class VersionLookup final : public std::enable_shared_from_this<VersionLookup> {
   void believe(const HolderFacts& holder, const Manifest& manifest);
   void tell_crowd(const HolderFacts& holder);
   void tell_unproven(const HolderFacts& asked);
+  void tell_contradicted(const AgentId& agent);
+  void note_in_vain(const HolderFacts& asked);
+  bool hear_opinions();
+  void await_opinions();
+  void remember_first();
+  [[nodiscard]] std::size_t named_alike(std::uint64_t segment, const Digest& root) const;
   void ask_proofs();
   [[nodiscard]] std::vector<bool> unproven() const;
+  [[nodiscard]] bool anybody_named(std::uint64_t segment) const;
+  [[nodiscard]] bool may_tell(const HolderFacts& holder, std::uint64_t segment) const;
   [[nodiscard]] std::optional<HolderFacts> next_to_prove(const std::vector<bool>& unproven, bool& later) const;
   [[nodiscard]] const ManifestSegment* named(const AgentId& agent, std::uint64_t segment) const;
   [[nodiscard]] bool contradicts(const AgentId& agent, std::uint64_t segment) const;
@@ -112,12 +121,14 @@ class VersionLookup final : public std::enable_shared_from_this<VersionLookup> {
   std::map<AgentId, HolderFacts> others_;  // named by holders, not asked yet
   std::map<AgentId, Manifest> manifests_;  // without bytes and attestations
   std::set<CallId> calls_;
-  TimerId deadline_ = 0, hedge_ = 0, again_ = 0, proofs_ = 0;
+  TimerId deadline_ = 0, hedge_ = 0, again_ = 0, proofs_ = 0, opinions_ = 0;
   bool ended_ = false;
   bool crowd_ = false, asked_around_ = false;
   std::map<AgentId, SteadyTime> manifest_at_;  // asked last; bounded by the holders
   std::map<AgentId, HolderFacts> proving_;     // being asked, and what they had when they were
   std::map<AgentId, SteadyTime> readmitted_;
+  std::set<AgentId> without_bytes_;  // whose manifests came, and were not asked for the bytes
+  std::set<AgentId> known_first_;    // of a small one: known to have it when the bytes were asked for, or by discovery
 };
 
 }  // namespace larder::peer

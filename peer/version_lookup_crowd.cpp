@@ -1,6 +1,7 @@
 // VersionLookup in a crowd: what members say that they hold, and the proof of it.
 #include <algorithm>
 
+#include "peer/crowd_members.h"
 #include "peer/segment_bitmap.h"
 #include "peer/version_lookup.h"
 
@@ -92,18 +93,104 @@ void VersionLookup::heard(const AgentId& agent, const CrowdEntry& entry) {
   supply->updated();
 }
 
-// Segments that somebody has and this agent could not believe yet.
+// Two that were heard name different roots: neither counts as a holder for a while, so the origin is asked.
+void VersionLookup::tell_contradicted(const AgentId& agent) {
+  const auto supply = supply_.lock();
+  if (supply->seat() == nullptr) return;
+  std::map<AgentId, std::vector<std::uint64_t>> contradicted;
+  for (const ManifestSegment& said : manifests_.at(agent).segments) {
+    if (supply->proof().root(said.index)) continue;
+    for (const auto& [other, manifest] : manifests_) {
+      const ManifestSegment* of_other = named(other, said.index);
+      if (of_other == nullptr || of_other->root == said.root) continue;
+      contradicted[other].push_back(said.index);
+      contradicted[agent].push_back(said.index);
+    }
+  }
+  for (auto& [who, segments] : contradicted) {
+    segments.erase(std::unique(segments.begin(), segments.end()), segments.end());  // they come ascending
+    if (segments.size() > CrowdMembers::kMaxRefusals) {
+      supply->seat()->gives_nothing(who);
+      continue;
+    }
+    for (const std::uint64_t segment : segments) supply->seat()->not_given(who, segment);
+  }
+}
+
+void VersionLookup::note_in_vain(const HolderFacts& asked) {
+  const auto supply = supply_.lock();
+  if (!supply || !crowd_) return;
+  for (std::uint64_t segment = 0; segment < supply->proof().layout().count(); ++segment) {
+    if (asked.has(segment) && named(asked.agent, segment) == nullptr) {
+      supply->opinions().in_vain(segment, asked.agent);
+    }
+  }
+}
+
+std::size_t VersionLookup::named_alike(std::uint64_t segment, const Digest& root) const {
+  return static_cast<std::size_t>(std::count_if(manifests_.begin(), manifests_.end(), [&](const auto& item) {
+    const ManifestSegment* said = usable(item.first) ? named(item.first, segment) : nullptr;
+    return said != nullptr && said->root == root;
+  }));
+}
+
+// What of that which is believed may be taken, and what waits for another's word. True: some of it waited, and does no
+// more.
+bool VersionLookup::hear_opinions() {
+  const auto supply = supply_.lock();
+  Opinions& opinions = supply->opinions();
+  const Proof& proof = supply->proof();
+  std::vector<std::uint64_t> open;
+  for (std::uint64_t segment = 0; segment < proof.layout().count(); ++segment) {
+    if (!proof.root(segment)) {
+      opinions.contradicted(segment);
+    } else if (!opinions.settled(segment)) {
+      open.push_back(segment);
+    }
+  }
+  if (open.empty()) return false;
+  const auto holders = supply->holder_table().ranked();
+  bool some = false;
+  for (const std::uint64_t segment : open) {
+    std::size_t others = found_ && asking_ ? 1 : 0;  // who else has it is being found out
+    for (const HolderFacts& holder : holders) {
+      if (usable(holder.agent) && named(holder.agent, segment) == nullptr && may_tell(holder, segment)) ++others;
+    }
+    some |= opinions.judge(segment, named_alike(segment, *proof.root(segment)), others, tools_->runtime.clock.now());
+  }
+  await_opinions();
+  return some;
+}
+
+void VersionLookup::await_opinions() {
+  const auto due = supply_.lock()->opinions().due();
+  if (!due || opinions_ != 0) return;
+  opinions_ = tools_->runtime.timers.after(*due - tools_->runtime.clock.now(), [weak = weak_from_this()] {
+    const auto self = weak.lock();
+    if (!self || self->ended_) return;
+    self->opinions_ = 0;
+    self->ask_proofs();
+  });
+}
+
+bool VersionLookup::anybody_named(std::uint64_t segment) const {
+  return std::any_of(manifests_.begin(), manifests_.end(),
+                     [&](const auto& item) { return named(item.first, segment) != nullptr; });
+}
+
+// Segments that somebody has and this agent could not believe yet, or not on the word of one.
 std::vector<bool> VersionLookup::unproven() const {
   const auto supply = supply_.lock();
   std::vector<bool> out = supply->holder_table().held(supply->proof().layout().count());
   const bool wants_bytes = small() && !supply->has_bytes();
   for (std::uint64_t segment = 0; segment < out.size(); ++segment) {
-    if (out[segment]) out[segment] = wants_bytes || !supply->proof().root(segment);
-  }
-  for (const auto& [agent, asked] : proving_) {
-    for (std::uint64_t segment = 0; segment < out.size(); ++segment) {
-      if (out[segment] && asked.has(segment)) out[segment] = false;  // its manifest is under way
-    }
+    if (!out[segment]) continue;
+    out[segment] = wants_bytes || !supply->proof().root(segment) || supply->opinions().waits(segment);
+    if (!out[segment] || proving_.empty()) continue;
+    const auto under_way = std::count_if(proving_.begin(), proving_.end(),
+                                         [segment](const auto& item) { return item.second.has(segment); });
+    // Of what nobody has named yet two may be asked, where two have it.
+    out[segment] = under_way == 0 || (under_way == 1 && !anybody_named(segment));
   }
   return out;
 }
@@ -125,6 +212,21 @@ bool VersionLookup::contradicts(const AgentId& agent, std::uint64_t segment) con
   return said != nullptr && root && *root != said->root;
 }
 
+// Of hundreds of small files, who comes to hold one while another is being asked for it has it from the same, as a
+// rule: to hear those too would be half as many requests again. Who says first that it holds one is believed anyhow.
+void VersionLookup::remember_first() {
+  for (const HolderFacts& holder : supply_.lock()->holder_table().ranked()) known_first_.insert(holder.agent);
+}
+
+// Whether it has the segment, and its manifest would say something new of it.
+bool VersionLookup::may_tell(const HolderFacts& holder, std::uint64_t segment) const {
+  const auto supply = supply_.lock();
+  if (!holder.has(segment) || supply->opinions().was_in_vain(segment, holder.agent)) return false;
+  const bool for_bytes = small() && !supply->has_bytes() && bytes_under_way_ == 0;
+  if (small() && !for_bytes && !known_first_.contains(holder.agent)) return false;
+  return named(holder.agent, segment) == nullptr || (for_bytes && without_bytes_.contains(holder.agent));
+}
+
 // Whoever can prove most of it. Who was asked just now is asked a moment later (`later`), and nobody for what it has
 // told before the next look.
 std::optional<HolderFacts> VersionLookup::next_to_prove(const std::vector<bool>& unproven, bool& later) const {
@@ -136,7 +238,7 @@ std::optional<HolderFacts> VersionLookup::next_to_prove(const std::vector<bool>&
     if (proving_.contains(holder.agent) || !usable(holder.agent)) continue;
     std::size_t proves = 0;
     for (std::uint64_t segment = 0; segment < unproven.size(); ++segment) {
-      if (unproven[segment] && holder.has(segment) && named(holder.agent, segment) == nullptr) ++proves;
+      if (unproven[segment] && may_tell(holder, segment)) ++proves;
     }
     if (proves <= most) continue;
     const auto asked = manifest_at_.find(holder.agent);
@@ -153,6 +255,7 @@ std::optional<HolderFacts> VersionLookup::next_to_prove(const std::vector<bool>&
 void VersionLookup::ask_proofs() {
   const auto supply = supply_.lock();
   if (!supply || ended_) return;
+  if (hear_opinions() && !found_) supply->updated();
   bool later = false;
   while (under_way_ < together_) {
     const auto holder = next_to_prove(unproven(), later);

@@ -6,7 +6,7 @@
 namespace larder::test {
 
 std::optional<CrowdLie> parse_crowd_lie(const std::string& name) {
-  static constexpr std::array kNames{"claims_all", "false_progress", "false_holder"};
+  static constexpr std::array kNames{"claims_all", "false_progress", "false_holder", "loud_holder"};
   const auto* const found = std::find(kNames.begin(), kNames.end(), name);
   if (found == kNames.end()) return std::nullopt;
   return static_cast<CrowdLie>(found - kNames.begin());
@@ -17,7 +17,7 @@ peer::CrowdEntry evil_entry(CrowdLie lie, const Digest& version_key, std::uint64
   peer::CrowdEntry entry;
   entry.version_key = version_key;
   entry.segments = static_cast<std::uint32_t>(segments);
-  if (lie == CrowdLie::false_holder) {
+  if (lie == CrowdLie::false_holder || lie == CrowdLie::loud_holder) {
     entry.wants = false;
     entry.complete = true;
     return entry;

@@ -13,6 +13,7 @@ enum class CrowdLie {
   claims_all,      // claims everything, all the time, and fetches nothing
   false_progress,  // its claims grow as if they were fetched, and never end
   false_holder,    // says that it holds everything, and gives nothing
+  loud_holder,     // says that it holds everything, and gives it as its other lie (evil_content.h) has it
 };
 [[nodiscard]] std::optional<CrowdLie> parse_crowd_lie(const std::string& name);
 

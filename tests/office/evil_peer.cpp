@@ -5,8 +5,8 @@
 //   evil_peer --state DIR --file FILE --url URL --etag E --last-modified L --lie NAME [--seed N] [--listen ADDRESS]
 //             [--address HOST:PORT]... [--no-multicast] [--crowd NAME] [--segments FIRST-LAST]
 //
-// With --crowd it has nothing at all to give, and tells the crowd lies (evil_crowd.h). With --segments it offers only
-// these.
+// With --crowd it tells the crowd lies (evil_crowd.h), and has nothing at all to give but as a loud_holder. With
+// --segments it offers only these.
 //
 // Prints "ready", then a line for each request; ends on SIGTERM or when its standard input does.
 #include <signal.h>
@@ -184,8 +184,9 @@ class EvilPeer {
   }
 
   // -- what it has
+  [[nodiscard]] bool gives() const { return options_.crowd.value_or(CrowdLie::loud_holder) == CrowdLie::loud_holder; }
   [[nodiscard]] bool offered(std::uint64_t segment) const {
-    return !options_.crowd && segment >= options_.first && segment <= options_.last;
+    return gives() && segment >= options_.first && segment <= options_.last;
   }
   [[nodiscard]] bool complete() const { return offered(0) && offered(content_.layout().count() - 1); }
 
@@ -199,7 +200,7 @@ class EvilPeer {
 
   [[nodiscard]] std::vector<HaveItem> holdings(const Ask& ask) const {
     std::vector<HaveItem> items;
-    if (options_.crowd) return items;
+    if (!gives()) return items;
     for (std::size_t i = 0; i < ask.keys.size(); ++i) {
       const Digest& wanted = ask.keys[i].kind == KeyKind::url ? url_key_ : version_key_;
       if (ask.keys[i].key != wanted) continue;
@@ -223,9 +224,7 @@ class EvilPeer {
     }
   }
 
-  [[nodiscard]] bool known(const Digest& key) const {
-    return !options_.crowd && (key == version_key_ || key == url_key_);
-  }
+  [[nodiscard]] bool known(const Digest& key) const { return gives() && (key == version_key_ || key == url_key_); }
 
   [[nodiscard]] Manifest manifest_of(bool with_bytes) const {
     Manifest manifest;

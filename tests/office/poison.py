@@ -6,6 +6,7 @@ import random
 import subprocess
 import time
 
+from lab_crowd import Crowd, summary
 from lab_office import Office
 from larder_lab import KIB, MIB, Skip, expect, expect_equal, http_date, wait_until
 from sharing import shunned_by
@@ -196,6 +197,33 @@ def wrong_roots_spread(rng, lab):
             return f"wrong_roots_spread: shunned by a bystander after {seconds:.2f} s; {office.form}"
 
 
+def in_a_crowd(*how):
+    """Four want it at once; one member has it, another has something else of that name and says so: they come to different
+    roots, and what is contradicted comes from the origin. It costs no more than if each had gone there by itself."""
+    def scenario(rng, lab):
+        with Office(lab, hosts=6, wan_mbit=100, lan_mbit=400, peer={"crowd": True}) as office:
+            office.make_group()
+            honest, *takers, liar = office.hosts
+            liar_id, ids = liar.id, {host.id for host in office.hosts[:-1]}
+            size = rng.choice([rng.randrange(5 * MIB, 14 * MIB)] * 2 + [rng.randrange(200 * KIB, MIB)])
+            url = office.publish("/f", f"crowd {rng.random()}", size)
+            honest.fetch(url)
+            with Evil(office, liar, url, "wrong_roots", rng.randrange(1000), *how) as evil:
+                for host in office.hosts[:-1]:
+                    wait_until(lambda host=host: liar_id in host.known(), 20, f"{host.name} to know the liar", 0.05)
+                crowd = Crowd(office, [url], takers).start().finish()
+                expect(evil.asked("/versions/"), "the liar was never asked: nothing is proven")
+            for host in takers:
+                expect(not shunned_by(host) & ids, f"{host.name} shuns an honest one")
+                check_kept(host, url)
+            crowd.judge_copies(1 + len(takers) * 1.1)  # the honest one's, and what each of the others can ask for by itself
+            crowd.judge_last(SLOWED * len(takers) * crowd.ideal() + 1.0)
+            crowd.verdict()
+            return f"wrong_roots in a crowd{' that is told of them' * bool(how)}: {size / MIB:.1f} MiB, {summary(crowd)}; {office.form}"
+
+    return scenario
+
+
 CASES = {
     "honest_liar": honest_liar,
     "flipped": beside_an_honest_one("flipped", blamed=True),
@@ -208,6 +236,8 @@ CASES = {
     "wrong_roots_alone": alone("wrong_roots", blamed=True),
     "stall_alone": alone("stall", blamed=False),
     "wrong_roots_spread": wrong_roots_spread,
+    "wrong_roots_crowd": in_a_crowd(),
+    "wrong_roots_told_crowd": in_a_crowd("--crowd", "loud_holder"),
 }
 
 

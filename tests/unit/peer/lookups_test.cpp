@@ -149,9 +149,29 @@ TEST_F(LookupsTest, AnAnswerCountsOnceAndUnknownKeysAreLeftOut) {
   EXPECT_EQ(holders_.size(), 1u);
 }
 
-TEST_F(LookupsTest, ACompleteHolderIsNotKeptWaitingByTheRest) {
+TEST_F(LookupsTest, ACompleteHolderIsGivenAMomentToBeContradicted) {
   const auto query = ask({agent(1), agent(2), agent(3)});
   answer(query, 1, {complete_item()});
+  pass(Lookups::kLingerAlone - milliseconds(1));
+  EXPECT_EQ(done_, 0);
+  pass(milliseconds(1));
+  EXPECT_EQ(done_, 1);
+  EXPECT_TRUE(lookups_.take_silent().empty()) << "it was asked again only once";
+}
+
+TEST_F(LookupsTest, ACompleteHolderIsNotKeptWaitingWhenAllHaveAnswered) {
+  const auto query = ask({agent(1), agent(2), agent(3)});
+  answer(query, 1, {complete_item()});
+  answer(query, 2, {});
+  EXPECT_EQ(done_, 0);
+  answer(query, 3, {});
+  EXPECT_EQ(done_, 1);
+}
+
+TEST_F(LookupsTest, TwoCompleteHoldersAreNotKeptWaitingByTheRest) {
+  const auto query = ask({agent(1), agent(2), agent(3)});
+  answer(query, 1, {complete_item()});
+  answer(query, 2, {complete_item()});
   EXPECT_EQ(done_, 0);
   pass(Lookups::kLingerComplete);
   EXPECT_EQ(done_, 1);

@@ -65,6 +65,7 @@ class PlayedOffice : public ::testing::Test {
     return manifest;
   }
   static Result<CatalogueResponse> says(const Manifest& manifest) { return CatalogueResponse{200, encode(manifest)}; }
+  static Result<CatalogueResponse> busy() { return CatalogueResponse{503, encode(std::vector<CatalogueHolder>{})}; }
   static Result<CatalogueResponse> no_answer() { return fail(ErrorCode::timed_out, "ask a catalogue", "nothing came"); }
   [[nodiscard]] CatalogueHolder other(std::uint8_t number) const {
     const std::string host = "10.0.0." + std::to_string(number) + ":";

@@ -1,0 +1,36 @@
+#include "peer/opinions.h"
+
+#include <algorithm>
+
+namespace larder::peer {
+
+bool Opinions::judge(std::uint64_t segment, std::size_t named, std::size_t others, SteadyTime now) {
+  if (segment >= settled_.size() || settled(segment)) return false;
+  const auto waiting = waiting_.find(segment);
+  const bool over = waiting != waiting_.end() && now >= waiting->second.until;
+  if (named < kWanted && others > 0 && !over) {
+    if (waiting == waiting_.end()) waiting_.emplace(segment, Waiting{now + kWithin, {}});
+    return false;
+  }
+  settled_.set(segment);
+  if (waiting == waiting_.end()) return false;
+  waiting_.erase(waiting);
+  return true;
+}
+
+void Opinions::in_vain(std::uint64_t segment, const AgentId& agent) {
+  if (const auto waiting = waiting_.find(segment); waiting != waiting_.end()) waiting->second.in_vain.insert(agent);
+}
+
+bool Opinions::was_in_vain(std::uint64_t segment, const AgentId& agent) const {
+  const auto waiting = waiting_.find(segment);
+  return waiting != waiting_.end() && waiting->second.in_vain.contains(agent);
+}
+
+std::optional<SteadyTime> Opinions::due() const {
+  const auto first = std::min_element(waiting_.begin(), waiting_.end(),
+                                      [](const auto& a, const auto& b) { return a.second.until < b.second.until; });
+  return first == waiting_.end() ? std::nullopt : std::optional(first->second.until);
+}
+
+}  // namespace larder::peer
