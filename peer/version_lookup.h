@@ -123,7 +123,7 @@ class VersionLookup final : public std::enable_shared_from_this<VersionLookup> {
   std::set<CallId> calls_;
   TimerId deadline_ = 0, hedge_ = 0, again_ = 0, proofs_ = 0, opinions_ = 0;
   bool ended_ = false;
-  bool crowd_ = false, asked_around_ = false;
+  bool crowd_ = false, asked_around_ = false, bytes_asked_ = false;
   std::map<AgentId, SteadyTime> manifest_at_;  // asked last; bounded by the holders
   std::map<AgentId, HolderFacts> proving_;     // being asked, and what they had when they were
   std::map<AgentId, SteadyTime> readmitted_;

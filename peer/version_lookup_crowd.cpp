@@ -1,5 +1,6 @@
 // VersionLookup in a crowd: what members say that they hold, and the proof of it.
 #include <algorithm>
+#include <utility>
 
 #include "peer/crowd_members.h"
 #include "peer/segment_bitmap.h"
@@ -214,7 +215,9 @@ bool VersionLookup::contradicts(const AgentId& agent, std::uint64_t segment) con
 
 // Of hundreds of small files, who comes to hold one while another is being asked for it has it from the same, as a
 // rule: to hear those too would be half as many requests again. Who says first that it holds one is believed anyhow.
+// Who was refused the bytes, and asks others, needs no more of them than the first it knew.
 void VersionLookup::remember_first() {
+  if (std::exchange(bytes_asked_, true)) return;
   for (const HolderFacts& holder : supply_.lock()->holder_table().ranked()) known_first_.insert(holder.agent);
 }
 
