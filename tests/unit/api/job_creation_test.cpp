@@ -152,6 +152,28 @@ TEST_F(JobEndTest, AnothersEndIsNotIt) {
   handlers_.heard(Event{EventKind::job_state, other.id, other.owner, std::nullopt, &other});
   loop_.run_ready();
   EXPECT_FALSE(answer_);
+  loop_.advance(std::chrono::milliseconds(30));
+  EXPECT_TRUE(answer_);
+}
+
+// Who still waits when the server goes is answered, as by every request that is dropped.
+TEST_F(JobEndTest, TheEndOfTheServerIsAnAnswerToo) {
+  std::optional<ApiResponse> answer;
+  {
+    Handlers ending(ApiServices{jobs_, cache_, disk_, [](uid_t) { return Caller{}; }, [this] { return config_; },
+                                [](UniqueFunction<void(Status)>) {}, "1.2.3"},
+                    loop_.runtime(), [] { return ServerFigures{}; });
+    ApiRequest request = request_;
+    request.method = "POST";
+    request.target = "/v1/jobs?wait_ms=30";
+    request.body = R"({"files":[{"url":"https://e/x"}]})";
+    ending.handle(std::move(request), Responder([&](ApiResponse response) { answer = std::move(response); }));
+    loop_.run_ready();
+    EXPECT_FALSE(answer);
+  }
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->status, 500);
+  loop_.advance(std::chrono::milliseconds(30));
 }
 
 TEST_F(JobEndTest, WhatIsNotMadeOrNotStartedIsNotWaitedFor) {
