@@ -276,7 +276,7 @@ bool Crowd::yields(const Own& own, SteadyTime now) const {
 }
 
 void Crowd::drop_claims(SteadyTime now) {
-  const bool stop = !origin_ || (!rules_.may_fetch && !starving_);
+  const bool stop = !origin_ || (!rules_.may_fetch && !starving_ && !alone());
   const std::size_t before = own_.size();
   std::erase_if(own_, [&](const Own& own) {
     if (held_.has(own.segment)) return true;
@@ -299,6 +299,7 @@ std::size_t Crowd::slots() const {
 // Nobody waits but who comes after the first: those wait the longer the more agents are before them, so that even of
 // thousands that start at once few have begun when the first claims are heard.
 Duration Crowd::delay() const {
+  if (!rules_.may_fetch) return rules_.wait;  // who may is heard first
   const auto first = static_cast<double>(std::min<std::size_t>(rules_.fetchers, layout_.count()));
   const auto position = static_cast<double>(position_);
   if (position < first) return Duration(0);
@@ -315,8 +316,8 @@ bool Crowd::may_go_on() const {
 
 bool Crowd::may_claim(SteadyTime now) {
   if (!origin_ || complete()) return false;
-  // Metered, on battery: only when nobody fetches and nobody has anything.
-  if (!rules_.may_fetch && !(starving_ && members_.fetchers() == 0 && !takeable_)) return false;
+  // Metered, on battery: only when nobody else wants it, or nobody fetches and nobody has anything.
+  if (!rules_.may_fetch && !alone() && !(starving_ && members_.fetchers() == 0 && !takeable_)) return false;
   if (!own_.empty()) return may_go_on();
   if (members_.fetchers() >= slots() || !anything_open()) {
     vacant_.reset();

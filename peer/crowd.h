@@ -129,6 +129,7 @@ class Crowd {
   [[nodiscard]] bool yields(const Own& own, SteadyTime now) const;
   [[nodiscard]] bool may_claim(SteadyTime now);
   [[nodiscard]] bool may_go_on() const;
+  [[nodiscard]] bool alone() const { return members_.count() == 0; }  // nobody was heard of this version
   [[nodiscard]] std::size_t slots() const;
   [[nodiscard]] Duration delay() const;
   [[nodiscard]] std::optional<std::uint64_t> choose(SteadyTime now) const;

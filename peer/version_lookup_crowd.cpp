@@ -153,7 +153,7 @@ bool VersionLookup::hear_opinions() {
   const auto holders = supply->holder_table().ranked();
   bool some = false;
   for (const std::uint64_t segment : open) {
-    std::size_t others = found_ && asking_ ? 1 : 0;  // who else has it is being found out
+    std::size_t others = 0;
     for (const HolderFacts& holder : holders) {
       if (usable(holder.agent) && named(holder.agent, segment) == nullptr && may_tell(holder, segment)) ++others;
     }

@@ -52,7 +52,7 @@ struct Config {
   std::string proxy;  // default for jobs; empty: environment
   std::string ca_file;
   // [peer]
-  bool peer_enabled = true, peer_use = true, peer_serve = true, peer_crowd = false;
+  bool peer_enabled = true, peer_use = true, peer_serve = true, peer_crowd = true;
   std::uint16_t peer_port = 7475;           // UDP and TCP; 0: any free one
   std::uint16_t swarm_port = 7476;          // TCP; 0: any free one
   std::vector<std::string> peer_listen;     // numeric addresses of this machine; empty: all

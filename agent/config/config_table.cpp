@@ -143,7 +143,7 @@ void add_peer_policy(std::vector<ConfigRow<Config>>& rows) {
   rows.push_back(
       key("peer", "crowd", SwitchCodec{}, MEMBER(peer_crowd),
           "Agents that want the same version at the same time divide it among them, so that the origin sends "
-          "about one copy. Whoever vouches first for a segment is believed then."));
+          "about one copy; off: each asks it until a neighbour has something to give."));
   rows.push_back(key("peer", "use", SwitchCodec{}, MEMBER(peer_use), "Take content from peers; jobs may refuse too."));
   rows.push_back(key("peer", "serve", SwitchCodec{}, MEMBER(peer_serve), "Give content to peers."));
   rows.push_back(key("peer", "upload_rate", RateCodec{}, MEMBER(peer_upload_rate), "To all peers together."));

@@ -382,6 +382,19 @@ TEST_F(CrowdTest, WhoMayNotFetchDoesSoOnlyWhereNobodyElseDoes) {
   EXPECT_EQ(run(seconds(2)).fetch.size(), 1u);
 }
 
+TEST_F(CrowdTest, WhoMayNotFetchDoesSoSoonWhereNobodyElseWantsIt) {
+  rules.may_fetch = false;
+  rules.patience = seconds(1);
+  make();
+  know(2, 4);
+  crowd->begin(now);
+  EXPECT_THAT(run(rules.wait - milliseconds(1)).fetch, IsEmpty()) << "others may be about to say so";
+  EXPECT_EQ(run(rules.settle + milliseconds(2)).fetch.size(), 1u);
+  EXPECT_EQ(run(milliseconds(200)).fetch.size(), 1u);
+  hear(others(false)[0], says({{3, 0}}));
+  EXPECT_THAT(run(milliseconds(1)).fetch, IsEmpty()) << "now there is somebody who may";
+}
+
 // -- what others say
 
 TEST_F(CrowdTest, WhatALaterDatagramOvertookIsNotRead) {

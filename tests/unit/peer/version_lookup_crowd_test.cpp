@@ -334,21 +334,5 @@ TEST_F(VersionLookupCrowdTest, ASmallOneThatIsContradictedIsNotGiven) {
   EXPECT_EQ(left_to_the_origin(), Segments{0});
 }
 
-TEST_F(VersionLookupCrowdTest, NobodyIsBelievedWhileItIsAskedWhoElseHasIt) {
-  version_.size = 100 * kKiB;
-  join({1, 2}, false);
-  ASSERT_EQ(discovery_.asked.size(), 1U);
-  hears(1, {0});
-  answer(1, says(whole(1, 5, true)));
-  EXPECT_EQ(supply_, nullptr);
-  discovery_.answer({has_all(2, kKey)});
-  loop_.run_ready();
-  ASSERT_TRUE(link_.asks(id(2)));
-  answer(2, says(whole(2, 6, false)));
-  ASSERT_NE(supply_, nullptr);
-  EXPECT_FALSE(supply_->complete());
-  EXPECT_EQ(supply_->segments(), Segments{});
-}
-
 }  // namespace
 }  // namespace larder::peer
