@@ -20,7 +20,7 @@ inline constexpr std::string_view kPeersPath = "/v1/peers";
 struct ManifestQuery {
   Digest key{};
   KeyKind kind = KeyKind::version;
-  bool with_bytes = false;  // the content itself, where it is small
+  bool with_bytes = false;   // the content itself, where it is small
   bool comes_again = false;  // whoever has it already may be asked instead, or this agent once more
   friend bool operator==(const ManifestQuery&, const ManifestQuery&) = default;
 };

@@ -3,16 +3,13 @@
 #include <utility>
 
 #include "peer/crowd_rank.h"
+#include "peer/seconds.h"
 
 namespace larder::peer {
 namespace {
 
 constexpr std::uint64_t kWindow = kMaxCrowdBitmap * 8;  // segments of one bitmap
 constexpr Duration kSweepEvery = std::chrono::seconds(1);
-
-double seconds(Duration duration) {
-  return std::chrono::duration<double>(duration).count();
-}
 
 std::uint64_t bit_of(std::size_t place) {
   return std::uint64_t{1} << (place % 64);

@@ -51,11 +51,12 @@ class CrowdHostTest : public ::testing::Test {
   larder::test::VirtualLoop loop_;
   std::shared_ptr<Sitter> user_ = std::make_shared<Sitter>();
   std::vector<CrowdEntry> said_;
-  CrowdHost host_{{loop_.runtime(),
-                   test::agent_of(9),
-                   [this](std::vector<CrowdEntry> entries) { said_.insert(said_.end(), entries.begin(), entries.end()); },
-                   [] { return std::vector<AgentId>{test::agent_of(1)}; },
-                   {}}};
+  CrowdHost host_{
+      {loop_.runtime(),
+       test::agent_of(9),
+       [this](std::vector<CrowdEntry> entries) { said_.insert(said_.end(), entries.begin(), entries.end()); },
+       [] { return std::vector<AgentId>{test::agent_of(1)}; },
+       {}}};
   std::unique_ptr<CrowdSeat> seat_;
 };
 

@@ -1,0 +1,208 @@
+// Crowd: what this agent claims, gives up, and fetches a second time.
+#include <algorithm>
+#include <cmath>
+
+#include "peer/crowd.h"
+#include "peer/crowd_choice.h"
+#include "peer/seconds.h"
+
+namespace larder::peer {
+namespace {
+
+constexpr std::size_t kMostOwnClaims = kMaxCrowdClaims;
+constexpr std::size_t kUnfinished = 2;  // claims that are not wholly fetched: the one, and the next ahead of its end
+constexpr std::size_t kMostTries = 2;   // fetchers of one segment at once, when the first turned out too slow
+constexpr unsigned kLastResort = 3;
+
+}  // namespace
+
+const Crowd::Own* Crowd::own_claim(std::uint64_t segment) const {
+  const auto own = std::find_if(own_.begin(), own_.end(), [segment](const Own& o) { return o.segment == segment; });
+  return own == own_.end() ? nullptr : &*own;
+}
+
+bool Crowd::owes() const {
+  return std::any_of(own_.begin(), own_.end(),
+                     [this](const Own& own) { return own.full() && !held_.has(own.segment); });
+}
+
+double Crowd::seconds_left(const CrowdMembers::Claimant& claimant, const CrowdMembers::Claim& claim) const {
+  const std::uint64_t size = layout_.range(claim.segment).length;
+  return static_cast<double>(size - claim.bytes) / std::max(1.0, claimant.rate);
+}
+
+// Whether another claim for the same segment goes before this agent's. Both sides come to the same answer when they
+// have heard the same; otherwise two fetch it for a moment, or it is claimed anew.
+bool Crowd::yields(const Own& own, SteadyTime now) const {
+  for (const CrowdMembers::Claimant& other : members_.claimants()) {
+    if (!other.live) continue;
+    for (const CrowdMembers::Claim& claim : other.claims) {
+      if (claim.segment != own.segment || claim.broken) continue;
+      const bool other_half = claim.bytes * 2 > own.size;
+      if (own.full() || (own.second && now - own.since < 2 * rules_.void_after)) continue;
+      const bool grown = now - claim.since > rules_.void_after && now - own.since > rules_.void_after;
+      const double mine = static_cast<double>(own.size - own.bytes) / std::max(1.0, rate_);
+      const double its = seconds_left(other, claim);
+      if (grown && mine * 2 < its) continue;
+      if (grown && its * 2 < mine) return true;
+      if (other_half != own.half()) {
+        if (other_half) return true;
+        continue;
+      }
+      if (other.rank < rank_) return true;
+    }
+  }
+  return false;
+}
+
+void Crowd::drop_claims(SteadyTime now) {
+  const bool stop = !origin_ || (!rules_.may_fetch && !starving_ && !alone());
+  const std::size_t before = own_.size();
+  std::erase_if(own_, [&](const Own& own) {
+    if (held_.has(own.segment)) return true;
+    if (own.full()) return false;
+    if (stop || yields(own, now)) return true;
+    // Somebody has it by now: what is missing comes from there, unless that does not work.
+    const bool elsewhere = members_.holders(own.segment) > 0 || is_delivered(own.segment, now);
+    return elsewhere && !own.half() && !starving_;
+  });
+  if (own_.size() != before) say(Say::soon);
+}
+
+std::size_t Crowd::slots() const {
+  if (nothing_ >= kLastResort) return SIZE_MAX;
+  const std::size_t usual = starving_ ? rules_.most_fetchers : rules_.fetchers;
+  // More than segments is only of use where those who fetch are too slow.
+  return starving_ ? usual : std::min<std::size_t>(usual, layout_.count());
+}
+
+// Nobody waits but who comes after the first: those wait the longer the more agents are before them, so that even of
+// thousands that start at once few have begun when the first claims are heard.
+Duration Crowd::delay() const {
+  if (!rules_.may_fetch) return rules_.wait;  // who may is heard first
+  const auto first = static_cast<double>(std::min<std::size_t>(rules_.fetchers, layout_.count()));
+  const auto position = static_cast<double>(position_);
+  if (position < first) return Duration(0);
+  const double all = std::max(static_cast<double>(known_) + 1, position + 1);
+  const double part = std::log((position + 1) / first) / std::log(all / first);
+  return std::chrono::duration_cast<Duration>(rules_.wait * std::min(1.0, part));
+}
+
+// While it fetches, an agent goes on, unless enough others do that come before it.
+bool Crowd::may_go_on() const {
+  const std::size_t most = slots();
+  return members_.fetchers() < most || !members_.outranked_by(most, rank_);
+}
+
+bool Crowd::may_claim(SteadyTime now) {
+  if (!origin_ || complete()) return false;
+  // Metered, on battery: only when nobody else wants it, or nobody fetches and nobody has anything.
+  if (!rules_.may_fetch && !alone() && !(starving_ && members_.fetchers() == 0 && !takeable_)) return false;
+  if (!own_.empty()) return may_go_on();
+  if (members_.fetchers() >= slots() || !anything_open()) {
+    vacant_.reset();
+    return false;
+  }
+  if (!vacant_) vacant_ = now;
+  return now >= *vacant_ + delay();
+}
+
+bool Crowd::is_delivered(std::uint64_t segment, SteadyTime now) const {
+  const auto at = delivering_.find(segment);
+  return at != delivering_.end() && at->second >= now;
+}
+
+bool Crowd::is_free(std::uint64_t segment, SteadyTime now) const {
+  if (held_.has(segment) || own_claim(segment) != nullptr || is_delivered(segment, now)) return false;
+  return starving_ || (members_.holders(segment) == 0 && !members_.faded(segment));
+}
+
+bool Crowd::claimed_by_others(std::uint64_t segment) const {
+  return std::any_of(members_.claimants().begin(), members_.claimants().end(), [segment](const auto& other) {
+    return other.live && std::any_of(other.claims.begin(), other.claims.end(), [segment](const auto& claim) {
+             return claim.segment == segment && !claim.broken;
+           });
+  });
+}
+
+std::optional<std::uint64_t> Crowd::choose(SteadyTime now) const {
+  const std::uint64_t count = layout_.count();
+  SegmentBits claimed(count);
+  for (const CrowdMembers::Claimant& other : members_.claimants()) {
+    if (!other.live) continue;
+    for (const CrowdMembers::Claim& claim : other.claims) {
+      if (!claim.broken) claimed.set(claim.segment);
+    }
+  }
+  SegmentBits free(count);
+  SegmentBits rare(count);  // of the free: nobody holds it
+  for (std::uint64_t segment = 0; segment < count; ++segment) {
+    if (claimed.has(segment) || !is_free(segment, now)) continue;
+    free.set(segment);
+    if (members_.holders(segment) == 0) rare.set(segment);
+  }
+  // Who comes later begins somewhere; alone, at the beginning.
+  std::uint64_t stripe = members_.fetchers() == 0 ? 0 : mixed(rank_ ^ seed_) % count;
+  if (position_ < rules_.fetchers) stripe = position_ * count / rules_.fetchers;
+  if (const auto chosen = choose_segment({rare, claimed, last_, stripe})) return chosen;
+  if (const auto chosen = choose_segment({free, claimed, last_, stripe})) return chosen;
+  return second_try(now);
+}
+
+// The end: everything is claimed. A segment whose fetchers are all much too slow may be fetched once more.
+std::optional<std::uint64_t> Crowd::second_try(SteadyTime now) const {
+  if (!own_.empty()) return std::nullopt;
+  // What this agent may hope for: what it had, what another has; where all are too slow, what would be enough.
+  const double likely = std::max({rate_, members_.best_rate(), static_cast<double>(rules_.min_rate) / 16});
+  const double rate = starving_ ? std::max(likely, static_cast<double>(rules_.min_rate)) : likely;
+  std::map<std::uint64_t, std::pair<std::size_t, double>> tries;  // by segment: how many, the soonest end
+  for (const CrowdMembers::Claimant& other : members_.claimants()) {
+    if (!other.live) continue;
+    for (const CrowdMembers::Claim& claim : other.claims) {
+      if (claim.broken || !is_free(claim.segment, now)) continue;
+      const bool young = now - claim.since < rules_.void_after;
+      auto& known = tries.emplace(claim.segment, std::pair(std::size_t{0}, 1e18)).first->second;
+      ++known.first;
+      known.second = std::min(known.second, young ? 0 : seconds_left(other, claim));
+    }
+  }
+  std::optional<std::uint64_t> slowest;
+  double longest = 0;
+  for (const auto& [segment, known] : tries) {
+    const double again = static_cast<double>(layout_.range(segment).length) / rate;
+    if (known.first >= kMostTries || known.second < 1.5 * again + 0.5 || known.second <= longest) continue;
+    longest = known.second;
+    slowest = segment;
+  }
+  if (!slowest) return slowest;
+  // Whether the fetcher or the line is slow is found out by trying, now and then.
+  const bool sure = longest >= 1.5 * static_cast<double>(layout_.range(*slowest).length) / likely + 0.5;
+  return sure || record_->may_try(now) ? slowest : std::nullopt;
+}
+
+void Crowd::make_claims(SteadyTime now) {
+  while (own_.size() < kMostOwnClaims) {
+    std::size_t unfinished = 0;
+    double left = 0;
+    for (const Own& own : own_) {
+      if (own.full()) continue;
+      ++unfinished;
+      left += static_cast<double>(own.size - own.bytes);
+    }
+    if (unfinished >= kUnfinished) return;
+    if (unfinished > 0 && (rate_ <= 0 || left / rate_ > seconds(rules_.ahead))) return;
+    if (!may_claim(now)) return;
+    const auto segment = choose(now);
+    if (!segment) return;
+    if (own_.empty()) progress_at_ = now;
+    // What follows the last claim meets nobody: others begin elsewhere.
+    const bool follows = last_ && *segment == *last_ + 1;
+    const SteadyTime from = follows || known_ == 0 ? now : now + rules_.settle;
+    own_.push_back({*segment, 0, layout_.range(*segment).length, now, from, false, claimed_by_others(*segment)});
+    last_ = segment;
+    vacant_.reset();
+    say(Say::soon);
+  }
+}
+
+}  // namespace larder::peer
