@@ -8,7 +8,8 @@
 Hosts are network namespaces on one LAN of 1 Gbit/s; one nginx stands behind a line that all share (tc tbf, both
 directions). Every tool starts on all hosts in the same instant, with nothing cached, and has ended when the file is there
 (larder: in its place and synced). Times are divided by size ÷ line, which nobody can reach: headers take 4 to 5 % of a line.
-Copies are the body bytes in nginx's access log ÷ size. CPU is that of all processes on all hosts, without the origin's.
+The hosts' files are in memory where /dev/shm has room: twelve machines have twelve disks, and this one has one, which all of
+them would write to and sync in the same moment. Copies are the body bytes in nginx's access log ÷ size. CPU is that of all processes on all hosts, without the origin's.
 """
 
 import argparse
@@ -281,6 +282,17 @@ def text_of(arguments, rows, notes):
     return "\n\n".join(parts + notes), all(met for row in rows if row.tool == "larder" for _, met in verdicts(row, ideal))
 
 
+def memory_for(arguments):
+    """A file system in memory with room for all that the hosts keep, or nothing."""
+    needed = (3 * arguments.hosts + 2) * arguments.size * MIB
+    with contextlib.suppress(OSError):
+        memory = os.statvfs("/dev/shm")
+        available = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        if min(memory.f_bavail * memory.f_frsize, available) > needed:
+            return "/dev/shm"
+    return None
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     bin_dir_argument(parser)
@@ -288,7 +300,7 @@ def main():
     parser.add_argument("--size", type=int, default=128, help="MiB")
     parser.add_argument("--wan", type=float, default=50, help="Mbit/s of the origin's line")
     parser.add_argument("--only", action="append", choices=list(TOOLS))
-    parser.add_argument("--base", help="directory to work in (default: the system's temporary directory)")
+    parser.add_argument("--base", help="directory to work in (default: /dev/shm where it has room, else the temporary one)")
     parser.add_argument("--keep", action="store_true", help="leave the directories, with the agents' logs")
     parser.add_argument("--write", metavar="FILE", help="put the table into this Markdown file, as a section of its own")
     arguments = parser.parse_args()
@@ -296,7 +308,7 @@ def main():
     rows, notes, failed = [], [], False
     for tool in arguments.only or TOOLS:
         try:
-            with Lab(arguments.bin_dir, keep=arguments.keep, base=arguments.base) as lab:
+            with Lab(arguments.bin_dir, keep=arguments.keep, base=arguments.base or memory_for(arguments)) as lab:
                 rows.append(TOOLS[tool](arguments, lab))
                 print(f"{tool}: {rows[-1]}", flush=True)
         except Skip as reason:
