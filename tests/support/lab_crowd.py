@@ -59,7 +59,7 @@ class Member:
             if self.gave_up.wait(max(0.0, self.crowd.began + self.delay - time.monotonic())):
                 return
             self.submitted = time.monotonic()
-            self.job_id = self.host.api.create(list(self.crowd.files), **self.options)["id"]
+            self.job_id = self._submit()
             self._watch()
             if self.state == "transferred":
                 self._take()
@@ -68,6 +68,15 @@ class Member:
                 self.error = error
         finally:
             self._tell()
+
+    def _submit(self):
+        """Once its agent is there: what happens to hosts may happen before they want anything."""
+        while True:
+            try:
+                return self.host.api.create(list(self.crowd.files), **self.options)["id"]
+            except (ConnectionRefusedError, FileNotFoundError):
+                if time.monotonic() > self.crowd.deadline or self.gave_up.wait(0.1):  # paced: nothing tells of its return
+                    raise
 
     def _watch(self):
         """Until the job ends; over restarts of its agent."""
