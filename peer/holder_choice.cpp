@@ -97,8 +97,8 @@ void StallWatch::add(const AgentId& peer, SteadyTime now) {
   last_.emplace(peer, now);
 }
 
-void StallWatch::remove(const AgentId& peer) {
-  last_.erase(peer);
+void StallWatch::remove(const AgentId& peer, SteadyTime now) {
+  if (last_.erase(peer) > 0) quiet_since_ = std::max(quiet_since_, now - limit() + kAfterLoss);
 }
 
 void StallWatch::delivered(const AgentId& peer, SteadyTime now) {
@@ -122,7 +122,7 @@ std::optional<AgentId> StallWatch::stalled(SteadyTime now) const {
 
 std::optional<SteadyTime> StallWatch::next_check() const {
   if (!wanting_ || last_.empty()) return std::nullopt;
-  return quiet_since_ + kStall;
+  return quiet_since_ + limit();
 }
 
 }  // namespace larder::peer

@@ -60,15 +60,18 @@ class HolderTable {
 // How many complete holders deliver one content together: one is as fast as its line for what is soon over.
 [[nodiscard]] std::size_t wanted_holders(std::uint64_t bytes);
 
-// Watches the peers of one download. Nothing came from any of them for kStall although something is wanted: the one
+// Watches the peers of one download. Nothing came from any of them for kStall (kStallOfSeveral, where there is somebody
+// else to ask, who then has kAfterLoss at least) although something is wanted: the one
 // that has been silent longest is to go. So a slow one that holds back the last blocks goes when the others are done,
 // and one that delivers nothing costs nobody a good one.
 class StallWatch {
  public:
   static constexpr Duration kStall = std::chrono::seconds(1);
+  static constexpr Duration kStallOfSeveral = std::chrono::milliseconds(600);
+  static constexpr Duration kAfterLoss = std::chrono::milliseconds(300);
 
   void add(const AgentId& peer, SteadyTime now);
-  void remove(const AgentId& peer);
+  void remove(const AgentId& peer, SteadyTime now);
   void delivered(const AgentId& peer, SteadyTime now);
   void set_wanting(bool wanting, SteadyTime now);  // silence counts from here on
   [[nodiscard]] std::optional<AgentId> stalled(SteadyTime now) const;
@@ -78,6 +81,8 @@ class StallWatch {
   [[nodiscard]] std::size_t peers() const { return last_.size(); }
 
  private:
+  [[nodiscard]] Duration limit() const { return last_.size() > 1 ? kStallOfSeveral : kStall; }
+
   std::map<AgentId, SteadyTime> last_;  // block, or since when it could have sent one
   SteadyTime quiet_since_{};            // nothing from anybody since
   bool wanting_ = false;

@@ -181,7 +181,7 @@ void WindowFetch::opened(const AgentId& agent) {
   // Somebody must bring the leaves when all others only opened.
   if (owner_ && leaves_.empty() && !asking_leaves_) {
     open_.erase(agent);
-    stall_.remove(agent);
+    stall_.remove(agent, tools_.runtime.clock.now());
     if (const HolderFacts* holder = owner_->holder_table().find(agent)) {
       asking_leaves_ = true;
       ask(*holder, true);
@@ -318,7 +318,7 @@ void WindowFetch::on_failed(const Error& error) {
 void WindowFetch::lose(const AgentId& agent, bool everywhere) {
   asked_.erase(agent);
   open_.erase(agent);
-  stall_.remove(agent);
+  stall_.remove(agent, tools_.runtime.clock.now());
   failed_.insert(agent);
   const auto self = shared_from_this();  // the owner may let go of it
   if (!what_.whole && last_error_.code != ErrorCode::busy) owner_->window_not_given(what_.first, agent);

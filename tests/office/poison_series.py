@@ -1,5 +1,6 @@
 """A member that lies beside an honest one, as in poison, ten seeds one after the other in one office: for hundreds of runs in
-sensible time, also under the sanitizers and with several offices side by side (--jobs). Time is not judged here.
+sensible time, also under the sanitizers and with several offices side by side (--jobs). Each seed is fetched without the
+liar first: with it, it takes at most 1.5 times as long.
 """
 
 import contextlib
@@ -31,16 +32,19 @@ def one_seed(office, lie, blamed, seed):
     """Whether the liar was asked at all."""
     rng = random.Random(f"poison series {lie} {seed}")
     honest, liar, taker = office.hosts
-    size = rng.choice([rng.randrange(9 * MIB, 13 * MIB)] * 3 + [rng.randrange(200 * KIB, MIB)])
+    size = rng.choice([rng.randrange(28 * MIB, 40 * MIB)] * 3 + [rng.randrange(200 * KIB, MIB)])
     url = office.publish(f"/{lie}-{seed}", f"{lie} {seed}", size)
     honest.fetch(url)
+    without, _ = poison.timed_fetch(taker, url)
+    taker.forget()
     with poison.Evil(office, liar, url, lie, seed) as evil:
         for host in (honest, taker):
             wait_until(lambda host=host: set(office.ids) - {host.kept_id} <= set(host.known()), 30,
                        f"{host.name} to know the others", 0.02)
         asked = 0
         with contextlib.suppress(Skip):
-            _, _, asked = poison.fetch_with_the_liar(taker, url, evil, size)
+            taken, _, asked = poison.fetch_with_the_liar(taker, url, evil, size)
+            poison.expect_not_slowed(taken, without, size)
         found_out = shunned_by(taker)
         expect(honest.kept_id not in found_out, "the honest peer is shunned")
         expect_equal(shunned_by(honest), set(), "whom the honest one shuns")
@@ -49,6 +53,7 @@ def one_seed(office, lie, blamed, seed):
         poison.check_kept(taker, url)
         expect(evil.process.poll() is None, f"evil_peer ended: {evil.errors.read_text()[-2000:]}")
     taker.forget()
+    liar.agent.start()
     if found_out:
         believe_all(taker)
     return bool(asked)
@@ -56,7 +61,7 @@ def one_seed(office, lie, blamed, seed):
 
 def series(lie, blamed):
     def scenario(number, lab):
-        with Office(lab, hosts=3, environment={"LSAN_OPTIONS": f"suppressions={LEAKS}:print_suppressions=0"}) as office:
+        with Office(lab, hosts=3, wan_mbit=100, lan_mbit=100, environment={"LSAN_OPTIONS": f"suppressions={LEAKS}:print_suppressions=0"}) as office:
             office.make_group()
             for host in office.hosts:
                 host.kept_id = host.id  # the liar's agent does not run

@@ -114,11 +114,27 @@ TEST(StallWatch, TheOneSilentLongestGoesWhenNothingComes) {
   watch.add(agent(2), at(0));
   watch.set_wanting(true, at(0));
   watch.delivered(agent(1), at(500));
-  EXPECT_FALSE(watch.stalled(at(1400))) << "one of them delivered less than a second ago";
-  ASSERT_TRUE(watch.stalled(at(1500)));
-  EXPECT_EQ(*watch.stalled(at(1500)), agent(2));
-  watch.remove(agent(2));
+  EXPECT_FALSE(watch.stalled(at(1090))) << "one of them delivered a moment ago";
+  ASSERT_TRUE(watch.stalled(at(1100)));
+  EXPECT_EQ(*watch.stalled(at(1100)), agent(2));
+  watch.remove(agent(2), at(1100));
+  EXPECT_FALSE(watch.stalled(at(1490))) << "nobody else is there to ask: it has its whole time";
   EXPECT_EQ(watch.stalled(at(1500)), agent(1));
+}
+
+TEST(StallWatch, WhoRemainsHasAMomentToDeliverWhatTheLostOneKept) {
+  StallWatch watch;
+  for (std::uint8_t number = 1; number <= 3; ++number) watch.add(agent(number), at(0));
+  watch.set_wanting(true, at(0));
+  watch.delivered(agent(2), at(10));
+  watch.delivered(agent(3), at(20));
+  EXPECT_EQ(watch.stalled(at(620)), agent(1));
+  watch.remove(agent(1), at(620));
+  EXPECT_FALSE(watch.stalled(at(900)));
+  EXPECT_EQ(watch.stalled(at(920)), agent(2));
+  watch.remove(agent(2), at(920));
+  EXPECT_FALSE(watch.stalled(at(1319)));
+  EXPECT_EQ(watch.stalled(at(1320)), agent(3)) << "all three were silent";
 }
 
 TEST(StallWatch, SilenceCountsOnlyWhileSomethingIsWanted) {
