@@ -58,6 +58,8 @@ struct CrowdStep {
 
 class Crowd {
  public:
+  static constexpr std::size_t kToTake = 64;  // for to_take(): there are never so many deliveries at once
+
   // `record` outlives it. `seed` decides ties; from outside, so that a run can be repeated.
   Crowd(const AgentId& self, const Digest& version_key, const cache::SegmentLayout& layout, const CrowdRules& rules,
         ClaimRecord& record, std::uint64_t seed);

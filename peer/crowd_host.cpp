@@ -19,10 +19,6 @@ constexpr Duration kLatest = std::chrono::seconds(1);
 constexpr Duration kOwes = std::chrono::seconds(3);
 constexpr unsigned kMaxDatagramsAtOnce = 16;  // 512 versions; the rest at the next turn
 
-std::string name_of(const Digest& version) {
-  return to_hex(Bytes(version).first(4));
-}
-
 }  // namespace
 
 struct CrowdSeat::Place {
@@ -188,8 +184,8 @@ void CrowdHost::held(const Digest& version_key, std::uint64_t segment, bool firs
 void CrowdHost::State::log_claim(const Place& place, SteadyTime at) const {
   const CrowdFigures figures = place.crowd.figures(at);
   log::debug("fetches for the crowd version={} first={} count={} members={} held={} elsewhere={} claimed={}",
-             name_of(place.crowd.version_key()), place.fetch.front(), place.fetch.size(), figures.members, figures.held,
-             figures.elsewhere, figures.claimed);
+             to_hex(Bytes(place.crowd.version_key()).first(4)), place.fetch.front(), place.fetch.size(),
+             figures.members, figures.held, figures.elsewhere, figures.claimed);
 }
 
 // Whatever happens within one turn of the loop is thought about once.

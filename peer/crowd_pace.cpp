@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "peer/seconds.h"
+
 namespace larder::peer {
 namespace {
 
@@ -87,7 +89,7 @@ Duration CrowdPace::interval(bool claims, SteadyTime now) {
 
 void CrowdPace::refill(SteadyTime now) {
   if (filled_ == SteadyTime{}) filled_ = now;
-  const double passed = std::max(0.0, std::chrono::duration<double>(now - filled_).count());
+  const double passed = std::max(0.0, seconds(now - filled_));
   tokens_ = std::min(kUrgentBurst, tokens_ + passed * kUrgentPerSecond);
   filled_ = now;
 }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "peer/seconds.h"
+
 namespace larder::peer {
 namespace {
 
@@ -51,7 +53,7 @@ std::uint32_t Lookups::ask(std::vector<AskKey> keys, std::vector<Askable> around
 }
 
 Duration Lookups::stretched(Duration time) const {
-  const double times = answer_seconds_ / std::chrono::duration<double>(kUsual).count();
+  const double times = answer_seconds_ / seconds(kUsual);
   return std::chrono::duration_cast<Duration>(time * std::clamp(times, 1.0, kMostStretch));
 }
 
@@ -64,7 +66,7 @@ void Lookups::receive(const AgentId& sender, const Have& have, SteadyTime now) {
   const auto found = queries_.find(have.query);
   if (found == queries_.end() || !found->second.heard.insert(sender).second) return;
   Query& query = found->second;
-  const double took = std::chrono::duration<double>(now - query.asked_at).count();
+  const double took = seconds(now - query.asked_at);
   answer_seconds_ += (took - answer_seconds_) / 16;
   query.waited.erase(sender);
   for (const HaveItem& item : have.items) {

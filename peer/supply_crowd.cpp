@@ -2,12 +2,12 @@
 #include <algorithm>
 #include <utility>
 
+#include "peer/seconds.h"
 #include "peer/supply.h"
 
 namespace larder::peer {
 namespace {
 
-constexpr std::size_t kToTake = 64;    // segments put in order; there are never so many deliveries at once
 constexpr std::size_t kMaxAsked = 16;  // holders of one segment
 // How long what peers deliver is added up before the crowd is told whether it is enough.
 constexpr Duration kRound = std::chrono::milliseconds(250);
@@ -28,7 +28,7 @@ std::vector<std::uint64_t> SupplyImpl::order() const {
   if (closed_ || !seat_) return {};
   const std::vector<std::uint64_t> can = segments();
   std::vector<std::uint64_t> out;
-  for (const std::uint64_t segment : seat_->to_take(kToTake)) {
+  for (const std::uint64_t segment : seat_->to_take(Crowd::kToTake)) {
     if (std::binary_search(can.begin(), can.end(), segment)) out.push_back(segment);
   }
   return out;
@@ -90,7 +90,7 @@ void SupplyImpl::came_for_crowd(std::uint64_t offset, std::uint64_t bytes) {
   round_.bytes += bytes;
   const Duration passed = now - round_.since;
   if (passed < kRound) return;
-  const double rate = static_cast<double>(round_.bytes) / std::chrono::duration<double>(passed).count();
+  const double rate = static_cast<double>(round_.bytes) / seconds(passed);
   if (rate >= static_cast<double>(min_rate_)) {
     for (const std::uint64_t each : round_.segments) seat_->delivering(each);
   }

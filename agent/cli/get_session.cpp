@@ -256,10 +256,7 @@ bool GetSession::poll_for(int events, Duration limit, bool& readable) {
 Status GetSession::finish() {
   Client& client = **agent_.client();
   // Of many files that all went well the events have told what there is to tell.
-  const auto& files = follower_->job().files;
-  const bool all_told =
-      follower_->brief() && !plan_.json &&
-      std::all_of(files.begin(), files.end(), [](const auto& file) { return file.state == "transferred"; });
+  const bool all_told = follower_->brief() && !plan_.json && follower_->all_transferred();
   if (!follower_->told_whole())
     if (auto read = follower_->refresh(!all_told); !read) return read;
   final_ = follower_->job();

@@ -54,8 +54,11 @@ Result<bool> JobFollower::refresh_after_progress(SteadyTime now) {
 }
 
 bool JobFollower::told_whole() const {
-  return !brief_ && job_.state == "transferred" && job_.files.size() == job_.files_total &&
-         std::all_of(job_.files.begin(), job_.files.end(),
+  return !brief_ && job_.state == "transferred" && job_.files.size() == job_.files_total && all_transferred();
+}
+
+bool JobFollower::all_transferred() const {
+  return std::all_of(job_.files.begin(), job_.files.end(),
                      [](const auto& file) { return file.state == "transferred"; });
 }
 

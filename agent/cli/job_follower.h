@@ -37,6 +37,7 @@ class JobFollower {
   [[nodiscard]] const FileView* file(unsigned index) const;
   // What is known of the files is all that need be known of ones that are transferred.
   [[nodiscard]] bool brief() const { return brief_; }
+  [[nodiscard]] bool all_transferred() const;  // of the files that are known
   // All went well, and reading the job would tell nothing new.
   [[nodiscard]] bool told_whole() const;
   [[nodiscard]] bool removed() const { return removed_; }

@@ -9,7 +9,8 @@ Hosts are network namespaces on one LAN of 1 Gbit/s; one nginx stands behind a l
 directions). Every tool starts on all hosts in the same instant, with nothing cached, and has ended when the file is there
 (larder: in its place and synced). Times are divided by size ÷ line, which nobody can reach: headers take 4 to 5 % of a line.
 The hosts' files are in memory where /dev/shm has room: twelve machines have twelve disks, and this one has one, which all of
-them would write to and sync in the same moment. Copies are the body bytes in nginx's access log ÷ size. CPU is that of all processes on all hosts, without the origin's.
+them would write to and sync in the same moment. Copies are the body bytes in nginx's access log ÷ size. CPU is that of all
+processes on all hosts, without the origin's.
 """
 
 import argparse

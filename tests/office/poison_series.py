@@ -61,10 +61,11 @@ def one_seed(office, lie, blamed, seed):
 
 def series(lie, blamed):
     def scenario(number, lab):
-        with Office(lab, hosts=3, wan_mbit=100, lan_mbit=100, environment={"LSAN_OPTIONS": f"suppressions={LEAKS}:print_suppressions=0"}) as office:
+        sanitizers = {"LSAN_OPTIONS": f"suppressions={LEAKS}:print_suppressions=0"}
+        with Office(lab, hosts=3, wan_mbit=100, lan_mbit=100, environment=sanitizers) as office:
             office.make_group()
             for host in office.hosts:
-                host.kept_id = host.id  # the liar's agent does not run
+                host.kept_id = host.id  # while the liar lies its agent does not run
             office.ids = [host.kept_id for host in office.hosts]
             asked = 0
             for seed in range((number - 1) * SEEDS + 1, number * SEEDS + 1):

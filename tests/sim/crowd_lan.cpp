@@ -14,7 +14,6 @@ constexpr Duration kRest = milliseconds(50);       // nobody had a slot free; do
 constexpr std::uint8_t kMostRests = 4;
 constexpr unsigned kTries = 6;
 constexpr std::size_t kKept = 32;
-constexpr std::size_t kToTake = 64;  // segments put in order, as supply_crowd.cpp does
 
 Duration scaled(Duration time, double factor) {
   return std::chrono::duration_cast<Duration>(time * factor);
@@ -44,7 +43,7 @@ void World::take_more(std::uint32_t index) {
   if (task.done || !host.alive || host.asleep) return;
   const auto full = [&] { return host.taking >= options_.slots; };
   if (full()) return;
-  for (const std::uint64_t segment : task.crowd->to_take(kToTake, now_)) {
+  for (const std::uint64_t segment : task.crowd->to_take(peer::Crowd::kToTake, now_)) {
     if (full()) return;
     const bool taken = std::any_of(task.takes.begin(), task.takes.end(),
                                    [segment](const Take& take) { return take.segment == segment; });
