@@ -4,10 +4,6 @@
 
 namespace larder::agent {
 
-bool has_ended(JobState state) {
-  return is_final(state) || state == JobState::transferred || state == JobState::error;
-}
-
 JobEnds::~JobEnds() {
   for (const auto& [job, wait] : waits_) timers_.cancel(wait.timer);
 }

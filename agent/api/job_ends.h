@@ -10,9 +10,6 @@
 
 namespace larder::agent {
 
-// Nothing more will happen by itself.
-[[nodiscard]] bool has_ended(JobState state);
-
 class JobEnds {
  public:
   JobEnds(Executor& executor, Timers& timers) : executor_(executor), timers_(timers) {}

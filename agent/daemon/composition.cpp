@@ -141,8 +141,7 @@ Activity Agent::Parts::activity() const {
   Activity now;
   const Totals totals = jobs->totals();
   for (const auto& [state, count] : totals.jobs) {
-    const bool waits_for_somebody =
-        state == JobState::suspended || state == JobState::transferred || state == JobState::error || is_final(state);
+    const bool waits_for_somebody = state == JobState::suspended || has_ended(state);
     if (!waits_for_somebody) now.jobs += count;
   }
   now.transfers = totals.active_transfers;

@@ -35,6 +35,10 @@ bool is_final(JobState state) {
   return state == JobState::acknowledged || state == JobState::cancelled;
 }
 
+bool has_ended(JobState state) {
+  return is_final(state) || state == JobState::transferred || state == JobState::error;
+}
+
 std::string_view priority_name(Priority priority) {
   return kPriorities.at(static_cast<std::size_t>(priority));
 }

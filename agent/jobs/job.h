@@ -34,6 +34,7 @@ enum class JobState {
 [[nodiscard]] std::string_view job_state_name(JobState state);
 [[nodiscard]] std::optional<JobState> job_state_from_name(std::string_view name);
 [[nodiscard]] bool is_final(JobState state);
+[[nodiscard]] bool has_ended(JobState state);  // nothing more will happen by itself; its owner may still have a say
 
 enum class Priority { foreground, high, normal, low };
 [[nodiscard]] std::string_view priority_name(Priority priority);
