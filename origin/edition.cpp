@@ -1,5 +1,6 @@
 #include "origin/edition.h"
 
+#include "base/http_date.h"
 #include "origin/http_fields.h"
 
 namespace larder::origin {

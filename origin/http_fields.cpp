@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "base/http_date.h"
+
 namespace larder::origin {
 
 std::string lower_case(std::string_view text) {

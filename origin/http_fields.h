@@ -44,10 +44,6 @@ struct EntityTag {
 };
 [[nodiscard]] std::optional<EntityTag> parse_etag(std::string_view value);
 
-// RFC 9110 §5.6.7: IMF-fixdate, RFC 850 (two-digit years are at most 50 years ahead of `now`) and asctime.
-[[nodiscard]] std::optional<WallTime> parse_http_date(std::string_view value, WallTime now);
-[[nodiscard]] std::string format_http_date(WallTime time);  // IMF-fixdate
-
 inline constexpr std::chrono::seconds kMaxRetryAfter{3600};
 // Seconds or a date; never negative, at most kMaxRetryAfter.
 [[nodiscard]] std::optional<std::chrono::seconds> parse_retry_after(std::string_view value, WallTime now);

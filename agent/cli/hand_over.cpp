@@ -14,12 +14,12 @@
 #include <chrono>
 #include <cstdio>
 #include <cstring>
-#include <ctime>
 #include <memory>
 #include <set>
 
 #include "agent/cli/destination.h"
 #include "base/digest.h"
+#include "base/http_date.h"
 
 namespace larder::agent {
 namespace {
@@ -196,9 +196,10 @@ Status StagedFile::restart() {
 }
 
 void StagedFile::set_modified(const std::string& http_date) {
-  const auto seconds = parse_http_date(http_date);
-  if (!seconds) return;
-  const std::array<timespec, 2> times{timespec{0, UTIME_OMIT}, timespec{static_cast<time_t>(*seconds), 0}};
+  const auto time = parse_imf_fixdate(http_date);
+  if (!time) return;
+  const std::array<timespec, 2> times{timespec{0, UTIME_OMIT},
+                                      timespec{std::chrono::system_clock::to_time_t(*time), 0}};
   ::futimens(fd_.get(), times.data());  // a file system that cannot keep times is no reason to fail
 }
 
@@ -230,19 +231,6 @@ Status publish(std::vector<StagedFile>& files) {
     if (auto status = sync_directory(directory); !status && outcome) outcome = std::move(status);
   }
   return outcome;
-}
-
-std::optional<std::int64_t> parse_http_date(const std::string& text) {
-  std::tm parts{};
-  const char* end = ::strptime(text.c_str(), "%a, %d %b %Y %H:%M:%S GMT", &parts);
-  if (end == nullptr || *end != '\0' || text.size() != 29) return std::nullopt;
-  // Not timegm(), which reads the time zone's file for a time that has none.
-  const std::chrono::year_month_day day{std::chrono::year(parts.tm_year + 1900),
-                                        std::chrono::month(static_cast<unsigned>(parts.tm_mon + 1)),
-                                        std::chrono::day(static_cast<unsigned>(parts.tm_mday))};
-  const std::chrono::sys_seconds time = std::chrono::sys_days(day) + std::chrono::hours(parts.tm_hour) +
-                                        std::chrono::minutes(parts.tm_min) + std::chrono::seconds(parts.tm_sec);
-  return time.time_since_epoch().count();
 }
 
 }  // namespace larder::agent

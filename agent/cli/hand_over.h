@@ -58,7 +58,4 @@ class StagedFile {
 // and syncs the directories. On an error what was not renamed is not there, and what was is there for good.
 [[nodiscard]] Status publish(std::vector<StagedFile>& files);
 
-// Seconds since 1970 of an IMF-fixdate (RFC 9110 §5.6.7). Pure.
-[[nodiscard]] std::optional<std::int64_t> parse_http_date(const std::string& text);
-
 }  // namespace larder::agent

@@ -167,12 +167,5 @@ TEST_F(HandOver, ThrowsAnEarlyCopyAway) {
   EXPECT_EQ(read(path("out")), bytes_of(kMiB / 2, 'b'));
 }
 
-TEST(ParseHttpDate, TakesTheOneForm) {
-  EXPECT_EQ(parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT"), 784111777);
-  for (const char* text : {"", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994",
-                           "Sun, 06 Nov 1994 08:49:37 GMT x", "Sun, 06 Nov 1994 08:49:37 CET"})
-    EXPECT_EQ(parse_http_date(text), std::nullopt) << text;
-}
-
 }  // namespace
 }  // namespace larder::agent

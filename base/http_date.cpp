@@ -1,11 +1,11 @@
-// HTTP dates (RFC 9110 §5.6.7): the three forms, by hand, since strptime depends on the locale.
+#include "base/http_date.h"
+
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
-#include "origin/http_fields.h"
-
-namespace larder::origin {
+namespace larder {
 namespace {
 
 constexpr std::array<std::string_view, 12> kMonths = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
@@ -78,23 +78,6 @@ void read_clock(Reader& in, Fields& f) {
   f.second = in.number(2);
 }
 
-// "Sun, 06 Nov 1994 08:49:37 GMT"
-std::optional<WallTime> parse_imf(std::string_view value) {
-  Reader in(value);
-  Fields f;
-  in.one_of(kDays);
-  in.literal(", ");
-  f.day = in.number(2);
-  in.literal(" ");
-  f.month = in.one_of(kMonths);
-  in.literal(" ");
-  f.year = in.number(4);
-  in.literal(" ");
-  read_clock(in, f);
-  in.literal(" GMT");
-  return in.done() ? to_time(f) : std::nullopt;
-}
-
 // "Sunday, 06-Nov-94 08:49:37 GMT"
 std::optional<WallTime> parse_rfc850(std::string_view value, WallTime now) {
   Reader in(value);
@@ -139,12 +122,33 @@ std::optional<WallTime> parse_asctime(std::string_view value) {
   return in.done() ? to_time(f) : std::nullopt;
 }
 
+bool is_blank(char c) {
+  return c == ' ' || c == '\t';
+}
+
 }  // namespace
 
+std::optional<WallTime> parse_imf_fixdate(std::string_view value) {
+  Reader in(value);
+  Fields f;
+  in.one_of(kDays);
+  in.literal(", ");
+  f.day = in.number(2);
+  in.literal(" ");
+  f.month = in.one_of(kMonths);
+  in.literal(" ");
+  f.year = in.number(4);
+  in.literal(" ");
+  read_clock(in, f);
+  in.literal(" GMT");
+  return in.done() ? to_time(f) : std::nullopt;
+}
+
 std::optional<WallTime> parse_http_date(std::string_view value, WallTime now) {
-  value = trim(value);
+  while (!value.empty() && is_blank(value.front())) value.remove_prefix(1);
+  while (!value.empty() && is_blank(value.back())) value.remove_suffix(1);
   if (value.size() > 64) return std::nullopt;
-  if (auto time = parse_imf(value)) return time;
+  if (auto time = parse_imf_fixdate(value)) return time;
   if (auto time = parse_rfc850(value, now)) return time;
   return parse_asctime(value);
 }
@@ -159,4 +163,4 @@ std::string format_http_date(WallTime time) {
                      static_cast<int>(date.year()), seconds / 3600, seconds / 60 % 60, seconds % 60);
 }
 
-}  // namespace larder::origin
+}  // namespace larder
