@@ -323,10 +323,14 @@ void Fill::close(std::uint64_t id, bool success) {
 }
 
 void Fill::stream_broke(std::uint64_t id, const Error& error) {
-  const Stream& stream = *find(id);
+  Stream& stream = *find(id);
+  if (!writer_ && stream.begun) {  // what came before is kept once there is something to keep it in
+    stream.broke = error;
+    return;
+  }
+  if (!writer_) return broken(error);
   const std::size_t source = stream.source;
   SourceSlot& slot = sources_[source];
-  if (!writer_) return broken(error);
   if (is_peer(source)) return peers_refused(id, error);
   StreamBreak what;
   what.code = error.code;

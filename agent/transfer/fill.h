@@ -94,8 +94,9 @@ class Fill : public std::enable_shared_from_this<Fill> {
     std::vector<ByteRange> taken_blocks;  // in the file, the source not told yet
     std::vector<ByteRange> extra_blocks;  // another stream brought them, perhaps not in the file yet
     bool begun = false;
-    bool cut = false;    // the window ends before what the source was asked for
-    bool ended = false;  // well, while bytes wait
+    bool cut = false;            // the window ends before what the source was asked for
+    bool ended = false;          // well, while bytes wait
+    std::optional<Error> broke;  // while bytes wait
   };
   struct SourceSlot {
     std::shared_ptr<Source> source;

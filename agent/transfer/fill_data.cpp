@@ -240,6 +240,11 @@ bool Fill::flush(std::uint64_t id) {
     }
     note_blocks(from, stream.written);
   }
+  if (stream.broke) {
+    const Error error = *std::exchange(stream.broke, std::nullopt);
+    stream_broke(id, error);
+    return !stopped_;
+  }
   if (stream.ended) {
     stream_ended(id);
     return !stopped_;

@@ -146,6 +146,30 @@ TEST_F(Transfer, AFlakyLinkIsResumedAtOnce) {
   EXPECT_EQ(got->value().figures.origin, kSize);
 }
 
+// A disk that is slower than the link: the answer is over before there is a file to keep it in.
+TEST_F(Transfer, WhatCameBeforeThereWasAFileIsKeptThoughTheLinkBroke) {
+  cache.latency = std::chrono::seconds(5);
+  origin.gap = {};
+  origin.script = {Behaviour{{}, kMiB + 777}};
+  const auto got = fetch(request("f"));
+  expect_whole(*got, bytes());
+  ASSERT_EQ(origin.fetches.size(), 2U);
+  EXPECT_EQ(origin.fetches[1].offset, kMiB);
+  EXPECT_EQ(got->value().figures.wasted, 777U) << "the block that was cut";
+  EXPECT_EQ(cache.creates, 1U);
+}
+
+TEST_F(Transfer, AnotherEditionThatCameBeforeThereWasAFileIsNotKept) {
+  cache.latency = std::chrono::seconds(5);
+  origin.gap = {};
+  origin.script = {Behaviour{{}, kMiB, ErrorCode::version_changed}};
+  const auto got = fetch(request("f"));
+  expect_whole(*got, bytes());
+  EXPECT_EQ(origin.fetches.back().offset, 0U);
+  EXPECT_EQ(got->value().figures.wasted, kMiB);
+  EXPECT_EQ(cache.records.size(), 1U);
+}
+
 TEST_F(Transfer, ALinkWithoutProgressIsAnError) {
   origin.script = {Behaviour{{}, 5 * kMiB}, Behaviour{{}, 1000}};
   const auto got = fetch(request("f"));
