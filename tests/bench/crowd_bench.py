@@ -31,7 +31,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from bench_document import write_section  # noqa: E402
 from lab_office import Office  # noqa: E402
 from lab_servers import Squid, find_program  # noqa: E402
-from larder_lab import MIB, ROOT, Lab, Skip, bin_dir_argument, expect, expect_equal, file_sha256, options_told  # noqa: E402
+from larder_lab import (MIB, ROOT, Lab, Skip, bin_dir_argument, expect, expect_equal, file_sha256,  # noqa: E402
+                        memory_with_room, options_told)
 from office_bench import LAN_MBIT, tree_cpu  # noqa: E402
 
 HEADING = "## Everybody at once"
@@ -285,13 +286,7 @@ def text_of(arguments, rows, notes):
 
 def memory_for(arguments):
     """A file system in memory with room for all that the hosts keep, or nothing."""
-    needed = (3 * arguments.hosts + 2) * arguments.size * MIB
-    with contextlib.suppress(OSError):
-        memory = os.statvfs("/dev/shm")
-        available = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-        if min(memory.f_bavail * memory.f_frsize, available) > needed:
-            return "/dev/shm"
-    return None
+    return memory_with_room((3 * arguments.hosts + 2) * arguments.size * MIB)
 
 
 def main():
