@@ -37,7 +37,8 @@ soak: packages
 
 soak-asan: packages
 	@tools/build.sh asan larderd larder larder_evil_peer larder_cache_check
-	@python3 tests/fault/soak.py --only poison_series $(if $(RUNS),--runs $(RUNS)) --jobs 2 --bin-dir build/asan/bin
+	@python3 tests/fault/soak.py --only poison_series $(if $(RUNS),--runs $(RUNS)) --jobs 2 --bin-dir build/asan/bin \
+	  --write docs/soak.md --section "Under AddressSanitizer"
 
 bench: packages
 	@tools/build.sh release

@@ -22,7 +22,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
-from bench_document import write_first_part  # noqa: E402
+from document_parts import write_first_part  # noqa: E402
 from bench_table import BENCHMARKS, Table, benchmark, fresh, interleaved, measure, settled_memory  # noqa: E402
 from larder_lab import (GIB, KIB, MIB, ROOT, Lab, Nginx, Skip, bin_dir_argument, expect, expect_equal,  # noqa: E402
                         file_sha256, options_told, seeded_bytes, write_seeded)

@@ -28,7 +28,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
-from bench_document import write_section  # noqa: E402
+from document_parts import write_section  # noqa: E402
 from lab_office import Office  # noqa: E402
 from lab_servers import Squid, find_program  # noqa: E402
 from larder_lab import (MIB, ROOT, Lab, Skip, bin_dir_argument, expect, expect_equal, file_sha256,  # noqa: E402

@@ -13,7 +13,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "bench"))
 
-from bench_document import write_section  # noqa: E402
+from document_parts import write_section  # noqa: E402
 
 HEADING = "## Simulated offices of up to 5,000 hosts"
 COPIES, SPREAD = 1.1, 1.3

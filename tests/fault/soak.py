@@ -3,7 +3,8 @@
 
     tests/fault/soak.py                                everything (about an hour)
     tests/fault/soak.py --only kill --runs 20          some of one
-    tests/fault/soak.py --write docs/soak.md           the table goes there as well
+    tests/fault/soak.py --write docs/soak.md           the table goes there as well, in front of its sections
+    tests/fault/soak.py --write docs/soak.md --section "Under AddressSanitizer"    as one of them
 """
 
 import argparse
@@ -16,6 +17,7 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent / "support")]
 
+from document_parts import write_first_part, write_section  # noqa: E402
 from larder_lab import ROOT, bin_dir_argument, options_told  # noqa: E402
 from scenario_runner import fault_runner, office_runner, print_outcome  # noqa: E402
 
@@ -91,6 +93,7 @@ def main():
     parser.add_argument("--jobs", type=int, help="runs at the same time (default: fault 2, office 1)")
     parser.add_argument("--loopback", action="store_true", help="the office's hosts are addresses of 127.0.0.0/8")
     parser.add_argument("--write", metavar="FILE", help="write the table to this Markdown file")
+    parser.add_argument("--section", metavar="TITLE", help="of that file: this section, instead of what stands before all")
     parser.add_argument("--verbose", action="store_true", help="print each run, not only failed ones")
     arguments = parser.parse_args()
     results, started = {}, time.monotonic()
@@ -109,9 +112,13 @@ def main():
     print("\n" + text)
     if arguments.write:
         command = "tests/fault/soak.py " + " ".join(options_told())
-        pathlib.Path(ROOT / arguments.write).write_text(
-            f"# Soak runs\n\nMade by `{command.strip()}`; each run is seeded, `tests/fault/run.py SCENARIO --seeds N` "
-            f"(or `tests/office/run.py`) repeats one.\n\n{text}", encoding="utf-8")
+        made = (f"Made by `{command.strip()}`; each run is seeded, `tests/fault/run.py SCENARIO --seeds N` "
+                f"(or `tests/office/run.py`) repeats one.\n\n{text}")
+        path = ROOT / arguments.write
+        if arguments.section:
+            write_section(path, f"## {arguments.section}", made)
+        else:
+            write_first_part(path, f"# Soak runs\n\n{made}")
     return int(any(o.result == "fail" for outcomes in results.values() for o in outcomes))
 
 

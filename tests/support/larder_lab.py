@@ -17,6 +17,7 @@ import os
 import pathlib
 import pickle
 import select
+import shlex
 import shutil
 import signal
 import socket
@@ -406,6 +407,6 @@ def options_told():
     told, skip = [], False
     for argument in sys.argv[1:]:
         if not skip and not argument.startswith("--bin-dir"):
-            told.append(argument)
+            told.append(shlex.quote(argument))
         skip = argument == "--bin-dir"
     return told

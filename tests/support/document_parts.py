@@ -1,5 +1,5 @@
-"""docs/benchmarks.md has a part for each benchmark: what stands before the first "## " is of bench.py, each section of the
-program that its first line names. Who writes one leaves the others as they are."""
+"""docs/benchmarks.md and docs/soak.md have a part for each program that measures: what stands before the first "## " is of
+one of them, each section of another. Who writes one leaves the others as they are."""
 
 import pathlib
 import re
@@ -20,10 +20,10 @@ def write_first_part(path, text):
 def write_section(path, heading, text):
     """`heading`: "## What it is of"."""
     path = pathlib.Path(path)
-    first, sections = parts_of(path.read_text(encoding="utf-8") if path.exists() else "# Benchmarks\n")
+    first, sections = parts_of(path.read_text(encoding="utf-8") if path.exists() else "")
     sections[heading] = f"{heading}\n\n{text}"
     _write(path, first, sections)
 
 
 def _write(path, first, sections):
-    path.write_text("\n\n".join(part.strip() for part in (first, *sections.values())) + "\n", encoding="utf-8")
+    path.write_text("\n\n".join(part.strip() for part in (first, *sections.values()) if part.strip()) + "\n", encoding="utf-8")
