@@ -97,7 +97,7 @@ void Lookups::settle(std::uint32_t number, Query& query, SteadyTime now) {
   }
   if (query.heard.size() >= query.wanted) return finish(number);
   const bool alone = query.ask.want_none && complete == 1;
-  query.done_at = std::min(query.done_at, now + (alone ? kLingerAlone : kLingerComplete));
+  query.done_at = std::min(query.done_at, now + (alone ? stretched(kLingerAlone) : kLingerComplete));
 }
 
 void Lookups::again(Query& query, SteadyTime now) {

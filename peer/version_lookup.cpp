@@ -78,7 +78,7 @@ void VersionLookup::look() {
   asking_ = true;
   asked_count_ = 0;
   asked_.clear();
-  if (crowd_ && !found_) manifests_.clear();  // whoever could not prove it then may now
+  if (crowd_ && !found_ && !supply->complete()) manifests_.clear();  // whoever could not prove it then may now
   auto foreseen = std::exchange(foreseen_, {});
   std::erase_if(foreseen, [&](const Holder& holder) { return holder.item.version_key != supply->version_key(); });
   // Members that said so before this agent wanted it need not be asked whether they have it.
@@ -97,6 +97,7 @@ void VersionLookup::answered(const std::vector<Holder>& holders) {
   query_ = 0;
   const auto supply = supply_.lock();
   if (!supply) return;
+  bool more = false;
   for (const Holder& holder : holders) {
     const KnownPeer* peer = tools_->discovery.peers().find(holder.agent);
     if (!peer || !usable(holder.agent) || holder.item.size != supply->size()) continue;
@@ -113,8 +114,12 @@ void VersionLookup::answered(const std::vector<Holder>& holders) {
     facts.load = holder.load;
     facts.draw = tools_->runtime.random.next();
     if (crowd_ && small()) known_first_.insert(holder.agent);
-    if (supply->holder_table().add(facts)) tell_crowd(facts);
+    const bool known = supply->holder_table().find(holder.agent) != nullptr;
+    if (!supply->holder_table().add(facts)) continue;
+    more = more || !known;
+    tell_crowd(facts);
   }
+  if (more && !found_) supply->updated();
   pump();
 }
 
@@ -320,16 +325,27 @@ void VersionLookup::finish() {
 
 void VersionLookup::again_later() {
   if (ended_) return;
-  again_ = tools_->runtime.timers.after(crowd_ ? kAgainInCrowd : kAgain, [weak = weak_from_this()] {
+  const Duration wait = crowd_ ? kAgainInCrowd : kAgain;
+  again_ = tools_->runtime.timers.after(second_over_ ? wait : kSecondLook, [weak = weak_from_this()] {
     const auto self = weak.lock();
-    if (!self || self->ended_) return;
-    self->again_ = 0;
-    const auto supply = self->supply_.lock();
-    if (!supply) return self->stop();
-    const bool satisfied = supply->complete() && supply->holders() > 0;
-    if (satisfied || self->asking_ || self->under_way_ > 0) return self->again_later();
-    self->look();
+    if (self && !self->ended_) self->look_again();
   });
+}
+
+void VersionLookup::look_again() {
+  again_ = 0;
+  const auto supply = supply_.lock();
+  if (!supply) return stop();
+  const bool second = !std::exchange(second_over_, true);
+  const bool wants = second ? depends_on_one() : !supply->complete() || supply->holders() == 0;
+  if (!wants || asking_ || under_way_ > 0) return again_later();
+  look();
+}
+
+bool VersionLookup::depends_on_one() const {
+  const auto supply = supply_.lock();
+  return !small() && supply->complete() && supply->holder_table().ranked_complete().size() == 1 &&
+         tools_->discovery.peers().size() > 1;
 }
 
 }  // namespace larder::peer

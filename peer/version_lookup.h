@@ -1,8 +1,8 @@
 // The look-up of one version among the neighbours: who has it (discovery), what they say of it (their catalogues, a few
 // at a time), until a supply can be made of it or nobody is left to ask. While the supply lives and is not complete, it
-// looks again from time to time. In a crowd (version_lookup_crowd.cpp) it hears who holds what, asks for the proof of
-// that alone, hears a second member where one is known (opinions.h), and hands a supply over though nobody has anything
-// yet. Loop thread. Owned by neighbourhood.*.
+// looks again from time to time, and once where it depends on one holder. In a crowd (version_lookup_crowd.cpp) it
+// hears who holds what, asks for the proof of that alone, hears a second member where one is known (opinions.h), and
+// hands a supply over though nobody has anything yet. Loop thread. Owned by neighbourhood.*.
 #pragma once
 
 #include <functional>
@@ -43,6 +43,8 @@ class VersionLookup final : public std::enable_shared_from_this<VersionLookup> {
   static constexpr Duration kAgain = std::chrono::seconds(1);
   static constexpr Duration kWithinInCrowd = std::chrono::milliseconds(250);  // who is asked answers sooner
   static constexpr Duration kAgainInCrowd = std::chrono::seconds(5);          // members tell by themselves
+  // Where one alone has all of it: somebody was slow to say so, or was not heard, and this one may go, or stall.
+  static constexpr Duration kSecondLook = std::chrono::milliseconds(200);
   // In a crowd a holder is asked by many at once; who gives up and asks anew makes it worse.
   static constexpr Duration kBusyCrowd = std::chrono::seconds(3);
   static constexpr Duration kProofGap = std::chrono::milliseconds(100);  // between two manifests of one holder
@@ -84,6 +86,8 @@ class VersionLookup final : public std::enable_shared_from_this<VersionLookup> {
   void settle();
   void finish();
   void again_later();
+  void look_again();
+  [[nodiscard]] bool depends_on_one() const;
   void hedge();
   [[nodiscard]] bool awaits_opinion() const;
   void time_over();
@@ -124,6 +128,7 @@ class VersionLookup final : public std::enable_shared_from_this<VersionLookup> {
   TimerId deadline_ = 0, hedge_ = 0, again_ = 0, proofs_ = 0, opinions_ = 0;
   bool ended_ = false;
   bool crowd_ = false, asked_around_ = false, bytes_asked_ = false;
+  bool second_over_ = false;
   std::map<AgentId, SteadyTime> manifest_at_;  // asked last; bounded by the holders
   std::map<AgentId, HolderFacts> proving_;     // being asked, and what they had when they were
   std::map<AgentId, SteadyTime> readmitted_;

@@ -259,6 +259,35 @@ TEST_F(VersionLookupTest, ItLooksAgainWhileItsSupplyIsUsedAndNotComplete) {
   EXPECT_TRUE(lookup_->over());
 }
 
+// 1 said at once that it has all; of 2 nothing was heard in time.
+TEST_F(VersionLookupTest, ItLooksOnceMoreWhereItDependsOnOne) {
+  version_.size = kMaxInline + 1;
+  meet(2);
+  begin_with({1});
+  answer(1, says(whole(1, 5, false)));
+  ASSERT_NE(supply_, nullptr);
+  EXPECT_TRUE(supply_->complete());
+  unsigned changes = 0;
+  supply_->on_changed = [&changes] { ++changes; };
+  loop_.advance(VersionLookup::kSecondLook);
+  ASSERT_EQ(discovery_.asked.size(), 1U);
+  discovery_.answer({has_all(1, kKey), has_all(2, kKey)});
+  loop_.run_ready();
+  EXPECT_EQ(supply_->holder_table().ranked_complete().size(), 2U);
+  EXPECT_EQ(changes, 1U) << "what is being fetched takes it in";
+  EXPECT_TRUE(supply_->holder_table().find(id(1))->hearsay.empty()) << "what it proved stays proven";
+  loop_.advance(VersionLookup::kAgain * 5);
+  EXPECT_TRUE(discovery_.asked.empty());
+}
+
+TEST_F(VersionLookupTest, NoSecondLookWithoutAnybodyElse) {
+  version_.size = kMaxInline + 1;
+  begin_with({1});
+  answer(1, says(whole(1, 5, false)));
+  loop_.advance(VersionLookup::kAgain * 5);
+  EXPECT_TRUE(discovery_.asked.empty());
+}
+
 TEST_F(VersionLookupTest, InACrowdOnlyTheQuestionWhoHasItIsWaitedFor) {
   meet(1);
   begin({}, true);
