@@ -314,7 +314,7 @@ void VersionLookup::finish() {
   auto supply = std::exchange(building_, nullptr);
   const auto self = shared_from_this();
   const std::chrono::duration<double, std::milli> took = tools_->runtime.clock.now() - started_;
-  log::debug("looked for a version holders={} took_ms={:.3f}", supply->holders(), took.count());
+  log::debug("looked for a version holders={} took_ms={:.3f}", supply->holder_table().size(), took.count());
   if (!crowd_ && supply->segments().empty()) {
     stop();
     return found(nullptr);
