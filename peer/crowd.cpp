@@ -235,6 +235,7 @@ SteadyTime Crowd::next_time(SteadyTime now) const {
   if (repeat_) next = std::min(next, *repeat_);
   // After that it is others' doing that there was nothing to claim.
   if (vacant_ && *vacant_ + delay() > now) next = std::min(next, *vacant_ + delay());
+  if (freed_ && *freed_ + rules_.line_shows > now) next = std::min(next, *freed_ + rules_.line_shows);
   if (!own_.empty()) next = std::min(next, now + std::chrono::milliseconds(200));
   for (const Own& own : own_) {
     if (!own.settled) next = std::min(next, own.from);

@@ -39,6 +39,8 @@ struct CrowdRules {
   Duration settle = std::chrono::milliseconds(4);
   Duration void_after = std::chrono::milliseconds(1500);  // a claim without progress
   Duration ahead = std::chrono::milliseconds(700);        // the next segment is claimed so long before this one ends
+  // So long after its own last claim an agent does not take another's for too slow.
+  Duration line_shows = std::chrono::milliseconds(750);
 };
 
 enum class Say : std::uint8_t {
@@ -170,6 +172,7 @@ class Crowd {
   double rate_ = 0;                    // of this agent's origin, bytes/s, lately
   SteadyTime progress_at_{};           // of any own claim
   std::optional<SteadyTime> vacant_;   // since when this agent might claim, but for its delay
+  std::optional<SteadyTime> freed_;    // when its last claim ended
 
   // What came in the present window of the patience (rule 5).
   SteadyTime window_{};

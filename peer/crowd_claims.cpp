@@ -67,6 +67,7 @@ void Crowd::drop_claims(SteadyTime now) {
     return elsewhere && !own.half() && !starving_;
   });
   if (own_.size() != before) say(Say::soon);
+  if (own_.empty() && before > 0) freed_ = now;
 }
 
 std::size_t Crowd::slots() const {
@@ -151,7 +152,9 @@ std::optional<std::uint64_t> Crowd::choose(SteadyTime now) const {
 
 // The end: everything is claimed. A segment whose fetchers are all much too slow may be fetched once more.
 std::optional<std::uint64_t> Crowd::second_try(SteadyTime now) const {
-  if (!own_.empty()) return std::nullopt;
+  // The line that it has just left is the others' now: how slow they are by themselves shows a moment later.
+  const bool just_freed = freed_ && now - *freed_ < rules_.line_shows;
+  if (!own_.empty() || (just_freed && !starving_)) return std::nullopt;
   // What this agent may hope for: what it had, what another has; where all are too slow, what would be enough.
   const double likely = std::max({rate_, members_.best_rate(), static_cast<double>(rules_.min_rate) / 16});
   const double rate = starving_ ? std::max(likely, static_cast<double>(rules_.min_rate)) : likely;

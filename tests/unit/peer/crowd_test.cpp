@@ -318,6 +318,29 @@ TEST_F(CrowdTest, TheLastSegmentIsFetchedAgainWhereItsFetcherIsMuchTooSlow) {
   EXPECT_FALSE(record.may_try(now)) << "now and then, not for each of hundreds of files on a thin line";
 }
 
+// The last ones on a line that all share become faster when others have ended.
+TEST_F(CrowdTest, WhoHasJustBecomeFreeDoesNotTakeTheLastOneForTooSlow) {
+  know(0, 4);
+  for (std::uint64_t i = 0; i < 30; ++i) crowd->held(i, false, now);
+  hear(others(false)[0], says({{31, 8'000}}));
+  crowd->begin(now);
+  ASSERT_THAT(run(milliseconds(100)).fetch, ElementsAre(30));
+  std::uint32_t said = 8'000;
+  for (std::uint64_t part = 1; part < 8; ++part) {
+    crowd->progress(30, part * 512 * kKiB, now);
+    hear(others(false)[0], says({{31, said += 8'000}}));
+    ASSERT_THAT(run(milliseconds(300)).fetch, ElementsAre(30));
+  }
+  crowd->held(30, true, now);
+  const SteadyTime freed = now;
+  while (now - freed < rules.line_shows - milliseconds(100)) {
+    hear(others(false)[0], says({{31, said += 2'000}}));
+    ASSERT_THAT(run(milliseconds(50)).fetch, IsEmpty());
+  }
+  hear(others(false)[0], says({{31, said += 2'000}}));
+  EXPECT_THAT(run(milliseconds(150)).fetch, ElementsAre(31)) << "it is as slow by itself";
+}
+
 TEST_F(CrowdTest, AHolderThatDoesNotGiveIsNoHolderForAWhile) {
   know(0, 4);
   const AgentId holder = others(false)[0];
