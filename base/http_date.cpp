@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 
+#include "base/text.h"
+
 namespace larder {
 namespace {
 
@@ -122,10 +124,6 @@ std::optional<WallTime> parse_asctime(std::string_view value) {
   return in.done() ? to_time(f) : std::nullopt;
 }
 
-bool is_blank(char c) {
-  return c == ' ' || c == '\t';
-}
-
 }  // namespace
 
 std::optional<WallTime> parse_imf_fixdate(std::string_view value) {
@@ -145,8 +143,7 @@ std::optional<WallTime> parse_imf_fixdate(std::string_view value) {
 }
 
 std::optional<WallTime> parse_http_date(std::string_view value, WallTime now) {
-  while (!value.empty() && is_blank(value.front())) value.remove_prefix(1);
-  while (!value.empty() && is_blank(value.back())) value.remove_suffix(1);
+  value = trim(value);
   if (value.size() > 64) return std::nullopt;
   if (auto time = parse_imf_fixdate(value)) return time;
   if (auto time = parse_rfc850(value, now)) return time;

@@ -17,12 +17,6 @@ std::string lower_case(std::string_view text) {
   return out;
 }
 
-std::string_view trim(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
-
 std::vector<const std::string*> find_all(const std::vector<Header>& headers, std::string_view name) {
   std::vector<const std::string*> values;
   for (const Header& header : headers) {

@@ -12,12 +12,12 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/result.h"
+#include "base/text.h"
 #include "origin/http_client.h"
 
 namespace larder::origin {
 
 [[nodiscard]] std::string lower_case(std::string_view text);
-[[nodiscard]] std::string_view trim(std::string_view text);  // spaces and tabs
 [[nodiscard]] std::vector<const std::string*> find_all(const std::vector<Header>& headers, std::string_view name);
 // Elements of a comma-separated list (RFC 9110 §5.6.1), quoted strings kept whole; at most 64, the rest is ignored.
 [[nodiscard]] std::vector<std::string_view> split_list(std::string_view value);

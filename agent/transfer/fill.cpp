@@ -280,9 +280,14 @@ void Fill::stream_done(std::uint64_t id, Status status) {
   Stream* stream = find(id);
   if (stopped_ || stream == nullptr) return;
   const auto self = shared_from_this();
-  if (!status) return stream_broke(id, status.error());
-  stream->ended = true;
-  if (writer_) stream_ended(id);
+  if (writer_) return end_stream(id, status);
+  if (!status && !stream->begun) return broken(status.error());
+  stream->end = std::move(status);  // what came before is kept once there is something to keep it in
+}
+
+void Fill::end_stream(std::uint64_t id, const Status& status) {
+  if (status) return stream_ended(id);
+  stream_broke(id, status.error());
 }
 
 void Fill::stream_ended(std::uint64_t id) {
@@ -323,12 +328,7 @@ void Fill::close(std::uint64_t id, bool success) {
 }
 
 void Fill::stream_broke(std::uint64_t id, const Error& error) {
-  Stream& stream = *find(id);
-  if (!writer_ && stream.begun) {  // what came before is kept once there is something to keep it in
-    stream.broke = error;
-    return;
-  }
-  if (!writer_) return broken(error);
+  const Stream& stream = *find(id);
   const std::size_t source = stream.source;
   SourceSlot& slot = sources_[source];
   if (is_peer(source)) return peers_refused(id, error);

@@ -94,9 +94,8 @@ class Fill : public std::enable_shared_from_this<Fill> {
     std::vector<ByteRange> taken_blocks;  // in the file, the source not told yet
     std::vector<ByteRange> extra_blocks;  // another stream brought them, perhaps not in the file yet
     bool begun = false;
-    bool cut = false;            // the window ends before what the source was asked for
-    bool ended = false;          // well, while bytes wait
-    std::optional<Error> broke;  // while bytes wait
+    bool cut = false;           // the window ends before what the source was asked for
+    std::optional<Status> end;  // came while there was no writer
   };
   struct SourceSlot {
     std::shared_ptr<Source> source;
@@ -121,6 +120,7 @@ class Fill : public std::enable_shared_from_this<Fill> {
   [[nodiscard]] Stream* find(std::uint64_t id);
   void stream_answered(std::uint64_t id, const origin::Edition* edition, bool whole);
   void stream_done(std::uint64_t id, Status status);
+  void end_stream(std::uint64_t id, const Status& status);
   void stream_ended(std::uint64_t id);
   void stream_broke(std::uint64_t id, const Error& error);
   void peers_refused(std::uint64_t id, const Error& error);

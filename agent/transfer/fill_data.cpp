@@ -209,7 +209,7 @@ void Fill::end_covered(std::uint64_t bringer) {
   std::vector<std::uint64_t> covered;
   for (const auto& [id, stream] : streams_) {
     const bool ends_itself = id == bringer && !(stream.cut && stream.position >= stream.window.end());
-    if (stream.writing && !stream.ended && !ends_itself && gaps_of(stream.window).empty()) covered.push_back(id);
+    if (stream.writing && !stream.end && !ends_itself && gaps_of(stream.window).empty()) covered.push_back(id);
   }
   for (const std::uint64_t id : covered) give_up(id);
   if (!covered.empty()) pump();
@@ -240,13 +240,8 @@ bool Fill::flush(std::uint64_t id) {
     }
     note_blocks(from, stream.written);
   }
-  if (stream.broke) {
-    const Error error = *std::exchange(stream.broke, std::nullopt);
-    stream_broke(id, error);
-    return !stopped_;
-  }
-  if (stream.ended) {
-    stream_ended(id);
+  if (stream.end) {
+    end_stream(id, *std::exchange(stream.end, std::nullopt));
     return !stopped_;
   }
   if (!writer_behind() && stream.unconsumed > 0) {

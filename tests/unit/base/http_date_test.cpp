@@ -48,8 +48,9 @@ TEST(HttpDate, ReadsTwoDigitYears) {
 
 TEST(HttpDate, KnowsTheFormThatIsWritten) {
   EXPECT_EQ(parse_imf_fixdate("Sun, 06 Nov 1994 08:49:37 GMT"), at(784111777));
-  for (const char* text : {"", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994",
-                           " Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:37 GMT x"}) {
+  for (const char* text :
+       {"", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994", " Sun, 06 Nov 1994 08:49:37 GMT",
+        "Sun, 06 Nov 1994 08:49:37 GMT x", "Sun, 06 Nov 1994 08:49:37 CET"}) {
     EXPECT_FALSE(parse_imf_fixdate(text)) << text;
   }
 }
