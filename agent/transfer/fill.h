@@ -91,6 +91,7 @@ class Fill : public std::enable_shared_from_this<Fill> {
     std::string account;
     std::deque<Buffer> waiting;
     std::size_t unconsumed = 0;
+    std::uint64_t brought = 0;            // in blocks
     std::vector<ByteRange> taken_blocks;  // in the file, the source not told yet
     std::vector<ByteRange> extra_blocks;  // another stream brought them, perhaps not in the file yet
     bool begun = false;

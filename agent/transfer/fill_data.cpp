@@ -131,6 +131,7 @@ void Fill::stream_blocks(std::uint64_t id, std::uint64_t offset, Buffer bytes, s
     return stream_broke(id, Error{ErrorCode::bad_response, options_.doing, "blocks came that were not asked for"});
   }
   stream->begun = true;
+  stream->brought += size;
   pace_.received(id, size, runtime_.clock.now());
   const cache::Interval blocks{offset / kBlockSize, block_count(offset + size)};
   const std::uint64_t fresh = fresh_bytes(blocks);
@@ -208,7 +209,8 @@ void Fill::end_covered(std::uint64_t bringer) {
   if (!size_ || stopped_ || (streams_.size() < 2 && (own == nullptr || !own->cut))) return;
   std::vector<std::uint64_t> covered;
   for (const auto& [id, stream] : streams_) {
-    const bool ends_itself = id == bringer && !(stream.cut && stream.position >= stream.window.end());
+    const bool brought_all = stream.blocks && stream.brought >= stream.window.length;  // at its rate it ends later
+    const bool ends_itself = brought_all || (id == bringer && !(stream.cut && stream.position >= stream.window.end()));
     if (stream.writing && !stream.end && !ends_itself && gaps_of(stream.window).empty()) covered.push_back(id);
   }
   for (const std::uint64_t id : covered) give_up(id);

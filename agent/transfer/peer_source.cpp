@@ -5,6 +5,14 @@
 #include <utility>
 
 namespace larder::agent {
+namespace {
+
+Duration time_of(std::uint64_t bytes, std::uint64_t rate) {
+  const double seconds = static_cast<double>(bytes) / static_cast<double>(rate);
+  return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(std::min(seconds, 3600.0)));
+}
+
+}  // namespace
 
 // A delivery's end at the source: after the source it passes nothing on.
 class PeerSource::Inlet final : public peer::DeliveryEvents {
@@ -16,13 +24,16 @@ class PeerSource::Inlet final : public peer::DeliveryEvents {
   void on_blocks(std::uint64_t offset, Buffer bytes, std::vector<Digest> leaves) override {
     if (source_ == nullptr) return;
     const auto events = events_;
+    source_->came(run_, bytes.size());
     if (!std::exchange(answered_, true)) events->on_answer(nullptr, false);
     if (source_ != nullptr) events->on_blocks(offset, std::move(bytes), std::move(leaves));
   }
   void on_done(Status status) override {
-    if (source_ == nullptr) return;
+    if (source_ != nullptr) source_->done(run_, std::move(status));
+  }
+  void end(Status status) {
+    close();
     const auto events = events_;
-    std::exchange(source_, nullptr)->ended(run_);
     events->on_done(std::move(status));
   }
 
@@ -66,14 +77,48 @@ void PeerSource::cancel(RunId run) {
   runs_.erase(found);
   over.inlet->close();
   runtime_.timers.cancel(over.timer);
-  supply_->cancel(over.delivery);
+  runtime_.timers.cancel(over.end_timer);
+  if (!over.done) return supply_->cancel(over.delivery);
+  tell_rest(over);
 }
 
-void PeerSource::ended(RunId run) {
-  const auto found = runs_.find(run);
-  if (found == runs_.end()) return;
-  runtime_.timers.cancel(found->second.timer);
+void PeerSource::tell_rest(const Run& over) {
+  for (const ByteRange& range : over.late) supply_->consumed(0, range.offset, range.length);
+}
+
+void PeerSource::came(RunId run, std::uint64_t bytes) {
+  runs_.at(run).delivered += bytes;
+}
+
+void PeerSource::done(RunId id, Status status) {
+  Run& run = runs_.at(id);
+  if (!status || run.rate == 0) return end(id, std::move(status));
+  run.done = true;
+  run.delivery = 0;  // what is consumed from now on is of no delivery
+  end_in_time(id);
+}
+
+// Once all of it might have come at the rate; never at once, since its user may be going through its streams.
+void PeerSource::end_in_time(RunId id) {
+  Run& run = runs_.at(id);
+  runtime_.timers.cancel(run.end_timer);
+  const SteadyTime now = runtime_.clock.now();
+  const std::uint64_t left = run.delivered - std::min(run.told, run.delivered);
+  const Duration wait = run.rate == 0 ? Duration{} : std::max(run.next, now) - now + time_of(left, run.rate);
+  run.end_timer = runtime_.timers.after(wait, [this, id] {
+    runs_.at(id).end_timer = 0;
+    end(id, {});
+  });
+}
+
+void PeerSource::end(RunId id, Status status) {
+  const auto found = runs_.find(id);
+  const Run over = std::move(found->second);
   runs_.erase(found);
+  runtime_.timers.cancel(over.timer);
+  runtime_.timers.cancel(over.end_timer);
+  tell_rest(over);
+  over.inlet->end(std::move(status));
 }
 
 void PeerSource::consumed_blocks(RunId run, ByteRange range) {
@@ -99,16 +144,16 @@ void PeerSource::tell(RunId id) {
     const ByteRange range = run.late.front();
     run.late.pop_front();
     if (run.rate > 0) {
-      const double seconds = static_cast<double>(range.length) / static_cast<double>(run.rate);
-      run.next = std::max(run.next, now) +
-                 std::chrono::duration_cast<Duration>(std::chrono::duration<double>(std::min(seconds, 3600.0)));
+      run.next = std::max(run.next, now) + time_of(range.length, run.rate);
     }
+    run.told += range.length;
     supply_->consumed(run.delivery, range.offset, range.length);
   }
 }
 
 bool PeerSource::held_back() const {
-  return std::any_of(runs_.begin(), runs_.end(), [](const auto& entry) { return !entry.second.late.empty(); });
+  return std::any_of(runs_.begin(), runs_.end(),
+                     [](const auto& entry) { return entry.second.done || !entry.second.late.empty(); });
 }
 
 void PeerSource::set_rate(RunId run, std::uint64_t bytes_per_second) {
@@ -118,6 +163,8 @@ void PeerSource::set_rate(RunId run, std::uint64_t bytes_per_second) {
   found->second.next = {};
   runtime_.timers.cancel(std::exchange(found->second.timer, 0));
   tell(run);
+  const auto still = runs_.find(run);
+  if (still != runs_.end() && still->second.done) end_in_time(run);
 }
 
 }  // namespace larder::agent

@@ -1,5 +1,6 @@
 // Peers together as the source of one content: passes a supply's deliveries on as runs of blocks. Loop thread only;
-// owned by the fill. A rate is kept by telling late what was consumed.
+// owned by the fill. A rate is kept by telling late what was consumed, and that a delivery has ended: the next begins
+// no sooner, however much the supply delivers ahead.
 #pragma once
 
 #include <deque>
@@ -48,12 +49,20 @@ class PeerSource final : public Source {
     peer::DeliveryId delivery = 0;
     std::shared_ptr<Inlet> inlet;
     std::uint64_t rate = 0;
+    std::uint64_t delivered = 0;
+    std::uint64_t told = 0;      // of it, that it was consumed
     std::deque<ByteRange> late;  // consumed, and not told yet; bounded by what the supply delivers ahead
     SteadyTime next{};           // when the first of them may be told
     TimerId timer = 0;
+    bool done = false;  // wholly delivered: only its rate is waited for
+    TimerId end_timer = 0;
   };
   void tell(RunId run);
-  void ended(RunId run);
+  void tell_rest(const Run& over);  // of a delivery that has ended
+  void came(RunId run, std::uint64_t bytes);
+  void done(RunId run, Status status);
+  void end_in_time(RunId run);
+  void end(RunId run, Status status);
 
   Runtime runtime_;
   std::shared_ptr<peer::Supply> supply_;

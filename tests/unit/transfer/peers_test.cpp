@@ -13,7 +13,7 @@ using agent::TransferRequest;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr std::uint64_t kSegment = 4 * kMiB;
+constexpr std::uint64_t kSegment = cache::kMinSegment;
 
 class Peers : public testing::Test, public TransferLab {
  protected:
@@ -169,11 +169,11 @@ TEST_F(Peers, ThatComeMidwayTakeWhatIsNotBegun) {
 
 TEST_F(Peers, ThatGoAwayMidwayAreNotMissed) {
   publish(6 * kSegment);
-  supply->refuse_after = 9 * kMiB;
+  supply->refuse_after = 2 * cache::kMinSegment + kMiB;
   loop.after(milliseconds(250), [this] { supply->change(std::vector<std::uint64_t>{}, 0); });
   const auto recorder = get(request("a"));
   ASSERT_TRUE(recorder->ok());
-  EXPECT_EQ(recorder->value().figures.peers, 9 * kMiB);
+  EXPECT_EQ(recorder->value().figures.peers, 2 * cache::kMinSegment + kMiB);
   EXPECT_LT(longest_gap(*recorder), seconds(1));
   expect_sent(*recorder);
 }
@@ -425,13 +425,13 @@ TEST_F(Peers, ASlowDiskHoldsThemBackAndBlamesNobody) {
 }
 
 TEST_F(Peers, KeepToARate) {
-  publish(6 * kSegment);
+  publish(24 * kMiB);
   TransferRequest limited = request("a");
   limited.max_rate = 4 * kMiB;
   const auto recorder = get(limited);
   EXPECT_EQ(recorder->value().figures.peers, bytes.size()) << "who keeps to a rate is not slow";
   // What the supply sends ahead is not held back.
-  EXPECT_GE(loop.now() - began, seconds(3));
+  EXPECT_GE(loop.now() - began, seconds(4));
   EXPECT_LE(loop.now() - began, seconds(8));
 }
 
