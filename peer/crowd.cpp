@@ -123,6 +123,10 @@ void Crowd::progress(std::uint64_t segment, std::uint64_t bytes, SteadyTime now)
   const double passed = std::max(0.001, seconds(now - progress_at_));
   const double share = std::min(1.0, passed / 1.5);
   rate_ += share * (static_cast<double>(gained) / passed - rate_);
+  if (own->bytes == 0) {
+    const Duration waited = now - own->from;
+    first_byte_ = first_byte_ ? (*first_byte_ + waited) / 2 : waited;
+  }
   own->bytes = std::min(bytes, own->size);
   progress_at_ = now;
 }
@@ -237,6 +241,11 @@ SteadyTime Crowd::next_time(SteadyTime now) const {
   if (vacant_ && *vacant_ + delay() > now) next = std::min(next, *vacant_ + delay());
   if (freed_ && *freed_ + rules_.line_shows > now) next = std::min(next, *freed_ + rules_.line_shows);
   if (!own_.empty()) next = std::min(next, now + std::chrono::milliseconds(200));
+  if (const auto left = seconds_claimed()) {
+    const double until = *left - seconds(ahead());
+    if (until > 0)
+      next = std::min(next, now + std::chrono::duration_cast<Duration>(std::chrono::duration<double>(until)));
+  }
   for (const Own& own : own_) {
     if (!own.settled) next = std::min(next, own.from);
   }

@@ -38,7 +38,10 @@ struct CrowdRules {
   // A claim that may meet another is told so long before the origin is asked: who was just as quick is heard first.
   Duration settle = std::chrono::milliseconds(4);
   Duration void_after = std::chrono::milliseconds(1500);  // a claim without progress
-  Duration ahead = std::chrono::milliseconds(700);        // the next segment is claimed so long before this one ends
+  // The next segment is claimed so long before this one ends that its first byte is not waited for, and no longer:
+  // whoever is killed takes both with it.
+  Duration ahead = std::chrono::milliseconds(700);  // at most, and while nothing is known of the origin
+  Duration ahead_least = std::chrono::milliseconds(150);
   // So long after its own last claim an agent does not take another's for too slow.
   Duration line_shows = std::chrono::milliseconds(750);
 };
@@ -136,6 +139,9 @@ class Crowd {
   [[nodiscard]] bool may_go_on() const;
   [[nodiscard]] bool alone() const { return members_.count() == 0; }  // nobody was heard of this version
   [[nodiscard]] std::size_t slots() const;
+  [[nodiscard]] Duration ahead() const;
+  // Until all that is claimed has come, at the present rate; none where that is not known.
+  [[nodiscard]] std::optional<double> seconds_claimed() const;
   [[nodiscard]] Duration delay() const;
   [[nodiscard]] std::optional<std::uint64_t> choose(SteadyTime now) const;
   [[nodiscard]] bool claimed_by_others(std::uint64_t segment) const;
@@ -168,11 +174,12 @@ class Crowd {
   bool origin_ = true;
   std::vector<Own> own_;
   std::vector<std::uint64_t> told_fetch_;
-  std::optional<std::uint64_t> last_;  // claimed
-  double rate_ = 0;                    // of this agent's origin, bytes/s, lately
-  SteadyTime progress_at_{};           // of any own claim
-  std::optional<SteadyTime> vacant_;   // since when this agent might claim, but for its delay
-  std::optional<SteadyTime> freed_;    // when its last claim ended
+  std::optional<std::uint64_t> last_;   // claimed
+  double rate_ = 0;                     // of this agent's origin, bytes/s, lately
+  SteadyTime progress_at_{};            // of any own claim
+  std::optional<Duration> first_byte_;  // of the origin's answers, lately: after the claim
+  std::optional<SteadyTime> vacant_;    // since when this agent might claim, but for its delay
+  std::optional<SteadyTime> freed_;     // when its last claim ended
 
   // What came in the present window of the patience (rule 5).
   SteadyTime window_{};

@@ -10,9 +10,10 @@ namespace larder::peer {
 namespace {
 
 constexpr std::size_t kMostOwnClaims = kMaxCrowdClaims;
-constexpr std::size_t kUnfinished = 2;  // claims that are not wholly fetched: the one, and the next ahead of its end
-constexpr std::size_t kMostTries = 2;   // fetchers of one segment at once, when the first turned out too slow
+constexpr std::ptrdiff_t kUnfinished = 2;  // claims that are not wholly fetched: the one, and the next ahead of its end
+constexpr std::size_t kMostTries = 2;      // fetchers of one segment at once, when the first turned out too slow
 constexpr unsigned kLastResort = 3;
+constexpr Duration kAheadMargin = std::chrono::milliseconds(100);  // progress is told so seldom, about
 
 }  // namespace
 
@@ -183,17 +184,24 @@ std::optional<std::uint64_t> Crowd::second_try(SteadyTime now) const {
   return sure || record_->may_try(now) ? slowest : std::nullopt;
 }
 
+std::optional<double> Crowd::seconds_claimed() const {
+  if (own_.empty() || rate_ <= 0) return std::nullopt;
+  double left = 0;
+  for (const Own& own : own_) left += static_cast<double>(own.size - own.bytes);
+  return left / rate_;
+}
+
+Duration Crowd::ahead() const {
+  if (!first_byte_) return rules_.ahead;
+  return std::clamp<Duration>(*first_byte_ * 3 / 2 + kAheadMargin, rules_.ahead_least, rules_.ahead);
+}
+
 void Crowd::make_claims(SteadyTime now) {
   while (own_.size() < kMostOwnClaims) {
-    std::size_t unfinished = 0;
-    double left = 0;
-    for (const Own& own : own_) {
-      if (own.full()) continue;
-      ++unfinished;
-      left += static_cast<double>(own.size - own.bytes);
-    }
+    const auto unfinished = std::count_if(own_.begin(), own_.end(), [](const Own& own) { return !own.full(); });
     if (unfinished >= kUnfinished) return;
-    if (unfinished > 0 && (rate_ <= 0 || left / rate_ > seconds(rules_.ahead))) return;
+    const auto left = seconds_claimed();
+    if (unfinished > 0 && (!left || *left > seconds(ahead()))) return;
     if (!may_claim(now)) return;
     const auto segment = choose(now);
     if (!segment) return;

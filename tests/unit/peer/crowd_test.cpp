@@ -69,8 +69,8 @@ TEST_F(CrowdTest, GoesOnWithTheNextSegmentBeforeTheLastByte) {
   know(0, 5);
   crowd->begin(now);
   run(rules.settle);
-  for (std::uint64_t bytes = 0; bytes < kSegment - 300 * kKiB; bytes += kMiB / 4) {
-    crowd->progress(0, bytes, now += milliseconds(100));
+  for (std::uint64_t part = 1; part < 63; ++part) {
+    crowd->progress(0, part * kSegment / 64, now += milliseconds(100));
     (void)crowd->step(now);
   }
   EXPECT_THAT(crowd->step(now).fetch, ElementsAre(0, 1)) << "one GET can go on";
@@ -81,6 +81,28 @@ TEST_F(CrowdTest, GoesOnWithTheNextSegmentBeforeTheLastByte) {
   EXPECT_EQ(step.say, Say::soon);
   EXPECT_THAT(crowd->entry().held, ElementsAre(std::byte{1}));
   EXPECT_EQ(crowd->figures(now).first_hand, 1u);
+}
+
+TEST_F(CrowdTest, TheNextIsClaimedSoLongBeforeTheEndAsTheOriginTakesToAnswer) {
+  // What has come of a segment, 1.6 s long, when the next is claimed.
+  const auto claims_at = [this](Duration first_byte) -> std::uint64_t {
+    make();
+    know(0, 5);
+    crowd->begin(now);
+    run(rules.settle);
+    crowd->progress(0, 1, now += first_byte);
+    for (std::uint64_t part = 1; part <= 64; ++part) {
+      crowd->progress(0, part * kSegment / 64, now += milliseconds(25));
+      if (crowd->step(now).fetch.size() > 1) return part * kSegment / 64;
+    }
+    return kSegment;
+  };
+  const std::uint64_t quick = claims_at(milliseconds(20));
+  const std::uint64_t slow = claims_at(milliseconds(300));
+  EXPECT_GT(quick, kSegment * 7 / 8) << "who is killed takes little of it with him";
+  EXPECT_LT(quick, kSegment);
+  EXPECT_LT(slow, kSegment * 7 / 8);
+  EXPECT_GT(claims_at(seconds(20)), kSegment / 2) << "however slow: at most 0.7 s";
 }
 
 TEST_F(CrowdTest, OfTwoClaimsTheFirstInRankKeepsIts) {
@@ -185,7 +207,7 @@ TEST_F(CrowdTest, ProgressKeepsAClaim) {
   crowd->begin(now);
   const auto before = others(true);
   for (std::uint32_t tick = 1; tick < 40; ++tick) {
-    for (std::uint32_t i = 0; i < 4; ++i) hear(before[i], says({{i * 8, tick * 100'000}}));
+    for (std::uint32_t i = 0; i < 4; ++i) hear(before[i], says({{i * 8, tick * 50'000}}));
     ASSERT_THAT(run(milliseconds(400)).fetch, IsEmpty()) << tick;
   }
 }
@@ -327,7 +349,7 @@ TEST_F(CrowdTest, WhoHasJustBecomeFreeDoesNotTakeTheLastOneForTooSlow) {
   ASSERT_THAT(run(milliseconds(100)).fetch, ElementsAre(30));
   std::uint32_t said = 8'000;
   for (std::uint64_t part = 1; part < 8; ++part) {
-    crowd->progress(30, part * 512 * kKiB, now);
+    crowd->progress(30, part * kSegment / 8, now);
     hear(others(false)[0], says({{31, said += 8'000}}));
     ASSERT_THAT(run(milliseconds(300)).fetch, ElementsAre(30));
   }
