@@ -112,7 +112,12 @@ constexpr std::string_view kPeerBytes = "ALTER TABLE segments ADD COLUMN peer_by
 // Content of a job that does not share.
 constexpr std::string_view kOffered = "ALTER TABLE contents ADD COLUMN offered INTEGER NOT NULL DEFAULT 1;";
 
-constexpr std::array<SchemaStep, 3> kSteps{{{"cache-1", kTables}, {"cache-2", kPeerBytes}, {"cache-3", kOffered}}};
+// Segments of 4 MiB at least became segments of 2 MiB at least (docs/decisions/segment-size.md): what is cut otherwise
+// now, contents above 2 MiB up to 128 MiB, is fetched again.
+constexpr std::string_view kSmallerSegments = "DELETE FROM contents WHERE size > 2097152 AND size <= 134217728;";
+
+constexpr std::array<SchemaStep, 4> kSteps{
+    {{"cache-1", kTables}, {"cache-2", kPeerBytes}, {"cache-3", kOffered}, {"cache-4", kSmallerSegments}}};
 
 }  // namespace
 

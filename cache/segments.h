@@ -1,4 +1,4 @@
-// The geometry of segments (design §6): the smallest power of two not below size/64, at least 4 MiB, at most 64 MiB.
+// The geometry of segments (design §6): the smallest power of two not below size/64, at least 2 MiB, at most 64 MiB.
 // Pure.
 #pragma once
 
@@ -9,7 +9,7 @@
 
 namespace larder::cache {
 
-inline constexpr std::uint64_t kMinSegment = 4 * kMiB;
+inline constexpr std::uint64_t kMinSegment = 2 * kMiB;
 inline constexpr std::uint64_t kMaxSegment = 64 * kMiB;
 
 class SegmentLayout {

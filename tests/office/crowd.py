@@ -8,7 +8,7 @@ import time
 from lab_crowd import Crowd, summary
 from lab_office import Office, told
 from lab_origin import Edition, EditionResource
-from larder_lab import KIB, MIB, expect, expect_equal, expect_error, http_date, seeded_bytes, wait_until
+from larder_lab import KIB, MIB, expect, expect_equal, expect_error, http_date, seeded_bytes, segment_size, wait_until
 from poison import Evil
 
 COPIES = 1.03        # of the origin, with everybody well
@@ -137,8 +137,9 @@ def holds(host, job_id, count):
 
 def halves(rng, lab, complementary):
     """Two hosts with a half each, and then no origin."""
-    segments, segment = 8, 4 * MIB
-    size, half = segments * segment, segments * segment // 2
+    size = 32 * MIB
+    segment, half = segment_size(size), size // 2
+    segments = size // segment
     options = {"no_progress_timeout_s": 8, "retry_delay_s": 1}
     with office_of(lab, 3, None) as office:
         office.make_group()

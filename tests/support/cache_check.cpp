@@ -104,7 +104,7 @@ class Checker {
   void check_segments(const Record& record, File& file) {
     roots_.clear();
     const auto size = static_cast<std::uint64_t>(record.size);
-    std::uint64_t segment_size = 4 << 20;
+    std::uint64_t segment_size = 2 << 20;
     while (segment_size * 64 < size && segment_size < 64 << 20) segment_size *= 2;
     segment_blocks_ = segment_size / kBlockSize;
     const std::uint64_t count = size == 0 ? 1 : (size + segment_size - 1) / segment_size;

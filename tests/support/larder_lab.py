@@ -41,8 +41,8 @@ class Skip(Exception):
 
 
 def segment_size(size):
-    """Design §6: the smallest power of two not below size/64, at least 4 MiB, at most 64 MiB."""
-    segment = 4 * MIB
+    """Design §6: the smallest power of two not below size/64, at least 2 MiB, at most 64 MiB."""
+    segment = 2 * MIB
     while segment < 64 * MIB and segment < size / 64:
         segment *= 2
     return segment

@@ -102,7 +102,7 @@ void BlockRunFixture::mixture(std::uint32_t seed) {
     OpenSource source;
     const std::uint64_t first = gap.offset / kBlockSize + below(block_count(gap.length));
     const std::uint64_t end_of_segment = layout.range(layout.index_at(first * kBlockSize)).end();
-    const std::uint64_t end = std::min(end_of_segment, (first + 1 + below(256)) * kBlockSize);
+    const std::uint64_t end = std::min(end_of_segment, (first + 1 + below(kSegmentBlocks)) * kBlockSize);
     source.range = {first * kBlockSize, end - first * kBlockSize};
     source.peer = below(3) != 0;
     source.next = source.range.offset;

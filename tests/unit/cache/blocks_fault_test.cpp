@@ -22,7 +22,7 @@ class BlocksFault : public BlockRunFixture {
       if (gaps.empty()) return;
       const ByteRange gap = gaps[random() % gaps.size()];
       const std::uint64_t first = gap.offset / kBlockSize;
-      const std::uint64_t room = std::min(block_count(gap.length), 256 - first % 256);
+      const std::uint64_t room = std::min(block_count(gap.length), kSegmentBlocks - first % kSegmentBlocks);
       const std::uint64_t count = 1 + random() % std::min<std::uint64_t>(room, 100);
       const std::uint64_t end = std::min<std::uint64_t>(bytes.size(), (first + count) * kBlockSize);
       const ByteRange range{first * kBlockSize, end - first * kBlockSize};
@@ -91,7 +91,7 @@ class BlocksFault : public BlockRunFixture {
     begun = std::move(*writer);
   }
 
-  const std::string bytes = pattern(9 * kMiB + 4321);
+  const std::string bytes = pattern(2 * kMinSegment + kMiB + 4321);
   std::unique_ptr<ContentWriter> begun;
   ContentId id;
   std::map<std::uint64_t, std::uint64_t> told;  // committed segments, and their bytes of peers

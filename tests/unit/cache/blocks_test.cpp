@@ -115,34 +115,38 @@ TEST(BlockCutter, FirstUncutCountsWhatIsPending) {
   EXPECT_EQ(cutter.first_uncut(), kBlockSize);
 }
 
+constexpr std::uint64_t kEnd = kSegmentBlocks;  // of the first segment
+
 TEST(SegmentTable, GivesEachBlockOnceAndCutsAtSegments) {
-  SegmentTable table(9 * kMiB, {});  // segments of 4 MiB: 256 blocks; 576 blocks in all
-  EXPECT_EQ(table.take({250, 260}, Source::origin, "a"), (std::vector<Interval>{{250, 256}, {256, 260}}));
-  EXPECT_EQ(table.take({0, 300}, Source::origin, "a"), (std::vector<Interval>{{0, 250}, {260, 300}}));
-  EXPECT_TRUE(table.take({0, 300}, Source::peer, "b").empty());
-  EXPECT_EQ(table.leaf_place(258).first, 2u);
-  EXPECT_EQ(table.leaf_place(258).leaves->size(), 256u);
+  SegmentTable table(2 * kMinSegment + kMiB, {});
+  EXPECT_EQ(table.take({kEnd - 6, kEnd + 4}, Source::origin, "a"),
+            (std::vector<Interval>{{kEnd - 6, kEnd}, {kEnd, kEnd + 4}}));
+  EXPECT_EQ(table.take({0, kEnd + 9}, Source::origin, "a"),
+            (std::vector<Interval>{{0, kEnd - 6}, {kEnd + 4, kEnd + 9}}));
+  EXPECT_TRUE(table.take({0, kEnd + 9}, Source::peer, "b").empty());
+  EXPECT_EQ(table.leaf_place(kEnd + 2).first, 2u);
+  EXPECT_EQ(table.leaf_place(kEnd + 2).leaves->size(), kEnd);
 }
 
 TEST(SegmentTable, WholeWhenAllIsWrittenWithTheAccountOfTheLastTaken) {
-  SegmentTable table(4 * kMiB + 1, {});
-  static_cast<void>(table.take({0, 200}, Source::origin, "first"));
-  static_cast<void>(table.take({200, 256}, Source::peer, "last"));
-  EXPECT_FALSE(table.wrote({200, 256}));
-  const auto whole = table.wrote({0, 200});
+  SegmentTable table(kMinSegment + 1, {});
+  static_cast<void>(table.take({0, 100}, Source::origin, "first"));
+  static_cast<void>(table.take({100, kEnd}, Source::peer, "last"));
+  EXPECT_FALSE(table.wrote({100, kEnd}));
+  const auto whole = table.wrote({0, 100});
   ASSERT_TRUE(whole);
   EXPECT_EQ(whole->index, 0u);
   EXPECT_EQ(whole->source, Source::peer);
   EXPECT_EQ(whole->fetched_for, "last");
-  static_cast<void>(table.take({256, 257}, Source::origin, "x"));
-  const auto tail = table.wrote({256, 257});
+  static_cast<void>(table.take({kEnd, kEnd + 1}, Source::origin, "x"));
+  const auto tail = table.wrote({kEnd, kEnd + 1});
   ASSERT_TRUE(tail);
   EXPECT_EQ(tail->leaves->size(), 1u);
 }
 
 TEST(SegmentTable, CommittedSegmentsAreTaken) {
-  SegmentTable table(9 * kMiB, {1});
-  EXPECT_EQ(table.taken().gaps({0, table.blocks()}), (std::vector<Interval>{{0, 256}, {512, 576}}));
+  SegmentTable table(2 * kMinSegment + kMiB, {1});
+  EXPECT_EQ(table.taken().gaps({0, table.blocks()}), (std::vector<Interval>{{0, kEnd}, {2 * kEnd, table.blocks()}}));
 }
 
 TEST(SegmentTable, UnknownSizeBecomesSegmentsAtTheEnd) {

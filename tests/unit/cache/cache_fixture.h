@@ -10,6 +10,7 @@
 
 #include "base/loop.h"
 #include "cache/cache.h"
+#include "cache/segments.h"
 #include "tests/support/cache_check.h"
 #include "tests/support/fault_file_system.h"
 #include "tests/support/temp_directory.h"
@@ -21,6 +22,8 @@ namespace larder::cache {
 [[nodiscard]] std::string pattern(std::size_t size, std::uint64_t seed = 1);
 [[nodiscard]] Buffer buffer_of(std::string_view bytes);
 [[nodiscard]] Version version_of(const std::string& url, std::optional<std::uint64_t> size, std::string etag = "\"1\"");
+
+inline constexpr std::uint64_t kSegmentBlocks = kMinSegment / kBlockSize;
 
 class CacheFixture : public ::testing::Test {
  protected:

@@ -111,14 +111,14 @@ TEST_F(CacheTest, ManyAreLookedUpAndLetGoTogether) {
 }
 
 TEST_F(CacheTest, KnownWaitsForTheSegmentsOfAnEarlierAttempt) {
-  auto writer = create(version_of("http://a/x", 9 * kMiB), true, false);
+  auto writer = create(version_of("http://a/x", 2 * kMinSegment + kMiB), true, false);
   ASSERT_TRUE(writer);
   ASSERT_TRUE(hold((*writer)->id(), "file-1"));
-  ASSERT_TRUE(append_all(**writer, pattern(4 * kMiB)));
+  ASSERT_TRUE(append_all(**writer, pattern(kMinSegment)));
   writer->reset();
   const Cache::Known mine = known("http://a/x", "file-1");
   ASSERT_EQ(mine.held.size(), 1u);
-  EXPECT_EQ(mine.held[0].bytes_held, 4 * kMiB);
+  EXPECT_EQ(mine.held[0].bytes_held, kMinSegment);
 }
 
 TEST_F(CacheTest, FindsBySha256AndTheNewestOfAUrl) {
@@ -142,7 +142,7 @@ TEST_F(CacheTest, FindsBySha256AndTheNewestOfAUrl) {
 }
 
 TEST_F(CacheTest, EqualContentsBecomeOne) {
-  const std::string bytes = pattern(5 * kMiB);
+  const std::string bytes = pattern(kMinSegment + kMiB);
   const auto first = store(version_of("http://a/x", bytes.size()), bytes, "file-1");
   const auto second = store(version_of("http://b/y", bytes.size()), bytes, "file-2");
   ASSERT_TRUE(first && second);
@@ -288,7 +288,7 @@ struct ReleaseCase {
 };
 
 TEST_F(CacheTest, WhatStaysAfterTheLastRelease) {
-  settings.max_size = 4 * kMiB;
+  settings.max_size = kMinSegment;
   cache->apply(settings);
   const ReleaseCase cases[] = {
       {true, true, true, false, true}, {true, false, true, false, false}, {false, true, true, false, false},
@@ -297,7 +297,8 @@ TEST_F(CacheTest, WhatStaysAfterTheLastRelease) {
   int number = 0;
   for (const ReleaseCase& one : cases) {
     const std::string bytes = pattern(5000, 100 + static_cast<std::uint64_t>(++number));
-    const Version version = version_of("http://a/" + std::to_string(number), one.complete ? 5000 : 9 * kMiB);
+    const Version version =
+        version_of("http://a/" + std::to_string(number), one.complete ? 5000 : 2 * kMinSegment + kMiB);
     ContentId id;
     if (one.complete) {
       const auto info = store(version, bytes, "f", one.bounded, one.shareable);
@@ -308,7 +309,7 @@ TEST_F(CacheTest, WhatStaysAfterTheLastRelease) {
       ASSERT_TRUE(writer);
       id = (*writer)->id();
       ASSERT_TRUE(hold(id, "f"));
-      ASSERT_TRUE(append_all(**writer, pattern(4 * kMiB)));
+      ASSERT_TRUE(append_all(**writer, pattern(kMinSegment)));
       ASSERT_TRUE(loop.wait_for([&] { return !(*writer)->committed().empty(); }));
     }
     if (one.aside) {
@@ -367,12 +368,12 @@ TEST_F(CacheTest, ADroppedContentStaysReadableWhereItIsLeased) {
 }
 
 TEST_F(CacheTest, DroppingWhileItIsBeingWrittenLeavesNothing) {
-  auto writer = create(version_of("http://a/x", 9 * kMiB));
+  auto writer = create(version_of("http://a/x", 2 * kMinSegment + kMiB));
   ASSERT_TRUE(writer);
   const ContentId id = (*writer)->id();
-  ASSERT_TRUE(append_all(**writer, pattern(5 * kMiB)));
+  ASSERT_TRUE(append_all(**writer, pattern(kMinSegment + kMiB)));
   ASSERT_TRUE(drop(id));
-  const StreamId stream = (*writer)->open_stream({5 * kMiB, kMiB}, Source::origin, "f");
+  const StreamId stream = (*writer)->open_stream({kMinSegment + kMiB, kMiB}, Source::origin, "f");
   EXPECT_EQ((*writer)->append(stream, buffer_of("x")).error().code, ErrorCode::not_found);
   EXPECT_EQ(finish(**writer).error().code, ErrorCode::not_found);
   writer->reset();
@@ -413,7 +414,7 @@ TEST_F(CacheTest, OpeningIsAUse) {
 }
 
 TEST_F(CacheTest, APartialContentCanBeReadEarlyOnly) {
-  const std::string bytes = pattern(9 * kMiB);
+  const std::string bytes = pattern(2 * kMinSegment + kMiB);
   auto writer = create(version_of("http://a/x", bytes.size()));
   ASSERT_TRUE(writer);
   const ContentId id = (*writer)->id();
@@ -421,13 +422,13 @@ TEST_F(CacheTest, APartialContentCanBeReadEarlyOnly) {
     return wait<std::shared_ptr<ContentLease>>([&](auto done) { cache->open_partial(id, std::move(done)); });
   };
   EXPECT_EQ(early().error().code, ErrorCode::not_found) << "nothing is written yet";
-  ASSERT_TRUE(append_all(**writer, std::string_view(bytes).substr(0, 4 * kMiB)));
+  ASSERT_TRUE(append_all(**writer, std::string_view(bytes).substr(0, kMinSegment)));
   ASSERT_TRUE(loop.wait_for([&] { return !(*writer)->committed().empty(); }));
   auto lease = early();
   ASSERT_TRUE(lease) << lease.error().text();
-  std::string back(4 * kMiB, '\0');
+  std::string back(kMinSegment, '\0');
   ASSERT_TRUE((*lease)->file().read_at(0, std::as_writable_bytes(std::span(back))));
-  EXPECT_TRUE(back == bytes.substr(0, 4 * kMiB));
+  EXPECT_TRUE(back == bytes.substr(0, kMinSegment));
   EXPECT_EQ(open(id).error().code, ErrorCode::invalid_state);
 }
 
@@ -517,12 +518,12 @@ TEST_F(CacheTest, OneContentForManyVersions) {
 }
 
 TEST_F(CacheTest, SegmentsOfARecord) {
-  const auto info = store(version_of("http://a/x", 9 * kMiB), pattern(9 * kMiB));
+  const auto info = store(version_of("http://a/x", 2 * kMinSegment + kMiB), pattern(2 * kMinSegment + kMiB));
   ASSERT_TRUE(info);
   const auto segments = wait<std::vector<SegmentInfo>>([&](auto done) { cache->segments(info->id, std::move(done)); });
   ASSERT_TRUE(segments);
   ASSERT_EQ(segments->size(), 3u);
-  EXPECT_EQ((*segments)[2].range, (ByteRange{8 * kMiB, kMiB}));
+  EXPECT_EQ((*segments)[2].range, (ByteRange{2 * kMinSegment, kMiB}));
   EXPECT_EQ((*segments)[0].fetched_for, "file-1");
   EXPECT_FALSE(wait<std::vector<SegmentInfo>>([&](auto done) { cache->segments("none", std::move(done)); }));
 }

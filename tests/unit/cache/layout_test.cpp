@@ -71,10 +71,12 @@ struct SegmentCase {
 
 TEST(SegmentLayout, SizesByTheTable) {
   const SegmentCase cases[] = {
-      {0, 4 * kMiB, 1, 0},
-      {1, 4 * kMiB, 1, 1},
-      {4 * kMiB, 4 * kMiB, 1, 4 * kMiB},
-      {4 * kMiB + 1, 4 * kMiB, 2, 1},
+      {0, 2 * kMiB, 1, 0},
+      {1, 2 * kMiB, 1, 1},
+      {2 * kMiB, 2 * kMiB, 1, 2 * kMiB},
+      {2 * kMiB + 1, 2 * kMiB, 2, 1},
+      {128 * kMiB, 2 * kMiB, 64, 2 * kMiB},
+      {128 * kMiB + 1, 4 * kMiB, 33, 1},
       {256 * kMiB, 4 * kMiB, 64, 4 * kMiB},
       {256 * kMiB + 1, 8 * kMiB, 33, 1},
       {512 * kMiB, 8 * kMiB, 64, 8 * kMiB},

@@ -1,4 +1,6 @@
 // What others may be offered: leaves, pages of offerable contents, and who is told when that changes.
+#include <SQLiteCpp/SQLiteCpp.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -24,6 +26,7 @@ class Offer : public BlockRunFixture {
   Status drop(const ContentId& id) {
     return wait<void>([&](auto done) { cache->drop(id, std::move(done)); });
   }
+  std::string index_path() const { return settings.state_directory + "/larder.db"; }
   // Who was told of, in order; a content told of again at once is there once, since the last segment may be committed
   // by itself or together with the end.
   static std::vector<ContentId> collapsed(std::vector<ContentId> told) {
@@ -36,8 +39,8 @@ class Offer : public BlockRunFixture {
     EXPECT_TRUE(writer);
     const ContentId id = (*writer)->id();
     EXPECT_TRUE(hold(id, "f"));
-    EXPECT_TRUE(append_all(**writer, std::string_view(bytes).substr(0, 4 * kMiB), 0));
-    EXPECT_TRUE(append_all(**writer, std::string_view(bytes).substr(8 * kMiB), 8 * kMiB));
+    EXPECT_TRUE(append_all(**writer, std::string_view(bytes).substr(0, kMinSegment), 0));
+    EXPECT_TRUE(append_all(**writer, std::string_view(bytes).substr(2 * kMinSegment), 2 * kMinSegment));
     EXPECT_TRUE(pump_until([&] { return (*writer)->committed().size() == 2; }));
     writer->reset();
     loop.run_ready();
@@ -46,15 +49,15 @@ class Offer : public BlockRunFixture {
 };
 
 TEST_F(Offer, LeavesOfCommittedSegments) {
-  const std::string bytes = pattern(9 * kMiB + 77);
+  const std::string bytes = pattern(2 * kMinSegment + kMiB + 77);
   const ContentId id = store_partial("http://a/x", bytes);
   const std::vector<Digest> all = leaves_of(bytes);
   const auto first = leaves(id, 0, 1);
   ASSERT_TRUE(first) << first.error().text();
-  EXPECT_EQ(*first, std::vector<Digest>(all.begin(), all.begin() + 256));
+  EXPECT_EQ(*first, std::vector<Digest>(all.begin(), all.begin() + kSegmentBlocks));
   const auto last = leaves(id, 2, 1);
   ASSERT_TRUE(last);
-  EXPECT_EQ(*last, std::vector<Digest>(all.begin() + 512, all.end()));
+  EXPECT_EQ(*last, std::vector<Digest>(all.begin() + 2 * kSegmentBlocks, all.end()));
   EXPECT_EQ(leaves(id, 1, 1).error().code, ErrorCode::not_found);
   EXPECT_EQ(leaves(id, 0, 3).error().code, ErrorCode::not_found) << "one of them is not there";
   EXPECT_EQ(leaves(id, 0, 0).error().code, ErrorCode::invalid_argument);
@@ -64,7 +67,7 @@ TEST_F(Offer, LeavesOfCommittedSegments) {
 }
 
 TEST_F(Offer, LeavesOfAWholeContent) {
-  for (const std::size_t size : {std::size_t{0}, std::size_t{1}, kBlockSize, 9 * kMiB + 77}) {
+  for (const std::size_t size : {std::size_t{0}, std::size_t{1}, kBlockSize, 2 * kMinSegment + kMiB + 77}) {
     const std::string bytes = pattern(size, size + 1);
     const auto info = store(version_of("http://a/" + std::to_string(size), size), bytes);
     ASSERT_TRUE(info);
@@ -93,15 +96,16 @@ TEST_F(Offer, LeavesAreBounded) {
 }
 
 TEST_F(Offer, WhatIsOfferedInEachState) {
-  const std::string bytes = pattern(9 * kMiB + 77);
+  const std::string bytes = pattern(2 * kMinSegment + kMiB + 77);
   const ContentId partial = store_partial("http://a/partial", bytes);
-  const auto whole = store(version_of("http://a/whole", 9 * kMiB), pattern(9 * kMiB, 2), "f");
+  const auto whole =
+      store(version_of("http://a/whole", 2 * kMinSegment + kMiB), pattern(2 * kMinSegment + kMiB, 2), "f");
   const auto judged = store(version_of("http://a/judged", 100), pattern(100, 3), "f");
   ASSERT_TRUE(validate(judged->id));
   const auto aside = store(version_of("http://a/aside", 100), pattern(100, 4), "f");
   ASSERT_TRUE(wait<void>([&](auto done) { cache->set_aside(aside->id, std::move(done)); }));
   ASSERT_TRUE(store(version_of("http://a/private", 100), pattern(100, 5), "f", true, false));
-  auto begun = create(version_of("http://a/begun", 9 * kMiB));
+  auto begun = create(version_of("http://a/begun", 2 * kMinSegment + kMiB));
   ASSERT_TRUE(begun);
 
   std::map<ContentId, Offerable> found;
@@ -139,7 +143,7 @@ TEST_F(Offer, TheObserverIsToldOfEachChange) {
   const auto expect_told = [&](std::vector<ContentId> ids, const char* what) {
     EXPECT_EQ(collapsed(std::exchange(told, {})), ids) << what;
   };
-  const std::string bytes = pattern(9 * kMiB + 77);
+  const std::string bytes = pattern(2 * kMinSegment + kMiB + 77);
   const ContentId partial = store_partial("http://a/partial", bytes);
   EXPECT_EQ(told, (std::vector<ContentId>{partial, partial})) << "two segments";
   told.clear();
@@ -192,16 +196,33 @@ TEST_F(Offer, TheObserverIsToldOfEvictionAndDamage) {
 // A cache of the time before peers is taken over as it is.
 TEST_F(Offer, AnOlderIndexGetsItsColumn) {
   close_cache();
-  const std::string path = settings.state_directory + "/larder.db";
-  for (const char* suffix : {"", "-wal", "-shm"}) static_cast<void>(real->remove(path + suffix));
+  for (const char* suffix : {"", "-wal", "-shm"}) static_cast<void>(real->remove(index_path() + suffix));
   {
-    auto old = Database::open(path, cache_schema().first(1), loop);
+    auto old = Database::open(index_path(), cache_schema().first(1), loop);
     ASSERT_TRUE(old) << old.error().text();
   }
   open_cache();
   const auto info = store(version_of("http://a/x", 100), pattern(100));
   ASSERT_TRUE(info) << info.error().text();
   EXPECT_EQ(segments_of(info->id).at(0).peer_bytes, 0u);
+}
+
+// One of larger segments: what is cut as ever stays.
+TEST_F(Offer, WhatAnOlderCacheCutOtherwiseIsGone) {
+  const auto small = store(version_of("http://a/small", kMinSegment), pattern(kMinSegment));
+  const auto other = store(version_of("http://a/other", kMinSegment + 1), pattern(kMinSegment + 1));
+  ASSERT_TRUE(small && other);
+  close_cache();
+  {
+    SQLite::Database db(index_path(), SQLite::OPEN_READWRITE);
+    EXPECT_EQ(db.exec("DELETE FROM schema_steps WHERE name = 'cache-4'"), 1);
+  }
+  open_cache();
+  EXPECT_TRUE(*read(small->id) == pattern(kMinSegment));
+  EXPECT_EQ(get(other->id).error().code, ErrorCode::not_found);
+  run_maintenance();
+  EXPECT_FALSE(file_exists(other->id));
+  expect_consistent();
 }
 
 }  // namespace

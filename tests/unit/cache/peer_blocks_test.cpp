@@ -13,7 +13,7 @@ namespace {
 class PeerBlocks : public BlockRunFixture {};
 
 TEST_F(PeerBlocks, InAnyOrderTheyMakeTheContent) {
-  const std::string bytes = pattern(9 * kMiB + 77);
+  const std::string bytes = pattern(2 * kMinSegment + kMiB + 77);
   auto writer = create(version_of("http://a/x", bytes.size()));
   ASSERT_TRUE(writer);
   ContentWriter& w = **writer;
@@ -28,7 +28,7 @@ TEST_F(PeerBlocks, InAnyOrderTheyMakeTheContent) {
   std::iota(blocks.begin(), blocks.end(), 0);
   std::shuffle(blocks.begin(), blocks.end(), random);
   for (const std::uint64_t block : blocks) {
-    ASSERT_TRUE(append_run(w, runs.at(block / 256), bytes, block, 1));
+    ASSERT_TRUE(append_run(w, runs.at(block / kSegmentBlocks), bytes, block, 1));
     if (random() % 16 == 0) loop.run_ready();
   }
   const auto info = finish(w, true);
@@ -62,25 +62,28 @@ TEST_F(PeerBlocks, TheirLeavesAreTakenAsTheyAre) {
   EXPECT_EQ(info->root, content_root(leaves)) << "hashed again";
 }
 
-// Blocks [0, 100) and the last, short one from a peer, the others from the origin; and some of both.
+constexpr std::uint64_t kLast = kSegmentBlocks - 1;
+
+// Blocks [0, 50) and the last, short one from a peer, the others from the origin; and some of both.
 TEST_F(PeerBlocks, AMixedSegmentCountsExactlyAndKeepsWhatVouchesForIt) {
-  const std::string bytes = pattern(4 * kMiB - 5000);  // 256 blocks, the last of 11384 bytes
+  const std::string bytes = pattern(kMinSegment - 5000);  // the last block is of 11384 bytes
   auto writer = create(version_of("http://a/x", bytes.size()));
   ASSERT_TRUE(writer);
   ContentWriter& w = **writer;
-  const StreamId origin = w.open_stream({90 * kBlockSize, 160 * kBlockSize}, Source::origin, "origin");
-  ASSERT_TRUE(w.append(origin, buffer_of(bytes.substr(90 * kBlockSize, 60 * kBlockSize))));
+  const StreamId origin = w.open_stream({40 * kBlockSize, 80 * kBlockSize}, Source::origin, "origin");
+  ASSERT_TRUE(w.append(origin, buffer_of(bytes.substr(40 * kBlockSize, 30 * kBlockSize))));
   w.close_stream(origin);
-  ASSERT_TRUE(pump_until([&] { return w.bytes_written() == 60 * kBlockSize; }));
-  const StreamId first = w.open_blocks({{0, 128 * kBlockSize}, "first", as_vector("early")});
-  ASSERT_TRUE(append_run(w, first, bytes, 0, 100)) << "ten of them are there already";
+  ASSERT_TRUE(pump_until([&] { return w.bytes_written() == 30 * kBlockSize; }));
+  const StreamId first = w.open_blocks({{0, 64 * kBlockSize}, "first", as_vector("early")});
+  ASSERT_TRUE(append_run(w, first, bytes, 0, 50)) << "ten of them are there already";
   w.close_stream(first);
-  const StreamId last = w.open_blocks({{255 * kBlockSize, bytes.size() - 255 * kBlockSize}, "last", as_vector("late")});
-  ASSERT_TRUE(append_run(w, last, bytes, 255, 1));
+  const StreamId last =
+      w.open_blocks({{kLast * kBlockSize, bytes.size() - kLast * kBlockSize}, "last", as_vector("late")});
+  ASSERT_TRUE(append_run(w, last, bytes, kLast, 1));
   w.close_stream(last);
-  EXPECT_EQ(w.missing(), (std::vector<ByteRange>{{150 * kBlockSize, 105 * kBlockSize}}));
-  const StreamId rest = w.open_stream({150 * kBlockSize, 105 * kBlockSize}, Source::origin, "rest");
-  ASSERT_TRUE(w.append(rest, buffer_of(bytes.substr(150 * kBlockSize, 105 * kBlockSize))));
+  EXPECT_EQ(w.missing(), (std::vector<ByteRange>{{70 * kBlockSize, (kLast - 70) * kBlockSize}}));
+  const StreamId rest = w.open_stream({70 * kBlockSize, (kLast - 70) * kBlockSize}, Source::origin, "rest");
+  ASSERT_TRUE(w.append(rest, buffer_of(bytes.substr(70 * kBlockSize, (kLast - 70) * kBlockSize))));
   const auto info = finish(w, true);
   ASSERT_TRUE(info) << info.error().text();
   EXPECT_EQ(info->root, root_of(bytes));
@@ -90,7 +93,7 @@ TEST_F(PeerBlocks, AMixedSegmentCountsExactlyAndKeepsWhatVouchesForIt) {
   ASSERT_EQ(segments.size(), 1u);
   EXPECT_EQ(segments[0].source, Source::origin);
   EXPECT_EQ(segments[0].fetched_for, "rest");
-  EXPECT_EQ(segments[0].peer_bytes, 90 * kBlockSize + 11384);
+  EXPECT_EQ(segments[0].peer_bytes, 40 * kBlockSize + 11384);
   EXPECT_EQ(segments[0].attestation, as_vector("late"));
   expect_consistent();
 }
@@ -117,7 +120,7 @@ TEST_F(PeerBlocks, AStreamOfAPeerCountsToo) {
 }
 
 TEST_F(PeerBlocks, RefusedBlocksChangeNothing) {
-  const std::string bytes = pattern(4 * kMiB + 20'000);
+  const std::string bytes = pattern(kMinSegment + 20'000);
   auto writer = create(version_of("http://a/x", bytes.size()));
   ASSERT_TRUE(writer);
   ContentWriter& w = **writer;
@@ -151,18 +154,18 @@ TEST_F(PeerBlocks, RefusedBlocksChangeNothing) {
 }
 
 TEST_F(PeerBlocks, ARunThatIsNoWindowOfOneSegmentTakesNothing) {
-  const std::string bytes = pattern(4 * kMiB + 20'000);
+  const std::string bytes = pattern(kMinSegment + 20'000);
   auto writer = create(version_of("http://a/x", bytes.size()));
   ASSERT_TRUE(writer);
   ContentWriter& w = **writer;
   const std::vector<BlockRun> wrong = {
       {{0, 0}, "f", {}},
-      {{0, 4 * kMiB + kBlockSize}, "f", {}},        // two segments
+      {{0, kMinSegment + kBlockSize}, "f", {}},     // two segments
       {{5, kBlockSize}, "f", {}},                   // not at a block
       {{0, kBlockSize + 1}, "f", {}},               // ends inside one
-      {{4 * kMiB, 20'001}, "f", {}},                // beyond the content
+      {{kMinSegment, 20'001}, "f", {}},             // beyond the content
       {{UINT64_MAX - 16383, kBlockSize}, "f", {}},  // wraps around
-      {{8 * kMiB, kBlockSize}, "f", {}},
+      {{2 * kMinSegment, kBlockSize}, "f", {}},
       {{0, kBlockSize}, "f", std::vector<std::byte>(ContentWriter::kMaxAttestation + 1)},
   };
   for (std::size_t i = 0; i < wrong.size(); ++i) {
@@ -173,8 +176,8 @@ TEST_F(PeerBlocks, ARunThatIsNoWindowOfOneSegmentTakesNothing) {
     EXPECT_EQ(w.missing(), (std::vector<ByteRange>{{0, bytes.size()}})) << i;
     w.close_stream(run);
   }
-  const StreamId last = w.open_blocks({{4 * kMiB, 20'000}, "f", {}});
-  EXPECT_TRUE(append_run(w, last, bytes, 256, 2)) << "up to the content's end";
+  const StreamId last = w.open_blocks({{kMinSegment, 20'000}, "f", {}});
+  EXPECT_TRUE(append_run(w, last, bytes, kSegmentBlocks, 2)) << "up to the content's end";
   const StreamId stream = w.open_stream({0, kBlockSize}, Source::origin, "f");
   EXPECT_FALSE(append_run(w, stream, bytes, 0, 1)) << "a stream is no run";
   EXPECT_FALSE(w.append(last, buffer_of("x"))) << "a run is no stream";
@@ -186,20 +189,21 @@ TEST_F(PeerBlocks, ARunThatIsNoWindowOfOneSegmentTakesNothing) {
 }
 
 TEST_F(PeerBlocks, WhatDidNotComeIsMissingAgain) {
-  const std::string bytes = pattern(4 * kMiB);
+  const std::string bytes = pattern(kMinSegment);
   auto writer = create(version_of("http://a/x", bytes.size()));
   ASSERT_TRUE(writer);
   ContentWriter& w = **writer;
   const StreamId run = w.open_blocks({{0, 64 * kBlockSize}, "f", as_vector("v")});
-  EXPECT_EQ(w.missing(), (std::vector<ByteRange>{{64 * kBlockSize, 192 * kBlockSize}}));
+  EXPECT_EQ(w.missing(), (std::vector<ByteRange>{{64 * kBlockSize, kMinSegment - 64 * kBlockSize}}));
   ASSERT_TRUE(append_run(w, run, bytes, 10, 10));
   w.close_stream(run);
-  EXPECT_EQ(w.missing(), (std::vector<ByteRange>{{0, 10 * kBlockSize}, {20 * kBlockSize, 236 * kBlockSize}}));
-  const StreamId again = w.open_blocks({{0, 4 * kMiB}, "g", as_vector("w")});
-  ASSERT_TRUE(append_run(w, again, bytes, 0, 256)) << "what an earlier run brought is dropped";
+  EXPECT_EQ(w.missing(),
+            (std::vector<ByteRange>{{0, 10 * kBlockSize}, {20 * kBlockSize, kMinSegment - 20 * kBlockSize}}));
+  const StreamId again = w.open_blocks({{0, kMinSegment}, "g", as_vector("w")});
+  ASSERT_TRUE(append_run(w, again, bytes, 0, kSegmentBlocks)) << "what an earlier run brought is dropped";
   const auto info = finish(w);
   ASSERT_TRUE(info);
-  EXPECT_EQ(segments_of(info->id).at(0).peer_bytes, 4 * kMiB);
+  EXPECT_EQ(segments_of(info->id).at(0).peer_bytes, kMinSegment);
   EXPECT_EQ(segments_of(info->id).at(0).attestation, as_vector("w"));
 }
 
@@ -214,7 +218,7 @@ TEST_F(PeerBlocks, ASlowDiskSlowsThePeers) {
   StreamId run = 0;
   for (; w.queued() < ContentWriter::kHighWater; ++block) {
     ASSERT_LT(block, block_count(bytes.size())) << "never full";
-    if (block % 256 == 0) run = w.open_blocks({{block * kBlockSize, 4 * kMiB}, "f", {}});
+    if (block % kSegmentBlocks == 0) run = w.open_blocks({{block * kBlockSize, kMinSegment}, "f", {}});
     ASSERT_TRUE(append_run(w, run, bytes, block, 1));
   }
   EXPECT_FALSE(drained);
@@ -224,7 +228,7 @@ TEST_F(PeerBlocks, ASlowDiskSlowsThePeers) {
 }
 
 TEST_F(PeerBlocks, AnAbandonedRunLeavesTheCommittedSegments) {
-  const std::string bytes = pattern(9 * kMiB);
+  const std::string bytes = pattern(2 * kMinSegment + kMiB);
   auto writer = create(version_of("http://a/x", bytes.size()));
   ASSERT_TRUE(writer);
   const ContentId id = (*writer)->id();
@@ -235,19 +239,19 @@ TEST_F(PeerBlocks, AnAbandonedRunLeavesTheCommittedSegments) {
     EXPECT_EQ(segment.peer_bytes, segment.range.length);
     EXPECT_EQ(segment.attestation, as_vector("v"));
   };
-  const StreamId first = (*writer)->open_blocks({{4 * kMiB, 4 * kMiB}, "f", as_vector("v")});
-  const StreamId second = (*writer)->open_blocks({{0, 4 * kMiB}, "f", as_vector("u")});
-  ASSERT_TRUE(append_run(**writer, first, bytes, 256, 256));
-  ASSERT_TRUE(append_run(**writer, second, bytes, 0, 255));
+  const StreamId first = (*writer)->open_blocks({{kMinSegment, kMinSegment}, "f", as_vector("v")});
+  const StreamId second = (*writer)->open_blocks({{0, kMinSegment}, "f", as_vector("u")});
+  ASSERT_TRUE(append_run(**writer, first, bytes, kSegmentBlocks, kSegmentBlocks));
+  ASSERT_TRUE(append_run(**writer, second, bytes, 0, kSegmentBlocks - 1));
   ASSERT_TRUE(pump_until([&] { return told == 1; }));
   writer->reset();
   auto again = resume(id);
   ASSERT_TRUE(again) << again.error().text();
   ASSERT_EQ((*again)->committed().size(), 1u);
   EXPECT_EQ((*again)->committed()[0].index, 1u);
-  EXPECT_EQ((*again)->committed()[0].peer_bytes, 4 * kMiB);
+  EXPECT_EQ((*again)->committed()[0].peer_bytes, kMinSegment);
   EXPECT_EQ((*again)->committed()[0].attestation, as_vector("v"));
-  EXPECT_EQ((*again)->missing(), (std::vector<ByteRange>{{0, 4 * kMiB}, {8 * kMiB, kMiB}}));
+  EXPECT_EQ((*again)->missing(), (std::vector<ByteRange>{{0, kMinSegment}, {2 * kMinSegment, kMiB}}));
   again->reset();
   expect_consistent();
 }

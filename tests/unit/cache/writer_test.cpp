@@ -18,8 +18,9 @@ Digest root_of(std::string_view bytes) {
 
 TEST_F(Writer, EverySizeAtTheEdges) {
   std::uint64_t seed = 0;
-  for (const std::size_t size : {std::size_t{0}, std::size_t{1}, kBlockSize - 1, kBlockSize, kBlockSize + 1,
-                                 4 * kMiB - 1, 4 * kMiB, 4 * kMiB + 1, 8 * kMiB, 9 * kMiB + 77}) {
+  for (const std::size_t size :
+       {std::size_t{0}, std::size_t{1}, kBlockSize - 1, kBlockSize, kBlockSize + 1, kMinSegment - 1, kMinSegment,
+        kMinSegment + 1, 2 * kMinSegment, 2 * kMinSegment + kMiB + 77}) {
     const std::string bytes = pattern(size, ++seed);
     const auto info = store(version_of("http://a/" + std::to_string(size), size), bytes);
     ASSERT_TRUE(info) << size << ": " << info.error().text();
@@ -35,22 +36,22 @@ TEST_F(Writer, EverySizeAtTheEdges) {
 }
 
 TEST_F(Writer, BlocksOutOfOrderFromSeveralStreams) {
-  const std::string bytes = pattern(9 * kMiB + 5);
+  const std::string bytes = pattern(2 * kMinSegment + kMiB + 5);
   auto writer = create(version_of("http://a/x", bytes.size()));
   ASSERT_TRUE(writer);
   ContentWriter& w = **writer;
-  const StreamId late = w.open_stream({5 * kMiB, UINT64_MAX}, Source::origin, "late");
-  const StreamId early = w.open_stream({0, 5 * kMiB}, Source::peer, "early");
+  const StreamId late = w.open_stream({kMinSegment + kMiB, UINT64_MAX}, Source::origin, "late");
+  const StreamId early = w.open_stream({0, kMinSegment + kMiB}, Source::peer, "early");
   EXPECT_TRUE(w.missing().empty()) << "all of it is in open streams";
   const std::string_view view(bytes);
-  std::size_t at_late = 5 * kMiB, at_early = 0;
-  while (at_late < bytes.size() || at_early < 5 * kMiB) {
+  std::size_t at_late = kMinSegment + kMiB, at_early = 0;
+  while (at_late < bytes.size() || at_early < kMinSegment + kMiB) {
     if (at_late < bytes.size()) {
       ASSERT_TRUE(w.append(late, buffer_of(view.substr(at_late, 50'000))));
       at_late += std::min<std::size_t>(50'000, bytes.size() - at_late);
     }
-    if (at_early < 5 * kMiB) {
-      const std::size_t step = std::min<std::size_t>(33'333, 5 * kMiB - at_early);
+    if (at_early < kMinSegment + kMiB) {
+      const std::size_t step = std::min<std::size_t>(33'333, kMinSegment + kMiB - at_early);
       ASSERT_TRUE(w.append(early, buffer_of(view.substr(at_early, step))));
       at_early += step;
     }
@@ -142,7 +143,7 @@ TEST_F(Writer, BlocksThatComeTwiceAreWrittenOnce) {
 
 TEST_F(Writer, UnknownSize) {
   std::uint64_t seed = 10;
-  for (const std::size_t size : {std::size_t{0}, std::size_t{5}, kBlockSize, 4 * kMiB, 6 * kMiB + 9}) {
+  for (const std::size_t size : {std::size_t{0}, std::size_t{5}, kBlockSize, kMinSegment, kMinSegment + kMiB + 9}) {
     const std::string bytes = pattern(size, ++seed);
     auto writer = create(version_of("http://a/" + std::to_string(size), std::nullopt));
     ASSERT_TRUE(writer);
@@ -198,26 +199,26 @@ TEST_F(Writer, BackPressureIsCalledOffWhenItFalls) {
 }
 
 TEST_F(Writer, TellsOfEachSegmentOnceItIsDurable) {
-  const std::string bytes = pattern(9 * kMiB);
+  const std::string bytes = pattern(2 * kMinSegment + kMiB);
   auto writer = create(version_of("http://a/x", bytes.size()));
   ASSERT_TRUE(writer);
   std::vector<std::uint64_t> told;
   (*writer)->on_segment = [&](const SegmentInfo& segment) { told.push_back(segment.index); };
-  ASSERT_TRUE(append_all(**writer, std::string_view(bytes).substr(0, 4 * kMiB)));
+  ASSERT_TRUE(append_all(**writer, std::string_view(bytes).substr(0, kMinSegment)));
   ASSERT_TRUE(loop.wait_for([&] { return told.size() == 1; })) << "long before the end";
-  ASSERT_TRUE(append_all(**writer, std::string_view(bytes).substr(4 * kMiB), 4 * kMiB));
+  ASSERT_TRUE(append_all(**writer, std::string_view(bytes).substr(kMinSegment), kMinSegment));
   ASSERT_TRUE(finish(**writer));
   EXPECT_EQ(told.size(), 3u);
 }
 
 TEST_F(Writer, GoesOnWithWhatWasCommitted) {
-  const std::string bytes = pattern(9 * kMiB + 3);
+  const std::string bytes = pattern(2 * kMinSegment + kMiB + 3);
   const Version version = version_of("http://a/x", bytes.size());
   auto writer = create(version);
   ASSERT_TRUE(writer);
   const ContentId id = (*writer)->id();
   ASSERT_TRUE(hold(id, "file-1"));
-  ASSERT_TRUE(append_all(**writer, std::string_view(bytes).substr(4 * kMiB, 5 * kMiB), 4 * kMiB));
+  ASSERT_TRUE(append_all(**writer, std::string_view(bytes).substr(kMinSegment, kMinSegment + kMiB), kMinSegment));
   ASSERT_TRUE(loop.wait_for([&] { return (*writer)->committed().size() == 1; }));
   writer->reset();
   ASSERT_TRUE(loop.wait_for([&] { return true; }));
@@ -227,12 +228,12 @@ TEST_F(Writer, GoesOnWithWhatWasCommitted) {
   ASSERT_TRUE(found && *found);
   EXPECT_EQ((*found)->id, id);
   EXPECT_EQ((*found)->state, ContentState::partial);
-  EXPECT_EQ((*found)->bytes_held, 4 * kMiB);
+  EXPECT_EQ((*found)->bytes_held, kMinSegment);
   auto again = resume(id);
   ASSERT_TRUE(again) << again.error().text();
   ASSERT_EQ((*again)->committed().size(), 1u);
   EXPECT_EQ((*again)->committed()[0].index, 1u);
-  EXPECT_EQ((*again)->missing(), (std::vector<ByteRange>{{0, 4 * kMiB}, {8 * kMiB, kMiB + 3}}));
+  EXPECT_EQ((*again)->missing(), (std::vector<ByteRange>{{0, kMinSegment}, {2 * kMinSegment, kMiB + 3}}));
   EXPECT_EQ(resume(id).error().code, ErrorCode::busy) << "one writer at a time";
   for (const ByteRange range : (*again)->missing()) {
     ASSERT_TRUE(append_all(**again, std::string_view(bytes).substr(range.offset, range.length), range.offset));
@@ -246,17 +247,17 @@ TEST_F(Writer, GoesOnWithWhatWasCommitted) {
 }
 
 TEST_F(Writer, ResumesRightAfterItsWriterWentWithSegmentsStillOnTheirWay) {
-  const std::string bytes = pattern(9 * kMiB);
+  const std::string bytes = pattern(2 * kMinSegment + kMiB);
   auto writer = create(version_of("http://a/x", bytes.size()));
   ASSERT_TRUE(writer);
   const ContentId id = (*writer)->id();
   ASSERT_TRUE(hold(id, "file-1"));
-  ASSERT_TRUE(append_all(**writer, std::string_view(bytes).substr(0, 8 * kMiB)));
+  ASSERT_TRUE(append_all(**writer, std::string_view(bytes).substr(0, 2 * kMinSegment)));
   writer->reset();  // two whole segments are being hashed and synced
   auto again = resume(id);
   ASSERT_TRUE(again) << again.error().text();
   EXPECT_EQ((*again)->committed().size(), 2u);
-  ASSERT_TRUE(append_all(**again, std::string_view(bytes).substr(8 * kMiB), 8 * kMiB));
+  ASSERT_TRUE(append_all(**again, std::string_view(bytes).substr(2 * kMinSegment), 2 * kMinSegment));
   EXPECT_TRUE(finish(**again));
   expect_consistent();
 }
@@ -280,7 +281,7 @@ TEST_F(Writer, AllCommittedButNotFinished) {
 }
 
 TEST_F(Writer, NothingCommittedLeavesNothing) {
-  auto writer = create(version_of("http://a/x", 9 * kMiB));
+  auto writer = create(version_of("http://a/x", 2 * kMinSegment + kMiB));
   ASSERT_TRUE(writer);
   const ContentId id = (*writer)->id();
   ASSERT_TRUE(append_all(**writer, pattern(kMiB)));
@@ -295,7 +296,7 @@ TEST_F(Writer, NothingCommittedLeavesNothing) {
 }
 
 TEST_F(Writer, OutlivesItsCache) {
-  auto writer = create(version_of("http://a/x", 9 * kMiB));
+  auto writer = create(version_of("http://a/x", 2 * kMinSegment + kMiB));
   ASSERT_TRUE(writer);
   ASSERT_TRUE(append_all(**writer, pattern(kMiB)));
   close_cache();

@@ -123,9 +123,9 @@ class CatalogueServiceTest : public ::testing::Test {
   bool serving_ = true;
   GroupKey key_ = GroupKey::from_secret(1, sha256(as_bytes("one")));
   OfferTable offers_{key_, {}};
-  const std::vector<std::byte> bytes_ = test::pattern(9 * kMiB);
-  const cache::Version one_{"https://example.org/a", 9 * kMiB, "\"1\"", ""};
-  const cache::Version two_{"https://example.org/a", 9 * kMiB, "\"2\"", ""};
+  const std::vector<std::byte> bytes_ = test::pattern(2 * cache::kMinSegment + kMiB);
+  const cache::Version one_{"https://example.org/a", 2 * cache::kMinSegment + kMiB, "\"1\"", ""};
+  const cache::Version two_{"https://example.org/a", 2 * cache::kMinSegment + kMiB, "\"2\"", ""};
   std::optional<CatalogueService> service_;
   std::vector<std::byte> body_;
   std::vector<std::shared_ptr<void>> writing_;  // answers that are not written yet

@@ -22,8 +22,7 @@ inline Digest key_of(std::uint8_t number) {
   return key;
 }
 
-// Segments of 4 MiB.
-inline constexpr std::uint64_t kSegment = 4 * kMiB;
+inline constexpr std::uint64_t kSegment = cache::kMinSegment;
 
 class CrowdLab : public ::testing::Test {
  protected:

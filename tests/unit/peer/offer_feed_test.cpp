@@ -9,8 +9,8 @@
 namespace larder::peer {
 namespace {
 
-const cache::Version kOne{"https://example.org/one", 9 * kMiB, "\"1\"", ""};
-const cache::Version kTwo{"https://example.org/two", 9 * kMiB, "\"2\"", ""};
+const cache::Version kOne{"https://example.org/one", 2 * cache::kMinSegment + kMiB, "\"1\"", ""};
+const cache::Version kTwo{"https://example.org/two", 2 * cache::kMinSegment + kMiB, "\"2\"", ""};
 
 class OfferFeedTest : public ::testing::Test {
  protected:
@@ -25,7 +25,7 @@ class OfferFeedTest : public ::testing::Test {
   GroupKey key_ = GroupKey::from_secret(1, sha256(as_bytes("one")));
   OfferTable table_{key_, {}};
   OfferFeed feed_{cache_, table_, loop_.runtime()};
-  const std::vector<std::byte> bytes_ = test::pattern(9 * kMiB);
+  const std::vector<std::byte> bytes_ = test::pattern(2 * cache::kMinSegment + kMiB);
 };
 
 TEST_F(OfferFeedTest, WhatIsThereAtTheStartIsOffered) {

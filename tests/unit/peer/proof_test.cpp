@@ -33,7 +33,7 @@ class ProofTest : public ::testing::Test {
   }
 
   const Digest group_ = group_digest("group");
-  const cache::Version version_{"https://example.org/a.iso", 9 * kMiB, "\"e1\"", ""};
+  const cache::Version version_{"https://example.org/a.iso", 2 * cache::kMinSegment + kMiB, "\"e1\"", ""};
   const Witness a_{1, group_}, b_{2, group_}, liar_{66, group_};
   Trust trust_;
   Proof proof_{version_, group_};

@@ -61,9 +61,11 @@ struct Taken final : DeliveryEvents {
   std::optional<Status> done;
 };
 
+constexpr std::uint64_t kSegment = cache::kMinSegment;
+
 class SupplyTest : public ::testing::Test {
  protected:
-  SupplyTest() : bytes_(9 * kMiB) {
+  SupplyTest() : bytes_(2 * kSegment + kMiB) {
     for (std::size_t i = 0; i < bytes_.size(); ++i) bytes_[i] = static_cast<std::byte>(i * 31 + i / 251);
     leaves_.resize(block_count(bytes_.size()));
     hash_blocks(bytes_, leaves_);
@@ -150,8 +152,8 @@ class SupplyTest : public ::testing::Test {
   Witness witness_{1, group_};
   std::vector<std::byte> bytes_;
   std::vector<Digest> leaves_;
-  cache::Version version_{"https://example.org/a.iso", 9 * kMiB, "\"e1\"", ""};
-  cache::SegmentLayout layout_{9 * kMiB};
+  cache::Version version_{"https://example.org/a.iso", 2 * kSegment + kMiB, "\"e1\"", ""};
+  cache::SegmentLayout layout_{2 * kSegment + kMiB};
   std::vector<AgentId> liars_, gone_;
   std::shared_ptr<SupplyTools> tools_;
   std::shared_ptr<Taken> taken_ = std::make_shared<Taken>();
@@ -170,17 +172,17 @@ TEST_F(SupplyTest, TheWholeTravelsAsOneTorrent) {
   ASSERT_EQ(swarm_.running.size(), 1U);
   EXPECT_EQ(fetch().what.window.length, bytes_.size());
   EXPECT_EQ(fetch().wanted, std::vector{layout_.range(1)});
-  send({4 * kMiB, 3 * kMiB}, agent(1));
+  send({kSegment, kSegment - kMiB}, agent(1));
   EXPECT_FALSE(taken_->done);
-  send({7 * kMiB, 1 * kMiB}, agent(1));
+  send({2 * kSegment - kMiB, kMiB}, agent(1));
   EXPECT_TRUE(fetch().wanted.empty());
   ASSERT_TRUE(taken_->done);
   // Written, and so to be given on, only after the window's end.
-  consume(*supply, 1, {4 * kMiB, 3 * kMiB});
-  consume(*supply, 1, {7 * kMiB, 1 * kMiB});
-  EXPECT_EQ(fetch().consumed, 4 * kMiB);
+  consume(*supply, 1, {kSegment, kSegment - kMiB});
+  consume(*supply, 1, {2 * kSegment - kMiB, kMiB});
+  EXPECT_EQ(fetch().consumed, kSegment);
   EXPECT_TRUE(*taken_->done);
-  EXPECT_EQ(taken_->total, 4 * kMiB);
+  EXPECT_EQ(taken_->total, kSegment);
   EXPECT_TRUE(fetch().wanted.empty());
   // The next window needs no other torrent.
   supply->deliver(layout_.range(2), std::make_shared<Taken>());
@@ -202,11 +204,11 @@ TEST_F(SupplyTest, SegmentsTravelOneByOneWhileNobodyIsComplete) {
   answer(ok(leaves_of_segment(2)));
   ASSERT_EQ(swarm_.running.size(), 1U);
   EXPECT_EQ(fetch().what.window.length, 1 * kMiB);
-  EXPECT_EQ(fetch().what.offset, 8 * kMiB);
+  EXPECT_EQ(fetch().what.offset, 2 * kSegment);
   send(layout_.range(2), agent(1));
   consume(*supply, 1, layout_.range(2));
   ASSERT_TRUE(taken_->done && *taken_->done);
-  EXPECT_EQ(taken_->got, (std::map<std::uint64_t, std::size_t>{{8 * kMiB, 1 * kMiB}}));
+  EXPECT_EQ(taken_->got, (std::map<std::uint64_t, std::size_t>{{2 * kSegment, 1 * kMiB}}));
 }
 
 TEST_F(SupplyTest, WhoSendsWrongLeavesIsNamedAndTheNextIsTaken) {
@@ -374,13 +376,14 @@ TEST_F(SupplyTest, WhileTheDiskIsSlowNobodyStalls) {
   supply->deliver(layout_.range(0), taken_);
   loop_.run_ready();
   const AgentId first = answer(ok(leaves_));
-  send({0, 3 * kMiB}, first);
+  constexpr std::uint64_t kStep = 64 * kKiB;
+  send({0, kSegment - 2 * kStep}, first);
   for (std::uint64_t i = 0; i < 7; ++i) {  // slowly, but it is consumed
     loop_.advance(std::chrono::milliseconds(700));
-    supply->consumed(1, i * 256 * kKiB, 256 * kKiB);
+    supply->consumed(1, i * kStep, kStep);
   }
   EXPECT_TRUE(fetch().dropped.empty());
-  supply->consumed(1, 7 * 256 * kKiB, 5 * 256 * kKiB);
+  supply->consumed(1, 7 * kStep, kSegment - 9 * kStep);
   loop_.advance(std::chrono::milliseconds(2100));
   ASSERT_TRUE(taken_->done);
 }
@@ -391,7 +394,7 @@ TEST_F(SupplyTest, WhatIsNeverConsumedMakesRoomInTheEnd) {
   const DeliveryId given_up = supply->deliver(layout_.range(0), taken_);
   loop_.run_ready();
   const AgentId holder = answer(ok(leaves_));
-  send({0, 3 * kMiB}, holder);
+  send({0, kSegment - kMiB}, holder);
   supply->cancel(given_up);
   const auto other = std::make_shared<Taken>();
   supply->deliver(layout_.range(1), other);
@@ -436,7 +439,7 @@ TEST_F(SupplyTest, WhatACancelledWindowGotComesAgainInANewTorrent) {
   send(layout_.range(0), holder);
   consume(*supply, 2, layout_.range(0));
   ASSERT_TRUE(again->done && *again->done);
-  EXPECT_EQ(again->total, 4 * kMiB);
+  EXPECT_EQ(again->total, kSegment);
   EXPECT_FALSE(taken_->done) << "no event follows a cancel";
 }
 
@@ -444,15 +447,15 @@ TEST_F(SupplyTest, BlocksForTwoWindowsAreParted) {
   const auto supply = make({0, 1, 2});
   add_holder(*supply, 1, true);
   auto other = std::make_shared<Taken>();
-  supply->deliver({0, 1 * kMiB}, taken_);
-  supply->deliver({1 * kMiB, 1 * kMiB}, other);
+  supply->deliver({0, kSegment / 2}, taken_);
+  supply->deliver({kSegment / 2, kSegment / 4}, other);
   loop_.run_ready();
   const AgentId holder = answer(ok(leaves_));
-  send({0, 2 * kMiB + 64 * kKiB}, holder);
+  send({0, kSegment * 3 / 4 + 64 * kKiB}, holder);
   ASSERT_TRUE(taken_->done && *taken_->done);
   ASSERT_TRUE(other->done && *other->done);
-  EXPECT_EQ(taken_->total, 1 * kMiB);
-  EXPECT_EQ(other->total, 1 * kMiB);
+  EXPECT_EQ(taken_->total, kSegment / 2);
+  EXPECT_EQ(other->total, kSegment / 4);
   EXPECT_EQ(swarm_.last, 1U) << "what was in hand was asked for again";
 }
 

@@ -9,7 +9,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr std::uint64_t kSegment = 4 * kMiB;
+constexpr std::uint64_t kSegment = cache::kMinSegment;
 
 // What one host needs alone: 64 KiB every `gap`.
 double alone_s(const CrowdOffice& office) {
@@ -52,7 +52,7 @@ TEST_F(Crowd, TwelveThatStartWithinAMomentAskForOneCopy) {
 }
 
 TEST_F(Crowd, LostDatagramsCostLittle) {
-  CrowdOffice office(5, 6 * kSegment, 4);
+  CrowdOffice office(5, 12 * kSegment, 4);
   office.loss = 0.2;
   for (std::size_t i = 0; i < 5; ++i) office.start(i);
   run(office);

@@ -5,7 +5,7 @@
 namespace larder::agent {
 namespace {
 
-constexpr std::uint64_t kSegment = 4 * kMiB;
+constexpr std::uint64_t kSegment = cache::kMinSegment;
 
 SourceState origin_source(unsigned streams = 1) {
   SourceState source;

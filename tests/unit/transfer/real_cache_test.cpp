@@ -139,13 +139,13 @@ TEST_F(RealCache, FetchedHitAndHitByDigestAfterARestart) {
 
 TEST_F(RealCache, AnAttemptThatBrokeIsGoneOnWithAfterARestart) {
   const Error refused{ErrorCode::connect_failed, "connect", "refused"};
-  origin_.script = {Behaviour{{}, 6 * kMiB}, Behaviour{refused}};
+  origin_.script = {Behaviour{{}, cache::kMinSegment + kMiB}, Behaviour{refused}};
   EXPECT_FALSE(fetch(TransferLab::request("f"))->ok());
   close();
   open();
   const auto got = fetch(TransferLab::request("f"));
   expect_whole(*got, origin_.files[kUrl].bytes);
-  EXPECT_EQ(origin_.fetches.back().offset, 4 * kMiB);
+  EXPECT_EQ(origin_.fetches.back().offset, cache::kMinSegment);
   EXPECT_EQ(got->value().figures.origin, kSize);
   EXPECT_EQ(all().size(), 1U);
 }
@@ -153,13 +153,13 @@ TEST_F(RealCache, AnAttemptThatBrokeIsGoneOnWithAfterARestart) {
 TEST_F(RealCache, PrivateContentIsGoneOnWithAndNotFoundByOthers) {
   origin_.files[kUrl].edition.shareable = false;
   const Error refused{ErrorCode::connect_failed, "connect", "refused"};
-  origin_.script = {Behaviour{{}, 6 * kMiB}, Behaviour{refused}};
+  origin_.script = {Behaviour{{}, cache::kMinSegment + kMiB}, Behaviour{refused}};
   EXPECT_FALSE(fetch(TransferLab::request("f"))->ok());
   const auto other = fetch(TransferLab::request("g"));
   EXPECT_EQ(other->value().figures.origin, kSize);
   const auto got = fetch(TransferLab::request("f"));
   expect_whole(*got, origin_.files[kUrl].bytes);
-  EXPECT_EQ(origin_.fetches.back().offset, 4 * kMiB);
+  EXPECT_EQ(origin_.fetches.back().offset, cache::kMinSegment);
   EXPECT_NE(got->value().content.id, other->value().content.id);
 }
 
@@ -185,11 +185,11 @@ TEST_F(RealCache, ParallelUnknownSizeEmptyAndRanges) {
   expect_whole(*fetch(parallel), origin_.files[kUrl].bytes);
 
   const std::string stream = "http://origin.test/stream";
-  origin_.files[stream] = make_file(stream, 5, 5 * kMiB + 3);
+  origin_.files[stream] = make_file(stream, 5, cache::kMinSegment + kMiB + 3);
   origin_.files[stream].edition.version.size.reset();
   const auto streamed = fetch(TransferLab::request("s", stream));
   expect_whole(*streamed, origin_.files[stream].bytes);
-  EXPECT_EQ(streamed->value().figures.origin, 5 * kMiB + 3);
+  EXPECT_EQ(streamed->value().figures.origin, cache::kMinSegment + kMiB + 3);
 
   const std::string empty = "http://origin.test/empty";
   origin_.files[empty] = make_file(empty, 6, 0);
@@ -220,13 +220,13 @@ TEST_F(RealCache, SharedByTwoTheOwnerLeaves) {
   const auto b = std::make_shared<Recorder>();
   const auto first = transfers_->start(TransferLab::request("a"), a);
   transfers_->start(TransferLab::request("b"), b);
-  EXPECT_TRUE(pump([&] { return !a->progress.empty() && a->progress.back().contiguous >= 4 * kMiB; }));
+  EXPECT_TRUE(pump([&] { return !a->progress.empty() && a->progress.back().contiguous >= cache::kMinSegment; }));
   transfers_->stop(first);
   a->stopped = true;
   EXPECT_TRUE(pump([&] { return b->result.has_value(); }));
   expect_whole(*b, origin_.files[kUrl].bytes);
   EXPECT_EQ(origin_.fetches.size(), 1U);
-  EXPECT_GE(b->value().figures.cache, 4 * kMiB);
+  EXPECT_GE(b->value().figures.cache, cache::kMinSegment);
   EXPECT_GT(b->value().figures.origin, 0U);
 }
 
@@ -286,10 +286,10 @@ TEST_F(RealCache, BlocksOfPeersAreWrittenToldAndAccountedFor) {
 }
 
 TEST_F(RealCache, PeersThatStallAreReplacedWithinASegment) {
-  const FakeFile file = make_file(kUrl, 2, 9 * kMiB);
+  const FakeFile file = make_file(kUrl, 2, 2 * cache::kMinSegment + kMiB);
   origin_.files[kUrl] = file;
   const auto supply = std::make_shared<FakeSupply>(loop_.runtime(), file.bytes);
-  supply->stuck_after = 5 * kMiB;
+  supply->stuck_after = cache::kMinSegment + kMiB;
   neighbours_.around = true;
   neighbours_.supplies[file.edition.version.etag] = supply;
   const auto recorder = fetch(TransferLab::request("a"));

@@ -60,7 +60,7 @@ TEST_F(Restart, TheWasteIsWhatWasFetchedOfTheOldEdition) {
   const auto got = fetch(request("f"));
   expect_edition(*got, next);
   EXPECT_EQ(got->value().figures.origin + got->value().figures.wasted, origin.delivered);
-  EXPECT_GT(got->value().figures.wasted, 4 * kMiB);
+  EXPECT_GT(got->value().figures.wasted, cache::kMinSegment);
 }
 
 TEST_F(Restart, FourChangesAreAnErrorThatSaysSo) {

@@ -5,7 +5,7 @@
 namespace larder::agent {
 namespace {
 
-constexpr std::uint64_t kSegment = 4 * kMiB;
+constexpr std::uint64_t kSegment = cache::kMinSegment;
 using Kind = Revision::Kind;
 
 constexpr std::size_t kOrigin = 0;
@@ -112,13 +112,13 @@ TEST_F(Revise, SlowPeersGiveUpWhatHasNotBegun) {
 
 TEST_F(Revise, TheOriginRacesForTheSegmentWithTheMostLeft) {
   input.helping = true;
-  under_way(1, kPeers, {0, kSegment}, kMiB);
-  under_way(2, kPeers, {kSegment, kSegment}, 2 * kMiB);
-  EXPECT_EQ(next(), (Revision{Kind::race, 1, kOrigin, {kMiB, 3 * kMiB}}));
-  under_way(3, kOrigin, {kMiB, 3 * kMiB}, 0);
+  under_way(1, kPeers, {0, kSegment}, kSegment / 4);
+  under_way(2, kPeers, {kSegment, kSegment}, kSegment / 2);
+  EXPECT_EQ(next(), (Revision{Kind::race, 1, kOrigin, {kSegment / 4, kSegment * 3 / 4}}));
+  under_way(3, kOrigin, {kSegment / 4, kSegment * 3 / 4}, 0);
   EXPECT_FALSE(next()) << "the origin is busy";
   input.sources[kOrigin].max_streams = 3;
-  EXPECT_EQ(next(), (Revision{Kind::race, 2, kOrigin, {kSegment + 2 * kMiB, 2 * kMiB}}));
+  EXPECT_EQ(next(), (Revision{Kind::race, 2, kOrigin, {kSegment * 3 / 2, kSegment / 2}}));
 }
 
 TEST_F(Revise, NoRaceWhileSomethingElseCanBeTaken) {
@@ -135,7 +135,7 @@ TEST_F(Revise, PeersThatDeliverAreNotRaced) {
 
 TEST_F(Revise, PeersRaceForTheOriginsLastSegment) {
   under_way(1, kOrigin, {7 * kSegment, kSegment}, kMiB + 100);
-  EXPECT_EQ(next(), (Revision{Kind::race, 1, kPeers, {7 * kSegment + kMiB, 3 * kMiB}}));
+  EXPECT_EQ(next(), (Revision{Kind::race, 1, kPeers, {7 * kSegment + kMiB, kSegment - kMiB}}));
   deliveries[0].left = {8 * kSegment - kRaceWorth, kRaceWorth};
   EXPECT_FALSE(next()) << "it is there before they have begun";
 }
@@ -148,7 +148,8 @@ TEST_F(Revise, PeersThatHaveWorkDoNotRace) {
 
 TEST_F(Revise, WhatIsRacedIsNotRacedAgain) {
   under_way(1, kOrigin, {7 * kSegment, kSegment}, kMiB);
-  deliveries.push_back({2, kPeers, {7 * kSegment + kMiB, 3 * kMiB}, {7 * kSegment + kMiB, 3 * kMiB}, true});
+  deliveries.push_back(
+      {2, kPeers, {7 * kSegment + kMiB, kSegment - kMiB}, {7 * kSegment + kMiB, kSegment - kMiB}, true});
   EXPECT_FALSE(next());
 }
 

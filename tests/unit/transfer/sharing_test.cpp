@@ -6,7 +6,7 @@ namespace {
 
 using agent::TransferRequest;
 
-constexpr std::size_t kSize = 10 * kMiB + 99;
+constexpr std::size_t kSize = 2 * cache::kMinSegment + kMiB + 99;
 
 class Sharing : public ::testing::Test, public TransferLab {
  protected:
@@ -52,15 +52,16 @@ TEST_F(Sharing, WhenTheOwnerLeavesTheNextOneOwns) {
   const auto b = std::make_shared<Recorder>();
   const auto id = start(request("a"), a);
   start(request("b"), b);
-  EXPECT_TRUE(loop.run_until([&] { return !a->progress.empty() && a->progress.back().contiguous >= 4 * kMiB; }));
+  EXPECT_TRUE(
+      loop.run_until([&] { return !a->progress.empty() && a->progress.back().contiguous >= cache::kMinSegment; }));
   loop.advance(std::chrono::milliseconds(7));
   transfers->stop(id);
   a->stopped = true;
   finish({b});
   expect_whole(*b, bytes());
   EXPECT_EQ(origin.fetches.size(), 1U) << "the stream goes on";
-  EXPECT_EQ(b->value().figures.cache, 4 * kMiB) << "the owner's segment";
-  EXPECT_EQ(b->value().figures.origin, kSize - 4 * kMiB);
+  EXPECT_EQ(b->value().figures.cache, cache::kMinSegment) << "the owner's segment";
+  EXPECT_EQ(b->value().figures.origin, kSize - cache::kMinSegment);
   EXPECT_EQ(b->value().figures.wasted, 0U);
 }
 
