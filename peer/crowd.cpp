@@ -11,6 +11,7 @@ constexpr std::size_t kExactRanks = 256;
 constexpr Duration kDeliveringFor = std::chrono::milliseconds(1500);
 constexpr Duration kSlept = std::chrono::seconds(3);
 constexpr Duration kIdleStep = std::chrono::seconds(1);
+constexpr Duration kClaimsStep = std::chrono::milliseconds(200);
 constexpr Duration kNewcomerGap = std::chrono::milliseconds(150);
 // Well before the claims become void of those who did not hear it at first, and not so soon that the same fault eats
 // both.
@@ -240,11 +241,11 @@ SteadyTime Crowd::next_time(SteadyTime now) const {
   // After that it is others' doing that there was nothing to claim.
   if (vacant_ && *vacant_ + delay() > now) next = std::min(next, *vacant_ + delay());
   if (freed_ && *freed_ + rules_.line_shows > now) next = std::min(next, *freed_ + rules_.line_shows);
-  if (!own_.empty()) next = std::min(next, now + std::chrono::milliseconds(200));
-  if (const auto left = seconds_claimed()) {
-    const double until = *left - seconds(ahead());
-    if (until > 0)
-      next = std::min(next, now + std::chrono::duration_cast<Duration>(std::chrono::duration<double>(until)));
+  if (!own_.empty()) next = std::min(next, now + kClaimsStep);
+  if (const auto left = seconds_claimed()) {  // when the next is to be claimed
+    const std::chrono::duration<double> until(*left - seconds(ahead()));
+    if (until > Duration{} && until < kClaimsStep)
+      next = std::min(next, now + std::chrono::duration_cast<Duration>(until));
   }
   for (const Own& own : own_) {
     if (!own.settled) next = std::min(next, own.from);
