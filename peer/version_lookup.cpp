@@ -171,8 +171,10 @@ void VersionLookup::call(const HolderFacts& holder) {
     self->bytes_under_way_ -= bytes ? 1 : 0;
     self->proving_.erase(holder.agent);
     --self->under_way_;
+    // Who gives the bytes to others just now has not said what it thinks of them.
+    const bool gives_to_others = bytes && answer && answer->status == kBusy;
     self->manifest(holder, std::move(answer), bytes);
-    self->note_in_vain(holder);
+    if (!gives_to_others) self->note_in_vain(holder);
     self->pump();
   });
   calls_.insert(*id);

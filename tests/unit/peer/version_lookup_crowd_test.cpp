@@ -285,6 +285,22 @@ TEST_F(VersionLookupCrowdTest, ASmallOneComesOnceAndTheSecondOpinionWithoutBytes
   EXPECT_TRUE(link_.asked.empty());
 }
 
+// It gives a small one to few at a time: who was refused the bytes hears its word all the same.
+TEST_F(VersionLookupCrowdTest, WhoIsBusyGivingASmallOneIsHeardBeforeAnotherIsBelieved) {
+  join_small();
+  ASSERT_TRUE(asked_for_bytes(1));
+  answer(2, says(whole(2, 6, false)));
+  answer(1, busy());
+  ASSERT_NE(supply_, nullptr);
+  EXPECT_FALSE(supply_->complete()) << "on the word of one";
+  loop_.advance(VersionLookup::kProofGap);
+  ASSERT_TRUE(link_.asks(id(1)));
+  answer(1, says(whole(1, 5, true)));
+  EXPECT_FALSE(supply_->complete()) << "they contradict each other";
+  loop_.advance(milliseconds(200));
+  EXPECT_EQ(left_to_the_origin(), Segments{0});
+}
+
 TEST_F(VersionLookupCrowdTest, WhoCameToHoldASmallOneWhileTheFirstIsAskedIsNotHeard) {
   version_.size = 100 * kKiB;
   join({1, 2});
