@@ -271,8 +271,11 @@ class Crowd:
             of = [r for r in answers if r["uri"] == path]
             taken = sum(m.job["files"][index]["figures"]["origin"] for m in members)
             if sum(r["sent"] for r in of) > taken:
-                # The end of an answer that was given up may have been in the buffers, so that it counts as whole.
+                # The end of an answer that was given up may have been in the buffers, so that it counts as whole; where
+                # hosts are told apart, what was asked for once more shows that.
                 most += UNREAD * max(1, sum(r["sent"] < r["asked"] for r in of))
+                if len(members) == 1:
+                    most += asked_again(of, self.sizes[path])
         return most
 
     # -- bounds --------------------------------------------------------------------------------------------------------
@@ -322,15 +325,27 @@ def path_of(url):
     return "/" + url.split("/", 3)[3]
 
 
-def asked_bytes(request, size):
-    """Bytes of the whole answer to a request of nginx's log."""
+def asked_range(request, size):
+    """First byte, and the one after the last, of the whole answer to a request of nginx's log."""
     found = re.fullmatch(r"bytes=(\d+)-(\d*)", request["range"])
+    if not found or request["status"] == 200:
+        return 0, size
+    return int(found[1]), min(int(found[2]) + 1, size) if found[2] else size
+
+
+def asked_bytes(request, size):
     if request["status"] not in (200, 206):
         return request["sent"]
-    if not found or request["status"] == 200:
-        return size
-    last = min(int(found[2]), size - 1) if found[2] else size - 1
-    return last - int(found[1]) + 1
+    first, end = asked_range(request, size)
+    return end - first
+
+
+def asked_again(answers, size):
+    """Bytes of whole answers to one host that it has asked for once more."""
+    ranges = [asked_range(r, size) for r in sorted(answers, key=lambda r: r["at"] - r["seconds"])
+              if r["status"] in (200, 206) and r["sent"] == r["asked"]]
+    return sum(max([0] + [min(end, to) - max(first, start) for start, to in ranges[i + 1:]])
+               for i, (first, end) in enumerate(ranges))
 
 
 def summary(crowd):
