@@ -33,8 +33,7 @@ class PeerSource::Inlet final : public peer::DeliveryEvents {
   }
   void end(Status status) {
     close();
-    const auto events = events_;
-    events->on_done(std::move(status));
+    events_->on_done(std::move(status));
   }
 
  private:
@@ -87,7 +86,7 @@ void PeerSource::tell_rest(const Run& over) {
 }
 
 void PeerSource::came(RunId run, std::uint64_t bytes) {
-  runs_.at(run).delivered += bytes;
+  runs_.at(run).untold += bytes;
 }
 
 void PeerSource::done(RunId id, Status status) {
@@ -103,8 +102,7 @@ void PeerSource::end_in_time(RunId id) {
   Run& run = runs_.at(id);
   runtime_.timers.cancel(run.end_timer);
   const SteadyTime now = runtime_.clock.now();
-  const std::uint64_t left = run.delivered - std::min(run.told, run.delivered);
-  const Duration wait = run.rate == 0 ? Duration{} : std::max(run.next, now) - now + time_of(left, run.rate);
+  const Duration wait = run.rate == 0 ? Duration{} : std::max(run.next, now) - now + time_of(run.untold, run.rate);
   run.end_timer = runtime_.timers.after(wait, [this, id] {
     runs_.at(id).end_timer = 0;
     end(id, {});
@@ -146,7 +144,7 @@ void PeerSource::tell(RunId id) {
     if (run.rate > 0) {
       run.next = std::max(run.next, now) + time_of(range.length, run.rate);
     }
-    run.told += range.length;
+    run.untold -= std::min(run.untold, range.length);
     supply_->consumed(run.delivery, range.offset, range.length);
   }
 }

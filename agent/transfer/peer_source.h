@@ -49,8 +49,7 @@ class PeerSource final : public Source {
     peer::DeliveryId delivery = 0;
     std::shared_ptr<Inlet> inlet;
     std::uint64_t rate = 0;
-    std::uint64_t delivered = 0;
-    std::uint64_t told = 0;      // of it, that it was consumed
+    std::uint64_t untold = 0;    // bytes that came and were not told as consumed
     std::deque<ByteRange> late;  // consumed, and not told yet; bounded by what the supply delivers ahead
     SteadyTime next{};           // when the first of them may be told
     TimerId timer = 0;

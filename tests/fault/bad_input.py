@@ -239,6 +239,7 @@ def thousands_of_connections(b):
         with contextlib.suppress(OSError):
             b.connect().close()
     wait_until(lambda: _answers(b.api), 20, "an answer after those that left at once")  # they may still fill its queue
+    b.well()
     held = []
     try:
         import resource
