@@ -91,7 +91,7 @@ class BlocksFault : public BlockRunFixture {
     begun = std::move(*writer);
   }
 
-  const std::string bytes = pattern(2 * kMinSegment + kMiB + 4321);
+  const std::string bytes = pattern(kThreeSegments + 4321);
   std::unique_ptr<ContentWriter> begun;
   ContentId id;
   std::map<std::uint64_t, std::uint64_t> told;  // committed segments, and their bytes of peers

@@ -118,7 +118,7 @@ TEST(BlockCutter, FirstUncutCountsWhatIsPending) {
 constexpr std::uint64_t kEnd = kSegmentBlocks;  // of the first segment
 
 TEST(SegmentTable, GivesEachBlockOnceAndCutsAtSegments) {
-  SegmentTable table(2 * kMinSegment + kMiB, {});
+  SegmentTable table(kThreeSegments, {});
   EXPECT_EQ(table.take({kEnd - 6, kEnd + 4}, Source::origin, "a"),
             (std::vector<Interval>{{kEnd - 6, kEnd}, {kEnd, kEnd + 4}}));
   EXPECT_EQ(table.take({0, kEnd + 9}, Source::origin, "a"),
@@ -145,7 +145,7 @@ TEST(SegmentTable, WholeWhenAllIsWrittenWithTheAccountOfTheLastTaken) {
 }
 
 TEST(SegmentTable, CommittedSegmentsAreTaken) {
-  SegmentTable table(2 * kMinSegment + kMiB, {1});
+  SegmentTable table(kThreeSegments, {1});
   EXPECT_EQ(table.taken().gaps({0, table.blocks()}), (std::vector<Interval>{{0, kEnd}, {2 * kEnd, table.blocks()}}));
 }
 

@@ -24,6 +24,7 @@ namespace larder::cache {
 [[nodiscard]] Version version_of(const std::string& url, std::optional<std::uint64_t> size, std::string etag = "\"1\"");
 
 inline constexpr std::uint64_t kSegmentBlocks = kMinSegment / kBlockSize;
+inline constexpr std::uint64_t kThreeSegments = 2 * kMinSegment + kMiB;  // the last one short
 
 class CacheFixture : public ::testing::Test {
  protected:

@@ -111,7 +111,7 @@ TEST_F(CacheTest, ManyAreLookedUpAndLetGoTogether) {
 }
 
 TEST_F(CacheTest, KnownWaitsForTheSegmentsOfAnEarlierAttempt) {
-  auto writer = create(version_of("http://a/x", 2 * kMinSegment + kMiB), true, false);
+  auto writer = create(version_of("http://a/x", kThreeSegments), true, false);
   ASSERT_TRUE(writer);
   ASSERT_TRUE(hold((*writer)->id(), "file-1"));
   ASSERT_TRUE(append_all(**writer, pattern(kMinSegment)));
@@ -297,8 +297,7 @@ TEST_F(CacheTest, WhatStaysAfterTheLastRelease) {
   int number = 0;
   for (const ReleaseCase& one : cases) {
     const std::string bytes = pattern(5000, 100 + static_cast<std::uint64_t>(++number));
-    const Version version =
-        version_of("http://a/" + std::to_string(number), one.complete ? 5000 : 2 * kMinSegment + kMiB);
+    const Version version = version_of("http://a/" + std::to_string(number), one.complete ? 5000 : kThreeSegments);
     ContentId id;
     if (one.complete) {
       const auto info = store(version, bytes, "f", one.bounded, one.shareable);
@@ -368,7 +367,7 @@ TEST_F(CacheTest, ADroppedContentStaysReadableWhereItIsLeased) {
 }
 
 TEST_F(CacheTest, DroppingWhileItIsBeingWrittenLeavesNothing) {
-  auto writer = create(version_of("http://a/x", 2 * kMinSegment + kMiB));
+  auto writer = create(version_of("http://a/x", kThreeSegments));
   ASSERT_TRUE(writer);
   const ContentId id = (*writer)->id();
   ASSERT_TRUE(append_all(**writer, pattern(kMinSegment + kMiB)));
@@ -414,7 +413,7 @@ TEST_F(CacheTest, OpeningIsAUse) {
 }
 
 TEST_F(CacheTest, APartialContentCanBeReadEarlyOnly) {
-  const std::string bytes = pattern(2 * kMinSegment + kMiB);
+  const std::string bytes = pattern(kThreeSegments);
   auto writer = create(version_of("http://a/x", bytes.size()));
   ASSERT_TRUE(writer);
   const ContentId id = (*writer)->id();
@@ -518,7 +517,7 @@ TEST_F(CacheTest, OneContentForManyVersions) {
 }
 
 TEST_F(CacheTest, SegmentsOfARecord) {
-  const auto info = store(version_of("http://a/x", 2 * kMinSegment + kMiB), pattern(2 * kMinSegment + kMiB));
+  const auto info = store(version_of("http://a/x", kThreeSegments), pattern(kThreeSegments));
   ASSERT_TRUE(info);
   const auto segments = wait<std::vector<SegmentInfo>>([&](auto done) { cache->segments(info->id, std::move(done)); });
   ASSERT_TRUE(segments);

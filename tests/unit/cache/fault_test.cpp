@@ -15,7 +15,7 @@ class FaultTest : public CacheFixture {
  protected:
   // Two contents, one of them in two attempts with several segments; a merge; a drop. What went wrong is no matter.
   void scenario() {
-    const std::string large = pattern(2 * kMinSegment + kMiB + 5, 1);
+    const std::string large = pattern(kThreeSegments + 5, 1);
     const std::string small = pattern(20'000, 2);
     static_cast<void>(store(version_of("http://a/small", small.size()), small, "f1"));
     ContentId id;
@@ -132,11 +132,11 @@ TEST_F(FaultTest, AKindOfCallThatAlwaysFails) {
 
 TEST_F(FaultTest, ASyncThatFailsCommitsNothingOfThatFile) {
   files.fail_all(ErrorCode::disk_error, DiskCall::sync);
-  auto writer = create(version_of("http://a/x", 2 * kMinSegment + kMiB));
+  auto writer = create(version_of("http://a/x", kThreeSegments));
   ASSERT_TRUE(writer);
   std::optional<Error> error;
   (*writer)->on_error = [&](const Error& told) { error = told; };
-  static_cast<void>(append_all(**writer, pattern(2 * kMinSegment + kMiB)));
+  static_cast<void>(append_all(**writer, pattern(kThreeSegments)));
   ASSERT_TRUE(loop.wait_for([&] { return error.has_value(); }));
   EXPECT_EQ(error->code, ErrorCode::disk_error);
   EXPECT_TRUE((*writer)->committed().empty());

@@ -49,7 +49,7 @@ class Offer : public BlockRunFixture {
 };
 
 TEST_F(Offer, LeavesOfCommittedSegments) {
-  const std::string bytes = pattern(2 * kMinSegment + kMiB + 77);
+  const std::string bytes = pattern(kThreeSegments + 77);
   const ContentId id = store_partial("http://a/x", bytes);
   const std::vector<Digest> all = leaves_of(bytes);
   const auto first = leaves(id, 0, 1);
@@ -67,7 +67,7 @@ TEST_F(Offer, LeavesOfCommittedSegments) {
 }
 
 TEST_F(Offer, LeavesOfAWholeContent) {
-  for (const std::size_t size : {std::size_t{0}, std::size_t{1}, kBlockSize, 2 * kMinSegment + kMiB + 77}) {
+  for (const std::size_t size : {std::size_t{0}, std::size_t{1}, kBlockSize, kThreeSegments + 77}) {
     const std::string bytes = pattern(size, size + 1);
     const auto info = store(version_of("http://a/" + std::to_string(size), size), bytes);
     ASSERT_TRUE(info);
@@ -96,16 +96,15 @@ TEST_F(Offer, LeavesAreBounded) {
 }
 
 TEST_F(Offer, WhatIsOfferedInEachState) {
-  const std::string bytes = pattern(2 * kMinSegment + kMiB + 77);
+  const std::string bytes = pattern(kThreeSegments + 77);
   const ContentId partial = store_partial("http://a/partial", bytes);
-  const auto whole =
-      store(version_of("http://a/whole", 2 * kMinSegment + kMiB), pattern(2 * kMinSegment + kMiB, 2), "f");
+  const auto whole = store(version_of("http://a/whole", kThreeSegments), pattern(kThreeSegments, 2), "f");
   const auto judged = store(version_of("http://a/judged", 100), pattern(100, 3), "f");
   ASSERT_TRUE(validate(judged->id));
   const auto aside = store(version_of("http://a/aside", 100), pattern(100, 4), "f");
   ASSERT_TRUE(wait<void>([&](auto done) { cache->set_aside(aside->id, std::move(done)); }));
   ASSERT_TRUE(store(version_of("http://a/private", 100), pattern(100, 5), "f", true, false));
-  auto begun = create(version_of("http://a/begun", 2 * kMinSegment + kMiB));
+  auto begun = create(version_of("http://a/begun", kThreeSegments));
   ASSERT_TRUE(begun);
 
   std::map<ContentId, Offerable> found;
@@ -143,7 +142,7 @@ TEST_F(Offer, TheObserverIsToldOfEachChange) {
   const auto expect_told = [&](std::vector<ContentId> ids, const char* what) {
     EXPECT_EQ(collapsed(std::exchange(told, {})), ids) << what;
   };
-  const std::string bytes = pattern(2 * kMinSegment + kMiB + 77);
+  const std::string bytes = pattern(kThreeSegments + 77);
   const ContentId partial = store_partial("http://a/partial", bytes);
   EXPECT_EQ(told, (std::vector<ContentId>{partial, partial})) << "two segments";
   told.clear();

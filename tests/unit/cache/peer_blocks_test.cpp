@@ -13,7 +13,7 @@ namespace {
 class PeerBlocks : public BlockRunFixture {};
 
 TEST_F(PeerBlocks, InAnyOrderTheyMakeTheContent) {
-  const std::string bytes = pattern(2 * kMinSegment + kMiB + 77);
+  const std::string bytes = pattern(kThreeSegments + 77);
   auto writer = create(version_of("http://a/x", bytes.size()));
   ASSERT_TRUE(writer);
   ContentWriter& w = **writer;
@@ -228,7 +228,7 @@ TEST_F(PeerBlocks, ASlowDiskSlowsThePeers) {
 }
 
 TEST_F(PeerBlocks, AnAbandonedRunLeavesTheCommittedSegments) {
-  const std::string bytes = pattern(2 * kMinSegment + kMiB);
+  const std::string bytes = pattern(kThreeSegments);
   auto writer = create(version_of("http://a/x", bytes.size()));
   ASSERT_TRUE(writer);
   const ContentId id = (*writer)->id();

@@ -18,9 +18,8 @@ Digest root_of(std::string_view bytes) {
 
 TEST_F(Writer, EverySizeAtTheEdges) {
   std::uint64_t seed = 0;
-  for (const std::size_t size :
-       {std::size_t{0}, std::size_t{1}, kBlockSize - 1, kBlockSize, kBlockSize + 1, kMinSegment - 1, kMinSegment,
-        kMinSegment + 1, 2 * kMinSegment, 2 * kMinSegment + kMiB + 77}) {
+  for (const std::size_t size : {std::size_t{0}, std::size_t{1}, kBlockSize - 1, kBlockSize, kBlockSize + 1,
+                                 kMinSegment - 1, kMinSegment, kMinSegment + 1, 2 * kMinSegment, kThreeSegments + 77}) {
     const std::string bytes = pattern(size, ++seed);
     const auto info = store(version_of("http://a/" + std::to_string(size), size), bytes);
     ASSERT_TRUE(info) << size << ": " << info.error().text();
@@ -36,7 +35,7 @@ TEST_F(Writer, EverySizeAtTheEdges) {
 }
 
 TEST_F(Writer, BlocksOutOfOrderFromSeveralStreams) {
-  const std::string bytes = pattern(2 * kMinSegment + kMiB + 5);
+  const std::string bytes = pattern(kThreeSegments + 5);
   auto writer = create(version_of("http://a/x", bytes.size()));
   ASSERT_TRUE(writer);
   ContentWriter& w = **writer;
@@ -199,7 +198,7 @@ TEST_F(Writer, BackPressureIsCalledOffWhenItFalls) {
 }
 
 TEST_F(Writer, TellsOfEachSegmentOnceItIsDurable) {
-  const std::string bytes = pattern(2 * kMinSegment + kMiB);
+  const std::string bytes = pattern(kThreeSegments);
   auto writer = create(version_of("http://a/x", bytes.size()));
   ASSERT_TRUE(writer);
   std::vector<std::uint64_t> told;
@@ -212,7 +211,7 @@ TEST_F(Writer, TellsOfEachSegmentOnceItIsDurable) {
 }
 
 TEST_F(Writer, GoesOnWithWhatWasCommitted) {
-  const std::string bytes = pattern(2 * kMinSegment + kMiB + 3);
+  const std::string bytes = pattern(kThreeSegments + 3);
   const Version version = version_of("http://a/x", bytes.size());
   auto writer = create(version);
   ASSERT_TRUE(writer);
@@ -247,7 +246,7 @@ TEST_F(Writer, GoesOnWithWhatWasCommitted) {
 }
 
 TEST_F(Writer, ResumesRightAfterItsWriterWentWithSegmentsStillOnTheirWay) {
-  const std::string bytes = pattern(2 * kMinSegment + kMiB);
+  const std::string bytes = pattern(kThreeSegments);
   auto writer = create(version_of("http://a/x", bytes.size()));
   ASSERT_TRUE(writer);
   const ContentId id = (*writer)->id();
@@ -281,7 +280,7 @@ TEST_F(Writer, AllCommittedButNotFinished) {
 }
 
 TEST_F(Writer, NothingCommittedLeavesNothing) {
-  auto writer = create(version_of("http://a/x", 2 * kMinSegment + kMiB));
+  auto writer = create(version_of("http://a/x", kThreeSegments));
   ASSERT_TRUE(writer);
   const ContentId id = (*writer)->id();
   ASSERT_TRUE(append_all(**writer, pattern(kMiB)));
@@ -296,7 +295,7 @@ TEST_F(Writer, NothingCommittedLeavesNothing) {
 }
 
 TEST_F(Writer, OutlivesItsCache) {
-  auto writer = create(version_of("http://a/x", 2 * kMinSegment + kMiB));
+  auto writer = create(version_of("http://a/x", kThreeSegments));
   ASSERT_TRUE(writer);
   ASSERT_TRUE(append_all(**writer, pattern(kMiB)));
   close_cache();
