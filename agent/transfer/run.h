@@ -77,6 +77,12 @@ class Run final : public FillEvents, public std::enable_shared_from_this<Run> {
   }
 
   [[nodiscard]] const TransferRequest& request() const { return request_; }
+  // Other jobs of this machine may have it; neighbours too.
+  [[nodiscard]] bool shareable() const { return reach_of(privacy_) != origin::Reach::own_job; }
+  [[nodiscard]] bool for_neighbours() const { return reach_of(privacy_) == origin::Reach::everybody; }
+  // What this run puts into a content may be found there by other jobs; and given to neighbours.
+  [[nodiscard]] bool keeps() const { return shareable() && request_.store && request_.ranges.empty(); }
+  [[nodiscard]] bool offers() const { return request_.share && for_neighbours(); }
   [[nodiscard]] bool may_start_with_get() const;
   void probe();
   void fetch_as_probe();
@@ -86,7 +92,10 @@ class Run final : public FillEvents, public std::enable_shared_from_this<Run> {
   void tell_connected();
   void split_followers();
 
+  void narrow(origin::Privacy privacy);
+
   void choose();
+  void keep_to_owner();
   void open_copy(const cache::ContentInfo& whole);
   void choose_held();
   void choose_shared();
@@ -137,7 +146,8 @@ class Run final : public FillEvents, public std::enable_shared_from_this<Run> {
 
   TransferContext& context_;
   RunHost& host_;
-  TransferRequest request_;  // the first owner's: target and what is to be fetched
+  TransferRequest request_;        // the first owner's: target and what is to be fetched
+  origin::Privacy before_answer_;  // what the request alone says, or an answer that was given up
   std::vector<MemberPtr> members_;
   RestartRule restarts_;
   unsigned turn_ = 0;  // grows with each new start: late answers are recognised
@@ -150,7 +160,7 @@ class Run final : public FillEvents, public std::enable_shared_from_this<Run> {
 
   std::optional<origin::FetchId> probe_;
   std::optional<origin::Edition> edition_;
-  bool shareable_ = false;
+  origin::Privacy privacy_;  // with what the edition says, once it is known
   PieceMap map_ = PieceMap::whole(std::nullopt);
   cache::Version wanted_;  // what the content is bound to
   std::shared_ptr<CopySource> copy_;

@@ -15,7 +15,7 @@ bool knows(const cache::ContentInfo& info, const cache::Version& version) {
 
 // Ranges of what the cache has whole are copied from there; everything else is alike.
 void Run::choose() {
-  if (request_.ranges.empty() || !shareable_ || request_.origin_alone) return choose_held();
+  if (request_.ranges.empty() || !shareable() || request_.origin_alone) return choose_held();
   using Found = std::optional<cache::ContentInfo>;
   context_.cache.find(edition_->version, guard<Found>([](Run& self, Result<Found> info) {
                         if (!info) log::warn("cache not asked error={}", info.error().text());
@@ -40,22 +40,33 @@ void Run::open_copy(const cache::ContentInfo& whole) {
 }
 
 // An earlier attempt's content is gone on with when it is of this very version; without a validator that cannot be
-// known.
+// known. One that was begun for its own job alone stays so, whatever the origin says now: its owner's it is, and nobody
+// else's.
 void Run::choose_held() {
   if (request_.origin_alone || !wanted_.has_validator() || fill_) return choose_shared();
-  for (const MemberPtr& member : members_) {
+  const auto members = members_;
+  for (const MemberPtr& member : members) {
     for (const cache::ContentInfo& info : member->held) {
       if (info.state == cache::ContentState::set_aside || !knows(info, wanted_)) continue;
-      if (info.state == cache::ContentState::complete) return found(info);
-      if (info.size && info.size == map_.content_size()) return resume(info);
+      const bool complete = info.state == cache::ContentState::complete;
+      if (!complete && (!info.size || info.size != map_.content_size())) continue;
+      const bool of_owner_alone = keeps() && !info.shareable;
+      if (of_owner_alone && member != members.front()) continue;
+      if (of_owner_alone) keep_to_owner();
+      return complete ? found(info) : resume(info);
     }
   }
   choose_shared();
 }
 
+void Run::keep_to_owner() {
+  privacy_ = stricter(privacy_, origin::Privacy::private_beginning);
+  split_followers();
+}
+
 void Run::choose_shared() {
   const bool known = !fill_ || restarts_.restarts() > 0;  // a first GET is the probe because nothing is known
-  if (!known || request_.origin_alone || !shareable_ || !request_.ranges.empty()) return create(true);
+  if (!known || request_.origin_alone || !shareable() || !request_.ranges.empty()) return create(true);
   using Found = std::optional<cache::ContentInfo>;
   context_.cache.find(wanted_, guard<Found>([](Run& self, Result<Found> info) {
                         if (!info) log::warn("cache not asked error={}", info.error().text());
@@ -75,6 +86,7 @@ void Run::found(const cache::ContentInfo& info) {
   settlement.info = info;
   settlement.edition = edition_;
   settlement.note = note();
+  settlement.privacy = privacy_;
   settlement.offline = offline_;
   for (const MemberPtr& member : end_members()) {
     Settlement own = settlement;
@@ -85,7 +97,9 @@ void Run::found(const cache::ContentInfo& info) {
   host_.run_over(*this);
 }
 
+// Bytes of a narrower circle never go into a content of a wider one.
 void Run::resume(const cache::ContentInfo& info) {
+  if (info.shareable && (!keeps() || (info.offered && !offers()))) return create(true);
   using Writer = std::unique_ptr<cache::ContentWriter>;
   context_.cache.resume(info.id, guard<Writer>([id = info.id](Run& self, Result<Writer> writer) {
                           if (writer && (*writer)->size() == self.map_.content_size())
@@ -100,9 +114,9 @@ void Run::resume(const cache::ContentInfo& info) {
 void Run::create(bool bounded) {
   cache::Cache::Create what;
   what.version = wanted_;
-  what.shareable = shareable_ && request_.store && request_.ranges.empty();
+  what.shareable = keeps();
   what.bounded_by_cache = bounded && what.shareable;
-  what.offered = request_.share;
+  what.offered = offers();
   what.want_sha256 = wants_sha256();
   using Writer = std::unique_ptr<cache::ContentWriter>;
   cache::Cache& cache = context_.cache;
@@ -136,7 +150,7 @@ void Run::adopt(std::unique_ptr<cache::ContentWriter> writer) {
     abandon_all_but(context_.cache, member, content_);
   }
   waiting_ = std::move(writer);
-  if (!fill_ && !supply_ && asks_neighbours() && shareable_ && map_.content_size().value_or(0) > 0) {
+  if (!fill_ && !supply_ && asks_neighbours() && for_neighbours() && map_.content_size().value_or(0) > 0) {
     look_up();
   } else {
     begin();

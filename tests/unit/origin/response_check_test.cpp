@@ -18,7 +18,10 @@ cache::Version version(std::optional<std::uint64_t> size, std::string etag, std:
 }
 
 AnswerContext context() {
-  return {"http://h/x", "http://h/x", false, from_unix_ns(1'780'000'000'000'000'000)};
+  AnswerContext context;
+  context.url = context.effective_url = "http://h/x";
+  context.now = from_unix_ns(1'780'000'000'000'000'000);
+  return context;
 }
 
 HttpHead head(int status, std::vector<Header> headers) {
@@ -81,7 +84,7 @@ TEST(ResponseCheck, HoldsPartsAgainstWhatWasAsked) {
     EXPECT_EQ(accepted->length, 100U) << row.name;
     EXPECT_EQ(accepted->edition.version, expected) << row.name;
     EXPECT_TRUE(accepted->edition.ranges) << row.name;
-    EXPECT_TRUE(accepted->edition.shareable) << row.name << ": " << accepted->edition.not_shareable;
+    EXPECT_EQ(accepted->edition.privacy, Privacy::shareable) << row.name;
   }
 }
 

@@ -27,6 +27,7 @@ void ScriptedHttp::head(int status, std::vector<Header> headers, int version) {
   head.status = status;
   head.version = version;
   head.headers = std::move(headers);
+  head.address = address;
   events->on_head(head);
 }
 
