@@ -90,12 +90,38 @@ void Run::make_fill() {
 }
 
 void Run::fill_answered(const origin::Edition& edition) {
-  if (edition_) return;  // checked by the source
+  if (edition_) return later_answer(edition);  // checked by the source
   if (edition_known(edition)) choose();
+}
+
+// What the bytes come with may say less than what named the edition (a HEAD, a byte of it): then it is what counts, and
+// the next GET names the edition itself.
+void Run::later_answer(const origin::Edition& edition) {
+  if (!request_.ranges.empty() || offline_) return;
+  if (edition.sha256 && edition_->sha256 && edition.sha256 != edition_->sha256) {
+    return start_over("the origin promises another digest");
+  }
+  if (edition.sha256) edition_->sha256 = edition.sha256;
+  const bool nothing_yet = fill_ && fill_->received() == 0 && committed_before_ == 0;
+  const bool private_now = shareable() && !edition.shareable();
+  const bool open_end = shareable() && !edition.end_announced && !map_.content_size();
+  if (open_end || (private_now && nothing_yet)) start_over("the answer may not be shared");
+}
+
+std::optional<Error> Run::doubt_about(const origin::Edition& edition) const {
+  std::vector<cache::FirstAnswer> begun = begun_with(members_.front()->held);
+  if (begun_with_ && !begun_with_->host.empty()) begun.push_back(*begun_with_);
+  const auto why = why_not_the_origins(begun, edition);
+  if (!why) return std::nullopt;
+  return Error{ErrorCode::http_transient, "fetch " + log::redact_url(request_.target.url.canonical()), *why};
 }
 
 // False when the run is over.
 bool Run::edition_known(const origin::Edition& edition) {
+  if (const auto doubt = doubt_about(edition)) {
+    fail(*doubt);
+    return false;
+  }
   edition_ = edition;
   privacy_ = stricter(stricter(before_answer_, edition.privacy),
                       edition.version.has_validator() ? origin::Privacy::shareable : origin::Privacy::no_validator);
@@ -167,7 +193,7 @@ void Run::join(const MemberPtr& member) {
   update_rate();
   if (!content_.empty()) {
     hold(member);
-    abandon_all_but(context_.cache, member, content_);
+    abandon_all_but_old_part(context_.cache, member, content_, request_.target.url.canonical());
   }
   if (!connected_) return;
   if (const auto size = map_.content_size(); size && !refuse_too_large(*size)) return;
@@ -275,50 +301,6 @@ void Run::finished(const cache::ContentInfo& info) {
   host_.run_over(*this);
 }
 
-// The edition changed: everything of it is given up, and this file alone begins again.
-void Run::start_over(std::string_view why) {
-  const bool probed_only = fill_ && fill_->received() == 0 && committed_before_ == 0;
-  give_up_content();
-  if (!restarts_.restart()) return fail(restarts_.given_up(request_.target.url.canonical()));
-  for (const MemberPtr& member : members_) member->restarts = restarts_.restarts();
-  log::info("{}, starting over file={} restarts={} url={}", why, members_.front()->file_id(), restarts_.restarts(),
-            log::redact_url(request_.target.url.canonical()));
-  tell_progress();
-  if (over_) return;
-  // Where the very first GET contradicts the probe before it, the probe is what is not to be trusted (a HEAD answered
-  // by another server or program than a GET): then a GET is the new probe.
-  const bool get = request_.ranges.empty() && (request_.origin_alone || probed_only);
-  if (get) return fetch_as_probe();
-  probe();
-}
-
-void Run::give_up_content() {
-  const auto self = shared_from_this();
-  if (fill_) fill_wasted(fill_->uncommitted());
-  for (const MemberPtr& member : members_) {
-    if (writer() != nullptr) member->wasted += fetched_for(writer()->committed(), member->file_id());
-  }
-  ++turn_;
-  finishing_ = false;
-  if (fill_) fill_->drop_writer();
-  waiting_.reset();
-  for (const MemberPtr& member : members_) {
-    if (content_.empty()) break;
-    context_.cache.release(content_, member->file_id(), [](Status status) {
-      if (!status) log::warn("content of another edition not released error={}", status.error().text());
-    });
-  }
-  end_fill();
-  copy_.reset();
-  edition_.reset();
-  content_.clear();
-  prefix_ = {};
-  contiguous_ = committed_before_ = 0;
-  contradicted_ = false;
-  map_ = PieceMap::whole(std::nullopt);
-  revalidate_ = true;
-}
-
 std::vector<MemberPtr> Run::end_members() {
   abort();
   return std::exchange(members_, {});
@@ -330,6 +312,7 @@ void Run::fail(const Error& error) {
   const Error copy = error;  // NOLINT(performance-unnecessary-copy-initialization)
   if (may_go_offline(copy)) return go_offline(copy);
   if (may_go_on(copy)) return go_on_without_origin(copy);
+  if (copy.code == ErrorCode::disk_full && abandon_old_parts([copy](Run& self) { self.fail(copy); })) return;
   const Error told = what_is_missing(copy);
   if (fill_) fill_wasted(fill_->uncommitted());
   // The last word on where the bytes went: what is not committed is lost.

@@ -7,6 +7,12 @@
 namespace larder::agent {
 namespace {
 
+// Without a size to hold it against, a content of one job alone may be what a broken connection left: it is not found
+// again.
+bool may_be_complete(const cache::ContentInfo& info, const cache::Version& version) {
+  return version.size.has_value() || info.shareable;
+}
+
 bool knows(const cache::ContentInfo& info, const cache::Version& version) {
   return std::find(info.versions.begin(), info.versions.end(), version) != info.versions.end();
 }
@@ -46,7 +52,7 @@ void Run::choose_held() {
   for (const MemberPtr& member : members_) {
     for (const cache::ContentInfo& info : member->held) {
       if (info.state == cache::ContentState::set_aside || !knows(info, wanted_)) continue;
-      if (info.state == cache::ContentState::complete) return found(info);
+      if (info.state == cache::ContentState::complete && may_be_complete(info, wanted_)) return found(info);
       if (info.size && info.size == map_.content_size()) return resume(info);
     }
   }
@@ -104,6 +110,7 @@ void Run::create(bool bounded) {
   what.bounded_by_cache = bounded && what.shareable;
   what.offered = request_.share && for_neighbours();
   what.want_sha256 = wants_sha256();
+  if (!offline_) what.first_answer = first_answer_of(*edition_);
   using Writer = std::unique_ptr<cache::ContentWriter>;
   cache::Cache& cache = context_.cache;
   const bool may_widen = what.bounded_by_cache;
@@ -117,6 +124,10 @@ void Run::create(bool bounded) {
       return cache.drop(id, [](Status) {});
     }
     if (writer) return self->adopt(std::move(*writer));
+    if (writer.error().code == ErrorCode::disk_full &&
+        self->abandon_old_parts([may_widen](Run& run) { run.create(may_widen); })) {
+      return;
+    }
     // The cache has no room: the file is still wanted, then it is just not kept.
     if (may_widen && writer.error().code == ErrorCode::disk_full) return self->create(false);
     // The owner may know another way once it knows how large the file is.
@@ -128,12 +139,13 @@ void Run::create(bool bounded) {
 void Run::adopt(std::unique_ptr<cache::ContentWriter> writer) {
   const auto self = shared_from_this();
   content_ = writer->id();
+  aside_.reset();
   committed_before_ += bytes_of(writer->committed());
   contiguous_ = prefix_.update(writer->committed());
   const auto members = members_;
   for (const MemberPtr& member : members) {
     hold(member);
-    abandon_all_but(context_.cache, member, content_);
+    abandon_all_but_old_part(context_.cache, member, content_, request_.target.url.canonical());
   }
   waiting_ = std::move(writer);
   if (!fill_ && !supply_ && asks_neighbours() && for_neighbours() && map_.content_size().value_or(0) > 0) {

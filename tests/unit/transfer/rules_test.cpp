@@ -19,7 +19,8 @@ TEST(MayBeOf, EveryValidatorThatBothCarryMustBeEqual) {
   };
   const Row rows[] = {
       {{"u", 10, "\"a\"", "Mon"}, true},
-      {{"u", std::nullopt, "\"a\"", ""}, true},
+      {{"u", std::nullopt, "\"a\"", ""}, false},
+      {{"u", std::nullopt, "\"a\"", "Mon"}, false},
       {{"u", 10, "", ""}, true},
       {{"u", 11, "\"a\"", "Mon"}, false},
       {{"u", 10, "\"b\"", "Mon"}, false},
