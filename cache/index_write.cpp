@@ -121,13 +121,15 @@ Status changed_one(SQLite::Statement& statement, const ContentId& id, std::strin
 }
 
 // One with the bytes of `what` that other downloads may share; none where sharing is not allowed for this one.
-std::optional<ContentId> equal_content(SQLite::Database& db, const Completion& what) {
+// Neighbours are told of all versions of a content or of none, so that both must be offered, or neither.
+std::optional<ContentId> equal_content(SQLite::Database& db, const Completion& what, bool offered) {
   Statement query(db,
                   "SELECT id FROM contents WHERE root = ? AND size = ? AND state = 1 AND shareable = 1 "
-                  "AND id <> ? LIMIT 1");
+                  "AND offered = ? AND id <> ? LIMIT 1");
   bind_digest(query, 1, what.root);
   query.bind(2, static_cast<std::int64_t>(what.commit.content_size));
-  query.bind(3, what.commit.id);
+  query.bind(3, offered ? 1 : 0);
+  query.bind(4, what.commit.id);
   if (!query.executeStep()) return std::nullopt;
   return query.getColumn(0).getString();
 }
@@ -135,14 +137,15 @@ std::optional<ContentId> equal_content(SQLite::Database& db, const Completion& w
 struct Flags {
   bool shareable = false;
   bool bounded = false;
+  bool offered = false;
 };
 
 Flags flags_of(SQLite::Database& db, const Commit& what) {
-  if (what.first) return {what.first->shareable, what.first->bounded};
-  Statement query(db, "SELECT shareable, bounded FROM contents WHERE id = ?");
+  if (what.first) return {what.first->shareable, what.first->bounded, what.first->offered};
+  Statement query(db, "SELECT shareable, bounded, offered FROM contents WHERE id = ?");
   query.bind(1, what.id);
   if (!query.executeStep()) return {};
-  return {query.getColumn(0).getInt() != 0, query.getColumn(1).getInt() != 0};
+  return {query.getColumn(0).getInt() != 0, query.getColumn(1).getInt() != 0, query.getColumn(2).getInt() != 0};
 }
 
 Status mark_complete(SQLite::Database& db, const Completion& what) {
@@ -253,7 +256,7 @@ Status commit(SQLite::Database& db, const Commit& what) {
 Result<CompletionOutcome> complete(SQLite::Database& db, const Completion& what) {
   const Flags flags = flags_of(db, what.commit);
   if (flags.shareable) {
-    if (const auto equal = equal_content(db, what)) {
+    if (const auto equal = equal_content(db, what, flags.offered)) {
       if (what.survivor == equal) {
         move_to_survivor(db, what, flags.bounded);
         return outcome_of(db, *equal, true);

@@ -1,11 +1,13 @@
 // JobEngine: the transfers of a job's files.
 #include <algorithm>
+#include <cstdlib>
 #include <utility>
 
 #include "agent/jobs/job_engine.h"
 #include "agent/jobs/job_limits.h"
 #include "base/error_table.h"
 #include "base/log.h"
+#include "origin/proxy.h"
 
 namespace larder::agent {
 namespace {
@@ -17,6 +19,20 @@ constexpr std::size_t kFewWaiting = 16;  // not worth it
 // With peers that deliver too little (design §8).
 Duration patience_of(Priority priority) {
   return priority == Priority::foreground ? std::chrono::seconds(1) : std::chrono::seconds(5);
+}
+
+bool names_no_proxy(const std::string& proxy) {
+  return origin::goes_without_proxy(proxy, [](const char* name) -> std::optional<std::string> {
+    const char* value = std::getenv(name);
+    return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+  });
+}
+
+// A job that names the very value of the configuration has nothing of its own; neither has one that wants no proxy
+// where there is none.
+bool is_callers_proxy(const std::string& jobs, const std::string& configured) {
+  if (jobs.empty() || jobs == configured) return false;
+  return !(names_no_proxy(jobs) && names_no_proxy(configured));
 }
 
 // The same edition, wherever it is: bytes of the one go on with bytes of the other.
@@ -195,8 +211,7 @@ void JobEngine::make_connection(LiveJob& live) const {
   auto options = std::make_shared<origin::ConnectOptions>(live.job.options.connect);
   options->connect_timeout = settings_.connect_timeout;
   options->stall_timeout = settings_.stall_timeout;
-  // A job that names the very value of the configuration has nothing of its own.
-  options->callers_proxy = !options->proxy.empty() && options->proxy != settings_.proxy;
+  options->callers_proxy = is_callers_proxy(options->proxy, settings_.proxy);
   options->callers_authorities = !options->ca_file.empty() && options->ca_file != settings_.ca_file;
   if (options->proxy.empty()) options->proxy = settings_.proxy;
   if (options->ca_file.empty()) options->ca_file = settings_.ca_file;
@@ -254,6 +269,7 @@ void JobEngine::file_progress(LiveJob& live, unsigned file, const TransferProgre
   facts.version = now.version;
   facts.restarts = state.restarts_before + now.restarts;
   facts.note = now.note;
+  facts.privacy = now.privacy;
   facts.crowd = now.crowd;
   SourceFigures figures = now.figures;
   figures.wasted += state.wasted_before;
@@ -312,6 +328,7 @@ void JobEngine::file_done(LiveJob& live, unsigned file, TransferResult result) {
   facts.offline_age.reset();
   if (result.offline) facts.offline_age = std::max(Duration{}, runtime_.clock.wall() - *result.offline);
   facts.note = result.note;
+  facts.privacy = result.privacy;
   facts.crowd.reset();
   live.progressed = true;
   live.failures_in_a_row = 0;

@@ -19,7 +19,8 @@ Run::Run(TransferContext& context, RunHost& host, MemberPtr owner)
       host_(host),
       request_(owner->request),
       before_answer_(origin::privacy_before_answer(owner->request.target)),
-      revalidate_(owner->request.origin_alone) {
+      revalidate_(owner->request.origin_alone),
+      privacy_(before_answer_) {
   members_.push_back(std::move(owner));
 }
 
@@ -90,22 +91,23 @@ void Run::make_fill() {
 }
 
 void Run::fill_answered(const origin::Edition& edition) {
-  if (edition_) return later_answer(edition);  // checked by the source
-  if (edition_known(edition)) choose();
+  if (!edition_) {
+    if (edition_known(edition)) choose();
+    return;
+  }
+  // The edition is checked by the source. A HEAD need not say what the GET after it says: cookies, no-store, Vary, or
+  // where the file ends.
+  if (reach_of(edition.privacy) < reach_of(privacy_)) return narrow(edition.privacy);
+  if (!edition.sha256 || !request_.ranges.empty()) return;
+  if (edition_->sha256 && edition_->sha256 != edition.sha256) return start_over("the origin promises another digest");
+  edition_->sha256 = edition.sha256;
 }
 
-// What the bytes come with may say less than what named the edition (a HEAD, a byte of it): then it is what counts, and
-// the next GET names the edition itself.
-void Run::later_answer(const origin::Edition& edition) {
-  if (!request_.ranges.empty() || offline_) return;
-  if (edition.sha256 && edition_->sha256 && edition.sha256 != edition_->sha256) {
-    return start_over("the origin promises another digest");
-  }
-  if (edition.sha256) edition_->sha256 = edition.sha256;
-  const bool nothing_yet = fill_ && fill_->received() == 0 && committed_before_ == 0;
-  const bool private_now = shareable() && !edition.shareable();
-  const bool open_end = shareable() && !edition.end_announced && !map_.content_size();
-  if (open_end || (private_now && nothing_yet)) start_over("the answer may not be shared");
+// A later answer keeps the content to a smaller circle than the first did: it begins anew there.
+void Run::narrow(origin::Privacy privacy) {
+  const auto self = shared_from_this();
+  before_answer_ = stricter(before_answer_, privacy);
+  start_over(fmt::format("it is for fewer than the first answer said ({})", privacy_info(privacy).code), false);
 }
 
 std::optional<Error> Run::doubt_about(const origin::Edition& edition) const {
@@ -291,8 +293,9 @@ void Run::finished(const cache::ContentInfo& info) {
   if (!settlement.held) settlement.replaces = content_;
   settlement.edition = edition_;
   settlement.note = note();
+  settlement.privacy = privacy_;
   settlement.offline = offline_;
-  tell_neighbours(segments, info.id);
+  if (info.shareable) tell_neighbours(segments, info.id);
   for (const MemberPtr& member : end_members()) {
     Settlement own = settlement;
     own.figures = finished_figures(segments, member->file_id(), info.size.value_or(committed));

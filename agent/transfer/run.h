@@ -85,13 +85,16 @@ class Run final : public FillEvents, public std::enable_shared_from_this<Run> {
   void fetch_as_probe();
   bool edition_known(const origin::Edition& edition);
   [[nodiscard]] std::optional<Error> doubt_about(const origin::Edition& edition) const;
-  void later_answer(const origin::Edition& edition);
   Status plan_content();
   bool refuse_too_large(std::uint64_t size);
   void tell_connected();
   void split_followers();
 
+  void narrow(origin::Privacy privacy);
+
   void choose();
+  [[nodiscard]] bool is_for_same_circle(const cache::ContentInfo& held) const;
+  [[nodiscard]] bool is_for_others() const;
   void open_copy(const cache::ContentInfo& whole);
   void choose_held();
   void choose_shared();
@@ -124,7 +127,7 @@ class Run final : public FillEvents, public std::enable_shared_from_this<Run> {
   [[nodiscard]] bool wants_sha256() const;
   void finish();
   void finished(const cache::ContentInfo& info);
-  void start_over(std::string_view why = "edition changed");
+  void start_over(std::string_view why = "edition changed", bool may_come_back = true);
   void give_up_content(bool may_come_back);
   bool set_aside();
   void abandon_all(UniqueFunction<void(Run&)> then);
@@ -146,8 +149,8 @@ class Run final : public FillEvents, public std::enable_shared_from_this<Run> {
 
   TransferContext& context_;
   RunHost& host_;
-  TransferRequest request_;              // the first owner's: target and what is to be fetched
-  const origin::Privacy before_answer_;  // what the request alone says
+  TransferRequest request_;        // the first owner's: target and what is to be fetched
+  origin::Privacy before_answer_;  // what the request alone says, or an answer that was given up
   std::vector<MemberPtr> members_;
   RestartRule restarts_;
   unsigned turn_ = 0;  // grows with each new start: late answers are recognised
@@ -160,7 +163,7 @@ class Run final : public FillEvents, public std::enable_shared_from_this<Run> {
 
   std::optional<origin::FetchId> probe_;
   std::optional<origin::Edition> edition_;
-  origin::Privacy privacy_ = origin::Privacy::shareable;  // once the edition is known
+  origin::Privacy privacy_;  // with what the edition says, once it is known
   PieceMap map_ = PieceMap::whole(std::nullopt);
   cache::Version wanted_;  // what the content is bound to
   std::shared_ptr<CopySource> copy_;

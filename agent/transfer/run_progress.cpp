@@ -61,6 +61,7 @@ TransferProgress Run::progress_of(const Member& member) const {
   progress.contiguous = contiguous_;
   progress.restarts = member.restarts;
   progress.note = note();
+  progress.privacy = privacy_;
   if (fill_) progress.crowd = fill_->crowd();
   return progress;
 }
@@ -76,6 +77,7 @@ TransferProgress Run::progress_aside(const Member& member) const {
   progress.content = aside_->info.id;
   progress.contiguous = aside_->contiguous;
   progress.restarts = member.restarts;
+  progress.privacy = privacy_;
   return progress;
 }
 

@@ -7,11 +7,12 @@
 
 namespace larder::agent {
 
-// The edition changed, and this file alone begins again. What is there of the old one stays until the new one is whole.
-void Run::start_over(std::string_view why) {
+// The edition changed, and this file alone begins again. What is there of the old one stays until the new one is whole,
+// since the origin may find back to it.
+void Run::start_over(std::string_view why, bool may_come_back) {
   const bool probed_only = fill_ && fill_->received() == 0 && committed_before_ == 0;
   const bool again = restarts_.restart();
-  give_up_content(again && !request_.origin_alone);
+  give_up_content(again && may_come_back && !request_.origin_alone);
   if (!again) {
     return abandon_all([](Run& self) { self.fail(self.restarts_.given_up(self.request_.target.url.canonical())); });
   }
@@ -27,7 +28,7 @@ void Run::start_over(std::string_view why) {
   probe();
 }
 
-// `may_come_back`: the origin may find back to this edition, so that a part that could be gone on with stays held.
+// `may_come_back`: a part that could be gone on with stays held.
 void Run::give_up_content(bool may_come_back) {
   const auto self = shared_from_this();
   if (fill_) fill_wasted(fill_->uncommitted());
@@ -49,6 +50,7 @@ void Run::give_up_content(bool may_come_back) {
   end_fill();
   copy_.reset();
   edition_.reset();
+  privacy_ = before_answer_;
   content_.clear();
   prefix_ = {};
   contiguous_ = committed_before_ = 0;

@@ -66,7 +66,8 @@ struct TransferResult {
   std::optional<Digest> sha256;         // where wanted, or given by the caller
   std::optional<Digest> origin_sha256;  // what Repr-Digest / Digest promised; the verdict compares
   std::string effective_url;
-  std::string note;  // "one stream: the origin cannot resume", "not shared: no-store", or empty
+  std::string note;  // "one stream: the origin cannot resume", "not shared: the origin says no-store", or empty
+  origin::Privacy privacy = origin::Privacy::shareable;  // why nobody else may have it
   // The origin could not be asked (offline_ok): when this edition was fetched from it.
   std::optional<WallTime> offline;
 };
@@ -80,6 +81,7 @@ struct TransferProgress {
   std::uint64_t contiguous = 0;  // bytes from the start that are committed
   unsigned restarts = 0;
   std::string note;
+  origin::Privacy privacy = origin::Privacy::shareable;
   std::optional<peer::CrowdFigures> crowd;  // while it is got together with others
 };
 

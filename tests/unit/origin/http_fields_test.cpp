@@ -216,13 +216,8 @@ TEST(ContentLength, IsWhatCanBeCounted) {
     return content_length(headers);
   };
   EXPECT_EQ(length({"9223372036854775807"}), std::optional<std::uint64_t>(INT64_MAX));
-  for (const std::vector<std::string>& lines : std::vector<std::vector<std::string>>{{"9223372036854775808"},
-                                                                                    {"36893488147419103232"},
-                                                                                    {"-1"},
-                                                                                    {"+5"},
-                                                                                    {"5 bytes"},
-                                                                                    {"5", "6"},
-                                                                                    {"5, 6"}}) {
+  for (const std::vector<std::string>& lines : std::vector<std::vector<std::string>>{
+           {"9223372036854775808"}, {"36893488147419103232"}, {"-1"}, {"+5"}, {"5 bytes"}, {"5", "6"}, {"5, 6"}}) {
     EXPECT_FALSE(length(lines)) << lines.front();
   }
   EXPECT_NE(length({"36893488147419103232"}).error().detail.find("too large"), std::string::npos);

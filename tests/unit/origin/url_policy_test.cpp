@@ -151,7 +151,8 @@ TEST(UrlPolicy, IsSetByTheAdmin) {
   EXPECT_TRUE(check_url(policy, url("http://8.8.8.8/")));
 }
 
-// A URL's host, the address that it resolves to, and what a URL asked for and one that a host outside sent may do there.
+// A URL's host, the address that it resolves to, and what a URL asked for and one that a host outside sent may do
+// there.
 TEST(UrlPolicy, ChecksResolvedAddresses) {
   struct Case {
     const char* url;
