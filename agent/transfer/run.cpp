@@ -315,7 +315,7 @@ void Run::fail(const Error& error) {
   const Error copy = error;  // NOLINT(performance-unnecessary-copy-initialization)
   if (may_go_offline(copy)) return go_offline(copy);
   if (may_go_on(copy)) return go_on_without_origin(copy);
-  if (copy.code == ErrorCode::disk_full && abandon_old_parts([copy](Run& self) { self.fail(copy); })) return;
+  if (copy.code == ErrorCode::disk_full && abandon_old_parts([copy](Run& run) { run.fail(copy); })) return;
   const Error told = what_is_missing(copy);
   if (fill_) fill_wasted(fill_->uncommitted());
   // The last word on where the bytes went: what is not committed is lost.
