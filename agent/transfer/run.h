@@ -80,6 +80,9 @@ class Run final : public FillEvents, public std::enable_shared_from_this<Run> {
   // Other jobs of this machine may have it; neighbours too.
   [[nodiscard]] bool shareable() const { return reach_of(privacy_) != origin::Reach::own_job; }
   [[nodiscard]] bool for_neighbours() const { return reach_of(privacy_) == origin::Reach::everybody; }
+  // What this run puts into a content may be found there by other jobs; and given to neighbours.
+  [[nodiscard]] bool keeps() const { return shareable() && request_.store && request_.ranges.empty(); }
+  [[nodiscard]] bool offers() const { return request_.share && for_neighbours(); }
   [[nodiscard]] bool may_start_with_get() const;
   void probe();
   void fetch_as_probe();
@@ -93,8 +96,7 @@ class Run final : public FillEvents, public std::enable_shared_from_this<Run> {
   void narrow(origin::Privacy privacy);
 
   void choose();
-  [[nodiscard]] bool is_for_same_circle(const cache::ContentInfo& held) const;
-  [[nodiscard]] bool is_for_others() const;
+  void keep_to_owner();
   void open_copy(const cache::ContentInfo& whole);
   void choose_held();
   void choose_shared();

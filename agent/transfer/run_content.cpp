@@ -45,29 +45,29 @@ void Run::open_copy(const cache::ContentInfo& whole) {
                       }));
 }
 
-// A content that was begun for one circle is not gone on with for another: bytes that came over one job's own route
-// must not fill what others are given, and what others are given is not what such a job asked for.
-bool Run::is_for_same_circle(const cache::ContentInfo& held) const {
-  return held.shareable ? shareable() : !is_for_others();
-}
-
-// Whether other jobs will find the content.
-bool Run::is_for_others() const {
-  return shareable() && request_.store && request_.ranges.empty();
-}
-
 // An earlier attempt's content is gone on with when it is of this very version; without a validator that cannot be
-// known.
+// known. One that was begun for its own job alone stays so, whatever the origin says now: its owner's it is, and nobody
+// else's.
 void Run::choose_held() {
   if (request_.origin_alone || !wanted_.has_validator() || fill_) return choose_shared();
-  for (const MemberPtr& member : members_) {
+  const auto members = members_;
+  for (const MemberPtr& member : members) {
     for (const cache::ContentInfo& info : member->held) {
-      if (info.state == cache::ContentState::set_aside || !knows(info, wanted_) || !is_for_same_circle(info)) continue;
-      if (info.state == cache::ContentState::complete && may_be_complete(info, wanted_)) return found(info);
-      if (info.size && info.size == map_.content_size()) return resume(info);
+      if (info.state == cache::ContentState::set_aside || !knows(info, wanted_)) continue;
+      const bool complete = info.state == cache::ContentState::complete;
+      if (complete ? !may_be_complete(info, wanted_) : !info.size || info.size != map_.content_size()) continue;
+      const bool of_owner_alone = keeps() && !info.shareable;
+      if (of_owner_alone && member != members.front()) continue;
+      if (of_owner_alone) keep_to_owner();
+      return complete ? found(info) : resume(info);
     }
   }
   choose_shared();
+}
+
+void Run::keep_to_owner() {
+  privacy_ = stricter(privacy_, origin::Privacy::private_beginning);
+  split_followers();
 }
 
 void Run::choose_shared() {
@@ -79,8 +79,7 @@ void Run::choose_shared() {
                         if (!info || !*info || !(*info)->shareable) return self.create(true);
                         if ((*info)->state == cache::ContentState::complete) return self.found(**info);
                         // A GET of everything is under way already: it fills a content of its own.
-                        const bool fits = !self.fill_ && (*info)->size && (*info)->size == self.map_.content_size() &&
-                                          (self.for_neighbours() || !(*info)->offered);
+                        const bool fits = !self.fill_ && (*info)->size && (*info)->size == self.map_.content_size();
                         if (!fits) return self.create(true);
                         self.resume(**info);
                       }));
@@ -104,7 +103,9 @@ void Run::found(const cache::ContentInfo& info) {
   host_.run_over(*this);
 }
 
+// Bytes of a narrower circle never go into a content of a wider one.
 void Run::resume(const cache::ContentInfo& info) {
+  if (info.shareable && (!keeps() || (info.offered && !offers()))) return create(true);
   using Writer = std::unique_ptr<cache::ContentWriter>;
   context_.cache.resume(info.id, guard<Writer>([id = info.id](Run& self, Result<Writer> writer) {
                           if (writer && (*writer)->size() == self.map_.content_size())
@@ -119,9 +120,9 @@ void Run::resume(const cache::ContentInfo& info) {
 void Run::create(bool bounded) {
   cache::Cache::Create what;
   what.version = wanted_;
-  what.shareable = is_for_others();
+  what.shareable = keeps();
   what.bounded_by_cache = bounded && what.shareable;
-  what.offered = request_.share && for_neighbours();
+  what.offered = offers();
   what.want_sha256 = wants_sha256();
   if (!offline_) what.first_answer = first_answer_of(*edition_);
   using Writer = std::unique_ptr<cache::ContentWriter>;

@@ -84,8 +84,7 @@ void Run::found_supply(std::shared_ptr<peer::Supply> supply) {
 
 // What was fetched from the origin is attested by that, and compared with what was judged bad before.
 void Run::tell_neighbours(const std::vector<cache::SegmentInfo>& segments, const cache::ContentId& held) {
-  const bool tells = context_.neighbours != nullptr && edition_ && request_.share && for_neighbours() && !offline_ &&
-                     request_.ranges.empty();
+  const bool tells = context_.neighbours != nullptr && edition_ && offers() && !offline_ && request_.ranges.empty();
   if (!tells) return;
   context_.neighbours->fetched(edition_->version, segments);
   if (held != content_) context_.neighbours->merged(edition_->version, segments, held);
