@@ -49,7 +49,7 @@ void Run::open_copy(const cache::ContentInfo& whole) {
 // known. One that was begun for its own job alone stays so, whatever the origin says now: its owner's it is, and nobody
 // else's.
 void Run::choose_held() {
-  if (request_.origin_alone || !wanted_.has_validator() || fill_) return choose_shared();
+  if (request_.origin_alone || !names_edition(wanted_) || fill_) return choose_shared();
   const auto members = members_;
   for (const MemberPtr& member : members) {
     for (const cache::ContentInfo& info : member->held) {
@@ -72,7 +72,8 @@ void Run::keep_to_owner() {
 
 void Run::choose_shared() {
   const bool known = !fill_ || restarts_.restarts() > 0;  // a first GET is the probe because nothing is known
-  if (!known || request_.origin_alone || !shareable() || !request_.ranges.empty()) return create(true);
+  const bool alone = request_.origin_alone || !shareable() || !request_.ranges.empty();
+  if (!known || alone || !names_edition(wanted_)) return create(true);
   using Found = std::optional<cache::ContentInfo>;
   context_.cache.find(wanted_, guard<Found>([](Run& self, Result<Found> info) {
                         if (!info) log::warn("cache not asked error={}", info.error().text());

@@ -32,6 +32,10 @@ bool may_be_of(const cache::Version& version, const cache::Version& answer) {
   return !conflict(version.etag, answer.etag) && !conflict(version.last_modified, answer.last_modified);
 }
 
+bool names_edition(const cache::Version& version) {
+  return !version.etag.empty() || (version.size && !version.last_modified.empty());
+}
+
 bool can_go_on(const cache::ContentInfo& info) {
   return info.state == cache::ContentState::partial && info.size && info.bytes_held > 0 &&
          std::any_of(info.versions.begin(), info.versions.end(),

@@ -18,6 +18,9 @@ namespace larder::agent {
 // every validator, but none may differ. A size that is known must be told: an answer without one may end anywhere.
 [[nodiscard]] bool may_be_of(const cache::Version& version, const cache::Version& answer);
 
+// Whether equal versions are the same edition: by an ETag, or by a date together with the size. A date alone, where
+// nobody says the size, would take two editions of one second for one.
+[[nodiscard]] bool names_edition(const cache::Version& version);
 // A part that another attempt can go on with, where the origin still names its edition.
 [[nodiscard]] bool can_go_on(const cache::ContentInfo& info);
 // What is remembered of the answer with which a content is begun.
