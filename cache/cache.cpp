@@ -99,6 +99,7 @@ ContentInfo CacheImpl::fresh_info(const ContentId& id, const Active& content) co
   info.size = content.core ? content.core->size() : content.fresh->version.size;
   info.shareable = content.fresh->shareable;
   info.offered = content.fresh->offered;
+  info.first_answer = content.fresh->first_answer;
   info.created = info.last_used = content.fresh->created;
   info.versions = {content.fresh->version};
   return info;

@@ -92,6 +92,7 @@ class Cache {
     bool bounded_by_cache = true;
     // The plain SHA-256 will be wanted at the end: it is computed as the bytes come, where they come in order.
     bool want_sha256 = false;
+    FirstAnswer first_answer = {};
   };
   virtual void create(Create what, Done<std::unique_ptr<ContentWriter>> done) = 0;
   // Goes on with a partial content. One writer per content at a time (busy).

@@ -18,9 +18,13 @@ void CacheImpl::create(Create what, Done<std::unique_ptr<ContentWriter>> done) {
   const ContentId id = ids_.next(runtime_.clock.wall());
   // Registered before anything is on the disk: maintenance removes files that it knows nothing of.
   Active& content = active_[id];
-  content.fresh = index::NewContent{
-      what.version, what.shareable && what.version.has_validator(), what.bounded_by_cache, runtime_.clock.wall(), {},
-      what.offered};
+  content.fresh = index::NewContent{what.version,
+                                    what.shareable && what.version.has_validator(),
+                                    what.bounded_by_cache,
+                                    runtime_.clock.wall(),
+                                    {},
+                                    what.offered,
+                                    what.first_answer};
   const std::uint64_t size = what.version.size.value_or(0);
   const bool bounded = what.bounded_by_cache;
   space_.reserve(id, size, 0, bounded,

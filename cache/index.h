@@ -54,6 +54,7 @@ struct NewContent {
   WallTime created{};
   std::set<std::string> holders;
   bool offered = true;
+  FirstAnswer first_answer = {};
 };
 
 struct Commit {

@@ -38,6 +38,14 @@ enum class ContentState {
   set_aside,  // judged bad: kept for inspection only, never found, never served
 };
 
+// The origin's answer with which a content was begun, as far as a later answer is held against it: what comes from
+// another host, is of another type and names no edition need not be the origin's at all.
+struct FirstAnswer {
+  std::string host;        // that answered, after redirects; empty: not known, or no origin was asked
+  std::string media_type;  // lower case, without parameters; empty: unsaid
+  friend bool operator==(const FirstAnswer&, const FirstAnswer&) = default;
+};
+
 struct ContentInfo {
   ContentId id;
   ContentState state = ContentState::partial;
@@ -53,6 +61,7 @@ struct ContentInfo {
   WallTime last_used{};
   std::uint64_t uses = 0;
   std::vector<Version> versions;  // the newest first; the last one is what it was fetched as
+  FirstAnswer first_answer;
 };
 
 // Why a content is kept: somebody's, for the end of whom more may be said of it.

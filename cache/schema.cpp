@@ -116,8 +116,14 @@ constexpr std::string_view kOffered = "ALTER TABLE contents ADD COLUMN offered I
 // now, contents above 2 MiB up to 128 MiB, is fetched again.
 constexpr std::string_view kSmallerSegments = "DELETE FROM contents WHERE size > 2097152 AND size <= 134217728;";
 
-constexpr std::array<SchemaStep, 4> kSteps{
-    {{"cache-1", kTables}, {"cache-2", kPeerBytes}, {"cache-3", kOffered}, {"cache-4", kSmallerSegments}}};
+// The origin's answer with which a content was begun.
+constexpr std::string_view kFirstAnswer =
+    "ALTER TABLE contents ADD COLUMN answer_host TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE contents ADD COLUMN media_type TEXT NOT NULL DEFAULT '';";
+
+constexpr std::array kSteps{SchemaStep{"cache-1", kTables}, SchemaStep{"cache-2", kPeerBytes},
+                            SchemaStep{"cache-3", kOffered}, SchemaStep{"cache-4", kSmallerSegments},
+                            SchemaStep{"cache-first-answer", kFirstAnswer}};
 
 }  // namespace
 

@@ -59,8 +59,8 @@ struct HttpRequest {
   std::shared_ptr<const ConnectOptions> options;
   std::shared_ptr<const UrlPolicy> policy;  // for check_address
   std::shared_ptr<const Lane> lane;         // null: none
-  bool redirected = false;
-  std::uint64_t max_rate = 0;  // bytes/s, 0 = unlimited
+  bool redirected = false;                  // by a host outside: check_address
+  std::uint64_t max_rate = 0;               // bytes/s, 0 = unlimited
 };
 
 struct HttpHead {

@@ -114,6 +114,7 @@ class JobEngine {
   void spare(const cache::ContentInfo& fresh, const std::optional<cache::ContentInfo>& before);
   void mark_validated(const cache::ContentId& content);
   void release(const cache::ContentId& content, const std::string& holder);
+  void release_others(const File& file);
 
   // The job, where this attempt at the file still is the present one.
   [[nodiscard]] LiveJob* current(const std::string& job_id, unsigned file, std::uint64_t attempt);

@@ -311,6 +311,18 @@ void JobEngine::release(const cache::ContentId& content, const std::string& hold
   cache_.release(content, holder, logged("let go of content " + content));
 }
 
+// Stopped before its first progress, a file may hold a content already; and one that was not whole may hold a part of
+// another edition beside the one that is told.
+void JobEngine::release_others(const File& file) {
+  const auto others = [this, id = file.id, told = file.content](Result<cache::Cache::Known> known) {
+    if (!known) return log::warn("cannot look up what {} holds: {}", id, known.error().text());
+    for (const cache::ContentInfo& content : known->held) {
+      if (content.id != told) release(content.id, id);
+    }
+  };
+  cache_.known(file.spec.url, file.id, alive_.guard(others));
+}
+
 void JobEngine::finish(LiveJob& live, bool keep) {
   for (const TimerId timer : {live.retry_timer, live.maximum_timer, live.progress_timer}) {
     if (timer != 0) runtime_.timers.cancel(timer);
@@ -320,19 +332,12 @@ void JobEngine::finish(LiveJob& live, bool keep) {
     LiveFile& state = live.live[file.index];
     if (state.judge_again != 0) runtime_.timers.cancel(std::exchange(state.judge_again, 0));
     const bool finished = file.state == FileState::transferred || state.awaiting_app;
-    const bool tried = state.attempt > 0;
+    const bool holds_more = !finished && (state.attempt > 0 || !file.content.empty());
     stop_file(live, file.index);
     const bool implicitly = keep && finished && file.verdict.empty();
     if (implicitly) file.verdict = "valid";
-    if (!file.content.empty()) {
-      references.push_back({file.content, file.id, implicitly});
-    } else if (tried) {
-      // Stopped before its first progress: the content may be held already.
-      cache_.known(file.spec.url, file.id, alive_.guard([this, id = file.id](Result<cache::Cache::Known> known) {
-        if (!known) return log::warn("cannot look up what {} holds: {}", id, known.error().text());
-        for (const cache::ContentInfo& content : known->held) release(content.id, id);
-      }));
-    }
+    if (!file.content.empty()) references.push_back({file.content, file.id, implicitly});
+    if (holds_more) release_others(file);
   }
   book_.retire(live);
   if (references.empty()) return;

@@ -30,6 +30,7 @@ std::string sharing_key(const TransferRequest& request) {
                        policy->redirect_to_loopback, policy->redirect_to_private, policy->redirect_downgrade,
                        policy->max_redirects);
     for (const std::string& host : policy->deny_hosts) key += "\ndeny " + host;
+    for (const std::string& host : policy->allow_link_local) key += "\nlink-local " + host;
     key += fmt::format("\nsharing {}{}", policy->sharing.share_loopback, policy->sharing.callers_redirect);
     for (const std::string& host : policy->sharing.private_hosts) key += "\nprivate " + host;
   }

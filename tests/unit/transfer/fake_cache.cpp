@@ -137,6 +137,7 @@ void FakeCache::create(Create what, cache::Done<std::unique_ptr<cache::ContentWr
     fresh.info.size = what.version.size;
     fresh.info.shareable = what.shareable;
     fresh.info.offered = what.offered;
+    fresh.info.first_answer = what.first_answer;
     fresh.info.versions = {what.version};
     fresh.bytes.resize(size);
     fresh.being_written = true;
