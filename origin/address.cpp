@@ -98,6 +98,19 @@ AddressScope scope_of_ipv6(const Ipv6& b) {
   return AddressScope::global;
 }
 
+bool is_local_ipv4(std::uint32_t a) {
+  return scope_of_ipv4(a) == AddressScope::loopback || (a >> 16) == 0xa9fe;  // 169.254.0.0/16
+}
+
+// The IPv4 address that an IPv6 one stands for: compatible, mapped, translated, NAT64, 6to4.
+std::optional<std::uint32_t> embedded_ipv4(const Ipv6& b) {
+  const std::uint32_t w0 = word_at(b, 0), w1 = word_at(b, 4), w2 = word_at(b, 8), w3 = word_at(b, 12);
+  if (w0 == 0 && w1 == 0 && (w2 == 0 || w2 == 0xffff || w2 == 0xffff0000)) return w3;
+  if (w0 == 0x64ff9b && w1 == 0 && w2 == 0) return w3;
+  if ((w0 >> 16) == 0x2002) return w0 << 16 | w1 >> 16;
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::optional<std::uint32_t> parse_ipv4(std::string_view text) {
@@ -155,6 +168,22 @@ AddressScope host_scope(std::string_view host) {
   const std::string_view name = without_trailing_dot(host);
   if (name == "localhost" || name.ends_with(".localhost")) return AddressScope::loopback;
   return AddressScope::global;
+}
+
+bool is_local_address(std::string_view text) {
+  if (const auto v6 = parse_ipv6(text.substr(0, text.find('%')))) {
+    if (scope_of_ipv6(*v6) == AddressScope::loopback) return true;
+    if ((*v6)[0] == 0xfe && ((*v6)[1] & 0xc0) == 0x80) return true;  // fe80::/10
+    const auto v4 = embedded_ipv4(*v6);
+    return v4 && is_local_ipv4(*v4);
+  }
+  if (text.empty() || !ends_in_number(text)) return false;
+  const auto v4 = parse_ipv4(text);
+  return v4 && is_local_ipv4(*v4);
+}
+
+bool is_local_host(std::string_view host) {
+  return host_scope(host) == AddressScope::loopback || is_local_address(host);
 }
 
 }  // namespace larder::origin

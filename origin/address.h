@@ -26,4 +26,10 @@ enum class AddressScope { global, private_network, loopback };
 // are global until they are resolved.
 [[nodiscard]] AddressScope host_scope(std::string_view host);
 
+// Loopback or link-local (169.254.0.0/16, fe80::/10), IPv4 inside IPv6 too: on another machine the same address is
+// another host. False for what is not numeric.
+[[nodiscard]] bool is_local_address(std::string_view text);
+// The same for a URL's host; names of this machine itself too ("localhost").
+[[nodiscard]] bool is_local_host(std::string_view host);
+
 }  // namespace larder::origin

@@ -120,7 +120,10 @@ AnswerContext OriginRun::context() const {
   AnswerContext context;
   context.url = plan_.target.url.canonical();
   context.effective_url = url_.canonical();
-  context.credentials = options_->has_credentials();
+  context.request = request_facts(plan_.target);
+  context.redirects_vary = redirects_vary_;
+  context.private_host = private_host_;
+  context.local_address = local_address_;
   context.now = clock_.wall();
   return context;
 }
@@ -151,8 +154,20 @@ void OriginRun::abandon_exchange() {
   if (http_id_ != 0) http_.cancel(std::exchange(http_id_, 0));
 }
 
+// Of every answer on the way: what it varies by decides where it leads, and whoever led here could lead elsewhere.
+// Cookies of a redirect are not sent on, and no-store there is about the redirect: both say nothing of the file.
+void OriginRun::note_hop(const HttpHead& head) {
+  const std::string& address = head.address.empty() ? url_.host : head.address;
+  local_address_ = local_address_ || is_local_address(address) || is_local_host(url_.host);
+  const auto& policy = plan_.target.policy;
+  private_host_ = private_host_ || (policy && matching_host(policy->sharing.private_hosts, url_.host) != nullptr);
+  if (!is_redirect(head.status)) return;
+  for (std::string& name : vary_names(head.headers)) redirects_vary_.push_back(std::move(name));
+}
+
 void OriginRun::on_head(const HttpHead& head) {
   if (finished_) return;
+  note_hop(head);
   if (is_redirect(head.status) && head.find("location") != nullptr) return redirect(head);
   if (plan_.probe) return answer_probe(head);
   if (suspicion_) return answer_confirmation(head);

@@ -36,6 +36,13 @@ inline constexpr std::size_t kMaxUrl = 8192;
 // Location of a redirect (RFC 3986 §5), relative forms included.
 [[nodiscard]] Result<Url> resolve_reference(const Url& base, std::string_view reference);
 
+// Which answers may be given to others, as far as the configuration says (sharing_rules.h).
+struct SharingPolicy {
+  std::vector<std::string> private_hosts;  // exact names or "*.suffix": nothing of them is shared
+  bool share_loopback = false;             // what comes from this machine or its link is offered to neighbours
+  bool callers_redirect = false;           // the job, not the configuration, allows redirects to this machine
+};
+
 struct UrlPolicy {
   bool allow_loopback = true;         // 127.0.0.0/8, ::1, "localhost" as the URL asked for
   bool allow_private = true;          // RFC 1918, link-local, ULA
@@ -44,7 +51,11 @@ struct UrlPolicy {
   bool redirect_downgrade = false;    // https -> http
   unsigned max_redirects = 10;
   std::vector<std::string> deny_hosts;  // exact names or "*.suffix"
+  SharingPolicy sharing;
 };
+
+// `rules`: exact names or "*.suffix", in any case. The first that the host matches, or null.
+[[nodiscard]] const std::string* matching_host(const std::vector<std::string>& rules, std::string_view host);
 
 [[nodiscard]] Status check_url(const UrlPolicy& policy, const Url& url);
 [[nodiscard]] Status check_redirect(const UrlPolicy& policy, const Url& from, const Url& to);

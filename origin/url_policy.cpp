@@ -1,6 +1,8 @@
 // The policy of url.h: what may be asked at all, and where redirects and names may lead.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "origin/address.h"
 #include "origin/url.h"
 
@@ -28,15 +30,20 @@ tl::unexpected<Error> forbidden(ErrorCode code, const Url& url, std::string deta
 
 }  // namespace
 
+const std::string* matching_host(const std::vector<std::string>& rules, std::string_view host) {
+  const std::string name = lower_name(host);
+  const auto found =
+      std::find_if(rules.begin(), rules.end(), [&name](const std::string& rule) { return matches(rule, name); });
+  return found == rules.end() ? nullptr : &*found;
+}
+
 Status check_url(const UrlPolicy& policy, const Url& url) {
   if (url.scheme != "http" && url.scheme != "https") {
     return forbidden(ErrorCode::forbidden_url, url, "only http and https are fetched");
   }
   const std::string host = lower_name(url.host);
-  for (const std::string& rule : policy.deny_hosts) {
-    if (matches(rule, host)) {
-      return forbidden(ErrorCode::forbidden_url, url, fmt::format("the configuration denies the host ({})", rule));
-    }
+  if (const std::string* rule = matching_host(policy.deny_hosts, host)) {
+    return forbidden(ErrorCode::forbidden_url, url, fmt::format("the configuration denies the host ({})", *rule));
   }
   return check_address(policy, url, host_scope(host) == AddressScope::loopback ? "127.0.0.1" : host, false);
 }

@@ -114,6 +114,11 @@ void add_origin(std::vector<ConfigRow<Config>>& rows) {
                      MEMBER(url_policy.max_redirects), "Redirects followed for one request."));
   rows.push_back(
       key("origin", "deny_hosts", host_patterns(), MEMBER(url_policy.deny_hosts), "Hosts that are never asked."));
+  rows.push_back(key("origin", "private_hosts", host_patterns(), MEMBER(url_policy.sharing.private_hosts),
+                     "Hosts of which nothing is shared: each job fetches for itself alone, and nothing is kept."));
+  rows.push_back(key("origin", "share_loopback", SwitchCodec{}, MEMBER(url_policy.sharing.share_loopback),
+                     "Offer neighbours what came from this machine or its link (127.0.0.0/8, ::1, 169.254.0.0/16, "
+                     "fe80::/10), where each machine has something else: for tests."));
 }
 
 void add_peer_network(std::vector<ConfigRow<Config>>& rows) {

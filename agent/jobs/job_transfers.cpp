@@ -195,6 +195,9 @@ void JobEngine::make_connection(LiveJob& live) const {
   auto options = std::make_shared<origin::ConnectOptions>(live.job.options.connect);
   options->connect_timeout = settings_.connect_timeout;
   options->stall_timeout = settings_.stall_timeout;
+  // A job that names the very value of the configuration has nothing of its own.
+  options->callers_proxy = !options->proxy.empty() && options->proxy != settings_.proxy;
+  options->callers_authorities = !options->ca_file.empty() && options->ca_file != settings_.ca_file;
   if (options->proxy.empty()) options->proxy = settings_.proxy;
   if (options->ca_file.empty()) options->ca_file = settings_.ca_file;
   live.connect = std::move(options);

@@ -17,20 +17,21 @@ constexpr unsigned kMaxRelaunches = 2;
 
 std::string sharing_key(const TransferRequest& request) {
   const bool shares = request.ranges.empty() && !request.origin_alone && request.store;
-  if (!shares || request.target.url.has_credentials()) return {};
+  if (!shares || reach_of(origin::privacy_before_answer(request.target)) == origin::Reach::own_job) return {};
   std::string key = fmt::format("{}\n{}\n{} {} {}", request.target.url.canonical(), request.no_cache, request.use_peers,
                                 request.share, request.offline_ok);
+  // The route is the configured one; only what may choose the content is left to tell requests apart.
   if (const auto& options = request.target.options) {
-    if (options->has_credentials()) return {};
     for (const auto& [name, value] : options->headers) key += fmt::format("\n{}: {}", name, value);
-    key += fmt::format("\nproxy {} {} {}\nca {}\nhttp {}", options->proxy, options->proxy_user, options->proxy_password,
-                       options->ca_file, static_cast<int>(options->http));
+    key += fmt::format("\nproxy {}\nca {}", options->proxy, options->ca_file);
   }
   if (const auto& policy = request.target.policy) {
     key += fmt::format("\npolicy {}{}{}{}{} {}", policy->allow_loopback, policy->allow_private,
                        policy->redirect_to_loopback, policy->redirect_to_private, policy->redirect_downgrade,
                        policy->max_redirects);
     for (const std::string& host : policy->deny_hosts) key += "\ndeny " + host;
+    key += fmt::format("\nsharing {}{}", policy->sharing.share_loopback, policy->sharing.callers_redirect);
+    for (const std::string& host : policy->sharing.private_hosts) key += "\nprivate " + host;
   }
   return key;
 }

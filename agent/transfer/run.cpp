@@ -15,7 +15,11 @@ constexpr std::uint64_t kSmall = kMiB;  // its end comes with its first commit
 }  // namespace
 
 Run::Run(TransferContext& context, RunHost& host, MemberPtr owner)
-    : context_(context), host_(host), request_(owner->request), revalidate_(owner->request.origin_alone) {
+    : context_(context),
+      host_(host),
+      request_(owner->request),
+      before_answer_(origin::privacy_before_answer(owner->request.target)),
+      revalidate_(owner->request.origin_alone) {
   members_.push_back(std::move(owner));
 }
 
@@ -93,10 +97,11 @@ void Run::fill_answered(const origin::Edition& edition) {
 // False when the run is over.
 bool Run::edition_known(const origin::Edition& edition) {
   edition_ = edition;
-  shareable_ = edition.shareable && edition.version.has_validator();
+  privacy_ = stricter(stricter(before_answer_, edition.privacy),
+                      edition.version.has_validator() ? origin::Privacy::shareable : origin::Privacy::no_validator);
   tell_connected();
   if (over_) return false;
-  if (!shareable_) split_followers();
+  if (!shareable()) split_followers();
   if (const Status status = plan_content(); !status) {
     fail(status.error());
     return false;

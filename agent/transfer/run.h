@@ -77,6 +77,9 @@ class Run final : public FillEvents, public std::enable_shared_from_this<Run> {
   }
 
   [[nodiscard]] const TransferRequest& request() const { return request_; }
+  // Other jobs of this machine may have it; neighbours too.
+  [[nodiscard]] bool shareable() const { return reach_of(privacy_) != origin::Reach::own_job; }
+  [[nodiscard]] bool for_neighbours() const { return reach_of(privacy_) == origin::Reach::everybody; }
   [[nodiscard]] bool may_start_with_get() const;
   void probe();
   void fetch_as_probe();
@@ -137,7 +140,8 @@ class Run final : public FillEvents, public std::enable_shared_from_this<Run> {
 
   TransferContext& context_;
   RunHost& host_;
-  TransferRequest request_;  // the first owner's: target and what is to be fetched
+  TransferRequest request_;              // the first owner's: target and what is to be fetched
+  const origin::Privacy before_answer_;  // what the request alone says
   std::vector<MemberPtr> members_;
   RestartRule restarts_;
   unsigned turn_ = 0;  // grows with each new start: late answers are recognised
@@ -150,7 +154,7 @@ class Run final : public FillEvents, public std::enable_shared_from_this<Run> {
 
   std::optional<origin::FetchId> probe_;
   std::optional<origin::Edition> edition_;
-  bool shareable_ = false;
+  origin::Privacy privacy_ = origin::Privacy::shareable;  // once the edition is known
   PieceMap map_ = PieceMap::whole(std::nullopt);
   cache::Version wanted_;  // what the content is bound to
   std::shared_ptr<CopySource> copy_;

@@ -15,7 +15,7 @@ bool knows(const cache::ContentInfo& info, const cache::Version& version) {
 
 // Ranges of what the cache has whole are copied from there; everything else is alike.
 void Run::choose() {
-  if (request_.ranges.empty() || !shareable_ || request_.origin_alone) return choose_held();
+  if (request_.ranges.empty() || !shareable() || request_.origin_alone) return choose_held();
   using Found = std::optional<cache::ContentInfo>;
   context_.cache.find(edition_->version, guard<Found>([](Run& self, Result<Found> info) {
                         if (!info) log::warn("cache not asked error={}", info.error().text());
@@ -55,7 +55,7 @@ void Run::choose_held() {
 
 void Run::choose_shared() {
   const bool known = !fill_ || restarts_.restarts() > 0;  // a first GET is the probe because nothing is known
-  if (!known || request_.origin_alone || !shareable_ || !request_.ranges.empty()) return create(true);
+  if (!known || request_.origin_alone || !shareable() || !request_.ranges.empty()) return create(true);
   using Found = std::optional<cache::ContentInfo>;
   context_.cache.find(wanted_, guard<Found>([](Run& self, Result<Found> info) {
                         if (!info) log::warn("cache not asked error={}", info.error().text());
@@ -100,9 +100,9 @@ void Run::resume(const cache::ContentInfo& info) {
 void Run::create(bool bounded) {
   cache::Cache::Create what;
   what.version = wanted_;
-  what.shareable = shareable_ && request_.store && request_.ranges.empty();
+  what.shareable = shareable() && request_.store && request_.ranges.empty();
   what.bounded_by_cache = bounded && what.shareable;
-  what.offered = request_.share;
+  what.offered = request_.share && for_neighbours();
   what.want_sha256 = wants_sha256();
   using Writer = std::unique_ptr<cache::ContentWriter>;
   cache::Cache& cache = context_.cache;
@@ -136,7 +136,7 @@ void Run::adopt(std::unique_ptr<cache::ContentWriter> writer) {
     abandon_all_but(context_.cache, member, content_);
   }
   waiting_ = std::move(writer);
-  if (!fill_ && !supply_ && asks_neighbours() && shareable_ && map_.content_size().value_or(0) > 0) {
+  if (!fill_ && !supply_ && asks_neighbours() && for_neighbours() && map_.content_size().value_or(0) > 0) {
     look_up();
   } else {
     begin();

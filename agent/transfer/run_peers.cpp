@@ -34,9 +34,7 @@ bool Run::asks_neighbours() const {
   if (context_.neighbours == nullptr || !request_.use_peers || request_.origin_alone || !request_.ranges.empty()) {
     return false;
   }
-  const bool credentials =
-      request_.target.url.has_credentials() || (request_.target.options && request_.target.options->has_credentials());
-  return !credentials && context_.neighbours->anyone();
+  return reach_of(before_answer_) == origin::Reach::everybody && context_.neighbours->anyone();
 }
 
 PaceRules Run::pace() const {
@@ -86,7 +84,7 @@ void Run::found_supply(std::shared_ptr<peer::Supply> supply) {
 
 // What was fetched from the origin is attested by that, and compared with what was judged bad before.
 void Run::tell_neighbours(const std::vector<cache::SegmentInfo>& segments, const cache::ContentId& held) {
-  const bool tells = context_.neighbours != nullptr && edition_ && shareable_ && !offline_ && request_.share &&
+  const bool tells = context_.neighbours != nullptr && edition_ && request_.share && for_neighbours() && !offline_ &&
                      request_.ranges.empty();
   if (!tells) return;
   context_.neighbours->fetched(edition_->version, segments);
@@ -120,8 +118,10 @@ void Run::origin_contradicts() {
 }
 
 bool Run::may_go_offline(const Error& error) const {
-  return request_.offline_ok && !edition_ && !offline_ && request_.ranges.empty() && !request_.origin_alone &&
-         !request_.no_cache && is_unreachable(error.code);
+  // What the request alone keeps to its job was never fetched as anybody else's.
+  const bool may_be_shared = reach_of(before_answer_) != origin::Reach::own_job;
+  return request_.offline_ok && may_be_shared && !edition_ && !offline_ && request_.ranges.empty() &&
+         !request_.origin_alone && !request_.no_cache && is_unreachable(error.code);
 }
 
 // What an earlier attempt has of the version that the origin named then.
@@ -153,7 +153,6 @@ void Run::go_on_without_origin(const Error& error) {
   origin::Edition edition;
   edition.version = info.versions.back();
   edition.ranges = true;
-  edition.shareable = true;
   edition.effective_url = edition.version.url;
   if (edition_known(edition)) choose();
 }

@@ -73,10 +73,10 @@ std::string Run::note() const {
                        format_duration(age));
   }
   if (edition_->one_stream) note = "one stream: the origin cannot resume";
-  if (!shareable_) {
-    const std::string& why = edition_->not_shareable;
-    note += note.empty() ? "" : "; ";
-    note += "not shared: " + (why.empty() ? std::string("the origin gives neither ETag nor Last-Modified") : why);
+  // What stays on this machine is a word to those alone that have neighbours.
+  if (!shareable() || (context_.neighbours != nullptr && request_.share)) {
+    const std::string why = origin::privacy_note(privacy_);
+    if (!why.empty()) note += (note.empty() ? "" : "; ") + why;
   }
   return note;
 }
