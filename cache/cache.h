@@ -114,9 +114,10 @@ class Cache {
   virtual void mark_validated(const ContentId& id, Done<void> done) = 0;
   // Removes record and file. Open leases stay readable.
   virtual void drop(const ContentId& id, Done<void> done) = 0;
-  // It is not what its origin publishes: from now on never found, never offered, and nothing is merged into it. It
-  // stays readable for those who hold it and while it is pinned, and is dropped when neither is so any more.
-  virtual void set_aside(const ContentId& id, Done<void> done) = 0;
+  // Its bytes are not what is published as `version`: from now on it is not known by that. A record that is known by no
+  // other is set aside: never found, never offered, and nothing is merged into it; it stays readable for those who hold
+  // it and while it is pinned, and is dropped when neither is so any more.
+  virtual void set_aside(const ContentId& id, const Version& version, Done<void> done) = 0;
   // A partial content that goes on as another version, that is with bytes of another URL or of a request that is not to
   // be shared: it is private from now on and for good (not shareable). Only where nobody but `holder` has to do with
   // it: busy when others hold it or it is being written; invalid_state when it is not partial.

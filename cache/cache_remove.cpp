@@ -307,27 +307,18 @@ void CacheImpl::pin(const ContentId& id, bool pinned, Done<void> done) {
       });
 }
 
-void CacheImpl::set_aside(const ContentId& id, Done<void> done) {
+void CacheImpl::set_aside(const ContentId& id, const Version& version, Done<void> done) {
   const std::string doing = "set content " + id + " aside";
   if (active(id) != nullptr) {
     return answer<void>(std::move(done), fail(ErrorCode::busy, doing, "it is being written"));
   }
   write_for<bool>(
-      doing,
-      [id](SQLite::Database& db) -> Result<bool> {
-        if (Status set = index::set_state(db, id, ContentState::set_aside); !set) return tl::unexpected(set.error());
-        auto row = index::load(db, id);
-        if (!row) return tl::unexpected(row.error());
-        return *row && ((*row)->holds > 0 || (*row)->info.pinned);
-      },
-      [this, id, done = std::move(done)](Result<bool> kept) mutable {
-        if (!kept) return done(tl::unexpected(kept.error()));
+      doing, [id, version](SQLite::Database& db) { return index::set_aside(db, id, version); },
+      [this, id, done = std::move(done)](Result<bool> goes) mutable {
+        if (!goes) return done(tl::unexpected(goes.error()));
+        log::warn("record is not what is published: not known by that version any more content={}", id);
         changed(id);
-        if (!*kept) return drop_set_aside(id, std::move(done));
-        log::warn(
-            "record set aside: it is not what its origin publishes; it stays while jobs hold it or it is pinned "
-            "content={}",
-            id);
+        if (*goes) return drop_set_aside(id, std::move(done));
         done({});
       });
 }

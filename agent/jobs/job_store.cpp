@@ -45,6 +45,11 @@ ALTER TABLE jobs ADD COLUMN share INTEGER NOT NULL DEFAULT 1;
 ALTER TABLE jobs ADD COLUMN offline_ok INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE files ADD COLUMN rejected_root TEXT;
 ALTER TABLE files ADD COLUMN offline_age INTEGER;
+)sql"},
+                                cache::SchemaStep{"jobs-3", R"sql(
+ALTER TABLE files DROP COLUMN rejected_root;
+ALTER TABLE files ADD COLUMN rejected TEXT NOT NULL DEFAULT '';
+ALTER TABLE files ADD COLUMN version_told INTEGER NOT NULL DEFAULT 0;
 )sql"}};
 
 // Collects "a, b, c" or "a = ?, b = ?".

@@ -80,6 +80,9 @@ class Run final : public FillEvents, public std::enable_shared_from_this<Run> {
   // Other jobs of this machine may have it; neighbours too.
   [[nodiscard]] bool shareable() const { return reach_of(privacy_) != origin::Reach::own_job; }
   [[nodiscard]] bool for_neighbours() const { return reach_of(privacy_) == origin::Reach::everybody; }
+  // What this run puts into a content may be found there by other jobs; and given to neighbours.
+  [[nodiscard]] bool keeps() const { return shareable() && request_.store && request_.ranges.empty(); }
+  [[nodiscard]] bool offers() const { return request_.share && for_neighbours(); }
   [[nodiscard]] bool may_start_with_get() const;
   void probe();
   void fetch_as_probe();
@@ -94,7 +97,9 @@ class Run final : public FillEvents, public std::enable_shared_from_this<Run> {
   void choose_held();
   void choose_shared();
   void found(const cache::ContentInfo& info);
-  void resume(const cache::ContentInfo& info);
+  void resume(const cache::ContentInfo& info, bool own);
+  void resume_privately(const cache::ContentInfo& info);
+  void open_writer(const cache::ContentInfo& info, bool shareable);
   void create(bool bounded);
   void adopt(std::unique_ptr<cache::ContentWriter> writer);
   void hold(const MemberPtr& member);
@@ -122,6 +127,7 @@ class Run final : public FillEvents, public std::enable_shared_from_this<Run> {
   [[nodiscard]] bool wants_sha256() const;
   void finish();
   void finished(const cache::ContentInfo& info);
+  void forget_contradicted(const cache::ContentInfo& info);
   void start_over(std::string_view why = "edition changed");
   void give_up_content();
   void fail(const Error& error);
@@ -166,6 +172,7 @@ class Run final : public FillEvents, public std::enable_shared_from_this<Run> {
   std::optional<Error> unreachable_;      // why the origin could not be asked
   std::optional<WallTime> offline_;       // goes on without it: when the edition was fetched
   cache::ContentId content_;
+  bool found_by_others_ = false;        // the content, by other jobs
   std::uint64_t committed_before_ = 0;  // when the content was adopted
   CommittedPrefix prefix_;
   std::uint64_t contiguous_ = 0;

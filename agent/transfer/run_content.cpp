@@ -11,6 +11,11 @@ bool knows(const cache::ContentInfo& info, const cache::Version& version) {
   return std::find(info.versions.begin(), info.versions.end(), version) != info.versions.end();
 }
 
+bool has_two_urls(const cache::ContentInfo& info) {
+  return std::any_of(info.versions.begin(), info.versions.end(),
+                     [&info](const cache::Version& version) { return version.url != info.versions.front().url; });
+}
+
 }  // namespace
 
 // Ranges of what the cache has whole are copied from there; everything else is alike.
@@ -47,7 +52,7 @@ void Run::choose_held() {
     for (const cache::ContentInfo& info : member->held) {
       if (info.state == cache::ContentState::set_aside || !knows(info, wanted_)) continue;
       if (info.state == cache::ContentState::complete) return found(info);
-      if (info.size && info.size == map_.content_size()) return resume(info);
+      if (info.size && info.size == map_.content_size()) return resume(info, true);
     }
   }
   choose_shared();
@@ -64,7 +69,7 @@ void Run::choose_shared() {
                         // A GET of everything is under way already: it fills a content of its own.
                         const bool fits = !self.fill_ && (*info)->size && (*info)->size == self.map_.content_size();
                         if (!fits) return self.create(true);
-                        self.resume(**info);
+                        self.resume(**info, false);
                       }));
 }
 
@@ -85,14 +90,40 @@ void Run::found(const cache::ContentInfo& info) {
   host_.run_over(*this);
 }
 
-void Run::resume(const cache::ContentInfo& info) {
+// Bytes of a narrower circle never go into a content of a wider one. `own`: held by a member, of an earlier attempt.
+void Run::resume(const cache::ContentInfo& info, bool own) {
+  const bool too_wide = info.shareable && (!keeps() || (info.offered && !offers()));
+  if (!too_wide) return open_writer(info, info.shareable);
+  if (own && members_.size() == 1) return resume_privately(info);
+  create(true);
+}
+
+void Run::resume_privately(const cache::ContentInfo& info) {
+  context_.cache.go_on_privately(
+      info.id, members_.front()->file_id(), wanted_, guard<void>([info](Run& self, Status status) {
+        if (status) return self.open_writer(info, false);
+        log::info("partial content not gone on with id={} reason={}", info.id, status.error().text());
+        self.create(true);
+      }));
+}
+
+void Run::open_writer(const cache::ContentInfo& info, bool shareable) {
   using Writer = std::unique_ptr<cache::ContentWriter>;
-  context_.cache.resume(info.id, guard<Writer>([id = info.id](Run& self, Result<Writer> writer) {
-                          if (writer && (*writer)->size() == self.map_.content_size())
+  context_.cache.resume(info.id, guard<Writer>([info, shareable](Run& self, Result<Writer> writer) {
+                          // It may have become another job's own, for another URL, since it was found.
+                          const bool same = writer && (*writer)->size() == self.map_.content_size() &&
+                                            (*writer)->shareable() == shareable && (*writer)->version() == self.wanted_;
+                          if (same) {
+                            if (!shareable && has_two_urls(info)) {
+                              self.privacy_ = stricter(self.privacy_, origin::Privacy::two_urls);
+                            }
                             return self.adopt(std::move(*writer));
+                          }
                           // Another transfer is writing it, or it is not as it was left: then a content of its own.
-                          if (!writer)
-                            log::info("partial content not gone on with id={} reason={}", id, writer.error().text());
+                          if (!writer) {
+                            log::info("partial content not gone on with id={} reason={}", info.id,
+                                      writer.error().text());
+                          }
                           self.create(true);
                         }));
 }
@@ -100,9 +131,9 @@ void Run::resume(const cache::ContentInfo& info) {
 void Run::create(bool bounded) {
   cache::Cache::Create what;
   what.version = wanted_;
-  what.shareable = shareable() && request_.store && request_.ranges.empty();
+  what.shareable = keeps();
   what.bounded_by_cache = bounded && what.shareable;
-  what.offered = request_.share && for_neighbours();
+  what.offered = offers();
   what.want_sha256 = wants_sha256();
   using Writer = std::unique_ptr<cache::ContentWriter>;
   cache::Cache& cache = context_.cache;
@@ -128,6 +159,7 @@ void Run::create(bool bounded) {
 void Run::adopt(std::unique_ptr<cache::ContentWriter> writer) {
   const auto self = shared_from_this();
   content_ = writer->id();
+  found_by_others_ = writer->shareable();
   committed_before_ += bytes_of(writer->committed());
   contiguous_ = prefix_.update(writer->committed());
   const auto members = members_;
@@ -155,7 +187,7 @@ void Run::begin() {
 }
 
 void Run::hold(const MemberPtr& member) {
-  context_.cache.hold(content_, member->file_id(), guard<void>([](Run& self, Status status) {
+  context_.cache.hold(content_, member->holder(), guard<void>([](Run& self, Status status) {
                         if (!status) self.fail(status.error());
                       }));
 }

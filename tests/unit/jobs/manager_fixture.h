@@ -67,6 +67,7 @@ class FakeCache final : public cache::Cache {
   std::vector<std::string> log;
   std::map<std::string, Error> open_errors;  // by content
   std::optional<Error> drop_error;
+  std::optional<Error> private_error;  // of go_on_privately
   std::map<std::string, std::vector<cache::ContentInfo>> held;  // by holder
   Digest digest{};
   std::map<std::string, cache::ContentInfo> infos;  // what get() tells
@@ -87,8 +88,11 @@ class FakeCache final : public cache::Cache {
   void open(const cache::ContentId& id, cache::Done<std::shared_ptr<cache::ContentLease>> done) override;
   void open_partial(const cache::ContentId& id, cache::Done<std::shared_ptr<cache::ContentLease>> done) override;
   void compute_sha256(const cache::ContentId& id, cache::Done<Digest> done) override;
-  void hold(const cache::ContentId& id, const std::string& holder, cache::Done<void> done) override {
-    note("hold " + id + " " + holder, done);
+  void get_for(const cache::ContentId& id, std::uint32_t, cache::Done<cache::ContentInfo> done) override {
+    get(id, std::move(done));
+  }
+  void hold(const cache::ContentId& id, const cache::Holder& holder, cache::Done<void> done) override {
+    note("hold " + id + " " + holder.id, done);
   }
   void release(const cache::ContentId& id, const std::string& holder, cache::Done<void> done) override {
     note("release " + id + " " + holder, done);
@@ -96,10 +100,11 @@ class FakeCache final : public cache::Cache {
   void release_all_but(std::vector<std::string> alive, cache::Done<void> done) override;
   void mark_validated(const cache::ContentId& id, cache::Done<void> done) override { note("valid " + id, done); }
   void drop(const cache::ContentId& id, cache::Done<void> done) override;
-  void set_aside(const cache::ContentId& id, cache::Done<void> done) override { note("set_aside " + id, done); }
-  void add_version(const cache::ContentId& id, const cache::Version& version, cache::Done<void> done) override {
-    note("add_version " + id + " " + version.url, done);
+  void set_aside(const cache::ContentId& id, const cache::Version& version, cache::Done<void> done) override {
+    note("set_aside " + id + " " + version.url, done);
   }
+  void go_on_privately(const cache::ContentId& id, const std::string& holder, const cache::Version& version,
+                       cache::Done<void> done) override;
   void set_attestations(const cache::ContentId& id, Vouching, cache::Done<void> done) override {
     note("set_attestations " + id, done);
   }
