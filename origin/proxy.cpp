@@ -43,6 +43,13 @@ bool bypasses_proxy(std::string_view no_proxy, const Url& url) {
   return false;
 }
 
+bool goes_without_proxy(const std::string& configured, const Environment& environment) {
+  if (!configured.empty()) return configured == "none";
+  return environment("http_proxy").value_or("").empty() &&
+         either_case(environment, "https_proxy", "HTTPS_PROXY").empty() &&
+         either_case(environment, "all_proxy", "ALL_PROXY").empty();
+}
+
 std::string choose_proxy(const std::string& configured, const Url& url, const Environment& environment) {
   if (configured == "none") return {};
   if (!configured.empty()) return configured;

@@ -57,6 +57,18 @@ void write_crowd(JsonWriter& json, const std::optional<peer::CrowdFigures>& crow
   json.member("claimed", crowd->claimed).end_object();
 }
 
+void write_privacy(JsonWriter& json, origin::Privacy privacy) {
+  json.key("not_shared");
+  const origin::PrivacyInfo& info = privacy_info(privacy);
+  if (info.reach == origin::Reach::everybody) {
+    json.null();
+    return;
+  }
+  json.begin_object().member("reason", info.code).member("text", info.text);
+  json.member("machine", info.reach == origin::Reach::this_machine);
+  json.member_or_null("key", std::string(info.key)).end_object();
+}
+
 void write_ranges(JsonWriter& json, const std::vector<ByteRange>& ranges) {
   json.key("ranges").begin_array();
   for (const ByteRange& range : ranges) {
@@ -84,7 +96,9 @@ void write_file(JsonWriter& json, const File& file) {
   write_digest(json, "actual_sha256", file.actual_sha256);
   json.member_or_null("verdict", file.verdict).member("verdict_reason", file.verdict_reason);
   json.member_or_null("effective_url", shown_url(file.effective_url, UrlDetail::whole));
-  json.member("note", file.note).member("restarts", file.restarts);
+  json.member("note", file.note);
+  write_privacy(json, file.privacy);
+  json.member("restarts", file.restarts);
   json.key("offline_age_s");
   if (file.offline_age) {
     json.value(seconds_of(*file.offline_age));
@@ -101,6 +115,7 @@ struct JobSums {
   std::uint64_t bytes = 0, done = 0;
   SourceFigures figures;
   std::optional<peer::CrowdFigures> crowd;
+  origin::Privacy privacy = origin::Privacy::shareable;  // of the file that the fewest may have
 };
 
 // Of all files that are got together with others: the most members and fetchers of any, the segments of all.
@@ -129,6 +144,7 @@ JobSums sums_of(const Job& job) {
     sums.figures.cache += file.figures.cache;
     sums.figures.wasted += file.figures.wasted;
     if (file.crowd) add_crowd(sums.crowd, *file.crowd);
+    sums.privacy = stricter(sums.privacy, file.privacy);
   }
   return sums;
 }
@@ -148,6 +164,7 @@ void write_job(JsonWriter& json, const Job& job, bool files) {
   json.member("size", sums.size).member("bytes", sums.bytes);
   write_figures(json, "figures", sums.figures);
   write_crowd(json, sums.crowd);
+  write_privacy(json, sums.privacy);
   json.member("files_total", job.files.size()).member("files_done", sums.done);
   json.member("max_rate", job.options.max_rate);
   json.key("verdict").begin_object();

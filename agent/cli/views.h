@@ -21,6 +21,12 @@ struct FiguresView {
   std::uint64_t origin = 0, peers = 0, cache = 0, wasted = 0;
 };
 
+// Why nobody else is given a file.
+struct NotSharedView {
+  std::string reason, text, key;
+  bool machine = false;  // only neighbours are not
+};
+
 struct FileView {
   unsigned index = 0;
   std::string url, destination, state;
@@ -30,6 +36,7 @@ struct FileView {
   FiguresView figures;
   std::optional<CrowdView> crowd;
   std::string content, etag, last_modified, actual_sha256, verdict, verdict_reason, effective_url, note;
+  std::optional<NotSharedView> not_shared;
   unsigned restarts = 0;
   std::optional<double> offline_age_s;  // the origin was not asked: how old the edition was
   std::optional<Error> error;
@@ -46,6 +53,7 @@ struct JobView {
   std::optional<CrowdView> crowd;
   std::uint64_t files_total = 0, files_done = 0, max_rate = 0;
   bool app_verdict = false;
+  std::optional<NotSharedView> not_shared;  // of the file that the fewest may have
   std::vector<FileView> files;
 };
 

@@ -96,6 +96,7 @@ struct File {
   std::optional<Digest> origin_sha256;  // what Repr-Digest / Digest promised
   std::string effective_url;
   std::string note;
+  origin::Privacy privacy = origin::Privacy::shareable;  // why nobody else may have it, as far as it is known
   unsigned restarts = 0;
   std::optional<peer::CrowdFigures> crowd;  // while others want it too
   std::optional<Error> error;

@@ -94,6 +94,7 @@ void visit_file_mutable(FileRef& file, Visitor& visit) {
   visit("retargeted", file.retargeted);
   visit("effective_url", file.effective_url);
   visit("note", file.note);
+  visit("privacy", file.privacy);
   visit("restarts", file.restarts);
   visit("error", file.error);
 }

@@ -106,6 +106,7 @@ class Bind {
   void put(int at, JobState value) { statement_.bind(at, std::string(job_state_name(value))); }
   void put(int at, FileState value) { statement_.bind(at, std::string(file_state_name(value))); }
   void put(int at, Priority value) { statement_.bind(at, std::string(priority_name(value))); }
+  void put(int at, origin::Privacy value) { statement_.bind(at, std::string(privacy_info(value).code)); }
   void put(int at, origin::ConnectOptions::Http value) { statement_.bind(at, static_cast<std::int64_t>(value)); }
 
   SQLite::Statement& statement_;
@@ -164,6 +165,7 @@ class Read {
   bool get(int at, JobState& value) { return take(value, job_state_from_name(text(at))); }
   bool get(int at, FileState& value) { return take(value, file_state_from_name(text(at))); }
   bool get(int at, Priority& value) { return take(value, priority_from_name(text(at))); }
+  bool get(int at, origin::Privacy& value) { return take(value, origin::privacy_from_code(text(at))); }
   bool get(int at, origin::ConnectOptions::Http& value) {
     const std::int64_t chosen = number(at);
     value = static_cast<origin::ConnectOptions::Http>(chosen);

@@ -1,11 +1,13 @@
 // JobEngine: the transfers of a job's files.
 #include <algorithm>
+#include <cstdlib>
 #include <utility>
 
 #include "agent/jobs/job_engine.h"
 #include "agent/jobs/job_limits.h"
 #include "base/error_table.h"
 #include "base/log.h"
+#include "origin/proxy.h"
 
 namespace larder::agent {
 namespace {
@@ -213,8 +215,7 @@ void JobEngine::make_connection(LiveJob& live) const {
   auto options = std::make_shared<origin::ConnectOptions>(live.job.options.connect);
   options->connect_timeout = settings_.connect_timeout;
   options->stall_timeout = settings_.stall_timeout;
-  // A job that names the very value of the configuration has nothing of its own.
-  options->callers_proxy = !options->proxy.empty() && options->proxy != settings_.proxy;
+  options->callers_proxy = is_callers_proxy(options->proxy, settings_.proxy);
   options->callers_authorities = !options->ca_file.empty() && options->ca_file != settings_.ca_file;
   if (options->proxy.empty()) options->proxy = settings_.proxy;
   if (options->ca_file.empty()) options->ca_file = settings_.ca_file;
@@ -272,6 +273,7 @@ void JobEngine::file_progress(LiveJob& live, unsigned file, const TransferProgre
   facts.version = now.version;
   facts.restarts = state.restarts_before + now.restarts;
   facts.note = now.note;
+  facts.privacy = now.privacy;
   facts.crowd = now.crowd;
   SourceFigures figures = now.figures;
   figures.wasted += state.wasted_before;
@@ -332,6 +334,7 @@ void JobEngine::file_done(LiveJob& live, unsigned file, TransferResult result) {
   facts.offline_age.reset();
   if (result.offline) facts.offline_age = std::max(Duration{}, runtime_.clock.wall() - *result.offline);
   facts.note = result.note;
+  facts.privacy = result.privacy;
   facts.crowd.reset();
   live.progressed = true;
   live.failures_in_a_row = 0;

@@ -19,7 +19,8 @@ Run::Run(TransferContext& context, RunHost& host, MemberPtr owner)
       host_(host),
       request_(owner->request),
       before_answer_(origin::privacy_before_answer(owner->request.target)),
-      revalidate_(owner->request.origin_alone) {
+      revalidate_(owner->request.origin_alone),
+      privacy_(before_answer_) {
   members_.push_back(std::move(owner));
 }
 
@@ -90,8 +91,19 @@ void Run::make_fill() {
 }
 
 void Run::fill_answered(const origin::Edition& edition) {
-  if (edition_) return;  // checked by the source
-  if (edition_known(edition)) choose();
+  if (!edition_) {
+    if (edition_known(edition)) choose();
+    return;
+  }
+  // The edition is checked by the source. A HEAD need not say what the GET after it says: cookies, no-store, Vary.
+  if (reach_of(edition.privacy) < reach_of(privacy_)) narrow(edition.privacy);
+}
+
+// A later answer keeps the content to a smaller circle than the first did: it begins anew there.
+void Run::narrow(origin::Privacy privacy) {
+  const auto self = shared_from_this();
+  before_answer_ = stricter(before_answer_, privacy);
+  start_over(fmt::format("it is for fewer than the first answer said ({})", privacy_info(privacy).code));
 }
 
 // False when the run is over.
@@ -258,8 +270,9 @@ void Run::finished(const cache::ContentInfo& info) {
   if (!settlement.held) settlement.replaces = content_;
   settlement.edition = edition_;
   settlement.note = note();
+  settlement.privacy = privacy_;
   settlement.offline = offline_;
-  tell_neighbours(segments, info.id);
+  if (info.shareable) tell_neighbours(segments, info.id);
   for (const MemberPtr& member : end_members()) {
     Settlement own = settlement;
     own.figures = finished_figures(segments, member->file_id(), info.size.value_or(committed));
@@ -317,6 +330,7 @@ void Run::give_up_content() {
   end_fill();
   copy_.reset();
   edition_.reset();
+  privacy_ = before_answer_;
   content_.clear();
   prefix_ = {};
   contiguous_ = committed_before_ = 0;

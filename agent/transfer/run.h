@@ -92,7 +92,11 @@ class Run final : public FillEvents, public std::enable_shared_from_this<Run> {
   void tell_connected();
   void split_followers();
 
+  void narrow(origin::Privacy privacy);
+
   void choose();
+  [[nodiscard]] bool is_for_same_circle(const cache::ContentInfo& held) const;
+  [[nodiscard]] bool is_for_others() const;
   void open_copy(const cache::ContentInfo& whole);
   void choose_held();
   void choose_shared();
@@ -146,8 +150,8 @@ class Run final : public FillEvents, public std::enable_shared_from_this<Run> {
 
   TransferContext& context_;
   RunHost& host_;
-  TransferRequest request_;              // the first owner's: target and what is to be fetched
-  const origin::Privacy before_answer_;  // what the request alone says
+  TransferRequest request_;        // the first owner's: target and what is to be fetched
+  origin::Privacy before_answer_;  // what the request alone says, or an answer that was given up
   std::vector<MemberPtr> members_;
   RestartRule restarts_;
   unsigned turn_ = 0;  // grows with each new start: late answers are recognised
@@ -160,7 +164,7 @@ class Run final : public FillEvents, public std::enable_shared_from_this<Run> {
 
   std::optional<origin::FetchId> probe_;
   std::optional<origin::Edition> edition_;
-  origin::Privacy privacy_ = origin::Privacy::shareable;  // once the edition is known
+  origin::Privacy privacy_;  // with what the edition says, once it is known
   PieceMap map_ = PieceMap::whole(std::nullopt);
   cache::Version wanted_;  // what the content is bound to
   std::shared_ptr<CopySource> copy_;

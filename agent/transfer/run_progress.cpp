@@ -60,6 +60,7 @@ TransferProgress Run::progress_of(const Member& member) const {
   progress.contiguous = contiguous_;
   progress.restarts = member.restarts;
   progress.note = note();
+  progress.privacy = privacy_;
   if (fill_) progress.crowd = fill_->crowd();
   return progress;
 }

@@ -88,6 +88,7 @@ class Settling : public std::enable_shared_from_this<Settling> {
     if (it_.edition) result.version = it_.edition->version;
     result.effective_url = it_.edition ? it_.edition->effective_url : member_->request.target.url.canonical();
     result.note = it_.note;
+    result.privacy = it_.privacy;
     result.offline = it_.offline;
     done_(std::move(result));
   }

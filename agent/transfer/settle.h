@@ -20,6 +20,7 @@ struct Settlement {
   std::optional<cache::ContentId> replaces;  // a content of this file that was merged into it
   std::optional<origin::Edition> edition;
   std::string note;
+  origin::Privacy privacy = origin::Privacy::shareable;
   std::optional<WallTime> offline;  // as in TransferResult
 };
 

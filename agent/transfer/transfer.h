@@ -69,7 +69,8 @@ struct TransferResult {
   // The one that the origin, or offline_ok, named; none where the caller's digest alone found the content.
   std::optional<cache::Version> version;
   std::string effective_url;
-  std::string note;  // "one stream: the origin cannot resume", "not shared: no-store", or empty
+  std::string note;  // "one stream: the origin cannot resume", "not shared: the origin says no-store", or empty
+  origin::Privacy privacy = origin::Privacy::shareable;  // why nobody else may have it
   // The origin could not be asked (offline_ok): when this edition was fetched from it.
   std::optional<WallTime> offline;
 };
@@ -83,6 +84,7 @@ struct TransferProgress {
   std::uint64_t contiguous = 0;  // bytes from the start that are committed
   unsigned restarts = 0;
   std::string note;
+  origin::Privacy privacy = origin::Privacy::shareable;
   std::optional<peer::CrowdFigures> crowd;  // while it is got together with others
 };
 

@@ -363,7 +363,7 @@ TEST_F(OriginTest, GivesCredentialsOnlyToTheSiteAskedFor) {
   http.head(302, {{"location", "http://h.example/back"}});
   EXPECT_TRUE(http.last().options->has_credentials());
   http.answer(200, {kTag, length(1)}, 1);
-  EXPECT_FALSE(recorder->editions.at(0).shareable);
+  EXPECT_EQ(recorder->editions.at(0).privacy, Privacy::credentials);
 }
 
 TEST_F(OriginTest, DropsCredentialsThatARedirectBringsAlong) {

@@ -81,7 +81,7 @@ TEST(ResponseCheck, HoldsPartsAgainstWhatWasAsked) {
     EXPECT_EQ(accepted->length, 100U) << row.name;
     EXPECT_EQ(accepted->edition.version, expected) << row.name;
     EXPECT_TRUE(accepted->edition.ranges) << row.name;
-    EXPECT_TRUE(accepted->edition.shareable) << row.name << ": " << accepted->edition.not_shareable;
+    EXPECT_EQ(accepted->edition.privacy, Privacy::shareable) << row.name;
   }
 }
 

@@ -388,7 +388,7 @@ TEST_F(Peers, AreNotAskedWhereTheyMustNotBe) {
   EXPECT_TRUE(neighbours.queries.empty());
   EXPECT_TRUE(neighbours.foreseen.empty());
   cache.records.clear();
-  origin.files[kUrl].edition.shareable = false;
+  origin.files[kUrl].edition.privacy = origin::Privacy::says_no_store;
   EXPECT_EQ(get(request("d"))->value().figures.origin, bytes.size());
   EXPECT_TRUE(neighbours.queries.empty());
 }

@@ -115,9 +115,8 @@ TEST_F(Transfer, AnotherFileGoesOnWithAPartialContent) {
 }
 
 TEST_F(Transfer, PrivateContentOfAnEarlierAttemptIsGoneOnWith) {
-  origin.files[kUrl].edition.shareable = false;
-  origin.files[kUrl].edition.not_shareable = "the origin says no-store";
-  leave_partial("f", cache::kMinSegment + kMiB);
+  origin.files[kUrl].edition.privacy = origin::Privacy::says_no_store;
+    leave_partial("f", cache::kMinSegment + kMiB);
   const auto got = fetch(request("f"));
   expect_whole(*got, bytes());
   EXPECT_EQ(origin.fetches[0].offset, cache::kMinSegment);
