@@ -18,7 +18,10 @@ cache::Version version(std::optional<std::uint64_t> size, std::string etag, std:
 }
 
 AnswerContext context() {
-  return {"http://h/x", "http://h/x", false, from_unix_ns(1'780'000'000'000'000'000)};
+  AnswerContext context;
+  context.url = context.effective_url = "http://h/x";
+  context.now = from_unix_ns(1'780'000'000'000'000'000);
+  return context;
 }
 
 HttpHead head(int status, std::vector<Header> headers) {

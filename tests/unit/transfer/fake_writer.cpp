@@ -252,7 +252,7 @@ void FakeWriter::try_finish() {
   cache::ContentInfo info = record->info;
   for (auto& [id, other] : cache_.records) {
     if (id == id_ || !other.info.shareable || !info.shareable || other.info.root != info.root) continue;
-    if (other.info.state != cache::ContentState::complete) continue;
+    if (other.info.state != cache::ContentState::complete || other.info.offered != info.offered) continue;
     other.info.versions.push_back(record->info.versions.front());
     info = other.info;
     record->info.versions.clear();  // merged: found under the other's id only

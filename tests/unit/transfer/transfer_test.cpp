@@ -116,7 +116,7 @@ TEST_F(Transfer, AnotherFileGoesOnWithAPartialContent) {
 
 TEST_F(Transfer, PrivateContentOfAnEarlierAttemptIsGoneOnWith) {
   origin.files[kUrl].edition.privacy = origin::Privacy::says_no_store;
-    leave_partial("f", cache::kMinSegment + kMiB);
+  leave_partial("f", cache::kMinSegment + kMiB);
   const auto got = fetch(request("f"));
   expect_whole(*got, bytes());
   EXPECT_EQ(origin.fetches[0].offset, cache::kMinSegment);
