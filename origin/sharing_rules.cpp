@@ -30,6 +30,8 @@ constexpr std::array<PrivacyInfo, kPrivacies> kInfo = {{
     {Privacy::private_host, Reach::own_job, "private_host", "the configuration shares nothing of this host",
      "origin.private_hosts", "hosts that are not listed there are shared"},
     {Privacy::two_urls, Reach::own_job, "two_urls", "its bytes came from more than one URL", "", ""},
+    {Privacy::private_beginning, Reach::own_job, "private_beginning", "an earlier attempt of the job was not shared",
+     "", ""},
     {Privacy::callers_redirect, Reach::own_job, "callers_redirect",
      "a redirect led to this machine, which the job alone allows", "origin.redirect_to_loopback",
      "redirects that the configuration follows are shared"},
@@ -98,7 +100,9 @@ constexpr std::array<Condition, kPrivacies - 1> kConditions = {{
     {Privacy::signed_query, [](const Request& r) { return r.signed_query; }},
     {Privacy::private_host, [](const Request& r) { return r.private_host; },
      [](const Request&, const Answer& a) { return a.private_host; }},
-    {Privacy::two_urls, never, never},  // of how a content came together: no answer says so
+    // Of how a content came together: no request and no answer says so.
+    {Privacy::two_urls, never, never},
+    {Privacy::private_beginning, never, never},
     {Privacy::callers_redirect, never,
      [](const Request& r, const Answer& a) { return r.callers_redirect && a.local_address && !r.local_host; }},
     {Privacy::says_no_store, never, [](const Request&, const Answer& a) { return a.no_store; }},

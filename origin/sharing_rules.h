@@ -32,6 +32,7 @@ enum class Privacy : std::uint8_t {
   private_host,
   // of the answer, or of how the content came together
   two_urls,
+  private_beginning,
   callers_redirect,
   says_no_store,
   says_private,

@@ -95,8 +95,7 @@ class Run final : public FillEvents, public std::enable_shared_from_this<Run> {
   void narrow(origin::Privacy privacy);
 
   void choose();
-  [[nodiscard]] bool is_for_same_circle(const cache::ContentInfo& held) const;
-  [[nodiscard]] bool is_for_others() const;
+  void keep_to_owner();
   void open_copy(const cache::ContentInfo& whole);
   void choose_held();
   void choose_shared();

@@ -44,22 +44,13 @@ void Run::open_copy(const cache::ContentInfo& whole) {
                       }));
 }
 
-// A content that was begun for one circle is not gone on with for another: bytes that came over one job's own route
-// must not fill what others are given, and what others are given is not what such a job asked for.
-bool Run::is_for_same_circle(const cache::ContentInfo& held) const {
-  return held.shareable ? shareable() : !is_for_others();
-}
-
-// Whether other jobs will find the content.
-bool Run::is_for_others() const {
-  return shareable() && request_.store && request_.ranges.empty();
-}
-
 // An earlier attempt's content is gone on with when it is of this very version; without a validator that cannot be
-// known.
+// known. One that was begun for its own job alone stays so, whatever the origin says now: its owner's it is, and nobody
+// else's.
 void Run::choose_held() {
   if (request_.origin_alone || !wanted_.has_validator() || fill_) return choose_shared();
-  for (const MemberPtr& member : members_) {
+  const auto members = members_;
+  for (const MemberPtr& member : members) {
     for (const cache::ContentInfo& info : member->held) {
       if (info.state == cache::ContentState::set_aside || !knows(info, wanted_) || !is_for_same_circle(info)) continue;
       if (info.state == cache::ContentState::complete) return found(info);
@@ -67,6 +58,11 @@ void Run::choose_held() {
     }
   }
   choose_shared();
+}
+
+void Run::keep_to_owner() {
+  privacy_ = stricter(privacy_, origin::Privacy::private_beginning);
+  split_followers();
 }
 
 void Run::choose_shared() {
@@ -78,8 +74,7 @@ void Run::choose_shared() {
                         if (!info || !*info || !(*info)->shareable) return self.create(true);
                         if ((*info)->state == cache::ContentState::complete) return self.found(**info);
                         // A GET of everything is under way already: it fills a content of its own.
-                        const bool fits = !self.fill_ && (*info)->size && (*info)->size == self.map_.content_size() &&
-                                          (self.for_neighbours() || !(*info)->offered);
+                        const bool fits = !self.fill_ && (*info)->size && (*info)->size == self.map_.content_size();
                         if (!fits) return self.create(true);
                         self.resume(**info, false);
                       }));

@@ -122,13 +122,23 @@ TEST_F(Privacies, APrivateJobDoesNotFillWhatOthersGoOnWith) {
   expect_whole(*a, truth());
 }
 
-TEST_F(Privacies, APrivateBeginningIsNotGoneOnWithPublicly) {
-  break_off(over_liar("b"));
-  // An admin made the route the configured one, or the job names it no longer: the same file asks plainly.
-  const auto b = fetch(request("b"));
+TEST_F(Privacies, APrivateBeginningStaysWithItsJob) {
+  origin.files[kUrl].edition.privacy = Privacy::says_private;
+  break_off(request("b"));
+  origin.files[kUrl].edition.privacy = Privacy::shareable;  // the same version, which others may have now
+  const auto a = std::make_shared<Recorder>(), b = std::make_shared<Recorder>();
+  start(request("b"), b);
+  start(request("a"), a);
+  EXPECT_TRUE(loop.run_until([&] { return a->result && b->result; }));
+  loop.run_ready();
+  expect_whole(*a, truth());
   expect_whole(*b, truth());
-  EXPECT_EQ(origin.fetches.front().offset, 0U);
-  EXPECT_TRUE(b->value().content.shareable);
+  EXPECT_EQ(origin.fetches.front().offset, cache::kMinSegment) << "it is gone on with";
+  expect_private(*b, Privacy::private_beginning);
+  EXPECT_TRUE(a->value().content.shareable);
+  EXPECT_NE(a->value().content.id, b->value().content.id);
+  EXPECT_EQ(neighbours.whole.size(), 1U) << "of the other alone";
+  EXPECT_EQ(a->value().figures.origin, kSize);
 }
 
 TEST_F(Privacies, AHeaderThatIsInNoListOfSecretsMakesItPrivate) {
