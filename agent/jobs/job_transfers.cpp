@@ -21,6 +21,20 @@ Duration patience_of(Priority priority) {
   return priority == Priority::foreground ? std::chrono::seconds(1) : std::chrono::seconds(5);
 }
 
+bool names_no_proxy(const std::string& proxy) {
+  return origin::goes_without_proxy(proxy, [](const char* name) -> std::optional<std::string> {
+    const char* value = std::getenv(name);
+    return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+  });
+}
+
+// A job that names the very value of the configuration has nothing of its own; neither has one that wants no proxy
+// where there is none.
+bool is_callers_proxy(const std::string& jobs, const std::string& configured) {
+  if (jobs.empty() || jobs == configured) return false;
+  return !(names_no_proxy(jobs) && names_no_proxy(configured));
+}
+
 // The same edition by its validators, at another URL. Validators say something about their own URL only: so bytes of
 // the one may go on with bytes of the other for the job that asked for that, and for nobody else.
 bool same_edition(const cache::Version& a, const cache::Version& b) {

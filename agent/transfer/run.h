@@ -95,7 +95,7 @@ class Run final : public FillEvents, public std::enable_shared_from_this<Run> {
   void narrow(origin::Privacy privacy);
 
   void choose();
-  void keep_to_owner();
+  void keep_to_owner(const cache::ContentInfo& info);
   void open_copy(const cache::ContentInfo& whole);
   void choose_held();
   void choose_shared();

@@ -52,16 +52,21 @@ void Run::choose_held() {
   const auto members = members_;
   for (const MemberPtr& member : members) {
     for (const cache::ContentInfo& info : member->held) {
-      if (info.state == cache::ContentState::set_aside || !knows(info, wanted_) || !is_for_same_circle(info)) continue;
-      if (info.state == cache::ContentState::complete) return found(info);
-      if (info.size && info.size == map_.content_size()) return resume(info, true);
+      if (info.state == cache::ContentState::set_aside || !knows(info, wanted_)) continue;
+      const bool complete = info.state == cache::ContentState::complete;
+      if (!complete && (!info.size || info.size != map_.content_size())) continue;
+      const bool of_owner_alone = keeps() && !info.shareable;
+      if (of_owner_alone && member != members.front()) continue;
+      if (of_owner_alone) keep_to_owner(info);
+      return complete ? found(info) : resume(info, true);
     }
   }
   choose_shared();
 }
 
-void Run::keep_to_owner() {
-  privacy_ = stricter(privacy_, origin::Privacy::private_beginning);
+void Run::keep_to_owner(const cache::ContentInfo& info) {
+  using origin::Privacy;
+  privacy_ = stricter(privacy_, has_two_urls(info) ? Privacy::two_urls : Privacy::private_beginning);
   split_followers();
 }
 
@@ -102,7 +107,7 @@ void Run::found(const cache::ContentInfo& info) {
 void Run::resume(const cache::ContentInfo& info, bool own) {
   const bool too_wide = info.shareable && (!keeps() || (info.offered && !offers()));
   if (!too_wide) return open_writer(info, info.shareable);
-  if (own && members_.size() == 1) return resume_privately(info);
+  if (own && !shareable()) return resume_privately(info);
   create(true);
 }
 
@@ -121,12 +126,7 @@ void Run::open_writer(const cache::ContentInfo& info, bool shareable) {
                           // It may have become another job's own, for another URL, since it was found.
                           const bool same = writer && (*writer)->size() == self.map_.content_size() &&
                                             (*writer)->shareable() == shareable && (*writer)->version() == self.wanted_;
-                          if (same) {
-                            if (!shareable && has_two_urls(info)) {
-                              self.privacy_ = stricter(self.privacy_, origin::Privacy::two_urls);
-                            }
-                            return self.adopt(std::move(*writer));
-                          }
+                          if (same) return self.adopt(std::move(*writer));
                           // Another transfer is writing it, or it is not as it was left: then a content of its own.
                           if (!writer) {
                             log::info("partial content not gone on with id={} reason={}", info.id,
