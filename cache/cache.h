@@ -118,6 +118,9 @@ class Cache {
   // other is set aside: never found, never offered, and nothing is merged into it; it stays readable for those who hold
   // it and while it is pinned, and is dropped when neither is so any more.
   virtual void set_aside(const ContentId& id, const Version& version, Done<void> done) = 0;
+  // The same at the word of one holder, for a content that is its own: fetched whole on its account, held by nobody
+  // else, neither validated nor pinned. busy where others have to do with it: nothing is changed then.
+  virtual void set_aside_own(const ContentId& id, const std::string& holder, Done<void> done) = 0;
   // A partial content that goes on as another version, that is with bytes of another URL or of a request that is not to
   // be shared: it is private from now on and for good (not shareable). Only where nobody but `holder` has to do with
   // it: busy when others hold it or it is being written; invalid_state when it is not partial.

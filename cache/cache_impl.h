@@ -52,6 +52,7 @@ class CacheImpl final : public Cache, private WriterHost, private MaintenanceHos
   void mark_validated(const ContentId& id, Done<void> done) override;
   void drop(const ContentId& id, Done<void> done) override;
   void set_aside(const ContentId& id, const Version& version, Done<void> done) override;
+  void set_aside_own(const ContentId& id, const std::string& holder, Done<void> done) override;
   void go_on_privately(const ContentId& id, const std::string& holder, const Version& version,
                        Done<void> done) override;
   void set_attestations(const ContentId& id, Vouching attestations, Done<void> done) override;

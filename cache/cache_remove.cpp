@@ -323,6 +323,15 @@ void CacheImpl::set_aside(const ContentId& id, const Version& version, Done<void
       });
 }
 
+void CacheImpl::set_aside_own(const ContentId& id, const std::string& holder, Done<void> done) {
+  const std::string doing = "set content " + id + " aside";
+  if (active(id) != nullptr) {
+    return answer<void>(std::move(done), fail(ErrorCode::busy, doing, "it is being written"));
+  }
+  offering_write(
+      id, doing, [id, holder](SQLite::Database& db) { return index::set_aside_own(db, id, holder); }, std::move(done));
+}
+
 void CacheImpl::drop_set_aside(const ContentId& id, Done<void> done) {
   remove_records({id}, index::RemoveOnly::set_aside, [done = std::move(done)](Result<Removed> removed) mutable {
     if (!removed) return done(tl::unexpected(removed.error()));

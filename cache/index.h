@@ -156,6 +156,8 @@ Status set_unbounded(SQLite::Database& db, const ContentId& id);
 Status set_sha256(SQLite::Database& db, const ContentId& id, const Digest& sha256);
 // As Cache::set_aside; whether it has to go, since nobody holds it and it is not pinned.
 Result<bool> set_aside(SQLite::Database& db, const ContentId& id, const Version& version);
+// As Cache::set_aside_own.
+Status set_aside_own(SQLite::Database& db, const ContentId& id, const std::string& holder);
 // As Cache::go_on_privately.
 Status go_on_privately(SQLite::Database& db, const ContentId& id, const std::string& holder, const Version& version,
                        WallTime now);

@@ -387,6 +387,20 @@ Result<bool> set_aside(SQLite::Database& db, const ContentId& id, const Version&
   return *row && (*row)->holds == 0 && !(*row)->info.pinned;
 }
 
+Status set_aside_own(SQLite::Database& db, const ContentId& id, const std::string& holder) {
+  Statement own(db,
+                "SELECT 1 FROM contents c WHERE c.id = ?1 AND c.validated = 0 AND c.pinned = 0 "
+                "AND NOT EXISTS (SELECT 1 FROM holds h WHERE h.content_id = ?1 AND h.holder <> ?2) "
+                "AND NOT EXISTS (SELECT 1 FROM segments s WHERE s.content_id = ?1 AND s.fetched_for <> ?2)");
+  own.bind(1, id);
+  own.bind(2, holder);
+  if (!own.executeStep()) {
+    return fail(ErrorCode::busy, "set content " + id + " aside", "others have to do with it");
+  }
+  own.reset();
+  return set_state(db, id, ContentState::set_aside);
+}
+
 Status go_on_privately(SQLite::Database& db, const ContentId& id, const std::string& holder, const Version& version,
                        WallTime now) {
   const std::string doing = "go on with content " + id + " as another version";

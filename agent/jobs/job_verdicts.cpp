@@ -196,7 +196,14 @@ void JobEngine::reject(LiveJob& live, unsigned file, const Error& reason, bool f
   facts.verdict_reason = reason.detail;
   facts.error = reason;
   ++book_.counters().files_failed;
-  if (for_all) set_aside(facts.content, *facts.version, {}, [] {});
+  if (for_all) {
+    set_aside(facts.content, *facts.version, {}, [] {});
+  } else {
+    // Kept for inspection, and given to nobody; what others have to do with stays as it is.
+    cache_.set_aside_own(facts.content, facts.id, [id = facts.content](const Status& status) {
+      if (!status) log::info("content not set aside for one job's verdict id={} reason={}", id, status.error().text());
+    });
+  }
   book_.set_file_state(live, file, FileState::failed);
   fail_job(live, reason);
 }

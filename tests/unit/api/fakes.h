@@ -101,8 +101,8 @@ class FakeCache final : public cache::Cache {
   void mark_validated(const cache::ContentId&, cache::Done<void>) override { unasked(); }
   void drop(const cache::ContentId&, cache::Done<void>) override { unasked(); }
   void set_aside(const cache::ContentId&, const cache::Version&, cache::Done<void>) override { unasked(); }
-  void go_on_privately(const cache::ContentId&, const std::string&, const cache::Version&,
-                       cache::Done<void>) override {
+  void set_aside_own(const cache::ContentId&, const std::string&, cache::Done<void>) override { unasked(); }
+  void go_on_privately(const cache::ContentId&, const std::string&, const cache::Version&, cache::Done<void>) override {
     unasked();
   }
   void set_attestations(const cache::ContentId&, Vouching, cache::Done<void>) override { unasked(); }

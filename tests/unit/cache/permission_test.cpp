@@ -204,6 +204,27 @@ TEST_F(Permission, ARecordSetAsideStaysForThoseWhoHoldItAndWhilePinned) {
   expect_consistent();
 }
 
+TEST_F(Permission, OneHoldersWordSetsItsOwnContentAsideAlone) {
+  const auto own = [this](const ContentId& id, const std::string& holder) {
+    return wait<void>([&](auto done) { cache->set_aside_own(id, holder, std::move(done)); });
+  };
+  const auto mine = store(here_, bytes_, "file-1");  // the fixture fetches on the account of file-1
+  ASSERT_TRUE(mine);
+  EXPECT_EQ(own(mine->id, "file-2").error().code, ErrorCode::busy) << "fetched for another, who holds it";
+  ASSERT_TRUE(hold(mine->id, "other"));
+  EXPECT_EQ(own(mine->id, "file-1").error().code, ErrorCode::busy) << "another needs it";
+  ASSERT_TRUE(release(mine->id, "other") && pin(mine->id, true));
+  EXPECT_EQ(own(mine->id, "file-1").error().code, ErrorCode::busy) << "pinned";
+  ASSERT_TRUE(pin(mine->id, false));
+  EXPECT_EQ((*find(here_))->id, mine->id);
+  ASSERT_TRUE(own(mine->id, "file-1"));
+  EXPECT_FALSE(*find(here_));
+  EXPECT_TRUE(*read(mine->id) == bytes_) << "for inspection";
+  const auto judged = store(there_, bytes_, "file-1");
+  ASSERT_TRUE(judged && wait<void>([&](auto done) { cache->mark_validated(judged->id, std::move(done)); }));
+  EXPECT_EQ(own(judged->id, "file-1").error().code, ErrorCode::busy) << "somebody has found it good";
+}
+
 TEST_F(Permission, BytesThatAreWrongForOneUrlStayRightForTheOther) {
   const auto first = store(here_, bytes_, "f");
   const auto second = store(there_, bytes_, "g");

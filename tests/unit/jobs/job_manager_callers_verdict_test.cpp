@@ -66,6 +66,7 @@ TEST_F(CallersVerdict, leaves_the_record_to_others) {
   must(verdict(id, 0, false));
   EXPECT_EQ(state(id), JobState::error);
   EXPECT_FALSE(cache_began("set_aside fresh")) << "it is what the origin has";
+  EXPECT_TRUE(cache_did("aside_own fresh " + file_id(id))) << "where nobody else has to do with it";
   expect_untouched();
   must(resume(id));
   EXPECT_TRUE(cache_did("release fresh " + file_id(id)));
@@ -103,12 +104,13 @@ TEST_F(CallersVerdict, proves_nothing_by_another_edition) {
   expect_untouched();
 }
 
-TEST_F(CallersVerdict, on_a_file_of_the_origins_leaves_what_came_to_others) {
+TEST_F(CallersVerdict, on_a_file_of_the_origins_concerns_its_own_content_alone) {
   const std::string id = must_create(with_app(), 1).id;
   finish(id, 0, 100, 0, "mine");
   judge(Verdict::wait_for_app);
   must(verdict(id, 0, false));
   EXPECT_EQ(state(id), JobState::error);
+  EXPECT_TRUE(cache_did("aside_own mine " + file_id(id)));
   EXPECT_FALSE(cache_began("set_aside mine"));
   EXPECT_FALSE(cache_began("drop mine"));
 }

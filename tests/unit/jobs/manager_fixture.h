@@ -110,6 +110,9 @@ class FakeCache final : public cache::Cache {
     log.push_back("set_aside " + id + " " + version.url);
     answer<void>(done, aside_error ? Status(tl::unexpected<Error>(*aside_error)) : Status{});
   }
+  void set_aside_own(const cache::ContentId& id, const std::string& holder, cache::Done<void> done) override {
+    note("aside_own " + id + " " + holder, done);
+  }
   void go_on_privately(const cache::ContentId& id, const std::string& holder, const cache::Version& version,
                        cache::Done<void> done) override;
   void set_attestations(const cache::ContentId& id, Vouching, cache::Done<void> done) override {
