@@ -119,6 +119,17 @@ void CacheImpl::get(const ContentId& id, Done<ContentInfo> done) {
       });
 }
 
+void CacheImpl::get_for(const ContentId& id, std::uint32_t user, Done<ContentInfo> done) {
+  using Found = std::optional<index::Row>;
+  read_for<Found>(
+      "read record " + id, [id, user](SQLite::Database& db) { return index::load_for(db, id, user); },
+      [id, done = std::move(done)](Result<Found> row) mutable {
+        if (!row) return done(tl::unexpected(row.error()));
+        if (!*row) return done(fail(ErrorCode::not_found, "read record " + id, "the cache has no such record"));
+        done((*row)->info);
+      });
+}
+
 void CacheImpl::known(const std::string& url, const std::string& holder, Done<Known> done) {
   // The last segments of an earlier attempt may be on their way: they are waited for, or their content would be lost
   // to the one who asks and yet be held.
@@ -178,8 +189,7 @@ void CacheImpl::list_step(ListQuery query, std::vector<ContentInfo> so_far, Done
   const std::size_t wanted = query.limit - std::min(query.limit, so_far.size());
   if (wanted == 0) return answer<std::vector<ContentInfo>>(std::move(done), std::move(so_far));
   read_for<index::Page>(
-      "list records",
-      [query, wanted](SQLite::Database& db) { return index::page(db, query.after_id, wanted, query.url_contains); },
+      "list records", [query, wanted](SQLite::Database& db) { return index::page(db, query, wanted); },
       [this, query, so_far = std::move(so_far), done = std::move(done)](Result<index::Page> page) mutable {
         if (!page) return done(tl::unexpected(page.error()));
         std::move(page->infos.begin(), page->infos.end(), std::back_inserter(so_far));

@@ -41,6 +41,7 @@ void CacheImpl::create(Create what, Done<std::unique_ptr<ContentWriter>> done) {
                    start.size = what.version.size;
                    start.file = std::make_shared<ContentFile>(directories_, id, what.version.size, false);
                    start.hash_in_order = what.want_sha256;
+                   start.shareable = what.shareable && what.version.has_validator();
                    make_writer(id, std::move(start), std::move(done));
                  });
 }
@@ -120,6 +121,7 @@ void CacheImpl::resume_reserve(const ContentId& id, Resumable content, Done<std:
                    start.id = id;
                    if (!content.row.info.versions.empty()) start.version = content.row.info.versions.front();
                    start.size = content.row.info.size;
+                   start.shareable = content.row.info.shareable;
                    start.committed = std::move(content.segments);
                    start.file = std::make_shared<ContentFile>(directories_, id, start.size, true);
                    make_writer(id, std::move(start), std::move(done));

@@ -48,6 +48,11 @@ ALTER TABLE files ADD COLUMN offline_age INTEGER;
 )sql"},
                                 cache::SchemaStep{"jobs-privacy", R"sql(
 ALTER TABLE files ADD COLUMN privacy TEXT NOT NULL DEFAULT 'shareable';
+)sql"},
+                                cache::SchemaStep{"jobs-verdicts", R"sql(
+ALTER TABLE files DROP COLUMN rejected_root;
+ALTER TABLE files ADD COLUMN rejected TEXT NOT NULL DEFAULT '';
+ALTER TABLE files ADD COLUMN version_told INTEGER NOT NULL DEFAULT 0;
 )sql"}};
 
 // Collects "a, b, c" or "a = ?, b = ?".

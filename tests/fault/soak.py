@@ -25,6 +25,7 @@ RUNNERS = {module: runner for runner in (fault_runner(), office_runner()) for mo
 
 # Runs that are wanted of each: where a seed draws the case, seeds; where there is a table, rounds over all of it.
 RUNS = {"consistency": 200, "framing": 100, "kill": 100, "faults": 2, "disk": 2, "bad_input": 1, "jobs": 2, "privacy": 5,
+        "permission": 1,
         "sharing": 5, "churn": 50, "poison": 5, "poison_series": 10, "strangers": 2, "crowd": 2, "crowd_random": 50}
 WHAT = {
     "consistency": "origin changes midway, stale proxies, ranges of another edition: exactly one edition comes out",

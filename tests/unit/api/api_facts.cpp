@@ -55,9 +55,9 @@ void write_views(JsonWriter& json) {
   json.key("Jobs").raw(jobs_view({&job}));
   json.key("FileEvent").raw(file_event_view(job, job.files[0]));
   json.key("ErrorBody").raw(error_view(*job.error));
-  json.key("Record").raw(record_view(record, UrlDetail::whole));
-  json.key("RecordWithSegments").raw(record_view(record, UrlDetail::whole, &segments));
-  json.key("Records").raw(records_view({record}, "a1", UrlDetail::whole));
+  json.key("Record").raw(record_view(record, RecordDetail::all));
+  json.key("RecordWithSegments").raw(record_view(record, RecordDetail::all, &segments));
+  json.key("Records").raw(records_view({record}, "a1", RecordDetail::all));
   json.key("Removed").raw(removed_view(1));
   json.key("Status").raw(status_view(status));
   json.key("Descriptor").raw(descriptor_view(job.files[0]));
