@@ -497,4 +497,9 @@ SharingFacts LanComposition::sharing_facts() const {
   return out;
 }
 
+void LanComposition::ask_swarm(UniqueFunction<void()> answer) {
+  if (!state_->network) return answer();
+  state_->network->swarm->ask(std::move(answer));
+}
+
 }  // namespace larder::agent

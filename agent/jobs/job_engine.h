@@ -81,6 +81,7 @@ class JobEngine {
   void look_ahead(LiveJob& live);
   void looked_ahead(LiveJob& live, const std::vector<unsigned>& files, std::vector<cache::Cache::Known> known,
                     SteadyTime asked);
+  void refuse_ca_file(LiveJob& live, unsigned file);
   void ask_new_url(LiveJob& live, unsigned file);
   void new_url_answered(LiveJob& live, unsigned file, Result<origin::Edition> edition);
   void begin_transfer(LiveJob& live, unsigned file);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/digest.h"
 #include "base/log.h"
 
 namespace larder::agent {
@@ -24,7 +25,7 @@ std::string sharing_key(const TransferRequest& request) {
     if (options->has_credentials()) return {};
     for (const auto& [name, value] : options->headers) key += fmt::format("\n{}: {}", name, value);
     key += fmt::format("\nproxy {} {} {}\nca {}\nhttp {}", options->proxy, options->proxy_user, options->proxy_password,
-                       options->ca_file, static_cast<int>(options->http));
+                       to_hex(blake2b256(as_bytes(options->ca_certificates))), static_cast<int>(options->http));
   }
   if (const auto& policy = request.target.policy) {
     key += fmt::format("\npolicy {}{}{}{}{} {}", policy->allow_loopback, policy->allow_private,
