@@ -70,6 +70,7 @@ class CacheImpl final : public Cache, private WriterHost, private MaintenanceHos
   void observe(std::function<void(const ContentId&)> changed) override;
   void figures(Done<CacheFigures> done) override;
   void apply(const CacheSettings& settings) override;
+  bool ask_sync(UniqueFunction<void()> answer) override { return sync_->ask(std::move(answer)); }
   void start_maintenance() override;
 
  private:

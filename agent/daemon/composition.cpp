@@ -271,26 +271,30 @@ void Agent::stop(UniqueFunction<void()> done) {
 }
 
 void Agent::watch_threads(std::optional<Duration> patience) {
+  using Answer = UniqueFunction<void()>;
   Parts& of = *parts_;
   const Duration quick = patience.value_or(kNeverBlocks);
   of.watch = std::make_unique<ThreadWatch>(of.runtime, std::min<Duration>(quick / 2, kLongestWatchInterval));
-  of.watch->add("http", quick, [&of](UniqueFunction<void()> answer) {
-    of.http->ask(std::move(answer));
-    return true;
-  });
-  of.watch->add("index", std::max<Duration>(quick, kSyncs), [&of](UniqueFunction<void()> answer) {
+  const auto always = [](auto ask) {  // for threads that take any number of questions
+    return [ask = std::move(ask)](Answer answer) {
+      ask(std::move(answer));
+      return true;
+    };
+  };
+  const auto ask_index = [&of](Answer answer) {
     of.database->peek<bool>(
         "answer the watchdog", [](SQLite::Database&) -> Result<bool> { return true; },
         [answer = std::move(answer)](const Result<bool>&) mutable { answer(); });
-    return true;
-  });
+  };
+  const Duration computes = std::max<Duration>(quick, kComputes), syncs = std::max<Duration>(quick, kSyncs),
+                 reads = std::max<Duration>(quick, kReadsAndSyncs);
+  of.watch->add("http", quick, always([&of](Answer answer) { of.http->ask(std::move(answer)); }));
+  of.watch->add("catalogue", computes, always([&of](Answer answer) { of.lan->ask_catalogue(std::move(answer)); }));
+  of.watch->add("swarm", computes, always([&of](Answer answer) { of.lan->ask_swarm(std::move(answer)); }));
+  of.watch->add("index", syncs, always(ask_index));
+  of.watch->add("sync", reads, [&of](Answer answer) { return of.cache->ask_sync(std::move(answer)); });
   // Any of the workers answers.
-  of.watch->add("disk", std::max<Duration>(quick, kReadsAndSyncs),
-                [&of](UniqueFunction<void()> answer) { return of.disk->submit(std::move(answer)); });
-  of.watch->add("swarm", std::max<Duration>(quick, kComputes), [&of](UniqueFunction<void()> answer) {
-    of.lan->ask_swarm(std::move(answer));
-    return true;
-  });
+  of.watch->add("disk", reads, [&of](Answer answer) { return of.disk->submit(std::move(answer)); });
   of.watch->start();
 }
 

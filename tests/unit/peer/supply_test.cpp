@@ -449,7 +449,7 @@ TEST_F(SupplyTest, AFetchThatNobodyWantsEndsAfterAWhile) {
 TEST_F(SupplyTest, CancelledSegmentsDoNotPileUp) {
   const auto supply = make({0, 1});
   add_holder(*supply, 1, false, {0, 1});
-  for (const std::uint64_t segment : {0, 1}) {
+  for (const std::uint64_t segment : {std::uint64_t{0}, std::uint64_t{1}}) {
     const DeliveryId id = supply->deliver(layout_.range(segment), std::make_shared<Taken>());
     loop_.run_ready();
     answer(ok(leaves_of_segment(segment)));
