@@ -85,8 +85,11 @@ struct Agent::Parts {
       : loop(l), command_line(std::move(c)), config(std::move(f)), lock(std::move(held)), ended(std::move(e)) {}
 
   Status make();
-  void apply(const std::shared_ptr<const Config>& next);
-  using NewConfig = Result<std::shared_ptr<const Config>>;
+  struct NewConfig {
+    Result<std::shared_ptr<const Config>> config;
+    Admins admins;
+  };
+  void apply(const NewConfig& next);
   struct Reload {
     UniqueFunction<void(Status)> done;
     std::uint64_t turn;
@@ -188,7 +191,8 @@ void Agent::Parts::keep_house() {
   housekeeping = loop.after(idle.check_interval(kHousekeeping), [this] { keep_house(); });
 }
 
-void Agent::Parts::apply(const std::shared_ptr<const Config>& next) {
+void Agent::Parts::apply(const NewConfig& read) {
+  const std::shared_ptr<const Config>& next = *read.config;
   const bool needs_restart = next->state_directory != config->state_directory ||
                              next->runtime_directory != config->runtime_directory ||
                              next->http_port != config->http_port || next->socket_mode != config->socket_mode ||
@@ -196,7 +200,7 @@ void Agent::Parts::apply(const std::shared_ptr<const Config>& next) {
   if (needs_restart) log::warn("reloaded; directories, socket and connection limits change with the next start");
   config = next;
   log::set_level(config->log_level);
-  admins = Admins::resolve(config->admins);
+  admins = read.admins;
   cache->apply(cache_settings(*config));
   http->set_total_rate(config->max_rate);
   judge->set_hooks(config->hooks);
@@ -207,14 +211,14 @@ void Agent::Parts::apply(const std::shared_ptr<const Config>& next) {
 }
 
 void Agent::Parts::reloaded(Reload& reload, NewConfig next) {
-  if (!next) {
-    log::error("configuration refused, the last one stays error=\"{}\"", next.error().text());
-    return reload.done(tl::unexpected(next.error()));
+  if (!next.config) {
+    log::error("configuration refused, the last one stays error=\"{}\"", next.config.error().text());
+    return reload.done(tl::unexpected(next.config.error()));
   }
   // Two workers read: what was read for an earlier request must not undo what a later one has put in force.
   if (reload.turn > reload_applied) {
     reload_applied = reload.turn;
-    apply(*next);
+    apply(next);
     log::info("configuration reloaded file={}", command_line.config_file);
   }
   reload.done({});
@@ -305,9 +309,10 @@ bool Agent::healthy() const {
 void Agent::reload(UniqueFunction<void(Status)> done) {
   Parts* parts = parts_.get();
   auto pending = std::make_shared<Parts::Reload>(Parts::Reload{std::move(done), ++parts->reload_turn});
-  // On a worker: the disk with the configuration may be slow, and the loop waits for no disk.
+  // On a worker: the disk with the configuration may be slow, and so may be the directory of users.
   const bool queued = parts->disk->submit([parts, pending] {
-    auto next = std::make_shared<Parts::NewConfig>(configuration(parts->command_line));
+    auto next = std::make_shared<Parts::NewConfig>(Parts::NewConfig{configuration(parts->command_line), {}});
+    if (next->config) next->admins = Admins::resolve((*next->config)->admins);
     parts->loop.post([parts, pending, next] { parts->reloaded(*pending, std::move(*next)); });
   });
   if (!queued) pending->done(fail(ErrorCode::busy, "read the configuration again", "the disk has too much to do"));
