@@ -11,8 +11,8 @@
 #include "agent/jobs/alive.h"
 #include "agent/jobs/job_book.h"
 #include "agent/jobs/job_manager.h"
-#include "agent/jobs/judging_place.h"
 #include "agent/jobs/scheduler.h"
+#include "base/callback_token.h"
 
 namespace larder::agent {
 
@@ -106,7 +106,7 @@ class JobEngine {
     unsigned file;
     std::uint64_t attempt;
   };
-  using Place = std::shared_ptr<JudgingPlace>;
+  using Place = std::shared_ptr<CallbackToken>;
   void judge_with_digest(const Turn& turn, const Place& place);
   void judge_opened(LiveJob& live, unsigned file, std::shared_ptr<cache::ContentLease> content, const Place& place);
   void judgement_over(const Place& place);

@@ -62,7 +62,7 @@ void JobEngine::judge_next() {
     if (live == nullptr) continue;
     ++judging_;
     const auto place =
-        std::make_shared<JudgingPlace>(runtime_.executor, alive_.guard([this, turn] { judgement_lost(turn); }));
+        std::make_shared<CallbackToken>(runtime_.executor, alive_.guard([this, turn] { judgement_lost(turn); }));
     const File& facts = live->job.files[turn.file];
     const bool needs_digest = facts.spec.sha256 || facts.origin_sha256 || !live->job.options.verdict.hook.empty();
     if (!needs_digest || facts.actual_sha256) {
@@ -116,7 +116,7 @@ void JobEngine::judge_opened(LiveJob& live, unsigned file, std::shared_ptr<cache
 }
 
 void JobEngine::judgement_over(const Place& place) {
-  place->give_back();
+  place->settle();
   --judging_;
   judge_next();
 }
