@@ -88,7 +88,7 @@ def authorities_of_the_configuration(lab):
     agent.start()
     works(agent, tls, "trusted")
     agent.configure({"origin": {"ca_file": str(fifo)}})
-    done = agent.larder("reload", timeout=20)
+    done = agent.larder("config", "reload", timeout=20)
     expect(done.returncode != 0 and "origin.ca_file" in done.stderr, f"reload: {done.returncode} {done.stderr}")
     works(agent, tls, "still")
     os.unlink(fifo)
