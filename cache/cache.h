@@ -156,6 +156,12 @@ class Cache {
   virtual void apply(const CacheSettings& settings) = 0;  // new limits (SIGHUP); evicts in the background
   // In the background after start: files without a record, records without a file, ages. Runs in small steps.
   virtual void start_maintenance() = 0;
+  // Has `answer` called on the thread that makes files durable when its turn comes: a watchdog's question. False where
+  // that takes none now.
+  virtual bool ask_sync(UniqueFunction<void()> answer) {
+    answer();
+    return true;
+  }
 };
 
 // `disk` is used for content I/O and hashing. Schema steps of the cache: cache_schema().

@@ -91,8 +91,8 @@ void CacheImpl::resume_checked(const ContentId& id, Resumable content, Done<std:
               if (verdict && verdict->intact) return resume_reserve(id, std::move(content), std::move(done));
               end_active(id, id);
               if (!verdict) return done(tl::unexpected(verdict.error()));
-              auto then = [doing, why = verdict->why, done = std::move(done)]() mutable {
-                done(fail(ErrorCode::content_damaged, doing, why + "; it was dropped"));
+              auto then = [doing, why = verdict->why, done = std::move(done)](const Status& dropped) mutable {
+                done(fail(ErrorCode::content_damaged, doing, why + after_damage(dropped)));
               };
               drop_damaged(id, verdict->why, std::move(then));
             });
@@ -197,8 +197,10 @@ void CacheImpl::check_survivor(std::shared_ptr<index::Completion> what, index::R
       return complete_try(what, std::move(done));
     }
     const std::string why = verdict ? verdict->why : verdict.error().text();
-    drop_damaged(survivor, why,
-                 [this, what, done = std::move(done)]() mutable { complete_try(what, std::move(done)); });
+    drop_damaged(survivor, why, [this, what, done = std::move(done)](const Status& dropped) mutable {
+      what->apart = !dropped;
+      complete_try(what, std::move(done));
+    });
   });
 }
 

@@ -286,7 +286,7 @@ Status commit(SQLite::Database& db, const Commit& what) {
 
 Result<CompletionOutcome> complete(SQLite::Database& db, const Completion& what) {
   const Flags flags = flags_of(db, what.commit);
-  if (flags.shareable) {
+  if (flags.shareable && !what.apart) {
     if (const auto equal = equal_content(db, what, flags.offered)) {
       if (what.survivor == equal) {
         move_to_survivor(db, what, flags.bounded);

@@ -70,7 +70,9 @@ void add_request_options(CLI::App& command, RequestOptions& options) {
   command.add_option("--proxy-user-file", options.proxy_user_file, "user:password for the proxy")
       ->type_name("FILE")
       ->group(reached);
-  command.add_option("--ca-file", options.ca_file, "Certificate authorities in place of the system's (PEM)")
+  command
+      .add_option("--ca-file", options.ca_file,
+                  "Certificate authorities in place of the system's (PEM; read here, sent as text)")
       ->type_name("FILE")
       ->group(reached);
   command.add_option("--cert", options.certificate_file, "Client certificate (PEM)")->type_name("FILE")->group(reached);

@@ -11,6 +11,7 @@
 
 #include "base/digest.h"
 #include "base/units.h"
+#include "origin/authorities.h"
 #include "origin/url.h"
 
 namespace larder::agent {
@@ -63,6 +64,20 @@ Status read_user(std::string& user, std::string& password, const std::string& pa
   return {};
 }
 
+// With the caller's rights and in the caller's process: the agent gets the text and opens nothing. What can be seen
+// without OpenSSL, whose loading would be a good part of a short command's time; the agent parses the whole.
+Status read_authorities(std::string& into, const std::string& path, const FileReader& read) {
+  if (path.empty()) return {};
+  if (auto status = read_into(into, path, read); !status) return status;
+  if (into.size() > origin::kMaxAuthorities)
+    return fail(ErrorCode::too_large, "use --ca-file " + path, "a file of authorities has 256 KiB at most");
+  if (into.find("PRIVATE KEY-----") != std::string::npos)
+    return wrong("--ca-file " + path, "there is a private key in it; give the certificates alone");
+  if (into.find("-----BEGIN ") == std::string::npos)
+    return wrong("--ca-file " + path, "there is no certificate in it (PEM: -----BEGIN CERTIFICATE-----)");
+  return {};
+}
+
 Status add_headers(JobRequest& request, const RequestOptions& options, const FileReader& read) {
   std::vector<std::string> lines = options.headers;
   std::string text;
@@ -86,12 +101,12 @@ Status add_connection(JobRequest& request, const RequestOptions& options, const 
   if (auto status = read_user(request.user, request.password, options.user_file, read); !status) return status;
   if (auto status = read_user(request.proxy_user, request.proxy_password, options.proxy_user_file, read); !status)
     return status;
+  if (auto status = read_authorities(request.ca_certificates, options.ca_file, read); !status) return status;
   if (auto status = read_into(request.client_certificate, options.certificate_file, read); !status) return status;
   if (auto status = read_into(request.client_key, options.key_file, read); !status) return status;
   if (auto status = read_into(request.client_key_password, options.key_password_file, read); !status) return status;
   request.client_key_password = trimmed(request.client_key_password);
   request.proxy = options.proxy;
-  request.ca_file = options.ca_file;
   request.http = options.http;
   return {};
 }

@@ -497,4 +497,14 @@ SharingFacts LanComposition::sharing_facts() const {
   return out;
 }
 
+void LanComposition::ask_catalogue(UniqueFunction<void()> answer) {
+  if (!state_->network) return answer();
+  state_->network->link->ask(std::move(answer));
+}
+
+void LanComposition::ask_swarm(UniqueFunction<void()> answer) {
+  if (!state_->network) return answer();
+  state_->network->swarm->ask(std::move(answer));
+}
+
 }  // namespace larder::agent

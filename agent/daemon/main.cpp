@@ -5,6 +5,7 @@
 #include "agent/daemon/composition.h"
 #include "agent/daemon/process_setup.h"
 #include "agent/daemon/signals.h"
+#include "agent/daemon/stop_guard.h"
 #include "agent/daemon/systemd.h"
 #include "agent/version.h"
 #include "base/error_table.h"
@@ -20,6 +21,8 @@ using agent::CommandLine;
 constexpr int kUsage = 2;
 // The end must come before a service manager loses patience; what is committed is safe in any case.
 constexpr std::chrono::milliseconds kStopWithin{4500};
+// By then the process has ended, whatever stands in the way; the unit's TimeoutStopSec is 15 s.
+constexpr std::chrono::seconds kEndWithin{10};
 
 int failed(const Error& error) {
   std::cerr << "larderd: " << error.text() << '\n';
@@ -55,11 +58,12 @@ class Program {
     log::info("ready version={} state={} socket={}/api.sock", agent::kVersion, config_->state_directory,
               config_->runtime_directory);
     manager_.ready("ready");
+    agent_->watch_threads(manager_.watchdog_interval());
     if (manager_.watchdog_interval()) watch();
   }
 
   void watch() {
-    manager_.alive();
+    if (agent_->healthy()) manager_.alive();  // otherwise the service manager starts us anew
     loop_.after(*manager_.watchdog_interval(), [this] { watch(); });
   }
 
@@ -71,6 +75,7 @@ class Program {
   void stop(const char* why) {
     if (stopping_) return;
     stopping_ = true;
+    agent::StopGuard::begin();
     log::info("stopping reason={}", why);
     manager_.stopping();
     loop_.after(kStopWithin, [this] {
@@ -80,6 +85,7 @@ class Program {
     agent_->stop([this] { loop_.stop(); });
   }
 
+  agent::StopGuard guard_{kEndWithin};  // first: it waits for the end of all the others
   CommandLine command_line_;
   std::shared_ptr<const agent::Config> config_;  // at the start
   agent::ServiceManager manager_;

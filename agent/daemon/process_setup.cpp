@@ -23,6 +23,15 @@ void raise_open_files() {
   if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) log::warn("open files not raised wanted={}", wanted);
 }
 
+// The passwords of all users' jobs are in this process. Whoever wants to look at a crash raises the limit again
+// (prlimit): the hard one stays.
+void write_no_core() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_CORE, &limit) != 0) return;
+  limit.rlim_cur = 0;
+  if (::setrlimit(RLIMIT_CORE, &limit) != 0) log::warn("core files not switched off");
+}
+
 }  // namespace
 
 void set_up_process() {
@@ -33,6 +42,7 @@ void set_up_process() {
   ::pthread_sigmask(SIG_SETMASK, &none, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
   raise_open_files();
+  write_no_core();
   // Buffers travel from curl's thread to the disk's: many arenas would each keep a high-water mark of their own. The
   // thresholds are fixed, since the adaptive ones grow with the largest buffer ever freed and never shrink.
   ::mallopt(M_ARENA_MAX, 2);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/digest.h"
 #include "base/log.h"
 
 namespace larder::agent {
@@ -23,7 +24,8 @@ std::string sharing_key(const TransferRequest& request) {
   // The route is the configured one; only what may choose the content is left to tell requests apart.
   if (const auto& options = request.target.options) {
     for (const auto& [name, value] : options->headers) key += fmt::format("\n{}: {}", name, value);
-    key += fmt::format("\nproxy {}\nca {}", options->proxy, options->ca_file);
+    key += fmt::format("\nproxy {}\nca {}", options->proxy,
+                       to_hex(blake2b256(as_bytes(options->ca_certificates))));
   }
   if (const auto& policy = request.target.policy) {
     key += fmt::format("\npolicy {}{}{}{}{} {}", policy->allow_loopback, policy->allow_private,

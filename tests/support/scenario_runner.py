@@ -121,8 +121,8 @@ class Runner:
 
 
 def fault_runner():
-    return Runner(TESTS / "fault" / "run.py",
-                  ("consistency", "framing", "faults", "disk", "kill", "bad_input", "jobs", "privacy", "permission"))
+    return Runner(TESTS / "fault" / "run.py", ("consistency", "framing", "faults", "disk", "kill", "bad_input", "jobs",
+                                               "privacy", "permission", "standstill"))
 
 
 def office_runner():

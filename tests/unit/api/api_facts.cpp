@@ -91,7 +91,7 @@ void write_bodies(JsonWriter& json) {
     "use_peers":false,"share":false,"offline_ok":true,
     "retry_delay_s":0.5,"no_progress_timeout_s":0,"maximum_time_s":3600,"notify":"mail",
     "connect":{"headers":[["X-A","1"]],"user":"u","password":"p","proxy":"none","proxy_user":"pu",
-      "proxy_password":"pp","ca_file":"/ca","client_certificate":"C","client_key":"K","client_key_password":"kp",
+      "proxy_password":"pp","ca_certificates":"CA","client_certificate":"C","client_key":"K","client_key_password":"kp",
       "http":"1.0"}})");
   write_body(json, "AddFiles", &parse_files, R"({"files":[]})");
   write_body(json, "ChangeJob", &parse_change,

@@ -1,5 +1,6 @@
 #include "agent/cli/get_options.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <map>
@@ -76,7 +77,7 @@ TEST(MakePlan, TakesEveryOption) {
   request.user_file = "user";
   request.proxy = "http://proxy:3128";
   request.proxy_user_file = "proxy-user";
-  request.ca_file = "/ca.pem";
+  request.ca_file = "ca.pem";
   request.certificate_file = "cert";
   request.key_file = "key";
   request.key_password_file = "key-password";
@@ -95,6 +96,7 @@ TEST(MakePlan, TakesEveryOption) {
                                               {"headers", "# mine\nC: d\n\n"},
                                               {"user", "me:secret\n"},
                                               {"proxy-user", "pu:pp"},
+                                              {"ca.pem", "-----BEGIN CERTIFICATE-----\nCA"},
                                               {"cert", "CERT"},
                                               {"key", "KEY"},
                                               {"key-password", "kp\n"}}));
@@ -111,6 +113,7 @@ TEST(MakePlan, TakesEveryOption) {
   EXPECT_EQ(made.headers.size(), 2u);
   EXPECT_EQ(made.user + "/" + made.password, "me/secret");
   EXPECT_EQ(made.proxy_user + "/" + made.proxy_password, "pu/pp");
+  EXPECT_EQ(made.ca_certificates, "-----BEGIN CERTIFICATE-----\nCA");
   EXPECT_EQ(made.client_certificate + made.client_key + made.client_key_password, "CERTKEYkp");
   EXPECT_EQ(made.no_progress_timeout, Duration(std::chrono::hours(1)));
   EXPECT_EQ(made.retry_delay, Duration(std::chrono::seconds(2)));
@@ -119,6 +122,19 @@ TEST(MakePlan, TakesEveryOption) {
   EXPECT_FALSE(made.use_cache || made.store || made.use_peers || made.share);
   EXPECT_TRUE(made.offline_ok);
   EXPECT_TRUE(made.redirect_loopback && made.app_verdict);
+}
+
+TEST(MakePlan, ReadsTheAuthoritiesItselfAndRefusesWhatIsNone) {
+  const auto told = [](const std::string& text) {
+    GetOptions options = one();
+    options.request.ca_file = "ca.pem";
+    const auto plan = make_plan(options, files({{"ca.pem", text}}));
+    return plan ? "sent: " + plan->request.ca_certificates : plan.error().text();
+  };
+  EXPECT_EQ(told("-----BEGIN CERTIFICATE-----\n"), "sent: -----BEGIN CERTIFICATE-----\n");
+  EXPECT_THAT(told("not PEM"), testing::HasSubstr("no certificate in it"));
+  EXPECT_THAT(told("-----BEGIN CERTIFICATE-----\n-----BEGIN EC PRIVATE KEY-----\n"), testing::HasSubstr("private key"));
+  EXPECT_THAT(told("-----BEGIN CERTIFICATE-----\n" + std::string(256 * 1024, 'x')), testing::HasSubstr("256 KiB"));
 }
 
 TEST(MakePlan, RefusesWhatDoesNotFitTogether) {

@@ -13,6 +13,7 @@
 #include "origin/rate.h"
 #include "origin/request_rules.h"
 #include "origin/retry.h"
+#include "tests/support/certificate_text.h"
 
 namespace larder::origin {
 namespace {
@@ -184,13 +185,13 @@ TEST(RequestRules, KeepCredentialsToTheirSite) {
   options.client_certificate = options.client_key = "pem";
   options.proxy = "http://proxy";
   options.proxy_password = "q";
-  options.ca_file = "/ca";
+  options.ca_certificates = test::kAuthority;
   options.headers = {{"Authorization", "x"}, {"X-Anything", "y"}, {"Accept", "z"}};
   const auto stranger = options_for_stranger(options);
   EXPECT_FALSE(stranger->has_credentials());
   EXPECT_EQ(stranger->headers, (std::vector<Header>{{"Accept", "z"}}));
   EXPECT_EQ(stranger->proxy_password, "q");
-  EXPECT_EQ(stranger->ca_file, "/ca");
+  EXPECT_EQ(stranger->ca_certificates, test::kAuthority);
 }
 
 TEST(RequestRules, TakeCredentialsFromTheUrl) {

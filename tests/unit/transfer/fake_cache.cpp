@@ -106,6 +106,10 @@ void FakeCache::find_newest(const std::string& url, cache::Done<std::optional<ca
 }
 
 void FakeCache::get(const cache::ContentId& id, cache::Done<cache::ContentInfo> done) {
+  if (forgets > 0) {
+    --forgets;
+    return;
+  }
   later([this, id, done = std::move(done)]() mutable {
     if (const FakeRecord* found = record(id)) return done(found->info);
     done(missing(id));
