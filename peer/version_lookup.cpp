@@ -111,7 +111,9 @@ void VersionLookup::answered(const std::vector<Holder>& holders) {
       facts.hearsay = facts.segments;
       for (std::uint64_t i = 0; facts.complete && i < supply->proof().layout().count(); ++i) facts.hearsay.insert(i);
     }
-    facts.load = holder.load;
+    // Its bytes are as good as any once they are proven; who is doubted proves nothing.
+    const bool doubted = tools_->trust.doubted(holder.agent, true, tools_->runtime.clock.wall());
+    facts.load = doubted ? UINT8_MAX : holder.load;
     facts.draw = tools_->runtime.random.next();
     if (crowd_ && small()) known_first_.insert(holder.agent);
     const bool known = supply->holder_table().find(holder.agent) != nullptr;
@@ -229,6 +231,9 @@ void VersionLookup::take(const HolderFacts& holder, Manifest said) {
   take_certificates(said.certificates, tools_->members, now);
   const auto added = supply->proof().add(said, tools_->trust, tools_->not_heard, now);
   if (!added) return failed(holder.agent, added.error());
+  if (const auto evidence = supply->proof().take_contradiction(); evidence && tools_->contradicted) {
+    tools_->contradicted(*evidence);
+  }
   for (const AgentId& attester : supply->proof().take_new_attesters()) tools_->members.attests(attester);
   learn(said.others);
   if (said.bytes && !supply->has_bytes() && supply->proof().root(0) && !supply->take_bytes(std::move(*said.bytes))) {

@@ -66,7 +66,8 @@ struct LanComposition::State : std::enable_shared_from_this<State> {
   void met_self();
   [[nodiscard]] bool refused(const peer::AgentId& agent) const;
   [[nodiscard]] bool serving() const;
-  [[nodiscard]] bool may_offer(const cache::Version& version) const;
+  [[nodiscard]] bool may_offer(const cache::Version& version);
+  void read_offers_anew();
   [[nodiscard]] peer::DiscoverySelf self() const;
   [[nodiscard]] peer::DiscoveryIdentity discovery_identity() const;
   [[nodiscard]] peer::SwarmCredentials swarm_credentials() const;
@@ -152,9 +153,20 @@ bool LanComposition::State::serving() const {
   return serving_watch.serving(*config);
 }
 
-bool LanComposition::State::may_offer(const cache::Version& version) const {
-  return config->peer_serve &&
-         peer::SharePolicy(config->peer_never_share, config->peer_min_size).may_offer(version.url, version.size);
+bool LanComposition::State::may_offer(const cache::Version& version) {
+  const bool by_policy = config->peer_serve && peer::SharePolicy(config->peer_never_share, config->peer_min_size)
+                                                   .may_offer(version.url, version.size);
+  if (!by_policy) return false;
+  const Digest digest = peer::version_digest(version);
+  kept.trust.know(digest, version.url);
+  return kept.trust.may_share(digest, version.url, parts.runtime.clock.wall());
+}
+
+void LanComposition::State::read_offers_anew() {
+  if (!network) return;
+  network->offers->reset(membership->identity()->group.key);
+  network->service->forget_all();
+  network->feed->restart();
 }
 
 // -- up and down ------------------------------------------------------------------------------------------------------
@@ -250,7 +262,7 @@ void LanComposition::State::connect_parts(Network& made) {
   made.neighbourhood = std::make_unique<peer::Neighbourhood>(peer::NeighbourhoodParts{
       *made.discovery, *made.link, *made.swarm, parts.cache, kept.trust, kept.members, *made.offers, parts.disk,
       parts.runtime, identity.key, digest, [this](const peer::AgentId& agent) { return membership->refused(agent); },
-      [this] { return serving(); }, [this] { refusals_changed(); }});
+      [this] { return serving(); }, [this] { refusals_changed(); }, [this] { read_offers_anew(); }});
   made.neighbourhood->set_using(config->peer_use, config->peer_crowd);
   peer::CatalogueServiceParts service{parts.cache, *made.offers,  kept.members, *made.swarm,
                                       parts.disk,  parts.runtime, identity.key, digest};
@@ -378,6 +390,10 @@ void LanComposition::State::serve(peer::CatalogueRequest request,
 void LanComposition::State::refresh_self() {
   refresh = parts.runtime.timers.after(kSelfInterval, [this] { refresh_self(); });
   if (!network) return;
+  if (kept.trust.tidy(parts.runtime.clock.wall())) {
+    read_offers_anew();
+    refusals_changed();
+  }
   network->discovery->set_self(self());
   network->neighbourhood->serving_changed();
 }
@@ -448,9 +464,7 @@ void LanComposition::apply(std::shared_ptr<const Config> config) {
   state.network->neighbourhood->set_using(state.config->peer_use, state.config->peer_crowd);
   state.network->swarm->set_rates(state.config->peer_upload_rate, 0);
   if (same_offers(*before, *state.config)) return;
-  state.network->offers->reset(state.membership->identity()->group.key);
-  state.network->service->forget_all();
-  state.network->feed->restart();
+  state.read_offers_anew();
 }
 
 void LanComposition::network_changed() {
