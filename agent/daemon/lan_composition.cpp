@@ -62,7 +62,6 @@ struct LanComposition::State : std::enable_shared_from_this<State> {
   void refresh_self();
   void refusals_changed();
   void known_changed();
-  void met(const peer::AgentId& agent, Bytes certificate);
   void met_self();
   [[nodiscard]] bool refused(const peer::AgentId& agent) const;
   [[nodiscard]] bool serving() const;
@@ -223,7 +222,7 @@ Status LanComposition::State::make_network(Network& out) {
   events.refused = [this](const peer::AgentId& agent) { return refused(agent); };
   events.appeared = [this](const peer::KnownPeer& peer) {
     if (!network) return;
-    met(peer.id, peer.certificate);
+    kept.met(peer.id, peer.certificate, parts.runtime.clock.wall());
     known_changed();
     membership->heard(peer.id, peer.catalogue(), peer.group_version);
   };
@@ -343,25 +342,18 @@ void LanComposition::State::group_state_changed() {
 
 void LanComposition::State::refusals_changed() {
   if (!network) return;
-  std::vector<peer::AgentId> agents;
+  auto agents = kept.all_shunned(parts.runtime.clock.wall());
   for (const peer::Revocation& one : membership->identity()->group.state.revoked) agents.push_back(one.agent);
-  for (const peer::Shunned& one : kept.trust.all_shunned(parts.runtime.clock.wall())) agents.push_back(one.agent);
   network->link->cut(agents);
   network->swarm->set_refused(std::move(agents));
   network->discovery->refused_changed();
-}
-
-void LanComposition::State::met(const peer::AgentId& agent, Bytes certificate) {
-  const auto kept_it = kept.members.remember(agent, certificate, parts.runtime.clock.wall());
-  if (!kept_it)
-    log::info("certificate not kept agent={} error=\"{}\"", peer::agent_name(agent), kept_it.error().text());
 }
 
 // What it attests, others are to believe of others too.
 void LanComposition::State::met_self() {
   const peer::Group& of = membership->identity()->group;
   kept.members.set_authority(of.authority_pem);
-  if (const auto der = peer::certificate_der(of.certificate_pem)) met(membership->identity()->id(), *der);
+  if (const auto der = peer::certificate_der(of.certificate_pem)) kept.met(membership->identity()->id(), *der, parts.runtime.clock.wall());
 }
 
 // The swarm's port listens to those only who can have found it.
@@ -480,10 +472,6 @@ GroupService& LanComposition::group() {
   return *state_->group;
 }
 
-peer::Trust& LanComposition::trust() {
-  return state_->kept.trust;
-}
-
 LanFacts LanComposition::facts() const {
   LanFacts facts;
   facts.enabled = state_->config->peer_enabled;
@@ -506,9 +494,18 @@ SharingFacts LanComposition::sharing_facts() const {
   const Clock& clock = state_->parts.runtime.clock;
   add_discovery(state_->network->discovery->figures(), out);
   add_swarm(state_->network->swarm->figures(), out);
-  out.peers = peer_facts(state_->network->discovery->peers(), state_->kept.trust.all_shunned(clock.wall()), clock.now(),
-                         clock.wall());
+  out.peers = peer_facts(state_->network->discovery->peers(), state_->kept.trust, clock.now(), clock.wall());
+  add_trust(state_->kept.trust, clock.wall(), out);
   return out;
+}
+
+Result<PardonAnswer> LanComposition::pardon(const std::string& agent) {
+  const auto id = find_agent(sharing_facts().peers, agent);
+  if (!id) return tl::unexpected<Error>(id.error());
+  const bool any = state_->kept.trust.pardon(*id, state_->parts.runtime.clock.wall());
+  log::info("agent pardoned by an admin agent={} held_against_it={}", peer::agent_name(*id), any);
+  state_->refusals_changed();
+  return PardonAnswer{to_hex(*id), any};
 }
 
 }  // namespace larder::agent

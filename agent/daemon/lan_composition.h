@@ -62,9 +62,9 @@ class LanComposition final : public PeerFactsSource {
 
   [[nodiscard]] peer::Neighbours& neighbours();
   [[nodiscard]] GroupService& group();
-  [[nodiscard]] peer::Trust& trust();
   [[nodiscard]] LanFacts facts() const;
   [[nodiscard]] SharingFacts sharing_facts() const override;
+  Result<PardonAnswer> pardon(const std::string& agent) override;
 
  private:
   struct State;
