@@ -28,7 +28,7 @@ inline constexpr Duration kMaxInvitationLifetime = std::chrono::hours(24 * 365);
 [[nodiscard]] std::string machine_name(const std::string& name, const AgentId& agent);
 
 [[nodiscard]] Result<IdentityChange> decide_create(const Stored& stored, const std::string& name,
-                                                   const std::string& machine, WallTime now);
+                                                   WallTime now);
 
 struct InviteDecision {
   IdentityChange change;

@@ -28,7 +28,7 @@ Neighbourhood::Neighbourhood(NeighbourhoodParts parts) : parts_(std::move(parts)
       LookupTools{parts_.discovery, parts_.link, parts_.runtime, parts_.trust, parts_.members,
                   [this](const AgentId& agent) { return refused(agent); },
                   [this](const AgentId& agent) { return not_heard(agent); }, lied_here, unreachable, parts_.key.id(),
-                  [this, alive = std::weak_ptr(alive_)](const Evidence& evidence) {
+                  parts_.loopback, [this, alive = std::weak_ptr(alive_)](const Evidence& evidence) {
                     // Later: it ends the very look-up that found it.
                     parts_.runtime.executor.post([this, alive, evidence] {
                       if (!alive.expired()) contradicted(evidence);

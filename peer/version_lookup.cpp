@@ -274,8 +274,14 @@ void VersionLookup::learn(const std::vector<CatalogueHolder>& others) {
     if (asked_.contains(other.agent) || !usable(other.agent)) continue;
     HolderFacts facts;
     facts.agent = other.agent;
-    facts.catalogue = other.catalogue;
-    facts.swarm = other.swarm;
+    // Where it is it said itself, signed, where it was heard. Of one that was not another member may say anything.
+    const KnownPeer* known = tools_->discovery.peers().find(other.agent);
+    facts.catalogue = known ? known->catalogue() : other.catalogue;
+    facts.swarm = known ? known->swarm() : other.swarm;
+    const auto may_be = [this](const Endpoint& at) {
+      return at.is_one_machine() && (tools_->loopback || !at.is_loopback());
+    };
+    if (!may_be(facts.catalogue) || !may_be(facts.swarm)) continue;
     facts.draw = tools_->runtime.random.next();
     others_.emplace(other.agent, facts);
   }

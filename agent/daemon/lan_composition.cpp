@@ -261,7 +261,8 @@ void LanComposition::State::connect_parts(Network& made) {
   made.neighbourhood = std::make_unique<peer::Neighbourhood>(peer::NeighbourhoodParts{
       *made.discovery, *made.link, *made.swarm, parts.cache, kept.trust, kept.members, *made.offers, parts.disk,
       parts.runtime, identity.key, digest, [this](const peer::AgentId& agent) { return membership->refused(agent); },
-      [this] { return serving(); }, [this] { refusals_changed(); }, [this] { read_offers_anew(); }});
+      [this] { return serving(); }, [this] { refusals_changed(); },
+      peer::listens_on_loopback(config->peer_listen), [this] { read_offers_anew(); }});
   made.neighbourhood->set_using(config->peer_use, config->peer_crowd);
   peer::CatalogueServiceParts service{parts.cache, *made.offers,  kept.members, *made.swarm,
                                       parts.disk,  parts.runtime, identity.key, digest};

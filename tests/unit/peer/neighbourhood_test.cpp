@@ -42,7 +42,7 @@ class NeighbourhoodTest : public PlayedOffice {
     neighbours_ = std::make_unique<Neighbourhood>(std::move(parts));
   }
   [[nodiscard]] std::vector<std::byte> certificate(std::uint8_t number) const {
-    return certificate_der(issue_leaf(authority_, pem_, id(number), "desk", loop_.wall(), kYear).value()).value();
+    return certificate_der(issue_leaf(authority_, pem_, id(number), loop_.wall(), kYear).value()).value();
   }
   [[nodiscard]] Digest url_key(const std::string& url) const { return offers_.key().url_key(url); }
   void find() {
@@ -249,7 +249,7 @@ TEST_F(NeighbourhoodTest, WithoutAGoodCertificateAStrangerIsNobody) {
   const AgentKey other_authority = AgentKey::generate();
   const std::string other_pem = make_authority(other_authority, "Other", loop_.wall(), kYear).value();
   const auto of_another_group =
-      certificate_der(issue_leaf(other_authority, other_pem, id(5), "desk", loop_.wall(), kYear).value()).value();
+      certificate_der(issue_leaf(other_authority, other_pem, id(5), loop_.wall(), kYear).value()).value();
   const std::vector<std::pair<const char*, std::vector<std::byte>>> rows{{"none", {}},
                                                                          {"another agent's", certificate(4)},
                                                                          {"another group's", of_another_group},

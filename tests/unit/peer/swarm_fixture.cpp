@@ -45,7 +45,7 @@ Group::Group()
 
 SwarmCredentials Group::admit(const AgentKey& agent) const {
   return {authority_pem_,
-          *issue_leaf(key_, authority_pem_, agent.id(), "machine", now() - std::chrono::hours(1), kYear),
+          *issue_leaf(key_, authority_pem_, agent.id(), now() - std::chrono::hours(1), kYear),
           *private_key_pem(agent)};
 }
 
