@@ -1,5 +1,6 @@
 // Whom to believe, and what a contradiction does to a version and to a member: each rule, and each way around it that a
 // liar might try.
+#include "base/units.h"
 #include "tests/unit/peer/trust_fixture.h"
 
 namespace larder::peer {
@@ -273,8 +274,8 @@ TEST_F(TrustTest, ShunningEndsByItselfAndIsLongerTheNextTime) {
     for (int i = 0; i < 3; ++i) {
       const cache::Version version = at_host(first + i);
       trust.know(version_digest(version), version.url);
-      receive(trust, {liar_.says(version, 0, "bad", said), accusers[static_cast<std::size_t>(i)]->says(version, 0, "good", said)},
-              now);
+      const Witness& accuser = *accusers[static_cast<std::size_t>(i)];
+      receive(trust, Evidence{liar_.says(version, 0, "bad", said), accuser.says(version, 0, "good", said)}, now);
     }
     return trust.shunned(liar_.id(), now);
   };
@@ -347,7 +348,7 @@ TEST_F(TrustTest, BadBlocksShunForAnHour) {
   EXPECT_FALSE(trust.shunned(a_.id(), kNow + std::chrono::minutes(90)));
   EXPECT_TRUE(trust.all_shunned(kNow + std::chrono::minutes(90)).empty());
   EXPECT_TRUE(trust.sent_bad_block(a_.id(), kNow + std::chrono::hours(2))) << "newly";
-  EXPECT_EQ(trust.all_shunned(kNow + std::chrono::hours(2)).at(0).since, kNow + std::chrono::hours(2));
+  EXPECT_EQ(trust.all_shunned(kNow + std::chrono::hours(2)).at(0).spell.since, kNow + std::chrono::hours(2));
 }
 
 }  // namespace
