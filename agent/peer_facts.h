@@ -46,11 +46,11 @@ struct SharingFacts {
   std::size_t condemned_versions = 0;  // not shared: agents were given different bytes under one name
   // Of which nothing is shared for a while. Their names are in the log alone: they tell what others fetch.
   std::size_t inconstant_hosts = 0;
-  std::vector<PeerFact> peers;         // those around, then the shunned and doubted who are not
+  std::vector<PeerFact> peers;  // those around, then the shunned and doubted who are not
 };
 
 struct PardonAnswer {
-  std::string id;        // hex
+  std::string id;         // hex
   bool pardoned = false;  // something held against it
 };
 

@@ -130,7 +130,8 @@ Result<std::string> make_authority(const AgentKey& authority, const std::string&
   const KeyPtr key = to_private_key(authority);
   const CertPtr cert(X509_new());
   const bool made = key && cert && X509_set_version(cert.get(), X509_VERSION_3) == 1 && set_random_serial(cert.get()) &&
-                    set_times(cert.get(), now, lifetime) && set_subject(cert.get(), "Larder group " + agent_name(authority.id())) &&
+                    set_times(cert.get(), now, lifetime) &&
+                    set_subject(cert.get(), "Larder group " + agent_name(authority.id())) &&
                     X509_set_issuer_name(cert.get(), X509_get_subject_name(cert.get())) == 1 &&
                     X509_set_pubkey(cert.get(), key.get()) == 1 &&
                     add_extension(cert.get(), cert.get(), NID_basic_constraints, "critical,CA:TRUE,pathlen:0") &&

@@ -22,18 +22,18 @@ struct Contradiction {
   AgentId one{};  // the lesser id
   AgentId other{};
   Digest version{};
-  bool https = false;              // both fetched it so
-  std::string host;                // of the version's URL, where this agent knows it
-  WallTime at{};                   // when this agent learnt of it
+  bool https = false;                 // both fetched it so
+  std::string host;                   // of the version's URL, where this agent knows it
+  WallTime at{};                      // when this agent learnt of it
   WallTime one_said{}, other_said{};  // when they fetched it, as they say
   friend bool operator==(const Contradiction&, const Contradiction&) = default;
 };
 
 class Contradictions {
  public:
-  static constexpr std::size_t kMax = 8192;         // the oldest goes
-  static constexpr std::size_t kMaxOfOne = 256;     // in which one member takes part; more are not kept
-  static constexpr std::size_t kMaxOfPair = 16;     // so that few members cannot fill up another's
+  static constexpr std::size_t kMax = 8192;      // the oldest goes
+  static constexpr std::size_t kMaxOfOne = 256;  // in which one member takes part; more are not kept
+  static constexpr std::size_t kMaxOfPair = 16;  // so that few members cannot fill up another's
   static constexpr Duration kFor = std::chrono::hours(24 * 7);
 
   [[nodiscard]] bool known(const AgentId& a, const AgentId& b, const Digest& version) const;
@@ -63,7 +63,7 @@ class Contradictions {
   void erase(const Key& key);
 
   std::map<Key, Kept> all_;
-  std::map<std::uint64_t, Key> by_order_;             // the oldest first
+  std::map<std::uint64_t, Key> by_order_;              // the oldest first
   std::map<AgentId, std::set<std::uint64_t>> of_one_;  // orders
   std::map<std::pair<AgentId, AgentId>, std::size_t> of_pair_;
   std::uint64_t last_order_ = 0;

@@ -181,7 +181,7 @@ class Discovery {
   News news_;
   TokenBucket rechecks_{kRechecks, kRechecks};
   struct Probed {
-    SteadyTime first{};  // datagram that is not answered yet, or the answer
+    SteadyTime first{};     // datagram that is not answered yet, or the answer
     std::size_t bytes = 0;  // that came from there since the last answer
     bool answered = false;
   };

@@ -16,7 +16,7 @@ struct Interface {
   bool up = false;
   bool loopback = false;
   bool multicast = false;
-  std::vector<Endpoint> addresses;  // ports 0
+  std::vector<Endpoint> addresses;   // ports 0
   std::vector<unsigned> prefixes{};  // of them, bits of the 128 (IPv4: 96 and more); one for each address
 };
 

@@ -24,16 +24,17 @@ Neighbourhood::Neighbourhood(NeighbourhoodParts parts) : parts_(std::move(parts)
   supply_tools_ = std::make_shared<SupplyTools>(
       SupplyTools{parts_.link, parts_.swarm, parts_.runtime,
                   [&disk = parts_.disk](Task task) { return disk.submit(std::move(task)); }, lied_here, unreachable});
-  lookup_tools_ = std::make_shared<LookupTools>(
-      LookupTools{parts_.discovery, parts_.link, parts_.runtime, parts_.trust, parts_.members,
-                  [this](const AgentId& agent) { return refused(agent); },
-                  [this](const AgentId& agent) { return not_heard(agent); }, lied_here, unreachable, parts_.key.id(),
-                  parts_.loopback, [this, alive = std::weak_ptr(alive_)](const Evidence& evidence) {
-                    // Later: it ends the very look-up that found it.
-                    parts_.runtime.executor.post([this, alive, evidence] {
-                      if (!alive.expired()) contradicted(evidence);
-                    });
-                  }});
+  lookup_tools_ =
+      std::make_shared<LookupTools>(LookupTools{parts_.discovery, parts_.link, parts_.runtime, parts_.trust,
+                                                parts_.members, [this](const AgentId& agent) { return refused(agent); },
+                                                [this](const AgentId& agent) { return not_heard(agent); }, lied_here,
+                                                unreachable, parts_.key.id(), parts_.loopback,
+                                                [this, alive = std::weak_ptr(alive_)](const Evidence& evidence) {
+                                                  // Later: it ends the very look-up that found it.
+                                                  parts_.runtime.executor.post([this, alive, evidence] {
+                                                    if (!alive.expired()) contradicted(evidence);
+                                                  });
+                                                }});
 }
 
 Neighbourhood::~Neighbourhood() {
@@ -58,7 +59,8 @@ bool Neighbourhood::not_heard(const AgentId& agent) const {
 }
 
 Trust::Circle Neighbourhood::circle() const {
-  return {parts_.key.id(), parts_.group, parts_.members.size(), [this](const AgentId& agent) { return not_heard(agent); }};
+  return {parts_.key.id(), parts_.group, parts_.members.size(),
+          [this](const AgentId& agent) { return not_heard(agent); }};
 }
 
 bool Neighbourhood::may_share(const cache::Version& version) const {

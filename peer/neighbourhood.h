@@ -41,7 +41,8 @@ struct NeighbourhoodParts {  // all outlive it
   std::function<bool()> serving;          // policy: what is fetched here can be given on now
   std::function<void()> shunned_changed;  // connections and datagrams of somebody are to be refused from now on
   bool loopback = false;                  // members may be on loopback addresses: peer.listen names one
-  std::function<void()> offers_changed{};  // an origin is not constant: what of its versions is offered is to be read anew
+  std::function<void()>
+      offers_changed{};  // an origin is not constant: what of its versions is offered is to be read anew
 };
 
 class Neighbourhood final : public Neighbours {

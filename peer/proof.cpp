@@ -57,7 +57,8 @@ Status Proof::add(const Manifest& manifest, const Trust& trust, const Refused& r
     }
     if (!take(offered, refused)) continue;
     Segment& segment = segments_[offered.index];
-    const Trust::Asked asked{version_digest_, layout_.content_size(), offered.index, version_.url.starts_with("https:")};
+    const Trust::Asked asked{version_digest_, layout_.content_size(), offered.index,
+                             version_.url.starts_with("https:")};
     auto believed = trust.believe(segment.attestations, asked, group_, refused, now);
     segment.believed = believed.root;
     if (believed.contradiction && !std::exchange(contradicted_, true)) contradiction_ = *believed.contradiction;

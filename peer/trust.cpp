@@ -329,8 +329,8 @@ void Trust::contradicted_here(const Said& said, const AgentId& agent, const Circ
   const auto origin = hosts_.of(version);
   const bool inconstant = origin && hosts_.not_constant(origin->host, now);
   if (!inconstant) {
-    doubt(agent, DoubtReason::contradicted_here, is_https(said), origin ? site_of(origin->host) : std::string(), outcome,
-          now);
+    doubt(agent, DoubtReason::contradicted_here, is_https(said), origin ? site_of(origin->host) : std::string(),
+          outcome, now);
   }
   weigh(agent, circle, outcome, now);
 }
@@ -341,8 +341,8 @@ void Trust::not_heard_for_a_while(const Said& said, Outcome& outcome, WallTime n
     return contradictions_.counterparts(agent, now, CondemnedVersions::kCounted);
   };
   const std::size_t of_one = others(said.one.agent), of_other = others(said.other.agent);
-  for (const auto& [agent, mine, theirs] : {std::tuple(said.one.agent, of_one, of_other),
-                                            std::tuple(said.other.agent, of_other, of_one)}) {
+  for (const auto& [agent, mine, theirs] :
+       {std::tuple(said.one.agent, of_one, of_other), std::tuple(said.other.agent, of_other, of_one)}) {
     const bool full = condemned_.by(agent, now) >= CondemnedVersions::kMaxByOne;
     if (full && mine >= theirs) doubt(agent, DoubtReason::contradicts_too_much, true, {}, outcome, now);
   }
@@ -355,9 +355,7 @@ void Trust::contradicted_there(const Said& said, const Circle& circle, Outcome& 
   const auto unheard = [&](const AgentId& agent) { return standing_.doubted(agent, https, now); };
   add_contradiction(said, now);
   if (!unheard(said.one.agent) && !unheard(said.other.agent) && !condemned_.has(version, now)) {
-    const auto full = [&](const AgentId& agent) {
-      return condemned_.by(agent, now) >= CondemnedVersions::kMaxByOne;
-    };
+    const auto full = [&](const AgentId& agent) { return condemned_.by(agent, now) >= CondemnedVersions::kMaxByOne; };
     if (full(said.one.agent) || full(said.other.agent)) {
       not_heard_for_a_while(said, outcome, now);
     } else {

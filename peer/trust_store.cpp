@@ -423,10 +423,9 @@ void TrustStore::forget(const Contradiction& contradiction) {
 
 void TrustStore::forget_all() {
   writes_.add([](SQLite::Database& db) {
-    for (const char* sql :
-         {"DELETE FROM trust_shunned", "DELETE FROM trust_doubted", "DELETE FROM trust_pardons",
-          "DELETE FROM trust_suspicions", "DELETE FROM trust_contradictions", "DELETE FROM trust_condemned",
-          "DELETE FROM trust_hosts", "DELETE FROM trust_own_roots"}) {
+    for (const char* sql : {"DELETE FROM trust_shunned", "DELETE FROM trust_doubted", "DELETE FROM trust_pardons",
+                            "DELETE FROM trust_suspicions", "DELETE FROM trust_contradictions",
+                            "DELETE FROM trust_condemned", "DELETE FROM trust_hosts", "DELETE FROM trust_own_roots"}) {
       Statement gone(db, sql);
       gone.exec();
     }

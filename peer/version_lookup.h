@@ -31,7 +31,7 @@ struct LookupTools {
   std::function<void(const AgentId&)> lied;
   std::function<void(const AgentId&)> unreachable;
   AgentId self{};
-  bool loopback = false;  // members may be on loopback addresses: peer.listen names one
+  bool loopback = false;                                // members may be on loopback addresses: peer.listen names one
   std::function<void(const Evidence&)> contradicted{};  // what members told of a version; acted on later
 };
 

@@ -2,9 +2,9 @@
 
 #include <charconv>
 
+#include "agent/api/group_json.h"
 #include "agent/api/handlers.h"
 #include "agent/api/metrics.h"
-#include "agent/api/group_json.h"
 #include "agent/api/peers_json.h"
 #include "agent/api/view_json.h"
 

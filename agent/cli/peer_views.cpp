@@ -90,8 +90,9 @@ std::string own_lines(const PeersView& view) {
     text += fmt::format("            {} contents are not shared: agents were given different bytes under one name\n",
                         view.condemned_versions);
   if (view.inconstant_hosts > 0)
-    text += fmt::format("            nothing of {} origins is shared for a while: they are not constant (see the log)\n",
-                        view.inconstant_hosts);
+    text +=
+        fmt::format("            nothing of {} origins is shared for a while: they are not constant (see the log)\n",
+                    view.inconstant_hosts);
   if (!view.trouble.empty()) text += fmt::format("            {}\n", printable(view.trouble));
   return text;
 }

@@ -153,8 +153,9 @@ bool LanComposition::State::serving() const {
 }
 
 bool LanComposition::State::may_offer(const cache::Version& version) {
-  const bool by_policy = config->peer_serve && peer::SharePolicy(config->peer_never_share, config->peer_min_size)
-                                                   .may_offer(version.url, version.size);
+  const bool by_policy =
+      config->peer_serve &&
+      peer::SharePolicy(config->peer_never_share, config->peer_min_size).may_offer(version.url, version.size);
   if (!by_policy) return false;
   const Digest digest = peer::version_digest(version);
   kept.trust.know(digest, version.url);
@@ -261,8 +262,8 @@ void LanComposition::State::connect_parts(Network& made) {
   made.neighbourhood = std::make_unique<peer::Neighbourhood>(peer::NeighbourhoodParts{
       *made.discovery, *made.link, *made.swarm, parts.cache, kept.trust, kept.members, *made.offers, parts.disk,
       parts.runtime, identity.key, digest, [this](const peer::AgentId& agent) { return membership->refused(agent); },
-      [this] { return serving(); }, [this] { refusals_changed(); },
-      peer::listens_on_loopback(config->peer_listen), [this] { read_offers_anew(); }});
+      [this] { return serving(); }, [this] { refusals_changed(); }, peer::listens_on_loopback(config->peer_listen),
+      [this] { read_offers_anew(); }});
   made.neighbourhood->set_using(config->peer_use, config->peer_crowd);
   peer::CatalogueServiceParts service{parts.cache, *made.offers,  kept.members, *made.swarm,
                                       parts.disk,  parts.runtime, identity.key, digest};
@@ -354,7 +355,8 @@ void LanComposition::State::refusals_changed() {
 void LanComposition::State::met_self() {
   const peer::Group& of = membership->identity()->group;
   kept.members.set_authority(of.authority_pem);
-  if (const auto der = peer::certificate_der(of.certificate_pem)) kept.met(membership->identity()->id(), *der, parts.runtime.clock.wall());
+  if (const auto der = peer::certificate_der(of.certificate_pem))
+    kept.met(membership->identity()->id(), *der, parts.runtime.clock.wall());
 }
 
 // The swarm's port listens to those only who can have found it.

@@ -33,8 +33,7 @@ PeerFact& fact_of(const peer::AgentId& agent, std::vector<PeerFact>& facts) {
 }
 
 bool is_hex(const std::string& text) {
-  return std::all_of(text.begin(), text.end(),
-                     [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+  return std::all_of(text.begin(), text.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
 }  // namespace
@@ -80,7 +79,8 @@ Result<peer::AgentId> find_agent(const std::vector<PeerFact>& peers, const std::
   }
   if (found.size() == 1) return *digest_from_hex(found.front());
   if (found.empty()) {
-    return fail(ErrorCode::not_found, doing, "no agent that is known here has that id or name; \"larder peers\" lists them");
+    return fail(ErrorCode::not_found, doing,
+                "no agent that is known here has that id or name; \"larder peers\" lists them");
   }
   std::string all;
   for (const std::string& id : found) all += (all.empty() ? "" : ", ") + id.substr(0, 16);

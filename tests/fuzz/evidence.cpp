@@ -33,7 +33,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (!holds) return 0;
   // Who has fetched what the accuser says finds the accused out; the accuser is not blamed.
   trust.suspect({evidence->accused}, group);
-  const auto outcome = trust.fetched("https://example.org/a", {evidence->accuser}, {evidence->accuser.agent, group, 9, {}}, now);
+  const auto outcome =
+      trust.fetched("https://example.org/a", {evidence->accuser}, {evidence->accuser.agent, group, 9, {}}, now);
   must(outcome.evidence.size() == 1 && outcome.evidence.front() == *evidence);
   must(trust.all_shunned(now).empty() && !trust.doubted(evidence->accuser.agent, false, now));
   must(trust.doubted(evidence->accused.agent, false, now));

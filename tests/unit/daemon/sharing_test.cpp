@@ -80,8 +80,10 @@ TEST(SharingFacts, TheShunnedAreToldWhetherTheyAreAroundOrNot) {
   peer::Trust trust;
   trust.sent_bad_block(id(1), wall);
   peer::TrustState kept;
-  kept.shunned.push_back({id(2), peer::ShunReason::contradicted_by_group, {wall, wall + std::chrono::hours(2), 2}, "x"});
-  kept.doubted.push_back({id(2), peer::DoubtReason::contradicted_here, true, {wall, wall + std::chrono::hours(1), 1}, ""});
+  kept.shunned.push_back(
+      {id(2), peer::ShunReason::contradicted_by_group, {wall, wall + std::chrono::hours(2), 2}, "x"});
+  kept.doubted.push_back(
+      {id(2), peer::DoubtReason::contradicted_here, true, {wall, wall + std::chrono::hours(1), 1}, ""});
   trust.restore(kept, wall);
   const auto facts = peer_facts(around, trust, now, wall);
   ASSERT_EQ(facts.size(), 2U);

@@ -57,7 +57,8 @@ TEST(Discovery, NobodyIsWhereNoMachineCanBe) {
     office.start(host);
     AgentId sender{};
     sender[0] = std::byte{9};
-    const Incoming hello{Datagram{sender, 5, 1, Hello{1, 2, true, true, 1, "x", {}, {}}, {}}, *parse_endpoint(place), false, 1};
+    const Incoming hello{Datagram{sender, 5, 1, Hello{1, 2, true, true, 1, "x", {}, {}}, {}}, *parse_endpoint(place),
+                         false, 1};
     host.discovery->receive(hello, office.now());
     EXPECT_EQ(office.peers(host).find(sender), nullptr) << place;
     std::ignore = host.discovery->take_outgoing();
@@ -71,7 +72,8 @@ TEST(Discovery, NobodyIsWhereNoMachineCanBe) {
   AgentId sender{};
   sender[0] = std::byte{9};
   host.discovery->receive({Datagram{sender, 5, 1, Hello{1, 2, true, true, 1, "x", {}, {}}, {}},
-                           *parse_endpoint("127.0.0.1:7475"), false, 1}, office.now());
+                           *parse_endpoint("127.0.0.1:7475"), false, 1},
+                          office.now());
   EXPECT_NE(office.peers(host).find(sender), nullptr) << "where peer.listen names a loopback address";
 }
 

@@ -41,11 +41,13 @@ class TrustTest : public ::testing::Test {
     return outcome ? *outcome : Trust::Outcome();
   }
   // This agent fetches segment 0 of a version.
-  Trust::Outcome fetched(Trust& trust, const cache::Version& version, std::string_view root, WallTime now = kNow) const {
+  Trust::Outcome fetched(Trust& trust, const cache::Version& version, std::string_view root,
+                         WallTime now = kNow) const {
     return trust.fetched(version.url, {self_.says(version, 0, root)}, circle(), now);
   }
   // Takes what the liar says of a version for bad, and fetches it.
-  Trust::Outcome finds_out(Trust& trust, const Witness& liar, const cache::Version& version, WallTime now = kNow) const {
+  Trust::Outcome finds_out(Trust& trust, const Witness& liar, const cache::Version& version,
+                           WallTime now = kNow) const {
     trust.suspect({liar.says(version, 0, "bad")}, group_);
     return fetched(trust, version, "good", now);
   }

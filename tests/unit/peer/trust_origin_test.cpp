@@ -103,7 +103,8 @@ TEST_F(TrustTest, SuspicionsAreBounded) {
   std::vector<Attestation> all;
   for (std::uint64_t i = 0; i <= Suspicions::kMax; ++i) all.push_back(says(liar_, "bad", i));
   trust.suspect(all, group_);
-  EXPECT_TRUE(trust.fetched(version_.url, {says(self_, "good", 0)}, circle(), kNow).empty()) << "the oldest is forgotten";
+  EXPECT_TRUE(trust.fetched(version_.url, {says(self_, "good", 0)}, circle(), kNow).empty())
+      << "the oldest is forgotten";
   EXPECT_EQ(trust.fetched(version_.url, {says(self_, "good", 1)}, circle(), kNow).evidence.size(), 1u);
 }
 
@@ -111,7 +112,8 @@ TEST(ContradictionsTest, OneMemberAndOnePairAreBoundedAndSoIsAll) {
   Contradictions all;
   std::optional<Contradiction> gone;
   const auto version = [](std::uint32_t number) { return numbered(number); };
-  for (std::uint32_t i = 0; i < 100; ++i) all.add({numbered(1), numbered(2), version(i), true, "h", kNow, {}, {}}, gone);
+  for (std::uint32_t i = 0; i < 100; ++i)
+    all.add({numbered(1), numbered(2), version(i), true, "h", kNow, {}, {}}, gone);
   EXPECT_EQ(all.size(), Contradictions::kMaxOfPair);
   for (std::uint32_t i = 0; i < 1000; ++i) {
     all.add({numbered(1), numbered(100 + i), version(i), true, "h", kNow, {}, {}}, gone);
@@ -127,10 +129,14 @@ TEST(ContradictionsTest, OneMemberAndOnePairAreBoundedAndSoIsAll) {
 }
 
 TEST(OriginHostsTest, WhatBelongsTogether) {
-  const std::vector<std::pair<std::string, std::string>> rows{
-      {"example.org", "example.org"},     {"a.b.example.org", "example.org"}, {"localhost", "localhost"},
-      {"a.example.co.uk", "example.co.uk"}, {"co.uk", "co.uk"},               {"x.abc.io", "abc.io"},
-      {"192.0.2.7", "192.0.2.7"},         {"2001:db8::7", "2001:db8::7"}};
+  const std::vector<std::pair<std::string, std::string>> rows{{"example.org", "example.org"},
+                                                              {"a.b.example.org", "example.org"},
+                                                              {"localhost", "localhost"},
+                                                              {"a.example.co.uk", "example.co.uk"},
+                                                              {"co.uk", "co.uk"},
+                                                              {"x.abc.io", "abc.io"},
+                                                              {"192.0.2.7", "192.0.2.7"},
+                                                              {"2001:db8::7", "2001:db8::7"}};
   for (const auto& [host, site] : rows) EXPECT_EQ(site_of(host), site) << host;
   EXPECT_EQ(origin_of("https://User:p%40@Files.Example.ORG:8443/a?b#c"), (OriginName{"files.example.org", true}));
   EXPECT_EQ(origin_of("http://[2001:db8::7]:80/a"), (OriginName{"2001:db8::7", false}));

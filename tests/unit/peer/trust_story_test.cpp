@@ -31,7 +31,9 @@ class Office {
   [[nodiscard]] Agent& agent(std::size_t index) { return agents_[index]; }
   [[nodiscard]] const AgentId& id(std::size_t index) const { return agents_[index].witness.id(); }
   [[nodiscard]] std::optional<Digest> believed_by(std::size_t index, const std::vector<Attestation>& offered) const {
-    return agents_[index].trust.believe(offered, {version_digest(version_), *version_.size, 0, true}, group_, {}, kNow).root;
+    return agents_[index]
+        .trust.believe(offered, {version_digest(version_), *version_.size, 0, true}, group_, {}, kNow)
+        .root;
   }
 
   // Takes the content that `attester` vouches for; its verdict is "not valid", so it asks the origin, and tells.
@@ -40,7 +42,8 @@ class Office {
     const Attestation theirs = agents_[attester].witness.says(version_, 0, attested);
     if (!believed_by(index, {theirs})) return;
     self.trust.suspect({theirs}, group_);
-    const auto outcome = self.trust.fetched(version_.url, {self.witness.says(version_, 0, origin)}, circle(index), kNow);
+    const auto outcome =
+        self.trust.fetched(version_.url, {self.witness.says(version_, 0, origin)}, circle(index), kNow);
     for (const Evidence& one : outcome.evidence) tell(index, one);
   }
   // Three times to everybody, as datagrams do: one in three is lost, their order is as it comes.

@@ -137,7 +137,8 @@ TEST_F(TrustTest, WhatOneLiarCanCondemnIsBounded) {
   // Its second time is twice as long.
   const WallTime later = kNow + std::chrono::hours(1);
   EXPECT_FALSE(trust.doubted(liar_.id(), true, later));
-  for (int i = 100; i < 200; ++i) condemned += tells(trust, liar_, i % 2 == 0 ? a_ : b_, at_host(i), later).condemned.size();
+  for (int i = 100; i < 200; ++i)
+    condemned += tells(trust, liar_, i % 2 == 0 ? a_ : b_, at_host(i), later).condemned.size();
   EXPECT_EQ(condemned, 2 * CondemnedVersions::kMaxByOne);
   EXPECT_TRUE(trust.doubted(liar_.id(), true, later + std::chrono::minutes(119)));
 }
@@ -237,7 +238,8 @@ TEST_F(TrustTest, ShunningNeedsAShareOfTheGroupAndUnrelatedHttpsOrigins) {
   for (const Case& one : cases) {
     Trust trust;
     for (int i = 0; i < one.accusers; ++i) {
-      tells(trust, liar_, *accusers[static_cast<std::size_t>(i)], at_host(i % one.sites, one.scheme), kNow, one.members);
+      tells(trust, liar_, *accusers[static_cast<std::size_t>(i)], at_host(i % one.sites, one.scheme), kNow,
+            one.members);
     }
     EXPECT_EQ(trust.shunned(liar_.id(), kNow), one.shunned) << one.what;
     EXPECT_FALSE(trust.shunned(a_.id(), kNow)) << one.what;

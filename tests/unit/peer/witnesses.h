@@ -13,8 +13,7 @@ class Witness {
   [[nodiscard]] const AgentId& id() const { return key_.id(); }
   // "Segment `segment` of this version has the root that `root` stands for."
   [[nodiscard]] Attestation says(const cache::Version& version, std::uint64_t segment, std::string_view root,
-                                 std::uint64_t at_s = 1'790'000'000,
-                                 Transport transport = Transport::https) const {
+                                 std::uint64_t at_s = 1'790'000'000, Transport transport = Transport::https) const {
     Attestation attestation;
     attestation.version = version_digest(version);
     attestation.size = version.size.value_or(0);
