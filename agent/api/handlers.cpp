@@ -115,6 +115,8 @@ void Handlers::dispatch(const RouteMatch& match, ApiRequest request, Responder r
       return leave_group(request, std::move(respond));
     case RouteId::group_revoke:
       return revoke_agent(request, std::move(respond));
+    case RouteId::peer_pardon:
+      return pardon_peer(request, std::move(respond));
     case RouteId::peers:
       return show_peers(std::move(respond));
   }

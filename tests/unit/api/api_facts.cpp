@@ -41,6 +41,8 @@ SharingFacts sample_peers() {
   peer.last_heard = std::chrono::milliseconds(1500);
   peer.shunned = "it sent damaged blocks";
   peer.shunned_until = WallTime{};
+  peer.doubted = "this agent's own download contradicts it";
+  peer.doubted_until = WallTime{};
   return facts;
 }
 
@@ -67,6 +69,7 @@ void write_views(JsonWriter& json) {
   json.key("Peers").raw(peers_view(sample_peers()));
   json.key("Invited").raw(invited_view({"larder-invitation:x", WallTime{}, 1}));
   json.key("Revoked").raw(revoked_view({"a1", 1}));
+  json.key("Pardoned").raw(pardoned_view({"a1", true}));
   json.end_object();
 }
 

@@ -41,7 +41,7 @@ TEST_F(ManagerTest, authorities_are_the_jobs_own_where_they_are_not_the_configur
   settings_.ca_certificates = "configured PEM";
   manager_->apply(settings_);
   for (const auto& [jobs, own] :
-       {std::pair{"", false}, std::pair{"/etc/ca.pem", false}, std::pair{"/tmp/ca.pem", true}}) {
+       {std::pair{"", false}, std::pair{"configured PEM", false}, std::pair{"own PEM", true}}) {
     JobOptions options;
     options.connect.ca_certificates = jobs;
     const std::string id = must_create(options, 1).id;

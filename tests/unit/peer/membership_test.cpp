@@ -313,7 +313,7 @@ TEST_F(MembershipTest, AnAnswerOfAnotherGroupIsRefused) {
     const Group& other = impostor->identity()->group;
     const auto asked = read_leaf(answer.certificate_pem).value();
     answer.certificate_pem =
-        issue_leaf(*other.authority, other.authority_pem, asked.id, "x", loop_.wall(), std::chrono::hours(1)).value();
+        issue_leaf(*other.authority, other.authority_pem, asked.id, loop_.wall(), std::chrono::hours(1)).value();
     answer.state = other.state;
     answer.key_epoch = other.key.epoch();
     answer.key_secret = other.key.secret();
@@ -396,7 +396,6 @@ TEST_F(MembershipTest, CertificatesAreRenewedInContactWithTheHolder) {
   ASSERT_TRUE(settle([&] { return second->certificate_expires() > expires; }));
   EXPECT_TRUE(second.heard.back().certificate);
   EXPECT_TRUE(second->active());
-  EXPECT_EQ(read_leaf(second->identity()->group.certificate_pem)->name, "desk-2");
   EXPECT_EQ(first->enrolled().at(0).certified_until, second->certificate_expires());
   start(second);
   EXPECT_GT(second->certificate_expires(), expires);
