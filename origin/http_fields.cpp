@@ -90,8 +90,10 @@ Result<std::optional<std::uint64_t>> content_length(const std::vector<Header>& h
     for (const std::string_view element : split_list(*value)) {
       const auto one = parse_decimal(element);
       if (!one) {
+        const bool digits = !element.empty() && element.find_first_not_of("0123456789") == std::string_view::npos;
         return fail(ErrorCode::bad_response, "read the answer",
-                    fmt::format("its Content-Length is not a number: {}", value->substr(0, 64)));
+                    fmt::format("its Content-Length is {}: {}", digits ? "larger than any file can be" : "not a number",
+                                value->substr(0, 64)));
       }
       if (length && *length != *one) {
         return fail(ErrorCode::bad_response, "read the answer",

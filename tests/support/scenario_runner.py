@@ -121,7 +121,7 @@ class Runner:
 
 
 def fault_runner():
-    return Runner(TESTS / "fault" / "run.py", ("consistency", "faults", "disk", "kill", "bad_input", "jobs"))
+    return Runner(TESTS / "fault" / "run.py", ("consistency", "faults", "disk", "kill", "bad_input", "jobs", "command"))
 
 
 def office_runner():
