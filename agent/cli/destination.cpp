@@ -38,8 +38,9 @@ Result<ListedFile> parse_list_line(std::string_view line, const std::string& whe
   file.url = words.front();
   std::size_t next = 1;
   if (next < words.size() && looks_like_sha256(std::string(words[next]))) file.sha256 = words[next++];
-  if (next < words.size()) file.name = words[next++];
-  if (next < words.size())
+  // What is left is the name, which may have blanks that no keyboard's space bar makes.
+  if (next < words.size()) file.name = line.substr(static_cast<std::size_t>(words[next].data() - line.data()));
+  if (file.name.find_first_of(" \t\v\f") != std::string::npos)
     return fail(ErrorCode::invalid_argument, "read " + where, "there is more than \"URL [sha256] [name]\"");
   if (file.name.size() == 64 && file.sha256.empty())
     return fail(ErrorCode::invalid_argument, "read " + where, "its second word looks like a SHA-256 but is not hex");

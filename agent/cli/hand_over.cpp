@@ -113,12 +113,16 @@ StagedFile::StagedFile(UniqueFd fd, Place place, std::string hidden, std::string
       place_(std::move(place)),
       hidden_(std::move(hidden)),
       path_(place_.directory->path + (place_.directory->path.ends_with('/') ? "" : "/") + hidden_),
-      destination_(std::move(destination)) {}
+      destination_(std::move(destination)) {
+  struct stat own {};
+  if (::fstat(fd_.get(), &own) == 0) inode_ = own.st_ino;
+}
 
 StagedFile::StagedFile(StagedFile&& other) noexcept
     : fd_(std::move(other.fd_)),
       place_(std::move(other.place_)),
       hidden_(std::move(other.hidden_)),
+      inode_(other.inode_),
       path_(std::exchange(other.path_, {})),
       destination_(std::move(other.destination_)),
       note_(std::move(other.note_)) {}
@@ -135,7 +139,7 @@ Result<StagedFile> StagedFile::create(const std::string& destination, const std:
 
 Result<StagedFile> StagedFile::create(Place place, const std::string& destination, const std::string& key) {
   if (place.kind != PlaceKind::file)
-    return fail(ErrorCode::invalid_state, "write " + destination, "it is written to, not replaced");
+    return fail(ErrorCode::already_exists, "write " + destination, "it became something that cannot be replaced");
   const int directory = place.directory->descriptor.get();
   // What replaces a file is nobody else's to read before it has that file's mode.
   const mode_t mode = place.existing ? 0600 : 0666;
@@ -234,6 +238,9 @@ Status StagedFile::take_over() {
     return fail(ErrorCode::already_exists, "write " + destination_, "it became something else than a file meanwhile");
   if (there && S_ISREG(now.st_mode)) place_.existing = now;
   if (!place_.existing) return {};
+  // By its name it could be anything by now that the directory's owner put there; no such thing gets rights from here.
+  if (struct stat own{}; ::fstat(fd, &own) != 0 || own.st_ino != inode_)
+    return fail(ErrorCode::already_exists, "write " + destination_, path_ + " was replaced meanwhile");
   auto told = take_over_attributes(fd, *place_.existing, AttributesOf{directory, place_.name});
   if (!told) return tl::unexpected(write_error(told.error(), 0));
   note_ = std::move(*told);

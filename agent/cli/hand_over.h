@@ -59,6 +59,7 @@ class StagedFile {
   UniqueFd fd_;
   Place place_;
   std::string hidden_;                     // its name in the place's directory
+  ino_t inode_ = 0;                        // of what was made with that name
   std::string path_, destination_, note_;  // path_ is empty once published or moved from
 };
 

@@ -85,6 +85,7 @@ Result<std::optional<FileView>> WindowedGet::run(const FileView& known, std::uin
     file_.state = "transferred";
     file_.error.reset();
     file_.note = "got in pieces: the agent had no room for the whole";
+    if (!files.front().note().empty()) file_.note += "; " + files.front().note();
     return std::optional<FileView>(file_);
   }
   return fail(ErrorCode::version_changed, "get " + file_.url,

@@ -101,6 +101,7 @@ TEST(ParseList, TakesAnyLineEndAndAnyBlank) {
   EXPECT_EQ((*files)[1].sha256, digest);
   EXPECT_EQ((*files)[1].name, "two");
   EXPECT_EQ((*files)[2].url, "https://e/3");
+  EXPECT_EQ(parse_list("https://e/1 a\u3000b", "list")->front().name, "a\u3000b") << "inside a name it is the name's";
 }
 
 TEST(ParseList, NamesTheLineThatIsWrong) {

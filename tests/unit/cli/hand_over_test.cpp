@@ -198,6 +198,24 @@ TEST_F(HandOver, SaysThatOtherNamesKeepTheOldContent) {
   EXPECT_NE(staged[0].note().find("2 names"), std::string::npos) << staged[0].note();
 }
 
+// Whoever owns the directory could have put another file under the hidden name: it must not be given away.
+TEST_F(HandOver, GivesNoRightsToWhatTookTheHiddenFilesPlace) {
+  std::ofstream(path("out")) << "old";
+  ASSERT_EQ(::chmod(path("out").c_str(), 0666), 0);
+  std::ofstream(path("victim")) << "precious";
+  ASSERT_EQ(::chmod(path("victim").c_str(), 0600), 0);
+  std::vector<StagedFile> staged;
+  staged.push_back(std::move(StagedFile::create(path("out"), "key").value()));
+  staged[0].close();
+  std::filesystem::remove(staged[0].path());
+  std::filesystem::create_hard_link(path("victim"), staged[0].path());
+  EXPECT_FALSE(publish(staged));
+  struct stat info {};
+  ASSERT_EQ(::stat(path("victim").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0600u);
+  EXPECT_EQ(read(path("out")), "old");
+}
+
 TEST_F(HandOver, RefusesWhatBecameSomethingElseMeanwhile) {
   std::ofstream(path("victim")) << "precious";
   std::vector<StagedFile> staged;
