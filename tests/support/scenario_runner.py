@@ -122,7 +122,7 @@ class Runner:
 
 def fault_runner():
     return Runner(TESTS / "fault" / "run.py", ("consistency", "framing", "faults", "disk", "kill", "bad_input", "jobs",
-                                               "privacy", "permission", "standstill"))
+                                               "privacy", "permission", "standstill", "command"))
 
 
 def office_runner():

@@ -61,6 +61,15 @@ TEST(HttpFields, ReadContentRange) {
   }
 }
 
+TEST(HttpFields, SayWhatIsWrongWithAContentLength) {
+  const auto huge = content_length({{"content-length", "36893488147419103232"}});
+  ASSERT_FALSE(huge);
+  EXPECT_NE(huge.error().text().find("larger than any file"), std::string::npos) << huge.error().text();
+  const auto word = content_length({{"content-length", "12x"}});
+  ASSERT_FALSE(word);
+  EXPECT_NE(word.error().text().find("not a number"), std::string::npos) << word.error().text();
+}
+
 TEST(HttpFields, ReadContentLength) {
   const auto of = [](std::vector<std::string> values) {
     std::vector<Header> headers;
