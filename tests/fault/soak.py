@@ -25,7 +25,8 @@ RUNNERS = {module: runner for runner in (fault_runner(), office_runner()) for mo
 
 # Runs that are wanted of each: where a seed draws the case, seeds; where there is a table, rounds over all of it.
 RUNS = {"consistency": 200, "kill": 100, "faults": 2, "disk": 2, "bad_input": 1, "jobs": 2,
-        "sharing": 5, "churn": 50, "poison": 5, "poison_series": 10, "strangers": 2, "crowd": 2, "crowd_random": 50}
+        "sharing": 5, "churn": 50, "poison": 5, "poison_series": 10, "strangers": 2, "routes": 100, "crowd": 2,
+        "crowd_random": 50}
 WHAT = {
     "consistency": "origin changes midway, stale proxies, ranges of another edition: exactly one edition comes out",
     "kill": "kill -9 at random points and times, restart: bytes right, bounded refetch, index equal to bytes",
@@ -39,6 +40,7 @@ WHAT = {
     "poison_series": "the same beside an honest one, ten seeds in each run: 100 of each lie",
     "crowd": "everybody wants the same at once: one copy from the origin, also with hosts that die, come late or lie",
     "crowd_random": "such crowds drawn by a seed: sizes, times, kills, pulled cables, one that lies: all end with right bytes",
+    "routes": "users, proxies, authorities, secrets, retargets, digests and verdicts on two hosts: no byte to who may not have it, no false one",
     "strangers": "hosts without certificate, floods, a revoked member: nothing learnt, little slowed",
 }
 
