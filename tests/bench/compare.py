@@ -8,13 +8,17 @@
 In each round the old build, the new one and the old one again are measured one after the other, each with fresh agents and
 state directories of their own; the order turns from round to round, so that no side always comes first. A figure is the
 median over the rounds of a round's ratio: what the machine does beside it for longer than a round cancels out. The same
-figure of old-again against old says how much of a difference is nothing. The new build is within where it is slower by
-no more than that or by 3 %, whichever is larger. Exit status 0: all are within; 1: not all are, or something failed.
+figure of old-again against old says how much of a difference is nothing: what was seen, or what 95 of 100 such figures
+would keep within where each round could as well have come out the other way round. The new build is within where it is
+slower by no more than that or by 3 %, whichever is larger. Exit status 0: all are within; 1: not all are, or something failed.
 """
 
 import argparse
 import contextlib
+import itertools
+import math
 import pathlib
+import random
 import shutil
 import statistics
 import sys
@@ -40,6 +44,19 @@ def comparison(function):
     return function
 
 
+def nothing(ratios, share=0.95, most=4096):
+    """How far from 1 the median of these ratios would be, in so large a share of all cases, where each could as well be its
+    inverse: two measurements of one build have no order. All cases where they are few, else as many drawn ones."""
+    logs = [math.log(ratio) for ratio in ratios]
+    if 2 ** len(logs) <= most:
+        signs = itertools.product((1, -1), repeat=len(logs))
+    else:
+        rng = random.Random("nothing")
+        signs = ([rng.choice((1, -1)) for _ in logs] for _ in range(most))
+    medians = sorted(abs(statistics.median(s * x for s, x in zip(drawn, logs))) for drawn in signs)
+    return math.exp(medians[math.ceil(share * len(medians)) - 1]) - 1
+
+
 class Verdict:
     """What the rounds of one comparison say. `seconds`: {side: [of each round]}."""
 
@@ -49,7 +66,7 @@ class Verdict:
         self.rounds = len(seconds["old"])
         self.ratio, self.again = (statistics.median(ratios[side]) for side in ("new", "again"))
         self.least, self.most = min(ratios["new"]), max(ratios["new"])
-        self.spread = abs(self.again - 1)
+        self.spread = max(abs(self.again - 1), nothing(ratios["again"]))
         self.bound = 1 + max(self.spread, ALLOWED)
         self.within = self.ratio <= self.bound
 

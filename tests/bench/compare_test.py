@@ -2,13 +2,14 @@
 """Holds what compare.py concludes from its figures."""
 
 import pathlib
+import random
 import sys
 import unittest
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "support")]
 
-from compare import SIDES, Verdict, markdown, order  # noqa: E402
+from compare import SIDES, Verdict, markdown, nothing, order  # noqa: E402
 
 
 def verdict(old, new, again):
@@ -30,6 +31,30 @@ class CompareTest(unittest.TestCase):
         for again in (1.08, 0.92):
             self.assertTrue(verdict([1.0] * 9, [1.07] * 9, [again] * 9).within)
             self.assertFalse(verdict([1.0] * 9, [1.09] * 9, [again] * 9).within)
+
+    def test_a_restless_machine_is_allowed_for(self):
+        again = [1.2, 0.85, 1.1, 0.9, 1.15, 0.95, 0.8, 1.3, 1.0]
+        self.assertTrue(0.03 < nothing(again) < 0.3, nothing(again))
+        self.assertTrue(verdict([1.0] * 9, [1 + nothing(again) - 0.001] * 9, again).within)
+        self.assertFalse(verdict([1.0] * 9, [1.35] * 9, again).within)
+
+    def test_what_is_nothing_is_the_same_in_each_run(self):
+        for rounds in (5, 20):
+            again = [1 + 0.01 * n for n in range(rounds)]
+            self.assertEqual(nothing(again), nothing(list(again)))
+        self.assertEqual(nothing([1.0] * 9), 0.0)
+
+    def test_old_against_old_is_told_apart_seldom(self):
+        rng = random.Random("old")
+        drawn = [Verdict({s: [rng.lognormvariate(0, 0.1) for _ in range(9)] for s in SIDES}).within for _ in range(200)]
+        self.assertGreater(sum(drawn), 180)
+
+    def test_a_tenth_more_is_seen_where_rounds_differ_by_three_percent(self):
+        rng = random.Random("slower")
+        sides = {"old": 1.0, "new": 1.1, "again": 1.0}
+        drawn = [Verdict({s: [m * rng.lognormvariate(0, 0.03) for _ in range(9)] for s, m in sides.items()}).within
+                 for _ in range(100)]
+        self.assertLess(sum(drawn), 10)
 
     def test_a_machine_that_slows_down_from_round_to_round_cancels_out(self):
         drift = [1.0 + n for n in range(9)]
