@@ -132,8 +132,9 @@ class World:
             if data != wanted:
                 self.violate("false", f"{where} asked plainly and was given {sorted(markers_in(data)) or 'other bytes'}")
 
-    def ask(self, user, host, page, file=None, keep=False, plain=False, **options):
-        """One job of one file to its end. Its bytes are judged; the job as it was, or None where it did not end."""
+    def ask(self, user, host, page, file=None, keep=False, plain=False, exact=False, **options):
+        """One job of one file to its end. Its bytes are judged; the job as it was, or None where it did not end. `plain`: it
+        is to end with the origin's bytes; `exact`: with these or none."""
         self.fetched[page.path].add(user)
         with self.as_user(user):
             job_id = host.api.create([file or page.url], **{**(PATIENT if plain else QUICK), **options})["id"]
@@ -142,7 +143,7 @@ class World:
             except TimeoutError:
                 job = None
             if job and job["state"] == "transferred":
-                self.judge(user, host, page, host.api.content(job_id), plain)
+                self.judge(user, host, page, host.api.content(job_id), plain or exact)
                 if keep:
                     self.held.append((user, host, page, job_id))
                 else:
@@ -201,10 +202,9 @@ class World:
         """Whether a job's held answer has come as far as it comes, and the first of two segments is there; or it ended."""
         if job["state"] not in ("queued", "connecting", "transferring"):
             return True
-        sent = any(entry.request.headers.get("user-agent") == agent_name and entry.sent >= page.size // 2
-                   for server in (self.origin, self.tls_origin, *self.liars.values())
-                   for entry in server.exchanges(page.path, "GET"))
-        return sent and job["bytes"] >= (2 * MIB if page.size > 2 * MIB else 0)
+        sent = sum(entry.sent for server in (self.origin, self.tls_origin, *self.liars.values())
+                   for entry in server.exchanges(page.path, "GET") if entry.request.headers.get("user-agent") == agent_name)
+        return sent >= page.hold_at and job["bytes"] >= (2 * MIB if page.size > 2 * MIB else 0)
 
     def draw(self, kinds=("public", "guarded", "personal"), tls=None):
         pages = [p for p in self.pages if p.kind in kinds and (tls is None or p.tls == tls)]
@@ -314,6 +314,10 @@ def dead_proxy(w, user, host):
 @action
 def by_digest(w, user, host):
     """The digest of what somebody fetched with a secret, with a URL that leads to it, to a lie, or nowhere."""
+    if w.rng.random() < 0.3:  # of the truth: by it nothing but the truth is found, wherever the URL leads
+        page, liar = w.draw(("public",)), w.rng.choice(STRANGERS)
+        file = {"url": w.liars[liar].url(page.path), "sha256": page.digest_of(None)}
+        return w.ask(user, host, page, file, exact=True)
     if not w.private:
         return secret_header(w, user, host)
     page, owner = w.rng.choice(w.private)
@@ -325,28 +329,62 @@ def by_digest(w, user, host):
     return w.ask(thief, host, page, {"url": url, "sha256": digest}, **w.rng.choice(({}, {"offline_ok": True})))
 
 
+def _held(w, page):
+    """A User-Agent whose answers stop before their end, and what lets them go on."""
+    name, released = f"held{w.rng.randrange(10**9)}", threading.Event()
+    page.holds[name] = released
+    return name, released
+
+
 def _retarget(w, user, host, page, first, second):
-    """Begins at one URL, is suspended with a part of it, and goes on at another."""
-    agent_name, released = f"held{w.rng.randrange(10**9)}", threading.Event()
-    page.holds[agent_name] = released
+    """Begins at one URL, is suspended with a part of it, and goes on at another; now and then with the truth's digest."""
+    name, released = _held(w, page)
+    proven = w.rng.random() < 0.3
+    file = {"url": first, **({"sha256": page.digest_of(None)} if proven else {})}
     w.fetched[page.path].add(user)
     with w.as_user(user):
-        job_id = host.api.create([first], connect={"headers": [["User-Agent", agent_name]]}, **QUICK)["id"]
+        job_id = host.api.create([file], connect={"headers": [["User-Agent", name]]}, **QUICK)["id"]
         with contextlib.suppress(TimeoutError, ApiError):
-            wait_until(lambda: w.has_a_part(page, agent_name, host.api.job(job_id, files=False)), 5, "a part")
+            wait_until(lambda: w.has_a_part(page, name, host.api.job(job_id, files=False)), 5, "a part")
             host.api.act(job_id, "suspend")
-            page.holds.pop(agent_name)
+            page.holds.pop(name)
             released.set()
             host.api.retarget(job_id, 0, second)
             host.api.act(job_id, "resume")
-            job = host.api.wait(job_id, timeout=15)
-            if job["state"] == "transferred":
-                w.judge(user, host, page, host.api.content(job_id), plain=False)
+            if host.api.wait(job_id, timeout=15)["state"] == "transferred":
+                w.judge(user, host, page, host.api.content(job_id), plain=proven)
                 host.api.act(job_id, "complete")
                 return
         released.set()
         with contextlib.suppress(ApiError):
             host.api.act(job_id, "cancel")
+
+
+@action
+def beside_a_running_job(w, user, host):
+    """Somebody asks plainly while another's job of that page runs, by a lying proxy or with a secret."""
+    page, one = w.draw(("public",), tls=False), w.rng.choice(STRANGERS)
+    if page is None:
+        return plainly(w, user, host)
+    name, released = _held(w, page)
+    connect = {"headers": [["User-Agent", name]]}
+    if w.rng.random() < 0.5:
+        connect["proxy"] = w.liars[one].url("")
+    else:
+        connect["headers"].append([w.rng.choice(SECRET_HEADERS[:6]), w.new_token(one)])
+        w.private.append((page, one))
+    w.fetched[page.path].add(one)
+    with w.as_user(one):
+        job_id = host.api.create([page.url], connect=connect, **QUICK)["id"]
+        with contextlib.suppress(TimeoutError):
+            wait_until(lambda: w.has_a_part(page, name, host.api.job(job_id, files=False)), 5, "a part")
+    w.ask(w.other_than(one), w.rng.choice(w.office.hosts), page, plain=True)
+    released.set()
+    with w.as_user(one), contextlib.suppress(TimeoutError):
+        if host.api.wait(job_id, timeout=15)["state"] == "transferred":
+            w.judge(one, host, page, host.api.content(job_id), plain=False)
+            host.api.act(job_id, "complete")
+    return None
 
 
 @action

@@ -54,7 +54,8 @@ class Page:
         self.seed = f"routes {world.seed} {name}"
         self.truth = seeded_bytes(self.seed, size)
         self._made, self._digests = {}, {}
-        self.holds = {}  # Event by the user agent of the request whose body stops halfway until it is set
+        self.holds = {}  # Event by the user agent of the requests that get no more than `hold_at` bytes until it is set
+        self.hold_at = size * 5 // 6
 
     def bytes_of(self, marker):
         if marker is None:
@@ -77,7 +78,9 @@ class Page:
         answer = EditionResource([self.edition(marker)], extra=extra)(request)
         held = self.holds.get(request.headers.get("user-agent"))
         if held is not None and request.method == "GET" and answer.status in (200, 206):
-            answer.hold_at, answer.released = len(answer.body) * 5 // 6, held
+            first = request.range[0] if answer.status == 206 and request.range else 0
+            if first <= self.hold_at < first + len(answer.body):
+                answer.hold_at, answer.released = self.hold_at - first, held
         return answer
 
     def __call__(self, request):
