@@ -148,7 +148,7 @@ class World:
                     self.held.append((user, host, page, job_id))
                 else:
                     host.api.act(job_id, "complete")
-            elif plain and page.kind != "guarded" and not options.get("offline_ok"):
+            elif plain and page.kind != "guarded":
                 self.violate("no bytes", f"{user} on {host.name} for {page.path}: {job and job['error']}")
             if not job or job["state"] == "transient_error":
                 with contextlib.suppress(ApiError):
@@ -246,8 +246,12 @@ def secret_header(w, user, host):
 @action
 def credentials(w, user, host):
     page = w.draw(("public", "guarded"))
+    token = w.new_token(user)
     w.private.append((page, user))
-    w.ask(user, host, page, connect={"user": user, "password": w.new_token(user)})
+    if w.rng.random() < 0.5:
+        w.ask(user, host, page, page.url.replace("://", f"://{user}:{token}@"))
+    else:
+        w.ask(user, host, page, connect={"user": user, "password": token})
 
 
 @action
@@ -443,7 +447,7 @@ def origin_away(w, user, host):
     server = w.tls_origin if page.tls else w.origin
     server.down()
     try:
-        job = w.ask(user, host, page, plain=page.kind == "public", offline_ok=True, no_progress_timeout_s=0)
+        job = w.ask(user, host, page, exact=True, offline_ok=True)
         expect(job is not None, "a job with --offline-ok did not end while the origin was away")
     finally:
         server.up()
