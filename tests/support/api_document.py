@@ -115,7 +115,7 @@ def checker_of(document, schema, source="schema"):
         parts = [checker_of(document, part, f"{source}.allOf") for part in schema["allOf"]]
         return lambda value, where, problems: [part(value, where, problems) for part in parts] and None
     kind = schema.get("type")
-    if kind not in _KINDS:
+    if not isinstance(kind, str) or kind not in _KINDS:
         raise DocumentError(f"{source}: type {kind!r} is none of {', '.join(_KINDS)}")
     unknown = set(schema) - _SILENT - _OF_KIND[kind] - {"type", "nullable", "enum"}
     if unknown:
