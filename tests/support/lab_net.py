@@ -293,6 +293,8 @@ class Net:
         ip("netns", "add", name)
         # Addresses are there at once, without looking for others that have them.
         _set(name, ipv6__conf__default__accept_dad=0, ipv6__conf__all__accept_dad=0)
+        if self.line:  # what one connection learnt of the line is not for the next one to begin with
+            _set(name, ipv4__tcp_no_metrics_save=1)
         ip("-n", name, "link", "set", "lo", "up")
         return name
 
