@@ -1,6 +1,6 @@
 # The commands of this tree; CMakePresets.json and tools/ do the work. Everything sets itself up on Debian 12.
 .DEFAULT_GOAL := help
-.PHONY: help build test demo soak soak-asan bench bench-office bench-sim bench-compare fuzz check format clean packages
+.PHONY: help build test demo soak soak-asan bench bench-office bench-line bench-sim bench-compare fuzz check format clean packages
 MAKEFLAGS += --no-print-directory
 
 help:
@@ -11,6 +11,7 @@ help:
 	@echo 'make soak-asan  members that lie, under AddressSanitizer: RUNS=10 times ten seeds of each lie'
 	@echo 'make bench   against curl, cp and a bare libtorrent, printed as ratios'
 	@echo 'make bench-office  twelve hosts want one file at once: larder beside curl, aria2 and squid; OPTIONS="--hosts 4 --size 16"'
+	@echo 'make bench-line  one file over lines of 5 to 100 ms and with loss: alone, in a group and in a crowd, beside curl (15 minutes); OPTIONS="--rtt 25 --size 8"'
 	@echo 'make bench-sim  one to 5,000 simulated hosts want one file at once: origin copies, times, datagrams (5 minutes)'
 	@echo 'make bench-compare OLD=DIR  the larderd and larder in DIR beside those of this tree: is any of it slower'
 	@echo 'make fuzz    libFuzzer on every parser, SECONDS=30 each'
@@ -50,6 +51,10 @@ bench-office:
 	@tools/install_packages.sh bench || echo 'What is not installed is left out of the table.'
 	@tools/build.sh release larderd larder
 	@python3 tests/bench/crowd_bench.py $(OPTIONS) --write docs/benchmarks.md
+
+bench-line: packages
+	@tools/build.sh release larderd larder larder_line_relay
+	@python3 tests/bench/line_bench.py $(OPTIONS) --write docs/benchmarks.md
 
 bench-sim: packages
 	@tools/build.sh release larder_crowd_sim

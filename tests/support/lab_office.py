@@ -98,12 +98,18 @@ class OfficeHost:
 
 
 class Office:
+    """`line`: a lab_net.Line, where the line to the internet has delay, a queue or loss; `congestion` as Net has it."""
+
     def __init__(self, lab, hosts=3, wan_mbit=None, lan_mbit=None, workers=1, environment=None, start=True, nginx=None,
-                 **sections):
+                 line=None, congestion=None, **sections):
         self.lab, self.wanted, self.wan_mbit, self.lan_mbit = lab, hosts, wan_mbit, lan_mbit
         self.sections, self.environment, self.workers, self.starting = sections, environment, workers, start
         self.nginx = nginx or {}  # `http` and `server`: more for its configuration
-        self.loopback = "asked for" if getattr(lab, "loopback", False) else lab_net.refused()
+        self.line = {"line": line, "relay": lab.program("larder_line_relay"), "congestion": congestion} if line else {}
+        self.loopback = "asked for" if getattr(lab, "loopback", False) else (
+            lab_net.refused_line(self.line["relay"]) if line else lab_net.refused())
+        if line and self.loopback:
+            raise Skip(f"only between network namespaces a line has delay or loss: {self.loopback}")
         self.form = f"hosts are loopback addresses ({self.loopback})" if self.loopback else "hosts are network namespaces"
         self.hosts, self.digests, self.net, self.origin = [], {}, None, None
         self.root = lab.folder("origin")
@@ -114,7 +120,7 @@ class Office:
                 self.network = _loopback_network()
                 internet = _Place(self.network + "250")
             else:
-                self.net = lab_net.Net(0, self.wan_mbit, self.lan_mbit).__enter__()
+                self.net = lab_net.Net(0, self.wan_mbit, self.lan_mbit, **self.line).__enter__()
                 internet = self.net.internet
             rate = int(self.wan_mbit * 1e6 / 8) if self.loopback and self.wan_mbit else 0
             self.origin = self.lab.server(Nginx(self.lab.folder("nginx"), self.root, rate=rate, workers=self.workers,

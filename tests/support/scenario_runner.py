@@ -127,7 +127,7 @@ def fault_runner():
 
 def office_runner():
     """One run at a time: they measure time. All hosts of a run keep 3 GiB at most."""
-    modules = ("sharing", "churn", "poison", "poison_series", "strangers", "routes", "crowd", "crowd_random", "blame")
+    modules = ("sharing", "churn", "poison", "poison_series", "strangers", "routes", "crowd", "crowd_random", "blame", "line")
     return Runner(TESTS / "office" / "run.py", modules, deadline=300, jobs=1, in_memory=4 * GIB)
 
 
