@@ -63,7 +63,9 @@ TEST(WhyNotTheOrigins, Table) {
     edition.any_validator = row.any_validator;
     const auto why = why_not_the_origins(row.begun, edition);
     EXPECT_EQ(why.has_value(), row.doubted) << row.url << " " << row.type;
-    if (why) EXPECT_NE(why->find("portal.test"), std::string::npos) << *why;
+    if (why) {
+      EXPECT_NE(why->find("portal.test"), std::string::npos) << *why;
+    }
   }
 }
 
