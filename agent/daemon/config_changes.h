@@ -15,7 +15,9 @@ namespace larder::agent {
 
 // Otherwise: what is offered has to be looked through anew.
 [[nodiscard]] inline bool same_offers(const Config& a, const Config& b) {
-  return a.peer_serve == b.peer_serve && a.peer_min_size == b.peer_min_size && a.peer_never_share == b.peer_never_share;
+  return a.peer_serve == b.peer_serve && a.peer_min_size == b.peer_min_size &&
+         a.peer_never_share == b.peer_never_share &&
+         a.url_policy.sharing.private_hosts == b.url_policy.sharing.private_hosts;
 }
 
 }  // namespace larder::agent

@@ -14,6 +14,7 @@
 #include "agent/daemon/sharing_facts.h"
 #include "agent/daemon/start_epoch.h"
 #include "base/log.h"
+#include "origin/url.h"
 #include "peer/catalogue_link.h"
 #include "peer/catalogue_service.h"
 #include "peer/certificate.h"
@@ -153,6 +154,12 @@ bool LanComposition::State::serving() const {
 }
 
 bool LanComposition::State::may_offer(const cache::Version& version) const {
+  // A host may be listed after contents of it were kept as shareable.
+  const auto& private_hosts = config->url_policy.sharing.private_hosts;
+  if (!private_hosts.empty()) {
+    const auto url = origin::parse_url(version.url);
+    if (!url || origin::matching_host(private_hosts, url->host) != nullptr) return false;
+  }
   return config->peer_serve &&
          peer::SharePolicy(config->peer_never_share, config->peer_min_size).may_offer(version.url, version.size);
 }
