@@ -14,7 +14,6 @@
 #include "agent/daemon/sharing_facts.h"
 #include "agent/daemon/start_epoch.h"
 #include "base/log.h"
-#include "origin/url.h"
 #include "peer/catalogue_link.h"
 #include "peer/catalogue_service.h"
 #include "peer/certificate.h"
@@ -24,7 +23,6 @@
 #include "peer/neighbourhood.h"
 #include "peer/offer_feed.h"
 #include "peer/offer_table.h"
-#include "peer/share_policy.h"
 #include "peer/swarm.h"
 #include "peer/system_facts.h"
 
@@ -154,14 +152,7 @@ bool LanComposition::State::serving() const {
 }
 
 bool LanComposition::State::may_offer(const cache::Version& version) const {
-  // A host may be listed after contents of it were kept as shareable.
-  const auto& private_hosts = config->url_policy.sharing.private_hosts;
-  if (!private_hosts.empty()) {
-    const auto url = origin::parse_url(version.url);
-    if (!url || origin::matching_host(private_hosts, url->host) != nullptr) return false;
-  }
-  return config->peer_serve &&
-         peer::SharePolicy(config->peer_never_share, config->peer_min_size).may_offer(version.url, version.size);
+  return agent::may_offer(*config, version);
 }
 
 // -- up and down ------------------------------------------------------------------------------------------------------
