@@ -165,7 +165,7 @@ RequestFacts request_facts(const Target& target) {
   facts.credentials = target.url.has_credentials() || options.has_credentials();
   for (const auto& [name, value] : options.headers) facts.callers_headers.push_back(lower_case(name));
   facts.callers_http_version = options.http != ConnectOptions::Http::any;
-  facts.signed_query = is_signed_query(target.url.query);
+  facts.signed_query = is_signed(target.url);
   facts.private_host = matching_host(sharing.private_hosts, target.url.host) != nullptr;
   facts.local_host = is_local_host(target.url.host);
   facts.callers_redirect = sharing.callers_redirect;

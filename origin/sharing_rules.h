@@ -110,6 +110,8 @@ struct AnswerFacts {
 // A query (without '?') that holds what looks like a signature, a token or a password, by a parameter's name in any
 // case and percent-encoding, or by a value that is a JSON Web Token.
 [[nodiscard]] bool is_signed_query(std::string_view query);
+// The same for a URL: its query, and parameters of a path's segments ("/x;jsessionid=1").
+[[nodiscard]] bool is_signed(const Url& url);
 // The names in Vary, in lower case, without repetition.
 [[nodiscard]] std::vector<std::string> vary_names(const std::vector<Header>& headers);
 

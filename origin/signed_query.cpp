@@ -82,6 +82,16 @@ bool is_telling(std::string_view parameter) {
 
 }  // namespace
 
+bool is_signed(const Url& url) {
+  if (is_signed_query(url.query)) return true;
+  for (std::size_t at = url.path.find(';'); at != std::string::npos; at = url.path.find(';', at + 1)) {
+    const std::size_t end = url.path.find('/', at);
+    const std::size_t length = end == std::string::npos ? end : end - at - 1;
+    if (is_signed_query(std::string_view(url.path).substr(at + 1, length))) return true;
+  }
+  return false;
+}
+
 bool is_signed_query(std::string_view query) {
   while (!query.empty()) {
     const std::size_t end = query.find_first_of("&;");

@@ -124,7 +124,7 @@ void add_unshared_jobs(const std::vector<JobView>& jobs, std::vector<DoctorLine>
     const NotSharedView& why = *job.not_shared;
     DoctorLine line{"job " + job.id, Grade::ok,
                     fmt::format("{}: {}", why.machine ? "not offered to neighbours" : "not shared", why.text), ""};
-    if (!why.key.empty()) {
+    if (!why.machine && !why.key.empty()) {
       line.grade = Grade::warn;
       line.advice = fmt::format("an admin can change that with {} in the agent's configuration", why.key);
     }

@@ -1,7 +1,10 @@
-// What of a changed configuration concerns the LAN. Pure.
+// What of the configuration concerns what is offered on the LAN, and what of a changed one concerns the LAN. Pure.
 #pragma once
 
 #include "agent/config/config.h"
+#include "cache/version.h"
+#include "origin/url.h"
+#include "peer/share_policy.h"
 
 namespace larder::agent {
 
@@ -13,9 +16,22 @@ namespace larder::agent {
          a.peer_max_connections == b.peer_max_connections;
 }
 
+// A host may be listed as private after contents of it were kept as shareable.
+[[nodiscard]] inline bool may_offer(const Config& config, const cache::Version& version) {
+  const auto& private_hosts = config.url_policy.sharing.private_hosts;
+  if (!private_hosts.empty()) {
+    const auto url = origin::parse_url(version.url);
+    if (!url || origin::matching_host(private_hosts, url->host) != nullptr) return false;
+  }
+  return config.peer_serve &&
+         peer::SharePolicy(config.peer_never_share, config.peer_min_size).may_offer(version.url, version.size);
+}
+
 // Otherwise: what is offered has to be looked through anew.
 [[nodiscard]] inline bool same_offers(const Config& a, const Config& b) {
-  return a.peer_serve == b.peer_serve && a.peer_min_size == b.peer_min_size && a.peer_never_share == b.peer_never_share;
+  return a.peer_serve == b.peer_serve && a.peer_min_size == b.peer_min_size &&
+         a.peer_never_share == b.peer_never_share &&
+         a.url_policy.sharing.private_hosts == b.url_policy.sharing.private_hosts;
 }
 
 }  // namespace larder::agent

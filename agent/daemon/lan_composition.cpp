@@ -23,7 +23,6 @@
 #include "peer/neighbourhood.h"
 #include "peer/offer_feed.h"
 #include "peer/offer_table.h"
-#include "peer/share_policy.h"
 #include "peer/swarm.h"
 #include "peer/system_facts.h"
 
@@ -130,10 +129,7 @@ bool LanComposition::State::serving() const {
 }
 
 bool LanComposition::State::may_offer(const cache::Version& version) {
-  const bool by_policy =
-      config->peer_serve &&
-      peer::SharePolicy(config->peer_never_share, config->peer_min_size).may_offer(version.url, version.size);
-  if (!by_policy) return false;
+  if (!agent::may_offer(*config, version)) return false;
   const Digest digest = peer::version_digest(version);
   kept.trust.know(digest, version.url);
   return kept.trust.may_share(digest, version.url, parts.runtime.clock.wall());

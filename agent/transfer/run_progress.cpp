@@ -91,7 +91,7 @@ std::string Run::note() const {
   }
   if (edition_->one_stream) note = "one stream: the origin cannot resume";
   // What stays on this machine is a word to those alone that have neighbours.
-  if (!shareable() || (context_.neighbours != nullptr && request_.share)) {
+  if (!shareable() || (request_.share && context_.neighbours != nullptr && context_.neighbours->anyone())) {
     const std::string why = origin::privacy_note(privacy_);
     if (!why.empty()) note += (note.empty() ? "" : "; ") + why;
   }

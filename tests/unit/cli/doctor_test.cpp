@@ -133,6 +133,7 @@ TEST(Doctor, SaysWhyNobodyElseHasTheBenefit) {
   facts.jobs[0].not_shared = NotSharedView{"loopback_answer", "it comes from here", "origin.share_loopback", true};
   lines = diagnose(facts);
   EXPECT_EQ(find(lines, "job j1")->finding, "not offered to neighbours: it comes from here");
+  EXPECT_EQ(find(lines, "job j1")->grade, Grade::ok) << "so it shall be";
   facts.jobs.resize(30, facts.jobs[0]);
   EXPECT_LT(diagnose(facts).size(), 30U);
 }

@@ -3,6 +3,7 @@
 
 #include <atomic>
 
+#include "agent/daemon/config_changes.h"
 #include "agent/daemon/serving_watch.h"
 #include "agent/daemon/sharing_facts.h"
 #include "tests/support/virtual_loop.h"
@@ -107,6 +108,24 @@ TEST(SharingFacts, TheShunnedAreToldWhetherTheyAreAroundOrNot) {
   EXPECT_EQ(find_agent(facts, to_hex(id(9))).value(), id(9)) << "a whole id needs not be known";
   EXPECT_EQ(find_agent(facts, "nobody").error().code, ErrorCode::not_found);
   EXPECT_EQ(find_agent(facts, "").error().code, ErrorCode::not_found);
+}
+
+TEST(Offers, KeepToTheConfiguration) {
+  const cache::Version version{"https://files.intern.example/x", 10, "\"a\"", ""};
+  const Config plain;
+  EXPECT_TRUE(may_offer(plain, version));
+  Config config;
+  config.url_policy.sharing.private_hosts = {"*.intern.example"};
+  EXPECT_FALSE(may_offer(config, version)) << "it was kept before the host was listed";
+  EXPECT_FALSE(same_offers(plain, config)) << "and is to be looked at again";
+  EXPECT_TRUE(may_offer(config, {"https://files.example/x", 10, "\"a\"", ""}));
+  EXPECT_FALSE(may_offer(config, {"no url", 10, "\"a\"", ""}));
+  config = {};
+  config.peer_never_share = {"https://files.*"};
+  EXPECT_FALSE(may_offer(config, version));
+  config = {};
+  config.peer_serve = false;
+  EXPECT_FALSE(may_offer(config, version));
 }
 
 TEST(SharingFacts, WhatStandsInTheWayIsTold) {

@@ -239,11 +239,15 @@ TEST(SharingKey, EqualRequestsShareOthersDoNot) {
   other.store = false;
   EXPECT_EQ(sharing_key(other), "");
   auto options = std::make_shared<origin::ConnectOptions>();
-  options->headers = {{"X-Channel", "beta"}};
+  options->headers = {{"Accept", "text/html"}};
   other = plain;
   other.target.options = options;
   EXPECT_NE(sharing_key(other), "");
   EXPECT_NE(sharing_key(other), key);
+  options = std::make_shared<origin::ConnectOptions>();
+  options->headers = {{"X-Channel", "beta"}};
+  other.target.options = options;
+  EXPECT_EQ(sharing_key(other), "");
   options = std::make_shared<origin::ConnectOptions>();
   options->user = "me";
   other.target.options = options;
