@@ -88,6 +88,7 @@ class Run final : public FillEvents, public std::enable_shared_from_this<Run> {
   void fetch_as_probe();
   bool edition_known(const origin::Edition& edition);
   [[nodiscard]] std::optional<Error> doubt_about(const origin::Edition& edition) const;
+  [[nodiscard]] Error doubtful(Error error) const;
   Status plan_content();
   bool refuse_too_large(std::uint64_t size);
   void tell_connected();
