@@ -24,7 +24,7 @@ from scenario_runner import fault_runner, office_runner, print_outcome  # noqa: 
 RUNNERS = {module: runner for runner in (fault_runner(), office_runner()) for module in runner.modules}
 
 # Runs that are wanted of each: where a seed draws the case, seeds; where there is a table, rounds over all of it.
-RUNS = {"consistency": 200, "framing": 100, "kill": 100, "faults": 2, "disk": 2, "bad_input": 1, "jobs": 2,
+RUNS = {"consistency": 200, "framing": 100, "kill": 100, "faults": 2, "disk": 2, "bad_input": 1, "jobs": 2, "privacy": 5,
         "sharing": 5, "churn": 50, "poison": 5, "poison_series": 10, "strangers": 2, "crowd": 2, "crowd_random": 50}
 WHAT = {
     "consistency": "origin changes midway, stale proxies, ranges of another edition: exactly one edition comes out",
@@ -33,6 +33,7 @@ WHAT = {
     "faults": "every fault of an origin: state, code and words of the error",
     "disk": "full disks: state directory, destination, both",
     "bad_input": "API requests, other users, URLs and headers made to harm",
+    "privacy": "two users of one machine: what one's own proxy, header or signed URL brought reaches nobody else",
     "jobs": "verdicts, restarts, retarget, ranges, priorities, coalescing, notification, events",
     "sharing": "an office of several hosts: who gets what from whom, editions, origin away",
     "churn": "the serving host killed, cut off or stopped at a random moment: the download goes on",

@@ -121,7 +121,8 @@ class Runner:
 
 
 def fault_runner():
-    return Runner(TESTS / "fault" / "run.py", ("consistency", "framing", "faults", "disk", "kill", "bad_input", "jobs"))
+    modules = ("consistency", "framing", "faults", "disk", "kill", "bad_input", "jobs", "privacy")
+    return Runner(TESTS / "fault" / "run.py", modules)
 
 
 def office_runner():
