@@ -75,6 +75,14 @@ bool Run::set_aside() {
   return true;
 }
 
+// What was set aside is gone on with. Segments that were still on their way to the disk then, and counted as lost, are
+// there now.
+void Run::not_wasted(std::uint64_t committed) {
+  const std::uint64_t more = committed - std::min(committed, aside_->info.bytes_held);
+  std::uint64_t& wasted = members_.front()->wasted;
+  wasted -= std::min(wasted, more);
+}
+
 // Lets go of all that the members hold beside the content at hand; `then` is not called when the run is over by then.
 void Run::abandon_all(UniqueFunction<void(Run&)> then) {
   aside_.reset();
