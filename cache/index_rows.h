@@ -1,4 +1,4 @@
-// How rows of the index become values and back; shared by index_read.cpp and index_write.cpp only.
+// How rows of the index become values and back; shared by the sources of the index (index_*.cpp) only.
 #pragma once
 
 #include <SQLiteCpp/SQLiteCpp.h>

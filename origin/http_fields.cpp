@@ -100,9 +100,10 @@ Result<std::optional<std::uint64_t>> content_length(const std::vector<Header>& h
     for (const std::string_view element : split_list(*value)) {
       const auto one = parse_decimal(element);
       if (!one || *one > kMaxLength) {
-        return fail(ErrorCode::bad_response, "read the answer",
-                    fmt::format("its Content-Length is {}: {}", is_number(element) ? "too large" : "not a number",
-                                value->substr(0, 64)));
+        return fail(
+            ErrorCode::bad_response, "read the answer",
+            fmt::format("its Content-Length is {}: {}",
+                        is_number(element) ? "larger than any file can be" : "not a number", value->substr(0, 64)));
       }
       if (length && *length != *one) {
         return fail(ErrorCode::bad_response, "read the answer",

@@ -183,6 +183,8 @@ void OriginRun::redirect(const HttpHead& head) {
       return fail_with({ErrorCode::bad_response, {}, "the origin redirects to two places at once"});
     }
   }
+  if (trim(*locations.front()).empty())  // the same URL again, and so on
+    return fail_with({ErrorCode::bad_response, {}, "the origin redirects with an empty Location"});
   const UrlPolicy& policy = plan_.target.policy ? *plan_.target.policy : UrlPolicy{};
   if (++hops_ > policy.max_redirects) {
     return fail_with({ErrorCode::too_many_redirects,

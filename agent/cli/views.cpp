@@ -170,7 +170,7 @@ RecordView record_of(const json& from) {
   record.created = text(from, "created");
   record.size = optional_number(from, "size");
   record.bytes_held = number(from, "bytes_held");
-  record.uses = number(from, "uses");
+  record.uses = optional_number(from, "uses");
   record.validated = get<bool>(from, "validated");
   record.pinned = get<bool>(from, "pinned");
   record.shareable = get<bool>(from, "shareable");

@@ -60,7 +60,8 @@ struct JobView {
 struct RecordView {
   std::string id, state, sha256, root, last_used, created;
   std::optional<std::uint64_t> size;
-  std::uint64_t bytes_held = 0, uses = 0;
+  std::optional<std::uint64_t> uses;  // like digests and times, for administrators only
+  std::uint64_t bytes_held = 0;
   bool validated = false, pinned = false, shareable = false;
   struct Version {
     std::string url, etag, last_modified;

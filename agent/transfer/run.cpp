@@ -286,14 +286,7 @@ void Run::finish() {
 
 void Run::finished(const cache::ContentInfo& info) {
   const auto self = shared_from_this();
-  if (contradicted_) {
-    // It was found out with the last segment: the cache must not have it.
-    return context_.cache.drop(info.id, [id = info.id](const Status& status) {
-      if (!status)
-        log::error("content that is not what was attested is not dropped id={} error=\"{}\"", id,
-                   status.error().text());
-    });
-  }
+  if (contradicted_) return forget_contradicted(info);
   const std::vector<cache::SegmentInfo> segments = writer()->committed();
   const std::uint64_t committed = bytes_of(segments);
   const std::uint64_t added = committed - std::min(committed, committed_before_);
@@ -315,6 +308,19 @@ void Run::finished(const cache::ContentInfo& info) {
     host_.run_settles(member, std::move(own));
   }
   host_.run_over(*this);
+}
+
+// It was found out with the last segment: the cache must not have it as this version. A record of others into which it
+// was merged has these bytes from elsewhere, and stays.
+void Run::forget_contradicted(const cache::ContentInfo& info) {
+  const auto logged = [id = info.id](const Status& status) {
+    if (!status) {
+      log::error("content that is not what was attested is not set aside id={} error=\"{}\"", id,
+                 status.error().text());
+    }
+  };
+  if (info.id == content_) return context_.cache.set_aside(info.id, wanted_, logged);
+  for (const MemberPtr& member : members_) context_.cache.release(info.id, member->file_id(), logged);
 }
 
 std::vector<MemberPtr> Run::end_members() {

@@ -97,12 +97,14 @@ class Run final : public FillEvents, public std::enable_shared_from_this<Run> {
   void narrow(origin::Privacy privacy);
 
   void choose();
-  void keep_to_owner();
+  void keep_to_owner(const cache::ContentInfo& info);
   void open_copy(const cache::ContentInfo& whole);
   void choose_held();
   void choose_shared();
   void found(const cache::ContentInfo& info);
-  void resume(const cache::ContentInfo& info);
+  void resume(const cache::ContentInfo& info, bool own);
+  void resume_privately(const cache::ContentInfo& info);
+  void open_writer(const cache::ContentInfo& info, bool shareable);
   void create(bool bounded);
   void adopt(std::unique_ptr<cache::ContentWriter> writer);
   void hold(const MemberPtr& member);
@@ -130,6 +132,7 @@ class Run final : public FillEvents, public std::enable_shared_from_this<Run> {
   [[nodiscard]] bool wants_sha256() const;
   void finish();
   void finished(const cache::ContentInfo& info);
+  void forget_contradicted(const cache::ContentInfo& info);
   void start_over(std::string_view why = "edition changed", bool may_come_back = true);
   void give_up_content(bool may_come_back);
   bool set_aside();
@@ -188,6 +191,7 @@ class Run final : public FillEvents, public std::enable_shared_from_this<Run> {
   };
   std::optional<Aside> aside_;                    // until another content is chosen; then it is in Member::held
   std::optional<cache::FirstAnswer> begun_with_;  // the last edition with a validator that was given up
+  bool found_by_others_ = false;                  // the content, by other jobs
   std::uint64_t committed_before_ = 0;            // when the content was adopted
   CommittedPrefix prefix_;
   std::uint64_t contiguous_ = 0;

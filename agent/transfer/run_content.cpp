@@ -17,6 +17,11 @@ bool knows(const cache::ContentInfo& info, const cache::Version& version) {
   return std::find(info.versions.begin(), info.versions.end(), version) != info.versions.end();
 }
 
+bool has_two_urls(const cache::ContentInfo& info) {
+  return std::any_of(info.versions.begin(), info.versions.end(),
+                     [&info](const cache::Version& version) { return version.url != info.versions.front().url; });
+}
+
 }  // namespace
 
 // Ranges of what the cache has whole are copied from there; everything else is alike.
@@ -58,15 +63,16 @@ void Run::choose_held() {
       if (complete ? !may_be_complete(info, wanted_) : !info.size || info.size != map_.content_size()) continue;
       const bool of_owner_alone = keeps() && !info.shareable;
       if (of_owner_alone && member != members.front()) continue;
-      if (of_owner_alone) keep_to_owner();
-      return complete ? found(info) : resume(info);
+      if (of_owner_alone) keep_to_owner(info);
+      return complete ? found(info) : resume(info, true);
     }
   }
   choose_shared();
 }
 
-void Run::keep_to_owner() {
-  privacy_ = stricter(privacy_, origin::Privacy::private_beginning);
+void Run::keep_to_owner(const cache::ContentInfo& info) {
+  using origin::Privacy;
+  privacy_ = stricter(privacy_, has_two_urls(info) ? Privacy::two_urls : Privacy::private_beginning);
   split_followers();
 }
 
@@ -82,7 +88,7 @@ void Run::choose_shared() {
                         // A GET of everything is under way already: it fills a content of its own.
                         const bool fits = !self.fill_ && (*info)->size && (*info)->size == self.map_.content_size();
                         if (!fits) return self.create(true);
-                        self.resume(**info);
+                        self.resume(**info, false);
                       }));
 }
 
@@ -104,16 +110,35 @@ void Run::found(const cache::ContentInfo& info) {
   host_.run_over(*this);
 }
 
-// Bytes of a narrower circle never go into a content of a wider one.
-void Run::resume(const cache::ContentInfo& info) {
-  if (info.shareable && (!keeps() || (info.offered && !offers()))) return create(true);
+// Bytes of a narrower circle never go into a content of a wider one. `own`: held by a member, of an earlier attempt.
+void Run::resume(const cache::ContentInfo& info, bool own) {
+  const bool too_wide = info.shareable && (!keeps() || (info.offered && !offers()));
+  if (!too_wide) return open_writer(info, info.shareable);
+  if (own && !shareable()) return resume_privately(info);
+  create(true);
+}
+
+void Run::resume_privately(const cache::ContentInfo& info) {
+  context_.cache.go_on_privately(
+      info.id, members_.front()->file_id(), wanted_, guard<void>([info](Run& self, Status status) {
+        if (status) return self.open_writer(info, false);
+        log::info("partial content not gone on with id={} reason={}", info.id, status.error().text());
+        self.create(true);
+      }));
+}
+
+void Run::open_writer(const cache::ContentInfo& info, bool shareable) {
   using Writer = std::unique_ptr<cache::ContentWriter>;
-  context_.cache.resume(info.id, guard<Writer>([id = info.id](Run& self, Result<Writer> writer) {
-                          if (writer && (*writer)->size() == self.map_.content_size())
-                            return self.adopt(std::move(*writer));
+  context_.cache.resume(info.id, guard<Writer>([info, shareable](Run& self, Result<Writer> writer) {
+                          // It may have become another job's own, for another URL, since it was found.
+                          const bool same = writer && (*writer)->size() == self.map_.content_size() &&
+                                            (*writer)->shareable() == shareable && (*writer)->version() == self.wanted_;
+                          if (same) return self.adopt(std::move(*writer));
                           // Another transfer is writing it, or it is not as it was left: then a content of its own.
-                          if (!writer)
-                            log::info("partial content not gone on with id={} reason={}", id, writer.error().text());
+                          if (!writer) {
+                            log::info("partial content not gone on with id={} reason={}", info.id,
+                                      writer.error().text());
+                          }
                           self.create(true);
                         }));
 }
@@ -156,6 +181,7 @@ void Run::adopt(std::unique_ptr<cache::ContentWriter> writer) {
   content_ = writer->id();
   if (aside_ && aside_->info.id == content_) not_wasted(bytes_of(writer->committed()));
   aside_.reset();
+  found_by_others_ = writer->shareable();
   committed_before_ += bytes_of(writer->committed());
   contiguous_ = prefix_.update(writer->committed());
   const auto members = members_;
@@ -183,7 +209,7 @@ void Run::begin() {
 }
 
 void Run::hold(const MemberPtr& member) {
-  context_.cache.hold(content_, member->file_id(), guard<void>([](Run& self, Status status) {
+  context_.cache.hold(content_, member->holder(), guard<void>([](Run& self, Status status) {
                         if (!status) self.fail(status.error());
                       }));
 }

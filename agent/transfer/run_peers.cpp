@@ -59,10 +59,11 @@ void Run::look_up() {
     const auto self = weak.lock();
     if (self && !self->over_ && self->turn_ == turn) self->found_supply(std::move(supply));
   };
-  peer::NeighbourQuery query{edition_->version, content_};
+  // What others may not find is not given to neighbours while it comes either.
+  peer::NeighbourQuery query{edition_->version, found_by_others_ ? content_ : cache::ContentId()};
   const bool any_segment = edition_->ranges && !edition_->one_stream;
   const bool one_segment = cache::SegmentLayout(map_.content_size().value_or(0)).count() == 1;
-  query.gives = request_.share && request_.store && (any_segment || one_segment);
+  query.gives = found_by_others_ && offers() && (any_segment || one_segment);
   query.patience = pace().patience;
   query.min_rate = request_.peer_min_rate;
   context_.neighbours->find(std::move(query), found);
@@ -128,8 +129,8 @@ const cache::ContentInfo* Run::begun() const {
   for (const MemberPtr& member : members_) {
     for (const cache::ContentInfo& info : member->held) {
       const bool partial = info.state == cache::ContentState::partial && info.shareable && info.size;
-      if (partial && !info.versions.empty() && info.versions.back().has_validator() &&
-          info.versions.back().url == request_.target.url.canonical()) {
+      if (partial && info.versions.size() == 1 && info.versions.front().has_validator() &&
+          info.versions.front().url == request_.target.url.canonical()) {
         return &info;
       }
     }
@@ -150,7 +151,7 @@ void Run::go_on_without_origin(const Error& error) {
   ++turn_;
   end_fill();
   origin::Edition edition;
-  edition.version = info.versions.back();
+  edition.version = info.versions.front();
   edition.ranges = true;
   edition.effective_url = edition.version.url;
   if (edition_known(edition)) choose();
@@ -184,10 +185,10 @@ void Run::go_offline(const Error& error) {
 void Run::offline_from_cache(const cache::ContentInfo& info) {
   origin::Edition edition;
   const auto& versions = info.versions;
-  const auto of_url = std::find_if(versions.rbegin(), versions.rend(), [this](const cache::Version& version) {
+  const auto of_url = std::find_if(versions.begin(), versions.end(), [this](const cache::Version& version) {
     return version.url == request_.target.url.canonical();
   });
-  if (of_url == versions.rend()) return offline_from_peers();
+  if (of_url == versions.end()) return offline_from_peers();
   edition.version = *of_url;
   edition.effective_url = of_url->url;
   offline_ = info.created;

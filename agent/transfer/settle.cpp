@@ -41,7 +41,7 @@ class Settling : public std::enable_shared_from_this<Settling> {
 
   void hold() {
     if (it_.held) return replace();
-    cache_.hold(it_.info.id, member_->file_id(), step<void>([](Settling& self) { self.replace(); }));
+    cache_.hold(it_.info.id, member_->holder(), step<void>([](Settling& self) { self.replace(); }));
   }
 
  private:
@@ -112,6 +112,7 @@ class Settling : public std::enable_shared_from_this<Settling> {
     if (wants_digest()) result.sha256 = it_.info.sha256;
     // What the origin promises is of the whole, not of ranges of it.
     if (it_.edition && member_->request.ranges.empty()) result.origin_sha256 = it_.edition->sha256;
+    if (it_.edition) result.version = it_.edition->version;
     result.effective_url = it_.edition ? it_.edition->effective_url : member_->request.target.url.canonical();
     result.note = it_.note;
     result.privacy = it_.privacy;

@@ -667,7 +667,7 @@ def make_certificate(directory, name, expired=False, host="127.0.0.1"):
 def tls_trusted(c):
     pair = make_certificate(c.lab.folder("tls"), "good")
     origin = c.lab.new_origin(tls=pair)
-    c.good(origin.serve("/f", c.plain()), connect={"ca_file": str(pair[0])})
+    c.good(origin.serve("/f", c.plain()), connect={"ca_certificates": pair[0].read_text()})
 
 
 @case
@@ -681,14 +681,14 @@ def tls_unknown_authority(c):
 def tls_expired(c):
     pair = make_certificate(c.lab.folder("tls"), "old", expired=True)
     origin = c.lab.new_origin(tls=pair)
-    c.bad(origin.serve("/f", c.plain()), "certificate_rejected", text="expired", connect={"ca_file": str(pair[0])})
+    c.bad(origin.serve("/f", c.plain()), "certificate_rejected", text="expired", connect={"ca_certificates": pair[0].read_text()})
 
 
 @case
 def tls_other_host(c):
     pair = make_certificate(c.lab.folder("tls"), "other", host="127.0.0.9")
     origin = c.lab.new_origin(tls=pair)
-    c.bad(origin.serve("/f", c.plain()), "certificate_rejected", connect={"ca_file": str(pair[0])})
+    c.bad(origin.serve("/f", c.plain()), "certificate_rejected", connect={"ca_certificates": pair[0].read_text()})
 
 
 @case

@@ -38,12 +38,12 @@ TEST_F(ManagerTest, a_route_is_the_jobs_own_where_it_is_not_the_configured_one) 
 }
 
 TEST_F(ManagerTest, authorities_are_the_jobs_own_where_they_are_not_the_configured_ones) {
-  settings_.ca_file = "/etc/ca.pem";
+  settings_.ca_certificates = "configured PEM";
   manager_->apply(settings_);
   for (const auto& [jobs, own] :
-       {std::pair{"", false}, std::pair{"/etc/ca.pem", false}, std::pair{"/tmp/ca.pem", true}}) {
+       {std::pair{"", false}, std::pair{"configured PEM", false}, std::pair{"own PEM", true}}) {
     JobOptions options;
-    options.connect.ca_file = jobs;
+    options.connect.ca_certificates = jobs;
     const std::string id = must_create(options, 1).id;
     EXPECT_EQ(transfers_.running(file_id(id))->request.target.options->callers_authorities, own) << jobs;
     must(cancel(id));

@@ -333,6 +333,13 @@ TEST_F(OriginTest, RefusesRedirects) {
   fetch();
   http.head(302, {});
   EXPECT_EQ(recorder->code(), ErrorCode::bad_response);
+  // To itself, if taken by the letter: said at once, and not after eleven requests.
+  for (const char* nowhere : {"", "  "}) {
+    fetch();
+    http.head(302, {{"location", nowhere}});
+    EXPECT_EQ(recorder->code(), ErrorCode::bad_response);
+    EXPECT_FALSE(http.open());
+  }
 }
 
 TEST_F(OriginTest, JudgesAChainAgainstItsStart) {

@@ -406,7 +406,7 @@ TEST_F(Peers, WhoVouchedForBadContentIsTold) {
   publish(2 * kSegment);
   const auto recorder = get(request("a"));
   bool done = false;
-  transfers->judged_bad(version, recorder->value().content.id, [&done] { done = true; });
+  transfers->judged_bad(version, recorder->value().content.id, {}, [&done] { done = true; });
   loop.run_ready();
   EXPECT_TRUE(done);
   ASSERT_EQ(neighbours.bad.size(), 1U);
