@@ -118,6 +118,19 @@ std::optional<Error> Run::doubt_about(const origin::Edition& edition) const {
   return Error{ErrorCode::http_transient, "fetch " + log::redact_url(request_.target.url.canonical()), *why};
 }
 
+// A login page is often at a private address, where a redirect from outside may not lead. For a file that was begun
+// without such a redirect that is no last word either.
+Error Run::doubtful(Error error) const {
+  const bool begun = (writer() != nullptr && !writer()->committed().empty()) ||
+                     std::any_of(members_.begin(), members_.end(), [](const MemberPtr& member) {
+                       return std::any_of(member->held.begin(), member->held.end(), can_go_on);
+                     });
+  if (error.code != ErrorCode::redirect_forbidden || !begun) return error;
+  error.code = ErrorCode::http_transient;
+  error.detail += "; the file was begun without such a redirect, which need not be the origin's; what is there is kept";
+  return error;
+}
+
 // False when the run is over.
 bool Run::edition_known(const origin::Edition& edition) {
   if (const auto doubt = doubt_about(edition)) {
@@ -318,7 +331,7 @@ std::vector<MemberPtr> Run::end_members() {
 void Run::fail(const Error& error) {
   const auto self = shared_from_this();
   // Its owner may end on the way.
-  const Error copy = error;  // NOLINT(performance-unnecessary-copy-initialization)
+  const Error copy = doubtful(error);
   if (may_go_offline(copy)) return go_offline(copy);
   if (may_go_on(copy)) return go_on_without_origin(copy);
   if (copy.code == ErrorCode::disk_full && abandon_old_parts([copy](Run& run) { run.fail(copy); })) return;

@@ -88,6 +88,7 @@ class Run final : public FillEvents, public std::enable_shared_from_this<Run> {
   void fetch_as_probe();
   bool edition_known(const origin::Edition& edition);
   [[nodiscard]] std::optional<Error> doubt_about(const origin::Edition& edition) const;
+  [[nodiscard]] Error doubtful(Error error) const;
   Status plan_content();
   bool refuse_too_large(std::uint64_t size);
   void tell_connected();
@@ -135,6 +136,7 @@ class Run final : public FillEvents, public std::enable_shared_from_this<Run> {
   void start_over(std::string_view why = "edition changed", bool may_come_back = true);
   void give_up_content(bool may_come_back);
   bool set_aside();
+  void not_wasted(std::uint64_t committed);
   void abandon_all(UniqueFunction<void(Run&)> then);
   bool abandon_old_parts(UniqueFunction<void(Run&)> then);
   void fail(const Error& error);

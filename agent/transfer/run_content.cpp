@@ -179,6 +179,7 @@ void Run::create(bool bounded) {
 void Run::adopt(std::unique_ptr<cache::ContentWriter> writer) {
   const auto self = shared_from_this();
   content_ = writer->id();
+  if (aside_ && aside_->info.id == content_) not_wasted(bytes_of(writer->committed()));
   aside_.reset();
   found_by_others_ = writer->shareable();
   committed_before_ += bytes_of(writer->committed());

@@ -66,13 +66,21 @@ bool Run::set_aside() {
   info.id = content_;
   info.size = map_.content_size();
   info.bytes_held = bytes_of(writer()->committed());
-  info.shareable = shareable();
+  info.shareable = found_by_others_;
   info.versions = {wanted_};
   if (!offline_) info.first_answer = first_answer_of(*edition_);
   if (!can_go_on(info)) return false;
   for (const MemberPtr& member : members_) member->held.push_back(info);
   aside_ = Aside{std::move(info), writer()->committed(), contiguous_};
   return true;
+}
+
+// What was set aside is gone on with. Segments that were still on their way to the disk then, and counted as lost, are
+// there now.
+void Run::not_wasted(std::uint64_t committed) {
+  const std::uint64_t more = committed - std::min(committed, aside_->info.bytes_held);
+  std::uint64_t& wasted = members_.front()->wasted;
+  wasted -= std::min(wasted, more);
 }
 
 // Lets go of all that the members hold beside the content at hand; `then` is not called when the run is over by then.

@@ -6,12 +6,13 @@ expectation each case that ends well is held to the right bytes, the sum of figu
 
 import gzip
 import hashlib
+import os
 import random
 import subprocess
 import threading
 import base64
 
-from larder_lab import (MIB, Answer, Edition, EditionResource, check_figures, expect, expect_equal, expect_error,
+from larder_lab import (MIB, Answer, Edition, EditionResource, Skip, check_figures, expect, expect_equal, expect_error,
                         free_port, http_date, named, seeded_bytes)
 
 CASES = {}
@@ -497,6 +498,32 @@ def redirect_to_loopback(c):
 
 
 @case
+def names_that_lead_here(c):
+    """Names in DNS, or in /etc/hosts, that lead to this machine or to a metadata service: never connected to."""
+    if os.geteuid() != 0:
+        raise Skip("needs root to give the agent names of its own")
+    hosts = c.lab.folder("names") / "hosts"
+    names = {"127.0.0.1": "here.example", "127.0.1.1": "own-name.example", "::1": "six.example",
+             "::ffff:127.0.0.1": "mapped.example", "0.0.0.0": "zero.example", "169.254.169.254": "metadata.example",
+             "fd00:ec2::254": "metadata6.example"}
+    hosts.write_text("127.0.0.1 localhost\n" + "".join(f"{address} {name}\n" for address, name in names.items()))
+    script = f'mount --bind {hosts} /etc/hosts && exec "$@"'
+    agent = c.lab.new_agent("named", prefix=["unshare", "--mount", "sh", "-c", script, "sh"]).start()
+    c.origin.serve("/f", c.plain())
+    port = c.origin.port
+
+    def fetch(url):
+        return agent.api.wait(agent.api.create([url], retry_delay_s=0.1, no_progress_timeout_s=5)["id"], timeout=30)
+
+    for name in names.values():
+        expect_error(fetch(f"http://{name}:{port}/f"), "forbidden_url", text=name)
+    c.origin.serve("/away", lambda r: Answer(302, [("Location", f"http://here.example:{port}/f")]))
+    expect_error(fetch(f"http://localhost:{port}/away"), "forbidden_url", "redirect_forbidden", text="here.example")
+    expect_equal(len(c.origin.exchanges("/f")), 0, "requests under those names")
+    expect_equal(fetch(f"http://localhost:{port}/f")["state"], "transferred", "state of the URL that says localhost")
+
+
+@case
 def too_large(c):
     c.bad(c.origin.serve("/f", c.plain(rate=10 * MIB)), "too_large", max_file_size=MIB)
     expect(c.origin.sent("/f") < MIB, "the body was fetched nevertheless")
@@ -677,6 +704,8 @@ def run(seed, lab, name=None):
     c = Case(seed, lab)
     try:
         CASES[name](c)
+    except Skip:
+        raise
     except Exception as error:
         raise named(name, error) from error
     c.agent.check_cache_soon()

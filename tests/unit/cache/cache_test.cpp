@@ -122,6 +122,35 @@ TEST_F(CacheTest, KnownWaitsForTheSegmentsOfAnEarlierAttempt) {
   EXPECT_EQ(mine.held[0].bytes_held, kMinSegment);
 }
 
+TEST_F(CacheTest, RemembersTheFirstAnswerOfAContent) {
+  const FirstAnswer answer{"mirror.example", "application/octet-stream"};
+  Cache::Create what;
+  what.version = version_of("http://a/x", kThreeSegments);
+  what.first_answer = answer;
+  auto writer =
+      wait<std::unique_ptr<ContentWriter>>([&](auto done) { cache->create(std::move(what), std::move(done)); });
+  ASSERT_TRUE(writer);
+  const ContentId id = (*writer)->id();
+  EXPECT_EQ(get(id)->first_answer, answer) << "before anything is committed";
+  ASSERT_TRUE(hold(id, "file-1"));
+  ASSERT_TRUE(append_all(**writer, pattern(kMinSegment)));
+  writer->reset();
+  ASSERT_EQ(known("http://a/x", "file-1").held.size(), 1u);
+  reopen_cache();
+  ASSERT_EQ(known("http://a/x", "file-1").held.size(), 1u);
+  EXPECT_EQ(known("http://a/x", "file-1").held[0].first_answer, answer);
+  what.version = version_of("http://a/small", 10);
+  what.first_answer = answer;
+  auto small = wait<std::unique_ptr<ContentWriter>>([&](auto done) { cache->create(what, std::move(done)); });
+  ASSERT_TRUE(small);
+  ASSERT_TRUE(append_all(**small, pattern(10)));
+  const auto whole = finish(**small);
+  ASSERT_TRUE(whole);
+  EXPECT_EQ(whole->first_answer, answer);
+  EXPECT_EQ(get(whole->id)->first_answer, answer) << "of one that is complete with its first transaction";
+  EXPECT_EQ(store(version_of("http://a/y", 10), pattern(10, 7))->first_answer, FirstAnswer{});
+}
+
 TEST_F(CacheTest, FindsBySha256AndTheNewestOfAUrl) {
   const auto old_one = store(version_of("http://a/x", 10, "\"1\""), pattern(10, 1));
   loop.advance(std::chrono::seconds(5));

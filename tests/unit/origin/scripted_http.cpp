@@ -28,7 +28,6 @@ void ScriptedHttp::head(int status, std::vector<Header> headers, int version) {
   head.version = version;
   head.address = address;
   head.headers = std::move(headers);
-  head.address = address;
   events->on_head(head);
 }
 

@@ -146,6 +146,21 @@ TEST_F(OldPart, EachSignOfAPortalAloneIsAnEdition) {
   expect_taken(with_validator, "some validator");
 }
 
+TEST_F(OldPart, ARedirectToWhereNoneMayLeadIsNoLastWord) {
+  const Error forbidden{ErrorCode::redirect_forbidden, "fetch", "it redirects to a private address"};
+  origin.unreachable = forbidden;
+  EXPECT_EQ(fetch(request("f"))->code(), ErrorCode::redirect_forbidden) << "nothing was begun";
+  origin.unreachable.reset();
+  begin_and_break();
+  origin.unreachable = forbidden;
+  const auto doubted = fetch(request("f"));
+  EXPECT_EQ(doubted->code(), ErrorCode::http_transient);
+  EXPECT_NE(doubted->error().detail.find("need not be the origin's"), std::string::npos);
+  EXPECT_EQ(parts(), 1U);
+  origin.unreachable.reset();
+  expect_no_more_than_once(*fetch(request("f")));
+}
+
 TEST_F(OldPart, APortalAtTheVeryFirstIsTakenAsItIs) {
   origin.files[kUrl] = portal;
   expect_whole(*fetch(request("f")), portal.bytes);
