@@ -73,9 +73,11 @@ void CacheImpl::find_checked(Finder finder, Done<std::optional<ContentInfo>> don
     check_row(**row, [this, finder, row = **row, done = std::move(done)](Result<FileVerdict> verdict) mutable {
       if (!verdict) return done(tl::unexpected(verdict.error()));
       if (verdict->intact) return done(std::optional(row.info));
-      drop_damaged(row.info.id, verdict->why, [this, finder = std::move(finder), done = std::move(done)]() mutable {
-        find_checked(std::move(finder), std::move(done));
-      });
+      drop_damaged(row.info.id, verdict->why,
+                   [this, finder = std::move(finder), done = std::move(done)](const Status& dropped) mutable {
+                     if (!dropped) return done(std::optional<ContentInfo>());  // as if it were not there
+                     find_checked(std::move(finder), std::move(done));
+                   });
     });
   });
 }
@@ -99,6 +101,7 @@ ContentInfo CacheImpl::fresh_info(const ContentId& id, const Active& content) co
   info.size = content.core ? content.core->size() : content.fresh->version.size;
   info.shareable = content.fresh->shareable;
   info.offered = content.fresh->offered;
+  info.first_answer = content.fresh->first_answer;
   info.created = info.last_used = content.fresh->created;
   info.versions = {content.fresh->version};
   return info;

@@ -88,6 +88,7 @@ class Cache {
     bool bounded_by_cache = true;
     // The plain SHA-256 will be wanted at the end: it is computed as the bytes come, where they come in order.
     bool want_sha256 = false;
+    FirstAnswer first_answer = {};
   };
   virtual void create(Create what, Done<std::unique_ptr<ContentWriter>> done) = 0;
   // Goes on with a partial content. One writer per content at a time (busy).
@@ -155,6 +156,12 @@ class Cache {
   virtual void apply(const CacheSettings& settings) = 0;  // new limits (SIGHUP); evicts in the background
   // In the background after start: files without a record, records without a file, ages. Runs in small steps.
   virtual void start_maintenance() = 0;
+  // Has `answer` called on the thread that makes files durable when its turn comes: a watchdog's question. False where
+  // that takes none now.
+  virtual bool ask_sync(UniqueFunction<void()> answer) {
+    answer();
+    return true;
+  }
 };
 
 // `disk` is used for content I/O and hashing. Schema steps of the cache: cache_schema().

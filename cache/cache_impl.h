@@ -27,6 +27,11 @@
 
 namespace larder::cache {
 
+// What became of a damaged record, for the end of an error's text.
+inline std::string after_damage(const Status& dropped) {
+  return dropped ? "; it was dropped" : "; it cannot be dropped: " + dropped.error().detail;
+}
+
 class CacheImpl final : public Cache, private WriterHost, private MaintenanceHost {
  public:
   CacheImpl(const CacheSettings& settings, Runtime runtime, FileSystem& files, WorkerPool& disk, Database& database,
@@ -68,6 +73,7 @@ class CacheImpl final : public Cache, private WriterHost, private MaintenanceHos
   void observe(std::function<void(const ContentId&)> changed) override;
   void figures(Done<CacheFigures> done) override;
   void apply(const CacheSettings& settings) override;
+  bool ask_sync(UniqueFunction<void()> answer) override { return sync_->ask(std::move(answer)); }
   void start_maintenance() override;
 
  private:
@@ -170,7 +176,9 @@ class CacheImpl final : public Cache, private WriterHost, private MaintenanceHos
   void remove_records(std::vector<ContentId> ids, index::RemoveOnly only, Done<Removed> done);
   void remove_files(std::vector<ContentId> ids, Task then);
   void drop_set_aside(const ContentId& id, Done<void> done);  // unless held or pinned
-  void drop_damaged(const ContentId& id, const std::string& why, Task then);
+  // `then` hears whether the record went. Where it did not, looking again would find it again: the caller goes on
+  // without it.
+  void drop_damaged(const ContentId& id, const std::string& why, UniqueFunction<void(Status)> then);
   void release_recorded(const ContentId& id, const std::string& holder, Done<void> done);
   void let_go_recorded(std::vector<Reference> recorded, std::vector<Reference> others, Done<void> done);
   struct Releasing;
@@ -181,7 +189,7 @@ class CacheImpl final : public Cache, private WriterHost, private MaintenanceHos
   // MaintenanceHost
   [[nodiscard]] bool in_use(const ContentId& id) override { return busy(id); }
   void drop_changed(const ContentId& id, const std::string& why, Task then) override {
-    drop_damaged(id, why, std::move(then));
+    drop_damaged(id, why, [then = std::move(then)](const Status&) mutable { then(); });
   }
   void drop_unheld(std::vector<ContentId> ids, index::RemoveOnly only, Task then) override;
   void check_space() override;

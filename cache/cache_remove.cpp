@@ -74,17 +74,18 @@ void CacheImpl::remove_records(std::vector<ContentId> ids, index::RemoveOnly onl
       });
 }
 
-void CacheImpl::drop_damaged(const ContentId& id, const std::string& why, Task then) {
+void CacheImpl::drop_damaged(const ContentId& id, const std::string& why, UniqueFunction<void(Status)> then) {
   remove_records({id}, index::RemoveOnly::any,
                  [this, id, why, then = std::move(then)](Result<Removed> removed) mutable {
                    if (!removed) {
                      log::error("cannot drop a damaged record content={} reason=\"{}\" error=\"{}\"", id, why,
                                 removed.error().text());
+                     return then(tl::unexpected(removed.error()));
                    } else if (!removed->empty()) {
                      ++dropped_damaged_;
                      log::warn("record dropped: its file is not as it was left content={} reason=\"{}\"", id, why);
                    }
-                   then();
+                   then({});
                  });
 }
 

@@ -56,6 +56,7 @@ struct NewContent {
   WallTime created{};
   std::map<std::string, std::optional<Asker>> holders;
   bool offered = true;
+  FirstAnswer first_answer = {};
 };
 
 struct Commit {
@@ -74,6 +75,7 @@ struct Completion {
   Digest root{};
   std::optional<Digest> sha256;
   std::optional<ContentId> survivor;  // a content of equal root whose file was checked: merge into it
+  bool apart = false;                 // no merging: what has an equal root is damaged and could not be dropped
 };
 
 struct CompletionOutcome {

@@ -80,6 +80,8 @@ Row row_from(SQLite::Statement& query) {
   const SQLite::Column modified = query.getColumn(column++);
   if (!modified.isNull()) row.mark.modified_ns = modified.getInt64();
   row.info.offered = integer() != 0;
+  row.info.first_answer.host = query.getColumn(column++).getString();
+  row.info.first_answer.media_type = query.getColumn(column++).getString();
   return row;
 }
 

@@ -13,7 +13,7 @@
 #define LARDER_CONTENT_COLUMNS                                                                        \
   "c.id, c.state, c.size, c.root, c.sha256, c.validated, c.pinned, c.shareable, c.bounded, c.holds, " \
   "c.bytes_held, c.created, c.last_used, c.uses, c.inode, c.file_size, c.modified_ns, "               \
-  "c.offered"
+  "c.offered, c.answer_host, c.media_type"
 
 namespace larder::cache::index {
 

@@ -52,7 +52,8 @@ void insert_hold(SQLite::Database& db, const ContentId& id, const std::string& h
 void insert_content(SQLite::Database& db, const Commit& what) {
   Statement insert(db,
                    "INSERT INTO contents (id, state, size, shareable, bounded, bytes_held, created, last_used, "
-                   "inode, file_size, offered, holds) VALUES (?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+                   "inode, file_size, offered, holds, answer_host, media_type) "
+                   "VALUES (?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   insert.bind(1, what.id);
   insert.bind(2, static_cast<std::int64_t>(what.content_size));
   insert.bind(3, what.first->shareable ? 1 : 0);
@@ -64,6 +65,8 @@ void insert_content(SQLite::Database& db, const Commit& what) {
   insert.bind(9, static_cast<std::int64_t>(what.mark.size));
   insert.bind(10, what.first->offered ? 1 : 0);
   insert.bind(11, static_cast<std::int64_t>(what.first->holders.size()));
+  insert.bind(12, what.first->first_answer.host);
+  insert.bind(13, what.first->first_answer.media_type);
   insert.exec();
   insert_version(db, what.id, what.first->version, what.first->created);
 }
@@ -79,7 +82,8 @@ void insert_complete(SQLite::Database& db, const Completion& what) {
   Statement insert(
       db,
       "INSERT INTO contents (id, state, size, root, sha256, shareable, bounded, holds, bytes_held, created, "
-      "last_used, inode, file_size, modified_ns, offered) VALUES (?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+      "last_used, inode, file_size, modified_ns, offered, answer_host, media_type) "
+      "VALUES (?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   const auto size = static_cast<std::int64_t>(commit.content_size);
   insert.bind(1, commit.id);
   insert.bind(2, size);
@@ -95,6 +99,8 @@ void insert_complete(SQLite::Database& db, const Completion& what) {
   insert.bind(12, static_cast<std::int64_t>(commit.mark.size));
   insert.bind(13, commit.mark.modified_ns.value_or(0));
   insert.bind(14, commit.first->offered ? 1 : 0);
+  insert.bind(15, commit.first->first_answer.host);
+  insert.bind(16, commit.first->first_answer.media_type);
   insert.exec();
 }
 
@@ -241,6 +247,7 @@ CompletionOutcome fresh_outcome(const Completion& what) {
   row.info.sha256 = what.sha256;
   row.info.shareable = commit.first->shareable;
   row.info.offered = commit.first->offered;
+  row.info.first_answer = commit.first->first_answer;
   row.info.created = commit.first->created;
   row.info.last_used = commit.now;
   row.info.versions = {what.version};
@@ -279,7 +286,7 @@ Status commit(SQLite::Database& db, const Commit& what) {
 
 Result<CompletionOutcome> complete(SQLite::Database& db, const Completion& what) {
   const Flags flags = flags_of(db, what.commit);
-  if (flags.shareable) {
+  if (flags.shareable && !what.apart) {
     if (const auto equal = equal_content(db, what, flags.offered)) {
       if (what.survivor == equal) {
         move_to_survivor(db, what, flags.bounded);

@@ -47,6 +47,14 @@ enum class ContentState {
   set_aside,  // judged bad: never found, never offered; there for those who hold it, and while it is pinned
 };
 
+// The origin's answer with which a content was begun, as far as a later answer is held against it: what comes from
+// another host, is of another type and names no edition need not be the origin's at all.
+struct FirstAnswer {
+  std::string host;        // that answered, after redirects; empty: not known, or no origin was asked
+  std::string media_type;  // lower case, without parameters; empty: unsaid
+  friend bool operator==(const FirstAnswer&, const FirstAnswer&) = default;
+};
+
 struct ContentInfo {
   ContentId id;
   ContentState state = ContentState::partial;
@@ -64,6 +72,7 @@ struct ContentInfo {
   // The newest first. One while it is partial: what it is fetched as. Others come with complete contents of equal bytes
   // that were fetched whole by themselves. A private one (not shareable) has several where it went on from another URL.
   std::vector<Version> versions;
+  FirstAnswer first_answer;
 };
 
 // A user, and the URL that it asked for.

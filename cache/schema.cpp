@@ -116,6 +116,11 @@ constexpr std::string_view kOffered = "ALTER TABLE contents ADD COLUMN offered I
 // now, contents above 2 MiB up to 128 MiB, is fetched again.
 constexpr std::string_view kSmallerSegments = "DELETE FROM contents WHERE size > 2097152 AND size <= 134217728;";
 
+// The origin's answer with which a content was begun.
+constexpr std::string_view kFirstAnswer =
+    "ALTER TABLE contents ADD COLUMN answer_host TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE contents ADD COLUMN media_type TEXT NOT NULL DEFAULT '';";
+
 // Which version a segment was fetched as, over what; who asked for a content. What is there already was kept by rules
 // under which a user could have bytes of one server stand for another's URL: it stays for the jobs that hold it, and is
 // shared no more (docs/decisions/permission.md).
@@ -135,11 +140,12 @@ END;
 UPDATE contents SET shareable = 0;
 )sql";
 
-constexpr std::array<SchemaStep, 5> kSteps{{{"cache-1", kTables},
-                                            {"cache-2", kPeerBytes},
-                                            {"cache-3", kOffered},
-                                            {"cache-4", kSmallerSegments},
-                                            {"cache-5", kProvenance}}};
+constexpr std::array kSteps{SchemaStep{"cache-1", kTables},
+                            SchemaStep{"cache-2", kPeerBytes},
+                            SchemaStep{"cache-3", kOffered},
+                            SchemaStep{"cache-4", kSmallerSegments},
+                            SchemaStep{"cache-first-answer", kFirstAnswer},
+                            SchemaStep{"cache-provenance", kProvenance}};
 
 }  // namespace
 

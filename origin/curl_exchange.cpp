@@ -60,8 +60,9 @@ curl_socket_t CurlExchange::open_socket_callback(void* self, curlsocktype /*purp
 }
 
 bool CurlExchange::address_allowed(const char* address) {
-  if (via_proxy_ || !request_.policy) return true;  // the address is the proxy's, which the caller chose
-  Status ok = check_address(*request_.policy, request_.url, address, request_.redirected);
+  if (!request_.policy) return true;
+  Status ok = via_proxy_ ? check_proxy_address(*request_.policy, proxy_host_, address)
+                         : check_address(*request_.policy, request_.url, address, request_.redirected);
   if (!ok) failure_ = ok.error();
   return ok.has_value();
 }

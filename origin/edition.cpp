@@ -22,6 +22,22 @@ bool says(const HttpHead& head, std::string_view directive) {
   return false;
 }
 
+// libcurl takes the end of the connection for the end of such a body, over TLS too, whether a close alert came or not;
+// and it believes a status line "HTTP/2" that comes in plain text.
+bool end_is_announced(const HttpHead& head, const AnswerContext& context) {
+  if (head.status == 206 || head.status == 416) return true;  // Content-Range says how much there is
+  if (const auto chunked = is_chunked(head.headers); chunked && *chunked) return true;
+  if (const auto length = content_length(head.headers); length && *length) return true;
+  return head.version >= 20 && context.effective_url.starts_with("https:");
+}
+
+std::string media_type_of(const HttpHead& head) {
+  constexpr std::size_t kMax = 127;
+  const std::string* value = head.find("content-type");
+  if (value == nullptr) return {};
+  return lower_case(trim(std::string_view(*value).substr(0, value->find(';')))).substr(0, kMax);
+}
+
 }  // namespace
 
 std::string strong_etag(const std::vector<Header>& headers) {
@@ -67,6 +83,7 @@ AnswerFacts answer_facts(const HttpHead& head, const cache::Version& version, co
   facts.weak_etag = head.find("etag") != nullptr && version.etag.empty();
   const bool dated = head.find("last-modified") != nullptr;  // not repeated in every 206
   facts.weak_date = version.etag.empty() && dated && !last_modified_is_strong(head, context.now);
+  facts.end_announced = version.size.has_value() || end_is_announced(head, context);
   facts.private_host = context.private_host;
   facts.local_address = context.local_address;
   return facts;
@@ -89,7 +106,10 @@ Edition edition_of(const HttpHead& head, std::optional<std::uint64_t> size, cons
   edition.ranges = version.size.has_value() && version.has_validator() && head.version != 10 &&
                    parse_accept_ranges(head.headers) != AcceptRanges::none;
   edition.one_stream = !edition.ranges;
+  edition.any_validator = head.find("etag") != nullptr || head.find("last-modified") != nullptr;
+  edition.media_type = media_type_of(head);
   const AnswerFacts facts = answer_facts(head, version, context);
+  edition.end_announced = facts.end_announced;
   edition.privacy = privacy_of(context.request, &facts);
   if (const auto digest = promised_sha256(head.headers)) edition.sha256 = *digest;
   return edition;

@@ -13,6 +13,7 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/result.h"
+#include "base/unique_function.h"
 #include "origin/url.h"
 
 namespace larder::origin {
@@ -25,7 +26,7 @@ struct ConnectOptions {
   std::string user, password;   // for the origin, in answer to any scheme that curl speaks
   std::string proxy;            // URL; empty: environment; "none": no proxy
   std::string proxy_user, proxy_password;
-  std::string ca_file;             // PEM, in place of the system's
+  std::string ca_certificates;     // PEM text (authorities.h), in place of the system's
   std::string client_certificate;  // PEM text, certificate (chain)
   std::string client_key;          // PEM text
   std::string client_key_password;
@@ -59,8 +60,8 @@ struct HttpRequest {
   std::shared_ptr<const ConnectOptions> options;
   std::shared_ptr<const UrlPolicy> policy;  // for check_address
   std::shared_ptr<const Lane> lane;         // null: none
-  bool redirected = false;
-  std::uint64_t max_rate = 0;  // bytes/s, 0 = unlimited
+  bool redirected = false;                  // by a host outside: check_address
+  std::uint64_t max_rate = 0;               // bytes/s, 0 = unlimited
 };
 
 struct HttpHead {
@@ -92,6 +93,8 @@ class HttpClient {
   virtual void consumed(HttpId id, std::size_t bytes) = 0;
   virtual void set_rate(HttpId id, std::uint64_t bytes_per_second) = 0;
   virtual void set_total_rate(std::uint64_t bytes_per_second) = 0;  // all exchanges together; 0 = unlimited
+  // Has `answer` called on the client's own thread when its turn comes: a watchdog's question.
+  virtual void ask(UniqueFunction<void()> answer) { answer(); }
 };
 
 }  // namespace larder::origin

@@ -34,6 +34,11 @@ struct Edition {
   std::optional<Digest> sha256;          // Repr-Digest / Digest of the whole, where given
   std::string effective_url;             // after redirects, without credentials
   int http_version = 11;
+  // The origin said where the file ends: by a length, a last chunk, HTTP/2's end of stream. Otherwise its end is that
+  // of the connection, which a broken one has as well.
+  bool end_announced = true;
+  bool any_validator = true;  // ETag or Last-Modified, weak or malformed ones too
+  std::string media_type;     // Content-Type in lower case without parameters; empty: unsaid
 
   // Other jobs may have it; whether neighbours may too says reach_of(privacy).
   [[nodiscard]] bool shareable() const { return reach_of(privacy) != Reach::own_job; }

@@ -81,6 +81,7 @@ class OriginRun : public std::enable_shared_from_this<OriginRun> {
   std::vector<std::string> redirects_vary_;
   bool private_host_ = false;
   bool local_address_ = false;
+  bool outside_ = false;     // some host on the way answered from a public address
   std::optional<Url> next_;  // where a redirect leads, while its body is read so that the connection can be used again
   std::uint64_t rate_ = 0;
 

@@ -60,4 +60,12 @@ std::string choose_proxy(const std::string& configured, const Url& url, const En
   return proxy;
 }
 
+std::string proxy_host(std::string_view proxy) {
+  if (const std::size_t scheme = proxy.find("://"); scheme != std::string_view::npos) proxy.remove_prefix(scheme + 3);
+  proxy = proxy.substr(0, proxy.find_first_of("/?#"));
+  if (const std::size_t user = proxy.rfind('@'); user != std::string_view::npos) proxy.remove_prefix(user + 1);
+  if (proxy.starts_with('[')) return lower_case(proxy.substr(1, proxy.find(']') - 1));
+  return lower_case(proxy.substr(0, proxy.find(':')));
+}
+
 }  // namespace larder::origin

@@ -1,6 +1,7 @@
 #include "peer/catalogue_service.h"
 
 #include <algorithm>
+#include <atomic>
 #include <utility>
 
 #include "base/log.h"
@@ -46,11 +47,21 @@ ManifestSegment describe(const cache::SegmentInfo& segment, const cache::Version
 
 }  // namespace
 
-// One request on its way.
+// One request on its way. It counts as under way until it is answered or forgotten: where a step drops its callback,
+// the asker is told to ask again, and nothing stays counted that does not go on.
 struct CatalogueService::Job {
+  Job() = default;
+  Job(const Job&) = delete;
+  Job& operator=(const Job&) = delete;
+  ~Job() {
+    if (respond) on_forgotten(std::move(respond));
+  }
+
   AgentId asker{};
   Digest version_key{};
   UniqueFunction<void(CatalogueResponse)> respond;
+  std::function<void(UniqueFunction<void(CatalogueResponse)>)> on_forgotten;
+  std::shared_ptr<void> place;   // among those under way
   std::shared_ptr<void> giving;  // its place among those that are given bytes
 };
 
@@ -90,7 +101,8 @@ struct CatalogueService::Impl : std::enable_shared_from_this<Impl> {
   }
 
   CatalogueServiceParts parts;
-  std::size_t under_way = 0;
+  // Requests that have a place. A place may end on any thread, and after the service.
+  std::shared_ptr<std::atomic<std::size_t>> under_way = std::make_shared<std::atomic<std::size_t>>(0);
   std::uint64_t changes = 0;                                 // of any content
   std::map<Digest, std::shared_ptr<const Described>> known;  // by version key
   std::map<Digest, std::deque<AgentId>> takers;              // by version key, the latest last
@@ -115,12 +127,12 @@ void CatalogueService::forget_all() {
 }
 
 std::uint8_t CatalogueService::load() const {
-  const std::uint64_t busy = impl_->parts.swarm.figures().connections + impl_->under_way;
+  const std::uint64_t busy = impl_->parts.swarm.figures().connections + *impl_->under_way;
   return static_cast<std::uint8_t>(std::min<std::uint64_t>(busy, 255));
 }
 
 bool CatalogueService::Impl::overloaded() const {
-  return under_way >= kMaxUnderWay || !parts.serving() || parts.swarm.figures().connections >= parts.max_connections;
+  return *under_way >= kMaxUnderWay || !parts.serving() || parts.swarm.figures().connections >= parts.max_connections;
 }
 
 void CatalogueService::Impl::handle(CatalogueRequest request, UniqueFunction<void(CatalogueResponse)> respond) {
@@ -130,7 +142,13 @@ void CatalogueService::Impl::handle(CatalogueRequest request, UniqueFunction<voi
   auto job = std::make_shared<Job>();
   job->asker = *request.agent;
   job->respond = std::move(respond);
-  ++under_way;
+  job->on_forgotten = [weak = weak_from_this(), &executor = parts.runtime.executor](auto forgotten) {
+    executor.post([weak, forgotten = std::move(forgotten)]() mutable {
+      if (weak.lock()) forgotten({kBusy, {}});
+    });
+  };
+  under_way->fetch_add(1);
+  job->place = {nullptr, [count = under_way](void*) { count->fetch_sub(1); }};
   if (request.path == kPeersPath) return answer_peers(*request.agent, job);
   if (const auto query = parse_manifest_query(request.path, request.query)) return answer_manifest(*query, job);
   if (const auto query = parse_leaves_query(request.path, request.query)) return answer_leaves(*query, job);
@@ -141,7 +159,7 @@ void CatalogueService::Impl::handle(CatalogueRequest request, UniqueFunction<voi
 void CatalogueService::Impl::end(const JobPtr& job, unsigned status, std::vector<std::byte> body) {
   auto respond = std::exchange(job->respond, nullptr);
   if (!respond) return;
-  --under_way;
+  job->place.reset();
   respond({status, std::move(body), std::move(job->giving)});
 }
 

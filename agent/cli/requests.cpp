@@ -58,7 +58,7 @@ json connect_of(const JobRequest& request) {
   put(connect, "proxy", request.proxy);
   put(connect, "proxy_user", request.proxy_user);
   put(connect, "proxy_password", request.proxy_password);
-  put(connect, "ca_file", request.ca_file);
+  put(connect, "ca_certificates", request.ca_certificates);
   put(connect, "client_certificate", request.client_certificate);
   put(connect, "client_key", request.client_key);
   put(connect, "client_key_password", request.client_key_password);

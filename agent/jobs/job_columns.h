@@ -23,7 +23,7 @@ void visit_job_identity(JobRef& job, Visitor& visit) {
   visit("proxy", connect.proxy);
   visit("proxy_user", connect.proxy_user);
   visit("proxy_password", connect.proxy_password);
-  visit("ca_file", connect.ca_file);
+  visit("ca_certificates", connect.ca_certificates);
   visit("client_certificate", connect.client_certificate);
   visit("client_key", connect.client_key);
   visit("client_key_password", connect.client_key_password);

@@ -53,6 +53,10 @@ ALTER TABLE files ADD COLUMN privacy TEXT NOT NULL DEFAULT 'shareable';
 ALTER TABLE files DROP COLUMN rejected_root;
 ALTER TABLE files ADD COLUMN rejected TEXT NOT NULL DEFAULT '';
 ALTER TABLE files ADD COLUMN version_told INTEGER NOT NULL DEFAULT 0;
+)sql"},
+                                // It held the name of a file, which no longer is read; names_ca_file() knows it.
+                                cache::SchemaStep{"jobs-3", R"sql(
+ALTER TABLE jobs RENAME COLUMN ca_file TO ca_certificates;
 )sql"}};
 
 // Collects "a, b, c" or "a = ?, b = ?".
@@ -238,12 +242,15 @@ class Writer {
     statement.exec();
   }
 
-  void remove(const std::string& job_id) {
+  // Whether there were secrets in the rows that went.
+  [[nodiscard]] bool remove(const std::string& job_id) {
+    const bool secrets = has_secrets(job_id);
     for (const char* sql : {"DELETE FROM files WHERE job = ?", "DELETE FROM jobs WHERE id = ?"}) {
       cache::Statement statement(db_, sql);
       statement.bind(1, job_id);
       statement.exec();
     }
+    return secrets;
   }
 
   void put_counters(const Counters& counters);
@@ -264,6 +271,18 @@ class Writer {
       slot = std::make_unique<cache::Statement>(db_, sql.c_str());
     }
     return *slot;
+  }
+
+  // Signed URLs count: who has one has the file.
+  [[nodiscard]] bool has_secrets(const std::string& job_id) {
+    constexpr const char* kSql = R"sql(
+SELECT EXISTS (SELECT 1 FROM jobs WHERE id = ?1 AND (headers || user || password || proxy || proxy_user ||
+                 proxy_password || client_certificate || client_key || client_key_password) <> '')
+    OR EXISTS (SELECT 1 FROM files WHERE job = ?1 AND (user <> '' OR password <> '' OR instr(url, '?') > 0 OR
+                 instr(effective_url, '?') > 0)))sql";
+    cache::Statement statement(db_, kSql);
+    statement.bind(1, job_id);
+    return statement.executeStep() && statement.getColumn(0).getInt() != 0;
   }
 
   static const Job kNoJob;
@@ -403,12 +422,14 @@ void JobStore::insert_files(std::string job_id, std::vector<File> files, Done do
 void JobStore::save(std::shared_ptr<const Changes> changes, Done done) {
   database_.write(
       "record the state of jobs",
-      [changes = std::move(changes)](SQLite::Database& db) -> Status {
+      [changes = std::move(changes), &database = database_](SQLite::Database& db) -> Status {
         Writer writer(db);
+        bool secrets = changes->secrets_overwritten;
         for (const Job& job : changes->jobs) writer.update_job(job);
         for (const auto& [job_id, file] : changes->files) writer.update_file(job_id, file);
-        for (const std::string& job_id : changes->removed) writer.remove(job_id);
+        for (const std::string& job_id : changes->removed) secrets |= writer.remove(job_id);
         if (changes->counters) writer.put_counters(*changes->counters);
+        if (secrets) database.erase_traces();
         return {};
       },
       std::move(done));

@@ -134,11 +134,25 @@ void JobEngine::start_file(LiveJob& live, unsigned file) {
   state.restarts_before = facts.restarts;
   facts.error.reset();
   book_.set_file_state(live, file, FileState::active);
-  if (facts.retargeted) {
+  if (names_ca_file(live.job.options.connect)) {
+    refuse_ca_file(live, file);
+  } else if (facts.retargeted) {
     ask_new_url(live, file);
   } else {
     begin_transfer(live, file);
   }
+}
+
+// Later, since whoever starts files is in the middle of it.
+void JobEngine::refuse_ca_file(LiveJob& live, unsigned file) {
+  runtime_.executor.post(alive_.guard([this, id = live.job.id, file, attempt = live.live[file].attempt] {
+    LiveJob* asking = current(id, file, attempt);
+    if (asking == nullptr) return;
+    file_failed(*asking, file,
+                Error{ErrorCode::invalid_argument, "use the certificate authorities of the job",
+                      "it was made by an earlier version with the name of a file, and the agent opens no file that "
+                      "a caller names; cancel it and make it again (larder sends the text of --ca-file)"});
+  }));
 }
 
 // The URL was changed. What is there of the content goes on only where the new URL has the same edition, and then as a
@@ -230,9 +244,10 @@ void JobEngine::make_connection(LiveJob& live) const {
   options->connect_timeout = settings_.connect_timeout;
   options->stall_timeout = settings_.stall_timeout;
   options->callers_proxy = is_callers_proxy(options->proxy, settings_.proxy);
-  options->callers_authorities = !options->ca_file.empty() && options->ca_file != settings_.ca_file;
+  options->callers_authorities =
+      !options->ca_certificates.empty() && options->ca_certificates != settings_.ca_certificates;
   if (options->proxy.empty()) options->proxy = settings_.proxy;
-  if (options->ca_file.empty()) options->ca_file = settings_.ca_file;
+  if (options->ca_certificates.empty()) options->ca_certificates = settings_.ca_certificates;
   live.connect = std::move(options);
   live.lane = std::make_shared<origin::Lane>(origin::Lane{settings_.max_active_files_per_job});
   live.policy = std::make_shared<origin::UrlPolicy>(job_policy(settings_.url_policy, live.job.options));

@@ -58,37 +58,40 @@ void JobEngine::judge_next() {
     LiveJob* live = current(turn.job_id, turn.file, turn.attempt);
     if (live == nullptr) continue;
     ++judging_;
+    const auto place =
+        std::make_shared<CallbackToken>(runtime_.executor, alive_.guard([this, turn] { judgement_lost(turn); }));
     const File& facts = live->job.files[turn.file];
     const bool needs_digest = facts.spec.sha256 || facts.origin_sha256 || !live->job.options.verdict.hook.empty();
     if (!needs_digest || facts.actual_sha256) {
-      judge_with_digest(turn.job_id, turn.file, turn.attempt);
+      judge_with_digest(turn, place);
       continue;
     }
-    cache_.compute_sha256(facts.content, alive_.guard([this, turn](Result<Digest> digest) {
+    cache_.compute_sha256(facts.content, alive_.guard([this, turn, place](Result<Digest> digest) {
       LiveJob* judging = current(turn.job_id, turn.file, turn.attempt);
-      if (judging == nullptr) return judgement_over();
+      if (judging == nullptr) return judgement_over(place);
       if (!digest) {
         judged(*judging, turn.file, tl::unexpected<Error>(digest.error()));
-        return judgement_over();
+        return judgement_over(place);
       }
       judging->job.files[turn.file].actual_sha256 = *digest;
-      judge_with_digest(turn.job_id, turn.file, turn.attempt);
+      judge_with_digest(turn, place);
     }));
   }
 }
 
-void JobEngine::judge_with_digest(const std::string& job_id, unsigned file, std::uint64_t attempt) {
-  LiveJob* live = current(job_id, file, attempt);
-  const auto opened = [this, job_id, file, attempt](Result<std::shared_ptr<cache::ContentLease>> content) {
-    LiveJob* judging = current(job_id, file, attempt);
-    if (judging != nullptr && content) return judge_opened(*judging, file, std::move(*content));
-    if (judging != nullptr) judged(*judging, file, tl::unexpected<Error>(content.error()));
-    judgement_over();
+void JobEngine::judge_with_digest(const Turn& turn, const Place& place) {
+  LiveJob* live = current(turn.job_id, turn.file, turn.attempt);
+  const auto opened = [this, turn, place](Result<std::shared_ptr<cache::ContentLease>> content) {
+    LiveJob* judging = current(turn.job_id, turn.file, turn.attempt);
+    if (judging != nullptr && content) return judge_opened(*judging, turn.file, std::move(*content), place);
+    if (judging != nullptr) judged(*judging, turn.file, tl::unexpected<Error>(content.error()));
+    judgement_over(place);
   };
-  cache_.open(live->job.files[file].content, alive_.guard(opened));
+  cache_.open(live->job.files[turn.file].content, alive_.guard(opened));
 }
 
-void JobEngine::judge_opened(LiveJob& live, unsigned file, std::shared_ptr<cache::ContentLease> content) {
+void JobEngine::judge_opened(LiveJob& live, unsigned file, std::shared_ptr<cache::ContentLease> content,
+                             const Place& place) {
   const File& facts = live.job.files[file];
   VerdictPolicy policy = live.job.options.verdict;
   if (!facts.spec.minisign_signature.empty()) policy.minisign_signature = facts.spec.minisign_signature;
@@ -101,15 +104,24 @@ void JobEngine::judge_opened(LiveJob& live, unsigned file, std::shared_ptr<cache
   told.sha256 = facts.actual_sha256;
   told.wanted_sha256 = facts.spec.sha256;
   told.origin_sha256 = facts.origin_sha256;
-  const auto done = [this, id = live.job.id, file, attempt = live.live[file].attempt](Result<Judgement> judgement) {
+  const auto done = [this, id = live.job.id, file, attempt = live.live[file].attempt,
+                     place](Result<Judgement> judgement) {
     if (LiveJob* judging = current(id, file, attempt)) judged(*judging, file, std::move(judgement));
-    judgement_over();
+    judgement_over(place);
   };
   judge_.judge(std::move(policy), std::move(told), std::move(content), alive_.guard(done));
 }
 
-void JobEngine::judgement_over() {
+void JobEngine::judgement_over(const Place& place) {
+  place->settle();
   --judging_;
+  judge_next();
+}
+
+void JobEngine::judgement_lost(const Turn& turn) {
+  --judging_;
+  if (LiveJob* live = current(turn.job_id, turn.file, turn.attempt))
+    judged(*live, turn.file, fail(ErrorCode::internal, "judge the content", "the judgement was lost on its way"));
   judge_next();
 }
 
@@ -303,6 +315,18 @@ void JobEngine::release(const cache::ContentId& content, const std::string& hold
   cache_.release(content, holder, logged("let go of content " + content));
 }
 
+// Stopped before its first progress, a file may hold a content already; and one that was not whole may hold a part of
+// another edition beside the one that is told.
+void JobEngine::release_others(const File& file) {
+  const auto others = [this, id = file.id, told = file.content](Result<cache::Cache::Known> known) {
+    if (!known) return log::warn("cannot look up what {} holds: {}", id, known.error().text());
+    for (const cache::ContentInfo& content : known->held) {
+      if (content.id != told) release(content.id, id);
+    }
+  };
+  cache_.known(file.spec.url, file.id, alive_.guard(others));
+}
+
 void JobEngine::finish(LiveJob& live, bool keep) {
   for (const TimerId timer : {live.retry_timer, live.maximum_timer, live.progress_timer}) {
     if (timer != 0) runtime_.timers.cancel(timer);
@@ -312,20 +336,13 @@ void JobEngine::finish(LiveJob& live, bool keep) {
     LiveFile& state = live.live[file.index];
     if (state.judge_again != 0) runtime_.timers.cancel(std::exchange(state.judge_again, 0));
     const bool finished = file.state == FileState::transferred || state.awaiting_app;
-    const bool tried = state.attempt > 0;
+    const bool holds_more = !finished && (state.attempt > 0 || !file.content.empty());
     stop_file(live, file.index);
     const bool implicitly = keep && finished && file.verdict.empty();
     if (implicitly) file.verdict = "valid";
     const bool validated = implicitly && vouches_for_all(live, file.index);
-    if (!file.content.empty()) {
-      references.push_back({file.content, file.id, validated});
-    } else if (tried) {
-      // Stopped before its first progress: the content may be held already.
-      cache_.known(file.spec.url, file.id, alive_.guard([this, id = file.id](Result<cache::Cache::Known> known) {
-        if (!known) return log::warn("cannot look up what {} holds: {}", id, known.error().text());
-        for (const cache::ContentInfo& content : known->held) release(content.id, id);
-      }));
-    }
+    if (!file.content.empty()) references.push_back({file.content, file.id, validated});
+    if (holds_more) release_others(file);
   }
   book_.retire(live);
   if (references.empty()) return;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/digest.h"
 #include "base/log.h"
 
 namespace larder::agent {
@@ -23,13 +24,15 @@ std::string sharing_key(const TransferRequest& request) {
   // The route is the configured one; only what may choose the content is left to tell requests apart.
   if (const auto& options = request.target.options) {
     for (const auto& [name, value] : options->headers) key += fmt::format("\n{}: {}", name, value);
-    key += fmt::format("\nproxy {}\nca {}", options->proxy, options->ca_file);
+    key += fmt::format("\nproxy {}\nca {}", options->proxy,
+                       to_hex(blake2b256(as_bytes(options->ca_certificates))));
   }
   if (const auto& policy = request.target.policy) {
     key += fmt::format("\npolicy {}{}{}{}{} {}", policy->allow_loopback, policy->allow_private,
                        policy->redirect_to_loopback, policy->redirect_to_private, policy->redirect_downgrade,
                        policy->max_redirects);
     for (const std::string& host : policy->deny_hosts) key += "\ndeny " + host;
+    for (const std::string& host : policy->allow_link_local) key += "\nlink-local " + host;
     key += fmt::format("\nsharing {}{}", policy->sharing.share_loopback, policy->sharing.callers_redirect);
     for (const std::string& host : policy->sharing.private_hosts) key += "\nprivate " + host;
   }

@@ -95,19 +95,35 @@ void Run::fill_answered(const origin::Edition& edition) {
     if (edition_known(edition)) choose();
     return;
   }
-  // The edition is checked by the source. A HEAD need not say what the GET after it says: cookies, no-store, Vary.
-  if (reach_of(edition.privacy) < reach_of(privacy_)) narrow(edition.privacy);
+  // The edition is checked by the source. A HEAD need not say what the GET after it says: cookies, no-store, Vary, or
+  // where the file ends.
+  if (reach_of(edition.privacy) < reach_of(privacy_)) return narrow(edition.privacy);
+  if (!edition.sha256 || !request_.ranges.empty()) return;
+  if (edition_->sha256 && edition_->sha256 != edition.sha256) return start_over("the origin promises another digest");
+  edition_->sha256 = edition.sha256;
 }
 
 // A later answer keeps the content to a smaller circle than the first did: it begins anew there.
 void Run::narrow(origin::Privacy privacy) {
   const auto self = shared_from_this();
   before_answer_ = stricter(before_answer_, privacy);
-  start_over(fmt::format("it is for fewer than the first answer said ({})", privacy_info(privacy).code));
+  start_over(fmt::format("it is for fewer than the first answer said ({})", privacy_info(privacy).code), false);
+}
+
+std::optional<Error> Run::doubt_about(const origin::Edition& edition) const {
+  std::vector<cache::FirstAnswer> begun = begun_with(members_.front()->held);
+  if (begun_with_ && !begun_with_->host.empty()) begun.push_back(*begun_with_);
+  const auto why = why_not_the_origins(begun, edition);
+  if (!why) return std::nullopt;
+  return Error{ErrorCode::http_transient, "fetch " + log::redact_url(request_.target.url.canonical()), *why};
 }
 
 // False when the run is over.
 bool Run::edition_known(const origin::Edition& edition) {
+  if (const auto doubt = doubt_about(edition)) {
+    fail(*doubt);
+    return false;
+  }
   edition_ = edition;
   privacy_ = stricter(stricter(before_answer_, edition.privacy),
                       edition.version.has_validator() ? origin::Privacy::shareable : origin::Privacy::no_validator);
@@ -179,7 +195,7 @@ void Run::join(const MemberPtr& member) {
   update_rate();
   if (!content_.empty()) {
     hold(member);
-    abandon_all_but(context_.cache, member, content_);
+    abandon_all_but_old_part(context_.cache, member, content_, request_.target.url.canonical());
   }
   if (!connected_) return;
   if (const auto size = map_.content_size(); size && !refuse_too_large(*size)) return;
@@ -294,51 +310,6 @@ void Run::forget_contradicted(const cache::ContentInfo& info) {
   for (const MemberPtr& member : members_) context_.cache.release(info.id, member->file_id(), logged);
 }
 
-// The edition changed: everything of it is given up, and this file alone begins again.
-void Run::start_over(std::string_view why) {
-  const bool probed_only = fill_ && fill_->received() == 0 && committed_before_ == 0;
-  give_up_content();
-  if (!restarts_.restart()) return fail(restarts_.given_up(request_.target.url.canonical()));
-  for (const MemberPtr& member : members_) member->restarts = restarts_.restarts();
-  log::info("{}, starting over file={} restarts={} url={}", why, members_.front()->file_id(), restarts_.restarts(),
-            log::redact_url(request_.target.url.canonical()));
-  tell_progress();
-  if (over_) return;
-  // Where the very first GET contradicts the probe before it, the probe is what is not to be trusted (a HEAD answered
-  // by another server or program than a GET): then a GET is the new probe.
-  const bool get = request_.ranges.empty() && (request_.origin_alone || probed_only);
-  if (get) return fetch_as_probe();
-  probe();
-}
-
-void Run::give_up_content() {
-  const auto self = shared_from_this();
-  if (fill_) fill_wasted(fill_->uncommitted());
-  for (const MemberPtr& member : members_) {
-    if (writer() != nullptr) member->wasted += fetched_for(writer()->committed(), member->file_id());
-  }
-  ++turn_;
-  finishing_ = false;
-  if (fill_) fill_->drop_writer();
-  waiting_.reset();
-  for (const MemberPtr& member : members_) {
-    if (content_.empty()) break;
-    context_.cache.release(content_, member->file_id(), [](Status status) {
-      if (!status) log::warn("content of another edition not released error={}", status.error().text());
-    });
-  }
-  end_fill();
-  copy_.reset();
-  edition_.reset();
-  privacy_ = before_answer_;
-  content_.clear();
-  prefix_ = {};
-  contiguous_ = committed_before_ = 0;
-  contradicted_ = false;
-  map_ = PieceMap::whole(std::nullopt);
-  revalidate_ = true;
-}
-
 std::vector<MemberPtr> Run::end_members() {
   abort();
   return std::exchange(members_, {});
@@ -350,6 +321,7 @@ void Run::fail(const Error& error) {
   const Error copy = error;  // NOLINT(performance-unnecessary-copy-initialization)
   if (may_go_offline(copy)) return go_offline(copy);
   if (may_go_on(copy)) return go_on_without_origin(copy);
+  if (copy.code == ErrorCode::disk_full && abandon_old_parts([copy](Run& run) { run.fail(copy); })) return;
   const Error told = what_is_missing(copy);
   if (fill_) fill_wasted(fill_->uncommitted());
   // The last word on where the bytes went: what is not committed is lost.

@@ -87,6 +87,7 @@ class Run final : public FillEvents, public std::enable_shared_from_this<Run> {
   void probe();
   void fetch_as_probe();
   bool edition_known(const origin::Edition& edition);
+  [[nodiscard]] std::optional<Error> doubt_about(const origin::Edition& edition) const;
   Status plan_content();
   bool refuse_too_large(std::uint64_t size);
   void tell_connected();
@@ -131,14 +132,18 @@ class Run final : public FillEvents, public std::enable_shared_from_this<Run> {
   void finish();
   void finished(const cache::ContentInfo& info);
   void forget_contradicted(const cache::ContentInfo& info);
-  void start_over(std::string_view why = "edition changed");
-  void give_up_content();
+  void start_over(std::string_view why = "edition changed", bool may_come_back = true);
+  void give_up_content(bool may_come_back);
+  bool set_aside();
+  void abandon_all(UniqueFunction<void(Run&)> then);
+  bool abandon_old_parts(UniqueFunction<void(Run&)> then);
   void fail(const Error& error);
   void end_fill();
 
   void progress_soon();
   void tell_progress();
   [[nodiscard]] TransferProgress progress_of(const Member& member) const;
+  [[nodiscard]] TransferProgress progress_aside(const Member& member) const;
   [[nodiscard]] std::string note() const;
   [[nodiscard]] std::uint64_t rate() const;
   [[nodiscard]] cache::ContentWriter* writer() const {
@@ -175,8 +180,17 @@ class Run final : public FillEvents, public std::enable_shared_from_this<Run> {
   std::optional<Error> unreachable_;      // why the origin could not be asked
   std::optional<WallTime> offline_;       // goes on without it: when the edition was fetched
   cache::ContentId content_;
-  bool found_by_others_ = false;        // the content, by other jobs
-  std::uint64_t committed_before_ = 0;  // when the content was adopted
+  // The content of an edition that the origin no longer seems to have, held until the new one is whole: the origin may
+  // find back to it.
+  struct Aside {
+    cache::ContentInfo info;
+    std::vector<cache::SegmentInfo> segments;
+    std::uint64_t contiguous = 0;
+  };
+  std::optional<Aside> aside_;                    // until another content is chosen; then it is in Member::held
+  std::optional<cache::FirstAnswer> begun_with_;  // the last edition with a validator that was given up
+  bool found_by_others_ = false;                  // the content, by other jobs
+  std::uint64_t committed_before_ = 0;            // when the content was adopted
   CommittedPrefix prefix_;
   std::uint64_t contiguous_ = 0;
 

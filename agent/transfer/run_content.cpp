@@ -7,6 +7,12 @@
 namespace larder::agent {
 namespace {
 
+// Without a size to hold it against, a content of one job alone may be what a broken connection left: it is not found
+// again.
+bool may_be_complete(const cache::ContentInfo& info, const cache::Version& version) {
+  return version.size.has_value() || info.shareable;
+}
+
 bool knows(const cache::ContentInfo& info, const cache::Version& version) {
   return std::find(info.versions.begin(), info.versions.end(), version) != info.versions.end();
 }
@@ -48,13 +54,13 @@ void Run::open_copy(const cache::ContentInfo& whole) {
 // known. One that was begun for its own job alone stays so, whatever the origin says now: its owner's it is, and nobody
 // else's.
 void Run::choose_held() {
-  if (request_.origin_alone || !wanted_.has_validator() || fill_) return choose_shared();
+  if (request_.origin_alone || !names_edition(wanted_) || fill_) return choose_shared();
   const auto members = members_;
   for (const MemberPtr& member : members) {
     for (const cache::ContentInfo& info : member->held) {
       if (info.state == cache::ContentState::set_aside || !knows(info, wanted_)) continue;
       const bool complete = info.state == cache::ContentState::complete;
-      if (!complete && (!info.size || info.size != map_.content_size())) continue;
+      if (complete ? !may_be_complete(info, wanted_) : !info.size || info.size != map_.content_size()) continue;
       const bool of_owner_alone = keeps() && !info.shareable;
       if (of_owner_alone && member != members.front()) continue;
       if (of_owner_alone) keep_to_owner(info);
@@ -72,7 +78,8 @@ void Run::keep_to_owner(const cache::ContentInfo& info) {
 
 void Run::choose_shared() {
   const bool known = !fill_ || restarts_.restarts() > 0;  // a first GET is the probe because nothing is known
-  if (!known || request_.origin_alone || !shareable() || !request_.ranges.empty()) return create(true);
+  const bool alone = request_.origin_alone || !shareable() || !request_.ranges.empty();
+  if (!known || alone || !names_edition(wanted_)) return create(true);
   using Found = std::optional<cache::ContentInfo>;
   context_.cache.find(wanted_, guard<Found>([](Run& self, Result<Found> info) {
                         if (!info) log::warn("cache not asked error={}", info.error().text());
@@ -143,6 +150,7 @@ void Run::create(bool bounded) {
   what.bounded_by_cache = bounded && what.shareable;
   what.offered = offers();
   what.want_sha256 = wants_sha256();
+  if (!offline_) what.first_answer = first_answer_of(*edition_);
   using Writer = std::unique_ptr<cache::ContentWriter>;
   cache::Cache& cache = context_.cache;
   const bool may_widen = what.bounded_by_cache;
@@ -156,6 +164,10 @@ void Run::create(bool bounded) {
       return cache.drop(id, [](Status) {});
     }
     if (writer) return self->adopt(std::move(*writer));
+    if (writer.error().code == ErrorCode::disk_full &&
+        self->abandon_old_parts([may_widen](Run& run) { run.create(may_widen); })) {
+      return;
+    }
     // The cache has no room: the file is still wanted, then it is just not kept.
     if (may_widen && writer.error().code == ErrorCode::disk_full) return self->create(false);
     // The owner may know another way once it knows how large the file is.
@@ -167,13 +179,14 @@ void Run::create(bool bounded) {
 void Run::adopt(std::unique_ptr<cache::ContentWriter> writer) {
   const auto self = shared_from_this();
   content_ = writer->id();
+  aside_.reset();
   found_by_others_ = writer->shareable();
   committed_before_ += bytes_of(writer->committed());
   contiguous_ = prefix_.update(writer->committed());
   const auto members = members_;
   for (const MemberPtr& member : members) {
     hold(member);
-    abandon_all_but(context_.cache, member, content_);
+    abandon_all_but_old_part(context_.cache, member, content_, request_.target.url.canonical());
   }
   waiting_ = std::move(writer);
   if (!fill_ && !supply_ && asks_neighbours() && for_neighbours() && map_.content_size().value_or(0) > 0) {

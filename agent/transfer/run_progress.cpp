@@ -39,6 +39,7 @@ void Run::tell_progress() {
 TransferProgress Run::progress_of(const Member& member) const {
   TransferProgress progress;
   progress.size = map_.content_size();
+  if (aside_ && content_.empty()) return progress_aside(member);
   if (writer() != nullptr) progress.figures = committed_figures(writer()->committed(), member.file_id());
   std::uint64_t in_flight = fill_ && !lost_ ? fill_->uncommitted() : 0;
   // A block that two streams bring at once counts twice until one of them has it.
@@ -62,6 +63,21 @@ TransferProgress Run::progress_of(const Member& member) const {
   progress.note = note();
   progress.privacy = privacy_;
   if (fill_) progress.crowd = fill_->crowd();
+  return progress;
+}
+
+// Between two editions, what is there is what is there of the old one.
+TransferProgress Run::progress_aside(const Member& member) const {
+  TransferProgress progress;
+  progress.size = aside_->info.size;
+  progress.figures = committed_figures(aside_->segments, member.file_id());
+  progress.bytes = aside_->info.bytes_held;
+  progress.figures.wasted = member.wasted;
+  progress.version = aside_->info.versions.front();
+  progress.content = aside_->info.id;
+  progress.contiguous = aside_->contiguous;
+  progress.restarts = member.restarts;
+  progress.privacy = privacy_;
   return progress;
 }
 

@@ -137,4 +137,17 @@ class FakeGroup final : public GroupService {
   void answer(const std::string& call, Done<void> done);
 };
 
+class FakePeers final : public PeerFactsSource {
+ public:
+  std::vector<std::string> pardoned;  // whom admins named
+  std::optional<Error> error;
+
+  [[nodiscard]] SharingFacts sharing_facts() const override { return {}; }
+  Result<PardonAnswer> pardon(const std::string& agent) override {
+    if (error) return tl::unexpected(*error);
+    pardoned.push_back(agent);
+    return PardonAnswer{"a1", true};
+  }
+};
+
 }  // namespace larder::agent::test

@@ -271,6 +271,30 @@ TEST_F(HandlersTest, TheLoopbackPortOnlyShowsFigures) {
   }
 }
 
+// A page of another site may send what it likes to a port of this machine; it is told nothing, not even that this is
+// Larder.
+TEST_F(HandlersTest, APageOfAnotherSiteIsRefusedOnTheLoopbackPort) {
+  request_.local = false;
+  request_.caller = {static_cast<uid_t>(-1), false};
+  request_.host = "127.0.0.1:7480";
+  for (const char* site : {"cross-site", "same-site", "nonsense"}) {
+    request_.fetch_site = site;
+    EXPECT_EQ(ask("GET", "/metrics").status, 403) << site;
+    EXPECT_EQ(ask("GET", "/v1/status").status, 403) << site;
+  }
+  for (const char* site :
+       {"", "none", "same-origin"}) {  // not a browser; an address that was typed; a page of this port
+    request_.fetch_site = site;
+    EXPECT_EQ(ask("GET", "/metrics").status, 200) << site;
+  }
+  for (const char* origin : {"http://evil.example", "null", "http://127.0.0.1:8080"}) {
+    request_.origin = origin;
+    EXPECT_EQ(ask("GET", "/metrics").status, 403) << origin;
+  }
+  request_.origin = "http://127.0.0.1:7480";
+  EXPECT_EQ(ask("GET", "/metrics").status, 200);
+}
+
 TEST_F(HandlersTest, Events) {
   jobs_.jobs = {test::sample_job(kId, 17)};
   const ApiResponse response = ask("GET", std::string("/v1/events?job=") + kId);

@@ -293,7 +293,7 @@ TEST_F(Permission, WhatAnOlderAgentKeptIsSharedNoMore) {
     db.exec(
         "DROP TRIGGER contents_removed_users; DROP TABLE content_users;"
         "ALTER TABLE segments DROP COLUMN fetched_as; ALTER TABLE segments DROP COLUMN transport;"
-        "DELETE FROM schema_steps WHERE name = 'cache-5'");
+        "DELETE FROM schema_steps WHERE name = 'cache-provenance'");
   }
   open_cache();
   EXPECT_FALSE(*find(here_));

@@ -417,5 +417,23 @@ TEST_F(ManagerTest, only_so_many_contents_are_open_for_judges_at_once) {
   EXPECT_EQ(state(id), JobState::transferred);
 }
 
+// More of them than contents may be at judges at once: the places come back, and the files are judged again.
+TEST_F(ManagerTest, judgements_that_are_lost_cost_no_places) {
+  const std::string id = must_create(with_hook(), 20).id;
+  for (unsigned i = 0; i < 20; ++i) {
+    finish(id, i, 100, 0, "", [](TransferResult& result) { result.sha256 = Digest{}; });
+    ASSERT_EQ(judge_.asked.size(), 1U) << i;
+    judge_.asked.clear();  // destroys the callback
+    settle();
+    EXPECT_EQ(file(id, i).state, FileState::validating);
+  }
+  loop_.advance(minutes(11));
+  ASSERT_FALSE(judge_.asked.empty());
+  while (!judge_.asked.empty()) judge(Verdict::valid);
+  loop_.advance(minutes(11));
+  while (!judge_.asked.empty()) judge(Verdict::valid);
+  EXPECT_EQ(state(id), JobState::transferred);
+}
+
 }  // namespace
 }  // namespace larder::agent

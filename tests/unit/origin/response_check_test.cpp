@@ -164,6 +164,30 @@ TEST(ResponseCheck, TransferCodingOverridesLength) {
   EXPECT_EQ(accepted->length, std::nullopt);
 }
 
+TEST(ResponseCheck, RefusesTransferCodingsButChunked) {
+  const cache::Version expected = version(1000, "\"a\"", "");
+  const Header etag = {"etag", "\"a\""}, range = {"content-range", "bytes 100-199/1000"};
+  for (const char* coding : {"gzip, chunked", "chunked, gzip", "chunked, chunked", "gzip", "unknown"}) {
+    const Header encoded = {"transfer-encoding", coding};
+    const auto whole = check_response(head(200, {etag, encoded}), Asked{}, context());
+    ASSERT_FALSE(whole) << coding;
+    EXPECT_EQ(whole.error().code, ErrorCode::bad_response);
+    const Asked asked{&expected, true, 100, 100, false};
+    const auto part = check_response(head(206, {etag, range, encoded}), asked, context());
+    ASSERT_FALSE(part) << coding;
+    EXPECT_EQ(part.error().code, ErrorCode::bad_response);
+  }
+  const Asked asked{&expected, true, 100, 100, false};
+  const auto chunked = check_response(
+      head(206, {etag, range, {"transfer-encoding", "Chunked"}, {"content-length", "7"}}), asked, context());
+  ASSERT_TRUE(chunked) << "chunks override the length";
+  EXPECT_EQ(chunked->length, 100U);
+  const auto identity =
+      check_response(head(200, {{"transfer-encoding", "identity"}, {"content-length", "5"}}), Asked{}, context());
+  ASSERT_TRUE(identity);
+  EXPECT_EQ(identity->length, 5U);
+}
+
 TEST(ResponseCheck, ReadsUnsatisfiedRanges) {
   const Asked probe{nullptr, true, 0, 1, false};
   const auto empty = check_response(head(416, {{"content-range", "bytes */0"}, {"etag", "\"e\""}}), probe, context());

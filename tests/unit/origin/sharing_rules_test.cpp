@@ -55,7 +55,7 @@ std::vector<AskingRow> ways_to_ask() {
       {with("nothing of its own", [](Asking&) {}), P::shareable, ""},
       {with("time-outs", [](Asking& a) { a.options.stall_timeout = std::chrono::seconds(1); }), P::shareable, ""},
       {with("the configured proxy", [](Asking& a) { a.options.proxy = "http://proxy:1"; }), P::shareable, ""},
-      {with("the configured authorities", [](Asking& a) { a.options.ca_file = "/ca.pem"; }), P::shareable, ""},
+      {with("the configured authorities", [](Asking& a) { a.options.ca_certificates = "PEM"; }), P::shareable, ""},
       {with("its own proxy", [](Asking& a) { a.options.callers_proxy = true; }), P::callers_proxy, ""},
       {with("a user for the proxy", [](Asking& a) { a.options.proxy_user = "u"; }), P::callers_proxy, ""},
       {with("a password for the proxy", [](Asking& a) { a.options.proxy_password = "p"; }), P::callers_proxy, ""},

@@ -106,6 +106,10 @@ void FakeCache::find_newest(const std::string& url, cache::Done<std::optional<ca
 }
 
 void FakeCache::get(const cache::ContentId& id, cache::Done<cache::ContentInfo> done) {
+  if (forgets > 0) {
+    --forgets;
+    return;
+  }
   later([this, id, done = std::move(done)]() mutable {
     if (const FakeRecord* found = record(id)) return done(found->info);
     done(missing(id));
@@ -141,6 +145,7 @@ void FakeCache::create(Create what, cache::Done<std::unique_ptr<cache::ContentWr
     fresh.info.size = what.version.size;
     fresh.info.shareable = what.shareable;
     fresh.info.offered = what.offered;
+    fresh.info.first_answer = what.first_answer;
     fresh.info.versions = {what.version};
     fresh.bytes.resize(size);
     fresh.being_written = true;

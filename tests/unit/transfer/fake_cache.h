@@ -34,6 +34,7 @@ class FakeCache final : public cache::Cache {
 
   // Knobs.
   Duration latency{};
+  std::size_t forgets = 0;  // so many callbacks of get() are destroyed uncalled
   Duration write_latency{};
   std::uint64_t bounded_room = UINT64_MAX;  // largest content that the cache may keep
   std::uint64_t disk_room = UINT64_MAX;     // largest content that the disk takes
