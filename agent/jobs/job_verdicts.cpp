@@ -261,7 +261,7 @@ void JobEngine::leave_rejected(LiveJob& live, unsigned file, bool for_all) {
     pump(*waiting);
   });
   if (for_all && !content.empty()) return set_aside(content, version, {}, std::move(released));
-  released();
+  runtime_.executor.post(std::move(released));  // not while whoever asks is in the middle of it
 }
 
 // The origin alone was asked because a content was judged not valid. Other bytes under the same version, in a content
