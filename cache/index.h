@@ -156,6 +156,13 @@ Status set_state(SQLite::Database& db, const ContentId& id, ContentState state);
 Status set_pinned(SQLite::Database& db, const ContentId& id, bool pinned);
 Status set_unbounded(SQLite::Database& db, const ContentId& id);
 Status set_sha256(SQLite::Database& db, const ContentId& id, const Digest& sha256);
+// As Cache::set_aside; whether it has to go, since nobody holds it and it is not pinned.
+Result<bool> set_aside(SQLite::Database& db, const ContentId& id, const Version& version);
+// As Cache::set_aside_own.
+Status set_aside_own(SQLite::Database& db, const ContentId& id, const std::string& holder);
+// As Cache::go_on_privately.
+Status go_on_privately(SQLite::Database& db, const ContentId& id, const std::string& holder, const Version& version,
+                       WallTime now);
 Status set_attestations(SQLite::Database& db, const ContentId& id,
                         const std::vector<std::pair<std::uint64_t, std::vector<std::byte>>>& attestations);
 Status add_hold(SQLite::Database& db, const ContentId& id, const Holder& holder);
@@ -168,14 +175,5 @@ Result<std::vector<Removed>> let_go(SQLite::Database& db, const std::vector<Refe
 enum class RemoveOnly { any, unheld, evictable, set_aside };  // the last: set aside, neither held nor pinned
 // Those that were there and fit `only`.
 Result<std::vector<Removed>> remove(SQLite::Database& db, const std::vector<ContentId>& ids, RemoveOnly only);
-
-// -- index_versions.cpp
-// As Cache::set_aside; whether it has to go, since nobody holds it and it is not pinned.
-Result<bool> set_aside(SQLite::Database& db, const ContentId& id, const Version& version);
-// As Cache::set_aside_own.
-Status set_aside_own(SQLite::Database& db, const ContentId& id, const std::string& holder);
-// As Cache::go_on_privately.
-Status go_on_privately(SQLite::Database& db, const ContentId& id, const std::string& holder, const Version& version,
-                       WallTime now);
 
 }  // namespace larder::cache::index

@@ -1,4 +1,4 @@
-// How rows of the index become values and back; shared by the index_*.cpp only.
+// How rows of the index become values and back; shared by the sources of the index (index_*.cpp) only.
 #pragma once
 
 #include <SQLiteCpp/SQLiteCpp.h>
@@ -19,13 +19,6 @@ namespace larder::cache::index {
 
 [[nodiscard]] Row row_from(SQLite::Statement& query);
 [[nodiscard]] std::optional<Digest> digest_from(const SQLite::Column& column);
-
-// index_versions.cpp
-[[nodiscard]] tl::unexpected<Error> no_record(const ContentId& id, std::string doing);
-// not_found where the statement changed nothing.
-[[nodiscard]] Status changed_one(SQLite::Statement& statement, const ContentId& id, std::string doing);
-[[nodiscard]] Status set_flag(SQLite::Database& db, const char* sql, const ContentId& id, int value, std::string doing);
-void insert_version(SQLite::Database& db, const ContentId& id, const Version& version, WallTime now);
 
 inline void bind_digest(SQLite::Statement& statement, int at, const Digest& digest) {
   statement.bind(at, digest.data(), static_cast<int>(digest.size()));

@@ -11,6 +11,24 @@
 namespace larder::cache::index {
 namespace {
 
+tl::unexpected<Error> no_record(const ContentId& id, std::string doing) {
+  return fail(ErrorCode::not_found, std::move(doing), "the cache has no record " + id);
+}
+
+void insert_version(SQLite::Database& db, const ContentId& id, const Version& version, WallTime now) {
+  Statement insert(db,
+                   "INSERT INTO versions (url, etag, last_modified, size, content_id, created) "
+                   "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (url, etag, last_modified, size, content_id) "
+                   "DO UPDATE SET created = max(created, excluded.created)");
+  insert.bind(1, version.url);
+  insert.bind(2, version.etag);
+  insert.bind(3, version.last_modified);
+  insert.bind(4, size_to(version.size));
+  insert.bind(5, id);
+  insert.bind(6, to_unix_ns(now));
+  insert.exec();
+}
+
 void insert_asker(SQLite::Database& db, const ContentId& id, const Asker& asker) {
   Statement insert(db,
                    "INSERT OR IGNORE INTO content_users (content_id, uid, url) SELECT ?1, ?2, ?3 "
@@ -115,6 +133,11 @@ void insert_segments(SQLite::Database& db, const Commit& what) {
     insert.exec();
     insert.reset();
   }
+}
+
+Status changed_one(SQLite::Statement& statement, const ContentId& id, std::string doing) {
+  if (statement.exec() == 0) return no_record(id, std::move(doing));
+  return {};
 }
 
 // One with the bytes of `what` that other downloads may share, and that neighbours are told of as this one may be: what
@@ -236,6 +259,13 @@ CompletionOutcome fresh_outcome(const Completion& what) {
   return outcome;
 }
 
+Status set_flag(SQLite::Database& db, const char* sql, const ContentId& id, int value, std::string doing) {
+  Statement update(db, sql);
+  update.bind(1, value);
+  update.bind(2, id);
+  return changed_one(update, id, std::move(doing));
+}
+
 }  // namespace
 
 Status commit(SQLite::Database& db, const Commit& what) {
@@ -333,6 +363,25 @@ Status set_attestations(SQLite::Database& db, const ContentId& id,
     update.exec();
     update.reset();
   }
+  return {};
+}
+
+Status go_on_privately(SQLite::Database& db, const ContentId& id, const std::string& holder, const Version& version,
+                       WallTime now) {
+  const std::string doing = "go on with content " + id + " as another version";
+  Statement there(db,
+                  "SELECT state, (SELECT count(*) FROM holds h WHERE h.content_id = c.id AND h.holder <> ?) "
+                  "FROM contents c WHERE c.id = ?");
+  there.bind(1, holder);
+  there.bind(2, id);
+  if (!there.executeStep()) return no_record(id, doing);
+  if (static_cast<ContentState>(there.getColumn(0).getInt()) != ContentState::partial) {
+    return fail(ErrorCode::invalid_state, doing, "it is not partial");
+  }
+  if (there.getColumn(1).getInt64() > 0) return fail(ErrorCode::busy, doing, "others need it as it is");
+  there.reset();
+  if (Status set = set_flag(db, "UPDATE contents SET shareable = ? WHERE id = ?", id, 0, doing); !set) return set;
+  insert_version(db, id, version, now);
   return {};
 }
 

@@ -119,19 +119,6 @@ AddressScope scope_of_ipv6(const Ipv6& b) {
   return AddressScope::global;
 }
 
-bool is_local_ipv4(std::uint32_t a) {
-  return scope_of_ipv4(a) == AddressScope::loopback || (a >> 16) == 0xa9fe;  // 169.254.0.0/16
-}
-
-// The IPv4 address that an IPv6 one stands for: compatible, mapped, translated, NAT64, 6to4.
-std::optional<std::uint32_t> embedded_ipv4(const Ipv6& b) {
-  const std::uint32_t w0 = word_at(b, 0), w1 = word_at(b, 4), w2 = word_at(b, 8), w3 = word_at(b, 12);
-  if (w0 == 0 && w1 == 0 && (w2 == 0 || w2 == 0xffff || w2 == 0xffff0000)) return w3;
-  if (w0 == 0x64ff9b && w1 == 0 && w2 == 0) return w3;
-  if ((w0 >> 16) == 0x2002) return w0 << 16 | w1 >> 16;
-  return std::nullopt;
-}
-
 }  // namespace
 
 std::optional<std::uint32_t> parse_ipv4(std::string_view text) {

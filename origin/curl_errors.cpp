@@ -120,7 +120,8 @@ Mapped map(const CurlFailure& f) {
     case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
       return rejected(f);
     case CURLE_SSL_CACERT_BADFILE:
-      return {ErrorCode::invalid_argument, "the certificate authorities cannot be read; they must be certificates in PEM form"};
+      return {ErrorCode::invalid_argument,
+              "the certificate authorities cannot be read; they must be certificates in PEM form"};
     case CURLE_SSL_CERTPROBLEM:
       return {ErrorCode::invalid_argument,
               "the client certificate, its key or the key's password cannot be used: " + f.text};

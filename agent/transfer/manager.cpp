@@ -24,8 +24,7 @@ std::string sharing_key(const TransferRequest& request) {
   // The route is the configured one; only what may choose the content is left to tell requests apart.
   if (const auto& options = request.target.options) {
     for (const auto& [name, value] : options->headers) key += fmt::format("\n{}: {}", name, value);
-    key += fmt::format("\nproxy {}\nca {}", options->proxy,
-                       to_hex(blake2b256(as_bytes(options->ca_certificates))));
+    key += fmt::format("\nproxy {}\nca {}", options->proxy, to_hex(blake2b256(as_bytes(options->ca_certificates))));
   }
   if (const auto& policy = request.target.policy) {
     key += fmt::format("\npolicy {}{}{}{}{} {}", policy->allow_loopback, policy->allow_private,
