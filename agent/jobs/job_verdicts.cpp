@@ -19,9 +19,11 @@ std::string source_of(const SourceFigures& figures) {
 }
 
 // The judge knows what is to be had under the URL whoever asks: the origin's own digest, or the administrator's hook.
-// Any other judge speaks for the caller, and so do these where the content was not reached by the origin's word.
+// Any other judge speaks for the caller, and so do these where the content is not the whole of what the origin named to
+// a job that asked as anybody may.
 bool speaks_for_all(const File& file, const Error& reason) {
-  if (!file.version_told || !file.version) return false;
+  if (!file.version_told || !file.version || !file.spec.ranges.empty()) return false;
+  if (reach_of(file.privacy) == origin::Reach::own_job) return false;
   const bool origins = file.origin_sha256 && file.actual_sha256 && *file.origin_sha256 != *file.actual_sha256;
   return origins || reason.code == ErrorCode::validation_failed;
 }
@@ -261,7 +263,7 @@ void JobEngine::leave_rejected(LiveJob& live, unsigned file, bool for_all) {
     pump(*waiting);
   });
   if (for_all && !content.empty()) return set_aside(content, version, {}, std::move(released));
-  released();
+  runtime_.executor.post(std::move(released));  // not while whoever asks is in the middle of it
 }
 
 // The origin alone was asked because a content was judged not valid. Other bytes under the same version, in a content

@@ -67,6 +67,7 @@ bool Run::set_aside() {
   info.size = map_.content_size();
   info.bytes_held = bytes_of(writer()->committed());
   info.shareable = found_by_others_;
+  info.offered = offers();
   info.versions = {wanted_};
   if (!offline_) info.first_answer = first_answer_of(*edition_);
   if (!can_go_on(info)) return false;

@@ -1,6 +1,8 @@
 """Who gets what from whom: the origin sends each edition once, and each host's figures say where its bytes came from."""
 
+import os
 import random
+import time
 
 from lab_office import Office, Progress, told
 from larder_lab import (KIB, MIB, check_figures, expect, expect_equal, expect_error, segment_size)
@@ -224,6 +226,34 @@ def shunned_by(host):
     return {peer["id"] for peer in host.peers()["peers"] if peer["shunned"]}
 
 
+def wandered(rng, lab):
+    """One host begins a file at one URL and ends it at another whose validators are the same and whose bytes are not, in
+    both directions: that host has what it asked for, and the other one the true bytes, none of them from it."""
+    with Office(lab, hosts=2, wan_mbit=200) as office:
+        office.make_group()
+        first, second = office.hosts
+        size = rng.randrange(24 * MIB, 40 * MIB)
+        for turn, (begun, ended) in enumerate((("/true", "/liar"), ("/liar2", "/true2"))):
+            urls = [office.publish(path, f"wandered {path} {rng.random()}", size) for path in (begun, ended)]
+            same = int(time.time()) - 7200
+            for path in (begun, ended):
+                os.utime(office.root / path.lstrip("/"), (same, same))
+            job_id = first.submit(urls[0], max_rate=6 * MIB)
+            first.api.wait(job_id, lambda j: j["files"][0]["contiguous"] >= 5 * MIB)
+            first.api.act(job_id, "suspend")
+            first.api.retarget(job_id, 0, urls[1])
+            first.api.act(job_id, "resume")
+            job = first.api.wait(job_id, "transferred")
+            expect("more than one URL" in job["files"][0]["note"], f"note {job['files'][0]['note']!r}")
+            first.api.act(job_id, "complete")
+            # Both URLs, the true one first: fetch() holds the bytes against what was published.
+            for url in sorted(urls, reverse=True):
+                figures = second.fetch(url)["figures"]
+                expect_equal((figures["origin"], figures["peers"]), (size, 0), f"bytes from origin and peers, turn {turn}")
+        expect_equal(shunned_by(second), set(), "agents shunned")
+        return f"wandered, {office.form}"
+
+
 def leaving(rng, lab):
     """Who left the group takes and gives nothing more, and can come back with a new invitation."""
     with Office(lab, hosts=2, wan_mbit=400) as office:
@@ -243,7 +273,7 @@ def leaving(rng, lab):
 
 CASES = {function.__name__: function for function in (
     in_turn, every_size, every_way, while_downloading, same_content_at_once, new_edition, origin_down, offline_forbidden,
-    restarted, policies, judged_not_valid, leaving)}
+    restarted, policies, judged_not_valid, wandered, leaving)}
 
 
 def run(seed, lab, name):

@@ -184,11 +184,18 @@ class Checker {
   }
 
   void check_strays() {
-    for (const char* table : {"versions", "segments", "holds"}) {
+    for (const char* table : {"versions", "segments", "holds", "content_users"}) {
       SQLite::Statement query(db_, fmt::format("SELECT DISTINCT content_id FROM {} WHERE content_id NOT IN "
                                                "(SELECT id FROM contents)",
                                                table));
       while (query.executeStep()) problem("{} of {}, which has no record", table, query.getColumn(0).getString());
+    }
+    SQLite::Statement begun(db_,
+                            "SELECT content_id, count(*) FROM versions v JOIN contents c ON c.id = v.content_id "
+                            "WHERE c.state = 0 AND c.shareable = 1 GROUP BY content_id HAVING count(*) > 1");
+    while (begun.executeStep()) {
+      problem("record {}: others may go on with it, and it was begun as {} versions", begun.getColumn(0).getString(),
+              begun.getColumn(1).getInt64());
     }
     SQLite::Statement query(db_,
                             "SELECT c.id, c.holds, count(h.holder) FROM contents c LEFT JOIN holds h ON "

@@ -1,27 +1,14 @@
 // A verdict binds the job whose it is: what it says to others, and what it proves.
-#include <fmt/format.h>
-
 #include "tests/unit/jobs/manager_fixture.h"
 
 namespace larder::agent {
 namespace {
 
-using std::chrono::minutes;
 using std::chrono::seconds;
-using testing::ElementsAre;
-using testing::HasSubstr;
-using testing::IsEmpty;
-using testing::IsSupersetOf;
 
 JobOptions with_app() {
   JobOptions options;
   options.verdict.app = true;
-  return options;
-}
-
-JobOptions with_hook() {
-  JobOptions options;
-  options.verdict.hook = "scan";
   return options;
 }
 

@@ -132,6 +132,24 @@ TEST_F(ManagerTest, a_hook_that_refuses_what_a_digest_found_speaks_for_that_job_
   EXPECT_TRUE(transfers_.judged.empty());
 }
 
+TEST_F(ManagerTest, a_hook_that_refuses_what_is_the_jobs_own_speaks_for_that_job_alone) {
+  const std::string own = must_create(with_hook(), 1).id;
+  finish(own, 0, 100, 0, "own", [](TransferResult& result) {
+    result.privacy = origin::Privacy::callers_proxy;  // which may give any bytes under any version
+    result.content.shareable = false;
+  });
+  judge(Verdict::not_valid);
+  FileSpec part;
+  part.url = "http://host/0";
+  part.ranges = {{0, 10}};
+  const std::string ranges = must(create(kAlice, with_hook(), {part})).id;
+  finish(ranges, 0, 10, 0, "part");
+  judge(Verdict::not_valid);
+  for (const std::string& id : {own, ranges}) EXPECT_EQ(state(id), JobState::error);
+  EXPECT_FALSE(cache_began("set_aside "));
+  EXPECT_TRUE(transfers_.judged.empty()) << "no version is condemned by it";
+}
+
 TEST_F(ManagerTest, the_origins_own_digest_speaks_for_all) {
   const std::string id = must_create({}, 1).id;
   finish(id, 0, 100, 100, "record", [](TransferResult& result) {

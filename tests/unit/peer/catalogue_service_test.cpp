@@ -174,6 +174,32 @@ TEST_F(CatalogueServiceTest, EqualBytesAreVouchedForAsTheVersionsTheyWereFetched
   EXPECT_TRUE(believed(manifest(one_), one_));
 }
 
+TEST_F(CatalogueServiceTest, OnlyWhatASegmentWasFetchedAsIsAttested) {
+  const auto id = put({one_}, {0, 1, 2});
+  cache_.records.at(id).segments[1].fetched_as =
+      cache::version_name(two_);                      // bytes of another URL, whoever put them there
+  cache_.records.at(id).segments[2].fetched_as = {};  // kept by an older agent
+  const Manifest said = manifest(one_);
+  ASSERT_EQ(said.segments.size(), 3U);
+  EXPECT_FALSE(said.segments[0].attestations.empty());
+  EXPECT_TRUE(said.segments[1].attestations.empty());
+  EXPECT_TRUE(said.segments[2].attestations.empty());
+  EXPECT_FALSE(believed(said, one_));
+}
+
+TEST_F(CatalogueServiceTest, TheTransportSaidIsThatOfTheLastHop) {
+  const auto id = put({one_}, {0, 1, 2});
+  cache_.records.at(id).segments[0].transport = cache::Transport::https;
+  cache_.records.at(id).segments[1].transport = cache::Transport::http;
+  const Manifest said = manifest(one_);
+  const std::vector<Transport> wanted{Transport::https, Transport::http, Transport::http};
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    const auto one = decode_attestations(said.segments[i].attestations);
+    ASSERT_TRUE(one && one->size() == 1) << i;
+    EXPECT_EQ(one->front().transport, wanted[i]) << i;
+  }
+}
+
 TEST_F(CatalogueServiceTest, WhatChangesWhileItIsReadIsReadAgain) {
   put({one_}, {0});
   const auto status = std::make_shared<std::optional<unsigned>>();
