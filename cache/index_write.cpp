@@ -343,6 +343,10 @@ Status add_hold(SQLite::Database& db, const ContentId& id, const std::string& ho
 
 namespace {
 
+// Statements are literals (statement.h), so that this is one as well.
+#define LARDER_SECRET_URL \
+  "(shareable = 0 AND EXISTS (SELECT 1 FROM versions WHERE content_id = contents.id AND instr(url, '?') > 0))"
+
 // What stays although it was not bounded by the cache takes of the room.
 Result<std::optional<Removed>> release_one(SQLite::Database& db, const ContentId& id, const std::string& holder,
                                            std::uint64_t& room) {
@@ -350,13 +354,15 @@ Result<std::optional<Removed>> release_one(SQLite::Database& db, const ContentId
   gone.bind(1, id);
   gone.bind(2, holder);
   if (gone.exec() == 0) return std::optional<Removed>();  // released before
-  Statement query(db, "SELECT holds, bounded, bytes_held, state, shareable FROM contents WHERE id = ?");
+  Statement query(
+      db, "SELECT holds, bounded, bytes_held, state, shareable, " LARDER_SECRET_URL " FROM contents WHERE id = ?");
   query.bind(1, id);
   if (!query.executeStep() || query.getColumn(0).getInt64() > 0) return std::optional<Removed>();
   const bool bounded = query.getColumn(1).getInt() != 0;
   const auto bytes_held = static_cast<std::uint64_t>(query.getColumn(2).getInt64());
   const auto state = static_cast<ContentState>(query.getColumn(3).getInt());
   const bool shareable = query.getColumn(4).getInt() != 0;
+  const bool secret = query.getColumn(5).getInt() != 0;
   query.reset();
   if (keeps_unheld(state, shareable, bounded || bytes_held <= room)) {
     if (!bounded) {
@@ -369,7 +375,7 @@ Result<std::optional<Removed>> release_one(SQLite::Database& db, const ContentId
   Statement remove_record(db, "DELETE FROM contents WHERE id = ?");
   remove_record.bind(1, id);
   remove_record.exec();
-  return std::optional<Removed>(Removed{id, bytes_held, bounded});
+  return std::optional<Removed>(Removed{id, bytes_held, bounded, secret});
 }
 
 }  // namespace
@@ -397,7 +403,8 @@ Result<std::vector<Removed>> let_go(SQLite::Database& db, const std::vector<Refe
 }
 
 Result<std::vector<Removed>> remove(SQLite::Database& db, const std::vector<ContentId>& ids, RemoveOnly only) {
-  Statement query(db, "SELECT bytes_held, bounded, holds, pinned, state FROM contents WHERE id = ?");
+  Statement query(db,
+                  "SELECT bytes_held, bounded, holds, pinned, state, " LARDER_SECRET_URL " FROM contents WHERE id = ?");
   Statement gone(db, "DELETE FROM contents WHERE id = ?");
   std::vector<Removed> removed;
   for (const ContentId& id : ids) {
@@ -406,8 +413,8 @@ Result<std::vector<Removed>> remove(SQLite::Database& db, const std::vector<Cont
       const bool held = query.getColumn(2).getInt64() > 0;
       const bool evictable = !held && query.getColumn(3).getInt() == 0 && query.getColumn(4).getInt() != 2;
       if (only == RemoveOnly::any || (only == RemoveOnly::unheld && !held) || evictable) {
-        removed.push_back(
-            {id, static_cast<std::uint64_t>(query.getColumn(0).getInt64()), query.getColumn(1).getInt() != 0});
+        removed.push_back({id, static_cast<std::uint64_t>(query.getColumn(0).getInt64()),
+                           query.getColumn(1).getInt() != 0, query.getColumn(5).getInt() != 0});
       }
     }
     query.reset();

@@ -11,13 +11,13 @@
 
 #include "base/digest.h"
 #include "base/units.h"
-#include "origin/authorities.h"
 #include "origin/url.h"
 
 namespace larder::agent {
 namespace {
 
 constexpr std::size_t kMaxTextFile = 16 * 1024 * 1024;
+constexpr std::size_t kMaxAuthorities = 256 * 1024;  // what the API takes
 // An interactive download gives up sooner than a background one (14 days).
 constexpr std::chrono::minutes kGetRetryFor{10};
 
@@ -69,7 +69,7 @@ Status read_user(std::string& user, std::string& password, const std::string& pa
 Status read_authorities(std::string& into, const std::string& path, const FileReader& read) {
   if (path.empty()) return {};
   if (auto status = read_into(into, path, read); !status) return status;
-  if (into.size() > origin::kMaxAuthorities)
+  if (into.size() > kMaxAuthorities)
     return fail(ErrorCode::too_large, "use --ca-file " + path, "a file of authorities has 256 KiB at most");
   if (into.find("PRIVATE KEY-----") != std::string::npos)
     return wrong("--ca-file " + path, "there is a private key in it; give the certificates alone");
