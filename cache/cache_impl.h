@@ -42,6 +42,7 @@ class CacheImpl final : public Cache, private WriterHost, private MaintenanceHos
   void find_by_sha256(const Digest& sha256, Done<std::optional<ContentInfo>> done) override;
   void find_newest(const std::string& url, Done<std::optional<ContentInfo>> done) override;
   void get(const ContentId& id, Done<ContentInfo> done) override;
+  void get_for(const ContentId& id, std::uint32_t user, Done<ContentInfo> done) override;
   void known(const std::string& url, const std::string& holder, Done<Known> done) override;
   void known_of(std::vector<Question> questions, Done<std::vector<Known>> done) override;
   void create(Create what, Done<std::unique_ptr<ContentWriter>> done) override;
@@ -49,14 +50,16 @@ class CacheImpl final : public Cache, private WriterHost, private MaintenanceHos
   void open(const ContentId& id, Done<std::shared_ptr<ContentLease>> done) override;
   void open_partial(const ContentId& id, Done<std::shared_ptr<ContentLease>> done) override;
   void compute_sha256(const ContentId& id, Done<Digest> done) override;
-  void hold(const ContentId& id, const std::string& holder, Done<void> done) override;
+  void hold(const ContentId& id, const Holder& holder, Done<void> done) override;
   void release(const ContentId& id, const std::string& holder, Done<void> done) override;
   void let_go(std::vector<Reference> references, Done<void> done) override;
   void release_all_but(std::vector<std::string> alive, Done<void> done) override;
   void mark_validated(const ContentId& id, Done<void> done) override;
   void drop(const ContentId& id, Done<void> done) override;
-  void set_aside(const ContentId& id, Done<void> done) override;
-  void add_version(const ContentId& id, const Version& version, Done<void> done) override;
+  void set_aside(const ContentId& id, const Version& version, Done<void> done) override;
+  void set_aside_own(const ContentId& id, const std::string& holder, Done<void> done) override;
+  void go_on_privately(const ContentId& id, const std::string& holder, const Version& version,
+                       Done<void> done) override;
   void set_attestations(const ContentId& id, Vouching attestations, Done<void> done) override;
   void pin(const ContentId& id, bool pinned, Done<void> done) override;
   void remove(const ContentId& id, Done<void> done) override;
@@ -173,6 +176,7 @@ class CacheImpl final : public Cache, private WriterHost, private MaintenanceHos
   void remove_records(std::vector<ContentId> ids, index::RemoveOnly only, Done<Removed> done);
   void remove_files(std::vector<ContentId> ids, Task then);
   void erase_secrets(const Removed& removed);
+  void drop_set_aside(const ContentId& id, Done<void> done);  // unless held or pinned
   // `then` hears whether the record went. Where it did not, looking again would find it again: the caller goes on
   // without it.
   void drop_damaged(const ContentId& id, const std::string& why, UniqueFunction<void(Status)> then);

@@ -18,9 +18,13 @@ void CacheImpl::create(Create what, Done<std::unique_ptr<ContentWriter>> done) {
   const ContentId id = ids_.next(runtime_.clock.wall());
   // Registered before anything is on the disk: maintenance removes files that it knows nothing of.
   Active& content = active_[id];
-  content.fresh = index::NewContent{
-      what.version, what.shareable && what.version.has_validator(), what.bounded_by_cache, runtime_.clock.wall(), {},
-      what.offered};
+  content.fresh = index::NewContent{what.version,
+                                    what.shareable && what.version.has_validator(),
+                                    what.bounded_by_cache,
+                                    runtime_.clock.wall(),
+                                    {},
+                                    what.offered,
+                                    what.first_answer};
   const std::uint64_t size = what.version.size.value_or(0);
   const bool bounded = what.bounded_by_cache;
   space_.reserve(id, size, 0, bounded,
@@ -37,6 +41,7 @@ void CacheImpl::create(Create what, Done<std::unique_ptr<ContentWriter>> done) {
                    start.size = what.version.size;
                    start.file = std::make_shared<ContentFile>(directories_, id, what.version.size, false);
                    start.hash_in_order = what.want_sha256;
+                   start.shareable = what.shareable && what.version.has_validator();
                    make_writer(id, std::move(start), std::move(done));
                  });
 }
@@ -116,6 +121,7 @@ void CacheImpl::resume_reserve(const ContentId& id, Resumable content, Done<std:
                    start.id = id;
                    if (!content.row.info.versions.empty()) start.version = content.row.info.versions.front();
                    start.size = content.row.info.size;
+                   start.shareable = content.row.info.shareable;
                    start.committed = std::move(content.segments);
                    start.file = std::make_shared<ContentFile>(directories_, id, start.size, true);
                    make_writer(id, std::move(start), std::move(done));

@@ -117,6 +117,7 @@ void CurlExchange::set_callbacks() {
 Status CurlExchange::set_proxy() {
   const std::string proxy = choose_proxy(options_->proxy, request_.url, from_environment);
   via_proxy_ = !proxy.empty();
+  proxy_host_ = proxy_host(proxy);
   curl_easy_setopt(easy_.get(), CURLOPT_PROXY, proxy.c_str());
   curl_easy_setopt(easy_.get(), CURLOPT_NOPROXY, "");
   if (!via_proxy_) return {};

@@ -34,6 +34,10 @@ struct ConnectOptions {
   Duration connect_timeout = std::chrono::seconds(30);
   // No byte for so long: timed out (no_progress).
   Duration stall_timeout = std::chrono::seconds(60);
+  // The job's own values where they are not the configured ones: what comes this way is for that job alone
+  // (sharing_rules.h).
+  bool callers_proxy = false;
+  bool callers_authorities = false;
 
   // Credentials or cookies in the request make the answer private (design §5).
   [[nodiscard]] bool has_credentials() const;
@@ -56,8 +60,8 @@ struct HttpRequest {
   std::shared_ptr<const ConnectOptions> options;
   std::shared_ptr<const UrlPolicy> policy;  // for check_address
   std::shared_ptr<const Lane> lane;         // null: none
-  bool redirected = false;
-  std::uint64_t max_rate = 0;  // bytes/s, 0 = unlimited
+  bool redirected = false;                  // by a host outside: check_address
+  std::uint64_t max_rate = 0;               // bytes/s, 0 = unlimited
 };
 
 struct HttpHead {
@@ -65,6 +69,7 @@ struct HttpHead {
   int version = 11;             // 9, 10, 11, 20
   std::vector<Header> headers;  // names in lower case, values trimmed; at most 64 KiB in all
   bool via_proxy = false;       // that sees the exchange; not one that only tunnels TLS
+  std::string address;          // numeric, that was connected to; empty: a proxy's, or not known
   [[nodiscard]] const std::string* find(std::string_view name) const;  // the last of that name
 };
 

@@ -23,27 +23,23 @@ struct Described {
   std::uint64_t change = 0;        // Impl::changes when it began to be read
 };
 
-// The version of this name among those that a content is known for, and whether it was fetched as that one. Of a
-// content whose bytes turned out to be those of another version the segments keep what vouches for that.
-struct Named {
-  cache::Version version;
-  bool fetched_as = false;
-};
-std::optional<Named> named(const cache::ContentInfo& info, const GroupKey& key, const Digest& version_key) {
+// The version of this name among those that a content is known for.
+std::optional<cache::Version> named(const cache::ContentInfo& info, const GroupKey& key, const Digest& version_key) {
   for (const cache::Version& version : info.versions) {
-    if (key.version_key(version) == version_key) {
-      return Named{version, version == info.versions.back() && info.versions.size() < cache::kMaxVersionsTold};
-    }
+    if (key.version_key(version) == version_key) return version;
   }
   return std::nullopt;
 }
 
-ManifestSegment describe(const cache::SegmentInfo& segment, const Named& as, const Digest& digest, const AgentKey& key,
-                         const Digest& group, WallTime now) {
+// This agent's own word goes before what is kept of others; it gives that for the version alone as which the segment
+// was fetched. Of a content whose bytes turned out to be those of another version the segments keep what vouches for
+// that.
+ManifestSegment describe(const cache::SegmentInfo& segment, const cache::Version& as, const Digest& digest,
+                         const AgentKey& key, const Digest& group, WallTime now) {
   auto attestations = kept_attestations(digest, segment);
-  if (as.fetched_as && self_attestable(segment)) {
+  if (self_attestable(segment, cache::version_name(as))) {
     std::erase_if(attestations, [&key](const Attestation& one) { return one.agent == key.id(); });
-    attestations.insert(attestations.begin(), attest(as.version, segment, key, group, now));
+    attestations.insert(attestations.begin(), attest(as, segment, key, group, now));
   }
   attestations.resize(std::min(attestations.size(), kMaxAttestations));
   return {segment.index, segment.root, encode_attestations(attestations)};
@@ -251,8 +247,8 @@ void CatalogueService::Impl::describe_content(const Offer& offer, const JobPtr& 
                               what->content = offer.content;
                               what->change = change;
                               what->manifest.size = offer.size;
-                              what->manifest.etag = as.version.etag;
-                              what->manifest.last_modified = as.version.last_modified;
+                              what->manifest.etag = as.etag;
+                              what->manifest.last_modified = as.last_modified;
                               what->manifest.complete = offer.complete && root.has_value();
                               if (what->manifest.complete) what->manifest.root = root;
                               // Signing costs more than the loop should spend at once.
@@ -260,7 +256,7 @@ void CatalogueService::Impl::describe_content(const Offer& offer, const JobPtr& 
                                   [weak = impl.weak_from_this(), job, what, with_bytes, as,
                                    segments = std::move(*segments), key = impl.parts.key, group = impl.parts.group,
                                    now = impl.parts.runtime.clock.wall(), &executor = impl.parts.runtime.executor] {
-                                    const Digest digest = version_digest(as.version);
+                                    const Digest digest = version_digest(as);
                                     for (const cache::SegmentInfo& segment : segments) {
                                       what->manifest.segments.push_back(describe(segment, as, digest, key, group, now));
                                     }

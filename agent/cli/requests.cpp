@@ -94,6 +94,11 @@ json reported_file(const FileView& file, const std::string& written) {
   put(one, "verdict", file.verdict);
   put(one, "verdict_reason", file.verdict_reason);
   put(one, "note", file.note);
+  one["not_shared"] = nullptr;
+  if (const auto& why = file.not_shared) {
+    one["not_shared"] = {{"reason", why->reason}, {"text", why->text}, {"machine", why->machine}};
+    one["not_shared"]["key"] = why->key.empty() ? json(nullptr) : json(why->key);
+  }
   one["restarts"] = file.restarts;
   one["offline_age_s"] = file.offline_age_s ? json(*file.offline_age_s) : json(nullptr);
   one["error"] = file.error ? error_of(*file.error) : json(nullptr);

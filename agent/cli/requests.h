@@ -16,6 +16,7 @@ namespace larder::agent {
 struct FileRequest {
   std::string url, destination, sha256, minisign_signature;
   std::vector<ByteRange> ranges;  // length UINT64_MAX: to the end
+  bool stream = false;            // the destination is written to, not replaced
 };
 
 struct JobRequest {

@@ -84,6 +84,7 @@ class JobEngine {
                     SteadyTime asked);
   void refuse_ca_file(LiveJob& live, unsigned file);
   void ask_new_url(LiveJob& live, unsigned file);
+  void start_afresh(LiveJob& live, unsigned file);
   void new_url_answered(LiveJob& live, unsigned file, Result<origin::Edition> edition);
   void begin_transfer(LiveJob& live, unsigned file);
   void stop_file(LiveJob& live, unsigned file);
@@ -114,15 +115,16 @@ class JobEngine {
   void judged(LiveJob& live, unsigned file, Result<Judgement> judgement);
   void judge_again_later(LiveJob& live, unsigned file, const Error& error);
   void accept(LiveJob& live, unsigned file, bool explicitly);
-  void reject(LiveJob& live, unsigned file, const Error& reason);
-  void fetch_from_origin_alone(LiveJob& live, unsigned file, const Error& reason);
-  void drop_then_queue(LiveJob& live, unsigned file);
-  void drop_rejected(const cache::ContentId& content, const cache::Version& version, UniqueFunction<void(Status)> done);
-  void put_aside(LiveJob& live, unsigned file);
-  void set_aside(const cache::ContentId& content);
-  void spare(const cache::ContentInfo& fresh, const std::optional<cache::ContentInfo>& before);
+  [[nodiscard]] bool vouches_for_all(LiveJob& live, unsigned file) const;
+  void reject(LiveJob& live, unsigned file, const Error& reason, bool for_all);
+  void fetch_from_origin_alone(LiveJob& live, unsigned file, const Error& reason, bool for_all);
+  void leave_rejected(LiveJob& live, unsigned file, bool for_all);
+  void compare_with_rejected(const File& facts, const cache::ContentInfo& fresh);
+  void set_aside(const cache::ContentId& content, const cache::Version& version, const cache::ContentId& fresh,
+                 Task then);
   void mark_validated(const cache::ContentId& content);
   void release(const cache::ContentId& content, const std::string& holder);
+  void release_others(const File& file);
 
   // The job, where this attempt at the file still is the present one.
   [[nodiscard]] LiveJob* current(const std::string& job_id, unsigned file, std::uint64_t attempt);

@@ -253,7 +253,9 @@ Status check_file(FileSpec& spec, const JobOptions& options, const JobLimits& li
 
 origin::UrlPolicy job_policy(const origin::UrlPolicy& configured, const JobOptions& options) {
   origin::UrlPolicy policy = configured;
-  policy.redirect_to_loopback |= options.redirect_loopback && configured.allow_loopback;
+  const bool loosens = options.redirect_loopback && configured.allow_loopback && !configured.redirect_to_loopback;
+  policy.redirect_to_loopback |= loosens;
+  policy.sharing.callers_redirect = loosens;
   return policy;
 }
 

@@ -46,6 +46,14 @@ ALTER TABLE jobs ADD COLUMN offline_ok INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE files ADD COLUMN rejected_root TEXT;
 ALTER TABLE files ADD COLUMN offline_age INTEGER;
 )sql"},
+                                cache::SchemaStep{"jobs-privacy", R"sql(
+ALTER TABLE files ADD COLUMN privacy TEXT NOT NULL DEFAULT 'shareable';
+)sql"},
+                                cache::SchemaStep{"jobs-verdicts", R"sql(
+ALTER TABLE files DROP COLUMN rejected_root;
+ALTER TABLE files ADD COLUMN rejected TEXT NOT NULL DEFAULT '';
+ALTER TABLE files ADD COLUMN version_told INTEGER NOT NULL DEFAULT 0;
+)sql"},
                                 // It held the name of a file, which no longer is read; names_ca_file() knows it.
                                 cache::SchemaStep{"jobs-3", R"sql(
 ALTER TABLE jobs RENAME COLUMN ca_file TO ca_certificates;
@@ -105,6 +113,7 @@ class Bind {
   void put(int at, JobState value) { statement_.bind(at, std::string(job_state_name(value))); }
   void put(int at, FileState value) { statement_.bind(at, std::string(file_state_name(value))); }
   void put(int at, Priority value) { statement_.bind(at, std::string(priority_name(value))); }
+  void put(int at, origin::Privacy value) { statement_.bind(at, std::string(privacy_info(value).code)); }
   void put(int at, origin::ConnectOptions::Http value) { statement_.bind(at, static_cast<std::int64_t>(value)); }
 
   SQLite::Statement& statement_;
@@ -163,6 +172,7 @@ class Read {
   bool get(int at, JobState& value) { return take(value, job_state_from_name(text(at))); }
   bool get(int at, FileState& value) { return take(value, file_state_from_name(text(at))); }
   bool get(int at, Priority& value) { return take(value, priority_from_name(text(at))); }
+  bool get(int at, origin::Privacy& value) { return take(value, origin::privacy_from_code(text(at))); }
   bool get(int at, origin::ConnectOptions::Http& value) {
     const std::int64_t chosen = number(at);
     value = static_cast<origin::ConnectOptions::Http>(chosen);

@@ -31,7 +31,7 @@ CLOCK = re.compile(
     r"|\b(s?rand|random)\s*\(\s*\)|\bsrand\s*\(|random_device|\btime\s*\(\s*(nullptr|NULL|0)\s*\)|\bgettimeofday\b")
 # base implements the seam, the daemon is the composition root, the command line is a program of its own, and the
 # threads of curl, of hooks, of the catalogue and of libtorrent wait on descriptors with a limit. The sync thread times the
-# disk that it waits for, and the index's thread waits until deleted secrets are to leave the files.
+# disk that it waits for, and the index's thread waits with a limit before it cuts the log of writes.
 # Everything else is handed the time.
 CLOCK_MAY = (
     "base/",

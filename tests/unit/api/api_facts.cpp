@@ -41,6 +41,8 @@ SharingFacts sample_peers() {
   peer.last_heard = std::chrono::milliseconds(1500);
   peer.shunned = "it sent damaged blocks";
   peer.shunned_until = WallTime{};
+  peer.doubted = "this agent's own download contradicts it";
+  peer.doubted_until = WallTime{};
   return facts;
 }
 
@@ -54,10 +56,11 @@ void write_views(JsonWriter& json) {
   json.key("Job").raw(job_view(job, true));
   json.key("Jobs").raw(jobs_view({&job}));
   json.key("FileEvent").raw(file_event_view(job, job.files[0]));
+  json.key("FileEventBrief").raw(file_event_brief(job, job.files[0]));
   json.key("ErrorBody").raw(error_view(*job.error));
-  json.key("Record").raw(record_view(record, UrlDetail::whole));
-  json.key("RecordWithSegments").raw(record_view(record, UrlDetail::whole, &segments));
-  json.key("Records").raw(records_view({record}, "a1", UrlDetail::whole));
+  json.key("Record").raw(record_view(record, RecordDetail::all));
+  json.key("RecordWithSegments").raw(record_view(record, RecordDetail::all, &segments));
+  json.key("Records").raw(records_view({record}, "a1", RecordDetail::all));
   json.key("Removed").raw(removed_view(1));
   json.key("Status").raw(status_view(status));
   json.key("Descriptor").raw(descriptor_view(job.files[0]));
@@ -67,6 +70,35 @@ void write_views(JsonWriter& json) {
   json.key("Peers").raw(peers_view(sample_peers()));
   json.key("Invited").raw(invited_view({"larder-invitation:x", WallTime{}, 1}));
   json.key("Revoked").raw(revoked_view({"a1", 1}));
+  json.key("Pardoned").raw(pardoned_view({"a1", true}));
+  json.end_object();
+}
+
+// Of what is not known yet, is not there, or has not happened: null where a client must bear it.
+void write_bare_views(JsonWriter& json) {
+  Job job;
+  job.id = "0123456789abcdef";
+  job.created = job.modified = WallTime{std::chrono::seconds(1)};
+  job.files.emplace_back();
+  cache::ContentInfo record;
+  record.created = WallTime{std::chrono::seconds(1)};
+  record.versions.emplace_back();
+  SharingFacts sharing;
+  sharing.peers.emplace_back();
+  GroupFacts group;
+  group.members.emplace_back();
+  json.key("bare_views").begin_object();
+  json.key("Job").raw(job_view(job, true));
+  json.key("Jobs").raw(jobs_view({&job}));
+  json.key("FileEvent").raw(file_event_view(job, job.files[0]));
+  json.key("FileEventBrief").raw(file_event_brief(job, job.files[0]));
+  json.key("Record").raw(record_view(record, UrlDetail::without_query));
+  json.key("Records").raw(records_view({record}, "", UrlDetail::without_query));
+  json.key("Status").raw(status_view(StatusFacts{}));
+  json.key("Descriptor").raw(descriptor_view(job.files[0]));
+  json.key("Group").raw(group_view(group, false));
+  json.key("Peers").raw(peers_view(sharing));
+  json.key("ErrorBody").raw(error_view(Error{}));
   json.end_object();
 }
 
@@ -117,6 +149,7 @@ int main() {
   json.begin_object();
   larder::agent::write_routes(json);
   larder::agent::write_views(json);
+  larder::agent::write_bare_views(json);
   larder::agent::write_bodies(json);
   json.end_object();
   return std::puts(json.take().c_str()) < 0 ? 1 : 0;

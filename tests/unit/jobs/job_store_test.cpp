@@ -42,6 +42,7 @@ struct Fill {
   void operator()(const char*, JobState& value) { value = JobState::transient_error; }
   void operator()(const char*, FileState& value) { value = FileState::failed; }
   void operator()(const char*, Priority& value) { value = Priority::low; }
+  void operator()(const char*, origin::Privacy& value) { value = origin::Privacy::callers_proxy; }
   void operator()(const char*, origin::ConnectOptions::Http& value) { value = origin::ConnectOptions::Http::http2; }
 };
 

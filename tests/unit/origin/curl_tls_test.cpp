@@ -70,6 +70,8 @@ TEST_F(CurlTlsTest, RefusesExpiredAndForeignCertificates) {
   EXPECT_NE(old->text().find("out of date"), std::string::npos) << old->text();
   const auto other = get(foreign.url("/c/a/10"));
   EXPECT_EQ(other->code(), ErrorCode::certificate_rejected) << other->text();
+  EXPECT_NE(other->text().find("another name"), std::string::npos) << other->text();
+  EXPECT_EQ(other->text().find("--ca-file"), std::string::npos) << other->text();
 }
 
 TEST_F(CurlTlsTest, ShowsTheClientsCertificate) {

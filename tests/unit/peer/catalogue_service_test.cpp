@@ -63,7 +63,7 @@ class CatalogueServiceTest : public ::testing::Test {
     service_.emplace(std::move(parts));
   }
   void admit(const AgentId& agent) {
-    const auto leaf = issue_leaf(authority_, pem_, agent, "desk", now_, kYear);
+    const auto leaf = issue_leaf(authority_, pem_, agent, now_, kYear);
     ASSERT_TRUE(members_.remember(agent, certificate_der(*leaf).value(), now_));
   }
   cache::ContentId put(std::vector<cache::Version> versions, const std::vector<std::uint64_t>& held) {
