@@ -175,6 +175,7 @@ class CacheImpl final : public Cache, private WriterHost, private MaintenanceHos
   // Records first, then files: a crash in between leaves files without a record, which maintenance removes.
   void remove_records(std::vector<ContentId> ids, index::RemoveOnly only, Done<Removed> done);
   void remove_files(std::vector<ContentId> ids, Task then);
+  void erase_secrets(const Removed& removed);
   void drop_set_aside(const ContentId& id, Done<void> done);  // unless held or pinned
   // `then` hears whether the record went. Where it did not, looking again would find it again: the caller goes on
   // without it.

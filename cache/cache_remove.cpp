@@ -53,6 +53,11 @@ void CacheImpl::remove_files(std::vector<ContentId> ids, Task then) {
   });
 }
 
+void CacheImpl::erase_secrets(const Removed& removed) {
+  const bool any = std::any_of(removed.begin(), removed.end(), [](const index::Removed& one) { return one.secret; });
+  if (any) database_.erase_traces();
+}
+
 void CacheImpl::remove_records(std::vector<ContentId> ids, index::RemoveOnly only, Done<Removed> done) {
   if (ids.empty()) return answer<Removed>(std::move(done), Removed{});
   for (const ContentId& id : ids) recent_.forget(id);
@@ -60,6 +65,7 @@ void CacheImpl::remove_records(std::vector<ContentId> ids, index::RemoveOnly onl
       "remove records", [ids = std::move(ids), only](SQLite::Database& db) { return index::remove(db, ids, only); },
       [this, only, done = std::move(done)](Result<Removed> removed) mutable {
         if (!removed || removed->empty()) return done(std::move(removed));
+        erase_secrets(*removed);
         std::vector<ContentId> files;
         for (const index::Removed& one : *removed) {
           files.push_back(one.id);
@@ -154,6 +160,7 @@ void CacheImpl::release_recorded(const ContentId& id, const std::string& holder,
       [this, id, done = std::move(done)](Result<Gone> gone) mutable {
         if (!gone) return done(tl::unexpected(gone.error()));
         if (!*gone) return done({});
+        erase_secrets({**gone});
         changed(id);
         stop_active(id);
         remove_files({id}, [this, removed = **gone, done = std::move(done)]() mutable {
@@ -204,6 +211,7 @@ void CacheImpl::let_go_recorded(std::vector<Reference> recorded, std::vector<Ref
       [shared, room = space_.ledger().room()](SQLite::Database& db) { return index::let_go(db, *shared, room); },
       [this, shared, others = std::move(others), done = std::move(done)](Result<Removed> gone) mutable {
         if (!gone) return done(tl::unexpected(gone.error()));
+        erase_secrets(*gone);
         std::vector<ContentId> files;
         for (const index::Removed& one : *gone) files.push_back(one.id);
         for (const Reference& reference : *shared) {

@@ -96,6 +96,7 @@ struct Removed {
   ContentId id;
   std::uint64_t bytes = 0;
   bool bounded = true;
+  bool secret = false;  // fetched for one job alone by a URL with a query, which may have been a credential
 };
 
 struct Candidate {

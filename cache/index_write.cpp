@@ -395,6 +395,10 @@ Status add_hold(SQLite::Database& db, const ContentId& id, const Holder& holder)
 
 namespace {
 
+// Statements are literals (statement.h), so that this is one as well.
+#define LARDER_SECRET_URL \
+  "(shareable = 0 AND EXISTS (SELECT 1 FROM versions WHERE content_id = contents.id AND instr(url, '?') > 0))"
+
 // What stays although it was not bounded by the cache takes of the room.
 Result<std::optional<Removed>> release_one(SQLite::Database& db, const ContentId& id, const std::string& holder,
                                            std::uint64_t& room) {
@@ -402,7 +406,8 @@ Result<std::optional<Removed>> release_one(SQLite::Database& db, const ContentId
   gone.bind(1, id);
   gone.bind(2, holder);
   if (gone.exec() == 0) return std::optional<Removed>();  // released before
-  Statement query(db, "SELECT holds, bounded, bytes_held, state, shareable, pinned FROM contents WHERE id = ?");
+  Statement query(db, "SELECT holds, bounded, bytes_held, state, shareable, pinned, " LARDER_SECRET_URL
+                      " FROM contents WHERE id = ?");
   query.bind(1, id);
   if (!query.executeStep() || query.getColumn(0).getInt64() > 0) return std::optional<Removed>();
   const bool bounded = query.getColumn(1).getInt() != 0;
@@ -410,6 +415,7 @@ Result<std::optional<Removed>> release_one(SQLite::Database& db, const ContentId
   const auto state = static_cast<ContentState>(query.getColumn(3).getInt());
   const bool shareable = query.getColumn(4).getInt() != 0;
   const bool pinned = query.getColumn(5).getInt() != 0;
+  const bool secret = query.getColumn(6).getInt() != 0;
   query.reset();
   if (state == ContentState::set_aside && pinned) return std::optional<Removed>();
   if (keeps_unheld(state, shareable, bounded || bytes_held <= room)) {
@@ -423,7 +429,7 @@ Result<std::optional<Removed>> release_one(SQLite::Database& db, const ContentId
   Statement remove_record(db, "DELETE FROM contents WHERE id = ?");
   remove_record.bind(1, id);
   remove_record.exec();
-  return std::optional<Removed>(Removed{id, bytes_held, bounded});
+  return std::optional<Removed>(Removed{id, bytes_held, bounded, secret});
 }
 
 }  // namespace
@@ -451,7 +457,8 @@ Result<std::vector<Removed>> let_go(SQLite::Database& db, const std::vector<Refe
 }
 
 Result<std::vector<Removed>> remove(SQLite::Database& db, const std::vector<ContentId>& ids, RemoveOnly only) {
-  Statement query(db, "SELECT bytes_held, bounded, holds, pinned, state FROM contents WHERE id = ?");
+  Statement query(db,
+                  "SELECT bytes_held, bounded, holds, pinned, state, " LARDER_SECRET_URL " FROM contents WHERE id = ?");
   Statement gone(db, "DELETE FROM contents WHERE id = ?");
   std::vector<Removed> removed;
   for (const ContentId& id : ids) {
@@ -462,8 +469,8 @@ Result<std::vector<Removed>> remove(SQLite::Database& db, const std::vector<Cont
       const bool aside = static_cast<ContentState>(query.getColumn(4).getInt()) == ContentState::set_aside;
       if (only == RemoveOnly::any || (only == RemoveOnly::unheld && !held) ||
           (free && aside == (only == RemoveOnly::set_aside))) {
-        removed.push_back(
-            {id, static_cast<std::uint64_t>(query.getColumn(0).getInt64()), query.getColumn(1).getInt() != 0});
+        removed.push_back({id, static_cast<std::uint64_t>(query.getColumn(0).getInt64()),
+                           query.getColumn(1).getInt() != 0, query.getColumn(5).getInt() != 0});
       }
     }
     query.reset();

@@ -94,7 +94,7 @@ class CurlExchange {
   [[nodiscard]] Status add_headers();
   [[nodiscard]] Status set_identity();
   void set_callbacks();
-  void set_proxy();
+  [[nodiscard]] Status set_proxy();
 
   const HttpId id_;
   const HttpRequest request_;

@@ -96,7 +96,7 @@ Status CurlExchange::set_up(const std::string& user_agent, CURLSH* share) {
   if (request_.head) options.set(CURLOPT_NOBODY, 1L);
   if (options.code() != CURLE_OK) return cannot_set_up(options.code());
   set_callbacks();
-  set_proxy();
+  if (Status ok = set_proxy(); !ok) return ok;
   if (Status ok = set_identity(); !ok) return ok;
   return add_headers();
 }
@@ -114,13 +114,13 @@ void CurlExchange::set_callbacks() {
 }
 
 // The empty string switches off libcurl's own look at the environment.
-void CurlExchange::set_proxy() {
+Status CurlExchange::set_proxy() {
   const std::string proxy = choose_proxy(options_->proxy, request_.url, from_environment);
   via_proxy_ = !proxy.empty();
   proxy_host_ = proxy_host(proxy);
   curl_easy_setopt(easy_.get(), CURLOPT_PROXY, proxy.c_str());
   curl_easy_setopt(easy_.get(), CURLOPT_NOPROXY, "");
-  if (!via_proxy_) return;
+  if (!via_proxy_) return {};
   Options options(easy_.get());
   options.set(CURLOPT_PROXYAUTH, kSchemes);
   options.text(CURLOPT_PROXYUSERNAME, options_->proxy_user);
@@ -128,9 +128,11 @@ void CurlExchange::set_proxy() {
   // Never GSS-API: it would show the tickets of the agent's own user to whatever proxy a caller named, and libcurl's
   // exchange of tokens blocks the thread of all downloads.
   options.set(CURLOPT_SOCKS5_AUTH, static_cast<long>(CURLAUTH_BASIC));
-  if (options_->ca_certificates.empty()) return;
-  options.blob(CURLOPT_PROXY_CAINFO_BLOB, options_->ca_certificates);
-  options.set(CURLOPT_PROXY_CAPATH, static_cast<char*>(nullptr));
+  if (!options_->ca_certificates.empty()) {
+    options.blob(CURLOPT_PROXY_CAINFO_BLOB, options_->ca_certificates);
+    options.set(CURLOPT_PROXY_CAPATH, static_cast<char*>(nullptr));
+  }
+  return options.code() == CURLE_OK ? Status() : cannot_set_up(options.code());
 }
 
 Status CurlExchange::set_identity() {

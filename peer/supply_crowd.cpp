@@ -72,9 +72,8 @@ void SupplyImpl::window_not_given(std::uint64_t segment, const AgentId& agent) {
 void SupplyImpl::offered(std::uint64_t segment) {
   const auto found = by_segment_.find(segment);
   if (found == by_segment_.end() || found->second->gives()) return;
-  const bool used = std::any_of(deliveries_.begin(), deliveries_.end(),
-                                [&](const auto& item) { return item.second.fetch == found->second; });
-  if (used) return;
+  if (used(*found->second)) return;
+  unused_since_.erase(found->second);
   found->second->stop();
   by_segment_.erase(found);
 }

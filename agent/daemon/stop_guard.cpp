@@ -5,6 +5,7 @@
 #include <semaphore.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <csignal>
@@ -46,6 +47,15 @@ void say(const std::string& line) {
   [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, line.data(), line.size());
 }
 
+constexpr std::array kSignals = {SIGTERM, SIGINT, SIGHUP};
+
+sigset_t signals_of_the_agent() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int number : kSignals) sigaddset(&set, number);
+  return set;
+}
+
 void wait_for_begin() {
   while (!the_gate.begun && !the_gate.over) ::sem_wait(&the_gate.wake);
 }
@@ -70,19 +80,24 @@ struct StopGuard::Parts {
 
 StopGuard::StopGuard(Duration within) : parts_(std::make_unique<Parts>()) {
   the_gate.begun = the_gate.over = false;
-  // Signals are for the other threads: this one must not be stopped by anything.
-  sigset_t all, before;
-  sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  // The kernel would give them to the loop's thread, which may stand in a call that no signal ends.
+  const sigset_t ours = signals_of_the_agent();
+  ::pthread_sigmask(SIG_BLOCK, &ours, nullptr);
   parts_->thread = std::thread([within] {
+    sigset_t others;
+    sigfillset(&others);
+    for (const int number : kSignals) sigdelset(&others, number);
+    ::pthread_sigmask(SIG_SETMASK, &others, nullptr);
     wait_for_begin();
     if (the_gate.over || ended_within(within)) return;
+    // Naming the threads takes memory, and the thread that stands may hold the allocator's lock: then this ends it.
+    ::signal(SIGALRM, SIG_DFL);
+    ::alarm(2);
     say("larderd: the stop does not come to its end, the process ends at once; threads left: " + threads_left() +
         "; what was committed is safe\n");
     ::_exit(kExitStatus);
   });
   ::pthread_setname_np(parts_->thread.native_handle(), "larder-stop");
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 StopGuard::~StopGuard() {

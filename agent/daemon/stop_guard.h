@@ -1,6 +1,8 @@
 // The last resort when a stop does not come to its end: a thread that does nothing but wait for that, so that neither a
 // loop that stands, nor a thread that cannot be joined, nor a descriptor that nobody reads keeps the process.
-// What was committed is safe: it is as after kill -9, and the next start goes on from there.
+// SIGTERM, SIGINT and SIGHUP come to that thread alone: the one that makes it blocks them for itself and for every
+// thread that it makes from then on, and leaves them blocked. (Children of the agent are started with no signal
+// blocked.) What was committed is safe: it is as after kill -9, and the next start goes on from there.
 #pragma once
 
 #include <memory>

@@ -171,7 +171,7 @@ TEST_F(StopGuardDeathTest, ASignalEndsAProcessWhoseLoopStands) {
     const Signals signals(
         loop, [] {}, [] {});
     std::thread([] { stand_still(); }).detach();
-    ::raise(SIGTERM);
+    ::kill(::getpid(), SIGTERM);
     stand_still();  // the loop never runs
   };
   EXPECT_EXIT(stuck(), testing::ExitedWithCode(StopGuard::kExitStatus), "the stop does not come to its end");
@@ -200,7 +200,7 @@ TEST_F(StopGuardDeathTest, AnOrderlyEndIsLeftAlone) {
       const StopGuard guard{seconds(20)};
       const Signals signals(
           loop, [&] { loop.stop(); }, [] {});
-      ::raise(SIGTERM);
+      ::kill(::getpid(), SIGTERM);
       loop.run();
     }
     ::_exit(0);
@@ -227,7 +227,7 @@ TEST_F(StopGuardDeathTest, SighupReloads) {
     const StopGuard guard{milliseconds(0)};
     const Signals signals(
         loop, [] {}, [] { ::_exit(3); });
-    ::raise(SIGHUP);
+    ::kill(::getpid(), SIGHUP);
     loop.run();
   };
   EXPECT_EXIT(reloads(), testing::ExitedWithCode(3), "");

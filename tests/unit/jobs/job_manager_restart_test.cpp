@@ -42,6 +42,7 @@ TEST_F(ManagerTest, a_job_that_names_a_file_of_authorities_ends_in_words_and_ope
   ASSERT_TRUE(loop_.wait_for([&] { return written.has_value(); }));
   kill_manager();
   start_manager();
+  settle();
   EXPECT_EQ(state(id), JobState::error);
   ASSERT_TRUE(job(id).error);
   EXPECT_EQ(job(id).error->code, ErrorCode::invalid_argument);
