@@ -288,7 +288,11 @@ void Neighbourhood::received_evidence(const AgentId& from, const EvidenceMessage
 void Neighbourhood::contradicted(const Evidence& evidence) {
   const auto outcome = parts_.trust.receive(evidence, circle(), parts_.runtime.clock.wall());
   if (!outcome) return;  // not signed as it says: no matter
-  if (!outcome->condemned.empty()) tell_group(evidence);
+  if (!outcome->condemned.empty()) {
+    // Both ways round: each time the certificate of one of the two goes with it, and others may have met neither.
+    tell_group(evidence);
+    tell_group({evidence.accuser, evidence.accused});
+  }
   act_on(*outcome);
 }
 
