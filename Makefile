@@ -1,6 +1,6 @@
 # The commands of this tree; CMakePresets.json and tools/ do the work. Everything sets itself up on Debian 12.
 .DEFAULT_GOAL := help
-.PHONY: help build test demo soak soak-asan bench bench-office bench-sim fuzz check format clean packages
+.PHONY: help build test demo soak soak-asan bench bench-office bench-line bench-sim bench-compare fuzz check format clean packages
 MAKEFLAGS += --no-print-directory
 
 help:
@@ -11,7 +11,9 @@ help:
 	@echo 'make soak-asan  members that lie, under AddressSanitizer: RUNS=10 times ten seeds of each lie'
 	@echo 'make bench   against curl, cp and a bare libtorrent, printed as ratios'
 	@echo 'make bench-office  twelve hosts want one file at once: larder beside curl, aria2 and squid; OPTIONS="--hosts 4 --size 16"'
+	@echo 'make bench-line  one file over lines of 5 to 100 ms and with loss: alone, in a group and in a crowd, beside curl (15 minutes); OPTIONS="--rtt 25 --size 8"'
 	@echo 'make bench-sim  one to 5,000 simulated hosts want one file at once: origin copies, times, datagrams (5 minutes)'
+	@echo 'make bench-compare OLD=DIR  the larderd and larder in DIR beside those of this tree: is any of it slower'
 	@echo 'make fuzz    libFuzzer on every parser, SECONDS=30 each'
 	@echo 'make check   formatting, lints and clang-tidy'
 	@echo 'make format  formats all sources'
@@ -50,9 +52,17 @@ bench-office:
 	@tools/build.sh release larderd larder
 	@python3 tests/bench/crowd_bench.py $(OPTIONS) --write docs/benchmarks.md
 
+bench-line: packages
+	@tools/build.sh release larderd larder larder_line_relay
+	@python3 tests/bench/line_bench.py $(OPTIONS) --write docs/benchmarks.md
+
 bench-sim: packages
 	@tools/build.sh release larder_crowd_sim
 	@python3 tests/bench/sim_bench.py --write docs/benchmarks.md
+
+bench-compare: build
+	@test -n '$(OLD)' || { echo 'make bench-compare OLD=DIR: DIR holds the larderd and larder to compare with' >&2; exit 2; }
+	@python3 tests/bench/compare.py '$(OLD)' build/release/bin $(if $(ROUNDS),--rounds $(ROUNDS)) --write docs/benchmarks.md
 
 fuzz:
 	@tools/install_packages.sh build check

@@ -43,6 +43,7 @@ struct SharingFacts {
   std::uint64_t clock_rejections = 0;  // agents whose certificate is not in its time by this machine's clock
   std::uint64_t given = 0;             // bytes that others took from this agent by the swarm, since it is up
   std::uint64_t taken = 0;             // and it from others
+  std::uint64_t refused_fetches = 0;   // of windows from others, since too many were under way
   std::size_t condemned_versions = 0;  // not shared: agents were given different bytes under one name
   // Of which nothing is shared for a while. Their names are in the log alone: they tell what others fetch.
   std::size_t inconstant_hosts = 0;

@@ -249,7 +249,8 @@ void Neighbourhood::merged(const cache::Version& version, const std::vector<cach
   auto vouching = std::make_shared<std::map<std::uint64_t, std::vector<Attestation>>>();
   for (const cache::SegmentInfo& segment : segments) {
     auto attested = kept_attestations(version_digest(version), segment);
-    if (self_attestable(segment)) attested = {attest(version, segment, parts_.key, parts_.group, now)};
+    if (self_attestable(segment, cache::version_name(version)))
+      attested = {attest(version, segment, parts_.key, parts_.group, now)};
     if (!attested.empty()) (*vouching)[segment.index] = std::move(attested);
   }
   if (vouching->empty()) return;

@@ -67,10 +67,9 @@ struct LanComposition::State : std::enable_shared_from_this<State> {
   [[nodiscard]] bool serving() const;
   [[nodiscard]] bool may_offer(const cache::Version& version);
   void read_offers_anew();
-  [[nodiscard]] peer::DiscoverySelf self() const;
+  [[nodiscard]] peer::DiscoverySelf self(const Network& of) const;
   [[nodiscard]] peer::DiscoveryIdentity discovery_identity() const;
   [[nodiscard]] peer::SwarmCredentials swarm_credentials() const;
-  [[nodiscard]] peer::MembershipNetwork membership_network();
   [[nodiscard]] std::vector<std::string> addresses() const;
   [[nodiscard]] std::vector<SeenMember> seen() const;
 
@@ -101,34 +100,12 @@ LanComposition::State::State(LanParts p, std::shared_ptr<const Config> c)
       start_epoch(identities, parts.disk, parts.runtime) {
   group = std::make_unique<MembershipGroup>(
       *membership, [this] { return addresses(); }, [this] { return seen(); });
-  membership->set_network(membership_network());
+  membership->set_network(membership_network(
+      parts.runtime, [this] { return network ? network->link.get() : nullptr; }, [this] { return seen(); }));
   membership->observe([this](const peer::MembershipChange& change) { changed(change); });
   if (membership->problem()) {
     log::error("the identity cannot be read, this agent works alone error=\"{}\"", membership->problem()->text());
   }
-}
-
-peer::MembershipNetwork LanComposition::State::membership_network() {
-  peer::MembershipNetwork use;
-  use.enrol = [this](const std::string& authority_pem, peer::CatalogueCall call,
-                     peer::MembershipNetwork::Answered done) {
-    peer::enrol_call(authority_pem, std::move(call), parts.runtime, std::move(done));
-  };
-  use.call = [this](peer::CatalogueCall call, peer::MembershipNetwork::Answered done) {
-    if (network) {
-      network->link->call(std::move(call), std::move(done));
-      return;
-    }
-    parts.runtime.executor.post([done = std::move(done)]() mutable {
-      done(fail(ErrorCode::invalid_state, "ask a member of the group", "sharing is not up on this machine"));
-    });
-  };
-  use.peers = [this] {
-    std::vector<peer::CataloguePeer> out;
-    for (const SeenMember& member : seen()) out.push_back({member.id, member.catalogue});
-    return out;
-  };
-  return use;
 }
 
 std::vector<SeenMember> LanComposition::State::seen() const {
@@ -241,15 +218,8 @@ Status LanComposition::State::make_network(Network& out) {
   events.evidence = [this](const peer::AgentId& from, const peer::EvidenceMessage& evidence) {
     if (network) network->neighbourhood->received_evidence(from, evidence);
   };
-  peer::DiscoverySelf me;
-  me.id = identity.id();
-  me.catalogue_port = out.link->port();
-  me.swarm_port = out.swarm->port();
-  me.serving = serving();
-  me.group_version = identity.group.state.version;
-  me.name = machine_name();
-  auto discovery = peer::make_discovery_socket(discovery_settings(*config), discovery_identity(), me, std::move(events),
-                                               parts.loop, parts.runtime.random);
+  auto discovery = peer::make_discovery_socket(discovery_settings(*config), discovery_identity(), self(out),
+                                               std::move(events), parts.loop, parts.runtime.random);
   if (!discovery) return tl::unexpected<Error>(discovery.error());
   out.discovery = std::move(*discovery);
   return {};
@@ -333,7 +303,7 @@ void LanComposition::State::credentials_changed() {
 
 void LanComposition::State::group_state_changed() {
   // In this order: what is said under the key before has to tell of the newer state.
-  network->discovery->set_self(self());
+  network->discovery->set_self(self(*network));
   network->discovery->set_identity(discovery_identity());
   network->offers->reset(membership->identity()->group.key);  // every name on the LAN is made with it
   network->neighbourhood->key_changed();
@@ -389,20 +359,20 @@ void LanComposition::State::refresh_self() {
     read_offers_anew();
     refusals_changed();
   }
-  network->discovery->set_self(self());
+  network->discovery->set_self(self(*network));
   network->neighbourhood->serving_changed();
 }
 
-peer::DiscoverySelf LanComposition::State::self() const {
+peer::DiscoverySelf LanComposition::State::self(const Network& of) const {
   const peer::Identity& identity = *membership->identity();
   peer::DiscoverySelf me;
   me.id = identity.id();
-  me.catalogue_port = network->link->port();
-  me.swarm_port = network->swarm->port();
+  me.catalogue_port = of.link->port();
+  me.swarm_port = of.swarm->port();
   me.serving = serving();
   me.group_version = identity.group.state.version;
   me.name = machine_name();
-  me.load = network->service->load();
+  if (of.service) me.load = of.service->load();
   return me;
 }
 
@@ -500,6 +470,16 @@ SharingFacts LanComposition::sharing_facts() const {
   out.peers = peer_facts(state_->network->discovery->peers(), state_->kept.trust, clock.now(), clock.wall());
   add_trust(state_->kept.trust, clock.wall(), out);
   return out;
+}
+
+void LanComposition::ask_catalogue(UniqueFunction<void()> answer) {
+  if (!state_->network) return answer();
+  state_->network->link->ask(std::move(answer));
+}
+
+void LanComposition::ask_swarm(UniqueFunction<void()> answer) {
+  if (!state_->network) return answer();
+  state_->network->swarm->ask(std::move(answer));
 }
 
 Result<PardonAnswer> LanComposition::pardon(const std::string& agent) {

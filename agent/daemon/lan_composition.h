@@ -64,6 +64,9 @@ class LanComposition final : public PeerFactsSource {
   [[nodiscard]] GroupService& group();
   [[nodiscard]] LanFacts facts() const;
   [[nodiscard]] SharingFacts sharing_facts() const override;
+  // Has `answer` called on the thread of the swarm or of the catalogue, or at once where there is none.
+  void ask_swarm(UniqueFunction<void()> answer);
+  void ask_catalogue(UniqueFunction<void()> answer);
   Result<PardonAnswer> pardon(const std::string& agent) override;
 
  private:

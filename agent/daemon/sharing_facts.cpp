@@ -115,6 +115,7 @@ void add_discovery(const peer::DiscoveryFigures& figures, SharingFacts& facts) {
 void add_swarm(const peer::SwarmFigures& figures, SharingFacts& facts) {
   facts.given = figures.uploaded;
   facts.taken = figures.downloaded;
+  facts.refused_fetches = figures.refused_fetches;
 }
 
 }  // namespace larder::agent

@@ -5,7 +5,10 @@ import statistics
 import subprocess
 import time
 
+from lab_api import Api
 from larder_lab import KIB, expect_equal, wait_until
+
+Api.checked = False  # what is timed is the agent, not this program's look at its answers
 
 BENCHMARKS = {}
 

@@ -1,4 +1,5 @@
-"""A client of larderd's API (docs/api.yaml) on its Unix socket: requests, events and passed descriptors."""
+"""A client of larderd's API on its Unix socket: requests, events and passed descriptors. All that the agent answers is held
+against docs/api.yaml; what is not as the document says is an AssertionError."""
 
 import hashlib
 import http.client
@@ -6,6 +7,8 @@ import json
 import socket
 import time
 from urllib.parse import quote
+
+from api_document import ApiDocument
 
 FINAL = ("transferred", "error", "acknowledged", "cancelled")
 
@@ -39,7 +42,17 @@ def _checked(status, body):
         raise ApiError(status, "", body.decode("latin-1")[:200], body) from None
 
 
+def hold_against_document(problems):
+    if problems:
+        raise AssertionError("not as docs/api.yaml says: " + "; ".join(problems))
+
+
 class Api:
+    """`checked`: answers and events are held against this tree's document. For all agents: Api.checked = False, where the time
+    is measured, and on one whose agent is of another version."""
+
+    checked = True
+
     def __init__(self, socket_path, timeout=30.0):
         self.socket_path = str(socket_path)
         self.timeout = timeout
@@ -56,9 +69,15 @@ class Api:
                 sent.setdefault("Content-Type", "application/json")
             connection.request(method, path, data, sent)
             answer = connection.getresponse()
-            return answer.status, answer.headers, answer.read()
+            status, headers, received = answer.status, answer.headers, answer.read()
         finally:
             connection.close()
+        self.check_answer(method, path, status, headers.get("Content-Type"), received)
+        return status, headers, received
+
+    def check_answer(self, method, path, status, content_type, body):
+        if self.checked and method != "HEAD":
+            hold_against_document(ApiDocument.of_this_tree().answer_problems(method, path, status, content_type, body))
 
     def call(self, method, path, body=None):
         status, _, answer = self.raw(method, path, body)
@@ -116,6 +135,10 @@ class Api:
         status = int(top.split(b" ", 2)[1])
         if b"chunked" in top.lower():
             answer = _unchunk(answer)
+        if self.checked:
+            types = [line.partition(b":")[2].strip().decode() for line in top.split(b"\r\n")
+                     if line.lower().startswith(b"content-type:")]
+            self.check_answer("POST", path, status, types[0] if types else None, answer)
         return _checked(status, answer), descriptors
 
     def descriptor(self, job_id, index=0, partial=False):
@@ -160,6 +183,7 @@ class EventStream:
     """GET /v1/events. Each event is {"id", "event", "data"}."""
 
     def __init__(self, api, job_id, after, timeout):
+        self.checked = api.checked
         self.connection = UnixConnection(api.socket_path, timeout)
         query = "&".join(x for x in (f"job={job_id}" if job_id else "", f"after={after}" if after is not None else "")
                          if x)
@@ -198,6 +222,8 @@ class EventStream:
             if not text:
                 if "data" in event:
                     event["data"] = json.loads(event["data"])
+                    if self.checked:
+                        hold_against_document(ApiDocument.of_this_tree().event_problems(event.get("event"), event["data"]))
                     return event
                 event = {}
             elif not text.startswith(":"):

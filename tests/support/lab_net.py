@@ -1,17 +1,20 @@
 """Hosts made of network namespaces: a switch (a bridge in a namespace of its own), hosts with one cable each to it, and
 an "internet" beyond the switch's other port. Nothing is connected to the machine's own network, so that no packet leaves.
 
-    with Net(hosts=3, wan_mbit=40) as net:
+    with Net(hosts=3, wan_mbit=40) as net:  # or wan_mbit=40, line=Line(rtt_ms=25, loss=0.005)
         net.hosts[0].command("larderd")            # how to start a program there
         net.hosts[0].enter(lambda: socket.socket())  # a socket of that host, in this process
         net.hosts[1].link.cut()
 
-Needs root and a kernel with veth, bridge and tbf: `refused()` says what is missing. Names hold this process's id, so
-that runs do not meet; what a killed run left is cleared away by the next.
+Needs root and a kernel with veth, bridge and tbf: `refused()` says what is missing. A Line needs /dev/net/tun and the
+program larder_line_relay beside it: `refused_line()`. Names hold this process's id, so that runs do not meet; what a killed
+run left is cleared away by the next.
 """
 
 import contextlib
 import ctypes
+import dataclasses
+import json
 import os
 import pathlib
 import re
@@ -122,6 +125,98 @@ def shape(namespace, device, mbit):
              "latency", "30ms")
 
 
+@dataclasses.dataclass(frozen=True)
+class Line:
+    """What the line to the internet does beside its rate, in each direction: half of the round trip's delay, up to
+    `jitter_ms` more, a queue that holds `queue_ms` of sending (None: one round trip, at least 20 ms) or `queue_kib`, which
+    CoDel may manage, and by `seed` a share of packets that is lost and one that is held up for `held_up_ms`, so that others
+    overtake them."""
+
+    rtt_ms: float = 0.0
+    jitter_ms: float = 0.0
+    queue_ms: float | None = None
+    queue_kib: float = 0.0
+    codel: bool = False
+    loss: float = 0.0
+    reorder: float = 0.0
+    held_up_ms: float = 1.0
+    seed: int = 1
+
+    def words(self, mbit, salt=0):
+        """For larder_line_relay, of one direction; `salt` keeps the directions from losing the same packets."""
+        queue = max(20.0, self.rtt_ms) if self.queue_ms is None and not self.queue_kib else self.queue_ms or 0.0
+        return (f"mbit={mbit or 0},delay_ms={self.rtt_ms / 2},jitter_ms={self.jitter_ms},queue_ms={queue},"
+                f"queue_kib={self.queue_kib},codel={int(self.codel)},loss={self.loss},reorder={self.reorder},"
+                f"held_up_ms={self.held_up_ms},seed={(self.seed * 2 + salt) % 2**32}")
+
+
+class LineRelay:
+    """A running larder_line_relay: a device in each of two namespaces, and the line between them. `a_to_b`, `b_to_a`: its
+    words, as Line makes them."""
+
+    QUEUE = 10_000  # packets that wait to be read: the program drops, the device must not
+
+    def __init__(self, program, end_a, end_b, a_to_b="", b_to_a=""):
+        self.ends = (end_a, end_b)  # (namespace, device)
+        if not os.access(program, os.X_OK):
+            raise NetError(f"{program} is not built (tools/build.sh release larder_line_relay)")
+        self.process = subprocess.Popen([program, *(":".join(end) for end in self.ends), a_to_b, b_to_a], text=True,
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        try:
+            if self.process.stdout.readline() != "ready\n":
+                raise NetError(self.process.stderr.read().strip() or "larder_line_relay ended")
+            for namespace, device in self.ends:
+                # What IPv6 says by itself would take part in the draw of what is lost.
+                _set(namespace, **{f"ipv6__conf__{device}__disable_ipv6": 1})
+                ip("-n", namespace, "link", "set", device, "txqueuelen", self.QUEUE)
+        except BaseException:
+            self.close()
+            raise
+
+    def ask(self, words):
+        self.process.stdin.write(words + "\n")
+        self.process.stdin.flush()
+        answer = self.process.stdout.readline().strip()
+        if not answer or answer.startswith("error"):
+            raise NetError(f"larder_line_relay, asked for {words!r}: {answer or 'ended: ' + self.process.stderr.read()}")
+        return answer
+
+    def change(self, a_to_b, b_to_a):
+        self.ask("a_to_b " + a_to_b)
+        self.ask("b_to_a " + b_to_a)
+
+    def figures(self):
+        """Counts of packets, {"a_to_b": {"entered", "arrived", "lost", "queue_full", "codel_dropped", "refused"}, "b_to_a": …}."""
+        return json.loads(self.ask("figures"))
+
+    def cpu_seconds(self):
+        return int(pathlib.Path(f"/proc/{self.process.pid}/schedstat").read_text().split()[0]) / 1e9
+
+    def close(self):
+        """It ends with its standard input, and its devices with it; the exit status."""
+        with contextlib.suppress(OSError):
+            self.process.stdin.close()
+        try:
+            return self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            return self.process.wait()
+        finally:
+            self.process.stdout.close()
+            self.process.stderr.close()
+
+
+def refused_line(program):
+    """None where a Line can be made here with this larder_line_relay, otherwise why not."""
+    if why := refused():
+        return why
+    try:
+        with Net(hosts=0, line=Line(rtt_ms=1), relay=program):
+            return None
+    except (NetError, OSError) as error:
+        return f"a line with delay is not permitted here: {error}"
+
+
 class Link:
     """A host's cable to the switch."""
 
@@ -161,7 +256,12 @@ class NetHost:
 
 
 class Net:
-    def __init__(self, hosts=3, wan_mbit=None, lan_mbit=None):
+    """`line`: a Line where the internet's line has more than a rate; `relay`: the program that makes it. `congestion`: the
+    congestion control of all connections over the line (None: as the machine has it)."""
+
+    def __init__(self, hosts=3, wan_mbit=None, lan_mbit=None, line=None, relay=None, congestion=None):
+        self.line, self.relay_program, self.relay = line, relay, None
+        self.congestion = ["congctl", congestion] if congestion else []
         self.token = f"{PREFIX}-{os.getpid()}-{secrets.token_hex(2)}"
         self.switch = f"{self.token}-lan"
         self.made, self.hosts, self.internet = [], [], None
@@ -180,6 +280,9 @@ class Net:
         self.close()
 
     def close(self):
+        if self.relay:
+            self.relay.close()  # first: its devices keep the namespaces
+            self.relay = None
         for namespace in reversed(self.made):
             remove(namespace)
         self.made.clear()
@@ -190,6 +293,8 @@ class Net:
         ip("netns", "add", name)
         # Addresses are there at once, without looking for others that have them.
         _set(name, ipv6__conf__default__accept_dad=0, ipv6__conf__all__accept_dad=0)
+        if self.line:  # what one connection learnt of the line is not for the next one to begin with
+            _set(name, ipv4__tcp_no_metrics_save=1)
         ip("-n", name, "link", "set", "lo", "up")
         return name
 
@@ -200,13 +305,17 @@ class Net:
         ip("-n", self.switch, "link", "set", "br0", "up")
         _set(self.switch, ipv4__ip_forward=1)
         internet = self._namespace("internet")
-        ip("-n", self.switch, "link", "add", "wan0", "type", "veth", "peer", "name", "eth0", "netns", internet)
+        if self.line:
+            self.relay = LineRelay(self.relay_program, (internet, "eth0"), (self.switch, "wan0"), *self._line_words())
+        else:
+            ip("-n", self.switch, "link", "add", "wan0", "type", "veth", "peer", "name", "eth0", "netns", internet)
         for namespace, device, address in ((self.switch, "wan0", GATEWAY), (internet, "eth0", INTERNET)):
             ip("-n", namespace, "addr", "add", address + "/30", "dev", device)
             ip("-n", namespace, "link", "set", device, "up")
-        ip("-n", internet, "route", "add", "default", "via", GATEWAY)
+        ip("-n", internet, "route", "add", "default", "via", GATEWAY, *self.congestion)
         self.internet = NetHost(internet, INTERNET, "internet")
-        self.shape_wan(self.wan_mbit)
+        if not self.line:
+            self.shape_wan(self.wan_mbit)
         for _ in range(self.wanted):
             self.add_host()
 
@@ -217,14 +326,22 @@ class Net:
         ip("-n", self.switch, "link", "set", port, "master", "br0", "up")
         ip("-n", namespace, "addr", "add", f"{LAN}{number}/24", "dev", "eth0")
         ip("-n", namespace, "link", "set", "eth0", "up")
-        ip("-n", namespace, "route", "add", "default", "via", LAN + "254")
+        ip("-n", namespace, "route", "add", "default", "via", LAN + "254", *self.congestion)
         host = NetHost(namespace, f"{LAN}{number}", f"host{number}", Link(self.switch, port, namespace))
         if self.lan_mbit:
             host.link.shape(self.lan_mbit)
         self.hosts.append(host)
         return host
 
+    def _line_words(self):
+        """Down and up, of one rate or of (down, up)."""
+        down, up = self.wan_mbit if isinstance(self.wan_mbit, tuple) else (self.wan_mbit, self.wan_mbit)
+        return self.line.words(down), self.line.words(up, salt=1)
+
     def shape_wan(self, mbit):
+        if self.relay:
+            self.wan_mbit = mbit
+            return self.relay.change(*self._line_words())
         shape(self.switch, "wan0", mbit)
         shape(self.internet.namespace, "eth0", mbit)
 

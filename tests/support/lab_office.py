@@ -20,6 +20,7 @@ import threading
 import time
 
 import lab_net
+from lab_config import loopback_sections
 from larder_lab import MIB, Skip, check_figures, expect, expect_equal, file_sha256, wait_until, write_seeded
 from lab_servers import Nginx
 
@@ -97,12 +98,18 @@ class OfficeHost:
 
 
 class Office:
+    """`line`: a lab_net.Line, where the line to the internet has delay, a queue or loss; `congestion` as Net has it."""
+
     def __init__(self, lab, hosts=3, wan_mbit=None, lan_mbit=None, workers=1, environment=None, start=True, nginx=None,
-                 **sections):
+                 line=None, congestion=None, **sections):
         self.lab, self.wanted, self.wan_mbit, self.lan_mbit = lab, hosts, wan_mbit, lan_mbit
         self.sections, self.environment, self.workers, self.starting = sections, environment, workers, start
         self.nginx = nginx or {}  # `http` and `server`: more for its configuration
-        self.loopback = "asked for" if getattr(lab, "loopback", False) else lab_net.refused()
+        self.line = {"line": line, "relay": lab.program("larder_line_relay"), "congestion": congestion} if line else {}
+        self.loopback = "asked for" if getattr(lab, "loopback", False) else (
+            lab_net.refused_line(self.line["relay"]) if line else lab_net.refused())
+        if line and self.loopback:
+            raise Skip(f"only between network namespaces a line has delay or loss: {self.loopback}")
         self.form = f"hosts are loopback addresses ({self.loopback})" if self.loopback else "hosts are network namespaces"
         self.hosts, self.digests, self.net, self.origin = [], {}, None, None
         self.root = lab.folder("origin")
@@ -113,7 +120,7 @@ class Office:
                 self.network = _loopback_network()
                 internet = _Place(self.network + "250")
             else:
-                self.net = lab_net.Net(0, self.wan_mbit, self.lan_mbit).__enter__()
+                self.net = lab_net.Net(0, self.wan_mbit, self.lan_mbit, **self.line).__enter__()
                 internet = self.net.internet
             rate = int(self.wan_mbit * 1e6 / 8) if self.loopback and self.wan_mbit else 0
             self.origin = self.lab.server(Nginx(self.lab.folder("nginx"), self.root, rate=rate, workers=self.workers,
@@ -159,6 +166,8 @@ class Office:
         peer = {**self.peer_config(place), **merged.get("peer", {})}
         if peer:
             merged["peer"] = peer
+        if self.loopback:
+            merged = loopback_sections(self.lab.bin_dir, merged)
         agent = self.lab.new_agent(f"host{number}", self.environment, prefix=place.prefix(), **merged)
         host = OfficeHost(self, number, place, agent)
         self.hosts.append(host)

@@ -309,6 +309,11 @@ class Lab:
             self._origin = self.new_origin()
         return self._origin
 
+    def program(self, name):
+        """A program of the tests: beside larderd, or else as this tree was built last."""
+        beside = self.bin_dir / name
+        return beside if beside.exists() else ROOT / "build" / "release" / "bin" / name
+
     def new_origin(self, **options):
         origin = LabOrigin(**options)
         self.origins.append(origin)

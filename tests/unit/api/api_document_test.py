@@ -1,67 +1,20 @@
 #!/usr/bin/env python3
-"""Holds docs/api.yaml against the server: api_document_test.py API_FACTS_PROGRAM API_YAML
-
-Standard library only, so it reads the part of YAML that the document is written in (said at its top).
-"""
+"""Holds docs/api.yaml against the server: api_document_test.py API_FACTS_PROGRAM API_YAML"""
 import json
+import pathlib
 import re
 import subprocess
 import sys
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "support"))
 
-def scalar(text):
-    if text.startswith("{$ref:"):
-        return {"$ref": text[len("{$ref:"):].rstrip("}").strip().strip('"')}
-    if text.startswith("["):
-        return [scalar(part.strip()) for part in text[1:-1].split(",") if part.strip()]
-    if text.startswith('"'):
-        return text[1:-1]
-    return {"true": True, "false": False}.get(text, int(text) if re.fullmatch(r"-?\d+", text) else text)
-
-
-def parse_yaml(text):
-    lines = []
-    for number, line in enumerate(text.splitlines(), 1):
-        if line.strip() and not line.lstrip().startswith("#"):
-            lines.append((len(line) - len(line.lstrip()), line.strip(), number))
-    value, rest = block(lines, 0)
-    if rest != len(lines):
-        sys.exit(f"line {lines[rest][2]}: not in the part of YAML that this test reads")
-    return value
-
-
-def block(lines, at):
-    """The value that starts at line `at`, and the line behind it."""
-    indent = lines[at][0]
-    result = [] if lines[at][1].startswith("- ") else {}
-    while at < len(lines) and lines[at][0] == indent:
-        text, number = lines[at][1], lines[at][2]
-        if isinstance(result, list):
-            if not text.startswith("- "):
-                sys.exit(f"line {number}: a list and a map mixed")
-            lines[at] = (indent + 2, text[2:], number)
-            value, at = block(lines, at)
-            result.append(value)
-            continue
-        match = re.fullmatch(r'("[^"]*"|[^\s:"]+):(?: (.+))?', text)
-        if not match:
-            sys.exit(f"line {number}: not in the part of YAML that this test reads: {text}")
-        key = match[1].strip('"')
-        if key in result:
-            sys.exit(f"line {number}: {key} is there twice")
-        at += 1
-        if match[2] is not None:
-            result[key] = scalar(match[2])
-        elif at < len(lines) and lines[at][0] > indent:
-            result[key], at = block(lines, at)
-        else:
-            result[key] = {}
-    return result, at
+from api_document import ApiDocument, DocumentError  # noqa: E402
 
 
 class Comparison:
     def __init__(self, document):
-        self.document = document
+        self.checker = document
+        self.document = document.tree
         self.problems = []
 
     def resolve(self, node):
@@ -102,28 +55,48 @@ class Comparison:
                 self.problems.append(f"{name}: needs a success and a default response")
             if not operation.get("summary"):
                 self.problems.append(f"{name}: has no summary")
+        ids = [operation.get("operationId", "") for operation in written.values()]
+        for name, operation in written.items():
+            if not re.fullmatch("[a-z][A-Za-z]+", operation.get("operationId", "")) or ids.count(operation["operationId"]) > 1:
+                self.problems.append(f"{name}: needs an operationId of its own (camelCase): generated clients name it so")
 
-    def value(self, what, schema, value):
-        """Names of members, and the kinds of values, all the way down."""
+    def value(self, name, value):
+        """As a client takes it: types, null, enum, required members."""
+        try:
+            self.problems += self.checker.schema_problems(name, value, name)
+        except DocumentError as error:
+            self.problems.append(str(error))
+
+    def members(self, what, schema, value):
+        """Whether a value that has all members has those of the document, all the way down. Of an answer each is in
+        `required`, or x-optional: a generated client then knows which are always there."""
         schema = self.resolve(schema)
-        kinds = {"object": dict, "array": list, "string": str, "integer": int, "number": (int, float), "boolean": bool}
-        kind = schema.get("type")
-        if value is None:
+        if isinstance(value, list):
+            for element in value:
+                self.members(what + "[]", schema.get("items", {}), element)
+        if not isinstance(value, dict) or "additionalProperties" in schema:
             return
-        if kind not in kinds or not isinstance(value, kinds[kind]) or (isinstance(value, bool) and kind != "boolean"):
-            self.problems.append(f"{what}: the document says {kind}, the server has {json.dumps(value)[:60]}")
+        properties = schema.get("properties", {})
+        self.equal(what, [name for name in properties if name in value or not self.optional(properties[name])], value)
+        for name in properties.keys() & value.keys():
+            self.members(f"{what}.{name}", properties[name], value[name])
+
+    def optional(self, schema):
+        return schema.get("x-optional", False) or self.resolve(schema).get("x-optional", False)
+
+    def required(self, what, schema, seen):
+        """Of the schema of an answer and all below it."""
+        schema = self.resolve(schema)
+        if id(schema) in seen:
             return
-        if "enum" in schema and value not in schema["enum"]:
-            self.problems.append(f"{what}: {value} is not in the document's enum")
-        if kind == "object" and "additionalProperties" not in schema:
-            properties = schema.get("properties", {})
-            expected = [name for name in properties if name in value or not properties[name].get("x-optional")]
-            self.equal(what, expected, value)
-            for name in properties.keys() & value.keys():
-                self.value(f"{what}.{name}", properties[name], value[name])
-        if kind == "array":
-            for index, element in enumerate(value):
-                self.value(f"{what}[{index}]", schema["items"], element)
+        seen.add(id(schema))
+        if "items" in schema:
+            self.required(what + "[]", schema["items"], seen)
+        properties = schema.get("properties", {})
+        for name, part in properties.items():
+            if (name in schema.get("required", [])) == self.optional(part):
+                self.problems.append(f"{what}.{name}: is to be either in `required` of {what} or x-optional")
+            self.required(f"{what}.{name}", part, seen)
 
     def references(self, node):
         if isinstance(node, dict):
@@ -139,22 +112,29 @@ class Comparison:
 def main():
     facts = json.loads(subprocess.run([sys.argv[1]], check=True, capture_output=True, text=True).stdout)
     with open(sys.argv[2], encoding="utf-8") as file:
-        document = parse_yaml(file.read())
-    schemas = document["components"]["schemas"]
+        document = ApiDocument(file.read())
+    schemas = document.tree["components"]["schemas"]
     comparison = Comparison(document)
-    comparison.references(document)
+    comparison.references(document.tree)
     comparison.routes(facts["routes"])
     comparison.equal("error codes", schemas["Error"]["properties"]["code"]["enum"], facts["codes"])
+    if document.tree.get("security") != []:
+        comparison.problems.append("security: [] is missing: the caller is known by the socket")
     for name, sample in {**facts["views"], **facts["bodies"]}.items():
         if name in schemas:
-            comparison.value(name, schemas[name], sample)
+            comparison.value(name, sample)
+            comparison.members(name, schemas[name], sample)
         else:
             comparison.problems.append(f"schema {name} is missing")
+    for name in facts["views"].keys() & schemas.keys():
+        comparison.required(name, schemas[name], set())
+    for name, sample in facts["bare_views"].items():
+        comparison.value(name, sample)
     for problem in comparison.problems:
         print(problem)
     count = len(facts["views"]) + len(facts["bodies"])
     print(f"{len(facts['routes'])} routes, {count} schemas, {len(comparison.problems)} problems")
-    return 1 if comparison.problems or count < 15 else 0
+    return 1 if comparison.problems or count < 15 or len(facts["bare_views"]) < 5 else 0
 
 
 if __name__ == "__main__":

@@ -56,10 +56,11 @@ void write_views(JsonWriter& json) {
   json.key("Job").raw(job_view(job, true));
   json.key("Jobs").raw(jobs_view({&job}));
   json.key("FileEvent").raw(file_event_view(job, job.files[0]));
+  json.key("FileEventBrief").raw(file_event_brief(job, job.files[0]));
   json.key("ErrorBody").raw(error_view(*job.error));
-  json.key("Record").raw(record_view(record, UrlDetail::whole));
-  json.key("RecordWithSegments").raw(record_view(record, UrlDetail::whole, &segments));
-  json.key("Records").raw(records_view({record}, "a1", UrlDetail::whole));
+  json.key("Record").raw(record_view(record, RecordDetail::all));
+  json.key("RecordWithSegments").raw(record_view(record, RecordDetail::all, &segments));
+  json.key("Records").raw(records_view({record}, "a1", RecordDetail::all));
   json.key("Removed").raw(removed_view(1));
   json.key("Status").raw(status_view(status));
   json.key("Descriptor").raw(descriptor_view(job.files[0]));
@@ -70,6 +71,34 @@ void write_views(JsonWriter& json) {
   json.key("Invited").raw(invited_view({"larder-invitation:x", WallTime{}, 1}));
   json.key("Revoked").raw(revoked_view({"a1", 1}));
   json.key("Pardoned").raw(pardoned_view({"a1", true}));
+  json.end_object();
+}
+
+// Of what is not known yet, is not there, or has not happened: null where a client must bear it.
+void write_bare_views(JsonWriter& json) {
+  Job job;
+  job.id = "0123456789abcdef";
+  job.created = job.modified = WallTime{std::chrono::seconds(1)};
+  job.files.emplace_back();
+  cache::ContentInfo record;
+  record.created = WallTime{std::chrono::seconds(1)};
+  record.versions.emplace_back();
+  SharingFacts sharing;
+  sharing.peers.emplace_back();
+  GroupFacts group;
+  group.members.emplace_back();
+  json.key("bare_views").begin_object();
+  json.key("Job").raw(job_view(job, true));
+  json.key("Jobs").raw(jobs_view({&job}));
+  json.key("FileEvent").raw(file_event_view(job, job.files[0]));
+  json.key("FileEventBrief").raw(file_event_brief(job, job.files[0]));
+  json.key("Record").raw(record_view(record, UrlDetail::without_query));
+  json.key("Records").raw(records_view({record}, "", UrlDetail::without_query));
+  json.key("Status").raw(status_view(StatusFacts{}));
+  json.key("Descriptor").raw(descriptor_view(job.files[0]));
+  json.key("Group").raw(group_view(group, false));
+  json.key("Peers").raw(peers_view(sharing));
+  json.key("ErrorBody").raw(error_view(Error{}));
   json.end_object();
 }
 
@@ -94,7 +123,7 @@ void write_bodies(JsonWriter& json) {
     "use_peers":false,"share":false,"offline_ok":true,
     "retry_delay_s":0.5,"no_progress_timeout_s":0,"maximum_time_s":3600,"notify":"mail",
     "connect":{"headers":[["X-A","1"]],"user":"u","password":"p","proxy":"none","proxy_user":"pu",
-      "proxy_password":"pp","ca_file":"/ca","client_certificate":"C","client_key":"K","client_key_password":"kp",
+      "proxy_password":"pp","ca_certificates":"CA","client_certificate":"C","client_key":"K","client_key_password":"kp",
       "http":"1.0"}})");
   write_body(json, "AddFiles", &parse_files, R"({"files":[]})");
   write_body(json, "ChangeJob", &parse_change,
@@ -120,6 +149,7 @@ int main() {
   json.begin_object();
   larder::agent::write_routes(json);
   larder::agent::write_views(json);
+  larder::agent::write_bare_views(json);
   larder::agent::write_bodies(json);
   json.end_object();
   return std::puts(json.take().c_str()) < 0 ? 1 : 0;

@@ -137,6 +137,33 @@ TEST_F(MembershipTest, EnrollingEndsWhenTheLastInvitationDoes) {
   EXPECT_TRUE(first.heard[0].enrolling);
 }
 
+// Another invitation sets no clock, and no clock opens an invitation.
+TEST_F(MembershipTest, AdvisesWhatHelpsAgainstTheCauseAtHand) {
+  Machine& first = machine("desk-1");
+  Machine& second = machine("desk-2");
+  ASSERT_TRUE(create(first));
+  const std::string invitation = line(first);
+  const struct {
+    ErrorCode code;
+    const char *cause, *says, *does_not_say;
+  } rows[] = {
+      {ErrorCode::certificate_rejected, "its certificate is refused: certificate is not yet valid", "clock",
+       "invitation is"},
+      {ErrorCode::certificate_rejected, "its certificate is refused: certificate has expired", "clock",
+       "invitation is"},
+      {ErrorCode::certificate_rejected, "its certificate is not the authority's", "not the authority's", "clock"},
+      {ErrorCode::tls_failed, "the handshake ended", "no invitation is open", "clock"},
+      {ErrorCode::connect_failed, "Connection refused", "address and port", "no invitation is open"},
+  };
+  for (const auto& row : rows) {
+    link_error_ = Error{row.code, "ask the peer", row.cause, std::nullopt};
+    const auto joined = join(second, invitation);
+    ASSERT_FALSE(joined) << row.cause;
+    EXPECT_NE(joined.error().text().find(row.says), std::string::npos) << joined.error().text();
+    EXPECT_EQ(joined.error().text().find(row.does_not_say), std::string::npos) << joined.error().text();
+  }
+}
+
 TEST_F(MembershipTest, ALostAnswerDoesNotBurnTheInvitation) {
   Machine& first = machine("desk-1");
   Machine& second = machine("desk-2");
