@@ -32,7 +32,7 @@ Neighbourhood::Neighbourhood(NeighbourhoodParts parts) : parts_(std::move(parts)
                                                 [this, alive = std::weak_ptr(alive_)](const Evidence& evidence) {
                                                   // Later: it ends the very look-up that found it.
                                                   parts_.runtime.executor.post([this, alive, evidence] {
-                                                    if (!alive.expired()) contradicted(evidence);
+                                                    if (!alive.expired()) weigh(evidence);
                                                   });
                                                 }});
 }
@@ -286,7 +286,7 @@ void Neighbourhood::received_evidence(const AgentId& from, const EvidenceMessage
 }
 
 // What members told this agent contradicts itself: the others are told, so that nobody shares it.
-void Neighbourhood::contradicted(const Evidence& evidence) {
+void Neighbourhood::weigh(const Evidence& evidence) {
   const auto outcome = parts_.trust.receive(evidence, circle(), parts_.runtime.clock.wall());
   if (!outcome) return;  // not signed as it says: no matter
   if (!outcome->condemned.empty()) {
