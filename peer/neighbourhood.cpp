@@ -338,6 +338,7 @@ void Neighbourhood::act_on(const Trust::Outcome& outcome) {
     stop_supplies();
     if (parts_.offers_changed) parts_.offers_changed();
   }
+  for (const AgentId& agent : outcome.doubted) gone(agent);  // of the crowds: nobody waits for what it fetches
   if (!outcome.shunned.empty() && parts_.shunned_changed) parts_.shunned_changed();
 }
 

@@ -100,6 +100,7 @@ class Neighbourhood final : public Neighbours {
   void weigh(const Evidence& evidence);
   [[nodiscard]] Trust::Circle circle() const;
   [[nodiscard]] bool may_share(const cache::Version& version) const;
+  [[nodiscard]] bool counted_on(const AgentId& agent) const;  // in a crowd
   void act_on(const Trust::Outcome& outcome);
   void share_no_more(const std::vector<Digest>& versions);
   void stop_supplies();
