@@ -22,18 +22,18 @@ bool Contradictions::add(Contradiction what, std::optional<Contradiction>& gone)
   }
   const Key key{what.one, what.other, what.version};
   if (what.one == what.other || all_.contains(key)) return false;
-  if (full(what.one) || full(what.other)) return false;
   const auto pair = of_pair_.find({what.one, what.other});
-  if (pair != of_pair_.end() && pair->second >= kMaxOfPair) return false;
-  if (all_.size() >= kMax) {
-    const Key oldest = by_order_.begin()->second;
-    gone = all_.at(oldest).what;
-    erase(oldest);
+  if (pair != of_pair_.end() && pair->second.size() >= kMaxOfPair) {
+    take(by_order_.at(*pair->second.begin()), gone);
+  } else if (full(what.one) || full(what.other)) {
+    return false;
+  } else if (all_.size() >= kMax) {
+    take(Key(by_order_.begin()->second), gone);
   }
   by_order_[++last_order_] = key;
   of_one_[what.one].insert(last_order_);
   of_one_[what.other].insert(last_order_);
-  ++of_pair_[{what.one, what.other}];
+  of_pair_[{what.one, what.other}].insert(last_order_);
   all_[key] = {std::move(what), last_order_};
   return true;
 }
@@ -41,6 +41,11 @@ bool Contradictions::add(Contradiction what, std::optional<Contradiction>& gone)
 bool Contradictions::full(const AgentId& agent) const {
   const auto orders = of_one_.find(agent);
   return orders != of_one_.end() && orders->second.size() >= kMaxOfOne;
+}
+
+void Contradictions::take(Key key, std::optional<Contradiction>& gone) {
+  gone = all_.at(key).what;
+  erase(key);
 }
 
 void Contradictions::erase(const Key& key) {
@@ -52,7 +57,8 @@ void Contradictions::erase(const Key& key) {
     if (orders->second.empty()) of_one_.erase(orders);
   }
   const auto pair = of_pair_.find({what.one, what.other});
-  if (--pair->second == 0) of_pair_.erase(pair);
+  pair->second.erase(found->second.order);
+  if (pair->second.empty()) of_pair_.erase(pair);
   by_order_.erase(found->second.order);
   all_.erase(found);
 }

@@ -60,12 +60,13 @@ class Contradictions {
     std::uint64_t order = 0;
   };
   [[nodiscard]] bool full(const AgentId& agent) const;
+  void take(Key key, std::optional<Contradiction>& gone);
   void erase(const Key& key);
 
   std::map<Key, Kept> all_;
   std::map<std::uint64_t, Key> by_order_;              // the oldest first
   std::map<AgentId, std::set<std::uint64_t>> of_one_;  // orders
-  std::map<std::pair<AgentId, AgentId>, std::size_t> of_pair_;
+  std::map<std::pair<AgentId, AgentId>, std::set<std::uint64_t>> of_pair_;
   std::uint64_t last_order_ = 0;
 };
 

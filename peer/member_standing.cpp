@@ -99,13 +99,14 @@ MemberStanding::Change<Doubted> MemberStanding::doubt(const AgentId& agent, Doub
   const bool before = known && in_force(found->second, now);
   const bool wider = known && https && !found->second.https;
   const bool elsewhere = known && !found->second.site.empty() && found->second.site != site;
-  if (before && !wider && !elsewhere) return change;
+  const bool proven = known && reason == DoubtReason::contradicted_here && found->second.reason != reason;
+  if (before && !wider && !elsewhere && !proven) return change;
   change.gone = make_room(doubted_, agent, now);
   Doubted& one = doubted_[agent];
   one.agent = agent;
   one.site = !known ? site : (one.site == site ? site : std::string());
   one.https = https || (before && one.https);
-  if (!before) one.reason = reason;
+  if (!before || proven) one.reason = reason;
   // While it holds, more of the same does not make it longer: what it said before it was found out comes in late.
   if (!before) one.spell.begin(now, kFirstDoubt, kLongestDoubt);
   change.fresh = !before || wider;
@@ -121,6 +122,16 @@ std::vector<Doubted> MemberStanding::lift(const std::string& site, WallTime now)
     changed.push_back(one);
   }
   return changed;
+}
+
+std::optional<Doubted> MemberStanding::bear_out(const AgentId& agent, WallTime now) {
+  const auto found = doubted_.find(agent);
+  if (found == doubted_.end() || !in_force(found->second, now)) return std::nullopt;
+  Doubted& one = found->second;
+  if (one.reason != DoubtReason::contradicts_too_much) return std::nullopt;
+  one.spell.until = now;
+  --one.spell.times;  // it was none
+  return one;
 }
 
 MemberStanding::Pardoned MemberStanding::pardon(const AgentId& agent, WallTime now) {
@@ -166,7 +177,9 @@ void MemberStanding::restore(const Pardon& pardon) {
 MemberStanding::Tidied MemberStanding::tidy(WallTime now) {
   Tidied out;
   const WallTime before = std::exchange(tidied_, now);
-  const auto ended = [&](const Spell& spell) { return spell.until > before && spell.until <= now; };
+  const auto ended = [&](const Spell& spell) {
+    return before != WallTime{} && spell.until > before && spell.until <= now;
+  };
   std::erase_if(shunned_, [&](const auto& item) {
     const Spell& spell = item.second.spell;
     out.ended = out.ended || ended(spell);

@@ -68,6 +68,8 @@ class MemberStanding {
   Change<Doubted> doubt(const AgentId& agent, DoubtReason reason, bool https, const std::string& site, WallTime now);
   // The site turned out not to be constant: doubts that came of it alone end. What changed.
   std::vector<Doubted> lift(const std::string& site, WallTime now);
+  // This agent's own fetch agrees with it: that it contradicted too many is no matter any more. What changed.
+  std::optional<Doubted> bear_out(const AgentId& agent, WallTime now);
   // By the admin. Whether anything held against it; `gone` made room for the pardon.
   struct Pardoned {
     bool any = false;

@@ -29,7 +29,7 @@ namespace larder::peer {
 inline constexpr std::string_view kRenewPath = "/v1/renew";  // POST, by a member, to the authority's holder
 
 struct MembershipSettings {
-  std::string machine;  // this host's name: told when joining, stands in the certificate
+  std::string machine;  // this host's name: told when joining; the authority keeps it
 };
 
 // What membership needs of the network. Any may be empty: then nothing is called, nobody is named.

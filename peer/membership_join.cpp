@@ -1,5 +1,6 @@
 // Joining: the invitation's addresses are asked one after the other.
 #include <algorithm>
+#include <iterator>
 
 #include "base/log.h"
 #include "peer/catalogue_paths.h"
@@ -18,6 +19,11 @@ constexpr std::size_t kMaxAnswer = 512 * kKiB;
 int weight(ErrorCode code) {
   if (code == ErrorCode::permission_denied || code == ErrorCode::limit_exceeded) return 3;
   return code == ErrorCode::connect_failed || code == ErrorCode::timed_out ? 1 : 2;
+}
+
+// Who answers names others: never this machine itself, but on one machine alone, in tests.
+bool may_be_followed(const Endpoint& named, const Endpoint& by) {
+  return named.is_one_machine() && (!named.is_loopback() || by.is_loopback());
 }
 
 Error why_refused(const std::string& doing, unsigned status) {
@@ -126,6 +132,7 @@ void Membership::refused_by(const Endpoint& to, const CatalogueResponse& respons
   // Who cannot admit names who can.
   if (const auto others = decode_known_peers(response.body); response.status == 421 && others) {
     for (const CataloguePeer& peer : *others) {
+      if (!may_be_followed(peer.catalogue, to)) continue;
       if (joining_->named.size() >= kMaxAddresses || !joining_->named.insert(peer.catalogue).second) continue;
       joining_->to_ask.push_back(peer.catalogue);
     }
@@ -145,7 +152,8 @@ void Membership::admitted(const Endpoint& by, const CatalogueResponse& response)
         auto decided = decide_join(stored_, joining_->invitation, *joining_->key, *shared, runtime_.clock.wall());
         if (decided) {
           first_peers_ = {by};
-          first_peers_.insert(first_peers_.end(), shared->peers.begin(), shared->peers.end());
+          std::copy_if(shared->peers.begin(), shared->peers.end(), std::back_inserter(first_peers_),
+                       [&by](const Endpoint& named) { return may_be_followed(named, by); });
         }
         return decided;
       },

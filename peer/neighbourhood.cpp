@@ -32,7 +32,7 @@ Neighbourhood::Neighbourhood(NeighbourhoodParts parts) : parts_(std::move(parts)
                                                 [this, alive = std::weak_ptr(alive_)](const Evidence& evidence) {
                                                   // Later: it ends the very look-up that found it.
                                                   parts_.runtime.executor.post([this, alive, evidence] {
-                                                    if (!alive.expired()) contradicted(evidence);
+                                                    if (!alive.expired()) weigh(evidence);
                                                   });
                                                 }});
 }
@@ -286,10 +286,14 @@ void Neighbourhood::received_evidence(const AgentId& from, const EvidenceMessage
 }
 
 // What members told this agent contradicts itself: the others are told, so that nobody shares it.
-void Neighbourhood::contradicted(const Evidence& evidence) {
+void Neighbourhood::weigh(const Evidence& evidence) {
   const auto outcome = parts_.trust.receive(evidence, circle(), parts_.runtime.clock.wall());
   if (!outcome) return;  // not signed as it says: no matter
-  if (!outcome->condemned.empty()) tell_group(evidence);
+  if (!outcome->condemned.empty()) {
+    // Both ways round: each time the certificate of one of the two goes with it, and others may have met neither.
+    tell_group(evidence);
+    tell_group({evidence.accuser, evidence.accused});
+  }
   act_on(*outcome);
 }
 
@@ -334,6 +338,7 @@ void Neighbourhood::act_on(const Trust::Outcome& outcome) {
     stop_supplies();
     if (parts_.offers_changed) parts_.offers_changed();
   }
+  for (const AgentId& agent : outcome.doubted) gone(agent);  // of the crowds: nobody waits for what it fetches
   if (!outcome.shunned.empty() && parts_.shunned_changed) parts_.shunned_changed();
 }
 

@@ -63,6 +63,7 @@ class Neighbourhood final : public Neighbours {
   [[nodiscard]] bool promising(const std::string& url) const override;
   void find(NeighbourQuery query, UniqueFunction<void(std::shared_ptr<Supply>)> done) override;
   void find_newest(const std::string& url, UniqueFunction<void(std::optional<NewestEdition>)> done) override;
+  [[nodiscard]] bool contradicted(const cache::Version& version) const override { return !may_share(version); }
   void judged_bad(const cache::Version& version, const std::vector<cache::SegmentInfo>& segments) override;
   void fetched(const cache::Version& version, const std::vector<cache::SegmentInfo>& segments) override;
   void merged(const cache::Version& version, const std::vector<cache::SegmentInfo>& segments,
@@ -96,9 +97,10 @@ class Neighbourhood final : public Neighbours {
   void foreseen(const std::string& url, const std::vector<Holder>& holders);
   void warm_up(const Digest& url_key, const Holder& holder);
   void lied(const AgentId& agent);
-  void contradicted(const Evidence& evidence);
+  void weigh(const Evidence& evidence);
   [[nodiscard]] Trust::Circle circle() const;
   [[nodiscard]] bool may_share(const cache::Version& version) const;
+  [[nodiscard]] bool counted_on(const AgentId& agent) const;  // in a crowd
   void act_on(const Trust::Outcome& outcome);
   void share_no_more(const std::vector<Digest>& versions);
   void stop_supplies();

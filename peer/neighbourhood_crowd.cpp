@@ -26,7 +26,7 @@ void Neighbourhood::make_crowds() {
     std::vector<AgentId> around;
     for (const KnownPeer* peer : parts_.discovery.peers().all()) {
       if (around.size() >= kMaxAround) break;
-      if (peer->serving && !refused(peer->id)) around.push_back(peer->id);
+      if (peer->serving && !refused(peer->id) && counted_on(peer->id)) around.push_back(peer->id);
     }
     return around;
   };
@@ -55,8 +55,13 @@ void Neighbourhood::join_crowd(const NeighbourQuery& query, const std::shared_pt
   supply->sit(std::move(seat), query.min_rate);
 }
 
+// What a member fetches helps nobody that does not take its word for it: its claims are not waited for.
+bool Neighbourhood::counted_on(const AgentId& agent) const {
+  return !parts_.trust.doubted(agent, false, parts_.runtime.clock.wall());
+}
+
 void Neighbourhood::heard_crowd(const AgentId& from, const CrowdStamp& stamp, const std::vector<CrowdEntry>& entries) {
-  if (crowd_ && !refused(from)) crowds_->heard(from, stamp, entries);
+  if (crowd_ && !refused(from) && counted_on(from)) crowds_->heard(from, stamp, entries);
 }
 
 void Neighbourhood::around_changed() {

@@ -111,6 +111,12 @@ class Neighbours {
     done(std::nullopt);
   }
 
+  // Agents were given different bytes under this name: what came of it from peers and what the origin gives now need
+  // not belong together.
+  [[nodiscard]] virtual bool contradicted(const cache::Version& version) const {
+    (void)version;
+    return false;
+  }
   // Content of which bytes came from peers was judged not valid: remembers who attested it.
   virtual void judged_bad(const cache::Version& version, const std::vector<cache::SegmentInfo>& segments) = 0;
   // A content is whole here; segments with source origin (and no byte of peers) are attested, and contradictions to

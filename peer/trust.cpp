@@ -244,12 +244,14 @@ bool Trust::note_own(const std::vector<Attestation>& own, WallTime now) {
 
 // The origin gives this agent itself two contents under one name: nobody is to blame for naming another than it did.
 void Trust::give_up_blame(const Digest& version, const Circle& circle, Outcome& outcome, WallTime now) {
-  if (!condemned_.own_two_roots(version, now)) condemn(condemned_.condemn_own(version, now), outcome);
+  const bool fresh = !condemned_.own_two_roots(version, now);
+  if (fresh) condemn(condemned_.condemn_own(version, now), outcome);
   forget_suspicions_of(version);
   const auto dropped = contradictions_.drop_if([&](const Contradiction& what) {
     return what.version == version && (what.one == circle.self || what.other == circle.self);
   });
-  if (const auto origin = hosts_.of(version)) mark_host(origin->host, outcome, now);
+  // Once: what it gives from then on may be one thing.
+  if (const auto origin = hosts_.of(version); origin && fresh) mark_host(origin->host, outcome, now);
   if (journal_ == nullptr) return;
   for (const Contradiction& what : dropped) journal_->forget(what);
 }
@@ -292,6 +294,7 @@ Trust::Outcome Trust::fetched(std::string_view url, const std::vector<Attestatio
   for (const AgentId& agent : agreed) {
     if (holds(blamed, agent)) continue;
     if (const auto changed = condemned_.clear(version, agent)) note(*changed);
+    if (const auto heard = standing_.bear_out(agent, now)) note(*heard);
   }
   return outcome;
 }
@@ -389,8 +392,16 @@ Result<Trust::Outcome> Trust::receive(const Evidence& evidence, const Circle& ci
   const Said said{evidence.accused, evidence.accuser};
   if (one != circle.self && other != circle.self) {
     contradicted_there(said, circle, outcome, now);
-  } else if (!condemned_.own_two_roots(version, now)) {
-    contradicted_here(said, one == circle.self ? other : one, circle, outcome, now);
+    return outcome;
+  }
+  if (condemned_.own_two_roots(version, now)) return outcome;
+  const AgentId& theirs = one == circle.self ? other : one;
+  if (standing_.doubted(theirs, is_https(said), now)) {
+    // It cannot take out of sharing what this agent fetched, one after the other.
+    add_contradiction(said, now);
+    weigh(theirs, circle, outcome, now);
+  } else {
+    contradicted_here(said, theirs, circle, outcome, now);
   }
   return outcome;
 }

@@ -270,6 +270,33 @@ void TrustStore::load(Trust& trust, WallTime now, UniqueFunction<void(Status)> d
         trust.restore(std::move(read->state), now);
         done({});
       });
+  forget_what_is_over(now);
+}
+
+// What ended while the agent was off: nothing in memory will have it forgotten.
+void TrustStore::forget_what_is_over(WallTime now) {
+  writes_.add([now](SQLite::Database& db) {
+    const std::int64_t over = to_unix_ns(now), forgotten = to_unix_ns(now - Spell::kMemory);
+    struct Row {
+      const char* sql;
+      std::int64_t until;
+    };
+    for (const Row& row : {Row{"DELETE FROM trust_shunned WHERE until <= ?", forgotten},
+                           Row{"DELETE FROM trust_doubted WHERE until <= ?", forgotten},
+                           Row{"DELETE FROM trust_hosts WHERE until <= ?", forgotten},
+                           Row{"DELETE FROM trust_contradictions WHERE at <= ?", forgotten},
+                           Row{"DELETE FROM trust_condemned WHERE until <= ?", over}}) {
+      Statement gone(db, row.sql);
+      gone.bind(1, row.until);
+      gone.exec();
+    }
+    // Bytes 33 to 64 of an attestation are its version.
+    Statement roots(
+        db,
+        "DELETE FROM trust_own_roots WHERE version NOT IN (SELECT version FROM trust_condemned) AND version "
+        "NOT IN (SELECT substr(attestation, 33, 32) FROM trust_suspicions)");
+    roots.exec();
+  });
 }
 
 void TrustStore::keep(const Shunned& shunned) {

@@ -48,6 +48,7 @@ class TrustStore final : public TrustJournal {
   void forget_all() override;
 
  private:
+  void forget_what_is_over(WallTime now);
   void delete_by_digest(const char* sql, const Digest& key);
 
   cache::Database& database_;

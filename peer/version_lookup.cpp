@@ -112,7 +112,8 @@ void VersionLookup::answered(const std::vector<Holder>& holders) {
       for (std::uint64_t i = 0; facts.complete && i < supply->proof().layout().count(); ++i) facts.hearsay.insert(i);
     }
     // Its bytes are as good as any once they are proven; who is doubted proves nothing.
-    const bool doubted = tools_->trust.doubted(holder.agent, true, tools_->runtime.clock.wall());
+    const bool https = supply->version().url.starts_with("https:");
+    const bool doubted = tools_->trust.doubted(holder.agent, https, tools_->runtime.clock.wall());
     facts.load = doubted ? UINT8_MAX : holder.load;
     facts.draw = tools_->runtime.random.next();
     if (crowd_ && small()) known_first_.insert(holder.agent);

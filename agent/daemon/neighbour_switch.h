@@ -35,6 +35,9 @@ class NeighbourSwitch final : public peer::Neighbours {
     if (now_ == nullptr || !may_ask(url)) return done(std::nullopt);
     now_->find_newest(url, std::move(done));
   }
+  [[nodiscard]] bool contradicted(const cache::Version& version) const override {
+    return now_ != nullptr && now_->contradicted(version);
+  }
   void judged_bad(const cache::Version& version, const std::vector<cache::SegmentInfo>& segments) override {
     if (now_ != nullptr) now_->judged_bad(version, segments);
   }

@@ -117,6 +117,7 @@ class Run final : public FillEvents, public std::enable_shared_from_this<Run> {
   void begin();
   void tell_neighbours(const std::vector<cache::SegmentInfo>& segments, const cache::ContentId& held);
   void look_for_contradiction();
+  [[nodiscard]] bool mixes_editions() const;
   void origin_contradicts();
   [[nodiscard]] bool may_go_offline(const Error& error) const;
   void go_offline(const Error& error);

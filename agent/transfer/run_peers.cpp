@@ -91,18 +91,32 @@ void Run::tell_neighbours(const std::vector<cache::SegmentInfo>& segments, const
   if (held != content_) context_.neighbours->merged(edition_->version, segments, held);
 }
 
+// Of a version that is contradicted, segments of peers and of the origin need not be of one edition. All of it from
+// peers is: whoever attested first was believed.
+bool Run::mixes_editions() const {
+  std::uint64_t from_peers = 0, bytes = 0;
+  for (const cache::SegmentInfo& segment : writer()->committed()) {
+    from_peers += segment.peer_bytes;
+    bytes += segment.range.length;
+  }
+  const bool all_from_peers = from_peers == bytes && bytes == map_.content_size();
+  return from_peers > 0 && !all_from_peers && !offline_ && context_.neighbours->contradicted(edition_->version);
+}
+
 // A segment that peers brought a part of and the origin the rest is held against what was attested of it.
 void Run::look_for_contradiction() {
   if (contradicted_ || !edition_ || context_.neighbours == nullptr) return;
   const auto& committed = writer()->committed();
+  contradicted_ = mixes_editions();
   const bool mixed = std::any_of(committed.begin(), committed.end(), [](const cache::SegmentInfo& segment) {
     return segment.peer_bytes > 0 && segment.peer_bytes < segment.range.length;
   });
-  if (!mixed) return;
+  if (!mixed && !contradicted_) return;
   const Digest version = peer::version_digest(edition_->version);
-  contradicted_ = std::any_of(committed.begin(), committed.end(), [&version](const cache::SegmentInfo& segment) {
-    return peer::contradicted(version, segment);
-  });
+  contradicted_ =
+      contradicted_ || std::any_of(committed.begin(), committed.end(), [&version](const cache::SegmentInfo& segment) {
+        return peer::contradicted(version, segment);
+      });
   if (!contradicted_) return;
   // Not from within the writer's word that it is there.
   context_.runtime.executor.post([weak = weak_from_this(), turn = turn_] {

@@ -13,7 +13,7 @@ import lab_net
 from lab_office import Office
 from lab_origin import Edition, EditionResource
 from larder_lab import KIB, MIB, expect, expect_equal, http_date, seeded_bytes, wait_until
-from poison import Evil
+from poison import Evil, doubted_by
 
 HONEST = 4
 ORIGINS = 4          # of which the last is left alone: what it has is shared in the end
@@ -54,7 +54,7 @@ class Web:
             data = seeded_bytes(f"{seed} {edition}", size)
             digest = base64.b64encode(hashlib.sha256(data).digest()).decode()
             headers = (("Repr-Digest", f"sha-256=:{digest}:"),) if with_digest else ()
-            made.append(Edition(data, f'"{abs(hash((seed, size))):x}"', modified, headers))
+            made.append(Edition(data, f'"{hashlib.sha256(seed.encode()).hexdigest()[:16]}"', modified, headers))
         resource = EditionResource(made)
         url = self.origins[number].serve(path, resource)
         self.resources[url] = resource
@@ -81,7 +81,8 @@ class Draw:
         self.kind = self.KINDS[seed % len(self.KINDS)]
         self.liars = {"one_liar": 1, "two_liars": 2, "liar_and_roll_out": 1}.get(self.kind, 0)
         self.editions = 1 if self.kind in ("one_liar", "two_liars") else self.rng.choice([2, 3])
-        self.with_digest = self.kind == "framed" or self.rng.random() < 0.7
+        # Who is told a liar's content first, by nobody else, finds it out by the digest alone.
+        self.with_digest = self.kind != "roll_out" or self.rng.random() < 0.7
         self.files = 2 if self.kind == "framed" else self.rng.choice([1, 2])  # at each origin
         self.size = self.rng.choice([self.rng.randrange(40 * KIB, 60 * KIB), self.rng.randrange(200 * KIB, 900 * KIB),
                                      self.rng.randrange(MIB, 3 * MIB)])
@@ -131,10 +132,6 @@ def judge_honest(draw, hosts, ids):
             expect(peer["id"] not in ids, f"{host.name} shuns an honest member, {peer['id'][:8]}: {peer['shunned']} ({draw.kind})")
 
 
-def doubted_by(host):
-    return {peer["id"] for peer in host.peers()["peers"] if peer["doubted"]}
-
-
 def lie_in_turn(draw, web, office, liars, urls):
     """The liars attest something else of each URL before an honest host has it, or after. Who found them out."""
     found = set()
@@ -156,13 +153,21 @@ def lie_in_turn(draw, web, office, liars, urls):
     return found
 
 
-def share_what_is_left(web, hosts, rng, size):
-    """What nobody contradicts is shared as ever, at an origin that nobody lied about."""
-    url = web.publish(ORIGINS - 1, "/calm", f"calm {rng.random()}", size, 1, False)
-    fetch(web, hosts[0], url)
-    for host in hosts[1:]:
+def share_what_is_left(draw, web, hosts):
+    """What nobody contradicts is shared as ever, at an origin that nobody lied about. Where origins were not constant a host may
+    still doubt an honest one, for an hour at most. How many shared it."""
+    url = web.publish(ORIGINS - 1, "/calm", f"calm {draw.rng.random()}", draw.size, 1, False)
+    first, *rest = hosts
+    fetch(web, first, url)
+    shared = doubting = 0
+    for host in rest:
         figures = fetch(web, host, url)
-        expect_equal(figures["peers"], size, f"bytes from peers on {host.name} of what nobody contradicts")
+        doubting += first.kept_id in doubted_by(host)
+        shared += figures["peers"] == draw.size
+    expect(not doubting or draw.editions > 1, f"{doubting} doubt an honest member, and no origin was inconstant")
+    # A machine that is busy otherwise may let one of them go to the origin.
+    expect(shared + doubting >= len(rest) - 1, f"{shared} of {len(rest)} got it from peers, {doubting} doubt who has it")
+    return shared
 
 
 def run(seed, lab):
@@ -182,8 +187,8 @@ def run(seed, lab):
         found = set()
         if liars:
             found = lie_in_turn(draw, web, office, liars, urls)
-            expect_equal(found, {liar.kept_id for liar in liars}, "whose word counts no more with somebody") \
-                if draw.editions == 1 else None
+            if draw.editions == 1:
+                expect_equal(found, {liar.kept_id for liar in liars}, "whose word counts no more with somebody")
         else:
             for number, url in enumerate(urls):
                 fetch_in_turn(draw, web, honest, url, number)
@@ -192,9 +197,9 @@ def run(seed, lab):
         condemned = max(host.peers()["condemned_versions"] for host in honest)
         expect(condemned <= min(len(urls), BY_ONE * max(1, draw.liars) + len(urls) * (draw.editions > 1)),
                f"{condemned} versions are condemned of {len(urls)}")
-        share_what_is_left(web, honest, draw.rng, draw.size)
+        shared = share_what_is_left(draw, web, honest)
         for host in honest:
             good, report = host.agent.check_cache()
             expect(good, f"larder_cache_check on {host.name}: {report[-800:]}")
         return (f"{draw.kind}: {len(found)} of {len(liars)} liars found, {condemned / len(urls):.2f} of the versions condemned, "
-                f"{copies:.2f} copies from the origins; {office.form}")
+                f"{copies:.2f} copies from the origins, the rest shared with {shared} of {HONEST - 1}; {office.form}")

@@ -16,11 +16,12 @@ from sharing import shunned_by
 SEEDS = 10
 LEAKS = pathlib.Path(__file__).resolve().parents[1] / "support" / "leaks_of_libtorrent.txt"
 SANITIZER_WORDS = ("AddressSanitizer", "LeakSanitizer", "ThreadSanitizer", "runtime error:")
-TRUST_TABLES = ("trust_shunned", "trust_accusations", "trust_suspicions")
+TRUST_TABLES = ("trust_shunned", "trust_doubted", "trust_suspicions", "trust_contradictions", "trust_condemned", "trust_hosts",
+                "trust_own_roots")
 
 
 def believe_all(host):
-    """Nobody is shunned any more, as before the first seed; there is no other way than its index."""
+    """Nobody is shunned or doubted any more, as before the first seed; there is no other way than its index."""
     host.agent.stop()
     with contextlib.closing(sqlite3.connect(host.agent.state / "larder.db")) as index, index:
         for table in TRUST_TABLES:
@@ -45,11 +46,11 @@ def one_seed(office, lie, blamed, seed):
         with contextlib.suppress(Skip):
             taken, _, asked = poison.fetch_with_the_liar(taker, url, evil, size)
             poison.expect_not_slowed(taken, without, size)
-        found_out = shunned_by(taker)
-        expect(honest.kept_id not in found_out, "the honest peer is shunned")
+        found_out = shunned_by(taker) | poison.doubted_by(taker)
+        expect(honest.kept_id not in found_out, "the honest peer is shunned or doubted")
         expect_equal(shunned_by(honest), set(), "whom the honest one shuns")
         if blamed and asked and evil.asked("/leaves/"):
-            expect(liar.kept_id in found_out, f"the liar is not shunned: {found_out}")
+            expect(liar.kept_id in shunned_by(taker), f"the liar is not shunned: {found_out}")
         poison.check_kept(taker, url)
         expect(evil.process.poll() is None, f"evil_peer ended: {evil.errors.read_text()[-2000:]}")
     taker.forget()

@@ -373,6 +373,22 @@ TEST_F(MembershipTest, AMemberThatCannotAdmitNamesWhoCan) {
   EXPECT_EQ(third->identity()->group.name, "Office");
 }
 
+TEST_F(MembershipTest, AMemberElsewhereCannotSendOneThatJoinsToItsOwnLoopback) {
+  Machine& first = machine("desk-1");
+  Machine& second = machine("desk-2");
+  Machine& third = machine("desk-3");
+  ASSERT_TRUE(create(first));
+  ASSERT_TRUE(join(second, line(first)));
+  second.at = parse_endpoint("192.0.2.2:7475").value();
+  peers_ = {{first->identity()->id(), first.at}};
+  Invitation invitation = decode_invitation(line(first)).value();
+  invitation.addresses = {second.at.text()};
+  EXPECT_FALSE(join(third, encode_invitation(invitation)));
+  first.at = parse_endpoint("192.0.2.1:7475").value();
+  peers_ = {{first->identity()->id(), first.at}};
+  EXPECT_TRUE(join(third, encode_invitation(invitation)));
+}
+
 TEST_F(MembershipTest, NobodyThereIsToldWithTheAddress) {
   Machine& first = machine("desk-1");
   Machine& second = machine("desk-2");

@@ -239,8 +239,9 @@ TEST_F(NeighbourhoodTest, MembersThatContradictEachOtherAreTakenFromNeitherAndTh
   loop_.run_ready();
   EXPECT_EQ(found_, 1);
   EXPECT_TRUE(supply_ == nullptr || supply_->segments().empty());
-  ASSERT_EQ(discovery_.told.size(), 1U);
+  ASSERT_EQ(discovery_.told.size(), 2U) << "with the certificate of either";
   EXPECT_TRUE(check_evidence(*decode_evidence(discovery_.told[0].bytes), group_));
+  EXPECT_NE(discovery_.told[0].certificate, discovery_.told[1].certificate);
   EXPECT_FALSE(trust_.may_share(version_digest(version_), version_.url, loop_.wall()));
   EXPECT_TRUE(trust_.all_doubted(loop_.wall()).empty()) << "who of them is wrong only the origin can tell";
 }

@@ -187,7 +187,7 @@ TEST_F(TrustStoreTest, DamagedRowsAreLeftOut) {
   EXPECT_TRUE(trust_->all_doubted(kNow).empty());
   change_while_stopped("UPDATE trust_condemned SET one = x'0102' WHERE own_two_roots = 0");
   EXPECT_EQ(trust_->condemned_count(), 1u);
-  change_while_stopped("UPDATE trust_suspicions SET attestation = x'00'");
+  change_while_stopped("UPDATE trust_suspicions SET attestation = CAST(number AS BLOB)");
   EXPECT_TRUE(fetched(version_, "good", 1).evidence.empty());
   change_while_stopped("UPDATE trust_contradictions SET one = x'0102'");
   EXPECT_EQ(receive(a_, b_).condemned.size(), 1u) << "what was known of it cannot be read any more";

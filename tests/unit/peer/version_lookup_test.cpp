@@ -189,6 +189,22 @@ TEST_F(VersionLookupTest, ABusyHolderNamesOthersAndTheyAreAsked) {
   EXPECT_TRUE(supply_->complete());
 }
 
+TEST_F(VersionLookupTest, WhereAMemberIsItSaysItselfAndNobodyIsNamedOnLoopback) {
+  begin_with({1});
+  meet(4);
+  CatalogueHolder elsewhere = other(4);
+  elsewhere.catalogue = *parse_endpoint("10.0.0.66:22");
+  CatalogueHolder inside = other(5), nowhere = other(6);
+  inside.catalogue = *parse_endpoint("127.0.0.1:631");
+  nowhere.swarm = *parse_endpoint("239.255.76.82:7476");
+  answer(1, CatalogueResponse{503, encode(std::vector{elsewhere, inside, nowhere})});
+  ASSERT_TRUE(link_.asks(id(4)));
+  const auto asked =
+      std::find_if(link_.asked.begin(), link_.asked.end(), [&](const auto& one) { return one.call.agent == id(4); });
+  EXPECT_EQ(asked->call.to, other(4).catalogue) << "as its own HELLO has it";
+  EXPECT_FALSE(link_.asks(id(5)) || link_.asks(id(6)));
+}
+
 TEST_F(VersionLookupTest, AnAnswerThatIsNoneDropsItsHolder) {
   const std::vector<std::pair<const char*, Result<CatalogueResponse>>> rows{
       {"not there", CatalogueResponse{404, {}}},

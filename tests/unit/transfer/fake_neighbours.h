@@ -83,6 +83,7 @@ class FakeNeighbours final : public peer::Neighbours {
   Duration latency = std::chrono::milliseconds(5);              // of find()
   std::map<std::string, std::shared_ptr<FakeSupply>> supplies;  // by ETag
   std::optional<peer::NewestEdition> newest;
+  bool is_contradicted = false;  // every version
 
   // What happened.
   std::vector<std::string> foreseen;
@@ -98,6 +99,7 @@ class FakeNeighbours final : public peer::Neighbours {
   void foresee(const std::string& url) override { foreseen.push_back(url); }
   void find(peer::NeighbourQuery query, UniqueFunction<void(std::shared_ptr<peer::Supply>)> done) override;
   void find_newest(const std::string& url, UniqueFunction<void(std::optional<peer::NewestEdition>)> done) override;
+  [[nodiscard]] bool contradicted(const cache::Version&) const override { return is_contradicted; }
   void judged_bad(const cache::Version& version, const std::vector<cache::SegmentInfo>& segments) override {
     bad.push_back({version, segments});
   }

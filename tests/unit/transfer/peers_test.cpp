@@ -234,6 +234,17 @@ TEST_F(LyingPeers, AreFoundOutWithTheLastSegmentToo) {
   EXPECT_EQ(cache.records.size(), 1U);
 }
 
+// Whole segments of theirs: nothing shows by itself that the rest is of something else.
+TEST_F(LyingPeers, AreNotMixedWithTheOriginOnceTheyAreContradicted) {
+  publish_and_lie(3 * kSegment, 2 * kSegment);
+  neighbours.is_contradicted = true;
+  const auto recorder = get(request("a"));
+  ASSERT_TRUE(recorder->ok());
+  EXPECT_EQ(recorder->value().figures.origin, bytes.size()) << "everything from it alone";
+  EXPECT_EQ(neighbours.bad.size(), 1U) << "who attested it is remembered";
+  EXPECT_EQ(cache.records.size(), 1U);
+}
+
 TEST_F(LyingPeers, HonestOnesWhomTheOriginHelpsOutAreNotTakenForThem) {
   publish(3 * kSegment);
   attest_and_go(bytes, kSegment + kSegment / 2);
