@@ -63,7 +63,8 @@ Status read_user(std::string& user, std::string& password, const std::string& pa
 }
 
 Status add_headers(JobRequest& request, const RequestOptions& options, const FileReader& read) {
-  std::vector<std::string> lines = options.headers;
+  std::vector<std::string> lines;
+  for (const std::string& header : options.headers) lines.emplace_back(trim_given(header));
   std::string text;
   if (auto status = read_into(text, options.header_file, read); !status) return status;
   for (const std::string_view given : given_lines(text)) {
