@@ -107,7 +107,8 @@ int verdict(const JobArguments& arguments, AgentAccess& agent) {
 }
 
 int retarget(const JobArguments& arguments, AgentAccess& agent) {
-  return ask(agent, arguments.json, "POST", file_path(arguments, "retarget"), retarget_body(std::string(trim_given(arguments.url))), one_line);
+  return ask(agent, arguments.json, "POST", file_path(arguments, "retarget"),
+             retarget_body(std::string(trim_given(arguments.url))), one_line);
 }
 
 int content(const JobArguments& arguments, AgentAccess& agent) {
