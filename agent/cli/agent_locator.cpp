@@ -130,10 +130,12 @@ Result<UserPaths> user_paths(const Environment& environment) {
       runtime_usable ? environment.xdg_runtime_dir + "/larder" : fmt::format("/tmp/larder-{}", environment.user);
   paths.former_socket = former + "/api.sock";
   paths.runtime_directory = paths.state_directory;
+  if (paths.socket().size() <= kMaxSocketPath) return paths;
   // One for each state directory: two agents cannot share a socket.
+  const std::string suffix = "-" + to_hex(blake2b256(as_bytes(paths.state_directory))).substr(0, 8);
+  paths.runtime_directory = former + suffix;
   if (paths.socket().size() > kMaxSocketPath)
-    paths.runtime_directory =
-        fmt::format("{}-{}", former, to_hex(blake2b256(as_bytes(paths.state_directory))).substr(0, 8));
+    paths.runtime_directory = fmt::format("/tmp/larder-{}{}", environment.user, suffix);
   return paths;
 }
 

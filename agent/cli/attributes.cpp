@@ -15,15 +15,15 @@ namespace {
 
 constexpr const char* kAccessList = "system.posix_acl_access";
 
-// False where there is one that could not be copied. The group's bits of a file with an access list are the list's
-// mask: without the list they would be the group's own rights.
+// As `from` has it; none where that has none, whatever the directory gives new files. False where it could not be had.
 bool copy_access_list(int to, const AttributesOf& from) {
   const UniqueFd file(::openat(from.directory, from.name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
   const std::string path = fmt::format("/proc/self/fd/{}", file.get());
   std::array<char, 4096> list{};
   const ssize_t size = file ? ::getxattr(path.c_str(), kAccessList, list.data(), list.size()) : -1;
-  if (size < 0) return errno == ENODATA || errno == EOPNOTSUPP || errno == ENOENT;
-  return ::fsetxattr(to, kAccessList, list.data(), static_cast<std::size_t>(size), 0) == 0;
+  if (size >= 0) return ::fsetxattr(to, kAccessList, list.data(), static_cast<std::size_t>(size), 0) == 0;
+  if (errno != ENODATA && errno != EOPNOTSUPP && errno != ENOENT) return false;
+  return ::fremovexattr(to, kAccessList) == 0 || errno == ENODATA || errno == EOPNOTSUPP;
 }
 
 }  // namespace
@@ -35,12 +35,12 @@ tl::expected<std::string, int> take_over_attributes(int to, const struct stat& f
   if (!same && ::fchown(to, facts.st_uid, facts.st_gid) != 0)
     (void)!::fchown(to, static_cast<uid_t>(-1), facts.st_gid);  // what came of it is seen below
   if (::fstat(to, &own) != 0) return tl::unexpected<int>(errno);
+  // The group's bits of a file with an access list are the list's mask: without the list they would be rights that the
+  // group did not have. Nor is another group given those of the old one.
+  const bool same_rights = copy_access_list(to, from) && own.st_gid == facts.st_gid;
   mode_t mode = facts.st_mode & 0777;
-  const mode_t of_others = (mode & 07) << 3;
-  if (own.st_gid != facts.st_gid) mode &= ~static_cast<mode_t>(070) | of_others;
+  if (!same_rights) mode &= ~static_cast<mode_t>(070) | (mode & 07) << 3;
   if (::fchmod(to, mode) != 0) return tl::unexpected<int>(errno);
-  if (!copy_access_list(to, from) && ::fchmod(to, mode & (~static_cast<mode_t>(070) | of_others)) != 0)
-    return tl::unexpected<int>(errno);
   std::string note;
   if (own.st_uid != facts.st_uid) note = fmt::format("it belonged to user {} and is yours now", facts.st_uid);
   if (own.st_gid != facts.st_gid)

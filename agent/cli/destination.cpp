@@ -150,8 +150,10 @@ Status judge_destinations(std::vector<FileRequest>& files) {
     if (!place) return tl::unexpected(place.error());
     file.stream = place->is_written_through();
     if (place->kind == PlaceKind::standard_output) file.destination = kStandardOutput;
-    if (!place->directory) continue;
-    const auto [other, is_new] = taken.emplace(std::pair(place->directory->path, place->name), file.destination);
+    // Descriptors have no directory: their own path() tells them apart.
+    const std::pair<std::string, std::string> where =
+        place->directory ? std::pair(place->directory->path, place->name) : std::pair(std::string(), place->path());
+    const auto [other, is_new] = taken.emplace(where, file.destination);
     if (!is_new)
       return fail(ErrorCode::invalid_argument, "choose where the files go",
                   fmt::format("{} and {} are the same file", other->second, file.destination));

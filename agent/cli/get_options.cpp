@@ -78,7 +78,8 @@ Status read_authorities(std::string& into, const std::string& path, const FileRe
 }
 
 Status add_headers(JobRequest& request, const RequestOptions& options, const FileReader& read) {
-  std::vector<std::string> lines = options.headers;
+  std::vector<std::string> lines;
+  for (const std::string& header : options.headers) lines.emplace_back(trim_given(header));
   std::string text;
   if (auto status = read_into(text, options.header_file, read); !status) return status;
   for (const std::string_view given : given_lines(text)) {

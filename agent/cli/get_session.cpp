@@ -389,8 +389,9 @@ int GetSession::conclude() {
   for (const std::string& note : files_->notes()) terminal_.line("note: " + printable(note));
   for (const FileView& file : final_.files)
     if (!file.note.empty() && final_.files.size() <= 8) terminal_.line("note: " + printable(file.note));
-  if (plan_.json && print(get_report(final_, files_->written(), failure_)) != 0) status = std::max(status, 1);
-  return status;
+  if (!plan_.json) return status;
+  const int printed = print(get_report(final_, files_->written(), failure_));
+  return status != 0 ? status : printed;
 }
 
 void GetSession::show(const JobView& job) {

@@ -13,6 +13,7 @@
 #include "agent/cli/job_watch.h"
 #include "agent/cli/requests.h"
 #include "agent/cli/terminal.h"
+#include "base/given_text.h"
 
 namespace larder::agent {
 namespace {
@@ -106,7 +107,8 @@ int verdict(const JobArguments& arguments, AgentAccess& agent) {
 }
 
 int retarget(const JobArguments& arguments, AgentAccess& agent) {
-  return ask(agent, arguments.json, "POST", file_path(arguments, "retarget"), retarget_body(arguments.url), one_line);
+  return ask(agent, arguments.json, "POST", file_path(arguments, "retarget"),
+             retarget_body(std::string(trim_given(arguments.url))), one_line);
 }
 
 int content(const JobArguments& arguments, AgentAccess& agent) {

@@ -60,8 +60,9 @@ int watch_job(Client& client, const std::string& id) {
     }
   }
   terminal.clear();
-  (void)print(job_line(follower.job()));
-  return status_of(follower.job());
+  const int printed = print(job_line(follower.job()));
+  const int status = status_of(follower.job());
+  return status != 0 ? status : printed;
 }
 
 int print_events(Client& client, const std::string& id) {

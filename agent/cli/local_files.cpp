@@ -1,8 +1,11 @@
 #include "agent/cli/local_files.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <system_error>
 
 #include "agent/cli/check_command.h"
@@ -279,9 +282,10 @@ Status LocalFiles::write_through(const FileView& file, int from, std::uint64_t s
   const auto end = write_stream(from, to, size, wait_, where, file.url);
   if (!end) return tl::unexpected(end.error());
   if (*end == StreamEnd::written) {
-    if (place->kind == PlaceKind::in_place)
-      notes_.push_back(fmt::format("{} could not be replaced at once and was written in place", destination));
-    return {};
+    if (place->kind != PlaceKind::in_place) return {};
+    notes_.push_back(fmt::format("{} could not be replaced at once and was written in place", destination));
+    if (::fdatasync(to) == 0 || errno == EINVAL) return {};
+    return fail(ErrorCode::disk_error, "write " + destination, std::strerror(errno));
   }
   reader_gone_ = *end == StreamEnd::reader_gone;
   return fail(ErrorCode::cancelled, "write to " + where, reader_gone_ ? "its reader has gone" : "interrupted");

@@ -107,8 +107,8 @@ Result<Place> PlaceFinder::find(const std::string& destination) {
   auto found = walk_path(destination, doing);
   if (!found) return tl::unexpected(found.error());
   if (found->own_descriptor >= 0) {
-    if (is_standard_output(found->object_facts)) return descriptor_place(STDOUT_FILENO, doing);
-    return descriptor_place(found->own_descriptor, doing);
+    const bool same = found->object && is_standard_output(found->object_facts);
+    return descriptor_place(same ? STDOUT_FILENO : found->own_descriptor, doing);
   }
   Place place;
   place.name = found->name;

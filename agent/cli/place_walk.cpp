@@ -120,7 +120,10 @@ class Walk {
   Status step(const std::string& name) {
     if (auto entered = enter(name); !entered) return entered;
     at_.object = open_path(at_.directory.get(), name.c_str(), O_NOFOLLOW);
-    if (!at_.object && errno == ENOENT && name != "." && name != "..") return {};  // right only at the end: see enter()
+    if (!at_.object && errno == ENOENT && name != "." && name != "..") {  // right only at the end: see enter()
+      at_.own_descriptor = own_descriptor(at_.directory_facts, name);
+      return {};
+    }
     if (!at_.object || ::fstat(at_.object.get(), &at_.object_facts) != 0) return failed(name, errno);
     return S_ISLNK(at_.object_facts.st_mode) ? follow(name) : Status{};
   }

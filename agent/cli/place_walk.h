@@ -19,7 +19,7 @@ struct Walked {
   struct stat object_facts {};  // where there is one
   bool followed_link = false;
   bool magic = false;       // the last step was a link of /proc, whose text is no path
-  int own_descriptor = -1;  // such a link of this process's own descriptors
+  int own_descriptor = -1;  // of this process, where the last name is one in its list of descriptors; may be closed
 };
 
 // `path` is absolute. not_found: a directory on the way is missing.

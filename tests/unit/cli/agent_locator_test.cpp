@@ -63,6 +63,8 @@ TEST(UserPaths, HaveAShortSocketForALongStateDirectory) {
   EXPECT_LE(first->socket().size(), kMaxSocketPath);
   EXPECT_TRUE(first->socket().starts_with("/run/user/1000/larder-")) << first->socket();
   EXPECT_NE(first->socket(), second->socket()) << "two agents cannot share one";
+  environment.xdg_runtime_dir = "/" + std::string(120, 'r');
+  EXPECT_TRUE(user_paths(environment)->socket().starts_with("/tmp/larder-1000-"));
 }
 
 TEST(Environments, UseNoDirectoryOfAnotherUser) {

@@ -164,6 +164,7 @@ TEST(MakePlan, ReadsFilesOfAnyEditor) {
   GetOptions options = one();
   RequestOptions& request = options.request;
   request.urls = {" https://example.org/x.iso\r"};
+  request.headers = {"E: f\r\n"};
   request.list_file = "list";
   request.header_file = "headers";
   request.user_file = "user";
@@ -186,7 +187,7 @@ TEST(MakePlan, ReadsFilesOfAnyEditor) {
   const JobRequest& made = plan->request;
   EXPECT_EQ(made.files.at(0).url, "https://example.org/x.iso");
   EXPECT_EQ(made.files.at(1).url, "https://example.org/y");
-  EXPECT_EQ(made.headers, (std::vector<std::pair<std::string, std::string>>{{"A", "b"}, {"C", "d"}}));
+  EXPECT_EQ(made.headers, (std::vector<std::pair<std::string, std::string>>{{"E", "f"}, {"A", "b"}, {"C", "d"}}));
   EXPECT_EQ(made.user + "|" + made.password, "me|pass word ") << "blanks may be the password's";
   EXPECT_EQ(made.proxy_user + "|" + made.proxy_password, "you|two");
   EXPECT_EQ(made.client_certificate + made.client_key, "-----BEGIN-----BEGIN");

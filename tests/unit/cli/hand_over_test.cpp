@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -196,6 +197,55 @@ TEST_F(HandOver, SaysThatOtherNamesKeepTheOldContent) {
   ASSERT_TRUE(publish(staged));
   EXPECT_EQ(read(path("other")), "old");
   EXPECT_NE(staged[0].note().find("2 names"), std::string::npos) << staged[0].note();
+}
+
+// user::rw- user:1234:r-- group::--- mask::r-- other::---, as the kernel keeps it.
+std::string access_list() {
+  std::string list("\2\0\0\0", 4);
+  const auto add = [&list](std::uint16_t tag, std::uint16_t rights, std::uint32_t id) {
+    for (const std::uint64_t part : {std::uint64_t{tag}, std::uint64_t{rights}})
+      list += {static_cast<char>(part & 0xFF), static_cast<char>(part >> 8)};
+    for (int i = 0; i < 4; ++i) list += static_cast<char>(id >> (8 * i) & 0xFF);
+  };
+  add(0x01, 6, UINT32_MAX);
+  add(0x02, 4, 1234);
+  add(0x04, 0, UINT32_MAX);
+  add(0x10, 4, UINT32_MAX);
+  add(0x20, 0, UINT32_MAX);
+  return list;
+}
+
+// Without the list, its mask would be rights of the group.
+TEST_F(HandOver, KeepsTheAccessListOfWhatItReplaces) {
+  const char* name = "system.posix_acl_access";
+  const std::string list = access_list();
+  std::ofstream(path("out")) << "old";
+  if (::setxattr(path("out").c_str(), name, list.data(), list.size(), 0) != 0)
+    GTEST_SKIP() << "no access lists in this file system";
+  std::vector<StagedFile> staged;
+  staged.push_back(std::move(StagedFile::create(path("out"), "key").value()));
+  ASSERT_TRUE(publish(staged));
+  std::string kept(256, '\0');
+  const ssize_t size = ::getxattr(path("out").c_str(), name, kept.data(), kept.size());
+  ASSERT_GT(size, 0);
+  kept.resize(static_cast<std::size_t>(size));
+  EXPECT_EQ(kept, list);
+}
+
+// What the directory gives to every new file is not what the old one had.
+TEST_F(HandOver, TakesNoAccessListFromTheDirectory) {
+  const std::string list = access_list();
+  std::ofstream(path("out")) << "old";
+  ASSERT_EQ(::chmod(path("out").c_str(), 0640), 0);
+  if (::setxattr(directory_.c_str(), "system.posix_acl_default", list.data(), list.size(), 0) != 0)
+    GTEST_SKIP() << "no access lists in this file system";
+  std::vector<StagedFile> staged;
+  staged.push_back(std::move(StagedFile::create(path("out"), "key").value()));
+  ASSERT_TRUE(publish(staged));
+  EXPECT_LT(::getxattr(path("out").c_str(), "system.posix_acl_access", nullptr, 0), 0);
+  struct stat info {};
+  ASSERT_EQ(::stat(path("out").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 07777, 0640u);
 }
 
 // Whoever owns the directory could have put another file under the hidden name: it must not be given away.

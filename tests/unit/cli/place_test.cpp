@@ -332,6 +332,9 @@ TEST(Place, IsForOneFileOnly) {
   const auto judged = judge_destinations(files);
   ASSERT_FALSE(judged);
   EXPECT_EQ(judged.error().code, ErrorCode::invalid_argument);
+  files[0].destination = "/dev/stdout";
+  files[1].destination = "/proc/self/fd/1";
+  EXPECT_FALSE(judge_destinations(files)) << "standard output as well";
 }
 
 TEST(Place, OfStandardOutputIsCalledSo) {
@@ -343,6 +346,11 @@ TEST(Place, OfStandardOutputIsCalledSo) {
   files[0].stream = false;
   ASSERT_TRUE(judge_destinations(files));
   EXPECT_TRUE(files[0].stream);
+}
+
+TEST(Place, IsNoneOfADescriptorThatIsNotOpen) {
+  EXPECT_EQ(check_destination("/dev/fd/979").error().code, ErrorCode::disk_error);
+  EXPECT_EQ(check_destination("/proc/self/fd/0x").error().code, ErrorCode::permission_denied);
 }
 
 TEST(Place, IsJudgedWithoutATrace) {
