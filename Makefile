@@ -1,6 +1,6 @@
 # The commands of this tree; CMakePresets.json and tools/ do the work. Everything sets itself up on Debian 12.
 .DEFAULT_GOAL := help
-.PHONY: help build test demo soak soak-asan bench bench-office bench-line bench-sim fuzz check format clean packages
+.PHONY: help build test demo soak soak-asan bench bench-office bench-line bench-sim bench-compare fuzz check format clean packages
 MAKEFLAGS += --no-print-directory
 
 help:
@@ -13,6 +13,7 @@ help:
 	@echo 'make bench-office  twelve hosts want one file at once: larder beside curl, aria2 and squid; OPTIONS="--hosts 4 --size 16"'
 	@echo 'make bench-line  one file over lines of 5 to 100 ms and with loss: alone, in a group and in a crowd, beside curl (15 minutes); OPTIONS="--rtt 25 --size 8"'
 	@echo 'make bench-sim  one to 5,000 simulated hosts want one file at once: origin copies, times, datagrams (5 minutes)'
+	@echo 'make bench-compare OLD=DIR  the larderd and larder in DIR beside those of this tree: is any of it slower'
 	@echo 'make fuzz    libFuzzer on every parser, SECONDS=30 each'
 	@echo 'make check   formatting, lints and clang-tidy'
 	@echo 'make format  formats all sources'
@@ -58,6 +59,10 @@ bench-line: packages
 bench-sim: packages
 	@tools/build.sh release larder_crowd_sim
 	@python3 tests/bench/sim_bench.py --write docs/benchmarks.md
+
+bench-compare: build
+	@test -n '$(OLD)' || { echo 'make bench-compare OLD=DIR: DIR holds the larderd and larder to compare with' >&2; exit 2; }
+	@python3 tests/bench/compare.py '$(OLD)' build/release/bin $(if $(ROUNDS),--rounds $(ROUNDS)) --write docs/benchmarks.md
 
 fuzz:
 	@tools/install_packages.sh build check

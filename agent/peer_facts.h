@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/result.h"
 
 namespace larder::agent {
 
@@ -20,7 +21,9 @@ struct PeerFact {
   unsigned load = 0;                      // transfers that it serves
   std::optional<Duration> last_heard;     // ago; none: not around
   std::string shunned;                    // why; empty: it is not
-  std::optional<WallTime> shunned_until;  // none: for good, or not shunned
+  std::optional<WallTime> shunned_until;  // none: not shunned
+  std::string doubted;                    // why its word alone does not count; empty: it does
+  std::optional<WallTime> doubted_until;
 };
 
 struct SharingFacts {
@@ -40,13 +43,25 @@ struct SharingFacts {
   std::uint64_t clock_rejections = 0;  // agents whose certificate is not in its time by this machine's clock
   std::uint64_t given = 0;             // bytes that others took from this agent by the swarm, since it is up
   std::uint64_t taken = 0;             // and it from others
-  std::vector<PeerFact> peers;         // those around, then the shunned who are not
+  std::uint64_t refused_fetches = 0;   // of windows from others, since too many were under way
+  std::size_t condemned_versions = 0;  // not shared: agents were given different bytes under one name
+  // Of which nothing is shared for a while. Their names are in the log alone: they tell what others fetch.
+  std::size_t inconstant_hosts = 0;
+  std::vector<PeerFact> peers;  // those around, then the shunned and doubted who are not
+};
+
+struct PardonAnswer {
+  std::string id;         // hex
+  bool pardoned = false;  // something held against it
 };
 
 class PeerFactsSource {
  public:
   virtual ~PeerFactsSource() = default;
   [[nodiscard]] virtual SharingFacts sharing_facts() const = 0;
+  // `agent`: its id, the beginning of it (at least 4 digits), or the machine's name, where that is one agent only. What
+  // was said against it until now counts no more here.
+  virtual Result<PardonAnswer> pardon(const std::string& agent) = 0;
 };
 
 }  // namespace larder::agent

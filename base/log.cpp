@@ -1,13 +1,17 @@
 #include "base/log.h"
 
 #include <spdlog/logger.h>
-#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/sinks/base_sink.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdlib>
+#include <mutex>
+
+#include "base/standard_streams.h"
 
 namespace larder::log {
 namespace {
@@ -22,9 +26,24 @@ bool stderr_is_journal() {
   return fmt::format("{}:{}", facts.st_dev, facts.st_ino) == stream;
 }
 
+// Whoever reads the log must not be waited for: where a pipe is full, one line waits a moment, and what follows is lost
+// until somebody has read.
+class StderrSink final : public spdlog::sinks::base_sink<std::mutex> {
+ protected:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    spdlog::memory_buf_t text;
+    formatter_->format(message, text);
+    read_ = say({text.data(), text.size()}, read_ ? std::chrono::milliseconds(1000) : std::chrono::milliseconds(0));
+  }
+  void flush_() override {}
+
+ private:
+  bool read_ = true;
+};
+
 struct Output {
   bool journal = stderr_is_journal();
-  spdlog::logger logger{"larder", std::make_shared<spdlog::sinks::stderr_sink_mt>()};
+  spdlog::logger logger{"larder", std::make_shared<StderrSink>()};
 
   Output() {
     logger.set_level(spdlog::level::debug);

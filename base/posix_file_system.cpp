@@ -17,6 +17,8 @@ tl::unexpected<Error> disk_failure(int number, std::string doing) {
   ErrorCode code = ErrorCode::disk_error;
   if (number == ENOSPC || number == EDQUOT) code = ErrorCode::disk_full;
   if (number == ENOENT) code = ErrorCode::not_found;
+  if (number == EFBIG)  // no room that could be made helps
+    return fail(code, std::move(doing), "the file system or a limit (ulimit -f) does not allow a file of this size");
   return fail(code, std::move(doing), std::generic_category().message(number));
 }
 

@@ -73,9 +73,11 @@ void CacheImpl::find_checked(Finder finder, Done<std::optional<ContentInfo>> don
     check_row(**row, [this, finder, row = **row, done = std::move(done)](Result<FileVerdict> verdict) mutable {
       if (!verdict) return done(tl::unexpected(verdict.error()));
       if (verdict->intact) return done(std::optional(row.info));
-      drop_damaged(row.info.id, verdict->why, [this, finder = std::move(finder), done = std::move(done)]() mutable {
-        find_checked(std::move(finder), std::move(done));
-      });
+      drop_damaged(row.info.id, verdict->why,
+                   [this, finder = std::move(finder), done = std::move(done)](const Status& dropped) mutable {
+                     if (!dropped) return done(std::optional<ContentInfo>());  // as if it were not there
+                     find_checked(std::move(finder), std::move(done));
+                   });
     });
   });
 }
@@ -99,6 +101,7 @@ ContentInfo CacheImpl::fresh_info(const ContentId& id, const Active& content) co
   info.size = content.core ? content.core->size() : content.fresh->version.size;
   info.shareable = content.fresh->shareable;
   info.offered = content.fresh->offered;
+  info.first_answer = content.fresh->first_answer;
   info.created = info.last_used = content.fresh->created;
   info.versions = {content.fresh->version};
   return info;
@@ -111,6 +114,17 @@ void CacheImpl::get(const ContentId& id, Done<ContentInfo> done) {
   using Found = std::optional<index::Row>;
   read_for<Found>(
       "read record " + id, [id](SQLite::Database& db) { return index::load(db, id); },
+      [id, done = std::move(done)](Result<Found> row) mutable {
+        if (!row) return done(tl::unexpected(row.error()));
+        if (!*row) return done(fail(ErrorCode::not_found, "read record " + id, "the cache has no such record"));
+        done((*row)->info);
+      });
+}
+
+void CacheImpl::get_for(const ContentId& id, std::uint32_t user, Done<ContentInfo> done) {
+  using Found = std::optional<index::Row>;
+  read_for<Found>(
+      "read record " + id, [id, user](SQLite::Database& db) { return index::load_for(db, id, user); },
       [id, done = std::move(done)](Result<Found> row) mutable {
         if (!row) return done(tl::unexpected(row.error()));
         if (!*row) return done(fail(ErrorCode::not_found, "read record " + id, "the cache has no such record"));
@@ -177,8 +191,7 @@ void CacheImpl::list_step(ListQuery query, std::vector<ContentInfo> so_far, Done
   const std::size_t wanted = query.limit - std::min(query.limit, so_far.size());
   if (wanted == 0) return answer<std::vector<ContentInfo>>(std::move(done), std::move(so_far));
   read_for<index::Page>(
-      "list records",
-      [query, wanted](SQLite::Database& db) { return index::page(db, query.after_id, wanted, query.url_contains); },
+      "list records", [query, wanted](SQLite::Database& db) { return index::page(db, query, wanted); },
       [this, query, so_far = std::move(so_far), done = std::move(done)](Result<index::Page> page) mutable {
         if (!page) return done(tl::unexpected(page.error()));
         std::move(page->infos.begin(), page->infos.end(), std::back_inserter(so_far));

@@ -46,12 +46,6 @@ class ContentLease {
   [[nodiscard]] virtual File& file() = 0;            // for reads on worker threads
 };
 
-struct ListQuery {
-  std::string after_id;  // for paging, in order of id
-  std::size_t limit = 100;
-  std::string url_contains;
-};
-
 template <class T>
 using Done = UniqueFunction<void(Result<T>)>;
 
@@ -66,6 +60,8 @@ class Cache {
   // The newest complete, validated version of a URL, whatever its validators (offline-ok, later).
   virtual void find_newest(const std::string& url, Done<std::optional<ContentInfo>> done) = 0;
   virtual void get(const ContentId& id, Done<ContentInfo> done) = 0;
+  // As this user may see it: not_found where it has not asked for it; of its versions those of its own URLs.
+  virtual void get_for(const ContentId& id, std::uint32_t user, Done<ContentInfo> done) = 0;
   // What there is to go on with before the origin is asked, in one look at the index: whether any record is known for
   // this URL (its versions included), and the contents that `holder` holds in any state, shareable or not (an earlier
   // attempt of the same file). A read only: checks no file, counts as no use.
@@ -92,6 +88,7 @@ class Cache {
     bool bounded_by_cache = true;
     // The plain SHA-256 will be wanted at the end: it is computed as the bytes come, where they come in order.
     bool want_sha256 = false;
+    FirstAnswer first_answer = {};
   };
   virtual void create(Create what, Done<std::unique_ptr<ContentWriter>> done) = 0;
   // Goes on with a partial content. One writer per content at a time (busy).
@@ -103,8 +100,10 @@ class Cache {
   // Reads the content once (disk threads) for a digest; stored with the record.
   virtual void compute_sha256(const ContentId& id, Done<Digest> done) = 0;
 
-  // References keep a content from eviction; each is (holder, content) with holder = file id, durable, idempotent.
-  virtual void hold(const ContentId& id, const std::string& holder, Done<void> done) = 0;
+  // References keep a content from eviction; each is (holder, content) with holder = file id, durable, idempotent. That
+  // the holder's user asked for the content is remembered as long as there is a record, of kMaxAskers at the most.
+  static constexpr std::size_t kMaxAskers = 100;
+  virtual void hold(const ContentId& id, const Holder& holder, Done<void> done) = 0;
   virtual void release(const ContentId& id, const std::string& holder, Done<void> done) = 0;
   // The end of a job: those that are `validated` are marked so, then all references are taken away, in one go. What is
   // gone already is passed over.
@@ -116,10 +115,18 @@ class Cache {
   virtual void mark_validated(const ContentId& id, Done<void> done) = 0;
   // Removes record and file. Open leases stay readable.
   virtual void drop(const ContentId& id, Done<void> done) = 0;
-  // Judged bad with all bytes from the origin: kept for inspection while held, never found, dropped on release.
-  virtual void set_aside(const ContentId& id, Done<void> done) = 0;
-  // Also knows the content by another version (equal bytes, other URL or validators).
-  virtual void add_version(const ContentId& id, const Version& version, Done<void> done) = 0;
+  // Its bytes are not what is published as `version`: from now on it is not known by that. A record that is known by no
+  // other is set aside: never found, never offered, and nothing is merged into it; it stays readable for those who hold
+  // it and while it is pinned, and is dropped when neither is so any more.
+  virtual void set_aside(const ContentId& id, const Version& version, Done<void> done) = 0;
+  // The same at the word of one holder, for a content that is its own: fetched whole on its account, held by nobody
+  // else, neither validated nor pinned. busy where others have to do with it: nothing is changed then.
+  virtual void set_aside_own(const ContentId& id, const std::string& holder, Done<void> done) = 0;
+  // A partial content that goes on as another version, that is with bytes of another URL or of a request that is not to
+  // be shared: it is private from now on and for good (not shareable). Only where nobody but `holder` has to do with
+  // it: busy when others hold it or it is being written; invalid_state when it is not partial.
+  virtual void go_on_privately(const ContentId& id, const std::string& holder, const Version& version,
+                               Done<void> done) = 0;
   // What vouches for committed segments from now on (SegmentInfo::attestation), in the place of what did; those that
   // are not there are left out. Too long: invalid_argument, and nothing is changed.
   using Vouching = std::vector<std::pair<std::uint64_t, std::vector<std::byte>>>;  // segment, attestation
@@ -149,6 +156,12 @@ class Cache {
   virtual void apply(const CacheSettings& settings) = 0;  // new limits (SIGHUP); evicts in the background
   // In the background after start: files without a record, records without a file, ages. Runs in small steps.
   virtual void start_maintenance() = 0;
+  // Has `answer` called on the thread that makes files durable when its turn comes: a watchdog's question. False where
+  // that takes none now.
+  virtual bool ask_sync(UniqueFunction<void()> answer) {
+    answer();
+    return true;
+  }
 };
 
 // `disk` is used for content I/O and hashing. Schema steps of the cache: cache_schema().

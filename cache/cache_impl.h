@@ -27,6 +27,11 @@
 
 namespace larder::cache {
 
+// What became of a damaged record, for the end of an error's text.
+inline std::string after_damage(const Status& dropped) {
+  return dropped ? "; it was dropped" : "; it cannot be dropped: " + dropped.error().detail;
+}
+
 class CacheImpl final : public Cache, private WriterHost, private MaintenanceHost {
  public:
   CacheImpl(const CacheSettings& settings, Runtime runtime, FileSystem& files, WorkerPool& disk, Database& database,
@@ -37,6 +42,7 @@ class CacheImpl final : public Cache, private WriterHost, private MaintenanceHos
   void find_by_sha256(const Digest& sha256, Done<std::optional<ContentInfo>> done) override;
   void find_newest(const std::string& url, Done<std::optional<ContentInfo>> done) override;
   void get(const ContentId& id, Done<ContentInfo> done) override;
+  void get_for(const ContentId& id, std::uint32_t user, Done<ContentInfo> done) override;
   void known(const std::string& url, const std::string& holder, Done<Known> done) override;
   void known_of(std::vector<Question> questions, Done<std::vector<Known>> done) override;
   void create(Create what, Done<std::unique_ptr<ContentWriter>> done) override;
@@ -44,14 +50,16 @@ class CacheImpl final : public Cache, private WriterHost, private MaintenanceHos
   void open(const ContentId& id, Done<std::shared_ptr<ContentLease>> done) override;
   void open_partial(const ContentId& id, Done<std::shared_ptr<ContentLease>> done) override;
   void compute_sha256(const ContentId& id, Done<Digest> done) override;
-  void hold(const ContentId& id, const std::string& holder, Done<void> done) override;
+  void hold(const ContentId& id, const Holder& holder, Done<void> done) override;
   void release(const ContentId& id, const std::string& holder, Done<void> done) override;
   void let_go(std::vector<Reference> references, Done<void> done) override;
   void release_all_but(std::vector<std::string> alive, Done<void> done) override;
   void mark_validated(const ContentId& id, Done<void> done) override;
   void drop(const ContentId& id, Done<void> done) override;
-  void set_aside(const ContentId& id, Done<void> done) override;
-  void add_version(const ContentId& id, const Version& version, Done<void> done) override;
+  void set_aside(const ContentId& id, const Version& version, Done<void> done) override;
+  void set_aside_own(const ContentId& id, const std::string& holder, Done<void> done) override;
+  void go_on_privately(const ContentId& id, const std::string& holder, const Version& version,
+                       Done<void> done) override;
   void set_attestations(const ContentId& id, Vouching attestations, Done<void> done) override;
   void pin(const ContentId& id, bool pinned, Done<void> done) override;
   void remove(const ContentId& id, Done<void> done) override;
@@ -65,6 +73,7 @@ class CacheImpl final : public Cache, private WriterHost, private MaintenanceHos
   void observe(std::function<void(const ContentId&)> changed) override;
   void figures(Done<CacheFigures> done) override;
   void apply(const CacheSettings& settings) override;
+  bool ask_sync(UniqueFunction<void()> answer) override { return sync_->ask(std::move(answer)); }
   void start_maintenance() override;
 
  private:
@@ -166,7 +175,10 @@ class CacheImpl final : public Cache, private WriterHost, private MaintenanceHos
   // Records first, then files: a crash in between leaves files without a record, which maintenance removes.
   void remove_records(std::vector<ContentId> ids, index::RemoveOnly only, Done<Removed> done);
   void remove_files(std::vector<ContentId> ids, Task then);
-  void drop_damaged(const ContentId& id, const std::string& why, Task then);
+  void drop_set_aside(const ContentId& id, Done<void> done);  // unless held or pinned
+  // `then` hears whether the record went. Where it did not, looking again would find it again: the caller goes on
+  // without it.
+  void drop_damaged(const ContentId& id, const std::string& why, UniqueFunction<void(Status)> then);
   void release_recorded(const ContentId& id, const std::string& holder, Done<void> done);
   void let_go_recorded(std::vector<Reference> recorded, std::vector<Reference> others, Done<void> done);
   struct Releasing;
@@ -177,7 +189,7 @@ class CacheImpl final : public Cache, private WriterHost, private MaintenanceHos
   // MaintenanceHost
   [[nodiscard]] bool in_use(const ContentId& id) override { return busy(id); }
   void drop_changed(const ContentId& id, const std::string& why, Task then) override {
-    drop_damaged(id, why, std::move(then));
+    drop_damaged(id, why, [then = std::move(then)](const Status&) mutable { then(); });
   }
   void drop_unheld(std::vector<ContentId> ids, index::RemoveOnly only, Task then) override;
   void check_space() override;

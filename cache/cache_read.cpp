@@ -106,8 +106,8 @@ void CacheImpl::open_row(index::Row row, bool use, Done<std::shared_ptr<ContentL
       if (!opened) return done(tl::unexpected(opened.error()));
       if (!opened->verdict.intact && active(id) == nullptr) {
         const std::string why = opened->verdict.why;
-        return drop_damaged(id, why, [id, why, done = std::move(done)]() mutable {
-          done(fail(ErrorCode::content_damaged, "open content " + id, why + "; it was dropped"));
+        return drop_damaged(id, why, [id, why, done = std::move(done)](const Status& dropped) mutable {
+          done(fail(ErrorCode::content_damaged, "open content " + id, why + after_damage(dropped)));
         });
       }
       if (!opened->file) return done(fail(ErrorCode::not_found, "open content " + id, "its file is missing"));
@@ -146,8 +146,9 @@ void CacheImpl::hash_on(std::shared_ptr<Hashing> hashing) {
     return [this, hashing = std::move(hashing), reached = std::move(reached)]() mutable {
       if (!reached) {
         // Bytes that cannot be read are of no use to anybody.
-        return drop_damaged(hashing->id, reached.error().text(),
-                            [hashing, error = reached.error()] { hashing->done(tl::unexpected(error)); });
+        return drop_damaged(hashing->id, reached.error().text(), [hashing, error = reached.error()](const Status&) {
+          hashing->done(tl::unexpected(error));
+        });
       }
       hashing->offset = *reached;
       if (hashing->offset < hashing->size) return hash_on(std::move(hashing));

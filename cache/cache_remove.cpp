@@ -74,17 +74,18 @@ void CacheImpl::remove_records(std::vector<ContentId> ids, index::RemoveOnly onl
       });
 }
 
-void CacheImpl::drop_damaged(const ContentId& id, const std::string& why, Task then) {
+void CacheImpl::drop_damaged(const ContentId& id, const std::string& why, UniqueFunction<void(Status)> then) {
   remove_records({id}, index::RemoveOnly::any,
                  [this, id, why, then = std::move(then)](Result<Removed> removed) mutable {
                    if (!removed) {
                      log::error("cannot drop a damaged record content={} reason=\"{}\" error=\"{}\"", id, why,
                                 removed.error().text());
+                     return then(tl::unexpected(removed.error()));
                    } else if (!removed->empty()) {
                      ++dropped_damaged_;
                      log::warn("record dropped: its file is not as it was left content={} reason=\"{}\"", id, why);
                    }
-                   then();
+                   then({});
                  });
 }
 
@@ -107,7 +108,7 @@ void CacheImpl::drop(const ContentId& id, Done<void> done) {
                  });
 }
 
-void CacheImpl::hold(const ContentId& id, const std::string& holder, Done<void> done) {
+void CacheImpl::hold(const ContentId& id, const Holder& holder, Done<void> done) {
   Active* content = active(id);
   if (content != nullptr && content->completing) {
     content->deferred.push_back([this, holder, done = std::move(done)](const ContentId& survivor) mutable {
@@ -117,7 +118,7 @@ void CacheImpl::hold(const ContentId& id, const std::string& holder, Done<void> 
   }
   if (content != nullptr && content->fresh) {
     // As durable as the content: both go into the index with its first segment.
-    content->fresh->holders.insert(holder);
+    content->fresh->holders.insert_or_assign(holder.id, holder.asker);
     return answer<void>(std::move(done), {});
   }
   simple_write(
@@ -263,11 +264,23 @@ void CacheImpl::mark_validated(const ContentId& id, Done<void> done) {
       std::move(done));
 }
 
-void CacheImpl::add_version(const ContentId& id, const Version& version, Done<void> done) {
+void CacheImpl::go_on_privately(const ContentId& id, const std::string& holder, const Version& version,
+                                Done<void> done) {
+  const std::string doing = "go on with content " + id + " as another version";
+  if (Active* content = active(id)) {
+    if (!content->core || !content->core->abandoned()) {
+      return answer<void>(std::move(done), fail(ErrorCode::busy, doing, "it is being written"));
+    }
+    // Its last writer's segments are still on their way into the index.
+    content->when_closed.push_back([this, id, holder, version, done = std::move(done)]() mutable {
+      go_on_privately(id, holder, version, std::move(done));
+    });
+    return;
+  }
   offering_write(
-      id, "bind a version to record " + id,
-      [id, version, now = runtime_.clock.wall()](SQLite::Database& db) {
-        return index::add_version(db, id, version, now);
+      id, doing,
+      [id, holder, version, now = runtime_.clock.wall()](SQLite::Database& db) {
+        return index::go_on_privately(db, id, holder, version, now);
       },
       std::move(done));
 }
@@ -289,28 +302,42 @@ void CacheImpl::set_attestations(const ContentId& id, Vouching attestations, Don
 void CacheImpl::pin(const ContentId& id, bool pinned, Done<void> done) {
   simple_write(
       "pin record " + id, [id, pinned](SQLite::Database& db) { return index::set_pinned(db, id, pinned); },
-      std::move(done));
+      [this, id, pinned, done = std::move(done)](Status status) mutable {
+        if (!status || pinned) return done(std::move(status));
+        drop_set_aside(id, std::move(done));  // the pin may have been all that kept it
+      });
 }
 
-void CacheImpl::set_aside(const ContentId& id, Done<void> done) {
+void CacheImpl::set_aside(const ContentId& id, const Version& version, Done<void> done) {
   const std::string doing = "set content " + id + " aside";
   if (active(id) != nullptr) {
     return answer<void>(std::move(done), fail(ErrorCode::busy, doing, "it is being written"));
   }
   write_for<bool>(
-      doing,
-      [id](SQLite::Database& db) -> Result<bool> {
-        if (Status set = index::set_state(db, id, ContentState::set_aside); !set) return tl::unexpected(set.error());
-        auto row = index::load(db, id);
-        if (!row) return tl::unexpected(row.error());
-        return *row && (*row)->holds > 0;
-      },
-      [this, id, done = std::move(done)](Result<bool> held) mutable {
-        if (!held) return done(tl::unexpected(held.error()));
+      doing, [id, version](SQLite::Database& db) { return index::set_aside(db, id, version); },
+      [this, id, done = std::move(done)](Result<bool> goes) mutable {
+        if (!goes) return done(tl::unexpected(goes.error()));
+        log::warn("record is not what is published: not known by that version any more content={}", id);
         changed(id);
-        if (*held) return done({});
-        drop(id, std::move(done));  // nobody is there to inspect it
+        if (*goes) return drop_set_aside(id, std::move(done));
+        done({});
       });
+}
+
+void CacheImpl::set_aside_own(const ContentId& id, const std::string& holder, Done<void> done) {
+  const std::string doing = "set content " + id + " aside";
+  if (active(id) != nullptr) {
+    return answer<void>(std::move(done), fail(ErrorCode::busy, doing, "it is being written"));
+  }
+  offering_write(
+      id, doing, [id, holder](SQLite::Database& db) { return index::set_aside_own(db, id, holder); }, std::move(done));
+}
+
+void CacheImpl::drop_set_aside(const ContentId& id, Done<void> done) {
+  remove_records({id}, index::RemoveOnly::set_aside, [done = std::move(done)](Result<Removed> removed) mutable {
+    if (!removed) return done(tl::unexpected(removed.error()));
+    done({});
+  });
 }
 
 void CacheImpl::remove(const ContentId& id, Done<void> done) {

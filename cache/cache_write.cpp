@@ -18,9 +18,13 @@ void CacheImpl::create(Create what, Done<std::unique_ptr<ContentWriter>> done) {
   const ContentId id = ids_.next(runtime_.clock.wall());
   // Registered before anything is on the disk: maintenance removes files that it knows nothing of.
   Active& content = active_[id];
-  content.fresh = index::NewContent{
-      what.version, what.shareable && what.version.has_validator(), what.bounded_by_cache, runtime_.clock.wall(), {},
-      what.offered};
+  content.fresh = index::NewContent{what.version,
+                                    what.shareable && what.version.has_validator(),
+                                    what.bounded_by_cache,
+                                    runtime_.clock.wall(),
+                                    {},
+                                    what.offered,
+                                    what.first_answer};
   const std::uint64_t size = what.version.size.value_or(0);
   const bool bounded = what.bounded_by_cache;
   space_.reserve(id, size, 0, bounded,
@@ -37,6 +41,7 @@ void CacheImpl::create(Create what, Done<std::unique_ptr<ContentWriter>> done) {
                    start.size = what.version.size;
                    start.file = std::make_shared<ContentFile>(directories_, id, what.version.size, false);
                    start.hash_in_order = what.want_sha256;
+                   start.shareable = what.shareable && what.version.has_validator();
                    make_writer(id, std::move(start), std::move(done));
                  });
 }
@@ -86,8 +91,8 @@ void CacheImpl::resume_checked(const ContentId& id, Resumable content, Done<std:
               if (verdict && verdict->intact) return resume_reserve(id, std::move(content), std::move(done));
               end_active(id, id);
               if (!verdict) return done(tl::unexpected(verdict.error()));
-              auto then = [doing, why = verdict->why, done = std::move(done)]() mutable {
-                done(fail(ErrorCode::content_damaged, doing, why + "; it was dropped"));
+              auto then = [doing, why = verdict->why, done = std::move(done)](const Status& dropped) mutable {
+                done(fail(ErrorCode::content_damaged, doing, why + after_damage(dropped)));
               };
               drop_damaged(id, verdict->why, std::move(then));
             });
@@ -116,6 +121,7 @@ void CacheImpl::resume_reserve(const ContentId& id, Resumable content, Done<std:
                    start.id = id;
                    if (!content.row.info.versions.empty()) start.version = content.row.info.versions.front();
                    start.size = content.row.info.size;
+                   start.shareable = content.row.info.shareable;
                    start.committed = std::move(content.segments);
                    start.file = std::make_shared<ContentFile>(directories_, id, start.size, true);
                    make_writer(id, std::move(start), std::move(done));
@@ -191,8 +197,10 @@ void CacheImpl::check_survivor(std::shared_ptr<index::Completion> what, index::R
       return complete_try(what, std::move(done));
     }
     const std::string why = verdict ? verdict->why : verdict.error().text();
-    drop_damaged(survivor, why,
-                 [this, what, done = std::move(done)]() mutable { complete_try(what, std::move(done)); });
+    drop_damaged(survivor, why, [this, what, done = std::move(done)](const Status& dropped) mutable {
+      what->apart = !dropped;
+      complete_try(what, std::move(done));
+    });
   });
 }
 

@@ -25,6 +25,10 @@ class ContentWriter {
 
   [[nodiscard]] virtual const ContentId& id() const = 0;
   [[nodiscard]] virtual std::optional<std::uint64_t> size() const = 0;  // none while the origin has not said it
+  // What is being fetched, and whether the record may be found by others, as it is now: only this writer can go on with
+  // it, so that neither changes.
+  [[nodiscard]] virtual const Version& version() const = 0;
+  [[nodiscard]] virtual bool shareable() const = 0;
   // Committed segments, in order of index.
   [[nodiscard]] virtual const std::vector<SegmentInfo>& committed() const = 0;
   // What is neither written nor in an open stream, ascending, block-aligned starts. With an unknown size: one range to
@@ -35,6 +39,8 @@ class ContentWriter {
   // A stream is one source's run of bytes from range.offset (block-aligned) on. `fetched_for` is stored with each
   // segment that the stream's bytes complete: the id of the file (agent/jobs) on whose account it was fetched.
   virtual StreamId open_stream(ByteRange range, Source source, std::string fetched_for) = 0;
+  // Over what the bytes of this stream come, where it is the origin's; said before they do.
+  virtual void came_over(StreamId stream, Transport transport) = 0;
   // The next bytes of the stream. Bytes beyond the range or the content are refused (too_large).
   virtual Status append(StreamId stream, Buffer bytes) = 0;
   // A peer's window within one segment: whole blocks in any order whose leaves are known already.

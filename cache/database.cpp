@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <pthread.h>
 #include <sqlite3.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,11 +16,13 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <optional>
 #include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "base/log.h"
 #include "cache/statement.h"
 
 namespace larder::cache {
@@ -33,7 +36,8 @@ constexpr unsigned kReadsBeforeLater = 64;
 constexpr std::size_t kStream = 8;      // writes in one group: more are coming, and
 constexpr std::size_t kGathered = 128;  // so many, or so long, are waited for
 constexpr std::chrono::milliseconds kGatherFor{4};
-constexpr std::size_t kMaxGroup = 512;  // writes per commit: bounds how long a read waits behind them
+constexpr std::chrono::seconds kEraseAgain{10};  // after an attempt in vain
+constexpr std::size_t kMaxGroup = 512;           // writes per commit: bounds how long a read waits behind them
 
 Error error_of(const SQLite::Exception& thrown, sqlite3* handle, std::string doing) {
   const int system_error = handle != nullptr ? sqlite3_system_errno(handle) : 0;
@@ -120,6 +124,7 @@ Status set_up(SQLite::Database& db, const std::string& doing) {
   db.exec("PRAGMA temp_store = MEMORY");            // a savepoint's undo log: a few pages, no file each time
   db.exec("PRAGMA mmap_size = 0");                  // an I/O error of a mapping is a signal, not an error
   db.exec("PRAGMA journal_size_limit = 16777216");  // the WAL shrinks again after a burst
+  db.exec("PRAGMA secure_delete = ON");             // passwords of ended jobs: freed pages are overwritten
   db.exec("PRAGMA foreign_keys = ON");
   db.exec("PRAGMA trusted_schema = OFF");
   return {};
@@ -235,7 +240,13 @@ struct Database::Impl {
   std::vector<Item> take() {
     std::unique_lock lock(mutex);
     const auto work = [this] { return stopping || !queue.empty(); };
-    wake.wait(lock, [&] { return work() || !later.empty(); });
+    const auto any = [&] { return work() || !later.empty(); };
+    if (erase_at) {
+      wake.wait_until(lock, *erase_at, any);
+    } else {
+      wake.wait(lock, [&] { return any() || erase_at; });
+    }
+    if (!any()) return {};
     if (!work()) wake.wait_for(lock, kLater, work);
     if (!queue.empty() && !stopping) gather(lock);
     std::vector<Item> taken;
@@ -258,18 +269,64 @@ struct Database::Impl {
   void run() {
     for (;;) {
       std::vector<Item> items = take();
-      if (items.empty()) return;
-      const std::size_t count = items.size();
-      if (items[0].write) last_group = count;
-      std::vector<Outcome> outcomes = items[0].write ? commit(items) : read(items);
-      items.clear();
-      queued.fetch_sub(count);
-      loop.post([outcomes = std::move(outcomes)]() mutable {
-        for (Outcome& outcome : outcomes) {
-          if (outcome.done) outcome.done(std::move(outcome.status));
-        }
-      });
+      if (items.empty() && nothing_left()) return;
+      if (!items.empty()) carry_out(items);
+      if (takes_erasure()) erase();
     }
+  }
+
+  void carry_out(std::vector<Item>& items) {
+    const std::size_t count = items.size();
+    if (items[0].write) last_group = count;
+    std::vector<Outcome> outcomes = items[0].write ? commit(items) : read(items);
+    items.clear();
+    queued.fetch_sub(count);
+    loop.post([outcomes = std::move(outcomes)]() mutable {
+      for (Outcome& outcome : outcomes) {
+        if (outcome.done) outcome.done(std::move(outcome.status));
+      }
+    });
+  }
+
+  [[nodiscard]] bool nothing_left() {
+    const std::lock_guard lock(mutex);
+    return stopping && queue.empty() && later.empty();
+  }
+
+  void erase_after(std::chrono::steady_clock::duration delay) {
+    {
+      const std::lock_guard lock(mutex);
+      if (erase_at) return;
+      erase_at = std::chrono::steady_clock::now() + delay;
+    }
+    wake.notify_one();
+  }
+
+  [[nodiscard]] bool takes_erasure() {
+    const std::lock_guard lock(mutex);
+    if (!erase_at || std::chrono::steady_clock::now() < *erase_at) return false;
+    erase_at.reset();
+    return true;
+  }
+
+  // Somebody who reads the file with another program stands in the way for as long as the read takes; nobody waits
+  // for that here.
+  void erase() {
+    bool busy = false;
+    (void)sqlite3_busy_timeout(db->getHandle(), 0);
+    const Status erased = guarded(db->getHandle(), "erase what was deleted from the index", [&]() -> Status {
+      busy = db->execAndGet("PRAGMA wal_checkpoint(TRUNCATE)").getInt() != 0;
+      return {};
+    });
+    (void)sqlite3_busy_timeout(db->getHandle(), kBusyTimeoutMs);
+    if (erased && !busy) {
+      erase_failed = false;
+      return;
+    }
+    if (!std::exchange(erase_failed, true))
+      log::warn("deleted secrets are still in larder.db-wal, tried again error=\"{}\"",
+                erased ? "another program reads the database" : erased.error().text());
+    erase_after(kEraseAgain);
   }
 
   Status look(Item& item) {
@@ -375,9 +432,11 @@ struct Database::Impl {
   std::condition_variable wake;
   std::deque<Item> queue;
   unsigned reads_before_later = 0;
-  std::size_t last_group = 0;  // items of the last group of writes
-  bool gathering = false;      // waits for more, and need not be woken for each
-  std::vector<Item> later;     // go with the next group of writes, or after a while
+  std::size_t last_group = 0;                                     // items of the last group of writes
+  bool gathering = false;                                         // waits for more, and need not be woken for each
+  std::vector<Item> later;                                        // go with the next group of writes, or after a while
+  std::optional<std::chrono::steady_clock::time_point> erase_at;  // when the log of writes is cut
+  bool erase_failed = false;
   bool stopping = false;
   std::thread thread;
 };
@@ -386,6 +445,9 @@ Result<std::unique_ptr<Database>> Database::open(const std::string& path, std::s
                                                  Executor& loop) {
   const std::string doing = "open the index " + path;
   if (Status made = make_private_file(path); !made) return tl::unexpected(made.error());
+  // An orderly end removes the log of writes. What a killed run left there may hold secrets that it was about to erase.
+  struct stat log_of_writes {};
+  const bool killed = ::stat((path + "-wal").c_str(), &log_of_writes) == 0 && log_of_writes.st_size > 0;
   std::unique_ptr<SQLite::Database> db;
   leave_out_statistics();
   const Status opened = guarded(nullptr, doing, [&]() -> Status {
@@ -398,8 +460,10 @@ Result<std::unique_ptr<Database>> Database::open(const std::string& path, std::s
     if (Status set = set_up(*db, doing); !set) return set;
     return apply_steps(*db, doing, steps);
   });
-  if (ready) return std::unique_ptr<Database>(new Database(std::make_unique<Impl>(std::move(db), loop)));
-  return tl::unexpected(std::move(ready.error()));
+  if (!ready) return tl::unexpected(std::move(ready.error()));
+  std::unique_ptr<Database> database(new Database(std::make_unique<Impl>(std::move(db), loop)));
+  if (killed) database->erase_traces();
+  return database;
 }
 
 Database::Database(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -418,6 +482,10 @@ void Database::write_later(std::string doing, UniqueFunction<Status(SQLite::Data
 void Database::run_read(bool peek, std::string doing, UniqueFunction<Status(SQLite::Database&)> work,
                         UniqueFunction<void(Status)> done) {
   impl_->submit({false, peek, std::move(doing), std::move(work), std::move(done)});
+}
+
+void Database::erase_traces() {
+  impl_->erase_after(kEraseAfter);
 }
 
 std::size_t Database::queued() const {

@@ -7,6 +7,7 @@
 // loop thread. The queue is bounded (kMaxQueued); a call beyond it is answered ErrorCode::busy.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <span>
@@ -63,6 +64,12 @@ class Database {
             UniqueFunction<void(Result<T>)> done) {
     look<T>(true, std::move(doing), std::move(work), std::move(done));
   }
+
+  // What was deleted or overwritten so far leaves the files: the log of writes, which goes on holding old pages, is
+  // written back and cut to nothing about kEraseAfter later (once for all that ask meanwhile). Any thread, also from
+  // within `work`, whose own deletions count. Costs a sync or two of the disk: ask only where secrets went.
+  static constexpr std::chrono::milliseconds kEraseAfter{1000};
+  void erase_traces();
 
   [[nodiscard]] std::size_t queued() const;
 

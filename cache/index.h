@@ -6,9 +6,9 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -44,6 +44,8 @@ struct Segment {
   std::string fetched_for;
   std::uint64_t peer_bytes = 0;
   std::vector<std::byte> attestation;
+  Digest fetched_as{};
+  Transport transport = Transport::unknown;
 };
 
 // What is written of a content before its first segment is committed.
@@ -52,8 +54,9 @@ struct NewContent {
   bool shareable = true;
   bool bounded = true;
   WallTime created{};
-  std::set<std::string> holders;
+  std::map<std::string, std::optional<Asker>> holders;
   bool offered = true;
+  FirstAnswer first_answer = {};
 };
 
 struct Commit {
@@ -72,6 +75,7 @@ struct Completion {
   Digest root{};
   std::optional<Digest> sha256;
   std::optional<ContentId> survivor;  // a content of equal root whose file was checked: merge into it
+  bool apart = false;                 // no merging: what has an equal root is damaged and could not be dropped
 };
 
 struct CompletionOutcome {
@@ -129,7 +133,9 @@ struct Page {
   std::vector<ContentInfo> infos;
   std::optional<ContentId> scanned;  // go on after this; none at the end
 };
-Result<Page> page(SQLite::Database& db, const ContentId& after, std::size_t limit, const std::string& url_contains);
+Result<Page> page(SQLite::Database& db, const ListQuery& query, std::size_t limit);
+// As a user may see it; none where it has not asked for the content.
+Result<std::optional<Row>> load_for(SQLite::Database& db, const ContentId& id, std::uint32_t user);
 // Records of one directory, by id, after `after`.
 Result<std::vector<PrefixRow>> prefix_rows(SQLite::Database& db, const std::string& prefix, const ContentId& after,
                                            std::size_t limit);
@@ -150,17 +156,23 @@ Status set_state(SQLite::Database& db, const ContentId& id, ContentState state);
 Status set_pinned(SQLite::Database& db, const ContentId& id, bool pinned);
 Status set_unbounded(SQLite::Database& db, const ContentId& id);
 Status set_sha256(SQLite::Database& db, const ContentId& id, const Digest& sha256);
-Status add_version(SQLite::Database& db, const ContentId& id, const Version& version, WallTime now);
+// As Cache::set_aside; whether it has to go, since nobody holds it and it is not pinned.
+Result<bool> set_aside(SQLite::Database& db, const ContentId& id, const Version& version);
+// As Cache::set_aside_own.
+Status set_aside_own(SQLite::Database& db, const ContentId& id, const std::string& holder);
+// As Cache::go_on_privately.
+Status go_on_privately(SQLite::Database& db, const ContentId& id, const std::string& holder, const Version& version,
+                       WallTime now);
 Status set_attestations(SQLite::Database& db, const ContentId& id,
                         const std::vector<std::pair<std::uint64_t, std::vector<std::byte>>>& attestations);
-Status add_hold(SQLite::Database& db, const ContentId& id, const std::string& holder);
+Status add_hold(SQLite::Database& db, const ContentId& id, const Holder& holder);
 // Takes the reference away. When it was the last one the content stays only by the rule of keeps_unheld(); `room` is
 // how much the cache may still take, for one that was not bounded by it.
 Result<std::optional<Removed>> release(SQLite::Database& db, const ContentId& id, const std::string& holder,
                                        std::uint64_t room);
 // The same for many, where wanted after marking them validated; those that went are returned.
 Result<std::vector<Removed>> let_go(SQLite::Database& db, const std::vector<Reference>& references, std::uint64_t room);
-enum class RemoveOnly { any, unheld, evictable };
+enum class RemoveOnly { any, unheld, evictable, set_aside };  // the last: set aside, neither held nor pinned
 // Those that were there and fit `only`.
 Result<std::vector<Removed>> remove(SQLite::Database& db, const std::vector<ContentId>& ids, RemoveOnly only);
 

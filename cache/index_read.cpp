@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <set>
 
 #include "base/units.h"
 #include "cache/index.h"
@@ -18,10 +19,11 @@ class VersionReader {
   explicit VersionReader(SQLite::Database& db)
       : query_(db,
                "SELECT url, etag, last_modified, size FROM versions WHERE content_id = ? "
-               "ORDER BY created DESC, rowid DESC LIMIT 100") {}
+               "ORDER BY created DESC, rowid DESC LIMIT ?") {}
 
   std::vector<Version> of(const ContentId& id) {
     query_.bind(1, id);
+    query_.bind(2, static_cast<std::int64_t>(kMaxVersions));
     std::vector<Version> versions;
     while (query_.executeStep()) {
       Version version;
@@ -78,6 +80,8 @@ Row row_from(SQLite::Statement& query) {
   const SQLite::Column modified = query.getColumn(column++);
   if (!modified.isNull()) row.mark.modified_ns = modified.getInt64();
   row.info.offered = integer() != 0;
+  row.info.first_answer.host = query.getColumn(column++).getString();
+  row.info.first_answer.media_type = query.getColumn(column++).getString();
   return row;
 }
 
@@ -144,7 +148,7 @@ Result<std::vector<Row>> held_by(SQLite::Database& db, const std::string& holder
 Result<std::vector<SegmentInfo>> segment_infos(SQLite::Database& db, const ContentInfo& content) {
   const SegmentLayout layout(content.size.value_or(0));
   Statement query(db,
-                  "SELECT idx, root, source, fetched_for, peer_bytes, attestation FROM segments "
+                  "SELECT idx, root, source, fetched_for, peer_bytes, attestation, fetched_as, transport FROM segments "
                   "WHERE content_id = ? ORDER BY idx");
   query.bind(1, content.id);
   std::vector<SegmentInfo> result;
@@ -166,6 +170,8 @@ Result<std::vector<SegmentInfo>> segment_infos(SQLite::Database& db, const Conte
       const auto* bytes = static_cast<const std::byte*>(attestation.getBlob());
       segment.attestation.assign(bytes, bytes + attestation.getBytes());
     }
+    segment.fetched_as = digest_from(query.getColumn(6)).value_or(Digest{});
+    segment.transport = static_cast<Transport>(query.getColumn(7).getInt());
     result.push_back(std::move(segment));
   }
   return result;
@@ -258,13 +264,55 @@ Result<std::vector<Candidate>> candidates(SQLite::Database& db, const std::optio
   return result;
 }
 
-Result<Page> page(SQLite::Database& db, const ContentId& after, std::size_t limit, const std::string& url_contains) {
+namespace {
+
+// The URLs that a user has asked for are all that it is told of a record's.
+class UserView {
+ public:
+  UserView(SQLite::Database& db, std::uint32_t user)
+      : query_(db, "SELECT url FROM content_users WHERE content_id = ? AND uid = ?"), user_(user) {}
+
+  void cut(ContentInfo& info) {
+    query_.bind(1, info.id);
+    query_.bind(2, static_cast<std::int64_t>(user_));
+    std::set<std::string> own;
+    while (query_.executeStep()) own.insert(query_.getColumn(0).getString());
+    query_.reset();
+    std::erase_if(info.versions, [&own](const Version& version) { return !own.contains(version.url); });
+  }
+
+ private:
+  Statement query_;
+  std::uint32_t user_;
+};
+
+}  // namespace
+
+Result<std::optional<Row>> load_for(SQLite::Database& db, const ContentId& id, std::uint32_t user) {
+  Statement asked(db, "SELECT 1 FROM content_users WHERE content_id = ? AND uid = ? LIMIT 1");
+  asked.bind(1, id);
+  asked.bind(2, static_cast<std::int64_t>(user));
+  if (!asked.executeStep()) return std::optional<Row>();
+  asked.reset();
+  auto row = load(db, id);
+  if (row && *row) UserView(db, user).cut((*row)->info);
+  return row;
+}
+
+Result<Page> page(SQLite::Database& db, const ListQuery& what, std::size_t limit) {
   // A text search has to look at every record; it does so in bounded steps so that nobody else waits for it.
   constexpr std::size_t kScan = 2048;
-  const std::size_t scan = url_contains.empty() ? limit : kScan;
-  Statement query(db, "SELECT " LARDER_CONTENT_COLUMNS " FROM contents c WHERE c.id > ? ORDER BY c.id LIMIT ?");
-  query.bind(1, after);
+  const std::size_t scan = what.url_contains.empty() ? limit : kScan;
+  Statement query(db, what.user
+                          ? "SELECT " LARDER_CONTENT_COLUMNS
+                            " FROM (SELECT DISTINCT content_id FROM content_users WHERE uid = ?3 AND content_id > ?1 "
+                            "ORDER BY content_id LIMIT ?2) u JOIN contents c ON c.id = u.content_id ORDER BY c.id"
+                          : "SELECT " LARDER_CONTENT_COLUMNS " FROM contents c WHERE c.id > ?1 ORDER BY c.id LIMIT ?2");
+  query.bind(1, what.after_id);
   query.bind(2, static_cast<std::int64_t>(scan));
+  if (what.user) query.bind(3, static_cast<std::int64_t>(*what.user));
+  std::optional<UserView> own;
+  if (what.user) own.emplace(db, *what.user);
   VersionReader versions(db);
   Page result;
   std::size_t scanned = 0;
@@ -273,9 +321,10 @@ Result<Page> page(SQLite::Database& db, const ContentId& after, std::size_t limi
     Row row = row_from(query);
     result.scanned = row.info.id;
     row.info.versions = versions.of(row.info.id);
-    const bool wanted = url_contains.empty() ||
+    if (own) own->cut(row.info);
+    const bool wanted = what.url_contains.empty() ||
                         std::any_of(row.info.versions.begin(), row.info.versions.end(), [&](const Version& version) {
-                          return version.url.find(url_contains) != std::string::npos;
+                          return version.url.find(what.url_contains) != std::string::npos;
                         });
     if (wanted) result.infos.push_back(std::move(row.info));
   }
@@ -293,7 +342,8 @@ Result<std::vector<PrefixRow>> prefix_rows(SQLite::Database& db, const std::stri
   std::vector<PrefixRow> result;
   while (query.executeStep()) {
     const Row row = row_from(query);
-    const bool kept = row.holds > 0 || keeps_unheld(row.info.state, row.info.shareable, row.bounded);
+    const bool kept = row.holds > 0 || keeps_unheld(row.info.state, row.info.shareable, row.bounded) ||
+                      (row.info.state == ContentState::set_aside && row.info.pinned);
     result.push_back({row.info.id, row.info.state, row.mark, kept, row.info.created});
   }
   return result;

@@ -1,4 +1,4 @@
-// How rows of the index become values and back; shared by index_read.cpp and index_write.cpp only.
+// How rows of the index become values and back; shared by the sources of the index (index_*.cpp) only.
 #pragma once
 
 #include <SQLiteCpp/SQLiteCpp.h>
@@ -13,7 +13,7 @@
 #define LARDER_CONTENT_COLUMNS                                                                        \
   "c.id, c.state, c.size, c.root, c.sha256, c.validated, c.pinned, c.shareable, c.bounded, c.holds, " \
   "c.bytes_held, c.created, c.last_used, c.uses, c.inode, c.file_size, c.modified_ns, "               \
-  "c.offered"
+  "c.offered, c.answer_host, c.media_type"
 
 namespace larder::cache::index {
 

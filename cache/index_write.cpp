@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/units.h"
+#include "cache/cache.h"
 #include "cache/index.h"
 #include "cache/index_rows.h"
 #include "cache/statement.h"
@@ -28,17 +29,31 @@ void insert_version(SQLite::Database& db, const ContentId& id, const Version& ve
   insert.exec();
 }
 
-void insert_hold(SQLite::Database& db, const ContentId& id, const std::string& holder) {
+void insert_asker(SQLite::Database& db, const ContentId& id, const Asker& asker) {
+  Statement insert(db,
+                   "INSERT OR IGNORE INTO content_users (content_id, uid, url) SELECT ?1, ?2, ?3 "
+                   "WHERE (SELECT count(*) FROM content_users WHERE content_id = ?1) < ?4");
+  insert.bind(1, id);
+  insert.bind(2, static_cast<std::int64_t>(asker.uid));
+  insert.bind(3, asker.url);
+  insert.bind(4, static_cast<std::int64_t>(Cache::kMaxAskers));
+  insert.exec();
+}
+
+void insert_hold(SQLite::Database& db, const ContentId& id, const std::string& holder,
+                 const std::optional<Asker>& asker) {
   Statement insert(db, "INSERT OR IGNORE INTO holds (content_id, holder) VALUES (?, ?)");
   insert.bind(1, id);
   insert.bind(2, holder);
   insert.exec();
+  if (asker) insert_asker(db, id, *asker);
 }
 
 void insert_content(SQLite::Database& db, const Commit& what) {
   Statement insert(db,
                    "INSERT INTO contents (id, state, size, shareable, bounded, bytes_held, created, last_used, "
-                   "inode, file_size, offered, holds) VALUES (?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+                   "inode, file_size, offered, holds, answer_host, media_type) "
+                   "VALUES (?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   insert.bind(1, what.id);
   insert.bind(2, static_cast<std::int64_t>(what.content_size));
   insert.bind(3, what.first->shareable ? 1 : 0);
@@ -50,13 +65,15 @@ void insert_content(SQLite::Database& db, const Commit& what) {
   insert.bind(9, static_cast<std::int64_t>(what.mark.size));
   insert.bind(10, what.first->offered ? 1 : 0);
   insert.bind(11, static_cast<std::int64_t>(what.first->holders.size()));
+  insert.bind(12, what.first->first_answer.host);
+  insert.bind(13, what.first->first_answer.media_type);
   insert.exec();
   insert_version(db, what.id, what.first->version, what.first->created);
 }
 
 // Before the record itself, which counts them: the trigger that counts finds none to change yet.
 void insert_first_holds(SQLite::Database& db, const Commit& what) {
-  for (const std::string& holder : what.first->holders) insert_hold(db, what.id, holder);
+  for (const auto& [holder, asker] : what.first->holders) insert_hold(db, what.id, holder, asker);
 }
 
 // The record of a content that is complete with its first transaction: nothing of it is written twice.
@@ -65,7 +82,8 @@ void insert_complete(SQLite::Database& db, const Completion& what) {
   Statement insert(
       db,
       "INSERT INTO contents (id, state, size, root, sha256, shareable, bounded, holds, bytes_held, created, "
-      "last_used, inode, file_size, modified_ns, offered) VALUES (?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+      "last_used, inode, file_size, modified_ns, offered, answer_host, media_type) "
+      "VALUES (?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   const auto size = static_cast<std::int64_t>(commit.content_size);
   insert.bind(1, commit.id);
   insert.bind(2, size);
@@ -81,14 +99,16 @@ void insert_complete(SQLite::Database& db, const Completion& what) {
   insert.bind(12, static_cast<std::int64_t>(commit.mark.size));
   insert.bind(13, commit.mark.modified_ns.value_or(0));
   insert.bind(14, commit.first->offered ? 1 : 0);
+  insert.bind(15, commit.first->first_answer.host);
+  insert.bind(16, commit.first->first_answer.media_type);
   insert.exec();
 }
 
 void insert_segments(SQLite::Database& db, const Commit& what) {
   if (what.segments.empty()) return;
   Statement insert(db,
-                   "INSERT INTO segments (content_id, idx, root, leaves, source, fetched_for, peer_bytes, attestation) "
-                   "VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
+                   "INSERT INTO segments (content_id, idx, root, leaves, source, fetched_for, peer_bytes, attestation, "
+                   "fetched_as, transport) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   for (const Segment& segment : what.segments) {
     insert.bind(1, what.id);
     insert.bind(2, static_cast<std::int64_t>(segment.index));
@@ -104,6 +124,12 @@ void insert_segments(SQLite::Database& db, const Commit& what) {
     } else {
       insert.bind(8, segment.attestation.data(), static_cast<int>(segment.attestation.size()));
     }
+    if (segment.fetched_as == Digest{}) {
+      insert.bind(9);  // NULL
+    } else {
+      bind_digest(insert, 9, segment.fetched_as);
+    }
+    insert.bind(10, static_cast<int>(segment.transport));
     insert.exec();
     insert.reset();
   }
@@ -114,14 +140,25 @@ Status changed_one(SQLite::Statement& statement, const ContentId& id, std::strin
   return {};
 }
 
-// One with the bytes of `what` that other downloads may share; none where sharing is not allowed for this one.
-std::optional<ContentId> equal_content(SQLite::Database& db, const Completion& what) {
-  Statement query(db,
-                  "SELECT id FROM contents WHERE root = ? AND size = ? AND state = 1 AND shareable = 1 "
-                  "AND id <> ? LIMIT 1");
+// One with the bytes of `what` that other downloads may share, and that neighbours are told of as this one may be: what
+// is not offered gets no name in what is. Not one that has too many names already, so that nobody can push those of
+// others out of sight by giving the same bytes under ever new URLs.
+std::optional<ContentId> equal_content(SQLite::Database& db, const Completion& what, bool offered) {
+  Statement query(
+      db,
+      "SELECT c.id FROM contents c WHERE c.root = ? AND c.size = ? AND c.state = 1 AND c.shareable = 1 "
+      "AND c.id <> ? AND c.offered = ? AND ((SELECT count(*) FROM versions v WHERE v.content_id = c.id) < ? "
+      "OR EXISTS (SELECT 1 FROM versions v WHERE v.content_id = c.id AND v.url = ? AND v.etag = ? "
+      "AND v.last_modified = ? AND v.size = ?)) LIMIT 1");
   bind_digest(query, 1, what.root);
   query.bind(2, static_cast<std::int64_t>(what.commit.content_size));
   query.bind(3, what.commit.id);
+  query.bind(4, offered ? 1 : 0);
+  query.bind(5, static_cast<std::int64_t>(kMaxVersions));
+  query.bind(6, what.version.url);
+  query.bind(7, what.version.etag);
+  query.bind(8, what.version.last_modified);
+  query.bind(9, size_to(what.version.size));
   if (!query.executeStep()) return std::nullopt;
   return query.getColumn(0).getString();
 }
@@ -129,14 +166,15 @@ std::optional<ContentId> equal_content(SQLite::Database& db, const Completion& w
 struct Flags {
   bool shareable = false;
   bool bounded = false;
+  bool offered = true;
 };
 
 Flags flags_of(SQLite::Database& db, const Commit& what) {
-  if (what.first) return {what.first->shareable, what.first->bounded};
-  Statement query(db, "SELECT shareable, bounded FROM contents WHERE id = ?");
+  if (what.first) return {what.first->shareable, what.first->bounded, what.first->offered};
+  Statement query(db, "SELECT shareable, bounded, offered FROM contents WHERE id = ?");
   query.bind(1, what.id);
   if (!query.executeStep()) return {};
-  return {query.getColumn(0).getInt() != 0, query.getColumn(1).getInt() != 0};
+  return {query.getColumn(0).getInt() != 0, query.getColumn(1).getInt() != 0, query.getColumn(2).getInt() != 0};
 }
 
 Status mark_complete(SQLite::Database& db, const Completion& what) {
@@ -155,17 +193,19 @@ Status mark_complete(SQLite::Database& db, const Completion& what) {
   return changed_one(update, what.commit.id, "mark content " + what.commit.id + " complete");
 }
 
-// Versions and holds go to the survivor; the record of the new content goes.
+// Versions, holds and who asked go to the survivor; the record of the new content goes.
 void move_to_survivor(SQLite::Database& db, const Completion& what, bool bounded) {
   const ContentId& from = what.commit.id;
   const ContentId& to = *what.survivor;
   if (what.commit.first) {
-    for (const std::string& holder : what.commit.first->holders) insert_hold(db, to, holder);
+    for (const auto& [holder, asker] : what.commit.first->holders) insert_hold(db, to, holder, asker);
   }
   for (const char* sql : {"INSERT OR IGNORE INTO versions (url, etag, last_modified, size, content_id, created) "
                           "SELECT url, etag, last_modified, size, ?1, created FROM versions WHERE content_id = ?2",
                           "INSERT OR IGNORE INTO holds (content_id, holder) "
-                          "SELECT ?1, holder FROM holds WHERE content_id = ?2"}) {
+                          "SELECT ?1, holder FROM holds WHERE content_id = ?2",
+                          "INSERT OR IGNORE INTO content_users (content_id, uid, url) "
+                          "SELECT ?1, uid, url FROM content_users WHERE content_id = ?2"}) {
     Statement move(db, sql);
     move.bind(1, to);
     move.bind(2, from);
@@ -207,6 +247,7 @@ CompletionOutcome fresh_outcome(const Completion& what) {
   row.info.sha256 = what.sha256;
   row.info.shareable = commit.first->shareable;
   row.info.offered = commit.first->offered;
+  row.info.first_answer = commit.first->first_answer;
   row.info.created = commit.first->created;
   row.info.last_used = commit.now;
   row.info.versions = {what.version};
@@ -245,8 +286,8 @@ Status commit(SQLite::Database& db, const Commit& what) {
 
 Result<CompletionOutcome> complete(SQLite::Database& db, const Completion& what) {
   const Flags flags = flags_of(db, what.commit);
-  if (flags.shareable) {
-    if (const auto equal = equal_content(db, what)) {
+  if (flags.shareable && !what.apart) {
+    if (const auto equal = equal_content(db, what, flags.offered)) {
       if (what.survivor == equal) {
         move_to_survivor(db, what, flags.bounded);
         return outcome_of(db, *equal, true);
@@ -325,19 +366,30 @@ Status set_attestations(SQLite::Database& db, const ContentId& id,
   return {};
 }
 
-Status add_version(SQLite::Database& db, const ContentId& id, const Version& version, WallTime now) {
-  Statement there(db, "SELECT 1 FROM contents WHERE id = ?");
-  there.bind(1, id);
-  if (!there.executeStep()) return no_record(id, "bind a version to content " + id);
+Status go_on_privately(SQLite::Database& db, const ContentId& id, const std::string& holder, const Version& version,
+                       WallTime now) {
+  const std::string doing = "go on with content " + id + " as another version";
+  Statement there(db,
+                  "SELECT state, (SELECT count(*) FROM holds h WHERE h.content_id = c.id AND h.holder <> ?) "
+                  "FROM contents c WHERE c.id = ?");
+  there.bind(1, holder);
+  there.bind(2, id);
+  if (!there.executeStep()) return no_record(id, doing);
+  if (static_cast<ContentState>(there.getColumn(0).getInt()) != ContentState::partial) {
+    return fail(ErrorCode::invalid_state, doing, "it is not partial");
+  }
+  if (there.getColumn(1).getInt64() > 0) return fail(ErrorCode::busy, doing, "others need it as it is");
+  there.reset();
+  if (Status set = set_flag(db, "UPDATE contents SET shareable = ? WHERE id = ?", id, 0, doing); !set) return set;
   insert_version(db, id, version, now);
   return {};
 }
 
-Status add_hold(SQLite::Database& db, const ContentId& id, const std::string& holder) {
+Status add_hold(SQLite::Database& db, const ContentId& id, const Holder& holder) {
   Statement there(db, "SELECT 1 FROM contents WHERE id = ?");
   there.bind(1, id);
   if (!there.executeStep()) return no_record(id, "hold content " + id);
-  insert_hold(db, id, holder);
+  insert_hold(db, id, holder.id, holder.asker);
   return {};
 }
 
@@ -350,14 +402,16 @@ Result<std::optional<Removed>> release_one(SQLite::Database& db, const ContentId
   gone.bind(1, id);
   gone.bind(2, holder);
   if (gone.exec() == 0) return std::optional<Removed>();  // released before
-  Statement query(db, "SELECT holds, bounded, bytes_held, state, shareable FROM contents WHERE id = ?");
+  Statement query(db, "SELECT holds, bounded, bytes_held, state, shareable, pinned FROM contents WHERE id = ?");
   query.bind(1, id);
   if (!query.executeStep() || query.getColumn(0).getInt64() > 0) return std::optional<Removed>();
   const bool bounded = query.getColumn(1).getInt() != 0;
   const auto bytes_held = static_cast<std::uint64_t>(query.getColumn(2).getInt64());
   const auto state = static_cast<ContentState>(query.getColumn(3).getInt());
   const bool shareable = query.getColumn(4).getInt() != 0;
+  const bool pinned = query.getColumn(5).getInt() != 0;
   query.reset();
+  if (state == ContentState::set_aside && pinned) return std::optional<Removed>();
   if (keeps_unheld(state, shareable, bounded || bytes_held <= room)) {
     if (!bounded) {
       room -= bytes_held;
@@ -404,8 +458,10 @@ Result<std::vector<Removed>> remove(SQLite::Database& db, const std::vector<Cont
     query.bind(1, id);
     if (query.executeStep()) {
       const bool held = query.getColumn(2).getInt64() > 0;
-      const bool evictable = !held && query.getColumn(3).getInt() == 0 && query.getColumn(4).getInt() != 2;
-      if (only == RemoveOnly::any || (only == RemoveOnly::unheld && !held) || evictable) {
+      const bool free = !held && query.getColumn(3).getInt() == 0;
+      const bool aside = static_cast<ContentState>(query.getColumn(4).getInt()) == ContentState::set_aside;
+      if (only == RemoveOnly::any || (only == RemoveOnly::unheld && !held) ||
+          (free && aside == (only == RemoveOnly::set_aside))) {
         removed.push_back(
             {id, static_cast<std::uint64_t>(query.getColumn(0).getInt64()), query.getColumn(1).getInt() != 0});
       }

@@ -116,8 +116,36 @@ constexpr std::string_view kOffered = "ALTER TABLE contents ADD COLUMN offered I
 // now, contents above 2 MiB up to 128 MiB, is fetched again.
 constexpr std::string_view kSmallerSegments = "DELETE FROM contents WHERE size > 2097152 AND size <= 134217728;";
 
-constexpr std::array<SchemaStep, 4> kSteps{
-    {{"cache-1", kTables}, {"cache-2", kPeerBytes}, {"cache-3", kOffered}, {"cache-4", kSmallerSegments}}};
+// The origin's answer with which a content was begun.
+constexpr std::string_view kFirstAnswer =
+    "ALTER TABLE contents ADD COLUMN answer_host TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE contents ADD COLUMN media_type TEXT NOT NULL DEFAULT '';";
+
+// Which version a segment was fetched as, over what; who asked for a content. What is there already was kept by rules
+// under which a user could have bytes of one server stand for another's URL: it stays for the jobs that hold it, and is
+// shared no more (docs/decisions/permission.md).
+constexpr std::string_view kProvenance = R"sql(
+ALTER TABLE segments ADD COLUMN fetched_as BLOB;
+ALTER TABLE segments ADD COLUMN transport INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE content_users (
+  content_id TEXT NOT NULL,
+  uid INTEGER NOT NULL,
+  url TEXT NOT NULL,
+  PRIMARY KEY (content_id, uid, url)
+) WITHOUT ROWID;
+CREATE INDEX content_users_uid ON content_users (uid, content_id);
+CREATE TRIGGER contents_removed_users AFTER DELETE ON contents BEGIN
+  DELETE FROM content_users WHERE content_id = OLD.id;
+END;
+UPDATE contents SET shareable = 0;
+)sql";
+
+constexpr std::array kSteps{SchemaStep{"cache-1", kTables},
+                            SchemaStep{"cache-2", kPeerBytes},
+                            SchemaStep{"cache-3", kOffered},
+                            SchemaStep{"cache-4", kSmallerSegments},
+                            SchemaStep{"cache-first-answer", kFirstAnswer},
+                            SchemaStep{"cache-provenance", kProvenance}};
 
 }  // namespace
 

@@ -63,6 +63,11 @@ void SegmentTable::came_from_peer(std::uint64_t block, std::uint64_t bytes, cons
   if (!attestation.empty()) segment.attestation = attestation;
 }
 
+void SegmentTable::came_from_origin(std::uint64_t block, Transport transport) {
+  Open& segment = open_.at(block / unit_blocks_);
+  segment.transport = std::min(segment.transport.value_or(transport), transport);
+}
+
 SegmentTable::LeafPlace SegmentTable::leaf_place(std::uint64_t block) const {
   return {open_.at(block / unit_blocks_).leaves, block % unit_blocks_};
 }
@@ -79,7 +84,8 @@ std::optional<WholeSegment> SegmentTable::wrote(Interval blocks) {
                      segment.source,
                      std::move(segment.fetched_for),
                      segment.peer_bytes,
-                     std::move(segment.attestation)};
+                     std::move(segment.attestation),
+                     segment.transport.value_or(Transport::unknown)};
   open_.erase(found);
   --filling_;
   return whole;
@@ -94,6 +100,7 @@ std::optional<std::vector<WholeSegment>> SegmentTable::set_size(std::uint64_t si
   std::vector<WholeSegment> segments;
   for (std::uint64_t i = 0; i < layout.count(); ++i) {
     WholeSegment segment{i, std::make_shared<Leaves>(), Source::origin, {}};
+    std::optional<Transport> transport;
     const std::uint64_t end = std::min((i + 1) * layout.segment_blocks(), total);
     for (std::uint64_t at = i * layout.segment_blocks(); at < end; at += kUnitBlocks) {
       const Open& unit = open_.at(at / kUnitBlocks);
@@ -102,7 +109,9 @@ std::optional<std::vector<WholeSegment>> SegmentTable::set_size(std::uint64_t si
       segment.source = unit.source;
       segment.fetched_for = unit.fetched_for;
       segment.peer_bytes += unit.peer_bytes;
+      if (unit.transport) transport = std::min(transport.value_or(*unit.transport), *unit.transport);
     }
+    segment.transport = transport.value_or(Transport::unknown);
     segments.push_back(std::move(segment));
   }
   size_ = size;

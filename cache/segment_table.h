@@ -28,6 +28,7 @@ struct WholeSegment {
   std::string fetched_for;
   std::uint64_t peer_bytes = 0;
   std::vector<std::byte> attestation;
+  Transport transport = Transport::unknown;  // the weakest of what came from the origin
 };
 
 class SegmentTable {
@@ -45,6 +46,8 @@ class SegmentTable {
   std::vector<Interval> take(Interval blocks, Source source, const std::string& fetched_for);
   // `bytes` of blocks just taken, `block` among them, are a peer's; an empty attestation changes none.
   void came_from_peer(std::uint64_t block, std::uint64_t bytes, const std::vector<std::byte>& attestation);
+  // Blocks just taken, `block` among them, are the origin's and came over `transport`.
+  void came_from_origin(std::uint64_t block, Transport transport);
   // Segments of which every block is taken and not every one written: they will be whole without another take().
   [[nodiscard]] std::size_t filling() const { return filling_; }
   // The leaves vector of the segment that holds `block`, and the place of the block in it; only for taken blocks.
@@ -70,6 +73,7 @@ class SegmentTable {
     std::string fetched_for;
     std::uint64_t peer_bytes = 0;
     std::vector<std::byte> attestation;
+    std::optional<Transport> transport;
   };
   [[nodiscard]] Open& open_segment(std::uint64_t index);
   [[nodiscard]] std::uint64_t blocks_in(std::uint64_t index) const;

@@ -28,6 +28,7 @@ class SyncBatcher {
   // All that was written to the file before this call, and its entry in the directory, is durable when `done` is
   // called on the loop with how the file was left. Loop thread. Whoever may go before must guard `done` itself.
   void request(std::shared_ptr<ContentFile> file, SyncDone done);
+  [[nodiscard]] bool ask(Task answer) { return thread_.submit(std::move(answer)); }  // called on its thread
 
  private:
   struct Waiting {

@@ -5,6 +5,8 @@
 #include <optional>
 #include <string>
 
+#include "base/digest.h"
+
 namespace larder::cache {
 
 struct Version {
@@ -17,5 +19,8 @@ struct Version {
   [[nodiscard]] bool has_validator() const { return !etag.empty() || !last_modified.empty(); }
   friend bool operator==(const Version&, const Version&) = default;
 };
+
+// A fixed-size name of a version: equal for equal versions, and for no others.
+[[nodiscard]] Digest version_name(const Version& version);
 
 }  // namespace larder::cache

@@ -20,6 +20,8 @@ WriterCore::WriterCore(std::shared_ptr<const WriterHostLink> host, Start start)
     : host_(std::move(host)),
       id_(std::move(start.id)),
       version_(std::move(start.version)),
+      version_name_(version_name(version_)),
+      shareable_(start.shareable),
       size_(start.size),
       file_(std::move(start.file)),
       table_(start.size,
@@ -91,6 +93,10 @@ StreamId WriterCore::open_stream(ByteRange range, Source source, std::string fet
   const StreamId stream = ++last_stream_;
   streams_.emplace(stream, Stream{range, source, std::move(fetched_for), BlockCutter(range.offset)});
   return stream;
+}
+
+void WriterCore::came_over(StreamId id, Transport transport) {
+  if (const auto found = streams_.find(id); found != streams_.end()) found->second.transport = transport;
 }
 
 Status WriterCore::append(StreamId id, Buffer bytes) {
@@ -177,6 +183,7 @@ std::shared_ptr<WriteJob> WriterCore::make_job(const Stream& stream, Cut cut) {
           {offset, piece.bytes.subspan(offset - piece.offset, end - offset), part, table_.leaf_place(part.begin)});
       job->bytes += end - offset;
       if (stream.source == Source::peer) table_.came_from_peer(part.begin, end - offset, {});
+      if (stream.source == Source::origin) table_.came_from_origin(part.begin, stream.transport);
     }
   }
   was_high_ = was_high_ || behind();

@@ -63,6 +63,7 @@ class WriterCore : public std::enable_shared_from_this<WriterCore> {
     std::vector<SegmentInfo> committed;
     std::shared_ptr<ContentFile> file;
     bool hash_in_order = false;  // the whole's SHA-256 will be wanted
+    bool shareable = true;       // of the record
   };
   WriterCore(std::shared_ptr<const WriterHostLink> host, Start start);
 
@@ -79,10 +80,13 @@ class WriterCore : public std::enable_shared_from_this<WriterCore> {
   [[nodiscard]] const ContentId& id() const { return id_; }
   [[nodiscard]] std::optional<std::uint64_t> size() const { return size_; }
   [[nodiscard]] const std::vector<SegmentInfo>& committed() const { return committed_; }
+  [[nodiscard]] const Version& version() const { return version_; }
+  [[nodiscard]] bool shareable() const { return shareable_; }
   [[nodiscard]] std::vector<ByteRange> missing() const;
   [[nodiscard]] std::uint64_t bytes_written() const { return bytes_written_; }
   [[nodiscard]] std::size_t queued() const { return queued_ + (behind() ? ContentWriter::kHighWater + 1 : 0); }
   StreamId open_stream(ByteRange range, Source source, std::string fetched_for);
+  void came_over(StreamId stream, Transport transport);
   Status append(StreamId stream, Buffer bytes);
   StreamId open_blocks(BlockRun run);
   Status append_blocks(StreamId stream, std::uint64_t offset, Buffer bytes, std::vector<Digest> leaves);
@@ -96,6 +100,7 @@ class WriterCore : public std::enable_shared_from_this<WriterCore> {
     Source source;
     std::string fetched_for;
     BlockCutter cutter;
+    Transport transport = Transport::unknown;
   };
   struct Run {  // a BlockRun that is open
     BlockRun what;
@@ -161,6 +166,8 @@ class WriterCore : public std::enable_shared_from_this<WriterCore> {
   WriterHandle* handle_ = nullptr;
   const ContentId id_;
   const Version version_;
+  const Digest version_name_;
+  const bool shareable_;
   std::optional<std::uint64_t> size_;
   std::uint64_t appended_end_ = 0;        // of a content whose size is unknown: the last byte's end
   std::optional<std::uint64_t> set_end_;  // of a content whose size was unknown, until finish cuts it
@@ -202,12 +209,15 @@ class WriterHandle final : public ContentWriter {
   ~WriterHandle() override { core_->abandon(); }
   [[nodiscard]] const ContentId& id() const override { return core_->id(); }
   [[nodiscard]] std::optional<std::uint64_t> size() const override { return core_->size(); }
+  [[nodiscard]] const Version& version() const override { return core_->version(); }
+  [[nodiscard]] bool shareable() const override { return core_->shareable(); }
   [[nodiscard]] const std::vector<SegmentInfo>& committed() const override { return core_->committed(); }
   [[nodiscard]] std::vector<ByteRange> missing() const override { return core_->missing(); }
   [[nodiscard]] std::uint64_t bytes_written() const override { return core_->bytes_written(); }
   StreamId open_stream(ByteRange range, Source source, std::string fetched_for) override {
     return core_->open_stream(range, source, std::move(fetched_for));
   }
+  void came_over(StreamId stream, Transport transport) override { core_->came_over(stream, transport); }
   Status append(StreamId stream, Buffer bytes) override { return core_->append(stream, std::move(bytes)); }
   StreamId open_blocks(BlockRun run) override { return core_->open_blocks(std::move(run)); }
   Status append_blocks(StreamId stream, std::uint64_t offset, Buffer bytes, std::vector<Digest> leaves) override {

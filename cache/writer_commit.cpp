@@ -30,7 +30,9 @@ void WriterCore::segment_whole(WholeSegment segment) {
                               segment.source,
                               std::move(segment.fetched_for),
                               segment.peer_bytes,
-                              std::move(segment.attestation)};
+                              std::move(segment.attestation),
+                              segment.source == Source::origin ? version_name_ : Digest{},
+                              segment.transport};
   start_root(index);
   sync_segment(index);
 }
@@ -114,8 +116,9 @@ void WriterCore::commit_ready() {
 void WriterCore::add_committed(const std::vector<index::Segment>& segments) {
   const SegmentLayout layout(*size_);
   for (const index::Segment& segment : segments) {
-    const SegmentInfo info{segment.index,       layout.range(segment.index), segment.root,       segment.source,
-                           segment.fetched_for, segment.peer_bytes,          segment.attestation};
+    const SegmentInfo info{segment.index,       layout.range(segment.index), segment.root,
+                           segment.source,      segment.fetched_for,         segment.peer_bytes,
+                           segment.attestation, segment.fetched_as,          segment.transport};
     const auto at = std::lower_bound(committed_.begin(), committed_.end(), info.index,
                                      [](const SegmentInfo& one, std::uint64_t index) { return one.index < index; });
     committed_.insert(at, info);

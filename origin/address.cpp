@@ -56,15 +56,26 @@ std::string_view without_trailing_dot(std::string_view host) {
   return host;
 }
 
+constexpr std::uint32_t ipv4(std::uint32_t a, std::uint32_t b, std::uint32_t c, std::uint32_t d) {
+  return a << 24 | b << 16 | c << 8 | d;
+}
+
+// Services that tell whoever asks from this machine its credentials, at addresses that are not link-local: Alibaba
+// Cloud, Azure, Oracle Cloud.
+bool is_metadata(std::uint32_t a) {
+  return a == ipv4(100, 100, 100, 200) || a == ipv4(168, 63, 129, 16) || a == ipv4(192, 0, 0, 192);
+}
+
 AddressScope scope_of_ipv4(std::uint32_t a) {
   const std::uint32_t top = a >> 24;
+  if (is_metadata(a)) return AddressScope::link_local;
   if (top == 127 || top == 0) return AddressScope::loopback;
   if (top == 10) return AddressScope::private_network;
   if ((a >> 20) == 0xac1) return AddressScope::private_network;   // 172.16.0.0/12
   if ((a >> 16) == 0xc0a8) return AddressScope::private_network;  // 192.168.0.0/16
-  if ((a >> 16) == 0xa9fe) return AddressScope::private_network;  // 169.254.0.0/16
+  if ((a >> 16) == 0xa9fe) return AddressScope::link_local;       // 169.254.0.0/16
   if ((a >> 22) == 0x191) return AddressScope::private_network;   // 100.64.0.0/10
-  if (top >= 224) return AddressScope::private_network;           // multicast, reserved, broadcast
+  if (top >= 224) return AddressScope::no_host;                   // multicast, reserved, broadcast
   return AddressScope::global;
 }
 
@@ -82,6 +93,14 @@ std::uint32_t word_at(const Ipv6& b, std::size_t at) {
          static_cast<std::uint32_t>(b[at + 2]) << 8 | static_cast<std::uint32_t>(b[at + 3]);
 }
 
+// As above: AWS, Google Cloud, Scaleway.
+bool is_metadata(const Ipv6& b) {
+  for (const char* text : {"fd00:ec2::254", "fd20:ce::254", "fd00:42::42"}) {
+    if (b == parse_ipv6(text)) return true;
+  }
+  return false;
+}
+
 AddressScope scope_of_ipv6(const Ipv6& b) {
   const std::uint32_t w0 = word_at(b, 0), w1 = word_at(b, 4), w2 = word_at(b, 8), w3 = word_at(b, 12);
   if (w0 == 0 && w1 == 0) {
@@ -91,10 +110,12 @@ AddressScope scope_of_ipv6(const Ipv6& b) {
   }
   if (w0 == 0x64ff9b && w1 == 0 && w2 == 0) return scope_of_ipv4(w3);  // NAT64
   if (w0 == 0x64ff9b && (w1 >> 16) == 1) return AddressScope::private_network;
-  if ((w0 >> 16) == 0x2002) return scope_of_ipv4(w0 << 16 | w1 >> 16);           // 6to4
-  if ((b[0] & 0xfe) == 0xfc) return AddressScope::private_network;               // ULA
-  if (b[0] == 0xfe && (b[1] & 0x80) != 0) return AddressScope::private_network;  // link-local, site-local
-  if (b[0] == 0xff) return AddressScope::private_network;                        // multicast
+  if ((w0 >> 16) == 0x2002) return scope_of_ipv4(w0 << 16 | w1 >> 16);  // 6to4
+  if (is_metadata(b)) return AddressScope::link_local;
+  if ((b[0] & 0xfe) == 0xfc) return AddressScope::private_network;                  // unique local
+  if (b[0] == 0xfe && (b[1] & 0xc0) == 0x80) return AddressScope::link_local;       // fe80::/10
+  if (b[0] == 0xfe && (b[1] & 0xc0) == 0xc0) return AddressScope::private_network;  // fec0::/10, site-local
+  if (b[0] == 0xff) return AddressScope::no_host;                                   // multicast
   return AddressScope::global;
 }
 
@@ -155,6 +176,15 @@ AddressScope host_scope(std::string_view host) {
   const std::string_view name = without_trailing_dot(host);
   if (name == "localhost" || name.ends_with(".localhost")) return AddressScope::loopback;
   return AddressScope::global;
+}
+
+bool is_local_address(std::string_view text) {
+  const auto scope = address_scope(text);
+  return scope == AddressScope::loopback || scope == AddressScope::link_local;
+}
+
+bool is_local_host(std::string_view host) {
+  return host_scope(host) == AddressScope::loopback || is_local_address(host);
 }
 
 }  // namespace larder::origin

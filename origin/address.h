@@ -1,4 +1,4 @@
-// Numeric addresses: which of them a policy counts as loopback or private. Pure, no name resolution.
+// Numeric addresses: where they lead, as far as a policy makes a difference of it. Pure, no name resolution.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,13 @@
 
 namespace larder::origin {
 
-enum class AddressScope { global, private_network, loopback };
+enum class AddressScope {
+  global,
+  private_network,  // RFC 1918, shared (100.64.0.0/10), unique local, site-local: an office's own
+  loopback,         // this machine
+  link_local,       // 169.254.0.0/16, fe80::/10, and the addresses at which clouds tell a machine its secrets
+  no_host,          // multicast, broadcast, reserved: nothing that could be asked
+};
 
 // An IPv4 address in any form that resolvers take (inet_aton): "127.0.0.1", "127.1", "0x7f000001", "2130706433",
 // "0177.0.0.1". Host byte order.
@@ -19,11 +25,17 @@ enum class AddressScope { global, private_network, loopback };
 // IPv6 without brackets and zone in its shortest form (RFC 5952); empty when it is none.
 [[nodiscard]] std::string normalise_ipv6(std::string_view text);
 
-// Absent: not a numeric address. IPv4 inside IPv6 (mapped, compatible, NAT64, 6to4) counts as the IPv4 address;
-// 0.0.0.0/8 and :: count as loopback, since connecting to them reaches this host.
+// Absent: not a numeric address. IPv4 inside IPv6 (mapped, compatible, translated, NAT64, 6to4) counts as the IPv4
+// address; 0.0.0.0/8 and :: count as loopback, since connecting to them reaches this host.
 [[nodiscard]] std::optional<AddressScope> address_scope(std::string_view text);
 // The scope of a URL's host: its address, or loopback for "localhost" and its subdomains (RFC 6761 §6.3); other names
 // are global until they are resolved.
 [[nodiscard]] AddressScope host_scope(std::string_view host);
+
+// Loopback or link-local (169.254.0.0/16, fe80::/10), IPv4 inside IPv6 too: on another machine the same address is
+// another host. False for what is not numeric.
+[[nodiscard]] bool is_local_address(std::string_view text);
+// The same for a URL's host; names of this machine itself too ("localhost").
+[[nodiscard]] bool is_local_host(std::string_view host);
 
 }  // namespace larder::origin

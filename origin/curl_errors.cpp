@@ -40,6 +40,15 @@ Mapped rejected(const CurlFailure& f) {
             fmt::format("the certificate of {} is out of date: {}; check this machine's clock, or have it renewed",
                         f.host, f.text)};
   }
+  // Another authority would change nothing about the name. OpenSSL and libcurl have words of their own for it.
+  for (const char* of_the_name : {"does not match", "no alternative certificate subject name", "subject name"}) {
+    if (f.text.find(of_the_name) == std::string::npos) continue;
+    return {
+        ErrorCode::certificate_rejected,
+        fmt::format("the certificate that {} shows is for another name: {}; use the name that is in the certificate, "
+                    "or have one made for this name",
+                    f.host, f.text)};
+  }
   return {ErrorCode::certificate_rejected,
           fmt::format("the certificate of {} is not trusted: {}; if its authority is private, give its certificate "
                       "with --ca-file",
@@ -84,8 +93,12 @@ Mapped map(const CurlFailure& f) {
       return timed_out(f);
     case CURLE_PROXY:
       return {ErrorCode::connect_failed, "the proxy does not take the connection; check the proxy setting"};
-    case CURLE_PARTIAL_FILE:
     case CURLE_RECV_ERROR:
+      // One code for a connection that broke and for chunks that are none; the words tell them apart.
+      if (f.text.find("chunked-encod") != std::string::npos || f.text.find("hexadecimal") != std::string::npos)
+        return malformed(f);
+      return cut_off(f);
+    case CURLE_PARTIAL_FILE:
     case CURLE_SEND_ERROR:
     case CURLE_GOT_NOTHING:
     case CURLE_HTTP2:
@@ -93,6 +106,9 @@ Mapped map(const CurlFailure& f) {
       return cut_off(f);
     case CURLE_OUT_OF_MEMORY:
       if (f.head_complete || !f.requested) break;
+      return malformed(f);
+    case CURLE_BAD_FUNCTION_ARGUMENT:  // of libcurl's own parsers, given a header or trailer that is none
+      if (!f.requested) break;
       return malformed(f);
     case CURLE_WEIRD_SERVER_REPLY:
     case CURLE_FILESIZE_EXCEEDED:
@@ -104,7 +120,8 @@ Mapped map(const CurlFailure& f) {
     case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
       return rejected(f);
     case CURLE_SSL_CACERT_BADFILE:
-      return {ErrorCode::invalid_argument, "the CA file cannot be read; it must hold certificates in PEM form"};
+      return {ErrorCode::invalid_argument,
+              "the certificate authorities cannot be read; they must be certificates in PEM form"};
     case CURLE_SSL_CERTPROBLEM:
       return {ErrorCode::invalid_argument,
               "the client certificate, its key or the key's password cannot be used: " + f.text};

@@ -60,8 +60,9 @@ curl_socket_t CurlExchange::open_socket_callback(void* self, curlsocktype /*purp
 }
 
 bool CurlExchange::address_allowed(const char* address) {
-  if (via_proxy_ || !request_.policy) return true;  // the address is the proxy's, which the caller chose
-  Status ok = check_address(*request_.policy, request_.url, address, request_.redirected);
+  if (!request_.policy) return true;
+  Status ok = via_proxy_ ? check_proxy_address(*request_.policy, proxy_host_, address)
+                         : check_address(*request_.policy, request_.url, address, request_.redirected);
   if (!ok) failure_ = ok.error();
   return ok.has_value();
 }
@@ -70,6 +71,7 @@ bool CurlExchange::address_allowed(const char* address) {
 bool CurlExchange::on_connected(const char* address) {
   if (!address_allowed(address)) return false;
   failure_.reset();  // another address of the host was refused, this one is not
+  address_ = via_proxy_ ? "" : address;
   requested_ = true;
   last_progress_ = steady_now();
   return true;
@@ -102,6 +104,7 @@ void CurlExchange::emit_head() {
   head_emitted_ = true;
   HttpHead head = block_.take();
   head.via_proxy = via_proxy_ && request_.url.scheme == "http";  // in a tunnel it sees nothing that it could keep
+  head.address = address_;
   if (const auto length = content_length(head.headers)) length_ = *length;
   events_.push_back({id_, std::move(head)});
 }

@@ -109,6 +109,8 @@ class CurlExchange {
   std::unique_ptr<curl_slist, CurlFree> headers_;
   char error_text_[CURL_ERROR_SIZE] = {};
   bool via_proxy_ = false;
+  std::string proxy_host_;
+  std::string address_;  // numeric, of the connection; empty when it is a proxy's
 
   HeaderBlock block_;
   bool head_complete_ = false;

@@ -76,6 +76,9 @@ Status CurlExchange::set_up(const std::string& user_agent, CURLSH* share) {
   options.set(CURLOPT_FORBID_REUSE, alone ? 1L : 0L);
   options.set(CURLOPT_ERRORBUFFER, static_cast<char*>(error_text_));
   options.set(CURLOPT_NOSIGNAL, 1L);
+  // A name that is still being resolved when the exchange ends is left to its own thread. libcurl would wait for it
+  // here, for as long as a dead name server takes, and with it every other download.
+  options.set(CURLOPT_QUICK_EXIT, 1L);
   options.set(CURLOPT_PROTOCOLS_STR, "http,https");
   options.set(CURLOPT_FOLLOWLOCATION, 0L);
   options.text(CURLOPT_URL, request_.url.canonical());
@@ -114,6 +117,7 @@ void CurlExchange::set_callbacks() {
 void CurlExchange::set_proxy() {
   const std::string proxy = choose_proxy(options_->proxy, request_.url, from_environment);
   via_proxy_ = !proxy.empty();
+  proxy_host_ = proxy_host(proxy);
   curl_easy_setopt(easy_.get(), CURLOPT_PROXY, proxy.c_str());
   curl_easy_setopt(easy_.get(), CURLOPT_NOPROXY, "");
   if (!via_proxy_) return;
@@ -121,14 +125,23 @@ void CurlExchange::set_proxy() {
   options.set(CURLOPT_PROXYAUTH, kSchemes);
   options.text(CURLOPT_PROXYUSERNAME, options_->proxy_user);
   options.text(CURLOPT_PROXYPASSWORD, options_->proxy_password);
-  options.text(CURLOPT_PROXY_CAINFO, options_->ca_file);
+  // Never GSS-API: it would show the tickets of the agent's own user to whatever proxy a caller named, and libcurl's
+  // exchange of tokens blocks the thread of all downloads.
+  options.set(CURLOPT_SOCKS5_AUTH, static_cast<long>(CURLAUTH_BASIC));
+  if (options_->ca_certificates.empty()) return;
+  options.blob(CURLOPT_PROXY_CAINFO_BLOB, options_->ca_certificates);
+  options.set(CURLOPT_PROXY_CAPATH, static_cast<char*>(nullptr));
 }
 
 Status CurlExchange::set_identity() {
   Options options(easy_.get());
   options.set(CURLOPT_SSL_VERIFYPEER, 1L);
   options.set(CURLOPT_SSL_VERIFYHOST, 2L);
-  options.text(CURLOPT_CAINFO, options_->ca_file);
+  if (!options_->ca_certificates.empty()) {
+    options.blob(CURLOPT_CAINFO_BLOB, options_->ca_certificates);
+    // In place of the system's: the text alone would leave the system's directory of authorities in force beside it.
+    options.set(CURLOPT_CAPATH, static_cast<char*>(nullptr));
+  }
   if (!options_->user.empty()) {
     options.set(CURLOPT_HTTPAUTH, kSchemes);
     options.text(CURLOPT_USERNAME, options_->user);

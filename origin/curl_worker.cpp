@@ -112,6 +112,11 @@ void CurlWorker::set_total_rate(std::uint64_t bytes_per_second) {
   });
 }
 
+void CurlWorker::ask(UniqueFunction<void()> answer) {
+  auto shared = std::make_shared<UniqueFunction<void()>>(std::move(answer));  // std::function wants copies
+  command([shared](CurlWorker&) { (*shared)(); });
+}
+
 void CurlWorker::run() {
   while (!stop_) {
     run_commands();

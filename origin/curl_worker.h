@@ -52,6 +52,7 @@ class CurlWorker {
   void resume(HttpId id);
   void set_rate(HttpId id, std::uint64_t bytes_per_second);
   void set_total_rate(std::uint64_t bytes_per_second);
+  void ask(UniqueFunction<void()> answer);
 
  private:
   using Command = std::function<void(CurlWorker&)>;

@@ -6,33 +6,36 @@
 namespace larder::origin {
 namespace {
 
-bool varies_by_everything(const HttpHead& head) {
-  for (const std::string* value : find_all(head.headers, "vary")) {
-    for (const std::string_view element : split_list(*value)) {
-      if (element == "*") return true;
+// Whether a directive stands anywhere in Cache-Control, in whatever company. Stricter than parse_cache_control(): what
+// is malformed, or far behind in a long list, counts too.
+bool says(const HttpHead& head, std::string_view directive) {
+  const auto is_letter = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+  };
+  for (const std::string* value : find_all(head.headers, "cache-control")) {
+    const std::string text = lower_case(*value);
+    for (std::size_t at = text.find(directive); at != std::string::npos; at = text.find(directive, at + 1)) {
+      const std::size_t end = at + directive.size();
+      if ((at == 0 || !is_letter(text[at - 1])) && (end == text.size() || !is_letter(text[end]))) return true;
     }
   }
   return false;
 }
 
-// Empty: it may be shared.
-std::string why_not_shareable(const HttpHead& head, const cache::Version& version, const AnswerContext& context) {
-  const CacheControl control = parse_cache_control(head.headers);
-  if (context.credentials) return "the request carries credentials or cookies";
-  if (control.no_store) return "the origin says no-store";
-  if (control.is_private) return "the origin says private";
-  if (varies_by_everything(head)) return "the origin says Vary: *";
-  const bool says_public = control.is_public || control.s_maxage || control.max_age.value_or(0) > 0;
-  if (head.find("set-cookie") != nullptr && !says_public) return "the origin sets a cookie with it";
-  if (!version.has_validator()) {
-    return head.find("etag") != nullptr ? "the origin gives only a weak ETag and no Last-Modified"
-                                        : "the origin gives neither ETag nor Last-Modified";
-  }
-  const bool dated = head.find("last-modified") != nullptr;  // not repeated in every 206
-  if (version.etag.empty() && dated && !last_modified_is_strong(head, context.now)) {
-    return "the origin modified it within the last second and gives no strong ETag";
-  }
-  return {};
+// libcurl takes the end of the connection for the end of such a body, over TLS too, whether a close alert came or not;
+// and it believes a status line "HTTP/2" that comes in plain text.
+bool end_is_announced(const HttpHead& head, const AnswerContext& context) {
+  if (head.status == 206 || head.status == 416) return true;  // Content-Range says how much there is
+  if (const auto chunked = is_chunked(head.headers); chunked && *chunked) return true;
+  if (const auto length = content_length(head.headers); length && *length) return true;
+  return head.version >= 20 && context.effective_url.starts_with("https:");
+}
+
+std::string media_type_of(const HttpHead& head) {
+  constexpr std::size_t kMax = 127;
+  const std::string* value = head.find("content-type");
+  if (value == nullptr) return {};
+  return lower_case(trim(std::string_view(*value).substr(0, value->find(';')))).substr(0, kMax);
 }
 
 }  // namespace
@@ -69,6 +72,23 @@ bool last_modified_is_strong(const HttpHead& head, WallTime now) {
   return *answered_at - *modified_at >= std::chrono::seconds(1);
 }
 
+AnswerFacts answer_facts(const HttpHead& head, const cache::Version& version, const AnswerContext& context) {
+  AnswerFacts facts;
+  facts.no_store = says(head, "no-store");
+  facts.is_private = says(head, "private");
+  facts.sets_cookie = head.find("set-cookie") != nullptr || head.find("set-cookie2") != nullptr;
+  facts.vary = vary_names(head.headers);
+  facts.vary.insert(facts.vary.end(), context.redirects_vary.begin(), context.redirects_vary.end());
+  facts.has_validator = version.has_validator();
+  facts.weak_etag = head.find("etag") != nullptr && version.etag.empty();
+  const bool dated = head.find("last-modified") != nullptr;  // not repeated in every 206
+  facts.weak_date = version.etag.empty() && dated && !last_modified_is_strong(head, context.now);
+  facts.end_announced = version.size.has_value() || end_is_announced(head, context);
+  facts.private_host = context.private_host;
+  facts.local_address = context.local_address;
+  return facts;
+}
+
 Edition edition_of(const HttpHead& head, std::optional<std::uint64_t> size, const AnswerContext& context,
                    const cache::Version* known) {
   Edition edition;
@@ -86,8 +106,11 @@ Edition edition_of(const HttpHead& head, std::optional<std::uint64_t> size, cons
   edition.ranges = version.size.has_value() && version.has_validator() && head.version != 10 &&
                    parse_accept_ranges(head.headers) != AcceptRanges::none;
   edition.one_stream = !edition.ranges;
-  edition.not_shareable = why_not_shareable(head, version, context);
-  edition.shareable = edition.not_shareable.empty();
+  edition.any_validator = head.find("etag") != nullptr || head.find("last-modified") != nullptr;
+  edition.media_type = media_type_of(head);
+  const AnswerFacts facts = answer_facts(head, version, context);
+  edition.end_announced = facts.end_announced;
+  edition.privacy = privacy_of(context.request, &facts);
   if (const auto digest = promised_sha256(head.headers)) edition.sha256 = *digest;
   return edition;
 }

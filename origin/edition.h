@@ -4,11 +4,13 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/clock.h"
 #include "cache/version.h"
 #include "origin/http_client.h"
 #include "origin/origin.h"
+#include "origin/sharing_rules.h"
 
 namespace larder::origin {
 
@@ -16,7 +18,10 @@ namespace larder::origin {
 struct AnswerContext {
   std::string url;            // canonical, as asked for: what the version belongs to
   std::string effective_url;  // after redirects
-  bool credentials = false;   // the request carried some, or cookies
+  RequestFacts request;
+  std::vector<std::string> redirects_vary;  // the names in Vary of the redirects that were followed
+  bool private_host = false;                // the configuration lists the host that answered, or one on the way
+  bool local_address = false;               // the answer, or a redirect before it, came from this machine or its link
   WallTime now{};
 };
 
@@ -27,6 +32,10 @@ struct AnswerContext {
 // RFC 9110 §8.8.2.2: false when Date shows that the file was modified within the last second, so that it could change
 // again without a new Last-Modified.
 [[nodiscard]] bool last_modified_is_strong(const HttpHead& head, WallTime now);
+
+// What privacy_of() asks of an answer. `version` is the one that it was found to be of.
+[[nodiscard]] AnswerFacts answer_facts(const HttpHead& head, const cache::Version& version,
+                                       const AnswerContext& context);
 
 // `size` is of the whole content. Ranges are believed unless the origin says Accept-Ranges: none or speaks HTTP/1.0:
 // asking costs nothing, since an origin without ranges answers with the whole, which is then noticed. Without a

@@ -24,6 +24,12 @@ bool has_control(std::string_view text) {
   return false;
 }
 
+// libcurl reads each line by itself: of these fields it would go by the first line alone, and take other bytes for the
+// body than whoever reads both.
+bool frames(std::string_view name) {
+  return name == "transfer-encoding" || name == "content-length";
+}
+
 std::string_view without_line_end(std::string_view line) {
   if (line.ends_with('\n')) line.remove_suffix(1);
   if (line.ends_with('\r')) line.remove_suffix(1);
@@ -68,6 +74,9 @@ Status HeaderBlock::start(std::string_view line) {
 Status HeaderBlock::add_field(std::string_view line) {
   if (line.front() == ' ' || line.front() == '\t') {  // obs-fold (RFC 9112 §5.2): one space in its place
     if (head_.headers.empty()) return bad("its header begins with a continued line");
+    if (frames(head_.headers.back().first)) {
+      return bad(fmt::format("its {} is continued on a second line", head_.headers.back().first));
+    }
     head_.headers.back().second += ' ';
     head_.headers.back().second += trim(line);
     return {};

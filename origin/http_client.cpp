@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "origin/authorities.h"
 #include "origin/http_fields.h"
 
 namespace larder::origin {
@@ -86,12 +87,15 @@ Status check_connect_options(const ConnectOptions& options) {
   if (options.client_certificate.size() > kMaxPem || options.client_key.size() > kMaxPem) {
     return invalid("the client certificate or its key is larger than 256 KiB");
   }
+  if (!options.ca_certificates.empty()) {
+    if (Status ok = check_authorities(options.ca_certificates); !ok) return ok;
+  }
   const bool key_inside = options.client_certificate.find("PRIVATE KEY-----") != std::string::npos;
   if (options.client_certificate.empty() != (options.client_key.empty() && !key_inside)) {
     return invalid("a client certificate and its key belong together; one is missing");
   }
-  for (const std::string* text : {&options.user, &options.proxy, &options.proxy_user, &options.ca_file}) {
-    if (has_control(*text)) return invalid("a user name, proxy or file name has control characters");
+  for (const std::string* text : {&options.user, &options.proxy, &options.proxy_user}) {
+    if (has_control(*text)) return invalid("a user name, or proxy has control characters");
   }
   return {};
 }

@@ -13,6 +13,7 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/result.h"
+#include "base/unique_function.h"
 #include "origin/url.h"
 
 namespace larder::origin {
@@ -25,7 +26,7 @@ struct ConnectOptions {
   std::string user, password;   // for the origin, in answer to any scheme that curl speaks
   std::string proxy;            // URL; empty: environment; "none": no proxy
   std::string proxy_user, proxy_password;
-  std::string ca_file;             // PEM, in place of the system's
+  std::string ca_certificates;     // PEM text (authorities.h), in place of the system's
   std::string client_certificate;  // PEM text, certificate (chain)
   std::string client_key;          // PEM text
   std::string client_key_password;
@@ -33,6 +34,10 @@ struct ConnectOptions {
   Duration connect_timeout = std::chrono::seconds(30);
   // No byte for so long: timed out (no_progress).
   Duration stall_timeout = std::chrono::seconds(60);
+  // The job's own values where they are not the configured ones: what comes this way is for that job alone
+  // (sharing_rules.h).
+  bool callers_proxy = false;
+  bool callers_authorities = false;
 
   // Credentials or cookies in the request make the answer private (design §5).
   [[nodiscard]] bool has_credentials() const;
@@ -55,8 +60,8 @@ struct HttpRequest {
   std::shared_ptr<const ConnectOptions> options;
   std::shared_ptr<const UrlPolicy> policy;  // for check_address
   std::shared_ptr<const Lane> lane;         // null: none
-  bool redirected = false;
-  std::uint64_t max_rate = 0;  // bytes/s, 0 = unlimited
+  bool redirected = false;                  // by a host outside: check_address
+  std::uint64_t max_rate = 0;               // bytes/s, 0 = unlimited
 };
 
 struct HttpHead {
@@ -64,6 +69,7 @@ struct HttpHead {
   int version = 11;             // 9, 10, 11, 20
   std::vector<Header> headers;  // names in lower case, values trimmed; at most 64 KiB in all
   bool via_proxy = false;       // that sees the exchange; not one that only tunnels TLS
+  std::string address;          // numeric, that was connected to; empty: a proxy's, or not known
   [[nodiscard]] const std::string* find(std::string_view name) const;  // the last of that name
 };
 
@@ -87,6 +93,8 @@ class HttpClient {
   virtual void consumed(HttpId id, std::size_t bytes) = 0;
   virtual void set_rate(HttpId id, std::uint64_t bytes_per_second) = 0;
   virtual void set_total_rate(std::uint64_t bytes_per_second) = 0;  // all exchanges together; 0 = unlimited
+  // Has `answer` called on the client's own thread when its turn comes: a watchdog's question.
+  virtual void ask(UniqueFunction<void()> answer) { answer(); }
 };
 
 }  // namespace larder::origin

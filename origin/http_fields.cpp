@@ -26,11 +26,10 @@ std::vector<const std::string*> find_all(const std::vector<Header>& headers, std
 }
 
 std::vector<std::string_view> split_list(std::string_view value) {
-  constexpr std::size_t kMaxElements = 64;
   std::vector<std::string_view> elements;
   std::size_t start = 0;
   bool quoted = false;
-  for (std::size_t i = 0; i <= value.size() && elements.size() < kMaxElements; ++i) {
+  for (std::size_t i = 0; i <= value.size(); ++i) {
     if (i < value.size() && quoted && value[i] == '\\') {
       ++i;
       continue;
@@ -68,7 +67,7 @@ std::optional<ContentRange> parse_content_range(std::string_view value) {
   ContentRange parsed;
   if (total != "*") {
     parsed.total = parse_decimal(total);
-    if (!parsed.total) return std::nullopt;
+    if (!parsed.total || *parsed.total > std::numeric_limits<std::int64_t>::max()) return std::nullopt;
   }
   if (range == "*") {
     parsed.unsatisfied = true;
@@ -77,21 +76,34 @@ std::optional<ContentRange> parse_content_range(std::string_view value) {
   const std::size_t dash = range.find('-');
   if (dash == std::string_view::npos) return std::nullopt;
   const auto first = parse_decimal(range.substr(0, dash)), last = parse_decimal(range.substr(dash + 1));
-  if (!first || !last || *first > *last || *last == std::numeric_limits<std::uint64_t>::max()) return std::nullopt;
+  if (!first || !last || *first > *last || *last >= std::numeric_limits<std::int64_t>::max()) return std::nullopt;
   if (parsed.total && *last >= *parsed.total) return std::nullopt;
   parsed.first = *first;
   parsed.last = *last;
   return parsed;
 }
 
+namespace {
+
+// Nobody has more bytes; the index and libcurl count with a sign.
+constexpr std::uint64_t kMaxLength = std::numeric_limits<std::int64_t>::max();
+
+bool is_number(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+}  // namespace
+
 Result<std::optional<std::uint64_t>> content_length(const std::vector<Header>& headers) {
   std::optional<std::uint64_t> length;
   for (const std::string* value : find_all(headers, "content-length")) {
     for (const std::string_view element : split_list(*value)) {
       const auto one = parse_decimal(element);
-      if (!one) {
-        return fail(ErrorCode::bad_response, "read the answer",
-                    fmt::format("its Content-Length is not a number: {}", value->substr(0, 64)));
+      if (!one || *one > kMaxLength) {
+        return fail(
+            ErrorCode::bad_response, "read the answer",
+            fmt::format("its Content-Length is {}: {}",
+                        is_number(element) ? "larger than any file can be" : "not a number", value->substr(0, 64)));
       }
       if (length && *length != *one) {
         return fail(ErrorCode::bad_response, "read the answer",
@@ -101,6 +113,24 @@ Result<std::optional<std::uint64_t>> content_length(const std::vector<Header>& h
     }
   }
   return length;
+}
+
+Result<bool> is_chunked(const std::vector<Header>& headers) {
+  bool chunked = false;
+  for (const std::string* value : find_all(headers, "transfer-encoding")) {
+    for (const std::string_view element : split_list(*value)) {
+      const std::string coding = lower_case(element);
+      if (coding == "identity") continue;
+      if (coding != "chunked" || chunked) {
+        return fail(ErrorCode::bad_response, "read the answer",
+                    fmt::format("the origin encoded it for the way with Transfer-Encoding: {}, which nobody asked for; "
+                                "let it send the file as it is, or chunked once",
+                                value->substr(0, 64)));
+      }
+      chunked = true;
+    }
+  }
+  return chunked;
 }
 
 std::optional<EntityTag> parse_etag(std::string_view value) {

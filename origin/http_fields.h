@@ -19,7 +19,8 @@ namespace larder::origin {
 
 [[nodiscard]] std::string lower_case(std::string_view text);
 [[nodiscard]] std::vector<const std::string*> find_all(const std::vector<Header>& headers, std::string_view name);
-// Elements of a comma-separated list (RFC 9110 §5.6.1), quoted strings kept whole; at most 64, the rest is ignored.
+// Elements of a comma-separated list (RFC 9110 §5.6.1), quoted strings kept whole. All of them: a head is bounded
+// (header_block.h), and an element that is passed over could be the one that forbids something.
 [[nodiscard]] std::vector<std::string_view> split_list(std::string_view value);
 
 // Digits only; no sign, no space; absent on overflow.
@@ -36,6 +37,11 @@ struct ContentRange {
 
 // Absent, one value (equal duplicates count as one, RFC 9110 §8.6), or bad_response.
 [[nodiscard]] Result<std::optional<std::uint64_t>> content_length(const std::vector<Header>& headers);
+
+// Transfer-Encoding of all its lines: true for exactly one `chunked`, false for none; `identity` says nothing. Any
+// other coding is bad_response: libcurl takes the chunks off, wherever `chunked` stands, and leaves every other coding
+// on.
+[[nodiscard]] Result<bool> is_chunked(const std::vector<Header>& headers);
 
 // RFC 9110 §8.8.3; `text` keeps its quotes, without W/.
 struct EntityTag {

@@ -13,6 +13,7 @@
 #include "base/units.h"
 #include "cache/version.h"
 #include "origin/http_client.h"
+#include "origin/sharing_rules.h"
 #include "origin/url.h"
 
 namespace larder::origin {
@@ -27,13 +28,20 @@ struct Target {
 // What the origin says a URL is now.
 struct Edition {
   cache::Version version;
-  bool ranges = false;           // byte ranges can be asked for
-  bool one_stream = false;       // no ranges, no length or HTTP/1.0: cannot be resumed
-  bool shareable = true;         // validator, no no-store/private, no credentials, no Set-Cookie'd privacy
-  std::string not_shareable;     // why not, for people: "the origin says no-store"
-  std::optional<Digest> sha256;  // Repr-Digest / Digest of the whole, where given
-  std::string effective_url;     // after redirects, without credentials
+  bool ranges = false;                   // byte ranges can be asked for
+  bool one_stream = false;               // no ranges, no length or HTTP/1.0: cannot be resumed
+  Privacy privacy = Privacy::shareable;  // who may be given it, and why nobody else
+  std::optional<Digest> sha256;          // Repr-Digest / Digest of the whole, where given
+  std::string effective_url;             // after redirects, without credentials
   int http_version = 11;
+  // The origin said where the file ends: by a length, a last chunk, HTTP/2's end of stream. Otherwise its end is that
+  // of the connection, which a broken one has as well.
+  bool end_announced = true;
+  bool any_validator = true;  // ETag or Last-Modified, weak or malformed ones too
+  std::string media_type;     // Content-Type in lower case without parameters; empty: unsaid
+
+  // Other jobs may have it; whether neighbours may too says reach_of(privacy).
+  [[nodiscard]] bool shareable() const { return reach_of(privacy) != Reach::own_job; }
 };
 
 using FetchId = std::uint64_t;

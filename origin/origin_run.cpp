@@ -33,7 +33,7 @@ bool head_refused(int status) {
 
 // A HEAD that says too little, or something that is often wrong, is not believed before a GET has said the same.
 bool head_useless(const HttpHead& head) {
-  if (head.find("content-encoding") != nullptr) return true;
+  if (head.find("content-encoding") != nullptr || head.find("transfer-encoding") != nullptr) return true;
   const auto length = content_length(head.headers);
   return !length || !*length || **length == 0;
 }
@@ -120,7 +120,10 @@ AnswerContext OriginRun::context() const {
   AnswerContext context;
   context.url = plan_.target.url.canonical();
   context.effective_url = url_.canonical();
-  context.credentials = options_->has_credentials();
+  context.request = request_facts(plan_.target);
+  context.redirects_vary = redirects_vary_;
+  context.private_host = private_host_;
+  context.local_address = local_address_;
   context.now = clock_.wall();
   return context;
 }
@@ -137,8 +140,9 @@ void OriginRun::ask(const Url& url) {
   const Url& asked = plan_.target.url;
   request.options = same_site(asked, url) ? options_ : options_for_stranger(*options_);
   request.policy = plan_.target.policy ? plan_.target.policy : std::make_shared<UrlPolicy>();
-  // What the caller named itself, it may reach; only what a redirect brought up is checked as one.
-  request.redirected = hops_ > 0 && asked.host != url.host && host_scope(asked.host) != AddressScope::loopback;
+  // What the caller named itself, it may reach; what a host outside brought up is checked as a redirect, its own name
+  // too, which may have another address by now.
+  request.redirected = hops_ > 0 && outside_;
   request.lane = plan_.target.lane;
   request.max_rate = rate_;
   exchange_ = std::make_shared<Exchange>(weak_from_this());
@@ -151,8 +155,21 @@ void OriginRun::abandon_exchange() {
   if (http_id_ != 0) http_.cancel(std::exchange(http_id_, 0));
 }
 
+// Of every answer on the way: what it varies by decides where it leads, and whoever led here could lead elsewhere.
+// Cookies of a redirect are not sent on, and no-store there is about the redirect: both say nothing of the file.
+void OriginRun::note_hop(const HttpHead& head) {
+  const std::string& address = head.address.empty() ? url_.host : head.address;
+  outside_ = outside_ || host_scope(address) == AddressScope::global;
+  local_address_ = local_address_ || is_local_address(address) || is_local_host(url_.host);
+  const auto& policy = plan_.target.policy;
+  private_host_ = private_host_ || (policy && matching_host(policy->sharing.private_hosts, url_.host) != nullptr);
+  if (!is_redirect(head.status)) return;
+  for (std::string& name : vary_names(head.headers)) redirects_vary_.push_back(std::move(name));
+}
+
 void OriginRun::on_head(const HttpHead& head) {
   if (finished_) return;
+  note_hop(head);
   if (is_redirect(head.status) && head.find("location") != nullptr) return redirect(head);
   if (plan_.probe) return answer_probe(head);
   if (suspicion_) return answer_confirmation(head);
@@ -166,6 +183,8 @@ void OriginRun::redirect(const HttpHead& head) {
       return fail_with({ErrorCode::bad_response, {}, "the origin redirects to two places at once"});
     }
   }
+  if (trim(*locations.front()).empty())  // the same URL again, and so on
+    return fail_with({ErrorCode::bad_response, {}, "the origin redirects with an empty Location"});
   const UrlPolicy& policy = plan_.target.policy ? *plan_.target.policy : UrlPolicy{};
   if (++hops_ > policy.max_redirects) {
     return fail_with({ErrorCode::too_many_redirects,
@@ -184,10 +203,13 @@ void OriginRun::redirect(const HttpHead& head) {
   to->password.clear();
   // Hops are judged against the URL asked for as well, so that no chain leads where one step may not.
   for (const Url* from : {static_cast<const Url*>(&url_), &plan_.target.url}) {
-    if (Status ok = check_redirect(policy, *from, *to); !ok) return fail_with(ok.error());
+    if (Status ok = check_redirect(policy, *from, *to, outside_); !ok) return fail_with(ok.error());
   }
   const auto length = content_length(head.headers);
-  if (head_ || (length && *length && **length <= kRedirectBody)) {
+  // The end of a body that is encoded for the way may be somewhere else for libcurl than it is for the origin: what is
+  // left of it must not be taken for the next answer on the connection.
+  const bool plain = head.find("transfer-encoding") == nullptr;
+  if (head_ || (plain && length && *length && **length <= kRedirectBody)) {
     next_ = *to;
     return;
   }

@@ -51,6 +51,7 @@ class OriginRun : public std::enable_shared_from_this<OriginRun> {
   void abandon_exchange();
   [[nodiscard]] RequestShape shape() const;
   [[nodiscard]] AnswerContext context() const;
+  void note_hop(const HttpHead& head);
 
   void on_head(const HttpHead& head);
   void on_data(Buffer bytes);
@@ -76,6 +77,11 @@ class OriginRun : public std::enable_shared_from_this<OriginRun> {
   bool no_cache_ = false;
   std::optional<Error> suspicion_;  // a cache answers with another edition; a HEAD is to tell what the origin says
   unsigned hops_ = 0;
+  // What the redirects that were followed say of who may have the answer.
+  std::vector<std::string> redirects_vary_;
+  bool private_host_ = false;
+  bool local_address_ = false;
+  bool outside_ = false;     // some host on the way answered from a public address
   std::optional<Url> next_;  // where a redirect leads, while its body is read so that the connection can be used again
   std::uint64_t rate_ = 0;
 

@@ -43,6 +43,13 @@ bool bypasses_proxy(std::string_view no_proxy, const Url& url) {
   return false;
 }
 
+bool goes_without_proxy(const std::string& configured, const Environment& environment) {
+  if (!configured.empty()) return configured == "none";
+  return environment("http_proxy").value_or("").empty() &&
+         either_case(environment, "https_proxy", "HTTPS_PROXY").empty() &&
+         either_case(environment, "all_proxy", "ALL_PROXY").empty();
+}
+
 std::string choose_proxy(const std::string& configured, const Url& url, const Environment& environment) {
   if (configured == "none") return {};
   if (!configured.empty()) return configured;
@@ -51,6 +58,14 @@ std::string choose_proxy(const std::string& configured, const Url& url, const En
   if (proxy.empty()) proxy = either_case(environment, "all_proxy", "ALL_PROXY");
   if (proxy.empty() || bypasses_proxy(either_case(environment, "no_proxy", "NO_PROXY"), url)) return {};
   return proxy;
+}
+
+std::string proxy_host(std::string_view proxy) {
+  if (const std::size_t scheme = proxy.find("://"); scheme != std::string_view::npos) proxy.remove_prefix(scheme + 3);
+  proxy = proxy.substr(0, proxy.find_first_of("/?#"));
+  if (const std::size_t user = proxy.rfind('@'); user != std::string_view::npos) proxy.remove_prefix(user + 1);
+  if (proxy.starts_with('[')) return lower_case(proxy.substr(1, proxy.find(']') - 1));
+  return lower_case(proxy.substr(0, proxy.find(':')));
 }
 
 }  // namespace larder::origin

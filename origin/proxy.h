@@ -17,6 +17,10 @@ using Environment = std::function<std::optional<std::string>(const char* name)>;
 // only, since a CGI turns a request's Proxy field into HTTP_PROXY), https_proxy, all_proxy, no_proxy, the latter three
 // in either case.
 [[nodiscard]] std::string choose_proxy(const std::string& configured, const Url& url, const Environment& environment);
+// The host of a proxy's URL, in lower case and without brackets; a URL without scheme is one too.
+[[nodiscard]] std::string proxy_host(std::string_view proxy);
+// Whether no URL at all is fetched through a proxy.
+[[nodiscard]] bool goes_without_proxy(const std::string& configured, const Environment& environment);
 // no_proxy: "*", names with their subdomains, addresses, IPv4 networks (10.0.0.0/8); separated by commas or spaces.
 [[nodiscard]] bool bypasses_proxy(std::string_view no_proxy, const Url& url);
 

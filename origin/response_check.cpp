@@ -101,8 +101,11 @@ Result<Accepted> check_part(const HttpHead& head, const Asked& asked, const Answ
   if (!asked.ranged) return bad("it is a part (206), but the whole was asked for");
   const auto range = read_range(head);
   if (!range) return tl::unexpected(range.error());
-  const auto body = content_length(head.headers);
+  auto body = content_length(head.headers);
   if (!body) return tl::unexpected(body.error());
+  const auto chunked = is_chunked(head.headers);
+  if (!chunked) return tl::unexpected(chunked.error());
+  if (*chunked) body->reset();  // chunks override Content-Length (RFC 9112 §6.3)
   Accepted accepted;
   accepted.offset = range->first;
   accepted.length = range->last - range->first + 1;
@@ -125,9 +128,10 @@ Result<Accepted> check_part(const HttpHead& head, const Asked& asked, const Answ
 Result<Accepted> check_whole(const HttpHead& head, const Asked& asked, const AnswerContext& context) {
   const auto length = content_length(head.headers);
   if (!length) return tl::unexpected(length.error());
+  const auto chunked = is_chunked(head.headers);
+  if (!chunked) return tl::unexpected(chunked.error());
   Accepted accepted;
-  // A transfer coding overrides Content-Length (RFC 9112 §6.3).
-  if (head.find("transfer-encoding") == nullptr) accepted.length = *length;
+  if (!*chunked) accepted.length = *length;  // chunks override Content-Length (RFC 9112 §6.3)
   accepted.edition = edition_of(head, accepted.length, context, asked.expected);
   if (asked.ranged) {
     accepted.edition.ranges = false;

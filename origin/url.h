@@ -36,19 +36,42 @@ inline constexpr std::size_t kMaxUrl = 8192;
 // Location of a redirect (RFC 3986 §5), relative forms included.
 [[nodiscard]] Result<Url> resolve_reference(const Url& base, std::string_view reference);
 
+// Which answers may be given to others, as far as the configuration says (sharing_rules.h).
+struct SharingPolicy {
+  std::vector<std::string> private_hosts;  // exact names or "*.suffix": nothing of them is shared
+  bool share_loopback = false;             // what comes from this machine or its link is offered to neighbours
+  bool callers_redirect = false;           // the job, not the configuration, allows redirects to this machine
+};
+
+// Where requests may go. This machine (loopback) is reached only by URLs that say so themselves, with a loopback
+// address or localhost: a name that leads there is refused, since whoever owns the name would choose what is asked
+// here.
 struct UrlPolicy {
-  bool allow_loopback = true;         // 127.0.0.0/8, ::1, "localhost" as the URL asked for
-  bool allow_private = true;          // RFC 1918, link-local, ULA
+  bool allow_loopback = true;         // 127.0.0.0/8, ::1, localhost and *.localhost, where the URL says so itself
+  bool allow_private = true;          // an office's own addresses: RFC 1918, unique local
   bool redirect_to_loopback = false;  // a redirect from a host that is not loopback to one that is
-  bool redirect_to_private = true;    // … from a public host to a private address
+  bool redirect_to_private = false;   // … from a host with a public address to a private one
   bool redirect_downgrade = false;    // https -> http
   unsigned max_redirects = 10;
   std::vector<std::string> deny_hosts;  // exact names or "*.suffix"
+  // Hosts, as URLs name them, that may be at link-local addresses and at those of metadata services; as deny_hosts.
+  std::vector<std::string> allow_link_local;
+  SharingPolicy sharing;
 };
 
+// `rules`: exact names or "*.suffix", in any case. The first that the host matches, or null.
+[[nodiscard]] const std::string* matching_host(const std::vector<std::string>& rules, std::string_view host);
+
 [[nodiscard]] Status check_url(const UrlPolicy& policy, const Url& url);
-[[nodiscard]] Status check_redirect(const UrlPolicy& policy, const Url& from, const Url& to);
-// The address that a name resolved to, as numeric text; checked before a request is sent (DNS rebinding).
+// `outside`: a host on the way, `from` included, answered from a public address. Absent: not known, as through a proxy;
+// then a name counts as outside.
+[[nodiscard]] Status check_redirect(const UrlPolicy& policy, const Url& from, const Url& to,
+                                    std::optional<bool> outside = std::nullopt);
+// The address that the URL's host resolved to, as numeric text; checked before it is connected to, and again before a
+// request is sent, so that no name leads where its URL may not (DNS rebinding). `redirected`: a host outside sent it.
 [[nodiscard]] Status check_address(const UrlPolicy& policy, const Url& url, std::string_view address, bool redirected);
+// The same of a proxy, which may be on this machine or in the office, but not at an address of a metadata service.
+[[nodiscard]] Status check_proxy_address(const UrlPolicy& policy, std::string_view proxy_host,
+                                         std::string_view address);
 
 }  // namespace larder::origin

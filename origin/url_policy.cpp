@@ -1,6 +1,8 @@
 // The policy of url.h: what may be asked at all, and where redirects and names may lead.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "origin/address.h"
 #include "origin/url.h"
 
@@ -26,22 +28,63 @@ tl::unexpected<Error> forbidden(ErrorCode code, const Url& url, std::string deta
   return fail(code, "fetch from " + url.host, std::move(detail));
 }
 
+std::string link_local_words(std::string_view address, std::string_view host) {
+  return fmt::format(
+      "{} is link-local or of a metadata service, where a machine is told its secrets; origin.allow_link_local in the "
+      "configuration may name {}",
+      address, host);
+}
+
+// Only a URL that names this machine itself gets there.
+Status check_loopback(const UrlPolicy& policy, const Url& url, std::string_view address, bool redirected) {
+  if (!policy.allow_loopback) {
+    return forbidden(ErrorCode::forbidden_url, url, fmt::format("{} is this machine itself (loopback)", address));
+  }
+  if (host_scope(lower_name(url.host)) != AddressScope::loopback) {
+    return forbidden(
+        redirected ? ErrorCode::redirect_forbidden : ErrorCode::forbidden_url, url,
+        fmt::format("its name leads to {}, this machine itself (loopback); only URLs with a loopback address or "
+                    "localhost are fetched from there",
+                    address));
+  }
+  if (redirected && !policy.redirect_to_loopback) {
+    return forbidden(ErrorCode::redirect_forbidden, url,
+                     fmt::format("a redirect leads to {}, this machine itself, which policy forbids", address));
+  }
+  return {};
+}
+
+// An address of the office's own is no business of hosts outside.
+Status check_inside(const UrlPolicy& policy, const Url& url, std::string_view address, bool redirected) {
+  if (redirected && !policy.redirect_to_private) {
+    return forbidden(
+        ErrorCode::redirect_forbidden, url,
+        fmt::format("a redirect from outside leads to the private address {}, which policy forbids", address));
+  }
+  return {};
+}
+
 }  // namespace
+
+const std::string* matching_host(const std::vector<std::string>& rules, std::string_view host) {
+  const std::string name = lower_name(host);
+  const auto found =
+      std::find_if(rules.begin(), rules.end(), [&name](const std::string& rule) { return matches(rule, name); });
+  return found == rules.end() ? nullptr : &*found;
+}
 
 Status check_url(const UrlPolicy& policy, const Url& url) {
   if (url.scheme != "http" && url.scheme != "https") {
     return forbidden(ErrorCode::forbidden_url, url, "only http and https are fetched");
   }
   const std::string host = lower_name(url.host);
-  for (const std::string& rule : policy.deny_hosts) {
-    if (matches(rule, host)) {
-      return forbidden(ErrorCode::forbidden_url, url, fmt::format("the configuration denies the host ({})", rule));
-    }
+  if (const std::string* rule = matching_host(policy.deny_hosts, host)) {
+    return forbidden(ErrorCode::forbidden_url, url, fmt::format("the configuration denies the host ({})", *rule));
   }
   return check_address(policy, url, host_scope(host) == AddressScope::loopback ? "127.0.0.1" : host, false);
 }
 
-Status check_redirect(const UrlPolicy& policy, const Url& from, const Url& to) {
+Status check_redirect(const UrlPolicy& policy, const Url& from, const Url& to, std::optional<bool> outside) {
   if (Status ok = check_url(policy, to); !ok) {
     Error error = ok.error();
     error.code = ErrorCode::redirect_forbidden;
@@ -52,12 +95,15 @@ Status check_redirect(const UrlPolicy& policy, const Url& from, const Url& to) {
     return forbidden(ErrorCode::redirect_forbidden, to,
                      fmt::format("{} redirects from https to http, which gives up encryption", from.host));
   }
-  const AddressScope origin = host_scope(from.host), target = host_scope(to.host);
-  if (target == AddressScope::loopback && origin != AddressScope::loopback && !policy.redirect_to_loopback) {
+  const AddressScope target = host_scope(to.host);
+  if (target == AddressScope::loopback && host_scope(from.host) != AddressScope::loopback &&
+      !policy.redirect_to_loopback) {
     return forbidden(ErrorCode::redirect_forbidden, to,
                      fmt::format("{} redirects to this machine itself (loopback), which policy forbids", from.host));
   }
-  if (target == AddressScope::private_network && origin == AddressScope::global && !policy.redirect_to_private) {
+  const bool from_outside = outside.value_or(host_scope(from.host) == AddressScope::global);
+  const bool inside = target == AddressScope::private_network || target == AddressScope::link_local;
+  if (inside && from_outside && !policy.redirect_to_private) {
     return forbidden(ErrorCode::redirect_forbidden, to,
                      fmt::format("{} redirects to a private address, which policy forbids", from.host));
   }
@@ -66,25 +112,29 @@ Status check_redirect(const UrlPolicy& policy, const Url& from, const Url& to) {
 
 Status check_address(const UrlPolicy& policy, const Url& url, std::string_view address, bool redirected) {
   const std::optional<AddressScope> scope = address_scope(address);
-  if (!scope || *scope == AddressScope::global) return {};
-  if (*scope == AddressScope::loopback) {
-    if (!policy.allow_loopback) {
-      return forbidden(ErrorCode::forbidden_url, url, fmt::format("{} is this machine itself (loopback)", address));
-    }
-    if (redirected && !policy.redirect_to_loopback) {
-      return forbidden(ErrorCode::redirect_forbidden, url,
-                       fmt::format("a redirect leads to {}, this machine itself, which policy forbids", address));
-    }
-    return {};
+  const ErrorCode code = redirected ? ErrorCode::redirect_forbidden : ErrorCode::forbidden_url;
+  switch (scope.value_or(AddressScope::global)) {
+    case AddressScope::global:
+      return {};
+    case AddressScope::loopback:
+      return check_loopback(policy, url, address, redirected);
+    case AddressScope::private_network:
+      if (policy.allow_private) return check_inside(policy, url, address, redirected);
+      return forbidden(ErrorCode::forbidden_url, url, fmt::format("{} is a private address", address));
+    case AddressScope::link_local:
+      if (matching_host(policy.allow_link_local, url.host) != nullptr)
+        return check_inside(policy, url, address, redirected);
+      return forbidden(code, url, link_local_words(address, url.host));
+    case AddressScope::no_host:
+      break;
   }
-  if (!policy.allow_private) {
-    return forbidden(ErrorCode::forbidden_url, url, fmt::format("{} is a private address", address));
-  }
-  if (redirected && !policy.redirect_to_private) {
-    return forbidden(ErrorCode::redirect_forbidden, url,
-                     fmt::format("a redirect leads to the private address {}, which policy forbids", address));
-  }
-  return {};
+  return forbidden(code, url, fmt::format("{} is no address of a host", address));
+}
+
+Status check_proxy_address(const UrlPolicy& policy, std::string_view proxy_host, std::string_view address) {
+  const std::optional<AddressScope> scope = address_scope(address);
+  if (scope != AddressScope::link_local || matching_host(policy.allow_link_local, proxy_host) != nullptr) return {};
+  return fail(ErrorCode::forbidden_url, "use the proxy", link_local_words(address, proxy_host));
 }
 
 }  // namespace larder::origin

@@ -220,6 +220,7 @@ class CatalogueLinkImpl final : public CatalogueLink {
   }
   CallId call(CatalogueCall what, CallDone done) override { return loop_->call(std::move(what), std::move(done)); }
   void cancel(CallId call) override { loop_->cancel(call); }
+  void ask(UniqueFunction<void()> answer) override { thread_.post(std::move(answer)); }
 
  private:
   Status use(const LinkCredentials& credentials) {

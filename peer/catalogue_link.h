@@ -91,6 +91,8 @@ class CatalogueLink {
   // too_large, busy (too many calls under way), invalid_argument.
   virtual CallId call(CatalogueCall what, UniqueFunction<void(Result<CatalogueResponse>)> done) = 0;
   virtual void cancel(CallId call) = 0;
+  // Has `answer` called on the link's own thread when its turn comes: a watchdog's question.
+  virtual void ask(UniqueFunction<void()> answer) { answer(); }
 };
 
 [[nodiscard]] Result<std::unique_ptr<CatalogueLink>> make_catalogue_link(const LinkSettings& settings,

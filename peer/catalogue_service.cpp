@@ -1,6 +1,7 @@
 #include "peer/catalogue_service.h"
 
 #include <algorithm>
+#include <atomic>
 #include <utility>
 
 #include "base/log.h"
@@ -22,27 +23,23 @@ struct Described {
   std::uint64_t change = 0;        // Impl::changes when it began to be read
 };
 
-// The version of this name among those that a content is known for, and whether it was fetched as that one. Of a
-// content whose bytes turned out to be those of another version the segments keep what vouches for that.
-struct Named {
-  cache::Version version;
-  bool fetched_as = false;
-};
-std::optional<Named> named(const cache::ContentInfo& info, const GroupKey& key, const Digest& version_key) {
+// The version of this name among those that a content is known for.
+std::optional<cache::Version> named(const cache::ContentInfo& info, const GroupKey& key, const Digest& version_key) {
   for (const cache::Version& version : info.versions) {
-    if (key.version_key(version) == version_key) {
-      return Named{version, version == info.versions.back() && info.versions.size() < cache::kMaxVersionsTold};
-    }
+    if (key.version_key(version) == version_key) return version;
   }
   return std::nullopt;
 }
 
-ManifestSegment describe(const cache::SegmentInfo& segment, const Named& as, const Digest& digest, const AgentKey& key,
-                         const Digest& group, WallTime now) {
+// This agent's own word goes before what is kept of others; it gives that for the version alone as which the segment
+// was fetched. Of a content whose bytes turned out to be those of another version the segments keep what vouches for
+// that.
+ManifestSegment describe(const cache::SegmentInfo& segment, const cache::Version& as, const Digest& digest,
+                         const AgentKey& key, const Digest& group, WallTime now) {
   auto attestations = kept_attestations(digest, segment);
-  if (as.fetched_as && self_attestable(segment)) {
+  if (self_attestable(segment, cache::version_name(as))) {
     std::erase_if(attestations, [&key](const Attestation& one) { return one.agent == key.id(); });
-    attestations.insert(attestations.begin(), attest(as.version, segment, key, group, now));
+    attestations.insert(attestations.begin(), attest(as, segment, key, group, now));
   }
   attestations.resize(std::min(attestations.size(), kMaxAttestations));
   return {segment.index, segment.root, encode_attestations(attestations)};
@@ -50,11 +47,21 @@ ManifestSegment describe(const cache::SegmentInfo& segment, const Named& as, con
 
 }  // namespace
 
-// One request on its way.
+// One request on its way. It counts as under way until it is answered or forgotten: where a step drops its callback,
+// the asker is told to ask again, and nothing stays counted that does not go on.
 struct CatalogueService::Job {
+  Job() = default;
+  Job(const Job&) = delete;
+  Job& operator=(const Job&) = delete;
+  ~Job() {
+    if (respond) on_forgotten(std::move(respond));
+  }
+
   AgentId asker{};
   Digest version_key{};
   UniqueFunction<void(CatalogueResponse)> respond;
+  std::function<void(UniqueFunction<void(CatalogueResponse)>)> on_forgotten;
+  std::shared_ptr<void> place;   // among those under way
   std::shared_ptr<void> giving;  // its place among those that are given bytes
 };
 
@@ -94,7 +101,8 @@ struct CatalogueService::Impl : std::enable_shared_from_this<Impl> {
   }
 
   CatalogueServiceParts parts;
-  std::size_t under_way = 0;
+  // Requests that have a place. A place may end on any thread, and after the service.
+  std::shared_ptr<std::atomic<std::size_t>> under_way = std::make_shared<std::atomic<std::size_t>>(0);
   std::uint64_t changes = 0;                                 // of any content
   std::map<Digest, std::shared_ptr<const Described>> known;  // by version key
   std::map<Digest, std::deque<AgentId>> takers;              // by version key, the latest last
@@ -119,12 +127,12 @@ void CatalogueService::forget_all() {
 }
 
 std::uint8_t CatalogueService::load() const {
-  const std::uint64_t busy = impl_->parts.swarm.figures().connections + impl_->under_way;
+  const std::uint64_t busy = impl_->parts.swarm.figures().connections + *impl_->under_way;
   return static_cast<std::uint8_t>(std::min<std::uint64_t>(busy, 255));
 }
 
 bool CatalogueService::Impl::overloaded() const {
-  return under_way >= kMaxUnderWay || !parts.serving() || parts.swarm.figures().connections >= parts.max_connections;
+  return *under_way >= kMaxUnderWay || !parts.serving() || parts.swarm.figures().connections >= parts.max_connections;
 }
 
 void CatalogueService::Impl::handle(CatalogueRequest request, UniqueFunction<void(CatalogueResponse)> respond) {
@@ -134,7 +142,13 @@ void CatalogueService::Impl::handle(CatalogueRequest request, UniqueFunction<voi
   auto job = std::make_shared<Job>();
   job->asker = *request.agent;
   job->respond = std::move(respond);
-  ++under_way;
+  job->on_forgotten = [weak = weak_from_this(), &executor = parts.runtime.executor](auto forgotten) {
+    executor.post([weak, forgotten = std::move(forgotten)]() mutable {
+      if (weak.lock()) forgotten({kBusy, {}});
+    });
+  };
+  under_way->fetch_add(1);
+  job->place = {nullptr, [count = under_way](void*) { count->fetch_sub(1); }};
   if (request.path == kPeersPath) return answer_peers(*request.agent, job);
   if (const auto query = parse_manifest_query(request.path, request.query)) return answer_manifest(*query, job);
   if (const auto query = parse_leaves_query(request.path, request.query)) return answer_leaves(*query, job);
@@ -145,7 +159,7 @@ void CatalogueService::Impl::handle(CatalogueRequest request, UniqueFunction<voi
 void CatalogueService::Impl::end(const JobPtr& job, unsigned status, std::vector<std::byte> body) {
   auto respond = std::exchange(job->respond, nullptr);
   if (!respond) return;
-  --under_way;
+  job->place.reset();
   respond({status, std::move(body), std::move(job->giving)});
 }
 
@@ -233,8 +247,8 @@ void CatalogueService::Impl::describe_content(const Offer& offer, const JobPtr& 
                               what->content = offer.content;
                               what->change = change;
                               what->manifest.size = offer.size;
-                              what->manifest.etag = as.version.etag;
-                              what->manifest.last_modified = as.version.last_modified;
+                              what->manifest.etag = as.etag;
+                              what->manifest.last_modified = as.last_modified;
                               what->manifest.complete = offer.complete && root.has_value();
                               if (what->manifest.complete) what->manifest.root = root;
                               // Signing costs more than the loop should spend at once.
@@ -242,7 +256,7 @@ void CatalogueService::Impl::describe_content(const Offer& offer, const JobPtr& 
                                   [weak = impl.weak_from_this(), job, what, with_bytes, as,
                                    segments = std::move(*segments), key = impl.parts.key, group = impl.parts.group,
                                    now = impl.parts.runtime.clock.wall(), &executor = impl.parts.runtime.executor] {
-                                    const Digest digest = version_digest(as.version);
+                                    const Digest digest = version_digest(as);
                                     for (const cache::SegmentInfo& segment : segments) {
                                       what->manifest.segments.push_back(describe(segment, as, digest, key, group, now));
                                     }

@@ -114,18 +114,12 @@ Result<AgentId> id_of(X509* cert) {
   return id;
 }
 
-std::string common_name(X509* cert) {
-  char name[kMaxName * 4 + 1] = "";
-  X509_NAME_get_text_by_NID(X509_get_subject_name(cert), NID_commonName, name, sizeof name);
-  return name;
-}
-
 Result<LeafFacts> facts_of(X509* leaf) {
   auto id = id_of(leaf);
   if (!id) return tl::unexpected<Error>(id.error());
   std::tm end{};
   if (ASN1_TIME_to_tm(X509_get0_notAfter(leaf), &end) != 1) return openssl_failure("read a certificate");
-  return LeafFacts{*id, common_name(leaf), WallTime(std::chrono::system_clock::from_time_t(timegm(&end)))};
+  return LeafFacts{*id, WallTime(std::chrono::system_clock::from_time_t(timegm(&end)))};
 }
 
 }  // namespace
@@ -136,7 +130,8 @@ Result<std::string> make_authority(const AgentKey& authority, const std::string&
   const KeyPtr key = to_private_key(authority);
   const CertPtr cert(X509_new());
   const bool made = key && cert && X509_set_version(cert.get(), X509_VERSION_3) == 1 && set_random_serial(cert.get()) &&
-                    set_times(cert.get(), now, lifetime) && set_subject(cert.get(), "Larder group " + group_name) &&
+                    set_times(cert.get(), now, lifetime) &&
+                    set_subject(cert.get(), "Larder group " + agent_name(authority.id())) &&
                     X509_set_issuer_name(cert.get(), X509_get_subject_name(cert.get())) == 1 &&
                     X509_set_pubkey(cert.get(), key.get()) == 1 &&
                     add_extension(cert.get(), cert.get(), NID_basic_constraints, "critical,CA:TRUE,pathlen:0") &&
@@ -147,7 +142,7 @@ Result<std::string> make_authority(const AgentKey& authority, const std::string&
 }
 
 Result<std::string> issue_leaf(const AgentKey& authority, const std::string& authority_pem, const AgentId& agent,
-                               const std::string& name, WallTime now, Duration lifetime) {
+                               WallTime now, Duration lifetime) {
   const std::string doing = "issue a certificate to agent " + agent_name(agent);
   const KeyPtr signer = to_private_key(authority);
   const CertPtr issuer = parse_pem(authority_pem);
@@ -156,7 +151,7 @@ Result<std::string> issue_leaf(const AgentKey& authority, const std::string& aut
   const CertPtr cert(X509_new());
   const bool made = signer && key && cert && X509_set_version(cert.get(), X509_VERSION_3) == 1 &&
                     set_random_serial(cert.get()) && set_times(cert.get(), now, lifetime) &&
-                    set_subject(cert.get(), name) &&
+                    set_subject(cert.get(), "Larder agent") &&
                     X509_set_issuer_name(cert.get(), X509_get_subject_name(issuer.get())) == 1 &&
                     X509_set_pubkey(cert.get(), key.get()) == 1 &&
                     add_extension(cert.get(), issuer.get(), NID_basic_constraints, "critical,CA:FALSE") &&

@@ -14,17 +14,18 @@ namespace larder::peer {
 
 struct LeafFacts {
   AgentId id{};
-  std::string name;    // CN: the machine's name as it told at enrolment
   WallTime not_after;  // expired certificates are refused by every part
 };
+
+// No name of a group or a machine is in them: a stranger that opens a connection is shown a leaf before it has proven
+// anything. Names travel sealed, in HELLOs. Certificates of earlier versions that have them are as good.
 
 // Self-signed; its PEM text is part of every torrent's info dictionary, so it never changes for the life of a group.
 [[nodiscard]] Result<std::string> make_authority(const AgentKey& authority, const std::string& group_name, WallTime now,
                                                  Duration lifetime);
 // Signs the agent's public key; the private one never leaves the agent.
 [[nodiscard]] Result<std::string> issue_leaf(const AgentKey& authority, const std::string& authority_pem,
-                                             const AgentId& agent, const std::string& agent_name, WallTime now,
-                                             Duration lifetime);
+                                             const AgentId& agent, WallTime now, Duration lifetime);
 // Facts of a leaf that this authority signed and that is valid at `now`; certificate_rejected otherwise.
 [[nodiscard]] Result<LeafFacts> check_leaf(const std::string& leaf_pem, const std::string& authority_pem, WallTime now);
 // Facts of a leaf as it stands there, unchecked: for one's own, which may have expired.

@@ -41,7 +41,12 @@ void Discovery::set_addresses(const std::vector<Endpoint>& addresses) {
   }
 }
 
+bool Discovery::may_be_there(const Endpoint& place) const {
+  return place.is_one_machine() && (loopback_ || !place.is_loopback());
+}
+
 void Discovery::learn_address(const Endpoint& address) {
+  if (!may_be_there(address)) return;
   if (addresses_.learn(address) && running_) outgoing_.push_back({address, hello(true)});
 }
 
@@ -146,6 +151,7 @@ void Discovery::announce(SteadyTime now, bool probe) {
 void Discovery::receive(const Incoming& incoming, SteadyTime now) {
   const Datagram& datagram = incoming.datagram;
   if (!running_ || datagram.sender == self_.id) return;  // our own multicast
+  if (!may_be_there(incoming.from)) return;
   if (refused_ && refused_(datagram.sender)) return;
   const bool with_signature = is_signed(datagram.message);
   if (!replay_.fresh(datagram.sender, datagram.start_epoch, datagram.sequence, with_signature)) return;
@@ -159,10 +165,10 @@ void Discovery::receive(const Incoming& incoming, SteadyTime now) {
   }
   if (said != nullptr) return receive_hello(incoming, *said, now);
   const KnownPeer* peer = peers_.find(datagram.sender);
-  if (peer == nullptr || peer->start_epoch != datagram.start_epoch) return owe_reply(incoming.from, true, now);
+  if (peer == nullptr || peer->start_epoch != datagram.start_epoch) return probe_unproven(incoming, now);
   if (with_signature) return receive_bye(incoming, now);
   // From a place where it never said HELLO: it, or another member in its name.
-  if (!peer->speaks_from(incoming.from)) return owe_reply(incoming.from, true, now);
+  if (!peer->speaks_from(incoming.from)) return probe_unproven(incoming, now);
   if (!replay_.accept(datagram.sender, datagram.start_epoch, datagram.sequence, now)) return;
   peers_.heard(datagram.sender, now);
   receive_other(incoming, now);
@@ -235,7 +241,7 @@ void Discovery::receive_old_hello(const Incoming& incoming, const Hello& said, S
   if (random_.below(std::max<std::uint64_t>(1, peers_.size())) >= kOldKeyAnswers) return;
   if (!old_answers_.take(now)) return;
   if ((check_ ? check_(incoming) : HelloVerdict::good) != HelloVerdict::good) return;
-  replay_.accept_signed(datagram.sender, datagram.start_epoch, datagram.sequence, now);
+  if (!replay_.accept_signed(datagram.sender, datagram.start_epoch, datagram.sequence, now)) return;
   // It may also be this machine that is behind the other's state, with an older key of both in use.
   tell_newer(incoming, said, now);
   outgoing_.push_back({incoming.from, hello(false), incoming.key_epoch});
@@ -264,6 +270,26 @@ void Discovery::owe_reply(const Endpoint& to, bool probe, SteadyTime now) {
   const Duration wait(static_cast<std::int64_t>(random_.below(spread)));
   auto& reply = replies_.try_emplace(to, Reply{now + wait, probe}).first->second;
   reply.probe = reply.probe || probe;
+}
+
+// The group's key alone vouches for it, and it may have been sent before, from anywhere: who it is asks a HELLO that is
+// no larger than what came.
+void Discovery::probe_unproven(const Incoming& incoming, SteadyTime now) {
+  if (!addresses_.contains(incoming.from) && on_link_ && !on_link_(incoming.from)) return;
+  std::erase_if(probed_, [now](const auto& item) { return now - item.second.first >= kProbeInterval; });
+  if (!probed_.contains(incoming.from) && probed_.size() >= kMaxProbed) return;
+  Probed& probed = probed_.try_emplace(incoming.from, Probed{now}).first->second;
+  probed.bytes += incoming.size;
+  if (probed.answered || probed.bytes < hello_size()) return;
+  probed.answered = true;
+  probed.first = now;
+  owe_reply(incoming.from, true, now);
+}
+
+// At most: header, seal and signature, name and certificate.
+std::size_t Discovery::hello_size() const {
+  constexpr std::size_t kFixed = 256;
+  return kFixed + self_.name.size() + self_.certificate.size();
 }
 
 void Discovery::send_replies(SteadyTime now) {

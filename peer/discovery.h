@@ -42,7 +42,8 @@ struct Incoming {
   Datagram datagram;
   Endpoint from;
   bool multicast = false;
-  std::uint32_t key_epoch = 0;  // of the key that opened it
+  std::uint32_t key_epoch = 0;      // of the key that opened it
+  std::size_t size = kMaxDatagram;  // bytes on the wire: no answer to what its sender did not sign is larger
 };
 
 class Discovery {
@@ -56,6 +57,10 @@ class Discovery {
   static constexpr unsigned kNewsTimes = 2;
   static constexpr Duration kNewsApart = std::chrono::milliseconds(300);  // so much and up to twice as much
   static constexpr std::size_t kMaxReplies = 1024;
+  // An address that speaks for an agent without its signature may be anybody's: it is answered at most once in this
+  // time, with no more bytes than came from there, and only on the link or where it was told to look for agents.
+  static constexpr Duration kProbeInterval = std::chrono::seconds(1);
+  static constexpr std::size_t kMaxProbed = 256;  // addresses remembered; beyond it nobody is answered for the moment
   static constexpr std::size_t kMaxCrowdUnicast = 64;  // agents out of multicast's reach that one CROWD is sent to
   static constexpr std::size_t kOldKeyAnswers = 8;     // of many agents about so many answer a HELLO under an older key
 
@@ -74,6 +79,9 @@ class Discovery {
 
   // Whether a HELLO is the sender's own; without it every one is believed.
   void set_check(Check check) { check_ = std::move(check); }
+  void allow_loopback(bool allow) { loopback_ = allow; }  // agents may be there: in tests alone
+  // Whether an address is of a network that this machine is in; without it every one is.
+  void set_on_link(std::function<bool(const Endpoint&)> on_link) { on_link_ = std::move(on_link); }
   void set_refused(std::function<bool(const AgentId&)> refused) { refused_ = std::move(refused); }  // revoked, shunned
   void on_appeared(Appeared appeared) { appeared_ = std::move(appeared); }
   void on_gone(Gone gone) { gone_ = std::move(gone); }
@@ -121,6 +129,9 @@ class Discovery {
   Belief believe(const Incoming& incoming, const Hello& said, SteadyTime now);
   void receive_ask(const AgentId& sender, const Ask& ask, const Endpoint& from, SteadyTime now);
   void owe_reply(const Endpoint& to, bool probe, SteadyTime now);
+  void probe_unproven(const Incoming& incoming, SteadyTime now);
+  [[nodiscard]] std::size_t hello_size() const;
+  [[nodiscard]] bool may_be_there(const Endpoint& place) const;
   void send_replies(SteadyTime now);
   void tell_newer(const Incoming& incoming, const Hello& said, SteadyTime now);
   void tell_newer_late(SteadyTime now);
@@ -169,6 +180,14 @@ class Discovery {
   };
   News news_;
   TokenBucket rechecks_{kRechecks, kRechecks};
+  struct Probed {
+    SteadyTime first{};     // datagram that is not answered yet, or the answer
+    std::size_t bytes = 0;  // that came from there since the last answer
+    bool answered = false;
+  };
+  std::map<Endpoint, Probed> probed_;
+  bool loopback_ = false;
+  std::function<bool(const Endpoint&)> on_link_;
   std::size_t since_hello_ = 0;  // datagrams sent since the last announcement
   bool running_ = false;
 };

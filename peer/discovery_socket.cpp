@@ -1,6 +1,7 @@
 #include "peer/discovery_socket.h"
 
 #include <algorithm>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -9,6 +10,7 @@
 #include "peer/certificate.h"
 #include "peer/discovery_channels.h"
 #include "peer/hello_check.h"
+#include "peer/interfaces.h"
 #include "peer/key_ring.h"
 #include "peer/receive_budget.h"
 #include "peer/srv_lookup.h"
@@ -35,6 +37,8 @@ class Socket final : public DiscoverySocket {
         discovery_(self_, random, events_.holdings) {
     discovery_.set_check([this](const Incoming& incoming) { return check(incoming); });
     discovery_.set_refused(events_.refused);
+    discovery_.allow_loopback(listens_on_loopback(settings_.listen));
+    discovery_.set_on_link([this](const Endpoint& from) { return is_on_link(from); });
     discovery_.on_appeared([this](const KnownPeer& peer) {
       addresses_stale_ = true;
       if (events_.appeared) events_.appeared(peer);
@@ -200,8 +204,19 @@ class Socket final : public DiscoverySocket {
     if (std::holds_alternative<Hello>(datagram->message)) {
       ++(multicast ? figures_.multicast_hellos : figures_.unicast_hellos);
     }
-    discovery_.receive(Incoming{std::move(*datagram), from, multicast, key->epoch()}, now);
+    discovery_.receive(Incoming{std::move(*datagram), from, multicast, key->epoch(), packet.size()}, now);
     pump();
+  }
+
+  // Asked seldom: of what nobody has signed, or where it comes from another place than before.
+  bool is_on_link(const Endpoint& from) {
+    const SteadyTime now = loop_.now();
+    if (!networks_ || now - networks_at_ >= kNetworksFor) {
+      auto all = list_interfaces();
+      networks_ = all ? std::move(*all) : std::vector<Interface>();
+      networks_at_ = now;
+    }
+    return on_link(*networks_, from);
   }
 
   bool is_known(const Endpoint& from) {
@@ -327,6 +342,9 @@ class Socket final : public DiscoverySocket {
   SteadyTime timer_at_{};
   TimerId timer_ = 0, watch_timer_ = 0, names_timer_ = 0, network_timer_ = 0;
   unsigned looks_ = 0;
+  static constexpr Duration kNetworksFor = std::chrono::seconds(5);
+  std::optional<std::vector<Interface>> networks_;  // as they were at networks_at_
+  SteadyTime networks_at_{};
   bool addresses_stale_ = false;
   bool running_ = false;
   bool stopped_ = false;

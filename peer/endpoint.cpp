@@ -49,6 +49,22 @@ bool Endpoint::is_link_local() const {
   return address[0] == std::byte{0xfe} && (address[1] & std::byte{0xc0}) == std::byte{0x80};
 }
 
+bool Endpoint::is_loopback() const {
+  if (is_v4()) return address[12] == std::byte{127};
+  return address[15] == std::byte{1} &&
+         std::all_of(address.begin(), address.end() - 1, [](std::byte byte) { return byte == std::byte{0}; });
+}
+
+bool Endpoint::is_one_machine() const {
+  if (port == 0) return false;
+  if (is_v4()) return address[12] != std::byte{0} && std::to_integer<unsigned>(address[12]) < 224;
+  if (address[0] == std::byte{0xff}) return false;
+  // ::, and IPv4 in the form that is used no more (::a.b.c.d): which ::1 is not.
+  const bool compatible =
+      std::all_of(address.begin(), address.begin() + 12, [](std::byte byte) { return byte == std::byte{0}; });
+  return !compatible || is_loopback();
+}
+
 Endpoint Endpoint::with_port(std::uint16_t other) const {
   Endpoint copy = *this;
   copy.port = other;
@@ -65,6 +81,14 @@ std::string Endpoint::host() const {
 
 std::string Endpoint::text() const {
   return (is_v4() ? host() : "[" + host() + "]") + ":" + std::to_string(port);
+}
+
+bool listens_on_loopback(const std::vector<std::string>& listen) {
+  return std::any_of(listen.begin(), listen.end(), [](const std::string& text) {
+    const bool v6 = text.find(':') != std::string::npos;
+    const auto at = parse_endpoint((v6 ? "[" + text + "]" : text) + ":0");
+    return at && at->is_loopback();
+  });
 }
 
 std::optional<Endpoint> parse_endpoint(std::string_view text) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <vector>
 
 namespace larder::peer {
 
@@ -18,6 +19,9 @@ struct Endpoint {
 
   [[nodiscard]] bool is_v4() const;
   [[nodiscard]] bool is_link_local() const;  // IPv6, fe80::/10
+  [[nodiscard]] bool is_loopback() const;    // 127.0.0.0/8, ::1
+  // One machine can be there: neither unspecified nor multicast, broadcast or reserved, and the port is not 0.
+  [[nodiscard]] bool is_one_machine() const;
   [[nodiscard]] Endpoint with_port(std::uint16_t other) const;
   [[nodiscard]] std::string host() const;  // "192.0.2.7", "2001:db8::7", "fe80::1%3"
   [[nodiscard]] std::string text() const;  // "192.0.2.7:7475", "[2001:db8::7]:7475"
@@ -26,6 +30,10 @@ struct Endpoint {
     return std::tie(a.address, a.port, a.scope) < std::tie(b.address, b.port, b.scope);
   }
 };
+
+// Whether one of these numeric addresses (peer.listen) is of loopback: only then agents may be there. For tests on one
+// machine.
+[[nodiscard]] bool listens_on_loopback(const std::vector<std::string>& listen);
 
 // Numeric only; "a.b.c.d:port" and "[v6%scope]:port".
 [[nodiscard]] std::optional<Endpoint> parse_endpoint(std::string_view text);

@@ -2,6 +2,7 @@
 
 #include <ifaddrs.h>
 #include <net/if.h>
+#include <netinet/in.h>
 
 #include <algorithm>
 #include <bit>
@@ -25,6 +26,15 @@ bool holds(const Interface& interface, const Endpoint& listen) {
   if (interface.loopback && is_loopback(listen)) return true;
   return std::any_of(interface.addresses.begin(), interface.addresses.end(),
                      [&](const Endpoint& address) { return address.address == listen.address; });
+}
+
+// Bits of the 128 that a mask leaves the same.
+unsigned prefix_of(const sockaddr& mask, bool v4) {
+  const auto* bytes = v4 ? reinterpret_cast<const unsigned char*>(&reinterpret_cast<const sockaddr_in&>(mask).sin_addr)
+                         : reinterpret_cast<const sockaddr_in6&>(mask).sin6_addr.s6_addr;
+  unsigned bits = v4 ? 96 : 0;
+  for (std::size_t i = 0; i < (v4 ? 4U : 16U); ++i) bits += static_cast<unsigned>(std::popcount(bytes[i]));
+  return bits;
 }
 
 int common_bits(const Endpoint& a, const Endpoint& b) {
@@ -53,7 +63,10 @@ Result<std::vector<Interface>> list_interfaces() {
     interface.loopback = (each->ifa_flags & IFF_LOOPBACK) != 0;
     interface.multicast = (each->ifa_flags & IFF_MULTICAST) != 0;
     if (each->ifa_addr == nullptr) continue;
-    if (const auto address = from_sockaddr(*each->ifa_addr)) interface.addresses.push_back(*address);
+    const auto address = from_sockaddr(*each->ifa_addr);
+    if (!address) continue;
+    interface.addresses.push_back(*address);
+    interface.prefixes.push_back(each->ifa_netmask != nullptr ? prefix_of(*each->ifa_netmask, address->is_v4()) : 128);
   }
   std::vector<Interface> all;
   for (auto& [name, interface] : found) {
@@ -65,10 +78,19 @@ Result<std::vector<Interface>> list_interfaces() {
 }
 
 bool is_loopback(const Endpoint& address) {
-  if (address.is_v4()) return address.address[12] == std::byte{127};
-  return std::all_of(address.address.begin(), address.address.end() - 1,
-                     [](std::byte b) { return b == std::byte{0}; }) &&
-         address.address[15] == std::byte{1};
+  return address.is_loopback();
+}
+
+bool on_link(const std::vector<Interface>& all, const Endpoint& address) {
+  return std::any_of(all.begin(), all.end(), [&](const Interface& interface) {
+    for (std::size_t i = 0; i < std::min(interface.addresses.size(), interface.prefixes.size()); ++i) {
+      const Endpoint& own = interface.addresses[i];
+      if (own.is_v4() == address.is_v4() && common_bits(own, address) >= static_cast<int>(interface.prefixes[i])) {
+        return true;
+      }
+    }
+    return false;
+  });
 }
 
 std::vector<unsigned> multicast_interfaces(const std::vector<Interface>& all, const std::vector<Endpoint>& listen,

@@ -16,13 +16,16 @@ struct Interface {
   bool up = false;
   bool loopback = false;
   bool multicast = false;
-  std::vector<Endpoint> addresses;  // ports 0
+  std::vector<Endpoint> addresses;   // ports 0
+  std::vector<unsigned> prefixes{};  // of them, bits of the 128 (IPv4: 96 and more); one for each address
 };
 
 inline constexpr std::size_t kMaxMulticastInterfaces = 16;  // the kernel's own default bound of memberships is 20
 
 [[nodiscard]] Result<std::vector<Interface>> list_interfaces();
 [[nodiscard]] bool is_loopback(const Endpoint& address);
+// Whether it is of the same network as one of the addresses: a router would not have to be asked.
+[[nodiscard]] bool on_link(const std::vector<Interface>& all, const Endpoint& address);
 // Where to join and send multicast of one family: up, able to, with an address of the family. Of `listen` (empty: all)
 // only those that have one of its addresses; loopback only where one of them is a loopback address.
 [[nodiscard]] std::vector<unsigned> multicast_interfaces(const std::vector<Interface>& all,

@@ -77,7 +77,7 @@ void Membership::create(std::string name, Done<void> done) {
   change(
       [this, name]() -> Result<IdentityChange> {
         if (joining_) return fail(ErrorCode::busy, "make group " + name, "this agent is joining a group just now");
-        return decide_create(stored_, name, settings_.machine, runtime_.clock.wall());
+        return decide_create(stored_, name, runtime_.clock.wall());
       },
       [name, done = std::move(done)](Status status) mutable {
         if (status) log::info("group made name=\"{}\"", name);

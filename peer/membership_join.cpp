@@ -40,13 +40,18 @@ Error why_refused(const std::string& doing, unsigned status) {
   }
 }
 
+// Advice for the cause at hand only: another invitation does not set a clock.
+const char* advice_for(const Error& error) {
+  if (weight(error.code) == 1) return "; is the machine that invited on, and can this one reach that address and port?";
+  if (error.code != ErrorCode::certificate_rejected)
+    return "; it may take no machines now because no invitation is open there: ask for a new one";
+  const bool about_time =
+      error.detail.find("not yet valid") != std::string::npos || error.detail.find("expired") != std::string::npos;
+  return about_time ? "; compare the clocks of the two machines and set the one that is wrong" : "";
+}
+
 Error unreached(const std::string& doing, const Endpoint& to, const Error& error) {
-  const bool nobody = weight(error.code) == 1;
-  return {error.code, doing,
-          to.text() + ": " + error.detail +
-              (nobody ? "; is the machine that invited on, and can this one reach that address and port?"
-                      : "; it may take no machines now because no invitation is open there: ask for a new one"),
-          std::nullopt};
+  return {error.code, doing, to.text() + ": " + error.detail + advice_for(error), std::nullopt};
 }
 
 }  // namespace

@@ -52,8 +52,8 @@ Status enter(GroupBook& book, const Enrolled& enrolled, WallTime now) {
   return {};
 }
 
-Result<EnrolAnswer> certify(const Group& group, const AgentId& agent, const std::string& name, WallTime now) {
-  auto leaf = issue_leaf(*group.authority, group.authority_pem, agent, name, now, kCertificateLifetime);
+Result<EnrolAnswer> certify(const Group& group, const AgentId& agent, WallTime now) {
+  auto leaf = issue_leaf(*group.authority, group.authority_pem, agent, now, kCertificateLifetime);
   if (!leaf) return pass(leaf.error());
   EnrolAnswer answer;
   answer.certificate_pem = std::move(*leaf);
@@ -88,8 +88,7 @@ std::string machine_name(const std::string& name, const AgentId& agent) {
   return clean.empty() ? agent_name(agent) : clean;
 }
 
-Result<IdentityChange> decide_create(const Stored& stored, const std::string& name, const std::string& machine,
-                                     WallTime now) {
+Result<IdentityChange> decide_create(const Stored& stored, const std::string& name, WallTime now) {
   if (auto good = check_group_name(name); !good) return pass(good.error());
   if (auto free = check_no_group(stored, "make group " + name); !free) return pass(free.error());
   const AgentKey authority = AgentKey::generate();
@@ -105,7 +104,7 @@ Result<IdentityChange> decide_create(const Stored& stored, const std::string& na
   group.state.key_epoch = group.key.epoch();
   group.state.key_check = key_check(group.key);
   sign_state(group.state, authority, group.authority_pem);
-  auto answer = certify(group, identity.id(), machine_name(machine, identity.id()), now);
+  auto answer = certify(group, identity.id(), now);
   if (!answer) return pass(answer.error());
   group.certificate_pem = std::move(answer->certificate_pem);
   IdentityChange change;
@@ -255,7 +254,7 @@ Result<AdmitDecision> decide_admit(const Stored& stored, const EnrolRequest& req
     return fail(ErrorCode::permission_denied, doing, "agent " + agent_name(request.agent) + " is not to be admitted");
   }
   const std::string name = machine_name(request.name, request.agent);
-  auto answer = certify(identity.group, request.agent, name, now);
+  auto answer = certify(identity.group, request.agent, now);
   if (!answer) return pass(answer.error());
   AdmitDecision decision{{}, std::move(*answer)};
   GroupBook book = stored.book;
@@ -276,7 +275,7 @@ Result<AdmitDecision> decide_renewal(const Stored& stored, const AgentId& member
   if (known != nullptr && known->certified_until > now + kCertificateLifetime - kRenewedAtMostEvery)
     return fail(ErrorCode::busy, doing, "it was renewed a moment ago");
   const std::string name = known != nullptr ? known->name : agent_name(member);
-  auto answer = certify(group, member, name, now);
+  auto answer = certify(group, member, now);
   if (!answer) return pass(answer.error());
   AdmitDecision decision{{}, std::move(*answer)};
   GroupBook book = stored.book;
@@ -316,9 +315,7 @@ Result<IdentityChange> decide_own_renewal(const Stored& stored, WallTime now) {
   const std::string doing = "renew this agent's certificate";
   if (auto may = check_authority(stored, doing); !may) return pass(may.error());
   Identity identity = *stored.identity;
-  const auto old = read_leaf(identity.group.certificate_pem);
-  if (!old) return pass(old.error());
-  auto answer = certify(identity.group, identity.id(), old->name, now);
+  auto answer = certify(identity.group, identity.id(), now);
   if (!answer) return pass(answer.error());
   identity.group.certificate_pem = std::move(answer->certificate_pem);
   IdentityChange change;

@@ -27,8 +27,7 @@ inline constexpr Duration kMaxInvitationLifetime = std::chrono::hours(24 * 365);
 // Printable and at most 64 bytes, as a certificate and a HELLO take it; never empty.
 [[nodiscard]] std::string machine_name(const std::string& name, const AgentId& agent);
 
-[[nodiscard]] Result<IdentityChange> decide_create(const Stored& stored, const std::string& name,
-                                                   const std::string& machine, WallTime now);
+[[nodiscard]] Result<IdentityChange> decide_create(const Stored& stored, const std::string& name, WallTime now);
 
 struct InviteDecision {
   IdentityChange change;

@@ -24,10 +24,17 @@ Neighbourhood::Neighbourhood(NeighbourhoodParts parts) : parts_(std::move(parts)
   supply_tools_ = std::make_shared<SupplyTools>(
       SupplyTools{parts_.link, parts_.swarm, parts_.runtime,
                   [&disk = parts_.disk](Task task) { return disk.submit(std::move(task)); }, lied_here, unreachable});
-  lookup_tools_ = std::make_shared<LookupTools>(
-      LookupTools{parts_.discovery, parts_.link, parts_.runtime, parts_.trust, parts_.members,
-                  [this](const AgentId& agent) { return refused(agent); },
-                  [this](const AgentId& agent) { return not_heard(agent); }, lied_here, unreachable, parts_.key.id()});
+  lookup_tools_ =
+      std::make_shared<LookupTools>(LookupTools{parts_.discovery, parts_.link, parts_.runtime, parts_.trust,
+                                                parts_.members, [this](const AgentId& agent) { return refused(agent); },
+                                                [this](const AgentId& agent) { return not_heard(agent); }, lied_here,
+                                                unreachable, parts_.key.id(), parts_.loopback,
+                                                [this, alive = std::weak_ptr(alive_)](const Evidence& evidence) {
+                                                  // Later: it ends the very look-up that found it.
+                                                  parts_.runtime.executor.post([this, alive, evidence] {
+                                                    if (!alive.expired()) contradicted(evidence);
+                                                  });
+                                                }});
 }
 
 Neighbourhood::~Neighbourhood() {
@@ -49,6 +56,15 @@ bool Neighbourhood::refused(const AgentId& agent) const {
 
 bool Neighbourhood::not_heard(const AgentId& agent) const {
   return refused(agent) || !parts_.members.known(agent, parts_.runtime.clock.wall());
+}
+
+Trust::Circle Neighbourhood::circle() const {
+  return {parts_.key.id(), parts_.group, parts_.members.size(),
+          [this](const AgentId& agent) { return not_heard(agent); }};
+}
+
+bool Neighbourhood::may_share(const cache::Version& version) const {
+  return parts_.trust.may_share(version_digest(version), version.url, parts_.runtime.clock.wall());
 }
 
 bool Neighbourhood::anyone() const {
@@ -151,6 +167,8 @@ std::shared_ptr<SupplyImpl> Neighbourhood::look_up(const cache::Version& version
 void Neighbourhood::find(NeighbourQuery query, UniqueFunction<void(std::shared_ptr<Supply>)> done) {
   const bool worthwhile = query.version.size.value_or(0) > 0 && query.version.has_validator();
   if (!worthwhile || !anyone()) return done(nullptr);
+  parts_.trust.know(version_digest(query.version), query.version.url);
+  if (!may_share(query.version)) return done(nullptr);
   if (const auto asked = foreseen_.find(query.version.url); asked != foreseen_.end() && !asked->second.answered) {
     // Everybody has just been asked for the URL: one question is enough.
     asked->second.waiting.push_back(
@@ -195,7 +213,7 @@ void Neighbourhood::find_newest(const std::string& url, UniqueFunction<void(std:
   auto lookup = std::make_shared<NewestLookup>(
       lookup_tools_, url, parts_.offers.key().url_key(url), parts_.group,
       [this, alive = std::weak_ptr(alive_), shared](std::optional<FoundEdition> edition) {
-        if (alive.expired() || !edition) return (*shared)(std::nullopt);
+        if (alive.expired() || !edition || !may_share(edition->version)) return (*shared)(std::nullopt);
         look_up(edition->version, {}, [shared, edition = *edition](std::shared_ptr<SupplyImpl> supply) {
           if (!supply || !supply->complete()) return (*shared)(std::nullopt);
           (*shared)(NewestEdition{edition.version, edition.fetched, std::move(supply)});
@@ -221,7 +239,8 @@ void Neighbourhood::judged_bad(const cache::Version& version, const std::vector<
 
 void Neighbourhood::fetched(const cache::Version& version, const std::vector<cache::SegmentInfo>& segments) {
   const WallTime now = parts_.runtime.clock.wall();
-  act_on(parts_.trust.fetched(attest_own(version, segments, parts_.key, parts_.group, now), now), true);
+  const auto own = attest_own(version, segments, parts_.key, parts_.group, now);
+  act_on(parts_.trust.fetched(version.url, own, circle(), now));
 }
 
 void Neighbourhood::merged(const cache::Version& version, const std::vector<cache::SegmentInfo>& segments,
@@ -230,7 +249,8 @@ void Neighbourhood::merged(const cache::Version& version, const std::vector<cach
   auto vouching = std::make_shared<std::map<std::uint64_t, std::vector<Attestation>>>();
   for (const cache::SegmentInfo& segment : segments) {
     auto attested = kept_attestations(version_digest(version), segment);
-    if (self_attestable(segment)) attested = {attest(version, segment, parts_.key, parts_.group, now)};
+    if (self_attestable(segment, cache::version_name(version)))
+      attested = {attest(version, segment, parts_.key, parts_.group, now)};
     if (!attested.empty()) (*vouching)[segment.index] = std::move(attested);
   }
   if (vouching->empty()) return;
@@ -257,13 +277,20 @@ void Neighbourhood::received_evidence(const AgentId& from, const EvidenceMessage
     return;
   }
   meet(*evidence, told.certificate);
-  const auto outcome = parts_.trust.receive(*evidence, parts_.key.id(), parts_.group, parts_.runtime.clock.wall(),
-                                            [this](const AgentId& agent) { return not_heard(agent); });
+  const auto outcome = parts_.trust.receive(*evidence, circle(), parts_.runtime.clock.wall());
   if (!outcome) {
     log::warn("evidence from agent={} proves nothing error=\"{}\"", agent_name(from), outcome.error().text());
     return;
   }
-  act_on(*outcome, false);
+  act_on(*outcome);
+}
+
+// What members told this agent contradicts itself: the others are told, so that nobody shares it.
+void Neighbourhood::contradicted(const Evidence& evidence) {
+  const auto outcome = parts_.trust.receive(evidence, circle(), parts_.runtime.clock.wall());
+  if (!outcome) return;  // not signed as it says: no matter
+  if (!outcome->condemned.empty()) tell_group(evidence);
+  act_on(*outcome);
 }
 
 // Whose attestations may come this way later, although it has not been met. Only of evidence that holds: so a broken
@@ -287,14 +314,45 @@ void Neighbourhood::tell_group(const Evidence& evidence) {
   if (!told) log::warn("evidence was not told to the group error=\"{}\"", told.error().text());
 }
 
-void Neighbourhood::act_on(const Trust::Outcome& outcome, bool tell) {
-  if (tell) {
-    for (const Evidence& evidence : outcome.evidence) tell_group(evidence);
+void Neighbourhood::act_on(const Trust::Outcome& outcome) {
+  if (outcome.empty()) return;
+  for (const Evidence& evidence : outcome.evidence) tell_group(evidence);
+  for (const Digest& version : outcome.condemned) {
+    log::warn("agents were given different bytes under one name; it is shared no more version={}", to_hex(version));
+  }
+  for (const std::string& host : outcome.hosts) {
+    log::warn("origin is not constant, nothing of it is shared for a while host={}", host);
+  }
+  for (const AgentId& agent : outcome.doubted) {
+    log::warn("agent is contradicted; its word alone counts no more for a while agent={}", agent_name(agent));
   }
   for (const AgentId& agent : outcome.shunned) {
-    log::warn("agent attested what the origin does not publish; it is shunned agent={}", agent_name(agent));
+    log::warn("agent is contradicted by a share of the group; it is shunned for a while agent={}", agent_name(agent));
+  }
+  share_no_more(outcome.condemned);
+  if (!outcome.hosts.empty()) {
+    stop_supplies();
+    if (parts_.offers_changed) parts_.offers_changed();
   }
   if (!outcome.shunned.empty() && parts_.shunned_changed) parts_.shunned_changed();
+}
+
+void Neighbourhood::share_no_more(const std::vector<Digest>& versions) {
+  for (const Digest& version : versions) parts_.offers.withdraw(version);
+  if (!versions.empty()) stop_supplies();
+}
+
+// Of what may not be shared any more; the rest comes from the origin.
+void Neighbourhood::stop_supplies() {
+  for (const auto& weak : supplies_) {
+    const auto supply = weak.lock();
+    if (!supply || may_share(supply->version())) continue;
+    log::info("nothing more of it is taken from neighbours url={}", log::redact_url(supply->version().url));
+    for (const auto& lookup : lookups_) {
+      if (lookup->is_for(supply)) lookup->stop();
+    }
+    supply->close();
+  }
 }
 
 void Neighbourhood::lied(const AgentId& agent) {

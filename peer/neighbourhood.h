@@ -40,6 +40,9 @@ struct NeighbourhoodParts {  // all outlive it
   std::function<bool(const AgentId&)> revoked;
   std::function<bool()> serving;          // policy: what is fetched here can be given on now
   std::function<void()> shunned_changed;  // connections and datagrams of somebody are to be refused from now on
+  bool loopback = false;                  // members may be on loopback addresses: peer.listen names one
+  std::function<void()>
+      offers_changed{};  // an origin is not constant: what of its versions is offered is to be read anew
 };
 
 class Neighbourhood final : public Neighbours {
@@ -93,7 +96,12 @@ class Neighbourhood final : public Neighbours {
   void foreseen(const std::string& url, const std::vector<Holder>& holders);
   void warm_up(const Digest& url_key, const Holder& holder);
   void lied(const AgentId& agent);
-  void act_on(const Trust::Outcome& outcome, bool tell);
+  void contradicted(const Evidence& evidence);
+  [[nodiscard]] Trust::Circle circle() const;
+  [[nodiscard]] bool may_share(const cache::Version& version) const;
+  void act_on(const Trust::Outcome& outcome);
+  void share_no_more(const std::vector<Digest>& versions);
+  void stop_supplies();
   void tell_group(const Evidence& evidence);
   void meet(const Evidence& evidence, Bytes certificate);
   [[nodiscard]] bool not_heard(const AgentId& agent) const;  // as an attester

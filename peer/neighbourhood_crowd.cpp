@@ -91,8 +91,9 @@ void Neighbourhood::offered(const cache::ContentInfo& info, const std::vector<ca
       if (!supply || supply->version_key() != key) continue;
       for (const cache::SegmentInfo& segment : segments) supply->offered(segment.index);
     }
+    const Digest name = cache::version_name(version);
     for (const cache::SegmentInfo& segment : segments) {
-      crowds_->held(key, segment.index, self_attestable(segment));
+      crowds_->held(key, segment.index, self_attestable(segment, name));
     }
     const std::uint64_t count = cache::SegmentLayout(*version.size).count();
     for (std::uint64_t segment = 0; offer->complete && segment < count; ++segment) crowds_->held(key, segment, false);

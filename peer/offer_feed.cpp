@@ -3,6 +3,7 @@
 #include <set>
 #include <vector>
 
+#include "base/callback_token.h"
 #include "base/log.h"
 
 namespace larder::peer {
@@ -102,29 +103,37 @@ void OfferFeed::State::pump() {
 }
 
 void OfferFeed::State::look_at(const cache::ContentId& id) {
-  cache.get(id, [weak = weak_from_this(), id](Result<cache::ContentInfo> got) {
+  // One of few places: a look whose callback is lost must not keep it.
+  const auto place = std::make_shared<CallbackToken>(runtime.executor, [weak = weak_from_this(), id] {
+    if (const auto self = weak.lock()) self->looked(id);
+  });
+  cache.get(id, [weak = weak_from_this(), id, place](Result<cache::ContentInfo> got) {
     const auto self = weak.lock();
     if (!self) return;
     if (!got) {
       if (got.error().code == ErrorCode::not_found) self->table.remove(id);
+      place->settle();
       return self->looked(id);
     }
     if (got->state == cache::ContentState::complete && got->validated) {
       self->table.update(*got, {});
       if (self->offered) self->offered(*got, {});
+      place->settle();
       return self->looked(id);
     }
-    self->cache.segments(id, [weak, id, info = std::move(*got)](Result<std::vector<cache::SegmentInfo>> segments) {
-      const auto still = weak.lock();
-      if (!still) return;
-      std::vector<std::uint64_t> committed;
-      if (segments) {
-        for (const auto& segment : *segments) committed.push_back(segment.index);
-      }
-      still->table.update(info, committed);
-      if (still->offered && segments) still->offered(info, *segments);
-      still->looked(id);
-    });
+    self->cache.segments(id,
+                         [weak, id, place, info = std::move(*got)](Result<std::vector<cache::SegmentInfo>> segments) {
+                           const auto still = weak.lock();
+                           if (!still) return;
+                           std::vector<std::uint64_t> committed;
+                           if (segments) {
+                             for (const auto& segment : *segments) committed.push_back(segment.index);
+                           }
+                           still->table.update(info, committed);
+                           if (still->offered && segments) still->offered(info, *segments);
+                           place->settle();
+                           still->looked(id);
+                         });
   });
 }
 

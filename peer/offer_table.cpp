@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "base/units.h"
+#include "peer/attestation.h"
 #include "peer/segment_bitmap.h"
 
 namespace larder::peer {
@@ -42,7 +43,7 @@ std::vector<OfferTable::Name> OfferTable::names_of(const cache::ContentInfo& inf
   std::vector<Name> names;
   for (const cache::Version& version : info.versions) {
     if (!version.has_validator() || !version.size || (filter_ && !filter_(version))) continue;
-    names.push_back({key_.version_key(version), key_.url_key(version.url)});
+    names.push_back({key_.version_key(version), key_.url_key(version.url), version_digest(version)});
   }
   names.shrink_to_fit();
   return names;
@@ -110,6 +111,21 @@ void OfferTable::condemn(const cache::Version& version) {
     erase(id);
     if (condemned_.size() >= kMaxCondemned) condemned_.erase(condemned_.begin());
     condemned_.insert(to_hex(id));
+  }
+}
+
+// Rare: looking at all of them costs less than one more index of all.
+void OfferTable::withdraw(const Digest& version) {
+  std::vector<Entry> changed;
+  for (const auto& [id, slot] : slot_of_) {
+    const auto& names = entries_[slot].names;
+    const bool has = std::any_of(names.begin(), names.end(), [&](const Name& name) { return name.digest == version; });
+    if (has) changed.push_back(entries_[slot]);
+  }
+  for (Entry& entry : changed) {
+    erase(entry.id);
+    std::erase_if(entry.names, [&](const Name& name) { return name.digest == version; });
+    if (!entry.names.empty()) put(std::move(entry));
   }
 }
 

@@ -51,6 +51,8 @@ class OfferTable {
   [[nodiscard]] std::optional<Offer> find(KeyKind kind, const Digest& key) const;
   // What of it is here, as much as a datagram holds.
   [[nodiscard]] std::vector<HaveItem> answer(const Ask& ask) const;
+  // The version of this digest (attestation.h) is shared no more: gone at once. Keeping it out is the filter's part.
+  void withdraw(const Digest& version);
   // Whether the policy lets it be offered.
   [[nodiscard]] bool may_offer(const cache::Version& version) const { return !filter_ || filter_(version); }
   [[nodiscard]] std::size_t size() const { return slot_of_.size(); }
@@ -62,6 +64,7 @@ class OfferTable {
   struct Name {
     Digest version_key{};
     Digest url_key{};
+    Digest digest{};  // of the version
   };
   struct Entry {
     RawId id{};

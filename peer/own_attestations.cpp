@@ -4,8 +4,8 @@
 
 namespace larder::peer {
 
-bool self_attestable(const cache::SegmentInfo& segment) {
-  return segment.source == cache::Source::origin && segment.peer_bytes == 0;
+bool self_attestable(const cache::SegmentInfo& segment, const Digest& name) {
+  return segment.source == cache::Source::origin && segment.peer_bytes == 0 && segment.fetched_as == name;
 }
 
 Attestation attest(const cache::Version& version, const cache::SegmentInfo& segment, const AgentKey& key,
@@ -15,7 +15,7 @@ Attestation attest(const cache::Version& version, const cache::SegmentInfo& segm
   attestation.size = version.size.value_or(0);
   attestation.segment = segment.index;
   attestation.root = segment.root;
-  attestation.transport = version.url.starts_with("https:") ? Transport::https : Transport::http;
+  attestation.transport = segment.transport == cache::Transport::https ? Transport::https : Transport::http;
   attestation.at_s = static_cast<std::uint64_t>(std::max<std::int64_t>(0, to_unix_ns(now) / 1'000'000'000));
   sign(attestation, key, group);
   return attestation;
@@ -23,9 +23,10 @@ Attestation attest(const cache::Version& version, const cache::SegmentInfo& segm
 
 std::vector<Attestation> attest_own(const cache::Version& version, const std::vector<cache::SegmentInfo>& segments,
                                     const AgentKey& key, const Digest& group, WallTime now) {
+  const Digest name = cache::version_name(version);
   std::vector<Attestation> out;
   for (const cache::SegmentInfo& segment : segments) {
-    if (self_attestable(segment)) out.push_back(attest(version, segment, key, group, now));
+    if (self_attestable(segment, name)) out.push_back(attest(version, segment, key, group, now));
   }
   return out;
 }

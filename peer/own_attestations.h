@@ -9,8 +9,10 @@
 
 namespace larder::peer {
 
-// Every byte of it came from the origin, to this agent.
-[[nodiscard]] bool self_attestable(const cache::SegmentInfo& segment);
+// Every byte of it came from the origin, to this agent, when it asked for this version (`name`: cache::version_name()).
+// That the content is known by a version is not enough: its bytes may have come as another.
+[[nodiscard]] bool self_attestable(const cache::SegmentInfo& segment, const Digest& name);
+// With the transport of the last hop; of one that is not remembered the weaker is said.
 [[nodiscard]] Attestation attest(const cache::Version& version, const cache::SegmentInfo& segment, const AgentKey& key,
                                  const Digest& group, WallTime now);
 // Of all that can be attested.

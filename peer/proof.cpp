@@ -57,8 +57,11 @@ Status Proof::add(const Manifest& manifest, const Trust& trust, const Refused& r
     }
     if (!take(offered, refused)) continue;
     Segment& segment = segments_[offered.index];
-    segment.believed = trust.believe(segment.attestations, version_digest_, layout_.content_size(), offered.index,
-                                     group_, refused, now);
+    const Trust::Asked asked{version_digest_, layout_.content_size(), offered.index,
+                             version_.url.starts_with("https:")};
+    auto believed = trust.believe(segment.attestations, asked, group_, refused, now);
+    segment.believed = believed.root;
+    if (believed.contradiction && !std::exchange(contradicted_, true)) contradiction_ = *believed.contradiction;
   }
   fold();
   return {};

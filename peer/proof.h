@@ -39,6 +39,8 @@ class Proof {
   [[nodiscard]] std::optional<Digest> root(std::uint64_t segment) const;
   [[nodiscard]] std::optional<Digest> whole() const { return whole_; }
   [[nodiscard]] std::vector<std::byte> attestation(std::uint64_t segment) const;  // encoded
+  // Two that are heard contradict each other: found since the last call, once for the version.
+  [[nodiscard]] std::optional<Evidence> take_contradiction() { return std::exchange(contradiction_, std::nullopt); }
   // Whose attestations were taken up for the first time since the last call.
   [[nodiscard]] std::vector<AgentId> take_new_attesters() { return std::exchange(new_attesters_, {}); }
 
@@ -59,6 +61,8 @@ class Proof {
   std::optional<Digest> whole_;
   std::set<AgentId> attesters_;
   std::vector<AgentId> new_attesters_;
+  std::optional<Evidence> contradiction_;
+  bool contradicted_ = false;  // told already
 };
 
 }  // namespace larder::peer

@@ -11,6 +11,9 @@ namespace {
 
 // Torrents of finished segments that stay for others; what is committed is served on demand anyhow.
 constexpr std::size_t kLingering = 8;
+// A fetch that nobody wants goes on for others so long: a place among all fetches of the agent, connections and hashes
+// are held meanwhile.
+constexpr std::chrono::seconds kLinger{30};
 
 std::uint64_t block_end(std::uint64_t offset, std::uint64_t end) {
   return std::min(end, (offset / kBlockSize + 1) * kBlockSize);
@@ -31,6 +34,7 @@ SupplyImpl::SupplyImpl(std::shared_ptr<SupplyTools> tools, cache::Version versio
       opinions_(proof_.layout().count()) {}
 
 SupplyImpl::~SupplyImpl() {
+  tools_->runtime.timers.cancel(unused_timer_);
   if (whole_) whole_->stop();
   for (const auto& [segment, fetch] : by_segment_) fetch->stop();
 }
@@ -41,6 +45,7 @@ void SupplyImpl::close() {
   for (const auto& [segment, fetch] : by_segment_) fetch->stop();
   whole_.reset();
   by_segment_.clear();
+  unused_since_.clear();
   own_.reset();
   seat_.reset();
   for (auto& [id, delivery] : deliveries_) {
@@ -157,6 +162,7 @@ DeliveryId SupplyImpl::deliver(ByteRange window, std::shared_ptr<DeliveryEvents>
   const auto fetch = delivery.fetch;
   deliveries_.emplace(id, std::move(delivery));
   if (fetch) {
+    unused_since_.erase(fetch);
     update_wants(fetch);
   } else if (inside && !closed_ && has_bytes() && takable(0)) {
     tools_->runtime.executor.post([weak = weak_from_this(), id] {
@@ -197,7 +203,44 @@ void SupplyImpl::cancel(DeliveryId id) {
   if (found == deliveries_.end()) return;
   const auto fetch = found->second.fetch;
   deliveries_.erase(found);
-  if (fetch) update_wants(fetch);
+  if (fetch) left(fetch);
+}
+
+bool SupplyImpl::used(const WindowFetch& fetch) const {
+  return std::any_of(deliveries_.begin(), deliveries_.end(),
+                     [&](const auto& item) { return item.second.fetch.get() == &fetch; });
+}
+
+void SupplyImpl::left(const std::shared_ptr<WindowFetch>& fetch) {
+  update_wants(fetch);
+  if (closed_ || used(*fetch)) return;
+  const auto segment =
+      std::find_if(by_segment_.begin(), by_segment_.end(), [&](const auto& item) { return item.second == fetch; });
+  if (segment == by_segment_.end() && whole_ != fetch) return;  // it is over
+  unused_since_[fetch] = tools_->runtime.clock.now();
+  if (segment != by_segment_.end()) finished_.push_back(segment->first);
+  retire_finished();
+  if (unused_timer_ == 0 && !unused_since_.empty())
+    unused_timer_ = tools_->runtime.timers.after(kLinger, [this] { end_unused(); });
+}
+
+void SupplyImpl::end_unused() {
+  unused_timer_ = 0;
+  const SteadyTime now = tools_->runtime.clock.now();
+  std::optional<SteadyTime> next;
+  for (auto item = unused_since_.begin(); item != unused_since_.end();) {
+    const auto [fetch, since] = *item;
+    if (now - since < kLinger) {
+      next = std::min(next.value_or(since), since);
+      ++item;
+      continue;
+    }
+    item = unused_since_.erase(item);
+    fetch->stop();
+    if (whole_ == fetch) whole_.reset();
+    std::erase_if(by_segment_, [&fetch = fetch](const auto& slot) { return slot.second == fetch; });
+  }
+  if (next) unused_timer_ = tools_->runtime.timers.after(*next + kLinger - now, [this] { end_unused(); });
 }
 
 WindowFetch* SupplyImpl::fetch_at(std::uint64_t offset) const {
@@ -277,15 +320,7 @@ void SupplyImpl::end(DeliveryId id, Status status) {
   const auto fetch = found->second.fetch;
   const auto events = found->second.events;
   deliveries_.erase(found);
-  if (fetch) {
-    update_wants(fetch);
-    const bool used = std::any_of(deliveries_.begin(), deliveries_.end(),
-                                  [&](const auto& item) { return item.second.fetch == fetch; });
-    const auto segment =
-        std::find_if(by_segment_.begin(), by_segment_.end(), [&](const auto& item) { return item.second == fetch; });
-    if (!used && segment != by_segment_.end()) finished_.push_back(segment->first);
-    retire_finished();
-  }
+  if (fetch) left(fetch);
   events->on_done(std::move(status));
 }
 
@@ -294,9 +329,8 @@ void SupplyImpl::retire_finished() {
     const auto found = by_segment_.find(finished_.front());
     finished_.pop_front();
     if (found == by_segment_.end()) continue;
-    const bool used = std::any_of(deliveries_.begin(), deliveries_.end(),
-                                  [&](const auto& item) { return item.second.fetch == found->second; });
-    if (used) continue;
+    if (used(*found->second)) continue;
+    unused_since_.erase(found->second);
     found->second->stop();
     by_segment_.erase(found);
   }
@@ -323,6 +357,7 @@ void SupplyImpl::window_over(WindowFetch& fetch, const Error& error) {
     delivery.fetch.reset();
     end_later(id, tl::unexpected(error));
   }
+  std::erase_if(unused_since_, [&](const auto& item) { return item.first.get() == &fetch; });
   if (whole_.get() == &fetch) whole_.reset();
   std::erase_if(by_segment_, [&](const auto& item) { return item.second.get() == &fetch; });
   tell_changed();

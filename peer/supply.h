@@ -109,7 +109,10 @@ class SupplyImpl final : public Supply,
   void tell_changed();
   [[nodiscard]] DeliveryId delivery_at(std::uint64_t offset) const;  // 0: nobody wants it
   [[nodiscard]] WindowFetch* fetch_at(std::uint64_t offset) const;
+  [[nodiscard]] bool used(const WindowFetch& fetch) const;
+  void left(const std::shared_ptr<WindowFetch>& fetch);  // a delivery of it is gone
   void retire_finished();
+  void end_unused();
   void came_for_crowd(std::uint64_t offset, std::uint64_t bytes);
 
   std::shared_ptr<SupplyTools> tools_;
@@ -128,6 +131,8 @@ class SupplyImpl final : public Supply,
   std::shared_ptr<WindowFetch> whole_;
   std::map<std::uint64_t, std::shared_ptr<WindowFetch>> by_segment_;
   std::deque<std::uint64_t> finished_;  // segments whose torrents go on for others, the latest last
+  std::map<std::shared_ptr<WindowFetch>, SteadyTime> unused_since_;  // nobody wants anything of these now
+  TimerId unused_timer_ = 0;
   bool telling_ = false;
   bool closed_ = false;
   std::unique_ptr<CrowdSeat> seat_;

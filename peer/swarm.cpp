@@ -10,7 +10,6 @@
 namespace larder::peer {
 namespace {
 
-constexpr std::size_t kMaxFetches = 256;
 constexpr Duration kSweep = std::chrono::seconds(1);
 
 Error renewed() {
@@ -163,12 +162,16 @@ Status LibtorrentSwarm::check_fetch(const SwarmFetch& what) const {
   if (what.peers.size() > PeerBook::kMaxPeers) {
     return fail(ErrorCode::invalid_argument, doing, std::to_string(what.peers.size()) + " peers, at most 16");
   }
-  if (fetches_.size() >= kMaxFetches) return fail(ErrorCode::limit_exceeded, doing, "256 fetches are under way");
   return {};
 }
 
 Result<SwarmFetchId> LibtorrentSwarm::fetch(SwarmFetch what, std::shared_ptr<SwarmEvents> events) {
   if (auto status = check_fetch(what); !status) return tl::unexpected<Error>(status.error());
+  if (fetches_.size() >= settings_.max_fetches) {
+    ++refused_fetches_;
+    return fail(ErrorCode::limit_exceeded, "fetch the window " + to_hex(what.window.root),
+                std::to_string(fetches_.size()) + " fetches are under way, as many as may be");
+  }
   auto line = line_for(what.window);
   if (!line) return tl::unexpected<Error>(line.error());
   const SwarmFetchId id = ++last_fetch_;
@@ -248,7 +251,7 @@ void LibtorrentSwarm::stop(SwarmFetchId id) {
   fetches_.erase(found);
   close_window(*fetch.line, fetch.window);
   share_rates();
-  if (fetch.serve_after) open_served(std::move(*fetch.serve_after), std::move(fetch.serve_after_done));
+  if (fetch.serve_after) open_served(std::move(*fetch.serve_after), std::move(fetch.serve_after_waiting));
 }
 
 void LibtorrentSwarm::deliver(SwarmFetchId id) {
@@ -277,6 +280,7 @@ void LibtorrentSwarm::close_window(Line& line, const std::shared_ptr<Window>& wi
 SwarmFigures LibtorrentSwarm::figures() const {
   SwarmFigures out;
   out.torrents = fetches_.size() + served_.size();
+  out.refused_fetches = refused_fetches_;
   for (const auto& line : lines_) {
     out.connections += line->shared->connections;
     out.uploaded += line->shared->uploaded;

@@ -45,6 +45,7 @@ struct SwarmSettings {
   std::uint64_t upload_rate = 0;    // bytes/s to all peers together, 0: unlimited
   std::uint64_t download_rate = 0;
   unsigned max_connections = 200;
+  std::size_t max_fetches = 256;
   Duration idle_close = std::chrono::seconds(60);  // a served torrent without peers goes after so long
   // Bytes read for others are held against their leaves first, so that a rotten disk is found here and not by them.
   // Off only to play a liar.
@@ -85,6 +86,8 @@ struct SwarmFigures {
   std::uint64_t uploaded = 0;  // payload bytes since start
   std::uint64_t downloaded = 0;
   std::uint64_t bad_blocks = 0;
+  std::uint64_t refused_fetches =
+      0;  // since start, since as many as may be were under way: the origin was asked instead
 };
 
 class Swarm {
@@ -125,6 +128,8 @@ class Swarm {
   virtual void stop(SwarmFetchId fetch) = 0;  // no event follows
 
   [[nodiscard]] virtual SwarmFigures figures() const = 0;
+  // Has `answer` called on the swarm's own thread when its turn comes: a watchdog's question.
+  virtual void ask(UniqueFunction<void()> answer) { answer(); }
 };
 
 [[nodiscard]] Result<std::unique_ptr<Swarm>> make_swarm(const SwarmSettings& settings,

@@ -47,6 +47,7 @@ class LibtorrentSwarm final : public Swarm {
   void stop(SwarmFetchId id) override;
 
   [[nodiscard]] SwarmFigures figures() const override;
+  void ask(UniqueFunction<void()> answer) override { main().session->run(std::move(answer)); }
 
  private:
   using Address = decltype(Endpoint::address);
@@ -61,9 +62,9 @@ class LibtorrentSwarm final : public Swarm {
     Line* line = nullptr;
     std::shared_ptr<Window> window;
     std::shared_ptr<SwarmEvents> events;
-    std::vector<bool> wanted;            // by piece
-    std::unique_ptr<Serve> serve_after;  // what shall be served once this fetch is over
-    UniqueFunction<void(Status)> serve_after_done;
+    std::vector<bool> wanted;                                       // by piece
+    std::unique_ptr<Serve> serve_after;                             // what shall be served once this fetch is over
+    std::vector<UniqueFunction<void(Status)>> serve_after_waiting;  // who asked for it
   };
   struct Served {
     std::shared_ptr<Window> window;
@@ -84,7 +85,7 @@ class LibtorrentSwarm final : public Swarm {
   void deliver(SwarmFetchId id);
   void fetch_failed(SwarmFetchId id, const Error& error);
   [[nodiscard]] Status make_room(std::uint64_t blocks);
-  void open_served(Serve what, UniqueFunction<void(Status)> done);
+  void open_served(Serve what, std::vector<UniqueFunction<void(Status)>> waiting);
   void opened(const std::shared_ptr<Window>& window, const Status& status);
   void serve_failed(const SwarmWindow& window, const Error& error);
   void close_window(Line& line, const std::shared_ptr<Window>& window);
@@ -94,6 +95,7 @@ class LibtorrentSwarm final : public Swarm {
   void look_for_idle();
   void sweep();
   void answer(UniqueFunction<void(Status)> done, Status status);
+  void answer_all(std::vector<UniqueFunction<void(Status)>> waiting, const Status& status);
 
   SwarmSettings settings_;
   SwarmCredentials credentials_;
@@ -105,6 +107,7 @@ class LibtorrentSwarm final : public Swarm {
   std::map<SwarmWindow, Served> served_;
   std::uint64_t served_blocks_ = 0;
   SwarmFetchId last_fetch_ = 0;
+  std::uint64_t refused_fetches_ = 0;
   std::shared_ptr<const std::set<Address>> known_ = std::make_shared<std::set<Address>>();
   TimerId idle_timer_ = 0;
   TimerId sweep_timer_ = 0;

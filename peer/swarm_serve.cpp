@@ -35,6 +35,10 @@ void LibtorrentSwarm::answer(UniqueFunction<void(Status)> done, Status status) {
   mailbox_->post([done = std::move(done), status = std::move(status)]() mutable { done(std::move(status)); });
 }
 
+void LibtorrentSwarm::answer_all(std::vector<UniqueFunction<void(Status)>> waiting, const Status& status) {
+  for (auto& done : waiting) answer(std::move(done), status);
+}
+
 void LibtorrentSwarm::serve(Serve what, UniqueFunction<void(Status)> done) {
   const auto found = served_.find(what.window);
   if (found != served_.end()) {
@@ -50,20 +54,22 @@ void LibtorrentSwarm::serve(Serve what, UniqueFunction<void(Status)> done) {
     if (gives) {
       answer(std::move(done), {});
     } else {
-      fetch->serve_after_done = std::move(done);
+      fetch->serve_after_waiting.push_back(std::move(done));
     }
     return;
   }
-  open_served(std::move(what), std::move(done));
+  std::vector<UniqueFunction<void(Status)>> waiting;
+  waiting.push_back(std::move(done));
+  open_served(std::move(what), std::move(waiting));
 }
 
-void LibtorrentSwarm::open_served(Serve what, UniqueFunction<void(Status)> done) {
+void LibtorrentSwarm::open_served(Serve what, std::vector<UniqueFunction<void(Status)>> waiting) {
   const std::string doing = "serve the window " + to_hex(what.window.root);
   if (what.content == nullptr) {
-    return answer(std::move(done), fail(ErrorCode::invalid_argument, doing, "there is no content to read"));
+    return answer_all(std::move(waiting), fail(ErrorCode::invalid_argument, doing, "there is no content to read"));
   }
-  if (Status status = check_leaves(what.window, what.leaves); !status) return answer(std::move(done), status);
-  if (Status status = make_room(what.leaves.size()); !status) return answer(std::move(done), status);
+  if (Status status = check_leaves(what.window, what.leaves); !status) return answer_all(std::move(waiting), status);
+  if (Status status = make_room(what.leaves.size()); !status) return answer_all(std::move(waiting), status);
   const SwarmWindow key = what.window;
   served_blocks_ += what.leaves.size();
   Served served;
@@ -71,7 +77,7 @@ void LibtorrentSwarm::open_served(Serve what, UniqueFunction<void(Status)> done)
       Window::What{what.window, std::move(what.leaves), {}, std::move(what.content), what.offset, true},
       std::make_shared<ServeSink>(*this, key), main().shared);
   served.used = runtime_.clock.now();
-  served.waiting.push_back(std::move(done));
+  served.waiting = std::move(waiting);
   const std::shared_ptr<Window> window = served.window;
   served_.emplace(key, std::move(served));
   main().session->run([this, mailbox = mailbox_, session = main().session.get(), window, credentials = credentials_] {
@@ -84,7 +90,7 @@ void LibtorrentSwarm::opened(const std::shared_ptr<Window>& window, const Status
   if (found == served_.end() || found->second.window != window) return;  // withdrawn meanwhile
   if (!status) return serve_failed(window->id(), status.error());
   found->second.open = true;
-  for (auto& done : std::exchange(found->second.waiting, {})) answer(std::move(done), {});
+  answer_all(std::exchange(found->second.waiting, {}), {});
 }
 
 // Of idle ones the one that was used longest ago makes room; what somebody is connected to stays.
@@ -118,7 +124,7 @@ void LibtorrentSwarm::serve_failed(const SwarmWindow& window, const Error& error
   served_.erase(found);
   served_blocks_ -= served.window->blocks();
   close_window(main(), served.window);
-  for (auto& done : served.waiting) answer(std::move(done), tl::unexpected<Error>(error));
+  answer_all(std::move(served.waiting), tl::unexpected<Error>(error));
 }
 
 void LibtorrentSwarm::look_for_idle() {

@@ -1,76 +1,26 @@
 #include "peer/trust.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <map>
 #include <set>
 #include <tuple>
 #include <utility>
 
-#include "base/units.h"
-
 namespace larder::peer {
 namespace {
-
-constexpr std::size_t kAccusersNeeded = 2;
-constexpr std::string_view kReadEvidence = "read evidence against an agent";
-
-bool same_segment(const Attestation& a, const Attestation& b) {
-  return a.version == b.version && a.size == b.size && a.segment == b.segment;
-}
-
-std::string detail_of(ShunReason reason, const Digest* version) {
-  switch (reason) {
-    case ShunReason::contradicted_here:
-      return "attested another root than this agent fetched, version " + to_hex(*version);
-    case ShunReason::contradicted_by_two:
-      return "attested other roots than two agents fetched, lately of version " + to_hex(*version);
-    case ShunReason::sent_bad_blocks:
-      return "sent blocks that do not match their hashes";
-  }
-  return {};
-}
 
 WallTime from_seconds(std::uint64_t seconds) {
   constexpr std::uint64_t kLast = static_cast<std::uint64_t>(INT64_MAX) / 1'000'000'000;
   return WallTime(std::chrono::seconds(static_cast<std::int64_t>(std::min(seconds, kLast))));
 }
 
-bool in_force(const Shunned& shunned, WallTime now) {
-  return now < shunned.until;
-}
-
-// Who may go first when there is no room: what was over, then bad blocks, then the oldest.
-auto goes_first(const Shunned& shunned, WallTime now) {
-  return std::tuple(in_force(shunned, now), shunned.reason != ShunReason::sent_bad_blocks, shunned.since);
+bool holds(const std::vector<AgentId>& all, const AgentId& agent) {
+  return std::find(all.begin(), all.end(), agent) != all.end();
 }
 
 }  // namespace
-
-std::vector<std::byte> encode_evidence(const Evidence& evidence) {
-  return encode_attestations({evidence.accused, evidence.accuser});
-}
-
-Result<Evidence> decode_evidence(Bytes bytes) {
-  if (bytes.size() != kEvidenceSize) {
-    return fail(ErrorCode::bad_response, std::string(kReadEvidence),
-                std::to_string(bytes.size()) + " bytes are not two attestations");
-  }
-  const auto both = decode_attestations(bytes);
-  if (!both) return tl::unexpected(both.error());
-  return Evidence{both->front(), both->back()};
-}
-
-Status check_evidence(const Evidence& evidence, const Digest& group) {
-  const auto invalid = [](std::string why) {
-    return fail(ErrorCode::bad_response, std::string(kReadEvidence), std::move(why));
-  };
-  const auto& [accused, accuser] = evidence;
-  if (accused.agent == accuser.agent) return invalid("accused and accuser are one");
-  if (!same_segment(accused, accuser)) return invalid("the two statements are about different things");
-  if (accused.root == accuser.root) return invalid("the two statements agree");
-  if (!check(accused, group)) return invalid("the accused did not sign what is held against it");
-  if (!check(accuser, group)) return invalid("the accuser did not sign its statement");
-  return {};
-}
 
 Trust::Trust(std::size_t min_attesters) : min_attesters_(std::max<std::size_t>(1, min_attesters)) {}
 
@@ -80,218 +30,369 @@ void Trust::set_min_attesters(std::size_t count) {
 
 void Trust::restore(TrustState state, WallTime now) {
   TrustJournal* journal = std::exchange(journal_, nullptr);  // it knows all of this
-  for (const Pardon& pardon : state.pardons) add_pardon(pardon);
-  for (Shunned& one : state.shunned) {
-    if (!in_force(one, now) || shunned_.size() >= kMaxShunned) continue;
-    const AgentId agent = one.agent;
-    shunned_.emplace(agent, std::move(one));  // what was found out since is newer
-  }
+  for (const Pardon& pardon : state.pardons) standing_.restore(pardon);
+  for (Shunned& one : state.shunned) standing_.restore(std::move(one), now);
+  for (Doubted& one : state.doubted) standing_.restore(std::move(one), now);
   for (const Attestation& attestation : state.suspected) add_suspicion(attestation);
-  for (const Accusation& accusation : state.accusations) add_accusation(accusation);
+  for (Contradiction& one : state.contradictions) {
+    std::optional<Contradiction> gone;
+    contradictions_.add(std::move(one), gone);
+  }
+  for (const Condemned& one : state.condemned) condemned_.restore(one, now);
+  for (HostMark& mark : state.hosts) hosts_.restore(std::move(mark), now);
+  for (const OwnRoot& root : state.own_roots) own_roots_.restore(root);
   journal_ = journal;
 }
 
 void Trust::forget_all() {
-  shunned_.clear();
-  pardons_.clear();
-  suspected_.clear();
-  accusations_.clear();
-  by_order_.clear();
-  accused_by_.clear();
+  standing_.forget_all();
+  hosts_.forget_all();
+  condemned_.forget_all();
+  contradictions_.forget_all();
+  suspicions_.forget_all();
+  own_roots_.forget_all();
   if (journal_ != nullptr) journal_->forget_all();
 }
 
-bool Trust::shunned(const AgentId& agent, WallTime now) const {
-  const auto found = shunned_.find(agent);
-  return found != shunned_.end() && in_force(found->second, now);
+// -- members ----------------------------------------------------------------------------------------------------------
+
+bool Trust::pardon(const AgentId& agent, WallTime now) {
+  const auto pardoned = standing_.pardon(agent, now);
+  const auto dropped =
+      contradictions_.drop_if([&](const Contradiction& what) { return what.one == agent || what.other == agent; });
+  for (const Condemned& changed : condemned_.pardon(agent)) note(changed);
+  if (journal_ == nullptr) return pardoned.any;
+  for (const Contradiction& what : dropped) journal_->forget(what);
+  if (pardoned.gone) journal_->forget_pardon(*pardoned.gone);
+  journal_->forget_shunned(agent);
+  journal_->forget_doubted(agent);
+  journal_->keep(Pardon{agent, now});
+  return pardoned.any;
 }
 
-std::vector<Shunned> Trust::all_shunned(WallTime now) const {
-  std::vector<Shunned> result;
-  for (const auto& [agent, one] : shunned_) {
-    if (in_force(one, now)) result.push_back(one);
+bool Trust::sent_bad_block(const AgentId& agent, WallTime now) {
+  const auto change = standing_.sent_bad_blocks(agent, now);
+  if (change.gone && journal_ != nullptr) journal_->forget_shunned(*change.gone);
+  if (change.now) note(*change.now);
+  return change.now && change.fresh;
+}
+
+void Trust::doubt(const AgentId& agent, DoubtReason reason, bool https, const std::string& site, Outcome& outcome,
+                  WallTime now) {
+  const auto change = standing_.doubt(agent, reason, https, site, now);
+  if (change.gone && journal_ != nullptr) journal_->forget_doubted(*change.gone);
+  if (change.now) note(*change.now);
+  if (change.now && change.fresh) outcome.doubted.push_back(agent);
+}
+
+// Those who contradict it over origins that this agent can tell, by HTTPS, where one wrong member explains everything
+// that is known of the host; and who are believed themselves.
+void Trust::weigh(const AgentId& agent, const Circle& circle, Outcome& outcome, WallTime now) {
+  if (agent == circle.self) return;
+  std::set<AgentId> accusers;
+  std::set<std::string> sites;
+  std::map<std::string, bool> one_explains;
+  const WallTime counts_from = standing_.counts_from(agent);
+  for (const Contradiction& what : contradictions_.of(agent, now)) {
+    const AgentId& accuser = what.one == agent ? what.other : what.one;
+    const WallTime said = what.one == agent ? what.other_said : what.one_said;
+    if (!what.https || said <= counts_from || standing_.shunned(accuser, now)) continue;
+    if (standing_.doubted(accuser, true, now) || (circle.refused && circle.refused(accuser))) continue;
+    const auto origin = hosts_.of(what.version);
+    const std::string host = origin && origin->https ? origin->host : what.host;
+    if (host.empty() || hosts_.not_constant(host, now)) continue;
+    const auto known = one_explains.find(host);
+    const bool explained =
+        known != one_explains.end() ? known->second : contradictions_.one_explains(host, circle.self, now);
+    one_explains[host] = explained;
+    if (!explained) continue;
+    accusers.insert(accuser);
+    sites.insert(site_of(host));
   }
-  return result;
+  const std::size_t share = std::max(kMinAccusers, (circle.members + 2) / 3);
+  if (accusers.size() < share || sites.size() < kMinSites) return;
+  const auto change = standing_.shun(
+      agent, fmt::format("{} members contradict it over {} unrelated origins", accusers.size(), sites.size()), now);
+  if (change.gone && journal_ != nullptr) journal_->forget_shunned(*change.gone);
+  if (!change.now) return;
+  note(*change.now);
+  outcome.shunned.push_back(agent);
 }
 
-void Trust::pardon(const AgentId& agent, WallTime now) {
-  if (shunned_.erase(agent) > 0 && journal_ != nullptr) journal_->forget_shunned(agent);
-  drop_accusations_against(agent);
-  add_pardon({agent, now});
+// -- versions and origins ---------------------------------------------------------------------------------------------
+
+bool Trust::may_share(const Digest& version, std::string_view url, WallTime now) const {
+  return !condemned_.has(version, now) && !hosts_.not_constant(origin_of(url).host, now);
 }
 
-void Trust::add_pardon(const Pardon& pardon) {
-  if (pardons_.size() >= kMaxShunned && !pardons_.contains(pardon.agent)) {
-    const auto oldest = std::min_element(pardons_.begin(), pardons_.end(),
-                                         [](const auto& a, const auto& b) { return a.second < b.second; });
-    if (journal_ != nullptr) journal_->forget_pardon(oldest->first);
-    pardons_.erase(oldest);
+void Trust::condemn(const CondemnedVersions::Change& change, Outcome& outcome) {
+  note(change.condemned);
+  if (change.gone && journal_ != nullptr) journal_->forget_condemned(*change.gone);
+  if (!change.fresh) return;
+  outcome.condemned.push_back(change.condemned.version);
+  // What was fetched of it before is needed from now on, over restarts too: to know a second answer for what it is.
+  for (const OwnRoot& root : own_roots_.of(change.condemned.version)) note(root);
+}
+
+void Trust::mark_host(const std::string& host, Outcome& outcome, WallTime now) {
+  const auto mark = hosts_.mark(host, now);
+  if (!mark) return;
+  note(*mark);
+  outcome.hosts.push_back(host);
+  for (const Doubted& lifted : standing_.lift(site_of(host), now)) note(lifted);
+}
+
+// Where no one member can have been wrong in all contradictions over a host, and this agent saw one of them itself, the
+// host gives different bytes to different askers.
+void Trust::look_at_host(const Digest& version, const Circle& circle, Outcome& outcome, WallTime now) {
+  const auto origin = hosts_.of(version);
+  if (!origin || hosts_.not_constant(origin->host, now)) return;
+  if (!contradictions_.any_of(origin->host, circle.self, now)) return;
+  if (!contradictions_.one_explains(origin->host, circle.self, now)) mark_host(origin->host, outcome, now);
+}
+
+bool Trust::tidy(WallTime now) {
+  const auto members = standing_.tidy(now);
+  const auto hosts = hosts_.tidy(now);
+  const auto versions = condemned_.tidy(now);
+  const auto old = contradictions_.tidy(now);
+  if (journal_ != nullptr) {
+    for (const AgentId& agent : members.shunned) journal_->forget_shunned(agent);
+    for (const AgentId& agent : members.doubted) journal_->forget_doubted(agent);
+    for (const std::string& host : hosts.forgotten) journal_->forget_host(host);
+    for (const Contradiction& what : old) journal_->forget(what);
+    for (const Digest& version : versions) {
+      journal_->forget_condemned(version);
+      journal_->forget_own_roots(version);
+    }
   }
-  pardons_[pardon.agent] = pardon.at;
-  if (journal_ != nullptr) journal_->keep(pardon);
+  return members.ended || hosts.ended || !versions.empty();
 }
 
-std::optional<Digest> Trust::believe(const std::vector<Attestation>& offered, const Digest& version, std::uint64_t size,
-                                     std::uint64_t segment, const Digest& group, const Refused& refused,
-                                     WallTime now) const {
-  std::map<AgentId, std::set<Digest>> roots_of;
+// -- belief -----------------------------------------------------------------------------------------------------------
+
+Trust::Believed Trust::believe(const std::vector<Attestation>& offered, const Asked& asked, const Digest& group,
+                               const Refused& refused, WallTime now) const {
+  std::map<AgentId, std::map<Digest, const Attestation*>> said_by;
   std::size_t looked_at = 0;
   for (const Attestation& one : offered) {
-    if (one.version != version || one.size != size || one.segment != segment) continue;
+    if (one.version != asked.version || one.size != asked.size || one.segment != asked.segment) continue;
     if (++looked_at > kMaxOffered) break;
-    if (shunned(one.agent, now) || (refused && refused(one.agent))) continue;
-    const auto known = roots_of.find(one.agent);
-    if (known != roots_of.end() && known->second.contains(one.root)) continue;
-    if (check(one, group)) roots_of[one.agent].insert(one.root);
+    if (standing_.shunned(one.agent, now) || (refused && refused(one.agent))) continue;
+    // Its own word that it was HTTPS counts as far as the URL says so too.
+    if (standing_.doubted(one.agent, asked.https && one.transport == Transport::https, now)) continue;
+    const auto known = said_by.find(one.agent);
+    if (known != said_by.end() && known->second.contains(one.root)) continue;
+    if (check(one, group)) said_by[one.agent].emplace(one.root, &one);
   }
-  std::optional<Digest> root;
+  Believed out;
+  const Attestation* first = nullptr;
   std::size_t attesters = 0;
-  for (const auto& [agent, roots] : roots_of) {
+  for (const auto& [agent, roots] : said_by) {
     if (roots.size() > 1) continue;
-    if (root && *root != *roots.begin()) return std::nullopt;
-    root = *roots.begin();
+    const Attestation* said = roots.begin()->second;
+    if (first != nullptr && first->root != said->root) {
+      out.contradiction = Evidence{*first, *said};
+      return out;
+    }
+    first = said;
     ++attesters;
   }
-  if (attesters < min_attesters_) return std::nullopt;
-  return root;
+  if (first != nullptr && attesters >= min_attesters_) out.root = first->root;
+  return out;
 }
+
+// -- what happens -----------------------------------------------------------------------------------------------------
 
 void Trust::suspect(const std::vector<Attestation>& attested, const Digest& group) {
   for (const Attestation& one : attested) {
-    if (check(one, group)) add_suspicion(one);
+    if (!check(one, group)) continue;
+    add_suspicion(one);
+    for (const OwnRoot& root : own_roots_.of(one.version)) note(root);
   }
 }
 
 void Trust::add_suspicion(const Attestation& attestation) {
-  const bool known = std::any_of(suspected_.begin(), suspected_.end(), [&](const Attestation& one) {
-    return one.agent == attestation.agent && same_segment(one, attestation) && one.root == attestation.root;
-  });
-  if (known) return;
-  if (suspected_.size() >= kMaxSuspicions) drop_oldest_suspicion();
-  suspected_.push_back(attestation);
-  if (journal_ != nullptr) journal_->keep(attestation);
+  std::optional<Attestation> gone;
+  if (!suspicions_.add(attestation, gone)) return;
+  note(attestation);
+  if (gone && journal_ != nullptr) journal_->forget(*gone);
 }
 
-void Trust::drop_oldest_suspicion() {
-  if (journal_ != nullptr) journal_->forget(suspected_.front());
-  suspected_.erase(suspected_.begin());
-}
-
-Trust::Outcome Trust::fetched(const std::vector<Attestation>& own, WallTime now) {
-  Outcome outcome;
-  if (suspected_.empty()) return outcome;
-  using Segment = std::tuple<Digest, std::uint64_t, std::uint64_t>;
-  std::map<Segment, const Attestation*> mine_of;
-  for (const Attestation& mine : own) mine_of[{mine.version, mine.size, mine.segment}] = &mine;
-  std::vector<Attestation> open;
-  for (const Attestation& theirs : suspected_) {
-    const auto found = mine_of.find({theirs.version, theirs.size, theirs.segment});
-    if (found == mine_of.end()) {
-      open.push_back(theirs);
-      continue;
-    }
-    // Either way it is settled: proven wrong, or what the origin gives is what was judged bad.
-    if (journal_ != nullptr) journal_->forget(theirs);
-    const Attestation& mine = *found->second;
-    if (theirs.root == mine.root || theirs.agent == mine.agent) continue;
-    outcome.evidence.push_back({theirs, mine});
-    if (shun(theirs.agent, ShunReason::contradicted_here, now, &mine.version)) outcome.shunned.push_back(theirs.agent);
+void Trust::forget_suspicions_of(const Digest& version) {
+  for (const Attestation& one : suspicions_.take_version(version)) {
+    if (journal_ != nullptr) journal_->forget(one);
   }
-  suspected_ = std::move(open);
-  return outcome;
 }
 
-Result<Trust::Outcome> Trust::receive(const Evidence& evidence, const AgentId& self, const Digest& group, WallTime now,
-                                      const Refused& refused) {
-  const AgentId accused = evidence.accused.agent;
-  const AgentId accuser = evidence.accuser.agent;
-  // What is known already costs no signature check to hear again.
-  if (accusations_.contains({accused, accuser})) return weigh(accused, evidence.accused.version, now);
-  if (Status valid = check_evidence(evidence, group); !valid) return tl::unexpected(valid.error());
-  if (accused == self || accuser == self) return Outcome{};
-  if (refused && (refused(accused) || refused(accuser))) return Outcome{};
-  if (shunned(accuser, now)) return Outcome{};
-  const auto pardoned = pardons_.find(accused);
-  if (pardoned != pardons_.end() && from_seconds(evidence.accuser.at_s) <= pardoned->second) return Outcome{};
-  if (!add_accusation({accused, accuser, evidence.accused.version, now})) return Outcome{};
-  return weigh(accused, evidence.accused.version, now);
+// Whether the origin gave this agent something else under this name before.
+bool Trust::note_own(const std::vector<Attestation>& own, WallTime now) {
+  bool two = false;
+  const Digest& version = own.front().version;
+  const bool durable = suspicions_.any_of(version) || condemned_.has(version, now);
+  for (const Attestation& mine : own) {
+    two = two || own_roots_.differs(mine.version, mine.segment, mine.root);
+    const auto gone = own_roots_.keep(mine.version, mine.segment, mine.root);
+    if (journal_ == nullptr) continue;
+    for (const Digest& old : gone) journal_->forget_own_roots(old);
+  }
+  if (durable && !two) {
+    for (const OwnRoot& root : own_roots_.of(version)) note(root);
+  }
+  return two;
 }
 
-Trust::Outcome Trust::weigh(const AgentId& accused, const Digest& version, WallTime now) {
-  Outcome outcome;
-  if (accusers_of(accused, now) < kAccusersNeeded) return outcome;
-  if (shun(accused, ShunReason::contradicted_by_two, now, &version)) outcome.shunned.push_back(accused);
-  return outcome;
-}
-
-bool Trust::sent_bad_block(const AgentId& agent, WallTime now) {
-  return shun(agent, ShunReason::sent_bad_blocks, now, nullptr);
-}
-
-// Whether that is new. Bad blocks again only lengthen the hour; a contradiction holds for good.
-bool Trust::shun(const AgentId& agent, ShunReason reason, WallTime now, const Digest* version) {
-  const bool for_good = reason != ShunReason::sent_bad_blocks;
-  const auto found = shunned_.find(agent);
-  const bool before = found != shunned_.end() && in_force(found->second, now);
-  const bool before_for_good = before && found->second.reason != ShunReason::sent_bad_blocks;
-  if (before_for_good) return false;
-  if (found == shunned_.end()) make_room_for_shun(now);
-  Shunned& shunned = shunned_[agent];
-  if (!before || for_good) shunned.since = now;
-  shunned.agent = agent;
-  shunned.reason = reason;
-  shunned.until = for_good ? WallTime::max() : now + kBadBlocks;
-  shunned.detail = detail_of(reason, version);
-  if (journal_ != nullptr) journal_->keep(shunned);
-  return !before || for_good;
-}
-
-void Trust::make_room_for_shun(WallTime now) {
-  if (shunned_.size() < kMaxShunned) return;
-  const auto gone = std::min_element(shunned_.begin(), shunned_.end(), [now](const auto& a, const auto& b) {
-    return goes_first(a.second, now) < goes_first(b.second, now);
+// The origin gives this agent itself two contents under one name: nobody is to blame for naming another than it did.
+void Trust::give_up_blame(const Digest& version, const Circle& circle, Outcome& outcome, WallTime now) {
+  if (!condemned_.own_two_roots(version, now)) condemn(condemned_.condemn_own(version, now), outcome);
+  forget_suspicions_of(version);
+  const auto dropped = contradictions_.drop_if([&](const Contradiction& what) {
+    return what.version == version && (what.one == circle.self || what.other == circle.self);
   });
-  if (journal_ != nullptr) journal_->forget_shunned(gone->first);
-  shunned_.erase(gone);
+  if (const auto origin = hosts_.of(version)) mark_host(origin->host, outcome, now);
+  if (journal_ == nullptr) return;
+  for (const Contradiction& what : dropped) journal_->forget(what);
 }
 
-bool Trust::add_accusation(const Accusation& accusation) {
-  const Pair pair{accusation.accused, accusation.accuser};
-  if (accusations_.contains(pair)) return false;
-  const auto count = accused_by_.find(accusation.accuser);
-  if (count != accused_by_.end() && count->second >= kMaxAccused) return false;
-  if (accusations_.size() >= kMaxEvidence) drop_accusation(Pair(by_order_.begin()->second));
-  accusations_[pair] = {accusation, ++last_order_};
-  by_order_[last_order_] = pair;
-  ++accused_by_[accusation.accuser];
-  if (journal_ != nullptr) journal_->keep(accusation);
+void Trust::settle(const Attestation& mine, std::vector<AgentId>& agreed, std::vector<Attestation>& against) {
+  for (const Attestation& theirs : suspicions_.take(mine.version, mine.size, mine.segment)) {
+    // Either way it is settled: proven another, or what the origin gives is what was suspected.
+    if (journal_ != nullptr) journal_->forget(theirs);
+    if (theirs.agent == mine.agent) continue;
+    if (theirs.root == mine.root) {
+      agreed.push_back(theirs.agent);
+    } else {
+      against.push_back(theirs);
+    }
+  }
+}
+
+Trust::Outcome Trust::fetched(std::string_view url, const std::vector<Attestation>& own, const Circle& circle,
+                              WallTime now) {
+  Outcome outcome;
+  if (own.empty()) return outcome;
+  const Digest& version = own.front().version;
+  know(version, url);
+  if (note_own(own, now) || condemned_.own_two_roots(version, now)) {
+    give_up_blame(version, circle, outcome, now);
+    return outcome;
+  }
+  if (!suspicions_.any_of(version)) return outcome;
+  std::vector<AgentId> agreed, blamed;
+  for (const Attestation& mine : own) {
+    std::vector<Attestation> against;
+    settle(mine, agreed, against);
+    for (const Attestation& theirs : against) {
+      if (holds(blamed, theirs.agent)) continue;  // once for each version: more of it proves no more
+      blamed.push_back(theirs.agent);
+      outcome.evidence.push_back({theirs, mine});
+      contradicted_here({theirs, mine}, theirs.agent, circle, outcome, now);
+    }
+  }
+  for (const AgentId& agent : agreed) {
+    if (holds(blamed, agent)) continue;
+    if (const auto changed = condemned_.clear(version, agent)) note(*changed);
+  }
+  return outcome;
+}
+
+bool Trust::is_https(const Said& said) const {
+  const auto origin = hosts_.of(said.one.version);
+  const bool by_url = !origin || origin->https;
+  return by_url && said.one.transport == Transport::https && said.other.transport == Transport::https;
+}
+
+bool Trust::add_contradiction(const Said& said, WallTime now) {
+  Contradiction what;
+  what.one = said.one.agent;
+  what.other = said.other.agent;
+  what.version = said.one.version;
+  what.https = is_https(said);
+  if (const auto origin = hosts_.of(what.version)) what.host = origin->host;
+  what.at = now;
+  what.one_said = from_seconds(said.one.at_s);
+  what.other_said = from_seconds(said.other.at_s);
+  std::optional<Contradiction> gone;
+  if (!contradictions_.add(what, gone)) return false;
+  note(what);
+  if (gone && journal_ != nullptr) journal_->forget(*gone);
   return true;
 }
 
-void Trust::drop_accusation(const Pair& pair) {
-  const auto found = accusations_.find(pair);
-  if (journal_ != nullptr) journal_->forget(found->second.accusation);
-  by_order_.erase(found->second.order);
-  if (--accused_by_.at(pair.second) == 0) accused_by_.erase(pair.second);
-  accusations_.erase(found);
+// This agent's own fetch is one of the two.
+void Trust::contradicted_here(const Said& said, const AgentId& agent, const Circle& circle, Outcome& outcome,
+                              WallTime now) {
+  const Digest& version = said.one.version;
+  add_contradiction(said, now);
+  condemn(condemned_.condemn(version, agent, {}, now), outcome);
+  look_at_host(version, circle, outcome, now);
+  const auto origin = hosts_.of(version);
+  const bool inconstant = origin && hosts_.not_constant(origin->host, now);
+  if (!inconstant) {
+    doubt(agent, DoubtReason::contradicted_here, is_https(said), origin ? site_of(origin->host) : std::string(),
+          outcome, now);
+  }
+  weigh(agent, circle, outcome, now);
 }
 
-void Trust::drop_accusations_against(const AgentId& agent) {
-  while (true) {
-    const auto first = accusations_.lower_bound({agent, AgentId{}});
-    if (first == accusations_.end() || first->first.first != agent) return;
-    drop_accusation(Pair(first->first));
+// The one that contradicts more different members is the likelier to be wrong; where that does not tell, both.
+void Trust::not_heard_for_a_while(const Said& said, Outcome& outcome, WallTime now) {
+  const auto others = [&](const AgentId& agent) {
+    return contradictions_.counterparts(agent, now, CondemnedVersions::kCounted);
+  };
+  const std::size_t of_one = others(said.one.agent), of_other = others(said.other.agent);
+  for (const auto& [agent, mine, theirs] :
+       {std::tuple(said.one.agent, of_one, of_other), std::tuple(said.other.agent, of_other, of_one)}) {
+    const bool full = condemned_.by(agent, now) >= CondemnedVersions::kMaxByOne;
+    if (full && mine >= theirs) doubt(agent, DoubtReason::contradicts_too_much, true, {}, outcome, now);
   }
 }
 
-// Different ones that are themselves to be believed.
-std::size_t Trust::accusers_of(const AgentId& agent, WallTime now) const {
-  std::size_t count = 0;
-  for (auto at = accusations_.lower_bound({agent, AgentId{}}); at != accusations_.end() && at->first.first == agent;
-       ++at) {
-    if (!shunned(at->first.second, now)) ++count;
+// Between two others.
+void Trust::contradicted_there(const Said& said, const Circle& circle, Outcome& outcome, WallTime now) {
+  const Digest& version = said.one.version;
+  const bool https = is_https(said);
+  const auto unheard = [&](const AgentId& agent) { return standing_.doubted(agent, https, now); };
+  add_contradiction(said, now);
+  if (!unheard(said.one.agent) && !unheard(said.other.agent) && !condemned_.has(version, now)) {
+    const auto full = [&](const AgentId& agent) { return condemned_.by(agent, now) >= CondemnedVersions::kMaxByOne; };
+    if (full(said.one.agent) || full(said.other.agent)) {
+      not_heard_for_a_while(said, outcome, now);
+    } else {
+      condemn(condemned_.condemn(version, said.one.agent, said.other.agent, now), outcome);
+    }
   }
-  return count;
+  if (condemned_.has(version, now) && !condemned_.own_two_roots(version, now)) {
+    add_suspicion(said.one);  // the next own fetch tells who of them is right
+    add_suspicion(said.other);
+  }
+  look_at_host(version, circle, outcome, now);
+  weigh(said.one.agent, circle, outcome, now);
+  weigh(said.other.agent, circle, outcome, now);
+}
+
+Result<Trust::Outcome> Trust::receive(const Evidence& evidence, const Circle& circle, WallTime now) {
+  const AgentId& one = evidence.accused.agent;
+  const AgentId& other = evidence.accuser.agent;
+  const Digest& version = evidence.accused.version;
+  // What is known already costs no signature check to hear again.
+  if (contradictions_.known(one, other, version)) return Outcome{};
+  if (Status valid = check_evidence(evidence, circle.group); !valid) return tl::unexpected(valid.error());
+  Outcome outcome;
+  for (const AgentId& agent : {one, other}) {
+    if (agent == circle.self) continue;
+    if (standing_.shunned(agent, now) || (circle.refused && circle.refused(agent))) return outcome;
+    // What was said before a pardon is told again.
+    const Attestation& against = agent == one ? evidence.accuser : evidence.accused;
+    if (from_seconds(against.at_s) <= standing_.counts_from(agent) && condemned_.has(version, now)) return outcome;
+  }
+  const Said said{evidence.accused, evidence.accuser};
+  if (one != circle.self && other != circle.self) {
+    contradicted_there(said, circle, outcome, now);
+  } else if (!condemned_.own_two_roots(version, now)) {
+    contradicted_here(said, one == circle.self ? other : one, circle, outcome, now);
+  }
+  return outcome;
 }
 
 }  // namespace larder::peer

@@ -1,4 +1,4 @@
-// Keeps in larder.db what Trust knows, so that whoever was shunned stays so after a restart. Read once at the start;
+// Keeps in larder.db what Trust knows, so that a restart changes nothing of it. Read once at the start;
 // each change is written behind, those of one turn of the loop together. Loop thread only. Owned by main: destroyed
 // before the Database, and after the last use of the Trust whose journal it is.
 //
@@ -30,16 +30,26 @@ class TrustStore final : public TrustJournal {
   void load(Trust& trust, WallTime now, UniqueFunction<void(Status)> done);
 
   void keep(const Shunned& shunned) override;
+  void keep(const Doubted& doubted) override;
   void keep(const Pardon& pardon) override;
   void keep(const Attestation& suspected) override;
-  void keep(const Accusation& accusation) override;
+  void keep(const Contradiction& contradiction) override;
+  void keep(const Condemned& condemned) override;
+  void keep(const HostMark& mark) override;
+  void keep(const OwnRoot& root) override;
   void forget_shunned(const AgentId& agent) override;
+  void forget_doubted(const AgentId& agent) override;
   void forget_pardon(const AgentId& agent) override;
   void forget(const Attestation& suspected) override;
-  void forget(const Accusation& accusation) override;
+  void forget(const Contradiction& contradiction) override;
+  void forget_condemned(const Digest& version) override;
+  void forget_host(const std::string& host) override;
+  void forget_own_roots(const Digest& version) override;
   void forget_all() override;
 
  private:
+  void delete_by_digest(const char* sql, const Digest& key);
+
   cache::Database& database_;
   WriteBehind writes_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

@@ -111,7 +111,9 @@ void VersionLookup::answered(const std::vector<Holder>& holders) {
       facts.hearsay = facts.segments;
       for (std::uint64_t i = 0; facts.complete && i < supply->proof().layout().count(); ++i) facts.hearsay.insert(i);
     }
-    facts.load = holder.load;
+    // Its bytes are as good as any once they are proven; who is doubted proves nothing.
+    const bool doubted = tools_->trust.doubted(holder.agent, true, tools_->runtime.clock.wall());
+    facts.load = doubted ? UINT8_MAX : holder.load;
     facts.draw = tools_->runtime.random.next();
     if (crowd_ && small()) known_first_.insert(holder.agent);
     const bool known = supply->holder_table().find(holder.agent) != nullptr;
@@ -229,6 +231,9 @@ void VersionLookup::take(const HolderFacts& holder, Manifest said) {
   take_certificates(said.certificates, tools_->members, now);
   const auto added = supply->proof().add(said, tools_->trust, tools_->not_heard, now);
   if (!added) return failed(holder.agent, added.error());
+  if (const auto evidence = supply->proof().take_contradiction(); evidence && tools_->contradicted) {
+    tools_->contradicted(*evidence);
+  }
   for (const AgentId& attester : supply->proof().take_new_attesters()) tools_->members.attests(attester);
   learn(said.others);
   if (said.bytes && !supply->has_bytes() && supply->proof().root(0) && !supply->take_bytes(std::move(*said.bytes))) {
@@ -269,8 +274,14 @@ void VersionLookup::learn(const std::vector<CatalogueHolder>& others) {
     if (asked_.contains(other.agent) || !usable(other.agent)) continue;
     HolderFacts facts;
     facts.agent = other.agent;
-    facts.catalogue = other.catalogue;
-    facts.swarm = other.swarm;
+    // Where it is it said itself, signed, where it was heard. Of one that was not another member may say anything.
+    const KnownPeer* known = tools_->discovery.peers().find(other.agent);
+    facts.catalogue = known ? known->catalogue() : other.catalogue;
+    facts.swarm = known ? known->swarm() : other.swarm;
+    const auto may_be = [this](const Endpoint& at) {
+      return at.is_one_machine() && (tools_->loopback || !at.is_loopback());
+    };
+    if (!may_be(facts.catalogue) || !may_be(facts.swarm)) continue;
     facts.draw = tools_->runtime.random.next();
     others_.emplace(other.agent, facts);
   }

@@ -31,6 +31,8 @@ struct LookupTools {
   std::function<void(const AgentId&)> lied;
   std::function<void(const AgentId&)> unreachable;
   AgentId self{};
+  bool loopback = false;                                // members may be on loopback addresses: peer.listen names one
+  std::function<void(const Evidence&)> contradicted{};  // what members told of a version; acted on later
 };
 
 class VersionLookup final : public std::enable_shared_from_this<VersionLookup> {
@@ -68,6 +70,7 @@ class VersionLookup final : public std::enable_shared_from_this<VersionLookup> {
   void start();
   // A member of the crowd says what it holds.
   void heard(const AgentId& agent, const CrowdEntry& entry);
+  [[nodiscard]] bool is_for(const std::shared_ptr<SupplyImpl>& supply) const { return supply_.lock() == supply; }
   // Nobody can use its result any more.
   [[nodiscard]] bool over() const { return ended_ || (!found_ && supply_.expired()); }
   void stop();  // what it uses goes away: answers that nothing was found, from the loop

@@ -4,6 +4,8 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "agent/api/api_server.h"
 #include "agent/config/config.h"
@@ -26,6 +28,8 @@ struct ApiServices {  // all referents outlive the Api
   std::string version;
   GroupService* group = nullptr;     // none: this agent has no part for groups
   PeerFactsSource* peers = nullptr;  // none: nor for peers
+  // What the watchdog has to say of each thread: its name, and whether it stands still. None: nothing is told.
+  std::function<std::vector<std::pair<std::string, bool>>()> threads;
 };
 
 struct ApiActivity {  // for the end of an idle agent

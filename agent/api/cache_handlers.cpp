@@ -12,18 +12,17 @@ namespace {
 constexpr std::size_t kDefaultLimit = 100;
 constexpr std::size_t kMaxLimit = 1000;
 
-UrlDetail detail_for(const Caller& caller) {
-  return caller.admin ? UrlDetail::whole : UrlDetail::without_query;
+// An administrator sees everything. Anybody else is told of what its own user asked for: which records those are, and
+// which of their versions, the cache says; the rest is left out of the view.
+RecordDetail detail_for(const Caller& caller) {
+  return caller.admin ? RecordDetail::all : RecordDetail::of_own_user;
 }
-
-// Contents that are not shareable were fetched with somebody's credentials or are private to them; others than admins
-// see them with their own jobs only.
-bool may_see(const Caller& caller, const cache::ContentInfo& record) {
-  return caller.admin || record.shareable;
+std::optional<std::uint32_t> user_of(const Caller& caller) {
+  return caller.admin ? std::nullopt : std::optional<std::uint32_t>(caller.uid);
 }
 
 // What a caller may filter by is what it may see: else a filter would tell of a query letter by letter.
-bool shows(const cache::ContentInfo& record, const std::string& part, UrlDetail detail) {
+bool shows(const cache::ContentInfo& record, const std::string& part, RecordDetail detail) {
   return part.empty() ||
          std::any_of(record.versions.begin(), record.versions.end(), [&](const cache::Version& version) {
            return shown_url(version.url, detail).find(part) != std::string::npos;
@@ -52,33 +51,31 @@ UniqueFunction<void(Result<std::uint64_t>)> answer_removed(Responder respond) {
 void Handlers::list_records(const RouteMatch& match, const ApiRequest& request, Responder respond) {
   const auto limit = limit_of(match);
   if (!limit) return respond.fail({ErrorCode::invalid_argument, "list the cache", "\"limit\" must be from 1 to 1000"});
-  const cache::ListQuery query{match.asked("after").value_or(""), *limit, match.asked("url").value_or("")};
+  const cache::ListQuery query{match.asked("after").value_or(""), *limit, match.asked("url").value_or(""),
+                               user_of(request.caller)};
   services_.cache.list(query, [query, caller = request.caller,
                                respond = std::move(respond)](Result<std::vector<cache::ContentInfo>> records) mutable {
     if (!records) return respond.fail(records.error());
-    const UrlDetail detail = detail_for(caller);
+    const RecordDetail detail = detail_for(caller);
     const std::string next = records->size() < query.limit ? "" : records->back().id;
-    records->erase(std::remove_if(records->begin(), records->end(),
-                                  [&](const cache::ContentInfo& record) {
-                                    return !may_see(caller, record) || !shows(record, query.url_contains, detail);
-                                  }),
-                   records->end());
+    std::erase_if(*records,
+                  [&](const cache::ContentInfo& record) { return !shows(record, query.url_contains, detail); });
     respond(json_response(200, records_view(*records, next, detail)));
   });
 }
 
 void Handlers::show_record(const RouteMatch& match, const ApiRequest& request, Responder respond) {
-  services_.cache.get(match.id, [&cache = services_.cache, id = match.id, caller = request.caller,
-                                 respond = std::move(respond)](Result<cache::ContentInfo> record) mutable {
+  auto show = [&cache = services_.cache, id = match.id, detail = detail_for(request.caller),
+               respond = std::move(respond)](Result<cache::ContentInfo> record) mutable {
     if (!record) return respond.fail(record.error());
-    if (!may_see(caller, *record))
-      return respond.fail({ErrorCode::not_found, "show record " + id, "the cache has no such record"});
-    cache.segments(id, [record = std::move(*record), caller,
+    cache.segments(id, [record = std::move(*record), detail,
                         respond = std::move(respond)](Result<std::vector<cache::SegmentInfo>> segments) mutable {
       if (!segments) return respond.fail(segments.error());
-      respond(json_response(200, record_view(record, detail_for(caller), &*segments)));
+      respond(json_response(200, record_view(record, detail, &*segments)));
     });
-  });
+  };
+  if (const auto user = user_of(request.caller)) return services_.cache.get_for(match.id, *user, std::move(show));
+  services_.cache.get(match.id, std::move(show));
 }
 
 void Handlers::remove_record(const RouteMatch& match, Responder respond) {
@@ -105,7 +102,7 @@ void Handlers::pin_record(const RouteMatch& match, ApiRequest request, Responder
         if (!done) return respond.fail(done.error());
         cache.get(id, [respond = std::move(respond)](Result<cache::ContentInfo> record) mutable {
           if (!record) return respond.fail(record.error());
-          respond(json_response(200, record_view(*record, UrlDetail::whole)));
+          respond(json_response(200, record_view(*record, RecordDetail::all)));
         });
       });
 }

@@ -167,6 +167,10 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
                           "its body has no Content-Length; chunked bodies are not taken"});
     const std::size_t length = parser_->content_length() ? *parser_->content_length() : 0;
     if (length == 0) return on_read();
+    // Anybody's page can send to the loopback port, and nothing there takes a body.
+    if (!peer_.local)
+      return refuse(
+          403, {ErrorCode::permission_denied, "read the request", "this port takes no bodies; use the agent's socket"});
     if (!owner_.reserve_body(length, peer_))
       return refuse(503, {ErrorCode::busy, "read the request", "too many requests are being read; try again",
                           std::chrono::seconds(1)});
@@ -207,6 +211,8 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
     request.range = header(http::field::range);
     request.if_range = header(http::field::if_range);
     request.last_event_id = std::string(message["Last-Event-ID"]);
+    request.origin = header(http::field::origin);
+    request.fetch_site = std::string(message["Sec-Fetch-Site"]);
     request.body = std::move(message.body());
     owner_.on_request(std::move(request), Responder([weak = weak_from_this()](ApiResponse response) {
                         if (const auto self = weak.lock()) self->respond(std::move(response));
@@ -248,6 +254,8 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
     std::string head = fmt::format(
         "HTTP/1.1 {} {}\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nConnection: {}\r\n",
         response.status, std::string_view(reason.data(), reason.size()), keep_alive_ ? "keep-alive" : "close");
+    // No page of another site may hold what the loopback port says, not even as an image.
+    if (!peer_.local) head += "Cross-Origin-Resource-Policy: same-origin\r\n";
     if (response.status != 204) {
       head += fmt::format("Content-Type: {}\r\n", response.content_type);
       if (response.length || !response.stream)

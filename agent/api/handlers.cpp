@@ -15,10 +15,21 @@ bool is_loopback_host(std::string_view host) {
   return std::find(kNames.begin(), kNames.end(), host) != kNames.end();
 }
 
+// A browser sends what any site's page asks it to send to this machine's ports, and says of it where the page is from:
+// older ones by Origin alone, and not with every request. A page of the port itself, and an address that was typed, are
+// not meant.
+bool is_of_another_site(const ApiRequest& request) {
+  const bool own = request.origin.empty() || request.origin == "http://" + request.host;
+  const bool told = request.fetch_site.empty() || request.fetch_site == "none" || request.fetch_site == "same-origin";
+  return !own || !told;
+}
+
 std::optional<Error> refused(const ApiRequest& request, const Route& route) {
   const std::string doing = "answer " + request.method + " " + std::string(route.path);
   if (!request.local && !is_loopback_host(request.host))
     return Error{ErrorCode::permission_denied, doing, "the Host header names another machine"};
+  if (!request.local && is_of_another_site(request))
+    return Error{ErrorCode::permission_denied, doing, "a page of another site asks"};
   if (!request.local && !route.loopback)
     return Error{ErrorCode::permission_denied, doing, "this port only shows figures; use the agent's socket"};
   if (route.admin && !request.caller.admin)
@@ -115,6 +126,8 @@ void Handlers::dispatch(const RouteMatch& match, ApiRequest request, Responder r
       return leave_group(request, std::move(respond));
     case RouteId::group_revoke:
       return revoke_agent(request, std::move(respond));
+    case RouteId::peer_pardon:
+      return pardon_peer(request, std::move(respond));
     case RouteId::peers:
       return show_peers(std::move(respond));
   }

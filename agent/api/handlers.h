@@ -60,6 +60,7 @@ class Handlers {
   void show_status(const ApiRequest& request, Responder respond);
   void show_metrics(Responder respond);
   void show_peers(Responder respond);
+  void pardon_peer(const ApiRequest& request, Responder respond);
   void show_config(Responder respond);
   void reload(Responder respond);
   void watch_events(const RouteMatch& match, const ApiRequest& request, Responder respond);

@@ -24,6 +24,7 @@ struct ApiRequest {
   std::string target;  // path and query, as they came
   std::string body;    // at most ServerLimits::body_bytes
   std::string host, range, if_range, last_event_id;  // headers; empty where absent
+  std::string origin, fetch_site;  // headers Origin and Sec-Fetch-Site: what a browser says of the page that asks
 };
 
 // A body that is made while it is sent. The connection asks for one piece at a time, when the last one is out.

@@ -7,6 +7,7 @@
 
 #include "agent/api/json_reader.h"
 #include "agent/config/proxy_url.h"
+#include "origin/authorities.h"
 #include "origin/url.h"
 
 namespace larder::agent {
@@ -93,8 +94,13 @@ void read_connect(JsonReader& reader, origin::ConnectOptions& connect) {
   if (const auto problem = check_proxy(connect.proxy)) reader.wrong("proxy", *problem);
   reader.text("proxy_user", connect.proxy_user, 300);
   reader.text("proxy_password", connect.proxy_password, kMaxSecret);
-  reader.text("ca_file", connect.ca_file, kMaxPath);
-  if (!connect.ca_file.empty() && connect.ca_file[0] != '/') reader.wrong("ca_file", "must be an absolute path");
+  reader.text("ca_certificates", connect.ca_certificates, origin::kMaxAuthorities);
+  if (std::string path; reader.has("ca_file")) {
+    reader.text("ca_file", path, kMaxPath);
+    reader.wrong("ca_file",
+                 "is not taken: the agent opens no file that a caller names; send the PEM text as "
+                 "\"connect.ca_certificates\" (larder --ca-file does so)");
+  }
   reader.text("client_certificate", connect.client_certificate, kMaxPem);
   reader.text("client_key", connect.client_key, kMaxPem);
   reader.text("client_key_password", connect.client_key_password, kMaxSecret);

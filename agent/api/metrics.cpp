@@ -100,6 +100,11 @@ std::string render_metrics(const MetricsFacts& facts) {
   add_server(page, facts.server);
   page.family("larder_uptime_seconds", "gauge", "Time since the start.");
   page.sample(std::chrono::duration<double>(facts.uptime).count());
+  page.family("larder_peer_refused_fetches_total", "counter",
+              "Windows that were not fetched from neighbours because too many fetches were under way.");
+  page.sample(facts.refused_fetches);
+  page.family("larder_thread_standstill", "gauge", "1 where a thread has not answered the watchdog within its bound.");
+  for (const auto& [name, stands] : facts.threads) page.sample("thread", name, stands ? 1 : 0);
   page.family("process_resident_memory_bytes", "gauge", "Resident memory size in bytes.");
   page.sample(facts.resident_bytes);
   return page.take();

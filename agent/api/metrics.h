@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "agent/api/api_server.h"
 #include "agent/jobs/job_service.h"
@@ -19,6 +21,8 @@ struct MetricsFacts {
   std::string version;
   Duration uptime{};
   std::uint64_t resident_bytes = 0;
+  std::uint64_t refused_fetches = 0;
+  std::vector<std::pair<std::string, bool>> threads;  // of the watchdog: name, and whether it stands still
 };
 
 [[nodiscard]] std::string render_metrics(const MetricsFacts& facts);

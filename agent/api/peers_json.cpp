@@ -17,6 +17,8 @@ void write_peer(JsonWriter& json, const PeerFact& peer) {
   json.member("last_heard_s", peer.last_heard ? std::optional(in_seconds(*peer.last_heard)) : std::nullopt);
   json.member_or_null("shunned", peer.shunned);
   json.member_or_null("shunned_until", peer.shunned_until ? format_time(*peer.shunned_until) : "");
+  json.member_or_null("doubted", peer.doubted);
+  json.member_or_null("doubted_until", peer.doubted_until ? format_time(*peer.doubted_until) : "");
   json.end_object();
 }
 
@@ -38,10 +40,17 @@ std::string peers_view(const SharingFacts& facts) {
   json.member("use", facts.use).member("serving", facts.serving);
   json.member_or_null("serving_trouble", facts.serving_trouble).member("offered", facts.offered);
   write_network(json, facts);
+  json.member("condemned_versions", facts.condemned_versions).member("inconstant_hosts", facts.inconstant_hosts);
   json.key("peers").begin_array();
   for (const PeerFact& peer : facts.peers) write_peer(json, peer);
   json.end_array();
   json.end_object();
+  return json.take();
+}
+
+std::string pardoned_view(const PardonAnswer& answer) {
+  JsonWriter json;
+  json.begin_object().member("id", answer.id).member("pardoned", answer.pardoned).end_object();
   return json.take();
 }
 

@@ -8,5 +8,6 @@
 namespace larder::agent {
 
 [[nodiscard]] std::string peers_view(const SharingFacts& facts);
+[[nodiscard]] std::string pardoned_view(const PardonAnswer& answer);  // the schema Pardoned
 
 }  // namespace larder::agent

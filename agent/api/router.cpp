@@ -41,6 +41,7 @@ constexpr std::array kRoutes = {
     Route{RouteId::group_leave, "POST", "/v1/group/leave", "", true},
     Route{RouteId::group_revoke, "POST", "/v1/group/revoke", "", true},
     Route{RouteId::peers, "GET", "/v1/peers", ""},
+    Route{RouteId::peer_pardon, "POST", "/v1/peers/pardon", "", true},
 };
 
 constexpr std::size_t kMaxId = 64;

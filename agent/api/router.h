@@ -45,6 +45,7 @@ enum class RouteId {
   group_leave,
   group_revoke,
   peers,
+  peer_pardon,
 };
 
 struct Route {

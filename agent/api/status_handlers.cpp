@@ -2,6 +2,7 @@
 
 #include <charconv>
 
+#include "agent/api/group_json.h"
 #include "agent/api/handlers.h"
 #include "agent/api/metrics.h"
 #include "agent/api/peers_json.h"
@@ -44,6 +45,8 @@ void Handlers::show_metrics(Responder respond) {
   facts.version = services_.version;
   facts.uptime = runtime_.clock.now() - started_;
   facts.resident_bytes = process_memory();
+  if (services_.peers != nullptr) facts.refused_fetches = services_.peers->sharing_facts().refused_fetches;
+  if (services_.threads) facts.threads = services_.threads();
   services_.cache.figures(
       [facts = std::move(facts), respond = std::move(respond)](Result<cache::CacheFigures> figures) mutable {
         if (!figures) return respond.fail(figures.error());
@@ -52,6 +55,17 @@ void Handlers::show_metrics(Responder respond) {
         response.content_type = kMetricsType;
         respond(std::move(response));
       });
+}
+
+void Handlers::pardon_peer(const ApiRequest& request, Responder respond) {
+  const auto agent = parse_group_revoke(request.body);
+  if (!agent) return respond.fail(agent.error());
+  if (services_.peers == nullptr) {
+    return respond.fail({ErrorCode::invalid_state, "pardon agent " + *agent, "this agent has no part for peers"});
+  }
+  const auto answer = services_.peers->pardon(*agent);
+  if (!answer) return respond.fail(answer.error());
+  respond(json_response(200, pardoned_view(*answer)));
 }
 
 void Handlers::show_peers(Responder respond) {

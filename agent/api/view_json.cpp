@@ -57,6 +57,18 @@ void write_crowd(JsonWriter& json, const std::optional<peer::CrowdFigures>& crow
   json.member("claimed", crowd->claimed).end_object();
 }
 
+void write_privacy(JsonWriter& json, origin::Privacy privacy) {
+  json.key("not_shared");
+  const origin::PrivacyInfo& info = privacy_info(privacy);
+  if (info.reach == origin::Reach::everybody) {
+    json.null();
+    return;
+  }
+  json.begin_object().member("reason", info.code).member("text", info.text);
+  json.member("machine", info.reach == origin::Reach::this_machine);
+  json.member_or_null("key", std::string(info.key)).end_object();
+}
+
 void write_ranges(JsonWriter& json, const std::vector<ByteRange>& ranges) {
   json.key("ranges").begin_array();
   for (const ByteRange& range : ranges) {
@@ -72,7 +84,7 @@ void write_ranges(JsonWriter& json, const std::vector<ByteRange>& ranges) {
 
 void write_file(JsonWriter& json, const File& file) {
   json.begin_object();
-  json.member("index", file.index).member("url", shown_url(file.spec.url, UrlDetail::whole));
+  json.member("index", file.index).member("url", shown_url(file.spec.url, RecordDetail::all));
   json.member("destination", file.spec.destination).member("state", file_state_name(file.state));
   json.member("size", file.size).member("bytes", file.bytes).member("contiguous", file.contiguous);
   write_figures(json, "figures", file.figures);
@@ -83,8 +95,10 @@ void write_file(JsonWriter& json, const File& file) {
   write_digest(json, "sha256", file.spec.sha256);
   write_digest(json, "actual_sha256", file.actual_sha256);
   json.member_or_null("verdict", file.verdict).member("verdict_reason", file.verdict_reason);
-  json.member_or_null("effective_url", shown_url(file.effective_url, UrlDetail::whole));
-  json.member("note", file.note).member("restarts", file.restarts);
+  json.member_or_null("effective_url", shown_url(file.effective_url, RecordDetail::all));
+  json.member("note", file.note);
+  write_privacy(json, file.privacy);
+  json.member("restarts", file.restarts);
   json.key("offline_age_s");
   if (file.offline_age) {
     json.value(seconds_of(*file.offline_age));
@@ -101,6 +115,7 @@ struct JobSums {
   std::uint64_t bytes = 0, done = 0;
   SourceFigures figures;
   std::optional<peer::CrowdFigures> crowd;
+  origin::Privacy privacy = origin::Privacy::shareable;  // of the file that the fewest may have
 };
 
 // Of all files that are got together with others: the most members and fetchers of any, the segments of all.
@@ -129,6 +144,7 @@ JobSums sums_of(const Job& job) {
     sums.figures.cache += file.figures.cache;
     sums.figures.wasted += file.figures.wasted;
     if (file.crowd) add_crowd(sums.crowd, *file.crowd);
+    sums.privacy = stricter(sums.privacy, file.privacy);
   }
   return sums;
 }
@@ -148,6 +164,7 @@ void write_job(JsonWriter& json, const Job& job, bool files) {
   json.member("size", sums.size).member("bytes", sums.bytes);
   write_figures(json, "figures", sums.figures);
   write_crowd(json, sums.crowd);
+  write_privacy(json, sums.privacy);
   json.member("files_total", job.files.size()).member("files_done", sums.done);
   json.member("max_rate", job.options.max_rate);
   json.key("verdict").begin_object();
@@ -185,7 +202,7 @@ std::string_view source_name(cache::Source source) {
   return "origin";
 }
 
-void write_versions(JsonWriter& json, const std::vector<cache::Version>& versions, UrlDetail detail) {
+void write_versions(JsonWriter& json, const std::vector<cache::Version>& versions, RecordDetail detail) {
   json.key("versions").begin_array();
   for (const cache::Version& version : versions) {
     json.begin_object().member("url", shown_url(version.url, detail)).member("size", version.size);
@@ -194,29 +211,31 @@ void write_versions(JsonWriter& json, const std::vector<cache::Version>& version
   json.end_array();
 }
 
-void write_segments(JsonWriter& json, const std::vector<cache::SegmentInfo>& segments) {
+void write_segments(JsonWriter& json, const std::vector<cache::SegmentInfo>& segments, RecordDetail detail) {
   json.key("segments").begin_array();
   for (const cache::SegmentInfo& segment : segments) {
     json.begin_object().member("index", segment.index).member("offset", segment.range.offset);
-    json.member("length", segment.range.length).member("root", to_hex(segment.root));
+    json.member("length", segment.range.length);
+    write_digest(json, "root", detail == RecordDetail::all ? std::optional(segment.root) : std::nullopt);
     json.member("source", source_name(segment.source)).end_object();
   }
   json.end_array();
 }
 
-void write_record(JsonWriter& json, const cache::ContentInfo& record, UrlDetail detail,
+void write_record(JsonWriter& json, const cache::ContentInfo& record, RecordDetail detail,
                   const std::vector<cache::SegmentInfo>* segments) {
   json.begin_object();
   json.member("id", record.id).member("state", state_name(record.state)).member("size", record.size);
-  write_digest(json, "root", record.root);
-  write_digest(json, "sha256", record.sha256);
+  const bool all = detail == RecordDetail::all;
+  write_digest(json, "root", all ? record.root : std::nullopt);
+  write_digest(json, "sha256", all ? record.sha256 : std::nullopt);
   json.member("validated", record.validated).member("pinned", record.pinned).member("shareable", record.shareable);
   json.member("bytes_held", record.bytes_held);
-  write_time(json, "created", record.created);
-  write_time(json, "last_used", record.last_used);
-  json.member("uses", record.uses);
+  write_time(json, "created", all ? std::optional(record.created) : std::nullopt);
+  write_time(json, "last_used", all ? std::optional(record.last_used) : std::nullopt);
+  json.member("uses", all ? std::optional(record.uses) : std::nullopt);
   write_versions(json, record.versions, detail);
-  if (segments) write_segments(json, *segments);
+  if (segments) write_segments(json, *segments, detail);
   json.end_object();
 }
 
@@ -234,7 +253,7 @@ void write_descriptor(JsonWriter& json, const File& file) {
 
 }  // namespace
 
-std::string shown_url(const std::string& url, UrlDetail detail) {
+std::string shown_url(const std::string& url, RecordDetail detail) {
   std::string shown = url;
   if (const auto scheme = shown.find("://"); scheme != std::string::npos) {
     const auto start = scheme + 3;
@@ -242,7 +261,7 @@ std::string shown_url(const std::string& url, UrlDetail detail) {
     if (const auto at = shown.rfind('@', end); at != std::string::npos && at >= start && at < end)
       shown.erase(start, at + 1 - start);
   }
-  if (detail == UrlDetail::without_query) shown.resize(std::min(shown.find_first_of("?#"), shown.size()));
+  if (detail == RecordDetail::of_own_user) shown.resize(std::min(shown.find_first_of("?#"), shown.size()));
   return shown;
 }
 
@@ -284,14 +303,14 @@ std::string file_event_brief(const Job& job, const File& file) {
   return json.take();
 }
 
-std::string record_view(const cache::ContentInfo& record, UrlDetail detail,
+std::string record_view(const cache::ContentInfo& record, RecordDetail detail,
                         const std::vector<cache::SegmentInfo>* segments) {
   JsonWriter json;
   write_record(json, record, detail, segments);
   return json.take();
 }
 
-std::string records_view(const std::vector<cache::ContentInfo>& records, const std::string& next, UrlDetail detail) {
+std::string records_view(const std::vector<cache::ContentInfo>& records, const std::string& next, RecordDetail detail) {
   JsonWriter json;
   json.begin_object().key("records").begin_array();
   for (const cache::ContentInfo& record : records) write_record(json, record, detail, nullptr);

@@ -21,14 +21,15 @@ namespace larder::agent {
 // Of the file only what who waits for many files has to know of each: {"job":ID,"file":{"index":…,"state":…,…}}
 [[nodiscard]] std::string file_event_brief(const Job& job, const File& file);
 
-// Users other than admins see URLs without their query, which may hold tokens.
-enum class UrlDetail { whole, without_query };
-[[nodiscard]] std::string shown_url(const std::string& url, UrlDetail detail);
-[[nodiscard]] std::string record_view(const cache::ContentInfo& record, UrlDetail detail,
+// Users other than admins see URLs without their query, which may hold tokens; and of a record, which others may have
+// fetched as well, neither digests nor when and how often it was used.
+enum class RecordDetail { all, of_own_user };
+[[nodiscard]] std::string shown_url(const std::string& url, RecordDetail detail);
+[[nodiscard]] std::string record_view(const cache::ContentInfo& record, RecordDetail detail,
                                       const std::vector<cache::SegmentInfo>* segments = nullptr);
 // `next`: the id to go on after, empty at the end.
 [[nodiscard]] std::string records_view(const std::vector<cache::ContentInfo>& records, const std::string& next,
-                                       UrlDetail detail);
+                                       RecordDetail detail);
 [[nodiscard]] std::string removed_view(std::uint64_t removed);
 
 struct StatusFacts {

@@ -7,7 +7,7 @@ Result<Client*> AgentAccess::client(bool start) {
     auto located = locate_agent(socket_option_, environment_, start);
     if (!located) return tl::unexpected(located.error());
     located_ = *located;
-    client_.emplace(located->socket);
+    client_.emplace(located->socket, located->user);
   }
   return &*client_;
 }
@@ -17,7 +17,11 @@ Status AgentAccess::revive() {
   if (located_ && located_->kind == AgentKind::user) {
     const auto paths = user_paths(environment_);
     if (!paths) return tl::unexpected(paths.error());
-    return ensure_user_agent(*paths);
+    const auto socket = ensure_user_agent(*paths);
+    if (!socket) return tl::unexpected(socket.error());
+    located_->socket = *socket;
+    if (client_) client_->use_socket(*socket);
+    return {};
   }
   auto client = this->client();
   if (!client) return tl::unexpected(client.error());

@@ -8,6 +8,7 @@
 #include "agent/cli/agent_access.h"
 #include "agent/cli/commands.h"
 #include "agent/cli/doctor.h"
+#include "agent/cli/group_views.h"
 #include "agent/cli/peer_views.h"
 #include "agent/cli/progress.h"
 #include "agent/cli/requests.h"
@@ -19,7 +20,7 @@ namespace larder::agent {
 namespace {
 
 struct AgentArguments {
-  std::string file = "/etc/larder/larder.toml";
+  std::string file = "/etc/larder/larder.toml", agent;
   bool json = false;
 };
 using Arguments = std::shared_ptr<AgentArguments>;
@@ -74,6 +75,21 @@ int show_peers(const AgentArguments& arguments, AgentAccess& agent) {
   if (arguments.json) return print(answer->body);
   const auto peers = parse_peers(answer->body);
   return peers ? print(peers_page(*peers)) : report(peers.error());
+}
+
+int pardon_peer(const AgentArguments& arguments, AgentAccess& agent) {
+  auto client = agent.client();
+  if (!client) return report(client.error());
+  const auto answer = (*client)->call("POST", "/v1/peers/pardon", revoke_body(arguments.agent));
+  if (!answer) {
+    if (arguments.json) (void)print(error_report(answer.error()));
+    return report(answer.error());
+  }
+  if (arguments.json) return print(answer->body);
+  const auto pardoned = parse_pardoned(answer->body);
+  if (!pardoned) return report(pardoned.error());
+  return print(pardoned->pardoned ? fmt::format("agent {:.16} is heard again", pardoned->id)
+                                  : fmt::format("nothing held against agent {:.16}", pardoned->id));
 }
 
 int check_config(const AgentArguments& arguments, AgentAccess&) {
@@ -134,12 +150,35 @@ CLI::App* add_command(CLI::App& parent, Program& program, const char* name, cons
   return command;
 }
 
+constexpr const char* kPeersHelp = R"(The agents that share with this one, and whose word does not count here.
+
+Examples:
+  larder peers
+  larder peers pardon desk-12
+)";
+
+constexpr const char* kPardonHelp = R"(Ends what holds against an agent here (admins): it is heard and served again.
+
+It ends by itself too, after some hours; `larder peers` shows when. Other machines decide for themselves.
+
+Examples:
+  larder peers pardon desk-12
+  larder peers pardon 5d41402a
+)";
+
 }  // namespace
 
 void add_agent_commands(CLI::App& app, Program& program) {
   const auto arguments = std::make_shared<AgentArguments>();
   add_command(app, program, "status", "What the agent does and holds", arguments, show_status);
-  add_command(app, program, "peers", "The agents that share with this one", arguments, show_peers);
+  auto* peers = add_command(app, program, "peers", kPeersHelp, arguments, show_peers);
+  auto* pardon = add_command(*peers, program, "pardon", kPardonHelp, arguments, pardon_peer);
+  pardon->add_option("AGENT", arguments->agent, "Its id, the first digits of it, or the machine's name")->required();
+  // CLI11 calls the command's own callback after its subcommand's.
+  peers->callback([arguments, peers, pardon, &program] {
+    if (peers->got_subcommand(pardon)) return;
+    program.action = [arguments](AgentAccess& access) { return show_peers(*arguments, access); };
+  });
   add_command(app, program, "doctor",
               "What stops larder from working well here, and what to do; exit 1 if anything is bad", arguments,
               run_doctor);

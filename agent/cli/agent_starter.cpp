@@ -107,16 +107,16 @@ std::string last_lines(const std::string& path) {
 }
 
 // Whose start lost a race sees its child end at the state directory's lock; the winner answers soon.
-bool answers_soon(const std::string& socket) {
+std::optional<std::string> answers_soon(const UserPaths& paths) {
   const auto until = steady_clock::now() + std::chrono::seconds(3);
   do {
-    if (connect_unix(socket)) return true;
+    if (auto socket = find_user_agent(paths)) return socket;
     std::this_thread::sleep_for(std::chrono::milliseconds(20));  // its readiness is told to another
   } while (steady_clock::now() < until);
-  return false;
+  return std::nullopt;
 }
 
-Status wait_until_ready(pid_t child, int socket, const UserPaths& paths) {
+Result<std::string> wait_until_ready(pid_t child, int socket, const UserPaths& paths) {
   UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, child, 0)));
   const auto until = steady_clock::now() + kReadyWithin;
   for (;;) {
@@ -127,10 +127,10 @@ Status wait_until_ready(pid_t child, int socket, const UserPaths& paths) {
     std::array<pollfd, 2> waited{pollfd{socket, POLLIN, 0}, pollfd{process.get(), POLLIN, 0}};
     if (::poll(waited.data(), waited.size(), static_cast<int>(left)) < 0 && errno != EINTR)
       return fail(ErrorCode::internal, "start an agent for you", std::strerror(errno));
-    if ((waited[0].revents & POLLIN) != 0 && says_ready(socket)) return {};
+    if ((waited[0].revents & POLLIN) != 0 && says_ready(socket)) return paths.socket();
     if ((waited[1].revents & POLLIN) == 0) continue;
     ::waitpid(child, nullptr, WNOHANG);
-    if (answers_soon(paths.socket())) return {};
+    if (auto other = answers_soon(paths)) return *other;
     return fail(ErrorCode::agent_unreachable, "start an agent for you",
                 fmt::format("it ended at once; {} says: {}", paths.log_file(), last_lines(paths.log_file())));
   }
@@ -163,7 +163,7 @@ std::string find_larderd() {
   return {};
 }
 
-Status start_user_agent(const UserPaths& paths) {
+Result<std::string> start_user_agent(const UserPaths& paths) {
   const std::string program = find_larderd();
   if (program.empty())
     return fail(

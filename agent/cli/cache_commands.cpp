@@ -31,7 +31,7 @@ std::string record_line(const RecordView& record) {
   if (record.validated) marks += " validated";
   const std::string url = record.versions.empty() ? "" : record.versions.front().url;
   return fmt::format("{:<32}  {:>10}  {:<28}  {:>4}  {}\n", record.id, format_bytes(record.bytes_held), marks,
-                     record.uses, printable(url));
+                     record.uses ? std::to_string(*record.uses) : "", printable(url));
 }
 
 std::string record_page(const RecordView& record) {
@@ -49,7 +49,11 @@ std::string record_page(const RecordView& record) {
   add("pinned", record.pinned ? "yes" : "no");
   add("shareable", record.shareable ? "yes" : "no");
   add("created", record.created);
-  add("last used", fmt::format("{} ({} uses)", record.last_used, record.uses));
+  if (record.uses) add("last used", fmt::format("{} ({} uses)", record.last_used, *record.uses));
+  if (record.state == "set_aside") {
+    add("note",
+        "it is not what its URL publishes: given to nobody any more, kept for the jobs that hold it or its pin");
+  }
   for (const RecordView::Version& version : record.versions) {
     add("version", version.url);
     add("  ETag", version.etag);

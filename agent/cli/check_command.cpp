@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "agent/cli/interrupts.h"
+#include "base/standard_streams.h"
 
 namespace larder::agent {
 namespace {
@@ -38,6 +39,7 @@ Result<bool> run_check(const std::string& command, const std::string& path, cons
   if (child < 0) return fail(ErrorCode::hook_failed, doing, std::strerror(errno));
   if (child == 0) {
     Interrupts::unblock();
+    restore_write_signals();
     ::dup2(STDERR_FILENO, STDOUT_FILENO);  // standard output is for --json
     const std::array<const char*, 6> arguments = {"sh", "-c", command.c_str(), "larder-check", path.c_str(), nullptr};
     ::execve("/bin/sh", const_cast<char* const*>(arguments.data()), envp.data());

@@ -106,11 +106,32 @@ Result<UniqueFd> connect_unix(const std::string& path) {
   }
 }
 
-std::optional<uid_t> peer_user(int connection) {
+namespace {
+
+std::optional<ucred> peer_of(int connection) {
   ucred credentials{};
   socklen_t size = sizeof(credentials);
   if (::getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) return std::nullopt;
-  return credentials.uid;
+  return credentials;
+}
+
+}  // namespace
+
+std::optional<uid_t> peer_user(int connection) {
+  const auto peer = peer_of(connection);
+  return peer ? std::optional(peer->uid) : std::nullopt;
+}
+
+std::optional<pid_t> peer_process(int connection) {
+  const auto peer = peer_of(connection);
+  return peer ? std::optional(peer->pid) : std::nullopt;
+}
+
+Result<UniqueFd> Client::connect() const {
+  auto connection = connect_unix(socket_path_);
+  if (!connection || !only_ || peer_user(connection->get()) == *only_) return connection;
+  return fail(ErrorCode::permission_denied, fmt::format("trust the agent at {}", socket_path_),
+              "another user runs it; remove the socket or name the agent to use with --socket");
 }
 
 AnswerStream::AnswerStream(UniqueFd connection, ResponseReader reader, std::string pending)
@@ -134,7 +155,7 @@ Result<bool> AnswerStream::read(const ResponseReader::Sink& sink) {
 
 bool Client::reach() {
   if (connection_.valid()) return true;
-  auto opened = connect_unix(socket_path_);
+  auto opened = connect();
   if (opened) connection_ = std::move(*opened);
   return opened.has_value();
 }
@@ -142,7 +163,7 @@ bool Client::reach() {
 Result<Answer> Client::exchange_once(std::string_view request, bool& nothing_came) {
   nothing_came = true;
   if (!connection_) {
-    auto opened = connect_unix(socket_path_);
+    auto opened = connect();
     if (!opened) return tl::unexpected(opened.error());
     connection_ = std::move(*opened);
   }
@@ -195,7 +216,7 @@ Result<Answer> Client::call(std::string_view method, const std::string& target, 
 }
 
 Result<std::unique_ptr<AnswerStream>> Client::stream(const std::string& target) {
-  auto connection = connect_unix(socket_path_);
+  auto connection = connect();
   if (!connection) return tl::unexpected(connection.error());
   if (auto sent = send_all(connection->get(), request_text("GET", target, {})); !sent)
     return tl::unexpected(sent.error());

@@ -53,7 +53,9 @@ class Client {
   // How long an answer may take. The agent answers at once; only a wedged one does not.
   static constexpr std::chrono::seconds kPatience{60};
 
-  explicit Client(std::string socket_path) : socket_path_(std::move(socket_path)) {}
+  // `only`: the user who has to be at the other end of every connection; none: anybody.
+  explicit Client(std::string socket_path, std::optional<uid_t> only = std::nullopt)
+      : socket_path_(std::move(socket_path)), only_(only) {}
 
   [[nodiscard]] const std::string& socket_path() const { return socket_path_; }
   // Any status; the caller judges it. A kept connection that the agent had closed is opened anew.
@@ -64,12 +66,21 @@ class Client {
   Result<std::unique_ptr<AnswerStream>> stream(const std::string& target);
   // Opens the connection that the next request takes; none where nobody listens.
   [[nodiscard]] bool reach();
+  // The agent came back somewhere else.
+  void use_socket(std::string path) {
+    disconnect();
+    socket_path_ = std::move(path);
+  }
   // Forgets the kept connection.
   void disconnect() { connection_.reset(); }
 
  private:
   Result<Answer> exchange_once(std::string_view request, bool& nothing_came);
+  // A connection whose other end was checked: the one that carries the requests.
+  [[nodiscard]] Result<UniqueFd> connect() const;
+
   std::string socket_path_;
+  std::optional<uid_t> only_;
   UniqueFd connection_;
 };
 
@@ -77,6 +88,8 @@ class Client {
 [[nodiscard]] Result<UniqueFd> connect_unix(const std::string& path);
 // The user id of who listens at the other end (SO_PEERCRED).
 [[nodiscard]] std::optional<uid_t> peer_user(int connection);
+// Its process, 0 where that has no number in this PID namespace.
+[[nodiscard]] std::optional<pid_t> peer_process(int connection);
 // The agent's error answer as the Error that it was.
 [[nodiscard]] Error error_from_answer(int status, std::string_view body);
 [[nodiscard]] std::string escape_query(std::string_view text);

@@ -1,17 +1,15 @@
 #include "agent/cli/destination.h"
 
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <map>
-#include <sstream>
+#include <memory>
 
+#include "agent/cli/place.h"
 #include "agent/cli/progress.h"
 #include "base/digest.h"
+#include "base/given_text.h"
 #include "origin/url.h"
 
 namespace larder::agent {
@@ -34,20 +32,15 @@ bool looks_like_sha256(const std::string& text) {
   return digest_from_hex(text).has_value();
 }
 
-Result<ListedFile> parse_list_line(const std::string& line, const std::string& where) {
-  std::istringstream words(line);
+Result<ListedFile> parse_list_line(std::string_view line, const std::string& where) {
+  const std::vector<std::string_view> words = given_words(line);
   ListedFile file;
-  std::string word;
-  words >> file.url;
-  if (words >> word) {
-    if (looks_like_sha256(word)) {
-      file.sha256 = word;
-      words >> word;
-    }
-    if (words || file.sha256.empty()) file.name = word;
-    if (!file.sha256.empty() && file.name == file.sha256) file.name.clear();
-  }
-  if (words >> word)
+  file.url = words.front();
+  std::size_t next = 1;
+  if (next < words.size() && looks_like_sha256(std::string(words[next]))) file.sha256 = words[next++];
+  // What is left is the name, which may have blanks that no keyboard's space bar makes.
+  if (next < words.size()) file.name = line.substr(static_cast<std::size_t>(words[next].data() - line.data()));
+  if (file.name.find_first_of(" \t\v\f") != std::string::npos)
     return fail(ErrorCode::invalid_argument, "read " + where, "there is more than \"URL [sha256] [name]\"");
   if (file.name.size() == 64 && file.sha256.empty())
     return fail(ErrorCode::invalid_argument, "read " + where, "its second word looks like a SHA-256 but is not hex");
@@ -92,14 +85,10 @@ std::string name_of(const std::string& path) {
 Result<std::vector<ListedFile>> parse_list(std::string_view text, const std::string& source) {
   std::vector<ListedFile> files;
   std::size_t number = 0;
-  while (!text.empty()) {
-    const auto newline = text.find('\n');
-    std::string line(text.substr(0, newline));
-    text = newline == std::string_view::npos ? std::string_view{} : text.substr(newline + 1);
+  for (const std::string_view given : given_lines(text)) {
     ++number;
-    if (line.ends_with('\r')) line.pop_back();
-    const auto first = line.find_first_not_of(" \t");
-    if (first == std::string::npos || line[first] == '#') continue;
+    const std::string_view line = trim_given(given);
+    if (line.empty() || line.front() == '#') continue;
     auto file = parse_list_line(line, fmt::format("line {} of {}", number, source));
     if (!file) return tl::unexpected(file.error());
     if (files.size() == kMaxListed)
@@ -117,6 +106,10 @@ Status choose_destinations(const DestinationOptions& options, const std::vector<
     return fail(ErrorCode::invalid_argument, doing, "-o takes one URL; give a directory with -d for several");
   if (!options.output.empty() && !options.directory.empty())
     return fail(ErrorCode::invalid_argument, doing, "-o and -d exclude each other");
+  const bool needs_it = options.output.empty() ? !options.directory.starts_with('/')
+                                               : !options.output.starts_with('/') && options.output != kStandardOutput;
+  if (options.working_directory.empty() && needs_it)
+    return fail(ErrorCode::not_found, doing, "the working directory is gone; name an absolute path");
   const std::string directory =
       options.directory.empty() ? options.working_directory : joined(options.working_directory, options.directory);
   std::map<std::string, std::string> taken;  // destination -> URL
@@ -142,48 +135,34 @@ Status choose_destinations(const DestinationOptions& options, const std::vector<
   return {};
 }
 
-namespace {
-
-Status check_directory(const std::string& directory, const std::string& doing) {
-  struct stat info {};
-  if (::stat(directory.c_str(), &info) != 0)
-    return fail(errno == ENOENT ? ErrorCode::not_found : ErrorCode::permission_denied, doing,
-                fmt::format("{}: {}; make the directory first", directory, std::strerror(errno)));
-  if (!S_ISDIR(info.st_mode)) return fail(ErrorCode::invalid_argument, doing, directory + " is not a directory");
-  if (::access(directory.c_str(), W_OK | X_OK) != 0)
-    return fail(ErrorCode::permission_denied, doing, fmt::format("{}: {}", directory, std::strerror(errno)));
-  return {};
-}
-
-// In a directory that is good.
-Status check_place(const std::string& destination, const std::string& doing) {
-  struct stat info {};
-  if (name_of(destination).size() > kMaxName)
-    return fail(ErrorCode::invalid_argument, doing, "the name is too long (255 bytes at most)");
-  if (::lstat(destination.c_str(), &info) != 0 || S_ISREG(info.st_mode) || S_ISLNK(info.st_mode)) return {};
-  if (S_ISDIR(info.st_mode))
-    return fail(ErrorCode::already_exists, doing, "it is a directory; -d names a directory to put files into");
-  return fail(ErrorCode::already_exists, doing,
-              "it is not a regular file and would be replaced; `-o -` writes to standard output");
-}
-
-}  // namespace
-
 Status check_destination(const std::string& destination) {
-  return check_destinations({FileRequest{.url = {}, .destination = destination}});
+  std::vector<FileRequest> one(1);
+  one.front().destination = destination;
+  return judge_destinations(one);
 }
 
-Status check_destinations(const std::vector<FileRequest>& files) {
-  std::string good;  // most are in one directory
-  for (const FileRequest& file : files) {
-    if (file.destination == kStandardOutput) continue;
-    const std::string doing = "write " + file.destination;
-    std::string directory = directory_of(file.destination);
-    if (directory != good) {
-      if (auto checked = check_directory(directory, doing); !checked) return checked;
-      good = std::move(directory);
+Status judge_destinations(std::vector<FileRequest>& files) {
+  PlaceFinder finder;
+  std::map<std::pair<std::string, std::string>, std::string> taken;  // directory and name -> destination
+  std::shared_ptr<const Directory> tried;                            // most are in one directory
+  for (FileRequest& file : files) {
+    const auto place = finder.find(file.destination);
+    if (!place) return tl::unexpected(place.error());
+    file.stream = place->is_written_through();
+    if (place->kind == PlaceKind::standard_output) file.destination = kStandardOutput;
+    if (!place->directory) continue;
+    const auto [other, is_new] = taken.emplace(std::pair(place->directory->path, place->name), file.destination);
+    if (!is_new)
+      return fail(ErrorCode::invalid_argument, "choose where the files go",
+                  fmt::format("{} and {} are the same file", other->second, file.destination));
+    if (place->kind != PlaceKind::file || place->directory == tried) continue;
+    if (auto possible = try_to_create(*place, file.destination); !possible) {
+      // What is there already may be written to all the same.
+      if (!place->existing) return possible;
+      file.stream = true;
+      continue;
     }
-    if (auto checked = check_place(file.destination, doing); !checked) return checked;
+    tried = place->directory;
   }
   return {};
 }

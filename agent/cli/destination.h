@@ -38,11 +38,12 @@ struct DestinationOptions {
 // Pure.
 [[nodiscard]] Status choose_destinations(const DestinationOptions& options, const std::vector<ListedFile>& listed,
                                          std::vector<FileRequest>& files);
-// That the destination can be written, before anything is fetched: the directory is there and may be written, and what
-// is in the place is a file that may be replaced.
+// That the destinations can be written, before anything is fetched, judged by what they lead to (place.h). What means
+// standard output becomes kStandardOutput; what is written to instead of replaced gets its `stream`. Two files with one
+// place are refused.
+[[nodiscard]] Status judge_destinations(std::vector<FileRequest>& files);
+// Of one, without a change.
 [[nodiscard]] Status check_destination(const std::string& destination);
-// The same for many; each directory is looked at once.
-[[nodiscard]] Status check_destinations(const std::vector<FileRequest>& files);
 
 [[nodiscard]] std::string directory_of(const std::string& path);
 [[nodiscard]] std::string name_of(const std::string& path);

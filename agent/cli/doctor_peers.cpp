@@ -56,10 +56,13 @@ DoctorLine serving_line(const PeersView& peers) {
 
 void add_shunned(const PeersView& peers, std::vector<DoctorLine>& lines) {
   for (const PeersView::Peer& peer : peers.peers) {
-    if (peer.shunned.empty()) continue;
+    const bool shunned = !peer.shunned.empty();
+    if (!shunned && peer.doubted.empty()) continue;
     lines.push_back({"peer " + peer.id.substr(0, 8), Grade::warn,
-                     (peer.name.empty() ? "it" : peer.name) + " is shunned: " + peer.shunned,
-                     "look at that machine's memory, disk and what runs on it; `larder group revoke` shuts it out"});
+                     (peer.name.empty() ? "it" : peer.name) +
+                         (shunned ? " is shunned: " + peer.shunned : "'s word alone does not count: " + peer.doubted),
+                     "it ends by itself; `larder peers pardon` ends it at once, where that machine's memory, disk and "
+                     "what runs on it are sound; `larder group revoke` shuts it out"});
   }
 }
 

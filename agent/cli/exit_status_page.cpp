@@ -25,8 +25,11 @@ std::string exit_status_page() {
     page += fmt::format("| {} | {} |\n", status, all);
   }
   return page +
-         "| 130 | interrupted (Ctrl-C): the job is suspended, the same command goes on |\n"
-         "| 143 | terminated (SIGTERM): the same |\n";
+         "| 129 | the terminal went away (SIGHUP): the job is suspended, the same command goes on |\n"
+         "| 130 | interrupted (Ctrl-C): the same |\n"
+         "| 131 | quit (SIGQUIT): the same |\n"
+         "| 141 | the reader of standard output went away (SIGPIPE): the job is ended, nothing is kept |\n"
+         "| 143 | terminated (SIGTERM): as 130 |\n";
 }
 
 }  // namespace larder::agent

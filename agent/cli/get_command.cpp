@@ -24,15 +24,17 @@ Examples:
   larder get https://example.org/private --user-file ~/.secret --json
 )";
 
-std::string working_directory() {
+std::string working_directory() {  // empty: it is gone, or cannot be reached from the root
   std::string path(PATH_MAX, '\0');
-  return ::getcwd(path.data(), path.size()) == nullptr ? std::string("/") : std::string(path.c_str());
+  const bool known = ::getcwd(path.data(), path.size()) != nullptr && path.starts_with('/');
+  return known ? std::string(path.c_str()) : std::string();
 }
 
 int run(const GetOptions& options, AgentAccess& agent) {
   auto plan = make_plan(options, read_text_file);
   if (!plan) return report(plan.error());
-  if (auto writable = check_destinations(plan->request.files); !writable) return report(writable.error());
+  if (auto writable = judge_destinations(plan->request.files); !writable) return report(writable.error());
+  if (auto sound = complete_plan(*plan); !sound) return report(sound.error());
   return GetSession(std::move(*plan), agent).run();
 }
 
@@ -70,7 +72,9 @@ void add_request_options(CLI::App& command, RequestOptions& options) {
   command.add_option("--proxy-user-file", options.proxy_user_file, "user:password for the proxy")
       ->type_name("FILE")
       ->group(reached);
-  command.add_option("--ca-file", options.ca_file, "Certificate authorities in place of the system's (PEM)")
+  command
+      .add_option("--ca-file", options.ca_file,
+                  "Certificate authorities in place of the system's (PEM; read here, sent as text)")
       ->type_name("FILE")
       ->group(reached);
   command.add_option("--cert", options.certificate_file, "Client certificate (PEM)")->type_name("FILE")->group(reached);
@@ -126,7 +130,11 @@ void add_request_options(CLI::App& command, RequestOptions& options) {
 void add_get_command(CLI::App& app, Program& program) {
   auto* command = app.add_subcommand("get", kGetHelp);
   auto options = std::make_shared<GetOptions>();
-  command->add_option("-o,--output", options->output, "The file to write; - for standard output")->type_name("FILE");
+  command
+      ->add_option("-o,--output", options->output,
+                   "The file to write; - for standard output. Links lead to their target, pipes and character devices "
+                   "are written to")
+      ->type_name("FILE");
   command->add_option("-d,--directory", options->directory, "The directory to write into")->type_name("DIR");
   add_request_options(*command, options->request);
   command

@@ -10,6 +10,7 @@
 #include <memory>
 
 #include "base/digest.h"
+#include "base/given_text.h"
 #include "base/units.h"
 #include "origin/url.h"
 
@@ -17,6 +18,7 @@ namespace larder::agent {
 namespace {
 
 constexpr std::size_t kMaxTextFile = 16 * 1024 * 1024;
+constexpr std::size_t kMaxAuthorities = 256 * kKiB;  // as the API's document bounds connect.ca_certificates
 // An interactive download gives up sooner than a background one (14 days).
 constexpr std::chrono::minutes kGetRetryFor{10};
 
@@ -24,25 +26,23 @@ tl::unexpected<Error> wrong(std::string what, std::string why) {
   return fail(ErrorCode::invalid_argument, "understand " + what, std::move(why));
 }
 
-std::string_view trimmed(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t\r\n");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
-}
-
 bool parse_number(std::string_view text, std::uint64_t& value) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   return error == std::errc() && end == text.data() + text.size();
 }
 
+// 42 bytes that begin with "Ed", as base64. A file of such a name is named with its directory: ./RW…
+bool is_minisign_key(std::string_view text) {
+  const auto bytes = from_base64(text);
+  return bytes && bytes->size() == 42 && (*bytes)[0] == std::byte{'E'} && (*bytes)[1] == std::byte{'d'};
+}
+
 // The public key is the last line of a .pub file; the text itself is accepted too.
 Result<std::string> minisign_key(const std::string& option, const FileReader& read) {
-  if (option.size() == 56 && option.find('/') == std::string::npos) return option;
+  if (const std::string_view key = trim_given(option); is_minisign_key(key)) return std::string(key);
   auto text = read(option);
   if (!text) return text;
-  const std::string_view all = trimmed(*text);
-  const auto newline = all.rfind('\n');
-  return std::string(newline == std::string_view::npos ? all : all.substr(newline + 1));
+  return std::string(trim_given(given_lines(trim_given(*text)).back()));
 }
 
 Status read_into(std::string& into, const std::string& path, const FileReader& read) {
@@ -63,15 +63,27 @@ Status read_user(std::string& user, std::string& password, const std::string& pa
   return {};
 }
 
+// With the caller's rights and in the caller's process: the agent gets the text and opens nothing. What can be seen
+// without OpenSSL, whose loading would be a good part of a short command's time; the agent parses the whole.
+Status read_authorities(std::string& into, const std::string& path, const FileReader& read) {
+  if (path.empty()) return {};
+  if (auto status = read_into(into, path, read); !status) return status;
+  if (into.size() > kMaxAuthorities)
+    return fail(ErrorCode::too_large, "use --ca-file " + path, "a file of authorities has 256 KiB at most");
+  if (into.find("PRIVATE KEY-----") != std::string::npos)
+    return wrong("--ca-file " + path, "there is a private key in it; give the certificates alone");
+  if (into.find("-----BEGIN ") == std::string::npos)
+    return wrong("--ca-file " + path, "there is no certificate in it (PEM: -----BEGIN CERTIFICATE-----)");
+  return {};
+}
+
 Status add_headers(JobRequest& request, const RequestOptions& options, const FileReader& read) {
   std::vector<std::string> lines = options.headers;
   std::string text;
   if (auto status = read_into(text, options.header_file, read); !status) return status;
-  for (std::string_view rest = text; !rest.empty();) {
-    const auto newline = rest.find('\n');
-    const std::string_view line = trimmed(rest.substr(0, newline));
+  for (const std::string_view given : given_lines(text)) {
+    const std::string_view line = trim_given(given);
     if (!line.empty() && line[0] != '#') lines.emplace_back(line);
-    rest = newline == std::string_view::npos ? std::string_view{} : rest.substr(newline + 1);
   }
   for (const std::string& line : lines) {
     auto header = parse_header(line);
@@ -86,12 +98,12 @@ Status add_connection(JobRequest& request, const RequestOptions& options, const 
   if (auto status = read_user(request.user, request.password, options.user_file, read); !status) return status;
   if (auto status = read_user(request.proxy_user, request.proxy_password, options.proxy_user_file, read); !status)
     return status;
+  if (auto status = read_authorities(request.ca_certificates, options.ca_file, read); !status) return status;
   if (auto status = read_into(request.client_certificate, options.certificate_file, read); !status) return status;
   if (auto status = read_into(request.client_key, options.key_file, read); !status) return status;
   if (auto status = read_into(request.client_key_password, options.key_password_file, read); !status) return status;
-  request.client_key_password = trimmed(request.client_key_password);
+  request.client_key_password = trim_given(request.client_key_password);
   request.proxy = options.proxy;
-  request.ca_file = options.ca_file;
   request.http = options.http;
   return {};
 }
@@ -135,7 +147,7 @@ Status add_limits(JobRequest& request, const RequestOptions& options) {
 
 Status add_files(JobRequest& request, const RequestOptions& options, const FileReader& read,
                  std::vector<ListedFile>& listed) {
-  for (const std::string& url : options.urls) listed.push_back({url, "", ""});
+  for (const std::string& url : options.urls) listed.push_back({std::string(trim_given(url)), "", ""});
   if (!options.list_file.empty()) {
     auto text = read(options.list_file);
     if (!text) return tl::unexpected(text.error());
@@ -154,7 +166,7 @@ Status add_files(JobRequest& request, const RequestOptions& options, const FileR
     ranges = std::move(*parsed);
   }
   for (ListedFile& file : listed) {
-    if (!options.sha256.empty()) file.sha256 = options.sha256;
+    if (!options.sha256.empty()) file.sha256 = trim_given(options.sha256);
     if (!file.sha256.empty() && !digest_from_hex(file.sha256))
       return wrong("the SHA-256 \"" + file.sha256 + "\"", "it has 64 hexadecimal digits");
     if (auto url = origin::parse_url(file.url); !url) return tl::unexpected(url.error());
@@ -188,7 +200,7 @@ Result<std::vector<ByteRange>> parse_ranges(std::string_view text) {
   const std::string what = fmt::format("the range \"{}\"", text);
   while (true) {
     const auto comma = text.find(',');
-    const std::string_view part = trimmed(text.substr(0, comma));
+    const std::string_view part = trim_given(text.substr(0, comma));
     const auto dash = part.find('-');
     std::uint64_t first = 0, last = 0;
     if (dash == std::string_view::npos || !parse_number(part.substr(0, dash), first))
@@ -207,22 +219,26 @@ Result<std::pair<std::string, std::string>> parse_header(std::string_view text) 
   if (colon == std::string_view::npos || colon == 0 ||
       text.find_first_of(std::string_view("\r\n\0", 3)) != std::string_view::npos)
     return wrong("a header", "a header is one line \"Name: value\"");
-  const std::string_view name = trimmed(text.substr(0, colon));
+  const std::string_view name = trim_given(text.substr(0, colon));
   if (name.size() != colon) return wrong("a header", "there is a space before its colon");
-  return std::pair{std::string(name), std::string(trimmed(text.substr(colon + 1)))};
+  return std::pair{std::string(name), std::string(trim_given(text.substr(colon + 1)))};
 }
 
 Result<std::pair<std::string, std::string>> parse_user(std::string_view text, const std::string& source) {
-  std::string_view line = text.substr(0, text.find('\n'));
-  if (line.ends_with('\r')) line.remove_suffix(1);
+  const std::string_view line = given_lines(text).front();  // blanks may be the password's
   const auto colon = line.find(':');
   if (colon == std::string_view::npos || colon == 0)
     return wrong(source, "its first line must be user:password");  // the text itself is a secret
   return std::pair{std::string(line.substr(0, colon)), std::string(line.substr(colon + 1))};
 }
 
-Result<JobRequest> make_request(const RequestOptions& options, const FileReader& read,
+Result<JobRequest> make_request(const RequestOptions& options, const FileReader& reader,
                                 std::vector<ListedFile>& listed) {
+  const FileReader read = [&reader](const std::string& path) -> Result<std::string> {
+    auto text = reader(path);
+    if (!text) return text;
+    return without_byte_order_mark(std::move(*text), path);
+  };
   JobRequest request;
   request.name = options.name;
   if (!options.priority.empty()) request.priority = options.priority;
@@ -253,16 +269,25 @@ Result<GetPlan> make_plan(const GetOptions& options, const FileReader& read) {
   if (!plan.request.no_progress_timeout) plan.request.no_progress_timeout = kGetRetryFor;
   plan.check_command = options.check_command;
   if (!plan.check_command.empty()) plan.request.app_verdict = true;
-  if (!plan.check_command.empty() && options.output == kStandardOutput)
-    return wrong("--check", "what goes to standard output cannot be checked; give a file with -o");
-  if (options.json && options.output == kStandardOutput) return wrong("--json", "standard output is taken by -o -");
   plan.json = options.json;
   plan.quiet = options.quiet;
   const DestinationOptions where{options.output, options.directory, options.working_directory};
   if (auto chosen = choose_destinations(where, listed, plan.request.files); !chosen)
     return tl::unexpected(chosen.error());
-  plan.request.name = plan_job_name(plan);
+  if (auto sound = complete_plan(plan); !sound) return tl::unexpected(sound.error());
   return plan;
+}
+
+Status complete_plan(GetPlan& plan) {
+  for (const FileRequest& file : plan.request.files) {
+    const bool standard_output = file.destination == kStandardOutput;
+    if (plan.json && standard_output) return wrong("--json", "standard output is taken by the file");
+    if (!plan.check_command.empty() && (standard_output || file.stream))
+      return wrong("--check", fmt::format("what goes to {} cannot be checked before it is there; give a file with -o",
+                                          standard_output ? "standard output" : file.destination));
+  }
+  plan.request.name = plan_job_name(plan);
+  return {};
 }
 
 }  // namespace larder::agent

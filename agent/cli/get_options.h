@@ -36,6 +36,8 @@ using FileReader = std::function<Result<std::string>(const std::string& path)>;
 [[nodiscard]] Result<JobRequest> make_request(const RequestOptions& options, const FileReader& read,
                                               std::vector<ListedFile>& listed);
 [[nodiscard]] Result<GetPlan> make_plan(const GetOptions& options, const FileReader& read);
+// Once its destinations are judged: what cannot go together is refused, and the job gets its name.
+[[nodiscard]] Status complete_plan(GetPlan& plan);
 
 // "0-99,200-299,900-": inclusive, as in HTTP; an open end is to the end.
 [[nodiscard]] Result<std::vector<ByteRange>> parse_ranges(std::string_view text);

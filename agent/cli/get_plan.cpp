@@ -36,7 +36,7 @@ std::string plan_key(const GetPlan& plan) {
     for (const ByteRange& range : file.ranges) add(text, fmt::format("{}+{}", range.offset, range.length));
   }
   for (const auto& [name, value] : request.headers) add(text, name);
-  for (const std::string& part : {request.user, without_user_info(request.proxy), request.ca_file, request.hook,
+  for (const std::string& part : {request.user, without_user_info(request.proxy), request.ca_certificates, request.hook,
                                   request.minisign_public_key, request.minisign_signature})
     add(text, part);
   add(text, fmt::format("{}{}{}{}", request.app_verdict, request.use_cache, request.store, request.http));

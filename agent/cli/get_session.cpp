@@ -2,11 +2,13 @@
 
 #include <fmt/format.h>
 #include <poll.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <csignal>
 
+#include "agent/cli/commands.h"
 #include "agent/cli/destination.h"
 #include "agent/cli/requests.h"
 #include "agent/cli/single_run.h"
@@ -35,6 +37,7 @@ Error with_advice(Error error, const std::string& advice) {
 GetSession::GetSession(GetPlan plan, AgentAccess& agent)
     : plan_(std::move(plan)), agent_(agent), terminal_(plan_.quiet), started_(now()) {
   files_ = std::make_unique<LocalFiles>(plan_);
+  files_->set_wait([this](int fd) { return wait_for_room(fd); });
 }
 
 int GetSession::run() {
@@ -46,6 +49,7 @@ int GetSession::run() {
     const auto step = attempt();
     if (step && *step == Step::interrupted) return interrupted();
     if (step) return conclude();
+    if (files_->reader_gone()) return end_unread();
     if (signal_ == 0) signal_ = interrupts_.take();
     if (signal_ != 0) return interrupted();
     // Where there was no agent at all there is nothing to wait for.
@@ -247,10 +251,22 @@ Result<bool> GetSession::wait(bool worked) {
 bool GetSession::poll_for(int events, Duration limit, bool& readable) {
   std::array<pollfd, 2> waited{pollfd{interrupts_.descriptor(), POLLIN, 0}, pollfd{events, POLLIN, 0}};
   const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(limit).count();
+  if (plan_.request.files.front().destination == kStandardOutput && reader_is_gone(STDOUT_FILENO)) {
+    reader_gone_ = true;
+    return true;
+  }
   if (::poll(waited.data(), events < 0 ? 1 : 2, static_cast<int>(ms)) <= 0) return false;
   readable = events >= 0 && waited[1].revents != 0;
   if (waited[0].revents != 0) signal_ = interrupts_.take();
   return signal_ != 0;
+}
+
+bool GetSession::wait_for_room(int fd) {
+  std::array<pollfd, 2> waited{pollfd{interrupts_.descriptor(), POLLIN, 0}, pollfd{fd, POLLOUT, 0}};
+  const int limit = fd < 0 ? static_cast<int>(kLookAgain.count()) : -1;
+  (void)::poll(waited.data(), fd < 0 ? 1 : 2, limit);  // interrupted: the write tells
+  if (waited[0].revents != 0) signal_ = interrupts_.take();
+  return signal_ == 0;
 }
 
 Status GetSession::finish() {
@@ -265,7 +281,13 @@ Status GetSession::finish() {
     return {};
   }
   if (auto placed = files_->finish(client, *follower_, now()); !placed) {
-    if (agent_went_away(placed.error())) return placed;
+    if (agent_went_away(placed.error()) || files_->reader_gone() || signal_ != 0) return placed;
+    if (plan_.request.files.front().destination == kStandardOutput) {
+      // Whatever it is: the content is in the cache, and a job kept for output that is lost would be in the way.
+      failure_ = placed.error();
+      (void)client.call("POST", "/v1/jobs/" + final_.id + "/complete?files=0");
+      return {};
+    }
     failure_ = with_advice(placed.error(), fmt::format(". The download is kept as job {}: mend that and run the same "
                                                        "command again, or drop it with `larder job cancel {}`",
                                                        final_.id, final_.id));
@@ -315,7 +337,21 @@ Result<bool> GetSession::wait_for_agent(const Error& why) {
   }
 }
 
+int GetSession::end_unread() {
+  terminal_.clear();
+  follower_.reset();
+  // What is there whole stays in the cache; the job that nobody wants any more goes. Should the agent be gone as well,
+  // the same command finds the job.
+  if (!job_id_.empty()) {
+    Client& client = **agent_.client();
+    const auto completed = client.call("POST", "/v1/jobs/" + job_id_ + "/complete?files=0");
+    if (!completed) (void)client.call("POST", "/v1/jobs/" + job_id_ + "/cancel");
+  }
+  return kReaderGone;
+}
+
 int GetSession::interrupted() {
+  if (reader_gone_) return end_unread();
   terminal_.clear();
   bool suspended = false;
   if (follower_ && !job_id_.empty()) {
@@ -350,6 +386,7 @@ int GetSession::conclude() {
         files.size() == 1 ? name_of(files.front().destination) : fmt::format("{} files", files.size());
     terminal_.line(render_summary(name, final_.bytes, now() - started_, final_.figures));
   }
+  for (const std::string& note : files_->notes()) terminal_.line("note: " + printable(note));
   for (const FileView& file : final_.files)
     if (!file.note.empty() && final_.files.size() <= 8) terminal_.line("note: " + printable(file.note));
   if (plan_.json && print(get_report(final_, files_->written(), failure_)) != 0) status = std::max(status, 1);

@@ -42,7 +42,9 @@ class GetSession {
   Result<bool> wait_for_window(JobFollower& follower, const FileView& so_far);
   Result<bool> wait_for_agent(const Error& why);  // true: interrupted
   bool poll_for(int events, Duration limit, bool& readable);
+  bool wait_for_room(int fd);  // for what the files are written to; false: a signal came
   int interrupted();
+  int end_unread();  // who reads the output has had enough
   int conclude();
   void show(const JobView& job);
   [[nodiscard]] SteadyTime now() const { return std::chrono::steady_clock::now(); }
@@ -66,6 +68,7 @@ class GetSession {
   SteadyTime started_, shown_{};
   std::string shown_state_;
   int signal_ = 0;
+  bool reader_gone_ = false;  // of standard output, while the bytes were still fetched
   bool waiting_said_ = false;
   bool windows_tried_ = false;
   bool had_agent_ = false;  // one answered at some time

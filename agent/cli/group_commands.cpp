@@ -10,6 +10,7 @@
 #include "agent/cli/progress.h"
 #include "agent/cli/requests.h"
 #include "agent/cli/terminal.h"
+#include "base/standard_streams.h"
 #include "base/units.h"
 
 namespace larder::agent {
@@ -69,8 +70,9 @@ int invite(const GroupArguments& arguments, AgentAccess& agent) {
   if (arguments.json) return print(answer->body);
   if (const int status = print(invited->line); status != 0) return status;
   // Apart from the line, so that `larder group invite | ssh HOST larder group join -` carries the line alone.
-  fmt::print(stderr, "admits {} until {}; keep it secret. On the other machine: larder group join LINE\n",
-             invited->uses == 1 ? "one machine" : fmt::format("{} machines", invited->uses), invited->expires);
+  say(fmt::format("admits {} until {}; keep it secret. On the other machine: larder group join LINE\n",
+                  invited->uses == 1 ? "one machine" : fmt::format("{} machines", invited->uses),
+                  printable(invited->expires)));
   return 0;
 }
 

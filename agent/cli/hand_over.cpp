@@ -17,6 +17,7 @@
 #include <memory>
 #include <set>
 
+#include "agent/cli/attributes.h"
 #include "agent/cli/destination.h"
 #include "base/digest.h"
 #include "base/http_date.h"
@@ -27,14 +28,15 @@ namespace {
 constexpr std::size_t kSyncOneByOne = 8;
 constexpr std::uint64_t kSmall = 256 * kKiB;  // below that a plain read and write is cheaper than the rest
 
-int create_exclusive(const std::string& path) {
-  return ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+int create_exclusive(int directory, const std::string& name, mode_t mode) {
+  return ::openat(directory, name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
 }
 
 // Of this user and a plain file: left by an earlier command that was killed.
-bool is_left_over(const std::string& path) {
+bool is_left_over(int directory, const std::string& name) {
   struct stat info {};
-  return ::lstat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode) && info.st_uid == ::geteuid();
+  return ::fstatat(directory, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(info.st_mode) &&
+         info.st_uid == ::geteuid();
 }
 
 ErrorCode code_of(int number) {
@@ -97,40 +99,61 @@ bool needs_other_way(int number) {
          number == EPERM || number == ENODATA;
 }
 
-Status sync_directory(const std::string& directory) {
-  UniqueFd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+Status sync_directory(const Directory& directory) {
+  UniqueFd fd(::openat(directory.descriptor.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (fd && ::fsync(fd.get()) == 0) return {};
   if (errno == EINVAL) return {};  // file systems without directory sync
-  return fail(code_of(errno), "sync the directory " + directory, std::strerror(errno));
+  return fail(code_of(errno), "sync the directory " + directory.path, std::strerror(errno));
 }
 
 }  // namespace
 
-StagedFile::StagedFile(UniqueFd fd, std::string path, std::string destination)
-    : fd_(std::move(fd)), path_(std::move(path)), destination_(std::move(destination)) {}
+StagedFile::StagedFile(UniqueFd fd, Place place, std::string hidden, std::string destination)
+    : fd_(std::move(fd)),
+      place_(std::move(place)),
+      hidden_(std::move(hidden)),
+      path_(place_.directory->path + (place_.directory->path.ends_with('/') ? "" : "/") + hidden_),
+      destination_(std::move(destination)) {
+  struct stat own {};
+  if (::fstat(fd_.get(), &own) == 0) inode_ = own.st_ino;
+}
 
 StagedFile::StagedFile(StagedFile&& other) noexcept
-    : fd_(std::move(other.fd_)), path_(std::exchange(other.path_, {})), destination_(std::move(other.destination_)) {}
+    : fd_(std::move(other.fd_)),
+      place_(std::move(other.place_)),
+      hidden_(std::move(other.hidden_)),
+      inode_(other.inode_),
+      path_(std::exchange(other.path_, {})),
+      destination_(std::move(other.destination_)),
+      note_(std::move(other.note_)) {}
 
 StagedFile::~StagedFile() {
-  if (!path_.empty()) ::unlink(path_.c_str());
+  if (!path_.empty()) ::unlinkat(place_.directory->descriptor.get(), hidden_.c_str(), 0);
 }
 
 Result<StagedFile> StagedFile::create(const std::string& destination, const std::string& key) {
-  std::string path = temporary_name(destination, key);
-  int fd = create_exclusive(path);
+  auto place = PlaceFinder().find(destination);
+  if (!place) return tl::unexpected(place.error());
+  return create(std::move(*place), destination, key);
+}
+
+Result<StagedFile> StagedFile::create(Place place, const std::string& destination, const std::string& key) {
+  if (place.kind != PlaceKind::file)
+    return fail(ErrorCode::already_exists, "write " + destination, "it became something that cannot be replaced");
+  const int directory = place.directory->descriptor.get();
+  // What replaces a file is nobody else's to read before it has that file's mode.
+  const mode_t mode = place.existing ? 0600 : 0666;
+  std::string hidden = name_of(temporary_name(place.name, key));
+  int fd = create_exclusive(directory, hidden, mode);
   if (fd < 0 && errno == EEXIST) {
-    if (is_left_over(path) && ::unlink(path.c_str()) == 0) {
-      fd = create_exclusive(path);
-    } else {
-      path = temporary_name(destination, random_id().substr(0, 8));
-      fd = create_exclusive(path);
-    }
+    const bool removed = is_left_over(directory, hidden) && ::unlinkat(directory, hidden.c_str(), 0) == 0;
+    if (!removed) hidden = name_of(temporary_name(place.name, random_id().substr(0, 8)));
+    fd = create_exclusive(directory, hidden, mode);
   }
-  if (fd >= 0) return StagedFile(UniqueFd(fd), std::move(path), destination);
   const int number = errno;
+  if (fd >= 0) return StagedFile(UniqueFd(fd), std::move(place), std::move(hidden), destination);
   return fail(number == ENOENT ? ErrorCode::not_found : code_of(number), "write " + destination,
-              fmt::format("{}: {}", directory_of(destination), std::strerror(number)));
+              fmt::format("{}: {}", place.directory->path, std::strerror(number)));
 }
 
 bool StagedFile::reflink(int from) {
@@ -140,7 +163,7 @@ bool StagedFile::reflink(int from) {
 Error StagedFile::write_error(int number, std::uint64_t needed) const {
   Error error{code_of(number), "write " + destination_, std::strerror(number)};
   struct statvfs space {};
-  if (error.code != ErrorCode::disk_full || ::statvfs(directory_of(destination_).c_str(), &space) != 0) return error;
+  if (error.code != ErrorCode::disk_full || ::statvfs(place_.directory->path.c_str(), &space) != 0) return error;
   const std::uint64_t free = static_cast<std::uint64_t>(space.f_bavail) * space.f_frsize;
   if (number == EDQUOT)
     error.detail = fmt::format("your quota is used up; {} more needed", format_bytes(needed));
@@ -148,7 +171,7 @@ Error StagedFile::write_error(int number, std::uint64_t needed) const {
     error.detail = fmt::format("the file system or a limit (ulimit -f) does not allow a file of this size");
   else
     error.detail =
-        fmt::format("the file system of {} is full: {} more needed, {} free, so {} missing", directory_of(destination_),
+        fmt::format("the file system of {} is full: {} more needed, {} free, so {} missing", place_.directory->path,
                     format_bytes(needed), format_bytes(free), format_bytes(needed > free ? needed - free : needed));
   return error;
 }
@@ -203,32 +226,62 @@ void StagedFile::set_modified(const std::string& http_date) {
   ::futimens(fd_.get(), times.data());  // a file system that cannot keep times is no reason to fail
 }
 
+Status StagedFile::take_over() {
+  UniqueFd opened;
+  const int directory = place_.directory->descriptor.get();
+  if (!fd_) opened = UniqueFd(::openat(directory, hidden_.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+  const int fd = fd_ ? fd_.get() : opened.get();
+  if (fd < 0) return tl::unexpected(write_error(errno, 0));
+  struct stat now {};
+  const bool there = ::fstatat(directory, place_.name.c_str(), &now, AT_SYMLINK_NOFOLLOW) == 0;
+  if (there && !S_ISREG(now.st_mode) && !S_ISDIR(now.st_mode))  // a directory is no name that rename() would take
+    return fail(ErrorCode::already_exists, "write " + destination_, "it became something else than a file meanwhile");
+  if (there && S_ISREG(now.st_mode)) place_.existing = now;
+  if (!place_.existing) return {};
+  // By its name it could be anything by now that the directory's owner put there; no such thing gets rights from here.
+  if (struct stat own{}; ::fstat(fd, &own) != 0 || own.st_ino != inode_)
+    return fail(ErrorCode::already_exists, "write " + destination_, path_ + " was replaced meanwhile");
+  auto told = take_over_attributes(fd, *place_.existing, AttributesOf{directory, place_.name});
+  if (!told) return tl::unexpected(write_error(told.error(), 0));
+  note_ = std::move(*told);
+  return {};
+}
+
+Status StagedFile::sync(bool whole_file_system) {
+  UniqueFd opened;
+  if (!fd_)
+    opened = UniqueFd(::openat(place_.directory->descriptor.get(), hidden_.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+  const int fd = fd_ ? fd_.get() : opened.get();
+  if (fd < 0 || (whole_file_system ? ::syncfs(fd) : ::fdatasync(fd)) != 0) return tl::unexpected(write_error(errno, 0));
+  return {};
+}
+
 Status publish(std::vector<StagedFile>& files) {
   const bool together = files.size() > kSyncOneByOne;
   std::set<dev_t> synced;
+  for (StagedFile& file : files)
+    if (auto taken = file.take_over(); !taken) return taken;
   for (StagedFile& file : files) {
-    UniqueFd opened;
-    if (!file.fd_) opened = UniqueFd(::open(file.path_.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
-    const int fd = file.fd_ ? file.fd_.get() : opened.get();
     struct stat info {};
-    if (::fstat(fd, &info) != 0) return tl::unexpected(file.write_error(errno, 0));
+    if (::fstat(file.place_.directory->descriptor.get(), &info) != 0) return tl::unexpected(file.write_error(errno, 0));
     if (together && !synced.insert(info.st_dev).second) continue;
-    if ((together ? ::syncfs(fd) : ::fdatasync(fd)) != 0) return tl::unexpected(file.write_error(errno, 0));
+    if (auto done = file.sync(together); !done) return done;
   }
   Status outcome;
-  std::set<std::string> directories;
+  std::set<std::shared_ptr<const Directory>> directories;
   for (StagedFile& file : files) {
-    if (::rename(file.path_.c_str(), file.destination_.c_str()) != 0) {
+    const int directory = file.place_.directory->descriptor.get();
+    if (::renameat(directory, file.hidden_.c_str(), directory, file.place_.name.c_str()) != 0) {
       outcome = tl::unexpected(file.write_error(errno, 0));
       break;
     }
-    directories.insert(directory_of(file.destination_));
+    directories.insert(file.place_.directory);
     file.path_.clear();
     file.fd_.reset();
   }
   // After an error too: what is in its place is told as being there.
-  for (const std::string& directory : directories) {
-    if (auto status = sync_directory(directory); !status && outcome) outcome = std::move(status);
+  for (const auto& directory : directories) {
+    if (auto status = sync_directory(*directory); !status && outcome) outcome = std::move(status);
   }
   return outcome;
 }

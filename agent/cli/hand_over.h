@@ -1,6 +1,6 @@
-// The hand-over (design §10): finished bytes go from the agent's descriptor into a hidden file beside the destination,
-// which is synced and then renamed, so that the destination is the old file or the new one, whole, at any moment.
-// Blocks; used by one thread.
+// The hand-over: finished bytes go from the agent's descriptor into a hidden file beside the place that the destination
+// leads to, which is synced and then renamed, so that the destination is the old file or the new one, whole, at any
+// moment. Blocks; used by one thread.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/cli/place.h"
 #include "agent/cli/unique_fd.h"
 #include "base/result.h"
 #include "base/units.h"
@@ -18,8 +19,9 @@ namespace larder::agent {
 class StagedFile {
  public:
   // `key` makes the name; a left-over of that name and of this user (an earlier command that was killed) is removed.
-  // Never follows a link.
+  // Never follows a link in the place of the hidden file. `place`: of a file (PlaceKind::file).
   static Result<StagedFile> create(const std::string& destination, const std::string& key);
+  static Result<StagedFile> create(Place place, const std::string& destination, const std::string& key);
   StagedFile(StagedFile&& other) noexcept;
   StagedFile& operator=(StagedFile&&) = delete;
   StagedFile(const StagedFile&) = delete;
@@ -38,7 +40,9 @@ class StagedFile {
   // Last-Modified as the HTTP date that it is; anything else is ignored.
   void set_modified(const std::string& http_date);
 
-  [[nodiscard]] const std::string& path() const { return path_; }
+  [[nodiscard]] const std::string& path() const { return path_; }  // of the hidden file; empty once published
+  // What publication changed beside the bytes, and the user should know; empty: nothing.
+  [[nodiscard]] const std::string& note() const { return note_; }
   [[nodiscard]] const std::string& destination() const { return destination_; }
   [[nodiscard]] int descriptor() const { return fd_.get(); }
   // Open descriptors are few; a staged file that only waits for its publication needs none.
@@ -46,16 +50,22 @@ class StagedFile {
 
  private:
   friend Status publish(std::vector<StagedFile>& files);
-  StagedFile(UniqueFd fd, std::string path, std::string destination);
+  StagedFile(UniqueFd fd, Place place, std::string hidden, std::string destination);
+  Status take_over();  // the mode and owner of the file that is replaced
+  Status sync(bool whole_file_system);
   Status copy_shifted(int from, const ByteRange& range, std::uint64_t shift);
   [[nodiscard]] Error write_error(int number, std::uint64_t needed) const;
 
   UniqueFd fd_;
-  std::string path_, destination_;  // path_ is empty once published or moved from
+  Place place_;
+  std::string hidden_;                     // its name in the place's directory
+  ino_t inode_ = 0;                        // of what was made with that name
+  std::string path_, destination_, note_;  // path_ is empty once published or moved from
 };
 
-// Syncs the files (one by one, or the whole file system when there are more than 8), renames each to its destination,
-// and syncs the directories. On an error what was not renamed is not there, and what was is there for good.
+// Gives the files the mode and owner of what they replace, syncs them (one by one, or the whole file system when there
+// are more than 8), renames each to its place, and syncs the directories. On an error what was not renamed is not
+// there, and what was is there for good.
 [[nodiscard]] Status publish(std::vector<StagedFile>& files);
 
 }  // namespace larder::agent

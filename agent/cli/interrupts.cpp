@@ -7,18 +7,21 @@
 namespace larder::agent {
 namespace {
 
-sigset_t both() {
+// A blocked signal is kept even where it is ignored, so that those must be left out.
+sigset_t heeded() {
   sigset_t set;
   sigemptyset(&set);
-  sigaddset(&set, SIGINT);
-  sigaddset(&set, SIGTERM);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT}) {
+    struct sigaction now {};
+    if (::sigaction(signal, nullptr, &now) == 0 && now.sa_handler != SIG_IGN) sigaddset(&set, signal);
+  }
   return set;
 }
 
 }  // namespace
 
 Interrupts::Interrupts() {
-  const sigset_t set = both();
+  const sigset_t set = heeded();
   ::sigprocmask(SIG_BLOCK, &set, nullptr);
   fd_ = UniqueFd(::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
 }
@@ -35,7 +38,7 @@ int Interrupts::take() {
 }
 
 void Interrupts::unblock() {
-  const sigset_t set = both();
+  const sigset_t set = heeded();
   ::sigprocmask(SIG_UNBLOCK, &set, nullptr);
 }
 

@@ -1,4 +1,5 @@
-// SIGINT and SIGTERM as something to poll for, so that a command ends where it wants to.
+// SIGINT, SIGTERM, SIGHUP and SIGQUIT as something to poll for, so that a command ends where it wants to. Those that
+// are ignored when it starts (nohup, a script's background job) stay ignored.
 #pragma once
 
 #include "agent/cli/unique_fd.h"
@@ -7,7 +8,7 @@ namespace larder::agent {
 
 class Interrupts {
  public:
-  Interrupts();   // blocks both signals for this process
+  Interrupts();   // blocks the signals for this process
   ~Interrupts();  // as before
   Interrupts(const Interrupts&) = delete;
   Interrupts& operator=(const Interrupts&) = delete;

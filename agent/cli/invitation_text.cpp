@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "agent/cli/unique_fd.h"
+#include "base/given_text.h"
 
 namespace larder::agent {
 namespace {
@@ -42,12 +43,20 @@ Result<std::string> read_all(int fd, const std::string& doing) {
 }  // namespace
 
 Result<std::string> read_invitation(const std::string& source) {
-  if (source.starts_with(kPrefix)) return source;
-  if (source == "-") return read_all(STDIN_FILENO, "read the invitation from standard input");
-  const std::string doing = "read the invitation " + source;
-  const UniqueFd file(::open(source.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file) return tl::unexpected<Error>(failure(doing, errno));
-  return read_all(file.get(), doing);
+  const std::string_view given = trim_given(source);
+  if (given.starts_with(kPrefix)) return std::string(given);
+  const bool standard_input = source == "-";
+  const std::string what = standard_input ? "the invitation from standard input" : "the invitation " + source;
+  UniqueFd file;
+  if (!standard_input) {
+    file = UniqueFd(::open(source.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!file) return tl::unexpected<Error>(failure("read " + what, errno));
+  }
+  auto text = read_all(standard_input ? STDIN_FILENO : file.get(), "read " + what);
+  if (!text) return text;
+  text = without_byte_order_mark(std::move(*text), what);
+  if (!text) return text;
+  return std::string(trim_given(*text));
 }
 
 Status write_invitation(const std::string& path, const std::string& line) {

@@ -1,6 +1,9 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
 #include <memory>
 
 #include "agent/cli/agent_access.h"
@@ -111,15 +114,18 @@ int content(const JobArguments& arguments, AgentAccess& agent) {
   if (!client) return report(client.error());
   auto stream = (*client)->stream(file_path(arguments, "content"));
   if (!stream) return report(stream.error());
-  bool written = true;
-  for (bool more = true; more && written;) {
+  int failure = 0;  // errno of the first write that did not work
+  for (bool more = true; more && failure == 0;) {
     const auto got = (*stream)->read([&](std::string_view bytes) {
-      written = written && std::fwrite(bytes.data(), 1, bytes.size(), stdout) == bytes.size();
+      if (failure == 0 && std::fwrite(bytes.data(), 1, bytes.size(), stdout) != bytes.size()) failure = errno;
     });
     if (!got) return report(got.error());
     more = *got;
   }
-  return written ? print("") : report(Error{ErrorCode::disk_error, "write to standard output", "it is closed or full"});
+  if (failure == 0 && std::fflush(stdout) != 0) failure = errno;
+  if (failure == EPIPE) return kReaderGone;  // such as `| head`
+  if (failure == 0) return 0;
+  return report(Error{ErrorCode::disk_error, "write to standard output", std::strerror(failure)});
 }
 
 int set(const JobArguments& arguments, AgentAccess& agent) {

@@ -3,8 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <system_error>
 
 #include "agent/cli/check_command.h"
@@ -16,6 +14,10 @@ namespace {
 
 std::string file_target(const JobFollower& follower, unsigned index, const char* what) {
   return fmt::format("/v1/jobs/{}/files/{}/{}", follower.job().id, index, what);
+}
+
+bool is_stream(const FileRequest& file) {
+  return file.stream || file.destination == kStandardOutput;
 }
 
 }  // namespace
@@ -95,7 +97,7 @@ Result<bool> LocalFiles::copy_early(Client& client, const JobFollower& follower)
     if (++active > kEarlyCopies) break;
     const auto index = static_cast<unsigned>(&local - locals_.data());
     const FileView* file = follower.file(index);
-    if (file == nullptr || plan_.request.files[index].destination == kStandardOutput) continue;
+    if (file == nullptr || is_stream(plan_.request.files[index])) continue;
     if (!local.partial && !start_early(client, *file, local)) continue;
     const auto piece = local.plan.next();
     if (!piece) continue;
@@ -122,7 +124,7 @@ bool LocalFiles::start_early(Client& client, const FileView& file, Local& local)
     return false;
   }
   if (!local.staged) {
-    auto staged = StagedFile::create(plan_.request.files[file.index].destination, key_);
+    auto staged = stage_beside(plan_.request.files[file.index].destination);
     if (!staged || staged->reflink(answer->descriptors.front().get())) {
       local.plan.give_up();  // by reference the whole takes no time at the end
       return false;
@@ -209,22 +211,28 @@ Status LocalFiles::stage_one(Client& client, const FileView& file) {
   return stage(file, answer->descriptors.front().get(), *facts);
 }
 
+Result<StagedFile> LocalFiles::stage_beside(const std::string& destination) {
+  auto place = places_.find(destination);
+  if (!place) return tl::unexpected(place.error());
+  return StagedFile::create(std::move(*place), destination, key_);
+}
+
 Status LocalFiles::stage(const FileView& file, int from, const DescriptorView& facts) {
   Local& local = locals_[file.index];
   const std::string& destination = plan_.request.files[file.index].destination;
   const auto size = facts.size ? facts.size : file.size;
   if (!size)
     return fail(ErrorCode::agent_answer_invalid, "receive a file from the agent", "it did not say how long it is");
-  if (destination == kStandardOutput) {
-    if (auto written = write_to_stdout(file, from, *size); !written) return written;
+  if (is_stream(plan_.request.files[file.index])) {
+    if (auto written = write_through(file, from, *size); !written) return written;
     local.phase = Phase::published;
-    written_[file.index] = kStandardOutput;
+    written_[file.index] = destination;
     return {};
   }
   const std::uint64_t done = local.staged && local.staged_content == file.content ? local.plan.done() : 0;
   if (local.staged && done == 0) local.staged.reset();
   if (!local.staged) {
-    auto staged = StagedFile::create(destination, key_);
+    auto staged = stage_beside(destination);
     if (!staged) return tl::unexpected(staged.error());
     local.staged.emplace(std::move(*staged));
   }
@@ -243,20 +251,40 @@ Status LocalFiles::stage(const FileView& file, int from, const DescriptorView& f
   return {};
 }
 
-Status LocalFiles::write_to_stdout(const FileView& file, int from, std::uint64_t size) {
-  std::vector<char> buffer(256 * 1024);
-  for (std::uint64_t offset = 0; offset < size;) {
-    const ssize_t got = ::pread(from, buffer.data(), buffer.size(), static_cast<off_t>(offset));
-    if (got <= 0) return fail(ErrorCode::disk_error, "read the agent's copy of " + file.url, std::strerror(errno));
-    for (ssize_t done = 0; done < got;) {
-      const ssize_t put = ::write(STDOUT_FILENO, buffer.data() + done, static_cast<std::size_t>(got - done));
-      if (put < 0 && errno == EINTR) continue;
-      if (put < 0) return fail(ErrorCode::disk_error, "write to standard output", std::strerror(errno));
-      done += put;
-    }
-    offset += static_cast<std::uint64_t>(got);
+Result<UniqueFd> LocalFiles::open_when_read(const Place& place, const std::string& destination) {
+  for (;;) {
+    bool nobody_reads = false;
+    auto opened = open_place(place, destination, nobody_reads);
+    if (opened || !nobody_reads) return opened;
+    if (!wait_(-1)) return opened;
   }
-  return {};
+}
+
+Status LocalFiles::write_through(const FileView& file, int from, std::uint64_t size) {
+  const std::string& destination = plan_.request.files[file.index].destination;
+  auto place = places_.find(destination);
+  if (!place) return tl::unexpected(place.error());
+  const bool standard_output = place->kind == PlaceKind::standard_output;
+  const std::string where = standard_output ? "standard output" : destination;
+  UniqueFd opened;
+  int to = place->descriptor;
+  if (to < 0) {
+    if (place->kind == PlaceKind::file)
+      place->kind = PlaceKind::in_place;  // judged so when nothing could be made beside it
+    auto out = open_when_read(*place, destination);
+    if (!out) return tl::unexpected(out.error());
+    opened = std::move(*out);
+    to = opened.get();
+  }
+  const auto end = write_stream(from, to, size, wait_, where, file.url);
+  if (!end) return tl::unexpected(end.error());
+  if (*end == StreamEnd::written) {
+    if (place->kind == PlaceKind::in_place)
+      notes_.push_back(fmt::format("{} could not be replaced at once and was written in place", destination));
+    return {};
+  }
+  reader_gone_ = *end == StreamEnd::reader_gone;
+  return fail(ErrorCode::cancelled, "write to " + where, reader_gone_ ? "its reader has gone" : "interrupted");
 }
 
 // --- the user's check -----------------------------------------------------------------------------------------------
@@ -332,7 +360,9 @@ Status LocalFiles::published(const Publishing& batch, Status outcome) {
     const bool in_place = batch.files[i].path().empty();
     locals_[index].phase = in_place ? Phase::published : Phase::waiting;
     if (!in_place) finished_.insert(index);
-    if (in_place) written_[index] = batch.files[i].destination();
+    if (!in_place) continue;
+    written_[index] = batch.files[i].destination();
+    if (!batch.files[i].note().empty()) notes_.push_back(batch.files[i].destination() + ": " + batch.files[i].note());
   }
   return outcome;
 }

@@ -14,6 +14,8 @@
 #include "agent/cli/get_plan.h"
 #include "agent/cli/hand_over.h"
 #include "agent/cli/job_follower.h"
+#include "agent/cli/place.h"
+#include "agent/cli/stream_writer.h"
 #include "base/clock.h"
 
 namespace larder::agent {
@@ -29,6 +31,8 @@ class LocalFiles {
 
   explicit LocalFiles(const GetPlan& plan);
   void set_job(std::string id) { job_id_ = std::move(id); }
+  // What is written to (standard output, pipes) is waited for with this.
+  void set_wait(WaitForRoom wait) { wait_ = std::move(wait); }
   // A descriptor of the finished file that came unasked: it need not be asked for.
   void take(const FileView& file, UniqueFd content);
 
@@ -42,6 +46,10 @@ class LocalFiles {
 
   void set_written(unsigned index, const std::string& where) { written_[index] = where; }
   [[nodiscard]] const std::vector<std::string>& written() const { return written_; }  // by index; empty: not yet
+  // The reader of a stream had enough: an error that is none.
+  [[nodiscard]] bool reader_gone() const { return reader_gone_; }
+  // What the user should know of how files were put in place.
+  [[nodiscard]] const std::vector<std::string>& notes() const { return notes_; }
 
  private:
   enum class Phase { waiting, staged, publishing, published };
@@ -64,6 +72,7 @@ class LocalFiles {
   void queue(unsigned index, SteadyTime now);
   Status stage_batch(Client& client, const std::vector<const FileView*>& files);
   Status stage_one(Client& client, const FileView& file);
+  Result<StagedFile> stage_beside(const std::string& destination);
   Status stage(const FileView& file, int from, const DescriptorView& facts);
   Result<bool> check_one(Client& client, const JobFollower& follower);
   // Files on their way to their places: a sync of the disk is waited for on a thread of its own, while more are staged.
@@ -77,7 +86,8 @@ class LocalFiles {
   Status end_publishing();
   Status publish_staged();
   Status published(const Publishing& batch, Status outcome);
-  Status write_to_stdout(const FileView& file, int from, std::uint64_t size);
+  Status write_through(const FileView& file, int from, std::uint64_t size);
+  Result<UniqueFd> open_when_read(const Place& place, const std::string& destination);
 
   const GetPlan& plan_;
   std::string key_, job_id_;
@@ -87,6 +97,10 @@ class LocalFiles {
   std::vector<unsigned> ready_;  // staged, finished and judged: to be published
   SteadyTime ready_since_{}, small_since_{};
   std::unique_ptr<Publishing> publishing_;
+  PlaceFinder places_;
+  WaitForRoom wait_ = wait_for_room;
+  bool reader_gone_ = false;
+  std::vector<std::string> notes_;
 };
 
 }  // namespace larder::agent

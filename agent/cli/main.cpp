@@ -1,18 +1,18 @@
 // The command line. Understands the options, then runs the one action they name; everything else is in the command
 // files.
-#include <clocale>
-#include <csignal>
-
 #include <CLI/CLI.hpp>
+#include <sstream>
 #include <string_view>
 
 #include "agent/cli/agent_access.h"
 #include "agent/cli/commands.h"
 #include "agent/cli/terminal.h"
 #include "agent/version.h"
+#include "base/standard_streams.h"
 
 namespace {
 
+using namespace larder;
 using namespace larder::agent;
 
 constexpr int kUsage = 2;
@@ -32,9 +32,14 @@ int parse(CLI::App& app, int argc, char** argv) {
     app.parse(argc, argv);
     return -1;
   } catch (const CLI::Success& e) {  // --help, --version
-    return app.exit(e);
+    std::ostringstream text;
+    const int status = app.exit(e, text, text);
+    const int printed = print(text.str());
+    return printed != 0 ? printed : status;
   } catch (const CLI::ParseError& e) {
-    (void)app.exit(e, std::cerr, std::cerr);
+    std::ostringstream text;
+    (void)app.exit(e, text, text);
+    say(text.str());
     return kUsage;
   }
 }
@@ -53,7 +58,8 @@ bool is_get(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error that is told
+  hold_standard_descriptors();
+  ignore_write_signals();
   CLI::App app(kHelp, "larder");
   Program program;
   bool exit_statuses = false;
@@ -74,9 +80,10 @@ int main(int argc, char** argv) {
   if (const int status = parse(app, argc, argv); status >= 0) return status;
   if (exit_statuses) return print(exit_status_page());
   if (!program.action) {
-    std::cerr << app.help();
+    say(app.help());
     return kUsage;
   }
   AgentAccess agent(program.socket, read_environment());
-  return program.action(agent);
+  const int status = program.action(agent);
+  return status == kReaderGone ? end_by_broken_pipe() : status;
 }

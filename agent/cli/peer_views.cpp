@@ -24,6 +24,8 @@ void read_peer(const json& from, PeersView::Peer& peer) {
   get(from, "address", peer.address);
   get(from, "shunned", peer.shunned);
   get(from, "shunned_until", peer.shunned_until);
+  get(from, "doubted", peer.doubted);
+  get(from, "doubted_until", peer.doubted_until);
   get(from, "serving", peer.serving);
   get(from, "multicast", peer.multicast);
   get(from, "load", peer.load);
@@ -52,16 +54,20 @@ void read_view(const json& from, PeersView& view) {
   get(from, "clock_rejections", view.clock_rejections);
   get(from, "given", view.given);
   get(from, "taken", view.taken);
+  get(from, "condemned_versions", view.condemned_versions);
+  get(from, "inconstant_hosts", view.inconstant_hosts);
   if (const auto peers = from.find("peers"); peers != from.end()) {
     for (const json& one : peers->get_ref<const json::array_t&>()) read_peer(one, view.peers.emplace_back());
   }
 }
 
 std::string state_of(const PeersView::Peer& peer) {
-  if (!peer.shunned.empty()) {
-    const std::string until = peer.shunned_until.empty() ? "" : " until " + printable(peer.shunned_until);
-    return "shunned" + until + ": " + printable(peer.shunned);
-  }
+  const auto told = [&peer](const char* what, const std::string& why, const std::string& until) {
+    return fmt::format("{}{}: {}; larder peers pardon {:.8}", what, until.empty() ? "" : " until " + printable(until),
+                       printable(why), printable(peer.id));
+  };
+  if (!peer.shunned.empty()) return told("shunned", peer.shunned, peer.shunned_until);
+  if (!peer.doubted.empty()) return told("its word does not count", peer.doubted, peer.doubted_until);
   if (!peer.serving) return "does not serve";
   return peer.load == 0 ? "serves" : fmt::format("serves, {} now", peer.load);
 }
@@ -80,6 +86,13 @@ std::string own_lines(const PeersView& view) {
                         format_bytes(view.taken));
   }
   if (!view.use) text += "            takes nothing from peers: peer.use is false\n";
+  if (view.condemned_versions > 0)
+    text += fmt::format("            {} contents are not shared: agents were given different bytes under one name\n",
+                        view.condemned_versions);
+  if (view.inconstant_hosts > 0)
+    text +=
+        fmt::format("            nothing of {} origins is shared for a while: they are not constant (see the log)\n",
+                    view.inconstant_hosts);
   if (!view.trouble.empty()) text += fmt::format("            {}\n", printable(view.trouble));
   return text;
 }
@@ -91,6 +104,18 @@ Result<PeersView> parse_peers(std::string_view text) {
   try {
     PeersView view;
     read_view(json::parse(text), view);
+    return view;
+  } catch (const json::exception& e) {
+    return fail(ErrorCode::agent_answer_invalid, "read the agent's answer", e.what());
+  }
+}
+
+Result<PardonedView> parse_pardoned(std::string_view text) {
+  try {
+    const json from = json::parse(text);
+    PardonedView view;
+    get(from, "id", view.id);
+    get(from, "pardoned", view.pardoned);
     return view;
   } catch (const json::exception& e) {
     return fail(ErrorCode::agent_answer_invalid, "read the agent's answer", e.what());

@@ -19,8 +19,9 @@ struct PeersView {
   std::uint64_t offered = 0, catalogue_port = 0, swarm_port = 0, discovery_port = 0;
   std::uint64_t multicast_interfaces = 0, multicast_hellos = 0, unicast_hellos = 0, clock_rejections = 0;
   std::uint64_t given = 0, taken = 0;  // bytes
+  std::uint64_t condemned_versions = 0, inconstant_hosts = 0;
   struct Peer {
-    std::string id, name, address, shunned, shunned_until;
+    std::string id, name, address, shunned, shunned_until, doubted, doubted_until;
     bool serving = false, multicast = false;
     std::uint64_t load = 0;
     std::optional<double> last_heard_s;
@@ -32,5 +33,11 @@ struct PeersView {
 [[nodiscard]] std::string peers_summary(const PeersView& peers);  // one line
 // For people; `printable` of everything that came from others.
 [[nodiscard]] std::string peers_page(const PeersView& peers);
+
+struct PardonedView {
+  std::string id;
+  bool pardoned = false;  // something held against it
+};
+[[nodiscard]] Result<PardonedView> parse_pardoned(std::string_view json);
 
 }  // namespace larder::agent

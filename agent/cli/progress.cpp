@@ -90,20 +90,6 @@ std::string printable(std::string_view text) {
   return out;
 }
 
-std::size_t text_columns(std::string_view text) {
-  return static_cast<std::size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
-}
-
-std::string clipped(std::string_view text, std::size_t columns) {
-  std::size_t end = 0;
-  for (; end < text.size(); ++end) {
-    if ((static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) continue;
-    if (columns-- == 0) break;
-  }
-  return std::string(text.substr(0, end));
-}
-
 std::string render_shares(const FiguresView& figures) {
   const std::uint64_t all = figures.origin + figures.peers + figures.cache;
   if (all == 0) return {};

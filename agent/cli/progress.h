@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "agent/cli/columns.h"
 #include "agent/cli/views.h"
 #include "base/clock.h"
 
@@ -51,9 +52,5 @@ struct ProgressFigures {
                                          const FiguresView& figures);
 // Without control characters and escapes; invalid UTF-8 becomes '?'.
 [[nodiscard]] std::string printable(std::string_view text);
-// Columns that printable text takes, near enough: code points.
-[[nodiscard]] std::size_t text_columns(std::string_view text);
-// The first `columns` columns, never half a code point.
-[[nodiscard]] std::string clipped(std::string_view text, std::size_t columns);
 
 }  // namespace larder::agent

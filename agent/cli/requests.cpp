@@ -58,7 +58,7 @@ json connect_of(const JobRequest& request) {
   put(connect, "proxy", request.proxy);
   put(connect, "proxy_user", request.proxy_user);
   put(connect, "proxy_password", request.proxy_password);
-  put(connect, "ca_file", request.ca_file);
+  put(connect, "ca_certificates", request.ca_certificates);
   put(connect, "client_certificate", request.client_certificate);
   put(connect, "client_key", request.client_key);
   put(connect, "client_key_password", request.client_key_password);
@@ -94,6 +94,11 @@ json reported_file(const FileView& file, const std::string& written) {
   put(one, "verdict", file.verdict);
   put(one, "verdict_reason", file.verdict_reason);
   put(one, "note", file.note);
+  one["not_shared"] = nullptr;
+  if (const auto& why = file.not_shared) {
+    one["not_shared"] = {{"reason", why->reason}, {"text", why->text}, {"machine", why->machine}};
+    one["not_shared"]["key"] = why->key.empty() ? json(nullptr) : json(why->key);
+  }
   one["restarts"] = file.restarts;
   one["offline_age_s"] = file.offline_age_s ? json(*file.offline_age_s) : json(nullptr);
   one["error"] = file.error ? error_of(*file.error) : json(nullptr);

@@ -16,6 +16,7 @@ namespace larder::agent {
 struct FileRequest {
   std::string url, destination, sha256, minisign_signature;
   std::vector<ByteRange> ranges;  // length UINT64_MAX: to the end
+  bool stream = false;            // the destination is written to, not replaced
 };
 
 struct JobRequest {
@@ -31,7 +32,8 @@ struct JobRequest {
   std::optional<Duration> retry_delay, no_progress_timeout, maximum_time;
   std::string notify;
   std::vector<std::pair<std::string, std::string>> headers;
-  std::string user, password, proxy, proxy_user, proxy_password, ca_file;
+  std::string user, password, proxy, proxy_user, proxy_password;
+  std::string ca_certificates;  // PEM text
   std::string client_certificate, client_key, client_key_password;
   std::string http;  // "any", "1.0", "1.1", "2"; empty: the agent's default
   std::vector<FileRequest> files;

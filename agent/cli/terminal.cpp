@@ -8,6 +8,7 @@
 
 #include "agent/cli/progress.h"
 #include "base/error_table.h"
+#include "base/standard_streams.h"
 
 namespace larder::agent {
 
@@ -21,23 +22,20 @@ unsigned Terminal::width() const {
 
 void Terminal::progress(const std::string& line) {
   if (quiet_) return;
-  if (tty_)
-    fmt::print(stderr, "\r\033[K{}", line);
-  else
-    fmt::print(stderr, "{}\n", line);
-  std::fflush(stderr);
+  // A line that nobody takes at once is out of date when somebody does.
+  say(tty_ ? "\r\033[K" + line : line + "\n", std::chrono::milliseconds(0));
   shown_ = tty_;
 }
 
 void Terminal::clear() {
-  if (shown_) fmt::print(stderr, "\r\033[K");
+  if (shown_) say("\r\033[K");
   shown_ = false;
 }
 
 void Terminal::line(std::string_view text) {
   if (quiet_) return;
   clear();
-  fmt::print(stderr, "{}\n", text);
+  say(fmt::format("{}\n", text));
 }
 
 void Terminal::error(const Error& error) {
@@ -56,7 +54,7 @@ int print(std::string_view text) {
 int report(const Error& error) {
   std::string text = error.text();
   // Line ends of ours stay, what others put in is made harmless.
-  fmt::print(stderr, "larder: {}\n", printable(text));
+  say(fmt::format("larder: {}\n", printable(text)));
   return error_info(error.code).exit_status;
 }
 

@@ -92,6 +92,17 @@ std::optional<CrowdView> crowd_of(const json& from) {
                    number(crowd, "claimed")};
 }
 
+std::optional<NotSharedView> not_shared_of(const json& from) {
+  const auto found = from.find("not_shared");
+  if (found == from.end() || !found->is_object()) return std::nullopt;
+  NotSharedView view;
+  view.reason = text(*found, "reason");
+  view.text = text(*found, "text");
+  view.key = text(*found, "key");
+  view.machine = get<bool>(*found, "machine");
+  return view;
+}
+
 FileView file_of(const json& from) {
   require_object(from);
   FileView file;
@@ -112,6 +123,7 @@ FileView file_of(const json& from) {
   file.verdict_reason = text(from, "verdict_reason");
   file.effective_url = text(from, "effective_url");
   file.note = text(from, "note");
+  file.not_shared = not_shared_of(from);
   file.restarts = get<unsigned>(from, "restarts");
   if (const auto age = from.find("offline_age_s"); age != from.end() && age->is_number()) {
     file.offline_age_s = age->get<double>();
@@ -128,6 +140,7 @@ JobView job_of(const json& from) {
   job.owner = number(from, "owner");
   job.state = text(from, "state");
   job.priority = text(from, "priority");
+  job.not_shared = not_shared_of(from);
   job.created = text(from, "created");
   job.finished = text(from, "finished");
   job.retry_at = text(from, "retry_at");
@@ -157,7 +170,7 @@ RecordView record_of(const json& from) {
   record.created = text(from, "created");
   record.size = optional_number(from, "size");
   record.bytes_held = number(from, "bytes_held");
-  record.uses = number(from, "uses");
+  record.uses = optional_number(from, "uses");
   record.validated = get<bool>(from, "validated");
   record.pinned = get<bool>(from, "pinned");
   record.shareable = get<bool>(from, "shareable");

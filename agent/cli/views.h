@@ -21,6 +21,12 @@ struct FiguresView {
   std::uint64_t origin = 0, peers = 0, cache = 0, wasted = 0;
 };
 
+// Why nobody else is given a file.
+struct NotSharedView {
+  std::string reason, text, key;
+  bool machine = false;  // only neighbours are not
+};
+
 struct FileView {
   unsigned index = 0;
   std::string url, destination, state;
@@ -30,6 +36,7 @@ struct FileView {
   FiguresView figures;
   std::optional<CrowdView> crowd;
   std::string content, etag, last_modified, actual_sha256, verdict, verdict_reason, effective_url, note;
+  std::optional<NotSharedView> not_shared;
   unsigned restarts = 0;
   std::optional<double> offline_age_s;  // the origin was not asked: how old the edition was
   std::optional<Error> error;
@@ -46,13 +53,15 @@ struct JobView {
   std::optional<CrowdView> crowd;
   std::uint64_t files_total = 0, files_done = 0, max_rate = 0;
   bool app_verdict = false;
+  std::optional<NotSharedView> not_shared;  // of the file that the fewest may have
   std::vector<FileView> files;
 };
 
 struct RecordView {
   std::string id, state, sha256, root, last_used, created;
   std::optional<std::uint64_t> size;
-  std::uint64_t bytes_held = 0, uses = 0;
+  std::optional<std::uint64_t> uses;  // like digests and times, for administrators only
+  std::uint64_t bytes_held = 0;
   bool validated = false, pinned = false, shareable = false;
   struct Version {
     std::string url, etag, last_modified;

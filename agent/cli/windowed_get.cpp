@@ -52,7 +52,7 @@ bool can_use_windows(const GetPlan& plan, const JobView& job, const FileView& fi
   const bool tied = file.size && *file.size > 0 && !(file.etag.empty() && file.last_modified.empty());
   const bool judged = request.app_verdict || !request.hook.empty() || !request.minisign_public_key.empty();
   return full && tied && !judged && request.files.size() == 1 && request.files.front().ranges.empty() &&
-         request.files.front().destination != kStandardOutput;
+         request.files.front().destination != kStandardOutput && !request.files.front().stream;
 }
 
 std::optional<std::uint64_t> window_size(std::uint64_t available) {
@@ -85,6 +85,7 @@ Result<std::optional<FileView>> WindowedGet::run(const FileView& known, std::uin
     file_.state = "transferred";
     file_.error.reset();
     file_.note = "got in pieces: the agent had no room for the whole";
+    if (!files.front().note().empty()) file_.note += "; " + files.front().note();
     return std::optional<FileView>(file_);
   }
   return fail(ErrorCode::version_changed, "get " + file_.url,

@@ -3,13 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <fstream>
 #include <set>
 
 #include "agent/config/config_table.h"
 #include "agent/config/toml_parser.h"
+#include "base/read_file.h"
 
 namespace larder::agent {
 namespace {
@@ -209,16 +207,10 @@ Result<std::shared_ptr<const Config>> parse_config(std::string_view toml, const 
 
 Result<std::shared_ptr<const Config>> load_config(const std::string& path) {
   const std::string doing = "read the configuration " + path;
-  std::ifstream file(path, std::ios::binary);
-  if (!file) {
-    const int error = errno;
-    return fail(error == ENOENT ? ErrorCode::not_found : ErrorCode::config_invalid, doing, std::strerror(error));
-  }
-  std::string text(kMaxConfigFile + 1, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (file.bad()) return fail(ErrorCode::config_invalid, doing, std::strerror(errno));
-  text.resize(static_cast<std::size_t>(file.gcount()));
-  return parse_config(text, path);
+  const auto text = read_small_file(path, kMaxConfigFile, doing);
+  if (text) return parse_config(*text, path);
+  const bool missing = text.error().code == ErrorCode::not_found;
+  return fail(missing ? ErrorCode::not_found : ErrorCode::config_invalid, doing, text.error().detail);
 }
 
 Result<std::shared_ptr<const Config>> load_config_or_defaults(const std::string& path) {

@@ -51,6 +51,7 @@ struct Config {
   origin::UrlPolicy url_policy;
   std::string proxy;  // default for jobs; empty: environment
   std::string ca_file;
+  std::string ca_certificates;  // the text of ca_file; read_authorities() fills it
   // [peer]
   bool peer_enabled = true, peer_use = true, peer_serve = true, peer_crowd = true;
   std::uint16_t peer_port = 7475;           // UDP and TCP; 0: any free one
@@ -85,6 +86,9 @@ inline constexpr std::string_view kDefaultConfigPath = "/etc/larder/larder.toml"
 [[nodiscard]] Result<std::shared_ptr<const Config>> load_config(const std::string& path);
 // The same, but a missing file means the defaults: for kDefaultConfigPath, which nobody named.
 [[nodiscard]] Result<std::shared_ptr<const Config>> load_config_or_defaults(const std::string& path);
+// Fills ca_certificates from ca_file (blocks, once at the start and at each reload): a regular file of at most 256 KiB
+// with certificates alone, or config_invalid. No download opens the file again.
+[[nodiscard]] Status read_authorities(Config& config);
 
 struct ConfigKey {  // one row of the table
   std::string section, name, kind, unit, default_text, range, meaning;

@@ -99,21 +99,33 @@ void add_origin(std::vector<ConfigRow<Config>>& rows) {
   rows.push_back(key("origin", "proxy", proxy(), MEMBER(proxy),
                      "For jobs that name none; \"\": as the agent's environment says; \"none\": no proxy."));
   rows.push_back(key("origin", "ca_file", absolute_path_or_none(), MEMBER(ca_file),
-                     "PEM file of the certificate authorities to trust; \"\": the system's."));
-  rows.push_back(key("origin", "allow_loopback", SwitchCodec{}, MEMBER(url_policy.allow_loopback),
-                     "URLs may name this machine (127.0.0.0/8, ::1, localhost)."));
+                     "PEM file of the certificate authorities to trust, in place of the system's; \"\": the system's. "
+                     "Read at start and "
+                     "reload: a regular file of at most 256 KiB with certificates alone."));
+  rows.push_back(
+      key("origin", "allow_loopback", SwitchCodec{}, MEMBER(url_policy.allow_loopback),
+          "URLs may name this machine by address (127.0.0.0/8, ::1) or localhost; other names that lead to it "
+          "never may."));
   rows.push_back(key("origin", "allow_private", SwitchCodec{}, MEMBER(url_policy.allow_private),
-                     "URLs may name private addresses (RFC 1918, link-local, unique local)."));
+                     "URLs may lead to private addresses (RFC 1918, unique local)."));
   rows.push_back(key("origin", "redirect_to_loopback", SwitchCodec{}, MEMBER(url_policy.redirect_to_loopback),
                      "Jobs may ask that redirects from other hosts to this machine are followed."));
   rows.push_back(key("origin", "redirect_to_private", SwitchCodec{}, MEMBER(url_policy.redirect_to_private),
-                     "Redirects from public hosts to private addresses are followed."));
+                     "Redirects of hosts with a public address to private addresses are followed."));
   rows.push_back(key("origin", "redirect_downgrade", SwitchCodec{}, MEMBER(url_policy.redirect_downgrade),
                      "Redirects from https to http are followed."));
   rows.push_back(key("origin", "max_redirects", CountCodec<unsigned>{0, 50, "redirects"},
                      MEMBER(url_policy.max_redirects), "Redirects followed for one request."));
   rows.push_back(
       key("origin", "deny_hosts", host_patterns(), MEMBER(url_policy.deny_hosts), "Hosts that are never asked."));
+  rows.push_back(key("origin", "allow_link_local", host_patterns(), MEMBER(url_policy.allow_link_local),
+                     "Hosts, as URLs name them, that may be at link-local addresses (169.254.0.0/16, fe80::/10) or be "
+                     "a cloud's metadata service; all others are refused there, and proxies too."));
+  rows.push_back(key("origin", "private_hosts", host_patterns(), MEMBER(url_policy.sharing.private_hosts),
+                     "Hosts of which nothing is shared: each job fetches for itself alone, and nothing is kept."));
+  rows.push_back(key("origin", "share_loopback", SwitchCodec{}, MEMBER(url_policy.sharing.share_loopback),
+                     "Offer neighbours what came from this machine or its link (127.0.0.0/8, ::1, 169.254.0.0/16, "
+                     "fe80::/10), where each machine has something else: for tests."));
 }
 
 void add_peer_network(std::vector<ConfigRow<Config>>& rows) {

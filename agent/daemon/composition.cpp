@@ -15,6 +15,7 @@
 #include "agent/daemon/network_watch.h"
 #include "agent/daemon/process_setup.h"
 #include "agent/daemon/state_lock.h"
+#include "agent/daemon/thread_watch.h"
 #include "agent/jobs/job_manager.h"
 #include "agent/notify/notify_runner.h"
 #include "agent/transfer/transfer.h"
@@ -35,6 +36,13 @@ namespace {
 constexpr std::size_t kDiskThreads = 2;
 constexpr std::size_t kDiskQueue = 1024;
 constexpr std::chrono::seconds kHousekeeping{5};
+
+// How long a thread may be silent before it counts as standing: more than its longest legitimate piece of work.
+constexpr std::chrono::seconds kNeverBlocks{30};    // libcurl's: names are resolved elsewhere, files are not opened
+constexpr std::chrono::minutes kComputes{2};        // libtorrent's: opens torrents with the hashes of 512 MiB
+constexpr std::chrono::minutes kSyncs{10};          // the index: a sync of a busy disk, many of them in a row
+constexpr std::chrono::minutes kReadsAndSyncs{30};  // disk workers, when all of them are silent: digests of whole files
+constexpr std::chrono::seconds kLongestWatchInterval{10};
 
 cache::CacheSettings cache_settings(const Config& config) {
   return {config.state_directory, config.cache_max_size, config.cache_keep_free, config.cache_max_age};
@@ -67,6 +75,7 @@ Result<std::shared_ptr<const Config>> configuration(const CommandLine& command_l
   if (!command_line.state_directory.empty()) config.state_directory = command_line.state_directory;
   if (!command_line.runtime_directory.empty()) config.runtime_directory = command_line.runtime_directory;
   if (command_line.idle_exit) config.idle_exit = *command_line.idle_exit;
+  if (auto known = read_authorities(config); !known) return tl::unexpected(known.error());
   return std::make_shared<const Config>(std::move(config));
 }
 
@@ -76,9 +85,19 @@ struct Agent::Parts {
       : loop(l), command_line(std::move(c)), config(std::move(f)), lock(std::move(held)), ended(std::move(e)) {}
 
   Status make();
-  void apply(const std::shared_ptr<const Config>& next);
+  struct NewConfig {
+    Result<std::shared_ptr<const Config>> config;
+    Admins admins;
+  };
+  void apply(const NewConfig& next);
+  struct Reload {
+    UniqueFunction<void(Status)> done;
+    std::uint64_t turn;
+  };
+  void reloaded(Reload& reload, NewConfig next);
   void keep_house();
   [[nodiscard]] Activity activity() const;
+  [[nodiscard]] std::vector<std::pair<std::string, bool>> thread_states() const;
 
   Loop& loop;
   CommandLine command_line;
@@ -101,9 +120,11 @@ struct Agent::Parts {
   std::unique_ptr<JobManager> jobs;
   std::unique_ptr<Api> api;
   std::unique_ptr<NetworkWatch> network;
+  std::unique_ptr<ThreadWatch> watch;
   IdleWatch idle;
   TimerId housekeeping = 0;
   bool busy_before = false;
+  std::uint64_t reload_turn = 0, reload_applied = 0;
 };
 
 Status Agent::Parts::make() {
@@ -151,6 +172,13 @@ Activity Agent::Parts::activity() const {
   return now;
 }
 
+std::vector<std::pair<std::string, bool>> Agent::Parts::thread_states() const {
+  std::vector<std::pair<std::string, bool>> states;
+  if (!watch) return states;
+  for (const Watchdog::State& state : watch->watchdog().states()) states.emplace_back(state.name, state.stands);
+  return states;
+}
+
 void Agent::Parts::keep_house() {
   const Activity now = activity();
   if (busy_before && now.transfers == 0) trim_memory();
@@ -163,7 +191,8 @@ void Agent::Parts::keep_house() {
   housekeeping = loop.after(idle.check_interval(kHousekeeping), [this] { keep_house(); });
 }
 
-void Agent::Parts::apply(const std::shared_ptr<const Config>& next) {
+void Agent::Parts::apply(const NewConfig& read) {
+  const std::shared_ptr<const Config>& next = *read.config;
   const bool needs_restart = next->state_directory != config->state_directory ||
                              next->runtime_directory != config->runtime_directory ||
                              next->http_port != config->http_port || next->socket_mode != config->socket_mode ||
@@ -171,7 +200,7 @@ void Agent::Parts::apply(const std::shared_ptr<const Config>& next) {
   if (needs_restart) log::warn("reloaded; directories, socket and connection limits change with the next start");
   config = next;
   log::set_level(config->log_level);
-  admins = Admins::resolve(config->admins);
+  admins = read.admins;
   cache->apply(cache_settings(*config));
   http->set_total_rate(config->max_rate);
   judge->set_hooks(config->hooks);
@@ -181,6 +210,20 @@ void Agent::Parts::apply(const std::shared_ptr<const Config>& next) {
   lan->apply(config);
 }
 
+void Agent::Parts::reloaded(Reload& reload, NewConfig next) {
+  if (!next.config) {
+    log::error("configuration refused, the last one stays error=\"{}\"", next.config.error().text());
+    return reload.done(tl::unexpected(next.config.error()));
+  }
+  // Two workers read: what was read for an earlier request must not undo what a later one has put in force.
+  if (reload.turn > reload_applied) {
+    reload_applied = reload.turn;
+    apply(next);
+    log::info("configuration reloaded file={}", command_line.config_file);
+  }
+  reload.done({});
+}
+
 Agent::Agent(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 Agent::~Agent() = default;
 
@@ -188,6 +231,9 @@ Result<std::unique_ptr<Agent>> Agent::make(Loop& loop, const CommandLine& comman
                                            std::shared_ptr<const Config> config, std::function<void()> ended) {
   auto lock = StateLock::acquire(config->state_directory);
   if (!lock) return tl::unexpected(lock.error());
+  // Where it cannot be written, the agent is found at the socket's usual places all the same.
+  if (auto told = lock->record_socket(config->runtime_directory + "/api.sock"); !told)
+    log::warn("{}", told.error().text());
   auto parts = std::make_unique<Parts>(loop, command_line, std::move(config), std::move(*lock), std::move(ended));
   if (auto made = parts->make(); !made) return tl::unexpected(made.error());
   return std::unique_ptr<Agent>(new Agent(std::move(parts)));
@@ -205,7 +251,8 @@ void Agent::start(UniqueFunction<void(Status)> done) {
                          [this](UniqueFunction<void(Status)> reloaded) { reload(std::move(reloaded)); },
                          kVersion,
                          &parts->lan->group(),
-                         parts->lan.get()};
+                         parts->lan.get(),
+                         [parts] { return parts->thread_states(); }};
     parts->api = std::make_unique<Api>(parts->loop, server_settings(*parts->config), std::move(services));
     if (auto opened = parts->api->start(); !opened) return done(opened);
     parts->network = std::make_unique<NetworkWatch>(parts->loop, [parts] {
@@ -230,16 +277,48 @@ void Agent::stop(UniqueFunction<void()> done) {
   });
 }
 
+void Agent::watch_threads(std::optional<Duration> patience) {
+  using Answer = UniqueFunction<void()>;
+  Parts& of = *parts_;
+  const Duration quick = patience.value_or(kNeverBlocks);
+  of.watch = std::make_unique<ThreadWatch>(of.runtime, std::min<Duration>(quick / 2, kLongestWatchInterval));
+  const auto always = [](auto ask) {  // for threads that take any number of questions
+    return [ask = std::move(ask)](Answer answer) {
+      ask(std::move(answer));
+      return true;
+    };
+  };
+  const auto ask_index = [&of](Answer answer) {
+    of.database->peek<bool>(
+        "answer the watchdog", [](SQLite::Database&) -> Result<bool> { return true; },
+        [answer = std::move(answer)](const Result<bool>&) mutable { answer(); });
+  };
+  const Duration computes = std::max<Duration>(quick, kComputes), syncs = std::max<Duration>(quick, kSyncs),
+                 reads = std::max<Duration>(quick, kReadsAndSyncs);
+  of.watch->add("http", quick, always([&of](Answer answer) { of.http->ask(std::move(answer)); }));
+  of.watch->add("catalogue", computes, always([&of](Answer answer) { of.lan->ask_catalogue(std::move(answer)); }));
+  of.watch->add("swarm", computes, always([&of](Answer answer) { of.lan->ask_swarm(std::move(answer)); }));
+  of.watch->add("index", syncs, always(ask_index));
+  of.watch->add("sync", reads, [&of](Answer answer) { return of.cache->ask_sync(std::move(answer)); });
+  // Any of the workers answers.
+  of.watch->add("disk", reads, [&of](Answer answer) { return of.disk->submit(std::move(answer)); });
+  of.watch->start();
+}
+
+bool Agent::healthy() const {
+  return !parts_->watch || parts_->watch->watchdog().healthy();
+}
+
 void Agent::reload(UniqueFunction<void(Status)> done) {
-  // Reading a small file on the loop: a reload is rare and asked for by an admin.
-  auto next = configuration(parts_->command_line);
-  if (!next) {
-    log::error("configuration refused, the last one stays error=\"{}\"", next.error().text());
-    return done(tl::unexpected(next.error()));
-  }
-  parts_->apply(*next);
-  log::info("configuration reloaded file={}", parts_->command_line.config_file);
-  done({});
+  Parts* parts = parts_.get();
+  auto pending = std::make_shared<Parts::Reload>(Parts::Reload{std::move(done), ++parts->reload_turn});
+  // On a worker: the disk with the configuration may be slow, and so may be the directory of users.
+  const bool queued = parts->disk->submit([parts, pending] {
+    auto next = std::make_shared<Parts::NewConfig>(Parts::NewConfig{configuration(parts->command_line), {}});
+    if (next->config) next->admins = Admins::resolve((*next->config)->admins);
+    parts->loop.post([parts, pending, next] { parts->reloaded(*pending, std::move(*next)); });
+  });
+  if (!queued) pending->done(fail(ErrorCode::busy, "read the configuration again", "the disk has too much to do"));
 }
 
 }  // namespace larder::agent

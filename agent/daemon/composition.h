@@ -40,6 +40,10 @@ class Agent {
   void start(UniqueFunction<void(Status)> done);
   // Nothing of what was committed is lost; `done` when all is written.
   void stop(UniqueFunction<void()> done);
+  // Asks each thread for signs of life from now on (thread_watch.h). `patience`: of the service manager, where there is
+  // one; threads that never block have to answer within it.
+  void watch_threads(std::optional<Duration> patience);
+  [[nodiscard]] bool healthy() const;  // no thread stands still
   // Swaps the whole configuration or refuses it.
   void reload(UniqueFunction<void(Status)> done);
 

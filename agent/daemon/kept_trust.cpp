@@ -20,6 +20,17 @@ void KeptTrust::load(WallTime now, std::function<void()> done) {
   });
 }
 
+void KeptTrust::met(const peer::AgentId& agent, Bytes certificate, WallTime now) {
+  const Status kept = members.remember(agent, certificate, now);
+  if (!kept) log::info("certificate not kept agent={} error=\"{}\"", peer::agent_name(agent), kept.error().text());
+}
+
+std::vector<peer::AgentId> KeptTrust::all_shunned(WallTime now) const {
+  std::vector<peer::AgentId> agents;
+  for (const peer::Shunned& one : trust.all_shunned(now)) agents.push_back(one.agent);
+  return agents;
+}
+
 void KeptTrust::forget_all() {
   trust.forget_all();
   members.forget_all();

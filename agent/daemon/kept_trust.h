@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <vector>
 
 #include "base/clock.h"
 #include "cache/database.h"
@@ -23,6 +24,9 @@ class KeptTrust {
   // Nobody is asked or judged before `done`. What cannot be read is logged, and begins empty.
   void load(WallTime now, std::function<void()> done);
   void forget_all();  // the group was left
+  // Its certificate came: kept where it is one of the group.
+  void met(const peer::AgentId& agent, Bytes certificate, WallTime now);
+  [[nodiscard]] std::vector<peer::AgentId> all_shunned(WallTime now) const;
 
  private:
   peer::TrustStore trust_store_;

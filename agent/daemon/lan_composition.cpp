@@ -62,15 +62,14 @@ struct LanComposition::State : std::enable_shared_from_this<State> {
   void refresh_self();
   void refusals_changed();
   void known_changed();
-  void met(const peer::AgentId& agent, Bytes certificate);
   void met_self();
   [[nodiscard]] bool refused(const peer::AgentId& agent) const;
   [[nodiscard]] bool serving() const;
-  [[nodiscard]] bool may_offer(const cache::Version& version) const;
-  [[nodiscard]] peer::DiscoverySelf self() const;
+  [[nodiscard]] bool may_offer(const cache::Version& version);
+  void read_offers_anew();
+  [[nodiscard]] peer::DiscoverySelf self(const Network& of) const;
   [[nodiscard]] peer::DiscoveryIdentity discovery_identity() const;
   [[nodiscard]] peer::SwarmCredentials swarm_credentials() const;
-  [[nodiscard]] peer::MembershipNetwork membership_network();
   [[nodiscard]] std::vector<std::string> addresses() const;
   [[nodiscard]] std::vector<SeenMember> seen() const;
 
@@ -101,34 +100,12 @@ LanComposition::State::State(LanParts p, std::shared_ptr<const Config> c)
       start_epoch(identities, parts.disk, parts.runtime) {
   group = std::make_unique<MembershipGroup>(
       *membership, [this] { return addresses(); }, [this] { return seen(); });
-  membership->set_network(membership_network());
+  membership->set_network(membership_network(
+      parts.runtime, [this] { return network ? network->link.get() : nullptr; }, [this] { return seen(); }));
   membership->observe([this](const peer::MembershipChange& change) { changed(change); });
   if (membership->problem()) {
     log::error("the identity cannot be read, this agent works alone error=\"{}\"", membership->problem()->text());
   }
-}
-
-peer::MembershipNetwork LanComposition::State::membership_network() {
-  peer::MembershipNetwork use;
-  use.enrol = [this](const std::string& authority_pem, peer::CatalogueCall call,
-                     peer::MembershipNetwork::Answered done) {
-    peer::enrol_call(authority_pem, std::move(call), parts.runtime, std::move(done));
-  };
-  use.call = [this](peer::CatalogueCall call, peer::MembershipNetwork::Answered done) {
-    if (network) {
-      network->link->call(std::move(call), std::move(done));
-      return;
-    }
-    parts.runtime.executor.post([done = std::move(done)]() mutable {
-      done(fail(ErrorCode::invalid_state, "ask a member of the group", "sharing is not up on this machine"));
-    });
-  };
-  use.peers = [this] {
-    std::vector<peer::CataloguePeer> out;
-    for (const SeenMember& member : seen()) out.push_back({member.id, member.catalogue});
-    return out;
-  };
-  return use;
 }
 
 std::vector<SeenMember> LanComposition::State::seen() const {
@@ -152,9 +129,21 @@ bool LanComposition::State::serving() const {
   return serving_watch.serving(*config);
 }
 
-bool LanComposition::State::may_offer(const cache::Version& version) const {
-  return config->peer_serve &&
-         peer::SharePolicy(config->peer_never_share, config->peer_min_size).may_offer(version.url, version.size);
+bool LanComposition::State::may_offer(const cache::Version& version) {
+  const bool by_policy =
+      config->peer_serve &&
+      peer::SharePolicy(config->peer_never_share, config->peer_min_size).may_offer(version.url, version.size);
+  if (!by_policy) return false;
+  const Digest digest = peer::version_digest(version);
+  kept.trust.know(digest, version.url);
+  return kept.trust.may_share(digest, version.url, parts.runtime.clock.wall());
+}
+
+void LanComposition::State::read_offers_anew() {
+  if (!network) return;
+  network->offers->reset(membership->identity()->group.key);
+  network->service->forget_all();
+  network->feed->restart();
 }
 
 // -- up and down ------------------------------------------------------------------------------------------------------
@@ -211,7 +200,7 @@ Status LanComposition::State::make_network(Network& out) {
   events.refused = [this](const peer::AgentId& agent) { return refused(agent); };
   events.appeared = [this](const peer::KnownPeer& peer) {
     if (!network) return;
-    met(peer.id, peer.certificate);
+    kept.met(peer.id, peer.certificate, parts.runtime.clock.wall());
     known_changed();
     membership->heard(peer.id, peer.catalogue(), peer.group_version);
   };
@@ -229,15 +218,8 @@ Status LanComposition::State::make_network(Network& out) {
   events.evidence = [this](const peer::AgentId& from, const peer::EvidenceMessage& evidence) {
     if (network) network->neighbourhood->received_evidence(from, evidence);
   };
-  peer::DiscoverySelf me;
-  me.id = identity.id();
-  me.catalogue_port = out.link->port();
-  me.swarm_port = out.swarm->port();
-  me.serving = serving();
-  me.group_version = identity.group.state.version;
-  me.name = machine_name();
-  auto discovery = peer::make_discovery_socket(discovery_settings(*config), discovery_identity(), me, std::move(events),
-                                               parts.loop, parts.runtime.random);
+  auto discovery = peer::make_discovery_socket(discovery_settings(*config), discovery_identity(), self(out),
+                                               std::move(events), parts.loop, parts.runtime.random);
   if (!discovery) return tl::unexpected<Error>(discovery.error());
   out.discovery = std::move(*discovery);
   return {};
@@ -250,7 +232,8 @@ void LanComposition::State::connect_parts(Network& made) {
   made.neighbourhood = std::make_unique<peer::Neighbourhood>(peer::NeighbourhoodParts{
       *made.discovery, *made.link, *made.swarm, parts.cache, kept.trust, kept.members, *made.offers, parts.disk,
       parts.runtime, identity.key, digest, [this](const peer::AgentId& agent) { return membership->refused(agent); },
-      [this] { return serving(); }, [this] { refusals_changed(); }});
+      [this] { return serving(); }, [this] { refusals_changed(); }, peer::listens_on_loopback(config->peer_listen),
+      [this] { read_offers_anew(); }});
   made.neighbourhood->set_using(config->peer_use, config->peer_crowd);
   peer::CatalogueServiceParts service{parts.cache, *made.offers,  kept.members, *made.swarm,
                                       parts.disk,  parts.runtime, identity.key, digest};
@@ -320,7 +303,7 @@ void LanComposition::State::credentials_changed() {
 
 void LanComposition::State::group_state_changed() {
   // In this order: what is said under the key before has to tell of the newer state.
-  network->discovery->set_self(self());
+  network->discovery->set_self(self(*network));
   network->discovery->set_identity(discovery_identity());
   network->offers->reset(membership->identity()->group.key);  // every name on the LAN is made with it
   network->neighbourhood->key_changed();
@@ -331,25 +314,19 @@ void LanComposition::State::group_state_changed() {
 
 void LanComposition::State::refusals_changed() {
   if (!network) return;
-  std::vector<peer::AgentId> agents;
+  auto agents = kept.all_shunned(parts.runtime.clock.wall());
   for (const peer::Revocation& one : membership->identity()->group.state.revoked) agents.push_back(one.agent);
-  for (const peer::Shunned& one : kept.trust.all_shunned(parts.runtime.clock.wall())) agents.push_back(one.agent);
   network->link->cut(agents);
   network->swarm->set_refused(std::move(agents));
   network->discovery->refused_changed();
-}
-
-void LanComposition::State::met(const peer::AgentId& agent, Bytes certificate) {
-  const auto kept_it = kept.members.remember(agent, certificate, parts.runtime.clock.wall());
-  if (!kept_it)
-    log::info("certificate not kept agent={} error=\"{}\"", peer::agent_name(agent), kept_it.error().text());
 }
 
 // What it attests, others are to believe of others too.
 void LanComposition::State::met_self() {
   const peer::Group& of = membership->identity()->group;
   kept.members.set_authority(of.authority_pem);
-  if (const auto der = peer::certificate_der(of.certificate_pem)) met(membership->identity()->id(), *der);
+  if (const auto der = peer::certificate_der(of.certificate_pem))
+    kept.met(membership->identity()->id(), *der, parts.runtime.clock.wall());
 }
 
 // The swarm's port listens to those only who can have found it.
@@ -378,20 +355,24 @@ void LanComposition::State::serve(peer::CatalogueRequest request,
 void LanComposition::State::refresh_self() {
   refresh = parts.runtime.timers.after(kSelfInterval, [this] { refresh_self(); });
   if (!network) return;
-  network->discovery->set_self(self());
+  if (kept.trust.tidy(parts.runtime.clock.wall())) {
+    read_offers_anew();
+    refusals_changed();
+  }
+  network->discovery->set_self(self(*network));
   network->neighbourhood->serving_changed();
 }
 
-peer::DiscoverySelf LanComposition::State::self() const {
+peer::DiscoverySelf LanComposition::State::self(const Network& of) const {
   const peer::Identity& identity = *membership->identity();
   peer::DiscoverySelf me;
   me.id = identity.id();
-  me.catalogue_port = network->link->port();
-  me.swarm_port = network->swarm->port();
+  me.catalogue_port = of.link->port();
+  me.swarm_port = of.swarm->port();
   me.serving = serving();
   me.group_version = identity.group.state.version;
   me.name = machine_name();
-  me.load = network->service->load();
+  if (of.service) me.load = of.service->load();
   return me;
 }
 
@@ -448,9 +429,7 @@ void LanComposition::apply(std::shared_ptr<const Config> config) {
   state.network->neighbourhood->set_using(state.config->peer_use, state.config->peer_crowd);
   state.network->swarm->set_rates(state.config->peer_upload_rate, 0);
   if (same_offers(*before, *state.config)) return;
-  state.network->offers->reset(state.membership->identity()->group.key);
-  state.network->service->forget_all();
-  state.network->feed->restart();
+  state.read_offers_anew();
 }
 
 void LanComposition::network_changed() {
@@ -464,10 +443,6 @@ peer::Neighbours& LanComposition::neighbours() {
 
 GroupService& LanComposition::group() {
   return *state_->group;
-}
-
-peer::Trust& LanComposition::trust() {
-  return state_->kept.trust;
 }
 
 LanFacts LanComposition::facts() const {
@@ -492,9 +467,28 @@ SharingFacts LanComposition::sharing_facts() const {
   const Clock& clock = state_->parts.runtime.clock;
   add_discovery(state_->network->discovery->figures(), out);
   add_swarm(state_->network->swarm->figures(), out);
-  out.peers = peer_facts(state_->network->discovery->peers(), state_->kept.trust.all_shunned(clock.wall()), clock.now(),
-                         clock.wall());
+  out.peers = peer_facts(state_->network->discovery->peers(), state_->kept.trust, clock.now(), clock.wall());
+  add_trust(state_->kept.trust, clock.wall(), out);
   return out;
+}
+
+void LanComposition::ask_catalogue(UniqueFunction<void()> answer) {
+  if (!state_->network) return answer();
+  state_->network->link->ask(std::move(answer));
+}
+
+void LanComposition::ask_swarm(UniqueFunction<void()> answer) {
+  if (!state_->network) return answer();
+  state_->network->swarm->ask(std::move(answer));
+}
+
+Result<PardonAnswer> LanComposition::pardon(const std::string& agent) {
+  const auto id = find_agent(sharing_facts().peers, agent);
+  if (!id) return tl::unexpected<Error>(id.error());
+  const bool any = state_->kept.trust.pardon(*id, state_->parts.runtime.clock.wall());
+  log::info("agent pardoned by an admin agent={} held_against_it={}", peer::agent_name(*id), any);
+  state_->refusals_changed();
+  return PardonAnswer{to_hex(*id), any};
 }
 
 }  // namespace larder::agent

@@ -62,9 +62,12 @@ class LanComposition final : public PeerFactsSource {
 
   [[nodiscard]] peer::Neighbours& neighbours();
   [[nodiscard]] GroupService& group();
-  [[nodiscard]] peer::Trust& trust();
   [[nodiscard]] LanFacts facts() const;
   [[nodiscard]] SharingFacts sharing_facts() const override;
+  // Has `answer` called on the thread of the swarm or of the catalogue, or at once where there is none.
+  void ask_swarm(UniqueFunction<void()> answer);
+  void ask_catalogue(UniqueFunction<void()> answer);
+  Result<PardonAnswer> pardon(const std::string& agent) override;
 
  private:
   struct State;

@@ -1,14 +1,17 @@
 // larderd: the agent. Command line, signals and the loop; what it consists of is in composition.cpp.
 #include <CLI/CLI.hpp>
-#include <iostream>
+#include <cstdio>
+#include <sstream>
 
 #include "agent/daemon/composition.h"
 #include "agent/daemon/process_setup.h"
 #include "agent/daemon/signals.h"
+#include "agent/daemon/stop_guard.h"
 #include "agent/daemon/systemd.h"
 #include "agent/version.h"
 #include "base/error_table.h"
 #include "base/log.h"
+#include "base/standard_streams.h"
 #include "base/units.h"
 
 namespace {
@@ -20,9 +23,18 @@ using agent::CommandLine;
 constexpr int kUsage = 2;
 // The end must come before a service manager loses patience; what is committed is safe in any case.
 constexpr std::chrono::milliseconds kStopWithin{4500};
+// By then the process has ended, whatever stands in the way; the unit's TimeoutStopSec is 15 s.
+constexpr std::chrono::seconds kEndWithin{10};
+
+// Text that was asked for: 0, or the exit status of a program whose output went nowhere.
+int print(const std::string& text) {
+  if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0) return 0;
+  say("larderd: cannot write to standard output: it is closed or full\n");
+  return error_info(ErrorCode::disk_error).exit_status;
+}
 
 int failed(const Error& error) {
-  std::cerr << "larderd: " << error.text() << '\n';
+  say("larderd: " + error.text() + "\n");
   return error_info(error.code).exit_status;
 }
 
@@ -55,11 +67,12 @@ class Program {
     log::info("ready version={} state={} socket={}/api.sock", agent::kVersion, config_->state_directory,
               config_->runtime_directory);
     manager_.ready("ready");
+    agent_->watch_threads(manager_.watchdog_interval());
     if (manager_.watchdog_interval()) watch();
   }
 
   void watch() {
-    manager_.alive();
+    if (agent_->healthy()) manager_.alive();  // otherwise the service manager starts us anew
     loop_.after(*manager_.watchdog_interval(), [this] { watch(); });
   }
 
@@ -71,6 +84,7 @@ class Program {
   void stop(const char* why) {
     if (stopping_) return;
     stopping_ = true;
+    agent::StopGuard::begin();
     log::info("stopping reason={}", why);
     manager_.stopping();
     loop_.after(kStopWithin, [this] {
@@ -80,6 +94,7 @@ class Program {
     agent_->stop([this] { loop_.stop(); });
   }
 
+  agent::StopGuard guard_{kEndWithin};  // first: it waits for the end of all the others
   CommandLine command_line_;
   std::shared_ptr<const agent::Config> config_;  // at the start
   agent::ServiceManager manager_;
@@ -92,8 +107,7 @@ class Program {
 int check(const CommandLine& command_line) {
   const auto config = agent::configuration(command_line);
   if (!config) return failed(config.error());
-  std::cout << command_line.config_file << " is valid\n";
-  return 0;
+  return print(command_line.config_file + " is valid\n");
 }
 
 }  // namespace
@@ -125,9 +139,14 @@ Examples:
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& e) {
-    return app.exit(e);
+    std::ostringstream text;
+    const int status = app.exit(e, text, text);
+    const int printed = print(text.str());
+    return printed != 0 ? printed : status;
   } catch (const CLI::ParseError& e) {
-    (void)app.exit(e, std::cerr, std::cerr);
+    std::ostringstream text;
+    (void)app.exit(e, text, text);
+    say(text.str());
     return kUsage;
   }
   command_line.config_required = config->count() > 0 && !optional_config;

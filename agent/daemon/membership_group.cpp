@@ -23,6 +23,27 @@ std::string lower(std::string text) {
 
 }  // namespace
 
+peer::MembershipNetwork membership_network(Runtime runtime, std::function<peer::CatalogueLink*()> link,
+                                           std::function<std::vector<SeenMember>()> seen) {
+  peer::MembershipNetwork use;
+  use.enrol = [runtime](const std::string& authority_pem, peer::CatalogueCall call,
+                        peer::MembershipNetwork::Answered done) {
+    peer::enrol_call(authority_pem, std::move(call), runtime, std::move(done));
+  };
+  use.call = [runtime, link = std::move(link)](peer::CatalogueCall call, peer::MembershipNetwork::Answered done) {
+    if (peer::CatalogueLink* up = link()) return up->call(std::move(call), std::move(done));
+    runtime.executor.post([done = std::move(done)]() mutable {
+      done(fail(ErrorCode::invalid_state, "ask a member of the group", "sharing is not up on this machine"));
+    });
+  };
+  use.peers = [seen = std::move(seen)] {
+    std::vector<peer::CataloguePeer> out;
+    for (const SeenMember& member : seen()) out.push_back({member.id, member.catalogue});
+    return out;
+  };
+  return use;
+}
+
 MembershipGroup::MembershipGroup(peer::Membership& membership, std::function<std::vector<std::string>()> addresses,
                                  std::function<std::vector<SeenMember>()> seen)
     : membership_(membership), addresses_(std::move(addresses)), seen_(std::move(seen)) {}

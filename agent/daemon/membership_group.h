@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "agent/group_service.h"
+#include "peer/catalogue_link.h"
 #include "peer/membership.h"
 
 namespace larder::agent {
@@ -15,6 +16,11 @@ struct SeenMember {  // by discovery, now
   std::string name;
   peer::Endpoint catalogue;
 };
+
+// The way to members for peer::Membership. `link`: this agent's catalogue, null while sharing is not up; both functions
+// are asked on the loop thread at each call.
+[[nodiscard]] peer::MembershipNetwork membership_network(Runtime runtime, std::function<peer::CatalogueLink*()> link,
+                                                         std::function<std::vector<SeenMember>()> seen);
 
 class MembershipGroup final : public GroupService {
  public:

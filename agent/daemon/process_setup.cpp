@@ -8,6 +8,7 @@
 #include <csignal>
 
 #include "base/log.h"
+#include "base/standard_streams.h"
 
 namespace larder::agent {
 namespace {
@@ -23,16 +24,40 @@ void raise_open_files() {
   if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) log::warn("open files not raised wanted={}", wanted);
 }
 
+// The passwords of all users' jobs are in this process. Whoever wants to look at a crash raises the limit again
+// (prlimit): the hard one stays.
+void write_no_core() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_CORE, &limit) != 0) return;
+  limit.rlim_cur = 0;
+  if (::setrlimit(RLIMIT_CORE, &limit) != 0) log::warn("core files not switched off");
+}
+
+// An agent outlives the shell whose command started it, and serves others than that shell's `ulimit -f` was meant for.
+void raise_file_size() {
+  const rlimit none{RLIM_INFINITY, RLIM_INFINITY};
+  if (::setrlimit(RLIMIT_FSIZE, &none) == 0) return;  // root
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_FSIZE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  const bool raised = ::setrlimit(RLIMIT_FSIZE, &limit) == 0;
+  if (!raised || limit.rlim_max != RLIM_INFINITY)
+    log::warn("files cannot grow beyond a limit (ulimit -f) of this process bytes={}", limit.rlim_max);
+}
+
 }  // namespace
 
 void set_up_process() {
+  hold_standard_descriptors();
   ::umask(077);
   // A command that waits for signals by descriptor starts an agent with its own mask: SIGTERM would never arrive.
   sigset_t none;
   sigemptyset(&none);
   ::pthread_sigmask(SIG_SETMASK, &none, nullptr);
-  std::signal(SIGPIPE, SIG_IGN);
+  ignore_write_signals();
   raise_open_files();
+  write_no_core();
+  raise_file_size();
   // Buffers travel from curl's thread to the disk's: many arenas would each keep a high-water mark of their own. The
   // thresholds are fixed, since the adaptive ones grow with the largest buffer ever freed and never shrink.
   ::mallopt(M_ARENA_MAX, 2);

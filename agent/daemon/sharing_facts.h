@@ -15,9 +15,12 @@ namespace larder::agent {
 
 // What the composition itself knows; `serving_trouble` is empty where nothing keeps it from serving.
 [[nodiscard]] SharingFacts sharing_facts(const LanFacts& lan, const Config& config, std::string serving_trouble);
-// The peers around and the shunned that are not; `now` and `wall` are the same moment.
-[[nodiscard]] std::vector<PeerFact> peer_facts(const peer::PeerTable& around, const std::vector<peer::Shunned>& shunned,
-                                               SteadyTime now, WallTime wall);
+// The peers around and those shunned or doubted that are not; `now` and `wall` are the same moment.
+[[nodiscard]] std::vector<PeerFact> peer_facts(const peer::PeerTable& around, const peer::Trust& trust, SteadyTime now,
+                                               WallTime wall);
+void add_trust(const peer::Trust& trust, WallTime wall, SharingFacts& facts);
+// Whom an admin means: by id, by the beginning of it (at least 4 digits) or by name; a whole id needs not be known.
+[[nodiscard]] Result<peer::AgentId> find_agent(const std::vector<PeerFact>& peers, const std::string& agent);
 // Takes over what discovery counts, and what is wrong with it.
 void add_discovery(const peer::DiscoveryFigures& figures, SharingFacts& facts);
 void add_swarm(const peer::SwarmFigures& figures, SharingFacts& facts);

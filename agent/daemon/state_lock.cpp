@@ -37,7 +37,7 @@ Result<StateLock> StateLock::acquire(const std::string& state_directory) {
   const std::string path = state_directory + "/lock";
   const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd < 0) return fail(ErrorCode::permission_denied, doing, fmt::format("{}: {}", path, std::strerror(errno)));
-  StateLock lock(fd);
+  StateLock lock(fd, state_directory);
   if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return fail(ErrorCode::disk_error, doing, std::strerror(errno));
     return fail(ErrorCode::busy, doing,
@@ -49,6 +49,19 @@ Result<StateLock> StateLock::acquire(const std::string& state_directory) {
     return fail(errno == ENOSPC ? ErrorCode::disk_full : ErrorCode::disk_error, doing,
                 fmt::format("{}: {}", path, std::strerror(errno)));
   return lock;
+}
+
+Status StateLock::record_socket(const std::string& socket) const {
+  const std::string path = directory_ + "/socket", hidden = path + ".new";
+  const auto failed = [&] {
+    return fail(errno == ENOSPC ? ErrorCode::disk_full : ErrorCode::disk_error, "write " + path, std::strerror(errno));
+  };
+  const std::string text = std::filesystem::absolute(socket).string() + "\n";
+  const int fd = ::open(hidden.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd < 0) return failed();
+  const bool written = ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
+  if (::close(fd) != 0 || !written) return failed();
+  return ::rename(hidden.c_str(), path.c_str()) == 0 ? Status{} : failed();
 }
 
 StateLock::~StateLock() {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 
 #include "base/result.h"
 
@@ -11,14 +12,18 @@ class StateLock {
  public:
   // Makes the directory (0700). busy: another agent has it; the error names its process.
   static Result<StateLock> acquire(const std::string& state_directory);
-  StateLock(StateLock&& other) noexcept : fd_(other.fd_) { other.fd_ = -1; }
+  // Writes to <state>/socket (0600) where this agent listens, so that the command line finds the agent by its state
+  // directory. A record that is out of date does no harm: who answers is checked against the lock.
+  [[nodiscard]] Status record_socket(const std::string& socket) const;
+  StateLock(StateLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)), directory_(std::move(other.directory_)) {}
   StateLock& operator=(StateLock&&) = delete;
   StateLock(const StateLock&) = delete;
   ~StateLock();
 
  private:
-  explicit StateLock(int fd) : fd_(fd) {}
+  StateLock(int fd, std::string directory) : fd_(fd), directory_(std::move(directory)) {}
   int fd_ = -1;
+  std::string directory_;
 };
 
 }  // namespace larder::agent

@@ -16,6 +16,7 @@ struct DirtyRows {
   std::map<std::string, OfJob> jobs;
   std::vector<std::string> removed;
   bool counters = false;
+  bool secrets_overwritten = false;  // by what changed in `jobs`
 
   [[nodiscard]] bool empty() const { return jobs.empty() && removed.empty() && !counters; }
   void merge(DirtyRows other) {
@@ -26,6 +27,7 @@ struct DirtyRows {
     }
     removed.insert(removed.end(), other.removed.begin(), other.removed.end());
     counters |= other.counters;
+    secrets_overwritten |= other.secrets_overwritten;
   }
 };
 

@@ -88,13 +88,15 @@ struct File {
   std::optional<Digest> actual_sha256;
   std::string verdict;  // "", "valid", "not_valid"
   std::string verdict_reason;
-  bool origin_alone = false;            // refetching after "not valid"
-  std::optional<Digest> rejected_root;  // of the content that was judged not valid before
+  bool version_told = false;  // by the origin itself, as `version`; not where a digest alone found the content
+  bool origin_alone = false;  // refetching after "not valid"
+  cache::ContentId rejected;  // the content that was judged not valid before
   std::optional<Duration> offline_age;  // the origin was not asked: how old the edition was when it was used
   bool retargeted = false;              // the URL was changed: whether the content goes on is asked at the next start
   std::optional<Digest> origin_sha256;  // what Repr-Digest / Digest promised
   std::string effective_url;
   std::string note;
+  origin::Privacy privacy = origin::Privacy::shareable;  // why nobody else may have it, as far as it is known
   unsigned restarts = 0;
   std::optional<peer::CrowdFigures> crowd;  // while others want it too
   std::optional<Error> error;

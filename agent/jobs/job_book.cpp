@@ -146,6 +146,10 @@ void JobBook::touch_counters() {
   write_soon();
 }
 
+void JobBook::note_overwritten_secrets() {
+  dirty_.secrets_overwritten = true;
+}
+
 void JobBook::note_activity(LiveJob& live) {
   live.last_activity = runtime_.clock.now();
   live.job.modified = runtime_.clock.wall();
@@ -184,6 +188,13 @@ void JobBook::retire(LiveJob& live) {
   dirty_.jobs.erase(live.job.id);
   dirty_.removed.push_back(live.job.id);
   touch_counters();
+  // Whoever asks for an ended job is told how it ended; nothing connects for it any more.
+  live.job.options.connect = {};
+  live.connect.reset();
+  for (File& file : live.job.files) {
+    file.spec.user.clear();
+    file.spec.password.clear();
+  }
   final_.push_back(live.job.id);
   final_files_ += live.job.files.size() + 1;
   emit(EventKind::job_removed, live);
@@ -229,6 +240,7 @@ std::shared_ptr<const JobStore::Changes> JobBook::collect(const DirtyRows& rows)
     for (const unsigned file : of_job.files) changes->files.emplace_back(id, live->job.files[file]);
   }
   changes->removed = rows.removed;
+  changes->secrets_overwritten = rows.secrets_overwritten;
   if (rows.counters) changes->counters = counters_;
   return changes;
 }

@@ -53,6 +53,7 @@ class JobBook {
   void touch(LiveJob& live);                      // the job's row
   void touch_file(LiveJob& live, unsigned file);  // the file's row
   void touch_counters();
+  void note_overwritten_secrets();  // by what was touched since the last write
   void note_activity(LiveJob& live);
   void emit(EventKind kind, const LiveJob& live, std::optional<unsigned> file = std::nullopt);
   void emit_progress(LiveJob& live);

@@ -23,7 +23,7 @@ void visit_job_identity(JobRef& job, Visitor& visit) {
   visit("proxy", connect.proxy);
   visit("proxy_user", connect.proxy_user);
   visit("proxy_password", connect.proxy_password);
-  visit("ca_file", connect.ca_file);
+  visit("ca_certificates", connect.ca_certificates);
   visit("client_certificate", connect.client_certificate);
   visit("client_key", connect.client_key);
   visit("client_key_password", connect.client_key_password);
@@ -88,11 +88,13 @@ void visit_file_mutable(FileRef& file, Visitor& visit) {
   visit("verdict", file.verdict);
   visit("verdict_reason", file.verdict_reason);
   visit("origin_alone", file.origin_alone);
-  visit("rejected_root", file.rejected_root);
+  visit("rejected", file.rejected);
+  visit("version_told", file.version_told);
   visit("offline_age", file.offline_age);
   visit("retargeted", file.retargeted);
   visit("effective_url", file.effective_url);
   visit("note", file.note);
+  visit("privacy", file.privacy);
   visit("restarts", file.restarts);
   visit("error", file.error);
 }

@@ -89,7 +89,7 @@ void JobEngine::resume(LiveJob& live) {
     book_.set_file_state(live, file.index, FileState::waiting);
     if (judged_bad) {
       file.origin_alone = true;
-      drop_then_queue(live, file.index);
+      leave_rejected(live, file.index, false);
     } else {
       live.queue.add(file.index);
     }

@@ -12,6 +12,7 @@
 #include "agent/jobs/job_book.h"
 #include "agent/jobs/job_manager.h"
 #include "agent/jobs/scheduler.h"
+#include "base/callback_token.h"
 
 namespace larder::agent {
 
@@ -81,7 +82,9 @@ class JobEngine {
   void look_ahead(LiveJob& live);
   void looked_ahead(LiveJob& live, const std::vector<unsigned>& files, std::vector<cache::Cache::Known> known,
                     SteadyTime asked);
+  void refuse_ca_file(LiveJob& live, unsigned file);
   void ask_new_url(LiveJob& live, unsigned file);
+  void start_afresh(LiveJob& live, unsigned file);
   void new_url_answered(LiveJob& live, unsigned file, Result<origin::Edition> edition);
   void begin_transfer(LiveJob& live, unsigned file);
   void stop_file(LiveJob& live, unsigned file);
@@ -99,21 +102,29 @@ class JobEngine {
   [[nodiscard]] bool needs_judgement(const LiveJob& live, unsigned file) const;
   void judge_file(LiveJob& live, unsigned file);
   void judge_next();
-  void judge_with_digest(const std::string& job_id, unsigned file, std::uint64_t attempt);
-  void judge_opened(LiveJob& live, unsigned file, std::shared_ptr<cache::ContentLease> content);
-  void judgement_over();
+  struct Turn {  // of a file at the judges
+    std::string job_id;
+    unsigned file;
+    std::uint64_t attempt;
+  };
+  using Place = std::shared_ptr<CallbackToken>;
+  void judge_with_digest(const Turn& turn, const Place& place);
+  void judge_opened(LiveJob& live, unsigned file, std::shared_ptr<cache::ContentLease> content, const Place& place);
+  void judgement_over(const Place& place);
+  void judgement_lost(const Turn& turn);
   void judged(LiveJob& live, unsigned file, Result<Judgement> judgement);
   void judge_again_later(LiveJob& live, unsigned file, const Error& error);
   void accept(LiveJob& live, unsigned file, bool explicitly);
-  void reject(LiveJob& live, unsigned file, const Error& reason);
-  void fetch_from_origin_alone(LiveJob& live, unsigned file, const Error& reason);
-  void drop_then_queue(LiveJob& live, unsigned file);
-  void drop_rejected(const cache::ContentId& content, const cache::Version& version, UniqueFunction<void(Status)> done);
-  void put_aside(LiveJob& live, unsigned file);
-  void set_aside(const cache::ContentId& content);
-  void spare(const cache::ContentInfo& fresh, const std::optional<cache::ContentInfo>& before);
+  [[nodiscard]] bool vouches_for_all(LiveJob& live, unsigned file) const;
+  void reject(LiveJob& live, unsigned file, const Error& reason, bool for_all);
+  void fetch_from_origin_alone(LiveJob& live, unsigned file, const Error& reason, bool for_all);
+  void leave_rejected(LiveJob& live, unsigned file, bool for_all);
+  void compare_with_rejected(const File& facts, const cache::ContentInfo& fresh);
+  void set_aside(const cache::ContentId& content, const cache::Version& version, const cache::ContentId& fresh,
+                 Task then);
   void mark_validated(const cache::ContentId& content);
   void release(const cache::ContentId& content, const std::string& holder);
+  void release_others(const File& file);
 
   // The job, where this attempt at the file still is the present one.
   [[nodiscard]] LiveJob* current(const std::string& job_id, unsigned file, std::uint64_t attempt);
@@ -131,11 +142,6 @@ class JobEngine {
   bool stopped_ = false;
   TimerId slice_timer_ = 0;
   TimerId housekeeping_timer_ = 0;
-  struct Turn {
-    std::string job_id;
-    unsigned file;
-    std::uint64_t attempt;
-  };
   std::deque<Turn> to_judge_;
   std::size_t judging_ = 0;
   Alive alive_;

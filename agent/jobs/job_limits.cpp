@@ -6,6 +6,8 @@
 #include <array>
 #include <cstdint>
 
+#include "origin/authorities.h"
+
 namespace larder::agent {
 namespace {
 
@@ -83,7 +85,6 @@ Status check_connect(const origin::ConnectOptions& connect) {
       {"proxy", connect.proxy, JobLimits::kMaxProxy},
       {"proxy user", connect.proxy_user, JobLimits::kMaxUser},
       {"proxy password", connect.proxy_password, JobLimits::kMaxPassword},
-      {"CA file name", connect.ca_file, JobLimits::kMaxPath},
       {"client certificate", connect.client_certificate, JobLimits::kMaxPem},
       {"client key", connect.client_key, JobLimits::kMaxPem},
       {"client key password", connect.client_key_password, JobLimits::kMaxPassword},
@@ -92,7 +93,9 @@ Status check_connect(const origin::ConnectOptions& connect) {
     if (auto status = check_length(field.what, field.text, field.limit); !status) return status;
   }
   if (has_control(connect.proxy)) return invalid("the proxy contains control characters");
-  if (!connect.ca_file.empty() && connect.ca_file.front() != '/') return invalid("the CA file is not an absolute path");
+  if (!connect.ca_certificates.empty()) {
+    if (auto status = origin::check_authorities(connect.ca_certificates); !status) return status;
+  }
   if (connect.client_certificate.empty() != connect.client_key.empty()) {
     return invalid("a client certificate and its key go together; one of them is missing");
   }
@@ -180,6 +183,10 @@ Status check_headers(const std::vector<origin::Header>& headers) {
   return {};
 }
 
+bool names_ca_file(const origin::ConnectOptions& connect) {
+  return connect.ca_certificates.starts_with('/') && connect.ca_certificates.find("-----BEGIN ") == std::string::npos;
+}
+
 Status check_reason(const std::string& reason) {
   return check_length("reason", reason, JobLimits::kMaxReason);
 }
@@ -246,7 +253,9 @@ Status check_file(FileSpec& spec, const JobOptions& options, const JobLimits& li
 
 origin::UrlPolicy job_policy(const origin::UrlPolicy& configured, const JobOptions& options) {
   origin::UrlPolicy policy = configured;
-  policy.redirect_to_loopback |= options.redirect_loopback && configured.allow_loopback;
+  const bool loosens = options.redirect_loopback && configured.allow_loopback && !configured.redirect_to_loopback;
+  policy.redirect_to_loopback |= loosens;
+  policy.sharing.callers_redirect = loosens;
   return policy;
 }
 

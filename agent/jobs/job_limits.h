@@ -47,6 +47,8 @@ struct KnownNames {
 [[nodiscard]] Status check_time_limits(Duration no_progress_timeout, Duration maximum_time);
 [[nodiscard]] Status check_notify_command(const std::string& name, const KnownNames& known);
 [[nodiscard]] Status check_headers(const std::vector<origin::Header>& headers);
+// A job of an earlier version: in the place of the authorities' text stands the absolute path of a file.
+[[nodiscard]] bool names_ca_file(const origin::ConnectOptions& connect);
 [[nodiscard]] Status check_reason(const std::string& reason);
 
 // Checks the spec and brings it into the form that is kept: URL canonical, user info apart.

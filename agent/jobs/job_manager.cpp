@@ -22,7 +22,7 @@ JobSettings job_settings(const Config& config) {
   settings.stall_timeout = config.stall_timeout;
   settings.url_policy = config.url_policy;
   settings.proxy = config.proxy;
-  settings.ca_file = config.ca_file;
+  settings.ca_certificates = config.ca_certificates;
   settings.use_peers = config.peer_enabled && config.peer_use;
   settings.offline_ok = config.peer_offline_ok;
   settings.peer_min_rate = config.peer_min_rate;
@@ -190,7 +190,10 @@ void JobManager::retarget(Caller who, const std::string& id, unsigned file, std:
   }
   const origin::UrlPolicy policy = job_policy(parts_->engine.settings().url_policy, live.job.options);
   const std::string old_url = facts.spec.url;
+  const bool secret =
+      !facts.spec.user.empty() || !facts.spec.password.empty() || old_url.find('?') != std::string::npos;
   if (auto status = set_url(facts.spec, url, policy); !status) return done(tl::unexpected<Error>(status.error()));
+  if (secret) parts_->book.note_overwritten_secrets();
   facts.retargeted = facts.retargeted || facts.spec.url != old_url;
   parts_->book.note_activity(live);
   parts_->book.touch(live);

@@ -25,8 +25,8 @@ struct JobSettings {
   Duration connect_timeout = std::chrono::seconds(30);
   Duration stall_timeout = std::chrono::seconds(60);
   origin::UrlPolicy url_policy;
-  std::string proxy;    // where a job names none
-  std::string ca_file;  // where a job names none
+  std::string proxy;            // where a job names none
+  std::string ca_certificates;  // PEM text, where a job has none
   std::vector<std::string> hook_names;
   bool use_peers = true;   // where a job does
   bool offline_ok = true;  // jobs may ask for it

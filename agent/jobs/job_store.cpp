@@ -45,6 +45,18 @@ ALTER TABLE jobs ADD COLUMN share INTEGER NOT NULL DEFAULT 1;
 ALTER TABLE jobs ADD COLUMN offline_ok INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE files ADD COLUMN rejected_root TEXT;
 ALTER TABLE files ADD COLUMN offline_age INTEGER;
+)sql"},
+                                cache::SchemaStep{"jobs-privacy", R"sql(
+ALTER TABLE files ADD COLUMN privacy TEXT NOT NULL DEFAULT 'shareable';
+)sql"},
+                                cache::SchemaStep{"jobs-verdicts", R"sql(
+ALTER TABLE files DROP COLUMN rejected_root;
+ALTER TABLE files ADD COLUMN rejected TEXT NOT NULL DEFAULT '';
+ALTER TABLE files ADD COLUMN version_told INTEGER NOT NULL DEFAULT 0;
+)sql"},
+                                // It held the name of a file, which no longer is read; names_ca_file() knows it.
+                                cache::SchemaStep{"jobs-3", R"sql(
+ALTER TABLE jobs RENAME COLUMN ca_file TO ca_certificates;
 )sql"}};
 
 // Collects "a, b, c" or "a = ?, b = ?".
@@ -101,6 +113,7 @@ class Bind {
   void put(int at, JobState value) { statement_.bind(at, std::string(job_state_name(value))); }
   void put(int at, FileState value) { statement_.bind(at, std::string(file_state_name(value))); }
   void put(int at, Priority value) { statement_.bind(at, std::string(priority_name(value))); }
+  void put(int at, origin::Privacy value) { statement_.bind(at, std::string(privacy_info(value).code)); }
   void put(int at, origin::ConnectOptions::Http value) { statement_.bind(at, static_cast<std::int64_t>(value)); }
 
   SQLite::Statement& statement_;
@@ -159,6 +172,7 @@ class Read {
   bool get(int at, JobState& value) { return take(value, job_state_from_name(text(at))); }
   bool get(int at, FileState& value) { return take(value, file_state_from_name(text(at))); }
   bool get(int at, Priority& value) { return take(value, priority_from_name(text(at))); }
+  bool get(int at, origin::Privacy& value) { return take(value, origin::privacy_from_code(text(at))); }
   bool get(int at, origin::ConnectOptions::Http& value) {
     const std::int64_t chosen = number(at);
     value = static_cast<origin::ConnectOptions::Http>(chosen);
@@ -228,12 +242,15 @@ class Writer {
     statement.exec();
   }
 
-  void remove(const std::string& job_id) {
+  // Whether there were secrets in the rows that went.
+  [[nodiscard]] bool remove(const std::string& job_id) {
+    const bool secrets = has_secrets(job_id);
     for (const char* sql : {"DELETE FROM files WHERE job = ?", "DELETE FROM jobs WHERE id = ?"}) {
       cache::Statement statement(db_, sql);
       statement.bind(1, job_id);
       statement.exec();
     }
+    return secrets;
   }
 
   void put_counters(const Counters& counters);
@@ -254,6 +271,18 @@ class Writer {
       slot = std::make_unique<cache::Statement>(db_, sql.c_str());
     }
     return *slot;
+  }
+
+  // Signed URLs count: who has one has the file.
+  [[nodiscard]] bool has_secrets(const std::string& job_id) {
+    constexpr const char* kSql = R"sql(
+SELECT EXISTS (SELECT 1 FROM jobs WHERE id = ?1 AND (headers || user || password || proxy || proxy_user ||
+                 proxy_password || client_certificate || client_key || client_key_password) <> '')
+    OR EXISTS (SELECT 1 FROM files WHERE job = ?1 AND (user <> '' OR password <> '' OR instr(url, '?') > 0 OR
+                 instr(effective_url, '?') > 0)))sql";
+    cache::Statement statement(db_, kSql);
+    statement.bind(1, job_id);
+    return statement.executeStep() && statement.getColumn(0).getInt() != 0;
   }
 
   static const Job kNoJob;
@@ -393,12 +422,14 @@ void JobStore::insert_files(std::string job_id, std::vector<File> files, Done do
 void JobStore::save(std::shared_ptr<const Changes> changes, Done done) {
   database_.write(
       "record the state of jobs",
-      [changes = std::move(changes)](SQLite::Database& db) -> Status {
+      [changes = std::move(changes), &database = database_](SQLite::Database& db) -> Status {
         Writer writer(db);
+        bool secrets = changes->secrets_overwritten;
         for (const Job& job : changes->jobs) writer.update_job(job);
         for (const auto& [job_id, file] : changes->files) writer.update_file(job_id, file);
-        for (const std::string& job_id : changes->removed) writer.remove(job_id);
+        for (const std::string& job_id : changes->removed) secrets |= writer.remove(job_id);
         if (changes->counters) writer.put_counters(*changes->counters);
+        if (secrets) database.erase_traces();
         return {};
       },
       std::move(done));

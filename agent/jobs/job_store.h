@@ -35,8 +35,10 @@ class JobStore {
     std::vector<std::pair<std::string, File>> files;  // id of the job
     std::vector<std::string> removed;                 // ids of jobs
     std::optional<Counters> counters;
+    bool secrets_overwritten = false;  // a file's rows held a password or a signed URL until now
   };
-  // All in one transaction. Rows that are gone are left so.
+  // All in one transaction. Rows that are gone are left so. Secrets that go with it leave the files soon after
+  // (Database::erase_traces).
   void save(std::shared_ptr<const Changes> changes, Done done);
 
   struct Loaded {

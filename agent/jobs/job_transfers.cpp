@@ -1,11 +1,13 @@
 // JobEngine: the transfers of a job's files.
 #include <algorithm>
+#include <cstdlib>
 #include <utility>
 
 #include "agent/jobs/job_engine.h"
 #include "agent/jobs/job_limits.h"
 #include "base/error_table.h"
 #include "base/log.h"
+#include "origin/proxy.h"
 
 namespace larder::agent {
 namespace {
@@ -19,7 +21,22 @@ Duration patience_of(Priority priority) {
   return priority == Priority::foreground ? std::chrono::seconds(1) : std::chrono::seconds(5);
 }
 
-// The same edition, wherever it is: bytes of the one go on with bytes of the other.
+bool names_no_proxy(const std::string& proxy) {
+  return origin::goes_without_proxy(proxy, [](const char* name) -> std::optional<std::string> {
+    const char* value = std::getenv(name);
+    return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+  });
+}
+
+// A job that names the very value of the configuration has nothing of its own; neither has one that wants no proxy
+// where there is none.
+bool is_callers_proxy(const std::string& jobs, const std::string& configured) {
+  if (jobs.empty() || jobs == configured) return false;
+  return !(names_no_proxy(jobs) && names_no_proxy(configured));
+}
+
+// The same edition by its validators, at another URL. Validators say something about their own URL only: so bytes of
+// the one may go on with bytes of the other for the job that asked for that, and for nobody else.
 bool same_edition(const cache::Version& a, const cache::Version& b) {
   return a.size && a.size == b.size && a.has_validator() && a.etag == b.etag && a.last_modified == b.last_modified;
 }
@@ -117,14 +134,29 @@ void JobEngine::start_file(LiveJob& live, unsigned file) {
   state.restarts_before = facts.restarts;
   facts.error.reset();
   book_.set_file_state(live, file, FileState::active);
-  if (facts.retargeted) {
+  if (names_ca_file(live.job.options.connect)) {
+    refuse_ca_file(live, file);
+  } else if (facts.retargeted) {
     ask_new_url(live, file);
   } else {
     begin_transfer(live, file);
   }
 }
 
-// The URL was changed. What is there of the content goes on only where the new URL has the same edition.
+// Later, since whoever starts files is in the middle of it.
+void JobEngine::refuse_ca_file(LiveJob& live, unsigned file) {
+  runtime_.executor.post(alive_.guard([this, id = live.job.id, file, attempt = live.live[file].attempt] {
+    LiveJob* asking = current(id, file, attempt);
+    if (asking == nullptr) return;
+    file_failed(*asking, file,
+                Error{ErrorCode::invalid_argument, "use the certificate authorities of the job",
+                      "it was made by an earlier version with the name of a file, and the agent opens no file that "
+                      "a caller names; cancel it and make it again (larder sends the text of --ca-file)"});
+  }));
+}
+
+// The URL was changed. What is there of the content goes on only where the new URL has the same edition, and then as a
+// private content.
 void JobEngine::ask_new_url(LiveJob& live, unsigned file) {
   const File& facts = live.job.files[file];
   if (facts.content.empty() || !facts.version) return new_url_answered(live, file, origin::Edition{});
@@ -140,19 +172,34 @@ void JobEngine::new_url_answered(LiveJob& live, unsigned file, Result<origin::Ed
   live.live[file].probe = 0;
   if (!edition) return file_failed(live, file, edition.error());
   facts.retargeted = false;
-  if (facts.content.empty()) return begin_transfer(live, file);
-  const auto go_on = [this, id = live.job.id, file, attempt = live.live[file].attempt](const Status& status) {
-    if (!status) log::warn("content not carried over to the new URL file={}.{}: {}", id, file, status.error().text());
-    if (LiveJob* asking = current(id, file, attempt)) begin_transfer(*asking, file);
+  const cache::Version as = edition->version;
+  // Where nothing came of another URL, or it is the one before again, there are not two.
+  if (facts.content.empty() || facts.version == as) return begin_transfer(live, file);
+  const bool goes_on = facts.version && facts.spec.ranges.empty() && same_edition(*facts.version, as);
+  if (!goes_on) return start_afresh(live, file);
+  const auto made_private = [this, id = live.job.id, file, attempt = live.live[file].attempt,
+                             as](const Status& status) {
+    LiveJob* asking = current(id, file, attempt);
+    if (asking == nullptr) return;
+    if (!status) {
+      log::info("content not gone on with at the new URL file={}.{}: {}", id, file, status.error().text());
+      return start_afresh(*asking, file);
+    }
+    asking->job.files[file].version = as;
+    book_.touch_file(*asking, file);
+    begin_transfer(*asking, file);
   };
-  if (facts.version && same_edition(*facts.version, edition->version)) {
-    facts.version = edition->version;
-    cache_.add_version(facts.content, edition->version, alive_.guard(go_on));
-    return;
-  }
-  const cache::ContentId old = facts.content;
+  cache_.go_on_privately(facts.content, facts.id, as, alive_.guard(made_private));
+}
+
+void JobEngine::start_afresh(LiveJob& live, unsigned file) {
+  const cache::ContentId old = live.job.files[file].content;
   discard_content(live, file);
-  cache_.release(old, facts.id, alive_.guard(go_on));
+  cache_.release(old, live.job.files[file].id,
+                 alive_.guard([this, id = live.job.id, file, attempt = live.live[file].attempt](const Status& status) {
+                   if (!status) log::warn("content not released file={}.{}: {}", id, file, status.error().text());
+                   if (LiveJob* asking = current(id, file, attempt)) begin_transfer(*asking, file);
+                 }));
 }
 
 void JobEngine::begin_transfer(LiveJob& live, unsigned file) {
@@ -161,6 +208,7 @@ void JobEngine::begin_transfer(LiveJob& live, unsigned file) {
   const VerdictPolicy& verdict = job.options.verdict;
   TransferRequest request;
   request.file_id = facts.id;
+  request.user = job.owner;
   request.target = target_of(live, file);
   request.ranges = facts.spec.ranges;
   request.sha256 = facts.spec.sha256;
@@ -195,8 +243,11 @@ void JobEngine::make_connection(LiveJob& live) const {
   auto options = std::make_shared<origin::ConnectOptions>(live.job.options.connect);
   options->connect_timeout = settings_.connect_timeout;
   options->stall_timeout = settings_.stall_timeout;
+  options->callers_proxy = is_callers_proxy(options->proxy, settings_.proxy);
+  options->callers_authorities =
+      !options->ca_certificates.empty() && options->ca_certificates != settings_.ca_certificates;
   if (options->proxy.empty()) options->proxy = settings_.proxy;
-  if (options->ca_file.empty()) options->ca_file = settings_.ca_file;
+  if (options->ca_certificates.empty()) options->ca_certificates = settings_.ca_certificates;
   live.connect = std::move(options);
   live.lane = std::make_shared<origin::Lane>(origin::Lane{settings_.max_active_files_per_job});
   live.policy = std::make_shared<origin::UrlPolicy>(job_policy(settings_.url_policy, live.job.options));
@@ -251,6 +302,7 @@ void JobEngine::file_progress(LiveJob& live, unsigned file, const TransferProgre
   facts.version = now.version;
   facts.restarts = state.restarts_before + now.restarts;
   facts.note = now.note;
+  facts.privacy = now.privacy;
   facts.crowd = now.crowd;
   SourceFigures figures = now.figures;
   figures.wasted += state.wasted_before;
@@ -297,8 +349,10 @@ void JobEngine::file_done(LiveJob& live, unsigned file, TransferResult result) {
   facts.content = result.content.id;
   facts.size = result.content.size;
   facts.bytes = facts.contiguous = result.content.size.value_or(0);
+  facts.version_told = result.version.has_value() && !result.offline;
+  if (result.version) facts.version = result.version;
   for (const cache::Version& version : result.content.versions) {
-    if (version.url == facts.spec.url) facts.version = version;
+    if (!facts.version && version.url == facts.spec.url) facts.version = version;
   }
   SourceFigures figures = result.figures;
   figures.wasted += state.wasted_before;
@@ -309,6 +363,7 @@ void JobEngine::file_done(LiveJob& live, unsigned file, TransferResult result) {
   facts.offline_age.reset();
   if (result.offline) facts.offline_age = std::max(Duration{}, runtime_.clock.wall() - *result.offline);
   facts.note = result.note;
+  facts.privacy = result.privacy;
   facts.crowd.reset();
   live.progressed = true;
   live.failures_in_a_row = 0;
@@ -316,6 +371,7 @@ void JobEngine::file_done(LiveJob& live, unsigned file, TransferResult result) {
     ++book_.counters().cache_hits;
     book_.touch_counters();
   }
+  compare_with_rejected(facts, result.content);
   book_.note_activity(live);
   if (needs_judgement(live, file)) {
     book_.set_file_state(live, file, FileState::validating);
@@ -335,6 +391,7 @@ void JobEngine::discard_content(LiveJob& live, unsigned file) {
   live.live[file].wasted_before = figures.wasted;
   facts.content.clear();
   facts.version.reset();
+  facts.version_told = false;
   facts.size.reset();
   facts.bytes = facts.contiguous = 0;
   facts.actual_sha256.reset();

@@ -18,15 +18,12 @@ std::string source_of(const SourceFigures& figures) {
   return figures.cache > 0 ? "cache" : "origin";
 }
 
-// The caller's digest alone is against the content: neither the origin's own nor any other judge said anything.
-bool against_callers_digest(const File& file) {
-  if (!file.spec.sha256 || !file.actual_sha256 || *file.spec.sha256 == *file.actual_sha256) return false;
-  return !file.origin_sha256 || *file.origin_sha256 == *file.actual_sha256;
-}
-
-// It was compared with the origin's bytes before and kept.
-bool is_spared(const File& file, const cache::ContentInfo& content) {
-  return content.state == cache::ContentState::complete && file.rejected_root && content.root == file.rejected_root;
+// The judge knows what is to be had under the URL whoever asks: the origin's own digest, or the administrator's hook.
+// Any other judge speaks for the caller, and so do these where the content was not reached by the origin's word.
+bool speaks_for_all(const File& file, const Error& reason) {
+  if (!file.version_told || !file.version) return false;
+  const bool origins = file.origin_sha256 && file.actual_sha256 && *file.origin_sha256 != *file.actual_sha256;
+  return origins || reason.code == ErrorCode::validation_failed;
 }
 
 // A failure to record something of the cache that start-up or eviction puts right.
@@ -61,37 +58,40 @@ void JobEngine::judge_next() {
     LiveJob* live = current(turn.job_id, turn.file, turn.attempt);
     if (live == nullptr) continue;
     ++judging_;
+    const auto place =
+        std::make_shared<CallbackToken>(runtime_.executor, alive_.guard([this, turn] { judgement_lost(turn); }));
     const File& facts = live->job.files[turn.file];
     const bool needs_digest = facts.spec.sha256 || facts.origin_sha256 || !live->job.options.verdict.hook.empty();
     if (!needs_digest || facts.actual_sha256) {
-      judge_with_digest(turn.job_id, turn.file, turn.attempt);
+      judge_with_digest(turn, place);
       continue;
     }
-    cache_.compute_sha256(facts.content, alive_.guard([this, turn](Result<Digest> digest) {
+    cache_.compute_sha256(facts.content, alive_.guard([this, turn, place](Result<Digest> digest) {
       LiveJob* judging = current(turn.job_id, turn.file, turn.attempt);
-      if (judging == nullptr) return judgement_over();
+      if (judging == nullptr) return judgement_over(place);
       if (!digest) {
         judged(*judging, turn.file, tl::unexpected<Error>(digest.error()));
-        return judgement_over();
+        return judgement_over(place);
       }
       judging->job.files[turn.file].actual_sha256 = *digest;
-      judge_with_digest(turn.job_id, turn.file, turn.attempt);
+      judge_with_digest(turn, place);
     }));
   }
 }
 
-void JobEngine::judge_with_digest(const std::string& job_id, unsigned file, std::uint64_t attempt) {
-  LiveJob* live = current(job_id, file, attempt);
-  const auto opened = [this, job_id, file, attempt](Result<std::shared_ptr<cache::ContentLease>> content) {
-    LiveJob* judging = current(job_id, file, attempt);
-    if (judging != nullptr && content) return judge_opened(*judging, file, std::move(*content));
-    if (judging != nullptr) judged(*judging, file, tl::unexpected<Error>(content.error()));
-    judgement_over();
+void JobEngine::judge_with_digest(const Turn& turn, const Place& place) {
+  LiveJob* live = current(turn.job_id, turn.file, turn.attempt);
+  const auto opened = [this, turn, place](Result<std::shared_ptr<cache::ContentLease>> content) {
+    LiveJob* judging = current(turn.job_id, turn.file, turn.attempt);
+    if (judging != nullptr && content) return judge_opened(*judging, turn.file, std::move(*content), place);
+    if (judging != nullptr) judged(*judging, turn.file, tl::unexpected<Error>(content.error()));
+    judgement_over(place);
   };
-  cache_.open(live->job.files[file].content, alive_.guard(opened));
+  cache_.open(live->job.files[turn.file].content, alive_.guard(opened));
 }
 
-void JobEngine::judge_opened(LiveJob& live, unsigned file, std::shared_ptr<cache::ContentLease> content) {
+void JobEngine::judge_opened(LiveJob& live, unsigned file, std::shared_ptr<cache::ContentLease> content,
+                             const Place& place) {
   const File& facts = live.job.files[file];
   VerdictPolicy policy = live.job.options.verdict;
   if (!facts.spec.minisign_signature.empty()) policy.minisign_signature = facts.spec.minisign_signature;
@@ -104,15 +104,24 @@ void JobEngine::judge_opened(LiveJob& live, unsigned file, std::shared_ptr<cache
   told.sha256 = facts.actual_sha256;
   told.wanted_sha256 = facts.spec.sha256;
   told.origin_sha256 = facts.origin_sha256;
-  const auto done = [this, id = live.job.id, file, attempt = live.live[file].attempt](Result<Judgement> judgement) {
+  const auto done = [this, id = live.job.id, file, attempt = live.live[file].attempt,
+                     place](Result<Judgement> judgement) {
     if (LiveJob* judging = current(id, file, attempt)) judged(*judging, file, std::move(judgement));
-    judgement_over();
+    judgement_over(place);
   };
   judge_.judge(std::move(policy), std::move(told), std::move(content), alive_.guard(done));
 }
 
-void JobEngine::judgement_over() {
+void JobEngine::judgement_over(const Place& place) {
+  place->settle();
   --judging_;
+  judge_next();
+}
+
+void JobEngine::judgement_lost(const Turn& turn) {
+  --judging_;
+  if (LiveJob* live = current(turn.job_id, turn.file, turn.attempt))
+    judged(*live, turn.file, fail(ErrorCode::internal, "judge the content", "the judgement was lost on its way"));
   judge_next();
 }
 
@@ -131,7 +140,7 @@ void JobEngine::judged(LiveJob& live, unsigned file, Result<Judgement> judgement
     case Verdict::valid:
       return accept(live, file, true);
     case Verdict::not_valid:
-      return reject(live, file, judgement->reason);
+      return reject(live, file, judgement->reason, speaks_for_all(facts, judgement->reason));
     case Verdict::wait_for_app:
       state.awaiting_app = true;
       facts.error.reset();
@@ -168,7 +177,7 @@ void JobEngine::accept(LiveJob& live, unsigned file, bool explicitly) {
   facts.error.reset();
   if (explicitly) {
     facts.verdict = "valid";
-    mark_validated(facts.content);
+    if (vouches_for_all(live, file)) mark_validated(facts.content);
   }
   ++book_.counters().files_transferred;
   book_.touch_counters();
@@ -176,7 +185,16 @@ void JobEngine::accept(LiveJob& live, unsigned file, bool explicitly) {
   settle(live);
 }
 
-void JobEngine::reject(LiveJob& live, unsigned file, const Error& reason) {
+// What was asked for is what the agent asks for anybody, and the origin named the edition: so accepting it says that it
+// is a good edition of the URL. Of what a header of the caller's may have chosen, or a digest found, it says nothing.
+bool JobEngine::vouches_for_all(LiveJob& live, unsigned file) const {
+  if (!live.job.files[file].version_told) return false;
+  const origin::Target target = target_of(live, file);
+  return target.options->headers.empty() && reach_of(privacy_before_answer(target)) != origin::Reach::own_job;
+}
+
+// A verdict binds its own job. `for_all`: the judge is not the caller's.
+void JobEngine::reject(LiveJob& live, unsigned file, const Error& reason, bool for_all) {
   File& facts = live.job.files[file];
   LiveFile& state = live.live[file];
   state.awaiting_app = false;
@@ -185,96 +203,82 @@ void JobEngine::reject(LiveJob& live, unsigned file, const Error& reason) {
   book_.touch_counters();
   log::warn("content not valid file={} source={}: {}", facts.id, source_of(facts.figures), reason.text());
   const bool origin_only = facts.figures.cache == 0 && facts.figures.peers == 0;
-  if (!origin_only && !facts.origin_alone) return fetch_from_origin_alone(live, file, reason);
+  if (!origin_only && !facts.origin_alone) return fetch_from_origin_alone(live, file, reason, for_all);
   facts.verdict = "not_valid";
   facts.verdict_reason = reason.detail;
   facts.error = reason;
   ++book_.counters().files_failed;
-  put_aside(live, file);
+  if (for_all) {
+    set_aside(facts.content, *facts.version, {}, [] {});
+  } else {
+    // Kept for inspection, and given to nobody; what others have to do with stays as it is.
+    cache_.set_aside_own(facts.content, facts.id, [id = facts.content](const Status& status) {
+      if (!status) log::info("content not set aside for one job's verdict id={} reason={}", id, status.error().text());
+    });
+  }
   book_.set_file_state(live, file, FileState::failed);
   fail_job(live, reason);
 }
 
-// All of its bytes are the origin's. Where a record with the very same bytes was dropped because of a digest that the
-// caller gave, it is the digest that was wrong: the fresh content stays in the record's place. Any other content that
-// was judged not valid is kept for inspection only.
-void JobEngine::put_aside(LiveJob& live, unsigned file) {
-  File& facts = live.job.files[file];
-  if (!facts.rejected_root || !against_callers_digest(facts)) return set_aside(facts.content);
-  const auto compare = [this, content = facts.content, root = *facts.rejected_root,
-                        before = live.live[file].rejected](const Result<cache::ContentInfo>& fresh) {
-    if (!fresh || fresh->root != root) return set_aside(content);
-    log::warn("content {} is what the origin has: kept, the digest that was given for it is wrong", content);
-    spare(*fresh, before);
+// `fresh`: what the origin has in its place, where that is here.
+void JobEngine::set_aside(const cache::ContentId& content, const cache::Version& version, const cache::ContentId& fresh,
+                          Task then) {
+  // Who vouched for it is remembered before the record is gone.
+  auto remembered = [this, content, version, then = std::move(then)]() mutable {
+    cache_.set_aside(content, version, alive_.guard([content, then = std::move(then)](const Status& status) mutable {
+      const bool gone = !status && status.error().code == ErrorCode::not_found;
+      if (!status && !gone) log::error("content judged bad not set aside: {}", status.error().text());
+      then();
+    }));
   };
-  cache_.get(facts.content, alive_.guard(compare));
+  transfers_.judged_bad(version, content, fresh, alive_.guard(std::move(remembered)));
 }
 
-void JobEngine::set_aside(const cache::ContentId& content) {
-  cache_.set_aside(content, alive_.guard([this, content](const Status& status) {
-    if (status) return;
-    log::error("content judged bad not set aside, dropped instead: {}", status.error().text());
-    cache_.drop(content, logged("drop content " + content));
-  }));
-}
-
-// What the dropped record was known for; after a restart of the agent only its bytes come back.
-void JobEngine::spare(const cache::ContentInfo& fresh, const std::optional<cache::ContentInfo>& before) {
-  if (!before) return;
-  for (const cache::Version& version : before->versions) {
-    const bool known = std::find(fresh.versions.begin(), fresh.versions.end(), version) != fresh.versions.end();
-    if (!known) cache_.add_version(fresh.id, version, logged("add a version to content " + fresh.id));
-  }
-  if (before->pinned) cache_.pin(fresh.id, true, logged("pin content " + fresh.id));
-  if (before->validated) mark_validated(fresh.id);
-}
-
-void JobEngine::fetch_from_origin_alone(LiveJob& live, unsigned file, const Error& reason) {
+void JobEngine::fetch_from_origin_alone(LiveJob& live, unsigned file, const Error& reason, bool for_all) {
   File& facts = live.job.files[file];
   facts.origin_alone = true;
   book_.set_file_state(live, file, FileState::waiting);
-  drop_then_queue(live, file);
+  leave_rejected(live, file, for_all);
   facts.note = "fetched again from the origin alone: " + reason.detail;
 }
 
-// The bytes judged bad are out of the cache before anybody fetches again.
-void JobEngine::drop_then_queue(LiveJob& live, unsigned file) {
+// The job lets go of what was judged not valid, and fetches into a content of its own. Others keep what they have: a
+// record that is not what is published is found out by what the origin sends now (compare_with_rejected).
+void JobEngine::leave_rejected(LiveJob& live, unsigned file, bool for_all) {
   File& facts = live.job.files[file];
   const cache::ContentId content = facts.content;
-  const cache::Version version = facts.version.value_or(cache::Version{facts.spec.url, facts.size, {}, {}});
+  const cache::Version version = facts.version.value_or(cache::Version{});
+  const std::string holder = facts.id;
   discard_content(live, file);
-  auto dropped = [this, id = live.job.id, file, attempt = ++live.live[file].attempt](const Status& status) {
-    if (!status) log::error("content judged bad not dropped file={}.{}: {}", id, file, status.error().text());
+  facts.rejected = content;
+  book_.touch_file(live, file);
+  Task released = alive_.guard([this, id = live.job.id, file, attempt = ++live.live[file].attempt, content, holder] {
+    if (!content.empty()) release(content, holder);
     LiveJob* waiting = current(id, file, attempt);
     if (waiting == nullptr) return;
     waiting->queue.add(file);
     settle(*waiting);
     pump(*waiting);
-  };
-  if (content.empty()) return dropped(Status{});
-  const auto remember = [this, id = live.job.id, file, attempt = live.live[file].attempt, content, version,
-                         dropped = std::move(dropped)](Result<cache::ContentInfo> info) mutable {
-    LiveJob* waiting = current(id, file, attempt);
-    if (waiting != nullptr && info && is_spared(waiting->job.files[file], *info)) {
-      release(content, waiting->job.files[file].id);
-      return dropped(Status{});
-    }
-    if (waiting != nullptr && info && info->state == cache::ContentState::complete) {
-      waiting->job.files[file].rejected_root = info->root;
-      book_.touch_file(*waiting, file);
-      waiting->live[file].rejected = std::move(*info);
-    }
-    drop_rejected(content, version, std::move(dropped));
-  };
-  cache_.get(content, alive_.guard(remember));
+  });
+  if (for_all && !content.empty()) return set_aside(content, version, {}, std::move(released));
+  released();
 }
 
-// Who vouched for it is remembered before the record is gone.
-void JobEngine::drop_rejected(const cache::ContentId& content, const cache::Version& version,
-                              UniqueFunction<void(Status)> done) {
-  transfers_.judged_bad(version, content, alive_.guard([this, content, done = std::move(done)]() mutable {
-    cache_.drop(content, alive_.guard(std::move(done)));
-  }));
+// The origin alone was asked because a content was judged not valid. Other bytes under the same version, in a content
+// that is what anybody gets, prove that the one before is not what is published.
+void JobEngine::compare_with_rejected(const File& facts, const cache::ContentInfo& fresh) {
+  const bool proves = facts.origin_alone && !facts.rejected.empty() && facts.rejected != fresh.id &&
+                      facts.version_told && fresh.shareable && fresh.root;
+  if (!proves) return;
+  const auto compare = [this, fresh, version = *facts.version](const Result<cache::ContentInfo>& rejected) {
+    if (!rejected) return;  // gone meanwhile
+    const auto& known = rejected->versions;
+    const bool same_version = std::find(known.begin(), known.end(), version) != known.end();
+    if (rejected->state != cache::ContentState::complete || !same_version || rejected->root == fresh.root) return;
+    log::warn("content {} is not what the origin has: set aside", rejected->id);
+    set_aside(rejected->id, version, fresh.id, [] {});
+  };
+  cache_.get(facts.rejected, alive_.guard(compare));
 }
 
 void JobEngine::verdict_posted(LiveJob& live, unsigned file, bool valid, const std::string& reason) {
@@ -284,7 +288,7 @@ void JobEngine::verdict_posted(LiveJob& live, unsigned file, bool valid, const s
     return accept(live, file, true);
   }
   const std::string why = reason.empty() ? "the application says that it is not valid" : reason;
-  reject(live, file, Error{ErrorCode::validation_failed, "validate " + log::redact_url(facts.spec.url), why});
+  reject(live, file, Error{ErrorCode::validation_failed, "validate " + log::redact_url(facts.spec.url), why}, false);
 }
 
 // Somebody else judged it bad, or the disk did: it is fetched again, from wherever it is.
@@ -311,6 +315,18 @@ void JobEngine::release(const cache::ContentId& content, const std::string& hold
   cache_.release(content, holder, logged("let go of content " + content));
 }
 
+// Stopped before its first progress, a file may hold a content already; and one that was not whole may hold a part of
+// another edition beside the one that is told.
+void JobEngine::release_others(const File& file) {
+  const auto others = [this, id = file.id, told = file.content](Result<cache::Cache::Known> known) {
+    if (!known) return log::warn("cannot look up what {} holds: {}", id, known.error().text());
+    for (const cache::ContentInfo& content : known->held) {
+      if (content.id != told) release(content.id, id);
+    }
+  };
+  cache_.known(file.spec.url, file.id, alive_.guard(others));
+}
+
 void JobEngine::finish(LiveJob& live, bool keep) {
   for (const TimerId timer : {live.retry_timer, live.maximum_timer, live.progress_timer}) {
     if (timer != 0) runtime_.timers.cancel(timer);
@@ -320,19 +336,13 @@ void JobEngine::finish(LiveJob& live, bool keep) {
     LiveFile& state = live.live[file.index];
     if (state.judge_again != 0) runtime_.timers.cancel(std::exchange(state.judge_again, 0));
     const bool finished = file.state == FileState::transferred || state.awaiting_app;
-    const bool tried = state.attempt > 0;
+    const bool holds_more = !finished && (state.attempt > 0 || !file.content.empty());
     stop_file(live, file.index);
     const bool implicitly = keep && finished && file.verdict.empty();
     if (implicitly) file.verdict = "valid";
-    if (!file.content.empty()) {
-      references.push_back({file.content, file.id, implicitly});
-    } else if (tried) {
-      // Stopped before its first progress: the content may be held already.
-      cache_.known(file.spec.url, file.id, alive_.guard([this, id = file.id](Result<cache::Cache::Known> known) {
-        if (!known) return log::warn("cannot look up what {} holds: {}", id, known.error().text());
-        for (const cache::ContentInfo& content : known->held) release(content.id, id);
-      }));
-    }
+    const bool validated = implicitly && vouches_for_all(live, file.index);
+    if (!file.content.empty()) references.push_back({file.content, file.id, validated});
+    if (holds_more) release_others(file);
   }
   book_.retire(live);
   if (references.empty()) return;

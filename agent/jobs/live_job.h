@@ -32,8 +32,7 @@ struct LiveFile {
   std::optional<cache::Cache::Known> known;  // looked up ahead of its first start, for known_url
   std::string known_url;
   SteadyTime known_at{};
-  unsigned lost = 0;                           // how often its finished content was gone
-  std::optional<cache::ContentInfo> rejected;  // the record that was dropped when it was judged not valid
+  unsigned lost = 0;  // how often its finished content was gone
 };
 
 struct LiveJob {

@@ -12,6 +12,11 @@ namespace {
 constexpr Duration kFirstOriginRest = std::chrono::seconds(1);
 constexpr unsigned kMaxOriginDoublings = 5;
 
+// Of the hop that answered: an https URL may have led to a server that speaks http.
+cache::Transport transport_of(const origin::Edition& edition) {
+  return edition.effective_url.starts_with("https:") ? cache::Transport::https : cache::Transport::http;
+}
+
 cache::Source source_of(SourceKind kind) {
   switch (kind) {
     case SourceKind::origin:
@@ -154,6 +159,7 @@ void Fill::open_writing(Stream& stream) {
   }
   const ByteRange rest{stream.written, stream.window.end() - stream.written};
   stream.writing = writer_->open_stream(rest, source_of(source.kind()), stream.account);
+  writer_->came_over(*stream.writing, stream.transport);
 }
 
 // Neither here nor being delivered.
@@ -249,11 +255,15 @@ Fill::Stream* Fill::find(std::uint64_t id) {
 }
 
 void Fill::stream_answered(std::uint64_t id, const origin::Edition* edition, bool whole) {
-  const Stream* stream = find(id);
+  Stream* stream = find(id);
   if (stopped_ || stream == nullptr) return;
   const auto self = shared_from_this();
   const std::size_t source = stream->source;
-  if (edition != nullptr) events_.fill_answered(*edition);
+  if (edition != nullptr) {
+    stream->transport = transport_of(*edition);
+    if (stream->writing && !stream->blocks) writer_->came_over(*stream->writing, stream->transport);
+    events_.fill_answered(*edition);
+  }
   if (stopped_ || !whole) return;
   sources_[source].whole_only = true;
   if (streams_of(source) > 1) start_over(source);

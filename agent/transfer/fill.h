@@ -89,6 +89,7 @@ class Fill : public std::enable_shared_from_this<Fill> {
     std::uint64_t written = 0;   // next byte to append; behind `position` while bytes wait for the writer
     std::optional<cache::StreamId> writing;
     std::string account;
+    cache::Transport transport = cache::Transport::unknown;  // of the answer, where it is the origin's
     std::deque<Buffer> waiting;
     std::size_t unconsumed = 0;
     std::uint64_t brought = 0;            // in blocks

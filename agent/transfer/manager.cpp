@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/digest.h"
 #include "base/log.h"
 
 namespace larder::agent {
@@ -17,20 +18,22 @@ constexpr unsigned kMaxRelaunches = 2;
 
 std::string sharing_key(const TransferRequest& request) {
   const bool shares = request.ranges.empty() && !request.origin_alone && request.store;
-  if (!shares || request.target.url.has_credentials()) return {};
+  if (!shares || reach_of(origin::privacy_before_answer(request.target)) == origin::Reach::own_job) return {};
   std::string key = fmt::format("{}\n{}\n{} {} {}", request.target.url.canonical(), request.no_cache, request.use_peers,
                                 request.share, request.offline_ok);
+  // The route is the configured one; only what may choose the content is left to tell requests apart.
   if (const auto& options = request.target.options) {
-    if (options->has_credentials()) return {};
     for (const auto& [name, value] : options->headers) key += fmt::format("\n{}: {}", name, value);
-    key += fmt::format("\nproxy {} {} {}\nca {}\nhttp {}", options->proxy, options->proxy_user, options->proxy_password,
-                       options->ca_file, static_cast<int>(options->http));
+    key += fmt::format("\nproxy {}\nca {}", options->proxy, to_hex(blake2b256(as_bytes(options->ca_certificates))));
   }
   if (const auto& policy = request.target.policy) {
     key += fmt::format("\npolicy {}{}{}{}{} {}", policy->allow_loopback, policy->allow_private,
                        policy->redirect_to_loopback, policy->redirect_to_private, policy->redirect_downgrade,
                        policy->max_redirects);
     for (const std::string& host : policy->deny_hosts) key += "\ndeny " + host;
+    for (const std::string& host : policy->allow_link_local) key += "\nlink-local " + host;
+    key += fmt::format("\nsharing {}{}", policy->sharing.share_loopback, policy->sharing.callers_redirect);
+    for (const std::string& host : policy->sharing.private_hosts) key += "\nprivate " + host;
   }
   return key;
 }
@@ -73,18 +76,26 @@ void Manager::set_rate(TransferId id, std::uint64_t bytes_per_second) {
   if (found->second.run) found->second.run->update_rate();
 }
 
-void Manager::judged_bad(cache::Version version, const cache::ContentId& content, UniqueFunction<void()> done) {
+void Manager::judged_bad(cache::Version version, const cache::ContentId& content, const cache::ContentId& fresh,
+                         UniqueFunction<void()> done) {
   if (context_.neighbours == nullptr) return context_.runtime.executor.post(std::move(done));
   using Segments = std::vector<cache::SegmentInfo>;
   context_.cache.segments(content, [this, alive = std::weak_ptr<bool>(alive_), version = std::move(version), content,
-                                    done = std::move(done)](Result<Segments> segments) mutable {
+                                    fresh, done = std::move(done)](Result<Segments> segments) mutable {
     if (!segments) log::warn("cannot tell who vouched for content {}: {}", content, segments.error().text());
     if (segments && !alive.expired()) context_.neighbours->judged_bad(version, *segments);
-    done();
+    if (fresh.empty() || !segments || alive.expired()) return done();
+    context_.cache.segments(fresh, [this, alive, version = std::move(version), fresh,
+                                    done = std::move(done)](Result<Segments> own) mutable {
+      if (!own) log::warn("cannot tell what the origin has as content {}: {}", fresh, own.error().text());
+      if (own && !alive.expired()) context_.neighbours->fetched(version, *own);
+      done();
+    });
   });
 }
 
-// A content of the digest that the caller gave is what the caller wants, whatever its URL.
+// A content of the digest that the caller gave is what the caller wants, whatever its URL. Knowing a digest gives no
+// right to a content: only one that was fetched as shareable is found by it.
 void Manager::find_by_digest(const MemberPtr& member) {
   const TransferRequest& request = member->request;
   const bool ask = request.sha256 && request.ranges.empty() && !request.origin_alone && !request.no_cache;

@@ -28,7 +28,8 @@ class Manager final : public Transfers, public RunHost {
   TransferId start(TransferRequest request, std::shared_ptr<TransferEvents> events) override;
   void stop(TransferId id) override;
   void set_rate(TransferId id, std::uint64_t bytes_per_second) override;
-  void judged_bad(cache::Version version, const cache::ContentId& content, UniqueFunction<void()> done) override;
+  void judged_bad(cache::Version version, const cache::ContentId& content, const cache::ContentId& fresh,
+                  UniqueFunction<void()> done) override;
   [[nodiscard]] std::size_t active() const override { return entries_.size(); }
 
   void run_settles(const MemberPtr& member, Settlement settlement) override;

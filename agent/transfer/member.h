@@ -22,6 +22,10 @@ struct Member {
   bool gone = false;        // stopped or done: tell nothing more
 
   [[nodiscard]] const std::string& file_id() const { return request.file_id; }
+  [[nodiscard]] cache::Holder holder() const {
+    if (!request.user) return request.file_id;
+    return {request.file_id, {*request.user, request.target.url.canonical()}};
+  }
 };
 
 using MemberPtr = std::shared_ptr<Member>;

@@ -15,7 +15,12 @@ constexpr std::uint64_t kSmall = kMiB;  // its end comes with its first commit
 }  // namespace
 
 Run::Run(TransferContext& context, RunHost& host, MemberPtr owner)
-    : context_(context), host_(host), request_(owner->request), revalidate_(owner->request.origin_alone) {
+    : context_(context),
+      host_(host),
+      request_(owner->request),
+      before_answer_(origin::privacy_before_answer(owner->request.target)),
+      revalidate_(owner->request.origin_alone),
+      privacy_(before_answer_) {
   members_.push_back(std::move(owner));
 }
 
@@ -86,17 +91,45 @@ void Run::make_fill() {
 }
 
 void Run::fill_answered(const origin::Edition& edition) {
-  if (edition_) return;  // checked by the source
-  if (edition_known(edition)) choose();
+  if (!edition_) {
+    if (edition_known(edition)) choose();
+    return;
+  }
+  // The edition is checked by the source. A HEAD need not say what the GET after it says: cookies, no-store, Vary, or
+  // where the file ends.
+  if (reach_of(edition.privacy) < reach_of(privacy_)) return narrow(edition.privacy);
+  if (!edition.sha256 || !request_.ranges.empty()) return;
+  if (edition_->sha256 && edition_->sha256 != edition.sha256) return start_over("the origin promises another digest");
+  edition_->sha256 = edition.sha256;
+}
+
+// A later answer keeps the content to a smaller circle than the first did: it begins anew there.
+void Run::narrow(origin::Privacy privacy) {
+  const auto self = shared_from_this();
+  before_answer_ = stricter(before_answer_, privacy);
+  start_over(fmt::format("it is for fewer than the first answer said ({})", privacy_info(privacy).code), false);
+}
+
+std::optional<Error> Run::doubt_about(const origin::Edition& edition) const {
+  std::vector<cache::FirstAnswer> begun = begun_with(members_.front()->held);
+  if (begun_with_ && !begun_with_->host.empty()) begun.push_back(*begun_with_);
+  const auto why = why_not_the_origins(begun, edition);
+  if (!why) return std::nullopt;
+  return Error{ErrorCode::http_transient, "fetch " + log::redact_url(request_.target.url.canonical()), *why};
 }
 
 // False when the run is over.
 bool Run::edition_known(const origin::Edition& edition) {
+  if (const auto doubt = doubt_about(edition)) {
+    fail(*doubt);
+    return false;
+  }
   edition_ = edition;
-  shareable_ = edition.shareable && edition.version.has_validator();
+  privacy_ = stricter(stricter(before_answer_, edition.privacy),
+                      edition.version.has_validator() ? origin::Privacy::shareable : origin::Privacy::no_validator);
   tell_connected();
   if (over_) return false;
-  if (!shareable_) split_followers();
+  if (!shareable()) split_followers();
   if (const Status status = plan_content(); !status) {
     fail(status.error());
     return false;
@@ -162,7 +195,7 @@ void Run::join(const MemberPtr& member) {
   update_rate();
   if (!content_.empty()) {
     hold(member);
-    abandon_all_but(context_.cache, member, content_);
+    abandon_all_but_old_part(context_.cache, member, content_, request_.target.url.canonical());
   }
   if (!connected_) return;
   if (const auto size = map_.content_size(); size && !refuse_too_large(*size)) return;
@@ -240,14 +273,7 @@ void Run::finish() {
 
 void Run::finished(const cache::ContentInfo& info) {
   const auto self = shared_from_this();
-  if (contradicted_) {
-    // It was found out with the last segment: the cache must not have it.
-    return context_.cache.drop(info.id, [id = info.id](const Status& status) {
-      if (!status)
-        log::error("content that is not what was attested is not dropped id={} error=\"{}\"", id,
-                   status.error().text());
-    });
-  }
+  if (contradicted_) return forget_contradicted(info);
   const std::vector<cache::SegmentInfo> segments = writer()->committed();
   const std::uint64_t committed = bytes_of(segments);
   const std::uint64_t added = committed - std::min(committed, committed_before_);
@@ -260,8 +286,9 @@ void Run::finished(const cache::ContentInfo& info) {
   if (!settlement.held) settlement.replaces = content_;
   settlement.edition = edition_;
   settlement.note = note();
+  settlement.privacy = privacy_;
   settlement.offline = offline_;
-  tell_neighbours(segments, info.id);
+  if (info.shareable) tell_neighbours(segments, info.id);
   for (const MemberPtr& member : end_members()) {
     Settlement own = settlement;
     own.figures = finished_figures(segments, member->file_id(), info.size.value_or(committed));
@@ -270,48 +297,17 @@ void Run::finished(const cache::ContentInfo& info) {
   host_.run_over(*this);
 }
 
-// The edition changed: everything of it is given up, and this file alone begins again.
-void Run::start_over(std::string_view why) {
-  const bool probed_only = fill_ && fill_->received() == 0 && committed_before_ == 0;
-  give_up_content();
-  if (!restarts_.restart()) return fail(restarts_.given_up(request_.target.url.canonical()));
-  for (const MemberPtr& member : members_) member->restarts = restarts_.restarts();
-  log::info("{}, starting over file={} restarts={} url={}", why, members_.front()->file_id(), restarts_.restarts(),
-            log::redact_url(request_.target.url.canonical()));
-  tell_progress();
-  if (over_) return;
-  // Where the very first GET contradicts the probe before it, the probe is what is not to be trusted (a HEAD answered
-  // by another server or program than a GET): then a GET is the new probe.
-  const bool get = request_.ranges.empty() && (request_.origin_alone || probed_only);
-  if (get) return fetch_as_probe();
-  probe();
-}
-
-void Run::give_up_content() {
-  const auto self = shared_from_this();
-  if (fill_) fill_wasted(fill_->uncommitted());
-  for (const MemberPtr& member : members_) {
-    if (writer() != nullptr) member->wasted += fetched_for(writer()->committed(), member->file_id());
-  }
-  ++turn_;
-  finishing_ = false;
-  if (fill_) fill_->drop_writer();
-  waiting_.reset();
-  for (const MemberPtr& member : members_) {
-    if (content_.empty()) break;
-    context_.cache.release(content_, member->file_id(), [](Status status) {
-      if (!status) log::warn("content of another edition not released error={}", status.error().text());
-    });
-  }
-  end_fill();
-  copy_.reset();
-  edition_.reset();
-  content_.clear();
-  prefix_ = {};
-  contiguous_ = committed_before_ = 0;
-  contradicted_ = false;
-  map_ = PieceMap::whole(std::nullopt);
-  revalidate_ = true;
+// It was found out with the last segment: the cache must not have it as this version. A record of others into which it
+// was merged has these bytes from elsewhere, and stays.
+void Run::forget_contradicted(const cache::ContentInfo& info) {
+  const auto logged = [id = info.id](const Status& status) {
+    if (!status) {
+      log::error("content that is not what was attested is not set aside id={} error=\"{}\"", id,
+                 status.error().text());
+    }
+  };
+  if (info.id == content_) return context_.cache.set_aside(info.id, wanted_, logged);
+  for (const MemberPtr& member : members_) context_.cache.release(info.id, member->file_id(), logged);
 }
 
 std::vector<MemberPtr> Run::end_members() {
@@ -325,6 +321,7 @@ void Run::fail(const Error& error) {
   const Error copy = error;  // NOLINT(performance-unnecessary-copy-initialization)
   if (may_go_offline(copy)) return go_offline(copy);
   if (may_go_on(copy)) return go_on_without_origin(copy);
+  if (copy.code == ErrorCode::disk_full && abandon_old_parts([copy](Run& run) { run.fail(copy); })) return;
   const Error told = what_is_missing(copy);
   if (fill_) fill_wasted(fill_->uncommitted());
   // The last word on where the bytes went: what is not committed is lost.

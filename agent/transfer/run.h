@@ -77,21 +77,33 @@ class Run final : public FillEvents, public std::enable_shared_from_this<Run> {
   }
 
   [[nodiscard]] const TransferRequest& request() const { return request_; }
+  // Other jobs of this machine may have it; neighbours too.
+  [[nodiscard]] bool shareable() const { return reach_of(privacy_) != origin::Reach::own_job; }
+  [[nodiscard]] bool for_neighbours() const { return reach_of(privacy_) == origin::Reach::everybody; }
+  // What this run puts into a content may be found there by other jobs; and given to neighbours.
+  [[nodiscard]] bool keeps() const { return shareable() && request_.store && request_.ranges.empty(); }
+  [[nodiscard]] bool offers() const { return request_.share && for_neighbours(); }
   [[nodiscard]] bool may_start_with_get() const;
   void probe();
   void fetch_as_probe();
   bool edition_known(const origin::Edition& edition);
+  [[nodiscard]] std::optional<Error> doubt_about(const origin::Edition& edition) const;
   Status plan_content();
   bool refuse_too_large(std::uint64_t size);
   void tell_connected();
   void split_followers();
 
+  void narrow(origin::Privacy privacy);
+
   void choose();
+  void keep_to_owner(const cache::ContentInfo& info);
   void open_copy(const cache::ContentInfo& whole);
   void choose_held();
   void choose_shared();
   void found(const cache::ContentInfo& info);
-  void resume(const cache::ContentInfo& info);
+  void resume(const cache::ContentInfo& info, bool own);
+  void resume_privately(const cache::ContentInfo& info);
+  void open_writer(const cache::ContentInfo& info, bool shareable);
   void create(bool bounded);
   void adopt(std::unique_ptr<cache::ContentWriter> writer);
   void hold(const MemberPtr& member);
@@ -119,14 +131,19 @@ class Run final : public FillEvents, public std::enable_shared_from_this<Run> {
   [[nodiscard]] bool wants_sha256() const;
   void finish();
   void finished(const cache::ContentInfo& info);
-  void start_over(std::string_view why = "edition changed");
-  void give_up_content();
+  void forget_contradicted(const cache::ContentInfo& info);
+  void start_over(std::string_view why = "edition changed", bool may_come_back = true);
+  void give_up_content(bool may_come_back);
+  bool set_aside();
+  void abandon_all(UniqueFunction<void(Run&)> then);
+  bool abandon_old_parts(UniqueFunction<void(Run&)> then);
   void fail(const Error& error);
   void end_fill();
 
   void progress_soon();
   void tell_progress();
   [[nodiscard]] TransferProgress progress_of(const Member& member) const;
+  [[nodiscard]] TransferProgress progress_aside(const Member& member) const;
   [[nodiscard]] std::string note() const;
   [[nodiscard]] std::uint64_t rate() const;
   [[nodiscard]] cache::ContentWriter* writer() const {
@@ -137,7 +154,8 @@ class Run final : public FillEvents, public std::enable_shared_from_this<Run> {
 
   TransferContext& context_;
   RunHost& host_;
-  TransferRequest request_;  // the first owner's: target and what is to be fetched
+  TransferRequest request_;        // the first owner's: target and what is to be fetched
+  origin::Privacy before_answer_;  // what the request alone says, or an answer that was given up
   std::vector<MemberPtr> members_;
   RestartRule restarts_;
   unsigned turn_ = 0;  // grows with each new start: late answers are recognised
@@ -150,7 +168,7 @@ class Run final : public FillEvents, public std::enable_shared_from_this<Run> {
 
   std::optional<origin::FetchId> probe_;
   std::optional<origin::Edition> edition_;
-  bool shareable_ = false;
+  origin::Privacy privacy_;  // with what the edition says, once it is known
   PieceMap map_ = PieceMap::whole(std::nullopt);
   cache::Version wanted_;  // what the content is bound to
   std::shared_ptr<CopySource> copy_;
@@ -162,7 +180,17 @@ class Run final : public FillEvents, public std::enable_shared_from_this<Run> {
   std::optional<Error> unreachable_;      // why the origin could not be asked
   std::optional<WallTime> offline_;       // goes on without it: when the edition was fetched
   cache::ContentId content_;
-  std::uint64_t committed_before_ = 0;  // when the content was adopted
+  // The content of an edition that the origin no longer seems to have, held until the new one is whole: the origin may
+  // find back to it.
+  struct Aside {
+    cache::ContentInfo info;
+    std::vector<cache::SegmentInfo> segments;
+    std::uint64_t contiguous = 0;
+  };
+  std::optional<Aside> aside_;                    // until another content is chosen; then it is in Member::held
+  std::optional<cache::FirstAnswer> begun_with_;  // the last edition with a validator that was given up
+  bool found_by_others_ = false;                  // the content, by other jobs
+  std::uint64_t committed_before_ = 0;            // when the content was adopted
   CommittedPrefix prefix_;
   std::uint64_t contiguous_ = 0;
 

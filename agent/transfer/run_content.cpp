@@ -7,15 +7,26 @@
 namespace larder::agent {
 namespace {
 
+// Without a size to hold it against, a content of one job alone may be what a broken connection left: it is not found
+// again.
+bool may_be_complete(const cache::ContentInfo& info, const cache::Version& version) {
+  return version.size.has_value() || info.shareable;
+}
+
 bool knows(const cache::ContentInfo& info, const cache::Version& version) {
   return std::find(info.versions.begin(), info.versions.end(), version) != info.versions.end();
+}
+
+bool has_two_urls(const cache::ContentInfo& info) {
+  return std::any_of(info.versions.begin(), info.versions.end(),
+                     [&info](const cache::Version& version) { return version.url != info.versions.front().url; });
 }
 
 }  // namespace
 
 // Ranges of what the cache has whole are copied from there; everything else is alike.
 void Run::choose() {
-  if (request_.ranges.empty() || !shareable_ || request_.origin_alone) return choose_held();
+  if (request_.ranges.empty() || !shareable() || request_.origin_alone) return choose_held();
   using Found = std::optional<cache::ContentInfo>;
   context_.cache.find(edition_->version, guard<Found>([](Run& self, Result<Found> info) {
                         if (!info) log::warn("cache not asked error={}", info.error().text());
@@ -40,22 +51,35 @@ void Run::open_copy(const cache::ContentInfo& whole) {
 }
 
 // An earlier attempt's content is gone on with when it is of this very version; without a validator that cannot be
-// known.
+// known. One that was begun for its own job alone stays so, whatever the origin says now: its owner's it is, and nobody
+// else's.
 void Run::choose_held() {
-  if (request_.origin_alone || !wanted_.has_validator() || fill_) return choose_shared();
-  for (const MemberPtr& member : members_) {
+  if (request_.origin_alone || !names_edition(wanted_) || fill_) return choose_shared();
+  const auto members = members_;
+  for (const MemberPtr& member : members) {
     for (const cache::ContentInfo& info : member->held) {
       if (info.state == cache::ContentState::set_aside || !knows(info, wanted_)) continue;
-      if (info.state == cache::ContentState::complete) return found(info);
-      if (info.size && info.size == map_.content_size()) return resume(info);
+      const bool complete = info.state == cache::ContentState::complete;
+      if (complete ? !may_be_complete(info, wanted_) : !info.size || info.size != map_.content_size()) continue;
+      const bool of_owner_alone = keeps() && !info.shareable;
+      if (of_owner_alone && member != members.front()) continue;
+      if (of_owner_alone) keep_to_owner(info);
+      return complete ? found(info) : resume(info, true);
     }
   }
   choose_shared();
 }
 
+void Run::keep_to_owner(const cache::ContentInfo& info) {
+  using origin::Privacy;
+  privacy_ = stricter(privacy_, has_two_urls(info) ? Privacy::two_urls : Privacy::private_beginning);
+  split_followers();
+}
+
 void Run::choose_shared() {
   const bool known = !fill_ || restarts_.restarts() > 0;  // a first GET is the probe because nothing is known
-  if (!known || request_.origin_alone || !shareable_ || !request_.ranges.empty()) return create(true);
+  const bool alone = request_.origin_alone || !shareable() || !request_.ranges.empty();
+  if (!known || alone || !names_edition(wanted_)) return create(true);
   using Found = std::optional<cache::ContentInfo>;
   context_.cache.find(wanted_, guard<Found>([](Run& self, Result<Found> info) {
                         if (!info) log::warn("cache not asked error={}", info.error().text());
@@ -64,7 +88,7 @@ void Run::choose_shared() {
                         // A GET of everything is under way already: it fills a content of its own.
                         const bool fits = !self.fill_ && (*info)->size && (*info)->size == self.map_.content_size();
                         if (!fits) return self.create(true);
-                        self.resume(**info);
+                        self.resume(**info, false);
                       }));
 }
 
@@ -75,6 +99,7 @@ void Run::found(const cache::ContentInfo& info) {
   settlement.info = info;
   settlement.edition = edition_;
   settlement.note = note();
+  settlement.privacy = privacy_;
   settlement.offline = offline_;
   for (const MemberPtr& member : end_members()) {
     Settlement own = settlement;
@@ -85,14 +110,35 @@ void Run::found(const cache::ContentInfo& info) {
   host_.run_over(*this);
 }
 
-void Run::resume(const cache::ContentInfo& info) {
+// Bytes of a narrower circle never go into a content of a wider one. `own`: held by a member, of an earlier attempt.
+void Run::resume(const cache::ContentInfo& info, bool own) {
+  const bool too_wide = info.shareable && (!keeps() || (info.offered && !offers()));
+  if (!too_wide) return open_writer(info, info.shareable);
+  if (own && !shareable()) return resume_privately(info);
+  create(true);
+}
+
+void Run::resume_privately(const cache::ContentInfo& info) {
+  context_.cache.go_on_privately(
+      info.id, members_.front()->file_id(), wanted_, guard<void>([info](Run& self, Status status) {
+        if (status) return self.open_writer(info, false);
+        log::info("partial content not gone on with id={} reason={}", info.id, status.error().text());
+        self.create(true);
+      }));
+}
+
+void Run::open_writer(const cache::ContentInfo& info, bool shareable) {
   using Writer = std::unique_ptr<cache::ContentWriter>;
-  context_.cache.resume(info.id, guard<Writer>([id = info.id](Run& self, Result<Writer> writer) {
-                          if (writer && (*writer)->size() == self.map_.content_size())
-                            return self.adopt(std::move(*writer));
+  context_.cache.resume(info.id, guard<Writer>([info, shareable](Run& self, Result<Writer> writer) {
+                          // It may have become another job's own, for another URL, since it was found.
+                          const bool same = writer && (*writer)->size() == self.map_.content_size() &&
+                                            (*writer)->shareable() == shareable && (*writer)->version() == self.wanted_;
+                          if (same) return self.adopt(std::move(*writer));
                           // Another transfer is writing it, or it is not as it was left: then a content of its own.
-                          if (!writer)
-                            log::info("partial content not gone on with id={} reason={}", id, writer.error().text());
+                          if (!writer) {
+                            log::info("partial content not gone on with id={} reason={}", info.id,
+                                      writer.error().text());
+                          }
                           self.create(true);
                         }));
 }
@@ -100,10 +146,11 @@ void Run::resume(const cache::ContentInfo& info) {
 void Run::create(bool bounded) {
   cache::Cache::Create what;
   what.version = wanted_;
-  what.shareable = shareable_ && request_.store && request_.ranges.empty();
+  what.shareable = keeps();
   what.bounded_by_cache = bounded && what.shareable;
-  what.offered = request_.share;
+  what.offered = offers();
   what.want_sha256 = wants_sha256();
+  if (!offline_) what.first_answer = first_answer_of(*edition_);
   using Writer = std::unique_ptr<cache::ContentWriter>;
   cache::Cache& cache = context_.cache;
   const bool may_widen = what.bounded_by_cache;
@@ -117,6 +164,10 @@ void Run::create(bool bounded) {
       return cache.drop(id, [](Status) {});
     }
     if (writer) return self->adopt(std::move(*writer));
+    if (writer.error().code == ErrorCode::disk_full &&
+        self->abandon_old_parts([may_widen](Run& run) { run.create(may_widen); })) {
+      return;
+    }
     // The cache has no room: the file is still wanted, then it is just not kept.
     if (may_widen && writer.error().code == ErrorCode::disk_full) return self->create(false);
     // The owner may know another way once it knows how large the file is.
@@ -128,15 +179,17 @@ void Run::create(bool bounded) {
 void Run::adopt(std::unique_ptr<cache::ContentWriter> writer) {
   const auto self = shared_from_this();
   content_ = writer->id();
+  aside_.reset();
+  found_by_others_ = writer->shareable();
   committed_before_ += bytes_of(writer->committed());
   contiguous_ = prefix_.update(writer->committed());
   const auto members = members_;
   for (const MemberPtr& member : members) {
     hold(member);
-    abandon_all_but(context_.cache, member, content_);
+    abandon_all_but_old_part(context_.cache, member, content_, request_.target.url.canonical());
   }
   waiting_ = std::move(writer);
-  if (!fill_ && !supply_ && asks_neighbours() && shareable_ && map_.content_size().value_or(0) > 0) {
+  if (!fill_ && !supply_ && asks_neighbours() && for_neighbours() && map_.content_size().value_or(0) > 0) {
     look_up();
   } else {
     begin();
@@ -155,7 +208,7 @@ void Run::begin() {
 }
 
 void Run::hold(const MemberPtr& member) {
-  context_.cache.hold(content_, member->file_id(), guard<void>([](Run& self, Status status) {
+  context_.cache.hold(content_, member->holder(), guard<void>([](Run& self, Status status) {
                         if (!status) self.fail(status.error());
                       }));
 }

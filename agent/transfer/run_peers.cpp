@@ -34,9 +34,7 @@ bool Run::asks_neighbours() const {
   if (context_.neighbours == nullptr || !request_.use_peers || request_.origin_alone || !request_.ranges.empty()) {
     return false;
   }
-  const bool credentials =
-      request_.target.url.has_credentials() || (request_.target.options && request_.target.options->has_credentials());
-  return !credentials && context_.neighbours->anyone();
+  return reach_of(before_answer_) == origin::Reach::everybody && context_.neighbours->anyone();
 }
 
 PaceRules Run::pace() const {
@@ -61,10 +59,11 @@ void Run::look_up() {
     const auto self = weak.lock();
     if (self && !self->over_ && self->turn_ == turn) self->found_supply(std::move(supply));
   };
-  peer::NeighbourQuery query{edition_->version, content_};
+  // What others may not find is not given to neighbours while it comes either.
+  peer::NeighbourQuery query{edition_->version, found_by_others_ ? content_ : cache::ContentId()};
   const bool any_segment = edition_->ranges && !edition_->one_stream;
   const bool one_segment = cache::SegmentLayout(map_.content_size().value_or(0)).count() == 1;
-  query.gives = request_.share && request_.store && (any_segment || one_segment);
+  query.gives = found_by_others_ && offers() && (any_segment || one_segment);
   query.patience = pace().patience;
   query.min_rate = request_.peer_min_rate;
   context_.neighbours->find(std::move(query), found);
@@ -86,8 +85,7 @@ void Run::found_supply(std::shared_ptr<peer::Supply> supply) {
 
 // What was fetched from the origin is attested by that, and compared with what was judged bad before.
 void Run::tell_neighbours(const std::vector<cache::SegmentInfo>& segments, const cache::ContentId& held) {
-  const bool tells = context_.neighbours != nullptr && edition_ && shareable_ && !offline_ && request_.share &&
-                     request_.ranges.empty();
+  const bool tells = context_.neighbours != nullptr && edition_ && offers() && !offline_ && request_.ranges.empty();
   if (!tells) return;
   context_.neighbours->fetched(edition_->version, segments);
   if (held != content_) context_.neighbours->merged(edition_->version, segments, held);
@@ -120,8 +118,10 @@ void Run::origin_contradicts() {
 }
 
 bool Run::may_go_offline(const Error& error) const {
-  return request_.offline_ok && !edition_ && !offline_ && request_.ranges.empty() && !request_.origin_alone &&
-         !request_.no_cache && is_unreachable(error.code);
+  // What the request alone keeps to its job was never fetched as anybody else's.
+  const bool may_be_shared = reach_of(before_answer_) != origin::Reach::own_job;
+  return request_.offline_ok && may_be_shared && !edition_ && !offline_ && request_.ranges.empty() &&
+         !request_.origin_alone && !request_.no_cache && is_unreachable(error.code);
 }
 
 // What an earlier attempt has of the version that the origin named then.
@@ -129,8 +129,8 @@ const cache::ContentInfo* Run::begun() const {
   for (const MemberPtr& member : members_) {
     for (const cache::ContentInfo& info : member->held) {
       const bool partial = info.state == cache::ContentState::partial && info.shareable && info.size;
-      if (partial && !info.versions.empty() && info.versions.back().has_validator() &&
-          info.versions.back().url == request_.target.url.canonical()) {
+      if (partial && info.versions.size() == 1 && info.versions.front().has_validator() &&
+          info.versions.front().url == request_.target.url.canonical()) {
         return &info;
       }
     }
@@ -151,9 +151,8 @@ void Run::go_on_without_origin(const Error& error) {
   ++turn_;
   end_fill();
   origin::Edition edition;
-  edition.version = info.versions.back();
+  edition.version = info.versions.front();
   edition.ranges = true;
-  edition.shareable = true;
   edition.effective_url = edition.version.url;
   if (edition_known(edition)) choose();
 }
@@ -186,10 +185,10 @@ void Run::go_offline(const Error& error) {
 void Run::offline_from_cache(const cache::ContentInfo& info) {
   origin::Edition edition;
   const auto& versions = info.versions;
-  const auto of_url = std::find_if(versions.rbegin(), versions.rend(), [this](const cache::Version& version) {
+  const auto of_url = std::find_if(versions.begin(), versions.end(), [this](const cache::Version& version) {
     return version.url == request_.target.url.canonical();
   });
-  if (of_url == versions.rend()) return offline_from_peers();
+  if (of_url == versions.end()) return offline_from_peers();
   edition.version = *of_url;
   edition.effective_url = of_url->url;
   offline_ = info.created;

@@ -39,6 +39,7 @@ void Run::tell_progress() {
 TransferProgress Run::progress_of(const Member& member) const {
   TransferProgress progress;
   progress.size = map_.content_size();
+  if (aside_ && content_.empty()) return progress_aside(member);
   if (writer() != nullptr) progress.figures = committed_figures(writer()->committed(), member.file_id());
   std::uint64_t in_flight = fill_ && !lost_ ? fill_->uncommitted() : 0;
   // A block that two streams bring at once counts twice until one of them has it.
@@ -60,7 +61,23 @@ TransferProgress Run::progress_of(const Member& member) const {
   progress.contiguous = contiguous_;
   progress.restarts = member.restarts;
   progress.note = note();
+  progress.privacy = privacy_;
   if (fill_) progress.crowd = fill_->crowd();
+  return progress;
+}
+
+// Between two editions, what is there is what is there of the old one.
+TransferProgress Run::progress_aside(const Member& member) const {
+  TransferProgress progress;
+  progress.size = aside_->info.size;
+  progress.figures = committed_figures(aside_->segments, member.file_id());
+  progress.bytes = aside_->info.bytes_held;
+  progress.figures.wasted = member.wasted;
+  progress.version = aside_->info.versions.front();
+  progress.content = aside_->info.id;
+  progress.contiguous = aside_->contiguous;
+  progress.restarts = member.restarts;
+  progress.privacy = privacy_;
   return progress;
 }
 
@@ -73,10 +90,10 @@ std::string Run::note() const {
                        format_duration(age));
   }
   if (edition_->one_stream) note = "one stream: the origin cannot resume";
-  if (!shareable_) {
-    const std::string& why = edition_->not_shareable;
-    note += note.empty() ? "" : "; ";
-    note += "not shared: " + (why.empty() ? std::string("the origin gives neither ETag nor Last-Modified") : why);
+  // What stays on this machine is a word to those alone that have neighbours.
+  if (!shareable() || (context_.neighbours != nullptr && request_.share)) {
+    const std::string why = origin::privacy_note(privacy_);
+    if (!why.empty()) note += (note.empty() ? "" : "; ") + why;
   }
   return note;
 }

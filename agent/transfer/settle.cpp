@@ -1,6 +1,7 @@
 #include "agent/transfer/settle.h"
 
 #include "agent/transfer/account.h"
+#include "agent/transfer/transfer_rules.h"
 #include "base/log.h"
 
 namespace larder::agent {
@@ -12,6 +13,27 @@ void release(cache::Cache& cache, const cache::ContentId& content, const std::st
   });
 }
 
+// Reads are answered in order with writes: the segments are read before the release takes them away.
+void abandon(cache::Cache& cache, const MemberPtr& member, const std::vector<cache::ContentInfo>& contents,
+             UniqueFunction<void()> done) {
+  auto left = std::make_shared<std::size_t>(1);
+  auto last = std::make_shared<UniqueFunction<void()>>(std::move(done));
+  const auto one_less = [left, last] {
+    if (--*left == 0) (*last)();
+  };
+  for (const cache::ContentInfo& info : contents) {
+    if (info.state == cache::ContentState::partial) {
+      ++*left;
+      cache.segments(info.id, [member, one_less](Result<std::vector<cache::SegmentInfo>> segments) {
+        if (segments) member->wasted += fetched_for(*segments, member->file_id());
+        one_less();
+      });
+    }
+    release(cache, info.id, member->file_id());
+  }
+  one_less();
+}
+
 class Settling : public std::enable_shared_from_this<Settling> {
  public:
   Settling(cache::Cache& cache, MemberPtr member, Settlement settlement, Settled done)
@@ -19,7 +41,7 @@ class Settling : public std::enable_shared_from_this<Settling> {
 
   void hold() {
     if (it_.held) return replace();
-    cache_.hold(it_.info.id, member_->file_id(), step<void>([](Settling& self) { self.replace(); }));
+    cache_.hold(it_.info.id, member_->holder(), step<void>([](Settling& self) { self.replace(); }));
   }
 
  private:
@@ -77,7 +99,12 @@ class Settling : public std::enable_shared_from_this<Settling> {
   }
 
   void finish() {
-    abandon_all_but(cache_, member_, it_.info.id);
+    abandon_all_but(cache_, member_, it_.info.id, [self = shared_from_this()] {
+      if (!self->member_->gone) self->tell();
+    });
+  }
+
+  void tell() {
     TransferResult result;
     result.content = it_.info;
     result.figures = *it_.figures;
@@ -85,8 +112,10 @@ class Settling : public std::enable_shared_from_this<Settling> {
     if (wants_digest()) result.sha256 = it_.info.sha256;
     // What the origin promises is of the whole, not of ranges of it.
     if (it_.edition && member_->request.ranges.empty()) result.origin_sha256 = it_.edition->sha256;
+    if (it_.edition) result.version = it_.edition->version;
     result.effective_url = it_.edition ? it_.edition->effective_url : member_->request.target.url.canonical();
     result.note = it_.note;
+    result.privacy = it_.privacy;
     result.offline = it_.offline;
     done_(std::move(result));
   }
@@ -103,20 +132,22 @@ void settle(cache::Cache& cache, MemberPtr member, Settlement settlement, Settle
   std::make_shared<Settling>(cache, std::move(member), std::move(settlement), std::move(done))->hold();
 }
 
-void abandon(cache::Cache& cache, const MemberPtr& member, const cache::ContentInfo& info) {
-  if (info.state != cache::ContentState::partial) return release(cache, info.id, member->file_id());
-  // Reads are answered in order with writes: the segments are read before the release takes them away.
-  cache.segments(info.id, [member](Result<std::vector<cache::SegmentInfo>> segments) {
-    if (segments) member->wasted += fetched_for(*segments, member->file_id());
+void abandon_all_but(cache::Cache& cache, const MemberPtr& member, const cache::ContentId& keep,
+                     UniqueFunction<void()> done) {
+  std::vector<cache::ContentInfo> contents = std::exchange(member->held, {});
+  std::erase_if(contents, [&keep](const cache::ContentInfo& info) {
+    return info.id == keep || info.state == cache::ContentState::set_aside;
   });
-  release(cache, info.id, member->file_id());
+  abandon(cache, member, contents, std::move(done));
 }
 
-void abandon_all_but(cache::Cache& cache, const MemberPtr& member, const cache::ContentId& keep) {
-  for (const cache::ContentInfo& info : std::exchange(member->held, {})) {
-    if (info.id == keep || info.state == cache::ContentState::set_aside) continue;
-    abandon(cache, member, info);
-  }
+void abandon_all_but_old_part(cache::Cache& cache, const MemberPtr& member, const cache::ContentId& chosen,
+                              const std::string& url) {
+  const std::optional<cache::ContentInfo> old =
+      member->request.origin_alone ? std::nullopt : old_part(member->held, chosen, url);
+  if (old) std::erase_if(member->held, [&old](const cache::ContentInfo& info) { return info.id == old->id; });
+  abandon_all_but(cache, member, chosen);
+  if (old) member->held.push_back(*old);
 }
 
 }  // namespace larder::agent

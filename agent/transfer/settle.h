@@ -20,6 +20,7 @@ struct Settlement {
   std::optional<cache::ContentId> replaces;  // a content of this file that was merged into it
   std::optional<origin::Edition> edition;
   std::string note;
+  origin::Privacy privacy = origin::Privacy::shareable;
   std::optional<WallTime> offline;  // as in TransferResult
 };
 
@@ -33,9 +34,13 @@ using Settled = UniqueFunction<void(tl::expected<TransferResult, SettleError>)>;
 // `done` is not called when the member is gone by then.
 void settle(cache::Cache& cache, MemberPtr member, Settlement settlement, Settled done);
 
-// The file no longer needs a content that it holds: another edition, or another content was chosen. What was fetched
-// for it into an unfinished one is wasted.
-void abandon(cache::Cache& cache, const MemberPtr& member, const cache::ContentInfo& info);
-void abandon_all_but(cache::Cache& cache, const MemberPtr& member, const cache::ContentId& keep);
+// The file no longer needs the contents that it holds: another edition, or another content was chosen. What was fetched
+// for it into unfinished ones is wasted, and counted by the time of `done`, which always comes.
+void abandon_all_but(
+    cache::Cache& cache, const MemberPtr& member, const cache::ContentId& keep, UniqueFunction<void()> done = [] {});
+// The same, but for one part of another edition of `url`: until what was chosen is whole, the origin may find back to
+// it.
+void abandon_all_but_old_part(cache::Cache& cache, const MemberPtr& member, const cache::ContentId& chosen,
+                              const std::string& url);
 
 }  // namespace larder::agent

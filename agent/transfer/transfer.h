@@ -39,7 +39,8 @@ struct SourceFigures {
 };
 
 struct TransferRequest {
-  std::string file_id;  // of agent/jobs; holder of the content and account of the bytes
+  std::string file_id;                // of agent/jobs; holder of the content and account of the bytes
+  std::optional<std::uint32_t> user;  // whose job it is: remembered with the content
   origin::Target target;
   std::vector<ByteRange> ranges;  // empty: the whole; else consecutive in the result, as BITS does; never shared
   std::optional<Digest> sha256;   // of the caller: the cache may answer by it alone, without asking the origin
@@ -65,8 +66,11 @@ struct TransferResult {
   SourceFigures figures;
   std::optional<Digest> sha256;         // where wanted, or given by the caller
   std::optional<Digest> origin_sha256;  // what Repr-Digest / Digest promised; the verdict compares
+  // The one that the origin, or offline_ok, named; none where the caller's digest alone found the content.
+  std::optional<cache::Version> version;
   std::string effective_url;
-  std::string note;  // "one stream: the origin cannot resume", "not shared: no-store", or empty
+  std::string note;  // "one stream: the origin cannot resume", "not shared: the origin says no-store", or empty
+  origin::Privacy privacy = origin::Privacy::shareable;  // why nobody else may have it
   // The origin could not be asked (offline_ok): when this edition was fetched from it.
   std::optional<WallTime> offline;
 };
@@ -80,6 +84,7 @@ struct TransferProgress {
   std::uint64_t contiguous = 0;  // bytes from the start that are committed
   unsigned restarts = 0;
   std::string note;
+  origin::Privacy privacy = origin::Privacy::shareable;
   std::optional<peer::CrowdFigures> crowd;  // while it is got together with others
 };
 
@@ -100,9 +105,10 @@ class Transfers {
   // The caller no longer wants it now. What is committed stays (held by file_id) and is gone on with at the next start.
   virtual void stop(TransferId id) = 0;
   virtual void set_rate(TransferId id, std::uint64_t bytes_per_second) = 0;
-  // A content was judged not valid and is about to be dropped: who vouched for bytes of it is remembered (design §7).
-  // `done` always comes.
-  virtual void judged_bad(cache::Version version, const cache::ContentId& content, UniqueFunction<void()> done) = 0;
+  // A content is not what is published as `version`: who vouched for bytes of it is remembered (design §7), and held
+  // against what this agent has now from the origin itself as content `fresh`, where there is one. `done` always comes.
+  virtual void judged_bad(cache::Version version, const cache::ContentId& content, const cache::ContentId& fresh,
+                          UniqueFunction<void()> done) = 0;
   [[nodiscard]] virtual std::size_t active() const = 0;
 };
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/error_table.h"
 #include "base/log.h"
 
@@ -26,8 +28,58 @@ bool may_be_too_many(ErrorCode code) {
 
 bool may_be_of(const cache::Version& version, const cache::Version& answer) {
   if (version.url != answer.url) return false;
-  if (version.size && answer.size && *version.size != *answer.size) return false;
+  if (version.size && version.size != answer.size) return false;
   return !conflict(version.etag, answer.etag) && !conflict(version.last_modified, answer.last_modified);
+}
+
+bool names_edition(const cache::Version& version) {
+  return !version.etag.empty() || (version.size && !version.last_modified.empty());
+}
+
+bool can_go_on(const cache::ContentInfo& info) {
+  return info.state == cache::ContentState::partial && info.size && info.bytes_held > 0 &&
+         std::any_of(info.versions.begin(), info.versions.end(),
+                     [](const cache::Version& version) { return version.has_validator(); });
+}
+
+cache::FirstAnswer first_answer_of(const origin::Edition& edition) {
+  const auto url = origin::parse_url(edition.effective_url);
+  return {url ? url->host : std::string(), edition.media_type};
+}
+
+std::optional<std::string> why_not_the_origins(const std::vector<cache::FirstAnswer>& begun,
+                                               const origin::Edition& edition) {
+  if (begun.empty() || edition.any_validator) return std::nullopt;
+  const cache::FirstAnswer now = first_answer_of(edition);
+  const bool other = std::all_of(begun.begin(), begun.end(), [&now](const cache::FirstAnswer& then) {
+    return then.host != now.host && then.media_type != now.media_type;
+  });
+  if (!other) return std::nullopt;
+  const auto type = [](const std::string& text) { return text.empty() ? std::string("of no type") : text; };
+  return fmt::format(
+      "the answer comes from {} and not from {}, is {} and not {}, and has neither ETag nor Last-Modified: it need not "
+      "be the origin's (the login page of a network or proxy is such an answer); what is there of the file is kept",
+      now.host, begun.front().host, type(now.media_type), type(begun.front().media_type));
+}
+
+std::vector<cache::FirstAnswer> begun_with(const std::vector<cache::ContentInfo>& held) {
+  std::vector<cache::FirstAnswer> answers;
+  for (const cache::ContentInfo& info : held) {
+    if (can_go_on(info) && !info.first_answer.host.empty()) answers.push_back(info.first_answer);
+  }
+  return answers;
+}
+
+std::optional<cache::ContentInfo> old_part(const std::vector<cache::ContentInfo>& held, const cache::ContentId& chosen,
+                                           const std::string& url) {
+  const cache::ContentInfo* best = nullptr;
+  for (const cache::ContentInfo& info : held) {
+    const bool of_url = std::any_of(info.versions.begin(), info.versions.end(),
+                                    [&url](const cache::Version& version) { return version.url == url; });
+    if (info.id == chosen || !of_url || !can_go_on(info)) continue;
+    if (best == nullptr || info.bytes_held > best->bytes_held) best = &info;
+  }
+  return best == nullptr ? std::nullopt : std::optional(*best);
 }
 
 bool RestartRule::restart() {

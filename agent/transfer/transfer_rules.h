@@ -2,17 +2,42 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "base/units.h"
+#include "cache/record.h"
 #include "cache/version.h"
+#include "origin/origin.h"
 
 namespace larder::agent {
 
 // Equal in every validator that both carry: the answer may be of this version. A part of the content need not repeat
-// every validator, but none may differ.
+// every validator, but none may differ. A size that is known must be told: an answer without one may end anywhere.
 [[nodiscard]] bool may_be_of(const cache::Version& version, const cache::Version& answer);
+
+// Whether equal versions are the same edition: by an ETag, or by a date together with the size. A date alone, where
+// nobody says the size, would take two editions of one second for one.
+[[nodiscard]] bool names_edition(const cache::Version& version);
+// A part that another attempt can go on with, where the origin still names its edition.
+[[nodiscard]] bool can_go_on(const cache::ContentInfo& info);
+// What is remembered of the answer with which a content is begun.
+[[nodiscard]] cache::FirstAnswer first_answer_of(const origin::Edition& edition);
+// An answer that need not be the origin's is no word of a change: one that comes from another host than each of
+// `begun`, is of another type, and has no validator at all, is what a captive portal or a proxy's login page looks
+// like. Each of the three alone is what honest mirrors do. Then: why, for people. Absent: it is an edition, or nothing
+// was begun.
+[[nodiscard]] std::optional<std::string> why_not_the_origins(const std::vector<cache::FirstAnswer>& begun,
+                                                             const origin::Edition& edition);
+// With which answers the parts were begun that a file holds and could go on with.
+[[nodiscard]] std::vector<cache::FirstAnswer> begun_with(const std::vector<cache::ContentInfo>& held);
+// Of what a file holds of `url` beside the content that was chosen, the one part of another edition that is kept until
+// the chosen one is whole: the largest that could be gone on with. The rest is let go, so that a file never holds more
+// than two.
+[[nodiscard]] std::optional<cache::ContentInfo> old_part(const std::vector<cache::ContentInfo>& held,
+                                                         const cache::ContentId& chosen, const std::string& url);
 
 // A file restarts at most this often because its edition changed (design §5); then it is an error that says so.
 inline constexpr unsigned kMaxRestarts = 3;

@@ -97,8 +97,8 @@ class Bench {
     const AgentKey authority = AgentKey::generate();
     const std::string pem = must(make_authority(authority, "bench", now, std::chrono::hours(24)));
     for (AgentKey* key : {&giver_, &taker_}) {
-      credentials_.push_back({pem, must(issue_leaf(authority, pem, key->id(), "bench", now, std::chrono::hours(24))),
-                              must(private_key_pem(*key))});
+      credentials_.push_back(
+          {pem, must(issue_leaf(authority, pem, key->id(), now, std::chrono::hours(24))), must(private_key_pem(*key))});
     }
   }
 

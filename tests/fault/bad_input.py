@@ -2,6 +2,7 @@
 of the documented form, stays ready for others, grows within bounds, and does nothing that was not allowed."""
 
 import contextlib
+import http.client
 import json
 import os
 import random
@@ -517,8 +518,6 @@ def metrics_port(b):
     port = free_port()
     b.agent.configure({"api": {"http_port": port}})
     b.agent.restart()
-    import http.client
-
     def ask(method, path):
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
         connection.request(method, path)
@@ -537,6 +536,53 @@ def metrics_port(b):
         expect(status >= 400, f"{method} {path} on the loopback port: {status} {text[:100]}")
     with socket.create_connection(("127.0.0.1", port)) as sock:
         sock.sendall(b.rng.randbytes(5000))
+    b.well()
+
+
+@case
+def web_page(b):
+    """What a browser sends to the loopback port on behalf of any site's page: nothing is told, changed or fetched."""
+    port = free_port()
+    b.agent.configure({"api": {"http_port": port}})
+    b.agent.restart()
+    url = b.origin.serve("/f", EditionResource([b.edition()]))
+    job = json.dumps({"files": [{"url": url}]})
+    site = {"Origin": "http://evil.example", "Sec-Fetch-Site": "cross-site"}
+    asked = [("GET", "/v1/status", None, site), ("GET", "/metrics", None, {"Sec-Fetch-Site": "cross-site"}),
+             ("GET", "/metrics", None, {"Origin": "null"}),
+             ("GET", "/v1/status", None, {"Host": f"evil.example:{port}", "Sec-Fetch-Site": "same-origin"}),  # rebinding
+             ("GET", "/v1/status", None, {"Host": f"127.0.0.1.evil.example:{port}"}),
+             ("OPTIONS", "/v1/jobs", None, {**site, "Access-Control-Request-Method": "POST",
+                                            "Access-Control-Request-Private-Network": "true"})]
+    for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"):  # without preflight
+        asked += [("POST", path, job, {**site, "Content-Type": kind}) for path in ("/v1/jobs", "/v1/jobs?once=1", "/v1/reload")]
+        asked.append(("POST", "/v1/jobs", job, {"Content-Type": kind}))  # and of a browser that says nothing
+    asked += [("POST", "/v1/jobs", "x" * (4 * MIB), site), ("DELETE", "/v1/cache", None, site), ("PUT", "/v1/jobs", job, site)]
+    for method, path, body, headers in asked:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # refused before all of it was read
+            connection.request(method, path, body, headers)
+        answer = connection.getresponse()
+        text = answer.read().decode()
+        connection.close()
+        expect(400 <= answer.status < 500, f"{method} {path} {headers}: {answer.status} {text[:200]}")
+        expect(not [name for name in answer.headers if name.lower().startswith("access-control-")],
+               f"{method} {path} {headers}: {answer.headers}")
+        for secret in (str(b.agent.state), "uptime", "larder_bytes"):
+            expect(secret not in text, f"{method} {path} {headers} tells {secret}")
+    # A form whose fields are a request of their own: it is the body, and nothing more.
+    inner = f"POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(job)}\r\n\r\n{job}"
+    with socket.create_connection(("127.0.0.1", port)) as sock:
+        sock.settimeout(10)
+        with contextlib.suppress(ConnectionResetError, BrokenPipeError):
+            sock.sendall(f"POST /metrics HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(inner)}\r\n\r\n{inner}".encode())
+            sock.shutdown(socket.SHUT_WR)
+            answers = b""
+            while piece := sock.recv(65536):
+                answers += piece
+            expect_equal(answers.count(b"HTTP/1.1 "), 1, f"answers to one request ({answers[:300]})")
+    expect_equal(b.api.jobs("?all=1"), [], "jobs")
+    expect_equal(b.origin.accepted, 0, "connections to the origin")
     b.well()
 
 

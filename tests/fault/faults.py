@@ -266,6 +266,37 @@ def chunk_garbage(c):
 
 
 @case
+def cut_without_length(c):
+    """A body that only the connection's end ends, cut once: nobody can know, but nobody gets it a second time."""
+    cut = c.rng.randrange(MIB, len(c.data))
+    resource = c.plain(ranges=False, send_length=False, version="HTTP/1.0")
+    url = c.once(lambda answer, _: setattr(answer, "cut", cut), resource)
+    job = c.api.wait(c.start(url))
+    expect_equal(job["state"], "transferred", "state")
+    expect(c.api.content(job["id"]) == c.data[:cut], "the bytes that came")
+    expect("does not say where it ends" in job["files"][0]["note"], f"note {job['files'][0]['note']!r}")
+    c.api.act(job["id"], "complete")
+    expect_equal(c.api.cache(), [], "records in the cache")
+    again = c.good(url)
+    expect_equal(again["figures"]["cache"], 0, "bytes from the cache")
+
+
+def _transfer_coding(value):
+    def run_case(c):
+        def change(answer, _):
+            answer.headers.append(("Transfer-Encoding", value))
+            answer.body, answer.length = gzip.compress(c.data[:50000], 1), False
+        url = c.once(change, c.plain(ranges=False), times=None)
+        c.bad(url, "bad_response", text=["Transfer-Encoding", url])
+        expect_equal(c.api.cache(), [], "records in the cache")
+    return run_case
+
+
+for _name, _value in {"gzip": "gzip", "gzip_chunked": "gzip, chunked", "chunked_gzip": "chunked, gzip"}.items():
+    CASES[f"transfer_coding_{_name}"] = _transfer_coding(_value)
+
+
+@case
 def empty_file(c):
     empty = Edition(b"", '"e"', http_date(_T))
     job = c.good(c.origin.serve("/f", EditionResource([empty])), b"")
@@ -497,6 +528,92 @@ CASES["repr_digest_wrong"] = _digest_wrong("Repr-Digest", "sha-256=:{}:")
 CASES["digest_wrong"] = _digest_wrong("Digest", "SHA-256={}")
 
 
+# -- other answers than the origin's ---------------------------------------------------------------------------------
+class Portal:
+    """A large file whose connection breaks, a network whose portal then answers everything, and the origin again."""
+
+    PAGE = b"<html><body>accept our terms</body></html>" * 40
+
+    def __init__(self, c, size=40 * MIB, cut=32 * MIB):
+        self.edition = Edition(seeded_bytes("portal", size), '"v1"', http_date(_T),
+                               headers=(("Content-Type", "application/octet-stream"),))
+        self.resource = EditionResource([self.edition])
+        self.portal = c.lab.new_origin(address="127.0.0.2")
+        self.login = self.portal.serve("/login", self.page)
+        self.captive, self.cut, self.validator = False, cut, False
+        self.url = c.origin.serve("/f", self.answer)
+
+    def page(self, _):
+        headers = [("Content-Type", "text/html; charset=utf-8"), ("Cache-Control", "no-store")]
+        return Answer(200, headers + ([("ETag", '"page"')] if self.validator else []), self.PAGE)
+
+    def answer(self, request):
+        if self.captive:
+            return Answer(302, [("Location", self.login)])
+        reply = self.resource(request)
+        if request.method == "GET" and self.cut is not None:
+            reply.cut, self.cut, self.captive = self.cut, None, True
+        return reply
+
+
+def _captive_portal(restart):
+    def run_case(c):
+        portal = Portal(c)
+        job_id = c.start(portal.url, retry_delay_s=1, no_progress_timeout_s=120)
+        job = c.api.wait(job_id, ("transient_error", "transferred", "error"), timeout=60)
+        error = expect_error(job, "http_transient", state="transient_error", text=["127.0.0.2", "text/html", portal.url])
+        expect("need not be the origin's" in error["message"], f"message {error['message']}")
+        if restart:
+            c.agent.kill()
+            c.agent.start()
+            seen = len(portal.portal.exchanges("/login"))
+            portal.portal.wait_for(lambda: len(portal.portal.log) > seen, what="the portal asked again")
+            c.api.wait(job_id, ("transient_error", "transferred", "error"), timeout=60)
+        portal.captive = False
+        job = c.api.wait(job_id, ("transferred", "error"), timeout=60)
+        expect_equal(job["state"], "transferred", f"state ({job['error']})")
+        expect(c.api.content(job_id) == portal.edition.data, "other bytes than the origin's")
+        check_figures(job)
+        # Of what was there, at most the last segment's bytes are fetched again: they were not committed yet.
+        twice = c.origin.sent("/f") - len(portal.edition.data)
+        expect(twice <= 2 * MIB, f"{twice} bytes were fetched twice")
+    return run_case
+
+
+CASES["captive_portal"] = _captive_portal(False)
+CASES["captive_portal_and_restart"] = _captive_portal(True)
+
+
+@case
+def edition_without_type_or_host(c):
+    """Each of the three alone is a change of edition: from another host, with a validator, it is the new file."""
+    portal = Portal(c, 9 * MIB, 5 * MIB)
+    portal.validator = True
+    job = c.good(portal.url, Portal.PAGE)
+    expect_equal([r["state"] for r in c.api.cache() if r["state"] == "partial"], [], "parts left in the cache")
+    expect_equal(job["files"][0]["effective_url"], portal.login, "effective_url")
+
+
+@case
+def edition_comes_back(c):
+    """Another edition answers for a while, and breaks; the old one comes back, and what was there of it is gone on with."""
+    old = Edition(seeded_bytes("old", 12 * MIB), '"old"', http_date(_T))
+    new = Edition(seeded_bytes("new", 14 * MIB), '"new"', http_date(_T + 9))
+    editions = EditionResource([old, new])
+    cuts = [(0, 9 * MIB), (1, 3 * MIB)]
+
+    def answer(request):
+        reply = editions(request)
+        if request.method == "GET" and cuts and editions.current == cuts[0][0]:
+            reply.cut = cuts.pop(0)[1]
+            editions.current = 1 if cuts else 0
+        return reply
+
+    c.good(c.origin.serve("/f", answer), old.data)
+    of_old = sum(e.sent for e in c.origin.exchanges("/f") if e.edition == 0)
+    expect(of_old <= len(old.data) + 2 * MIB, f"{of_old} bytes of the old edition were fetched of {len(old.data)}")
+
+
 # -- TLS -------------------------------------------------------------------------------------------------------------
 def make_certificate(directory, name, expired=False, host="127.0.0.1"):
     """(certificate, key): self-signed for `host`."""
@@ -523,7 +640,7 @@ def make_certificate(directory, name, expired=False, host="127.0.0.1"):
 def tls_trusted(c):
     pair = make_certificate(c.lab.folder("tls"), "good")
     origin = c.lab.new_origin(tls=pair)
-    c.good(origin.serve("/f", c.plain()), connect={"ca_file": str(pair[0])})
+    c.good(origin.serve("/f", c.plain()), connect={"ca_certificates": pair[0].read_text()})
 
 
 @case
@@ -537,14 +654,14 @@ def tls_unknown_authority(c):
 def tls_expired(c):
     pair = make_certificate(c.lab.folder("tls"), "old", expired=True)
     origin = c.lab.new_origin(tls=pair)
-    c.bad(origin.serve("/f", c.plain()), "certificate_rejected", text="expired", connect={"ca_file": str(pair[0])})
+    c.bad(origin.serve("/f", c.plain()), "certificate_rejected", text="expired", connect={"ca_certificates": pair[0].read_text()})
 
 
 @case
 def tls_other_host(c):
     pair = make_certificate(c.lab.folder("tls"), "other", host="127.0.0.9")
     origin = c.lab.new_origin(tls=pair)
-    c.bad(origin.serve("/f", c.plain()), "certificate_rejected", connect={"ca_file": str(pair[0])})
+    c.bad(origin.serve("/f", c.plain()), "certificate_rejected", connect={"ca_certificates": pair[0].read_text()})
 
 
 @case

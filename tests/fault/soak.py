@@ -24,21 +24,30 @@ from scenario_runner import fault_runner, office_runner, print_outcome  # noqa: 
 RUNNERS = {module: runner for runner in (fault_runner(), office_runner()) for module in runner.modules}
 
 # Runs that are wanted of each: where a seed draws the case, seeds; where there is a table, rounds over all of it.
-RUNS = {"consistency": 200, "kill": 100, "faults": 2, "disk": 2, "bad_input": 1, "jobs": 2,
-        "sharing": 5, "churn": 50, "poison": 5, "poison_series": 10, "strangers": 2, "crowd": 2, "crowd_random": 50}
+RUNS = {"consistency": 200, "framing": 100, "kill": 100, "faults": 2, "disk": 2, "bad_input": 1, "jobs": 2, "privacy": 5,
+        "permission": 1, "standstill": 2, "command": 1,
+        "sharing": 5, "churn": 50, "poison": 5, "poison_series": 10, "strangers": 2, "routes": 100, "crowd": 2,
+        "crowd_random": 50, "blame": 50}
 WHAT = {
     "consistency": "origin changes midway, stale proxies, ranges of another edition: exactly one edition comes out",
+    "framing": "framings and cuts, each fetched twice: what was cut unseen never comes a second time, what is coded never comes",
     "kill": "kill -9 at random points and times, restart: bytes right, bounded refetch, index equal to bytes",
     "faults": "every fault of an origin: state, code and words of the error",
     "disk": "full disks: state directory, destination, both",
     "bad_input": "API requests, other users, URLs and headers made to harm",
+    "privacy": "two users of one machine: what one's own proxy, header or signed URL brought reaches nobody else",
+    "permission": "two users of one machine: URLs that change, verdicts, the list of records, an origin that is away",
+    "command": "the command on its machine: what a destination leads to, output that nobody reads, signals, foreign homes",
     "jobs": "verdicts, restarts, retarget, ranges, priorities, coalescing, notification, events",
+    "standstill": "threads, pipes and descriptors that stand: noticed, and a stop ends; secrets of ended jobs are nowhere",
     "sharing": "an office of several hosts: who gets what from whom, editions, origin away",
     "churn": "the serving host killed, cut off or stopped at a random moment: the download goes on",
     "poison": "a member that lies: nothing wrong is taken, it is found out, nobody else is blamed",
     "poison_series": "the same beside an honest one, ten seeds in each run: 100 of each lie",
     "crowd": "everybody wants the same at once: one copy from the origin, also with hosts that die, come late or lie",
     "crowd_random": "such crowds drawn by a seed: sizes, times, kills, pulled cables, one that lies: all end with right bytes",
+    "blame": "inconstant origins, roll-outs, one and two liars: no honest member is shunned, liars' word counts no more",
+    "routes": "users, proxies, authorities, secrets, retargets, digests and verdicts on two hosts: no byte to who may not have it, no false one",
     "strangers": "hosts without certificate, floods, a revoked member: nothing learnt, little slowed",
 }
 

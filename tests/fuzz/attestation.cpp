@@ -25,7 +25,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const Digest group = group_digest("-----BEGIN CERTIFICATE-----\nexample\n-----END CERTIFICATE-----\n");
   const Trust trust;
   for (const Attestation& one : *attestations) {
-    const auto believed = trust.believe(*attestations, one.version, one.size, one.segment, group, {}, WallTime{});
+    const auto believed =
+        trust.believe(*attestations, {one.version, one.size, one.segment, true}, group, {}, WallTime{}).root;
     bool vouched = false;
     for (const Attestation& other : *attestations) vouched |= other.root == believed && check(other, group);
     must(!believed || vouched);

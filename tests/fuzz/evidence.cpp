@@ -25,16 +25,18 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const Status holds = check_evidence(*evidence, group);
   Trust trust;
   for (int i = 0; i < 3; ++i) {
-    const auto outcome = trust.receive(*evidence, AgentId{}, group, now);
-    must(outcome.has_value() == holds.has_value());
+    const auto outcome = trust.receive(*evidence, {AgentId{}, group, 9, {}}, now);
+    must(outcome.has_value() == holds.has_value() || i > 0);
     must(!outcome || (outcome->shunned.empty() && outcome->evidence.empty()));
   }
   must(trust.all_shunned(now).empty());
   if (!holds) return 0;
   // Who has fetched what the accuser says finds the accused out; the accuser is not blamed.
   trust.suspect({evidence->accused}, group);
-  const auto outcome = trust.fetched({evidence->accuser}, now);
+  const auto outcome =
+      trust.fetched("https://example.org/a", {evidence->accuser}, {evidence->accuser.agent, group, 9, {}}, now);
   must(outcome.evidence.size() == 1 && outcome.evidence.front() == *evidence);
-  must(trust.shunned(evidence->accused.agent, now) && !trust.shunned(evidence->accuser.agent, now));
+  must(trust.all_shunned(now).empty() && !trust.doubted(evidence->accuser.agent, false, now));
+  must(trust.doubted(evidence->accused.agent, false, now));
   return 0;
 }

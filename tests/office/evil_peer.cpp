@@ -3,7 +3,7 @@
 // the bytes that it reads are not right. For the scenarios of tests/office/poison.py and crowd.py.
 //
 //   evil_peer --state DIR --file FILE --url URL --etag E --last-modified L --lie NAME [--seed N] [--listen ADDRESS]
-//             [--address HOST:PORT]... [--no-multicast] [--crowd NAME] [--segments FIRST-LAST]
+//             [--address HOST:PORT]... [--no-multicast] [--crowd NAME] [--segments FIRST-LAST] [--https]
 //
 // With --crowd it tells the crowd lies (evil_crowd.h), and has nothing at all to give but as a loud_holder. With
 // --segments it offers only these.
@@ -55,7 +55,7 @@ struct Options {
   cache::Version version;
   std::uint64_t seed = 1;
   std::vector<std::string> listen, addresses;
-  bool multicast = true;
+  bool multicast = true, https = false;
   std::optional<CrowdLie> crowd;
   std::uint64_t first = 0, last = UINT64_MAX;  // segments that it offers
 };
@@ -73,6 +73,10 @@ Options parse(int argc, char** argv) {
     const std::string name = argv[i];
     if (name == "--no-multicast") {
       options.multicast = false;
+      continue;
+    }
+    if (name == "--https") {  // what it attests as the transport
+      options.https = true;
       continue;
     }
     if (i + 1 >= argc) die(name + " needs a value");
@@ -247,6 +251,7 @@ class EvilPeer {
     made.size = content_.size();
     made.segment = segment;
     made.root = content_.segment_root(segment);
+    made.transport = options_.https ? Transport::https : Transport::http;
     made.at_s = static_cast<std::uint64_t>(to_unix_ns(loop_.wall()) / 1'000'000'000);
     sign(made, identity_->key, group_digest(identity_->group.authority_pem));
     return made;

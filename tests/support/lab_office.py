@@ -20,6 +20,7 @@ import threading
 import time
 
 import lab_net
+from lab_config import loopback_sections
 from larder_lab import MIB, Skip, check_figures, expect, expect_equal, file_sha256, wait_until, write_seeded
 from lab_servers import Nginx
 
@@ -165,6 +166,8 @@ class Office:
         peer = {**self.peer_config(place), **merged.get("peer", {})}
         if peer:
             merged["peer"] = peer
+        if self.loopback:
+            merged = loopback_sections(self.lab.bin_dir, merged)
         agent = self.lab.new_agent(f"host{number}", self.environment, prefix=place.prefix(), **merged)
         host = OfficeHost(self, number, place, agent)
         self.hosts.append(host)

@@ -121,12 +121,13 @@ class Runner:
 
 
 def fault_runner():
-    return Runner(TESTS / "fault" / "run.py", ("consistency", "faults", "disk", "kill", "bad_input", "jobs"))
+    return Runner(TESTS / "fault" / "run.py", ("consistency", "framing", "faults", "disk", "kill", "bad_input", "jobs",
+                                               "privacy", "permission", "standstill", "command"))
 
 
 def office_runner():
     """One run at a time: they measure time. All hosts of a run keep 3 GiB at most."""
-    modules = ("sharing", "churn", "poison", "poison_series", "strangers", "crowd", "crowd_random", "line")
+    modules = ("sharing", "churn", "poison", "poison_series", "strangers", "routes", "crowd", "crowd_random", "blame", "line")
     return Runner(TESTS / "office" / "run.py", modules, deadline=300, jobs=1, in_memory=4 * GIB)
 
 

@@ -31,7 +31,7 @@ CLOCK = re.compile(
     r"|\b(s?rand|random)\s*\(\s*\)|\bsrand\s*\(|random_device|\btime\s*\(\s*(nullptr|NULL|0)\s*\)|\bgettimeofday\b")
 # base implements the seam, the daemon is the composition root, the command line is a program of its own, and the
 # threads of curl, of hooks, of the catalogue and of libtorrent wait on descriptors with a limit. The sync thread times the
-# disk that it waits for.
+# disk that it waits for, and the index's thread waits with a limit before it cuts the log of writes.
 # Everything else is handed the time.
 CLOCK_MAY = (
     "base/",
@@ -39,6 +39,7 @@ CLOCK_MAY = (
     "agent/cli/",
     "origin/curl_",
     "agent/verdict/hook_runner.cpp",
+    "cache/database.cpp",
     "cache/sync_batcher.cpp",
     "peer/catalogue_link_server.cpp",
     "peer/window_disk.cpp",

@@ -41,6 +41,8 @@ SharingFacts sample_peers() {
   peer.last_heard = std::chrono::milliseconds(1500);
   peer.shunned = "it sent damaged blocks";
   peer.shunned_until = WallTime{};
+  peer.doubted = "this agent's own download contradicts it";
+  peer.doubted_until = WallTime{};
   return facts;
 }
 
@@ -56,9 +58,9 @@ void write_views(JsonWriter& json) {
   json.key("FileEvent").raw(file_event_view(job, job.files[0]));
   json.key("FileEventBrief").raw(file_event_brief(job, job.files[0]));
   json.key("ErrorBody").raw(error_view(*job.error));
-  json.key("Record").raw(record_view(record, UrlDetail::whole));
-  json.key("RecordWithSegments").raw(record_view(record, UrlDetail::whole, &segments));
-  json.key("Records").raw(records_view({record}, "a1", UrlDetail::whole));
+  json.key("Record").raw(record_view(record, RecordDetail::all));
+  json.key("RecordWithSegments").raw(record_view(record, RecordDetail::all, &segments));
+  json.key("Records").raw(records_view({record}, "a1", RecordDetail::all));
   json.key("Removed").raw(removed_view(1));
   json.key("Status").raw(status_view(status));
   json.key("Descriptor").raw(descriptor_view(job.files[0]));
@@ -68,6 +70,7 @@ void write_views(JsonWriter& json) {
   json.key("Peers").raw(peers_view(sample_peers()));
   json.key("Invited").raw(invited_view({"larder-invitation:x", WallTime{}, 1}));
   json.key("Revoked").raw(revoked_view({"a1", 1}));
+  json.key("Pardoned").raw(pardoned_view({"a1", true}));
   json.end_object();
 }
 
@@ -120,7 +123,7 @@ void write_bodies(JsonWriter& json) {
     "use_peers":false,"share":false,"offline_ok":true,
     "retry_delay_s":0.5,"no_progress_timeout_s":0,"maximum_time_s":3600,"notify":"mail",
     "connect":{"headers":[["X-A","1"]],"user":"u","password":"p","proxy":"none","proxy_user":"pu",
-      "proxy_password":"pp","ca_file":"/ca","client_certificate":"C","client_key":"K","client_key_password":"kp",
+      "proxy_password":"pp","ca_certificates":"CA","client_certificate":"C","client_key":"K","client_key_password":"kp",
       "http":"1.0"}})");
   write_body(json, "AddFiles", &parse_files, R"({"files":[]})");
   write_body(json, "ChangeJob", &parse_change,

@@ -190,6 +190,15 @@ void FakeCache::get(const cache::ContentId& id, cache::Done<cache::ContentInfo> 
   if (const auto* found = record(id)) return done(*found);
   done(fail(ErrorCode::not_found, "show record " + id, "the cache has no such record"));
 }
+void FakeCache::get_for(const cache::ContentId& id, std::uint32_t user, cache::Done<cache::ContentInfo> done) {
+  const auto found = asked.find({id, user});
+  if (found == asked.end())
+    return done(fail(ErrorCode::not_found, "show record " + id, "the cache has no such record"));
+  get(id, [url = found->second, done = std::move(done)](Result<cache::ContentInfo> info) mutable {
+    if (info) std::erase_if(info->versions, [&url](const cache::Version& version) { return version.url != url; });
+    done(std::move(info));
+  });
+}
 void FakeCache::pin(const cache::ContentId& id, bool pinned, cache::Done<void> done) {
   calls.push_back(fmt::format("pin {} {}", id, pinned));
   if (auto* found = record(id)) {
@@ -214,10 +223,17 @@ void FakeCache::clear(cache::Done<std::uint64_t> done) {
 void FakeCache::list(cache::ListQuery query, cache::Done<std::vector<cache::ContentInfo>> done) {
   calls.push_back(fmt::format("list after={} limit={} url={}", query.after_id, query.limit, query.url_contains));
   std::vector<cache::ContentInfo> page;
-  for (const auto& each : records)
-    if (each.id > query.after_id && page.size() < query.limit &&
-        each.versions[0].url.find(query.url_contains) != std::string::npos)
+  for (const auto& each : records) {
+    if (each.id <= query.after_id || page.size() >= query.limit) continue;
+    if (each.versions[0].url.find(query.url_contains) == std::string::npos) continue;
+    if (!query.user) {
       page.push_back(each);
+    } else {
+      get_for(each.id, *query.user, [&page](Result<cache::ContentInfo> info) {
+        if (info) page.push_back(std::move(*info));
+      });
+    }
+  }
   done(page);
 }
 void FakeCache::segments(const cache::ContentId&, cache::Done<std::vector<cache::SegmentInfo>> done) {

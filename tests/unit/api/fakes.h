@@ -70,11 +70,13 @@ class FakeJobs final : public JobService {
 class FakeCache final : public cache::Cache {
  public:
   std::vector<cache::ContentInfo> records;
+  std::map<std::pair<std::string, std::uint32_t>, std::string> asked;  // record and user: the URL that it asked for
   std::vector<std::string> calls;
   cache::CacheFigures in_force;
   std::optional<Error> error;
 
   void get(const cache::ContentId& id, cache::Done<cache::ContentInfo> done) override;
+  void get_for(const cache::ContentId& id, std::uint32_t user, cache::Done<cache::ContentInfo> done) override;
   void pin(const cache::ContentId& id, bool pinned, cache::Done<void> done) override;
   void remove(const cache::ContentId& id, cache::Done<void> done) override;
   void remove_url(const std::string& url, cache::Done<std::uint64_t> done) override;
@@ -93,13 +95,16 @@ class FakeCache final : public cache::Cache {
   void open(const cache::ContentId&, cache::Done<std::shared_ptr<cache::ContentLease>>) override { unasked(); }
   void open_partial(const cache::ContentId&, cache::Done<std::shared_ptr<cache::ContentLease>>) override { unasked(); }
   void compute_sha256(const cache::ContentId&, cache::Done<Digest>) override { unasked(); }
-  void hold(const cache::ContentId&, const std::string&, cache::Done<void>) override { unasked(); }
+  void hold(const cache::ContentId&, const cache::Holder&, cache::Done<void>) override { unasked(); }
   void release(const cache::ContentId&, const std::string&, cache::Done<void>) override { unasked(); }
   void release_all_but(std::vector<std::string>, cache::Done<void>) override { unasked(); }
   void mark_validated(const cache::ContentId&, cache::Done<void>) override { unasked(); }
   void drop(const cache::ContentId&, cache::Done<void>) override { unasked(); }
-  void set_aside(const cache::ContentId&, cache::Done<void>) override { unasked(); }
-  void add_version(const cache::ContentId&, const cache::Version&, cache::Done<void>) override { unasked(); }
+  void set_aside(const cache::ContentId&, const cache::Version&, cache::Done<void>) override { unasked(); }
+  void set_aside_own(const cache::ContentId&, const std::string&, cache::Done<void>) override { unasked(); }
+  void go_on_privately(const cache::ContentId&, const std::string&, const cache::Version&, cache::Done<void>) override {
+    unasked();
+  }
   void set_attestations(const cache::ContentId&, Vouching, cache::Done<void>) override { unasked(); }
   void leaves(const cache::ContentId&, std::uint64_t, std::uint64_t, cache::Done<std::vector<Digest>>) override {
     unasked();
@@ -130,6 +135,19 @@ class FakeGroup final : public GroupService {
 
  private:
   void answer(const std::string& call, Done<void> done);
+};
+
+class FakePeers final : public PeerFactsSource {
+ public:
+  std::vector<std::string> pardoned;  // whom admins named
+  std::optional<Error> error;
+
+  [[nodiscard]] SharingFacts sharing_facts() const override { return {}; }
+  Result<PardonAnswer> pardon(const std::string& agent) override {
+    if (error) return tl::unexpected(*error);
+    pardoned.push_back(agent);
+    return PardonAnswer{"a1", true};
+  }
 };
 
 }  // namespace larder::agent::test

@@ -30,6 +30,7 @@ class GroupHandlersTest : public ::testing::Test {
                          [](UniqueFunction<void(Status)> done) { done({}); },
                          "1"};
     services.group = group;
+    services.peers = &peers_;
     made_ = std::make_unique<Handlers>(services, loop_.runtime(), [] { return ServerFigures{}; });
     return *made_;
   }
@@ -51,6 +52,7 @@ class GroupHandlersTest : public ::testing::Test {
   test::FakeJobs jobs_;
   test::FakeCache cache_;
   test::FakeGroup group_;
+  test::FakePeers peers_;
   std::shared_ptr<const Config> config_ = std::make_shared<Config>();
   std::unique_ptr<Handlers> made_;
 };
@@ -82,6 +84,18 @@ TEST_F(GroupHandlersTest, OnlyAdminsChangeIt) {
     EXPECT_EQ(code(refused), "permission_denied") << path;
   }
   EXPECT_TRUE(group_.calls.empty());
+}
+
+TEST_F(GroupHandlersTest, OnlyAdminsPardonAnAgent) {
+  EXPECT_EQ(post("/v1/peers/pardon", R"({"agent":"desk-12"})", false).status, 403);
+  EXPECT_TRUE(peers_.pardoned.empty());
+  const ApiResponse pardoned = post("/v1/peers/pardon", R"({"agent":"desk-12"})");
+  EXPECT_EQ(pardoned.status, 200);
+  EXPECT_EQ(json::parse(pardoned.body), json::parse(R"({"id":"a1","pardoned":true})"));
+  EXPECT_THAT(peers_.pardoned, ElementsAre("desk-12"));
+  EXPECT_EQ(code(post("/v1/peers/pardon", "{}")), "invalid_argument");
+  peers_.error = Error{ErrorCode::not_found, "pardon agent x", "no such", std::nullopt};
+  EXPECT_EQ(code(post("/v1/peers/pardon", R"({"agent":"x"})")), "not_found");
 }
 
 TEST_F(GroupHandlersTest, EverybodyMayLookButOnlyAdminsSeeInvitations) {

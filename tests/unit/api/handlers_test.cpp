@@ -164,7 +164,12 @@ TEST_F(HandlersTest, SendsContent) {
 }
 
 TEST_F(HandlersTest, ListsTheCache) {
-  cache_.records = {test::sample_record("a1"), test::sample_record("a2", false), test::sample_record("a3")};
+  cache_.records = {test::sample_record("a1"), test::sample_record("a2", false), test::sample_record("a3"),
+                    test::sample_record("a4")};
+  // This user asked for a1, a2 (privately) and a3; a1 is known by the URL of somebody else as well, a4 is somebody's.
+  cache_.records[0].versions.push_back({"https://others.example/secret", 10, "\"e\"", ""});
+  for (std::size_t i = 0; i < 3; ++i) cache_.asked[{cache_.records[i].id, 17}] = cache_.records[i].versions[0].url;
+  cache_.asked[{"a4", 18}] = cache_.records[3].versions[0].url;
   const auto ids = [&](const std::string& target) {
     std::vector<std::string> list;
     const json page = json::parse(ask("GET", target).body);
@@ -172,20 +177,25 @@ TEST_F(HandlersTest, ListsTheCache) {
     list.push_back(page["next"].is_null() ? "-" : page["next"].get<std::string>());
     return list;
   };
-  EXPECT_THAT(ids("/v1/cache"), ElementsAre("a1", "a3", "-"));
-  EXPECT_THAT(ids("/v1/cache?limit=2"), ElementsAre("a1", "a2"));  // a2 is not shown; next goes on after it
+  EXPECT_THAT(ids("/v1/cache"), ElementsAre("a1", "a2", "a3", "-"));
+  EXPECT_THAT(ids("/v1/cache?limit=2"), ElementsAre("a1", "a2", "a2"));
   EXPECT_THAT(ids("/v1/cache?limit=2&after=a2"), ElementsAre("a3", "-"));
   EXPECT_THAT(ids("/v1/cache?url=token"), ElementsAre("-"));  // of a query that is not shown nothing is told
   EXPECT_THAT(ids("/v1/cache?url=com/a3"), ElementsAre("a3", "-"));
   EXPECT_THAT(ask("GET", "/v1/cache").body, Not(HasSubstr("token")));
-  EXPECT_EQ(ask("GET", "/v1/cache/a2").status, 404);
+  EXPECT_THAT(ids("/v1/cache?url=others"), ElementsAre("-"));
+  EXPECT_EQ(ask("GET", "/v1/cache/a2").status, 200);
+  EXPECT_EQ(ask("GET", "/v1/cache/a4").status, 404) << "somebody else's";
+  for (const char* target : {"/v1/cache", "/v1/cache/a1"}) {
+    EXPECT_THAT(ask("GET", target).body, Not(HasSubstr("others.example"))) << target;
+  }
   EXPECT_THAT(ask("GET", "/v1/cache/a1").body, HasSubstr("\"segments\":[{"));
   EXPECT_THAT(ask("GET", "/v1/cache/a1").body, Not(HasSubstr("token")));
   for (const char* bad : {"0", "1001", "-1", "x", "", "9999999999999999999999"})
     EXPECT_EQ(ask("GET", std::string("/v1/cache?limit=") + bad).status, 400) << bad;
   as(0, true);
-  EXPECT_THAT(ids("/v1/cache"), ElementsAre("a1", "a2", "a3", "-"));
-  EXPECT_THAT(ids("/v1/cache?url=token"), ElementsAre("a1", "a2", "a3", "-"));
+  EXPECT_THAT(ids("/v1/cache"), ElementsAre("a1", "a2", "a3", "a4", "-"));
+  EXPECT_THAT(ids("/v1/cache?url=token"), ElementsAre("a1", "a2", "a3", "a4", "-"));
   EXPECT_EQ(ask("GET", "/v1/cache/a2").status, 200);
   EXPECT_EQ(ask("GET", "/v1/cache/zz").status, 404);
 }
@@ -259,6 +269,30 @@ TEST_F(HandlersTest, TheLoopbackPortOnlyShowsFigures) {
     request_.host = host;
     EXPECT_EQ(ask("GET", "/metrics").status, 403) << host;
   }
+}
+
+// A page of another site may send what it likes to a port of this machine; it is told nothing, not even that this is
+// Larder.
+TEST_F(HandlersTest, APageOfAnotherSiteIsRefusedOnTheLoopbackPort) {
+  request_.local = false;
+  request_.caller = {static_cast<uid_t>(-1), false};
+  request_.host = "127.0.0.1:7480";
+  for (const char* site : {"cross-site", "same-site", "nonsense"}) {
+    request_.fetch_site = site;
+    EXPECT_EQ(ask("GET", "/metrics").status, 403) << site;
+    EXPECT_EQ(ask("GET", "/v1/status").status, 403) << site;
+  }
+  for (const char* site :
+       {"", "none", "same-origin"}) {  // not a browser; an address that was typed; a page of this port
+    request_.fetch_site = site;
+    EXPECT_EQ(ask("GET", "/metrics").status, 200) << site;
+  }
+  for (const char* origin : {"http://evil.example", "null", "http://127.0.0.1:8080"}) {
+    request_.origin = origin;
+    EXPECT_EQ(ask("GET", "/metrics").status, 403) << origin;
+  }
+  request_.origin = "http://127.0.0.1:7480";
+  EXPECT_EQ(ask("GET", "/metrics").status, 200);
 }
 
 TEST_F(HandlersTest, Events) {

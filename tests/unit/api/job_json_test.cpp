@@ -27,7 +27,7 @@ TEST(JobJson, TakesEverything) {
     "max_rate":1000,"max_file_size":9223372036854775807,"parallel_ranges":4,"use_cache":false,"store":false,
     "use_peers":false,"share":false,"offline_ok":true,"redirect_loopback":true,"retry_delay_s":0.5,"no_progress_timeout_s":0,"maximum_time_s":3600,"notify":"mail",
     "connect":{"headers":[["X-A","1"],["X-B",""]],"user":"u","password":"p","proxy":"none","proxy_user":"pu",
-      "proxy_password":"pp","ca_file":"/ca","client_certificate":"C","client_key":"K","client_key_password":"kp",
+      "proxy_password":"pp","ca_certificates":"CA","client_certificate":"C","client_key":"K","client_key_password":"kp",
       "http":"1.0"}})");
   ASSERT_TRUE(create) << create.error().text();
   const JobOptions& options = create->options;
@@ -62,7 +62,7 @@ TEST(JobJson, TakesEverything) {
   EXPECT_EQ(options.connect.proxy, "none");
   EXPECT_EQ(options.connect.proxy_user, "pu");
   EXPECT_EQ(options.connect.proxy_password, "pp");
-  EXPECT_EQ(options.connect.ca_file, "/ca");
+  EXPECT_EQ(options.connect.ca_certificates, "CA");
   EXPECT_EQ(options.connect.client_certificate, "C");
   EXPECT_EQ(options.connect.client_key, "K");
   EXPECT_EQ(options.connect.client_key_password, "kp");
@@ -142,7 +142,9 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{connect_with("\"headers\":[[\"Host\",\"x\"]]"), "the agent sets it itself"},
         Bad{connect_with("\"headers\":[[\"A\",\"" + std::string(17'000, 'x') + "\"]]"), "at most 16384 bytes in all"},
         Bad{connect_with("\"proxy\":\"ftp://x\""), "\"connect.proxy\" must be"},
-        Bad{connect_with("\"ca_file\":\"ca.pem\""), "\"connect.ca_file\" must be an absolute path"},
+        Bad{connect_with("\"ca_file\":\"/ca.pem\""), "\"connect.ca_file\" is not taken: the agent opens no file"},
+        Bad{connect_with("\"ca_file\":\"\""), "send the PEM text as \"connect.ca_certificates\""},
+        Bad{connect_with("\"ca_certificates\":\"" + std::string(262'145, 'x') + "\""), "at most 262144 bytes"},
         Bad{connect_with("\"client_key\":\"K\""), "must be given together"},
         Bad{connect_with("\"http\":\"3\""), "\"connect.http\" must be one of"},
         Bad{connect_with("\"cookie\":\"a\""), "\"connect.cookie\" is not known"}));

@@ -56,12 +56,14 @@ TEST(Metrics, ShowsTheFigures) {
   facts.cache.records = 7;
   facts.server.answers = {{200, 8}, {404, 9}};
   facts.version = "1.0\"\\";
+  facts.threads = {{"http", true}, {"disk", false}};
   facts.resident_bytes = process_memory();
   const std::string page = render_metrics(facts);
   for (const char* line :
        {"larder_bytes_total{source=\"origin\"} 1\n", "larder_bytes_total{source=\"wasted\"} 4\n",
         "larder_files_total{result=\"transferred\"} 5\n", "larder_jobs{state=\"error\"} 6\n",
         "larder_jobs{state=\"queued\"} 0\n", "larder_cache_records 7\n", "larder_api_requests_total{code=\"404\"} 9\n",
+        "larder_thread_standstill{thread=\"http\"} 1\n", "larder_thread_standstill{thread=\"disk\"} 0\n",
         "larder_build_info{version=\"1.0\\\"\\\\\"} 1\n", "# TYPE larder_bytes_total counter\n"})
     EXPECT_THAT(page, HasSubstr(line));
   EXPECT_GT(facts.resident_bytes, 100'000U);

@@ -568,6 +568,39 @@ TEST_F(ServerTest, TheLoopbackPort) {
   EXPECT_THAT(one.ask("GET /metrics HTTP/1.1\r\nHost: evil.example\r\n"), StartsWith("HTTP/1.1 403"));
 }
 
+// Bodies that arrive there would take the room of those that users send (ServerLimits::bodies_bytes).
+TEST_F(ServerTest, TheLoopbackPortReadsNoBodies) {
+  settings_.http_port = 0;
+  settings_.limits.bodies_bytes = 100;
+  start();
+  Client page(on_loop([this] { return api_->http_port(); }));
+  ASSERT_TRUE(page.connected());
+  page.send("POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n");  // and nothing more
+  EXPECT_THAT(page.answer(), StartsWith("HTTP/1.1 403"));
+  Client user = client();
+  EXPECT_THAT(user.ask("POST /v1/jobs HTTP/1.1\r\nHost: x\r\n", R"({"files":[{"url":"https://e/x"}]})"),
+              StartsWith("HTTP/1.1 201"));
+}
+
+TEST_F(ServerTest, TheLoopbackPortSaysNothingToPagesOfOtherSites) {
+  settings_.http_port = 0;
+  start();
+  const std::uint16_t port = on_loop([this] { return api_->http_port(); });
+  for (const char* from : {"Origin: http://evil.example", "Sec-Fetch-Site: cross-site", "Origin: null"}) {
+    Client page(port);
+    const std::string answer = page.ask(fmt::format("GET /v1/status HTTP/1.1\r\nHost: localhost\r\n{}\r\n", from));
+    EXPECT_THAT(answer, StartsWith("HTTP/1.1 403")) << from;
+    EXPECT_THAT(answer, Not(HasSubstr("Access-Control-"))) << from;
+  }
+  Client preflight(port);
+  EXPECT_THAT(preflight.ask("OPTIONS /v1/jobs HTTP/1.1\r\nHost: localhost\r\nOrigin: http://evil.example\r\n"
+                            "Access-Control-Request-Method: POST\r\n"),
+              AllOf(HasSubstr("HTTP/1.1 4"), Not(HasSubstr("Access-Control-"))));
+  Client one(port);
+  EXPECT_THAT(one.ask("GET /metrics HTTP/1.1\r\nHost: localhost\r\n"),
+              HasSubstr("Cross-Origin-Resource-Policy: same-origin\r\n"));
+}
+
 TEST_F(ServerTest, ASecondAgentIsRefused) {
   start();
   Loop other_loop;

@@ -94,8 +94,8 @@ TEST(Views, WhatIsNotThereIsNull) {
 }
 
 TEST(Views, UrlsAsTheyAreShown) {
-  const auto whole = [](const char* url) { return shown_url(url, UrlDetail::whole); };
-  const auto bare = [](const char* url) { return shown_url(url, UrlDetail::without_query); };
+  const auto whole = [](const char* url) { return shown_url(url, RecordDetail::all); };
+  const auto bare = [](const char* url) { return shown_url(url, RecordDetail::of_own_user); };
   EXPECT_EQ(whole("https://u:p@h/x?a=b@c"), "https://h/x?a=b@c");
   EXPECT_EQ(whole("https://u:p@q@h/"), "https://h/");
   EXPECT_EQ(whole("https://u@h"), "https://h");
@@ -108,17 +108,23 @@ TEST(Views, UrlsAsTheyAreShown) {
 
 TEST(Views, Records) {
   const auto record = test::sample_record("a1");
-  const json shown = json::parse(record_view(record, UrlDetail::without_query));
+  const json shown = json::parse(record_view(record, RecordDetail::of_own_user));
   EXPECT_EQ(shown["state"], "complete");
   EXPECT_EQ(shown["versions"][0]["url"], "https://example.com/a1");
   EXPECT_FALSE(shown.contains("segments"));
+  for (const char* name : {"root", "sha256", "created", "last_used", "uses"})
+    EXPECT_TRUE(shown[name].is_null()) << name;
   const std::vector<cache::SegmentInfo> segments = {{0, {0, 10}, {}, cache::Source::peer, "f.0"}};
-  const json whole = json::parse(record_view(record, UrlDetail::whole, &segments));
+  const json whole = json::parse(record_view(record, RecordDetail::all, &segments));
   EXPECT_EQ(whole["versions"][0]["url"], "https://example.com/a1?token=t");
   EXPECT_EQ(whole["segments"][0]["source"], "peers");
-  const json page = json::parse(records_view({record}, "a1", UrlDetail::whole));
+  EXPECT_EQ(whole["segments"][0]["root"].get<std::string>().size(), 64U);
+  for (const char* name : {"created", "last_used", "uses"}) EXPECT_FALSE(whole[name].is_null()) << name;
+  const json own = json::parse(record_view(record, RecordDetail::of_own_user, &segments));
+  EXPECT_TRUE(own["segments"][0]["root"].is_null());
+  const json page = json::parse(records_view({record}, "a1", RecordDetail::all));
   EXPECT_EQ(page["next"], "a1");
-  EXPECT_TRUE(json::parse(records_view({}, "", UrlDetail::whole))["next"].is_null());
+  EXPECT_TRUE(json::parse(records_view({}, "", RecordDetail::all))["next"].is_null());
 }
 
 TEST(Views, StatusOnTheLoopbackPortTellsLess) {

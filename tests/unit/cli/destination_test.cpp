@@ -90,6 +90,20 @@ TEST(ParseList, ReadsUrlDigestAndName) {
   EXPECT_EQ((*files)[3].name, "four");
 }
 
+// As editors and pasted pages leave it.
+TEST(ParseList, TakesAnyLineEndAndAnyBlank) {
+  const std::string digest(64, 'a');
+  const auto files = parse_list(
+      "https://e/1\r\rhttps://e/2\t" + digest + "\u00A0two\r\n\u00A0\u3000\r\n \uFEFFhttps://e/3 \u200B", "list");
+  ASSERT_TRUE(files) << files.error().text();
+  ASSERT_EQ(files->size(), 3u);
+  EXPECT_EQ((*files)[0].url, "https://e/1");
+  EXPECT_EQ((*files)[1].sha256, digest);
+  EXPECT_EQ((*files)[1].name, "two");
+  EXPECT_EQ((*files)[2].url, "https://e/3");
+  EXPECT_EQ(parse_list("https://e/1 a\u3000b", "list")->front().name, "a\u3000b") << "inside a name it is the name's";
+}
+
 TEST(ParseList, NamesTheLineThatIsWrong) {
   for (const std::string& line : {std::string("https://e/1 name more"), "https://e/1 " + std::string(64, 'g'),
                                   "https://e/1 " + std::string(64, 'a') + " name more"}) {
@@ -140,6 +154,18 @@ TEST(ChooseDestinations, RefusesWhatCannotBeMeant) {
   EXPECT_NE(twice.error().text().find("/work/a"), std::string::npos);
 }
 
+TEST(ChooseDestinations, NeedsAWorkingDirectoryForARelativeName) {
+  std::vector<FileRequest> files(1);
+  files[0].url = "https://e/a";
+  DestinationOptions gone;
+  gone.output = "x";
+  EXPECT_EQ(choose_destinations(gone, {}, files).error().code, ErrorCode::not_found);
+  gone.output = "/x";
+  EXPECT_TRUE(choose_destinations(gone, {}, files));
+  gone.output = "-";
+  EXPECT_TRUE(choose_destinations(gone, {}, files));
+}
+
 class CheckDestination : public testing::Test {
  protected:
   void SetUp() override {
@@ -156,10 +182,10 @@ TEST_F(CheckDestination, AllowsNewFilesAndReplacingFiles) {
   EXPECT_TRUE(check_destination(directory_ + "/new"));
   EXPECT_TRUE(check_destination(directory_ + "/old"));
   EXPECT_TRUE(check_destination("-"));
+  EXPECT_TRUE(check_destination("/dev/null")) << "written to, never replaced";
 }
 
 TEST_F(CheckDestination, RefusesWhatWouldBeLost) {
-  EXPECT_EQ(check_destination("/dev/null").error().code, ErrorCode::already_exists);
   EXPECT_EQ(check_destination(directory_).error().code, ErrorCode::already_exists);
   EXPECT_EQ(check_destination(directory_ + "/none/x").error().code, ErrorCode::not_found);
   EXPECT_FALSE(check_destination(directory_ + "/" + std::string(256, 'n')));

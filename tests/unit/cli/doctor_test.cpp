@@ -115,6 +115,28 @@ TEST(Doctor, NamesEachTroubleAndWhatToDo) {
   }
 }
 
+TEST(Doctor, SaysWhyNobodyElseHasTheBenefit) {
+  DoctorFacts facts = healthy();
+  JobView& job = facts.jobs.emplace_back();
+  job.id = "j1";
+  job.state = "transferring";
+  job.not_shared = NotSharedView{"callers_proxy", "the job names a proxy of its own", "origin.proxy", false};
+  auto lines = diagnose(facts);
+  const DoctorLine* line = find(lines, "job j1");
+  ASSERT_NE(line, nullptr);
+  EXPECT_EQ(line->grade, Grade::warn);
+  EXPECT_EQ(line->finding, "not shared: the job names a proxy of its own");
+  EXPECT_NE(line->advice.find("origin.proxy"), std::string::npos);
+  facts.jobs[0].not_shared = NotSharedView{"says_no_store", "the origin says no-store", "", false};
+  lines = diagnose(facts);
+  EXPECT_EQ(find(lines, "job j1")->grade, Grade::ok) << "nothing that an admin could mend";
+  facts.jobs[0].not_shared = NotSharedView{"loopback_answer", "it comes from here", "origin.share_loopback", true};
+  lines = diagnose(facts);
+  EXPECT_EQ(find(lines, "job j1")->finding, "not offered to neighbours: it comes from here");
+  facts.jobs.resize(30, facts.jobs[0]);
+  EXPECT_LT(diagnose(facts).size(), 30U);
+}
+
 TEST(Doctor, WithoutSharingThereIsNothingToMend) {
   DoctorFacts facts = healthy();
   facts.peers->enabled = facts.peers->up = facts.peers->in_group = false;

@@ -1,5 +1,6 @@
 #include "agent/cli/get_options.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <map>
@@ -76,7 +77,7 @@ TEST(MakePlan, TakesEveryOption) {
   request.user_file = "user";
   request.proxy = "http://proxy:3128";
   request.proxy_user_file = "proxy-user";
-  request.ca_file = "/ca.pem";
+  request.ca_file = "ca.pem";
   request.certificate_file = "cert";
   request.key_file = "key";
   request.key_password_file = "key-password";
@@ -95,6 +96,7 @@ TEST(MakePlan, TakesEveryOption) {
                                               {"headers", "# mine\nC: d\n\n"},
                                               {"user", "me:secret\n"},
                                               {"proxy-user", "pu:pp"},
+                                              {"ca.pem", "-----BEGIN CERTIFICATE-----\nCA"},
                                               {"cert", "CERT"},
                                               {"key", "KEY"},
                                               {"key-password", "kp\n"}}));
@@ -111,6 +113,7 @@ TEST(MakePlan, TakesEveryOption) {
   EXPECT_EQ(made.headers.size(), 2u);
   EXPECT_EQ(made.user + "/" + made.password, "me/secret");
   EXPECT_EQ(made.proxy_user + "/" + made.proxy_password, "pu/pp");
+  EXPECT_EQ(made.ca_certificates, "-----BEGIN CERTIFICATE-----\nCA");
   EXPECT_EQ(made.client_certificate + made.client_key + made.client_key_password, "CERTKEYkp");
   EXPECT_EQ(made.no_progress_timeout, Duration(std::chrono::hours(1)));
   EXPECT_EQ(made.retry_delay, Duration(std::chrono::seconds(2)));
@@ -119,6 +122,94 @@ TEST(MakePlan, TakesEveryOption) {
   EXPECT_FALSE(made.use_cache || made.store || made.use_peers || made.share);
   EXPECT_TRUE(made.offline_ok);
   EXPECT_TRUE(made.redirect_loopback && made.app_verdict);
+}
+
+TEST(MakePlan, ReadsTheAuthoritiesItselfAndRefusesWhatIsNone) {
+  const auto told = [](const std::string& text) {
+    GetOptions options = one();
+    options.request.ca_file = "ca.pem";
+    const auto plan = make_plan(options, files({{"ca.pem", text}}));
+    return plan ? "sent: " + plan->request.ca_certificates : plan.error().text();
+  };
+  EXPECT_EQ(told("-----BEGIN CERTIFICATE-----\n"), "sent: -----BEGIN CERTIFICATE-----\n");
+  EXPECT_THAT(told("not PEM"), testing::HasSubstr("no certificate in it"));
+  EXPECT_THAT(told("-----BEGIN CERTIFICATE-----\n-----BEGIN EC PRIVATE KEY-----\n"), testing::HasSubstr("private key"));
+  EXPECT_THAT(told("-----BEGIN CERTIFICATE-----\n" + std::string(256 * 1024, 'x')), testing::HasSubstr("256 KiB"));
+}
+
+// More than half of all keys have a slash.
+TEST(MakePlan, TellsAMinisignKeyFromAFile) {
+  const std::string with_slash = "RWSGOq2NVecA2UPNdBUZykf1CCb147pkmdtYxgb3Ti+JO/wCYvhbAb/U";
+  const std::string plain = "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3";
+  for (const std::string& key : {with_slash, plain, with_slash + "\r", " " + with_slash}) {
+    GetOptions options = one();
+    options.request.minisign_key = key;
+    options.request.minisign_signature_file = "x.minisig";
+    const auto plan = make_plan(options, files({{"x.minisig", "sig"}}));
+    ASSERT_TRUE(plan) << plan.error().text();
+    EXPECT_EQ(plan->request.minisign_public_key, key.find(with_slash) != std::string::npos ? with_slash : plain);
+  }
+  GetOptions options = one();
+  options.request.minisign_key = "./" + plain;
+  options.request.minisign_signature_file = "x.minisig";
+  const auto plan =
+      make_plan(options, files({{"./" + plain, "comment\r\n" + with_slash + "\r\n\r\n"}, {"x.minisig", "sig"}}));
+  ASSERT_TRUE(plan) << plan.error().text();
+  EXPECT_EQ(plan->request.minisign_public_key, with_slash);
+}
+
+// Every file that people write, as editors of other systems leave it.
+TEST(MakePlan, ReadsFilesOfAnyEditor) {
+  const std::string mark = "\xEF\xBB\xBF";
+  GetOptions options = one();
+  RequestOptions& request = options.request;
+  request.urls = {" https://example.org/x.iso\r"};
+  request.list_file = "list";
+  request.header_file = "headers";
+  request.user_file = "user";
+  request.proxy_user_file = "proxy-user";
+  request.certificate_file = "cert";
+  request.key_file = "key";
+  request.key_password_file = "password";
+  request.minisign_key = "key.pub";
+  request.minisign_signature_file = "x.minisig";
+  const auto plan = make_plan(options, files({{"list", mark + "https://example.org/y\r\n"},
+                                              {"headers", mark + "A: b\r\n# no\r\n\r\nC: d"},
+                                              {"user", mark + "me:pass word \r\n"},
+                                              {"proxy-user", mark + "you:two"},
+                                              {"cert", mark + "-----BEGIN"},
+                                              {"key", mark + "-----BEGIN"},
+                                              {"password", mark + "secret\r\n"},
+                                              {"key.pub", mark + "untrusted comment: x\r\nRWQkey\r\n"},
+                                              {"x.minisig", mark + "untrusted comment: y"}}));
+  ASSERT_TRUE(plan) << plan.error().text();
+  const JobRequest& made = plan->request;
+  EXPECT_EQ(made.files.at(0).url, "https://example.org/x.iso");
+  EXPECT_EQ(made.files.at(1).url, "https://example.org/y");
+  EXPECT_EQ(made.headers, (std::vector<std::pair<std::string, std::string>>{{"A", "b"}, {"C", "d"}}));
+  EXPECT_EQ(made.user + "|" + made.password, "me|pass word ") << "blanks may be the password's";
+  EXPECT_EQ(made.proxy_user + "|" + made.proxy_password, "you|two");
+  EXPECT_EQ(made.client_certificate + made.client_key, "-----BEGIN-----BEGIN");
+  EXPECT_EQ(made.client_key_password, "secret");
+  EXPECT_EQ(made.minisign_public_key, "RWQkey");
+  EXPECT_EQ(made.minisign_signature, "untrusted comment: y");
+}
+
+TEST(CompletePlan, RefusesACheckOfWhatIsNoFile) {
+  GetOptions options = one();
+  options.check_command = "true";
+  auto plan = make_plan(options, files({}));
+  ASSERT_TRUE(plan);
+  plan->request.files[0].stream = true;
+  EXPECT_FALSE(complete_plan(*plan));
+  plan->request.files[0].stream = false;
+  EXPECT_TRUE(complete_plan(*plan));
+  plan->request.files[0].destination = "-";
+  EXPECT_FALSE(complete_plan(*plan));
+  plan->check_command.clear();
+  EXPECT_TRUE(complete_plan(*plan));
+  plan->json = true;
+  EXPECT_FALSE(complete_plan(*plan));
 }
 
 TEST(MakePlan, RefusesWhatDoesNotFitTogether) {

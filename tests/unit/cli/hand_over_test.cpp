@@ -116,16 +116,115 @@ TEST_F(HandOver, NeverFollowsALink) {
   EXPECT_EQ(read(path("victim")), "precious");
 }
 
-TEST_F(HandOver, ReplacesALinkInsteadOfWritingThroughIt) {
-  std::ofstream(path("victim")) << "precious";
-  std::filesystem::create_symlink(path("victim"), path("out"));
+TEST_F(HandOver, ReplacesWhatALinkLeadsToWhereItLies) {
+  std::filesystem::create_directory(path("elsewhere"));
+  std::ofstream(path("elsewhere/real")) << "old";
+  std::filesystem::create_symlink("elsewhere/real", path("out"));
   std::vector<StagedFile> staged;
   staged.push_back(std::move(StagedFile::create(path("out"), "key").value()));
+  EXPECT_EQ(directory_of(staged[0].path()), path("elsewhere"));
   const UniqueFd from = content("new");
   ASSERT_TRUE(staged[0].fill(from.get(), 3, 0));
   ASSERT_TRUE(publish(staged));
-  EXPECT_EQ(read(path("victim")), "precious");
-  EXPECT_EQ(read(path("out")), "new");
+  EXPECT_TRUE(std::filesystem::is_symlink(path("out")));
+  EXPECT_EQ(read(path("elsewhere/real")), "new");
+  EXPECT_EQ(names(), 2u);
+}
+
+TEST_F(HandOver, KeepsModeAndAccessOfWhatItReplacesButNoSetuid) {
+  std::ofstream(path("out")) << "old";
+  ASSERT_EQ(::chmod(path("out").c_str(), 04751), 0);
+  std::vector<StagedFile> staged;
+  staged.push_back(std::move(StagedFile::create(path("out"), "key").value()));
+  struct stat info {};
+  ASSERT_EQ(::stat(staged[0].path().c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 077, 0u) << "nobody reads it before it has its mode";
+  ASSERT_TRUE(publish(staged));
+  ASSERT_EQ(::stat(path("out").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 07777, 0751u);
+  EXPECT_NE(staged[0].note().find("setuid"), std::string::npos) << staged[0].note();
+}
+
+TEST_F(HandOver, KeepsTheOwnerWhereItMay) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  std::ofstream(path("out")) << "old";
+  ASSERT_EQ(::chown(path("out").c_str(), 12345, 23456), 0);
+  ASSERT_EQ(::chmod(path("out").c_str(), 0640), 0);
+  std::vector<StagedFile> staged;
+  staged.push_back(std::move(StagedFile::create(path("out"), "key").value()));
+  staged[0].close();
+  ASSERT_TRUE(publish(staged));
+  struct stat info {};
+  ASSERT_EQ(::stat(path("out").c_str(), &info), 0);
+  EXPECT_EQ(info.st_uid, 12345u);
+  EXPECT_EQ(info.st_gid, 23456u);
+  EXPECT_EQ(info.st_mode & 07777, 0640u);
+  EXPECT_EQ(staged[0].note(), "");
+}
+
+// A file of another user and group in one's own directory: it becomes one's own, which is said, and one's group gets no
+// more rights than everybody had.
+TEST_F(HandOver, SaysThatAnOwnerCouldNotBeKept) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  std::ofstream(path("out")) << "old";
+  ASSERT_EQ(::chown(path("out").c_str(), 12345, 23456), 0);
+  ASSERT_EQ(::chmod(path("out").c_str(), 0666), 0);
+  ASSERT_EQ(::chmod(path("out").c_str(), 0662), 0);
+  ASSERT_EQ(::chown(directory_.c_str(), 65534, 65534), 0);
+  ASSERT_EQ(::setegid(65534), 0);
+  ASSERT_EQ(::seteuid(65534), 0);
+  std::vector<StagedFile> staged;
+  auto one = StagedFile::create(path("out"), "key");
+  if (one) staged.push_back(std::move(*one));
+  const auto published = publish(staged);
+  ASSERT_EQ(::seteuid(0), 0);
+  ASSERT_EQ(::setegid(0), 0);
+  ASSERT_TRUE(one) << one.error().text();
+  ASSERT_TRUE(published) << published.error().text();
+  struct stat info {};
+  ASSERT_EQ(::stat(path("out").c_str(), &info), 0);
+  EXPECT_EQ(info.st_uid, 65534u);
+  EXPECT_EQ(info.st_mode & 07777, 0622u);
+  EXPECT_NE(staged[0].note().find("12345"), std::string::npos) << staged[0].note();
+}
+
+TEST_F(HandOver, SaysThatOtherNamesKeepTheOldContent) {
+  std::ofstream(path("out")) << "old";
+  std::filesystem::create_hard_link(path("out"), path("other"));
+  std::vector<StagedFile> staged;
+  staged.push_back(std::move(StagedFile::create(path("out"), "key").value()));
+  ASSERT_TRUE(publish(staged));
+  EXPECT_EQ(read(path("other")), "old");
+  EXPECT_NE(staged[0].note().find("2 names"), std::string::npos) << staged[0].note();
+}
+
+// Whoever owns the directory could have put another file under the hidden name: it must not be given away.
+TEST_F(HandOver, GivesNoRightsToWhatTookTheHiddenFilesPlace) {
+  std::ofstream(path("out")) << "old";
+  ASSERT_EQ(::chmod(path("out").c_str(), 0666), 0);
+  std::ofstream(path("victim")) << "precious";
+  ASSERT_EQ(::chmod(path("victim").c_str(), 0600), 0);
+  std::vector<StagedFile> staged;
+  staged.push_back(std::move(StagedFile::create(path("out"), "key").value()));
+  staged[0].close();
+  std::filesystem::remove(staged[0].path());
+  std::filesystem::create_hard_link(path("victim"), staged[0].path());
+  EXPECT_FALSE(publish(staged));
+  struct stat info {};
+  ASSERT_EQ(::stat(path("victim").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0600u);
+  EXPECT_EQ(read(path("out")), "old");
+}
+
+TEST_F(HandOver, RefusesWhatBecameSomethingElseMeanwhile) {
+  std::ofstream(path("victim")) << "precious";
+  std::vector<StagedFile> staged;
+  staged.push_back(std::move(StagedFile::create(path("out"), "key").value()));
+  ASSERT_EQ(::mkfifo(path("out").c_str(), 0600), 0);
+  const auto published = publish(staged);
+  ASSERT_FALSE(published);
+  EXPECT_EQ(published.error().code, ErrorCode::already_exists);
+  EXPECT_EQ(std::filesystem::status(path("out")).type(), std::filesystem::file_type::fifo);
 }
 
 TEST_F(HandOver, PublishesManyTogether) {

@@ -185,8 +185,8 @@ TEST_F(LocalFilesTest, FinishWaitsForTheBatchAndPublishesTheRest) {
 
 // The error of one batch is told, and its files are published with the rest once that is possible.
 TEST_F(LocalFilesTest, FinishTellsTheErrorOfABatchUnderWay) {
-  std::filesystem::create_directory(destination(3));
   stage(0, 12);
+  std::filesystem::create_directory(destination(3));
   publish_up_to(5);
   transferred(12, 24);
   std::thread other_end([this] { static_cast<void>(let_go(5)); });

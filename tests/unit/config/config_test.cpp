@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -9,6 +10,7 @@
 #include <sstream>
 
 #include "base/units.h"
+#include "tests/support/certificate_text.h"
 
 namespace larder::agent {
 namespace {
@@ -278,6 +280,29 @@ TEST_F(ConfigFile, IsReadAndItsErrorsNameIt) {
   std::ofstream(path()) << std::string(2 * kMaxConfigFile, '#');
   EXPECT_FALSE(load_config(path()));
   EXPECT_FALSE(load_config(directory_));  // a directory
+}
+
+// Read with the rights of the agent, once, and never waited for.
+TEST_F(ConfigFile, AuthoritiesAreReadAsTextFromARegularFile) {
+  const auto read = [](const std::string& file) {
+    Config config;
+    config.ca_file = file;
+    const Status status = read_authorities(config);
+    return status ? "text: " + config.ca_certificates : status.error().text();
+  };
+  EXPECT_EQ(read(""), "text: ");
+  std::ofstream(path()) << test::kAuthority;
+  EXPECT_EQ(read(path()), "text: " + test::kAuthority);
+  std::ofstream(path()) << test::kAuthority << test::kPrivateKey;
+  EXPECT_THAT(read(path()), HasSubstr("private key"));
+  std::ofstream(path()) << std::string(300'000, '#');
+  EXPECT_THAT(read(path()), HasSubstr("larger than 262144 bytes"));
+  std::remove(path().c_str());
+  EXPECT_THAT(read(path()), HasSubstr("No such file"));
+  EXPECT_THAT(read(directory_), HasSubstr("directory"));
+  ASSERT_EQ(mkfifo(path().c_str(), 0600), 0);
+  EXPECT_THAT(read(path()), HasSubstr("pipe or device"));
+  EXPECT_FALSE(load_config(path()));  // nor is the configuration itself
 }
 
 TEST(ConfigDocument, HasTheTable) {

@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 
 #include "agent/daemon/idle.h"
 #include "agent/daemon/state_lock.h"
@@ -88,6 +89,23 @@ TEST_F(StateLockTest, IsFreeAgainAfterwards) {
 TEST_F(StateLockTest, MakesTheDirectory) {
   EXPECT_TRUE(StateLock::acquire(path_ + "/a/b"));
   EXPECT_TRUE(std::filesystem::is_directory(path_ + "/a/b"));
+}
+
+TEST_F(StateLockTest, RecordsItsSocketForTheOwnerAlone) {
+  const auto lock = StateLock::acquire(path_);
+  ASSERT_TRUE(lock->record_socket("/run/user/1/larder/api.sock"));
+  ASSERT_TRUE(lock->record_socket("/tmp/elsewhere/api.sock")) << "the one of the start before is replaced";
+  std::ifstream record(path_ + "/socket");
+  std::string line;
+  ASSERT_TRUE(std::getline(record, line));
+  EXPECT_EQ(line, "/tmp/elsewhere/api.sock");
+  struct stat info {};
+  ASSERT_EQ(::stat((path_ + "/socket").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0600U);
+  ASSERT_TRUE(lock->record_socket("relative/api.sock"));
+  std::ifstream again(path_ + "/socket");
+  ASSERT_TRUE(std::getline(again, line));
+  EXPECT_TRUE(line.starts_with('/')) << line;
 }
 
 TEST_F(StateLockTest, RefusesADirectoryThatOthersMayWrite) {

@@ -77,10 +77,15 @@ TEST(SharingFacts, TheShunnedAreToldWhetherTheyAreAroundOrNot) {
   peer::Hello hello{7475, 7476, false, false, 1, "desk", {}, {}};
   around.heard_hello(id(1), 1, hello, *peer::parse_endpoint("192.0.2.7:7475"), true, now - std::chrono::seconds(3));
   around.set_load(id(1), 4);
-  const std::vector<peer::Shunned> shunned = {
-      {id(1), peer::ShunReason::sent_bad_blocks, wall, wall + std::chrono::hours(1), ""},
-      {id(2), peer::ShunReason::contradicted_by_two, wall, WallTime::max(), ""}};
-  const auto facts = peer_facts(around, shunned, now, wall);
+  peer::Trust trust;
+  trust.sent_bad_block(id(1), wall);
+  peer::TrustState kept;
+  kept.shunned.push_back(
+      {id(2), peer::ShunReason::contradicted_by_group, {wall, wall + std::chrono::hours(2), 2}, "x"});
+  kept.doubted.push_back(
+      {id(2), peer::DoubtReason::contradicted_here, true, {wall, wall + std::chrono::hours(1), 1}, ""});
+  trust.restore(kept, wall);
+  const auto facts = peer_facts(around, trust, now, wall);
   ASSERT_EQ(facts.size(), 2U);
   EXPECT_EQ(facts[0].id, to_hex(id(1)));
   EXPECT_EQ(facts[0].name, "desk");
@@ -95,7 +100,13 @@ TEST(SharingFacts, TheShunnedAreToldWhetherTheyAreAroundOrNot) {
   EXPECT_TRUE(facts[1].address.empty());
   EXPECT_FALSE(facts[1].last_heard);
   EXPECT_FALSE(facts[1].shunned.empty());
-  EXPECT_FALSE(facts[1].shunned_until) << "for good";
+  EXPECT_EQ(facts[1].shunned_until, wall + std::chrono::hours(2));
+  EXPECT_EQ(facts[1].doubted_until, wall + std::chrono::hours(1));
+  EXPECT_EQ(find_agent(facts, "desk").value(), id(1));
+  EXPECT_EQ(find_agent(facts, to_hex(id(2)).substr(0, 8)).value(), id(2));
+  EXPECT_EQ(find_agent(facts, to_hex(id(9))).value(), id(9)) << "a whole id needs not be known";
+  EXPECT_EQ(find_agent(facts, "nobody").error().code, ErrorCode::not_found);
+  EXPECT_EQ(find_agent(facts, "").error().code, ErrorCode::not_found);
 }
 
 TEST(SharingFacts, WhatStandsInTheWayIsTold) {

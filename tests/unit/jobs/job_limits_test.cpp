@@ -1,4 +1,5 @@
 #include "agent/jobs/job_limits.h"
+#include "tests/support/certificate_text.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -161,7 +162,9 @@ TEST(job_limits, of_options) {
   EXPECT_TRUE(refused([](JobOptions& o) { o.maximum_time = Duration::zero(); }));
   EXPECT_TRUE(refused([](JobOptions& o) { o.connect.user = std::string(301, 'u'); }));
   EXPECT_TRUE(refused([](JobOptions& o) { o.connect.proxy = "http://p\r\n"; }));
-  EXPECT_TRUE(refused([](JobOptions& o) { o.connect.ca_file = "relative.pem"; }));
+  EXPECT_TRUE(refused([](JobOptions& o) { o.connect.ca_certificates = "/etc/ssl/ca.pem"; }));
+  EXPECT_TRUE(refused([](JobOptions& o) { o.connect.ca_certificates = test::kAuthority + test::kPrivateKey; }));
+  EXPECT_FALSE(refused([](JobOptions& o) { o.connect.ca_certificates = test::kAuthority; }));
   EXPECT_TRUE(refused([](JobOptions& o) { o.connect.client_certificate = "PEM"; }));
   EXPECT_TRUE(refused([](JobOptions& o) { o.connect.headers = {{"Host", "x"}}; }));
 }

@@ -229,13 +229,47 @@ TEST_F(ManagerTest, a_new_url_of_the_same_edition_goes_on_where_it_was) {
   edition.version = {"http://mirror/0", 100, "\"e\"", ""};
   origin_.probes[0].done(edition);
   settle();
-  EXPECT_TRUE(cache_did("add_version partial http://mirror/0"));
+  EXPECT_TRUE(cache_did("private partial " + file_id(id) + " http://mirror/0"))
+      << "bytes of two URLs are nobody else's";
   ASSERT_NE(transfers_.running(file_id(id)), nullptr);
   EXPECT_EQ(transfers_.running(file_id(id))->request.target.url.canonical(), "http://mirror/0");
   EXPECT_EQ(file(id).figures.wasted, 0U);
   must(suspend(id));
   must(resume(id));
   EXPECT_EQ(origin_.probes.size(), 1U) << "asked once";
+}
+
+TEST_F(ManagerTest, a_new_url_begins_afresh_where_others_need_what_is_there) {
+  const std::string id = must_create({}, 1).id;
+  progress(id, 0, 60, "partial");
+  must(suspend(id));
+  must(retarget(id, 0, "http://mirror/0"));
+  cache_.private_error = Error{ErrorCode::busy, "go on", "others need it as it is"};
+  must(resume(id));
+  origin::Edition edition;
+  edition.version = {"http://mirror/0", 100, "\"e\"", ""};
+  origin_.probes.at(0).done(edition);
+  settle();
+  EXPECT_TRUE(cache_did("release partial " + file_id(id)));
+  ASSERT_NE(transfers_.running(file_id(id)), nullptr);
+  EXPECT_EQ(file(id).content, "");
+  EXPECT_EQ(file(id).figures.wasted, 60U);
+}
+
+TEST_F(ManagerTest, a_url_that_comes_back_before_anything_came_of_another_goes_on_as_it_was) {
+  const std::string id = must_create({}, 1).id;
+  progress(id, 0, 60, "partial");
+  const cache::Version before = *file(id).version;
+  must(suspend(id));
+  must(retarget(id, 0, "http://mirror/0"));
+  must(retarget(id, 0, "http://host/0"));
+  must(resume(id));
+  origin::Edition edition;
+  edition.version = before;
+  origin_.probes.at(0).done(edition);
+  settle();
+  EXPECT_FALSE(cache_began("private partial"));
+  EXPECT_EQ(file(id).content, "partial");
 }
 
 TEST_F(ManagerTest, a_new_url_of_another_edition_starts_that_file_afresh) {

@@ -1,4 +1,5 @@
 // Jobs come back after a restart as they were, in every state.
+#include <SQLiteCpp/Database.h>
 #include <fmt/format.h>
 
 #include "tests/unit/jobs/manager_fixture.h"
@@ -25,6 +26,28 @@ TEST_F(ManagerTest, what_was_answered_survives_a_crash) {
   EXPECT_EQ(job(suspended).files.size(), 2U);
   EXPECT_EQ(state(started), JobState::connecting);
   EXPECT_THAT(transfers_.running_files(), ElementsAre(file_id(started)));
+}
+
+// An earlier version kept the name of a file that the agent opened for whoever named it.
+TEST_F(ManagerTest, a_job_that_names_a_file_of_authorities_ends_in_words_and_opens_nothing) {
+  const std::string id = must_create({}, 2).id, other = must_create({}, 1).id;
+  std::optional<Status> written;
+  database_->write(
+      "test",
+      [id](SQLite::Database& db) -> Status {
+        db.exec("UPDATE jobs SET ca_certificates = '/home/alice/fifo' WHERE id = '" + id + "'");
+        return {};
+      },
+      [&](Status status) { written = std::move(status); });
+  ASSERT_TRUE(loop_.wait_for([&] { return written.has_value(); }));
+  kill_manager();
+  start_manager();
+  EXPECT_EQ(state(id), JobState::error);
+  ASSERT_TRUE(job(id).error);
+  EXPECT_EQ(job(id).error->code, ErrorCode::invalid_argument);
+  EXPECT_THAT(job(id).error->text(), testing::HasSubstr("make it again"));
+  EXPECT_THAT(job(id).error->text(), testing::Not(testing::HasSubstr("/home/alice")));
+  EXPECT_THAT(transfers_.running_files(), ElementsAre(file_id(other)));
 }
 
 TEST_F(ManagerTest, a_running_job_goes_on_after_restart) {

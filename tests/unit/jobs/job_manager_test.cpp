@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "agent/jobs/job_book.h"
+#include "tests/support/certificate_text.h"
 #include "tests/unit/jobs/manager_fixture.h"
 
 namespace larder::agent {
@@ -98,7 +99,7 @@ TEST_F(ManagerTest, nothing_can_be_done_with_a_final_job) {
 
 TEST_F(ManagerTest, the_request_carries_what_the_job_says) {
   settings_.proxy = "http://proxy:3128";
-  settings_.ca_file = "/etc/ca.pem";
+  settings_.ca_certificates = test::kAuthority;
   settings_.connect_timeout = seconds(7);
   settings_.stall_timeout = seconds(8);
   manager_->apply(settings_);
@@ -119,7 +120,7 @@ TEST_F(ManagerTest, the_request_carries_what_the_job_says) {
   EXPECT_EQ(request.target.url.canonical(), "http://host/a");
   EXPECT_EQ(request.target.options->headers, options.connect.headers);
   EXPECT_EQ(request.target.options->proxy, "http://proxy:3128");
-  EXPECT_EQ(request.target.options->ca_file, "/etc/ca.pem");
+  EXPECT_EQ(request.target.options->ca_certificates, test::kAuthority);
   EXPECT_EQ(request.target.options->connect_timeout, seconds(7));
   EXPECT_EQ(request.target.options->stall_timeout, seconds(8));
   EXPECT_EQ(request.ranges, spec.ranges);

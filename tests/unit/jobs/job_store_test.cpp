@@ -5,7 +5,11 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <array>
+
 #include "agent/jobs/job_columns.h"
+#include "agent/jobs/job_limits.h"
 #include "agent/jobs/job_manager.h"
 #include "tests/support/temp_directory.h"
 #include "tests/support/virtual_loop.h"
@@ -38,6 +42,7 @@ struct Fill {
   void operator()(const char*, JobState& value) { value = JobState::transient_error; }
   void operator()(const char*, FileState& value) { value = FileState::failed; }
   void operator()(const char*, Priority& value) { value = Priority::low; }
+  void operator()(const char*, origin::Privacy& value) { value = origin::Privacy::callers_proxy; }
   void operator()(const char*, origin::ConnectOptions::Http& value) { value = origin::ConnectOptions::Http::http2; }
 };
 
@@ -116,9 +121,9 @@ class JobStoreTest : public testing::Test {
  protected:
   void SetUp() override { open(); }
 
-  void open() {
+  void open(std::size_t steps = job_schema().size()) {
     database_.reset();
-    auto opened = cache::Database::open(directory_ / "larder.db", job_schema(), loop_);
+    auto opened = cache::Database::open(directory_ / "larder.db", job_schema().first(steps), loop_);
     ASSERT_TRUE(opened) << opened.error().text();
     database_ = std::move(*opened);
     store_ = std::make_unique<JobStore>(*database_);
@@ -243,6 +248,108 @@ TEST_F(JobStoreTest, a_row_that_is_not_understood_is_an_error_and_nothing_is_los
   EXPECT_FALSE(load());
   ASSERT_TRUE(sql("UPDATE files SET idx = 0, job = 'zz'"));
   EXPECT_FALSE(load());
+}
+
+class JobSecretsTest : public JobStoreTest {
+ protected:
+  // In the files as they are now, while the agent runs.
+  static bool kept(const test::TempDirectory& directory) {
+    return std::any_of(kFiles.begin(), kFiles.end(), [&](const char* name) {
+      return test::read_file(directory / name).find("MARKER") != std::string::npos;
+    });
+  }
+  bool gone(const test::TempDirectory& directory, cache::Database& database) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (kept(directory) && std::chrono::steady_clock::now() < end) {
+      bool answered = false;
+      database.peek<bool>(
+          "wait", [](SQLite::Database&) -> Result<bool> { return true; },
+          [&](const Result<bool>&) { answered = true; });
+      EXPECT_TRUE(loop_.wait_for([&] { return answered; }));
+    }
+    return !kept(directory);
+  }
+  Job secret_job(const std::string& id) {
+    Job job = filled_job(id, 2);
+    auto& connect = job.options.connect;
+    connect.headers = {{"Authorization", "Bearer MARKER-header"}};
+    connect.password = "MARKER-password";
+    connect.proxy_password = "MARKER-proxy";
+    connect.client_key = std::string(20'000, 'k') + "MARKER-key";  // of several pages
+    job.files[0].spec.password = "MARKER-of-url";
+    job.files[1].spec.url = "https://host/f?sig=MARKER-signed";
+    return job;
+  }
+  Status change(const Job& job) {
+    JobStore::Changes changes;
+    changes.jobs.push_back(job);
+    for (const File& file : job.files) changes.files.emplace_back(job.id, file);
+    return save(std::move(changes));
+  }
+  static constexpr std::array kFiles = {"larder.db", "larder.db-wal", "larder.db-shm"};
+};
+
+TEST_F(JobSecretsTest, of_a_job_that_is_gone_leave_the_files_while_the_agent_runs) {
+  Job job = secret_job("00000000000000c1");
+  const Job other = filled_job("00000000000000c2", 1);
+  ASSERT_TRUE(insert(job));
+  ASSERT_TRUE(insert(other));
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(change(job));  // each leaves pages of its own in the log
+  EXPECT_TRUE(kept(directory_));
+  JobStore::Changes changes;
+  changes.removed.push_back(job.id);
+  ASSERT_TRUE(save(std::move(changes)));
+  EXPECT_TRUE(gone(directory_, *database_));
+  EXPECT_EQ(shown(load()->jobs.at(0)), shown(other));
+}
+
+TEST_F(JobSecretsTest, that_another_url_replaced_leave_the_files) {
+  Job job = secret_job("00000000000000c3");
+  job.options.connect = {};
+  ASSERT_TRUE(insert(job));
+  EXPECT_TRUE(kept(directory_));
+  job.files[0].spec.password.clear();
+  job.files[1].spec.url = "https://host/f";
+  JobStore::Changes changes;
+  for (const File& file : job.files) changes.files.emplace_back(job.id, file);
+  changes.secrets_overwritten = true;
+  ASSERT_TRUE(save(std::move(changes)));
+  EXPECT_TRUE(gone(directory_, *database_));
+}
+
+TEST_F(JobSecretsTest, that_a_killed_run_had_no_time_for_leave_the_files_at_the_next_start) {
+  const Job job = secret_job("00000000000000c4");
+  ASSERT_TRUE(insert(job));
+  JobStore::Changes changes;
+  changes.removed.push_back(job.id);
+  ASSERT_TRUE(save(std::move(changes)));
+  // As after kill -9: the files as they are at this moment, opened by another run.
+  const test::TempDirectory later;
+  for (const char* name : {"larder.db", "larder.db-wal"})
+    test::write_file(later / name, test::read_file(directory_ / name));
+  ASSERT_NE(test::read_file(later / "larder.db-wal").find("MARKER"), std::string::npos);
+  auto opened = cache::Database::open(later / "larder.db", job_schema(), loop_);
+  ASSERT_TRUE(opened) << opened.error().text();
+  EXPECT_TRUE(gone(later, **opened));
+}
+
+class OlderJobStoreTest : public JobStoreTest {
+ protected:
+  void SetUp() override { open(2); }  // the schema of a version that kept a file's name
+};
+
+TEST_F(OlderJobStoreTest, a_name_of_a_file_stays_what_it_was) {
+  ASSERT_TRUE(
+      sql("INSERT INTO jobs (id, owner, created, minisign_public_key, minisign_signature, hook, app, headers, user, "
+          "password, proxy, proxy_user, proxy_password, ca_file, client_certificate, client_key, "
+          "client_key_password, http, max_file_size, parallel_ranges, use_cache, store, redirect_loopback, name, "
+          "priority, state, notify_command) VALUES ('00000000000000b3', 1000, 0, '', '', '', 0, '', '', '', '', '', "
+          "'', '/old/ca.pem', '', '', '', 0, 0, 1, 1, 1, 0, 'n', 'normal', 'suspended', '')"));
+  open();
+  const auto loaded = load();
+  ASSERT_TRUE(loaded) << loaded.error().text();
+  ASSERT_EQ(loaded->jobs.size(), 1U);
+  EXPECT_TRUE(names_ca_file(loaded->jobs[0].options.connect));
 }
 
 TEST_F(JobStoreTest, secrets_are_for_the_agent_alone) {

@@ -94,6 +94,12 @@ void FakeCache::drop(const cache::ContentId& id, cache::Done<void> done) {
   answer<void>(done, drop_error ? Status(tl::unexpected<Error>(*drop_error)) : Status{});
 }
 
+void FakeCache::go_on_privately(const cache::ContentId& id, const std::string& holder, const cache::Version& version,
+                                cache::Done<void> done) {
+  log.push_back("private " + id + " " + holder + " " + version.url);
+  answer<void>(done, private_error ? Status(tl::unexpected<Error>(*private_error)) : Status{});
+}
+
 void ManagerTest::SetUp() {
   log::set_level(log::Level::off);
   settings_.hook_names = {"scan"};
@@ -246,6 +252,8 @@ void ManagerTest::finish(const std::string& job_id, unsigned index, std::uint64_
   result.content.versions = {cache::Version{transfer->request.target.url.canonical(), size, "\"e\"", ""}};
   result.figures.cache = cached;
   result.figures.origin = size - cached;
+  result.content.shareable = true;
+  result.version = result.content.versions.front();
   result.effective_url = transfer->request.target.url.canonical();
   if (change) change(result);
   transfer->running = false;
@@ -274,6 +282,10 @@ void ManagerTest::judge(Verdict verdict, ErrorCode code) {
   if (verdict == Verdict::not_valid) judgement.reason = Error{code, "judge", "it smells"};
   asked.done(judgement);
   settle();
+}
+
+bool ManagerTest::cache_began(const std::string& what) const {
+  return std::any_of(cache_.log.begin(), cache_.log.end(), [&what](const auto& one) { return one.starts_with(what); });
 }
 
 bool ManagerTest::cache_did(const std::string& what) const {

@@ -32,8 +32,9 @@ class FakeTransfers final : public Transfers {
   TransferId start(TransferRequest request, std::shared_ptr<TransferEvents> events) override;
   void stop(TransferId id) override;
   void set_rate(TransferId id, std::uint64_t bytes_per_second) override;
-  void judged_bad(cache::Version version, const cache::ContentId& content, UniqueFunction<void()> done) override {
-    judged.emplace_back(std::move(version), content);
+  void judged_bad(cache::Version version, const cache::ContentId& content, const cache::ContentId& fresh,
+                  UniqueFunction<void()> done) override {
+    judged.push_back({std::move(version), content, fresh});
     done();
   }
   std::size_t active() const override;
@@ -42,7 +43,11 @@ class FakeTransfers final : public Transfers {
   std::vector<std::string> running_files() const;
 
   std::deque<Started> all;
-  std::vector<std::pair<cache::Version, cache::ContentId>> judged;  // bad
+  struct Judged {
+    cache::Version version;
+    cache::ContentId content, fresh;
+  };
+  std::vector<Judged> judged;  // bad
 };
 
 class FakeJudge final : public Judge {
@@ -67,6 +72,8 @@ class FakeCache final : public cache::Cache {
   std::vector<std::string> log;
   std::map<std::string, Error> open_errors;  // by content
   std::optional<Error> drop_error;
+  std::optional<Error> private_error;                           // of go_on_privately
+  std::optional<Error> aside_error;                             // of set_aside
   std::map<std::string, std::vector<cache::ContentInfo>> held;  // by holder
   Digest digest{};
   std::map<std::string, cache::ContentInfo> infos;  // what get() tells
@@ -87,8 +94,11 @@ class FakeCache final : public cache::Cache {
   void open(const cache::ContentId& id, cache::Done<std::shared_ptr<cache::ContentLease>> done) override;
   void open_partial(const cache::ContentId& id, cache::Done<std::shared_ptr<cache::ContentLease>> done) override;
   void compute_sha256(const cache::ContentId& id, cache::Done<Digest> done) override;
-  void hold(const cache::ContentId& id, const std::string& holder, cache::Done<void> done) override {
-    note("hold " + id + " " + holder, done);
+  void get_for(const cache::ContentId& id, std::uint32_t, cache::Done<cache::ContentInfo> done) override {
+    get(id, std::move(done));
+  }
+  void hold(const cache::ContentId& id, const cache::Holder& holder, cache::Done<void> done) override {
+    note("hold " + id + " " + holder.id, done);
   }
   void release(const cache::ContentId& id, const std::string& holder, cache::Done<void> done) override {
     note("release " + id + " " + holder, done);
@@ -96,10 +106,15 @@ class FakeCache final : public cache::Cache {
   void release_all_but(std::vector<std::string> alive, cache::Done<void> done) override;
   void mark_validated(const cache::ContentId& id, cache::Done<void> done) override { note("valid " + id, done); }
   void drop(const cache::ContentId& id, cache::Done<void> done) override;
-  void set_aside(const cache::ContentId& id, cache::Done<void> done) override { note("set_aside " + id, done); }
-  void add_version(const cache::ContentId& id, const cache::Version& version, cache::Done<void> done) override {
-    note("add_version " + id + " " + version.url, done);
+  void set_aside(const cache::ContentId& id, const cache::Version& version, cache::Done<void> done) override {
+    log.push_back("set_aside " + id + " " + version.url);
+    answer<void>(done, aside_error ? Status(tl::unexpected<Error>(*aside_error)) : Status{});
   }
+  void set_aside_own(const cache::ContentId& id, const std::string& holder, cache::Done<void> done) override {
+    note("aside_own " + id + " " + holder, done);
+  }
+  void go_on_privately(const cache::ContentId& id, const std::string& holder, const cache::Version& version,
+                       cache::Done<void> done) override;
   void set_attestations(const cache::ContentId& id, Vouching, cache::Done<void> done) override {
     note("set_attestations " + id, done);
   }
@@ -212,6 +227,7 @@ class ManagerTest : public testing::Test {
   void judge(Verdict verdict, ErrorCode code = ErrorCode::validation_failed);  // answers the oldest question
   void settle() { loop_.run_ready(); }
   [[nodiscard]] bool cache_did(const std::string& what) const;
+  [[nodiscard]] bool cache_began(const std::string& what) const;  // some entry of its log begins so
 
   test::TempDirectory directory_;
   test::VirtualLoop loop_;

@@ -25,6 +25,7 @@ TEST_F(CurlClientTest, DeliversTheBytesCutAtBlocks) {
   EXPECT_EQ(result->heads.at(0).version, 11);
   EXPECT_EQ(*result->heads.at(0).find("content-length"), "10485883");
   EXPECT_FALSE(result->heads.at(0).via_proxy);
+  EXPECT_EQ(result->heads.at(0).address, "127.0.0.1");
   EXPECT_TRUE(result->body == FaultOrigin::content("a", 0, kSize));
   std::uint64_t position = 0;
   for (const std::size_t size : result->sizes) {
@@ -294,6 +295,7 @@ TEST_F(CurlClientTest, GoesThroughAProxy) {
   const auto result = get("http://origin.invalid/c/a/1000");
   ASSERT_TRUE(result->ok()) << result->text();
   EXPECT_TRUE(result->heads.at(0).via_proxy);
+  EXPECT_EQ(result->heads.at(0).address, "") << "the proxy's is not the origin's";
   EXPECT_TRUE(result->body == FaultOrigin::content("a", 0, 1000));
 }
 

@@ -2,6 +2,7 @@
 #include <cstdlib>
 
 #include "http_fixture.h"
+#include "tests/support/certificate_text.h"
 #include "tests/support/temp_directory.h"
 
 namespace larder::origin {
@@ -55,27 +56,29 @@ TEST_F(CurlTlsTest, BelievesOnlyTheAuthorityGiven) {
   const auto unknown = get(origin.url("/c/a/10"));
   EXPECT_EQ(unknown->code(), ErrorCode::certificate_rejected) << unknown->text();
   EXPECT_NE(unknown->text().find("--ca-file"), std::string::npos) << unknown->text();
-  options.ca_file = certificates().path("ca.pem");
+  options.ca_certificates = certificates().text("ca.pem");
   const auto known = get(origin.url("/c/a/100000"));
   ASSERT_TRUE(known->ok()) << known->text();
   EXPECT_TRUE(known->body == FaultOrigin::content("a", 0, 100000));
 }
 
 TEST_F(CurlTlsTest, RefusesExpiredAndForeignCertificates) {
-  options.ca_file = certificates().path("ca.pem");
+  options.ca_certificates = certificates().text("ca.pem");
   const FaultOrigin expired(certificates().server("expired")), foreign(certificates().server("other"));
   const auto old = get(expired.url("/c/a/10"));
   EXPECT_EQ(old->code(), ErrorCode::certificate_rejected) << old->text();
   EXPECT_NE(old->text().find("out of date"), std::string::npos) << old->text();
   const auto other = get(foreign.url("/c/a/10"));
   EXPECT_EQ(other->code(), ErrorCode::certificate_rejected) << other->text();
+  EXPECT_NE(other->text().find("another name"), std::string::npos) << other->text();
+  EXPECT_EQ(other->text().find("--ca-file"), std::string::npos) << other->text();
 }
 
 TEST_F(CurlTlsTest, ShowsTheClientsCertificate) {
   std::vector<std::string> words = certificates().server("server");
   words.insert(words.end(), {"--client-ca", certificates().path("ca.pem")});
   const FaultOrigin origin(words);
-  options.ca_file = certificates().path("ca.pem");
+  options.ca_certificates = certificates().text("ca.pem");
   EXPECT_FALSE(get(origin.url("/c/a/10"))->ok());
   options.client_certificate = certificates().text("client.pem");
   options.client_key = certificates().text("client.key");
@@ -98,10 +101,22 @@ TEST_F(CurlTlsTest, TellsAServerThatSpeaksNoTls) {
   EXPECT_EQ(result->code(), ErrorCode::tls_failed) << result->text();
 }
 
-TEST_F(CurlTlsTest, TellsAnUnreadableCaFile) {
+TEST_F(CurlTlsTest, TellsAuthoritiesThatCannotBeRead) {
   const FaultOrigin origin(certificates().server("server"));
-  options.ca_file = "/nonexistent/ca.pem";
-  EXPECT_EQ(get(origin.url("/c/a/10"))->code(), ErrorCode::invalid_argument);
+  options.ca_certificates = "no certificate";
+  const auto result = get(origin.url("/c/a/10"));
+  EXPECT_EQ(result->code(), ErrorCode::invalid_argument) << result->text();
+}
+
+// What one caller believes must not be believed on a connection or a session that another one's authorities opened.
+TEST_F(CurlTlsTest, AConnectionIsNotReusedForOtherAuthorities) {
+  const FaultOrigin origin(certificates().server("server"));
+  options.ca_certificates = certificates().text("ca.pem");
+  ASSERT_TRUE(get(origin.url("/c/a/10"))->ok());
+  options.ca_certificates = test::kAuthority;
+  EXPECT_EQ(get(origin.url("/c/a/10"))->code(), ErrorCode::certificate_rejected);
+  options.ca_certificates.clear();
+  EXPECT_EQ(get(origin.url("/c/a/10"))->code(), ErrorCode::certificate_rejected);
 }
 
 }  // namespace

@@ -9,13 +9,16 @@ namespace {
 
 const std::string kDate = "Sun, 06 Nov 1994 08:49:37 GMT";
 
-Edition of(std::vector<Header> headers, std::optional<std::uint64_t> size = 10, int version = 11,
-           bool credentials = false) {
+Edition of(std::vector<Header> headers, std::optional<std::uint64_t> size = 10, int version = 11) {
   HttpHead head;
   head.status = 200;
   head.version = version;
   head.headers = std::move(headers);
-  return edition_of(head, size, {"http://h/x", "http://h/y", credentials, from_unix_ns(1'780'000'000'000'000'000)});
+  AnswerContext context;
+  context.url = "http://h/x";
+  context.effective_url = "http://h/y";
+  context.now = from_unix_ns(1'780'000'000'000'000'000);
+  return edition_of(head, size, context);
 }
 
 TEST(Edition, HasAVersion) {
@@ -23,7 +26,7 @@ TEST(Edition, HasAVersion) {
       of({{"etag", "\"a\""}, {"last-modified", "Sunday, 06-Nov-94 08:49:37 GMT"}, {"accept-ranges", "bytes"}});
   EXPECT_EQ(e.version, (cache::Version{"http://h/x", 10, "\"a\"", kDate}));
   EXPECT_EQ(e.effective_url, "http://h/y");
-  EXPECT_TRUE(e.ranges && e.shareable && !e.one_stream);
+  EXPECT_TRUE(e.ranges && e.shareable() && !e.one_stream);
   EXPECT_EQ(e.sha256, std::nullopt);
 }
 
@@ -43,38 +46,6 @@ TEST(Edition, KnowsWhenThereAreNoRanges) {
   EXPECT_FALSE(of({etag, {"accept-ranges", "bytes"}}, 10, 10).ranges) << "HTTP/1.0";
   EXPECT_FALSE(of({{"accept-ranges", "bytes"}}).ranges) << "no validator";
   for (const Edition& e : {of({etag}), of({etag}, std::nullopt)}) EXPECT_EQ(e.one_stream, !e.ranges);
-}
-
-TEST(Edition, SaysWhyItIsNotShared) {
-  const Header etag = {"etag", "\"a\""};
-  struct Row {
-    std::vector<Header> headers;
-    const char* part;  // of the reason; empty: shareable
-  };
-  const Row rows[] = {
-      {{etag}, ""},
-      {{{"last-modified", kDate}}, ""},
-      {{etag, {"cache-control", "max-age=0, no-cache"}}, ""},
-      {{etag, {"vary", "Accept-Encoding"}}, ""},
-      {{etag, {"set-cookie", "a=b"}, {"cache-control", "public"}}, ""},
-      {{etag, {"set-cookie", "a=b"}, {"cache-control", "max-age=60"}}, ""},
-      {{{"last-modified", kDate}, {"date", "Sun, 06 Nov 1994 08:49:38 GMT"}}, ""},
-      {{etag, {"last-modified", kDate}, {"date", kDate}}, ""},
-      {{etag, {"cache-control", "no-store"}}, "no-store"},
-      {{etag, {"cache-control", "private"}}, "private"},
-      {{etag, {"cache-control", "private=\"x\""}}, "private"},
-      {{etag, {"vary", "Accept, *"}}, "Vary"},
-      {{etag, {"set-cookie", "a=b"}}, "cookie"},
-      {{}, "neither"},
-      {{{"etag", "W/\"a\""}}, "weak"},
-      {{{"last-modified", kDate}, {"date", kDate}}, "last second"},
-  };
-  for (const Row& row : rows) {
-    const Edition e = of(row.headers);
-    EXPECT_EQ(e.shareable, *row.part == '\0') << e.not_shareable;
-    EXPECT_NE(e.not_shareable.find(row.part), std::string::npos) << e.not_shareable;
-  }
-  EXPECT_FALSE(of({etag}, 10, 11, true).shareable) << "credentials in the request";
 }
 
 TEST(Edition, CarriesTheDigestOfTheWhole) {

@@ -50,6 +50,10 @@ TEST(HeaderBlock, RefusesGames) {
       {"HTTP/1.1 200 OK\r\n", std::string("A: b\0c\r\n", 8), "\r\n"},
       {"HTTP/1.1 200 OK\r\n", "Content-Length : 5\r\n", "\r\n"},
       {"HTTP/1.1 200 OK\r\n", " folded first\r\n", "\r\n"},
+      // libcurl would not see the second line, and take the chunks' sizes for bytes of the file.
+      {"HTTP/1.1 200 OK\r\n", "Transfer-Encoding:\r\n", " chunked\r\n", "\r\n"},
+      {"HTTP/1.1 200 OK\r\n", "Transfer-Encoding: identity,\r\n", "\tchunked\r\n", "\r\n"},
+      {"HTTP/1.1 200 OK\r\n", "Content-Length: 1\r\n", " 0\r\n", "\r\n"},
       {"HTTP/1.1 20x OK\r\n", "\r\n"},
       {"HTTP/1.1 2000 OK\r\n", "\r\n"},
       {"HTTP/1.1\r\n", "\r\n"},

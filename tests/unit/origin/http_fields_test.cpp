@@ -61,6 +61,15 @@ TEST(HttpFields, ReadContentRange) {
   }
 }
 
+TEST(HttpFields, SayWhatIsWrongWithAContentLength) {
+  const auto huge = content_length({{"content-length", "36893488147419103232"}});
+  ASSERT_FALSE(huge);
+  EXPECT_NE(huge.error().text().find("larger than any file"), std::string::npos) << huge.error().text();
+  const auto word = content_length({{"content-length", "12x"}});
+  ASSERT_FALSE(word);
+  EXPECT_NE(word.error().text().find("not a number"), std::string::npos) << word.error().text();
+}
+
 TEST(HttpFields, ReadContentLength) {
   const auto of = [](std::vector<std::string> values) {
     std::vector<Header> headers;
@@ -162,6 +171,73 @@ TEST(HttpFields, TellPromisesThatContradict) {
   const auto two = promised_sha256({{"repr-digest", "sha-256=:" + kEmpty + ":"}, {"digest", "sha-256=" + other}});
   ASSERT_FALSE(two);
   EXPECT_EQ(two.error().code, ErrorCode::bad_response);
+}
+
+TEST(TransferEncoding, IsNothingOrChunkedOnce) {
+  struct Row {
+    std::vector<std::string> lines;
+    std::optional<bool> chunked;  // absent: refused
+  };
+  std::string many;
+  for (int i = 0; i < 100; ++i) many += "identity, ";
+  const Row rows[] = {
+      {{}, false},
+      {{""}, false},
+      {{"identity"}, false},
+      {{"chunked"}, true},
+      {{"Chunked"}, true},
+      {{"CHUNKED"}, true},
+      {{" chunked ,"}, true},
+      {{"identity, chunked"}, true},
+      {{"chunked, identity"}, true},
+      {{"identity", "chunked"}, true},
+      {{many + "chunked"}, true},
+      {{"gzip"}, std::nullopt},
+      {{"gzip, chunked"}, std::nullopt},
+      {{"chunked, gzip"}, std::nullopt},
+      {{"gzip", "chunked"}, std::nullopt},
+      {{"chunked", "gzip"}, std::nullopt},
+      {{"Deflate, Chunked"}, std::nullopt},
+      {{"chunked, chunked"}, std::nullopt},
+      {{"chunked", "chunked"}, std::nullopt},
+      {{"chunked;q=1"}, std::nullopt},
+      {{"xchunked"}, std::nullopt},
+      {{"\"chunked\""}, std::nullopt},
+      {{"unknown"}, std::nullopt},
+      {{many + "gzip, chunked"}, std::nullopt},
+  };
+  for (const Row& row : rows) {
+    std::vector<Header> headers;
+    for (const std::string& line : row.lines) headers.emplace_back("transfer-encoding", line);
+    const auto chunked = is_chunked(headers);
+    const std::string name = row.lines.empty() ? "none" : row.lines.front().substr(0, 40);
+    EXPECT_EQ(chunked.has_value(), row.chunked.has_value()) << name;
+    if (chunked && row.chunked) EXPECT_EQ(*chunked, *row.chunked) << name;
+    if (!chunked) EXPECT_EQ(chunked.error().code, ErrorCode::bad_response);
+    if (!chunked) EXPECT_NE(chunked.error().detail.find("Transfer-Encoding"), std::string::npos);
+  }
+}
+
+TEST(ContentLength, IsWhatCanBeCounted) {
+  const auto length = [](std::vector<std::string> lines) {
+    std::vector<Header> headers;
+    for (const std::string& line : lines) headers.emplace_back("content-length", line);
+    return content_length(headers);
+  };
+  EXPECT_EQ(length({"9223372036854775807"}).value(), std::optional<std::uint64_t>(INT64_MAX));
+  for (const std::vector<std::string>& lines : std::vector<std::vector<std::string>>{
+           {"9223372036854775808"}, {"36893488147419103232"}, {"-1"}, {"+5"}, {"5 bytes"}, {"5", "6"}, {"5, 6"}}) {
+    EXPECT_FALSE(length(lines)) << lines.front();
+  }
+  EXPECT_NE(length({"36893488147419103232"}).error().detail.find("larger than any file"), std::string::npos);
+  EXPECT_EQ(length({"5, 5", "5"}).value(), std::optional<std::uint64_t>(5));
+  EXPECT_FALSE(parse_content_range("bytes 0-9/9223372036854775808"));
+}
+
+TEST(SplitList, PassesNoElementOver) {
+  std::string many;
+  for (int i = 0; i < 1000; ++i) many += "a,";
+  EXPECT_EQ(split_list(many + "last").size(), 1001U);
 }
 
 }  // namespace

@@ -74,7 +74,7 @@ TEST_F(OriginHttpTest, ProbesAndFetches) {
   const auto edition = probe("/c/a/300000?repr_digest=right");
   ASSERT_TRUE(edition) << edition.error().text();
   EXPECT_EQ(edition->version.size, kSize);
-  EXPECT_TRUE(edition->ranges && edition->shareable);
+  EXPECT_TRUE(edition->ranges && edition->shareable());
   EXPECT_EQ(edition->sha256, sha256(as_bytes(FaultOrigin::content("a", 0, kSize))));
   const auto part = fetch("/c/a/300000", edition->version, 100000, 50000);
   EXPECT_TRUE(*part->status);
@@ -111,7 +111,7 @@ TEST_F(OriginHttpTest, ProbesOriginsWithOddities) {
     ASSERT_TRUE(edition) << row.query << ": " << edition.error().text();
     EXPECT_EQ(edition->ranges, row.ranges) << row.query;
     EXPECT_EQ(edition->one_stream, !row.ranges) << row.query;
-    EXPECT_EQ(edition->shareable, row.shareable) << row.query << ": " << edition->not_shareable;
+    EXPECT_EQ(edition->shareable(), row.shareable) << row.query << ": " << privacy_info(edition->privacy).code;
     EXPECT_EQ(edition->version.size, row.size) << row.query;
   }
   const auto empty = probe("/c/a/0");

@@ -118,7 +118,9 @@ TEST_F(OriginTest, ProbesWithGetWhereHeadIsRefusedOrUseless) {
                       {200, {kTag}},
                       {200, {kTag, length(0)}},
                       {200, {kTag, {"content-length", "-1"}}},
-                      {200, {kTag, length(5), {"content-encoding", "gzip"}}}};
+                      {200, {kTag, length(5), {"content-encoding", "gzip"}}},
+                      {200, {kTag, length(5), {"transfer-encoding", "chunked"}}},
+                      {200, {kTag, length(5), {"transfer-encoding", "gzip, chunked"}}}};
   for (const Row& row : rows) {
     probe();
     http.head(row.status, row.headers);
@@ -331,6 +333,13 @@ TEST_F(OriginTest, RefusesRedirects) {
   fetch();
   http.head(302, {});
   EXPECT_EQ(recorder->code(), ErrorCode::bad_response);
+  // To itself, if taken by the letter: said at once, and not after eleven requests.
+  for (const char* nowhere : {"", "  "}) {
+    fetch();
+    http.head(302, {{"location", nowhere}});
+    EXPECT_EQ(recorder->code(), ErrorCode::bad_response);
+    EXPECT_FALSE(http.open());
+  }
 }
 
 TEST_F(OriginTest, JudgesAChainAgainstItsStart) {
@@ -363,7 +372,7 @@ TEST_F(OriginTest, GivesCredentialsOnlyToTheSiteAskedFor) {
   http.head(302, {{"location", "http://h.example/back"}});
   EXPECT_TRUE(http.last().options->has_credentials());
   http.answer(200, {kTag, length(1)}, 1);
-  EXPECT_FALSE(recorder->editions.at(0).shareable);
+  EXPECT_EQ(recorder->editions.at(0).privacy, Privacy::credentials);
 }
 
 TEST_F(OriginTest, DropsCredentialsThatARedirectBringsAlong) {
@@ -374,15 +383,51 @@ TEST_F(OriginTest, DropsCredentialsThatARedirectBringsAlong) {
 
 TEST_F(OriginTest, MarksRedirectsForTheCheckOfAddresses) {
   fetch();
-  EXPECT_FALSE(http.last().redirected);
+  EXPECT_FALSE(http.last().redirected) << "the caller asked for it";
   http.head(302, {{"location", "/same"}});
-  EXPECT_FALSE(http.last().redirected) << "the host is the one asked for";
+  EXPECT_TRUE(http.last().redirected) << "its own name may have another address by now";
   http.head(302, {{"location", "http://other.example/"}});
   EXPECT_TRUE(http.last().redirected);
   url = "http://localhost/x";
   fetch();
   http.head(302, {{"location", "http://127.0.0.1:81/"}});
   EXPECT_FALSE(http.last().redirected) << "from this machine to this machine";
+}
+
+TEST_F(OriginTest, GoesByTheAddressThatAnswered) {
+  http.address = "10.0.0.7";
+  fetch();
+  http.head(302, {{"location", "http://10.0.0.8/y"}});
+  EXPECT_FALSE(http.last().redirected) << "an office's own host leads to another";
+  http.address = "198.51.100.7";
+  http.head(302, {{"location", "http://repo.corp.example/z"}});
+  EXPECT_TRUE(http.last().redirected);
+  http.address = "10.0.0.9";
+  http.head(302, {{"location", "http://10.0.0.8/y"}});
+  EXPECT_EQ(recorder->code(), ErrorCode::redirect_forbidden) << "some host on the way was outside";
+  http.address = "2001:db8::1";
+  fetch();
+  http.head(302, {{"location", "http://[fd00::1]/"}});
+  EXPECT_EQ(recorder->code(), ErrorCode::redirect_forbidden);
+}
+
+TEST_F(OriginTest, RefusesTransferCodingsOnEveryWay) {
+  const Header coded = {"transfer-encoding", "gzip, chunked"};
+  fetch();
+  http.head(200, {kTag, coded});
+  EXPECT_EQ(recorder->code(), ErrorCode::bad_response);
+  fetch(version(), 100, 50);
+  http.head(206, {kTag, range(100, 149, 1000), coded});
+  EXPECT_EQ(recorder->code(), ErrorCode::bad_response);
+  probe();
+  http.head(405, {});
+  http.head(206, {kTag, range(0, 0, 1000), coded});
+  ASSERT_TRUE(probed && !*probed);
+  EXPECT_EQ(probed->error().code, ErrorCode::bad_response);
+  fetch();
+  http.head(302, {{"location", "/y"}, coded, length(20)});
+  EXPECT_EQ(http.last().url.canonical(), "http://h.example/y") << "a redirect's body is nobody's file";
+  EXPECT_EQ(http.consumed_[http.requests_.size() - 1], 0U) << "and its connection is not used again";
 }
 
 TEST_F(OriginTest, RefusesByPolicyWithoutAsking) {

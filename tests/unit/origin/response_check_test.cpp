@@ -18,7 +18,10 @@ cache::Version version(std::optional<std::uint64_t> size, std::string etag, std:
 }
 
 AnswerContext context() {
-  return {"http://h/x", "http://h/x", false, from_unix_ns(1'780'000'000'000'000'000)};
+  AnswerContext context;
+  context.url = context.effective_url = "http://h/x";
+  context.now = from_unix_ns(1'780'000'000'000'000'000);
+  return context;
 }
 
 HttpHead head(int status, std::vector<Header> headers) {
@@ -81,7 +84,7 @@ TEST(ResponseCheck, HoldsPartsAgainstWhatWasAsked) {
     EXPECT_EQ(accepted->length, 100U) << row.name;
     EXPECT_EQ(accepted->edition.version, expected) << row.name;
     EXPECT_TRUE(accepted->edition.ranges) << row.name;
-    EXPECT_TRUE(accepted->edition.shareable) << row.name << ": " << accepted->edition.not_shareable;
+    EXPECT_EQ(accepted->edition.privacy, Privacy::shareable) << row.name;
   }
 }
 
@@ -159,6 +162,30 @@ TEST(ResponseCheck, TransferCodingOverridesLength) {
       check_response(head(200, {{"content-length", "5"}, {"transfer-encoding", "chunked"}}), Asked{}, context());
   ASSERT_TRUE(accepted);
   EXPECT_EQ(accepted->length, std::nullopt);
+}
+
+TEST(ResponseCheck, RefusesTransferCodingsButChunked) {
+  const cache::Version expected = version(1000, "\"a\"", "");
+  const Header etag = {"etag", "\"a\""}, range = {"content-range", "bytes 100-199/1000"};
+  for (const char* coding : {"gzip, chunked", "chunked, gzip", "chunked, chunked", "gzip", "unknown"}) {
+    const Header encoded = {"transfer-encoding", coding};
+    const auto whole = check_response(head(200, {etag, encoded}), Asked{}, context());
+    ASSERT_FALSE(whole) << coding;
+    EXPECT_EQ(whole.error().code, ErrorCode::bad_response);
+    const Asked asked{&expected, true, 100, 100, false};
+    const auto part = check_response(head(206, {etag, range, encoded}), asked, context());
+    ASSERT_FALSE(part) << coding;
+    EXPECT_EQ(part.error().code, ErrorCode::bad_response);
+  }
+  const Asked asked{&expected, true, 100, 100, false};
+  const auto chunked = check_response(
+      head(206, {etag, range, {"transfer-encoding", "Chunked"}, {"content-length", "7"}}), asked, context());
+  ASSERT_TRUE(chunked) << "chunks override the length";
+  EXPECT_EQ(chunked->length, 100U);
+  const auto identity =
+      check_response(head(200, {{"transfer-encoding", "identity"}, {"content-length", "5"}}), Asked{}, context());
+  ASSERT_TRUE(identity);
+  EXPECT_EQ(identity->length, 5U);
 }
 
 TEST(ResponseCheck, ReadsUnsatisfiedRanges) {

@@ -13,6 +13,7 @@
 #include "origin/rate.h"
 #include "origin/request_rules.h"
 #include "origin/retry.h"
+#include "tests/support/certificate_text.h"
 
 namespace larder::origin {
 namespace {
@@ -184,13 +185,13 @@ TEST(RequestRules, KeepCredentialsToTheirSite) {
   options.client_certificate = options.client_key = "pem";
   options.proxy = "http://proxy";
   options.proxy_password = "q";
-  options.ca_file = "/ca";
+  options.ca_certificates = test::kAuthority;
   options.headers = {{"Authorization", "x"}, {"X-Anything", "y"}, {"Accept", "z"}};
   const auto stranger = options_for_stranger(options);
   EXPECT_FALSE(stranger->has_credentials());
   EXPECT_EQ(stranger->headers, (std::vector<Header>{{"Accept", "z"}}));
   EXPECT_EQ(stranger->proxy_password, "q");
-  EXPECT_EQ(stranger->ca_file, "/ca");
+  EXPECT_EQ(stranger->ca_certificates, test::kAuthority);
 }
 
 TEST(RequestRules, TakeCredentialsFromTheUrl) {
@@ -238,6 +239,47 @@ TEST(ConnectOptions, AreChecked) {
   EXPECT_FALSE(check_connect_options(options)) << "no key";
   options.client_key = "k";
   EXPECT_TRUE(check_connect_options(options));
+}
+
+// One code of libcurl stands for several causes; its words tell which, and the advice has to fit.
+TEST(CurlErrors, AreToldApartByTheirWords) {
+  const struct {
+    CURLcode code;
+    const char* text;
+    ErrorCode expected;
+    const char *says, *does_not_say;
+  } rows[] = {
+      {CURLE_RECV_ERROR, "Illegal or missing hexadecimal sequence in chunked-encoding", ErrorCode::bad_response,
+       "hexadecimal", "closed the connection"},
+      {CURLE_RECV_ERROR, "Too long hexadecimal number in chunked-encoding", ErrorCode::bad_response, "hexadecimal",
+       "closed"},
+      {CURLE_RECV_ERROR, "Malformed encoding found in chunked-encoding", ErrorCode::bad_response, "chunked", "closed"},
+      {CURLE_RECV_ERROR, "Recv failure: Connection reset by peer", ErrorCode::connection_lost, "reset", "not HTTP"},
+      {CURLE_BAD_FUNCTION_ARGUMENT, "A libcurl function was given a bad argument", ErrorCode::bad_response,
+       "not HTTP as it should be", "libcurl:"},
+      {CURLE_PEER_FAILED_VERIFICATION,
+       "SSL: no alternative certificate subject name matches target host name 'a.example'",
+       ErrorCode::certificate_rejected, "another name", "--ca-file"},
+      {CURLE_PEER_FAILED_VERIFICATION, "SSL: certificate subject name 'b' does not match target host name 'a.example'",
+       ErrorCode::certificate_rejected, "another name", "--ca-file"},
+      {CURLE_PEER_FAILED_VERIFICATION, "SSL certificate problem: self-signed certificate",
+       ErrorCode::certificate_rejected, "--ca-file", "another name"},
+      {CURLE_PEER_FAILED_VERIFICATION, "SSL certificate problem: certificate has expired",
+       ErrorCode::certificate_rejected, "clock", "--ca-file"},
+  };
+  for (const auto& row : rows) {
+    CurlFailure failure;
+    failure.code = row.code;
+    failure.text = row.text;
+    failure.host = "a.example";
+    failure.requested = true;
+    failure.head_complete = true;
+    const auto status = curl_status(failure);
+    ASSERT_FALSE(status);
+    EXPECT_EQ(status.error().code, row.expected) << row.text;
+    EXPECT_NE(status.error().text().find(row.says), std::string::npos) << status.error().text();
+    EXPECT_EQ(status.error().text().find(row.does_not_say), std::string::npos) << status.error().text();
+  }
 }
 
 TEST(CurlErrors, AreTranslated) {

@@ -26,7 +26,9 @@ void ScriptedHttp::head(int status, std::vector<Header> headers, int version) {
   HttpHead head;
   head.status = status;
   head.version = version;
+  head.address = address;
   head.headers = std::move(headers);
+  head.address = address;
   events->on_head(head);
 }
 

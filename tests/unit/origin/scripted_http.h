@@ -30,6 +30,8 @@ class ScriptedHttp final : public HttpClient {
   [[nodiscard]] std::string sent(const std::string& name) const;  // of the latest request; "absent"
   [[nodiscard]] bool open() const { return open_.contains(requests_.size()); }
 
+  std::string address;  // that the next heads come from
+
   std::vector<HttpRequest> requests_;  // id - 1
   std::vector<HttpId> cancelled_;
   std::map<HttpId, std::size_t> consumed_;

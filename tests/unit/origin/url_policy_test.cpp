@@ -29,10 +29,19 @@ TEST(Address, KnowsItsScope) {
       {"172.32.0.1", global},
       {"192.168.1.1", private_network},
       {"192.169.1.1", global},
-      {"169.254.169.254", private_network},
+      {"169.254.0.1", link_local},
+      {"169.254.169.254", link_local},
+      {"2852039166", link_local},
+      {"100.100.100.200", link_local},
+      {"168.63.129.16", link_local},
+      {"168.63.129.17", global},
+      {"192.0.0.192", link_local},
       {"100.64.0.1", private_network},
       {"100.128.0.1", global},
-      {"224.0.0.1", private_network},
+      {"224.0.0.1", no_host},
+      {"240.0.0.1", no_host},
+      {"255.255.255.255", no_host},
+      {"0.1.2.3", loopback},
       {"8.8.8.8", global},
       {"::1", loopback},
       {"::", loopback},
@@ -43,12 +52,27 @@ TEST(Address, KnowsItsScope) {
       {"64:ff9b::127.0.0.1", loopback},
       {"64:ff9b::8.8.8.8", global},
       {"2002:7f00:1::", loopback},
-      {"fe80::1", private_network},
-      {"fe80::1%eth0", private_network},
+      {"::ffff:0:127.0.0.1", loopback},
+      {"::ffff:169.254.169.254", link_local},
+      {"::169.254.169.254", link_local},
+      {"::ffff:0:a9fe:a9fe", link_local},
+      {"64:ff9b::169.254.169.254", link_local},
+      {"64:ff9b::10.0.0.1", private_network},
+      {"64:ff9b:1::10.0.0.1", private_network},
+      {"2002:a9fe:a9fe::1", link_local},
+      {"2002:a00:1::", private_network},
+      {"::ffff:255.255.255.255", no_host},
+      {"fe80::1", link_local},
+      {"fe80::1%eth0", link_local},
+      {"febf::1", link_local},
       {"fec0::1", private_network},
       {"fd00::1", private_network},
       {"fc00::1", private_network},
-      {"ff02::1", private_network},
+      {"fd00:ec2::254", link_local},
+      {"fd00:ec2::253", private_network},
+      {"fd20:ce::254", link_local},
+      {"fd00:42::42", link_local},
+      {"ff02::1", no_host},
       {"2001:4860:4860::8888", global},
       {"example.com", std::nullopt},
       {"", std::nullopt},
@@ -78,8 +102,11 @@ TEST(UrlPolicy, DecidesWhereRedirectsLead) {
       {"http://a.example/", "http://127.1:8080/", false}, {"http://a.example/", "http://[::ffff:127.0.0.1]/", false},
       {"http://a.example/", "http://localhost/", false},  {"http://a.example/", "http://x.localhost/", false},
       {"http://a.example/", "http://0.0.0.0/", false},    {"http://127.0.0.1/", "http://127.0.0.2/", true},
-      {"http://localhost/", "http://[::1]/", true},       {"http://a.example/", "http://10.0.0.1/", true},
-      {"http://10.0.0.1/", "http://127.0.0.1/", false},
+      {"http://localhost/", "http://[::1]/", true},       {"http://a.example/", "http://10.0.0.1/", false},
+      {"http://8.8.8.8/", "http://[fd00::1]/", false},    {"http://10.0.0.2/", "http://10.0.0.1/", true},
+      {"http://127.0.0.1/", "http://10.0.0.1/", true},    {"http://10.0.0.1/", "http://b.example/", true},
+      {"http://10.0.0.1/", "http://127.0.0.1/", false},   {"http://10.0.0.1/", "http://169.254.169.254/", false},
+      {"http://127.0.0.1/", "http://[fe80::1]/", false},  {"http://a.example/", "http://[ff02::1]/", false},
   };
   for (const Row& row : rows) {
     const Status ok = check_redirect(policy, url(row.from), url(row.to));
@@ -90,11 +117,20 @@ TEST(UrlPolicy, DecidesWhereRedirectsLead) {
   }
 }
 
+TEST(UrlPolicy, ANameIsOutsideWhereItsAddressWas) {
+  const UrlPolicy policy;
+  const Url name = url("http://repo.corp.example/"), inside = url("http://10.0.0.1/");
+  EXPECT_FALSE(check_redirect(policy, name, inside)) << "not known";
+  EXPECT_FALSE(check_redirect(policy, name, inside, true));
+  EXPECT_TRUE(check_redirect(policy, name, inside, false));
+  EXPECT_FALSE(check_redirect(policy, url("http://10.0.0.2/"), inside, true)) << "an earlier host was outside";
+}
+
 TEST(UrlPolicy, IsSetByTheAdmin) {
   UrlPolicy policy;
-  policy.redirect_to_private = false;
   EXPECT_FALSE(check_redirect(policy, url("http://a.example/"), url("http://192.168.0.1/")));
-  EXPECT_TRUE(check_redirect(policy, url("http://192.168.0.2/"), url("http://192.168.0.1/")));
+  policy.redirect_to_private = true;
+  EXPECT_TRUE(check_redirect(policy, url("http://a.example/"), url("http://192.168.0.1/")));
   policy.redirect_to_loopback = true;
   EXPECT_TRUE(check_redirect(policy, url("http://a.example/"), url("http://127.0.0.1/")));
   policy.redirect_downgrade = true;
@@ -115,18 +151,104 @@ TEST(UrlPolicy, IsSetByTheAdmin) {
   EXPECT_TRUE(check_url(policy, url("http://8.8.8.8/")));
 }
 
+// A URL's host, the address that it resolves to, and what a URL asked for and one that a host outside sent may do
+// there.
 TEST(UrlPolicy, ChecksResolvedAddresses) {
+  struct Case {
+    const char* url;
+    const char* address;
+    bool asked;
+    bool redirected;
+  };
+  const Case cases[] = {
+      {"http://a.example/", "8.8.8.8", true, true},
+      {"http://a.example/", "2001:db8::1", true, true},
+      {"http://a.example/", "10.0.0.1", true, false},
+      {"http://a.example/", "192.168.3.4", true, false},
+      {"http://a.example/", "100.64.0.1", true, false},
+      {"http://a.example/", "fd12::1", true, false},
+      {"http://a.example/", "::ffff:10.0.0.1", true, false},
+      {"http://a.example/", "127.0.0.1", false, false},
+      {"http://a.example/", "127.0.1.1", false, false},
+      {"http://a.example/", "::1", false, false},
+      {"http://a.example/", "::ffff:127.0.0.1", false, false},
+      {"http://a.example/", "::127.0.0.1", false, false},
+      {"http://a.example/", "64:ff9b::127.0.0.1", false, false},
+      {"http://a.example/", "2002:7f00:1::", false, false},
+      {"http://a.example/", "0.0.0.0", false, false},
+      {"http://a.example/", "::", false, false},
+      {"http://localhost.example/", "127.0.0.1", false, false},
+      {"http://notlocalhost/", "127.0.0.1", false, false},
+      {"http://10.0.0.1/", "127.0.0.1", false, false},
+      {"http://127.0.0.1/", "127.0.0.1", true, false},
+      {"http://127.9.9.9/", "127.9.9.9", true, false},
+      {"http://[::1]/", "::1", true, false},
+      {"http://[::ffff:127.0.0.1]/", "::ffff:127.0.0.1", true, false},
+      {"http://0.0.0.0/", "127.0.0.1", true, false},
+      {"http://localhost/", "127.0.0.1", true, false},
+      {"http://localhost./", "::1", true, false},
+      {"http://a.localhost/", "127.0.0.1", true, false},
+      {"http://a.example/", "169.254.169.254", false, false},
+      {"http://a.example/", "::ffff:169.254.169.254", false, false},
+      {"http://a.example/", "64:ff9b::a9fe:a9fe", false, false},
+      {"http://a.example/", "fd00:ec2::254", false, false},
+      {"http://a.example/", "fe80::1", false, false},
+      {"http://a.example/", "fe80::1%eth0", false, false},
+      {"http://169.254.169.254/", "169.254.169.254", false, false},
+      {"http://localhost/", "169.254.169.254", false, false},
+      {"http://a.example/", "255.255.255.255", false, false},
+      {"http://a.example/", "224.0.0.1", false, false},
+      {"http://a.example/", "ff02::1", false, false},
+  };
+  const UrlPolicy policy;
+  for (const Case& row : cases) {
+    const Status asked = check_address(policy, url(row.url), row.address, false);
+    EXPECT_EQ(asked.has_value(), row.asked) << row.url << " at " << row.address;
+    if (!asked) EXPECT_EQ(asked.error().code, ErrorCode::forbidden_url);
+    const Status redirected = check_address(policy, url(row.url), row.address, true);
+    EXPECT_EQ(redirected.has_value(), row.redirected) << row.url << " at " << row.address;
+    if (!redirected) EXPECT_EQ(redirected.error().code, ErrorCode::redirect_forbidden);
+  }
+}
+
+TEST(UrlPolicy, LooksAtAddressesAsTheAdminSays) {
+  const Url name = url("http://rebinding.example/"), here = url("http://localhost/");
   UrlPolicy policy;
-  const Url name = url("http://rebinding.example/");
-  EXPECT_TRUE(check_address(policy, name, "127.0.0.1", false)) << "the caller asked for it";
-  EXPECT_EQ(check_address(policy, name, "127.0.0.1", true).error().code, ErrorCode::redirect_forbidden);
-  EXPECT_EQ(check_address(policy, name, "::1", true).error().code, ErrorCode::redirect_forbidden);
+  policy.redirect_to_private = true;
   EXPECT_TRUE(check_address(policy, name, "10.0.0.1", true));
-  policy.redirect_to_private = false;
-  EXPECT_FALSE(check_address(policy, name, "10.0.0.1", true));
-  EXPECT_TRUE(check_address(policy, name, "8.8.8.8", true));
+  policy.redirect_to_loopback = true;
+  EXPECT_TRUE(check_address(policy, here, "127.0.0.1", true));
+  EXPECT_FALSE(check_address(policy, name, "127.0.0.1", true)) << "no name leads there, whoever sent it";
   policy.allow_loopback = false;
-  EXPECT_EQ(check_address(policy, name, "::ffff:127.0.0.1", false).error().code, ErrorCode::forbidden_url);
+  EXPECT_EQ(check_address(policy, here, "::ffff:127.0.0.1", false).error().code, ErrorCode::forbidden_url);
+  policy.allow_private = false;
+  EXPECT_FALSE(check_address(policy, name, "10.0.0.1", false));
+}
+
+TEST(UrlPolicy, LetsNamedHostsBeLinkLocal) {
+  UrlPolicy policy;
+  policy.allow_link_local = {"Printer.local", "*.link.example", "169.254.169.254"};
+  EXPECT_TRUE(check_address(policy, url("http://printer.local/"), "fe80::7", false));
+  EXPECT_TRUE(check_address(policy, url("http://a.link.example/"), "169.254.3.4", false));
+  EXPECT_TRUE(check_url(policy, url("http://169.254.169.254/latest/")));
+  EXPECT_FALSE(check_address(policy, url("http://other.local/"), "fe80::7", false));
+  EXPECT_FALSE(check_url(policy, url("http://169.254.169.253/")));
+  EXPECT_FALSE(check_address(policy, url("http://printer.local/"), "fe80::7", true)) << "sent by a host outside";
+  EXPECT_FALSE(check_redirect(policy, url("http://a.example/"), url("http://169.254.169.254/")));
+  EXPECT_FALSE(check_address(policy, url("http://printer.local/"), "127.0.0.1", false)) << "that is this machine";
+  const Status refused = check_url(UrlPolicy{}, url("http://169.254.169.254/"));
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().detail.find("origin.allow_link_local"), std::string::npos) << refused.error().detail;
+}
+
+TEST(UrlPolicy, LooksAtProxies) {
+  UrlPolicy policy;
+  EXPECT_TRUE(check_proxy_address(policy, "127.0.0.1", "127.0.0.1"));
+  EXPECT_TRUE(check_proxy_address(policy, "proxy.corp.example", "10.0.0.1"));
+  EXPECT_FALSE(check_proxy_address(policy, "169.254.169.254", "169.254.169.254"));
+  EXPECT_FALSE(check_proxy_address(policy, "proxy.example", "::ffff:169.254.169.254"));
+  policy.allow_link_local = {"proxy.example"};
+  EXPECT_TRUE(check_proxy_address(policy, "proxy.example", "fe80::1"));
 }
 
 }  // namespace

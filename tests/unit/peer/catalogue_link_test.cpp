@@ -217,8 +217,7 @@ TEST_F(LinkTest, AnExpiredLeafIsRefusedByBothEnds) {
   Member late;
   LinkCredentials expired = credentials(late.key);
   expired.certificate_pem =
-      issue_leaf(authority_, authority_pem_, late.key.id(), "desk", loop_.wall() - kYear, std::chrono::hours(1))
-          .value();
+      issue_leaf(authority_, authority_pem_, late.key.id(), loop_.wall() - kYear, std::chrono::hours(1)).value();
   start(late, expired, settings());
   const auto by_server = ask(*late.link, call_to(inside));
   EXPECT_EQ(code_of(by_server), "certificate_rejected") << text_of(by_server);

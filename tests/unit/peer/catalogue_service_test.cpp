@@ -26,6 +26,10 @@ class IdleSwarm final : public Swarm {
   void set_rates(std::uint64_t, std::uint64_t) override {}
   void serve(Serve what, UniqueFunction<void(Status)> done) override {
     served.push_back(what.window);
+    if (forgets > 0) {
+      --forgets;
+      return;
+    }
     done({});
   }
   [[nodiscard]] bool serves(const SwarmWindow&) const override { return false; }
@@ -40,6 +44,7 @@ class IdleSwarm final : public Swarm {
   void stop(SwarmFetchId) override {}
   [[nodiscard]] SwarmFigures figures() const override { return {}; }
   std::vector<SwarmWindow> served;
+  std::size_t forgets = 0;  // so many callbacks are destroyed uncalled
 };
 
 class CatalogueServiceTest : public ::testing::Test {
@@ -58,7 +63,7 @@ class CatalogueServiceTest : public ::testing::Test {
     service_.emplace(std::move(parts));
   }
   void admit(const AgentId& agent) {
-    const auto leaf = issue_leaf(authority_, pem_, agent, "desk", now_, kYear);
+    const auto leaf = issue_leaf(authority_, pem_, agent, now_, kYear);
     ASSERT_TRUE(members_.remember(agent, certificate_der(*leaf).value(), now_));
   }
   cache::ContentId put(std::vector<cache::Version> versions, const std::vector<std::uint64_t>& held) {
@@ -177,6 +182,20 @@ TEST_F(CatalogueServiceTest, WhatChangesWhileItIsReadIsReadAgain) {
   service_->changed(put({one_}, {0, 1}));
   ASSERT_TRUE(loop_.wait_for([&] { return status->has_value(); }));
   EXPECT_EQ(manifest(one_).segments.size(), 2U);
+}
+
+// The swarm, the cache or a disk that loses a callback: the asker is told, and the place is free for the next.
+TEST_F(CatalogueServiceTest, ALostCallbackCostsNobodyElseAPlace) {
+  put({one_}, {0, 2});
+  LeavesQuery query;
+  query.key = key_.version_key(one_);
+  query.first = 2;
+  query.count = 1;
+  query.open = true;
+  swarm_.forgets = 2 * CatalogueService::kMaxUnderWay;
+  for (std::size_t i = 0; i < 2 * CatalogueService::kMaxUnderWay; ++i) ASSERT_EQ(ask(target_of(query)), 503U) << i;
+  EXPECT_EQ(service_->load(), 0U);
+  EXPECT_EQ(ask(target_of(query)), 200U);
 }
 
 TEST_F(CatalogueServiceTest, TheLeavesAreAnsweredAndTheTorrentsOpened) {

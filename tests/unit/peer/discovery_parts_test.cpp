@@ -54,6 +54,44 @@ TEST(Interfaces, TheNearestOwnAddressSends) {
   EXPECT_EQ(nearest({address("192.0.2.7")}, address("::1")), -1);
 }
 
+TEST(Interfaces, OnLinkIsWhatNeedsNoRouter) {
+  Interface wire;
+  wire.addresses = {*parse_endpoint("192.0.2.7:0"), *parse_endpoint("[2001:db8::7]:0")};
+  wire.prefixes = {96 + 24, 64};
+  const std::vector<std::pair<const char*, bool>> rows{{"192.0.2.200:1", true},
+                                                       {"192.0.3.1:1", false},
+                                                       {"[2001:db8::1]:1", true},
+                                                       {"[2001:db8:0:1::1]:1", false},
+                                                       {"127.0.0.1:1", false}};
+  for (const auto& [text, wanted] : rows) EXPECT_EQ(on_link({wire}, *parse_endpoint(text)), wanted) << text;
+}
+
+TEST(Endpoint, WhereOneMachineCanBe) {
+  struct Row {
+    const char* text;
+    bool one_machine, loopback;
+  };
+  for (const Row& row : {Row{"192.0.2.7:1", true, false},
+                         {"127.8.9.1:1", true, true},
+                         {"[::1]:1", true, true},
+                         {"[2001:db8::1]:1", true, false},
+                         {"[fe80::1%2]:1", true, false},
+                         {"192.0.2.7:0", false, false},
+                         {"0.0.0.0:1", false, false},
+                         {"224.0.0.1:1", false, false},
+                         {"239.255.76.82:1", false, false},
+                         {"255.255.255.255:1", false, false},
+                         {"[::]:1", false, false},
+                         {"[ff02::4c52]:1", false, false},
+                         {"[::7f00:1]:1", false, false}}) {
+    EXPECT_EQ(parse_endpoint(row.text)->is_one_machine(), row.one_machine) << row.text;
+    EXPECT_EQ(parse_endpoint(row.text)->is_loopback(), row.loopback) << row.text;
+  }
+  EXPECT_TRUE(listens_on_loopback({"192.0.2.7", "127.3.0.1"}));
+  EXPECT_FALSE(listens_on_loopback({}));
+  EXPECT_FALSE(listens_on_loopback({"192.0.2.7", "nonsense"}));
+}
+
 TEST(Interfaces, ThisMachineHasALoopback) {
   const auto all = list_interfaces();
   ASSERT_TRUE(all) << all.error().text();

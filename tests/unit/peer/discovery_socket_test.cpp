@@ -39,7 +39,7 @@ class DiscoverySocketTest : public ::testing::Test {
   void TearDown() override { members_.clear(); }
 
   DiscoveryIdentity identity(Member& member, const GroupKey& current, std::vector<GroupKey> old = {}) {
-    const auto pem = issue_leaf(authority_, authority_pem_, member.key.id(), "desk", loop_.wall(), hours(24)).value();
+    const auto pem = issue_leaf(authority_, authority_pem_, member.key.id(), loop_.wall(), hours(24)).value();
     return {member.key, ++epoch_, authority_pem_, pem, 0xcafe, current, std::move(old)};
   }
   DiscoverySettings at(const std::string& address, std::uint16_t port = 0) {

@@ -25,27 +25,26 @@ class GroupTest : public ::testing::Test {
 };
 
 TEST_F(GroupTest, ALeafOfTheAuthorityIsAcceptedWithItsFacts) {
-  const auto leaf = issue_leaf(authority_, pem_, agent_.id(), "desk-12", kNow, kYear);
+  const auto leaf = issue_leaf(authority_, pem_, agent_.id(), kNow, kYear);
   ASSERT_TRUE(leaf) << leaf.error().text();
   const auto facts = check_leaf(*leaf, pem_, kNow);
   ASSERT_TRUE(facts) << facts.error().text();
   EXPECT_EQ(facts->id, agent_.id());
-  EXPECT_EQ(facts->name, "desk-12");
   EXPECT_EQ(facts->not_after, kNow + kYear);
 }
 
 TEST_F(GroupTest, ALeafOfAnotherAuthorityIsRefused) {
   const AgentKey other = AgentKey::generate();
   const std::string other_pem = make_authority(other, "Office", kNow, 10 * kYear).value();
-  const auto forged = issue_leaf(other, pem_, agent_.id(), "desk-12", kNow, kYear);
+  const auto forged = issue_leaf(other, pem_, agent_.id(), kNow, kYear);
   ASSERT_TRUE(forged);
   EXPECT_EQ(check_leaf(*forged, pem_, kNow).error().code, ErrorCode::certificate_rejected);
-  const auto foreign = issue_leaf(other, other_pem, agent_.id(), "desk-12", kNow, kYear);
+  const auto foreign = issue_leaf(other, other_pem, agent_.id(), kNow, kYear);
   EXPECT_FALSE(check_leaf(*foreign, pem_, kNow));
 }
 
 TEST_F(GroupTest, AnExpiredLeafIsRefused) {
-  const auto leaf = issue_leaf(authority_, pem_, agent_.id(), "desk-12", kNow, kYear);
+  const auto leaf = issue_leaf(authority_, pem_, agent_.id(), kNow, kYear);
   EXPECT_TRUE(check_leaf(*leaf, pem_, kNow + kYear - std::chrono::minutes(1)));
   const auto late = check_leaf(*leaf, pem_, kNow + kYear + std::chrono::minutes(1));
   ASSERT_FALSE(late);
@@ -53,10 +52,24 @@ TEST_F(GroupTest, AnExpiredLeafIsRefused) {
 }
 
 TEST_F(GroupTest, ALeafCannotSignAnother) {
-  const auto leaf = issue_leaf(authority_, pem_, agent_.id(), "desk-12", kNow, kYear);
-  const auto by_leaf = issue_leaf(agent_, *leaf, AgentKey::generate().id(), "intruder", kNow, kYear);
+  const auto leaf = issue_leaf(authority_, pem_, agent_.id(), kNow, kYear);
+  const auto by_leaf = issue_leaf(agent_, *leaf, AgentKey::generate().id(), kNow, kYear);
   ASSERT_TRUE(by_leaf);
   EXPECT_FALSE(check_leaf(*by_leaf, pem_, kNow));
+}
+
+// A stranger is shown them before it has proven anything.
+TEST_F(GroupTest, NoNameOfAGroupOrAMachineIsInACertificate) {
+  const auto shows = [](const std::string& pem, std::string_view name) {
+    const auto der = certificate_der(pem).value();
+    const auto bytes = as_bytes(name);
+    return std::search(der.begin(), der.end(), bytes.begin(), bytes.end()) != der.end();
+  };
+  const auto leaf = issue_leaf(authority_, pem_, agent_.id(), kNow, kYear);
+  ASSERT_TRUE(leaf);
+  EXPECT_FALSE(shows(pem_, "Office"));
+  EXPECT_FALSE(shows(*leaf, "Office"));
+  EXPECT_TRUE(shows(*leaf, "Larder agent")) << "the search finds what is there";
 }
 
 TEST_F(GroupTest, GarbageIsNotACertificate) {

@@ -24,8 +24,7 @@ class HelloCheckTest : public ::testing::Test {
     check_ = std::make_unique<HelloCheck>(authority_pem_, 7);
   }
   std::vector<std::byte> certificate(const AgentKey& agent, WallTime at = kNow) {
-    return certificate_der(issue_leaf(authority_, authority_pem_, agent.id(), "desk", at, hours(24 * 365)).value())
-        .value();
+    return certificate_der(issue_leaf(authority_, authority_pem_, agent.id(), at, hours(24 * 365)).value()).value();
   }
   // As it comes out of the wire.
   Datagram said(const AgentKey& agent, std::vector<std::byte> der, std::uint32_t epoch = 1) {
@@ -54,8 +53,7 @@ TEST_F(HelloCheckTest, OthersAreNot) {
   EXPECT_EQ(check_->check(said(agent_, own, 2), 1, kSteady, kNow), HelloVerdict::bad) << "sealed anew by somebody";
   const AgentKey stranger = AgentKey::generate();
   const std::string foreign_pem = make_authority(stranger, "Office", kNow, hours(24)).value();
-  const auto foreign =
-      certificate_der(issue_leaf(stranger, foreign_pem, agent_.id(), "desk", kNow, hours(1)).value()).value();
+  const auto foreign = certificate_der(issue_leaf(stranger, foreign_pem, agent_.id(), kNow, hours(1)).value()).value();
   EXPECT_EQ(check_->check(said(agent_, foreign), 1, kSteady, kNow), HelloVerdict::bad);
   EXPECT_EQ(check_->check(said(agent_, std::vector<std::byte>(400, std::byte{0x30})), 1, kSteady, kNow),
             HelloVerdict::bad);
@@ -82,7 +80,7 @@ TEST_F(HelloCheckTest, TheNumberOfChecksIsBounded) {
 }
 
 TEST_F(HelloCheckTest, ACertificateComesBackFromItsBinaryForm) {
-  const std::string pem = issue_leaf(authority_, authority_pem_, agent_.id(), "desk", kNow, hours(1)).value();
+  const std::string pem = issue_leaf(authority_, authority_pem_, agent_.id(), kNow, hours(1)).value();
   const auto der = certificate_der(pem);
   ASSERT_TRUE(der);
   EXPECT_EQ(certificate_pem(*der), pem);
@@ -90,7 +88,7 @@ TEST_F(HelloCheckTest, ACertificateComesBackFromItsBinaryForm) {
   // The longest names that there may be.
   const std::string large_pem = make_authority(authority_, std::string(64, 'g'), kNow, hours(24)).value_or("");
   if (!large_pem.empty()) {
-    const auto large = issue_leaf(authority_, large_pem, agent_.id(), std::string(64, 'n'), kNow, hours(1));
+    const auto large = issue_leaf(authority_, large_pem, agent_.id(), kNow, hours(1));
     ASSERT_TRUE(large);
     EXPECT_LE(certificate_der(*large).value().size(), kMaxHelloCertificate);
   }

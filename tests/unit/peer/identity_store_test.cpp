@@ -33,7 +33,7 @@ class IdentityStoreTest : public ::testing::Test {
  protected:
   void SetUp() override { ASSERT_TRUE(initialise_crypto()); }
 
-  IdentityChange made() { return decide_create({}, "Office", "desk-1", kNow).value(); }
+  IdentityChange made() { return decide_create({}, "Office", kNow).value(); }
   std::string file(const std::string& name) { return directory_ / ("identity/" + name); }
   std::string damage(const std::string& name, const std::string& bytes) {
     larder::test::write_file(file(name), bytes);

@@ -74,7 +74,7 @@ class LinkTest : public ::testing::Test {
   }
   LinkCredentials credentials(const AgentKey& key) { return credentials(key, authority_, authority_pem_); }
   LinkCredentials credentials(const AgentKey& key, const AgentKey& authority, const std::string& authority_pem) {
-    return {authority_pem, issue_leaf(authority, authority_pem, key.id(), "desk", loop_.wall(), kYear).value(),
+    return {authority_pem, issue_leaf(authority, authority_pem, key.id(), loop_.wall(), kYear).value(),
             private_key_pem(key).value()};
   }
   Runtime runtime() { return {loop_, loop_, loop_, *random_}; }

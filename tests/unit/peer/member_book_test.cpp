@@ -25,7 +25,7 @@ class Office {
   Office() : key_(AgentKey::generate()), pem_(make_authority(key_, "Office", kNow, 10 * kYear).value()) {}
   [[nodiscard]] const std::string& pem() const { return pem_; }
   [[nodiscard]] std::vector<std::byte> certify(const AgentId& agent, Duration lifetime = kYear) const {
-    return certificate_der(issue_leaf(key_, pem_, agent, "desk", kNow, lifetime).value()).value();
+    return certificate_der(issue_leaf(key_, pem_, agent, kNow, lifetime).value()).value();
   }
 
  private:

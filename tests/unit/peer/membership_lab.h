@@ -75,6 +75,7 @@ class MembershipLab : public ::testing::Test {
       }
       (*shared)(std::move(response));
     };
+    if (link_error_) return (*shared)(tl::unexpected<Error>(*link_error_));
     if (to == nullptr) return (*shared)(fail(ErrorCode::connect_failed, "ask the peer", "Connection refused"));
     if (!(*to)->handle(request, respond)) respond({404, {}});
   }
@@ -118,6 +119,7 @@ class MembershipLab : public ::testing::Test {
   std::vector<std::string> calls_;
   std::function<void(CatalogueResponse&)> change_answer_;
   int lost_answers_ = 0;
+  std::optional<Error> link_error_;  // of every request
   bool unreachable_ = false;
 };
 

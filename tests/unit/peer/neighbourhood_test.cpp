@@ -42,7 +42,7 @@ class NeighbourhoodTest : public PlayedOffice {
     neighbours_ = std::make_unique<Neighbourhood>(std::move(parts));
   }
   [[nodiscard]] std::vector<std::byte> certificate(std::uint8_t number) const {
-    return certificate_der(issue_leaf(authority_, pem_, id(number), "desk", loop_.wall(), kYear).value()).value();
+    return certificate_der(issue_leaf(authority_, pem_, id(number), loop_.wall(), kYear).value()).value();
   }
   [[nodiscard]] Digest url_key(const std::string& url) const { return offers_.key().url_key(url); }
   void find() {
@@ -209,20 +209,47 @@ TEST_F(NeighbourhoodTest, TheNewestEditionIsFoundProvenAndGiven) {
   EXPECT_TRUE(newest->supply->complete());
 }
 
-TEST_F(NeighbourhoodTest, AnAttesterThatWasNeverMetIsShunnedByTheCertificateThatCameWithTheEvidence) {
+TEST_F(NeighbourhoodTest, EvidenceOfAnAttesterThatWasNeverMetCountsByTheCertificateThatCameWithIt) {
+  meet(1);
+  find();
+  ASSERT_EQ(discovery_.asked.size(), 1U);
+  discovery_.answer({has_all(1, offers_.key().version_key(version_))});
+  link_.answer(id(1), PlayedOffice::says(whole(1, 5, false)));
+  loop_.run_ready();
+  ASSERT_NE(supply_, nullptr);
+  EXPECT_TRUE(supply_->complete());
   hear(1, {says(5, "bad"), says(1, "good")}, certificate(5));
   EXPECT_TRUE(book_.known(id(5), loop_.wall()));
-  EXPECT_FALSE(shunned(5)) << "one accuser alone";
-  hear(2, {says(5, "bad"), says(2, "good")}, {});
-  EXPECT_TRUE(shunned(5));
-  EXPECT_EQ(shunned_changed_, 1);
+  EXPECT_FALSE(shunned(5) || shunned(1));
+  EXPECT_FALSE(supply_->complete()) << "nothing more is taken of what is contradicted";
+  const int before = found_;
+  find();
+  EXPECT_EQ(found_, before + 1);
+  EXPECT_EQ(supply_, nullptr) << "nor asked for";
+}
+
+TEST_F(NeighbourhoodTest, MembersThatContradictEachOtherAreTakenFromNeitherAndTheGroupIsTold) {
+  meet(1);
+  meet(2);
+  find();
+  const Digest key = offers_.key().version_key(version_);
+  discovery_.answer({has_all(1, key), has_all(2, key)});
+  link_.answer(id(1), PlayedOffice::says(whole(1, 5, false)));
+  link_.answer(id(2), PlayedOffice::says(whole(2, 6, false)));
+  loop_.run_ready();
+  EXPECT_EQ(found_, 1);
+  EXPECT_TRUE(supply_ == nullptr || supply_->segments().empty());
+  ASSERT_EQ(discovery_.told.size(), 1U);
+  EXPECT_TRUE(check_evidence(*decode_evidence(discovery_.told[0].bytes), group_));
+  EXPECT_FALSE(trust_.may_share(version_digest(version_), version_.url, loop_.wall()));
+  EXPECT_TRUE(trust_.all_doubted(loop_.wall()).empty()) << "who of them is wrong only the origin can tell";
 }
 
 TEST_F(NeighbourhoodTest, WithoutAGoodCertificateAStrangerIsNobody) {
   const AgentKey other_authority = AgentKey::generate();
   const std::string other_pem = make_authority(other_authority, "Other", loop_.wall(), kYear).value();
   const auto of_another_group =
-      certificate_der(issue_leaf(other_authority, other_pem, id(5), "desk", loop_.wall(), kYear).value()).value();
+      certificate_der(issue_leaf(other_authority, other_pem, id(5), loop_.wall(), kYear).value()).value();
   const std::vector<std::pair<const char*, std::vector<std::byte>>> rows{{"none", {}},
                                                                          {"another agent's", certificate(4)},
                                                                          {"another group's", of_another_group},
@@ -257,11 +284,13 @@ TEST_F(NeighbourhoodTest, WhatIsToldTheGroupCarriesTheAccusedsCertificate) {
   cache::SegmentInfo own;
   own.range = judged.range;
   own.root = sha256(as_bytes("good"));
+  own.fetched_as = cache::version_name(version_);
   neighbours_->fetched(version_, {own});
   ASSERT_EQ(discovery_.told.size(), 1U);
   EXPECT_EQ(discovery_.told[0].certificate, *book_.certificate(id(3), loop_.wall()));
   EXPECT_EQ(decode_evidence(discovery_.told[0].bytes)->accused, says(3, "bad"));
-  EXPECT_TRUE(shunned(3));
+  EXPECT_FALSE(shunned(3));
+  EXPECT_TRUE(trust_.doubted(id(3), true, loop_.wall()));
 }
 
 }  // namespace

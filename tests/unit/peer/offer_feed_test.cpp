@@ -78,6 +78,19 @@ TEST_F(OfferFeedTest, AChangeWhileItIsLookedAtIsLookedAtAgain) {
   EXPECT_EQ(offer(kOne)->segments, std::vector{std::byte{0b11}});
 }
 
+TEST_F(OfferFeedTest, LooksThatAreLostKeepNoPlaces) {
+  feed_.restart();
+  settle();
+  cache_.forgets = 2 * OfferFeed::kMaxUnderWay;
+  for (std::size_t i = 0; i < 2 * OfferFeed::kMaxUnderWay; ++i) feed_.changed(std::string(31, '0') + std::to_string(i));
+  settle();
+  EXPECT_EQ(cache_.forgets, 0U);
+  const auto id = test::put(cache_, 'a', {kOne}, bytes_, {0, 1, 2});
+  feed_.changed(id);
+  settle();
+  EXPECT_TRUE(offer(kOne));
+}
+
 TEST_F(OfferFeedTest, AfterMoreChangesThanCanWaitNothingGoneIsOffered) {
   const auto id = test::put(cache_, 'a', {kOne}, bytes_, {0, 1, 2});
   test::put(cache_, 'b', {kTwo}, bytes_, {0, 1, 2});

@@ -17,7 +17,7 @@ inline std::vector<std::byte> pattern(std::size_t size, unsigned seed = 1) {
   return bytes;
 }
 
-// Fetched from the origin as the last of `versions`; these segments of it. All: complete.
+// Fetched from the origin as the last of `versions`, whose segments are these. All: complete.
 inline cache::ContentId put(larder::test::FakeCache& cache, char digit, std::vector<cache::Version> versions,
                             const std::vector<std::byte>& bytes, const std::vector<std::uint64_t>& held,
                             bool validated = true) {
@@ -26,6 +26,7 @@ inline cache::ContentId put(larder::test::FakeCache& cache, char digit, std::vec
   record.info.id = std::string(32, digit);
   record.info.size = bytes.size();
   record.info.shareable = true;
+  const Digest fetched_as = cache::version_name(versions.back());
   record.info.versions = std::move(versions);
   record.bytes = bytes;
   std::vector<Digest> roots;
@@ -35,6 +36,7 @@ inline cache::ContentId put(larder::test::FakeCache& cache, char digit, std::vec
     hash_blocks(Bytes(bytes).subspan(range.offset, range.length), leaves);
     roots.push_back(segment_root(layout, leaves));
     record.segments.push_back({index, range, roots.back(), cache::Source::origin, "somebody"});
+    record.segments.back().fetched_as = fetched_as;
     record.info.bytes_held += range.length;
   }
   const bool whole = held.size() == layout.count();

@@ -420,6 +420,46 @@ TEST_F(SupplyTest, WhoSendsBadBlocksIsNamed) {
   EXPECT_EQ(taken_->done->error().code, ErrorCode::no_progress);
 }
 
+// Each holds one of the agent's few places for fetches, its connections and its hashes.
+TEST_F(SupplyTest, AFetchThatNobodyWantsEndsAfterAWhile) {
+  const auto supply = make({0, 1, 2});
+  add_holder(*supply, 1, true);
+  const DeliveryId first = supply->deliver(layout_.range(0), taken_);
+  loop_.run_ready();
+  answer(ok(leaves_));
+  ASSERT_EQ(swarm_.running.size(), 1U);
+  supply->cancel(first);
+  loop_.advance(std::chrono::seconds(20));
+  EXPECT_EQ(swarm_.running.size(), 1U) << "it may be wanted again, and gives to others";
+  auto again = std::make_shared<Taken>();
+  const DeliveryId second = supply->deliver(layout_.range(1), again);
+  loop_.advance(std::chrono::milliseconds(100));
+  supply->cancel(second);
+  loop_.advance(std::chrono::seconds(20));
+  EXPECT_EQ(swarm_.running.size(), 1U) << "it was wanted meanwhile";
+  loop_.advance(std::chrono::seconds(11));
+  EXPECT_TRUE(swarm_.running.empty());
+  // And is made anew where it is wanted.
+  supply->deliver(layout_.range(2), taken_);
+  loop_.run_ready();
+  answer(ok(leaves_));
+  EXPECT_EQ(swarm_.running.size(), 1U);
+}
+
+TEST_F(SupplyTest, CancelledSegmentsDoNotPileUp) {
+  const auto supply = make({0, 1});
+  add_holder(*supply, 1, false, {0, 1});
+  for (const std::uint64_t segment : {std::uint64_t{0}, std::uint64_t{1}}) {
+    const DeliveryId id = supply->deliver(layout_.range(segment), std::make_shared<Taken>());
+    loop_.run_ready();
+    answer(ok(leaves_of_segment(segment)));
+    supply->cancel(id);
+  }
+  EXPECT_EQ(swarm_.running.size(), 2U);
+  loop_.advance(std::chrono::seconds(31));
+  EXPECT_TRUE(swarm_.running.empty());
+}
+
 TEST_F(SupplyTest, WhatACancelledWindowGotComesAgainInANewTorrent) {
   const auto supply = make({0, 1, 2});
   add_holder(*supply, 1, true);

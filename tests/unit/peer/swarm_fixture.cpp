@@ -44,8 +44,7 @@ Group::Group()
       authority_pem_(*make_authority(key_, "office", now() - std::chrono::hours(1), kYear)) {}
 
 SwarmCredentials Group::admit(const AgentKey& agent) const {
-  return {authority_pem_,
-          *issue_leaf(key_, authority_pem_, agent.id(), "machine", now() - std::chrono::hours(1), kYear),
+  return {authority_pem_, *issue_leaf(key_, authority_pem_, agent.id(), now() - std::chrono::hours(1), kYear),
           *private_key_pem(agent)};
 }
 

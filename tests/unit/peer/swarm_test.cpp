@@ -148,6 +148,38 @@ TEST_F(SwarmTest, a_fetch_without_content_gives_nothing) {
   EXPECT_EQ(second->received, 0U);
 }
 
+// The window is asked for by several neighbours while a fetch of it runs that gives nothing.
+TEST_F(SwarmTest, everybody_who_waits_for_a_window_under_way_is_answered) {
+  const Content content(1 * kMiB);
+  const auto agent = make_agent();
+  const auto download = begin(*agent, request(content, content.all(), {}));
+  int answered = 0;
+  const auto lent = lease(content.bytes);
+  for (int i = 0; i < 3; ++i) {
+    agent->swarm->serve({content.window(content.all()), content.leaves(content.all()), lent, 0},
+                        [&answered](const Status& status) {
+                          EXPECT_TRUE(status) << status.error().text();
+                          ++answered;
+                        });
+  }
+  agent->swarm->stop(download->id);
+  EXPECT_TRUE(wait([&] { return answered == 3; })) << answered << " of 3";
+}
+
+TEST_F(SwarmTest, a_fetch_beyond_the_bound_is_refused_and_counted) {
+  AgentOptions options;
+  options.settings.max_fetches = 1;
+  const auto agent = make_agent(options);
+  const Content one(1 * kMiB), other(1 * kMiB, 2);
+  const auto download = begin(*agent, request(one, one.all(), {}));
+  const auto refused = agent->swarm->fetch(request(other, other.all(), {}), download);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::limit_exceeded);
+  EXPECT_EQ(agent->swarm->figures().refused_fetches, 1U);
+  agent->swarm->stop(download->id);
+  EXPECT_TRUE(agent->swarm->fetch(request(other, other.all(), {}), download));
+}
+
 TEST_F(SwarmTest, peers_learnt_later_are_dialled_without_waiting_for_a_tick) {
   const Content content(1 * kMiB);
   const auto holder = make_agent();

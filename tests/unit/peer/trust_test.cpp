@@ -1,43 +1,10 @@
-// Whom to believe, and what makes an agent shunned: each rule, and each way around it that a liar might try.
-#include "peer/trust.h"
-
-#include <gtest/gtest.h>
-
-#include <algorithm>
-
-#include "tests/unit/peer/witnesses.h"
+// Whom to believe, and what a contradiction does to a version and to a member: each rule, and each way around it that a
+// liar might try.
+#include "base/units.h"
+#include "tests/unit/peer/trust_fixture.h"
 
 namespace larder::peer {
 namespace {
-
-constexpr WallTime kNow = WallTime(std::chrono::seconds(1'790'000'100));
-
-class TrustTest : public ::testing::Test {
- protected:
-  void SetUp() override { ASSERT_TRUE(initialise_crypto()); }
-
-  [[nodiscard]] std::optional<Digest> believe(const Trust& trust, const std::vector<Attestation>& offered,
-                                              const Trust::Refused& refused = {}) const {
-    return trust.believe(offered, version_digest(version_), *version_.size, 0, group_, refused, kNow);
-  }
-  [[nodiscard]] Attestation says(const Witness& witness, std::string_view root, std::uint64_t segment = 0) const {
-    return witness.says(version_, segment, root);
-  }
-  [[nodiscard]] Evidence evidence(const Witness& accused, const Witness& accuser, std::uint64_t segment = 0) const {
-    return {says(accused, "bad", segment), says(accuser, "good", segment)};
-  }
-  // Whom it has shunned by that.
-  std::vector<AgentId> receive(Trust& trust, const Evidence& what, const Trust::Refused& refused = {}) const {
-    const auto outcome = trust.receive(what, self_.id(), group_, kNow, refused);
-    EXPECT_TRUE(outcome) << outcome.error().text();
-    return outcome ? outcome->shunned : std::vector<AgentId>();
-  }
-
-  const Digest group_ = group_digest("group");
-  const cache::Version version_{"https://example.org/a.iso", 9437184, "\"e1\"", ""};
-  const Digest good_ = sha256(as_bytes("good"));
-  const Witness self_{100, group_}, a_{1, group_}, b_{2, group_}, c_{3, group_}, liar_{66, group_};
-};
 
 TEST_F(TrustTest, ARootIsBelievedBecauseOfItsAttesters) {
   const Attestation forged = [&] {
@@ -99,126 +66,246 @@ TEST_F(TrustTest, AFloodOfAttestationsIsNotCheckedToItsEnd) {
   EXPECT_EQ(believe(Trust(), offered), good_);
 }
 
-TEST_F(TrustTest, OwnFetchProvesASuspicion) {
+// -- what a contradiction does to the version
+
+TEST_F(TrustTest, AContradictionCondemnsTheVersionAndShunsNobody) {
   Trust trust;
-  trust.suspect({says(liar_, "bad"), says(liar_, "good", 1), says(a_, "good")}, group_);
-  EXPECT_FALSE(trust.shunned(liar_.id(), kNow)) << "a verdict alone proves nothing";
-  const auto outcome = trust.fetched({says(self_, "good"), says(self_, "good", 1)}, kNow);
-  EXPECT_EQ(outcome.shunned, std::vector{liar_.id()});
+  const auto outcome = receive(trust, evidence(liar_, a_));
+  EXPECT_EQ(outcome.condemned, std::vector{version_digest(version_)});
+  EXPECT_TRUE(outcome.shunned.empty() && outcome.doubted.empty());
+  EXPECT_FALSE(trust.may_share(version_digest(version_), version_.url, kNow));
+  EXPECT_TRUE(trust.may_share(version_digest(at_host(1)), at_host(1).url, kNow)) << "no other";
+  EXPECT_TRUE(receive(trust, evidence(liar_, b_)).condemned.empty()) << "not newly";
+  const auto week = std::chrono::hours(24 * 7);
+  EXPECT_FALSE(trust.may_share(version_digest(version_), version_.url, kNow + week - std::chrono::seconds(1)));
+  EXPECT_TRUE(trust.may_share(version_digest(version_), version_.url, kNow + week));
+  EXPECT_TRUE(trust.tidy(kNow + week)) << "what was held back may be shared again";
+}
+
+TEST_F(TrustTest, BelievedAttestersThatContradictEachOtherAreEvidence) {
+  const Trust trust;
+  const auto believed = trust.believe({says(a_, "good"), says(b_, "bad")}, asked(), group_, {}, kNow);
+  EXPECT_FALSE(believed.root);
+  ASSERT_TRUE(believed.contradiction);
+  EXPECT_TRUE(check_evidence(*believed.contradiction, group_));
+}
+
+TEST_F(TrustTest, EvidenceAgainstAndFromOneselfIsAnOwnContradiction) {
+  Trust trust;
+  trust.know(version_digest(version_), version_.url);
+  const auto outcome = receive(trust, evidence(self_, liar_));
+  EXPECT_EQ(outcome.condemned.size(), 1u);
+  EXPECT_EQ(outcome.doubted, std::vector{liar_.id()});
+  EXPECT_FALSE(trust.shunned(self_.id(), kNow) || trust.doubted(self_.id(), false, kNow));
+}
+
+TEST_F(TrustTest, WhoeverTellsItTheOtherWayRoundChangesNothing) {
+  Trust trust;
+  for (int i = 0; i < 3; ++i) {
+    const Evidence told{a_.says(at_host(i), 0, "good"), liar_.says(at_host(i), 0, "bad")};
+    trust.know(version_digest(at_host(i)), at_host(i).url);
+    receive(trust, told);
+    EXPECT_TRUE(receive(trust, {told.accuser, told.accused}).empty());
+  }
+  EXPECT_TRUE(trust.all_shunned(kNow).empty() && trust.all_doubted(kNow).empty());
+}
+
+TEST_F(TrustTest, RefusedAgentsNeitherAccuseNorAreAccused) {
+  Trust trust;
+  const auto strange = [&](const AgentId& id) { return id == liar_.id(); };
+  EXPECT_TRUE(receive(trust, evidence(a_, liar_), kNow, 9, strange).empty());
+  EXPECT_TRUE(receive(trust, evidence(liar_, a_), kNow, 9, strange).empty()) << "keys that anybody can make";
+  EXPECT_TRUE(trust.may_share(version_digest(version_), version_.url, kNow));
+  EXPECT_EQ(receive(trust, evidence(liar_, a_)).condemned.size(), 1u) << "known now";
+}
+
+TEST_F(TrustTest, AShunnedOneCondemnsNothing) {
+  Trust trust;
+  trust.sent_bad_block(liar_.id(), kNow);
+  EXPECT_TRUE(receive(trust, evidence(a_, liar_)).empty());
+}
+
+// A member that contradicts whatever it hears of costs so many versions in an hour, and then is heard no more.
+TEST_F(TrustTest, WhatOneLiarCanCondemnIsBounded) {
+  Trust trust;
+  std::size_t condemned = 0;
+  for (int i = 0; i < 100; ++i) condemned += tells(trust, liar_, i % 2 == 0 ? a_ : b_, at_host(i)).condemned.size();
+  EXPECT_EQ(condemned, CondemnedVersions::kMaxByOne);
+  EXPECT_TRUE(trust.doubted(liar_.id(), true, kNow)) << "it contradicts two, each of them only it";
+  EXPECT_FALSE(trust.doubted(a_.id(), false, kNow) || trust.doubted(b_.id(), false, kNow));
+  EXPECT_TRUE(trust.all_shunned(kNow).empty());
+  // Its second time is twice as long.
+  const WallTime later = kNow + std::chrono::hours(1);
+  EXPECT_FALSE(trust.doubted(liar_.id(), true, later));
+  for (int i = 100; i < 200; ++i)
+    condemned += tells(trust, liar_, i % 2 == 0 ? a_ : b_, at_host(i), later).condemned.size();
+  EXPECT_EQ(condemned, 2 * CondemnedVersions::kMaxByOne);
+  EXPECT_TRUE(trust.doubted(liar_.id(), true, later + std::chrono::minutes(119)));
+}
+
+TEST_F(TrustTest, WhereItCannotBeToldWhoIsWrongNeitherIsHeard) {
+  Trust trust;
+  for (int i = 0; i < 20; ++i) tells(trust, liar_, a_, at_host(i));
+  EXPECT_TRUE(trust.doubted(liar_.id(), true, kNow) && trust.doubted(a_.id(), true, kNow));
+  EXPECT_TRUE(trust.all_shunned(kNow).empty());
+}
+
+TEST_F(TrustTest, AnOwnFetchTellsWhoIsRight) {
+  Trust trust;
+  for (int i = 0; i < 3; ++i) tells(trust, liar_, a_, at_host(i));
+  const auto outcome = fetched(trust, at_host(1), "good");
+  EXPECT_EQ(outcome.doubted, std::vector{liar_.id()});
+  ASSERT_EQ(outcome.evidence.size(), 1u) << "told, so that others learn whom it contradicts";
+  EXPECT_EQ(outcome.evidence[0].accuser, self_.says(at_host(1), 0, "good"));
+  EXPECT_FALSE(trust.doubted(a_.id(), false, kNow));
+  EXPECT_TRUE(tells(trust, liar_, a_, at_host(50)).condemned.empty()) << "it condemns nothing here any more";
+}
+
+// -- what it does to a member
+
+TEST_F(TrustTest, OwnFetchLowersAWordAndTellsTheGroup) {
+  Trust trust;
+  const auto outcome = finds_out(trust, liar_, version_);
+  EXPECT_EQ(outcome.doubted, std::vector{liar_.id()});
+  EXPECT_TRUE(outcome.shunned.empty());
+  EXPECT_EQ(outcome.condemned, std::vector{version_digest(version_)});
   ASSERT_EQ(outcome.evidence.size(), 1u);
-  EXPECT_EQ(outcome.evidence[0], (Evidence{says(liar_, "bad"), says(self_, "good")}));
   EXPECT_TRUE(check_evidence(outcome.evidence[0], group_));
-  const auto all = trust.all_shunned(kNow);
-  ASSERT_EQ(all.size(), 1u);
-  EXPECT_EQ(all[0].reason, ShunReason::contradicted_here);
-  EXPECT_EQ(all[0].since, kNow);
-  EXPECT_NE(all[0].detail.find(to_hex(version_digest(version_))), std::string::npos) << all[0].detail;
-  EXPECT_TRUE(trust.shunned(liar_.id(), kNow + std::chrono::hours(24 * 365 * 20))) << "for good";
-  EXPECT_FALSE(trust.shunned(a_.id(), kNow));
-  EXPECT_TRUE(trust.fetched({says(self_, "good")}, kNow).evidence.empty()) << "told once";
+  EXPECT_TRUE(trust.all_shunned(kNow).empty());
+  EXPECT_FALSE(believe(trust, {says(liar_, "other")})) << "alone";
+  EXPECT_EQ(believe(trust, {says(liar_, "good"), says(a_, "good")}), good_);
+  EXPECT_EQ(believe(trust, {says(liar_, "bad"), says(a_, "good")}), good_) << "nor does it contradict";
+  trust.set_min_attesters(2);
+  EXPECT_FALSE(believe(trust, {says(liar_, "good"), says(a_, "good")}));
+  trust.set_min_attesters(1);
+  EXPECT_FALSE(trust.doubted(liar_.id(), false, kNow + std::chrono::hours(1))) << "it ends by itself";
+  EXPECT_TRUE(fetched(trust, version_, "good").evidence.empty()) << "told once";
+}
+
+TEST_F(TrustTest, PlainHttpLowersAWordOfPlainHttpAlone) {
+  Trust trust;
+  const cache::Version plain = at_host(1, "http");
+  finds_out(trust, liar_, plain);
+  EXPECT_TRUE(trust.doubted(liar_.id(), false, kNow));
+  EXPECT_FALSE(trust.doubted(liar_.id(), true, kNow)) << "whoever stands on the line could have done that";
+  EXPECT_TRUE(trust.believe({says(liar_, "good")}, asked(), group_, {}, kNow).root);
+  EXPECT_FALSE(trust.believe({says(liar_, "good")}, asked(false), group_, {}, kNow).root)
+      << "whatever it says of its transport, the URL is plain HTTP";
+  const Attestation by_http = liar_.says(version_, 0, "good", 1'790'000'000, Transport::http);
+  EXPECT_FALSE(trust.believe({by_http}, asked(), group_, {}, kNow).root);
 }
 
 TEST_F(TrustTest, TheSameRootFromTheOriginClearsTheSuspected) {
   Trust trust;
   trust.suspect({says(a_, "bad")}, group_);
-  EXPECT_TRUE(trust.fetched({says(self_, "bad")}, kNow).evidence.empty()) << "it is the origin that gives it";
-  EXPECT_TRUE(trust.fetched({says(self_, "good")}, kNow).evidence.empty()) << "that is another matter";
-  EXPECT_TRUE(trust.all_shunned(kNow).empty());
+  EXPECT_TRUE(fetched(trust, version_, "bad").empty()) << "it is the origin that gives it";
 }
 
 TEST_F(TrustTest, WhatWasNotJudgedBadIsNoMatter) {
   Trust trust;
   trust.suspect({says(liar_, "bad", 1)}, group_);
-  EXPECT_TRUE(trust.fetched({says(self_, "good", 0), says(self_, "good", 2)}, kNow).evidence.empty());
+  EXPECT_TRUE(trust.fetched(version_.url, {says(self_, "good", 0), says(self_, "good", 2)}, circle(), kNow).empty());
   const cache::Version longer{version_.url, 9437185, version_.etag, ""};
-  EXPECT_TRUE(trust.fetched({self_.says(longer, 1, "good")}, kNow).evidence.empty());
-  EXPECT_EQ(trust.fetched({says(self_, "good", 1)}, kNow).shunned.size(), 1u);
+  EXPECT_TRUE(trust.fetched(longer.url, {self_.says(longer, 1, "good")}, circle(), kNow).empty());
+  EXPECT_EQ(trust.fetched(version_.url, {says(self_, "good", 1)}, circle(), kNow).doubted.size(), 1u);
 }
 
-TEST_F(TrustTest, AnUnsignedSuspicionBlamesNobody) {
+TEST_F(TrustTest, AnUnsignedSuspicionBlamesNobodyNorDoesAnOwnStatement) {
   Trust trust;
   Attestation framed = says(a_, "good");
   framed.root = sha256(as_bytes("bad"));
-  trust.suspect({framed}, group_);
-  EXPECT_TRUE(trust.fetched({says(self_, "good")}, kNow).shunned.empty());
+  trust.suspect({framed, says(self_, "bad")}, group_);
+  EXPECT_TRUE(fetched(trust, version_, "good").empty());
 }
 
-TEST_F(TrustTest, OwnStatementsAreNoSuspects) {
-  Trust trust;
-  trust.suspect({says(self_, "bad")}, group_);
-  const auto outcome = trust.fetched({says(self_, "good")}, kNow);
-  EXPECT_TRUE(outcome.shunned.empty() && outcome.evidence.empty());
-}
-
-TEST_F(TrustTest, TwoOtherAgentsSuffice) {
-  Trust trust;
-  EXPECT_TRUE(receive(trust, evidence(liar_, a_)).empty());
-  EXPECT_FALSE(trust.shunned(liar_.id(), kNow));
-  EXPECT_EQ(receive(trust, evidence(liar_, b_, 3)), std::vector{liar_.id()}) << "of whatever they speak";
-  EXPECT_TRUE(trust.shunned(liar_.id(), kNow));
-  EXPECT_EQ(trust.all_shunned(kNow).at(0).reason, ShunReason::contradicted_by_two);
-  EXPECT_TRUE(receive(trust, evidence(liar_, c_)).empty()) << "not newly";
-  EXPECT_FALSE(trust.shunned(a_.id(), kNow) || trust.shunned(b_.id(), kNow));
-}
-
-TEST_F(TrustTest, OneAccuserCountsOnce) {
-  Trust trust;
-  for (std::uint64_t segment = 0; segment < 10; ++segment) {
-    EXPECT_TRUE(receive(trust, evidence(a_, liar_, segment)).empty());
-    EXPECT_TRUE(receive(trust, evidence(a_, liar_, segment)).empty()) << "replayed";
+TEST_F(TrustTest, ShunningNeedsAShareOfTheGroupAndUnrelatedHttpsOrigins) {
+  struct Case {
+    const char* what;
+    int accusers, sites;
+    std::size_t members;
+    std::string scheme;
+    bool shunned;
+  };
+  const std::vector<Case> cases = {
+      {"two accusers", 2, 3, 4, "https", false},
+      {"three, over two origins", 3, 2, 9, "https", false},
+      {"three of nine, over three origins", 3, 3, 9, "https", true},
+      {"three of ten", 3, 3, 10, "https", false},
+      {"four of ten", 4, 4, 10, "https", true},
+      {"by plain HTTP", 4, 4, 9, "http", false},
+  };
+  const std::vector<const Witness*> accusers{&a_, &b_, &c_, &d_};
+  for (const Case& one : cases) {
+    Trust trust;
+    for (int i = 0; i < one.accusers; ++i) {
+      tells(trust, liar_, *accusers[static_cast<std::size_t>(i)], at_host(i % one.sites, one.scheme), kNow,
+            one.members);
+    }
+    EXPECT_EQ(trust.shunned(liar_.id(), kNow), one.shunned) << one.what;
+    EXPECT_FALSE(trust.shunned(a_.id(), kNow)) << one.what;
   }
-  EXPECT_FALSE(trust.shunned(a_.id(), kNow));
 }
 
-TEST_F(TrustTest, EvidenceToldTheOtherWayRoundCountsAgainstNobodyAlone) {
+TEST_F(TrustTest, OriginsThatThisAgentNeverAskedShunNobody) {
   Trust trust;
-  for (const Witness* victim : {&a_, &b_, &c_}) {
-    const Evidence told = evidence(liar_, *victim);
-    receive(trust, {told.accuser, told.accused});
+  for (const Witness* accuser : {&a_, &b_, &c_, &d_}) {
+    for (int i = 0; i < 3; ++i) {
+      receive(trust, {liar_.says(at_host(i), 0, "bad"), accuser->says(at_host(i), 0, "good")});
+    }
   }
-  EXPECT_TRUE(trust.all_shunned(kNow).empty()) << "each is accused by the liar alone";
-}
-
-TEST_F(TrustTest, AShunnedAccuserDoesNotCount) {
-  Trust trust;
-  receive(trust, evidence(c_, liar_));
-  receive(trust, evidence(liar_, a_));
-  receive(trust, evidence(liar_, b_));
-  ASSERT_TRUE(trust.shunned(liar_.id(), kNow));
-  EXPECT_TRUE(receive(trust, evidence(c_, a_)).empty()) << "what the liar said before counts no more";
-  receive(trust, evidence(b_, liar_));
-  EXPECT_TRUE(receive(trust, evidence(b_, a_)).empty()) << "nor what it says now";
-  EXPECT_EQ(receive(trust, evidence(c_, b_)), std::vector{c_.id()}) << "two that are believed";
-}
-
-TEST_F(TrustTest, WhatAShunnedAccuserSaidDoesNotCountLater) {
-  Trust trust;
-  trust.sent_bad_block(b_.id(), kNow);
-  EXPECT_TRUE(receive(trust, evidence(a_, b_)).empty());
-  const WallTime later = kNow + 2 * Trust::kBadBlocks;
-  ASSERT_FALSE(trust.shunned(b_.id(), later));
-  EXPECT_TRUE(trust.receive(evidence(a_, c_), self_.id(), group_, later)->shunned.empty());
-  EXPECT_EQ(trust.receive(evidence(a_, b_), self_.id(), group_, later)->shunned, std::vector{a_.id()}) << "told again";
-}
-
-TEST_F(TrustTest, RefusedAgentsNeitherAccuseNorAreAccused) {
-  Trust trust;
-  const auto member = [&](const AgentId& id) { return id != a_.id() && id != b_.id() && id != c_.id(); };
-  EXPECT_TRUE(receive(trust, evidence(a_, liar_), member).empty());
-  EXPECT_TRUE(receive(trust, evidence(liar_, a_), member).empty());
-  EXPECT_TRUE(receive(trust, evidence(liar_, b_), member).empty()) << "keys that anybody can make";
   EXPECT_TRUE(trust.all_shunned(kNow).empty());
-  receive(trust, evidence(liar_, a_));
-  EXPECT_EQ(receive(trust, evidence(liar_, b_)), std::vector{liar_.id()}) << "known now";
+  for (int i = 0; i < 3; ++i) trust.know(version_digest(at_host(i)), at_host(i).url);
+  EXPECT_EQ(tells(trust, liar_, Witness(5, group_), at_host(4)).shunned, std::vector{liar_.id()}) << "it asked since";
 }
 
-TEST_F(TrustTest, EvidenceAgainstAndFromOneselfChangesNothing) {
+TEST_F(TrustTest, NamesOfOneSiteAreOneOrigin) {
   Trust trust;
-  receive(trust, evidence(self_, a_));
-  receive(trust, evidence(self_, b_));
-  EXPECT_FALSE(trust.shunned(self_.id(), kNow));
-  receive(trust, evidence(a_, self_));
-  EXPECT_TRUE(receive(trust, evidence(a_, b_)).empty()) << "what oneself fetched is weighed where it was fetched";
+  const std::vector<const Witness*> accusers{&a_, &b_, &c_, &d_};
+  for (int i = 0; i < 4; ++i) {
+    const cache::Version version{"https://h" + std::to_string(i) + ".evil.example/f", 9437184, "\"e\"", ""};
+    tells(trust, liar_, *accusers[static_cast<std::size_t>(i)], version);
+  }
+  EXPECT_TRUE(trust.all_shunned(kNow).empty());
+}
+
+TEST_F(TrustTest, ShunningEndsByItselfAndIsLongerTheNextTime) {
+  Trust trust;
+  const auto shun_at = [&](WallTime now, int first) {
+    const auto said = static_cast<std::uint64_t>(to_unix_ns(now) / 1'000'000'000);
+    const std::vector<const Witness*> accusers{&a_, &b_, &c_};
+    for (int i = 0; i < 3; ++i) {
+      const cache::Version version = at_host(first + i);
+      trust.know(version_digest(version), version.url);
+      const Witness& accuser = *accusers[static_cast<std::size_t>(i)];
+      receive(trust, Evidence{liar_.says(version, 0, "bad", said), accuser.says(version, 0, "good", said)}, now);
+    }
+    return trust.shunned(liar_.id(), now);
+  };
+  WallTime now = kNow;
+  ASSERT_TRUE(shun_at(now, 0));
+  Duration expected = std::chrono::hours(1);
+  for (int round = 1; round < 9; ++round) {
+    EXPECT_TRUE(trust.shunned(liar_.id(), now + expected - std::chrono::seconds(1))) << round;
+    EXPECT_FALSE(trust.shunned(liar_.id(), now + expected)) << round;
+    now += expected;
+    EXPECT_FALSE(trust.shunned(liar_.id(), now)) << "what was said before counts no more";
+    now += std::chrono::seconds(10);
+    ASSERT_TRUE(shun_at(now, 10 * round)) << round;
+    expected = std::min<Duration>(expected * 2, MemberStanding::kLongestShun);
+  }
+}
+
+TEST_F(TrustTest, APardonForgetsWhatWasSaid) {
+  Trust trust;
+  const std::vector<const Witness*> accusers{&a_, &b_, &c_};
+  for (int i = 0; i < 3; ++i) tells(trust, liar_, *accusers[static_cast<std::size_t>(i)], at_host(i));
+  finds_out(trust, liar_, at_host(7));
+  ASSERT_TRUE(trust.shunned(liar_.id(), kNow));
+  EXPECT_TRUE(trust.pardon(liar_.id(), kNow));
+  EXPECT_FALSE(trust.pardon(liar_.id(), kNow)) << "nothing is left";
+  EXPECT_FALSE(trust.shunned(liar_.id(), kNow) || trust.doubted(liar_.id(), false, kNow));
+  for (int i = 0; i < 3; ++i) tells(trust, liar_, *accusers[static_cast<std::size_t>(i)], at_host(i));
+  EXPECT_FALSE(trust.shunned(liar_.id(), kNow)) << "the old statements, told again";
 }
 
 TEST_F(TrustTest, InvalidEvidenceIsTheSendersFault) {
@@ -238,12 +325,11 @@ TEST_F(TrustTest, InvalidEvidenceIsTheSendersFault) {
   cases[7] = {"of another group", {Witness(66, group_digest("other")).says(version_, 0, "bad"), says(a_, "good")}};
   Trust trust;
   for (const auto& [what, one] : cases) {
-    const auto outcome = trust.receive(one, self_.id(), group_, kNow);
+    const auto outcome = trust.receive(one, circle(), kNow);
     ASSERT_FALSE(outcome) << what;
     EXPECT_EQ(outcome.error().code, ErrorCode::bad_response) << what;
   }
-  receive(trust, evidence(liar_, b_));
-  EXPECT_FALSE(trust.shunned(liar_.id(), kNow)) << "something of that counted";
+  EXPECT_EQ(trust.condemned_count(), 0u) << "something of that counted";
 }
 
 TEST_F(TrustTest, EvidenceHasTheBytesOfItsTwoStatements) {
@@ -264,142 +350,7 @@ TEST_F(TrustTest, BadBlocksShunForAnHour) {
   EXPECT_FALSE(trust.shunned(a_.id(), kNow + std::chrono::minutes(90)));
   EXPECT_TRUE(trust.all_shunned(kNow + std::chrono::minutes(90)).empty());
   EXPECT_TRUE(trust.sent_bad_block(a_.id(), kNow + std::chrono::hours(2))) << "newly";
-  EXPECT_EQ(trust.all_shunned(kNow + std::chrono::hours(2)).at(0).since, kNow + std::chrono::hours(2));
-}
-
-TEST_F(TrustTest, AContradictionOutlastsBadBlocks) {
-  Trust trust;
-  trust.sent_bad_block(liar_.id(), kNow);
-  trust.suspect({says(liar_, "bad")}, group_);
-  EXPECT_EQ(trust.fetched({says(self_, "good")}, kNow).shunned, std::vector{liar_.id()}) << "for good now";
-  EXPECT_FALSE(trust.sent_bad_block(liar_.id(), kNow));
-  EXPECT_TRUE(trust.shunned(liar_.id(), kNow + std::chrono::hours(1000)));
-  EXPECT_EQ(trust.all_shunned(kNow).at(0).reason, ShunReason::contradicted_here);
-}
-
-TEST_F(TrustTest, APardonForgetsWhatWasSaid) {
-  Trust trust;
-  receive(trust, evidence(a_, b_));
-  receive(trust, evidence(a_, c_));
-  ASSERT_TRUE(trust.shunned(a_.id(), kNow));
-  trust.pardon(a_.id(), kNow);
-  EXPECT_FALSE(trust.shunned(a_.id(), kNow));
-  EXPECT_TRUE(receive(trust, evidence(a_, b_)).empty());
-  EXPECT_TRUE(receive(trust, evidence(a_, c_)).empty()) << "the old statements, told again";
-  EXPECT_FALSE(trust.shunned(a_.id(), kNow));
-  const std::uint64_t later = 1'790'000'200;
-  receive(trust, {says(a_, "bad"), b_.says(version_, 0, "good", later)});
-  EXPECT_EQ(receive(trust, {says(a_, "bad"), c_.says(version_, 0, "good", later)}), std::vector{a_.id()});
-}
-
-// Agents by number, cheaper than keys: for bounds of what needs no signature.
-AgentId numbered(std::uint32_t number) {
-  AgentId id{};
-  for (std::size_t i = 0; i < 4; ++i) id[i] = static_cast<std::byte>(number >> (24 - 8 * i));
-  return id;
-}
-
-TEST_F(TrustTest, TheShunnedAreBounded) {
-  Trust trust;
-  trust.suspect({says(liar_, "bad")}, group_);
-  trust.fetched({says(self_, "good")}, kNow);
-  for (std::uint32_t i = 0; i < Trust::kMaxShunned + 100; ++i) {
-    EXPECT_TRUE(trust.sent_bad_block(numbered(i), kNow + std::chrono::milliseconds(i)));
-  }
-  const WallTime end = kNow + std::chrono::milliseconds(Trust::kMaxShunned + 100);
-  EXPECT_EQ(trust.all_shunned(end).size(), Trust::kMaxShunned);
-  EXPECT_TRUE(trust.shunned(liar_.id(), end)) << "bad blocks go before a contradiction";
-  EXPECT_FALSE(trust.shunned(numbered(0), end)) << "the oldest goes";
-  EXPECT_TRUE(trust.shunned(numbered(Trust::kMaxShunned + 99), end));
-}
-
-TEST_F(TrustTest, SuspicionsAreBounded) {
-  Trust trust;
-  std::vector<Attestation> all;
-  for (std::uint64_t i = 0; i <= Trust::kMaxSuspicions; ++i) all.push_back(says(liar_, "bad", i));
-  trust.suspect(all, group_);
-  EXPECT_TRUE(trust.fetched({says(self_, "good", 0)}, kNow).evidence.empty()) << "the oldest is forgotten";
-  EXPECT_EQ(trust.fetched({says(self_, "good", 1)}, kNow).evidence.size(), 1u);
-}
-
-// Hears what is kept and forgotten; what it has then is what a restart would find.
-class Kept final : public TrustJournal {
- public:
-  void keep(const Shunned& one) override { shunned[one.agent] = one; }
-  void keep(const Pardon& one) override { pardons[one.agent] = one; }
-  void keep(const Attestation& one) override { suspected.push_back(one); }
-  void keep(const Accusation& one) override { accusations.push_back(one); }
-  void forget_shunned(const AgentId& agent) override { EXPECT_EQ(shunned.erase(agent), 1u); }
-  void forget_pardon(const AgentId& agent) override { EXPECT_EQ(pardons.erase(agent), 1u); }
-  void forget(const Attestation& one) override { EXPECT_EQ(std::erase(suspected, one), 1u); }
-  void forget(const Accusation& one) override { EXPECT_EQ(std::erase(accusations, one), 1u); }
-  void forget_all() override { *this = Kept(); }
-  [[nodiscard]] TrustState state() const {
-    TrustState state;
-    for (const auto& [agent, one] : shunned) state.shunned.push_back(one);
-    for (const auto& [agent, one] : pardons) state.pardons.push_back(one);
-    state.suspected = suspected;
-    state.accusations = accusations;
-    return state;
-  }
-
-  std::map<AgentId, Shunned> shunned;
-  std::map<AgentId, Pardon> pardons;
-  std::vector<Attestation> suspected;
-  std::vector<Accusation> accusations;
-};
-
-TEST_F(TrustTest, AccusationsAreBoundedAndSoIsOneAccuser) {
-  Kept kept;
-  Trust trust;
-  trust.set_journal(&kept);
-  TrustState state;
-  for (std::uint32_t i = 0; i < Trust::kMaxAccused + 10; ++i) {
-    state.accusations.push_back({numbered(i), liar_.id(), {}, kNow});
-  }
-  trust.restore(state, kNow);
-  EXPECT_TRUE(kept.accusations.empty()) << "it is known to the journal already";
-  receive(trust, evidence(a_, liar_));
-  EXPECT_TRUE(kept.accusations.empty()) << "one that accuses that many counts no more";
-  receive(trust, evidence(a_, b_));
-  EXPECT_EQ(kept.accusations.size(), 1u);
-
-  Trust full;
-  TrustState many;
-  for (std::uint32_t i = 0; i < Trust::kMaxEvidence; ++i) {
-    many.accusations.push_back({numbered(i % 128), numbered(1'000'000 + i / 128), {}, kNow});
-  }
-  full.restore(many, kNow);
-  kept.accusations = many.accusations;
-  full.set_journal(&kept);
-  receive(full, evidence(a_, b_));
-  EXPECT_EQ(kept.accusations.size(), Trust::kMaxEvidence);
-  EXPECT_EQ(std::count(kept.accusations.begin(), kept.accusations.end(), many.accusations.front()), 0)
-      << "the oldest goes";
-}
-
-TEST_F(TrustTest, WhatIsKeptMakesTheSameAgain) {
-  Kept kept;
-  Trust trust;
-  trust.set_journal(&kept);
-  trust.suspect({says(liar_, "bad"), says(c_, "bad", 1), says(c_, "good", 2)}, group_);
-  trust.fetched({says(self_, "good"), says(self_, "good", 2)}, kNow);
-  receive(trust, evidence(a_, b_));
-  trust.sent_bad_block(numbered(1), kNow);
-  trust.sent_bad_block(numbered(2), kNow);
-  trust.pardon(numbered(2), kNow);
-  Trust again;
-  again.restore(kept.state(), kNow + std::chrono::minutes(1));
-  EXPECT_EQ(again.all_shunned(kNow), trust.all_shunned(kNow));
-  EXPECT_EQ(again.fetched({says(self_, "good", 1)}, kNow).shunned, std::vector{c_.id()}) << "still suspected";
-  EXPECT_EQ(receive(again, evidence(a_, c_)).size(), 0u) << "that accuser is shunned";
-  EXPECT_EQ(receive(again, evidence(a_, Witness(4, group_))), std::vector{a_.id()}) << "its first accuser is kept";
-  Trust late;
-  late.restore(kept.state(), kNow + std::chrono::hours(2));
-  EXPECT_EQ(late.all_shunned(kNow).size(), 1u) << "what is over is not taken over";
-  trust.forget_all();
-  EXPECT_TRUE(trust.all_shunned(kNow).empty());
-  EXPECT_TRUE(kept.shunned.empty() && kept.pardons.empty() && kept.suspected.empty() && kept.accusations.empty());
+  EXPECT_EQ(trust.all_shunned(kNow + std::chrono::hours(2)).at(0).spell.since, kNow + std::chrono::hours(2));
 }
 
 }  // namespace

@@ -13,13 +13,13 @@ class Witness {
   [[nodiscard]] const AgentId& id() const { return key_.id(); }
   // "Segment `segment` of this version has the root that `root` stands for."
   [[nodiscard]] Attestation says(const cache::Version& version, std::uint64_t segment, std::string_view root,
-                                 std::uint64_t at_s = 1'790'000'000) const {
+                                 std::uint64_t at_s = 1'790'000'000, Transport transport = Transport::https) const {
     Attestation attestation;
     attestation.version = version_digest(version);
     attestation.size = version.size.value_or(0);
     attestation.segment = segment;
     attestation.root = sha256(as_bytes(root));
-    attestation.transport = Transport::https;
+    attestation.transport = transport;
     attestation.at_s = at_s;
     sign(attestation, key_, group_);
     return attestation;

@@ -106,10 +106,18 @@ void FakeCache::find_newest(const std::string& url, cache::Done<std::optional<ca
 }
 
 void FakeCache::get(const cache::ContentId& id, cache::Done<cache::ContentInfo> done) {
+  if (forgets > 0) {
+    --forgets;
+    return;
+  }
   later([this, id, done = std::move(done)]() mutable {
     if (const FakeRecord* found = record(id)) return done(found->info);
     done(missing(id));
   });
+}
+
+void FakeCache::get_for(const cache::ContentId& id, std::uint32_t, cache::Done<cache::ContentInfo> done) {
+  get(id, std::move(done));
 }
 
 void FakeCache::known(const std::string& url, const std::string& holder, cache::Done<Known> done) {
@@ -137,6 +145,7 @@ void FakeCache::create(Create what, cache::Done<std::unique_ptr<cache::ContentWr
     fresh.info.size = what.version.size;
     fresh.info.shareable = what.shareable;
     fresh.info.offered = what.offered;
+    fresh.info.first_answer = what.first_answer;
     fresh.info.versions = {what.version};
     fresh.bytes.resize(size);
     fresh.being_written = true;
@@ -194,8 +203,11 @@ void FakeCache::answer_status(const cache::ContentId& id, cache::Done<void> done
   });
 }
 
-void FakeCache::hold(const cache::ContentId& id, const std::string& holder, cache::Done<void> done) {
-  answer_status(id, std::move(done), [holder](FakeRecord& record) { record.holders.insert(holder); });
+void FakeCache::hold(const cache::ContentId& id, const cache::Holder& holder, cache::Done<void> done) {
+  answer_status(id, std::move(done), [holder](FakeRecord& record) {
+    record.holders.insert(holder.id);
+    if (holder.asker) record.askers.push_back(*holder.asker);
+  });
 }
 
 void FakeCache::release(const cache::ContentId& id, const std::string& holder, cache::Done<void> done) {
@@ -221,11 +233,32 @@ void FakeCache::drop(const cache::ContentId& id, cache::Done<void> done) {
     done({});
   });
 }
-void FakeCache::set_aside(const cache::ContentId& id, cache::Done<void> done) {
+void FakeCache::set_aside(const cache::ContentId& id, const cache::Version& version, cache::Done<void> done) {
+  answer_status(id, std::move(done), [version](FakeRecord& record) {
+    if (record.info.versions.size() > 1) {
+      std::erase(record.info.versions, version);
+    } else {
+      record.info.state = cache::ContentState::set_aside;
+    }
+  });
+}
+void FakeCache::set_aside_own(const cache::ContentId& id, const std::string&, cache::Done<void> done) {
   answer_status(id, std::move(done), [](FakeRecord& record) { record.info.state = cache::ContentState::set_aside; });
 }
-void FakeCache::add_version(const cache::ContentId& id, const cache::Version& version, cache::Done<void> done) {
-  answer_status(id, std::move(done), [version](FakeRecord& record) { record.info.versions.push_back(version); });
+void FakeCache::go_on_privately(const cache::ContentId& id, const std::string& holder, const cache::Version& version,
+                                cache::Done<void> done) {
+  later([this, id, holder, version, done = std::move(done)]() mutable {
+    FakeRecord* found = record(id);
+    if (found == nullptr) return done(missing(id));
+    const bool others = found->being_written || std::any_of(found->holders.begin(), found->holders.end(),
+                                                            [&](const std::string& one) { return one != holder; });
+    if (others) return done(fail(ErrorCode::busy, "go on privately", "others need it"));
+    if (found->info.state != cache::ContentState::partial) return done(fail(ErrorCode::invalid_state, "go on", "?"));
+    found->info.shareable = false;
+    std::erase(found->info.versions, version);
+    found->info.versions.insert(found->info.versions.begin(), version);
+    done({});
+  });
 }
 void FakeCache::set_attestations(const cache::ContentId& id, Vouching attestations, cache::Done<void> done) {
   answer_status(id, std::move(done), [attestations = std::move(attestations)](FakeRecord& record) {

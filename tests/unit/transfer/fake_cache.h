@@ -23,6 +23,7 @@ struct FakeRecord {
   std::vector<std::byte> bytes;  // committed segments are right, the rest is undefined
   std::vector<cache::SegmentInfo> segments;
   std::set<std::string> holders;
+  std::vector<cache::Asker> askers;
   bool being_written = false;
   bool unreadable = false;  // open() fails and drops it
 };
@@ -33,6 +34,7 @@ class FakeCache final : public cache::Cache {
 
   // Knobs.
   Duration latency{};
+  std::size_t forgets = 0;  // so many callbacks of get() are destroyed uncalled
   Duration write_latency{};
   std::uint64_t bounded_room = UINT64_MAX;  // largest content that the cache may keep
   std::uint64_t disk_room = UINT64_MAX;     // largest content that the disk takes
@@ -50,19 +52,22 @@ class FakeCache final : public cache::Cache {
   void find_by_sha256(const Digest& sha256, cache::Done<std::optional<cache::ContentInfo>> done) override;
   void find_newest(const std::string& url, cache::Done<std::optional<cache::ContentInfo>> done) override;
   void get(const cache::ContentId& id, cache::Done<cache::ContentInfo> done) override;
+  void get_for(const cache::ContentId& id, std::uint32_t user, cache::Done<cache::ContentInfo> done) override;
   void known(const std::string& url, const std::string& holder, cache::Done<Known> done) override;
   void create(Create what, cache::Done<std::unique_ptr<cache::ContentWriter>> done) override;
   void resume(const cache::ContentId& id, cache::Done<std::unique_ptr<cache::ContentWriter>> done) override;
   void open(const cache::ContentId& id, cache::Done<std::shared_ptr<cache::ContentLease>> done) override;
   void open_partial(const cache::ContentId& id, cache::Done<std::shared_ptr<cache::ContentLease>> done) override;
   void compute_sha256(const cache::ContentId& id, cache::Done<Digest> done) override;
-  void hold(const cache::ContentId& id, const std::string& holder, cache::Done<void> done) override;
+  void hold(const cache::ContentId& id, const cache::Holder& holder, cache::Done<void> done) override;
   void release(const cache::ContentId& id, const std::string& holder, cache::Done<void> done) override;
   void release_all_but(std::vector<std::string> alive, cache::Done<void> done) override;
   void mark_validated(const cache::ContentId& id, cache::Done<void> done) override;
   void drop(const cache::ContentId& id, cache::Done<void> done) override;
-  void set_aside(const cache::ContentId& id, cache::Done<void> done) override;
-  void add_version(const cache::ContentId& id, const cache::Version& version, cache::Done<void> done) override;
+  void set_aside(const cache::ContentId& id, const cache::Version& version, cache::Done<void> done) override;
+  void set_aside_own(const cache::ContentId& id, const std::string& holder, cache::Done<void> done) override;
+  void go_on_privately(const cache::ContentId& id, const std::string& holder, const cache::Version& version,
+                       cache::Done<void> done) override;
   void set_attestations(const cache::ContentId& id, Vouching attestations, cache::Done<void> done) override;
   void pin(const cache::ContentId& id, bool pinned, cache::Done<void> done) override;
   void remove(const cache::ContentId& id, cache::Done<void> done) override;

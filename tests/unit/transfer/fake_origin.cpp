@@ -67,22 +67,34 @@ origin::FetchId FakeOrigin::fetch(const origin::Fetch& fetch, std::shared_ptr<or
   return next_++;
 }
 
+const FakeFile* FakeOrigin::file_for(const origin::Target& target, bool head) const {
+  if (const auto& options = target.options) {
+    if (const auto found = by_proxy.find(options->proxy); found != by_proxy.end()) return &found->second;
+    for (const auto& [name, value] : options->headers) {
+      if (const auto found = by_header.find(name); found != by_header.end()) return &found->second;
+    }
+  }
+  const std::string url = target.url.canonical();
+  const auto& answers = head && heads.count(url) > 0 ? heads : files;
+  const auto found = answers.find(url);
+  return found == answers.end() ? nullptr : &found->second;
+}
+
 void FakeOrigin::answer(origin::FetchId id) {
   const auto run = runs_.at(id);
   const std::string url = run->fetch.target.url.canonical();
   const bool head = static_cast<bool>(run->probe_done);
-  const auto& answers = head && heads.count(url) > 0 ? heads : files;
-  const auto found = answers.find(url);
+  const FakeFile* const file = file_for(run->fetch.target, head);
   if (unreachable) return finish(id, tl::unexpected<Error>(Error(*unreachable)));
   if (run->behaviour.refuse) return finish(id, tl::unexpected<Error>(*run->behaviour.refuse));
-  if (found == answers.end()) return finish(id, fail(ErrorCode::not_found, "fetch " + url, "404"));
+  if (file == nullptr) return finish(id, fail(ErrorCode::not_found, "fetch " + url, "404"));
   if (head) {
     auto done = std::move(run->probe_done);
-    const origin::Edition edition = found->second.edition;
+    const origin::Edition edition = file->edition;
     runs_.erase(id);
     return done(edition);
   }
-  run->file = found->second;
+  run->file = *file;
   const cache::Version& now = run->file->edition.version;
   const auto& expected = run->fetch.expected;
   if (expected && (expected->etag != now.etag || expected->last_modified != now.last_modified ||

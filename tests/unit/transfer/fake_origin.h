@@ -48,6 +48,8 @@ class FakeOrigin final : public origin::Origin {
   std::size_t chunk = 64 * 1024;
   std::map<std::string, FakeFile> files;                  // by canonical URL
   std::map<std::string, FakeFile> heads;                  // what a probe says instead, where it lies
+  std::map<std::string, FakeFile> by_proxy;               // what whoever asks over this proxy gets, whatever the URL
+  std::map<std::string, FakeFile> by_header;              // what whoever sends this header gets
   std::deque<Behaviour> script;                           // of the next fetches
   std::function<Behaviour(const origin::Fetch&)> behave;  // when the script is empty
   std::optional<Error> unreachable;                       // of every probe and fetch
@@ -81,6 +83,7 @@ class FakeOrigin final : public origin::Origin {
     std::size_t outstanding = 0;
     bool stuck = false;  // waits for consumption
   };
+  [[nodiscard]] const FakeFile* file_for(const origin::Target& target, bool head) const;
   void after(Duration delay, origin::FetchId id, void (FakeOrigin::*next)(origin::FetchId));
   void answer(origin::FetchId id);
   void step(origin::FetchId id);

@@ -23,6 +23,8 @@ FakeWriter::FakeWriter(FakeCache& cache, Runtime runtime, cache::ContentId id)
     : cache_(cache), runtime_(runtime), id_(std::move(id)) {
   const FakeRecord& record = cache_.records.at(id_);
   size_ = record.info.size;
+  version_ = record.info.versions.front();
+  shareable_ = record.info.shareable;
   bytes_ = record.bytes;
   segments_ = record.segments;
   if (!size_) return;
@@ -191,6 +193,8 @@ void FakeWriter::commit(std::uint64_t index, cache::Source source, const std::st
   for (std::uint64_t at = segment.range.offset; at < segment.range.end(); at += kBlockSize) {
     if (blocks_[at / kBlockSize].from_peer) segment.peer_bytes += block_end(at / kBlockSize) - at;
   }
+  if (source == cache::Source::origin) segment.fetched_as = cache::version_name(version_);
+  if (!over_.empty()) segment.transport = over_.rbegin()->second;  // one at a time does for a test
   if (const auto found = attestations_.find(index); found != attestations_.end()) segment.attestation = found->second;
   // Looked at where bytes of peers and of the origin are in it.
   if (segment.peer_bytes > 0 && segment.peer_bytes < segment.range.length) {
@@ -252,7 +256,7 @@ void FakeWriter::try_finish() {
   cache::ContentInfo info = record->info;
   for (auto& [id, other] : cache_.records) {
     if (id == id_ || !other.info.shareable || !info.shareable || other.info.root != info.root) continue;
-    if (other.info.state != cache::ContentState::complete) continue;
+    if (other.info.state != cache::ContentState::complete || other.info.offered != info.offered) continue;
     other.info.versions.push_back(record->info.versions.front());
     info = other.info;
     record->info.versions.clear();  // merged: found under the other's id only

@@ -18,10 +18,13 @@ class FakeWriter final : public cache::ContentWriter {
 
   [[nodiscard]] const cache::ContentId& id() const override { return id_; }
   [[nodiscard]] std::optional<std::uint64_t> size() const override { return size_; }
+  [[nodiscard]] const cache::Version& version() const override { return version_; }
+  [[nodiscard]] bool shareable() const override { return shareable_; }
   [[nodiscard]] const std::vector<cache::SegmentInfo>& committed() const override { return segments_; }
   [[nodiscard]] std::vector<ByteRange> missing() const override;
   [[nodiscard]] std::uint64_t bytes_written() const override;
   cache::StreamId open_stream(ByteRange range, cache::Source source, std::string fetched_for) override;
+  void came_over(cache::StreamId stream, cache::Transport transport) override { over_[stream] = transport; }
   Status append(cache::StreamId stream, Buffer bytes) override;
   cache::StreamId open_blocks(BlockRun run) override;
   Status append_blocks(cache::StreamId stream, std::uint64_t offset, Buffer bytes, std::vector<Digest> leaves) override;
@@ -55,6 +58,9 @@ class FakeWriter final : public cache::ContentWriter {
   Runtime runtime_;
   cache::ContentId id_;
   std::optional<std::uint64_t> size_;
+  cache::Version version_;
+  bool shareable_ = true;
+  std::map<cache::StreamId, cache::Transport> over_;
   std::vector<std::byte> bytes_;
   std::vector<Block> blocks_;
   std::vector<cache::SegmentInfo> segments_;

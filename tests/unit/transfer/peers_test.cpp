@@ -388,7 +388,7 @@ TEST_F(Peers, AreNotAskedWhereTheyMustNotBe) {
   EXPECT_TRUE(neighbours.queries.empty());
   EXPECT_TRUE(neighbours.foreseen.empty());
   cache.records.clear();
-  origin.files[kUrl].edition.shareable = false;
+  origin.files[kUrl].edition.privacy = origin::Privacy::says_no_store;
   EXPECT_EQ(get(request("d"))->value().figures.origin, bytes.size());
   EXPECT_TRUE(neighbours.queries.empty());
 }
@@ -406,7 +406,7 @@ TEST_F(Peers, WhoVouchedForBadContentIsTold) {
   publish(2 * kSegment);
   const auto recorder = get(request("a"));
   bool done = false;
-  transfers->judged_bad(version, recorder->value().content.id, [&done] { done = true; });
+  transfers->judged_bad(version, recorder->value().content.id, {}, [&done] { done = true; });
   loop.run_ready();
   EXPECT_TRUE(done);
   ASSERT_EQ(neighbours.bad.size(), 1U);

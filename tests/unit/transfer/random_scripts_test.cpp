@@ -61,14 +61,14 @@ class RandomScript : public TransferLab {
     if (!validators_) {
       file.edition.version.etag.clear();
       file.edition.version.last_modified.clear();
-      file.edition.shareable = false;
+      file.edition.privacy = origin::Privacy::says_no_store;
     } else if (chance(20)) {
       file.edition.version.etag = "\"same\"";
       file.edition.version.last_modified = "day " + std::to_string(edition_);
     }
     if (chance(10)) file.edition.version.size.reset();
     if (chance(10)) file.edition.ranges = false;
-    if (chance(15)) file.edition.shareable = false;
+    if (chance(15)) file.edition.privacy = origin::Privacy::says_no_store;
     editions_[edition_] = file.bytes;
     origin.publish(kUrl, std::move(file));
   }

@@ -151,7 +151,7 @@ TEST_F(RealCache, AnAttemptThatBrokeIsGoneOnWithAfterARestart) {
 }
 
 TEST_F(RealCache, PrivateContentIsGoneOnWithAndNotFoundByOthers) {
-  origin_.files[kUrl].edition.shareable = false;
+  origin_.files[kUrl].edition.privacy = origin::Privacy::says_no_store;
   const Error refused{ErrorCode::connect_failed, "connect", "refused"};
   origin_.script = {Behaviour{{}, cache::kMinSegment + kMiB}, Behaviour{refused}};
   EXPECT_FALSE(fetch(TransferLab::request("f"))->ok());

@@ -19,7 +19,8 @@ TEST(MayBeOf, EveryValidatorThatBothCarryMustBeEqual) {
   };
   const Row rows[] = {
       {{"u", 10, "\"a\"", "Mon"}, true},
-      {{"u", std::nullopt, "\"a\"", ""}, true},
+      {{"u", std::nullopt, "\"a\"", ""}, false},
+      {{"u", std::nullopt, "\"a\"", "Mon"}, false},
       {{"u", 10, "", ""}, true},
       {{"u", 11, "\"a\"", "Mon"}, false},
       {{"u", 10, "\"b\"", "Mon"}, false},
@@ -28,6 +29,72 @@ TEST(MayBeOf, EveryValidatorThatBothCarryMustBeEqual) {
       {{"v", 10, "\"a\"", "Mon"}, false},
   };
   for (const Row& row : rows) EXPECT_EQ(may_be_of(version, row.answer), row.may) << row.answer.etag;
+}
+
+// Another host, another type, no validator: only all three together need not be the origin's.
+TEST(WhyNotTheOrigins, Table) {
+  const cache::FirstAnswer iso{"origin.test", "application/octet-stream"}, mirror{"mirror.test", "text/plain"};
+  struct Row {
+    std::vector<cache::FirstAnswer> begun;
+    const char* url;
+    const char* type;
+    bool any_validator;
+    bool doubted;
+  };
+  const Row rows[] = {
+      {{iso}, "http://portal.test/login", "text/html", false, true},
+      {{iso}, "https://portal.test:8443/", "text/html", false, true},
+      {{iso}, "http://portal.test/login", "", false, true},
+      {{iso}, "http://origin.test/login", "text/html", false, false},
+      {{iso}, "https://origin.test:8443/login", "text/html", false, false},
+      {{iso}, "http://portal.test/file", "application/octet-stream", false, false},
+      {{iso}, "http://portal.test/login", "text/html", true, false},
+      {{}, "http://portal.test/login", "text/html", false, false},
+      {{iso, mirror}, "http://portal.test/login", "text/html", false, true},
+      {{iso, mirror}, "http://portal.test/login", "text/plain", false, false},
+      {{iso, mirror}, "http://mirror.test/login", "text/html", false, false},
+      {{{"origin.test", ""}}, "http://portal.test/login", "text/html", false, true},
+      {{{"origin.test", ""}}, "http://portal.test/login", "", false, false},
+  };
+  for (const Row& row : rows) {
+    origin::Edition edition;
+    edition.effective_url = row.url;
+    edition.media_type = row.type;
+    edition.any_validator = row.any_validator;
+    const auto why = why_not_the_origins(row.begun, edition);
+    EXPECT_EQ(why.has_value(), row.doubted) << row.url << " " << row.type;
+    if (why) EXPECT_NE(why->find("portal.test"), std::string::npos) << *why;
+  }
+}
+
+TEST(OldPart, IsTheLargestThatCouldBeGoneOnWith) {
+  const auto part = [](const char* id, std::uint64_t bytes, const char* etag = "\"a\"") {
+    cache::ContentInfo info;
+    info.id = id;
+    info.size = 100;
+    info.bytes_held = bytes;
+    info.versions = {{"u", 100, etag, ""}};
+    info.first_answer = {std::string(id) + ".test", "text/plain"};
+    return info;
+  };
+  std::vector<cache::ContentInfo> held = {part("small", 10), part("large", 50), part("chosen", 90),
+                                          part("no validator", 95, "")};
+  const auto kept = [&held] {
+    const auto old = old_part(held, "chosen", "u");
+    return old ? old->id : std::string("none");
+  };
+  EXPECT_EQ(kept(), "large");
+  EXPECT_EQ(begun_with(held).size(), 3U) << "but for the one that cannot be gone on with";
+  held[1].state = cache::ContentState::complete;
+  EXPECT_EQ(kept(), "small");
+  held[0].versions[0].url = "v";
+  EXPECT_EQ(kept(), "none") << "of another URL";
+  held[0].versions[0].url = "u";
+  held[0].bytes_held = 0;
+  EXPECT_EQ(kept(), "none");
+  held[0].bytes_held = 10;
+  held[0].size.reset();
+  EXPECT_EQ(kept(), "none");
 }
 
 TEST(RestartRule, ThreeTimesThenAnErrorThatSaysSo) {

@@ -110,7 +110,7 @@ TEST_F(Sharing, AnErrorIsEverybodys) {
 }
 
 TEST_F(Sharing, WhatMayNotBeSharedIsFetchedForEach) {
-  origin.files[kUrl].edition.shareable = false;
+  origin.files[kUrl].edition.privacy = origin::Privacy::says_no_store;
   const auto a = std::make_shared<Recorder>();
   const auto b = std::make_shared<Recorder>();
   start(request("a"), a);

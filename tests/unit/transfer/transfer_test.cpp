@@ -115,8 +115,7 @@ TEST_F(Transfer, AnotherFileGoesOnWithAPartialContent) {
 }
 
 TEST_F(Transfer, PrivateContentOfAnEarlierAttemptIsGoneOnWith) {
-  origin.files[kUrl].edition.shareable = false;
-  origin.files[kUrl].edition.not_shareable = "the origin says no-store";
+  origin.files[kUrl].edition.privacy = origin::Privacy::says_no_store;
   leave_partial("f", cache::kMinSegment + kMiB);
   const auto got = fetch(request("f"));
   expect_whole(*got, bytes());

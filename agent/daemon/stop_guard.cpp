@@ -1,0 +1,98 @@
+#include "agent/daemon/stop_guard.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <ctime>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <thread>
+
+namespace larder::agent {
+namespace {
+
+// Static, since a signal handler reaches them. A semaphore may be posted there (signal-safety(7)).
+struct Gate {
+  sem_t wake{};
+  std::atomic<bool> begun{false}, over{false};
+  Gate() { ::sem_init(&wake, 0, 0); }
+};
+
+Gate the_gate;
+
+// The names of the threads that are still there: one of them is in the way.
+std::string threads_left() {
+  std::string names;
+  std::error_code error;
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task", error)) {
+    std::string name;
+    if (!std::getline(std::ifstream(task.path() / "comm"), name) || name == "larder-stop") continue;
+    if (task.path().filename() == std::to_string(::getpid())) name = "main";
+    names += names.empty() ? name : "," + name;
+  }
+  return names;
+}
+
+// Not through the log: whoever holds its lock may be the thread that stands. And not into a pipe that is full.
+void say(const std::string& line) {
+  pollfd out{STDERR_FILENO, POLLOUT, 0};
+  if (::poll(&out, 1, 0) != 1 || (out.revents & POLLOUT) == 0) return;
+  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, line.data(), line.size());
+}
+
+void wait_for_begin() {
+  while (!the_gate.begun && !the_gate.over) ::sem_wait(&the_gate.wake);
+}
+
+bool ended_within(Duration within) {
+  timespec until{};
+  ::clock_gettime(CLOCK_MONOTONIC, &until);
+  const auto ns = until.tv_nsec + within.count();
+  until.tv_sec += ns / 1'000'000'000;
+  until.tv_nsec = ns % 1'000'000'000;
+  while (!the_gate.over) {
+    if (::sem_clockwait(&the_gate.wake, CLOCK_MONOTONIC, &until) != 0 && errno == ETIMEDOUT) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+struct StopGuard::Parts {
+  std::thread thread;
+};
+
+StopGuard::StopGuard(Duration within) : parts_(std::make_unique<Parts>()) {
+  the_gate.begun = the_gate.over = false;
+  // Signals are for the other threads: this one must not be stopped by anything.
+  sigset_t all, before;
+  sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  parts_->thread = std::thread([within] {
+    wait_for_begin();
+    if (the_gate.over || ended_within(within)) return;
+    say("larderd: the stop does not come to its end, the process ends at once; threads left: " + threads_left() +
+        "; what was committed is safe\n");
+    ::_exit(kExitStatus);
+  });
+  ::pthread_setname_np(parts_->thread.native_handle(), "larder-stop");
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+StopGuard::~StopGuard() {
+  the_gate.over = true;
+  ::sem_post(&the_gate.wake);
+  parts_->thread.join();
+}
+
+void StopGuard::begin() noexcept {
+  if (!the_gate.begun.exchange(true)) ::sem_post(&the_gate.wake);
+}
+
+}  // namespace larder::agent

@@ -1,0 +1,102 @@
+// Run: what becomes of a content when the origin's edition changed.
+#include <algorithm>
+#include <utility>
+
+#include "agent/transfer/run.h"
+#include "base/log.h"
+
+namespace larder::agent {
+
+// The edition changed, and this file alone begins again. What is there of the old one stays until the new one is whole,
+// since the origin may find back to it.
+void Run::start_over(std::string_view why, bool may_come_back) {
+  const bool probed_only = fill_ && fill_->received() == 0 && committed_before_ == 0;
+  const bool again = restarts_.restart();
+  give_up_content(again && may_come_back && !request_.origin_alone);
+  if (!again) {
+    return abandon_all([](Run& self) { self.fail(self.restarts_.given_up(self.request_.target.url.canonical())); });
+  }
+  for (const MemberPtr& member : members_) member->restarts = restarts_.restarts();
+  log::info("{}, starting over file={} restarts={} url={}", why, members_.front()->file_id(), restarts_.restarts(),
+            log::redact_url(request_.target.url.canonical()));
+  tell_progress();
+  if (over_) return;
+  // Where the very first GET contradicts the probe before it, the probe is what is not to be trusted (a HEAD answered
+  // by another server or program than a GET): then a GET is the new probe.
+  const bool get = request_.ranges.empty() && (request_.origin_alone || probed_only);
+  if (get) return fetch_as_probe();
+  probe();
+}
+
+// `may_come_back`: a part that could be gone on with stays held.
+void Run::give_up_content(bool may_come_back) {
+  const auto self = shared_from_this();
+  if (fill_) fill_wasted(fill_->uncommitted());
+  if (edition_ && edition_->version.has_validator() && !offline_) begun_with_ = first_answer_of(*edition_);
+  const bool aside = may_come_back && set_aside();
+  for (const MemberPtr& member : members_) {
+    if (!aside && writer() != nullptr) member->wasted += fetched_for(writer()->committed(), member->file_id());
+  }
+  ++turn_;
+  finishing_ = false;
+  if (fill_) fill_->drop_writer();
+  waiting_.reset();
+  for (const MemberPtr& member : members_) {
+    if (content_.empty() || aside) break;
+    context_.cache.release(content_, member->file_id(), [](Status status) {
+      if (!status) log::warn("content of another edition not released error={}", status.error().text());
+    });
+  }
+  end_fill();
+  copy_.reset();
+  edition_.reset();
+  privacy_ = before_answer_;
+  content_.clear();
+  prefix_ = {};
+  contiguous_ = committed_before_ = 0;
+  contradicted_ = false;
+  map_ = PieceMap::whole(std::nullopt);
+  revalidate_ = true;
+}
+
+// False: there is nothing that could be gone on with.
+bool Run::set_aside() {
+  if (content_.empty() || writer() == nullptr || contradicted_) return false;
+  cache::ContentInfo info;
+  info.id = content_;
+  info.size = map_.content_size();
+  info.bytes_held = bytes_of(writer()->committed());
+  info.shareable = shareable();
+  info.versions = {wanted_};
+  if (!offline_) info.first_answer = first_answer_of(*edition_);
+  if (!can_go_on(info)) return false;
+  for (const MemberPtr& member : members_) member->held.push_back(info);
+  aside_ = Aside{std::move(info), writer()->committed(), contiguous_};
+  return true;
+}
+
+// Lets go of all that the members hold beside the content at hand; `then` is not called when the run is over by then.
+void Run::abandon_all(UniqueFunction<void(Run&)> then) {
+  aside_.reset();
+  auto left = std::make_shared<std::size_t>(members_.size());
+  auto last = std::make_shared<UniqueFunction<void(Run&)>>(std::move(then));
+  const auto members = members_;
+  for (const MemberPtr& member : members) {
+    abandon_all_but(context_.cache, member, content_, [weak = weak_from_this(), turn = turn_, left, last] {
+      if (--*left > 0) return;
+      const auto self = weak.lock();
+      if (self && !self->over_ && self->turn_ == turn) (*last)(*self);
+    });
+  }
+}
+
+// Where there is no room, what is only kept in case goes first. False: there is nothing of the kind.
+bool Run::abandon_old_parts(UniqueFunction<void(Run&)> then) {
+  const bool any = std::any_of(members_.begin(), members_.end(), [this](const MemberPtr& member) {
+    return old_part(member->held, content_, request_.target.url.canonical()).has_value();
+  });
+  if (any) abandon_all(std::move(then));
+  return any;
+}
+
+}  // namespace larder::agent

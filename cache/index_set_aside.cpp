@@ -1,0 +1,52 @@
+// The index, when a content was judged not valid: it is no longer found as what it was judged to be.
+#include <SQLiteCpp/SQLiteCpp.h>
+
+#include "cache/index.h"
+#include "cache/index_rows.h"
+#include "cache/statement.h"
+
+namespace larder::cache::index {
+
+Result<bool> set_aside(SQLite::Database& db, const ContentId& id, const Version& version) {
+  Statement others(db,
+                   "SELECT count(*) FROM versions WHERE content_id = ? "
+                   "AND NOT (url = ? AND etag = ? AND last_modified = ? AND size = ?)");
+  others.bind(1, id);
+  others.bind(2, version.url);
+  others.bind(3, version.etag);
+  others.bind(4, version.last_modified);
+  others.bind(5, size_to(version.size));
+  others.executeStep();
+  if (others.getColumn(0).getInt64() > 0) {
+    Statement forget(db,
+                     "DELETE FROM versions WHERE content_id = ? AND url = ? AND etag = ? AND last_modified = ? "
+                     "AND size = ?");
+    forget.bind(1, id);
+    forget.bind(2, version.url);
+    forget.bind(3, version.etag);
+    forget.bind(4, version.last_modified);
+    forget.bind(5, size_to(version.size));
+    forget.exec();
+    return false;
+  }
+  if (Status set = set_state(db, id, ContentState::set_aside); !set) return tl::unexpected(set.error());
+  auto row = load(db, id);
+  if (!row) return tl::unexpected(row.error());
+  return *row && (*row)->holds == 0 && !(*row)->info.pinned;
+}
+
+Status set_aside_own(SQLite::Database& db, const ContentId& id, const std::string& holder) {
+  Statement own(db,
+                "SELECT 1 FROM contents c WHERE c.id = ?1 AND c.validated = 0 AND c.pinned = 0 "
+                "AND NOT EXISTS (SELECT 1 FROM holds h WHERE h.content_id = ?1 AND h.holder <> ?2) "
+                "AND NOT EXISTS (SELECT 1 FROM segments s WHERE s.content_id = ?1 AND s.fetched_for <> ?2)");
+  own.bind(1, id);
+  own.bind(2, holder);
+  if (!own.executeStep()) {
+    return fail(ErrorCode::busy, "set content " + id + " aside", "others have to do with it");
+  }
+  own.reset();
+  return set_state(db, id, ContentState::set_aside);
+}
+
+}  // namespace larder::cache::index

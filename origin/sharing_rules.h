@@ -1,0 +1,116 @@
+// May what one job fetched be given to anybody else? One rule for all places that ask: shareable is only what a
+// stranger would get by asking this agent for that URL. docs/decisions/what-is-shared.md has the rule as a table. Pure.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "cache/version.h"
+#include "origin/http_client.h"
+#include "origin/url.h"
+
+namespace larder::origin {
+
+struct Target;
+
+// Why an answer is kept to a narrower circle than everybody. In order of precedence: the first that holds is told.
+enum class Privacy : std::uint8_t {
+  shareable,
+  // of the request, known before any answer
+  callers_proxy,
+  callers_authorities,
+  client_certificate,
+  credentials,
+  callers_header,
+  callers_http_version,
+  signed_query,
+  private_host,
+  // of the answer, or of how the content came together
+  two_urls,
+  private_beginning,
+  callers_redirect,
+  says_no_store,
+  says_private,
+  sets_cookie,
+  varies,
+  varies_by_everything,
+  end_not_announced,
+  no_validator,
+  weak_etag,
+  weak_date,
+  loopback_answer,
+};
+inline constexpr std::size_t kPrivacies = static_cast<std::size_t>(Privacy::loopback_answer) + 1;
+
+// Who may be given it.
+enum class Reach : std::uint8_t {
+  own_job,       // a transfer and a content of its own, gone with its job
+  this_machine,  // other jobs of this machine; never told to neighbours
+  everybody,
+};
+
+struct PrivacyInfo {
+  Privacy privacy = Privacy::shareable;
+  Reach reach = Reach::everybody;
+  std::string_view code;    // in JSON, in the database: "callers_proxy"
+  std::string_view text;    // for people, after "not shared: "
+  std::string_view key;     // the configuration key by which an admin changes it; empty: none
+  std::string_view advice;  // for that admin; empty: none
+};
+[[nodiscard]] const PrivacyInfo& privacy_info(Privacy privacy);
+[[nodiscard]] std::optional<Privacy> privacy_from_code(std::string_view code);
+[[nodiscard]] inline Reach reach_of(Privacy privacy) {
+  return privacy_info(privacy).reach;
+}
+// The one with the smaller circle; of two equal ones the first.
+[[nodiscard]] Privacy stricter(Privacy a, Privacy b);
+// "not shared: TEXT; KEY …", or "not offered to neighbours: …"; empty for shareable.
+[[nodiscard]] std::string privacy_note(Privacy privacy);
+
+// What is known of a request besides its answer.
+struct RequestFacts {
+  bool callers_proxy = false;  // the job's own proxy, or a name or password for one
+  bool callers_authorities = false;
+  bool client_certificate = false;
+  bool credentials = false;                  // user, password (of the URL too), headers that are some
+  std::vector<std::string> callers_headers;  // names in lower case
+  bool callers_http_version = false;
+  bool signed_query = false;      // of the URL asked for
+  bool private_host = false;      // of the URL asked for
+  bool local_host = false;        // the URL asked for names this machine or its link
+  bool callers_redirect = false;  // the caller alone allowed redirects to this machine
+  bool share_loopback = false;    // the configuration offers what is local
+};
+[[nodiscard]] RequestFacts request_facts(const Target& target);
+
+struct AnswerFacts {
+  bool no_store = false;
+  bool is_private = false;
+  bool sets_cookie = false;
+  std::vector<std::string> vary;  // names in lower case, or "*"; of the answer and of the redirects that led to it
+  bool has_validator = false;
+  bool weak_etag = false;      // there is an ETag, and it is weak
+  bool weak_date = false;      // no strong ETag, and modified within the last second
+  bool end_announced = true;   // by a length, a chunked coding, a framed stream
+  bool private_host = false;   // of the URL that answered
+  bool local_address = false;  // the answer, or a redirect before it, came from this machine or its link
+};
+
+// The rule. `answer` null: what is known before any; the decision after one is never wider.
+[[nodiscard]] Privacy privacy_of(const RequestFacts& request, const AnswerFacts* answer);
+[[nodiscard]] inline Privacy privacy_before_answer(const Target& target) {
+  return privacy_of(request_facts(target), nullptr);
+}
+
+// A query (without '?') that holds what looks like a signature, a token or a password, by a parameter's name in any
+// case and percent-encoding, or by a value that is a JSON Web Token.
+[[nodiscard]] bool is_signed_query(std::string_view query);
+// The names in Vary, in lower case, without repetition.
+[[nodiscard]] std::vector<std::string> vary_names(const std::vector<Header>& headers);
+
+}  // namespace larder::origin

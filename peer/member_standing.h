@@ -1,0 +1,98 @@
+// How each member stands with this agent. Shunned: nothing is taken from it, given to it or heard of it. Doubted: its
+// word alone makes nothing believed, and condemns nothing; its bytes are as good as any, since they are checked. Both
+// end by themselves, and by an admin's pardon. Pure; `now` is an argument; bounded; loop thread.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "peer/keys.h"
+#include "peer/spell.h"
+
+namespace larder::peer {
+
+// The numbers are kept in larder.db; 0 stands there for a rule that is no more.
+enum class ShunReason : std::uint8_t { retired = 0, contradicted_by_group = 1, sent_bad_blocks = 2 };
+struct Shunned {
+  AgentId agent{};
+  ShunReason reason = ShunReason::sent_bad_blocks;
+  Spell spell;
+  std::string detail;  // for people
+  friend bool operator==(const Shunned&, const Shunned&) = default;
+};
+
+enum class DoubtReason : std::uint8_t { contradicted_here = 0, contradicts_too_much = 1 };
+struct Doubted {
+  AgentId agent{};
+  DoubtReason reason = DoubtReason::contradicted_here;
+  bool https = false;  // of everything; otherwise of what is published by plain HTTP alone
+  Spell spell;
+  std::string site;  // of the origin that it is about; empty: several, or not known
+  friend bool operator==(const Doubted&, const Doubted&) = default;
+};
+
+struct Pardon {
+  AgentId agent{};
+  WallTime at{};
+  friend bool operator==(const Pardon&, const Pardon&) = default;
+};
+
+class MemberStanding {
+ public:
+  static constexpr std::size_t kMax = 4096;  // of each kind
+  static constexpr Duration kBadBlocks = std::chrono::hours(1);
+  static constexpr Duration kFirstShun = std::chrono::hours(1);
+  static constexpr Duration kLongestShun = std::chrono::hours(72);
+  static constexpr Duration kFirstDoubt = std::chrono::hours(1);
+  static constexpr Duration kLongestDoubt = std::chrono::hours(24);
+
+  [[nodiscard]] bool shunned(const AgentId& agent, WallTime now) const;
+  // `https`: of what is published by HTTPS, as far as the agent that asks can tell.
+  [[nodiscard]] bool doubted(const AgentId& agent, bool https, WallTime now) const;
+  [[nodiscard]] std::vector<Shunned> all_shunned(WallTime now) const;
+  [[nodiscard]] std::vector<Doubted> all_doubted(WallTime now) const;
+
+  template <class T>
+  struct Change {
+    std::optional<T> now;         // as it is now; nothing: no change
+    bool fresh = false;           // it did not hold before
+    std::optional<AgentId> gone;  // made room
+  };
+  // An hour, anew each time; what is longer stays.
+  Change<Shunned> sent_bad_blocks(const AgentId& agent, WallTime now);
+  Change<Shunned> shun(const AgentId& agent, std::string detail, WallTime now);
+  Change<Doubted> doubt(const AgentId& agent, DoubtReason reason, bool https, const std::string& site, WallTime now);
+  // The site turned out not to be constant: doubts that came of it alone end. What changed.
+  std::vector<Doubted> lift(const std::string& site, WallTime now);
+  // By the admin. Whether anything held against it; `gone` made room for the pardon.
+  struct Pardoned {
+    bool any = false;
+    std::optional<AgentId> gone;
+  };
+  Pardoned pardon(const AgentId& agent, WallTime now);
+  // What was said of it up to then counts no more: its last pardon, or the beginning of its last shunning.
+  [[nodiscard]] WallTime counts_from(const AgentId& agent) const;
+
+  void restore(Shunned shunned, WallTime now);
+  void restore(Doubted doubted, WallTime now);
+  void restore(const Pardon& pardon);
+  // What nothing remembers any more; `ended`: a spell ended since the last call.
+  struct Tidied {
+    std::vector<AgentId> shunned, doubted;
+    bool ended = false;
+  };
+  [[nodiscard]] Tidied tidy(WallTime now);
+  void forget_all();
+
+ private:
+  std::map<AgentId, Shunned> shunned_;
+  std::map<AgentId, Doubted> doubted_;
+  std::map<AgentId, WallTime> pardons_;
+  WallTime tidied_{};
+};
+
+}  // namespace larder::peer

@@ -1,0 +1,47 @@
+// The roots of the segments that this agent fetched from origins itself: whether an origin gives it something else
+// under the same name than before. Pure; bounded; loop thread.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <vector>
+
+#include "base/digest.h"
+
+namespace larder::peer {
+
+struct OwnRoot {
+  Digest version{};
+  std::uint64_t segment = 0;
+  std::array<std::byte, 8> root{};  // its first bytes: nobody can choose them, this agent hashed the bytes itself
+  friend bool operator==(const OwnRoot&, const OwnRoot&) = default;
+};
+
+class OwnRoots {
+ public:
+  static constexpr std::size_t kMaxVersions = 4096;   // the one that came first goes
+  static constexpr std::size_t kMaxSegments = 65536;  // of all of them
+
+  // Whether another root of the segment is known.
+  bool differs(const Digest& version, std::uint64_t segment, const Digest& root) const;
+  // Keeps the first one of a segment. The versions that made room.
+  std::vector<Digest> keep(const Digest& version, std::uint64_t segment, const Digest& root);
+  std::vector<Digest> restore(const OwnRoot& root);
+  [[nodiscard]] std::vector<OwnRoot> of(const Digest& version) const;
+  [[nodiscard]] std::size_t versions() const { return versions_.size(); }
+  [[nodiscard]] std::size_t segments() const { return segments_; }
+  void forget_all();
+
+ private:
+  using Short = std::array<std::byte, 8>;
+  static Short shortened(const Digest& root);
+  std::vector<Digest> put(const Digest& version, std::uint64_t segment, const Short& root);
+
+  std::map<Digest, std::map<std::uint64_t, Short>> versions_;
+  std::deque<Digest> order_;
+  std::size_t segments_ = 0;
+};
+
+}  // namespace larder::peer
