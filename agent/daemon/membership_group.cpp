@@ -31,7 +31,10 @@ peer::MembershipNetwork membership_network(Runtime runtime, std::function<peer::
     peer::enrol_call(authority_pem, std::move(call), runtime, std::move(done));
   };
   use.call = [runtime, link = std::move(link)](peer::CatalogueCall call, peer::MembershipNetwork::Answered done) {
-    if (peer::CatalogueLink* up = link()) return up->call(std::move(call), std::move(done));
+    if (peer::CatalogueLink* up = link()) {
+      up->call(std::move(call), std::move(done));
+      return;
+    }
     runtime.executor.post([done = std::move(done)]() mutable {
       done(fail(ErrorCode::invalid_state, "ask a member of the group", "sharing is not up on this machine"));
     });

@@ -37,7 +37,7 @@ constexpr OptionKey kKeys[] = {
 };
 
 std::optional<std::string> read_option(std::string_view text, LineOptions& options) {
-  const std::size_t equals = std::min(text.find('='), text.size());
+  const auto equals = static_cast<std::size_t>(std::find(text.begin(), text.end(), '=') - text.begin());
   const std::string_view name = text.substr(0, equals), number = text.substr(std::min(equals + 1, text.size()));
   const auto key = std::find_if(std::begin(kKeys), std::end(kKeys), [&](const OptionKey& k) { return k.name == name; });
   if (key == std::end(kKeys)) return fmt::format("\"{}\" is no option of a line", name);
@@ -54,7 +54,7 @@ std::optional<std::string> read_option(std::string_view text, LineOptions& optio
 std::optional<std::string> read_line_options(std::string_view text, LineOptions& options) {
   LineOptions read = options;
   while (!text.empty()) {
-    const std::size_t comma = std::min(text.find(','), text.size());
+    const auto comma = static_cast<std::size_t>(std::find(text.begin(), text.end(), ',') - text.begin());
     if (auto problem = read_option(text.substr(0, comma), read)) return problem;
     text.remove_prefix(std::min(comma + 1, text.size()));
   }

@@ -204,10 +204,14 @@ TEST(UrlPolicy, ChecksResolvedAddresses) {
   for (const Case& row : cases) {
     const Status asked = check_address(policy, url(row.url), row.address, false);
     EXPECT_EQ(asked.has_value(), row.asked) << row.url << " at " << row.address;
-    if (!asked) EXPECT_EQ(asked.error().code, ErrorCode::forbidden_url);
+    if (!asked) {
+      EXPECT_EQ(asked.error().code, ErrorCode::forbidden_url);
+    }
     const Status redirected = check_address(policy, url(row.url), row.address, true);
     EXPECT_EQ(redirected.has_value(), row.redirected) << row.url << " at " << row.address;
-    if (!redirected) EXPECT_EQ(redirected.error().code, ErrorCode::redirect_forbidden);
+    if (!redirected) {
+      EXPECT_EQ(redirected.error().code, ErrorCode::redirect_forbidden);
+    }
   }
 }
 
