@@ -28,7 +28,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
 from crowd_bench import Gate  # noqa: E402
 from document_parts import write_section  # noqa: E402
-from lab_net import INTERNET, Line  # noqa: E402
+from lab_net import INTERNET, Line, NetError  # noqa: E402
 from lab_office import Office  # noqa: E402
 from lab_servers import find_program  # noqa: E402
 from larder_lab import (MIB, ROOT, Lab, Skip, bin_dir_argument, expect_equal, file_sha256, memory_with_room,  # noqa: E402
@@ -164,7 +164,7 @@ def measure(arguments, rows, notes):
                     print(table(rows[-1:]).splitlines()[-1], flush=True)
         except Skip as reason:
             notes.append(f"{name_of(case)} was not measured: {reason}.")
-        except (AssertionError, TimeoutError) as failure:  # the others are worth having all the same
+        except (AssertionError, NetError, TimeoutError) as failure:  # the others are worth having all the same
             notes.append(f"{name_of(case)} FAILED: {failure}.")
     for note in notes:
         print(note, flush=True)

@@ -118,6 +118,7 @@ def main():
     comparison.references(document.tree)
     comparison.routes(facts["routes"])
     comparison.equal("error codes", schemas["Error"]["properties"]["code"]["enum"], facts["codes"])
+    comparison.equal("reasons", schemas["NotShared"]["properties"]["reason"]["enum"], facts["reasons"])
     if document.tree.get("security") != []:
         comparison.problems.append("security: [] is missing: the caller is known by the socket")
     for name, sample in {**facts["views"], **facts["bodies"]}.items():

@@ -13,6 +13,7 @@
 #include "agent/api/view_json.h"
 #include "base/error_table.h"
 #include "fakes.h"
+#include "origin/sharing_rules.h"
 
 namespace larder::agent {
 namespace {
@@ -26,6 +27,12 @@ void write_routes(JsonWriter& json) {
   json.end_array();
   json.key("codes").begin_array();
   for (const ErrorInfo& info : error_table()) json.value(info.name);
+  json.end_array();
+  json.key("reasons").begin_array();  // why something is not shared
+  for (std::size_t i = 0; i < origin::kPrivacies; ++i) {
+    const origin::PrivacyInfo& info = origin::privacy_info(static_cast<origin::Privacy>(i));
+    if (info.reach != origin::Reach::everybody) json.value(info.code);
+  }
   json.end_array();
 }
 
@@ -47,7 +54,8 @@ SharingFacts sample_peers() {
 }
 
 void write_views(JsonWriter& json) {
-  const Job job = test::sample_job("0123456789abcdef", 17);
+  Job job = test::sample_job("0123456789abcdef", 17);
+  job.files[0].privacy = origin::Privacy::credentials;
   const cache::ContentInfo record = test::sample_record("a1");
   const std::vector<cache::SegmentInfo> segments(1);
   StatusFacts status;
@@ -83,6 +91,7 @@ void write_bare_views(JsonWriter& json) {
   cache::ContentInfo record;
   record.created = WallTime{std::chrono::seconds(1)};
   record.versions.emplace_back();
+  const std::vector<cache::SegmentInfo> segments(1);
   SharingFacts sharing;
   sharing.peers.emplace_back();
   GroupFacts group;
@@ -92,8 +101,9 @@ void write_bare_views(JsonWriter& json) {
   json.key("Jobs").raw(jobs_view({&job}));
   json.key("FileEvent").raw(file_event_view(job, job.files[0]));
   json.key("FileEventBrief").raw(file_event_brief(job, job.files[0]));
-  json.key("Record").raw(record_view(record, UrlDetail::without_query));
-  json.key("Records").raw(records_view({record}, "", UrlDetail::without_query));
+  json.key("Record").raw(record_view(record, RecordDetail::of_own_user));
+  json.key("Records").raw(records_view({record}, "", RecordDetail::of_own_user));
+  json.key("RecordWithSegments").raw(record_view(record, RecordDetail::of_own_user, &segments));
   json.key("Status").raw(status_view(StatusFacts{}));
   json.key("Descriptor").raw(descriptor_view(job.files[0]));
   json.key("Group").raw(group_view(group, false));
