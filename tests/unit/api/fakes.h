@@ -7,6 +7,7 @@
 
 #include "agent/group_service.h"
 #include "agent/jobs/job_service.h"
+#include "agent/peer_facts.h"
 #include "cache/cache.h"
 
 namespace larder::agent::test {
