@@ -225,7 +225,6 @@ void Neighbourhood::find_newest(const std::string& url, UniqueFunction<void(std:
 }
 
 void Neighbourhood::judged_bad(const cache::Version& version, const std::vector<cache::SegmentInfo>& segments) {
-  parts_.offers.condemn(version);
   const Digest digest = version_digest(version);
   std::vector<Attestation> attested;
   for (const cache::SegmentInfo& segment : segments) {

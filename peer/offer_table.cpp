@@ -54,7 +54,6 @@ void OfferTable::update(const cache::ContentInfo& info, std::span<const std::uin
   if (!id) return;
   erase(*id);
   if (!info.shareable || !info.offered || info.state == cache::ContentState::set_aside || !info.size) return;
-  if (condemned_.contains(info.id)) return;
   Entry entry{*id, *info.size, to_unix_ns(info.created), false, {}, names_of(info)};
   // Whole, but nobody has judged it yet: its attested segments are as good as those of a partial one.
   entry.complete = info.state == cache::ContentState::complete && info.validated;
@@ -100,18 +99,6 @@ void OfferTable::erase(const RawId& id) {
 
 void OfferTable::remove(const cache::ContentId& id) {
   if (const auto known = raw(id)) erase(*known);
-  condemned_.erase(id);  // ids are never given twice
-}
-
-void OfferTable::condemn(const cache::Version& version) {
-  const auto [first, last] = by_version_.equal_range(key_.version_key(version));
-  std::vector<RawId> bad;
-  for (auto item = first; item != last; ++item) bad.push_back(entries_[item->second].id);
-  for (const RawId& id : bad) {
-    erase(id);
-    if (condemned_.size() >= kMaxCondemned) condemned_.erase(condemned_.begin());
-    condemned_.insert(to_hex(id));
-  }
 }
 
 // Rare: looking at all of them costs less than one more index of all.

@@ -9,7 +9,6 @@
 #include <cstring>
 #include <functional>
 #include <optional>
-#include <set>
 #include <span>
 #include <unordered_map>
 #include <vector>
@@ -30,7 +29,6 @@ struct Offer {
 
 class OfferTable {
  public:
-  static constexpr std::size_t kMaxCondemned = 1024;
   // Bytes of items in one answer: what the seal and the header leave of a datagram.
   static constexpr std::size_t kMaxAnswer = 1000;
 
@@ -44,8 +42,6 @@ class OfferTable {
   // and are looked at where it is not complete and validated.
   void update(const cache::ContentInfo& info, std::span<const std::uint64_t> segments);
   void remove(const cache::ContentId& id);
-  // Judged bad: gone at once, and not taken up again whatever the cache still says of these contents.
-  void condemn(const cache::Version& version);
 
   // A complete content rather than a partial one, the newest for a URL.
   [[nodiscard]] std::optional<Offer> find(KeyKind kind, const Digest& key) const;
@@ -97,7 +93,6 @@ class OfferTable {
   std::vector<Slot> free_;
   std::unordered_map<RawId, Slot, FirstBytes> slot_of_;
   Index by_version_, by_url_;
-  std::set<cache::ContentId> condemned_;
 };
 
 }  // namespace larder::peer

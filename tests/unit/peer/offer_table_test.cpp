@@ -102,15 +102,19 @@ TEST_F(OfferTableTest, TheBestContentOfAVersionAndTheNewestOfAUrl) {
   EXPECT_EQ(table_.find(KeyKind::url, key_.url_key(kVersion.url))->content.front(), 'c');
 }
 
-TEST_F(OfferTableTest, WhatWasJudgedBadDoesNotComeBack) {
-  table_.update(content('a', ContentState::complete, true), {});
-  table_.condemn(kVersion);
+TEST_F(OfferTableTest, WhatIsSetAsideForOneUrlIsOfferedUnderTheOther) {
+  ContentInfo info = content('a', ContentState::complete, true);
+  const cache::Version other{"http://other/x", info.size, "\"o\"", ""};
+  info.versions.push_back(other);
+  table_.update(info, {});
+  EXPECT_TRUE(of_version() && of_version(other));
+  info.versions = {other};
+  table_.update(info, {});
   EXPECT_FALSE(of_version());
-  // A look at the cache that was under way says what was true before.
-  table_.update(content('a', ContentState::complete, true), {});
-  EXPECT_FALSE(of_version());
-  table_.update(content('b', ContentState::complete, true), {});
-  EXPECT_TRUE(of_version()) << "another content, fetched anew";
+  EXPECT_TRUE(of_version(other));
+  info.state = ContentState::set_aside;
+  table_.update(info, {});
+  EXPECT_FALSE(of_version(other));
 }
 
 TEST_F(OfferTableTest, ANewKeyEmptiesIt) {
