@@ -286,6 +286,7 @@ TEST_F(NeighbourhoodTest, WhatIsToldTheGroupCarriesTheAccusedsCertificate) {
   own.range = judged.range;
   own.root = sha256(as_bytes("good"));
   own.fetched_as = cache::version_name(version_);
+  own.transport = cache::Transport::https;
   neighbours_->fetched(version_, {own});
   ASSERT_EQ(discovery_.told.size(), 1U);
   EXPECT_EQ(discovery_.told[0].certificate, *book_.certificate(id(3), loop_.wall()));
