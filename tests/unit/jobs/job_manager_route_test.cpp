@@ -40,10 +40,9 @@ TEST_F(ManagerTest, a_route_is_the_jobs_own_where_it_is_not_the_configured_one) 
 
 TEST_F(ManagerTest, authorities_are_the_jobs_own_where_they_are_not_the_configured_ones) {
   settings_.ca_certificates = test::kAuthority;
-  const std::string other = test::kAuthority + test::kAuthority;
   manager_->apply(settings_);
   for (const auto& [jobs, own] :
-       {std::pair{std::string(), false}, std::pair{std::string(test::kAuthority), false}, std::pair{other, true}}) {
+       {std::pair{std::string(), false}, std::pair{test::kAuthority, false}, std::pair{test::kSecondAuthority, true}}) {
     JobOptions options;
     options.connect.ca_certificates = jobs;
     const std::string id = must_create(options, 1).id;
