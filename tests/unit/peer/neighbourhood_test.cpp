@@ -292,7 +292,7 @@ TEST_F(NeighbourhoodTest, WhatIsToldTheGroupCarriesTheAccusedsCertificate) {
   EXPECT_EQ(discovery_.told[0].certificate, *book_.certificate(id(3), loop_.wall()));
   EXPECT_EQ(decode_evidence(discovery_.told[0].bytes)->accused, says(3, "bad"));
   EXPECT_FALSE(shunned(3));
-  EXPECT_TRUE(trust_.doubted(id(3), true, loop_.wall()));
+  EXPECT_TRUE(trust_.doubted(id(3), false, loop_.wall()));
 }
 
 }  // namespace
