@@ -452,14 +452,20 @@ def origin_away(w, user, host):
 
 # -- the run ---------------------------------------------------------------------------------------------------------
 def sharing_works(w):
-    """What is public is still shared: by users of a host, and by hosts. Else nothing here would prove anything."""
-    page = w.add_page("public")
-    page.varies = False
+    """What is public is still shared: by users of a host, and by hosts. Else nothing here would prove anything. A neighbour that
+    answers late on a busy machine is overtaken by the origin, so there are three tries of that."""
     first, second = w.office.hosts
-    for user, host, source in (("anna", first, "origin"), ("bert", first, "cache"), ("root", second, "peers")):
-        job = w.ask(user, host, page, plain=True)
-        expect(job is not None and job["state"] == "transferred", f"the control did not end: {job and job['error']}")
-        expect_equal(job["figures"][source], page.size, f"bytes from {source} ({page.size} bytes, {job['figures']})")
+    for last in (False, False, True):
+        page = w.add_page("public")
+        page.varies = False
+        for user, host, source in (("anna", first, "origin"), ("bert", first, "cache"), ("root", second, "peers")):
+            job = w.ask(user, host, page, plain=True)
+            expect(job is not None and job["state"] == "transferred", f"the control did not end: {job and job['error']}")
+            if source == "peers" and job["figures"]["peers"] != page.size and not last:
+                break
+            expect_equal(job["figures"][source], page.size, f"bytes from {source} ({page.size} bytes, {job['figures']})")
+        else:
+            return
 
 
 def run(seed, lab):
