@@ -381,6 +381,15 @@ Status go_on_privately(SQLite::Database& db, const ContentId& id, const std::str
   if (there.getColumn(1).getInt64() > 0) return fail(ErrorCode::busy, doing, "others need it as it is");
   there.reset();
   if (Status set = set_flag(db, "UPDATE contents SET shareable = ? WHERE id = ?", id, 0, doing); !set) return set;
+  // The latest of all, also where it was one before.
+  Statement again(
+      db, "DELETE FROM versions WHERE content_id = ? AND url = ? AND etag = ? AND last_modified = ? AND size = ?");
+  again.bind(1, id);
+  again.bind(2, version.url);
+  again.bind(3, version.etag);
+  again.bind(4, version.last_modified);
+  again.bind(5, size_to(version.size));
+  again.exec();
   insert_version(db, id, version, now);
   return {};
 }

@@ -82,11 +82,13 @@ std::size_t Contradictions::counterparts(const AgentId& agent, WallTime now, Dur
   return others.size();
 }
 
-bool Contradictions::one_explains(const std::string& host, const AgentId& self, WallTime now) const {
+bool Contradictions::one_explains(const std::string& host, const AgentId& self, WallTime now,
+                                  const std::function<bool(const AgentId&)>& discounted) const {
   std::optional<std::set<AgentId>> candidates;
   for (const auto& [key, kept] : all_) {
     const Contradiction& what = kept.what;
     if (what.host != host || !recent(what, now, kFor)) continue;
+    if (discounted && (discounted(what.one) || discounted(what.other))) continue;
     std::set<AgentId> these{what.one, what.other};
     these.erase(self);
     if (!candidates) {

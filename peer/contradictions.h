@@ -44,7 +44,9 @@ class Contradictions {
   // With how many different others a member was in contradiction within the time before.
   [[nodiscard]] std::size_t counterparts(const AgentId& agent, WallTime now, Duration within) const;
   // Whether one member that is wrong would explain all contradictions over this host. `self` is not wrong.
-  [[nodiscard]] bool one_explains(const std::string& host, const AgentId& self, WallTime now) const;
+  // Those that a member takes part in that is `discounted` are explained by it already.
+  [[nodiscard]] bool one_explains(const std::string& host, const AgentId& self, WallTime now,
+                                  const std::function<bool(const AgentId&)>& discounted = {}) const;
   // This agent's own are among those over the host.
   [[nodiscard]] bool any_of(const std::string& host, const AgentId& self, WallTime now) const;
   // Takes them out and returns them.

@@ -54,6 +54,11 @@ bool MemberStanding::doubted(const AgentId& agent, bool https, WallTime now) con
   return found != doubted_.end() && in_force(found->second, now) && (found->second.https || !https);
 }
 
+bool MemberStanding::doubted_elsewhere(const AgentId& agent, const std::string& site, WallTime now) const {
+  const auto found = doubted_.find(agent);
+  return found != doubted_.end() && in_force(found->second, now) && found->second.site != site;
+}
+
 std::vector<Shunned> MemberStanding::all_shunned(WallTime now) const {
   return all_in_force(shunned_, now);
 }

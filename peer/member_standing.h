@@ -53,6 +53,8 @@ class MemberStanding {
   [[nodiscard]] bool shunned(const AgentId& agent, WallTime now) const;
   // `https`: of what is published by HTTPS, as far as the agent that asks can tell.
   [[nodiscard]] bool doubted(const AgentId& agent, bool https, WallTime now) const;
+  // For something that does not come of this site alone.
+  [[nodiscard]] bool doubted_elsewhere(const AgentId& agent, const std::string& site, WallTime now) const;
   [[nodiscard]] std::vector<Shunned> all_shunned(WallTime now) const;
   [[nodiscard]] std::vector<Doubted> all_doubted(WallTime now) const;
 

@@ -48,12 +48,14 @@ Error why_refused(const std::string& doing, unsigned status) {
 
 // Advice for the cause at hand only: another invitation does not set a clock.
 const char* advice_for(const Error& error) {
+  const auto says = [&error](const char* words) { return error.detail.find(words) != std::string::npos; };
   if (weight(error.code) == 1) return "; is the machine that invited on, and can this one reach that address and port?";
-  if (error.code != ErrorCode::certificate_rejected)
-    return "; it may take no machines now because no invitation is open there: ask for a new one";
-  const bool about_time =
-      error.detail.find("not yet valid") != std::string::npos || error.detail.find("expired") != std::string::npos;
-  return about_time ? "; compare the clocks of the two machines and set the one that is wrong" : "";
+  const bool of_certificates = error.code == ErrorCode::certificate_rejected;
+  if (of_certificates && (says("not yet valid") || says("expired")))
+    return "; compare the clocks of the two machines and set the one that is wrong";
+  // Where no invitation is open, a machine without a certificate is refused as such.
+  if (of_certificates && !says("refuses the certificate of this agent")) return "";
+  return "; it may take no machines now because no invitation is open there: ask for a new one";
 }
 
 Error unreached(const std::string& doing, const Endpoint& to, const Error& error) {

@@ -148,7 +148,11 @@ void Trust::look_at_host(const Digest& version, const Circle& circle, Outcome& o
   const auto origin = hosts_.of(version);
   if (!origin || hosts_.not_constant(origin->host, now)) return;
   if (!contradictions_.any_of(origin->host, circle.self, now)) return;
-  if (!contradictions_.one_explains(origin->host, circle.self, now)) mark_host(origin->host, outcome, now);
+  // Who is doubted for something else explains its own contradictions here.
+  const auto discounted = [&, site = site_of(origin->host)](const AgentId& agent) {
+    return standing_.doubted_elsewhere(agent, site, now);
+  };
+  if (!contradictions_.one_explains(origin->host, circle.self, now, discounted)) mark_host(origin->host, outcome, now);
 }
 
 bool Trust::tidy(WallTime now) {
@@ -315,6 +319,10 @@ bool Trust::add_contradiction(const Said& said, WallTime now) {
   what.at = now;
   what.one_said = from_seconds(said.one.at_s);
   what.other_said = from_seconds(said.other.at_s);
+  if (what.other < what.one) {  // as it is kept, so that it is found again to be forgotten
+    std::swap(what.one, what.other);
+    std::swap(what.one_said, what.other_said);
+  }
   std::optional<Contradiction> gone;
   if (!contradictions_.add(what, gone)) return false;
   note(what);

@@ -177,14 +177,14 @@ Error StagedFile::write_error(int number, std::uint64_t needed) const {
 }
 
 Status StagedFile::copy(int from, const ByteRange& range) {
-  return copy_shifted(from, range, 0);
+  return copy_shifted(from, range, 0, 0);
 }
 
 Status StagedFile::place(int from, const ByteRange& range) {
-  return copy_shifted(from, {0, range.length}, range.offset);
+  return copy_shifted(from, {0, range.length}, range.offset, 0);
 }
 
-Status StagedFile::copy_shifted(int from, const ByteRange& range, std::uint64_t shift) {
+Status StagedFile::copy_shifted(int from, const ByteRange& range, std::uint64_t shift, std::uint64_t after) {
   ByteRange left = range;
   bool read_failed = false;
   int number = range.length <= kSmall ? EXDEV : copy_in_kernel(from, fd_.get(), left, shift);
@@ -198,17 +198,14 @@ Status StagedFile::copy_shifted(int from, const ByteRange& range, std::uint64_t 
   if (read_failed)
     return fail(ErrorCode::disk_error, "read the agent's copy for " + destination_,
                 number == ENODATA ? "it is shorter than the agent said" : std::strerror(number));
-  return tl::unexpected(write_error(number, left.length));
+  return tl::unexpected(write_error(number, left.length + after));
 }
 
 Status StagedFile::fill(int from, std::uint64_t size, std::uint64_t done) {
   constexpr std::uint64_t kPiece = 64 * kMiB;
   for (std::uint64_t offset = done; offset < size; offset += kPiece) {
     const ByteRange piece{offset, std::min(kPiece, size - offset)};
-    auto copied = copy(from, piece);
-    if (copied) continue;
-    if (copied.error().code == ErrorCode::disk_full) return tl::unexpected(write_error(ENOSPC, size - offset));
-    return copied;
+    if (auto copied = copy_shifted(from, piece, 0, size - piece.end()); !copied) return copied;
   }
   return {};
 }

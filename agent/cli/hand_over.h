@@ -53,7 +53,8 @@ class StagedFile {
   StagedFile(UniqueFd fd, Place place, std::string hidden, std::string destination);
   Status take_over();  // the mode and owner of the file that is replaced
   Status sync(bool whole_file_system);
-  Status copy_shifted(int from, const ByteRange& range, std::uint64_t shift);
+  // `after`: bytes that come later, which errors count as well.
+  Status copy_shifted(int from, const ByteRange& range, std::uint64_t shift, std::uint64_t after);
   [[nodiscard]] Error write_error(int number, std::uint64_t needed) const;
 
   UniqueFd fd_;

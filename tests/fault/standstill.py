@@ -96,7 +96,7 @@ def authorities_of_the_configuration(lab):
     os.mkfifo(agent.config_file)
     agent.process.send_signal(signal.SIGHUP)
     wait_until(lambda: "is a pipe" in agent.log_tail(4000), 20, "the refusal of a FIFO as configuration")
-    works(agent, tls, "and on")
+    works(agent, tls, "and-on")
     stops(agent)
 
 

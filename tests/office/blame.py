@@ -132,6 +132,12 @@ def judge_honest(draw, hosts, ids):
             expect(peer["id"] not in ids, f"{host.name} shuns an honest member, {peer['id'][:8]}: {peer['shunned']} ({draw.kind})")
 
 
+def heard_since(host, moment):
+    """Members that spoke since then: one that was started anew is asked for nothing before."""
+    ago = time.monotonic() - moment
+    return {peer["id"] for peer in host.peers()["peers"] if peer["last_heard_s"] is not None and peer["last_heard_s"] < ago}
+
+
 def lie_in_turn(draw, web, office, liars, urls):
     """The liars attest something else of each URL before an honest host has it, or after. Who found them out."""
     found = set()
@@ -141,10 +147,11 @@ def lie_in_turn(draw, web, office, liars, urls):
         knows_first = draw.rng.random() < 0.5
         if knows_first:
             fetch(web, honest[number % HONEST], url)
+        began = time.monotonic()  # nothing of the liars runs now
         with contextlib.ExitStack() as stack:
             evils = [stack.enter_context(web.liar(liar, url, draw.rng.randrange(1000))) for liar in liars]
             for host in honest:
-                wait_until(lambda host=host: set(ids) <= set(host.known()), 20, f"{host.name} to know the liars", 0.02)
+                wait_until(lambda host=host: set(ids) <= heard_since(host, began), 20, f"{host.name} to hear the liars", 0.02)
             for host in honest[number % HONEST:] + honest[:number % HONEST]:
                 web.give(url, draw.rng.randrange(len(web.resources[url].editions)))
                 fetch(web, host, url)

@@ -50,8 +50,9 @@ class World:
         self.private = []  # (page, user): that somebody fetched with a secret
         self.held, self.violations, self.streams, self.latest = [], [], [], None
         self._make_servers()
-        self.pages = self._make_pages()
-        self._serve(self.pages)
+        self.pages = []
+        for kind in ("public", "public", self.rng.choice(("guarded", "personal"))):
+            self.add_page(kind)
 
     def _make_servers(self):
         place = self.office.origin.place
@@ -71,22 +72,17 @@ class World:
             pair = make_certificate(folder, user, self.address)
             self.tunnels[user], self.liar_authorities[user] = made(LyingTunnel, tls=pair), pair[0]
 
-    def _make_pages(self):
-        kinds = ["public", "public", self.rng.choice(("guarded", "personal"))]
-        pages = []
-        for number, kind in enumerate(kinds):
-            page = Page(self, f"page{number}x{self.seed}", kind, self.rng.choice(SIZES), self.rng)
-            page.tls = kind == "public" and self.rng.random() < 0.3
-            pages.append(page)
-        return pages
-
-    def _serve(self, pages):
-        for page in pages:
-            page.url = (self.tls_origin if page.tls else self.origin).serve(page.path, page)
-            for user in STRANGERS:
-                lies = Liar(user, self.origin)(page)
-                self.liars[user].serve(page.path, lies)
-                self.tunnels[user].serve(page.path, lies)
+    def add_page(self, kind):
+        page = Page(self, f"page{len(self.pages)}x{self.seed}", kind, self.rng.choice(SIZES), self.rng)
+        page.tls = kind == "public" and self.rng.random() < 0.3
+        page.url = (self.tls_origin if page.tls else self.origin).serve(page.path, page)
+        for user in STRANGERS:
+            lies = Liar(user, self.origin)(page)
+            self.liars[user].serve(page.path, lies)
+            self.tunnels[user].serve(page.path, lies)
+        self.pages.append(page)
+        self.latest = page
+        return page
 
     # -- who asks ------------------------------------------------------------------------------------------------------
     @contextlib.contextmanager
@@ -245,7 +241,7 @@ def secret_header(w, user, host):
 
 @action
 def credentials(w, user, host):
-    page = w.draw(("public", "guarded"))
+    page = w.draw(("guarded",)) or w.draw(("public",))  # where there is a challenge, if there is
     token = w.new_token(user)
     w.private.append((page, user))
     if w.rng.random() < 0.5:
@@ -399,7 +395,8 @@ def retarget_to_the_origin(w, user, host):
 
 @action
 def retarget_to_a_liar(w, user, host):
-    liar, page = w.rng.choice(STRANGERS), w.draw(("public",))
+    """A page that nobody has fetched: what is in the cache already is not begun."""
+    liar, page = w.rng.choice(STRANGERS), w.add_page("public")
     _retarget(w, liar, host, page, page.url, w.liars[liar].url(page.path))
 
 
@@ -455,16 +452,20 @@ def origin_away(w, user, host):
 
 # -- the run ---------------------------------------------------------------------------------------------------------
 def sharing_works(w):
-    """What is public is still shared: by users of a host, and by hosts. Else nothing here would prove anything."""
-    page = Page(w, f"common{w.seed}", "public", w.rng.choice(SIZES), w.rng)
-    page.varies, page.tls = False, False
-    w.pages.append(page)
-    w._serve([page])
+    """What is public is still shared: by users of a host, and by hosts. Else nothing here would prove anything. A neighbour that
+    answers late on a busy machine is overtaken by the origin, so there are three tries of that."""
     first, second = w.office.hosts
-    for user, host, source in (("anna", first, "origin"), ("bert", first, "cache"), ("root", second, "peers")):
-        job = w.ask(user, host, page, plain=True)
-        expect(job is not None and job["state"] == "transferred", f"the control did not end: {job and job['error']}")
-        expect_equal(job["figures"][source], page.size, f"bytes from {source} ({page.size} bytes, {job['figures']})")
+    for last in (False, False, True):
+        page = w.add_page("public")
+        page.varies = False
+        for user, host, source in (("anna", first, "origin"), ("bert", first, "cache"), ("root", second, "peers")):
+            job = w.ask(user, host, page, plain=True)
+            expect(job is not None and job["state"] == "transferred", f"the control did not end: {job and job['error']}")
+            if source == "peers" and job["figures"]["peers"] != page.size and not last:
+                break
+            expect_equal(job["figures"][source], page.size, f"bytes from {source} ({page.size} bytes, {job['figures']})")
+        else:
+            return
 
 
 def run(seed, lab):

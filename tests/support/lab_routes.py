@@ -38,7 +38,7 @@ class Page:
     """One URL path of the origin. `kind`:
 
     public    the truth for a plain request; a request with a token in a header or in the query gets its user's own bytes
-    guarded   403 for a plain request; the same for one with a token
+    guarded   401 for a plain request; the same for one with a token
     personal  each user's own bytes, told by the user's address alone (`world.acting`), with `answer_header`
 
     `same_validators`: the origin names all of these alike, as careless programs do. All are of one size.
@@ -90,7 +90,7 @@ class Page:
         if user is not None:
             return self.answer(request, f"user {user}")
         if self.kind == "guarded":
-            return Answer(403)
+            return Answer(401, [("WWW-Authenticate", 'Basic realm="guarded"')])
         if self.kind == "personal":
             return self.answer(request, f"user {self.world.acting}", [self.answer_header])
         if any(name.lower() in request.headers for name in OTHER_PAGE_HEADERS):

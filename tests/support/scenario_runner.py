@@ -8,6 +8,7 @@ import argparse
 import collections
 import concurrent.futures
 import importlib
+import os
 import pathlib
 import signal
 import subprocess
@@ -140,9 +141,13 @@ def main(runner, doc):
     parser.add_argument("--jobs", type=int, default=runner.jobs, help=f"runs at the same time (default {runner.jobs})")
     parser.add_argument("--keep", action="store_true", help="keep the directories of the runs")
     parser.add_argument("--loopback", action="store_true", help="hosts are addresses of 127.0.0.0/8, not namespaces")
+    parser.add_argument("--other-version", action="store_true",
+                        help="the programs are of another version: their answers are not held against docs/api.yaml")
     parser.add_argument("--list", action="store_true", help="print modules and cases")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    if arguments.other_version:
+        os.environ["LARDER_OTHER_VERSION"] = "1"  # for each run's process
     if arguments.list or not arguments.module:
         for module in runner.modules:
             print(f"{module}: {', '.join(runner.table(module) or ['drawn by the seed'])}")

@@ -60,9 +60,9 @@ TEST(InvitationText, ComesBackFromAFileThatOnlyItsOwnerReads) {
   struct stat facts {};
   ASSERT_EQ(::stat(path.c_str(), &facts), 0);
   EXPECT_EQ(facts.st_mode & 07777U, 0600U);
-  EXPECT_EQ(read_invitation(path).value(), "larder-invitation:abc\n");
+  EXPECT_EQ(read_invitation(path).value(), "larder-invitation:abc");
   EXPECT_EQ(write_invitation(path, "x").error().code, ErrorCode::already_exists);
-  EXPECT_EQ(read_invitation(path).value(), "larder-invitation:abc\n");
+  EXPECT_EQ(read_invitation(path).value(), "larder-invitation:abc");
 }
 
 TEST(InvitationText, TakesTheLineItselfAndRefusesWhatIsNone) {

@@ -1,6 +1,7 @@
 // What of a job's way to the origin is its own, and what the configuration's.
 #include <cstdlib>
 
+#include "tests/support/certificate_text.h"
 #include "tests/unit/jobs/manager_fixture.h"
 
 namespace larder::agent {
@@ -38,10 +39,10 @@ TEST_F(ManagerTest, a_route_is_the_jobs_own_where_it_is_not_the_configured_one) 
 }
 
 TEST_F(ManagerTest, authorities_are_the_jobs_own_where_they_are_not_the_configured_ones) {
-  settings_.ca_certificates = "configured PEM";
+  settings_.ca_certificates = test::kAuthority;
   manager_->apply(settings_);
   for (const auto& [jobs, own] :
-       {std::pair{"", false}, std::pair{"configured PEM", false}, std::pair{"own PEM", true}}) {
+       {std::pair{std::string(), false}, std::pair{test::kAuthority, false}, std::pair{test::kSecondAuthority, true}}) {
     JobOptions options;
     options.connect.ca_certificates = jobs;
     const std::string id = must_create(options, 1).id;

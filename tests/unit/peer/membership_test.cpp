@@ -152,6 +152,10 @@ TEST_F(MembershipTest, AdvisesWhatHelpsAgainstTheCauseAtHand) {
       {ErrorCode::certificate_rejected, "its certificate is refused: certificate has expired", "clock",
        "invitation is"},
       {ErrorCode::certificate_rejected, "its certificate is not the authority's", "not the authority's", "clock"},
+      {ErrorCode::certificate_rejected, "it refuses the certificate of this agent: tlsv13 alert certificate required",
+       "no invitation is open", "clock"},
+      {ErrorCode::certificate_rejected, "it refuses the certificate of this agent: sslv3 alert certificate expired",
+       "clock", "no invitation is open"},
       {ErrorCode::tls_failed, "the handshake ended", "no invitation is open", "clock"},
       {ErrorCode::connect_failed, "Connection refused", "address and port", "no invitation is open"},
   };

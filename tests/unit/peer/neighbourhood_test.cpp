@@ -286,12 +286,13 @@ TEST_F(NeighbourhoodTest, WhatIsToldTheGroupCarriesTheAccusedsCertificate) {
   own.range = judged.range;
   own.root = sha256(as_bytes("good"));
   own.fetched_as = cache::version_name(version_);
+  own.transport = cache::Transport::https;
   neighbours_->fetched(version_, {own});
   ASSERT_EQ(discovery_.told.size(), 1U);
   EXPECT_EQ(discovery_.told[0].certificate, *book_.certificate(id(3), loop_.wall()));
   EXPECT_EQ(decode_evidence(discovery_.told[0].bytes)->accused, says(3, "bad"));
   EXPECT_FALSE(shunned(3));
-  EXPECT_TRUE(trust_.doubted(id(3), true, loop_.wall()));
+  EXPECT_TRUE(trust_.doubted(id(3), false, loop_.wall()));
 }
 
 }  // namespace

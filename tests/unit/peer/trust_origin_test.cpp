@@ -207,7 +207,7 @@ TEST_F(TrustTest, WhatIsKeptMakesTheSameAgain) {
   EXPECT_EQ(again.all_doubted(kNow), trust.all_doubted(kNow));
   EXPECT_EQ(again.inconstant_hosts(kNow), trust.inconstant_hosts(kNow));
   EXPECT_EQ(again.condemned_count(), 3u);
-  EXPECT_EQ(again.fetched(version_.url, {says(self_, "good", 1)}, circle(), kNow).doubted, std::vector{c_.id()})
+  EXPECT_EQ(again.fetched(version_.url, {says(self_, "good", 1)}, circle(), kNow).evidence.size(), 1u)
       << "still suspected";
   EXPECT_TRUE(tells(again, a_, b_, at_host(5)).empty()) << "known";
   EXPECT_EQ(fetched(again, at_host(5), "another").hosts.size(), 1u) << "what was fetched of the condemned one is kept";

@@ -57,7 +57,7 @@ class TrustStoreTest : public ::testing::Test {
   [[nodiscard]] Trust::Circle circle() const { return {self_.id(), group_, 5, {}}; }
   Trust::Outcome receive(const Witness& accused, const Witness& accuser) {
     const auto outcome =
-        trust_->receive({accused.says(version_, 0, "bad"), accuser.says(version_, 0, "good")}, circle(), kNow);
+        trust_->receive({accused.says(third_, 0, "bad"), accuser.says(third_, 0, "good")}, circle(), kNow);
     EXPECT_TRUE(outcome);
     return outcome ? *outcome : Trust::Outcome();
   }
@@ -83,6 +83,7 @@ class TrustStoreTest : public ::testing::Test {
 
   const Digest group_ = group_digest("group");
   const cache::Version version_{"https://example.org/a.iso", 9437184, "\"e1\"", ""};
+  const cache::Version third_{"https://example.net/c.iso", 9437184, "\"e1\"", ""};
   const cache::Version other_{"https://example.com/b.iso", 9437184, "\"e1\"", ""};
   const Witness self_{100, group_}, a_{1, group_}, b_{2, group_}, c_{3, group_}, d_{4, group_}, liar_{66, group_};
   larder::test::TempDirectory directory_;
