@@ -69,7 +69,7 @@ TEST(WhyNotTheOrigins, Table) {
   }
 }
 
-TEST(OldPart, IsTheLargestThatCouldBeGoneOnWith) {
+TEST(OldPartRule, IsTheLargestThatCouldBeGoneOnWith) {
   const auto part = [](const char* id, std::uint64_t bytes, const char* etag = "\"a\"") {
     cache::ContentInfo info;
     info.id = id;
