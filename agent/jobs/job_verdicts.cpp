@@ -225,15 +225,14 @@ void JobEngine::reject(LiveJob& live, unsigned file, const Error& reason, bool f
 // `fresh`: what the origin has in its place, where that is here.
 void JobEngine::set_aside(const cache::ContentId& content, const cache::Version& version, const cache::ContentId& fresh,
                           Task then) {
-  // Who vouched for it is remembered before the record is gone.
-  auto remembered = [this, content, version, then = std::move(then)]() mutable {
-    cache_.set_aside(content, version, alive_.guard([content, then = std::move(then)](const Status& status) mutable {
-      const bool gone = !status && status.error().code == ErrorCode::not_found;
-      if (!status && !gone) log::error("content judged bad not set aside: {}", status.error().text());
-      then();
-    }));
-  };
-  transfers_.judged_bad(version, content, fresh, alive_.guard(std::move(remembered)));
+  // The index answers in order: who vouched for it is read before the record goes, and nobody who asks after this job's
+  // word finds it.
+  transfers_.judged_bad(version, content, fresh, [] {});
+  cache_.set_aside(content, version, alive_.guard([content, then = std::move(then)](const Status& status) mutable {
+    const bool gone = !status && status.error().code == ErrorCode::not_found;
+    if (!status && !gone) log::error("content judged bad not set aside: {}", status.error().text());
+    then();
+  }));
 }
 
 void JobEngine::fetch_from_origin_alone(LiveJob& live, unsigned file, const Error& reason, bool for_all) {

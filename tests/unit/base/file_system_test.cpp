@@ -126,7 +126,9 @@ TEST_F(PosixFileSystem, AShortWriteIsContinuedUntilTheCauseIsKnown) {
   std::signal(SIGXFSZ, old_action);
   ASSERT_FALSE(written);
   EXPECT_EQ(written.error().code, ErrorCode::disk_error);
-  EXPECT_EQ(written.error().text(), "cannot write 5 bytes to " + directory_ / "f" + " at 10: File too large");
+  EXPECT_EQ(written.error().text(),
+            "cannot write 5 bytes to " + directory_ / "f" +
+                " at 10: the file system or a limit (ulimit -f) does not allow a file of this size");
 }
 
 TEST_F(PosixFileSystem, RenameReplacesAndRemoveForgivesTheMissing) {

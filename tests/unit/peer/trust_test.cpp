@@ -161,14 +161,20 @@ TEST_F(TrustTest, WhoWasDoubtedForNothingIsHeardAgain) {
   Trust trust;
   for (int i = 0; i < 20; ++i) tells(trust, liar_, a_, at_host(i));
   ASSERT_TRUE(trust.doubted(a_.id(), true, kNow));
-  fetched(trust, at_host(3), "other");
-  EXPECT_TRUE(trust.doubted(a_.id(), true, kNow)) << "the origin agrees with neither";
   fetched(trust, at_host(4), "good");
   EXPECT_FALSE(trust.doubted(a_.id(), true, kNow));
   EXPECT_TRUE(trust.doubted(liar_.id(), true, kNow));
   trust.suspect({liar_.says(at_host(30), 0, "good")}, group_);
   fetched(trust, at_host(30), "good");
   EXPECT_TRUE(trust.doubted(liar_.id(), true, kNow)) << "one true word makes no wrong one good";
+}
+
+TEST_F(TrustTest, AnOwnFetchThatAgreesWithNeitherLowersBoth) {
+  Trust trust;
+  for (int i = 0; i < 20; ++i) tells(trust, liar_, a_, at_host(i));
+  fetched(trust, at_host(3), "other");
+  EXPECT_TRUE(trust.doubted(a_.id(), true, kNow));
+  EXPECT_TRUE(trust.doubted(liar_.id(), true, kNow));
 }
 
 TEST_F(TrustTest, AnOwnFetchTellsWhoIsRight) {

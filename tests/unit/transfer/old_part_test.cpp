@@ -119,10 +119,10 @@ TEST_F(OldPart, APortalInTheMiddleIsNoEdition) {
 }
 
 TEST_F(OldPart, APortalBeforeTheFirstSegmentIsNoEditionEither) {
-  loop.after(std::chrono::milliseconds(50), [this] { origin.publish(kUrl, portal); });
+  loop.after(std::chrono::milliseconds(150), [this] { origin.publish(kUrl, portal); });
   const auto doubted = fetch(request("f"));
   ASSERT_FALSE(doubted->ok());
-  EXPECT_EQ(doubted->code(), ErrorCode::http_transient);
+  EXPECT_EQ(doubted->code(), ErrorCode::http_transient) << doubted->error().text();
 }
 
 TEST_F(OldPart, EachSignOfAPortalAloneIsAnEdition) {
