@@ -55,6 +55,7 @@ class CacheImpl final : public Cache, private WriterHost, private MaintenanceHos
   void let_go(std::vector<Reference> references, Done<void> done) override;
   void release_all_but(std::vector<std::string> alive, Done<void> done) override;
   void mark_validated(const ContentId& id, Done<void> done) override;
+  void share_by_digest(const ContentId& id, Done<void> done) override;
   void drop(const ContentId& id, Done<void> done) override;
   void set_aside(const ContentId& id, const Version& version, Done<void> done) override;
   void set_aside_own(const ContentId& id, const std::string& holder, Done<void> done) override;

@@ -272,6 +272,12 @@ void CacheImpl::mark_validated(const ContentId& id, Done<void> done) {
       std::move(done));
 }
 
+void CacheImpl::share_by_digest(const ContentId& id, Done<void> done) {
+  offering_write(
+      id, "share content " + id + " by its digest",
+      [id](SQLite::Database& db) { return index::share_by_digest(db, id); }, std::move(done));
+}
+
 void CacheImpl::go_on_privately(const ContentId& id, const std::string& holder, const Version& version,
                                 Done<void> done) {
   const std::string doing = "go on with content " + id + " as another version";

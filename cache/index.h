@@ -157,6 +157,8 @@ Status set_state(SQLite::Database& db, const ContentId& id, ContentState state);
 Status set_pinned(SQLite::Database& db, const ContentId& id, bool pinned);
 Status set_unbounded(SQLite::Database& db, const ContentId& id);
 Status set_sha256(SQLite::Database& db, const ContentId& id, const Digest& sha256);
+// As Cache::share_by_digest.
+Status share_by_digest(SQLite::Database& db, const ContentId& id);
 // As Cache::set_aside; whether it has to go, since nobody holds it and it is not pinned.
 Result<bool> set_aside(SQLite::Database& db, const ContentId& id, const Version& version);
 // As Cache::set_aside_own.

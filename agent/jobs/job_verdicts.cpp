@@ -28,6 +28,15 @@ bool speaks_for_all(const File& file, const Error& reason) {
   return origins || reason.code == ErrorCode::validation_failed;
 }
 
+// All that keeps it from others is that the origin gives no validator to find it by: the caller's digest, proven over
+// the whole, is as good a name. It gives nobody a right to more than the origin gives to anybody who asks.
+bool is_named_by_digest(const Job& job, const File& file) {
+  using origin::Privacy;
+  const bool nameless = file.privacy == Privacy::no_validator || file.privacy == Privacy::weak_etag;
+  return nameless && job.options.store && file.spec.ranges.empty() && file.spec.sha256 &&
+         file.spec.sha256 == file.actual_sha256;
+}
+
 // A failure to record something of the cache that start-up or eviction puts right.
 auto logged(std::string doing) {
   return [doing = std::move(doing)](const Status& status) {
@@ -180,6 +189,9 @@ void JobEngine::accept(LiveJob& live, unsigned file, bool explicitly) {
   if (explicitly) {
     facts.verdict = "valid";
     if (vouches_for_all(live, file)) mark_validated(facts.content);
+    if (is_named_by_digest(live.job, facts)) {
+      cache_.share_by_digest(facts.content, logged("share content " + facts.content + " by its digest"));
+    }
   }
   ++book_.counters().files_transferred;
   book_.touch_counters();

@@ -309,6 +309,21 @@ def a_digest_is_no_permission(s):
     expect_equal(state, "error", "a job that knows the digest of another user's private content")
 
 
+@case
+def a_proven_digest_is_a_name(s):
+    """What has no validator is found by a digest that was proven over all of it, and by nothing else."""
+    plain = Edition(seeded_bytes("nameless", 3 * MIB))
+    resource = EditionResource([plain])
+    url = s.origin.serve("/nameless", resource)
+    s.alice({"url": url, "sha256": plain.sha256})
+    sent = resource.sent
+    job = s.as_mallory(lambda api: api.wait(api.create([{"url": url, "sha256": plain.sha256}], **FAST)["id"]))
+    expect_equal(job["state"], "transferred", f"state of the job that knows the digest ({job['error']})")
+    expect_equal((job["figures"]["cache"], resource.sent), (len(plain.data), sent), "bytes from the cache, sent by the origin")
+    s.expect_truth(url, plain)
+    expect(resource.sent >= sent + len(plain.data), "who does not name the digest is not given what somebody else fetched")
+
+
 def run(seed, lab, name=None):
     if os.geteuid() != 0:
         raise Skip("needs root to act as another user")

@@ -100,6 +100,7 @@ class FakeCache final : public cache::Cache {
   void release(const cache::ContentId&, const std::string&, cache::Done<void>) override { unasked(); }
   void release_all_but(std::vector<std::string>, cache::Done<void>) override { unasked(); }
   void mark_validated(const cache::ContentId&, cache::Done<void>) override { unasked(); }
+  void share_by_digest(const cache::ContentId&, cache::Done<void>) override { unasked(); }
   void drop(const cache::ContentId&, cache::Done<void>) override { unasked(); }
   void set_aside(const cache::ContentId&, const cache::Version&, cache::Done<void>) override { unasked(); }
   void set_aside_own(const cache::ContentId&, const std::string&, cache::Done<void>) override { unasked(); }

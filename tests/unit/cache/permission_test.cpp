@@ -88,6 +88,36 @@ TEST_F(Permission, WhatGoesOnAtAnotherUrlIsPrivateForGood) {
   expect_consistent();
 }
 
+TEST_F(Permission, AProvenDigestIsANameOnThisMachine) {
+  const auto by_digest = [this](std::string_view bytes) {
+    return *wait<std::optional<ContentInfo>>(
+        [&](auto done) { cache->find_by_sha256(sha256(as_bytes(bytes)), std::move(done)); });
+  };
+  const auto share = [this](const ContentId& id) {
+    return wait<void>([&](auto done) { cache->share_by_digest(id, std::move(done)); });
+  };
+  const std::string other = pattern(kThreeSegments, 5), unread = pattern(10, 6);
+  const Version nameless{"http://here/x", kThreeSegments, {}, {}};
+  const auto named = store(nameless, bytes_, "f", false, false);
+  const auto with_validator = store(here_, other, "g", false, false);
+  const auto without_digest = store({"http://here/y", 10, {}, {}}, unread, "h", false, false);
+  ASSERT_TRUE(named && with_validator && without_digest);
+  for (const auto* record : {&*named, &*with_validator}) {
+    ASSERT_TRUE(wait<Digest>([&](auto done) { cache->compute_sha256(record->id, std::move(done)); }));
+  }
+  EXPECT_FALSE(by_digest(bytes_) && by_digest(bytes_)->shareable);
+  for (const auto* record : {&*named, &*with_validator, &*without_digest}) ASSERT_TRUE(share(record->id));
+  ASSERT_TRUE(by_digest(bytes_));
+  EXPECT_EQ(by_digest(bytes_)->id, named->id);
+  EXPECT_TRUE(by_digest(bytes_)->shareable);
+  EXPECT_THAT(offerable(), IsEmpty()) << "neighbours ask by version";
+  EXPECT_FALSE(get(with_validator->id)->shareable) << "its validator may mean another edition";
+  EXPECT_FALSE(get(without_digest->id)->shareable);
+  ASSERT_TRUE(release(named->id, "f"));
+  EXPECT_TRUE(by_digest(bytes_)) << "it stays as any shared content does";
+  expect_consistent();
+}
+
 TEST_F(Permission, ContentThatOthersNeedGoesOnAsItIs) {
   const ContentId id = begin(here_);
   ASSERT_TRUE(hold(id, "other"));

@@ -102,6 +102,34 @@ TEST_F(CallersVerdict, on_a_file_of_the_origins_concerns_its_own_content_alone) 
   EXPECT_FALSE(cache_began("drop mine"));
 }
 
+// A digest of the caller's, proven over the whole, names what has no validator; nothing that is private for more.
+TEST_F(ManagerTest, a_proven_digest_names_what_the_origin_gives_no_validator_for) {
+  const auto named = [this](origin::Privacy privacy, bool with_digest, const JobOptions& options = {}) {
+    cache_.log.clear();
+    FileSpec spec;
+    spec.url = "http://host/0";
+    if (with_digest) spec.sha256 = Digest{std::byte(9)};
+    const std::string id = must(create(kAlice, options, {spec})).id;
+    finish(id, 0, 100, 0, "content", [&](TransferResult& result) {
+      result.privacy = privacy;
+      result.sha256 = Digest{std::byte(9)};
+    });
+    if (with_digest) judge(Verdict::valid);
+    return cache_did("by_digest content");
+  };
+  using origin::Privacy;
+  EXPECT_TRUE(named(Privacy::no_validator, true));
+  EXPECT_TRUE(named(Privacy::weak_etag, true));
+  EXPECT_FALSE(named(Privacy::no_validator, false));
+  JobOptions unkept;
+  unkept.store = false;
+  EXPECT_FALSE(named(Privacy::no_validator, true, unkept));
+  for (const Privacy privacy : {Privacy::shareable, Privacy::credentials, Privacy::signed_query, Privacy::says_private,
+                                Privacy::weak_date, Privacy::end_not_announced, Privacy::two_urls}) {
+    EXPECT_FALSE(named(privacy, true)) << privacy_info(privacy).code;
+  }
+}
+
 // Only who asks as the agent would for anybody says what the newest good edition of a URL is.
 TEST_F(ManagerTest, accepting_says_something_for_all_only_of_what_was_asked_for_plainly) {
   const auto accepted = [this](const char* content, const JobOptions& options, bool completed,

@@ -105,6 +105,7 @@ class FakeCache final : public cache::Cache {
   }
   void release_all_but(std::vector<std::string> alive, cache::Done<void> done) override;
   void mark_validated(const cache::ContentId& id, cache::Done<void> done) override { note("valid " + id, done); }
+  void share_by_digest(const cache::ContentId& id, cache::Done<void> done) override { note("by_digest " + id, done); }
   void drop(const cache::ContentId& id, cache::Done<void> done) override;
   void set_aside(const cache::ContentId& id, const cache::Version& version, cache::Done<void> done) override {
     log.push_back("set_aside " + id + " " + version.url);

@@ -245,6 +245,12 @@ void FakeCache::set_aside(const cache::ContentId& id, const cache::Version& vers
 void FakeCache::set_aside_own(const cache::ContentId& id, const std::string&, cache::Done<void> done) {
   answer_status(id, std::move(done), [](FakeRecord& record) { record.info.state = cache::ContentState::set_aside; });
 }
+void FakeCache::share_by_digest(const cache::ContentId& id, cache::Done<void> done) {
+  answer_status(id, std::move(done), [](FakeRecord& record) {
+    record.info.shareable = true;
+    record.info.offered = false;
+  });
+}
 void FakeCache::go_on_privately(const cache::ContentId& id, const std::string& holder, const cache::Version& version,
                                 cache::Done<void> done) {
   later([this, id, holder, version, done = std::move(done)]() mutable {

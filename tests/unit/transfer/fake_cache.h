@@ -66,6 +66,7 @@ class FakeCache final : public cache::Cache {
   void drop(const cache::ContentId& id, cache::Done<void> done) override;
   void set_aside(const cache::ContentId& id, const cache::Version& version, cache::Done<void> done) override;
   void set_aside_own(const cache::ContentId& id, const std::string& holder, cache::Done<void> done) override;
+  void share_by_digest(const cache::ContentId& id, cache::Done<void> done) override;
   void go_on_privately(const cache::ContentId& id, const std::string& holder, const cache::Version& version,
                        cache::Done<void> done) override;
   void set_attestations(const cache::ContentId& id, Vouching attestations, cache::Done<void> done) override;
