@@ -69,6 +69,7 @@ bool Run::set_aside() {
   info.shareable = found_by_others_;
   info.offered = offers();
   info.versions = {wanted_};
+  info.created = context_.runtime.clock.wall();  // the origin named its edition in this attempt
   if (!offline_) info.first_answer = first_answer_of(*edition_);
   if (!can_go_on(info)) return false;
   for (const MemberPtr& member : members_) member->held.push_back(info);
