@@ -7,6 +7,8 @@
 namespace larder::cache {
 namespace {
 
+constexpr std::size_t kPlaces = 2;  // in the thread's queue: one for work, one for a question
+
 Result<FileStat> stat_of(ContentFile& content) {
   auto file = content.open();
   if (!file) return tl::unexpected(file.error());
@@ -32,7 +34,7 @@ std::set<std::size_t> new_entries(const std::vector<std::shared_ptr<ContentFile>
 }  // namespace
 
 SyncBatcher::SyncBatcher(Executor& loop, std::shared_ptr<PrefixDirectories> directories)
-    : loop_(loop), directories_(std::move(directories)), thread_("larder-sync", 1, 1) {}
+    : loop_(loop), directories_(std::move(directories)), thread_("larder-sync", 1, kPlaces) {}
 
 SyncBatcher::~SyncBatcher() = default;
 
@@ -41,9 +43,22 @@ void SyncBatcher::request(std::shared_ptr<ContentFile> file, SyncDone done) {
   waiting_.push_back({std::move(file), std::move(done)});
   if (gathering_ && waiting_.size() >= kGathered) gathered_.notify_one();
   if (running_) return;
-  // The one place in the queue is free: work() clears running_ as the last thing it does to the queue's task.
+  // The place for work in the queue is free: work() clears running_ as the last thing it does to the queue's task.
   running_ = thread_.submit([this] { work(); });
   if (!running_) log::error("the sync thread refused work; waiting={}", waiting_.size());
+}
+
+bool SyncBatcher::ask(Task answer) {
+  const std::lock_guard lock(mutex_);
+  if (asked_) return false;
+  asked_ = thread_.submit([this, answer = std::move(answer)]() mutable {
+    {
+      const std::lock_guard here(mutex_);
+      asked_ = false;
+    }
+    answer();
+  });
+  return asked_;
 }
 
 // In a stream of files a batch is let grow: one sync of the file system costs nearly the same for many.

@@ -28,7 +28,8 @@ class SyncBatcher {
   // All that was written to the file before this call, and its entry in the directory, is durable when `done` is
   // called on the loop with how the file was left. Loop thread. Whoever may go before must guard `done` itself.
   void request(std::shared_ptr<ContentFile> file, SyncDone done);
-  [[nodiscard]] bool ask(Task answer) { return thread_.submit(std::move(answer)); }  // called on its thread
+  // Calls `answer` on its thread when its turn comes; false while another question waits there. Loop thread.
+  [[nodiscard]] bool ask(Task answer);
 
  private:
   struct Waiting {
@@ -54,6 +55,7 @@ class SyncBatcher {
   std::vector<Waiting> waiting_;  // guarded by mutex_
   bool running_ = false;          // guarded by mutex_
   bool gathering_ = false;        // guarded by mutex_
+  bool asked_ = false;            // guarded by mutex_: a question waits
   std::condition_variable gathered_;
   WorkerPool thread_;  // last: it ends before what it uses
 };

@@ -95,7 +95,7 @@ Status check_connect_options(const ConnectOptions& options) {
     return invalid("a client certificate and its key belong together; one is missing");
   }
   for (const std::string* text : {&options.user, &options.proxy, &options.proxy_user}) {
-    if (has_control(*text)) return invalid("a user name, or proxy has control characters");
+    if (has_control(*text)) return invalid("a user name or proxy has control characters");
   }
   return {};
 }

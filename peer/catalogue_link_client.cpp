@@ -16,10 +16,6 @@ std::string doing(const CatalogueCall& what) {
   return "ask the peer at " + what.to.text();
 }
 
-bool is_loopback(const Endpoint& endpoint) {
-  return endpoint.is_v4() && endpoint.address[12] == std::byte{127};
-}
-
 // Words that the other side gave with its refusal, where they are words.
 std::string reason_of(const CatalogueResponse& response) {
   const auto printable = [](std::byte byte) { return byte >= std::byte{' '} && byte < std::byte{0x7f}; };
@@ -89,7 +85,8 @@ void LinkClient::start(Call& call, bool fresh) {
   ++peer.connections;
   call.connection = connection.get();
   connection->ask(call.id, call.what);
-  connection->connect(is_loopback(key.first) ? loopback_source_ : std::nullopt);
+  const bool from_loopback = key.first.is_v4() && key.first.is_loopback();  // as the source is
+  connection->connect(from_loopback ? loopback_source_ : std::nullopt);
 }
 
 void LinkClient::expire(CallId id) {

@@ -23,7 +23,7 @@ bool has_family(const Interface& interface, bool v4) {
 
 bool holds(const Interface& interface, const Endpoint& listen) {
   // All of 127.0.0.0/8 is local, though the interface has but one of it.
-  if (interface.loopback && is_loopback(listen)) return true;
+  if (interface.loopback && listen.is_loopback()) return true;
   return std::any_of(interface.addresses.begin(), interface.addresses.end(),
                      [&](const Endpoint& address) { return address.address == listen.address; });
 }
@@ -75,10 +75,6 @@ Result<std::vector<Interface>> list_interfaces() {
   }
   std::sort(all.begin(), all.end(), [](const Interface& a, const Interface& b) { return a.index < b.index; });
   return all;
-}
-
-bool is_loopback(const Endpoint& address) {
-  return address.is_loopback();
 }
 
 bool on_link(const std::vector<Interface>& all, const Endpoint& address) {

@@ -23,7 +23,6 @@ struct Interface {
 inline constexpr std::size_t kMaxMulticastInterfaces = 16;  // the kernel's own default bound of memberships is 20
 
 [[nodiscard]] Result<std::vector<Interface>> list_interfaces();
-[[nodiscard]] bool is_loopback(const Endpoint& address);
 // Whether it is of the same network as one of the addresses: a router would not have to be asked.
 [[nodiscard]] bool on_link(const std::vector<Interface>& all, const Endpoint& address);
 // Where to join and send multicast of one family: up, able to, with an address of the family. Of `listen` (empty: all)

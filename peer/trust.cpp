@@ -209,9 +209,11 @@ Trust::Believed Trust::believe(const std::vector<Attestation>& offered, const As
 // -- what happens -----------------------------------------------------------------------------------------------------
 
 void Trust::suspect(const std::vector<Attestation>& attested, const Digest& group) {
+  std::set<Digest> versions;
   for (const Attestation& one : attested) {
     if (!check(one, group)) continue;
     add_suspicion(one);
+    if (!versions.insert(one.version).second) continue;
     for (const OwnRoot& root : own_roots_.of(one.version)) note(root);
   }
 }

@@ -1,6 +1,5 @@
 #include "agent/daemon/stop_guard.h"
 
-#include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <unistd.h>
@@ -14,6 +13,8 @@
 #include <fstream>
 #include <string>
 #include <thread>
+
+#include "base/standard_streams.h"
 
 namespace larder::agent {
 namespace {
@@ -38,13 +39,6 @@ std::string threads_left() {
     names += names.empty() ? name : "," + name;
   }
   return names;
-}
-
-// Not through the log: whoever holds its lock may be the thread that stands. And not into a pipe that is full.
-void say(const std::string& line) {
-  pollfd out{STDERR_FILENO, POLLOUT, 0};
-  if (::poll(&out, 1, 0) != 1 || (out.revents & POLLOUT) == 0) return;
-  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, line.data(), line.size());
 }
 
 constexpr std::array kSignals = {SIGTERM, SIGINT, SIGHUP};
@@ -93,8 +87,10 @@ StopGuard::StopGuard(Duration within) : parts_(std::make_unique<Parts>()) {
     // Naming the threads takes memory, and the thread that stands may hold the allocator's lock: then this ends it.
     ::signal(SIGALRM, SIG_DFL);
     ::alarm(2);
-    say("larderd: the stop does not come to its end, the process ends at once; threads left: " + threads_left() +
-        "; what was committed is safe\n");
+    // Not through the log: whoever holds its lock may be the thread that stands. A pipe that is full is not waited for.
+    (void)say("larderd: the stop does not come to its end, the process ends at once; threads left: " + threads_left() +
+                  "; what was committed is safe\n",
+              std::chrono::milliseconds(0));
     ::_exit(kExitStatus);
   });
   ::pthread_setname_np(parts_->thread.native_handle(), "larder-stop");

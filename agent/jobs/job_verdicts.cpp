@@ -289,7 +289,8 @@ void JobEngine::compare_with_rejected(const File& facts, const cache::ContentInf
     const bool same_version = std::find(known.begin(), known.end(), version) != known.end();
     if (rejected->state != cache::ContentState::complete || !same_version || rejected->root == fresh.root) return;
     log::warn("content {} is not what the origin has: set aside", rejected->id);
-    set_aside(rejected->id, version, fresh.id, [] {});
+    // What is offered to nobody is not told of by evidence either.
+    set_aside(rejected->id, version, fresh.offered ? fresh.id : cache::ContentId(), [] {});
   };
   cache_.get(facts.rejected, alive_.guard(compare));
 }

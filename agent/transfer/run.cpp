@@ -279,6 +279,7 @@ void Run::finish() {
   if (contradicted_) return;
   finishing_ = true;
   writer()->finish(wants_sha256(), guard<cache::ContentInfo>([](Run& self, Result<cache::ContentInfo> info) {
+                     if (self.contradicted_) return self.finished_contradicted(info);
                      if (!info) return self.fail(info.error());
                      self.finished(*info);
                    }));
@@ -286,7 +287,6 @@ void Run::finish() {
 
 void Run::finished(const cache::ContentInfo& info) {
   const auto self = shared_from_this();
-  if (contradicted_) return forget_contradicted(info);
   const std::vector<cache::SegmentInfo> segments = writer()->committed();
   const std::uint64_t committed = bytes_of(segments);
   const std::uint64_t added = committed - std::min(committed, committed_before_);
@@ -310,8 +310,14 @@ void Run::finished(const cache::ContentInfo& info) {
   host_.run_over(*this);
 }
 
-// It was found out with the last segment: the cache must not have it as this version. A record of others into which it
-// was merged has these bytes from elsewhere, and stays.
+// It was found out with one of the last segments.
+void Run::finished_contradicted(const Result<cache::ContentInfo>& info) {
+  if (info) forget_contradicted(*info);
+  contradicted_soon();
+}
+
+// The cache must not have it as this version. A record of others into which it was merged has these bytes from
+// elsewhere, and stays.
 void Run::forget_contradicted(const cache::ContentInfo& info) {
   const auto logged = [id = info.id](const Status& status) {
     if (!status) {

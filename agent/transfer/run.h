@@ -117,6 +117,7 @@ class Run final : public FillEvents, public std::enable_shared_from_this<Run> {
   void begin();
   void tell_neighbours(const std::vector<cache::SegmentInfo>& segments, const cache::ContentId& held);
   void look_for_contradiction();
+  void contradicted_soon();
   [[nodiscard]] bool mixes_editions() const;
   void origin_contradicts();
   [[nodiscard]] bool may_go_offline(const Error& error) const;
@@ -133,10 +134,11 @@ class Run final : public FillEvents, public std::enable_shared_from_this<Run> {
   [[nodiscard]] bool wants_sha256() const;
   void finish();
   void finished(const cache::ContentInfo& info);
+  void finished_contradicted(const Result<cache::ContentInfo>& info);
   void forget_contradicted(const cache::ContentInfo& info);
   void start_over(std::string_view why = "edition changed", bool may_come_back = true);
   void give_up_content(bool may_come_back);
-  bool set_aside();
+  bool put_by();
   void not_wasted(std::uint64_t committed);
   void abandon_all(UniqueFunction<void(Run&)> then);
   bool abandon_old_parts(UniqueFunction<void(Run&)> then);

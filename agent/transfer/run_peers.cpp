@@ -117,8 +117,12 @@ void Run::look_for_contradiction() {
       contradicted_ || std::any_of(committed.begin(), committed.end(), [&version](const cache::SegmentInfo& segment) {
         return peer::contradicted(version, segment);
       });
-  if (!contradicted_) return;
-  // Not from within the writer's word that it is there.
+  // A content on its last steps goes on to its end, whoever lets go of it: finish() waits for that.
+  if (contradicted_ && !finishing_) contradicted_soon();
+}
+
+// Not from within the writer's word of a segment or of the end.
+void Run::contradicted_soon() {
   context_.runtime.executor.post([weak = weak_from_this(), turn = turn_] {
     const auto self = weak.lock();
     if (self && !self->over_ && self->turn_ == turn) self->origin_contradicts();

@@ -33,7 +33,7 @@ void Run::give_up_content(bool may_come_back) {
   const auto self = shared_from_this();
   if (fill_) fill_wasted(fill_->uncommitted());
   if (edition_ && edition_->version.has_validator() && !offline_) begun_with_ = first_answer_of(*edition_);
-  const bool aside = may_come_back && set_aside();
+  const bool aside = may_come_back && put_by();
   for (const MemberPtr& member : members_) {
     if (!aside && writer() != nullptr) member->wasted += fetched_for(writer()->committed(), member->file_id());
   }
@@ -60,7 +60,7 @@ void Run::give_up_content(bool may_come_back) {
 }
 
 // False: there is nothing that could be gone on with.
-bool Run::set_aside() {
+bool Run::put_by() {
   if (content_.empty() || writer() == nullptr || contradicted_) return false;
   cache::ContentInfo info;
   info.id = content_;
@@ -69,6 +69,7 @@ bool Run::set_aside() {
   info.shareable = found_by_others_;
   info.offered = offers();
   info.versions = {wanted_};
+  info.created = context_.runtime.clock.wall();  // the origin named its edition in this attempt
   if (!offline_) info.first_answer = first_answer_of(*edition_);
   if (!can_go_on(info)) return false;
   for (const MemberPtr& member : members_) member->held.push_back(info);
@@ -76,7 +77,7 @@ bool Run::set_aside() {
   return true;
 }
 
-// What was set aside is gone on with. Segments that were still on their way to the disk then, and counted as lost, are
+// What was put by is gone on with. Segments that were still on their way to the disk then, and counted as lost, are
 // there now.
 void Run::not_wasted(std::uint64_t committed) {
   const std::uint64_t more = committed - std::min(committed, aside_->info.bytes_held);

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <future>
 #include <thread>
 
 #include "tests/support/fault_file_system.h"
@@ -246,6 +247,25 @@ TEST_F(SyncBatcherTest, AContentThatWasDroppedFailsAlone) {
   for (const char* name : {"cc01", "cc02", "cc03"}) request(name, written(name));
   release();
   EXPECT_EQ(failed, (std::map<std::string, ErrorCode>{{"gone", ErrorCode::not_found}}));
+}
+
+// A request that found no place would wait until the next one, and its download with it.
+TEST_F(SyncBatcherTest, QuestionsLeaveThePlaceOfTheWork) {
+  std::promise<void> begun, end;
+  EXPECT_TRUE(batcher->ask([&begun, ended = end.get_future().share()] {
+    begun.set_value();
+    ended.wait();
+  }));
+  begun.get_future().wait();
+  bool answered = false;
+  EXPECT_TRUE(batcher->ask([&answered] { answered = true; }));
+  EXPECT_FALSE(batcher->ask([] {})) << "one waits already";
+  request("a", written("aa01"));
+  end.set_value();
+  all_done();
+  EXPECT_TRUE(failed.empty());
+  batcher.reset();
+  EXPECT_TRUE(answered);
 }
 
 TEST_F(SyncBatcherTest, ADirectoryThatFailsIsTriedAgain) {

@@ -68,6 +68,13 @@ TEST_F(CallersVerdict, is_right_where_the_origin_has_other_bytes_under_the_same_
   EXPECT_EQ(transfers_.judged[0].fresh, "fresh") << "held against what the origin sent";
 }
 
+TEST_F(CallersVerdict, tells_no_neighbour_of_what_the_job_does_not_share) {
+  fetch_again(reject_record(), std::byte(8), [](TransferResult& result) { result.content.offered = false; });
+  EXPECT_TRUE(cache_did("set_aside record http://host/0"));
+  ASSERT_EQ(transfers_.judged.size(), 1U);
+  EXPECT_EQ(transfers_.judged[0].fresh, "") << "this agent's own statement would go to the group with it";
+}
+
 TEST_F(CallersVerdict, is_held_against_the_origin_after_a_restart_too) {
   const std::string id = reject_record();
   loop_.advance(seconds(1));

@@ -153,7 +153,10 @@ class Kept final : public TrustJournal {
   void keep(const Contradiction& one) override { contradictions.push_back(one); }
   void keep(const Condemned& one) override { condemned[one.version] = one; }
   void keep(const HostMark& one) override { hosts[one.host] = one; }
-  void keep(const OwnRoot& one) override { own_roots[{one.version, one.segment}] = one; }
+  void keep(const OwnRoot& one) override {
+    own_roots[{one.version, one.segment}] = one;
+    ++own_roots_told;
+  }
   void forget_shunned(const AgentId& agent) override { shunned.erase(agent); }
   void forget_doubted(const AgentId& agent) override { doubted.erase(agent); }
   void forget_pardon(const AgentId& agent) override { EXPECT_EQ(pardons.erase(agent), 1u); }
@@ -186,7 +189,24 @@ class Kept final : public TrustJournal {
   std::map<std::pair<Digest, std::uint64_t>, OwnRoot> own_roots;
   std::vector<Attestation> suspected;
   std::vector<Contradiction> contradictions;
+  std::size_t own_roots_told = 0;
 };
+
+TEST_F(TrustTest, SuspicionsOfManySegmentsKeepTheOwnRootsOnce) {
+  Kept kept;
+  Trust trust;
+  trust.set_journal(&kept);
+  std::vector<Attestation> mine, theirs;
+  for (std::uint64_t segment = 0; segment < 4; ++segment) {
+    mine.push_back(says(self_, "good", segment));
+    theirs.push_back(says(liar_, "bad", segment));
+  }
+  trust.fetched(version_.url, mine, circle(), kNow);
+  trust.suspect(theirs, group_);
+  EXPECT_EQ(kept.suspected.size(), 4u);
+  EXPECT_EQ(kept.own_roots.size(), 4u);
+  EXPECT_EQ(kept.own_roots_told, 4u) << "not all of them again for each segment";
+}
 
 TEST_F(TrustTest, WhatIsKeptMakesTheSameAgain) {
   Kept kept;

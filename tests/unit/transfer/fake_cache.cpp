@@ -215,7 +215,8 @@ void FakeCache::release(const cache::ContentId& id, const std::string& holder, c
     FakeRecord* found = record(id);
     if (found == nullptr) return done({});
     found->holders.erase(holder);
-    const bool kept = found->info.state == cache::ContentState::complete && found->info.shareable;
+    const bool kept =
+        found->completing || (found->info.state == cache::ContentState::complete && found->info.shareable);
     if (found->holders.empty() && !kept) records.erase(id);
     done({});
   });

@@ -25,6 +25,7 @@ struct FakeRecord {
   std::set<std::string> holders;
   std::vector<cache::Asker> askers;
   bool being_written = false;
+  bool completing = false;  // on its last steps: it goes on to its end without its writer too
   bool unreadable = false;  // open() fails and drops it
 };
 
@@ -36,6 +37,7 @@ class FakeCache final : public cache::Cache {
   Duration latency{};
   std::size_t forgets = 0;  // so many callbacks of get() are destroyed uncalled
   Duration write_latency{};
+  Duration last_steps{};                    // from the last segment to the record that is complete
   std::uint64_t bounded_room = UINT64_MAX;  // largest content that the cache may keep
   std::uint64_t disk_room = UINT64_MAX;     // largest content that the disk takes
   std::optional<Error> finish_error;

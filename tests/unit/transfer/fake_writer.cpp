@@ -248,14 +248,28 @@ void FakeWriter::try_finish() {
   const std::weak_ptr<bool> alive = alive_;
   commit_ready(last_.source, last_.fetched_for.empty() ? "nobody" : last_.fetched_for);
   if (alive.expired()) return;
-  FakeRecord* record = cache_.record(id_);
+  FakeRecord* const record = cache_.record(id_);
   must(record != nullptr, "the content is held while it is written");
+  auto done = std::exchange(done_, {});
+  if (cache_.last_steps == Duration{}) return done(complete(cache_, id_, want_sha256_));
+  record->completing = true;
+  runtime_.timers.after(cache_.last_steps, [&cache = cache_, id = id_, want_sha256 = want_sha256_, alive,
+                                            done = std::move(done)]() mutable {
+    const cache::ContentInfo info = complete(cache, id, want_sha256);
+    if (!alive.expired()) done(info);
+  });
+}
+
+cache::ContentInfo FakeWriter::complete(FakeCache& cache, const cache::ContentId& own, bool want_sha256) {
+  FakeRecord* const record = cache.record(own);
+  must(record != nullptr, "what is on its last steps stays until then");
+  record->completing = false;
   record->info.state = cache::ContentState::complete;
   record->info.root = sha256(record->bytes);
-  if (want_sha256_) record->info.sha256 = record->info.root;
+  if (want_sha256) record->info.sha256 = record->info.root;
   cache::ContentInfo info = record->info;
-  for (auto& [id, other] : cache_.records) {
-    if (id == id_ || !other.info.shareable || !info.shareable || other.info.root != info.root) continue;
+  for (auto& [id, other] : cache.records) {
+    if (id == own || !other.info.shareable || !info.shareable || other.info.root != info.root) continue;
     if (other.info.state != cache::ContentState::complete || other.info.offered != info.offered) continue;
     other.info.versions.push_back(record->info.versions.front());
     info = other.info;
@@ -263,7 +277,7 @@ void FakeWriter::try_finish() {
     record->info.shareable = false;
     break;
   }
-  std::exchange(done_, {})(info);
+  return info;
 }
 
 }  // namespace larder::test

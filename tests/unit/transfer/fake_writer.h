@@ -53,6 +53,7 @@ class FakeWriter final : public cache::ContentWriter {
   void commit(std::uint64_t segment, cache::Source source, const std::string& fetched_for);
   void commit_ready(cache::Source source, const std::string& fetched_for);
   void try_finish();
+  static cache::ContentInfo complete(FakeCache& cache, const cache::ContentId& id, bool want_sha256);
 
   FakeCache& cache_;
   Runtime runtime_;

@@ -224,5 +224,36 @@ TEST_F(OldPart, ADigestThatComesWithTheBytesCounts) {
   EXPECT_TRUE(got->value().sha256.has_value());
 }
 
+// Neighbours come by the old edition when the origin, which has published another one, cannot be reached any more.
+class OldPartAmongNeighbours : public ::testing::Test, public TransferLab {
+ protected:
+  OldPartAmongNeighbours() : TransferLab(1, false) {}
+};
+
+TEST_F(OldPartAmongNeighbours, IsAsOldAsTheAttemptInWhichTheOriginNamedItsEdition) {
+  const FakeFile old = make_file(kUrl, 1, kSize);
+  origin.files[kUrl] = old;
+  bool published = false;
+  loop.after(std::chrono::milliseconds(700), [&] {
+    published = true;
+    origin.publish(kUrl, make_file(kUrl, 2, kSize + 5));
+    neighbours.supplies[old.edition.version.etag] = std::make_shared<FakeSupply>(loop.runtime(), old.bytes);
+  });
+  // The next request still hears of the new edition; the one after that finds nobody.
+  origin.behave = [&](const origin::Fetch&) {
+    if (published) {
+      loop.after(origin.latency + origin.latency / 2, [this] {
+        origin.unreachable = Error{ErrorCode::connect_failed, "probe " + kUrl, "connection refused"};
+      });
+    }
+    return Behaviour{};
+  };
+  const WallTime began = loop.wall();
+  const auto got = fetch(request("f"));
+  expect_whole(*got, old.bytes);
+  ASSERT_TRUE(got->value().offline.has_value());
+  EXPECT_GE(*got->value().offline, began);
+}
+
 }  // namespace
 }  // namespace larder::test

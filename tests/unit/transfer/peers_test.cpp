@@ -234,6 +234,18 @@ TEST_F(LyingPeers, AreFoundOutWithTheLastSegmentToo) {
   EXPECT_EQ(cache.records.size(), 1U);
 }
 
+TEST_F(LyingPeers, AreFoundOutWhileTheContentIsOnItsLastSteps) {
+  cache.write_latency = milliseconds(100);  // it shows after all bytes are there
+  cache.last_steps = milliseconds(50);
+  publish_and_lie(kSegment / 2, kSegment / 4);
+  const auto recorder = get(request("a"));
+  ASSERT_TRUE(recorder->ok());
+  EXPECT_EQ(recorder->value().figures.origin, bytes.size());
+  EXPECT_EQ(neighbours.bad.size(), 1U);
+  loop.advance(milliseconds(200));
+  EXPECT_EQ(cache.records.size(), 1U) << "what is of two editions is no record of this version";
+}
+
 // Whole segments of theirs: nothing shows by itself that the rest is of something else.
 TEST_F(LyingPeers, AreNotMixedWithTheOriginOnceTheyAreContradicted) {
   publish_and_lie(3 * kSegment, 2 * kSegment);
