@@ -29,14 +29,19 @@ void insert_version(SQLite::Database& db, const ContentId& id, const Version& ve
   insert.exec();
 }
 
+// Of the URLs under which one user asked for a content, so that nobody fills up what is there for all users.
+constexpr std::int64_t kMaxUrlsOfAsker = 10;
+
 void insert_asker(SQLite::Database& db, const ContentId& id, const Asker& asker) {
   Statement insert(db,
                    "INSERT OR IGNORE INTO content_users (content_id, uid, url) SELECT ?1, ?2, ?3 "
-                   "WHERE (SELECT count(*) FROM content_users WHERE content_id = ?1) < ?4");
+                   "WHERE (SELECT count(*) FROM content_users WHERE content_id = ?1) < ?4 "
+                   "AND (SELECT count(*) FROM content_users WHERE content_id = ?1 AND uid = ?2) < ?5");
   insert.bind(1, id);
   insert.bind(2, static_cast<std::int64_t>(asker.uid));
   insert.bind(3, asker.url);
   insert.bind(4, static_cast<std::int64_t>(Cache::kMaxAskers));
+  insert.bind(5, kMaxUrlsOfAsker);
   insert.exec();
 }
 

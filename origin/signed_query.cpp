@@ -11,7 +11,7 @@ namespace {
 
 // Names in lower case without anything but letters and digits, so that access_token, Access-Token and accessToken are
 // one.
-constexpr std::array<std::string_view, 59> kNames = {
+constexpr std::array<std::string_view, 64> kNames = {
     // signed URLs: Azure, Amazon CloudFront and S3 of old, Google, Alibaba, Akamai, Cloudflare, nginx secure_link
     "sig", "sign", "signed", "se", "sp", "sv", "sr", "st", "spr", "sip", "skoid", "sktid", "ske", "sks", "skt", "skv",
     "expires", "expire", "expiry", "exp", "policy", "keypairid", "googleaccessid", "urlprefix", "hdnea", "hdnts",
@@ -19,7 +19,7 @@ constexpr std::array<std::string_view, 59> kNames = {
     // keys and passwords
     "key", "ak", "sk", "pass", "pwd", "passphrase", "pin", "otp", "auth", "authorization", "login", "bearer", "basic",
     "ticket", "code", "nonce", "sid", "ssid", "sess", "cookie", "csrf", "xsrf", "saml", "samlresponse", "invite",
-    "grant"};
+    "grant", "pw", "tok", "access", "license", "hm"};
 
 constexpr std::array<std::string_view, 18> kBeginnings = {"xamz", "xgoog", "xoss",  "xcos",  "xobs",     "xbce",
                                                           "xtos", "xms",   "qsign", "qak",   "qkeytime", "qheader",
@@ -28,6 +28,9 @@ constexpr std::array<std::string_view, 18> kBeginnings = {"xamz", "xgoog", "xoss
 constexpr std::array<std::string_view, 17> kParts = {
     "token", "signature", "secret", "password",   "passwd",   "credential", "apikey", "accesskey", "authkey",
     "jwt",   "session",   "sessid", "privatekey", "sharekey", "sigv",       "hmac",   "assertion"};
+
+// download_key, rlkey and resourcekey of share links, license_key, tempauth: more than can be listed.
+constexpr std::array<std::string_view, 5> kEnds = {"key", "auth", "pass", "pwd", "sig"};
 
 int hex_value(char c) {
   if (c >= '0' && c <= '9') return c - '0';
@@ -65,6 +68,7 @@ bool is_telling_name(std::string_view name) {
   return std::find(kNames.begin(), kNames.end(), plain) != kNames.end() ||
          std::any_of(kBeginnings.begin(), kBeginnings.end(),
                      [&plain](std::string_view beginning) { return plain.starts_with(beginning); }) ||
+         std::any_of(kEnds.begin(), kEnds.end(), [&plain](std::string_view end) { return plain.ends_with(end); }) ||
          std::any_of(kParts.begin(), kParts.end(),
                      [&plain](std::string_view part) { return plain.find(part) != std::string::npos; });
 }

@@ -16,8 +16,17 @@ std::string lower_name(std::string_view host) {
   return out;
 }
 
+// As rules name it: an IPv4 address within IPv6 (::ffff:10.0.0.1, ::ffff:a00:1) is the IPv4 address that is connected
+// to.
+std::string name_of(std::string_view host) {
+  const std::string plain = host.find(':') == std::string_view::npos ? std::string() : normalise_ipv6(host);
+  constexpr std::string_view kMapped = "::ffff:";
+  if (plain.starts_with(kMapped) && plain.find('.') != std::string::npos) return plain.substr(kMapped.size());
+  return plain.empty() ? lower_name(host) : plain;
+}
+
 bool matches(std::string_view rule, const std::string& host) {
-  const std::string pattern = lower_name(rule);
+  const std::string pattern = name_of(rule);
   if (pattern.starts_with("*.")) {
     return host.size() > pattern.size() - 1 && host.ends_with(std::string_view(pattern).substr(1));
   }
@@ -67,7 +76,7 @@ Status check_inside(const UrlPolicy& policy, const Url& url, std::string_view ad
 }  // namespace
 
 const std::string* matching_host(const std::vector<std::string>& rules, std::string_view host) {
-  const std::string name = lower_name(host);
+  const std::string name = name_of(host);
   const auto found =
       std::find_if(rules.begin(), rules.end(), [&name](const std::string& rule) { return matches(rule, name); });
   return found == rules.end() ? nullptr : &*found;

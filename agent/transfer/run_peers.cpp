@@ -138,7 +138,10 @@ void Run::origin_contradicts() {
 bool Run::may_go_offline(const Error& error) const {
   // What the request alone keeps to its job was never fetched as anybody else's.
   const bool may_be_shared = reach_of(before_answer_) != origin::Reach::own_job;
-  return request_.offline_ok && may_be_shared && !edition_ && !offline_ && request_.ranges.empty() &&
+  // Servers and firewalls hang up on a User-Agent that they do not like: of who asks plainly it says nothing.
+  const auto& options = request_.target.options;
+  const bool asks_plainly = may_be_shared && (!options || options->headers.empty());
+  return request_.offline_ok && asks_plainly && !edition_ && !offline_ && request_.ranges.empty() &&
          !request_.origin_alone && !request_.no_cache && is_unreachable(error.code);
 }
 

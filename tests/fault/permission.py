@@ -263,8 +263,9 @@ def a_dead_proxy_of_the_callers_unlocks_nothing(s):
     """The origin can be asked, and refuses: that one user's own way to it is dead is no reason to give its content."""
     url = s.origin.serve("/f", EditionResource([s.truth]))
     s.alice(url)
-    s.origin.serve("/f", lambda request: Answer(403))
-    ways = {"proxy": {"proxy": "http://127.0.0.1:1"}, "http": {"http": "2"}, "header": {"headers": [["X-Jwt", "1"]]}}
+    s.origin.serve("/f", lambda request: Answer(raw=b"") if request.headers.get("user-agent") == "hang up" else Answer(403))
+    ways = {"proxy": {"proxy": "http://127.0.0.1:1"}, "http": {"http": "2"}, "header": {"headers": [["X-Jwt", "1"]]},
+            "User-Agent that is hung up on": {"headers": [["User-Agent", "hang up"]]}}
 
     def ask(api):
         ends = {}

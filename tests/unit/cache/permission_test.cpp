@@ -311,6 +311,16 @@ TEST_F(Permission, WhoAskedGoesWithWhatIsMergedAndIsBounded) {
   EXPECT_EQ(db.execAndGet("SELECT count(*) FROM content_users").getInt(), static_cast<int>(Cache::kMaxAskers));
 }
 
+TEST_F(Permission, OneUserLeavesRoomForOthersWhoAsk) {
+  const auto shared = store(here_, bytes_);
+  ASSERT_TRUE(shared);
+  for (std::size_t i = 0; i < Cache::kMaxAskers + 50; ++i) {
+    ASSERT_TRUE(hold_for(shared->id, "h", 5000, "http://elsewhere/" + std::to_string(i)));
+  }
+  ASSERT_TRUE(hold_for(shared->id, "b", kBob, here_.url));
+  EXPECT_THAT(list_for(kBob), SizeIs(1)) << "it is not told of what it asked for";
+}
+
 // What an older agent kept may be another server's: it stays for its jobs, and is nobody else's.
 TEST_F(Permission, WhatAnOlderAgentKeptIsSharedNoMore) {
   const auto held = store(here_, bytes_, "f");

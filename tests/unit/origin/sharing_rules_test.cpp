@@ -343,6 +343,14 @@ TEST(SignedQuery, IsKnownByItsNames) {
                             "auth=1",
                             "auth_key=1-0-0-md5",
                             "wsSecret=1",
+                            "edition_id=City&license_key=1",
+                            "dl=1&rlkey=1",
+                            "resourcekey=0-a",
+                            "UniqueId=1&tempauth=1",
+                            "ex=1&is=2&hm=3",
+                            "download-key=1",
+                            "userpass=1",
+                            "pw=1",
                             "q-sign-algorithm=sha1",
                             "q-ak=A",
                             "ticket=1",
@@ -387,6 +395,7 @@ TEST(SignedQuery, IsNotEveryQuery) {
                             "&",
                             "%zz=1",
                             "signal=1",
+                            "keyword=x",
                             "tag=v1.0",
                             "b=1&c"}) {
     EXPECT_FALSE(is_signed_query(query)) << query;

@@ -151,6 +151,20 @@ TEST(UrlPolicy, IsSetByTheAdmin) {
   EXPECT_TRUE(check_url(policy, url("http://8.8.8.8/")));
 }
 
+TEST(UrlPolicy, AnAddressIsDeniedHoweverItIsWritten) {
+  UrlPolicy policy;
+  policy.deny_hosts = {"10.1.2.3", "2001:DB8::0:1"};
+  for (const char* denied :
+       {"http://10.1.2.3/", "http://10.66051/", "http://[::ffff:10.1.2.3]/", "http://[::ffff:a01:203]/",
+        "http://[0:0:0:0:0:FFFF:0a01:0203]/", "http://[2001:db8::1]/"}) {
+    EXPECT_FALSE(check_url(policy, url(denied))) << denied;
+  }
+  EXPECT_TRUE(check_url(policy, url("http://[::ffff:10.1.2.4]/")));
+  policy.deny_hosts = {"::ffff:10.1.2.3"};
+  EXPECT_FALSE(check_url(policy, url("http://10.1.2.3/"))) << "nor however the rule is written";
+  EXPECT_NE(matching_host({"10.1.2.3"}, "::ffff:10.1.2.3"), nullptr) << "origin.private_hosts goes by the same";
+}
+
 // A URL's host, the address that it resolves to, and what a URL asked for and one that a host outside sent may do
 // there.
 TEST(UrlPolicy, ChecksResolvedAddresses) {
