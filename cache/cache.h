@@ -113,9 +113,9 @@ class Cache {
   virtual void release_all_but(std::vector<std::string> alive, Done<void> done) = 0;
 
   virtual void mark_validated(const ContentId& id, Done<void> done) = 0;
-  // A private content whose every byte a caller's digest proved, and which was private for want of a validator alone: it
-  // is found by that digest from now on, by nothing else, on this machine alone (not offered). Changes nothing of one
-  // that is not complete, is known by a validator or by two URLs, or has no SHA-256.
+  // A private content whose every byte a caller's digest proved, and which was private for want of a validator alone:
+  // it is found by that digest from now on, by nothing else, on this machine alone (not offered). Changes nothing of
+  // one that is not complete, is known by a validator or by two URLs, or has no SHA-256.
   virtual void share_by_digest(const ContentId& id, Done<void> done) = 0;
   // Removes record and file. Open leases stay readable.
   virtual void drop(const ContentId& id, Done<void> done) = 0;

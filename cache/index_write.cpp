@@ -354,17 +354,6 @@ Status set_sha256(SQLite::Database& db, const ContentId& id, const Digest& sha25
   return changed_one(update, id, "store the SHA-256 of content " + id);
 }
 
-Status share_by_digest(SQLite::Database& db, const ContentId& id) {
-  Statement update(db,
-                   "UPDATE contents SET shareable = 1, offered = 0 WHERE id = ?1 AND state = 1 AND shareable = 0 "
-                   "AND sha256 IS NOT NULL AND NOT EXISTS (SELECT 1 FROM versions v WHERE v.content_id = ?1 "
-                   "AND (v.etag <> '' OR v.last_modified <> '')) "
-                   "AND (SELECT count(DISTINCT v.url) FROM versions v WHERE v.content_id = ?1) = 1");
-  update.bind(1, id);
-  update.exec();
-  return {};
-}
-
 Status set_attestations(SQLite::Database& db, const ContentId& id,
                         const std::vector<std::pair<std::uint64_t, std::vector<std::byte>>>& attestations) {
   Statement update(db, "UPDATE segments SET attestation = ? WHERE content_id = ? AND idx = ?");

@@ -83,8 +83,16 @@ TEST(HttpFields, ReadContentLength) {
   EXPECT_EQ(*of({"9223372036854775807"}), kMax / 2);
   EXPECT_EQ(*of({"5", "5"}), 5U);
   EXPECT_EQ(*of({"5, 5"}), 5U);
-  for (const auto& bad : std::vector<std::vector<std::string>>{
-           {"-1"}, {"+1"}, {"9223372036854775808"}, {"18446744073709551616"}, {"0x10"}, {"1 0"}, {"5", "6"}, {"5, 6"}, {"five"}, {"5.0"}}) {
+  for (const auto& bad : std::vector<std::vector<std::string>>{{"-1"},
+                                                               {"+1"},
+                                                               {"9223372036854775808"},
+                                                               {"18446744073709551616"},
+                                                               {"0x10"},
+                                                               {"1 0"},
+                                                               {"5", "6"},
+                                                               {"5, 6"},
+                                                               {"five"},
+                                                               {"5.0"}}) {
     const auto length = of(bad);
     ASSERT_FALSE(length) << bad.front();
     EXPECT_EQ(length.error().code, ErrorCode::bad_response);

@@ -1,4 +1,5 @@
-// The index, when a content was judged not valid: it is no longer found as what it was judged to be.
+// The index, when a content was judged: a digest that was proven names it, and what was judged not valid is no longer
+// found as what it was judged to be.
 #include <SQLiteCpp/SQLiteCpp.h>
 
 #include "cache/index.h"
@@ -6,6 +7,17 @@
 #include "cache/statement.h"
 
 namespace larder::cache::index {
+
+Status share_by_digest(SQLite::Database& db, const ContentId& id) {
+  Statement update(db,
+                   "UPDATE contents SET shareable = 1, offered = 0 WHERE id = ?1 AND state = 1 AND shareable = 0 "
+                   "AND sha256 IS NOT NULL AND NOT EXISTS (SELECT 1 FROM versions v WHERE v.content_id = ?1 "
+                   "AND (v.etag <> '' OR v.last_modified <> '')) "
+                   "AND (SELECT count(DISTINCT v.url) FROM versions v WHERE v.content_id = ?1) = 1");
+  update.bind(1, id);
+  update.exec();
+  return {};
+}
 
 Result<bool> set_aside(SQLite::Database& db, const ContentId& id, const Version& version) {
   Statement others(db,
