@@ -29,12 +29,18 @@ Run::~Run() {
 }
 
 void Run::abort() {
+  const bool spoiled = !over_ && contradicted_ && finishing_;
   over_ = true;
   ++turn_;
   if (probe_) context_.origin.cancel(*probe_);
   probe_.reset();
   context_.runtime.timers.cancel(progress_timer_);
   end_fill();
+  if (!spoiled) return;
+  // On its last steps it would come to its end without this run, and be found.
+  context_.cache.drop(content_, [id = content_](const Status& status) {
+    if (!status) log::error("contradicted content is not dropped id={} error=\"{}\"", id, status.error().text());
+  });
 }
 
 void Run::end_fill() {

@@ -255,6 +255,7 @@ void FakeWriter::try_finish() {
   record->completing = true;
   runtime_.timers.after(cache_.last_steps, [&cache = cache_, id = id_, want_sha256 = want_sha256_, alive,
                                             done = std::move(done)]() mutable {
+    if (cache.record(id) == nullptr) return;  // dropped
     const cache::ContentInfo info = complete(cache, id, want_sha256);
     if (!alive.expired()) done(info);
   });

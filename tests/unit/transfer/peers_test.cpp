@@ -246,6 +246,22 @@ TEST_F(LyingPeers, AreFoundOutWhileTheContentIsOnItsLastSteps) {
   EXPECT_EQ(cache.records.size(), 1U) << "what is of two editions is no record of this version";
 }
 
+TEST_F(LyingPeers, LeaveNothingBehindWhereTheJobGoesOnTheLastSteps) {
+  cache.write_latency = milliseconds(100);
+  cache.last_steps = milliseconds(50);
+  publish_and_lie(kSegment / 2, kSegment / 4);
+  const auto recorder = std::make_shared<Recorder>();
+  const agent::TransferId id = start(request("a"), recorder);
+  ASSERT_TRUE(loop.run_until([this] {
+    return std::any_of(cache.records.begin(), cache.records.end(),
+                       [](const auto& record) { return record.second.completing; });
+  }));
+  recorder->stopped = true;
+  transfers->stop(id);
+  loop.advance(milliseconds(200));
+  EXPECT_TRUE(cache.records.empty());
+}
+
 // Whole segments of theirs: nothing shows by itself that the rest is of something else.
 TEST_F(LyingPeers, AreNotMixedWithTheOriginOnceTheyAreContradicted) {
   publish_and_lie(3 * kSegment, 2 * kSegment);
