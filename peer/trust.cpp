@@ -183,8 +183,10 @@ Trust::Believed Trust::believe(const std::vector<Attestation>& offered, const As
     if (one.version != asked.version || one.size != asked.size || one.segment != asked.segment) continue;
     if (++looked_at > kMaxOffered) break;
     if (standing_.shunned(one.agent, now) || (refused && refused(one.agent))) continue;
-    // Its own word that it was HTTPS counts as far as the URL says so too.
-    if (standing_.doubted(one.agent, asked.https && one.transport == Transport::https, now)) continue;
+    // Its own word that it was HTTPS counts as far as the URL says so too; that it was not is not believed of an HTTPS
+    // URL: a contradiction over plain HTTP costs the one that lies next to nothing.
+    if (asked.https && one.transport != Transport::https) continue;
+    if (standing_.doubted(one.agent, asked.https, now)) continue;
     const auto known = said_by.find(one.agent);
     if (known != said_by.end() && known->second.contains(one.root)) continue;
     if (check(one, group)) said_by[one.agent].emplace(one.root, &one);

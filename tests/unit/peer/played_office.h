@@ -50,6 +50,7 @@ class PlayedOffice : public ::testing::Test {
     std::vector<Digest> leaves(block_count(bytes.size()));
     hash_blocks(bytes, leaves);
     Attestation said;
+    said.transport = Transport::https;  // as the version's URL says
     said.version = version_digest(version_);
     said.size = *version_.size;
     said.root = content_root(leaves);

@@ -222,6 +222,17 @@ TEST_F(TrustTest, PlainHttpLowersAWordOfPlainHttpAlone) {
   EXPECT_FALSE(trust.believe({by_http}, asked(), group_, {}, kNow).root);
 }
 
+// Members that are contradicted over plain HTTP are not shunned for it: to say so of an HTTPS URL must not pay.
+TEST_F(TrustTest, PlainHttpSaidOfAnHttpsUrlIsNotBelieved) {
+  Trust trust;
+  const Attestation by_http = liar_.says(version_, 0, "bad", 1'790'000'000, Transport::http);
+  EXPECT_FALSE(trust.believe({by_http}, asked(), group_, {}, kNow).root);
+  const auto beside_true = trust.believe({by_http, says(a_, "good")}, asked(), group_, {}, kNow);
+  EXPECT_EQ(beside_true.root, good_) << "nor does it contradict";
+  EXPECT_FALSE(beside_true.contradiction);
+  EXPECT_TRUE(trust.believe({by_http}, asked(false), group_, {}, kNow).root) << "of an HTTP URL it is as good as any";
+}
+
 TEST_F(TrustTest, TheSameRootFromTheOriginClearsTheSuspected) {
   Trust trust;
   trust.suspect({says(a_, "bad")}, group_);
