@@ -8,6 +8,17 @@
 
 namespace larder::cache::index {
 
+// A verdict is of one URL: a content with names of several is marked by none of their verdicts, since it would be a
+// good edition of all of them then.
+Status set_validated(SQLite::Database& db, const ContentId& id) {
+  Statement update(db,
+                   "UPDATE contents SET validated = max(validated, "
+                   "(SELECT count(DISTINCT v.url) FROM versions v WHERE v.content_id = contents.id) = 1) WHERE id = ?");
+  update.bind(1, id);
+  if (update.exec() == 1) return {};
+  return fail(ErrorCode::not_found, "mark content " + id + " validated", "the cache has no record " + id);
+}
+
 Status share_by_digest(SQLite::Database& db, const ContentId& id) {
   Statement update(db,
                    "UPDATE contents SET shareable = 1, offered = 0 WHERE id = ?1 AND state = 1 AND shareable = 0 "

@@ -147,14 +147,16 @@ Status changed_one(SQLite::Statement& statement, const ContentId& id, std::strin
 
 // One with the bytes of `what` that other downloads may share, and that neighbours are told of as this one may be: what
 // is not offered gets no name in what is. Not one that has too many names already, so that nobody can push those of
-// others out of sight by giving the same bytes under ever new URLs.
+// others out of sight by giving the same bytes under ever new URLs. Not one that was judged under other URLs alone:
+// that verdict says nothing of this one.
 std::optional<ContentId> equal_content(SQLite::Database& db, const Completion& what, bool offered) {
-  Statement query(
-      db,
-      "SELECT c.id FROM contents c WHERE c.root = ? AND c.size = ? AND c.state = 1 AND c.shareable = 1 "
-      "AND c.id <> ? AND c.offered = ? AND ((SELECT count(*) FROM versions v WHERE v.content_id = c.id) < ? "
-      "OR EXISTS (SELECT 1 FROM versions v WHERE v.content_id = c.id AND v.url = ? AND v.etag = ? "
-      "AND v.last_modified = ? AND v.size = ?)) LIMIT 1");
+  Statement query(db,
+                  "SELECT c.id FROM contents c WHERE c.root = ?1 AND c.size = ?2 AND c.state = 1 AND c.shareable = 1 "
+                  "AND c.id <> ?3 AND c.offered = ?4 "
+                  "AND (c.validated = 0 OR EXISTS (SELECT 1 FROM versions v WHERE v.content_id = c.id AND v.url = ?6)) "
+                  "AND ((SELECT count(*) FROM versions v WHERE v.content_id = c.id) < ?5 "
+                  "OR EXISTS (SELECT 1 FROM versions v WHERE v.content_id = c.id AND v.url = ?6 AND v.etag = ?7 "
+                  "AND v.last_modified = ?8 AND v.size = ?9)) LIMIT 1");
   bind_digest(query, 1, what.root);
   query.bind(2, static_cast<std::int64_t>(what.commit.content_size));
   query.bind(3, what.commit.id);
@@ -329,10 +331,6 @@ Status touch(SQLite::Database& db, const ContentId& id, WallTime now) {
   return {};
 }
 
-Status set_validated(SQLite::Database& db, const ContentId& id) {
-  return set_flag(db, "UPDATE contents SET validated = ? WHERE id = ?", id, 1, "mark content " + id + " validated");
-}
-
 Status set_state(SQLite::Database& db, const ContentId& id, ContentState state) {
   return set_flag(db, "UPDATE contents SET state = ? WHERE id = ?", id, static_cast<int>(state),
                   "change the state of content " + id);
@@ -455,14 +453,10 @@ Result<std::optional<Removed>> release(SQLite::Database& db, const ContentId& id
 
 Result<std::vector<Removed>> let_go(SQLite::Database& db, const std::vector<Reference>& references,
                                     std::uint64_t room) {
-  Statement validate(db, "UPDATE contents SET validated = 1 WHERE id = ?");
   std::vector<Removed> removed;
   for (const Reference& reference : references) {
-    if (reference.validated) {
-      validate.bind(1, reference.content);
-      validate.exec();
-      validate.reset();
-    }
+    if (reference.validated)
+      static_cast<void>(set_validated(db, reference.content));  // one that is gone is passed over
     auto gone = release_one(db, reference.content, reference.holder, room);
     if (!gone) return tl::unexpected(gone.error());
     if (*gone) removed.push_back(std::move(**gone));

@@ -88,6 +88,32 @@ TEST_F(Permission, WhatGoesOnAtAnotherUrlIsPrivateForGood) {
   expect_consistent();
 }
 
+// Equal bytes under two URLs: what was judged under the one is no good edition of the other.
+TEST_F(Permission, AVerdictIsOfOneUrl) {
+  const auto newest = [this](const std::string& url) {
+    return wait<std::optional<ContentInfo>>([&](auto done) { cache->find_newest(url, std::move(done)); });
+  };
+  const auto judge = [this](const ContentId& id) {
+    return wait<void>([&](auto done) { cache->mark_validated(id, std::move(done)); });
+  };
+  const auto judged = store(here_, bytes_, "f");
+  ASSERT_TRUE(judged && judge(judged->id));
+  const auto unjudged = store(there_, bytes_, "g");
+  ASSERT_TRUE(unjudged);
+  EXPECT_NE(unjudged->id, judged->id) << "it does not come under the other's verdict";
+  EXPECT_TRUE(*newest(here_.url));
+  EXPECT_FALSE(*newest(there_.url));
+
+  const std::string others = pattern(10, 4);
+  const auto first = store(version_of("http://here/y", 10), others, "f");
+  const auto second = store(version_of("http://there/y", 10), others, "g");
+  ASSERT_TRUE(first && second);
+  ASSERT_EQ(first->id, second->id) << "one content, not judged yet";
+  ASSERT_TRUE(judge(second->id));
+  EXPECT_FALSE(*newest("http://here/y"));
+  expect_consistent();
+}
+
 TEST_F(Permission, AProvenDigestIsANameOnThisMachine) {
   const auto by_digest = [this](std::string_view bytes) {
     return *wait<std::optional<ContentInfo>>(
