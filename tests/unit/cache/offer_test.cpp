@@ -155,7 +155,7 @@ TEST_F(Offer, TheObserverIsToldOfEachChange) {
   ASSERT_TRUE(hold(info->id, "g"));
   ASSERT_TRUE(release(info->id, "g"));
   expect_told({}, "nothing of that changes what is offered");
-  auto begun = create(version_of("http://c/whole", 100));
+  auto begun = create(version_of("http://a/whole", 100, "\"other\""));
   ASSERT_TRUE(begun);
   const ContentId merged = (*begun)->id();
   ASSERT_TRUE(append_all(**begun, pattern(100)));

@@ -122,11 +122,11 @@ TEST_F(Permission, AProvenDigestIsANameOnThisMachine) {
   const auto share = [this](const ContentId& id) {
     return wait<void>([&](auto done) { cache->share_by_digest(id, std::move(done)); });
   };
-  const std::string other = pattern(kThreeSegments, 5), unread = pattern(10, 6);
+  const std::string other = pattern(kThreeSegments, 5), unread = pattern(kThreeSegments, 6);
   const Version nameless{"http://here/x", kThreeSegments, {}, {}};
   const auto named = store(nameless, bytes_, "f", false, false);
   const auto with_validator = store(here_, other, "g", false, false);
-  const auto without_digest = store({"http://here/y", 10, {}, {}}, unread, "h", false, false);
+  const auto without_digest = store({"http://here/y", kThreeSegments, {}, {}}, unread, "h", false, false);
   ASSERT_TRUE(named && with_validator && without_digest);
   for (const auto* record : {&*named, &*with_validator}) {
     ASSERT_TRUE(wait<Digest>([&](auto done) { cache->compute_sha256(record->id, std::move(done)); }));

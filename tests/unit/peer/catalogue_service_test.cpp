@@ -68,6 +68,7 @@ class CatalogueServiceTest : public ::testing::Test {
   }
   cache::ContentId put(std::vector<cache::Version> versions, const std::vector<std::uint64_t>& held) {
     const auto id = test::put(cache_, 'a', std::move(versions), bytes_, held);
+    for (cache::SegmentInfo& segment : cache_.records.at(id).segments) segment.transport = cache::Transport::https;
     offers_.update(cache_.records.at(id).info, held);
     return id;
   }

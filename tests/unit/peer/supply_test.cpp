@@ -544,6 +544,7 @@ TEST(SupplyBytes, SmallContentsComeWithTheCataloguesAnswer) {
   attestation.version = version_digest(version);
   attestation.size = 40000;
   attestation.root = content_root(leaves);
+  attestation.transport = Transport::https;
   sign(attestation, key, group);
   Manifest manifest;
   manifest.size = 40000;
