@@ -192,6 +192,7 @@ TEST_F(CatalogueServiceTest, TheTransportSaidIsThatOfTheLastHop) {
   const auto id = put({one_}, {0, 1, 2});
   cache_.records.at(id).segments[0].transport = cache::Transport::https;
   cache_.records.at(id).segments[1].transport = cache::Transport::http;
+  cache_.records.at(id).segments[2].transport = {};  // not known
   const Manifest said = manifest(one_);
   const std::vector<Transport> wanted{Transport::https, Transport::http, Transport::http};
   for (std::size_t i = 0; i < wanted.size(); ++i) {
