@@ -154,10 +154,10 @@ std::string privacy_note(Privacy privacy) {
 }
 
 RequestFacts request_facts(const Target& target) {
-  static const ConnectOptions kPlain;
-  static const UrlPolicy kPolicy;
-  const ConnectOptions& options = target.options ? *target.options : kPlain;
-  const SharingPolicy& sharing = (target.policy ? *target.policy : kPolicy).sharing;
+  static const ConnectOptions plain;
+  static const UrlPolicy policy;
+  const ConnectOptions& options = target.options ? *target.options : plain;
+  const SharingPolicy& sharing = (target.policy ? *target.policy : policy).sharing;
   RequestFacts facts;
   facts.callers_proxy = options.callers_proxy || !options.proxy_user.empty() || !options.proxy_password.empty();
   facts.callers_authorities = options.callers_authorities;

@@ -85,7 +85,7 @@ Result<PlaceKind> kind_of_existing(const Walked& found, const std::string& doing
 
 // Of a directory that was reached through links; where /proc is not there, by its descriptor.
 std::string path_of(int descriptor) {
-  const std::string link = fmt::format("/proc/self/fd/{}", descriptor);
+  std::string link = fmt::format("/proc/self/fd/{}", descriptor);
   std::string path(PATH_MAX, '\0');
   const ssize_t size = ::readlink(link.c_str(), path.data(), path.size());
   if (size <= 0) return link;
