@@ -7,6 +7,17 @@
 #include "cache/statement.h"
 
 namespace larder::cache::index {
+namespace {
+
+void bind_version(SQLite::Statement& statement, const ContentId& id, const Version& version) {
+  statement.bind(1, id);
+  statement.bind(2, version.url);
+  statement.bind(3, version.etag);
+  statement.bind(4, version.last_modified);
+  statement.bind(5, size_to(version.size));
+}
+
+}  // namespace
 
 // A verdict is of one URL: a content with names of several is marked by none of their verdicts, since it would be a
 // good edition of all of them then.
@@ -34,21 +45,13 @@ Result<bool> set_aside(SQLite::Database& db, const ContentId& id, const Version&
   Statement others(db,
                    "SELECT count(*) FROM versions WHERE content_id = ? "
                    "AND NOT (url = ? AND etag = ? AND last_modified = ? AND size = ?)");
-  others.bind(1, id);
-  others.bind(2, version.url);
-  others.bind(3, version.etag);
-  others.bind(4, version.last_modified);
-  others.bind(5, size_to(version.size));
+  bind_version(others, id, version);
   others.executeStep();
   if (others.getColumn(0).getInt64() > 0) {
     Statement forget(db,
                      "DELETE FROM versions WHERE content_id = ? AND url = ? AND etag = ? AND last_modified = ? "
                      "AND size = ?");
-    forget.bind(1, id);
-    forget.bind(2, version.url);
-    forget.bind(3, version.etag);
-    forget.bind(4, version.last_modified);
-    forget.bind(5, size_to(version.size));
+    bind_version(forget, id, version);
     forget.exec();
     return false;
   }
