@@ -238,10 +238,11 @@ def wandered(rng, lab):
             same = int(time.time()) - 7200
             for path in (begun, ended):
                 os.utime(office.root / path.lstrip("/"), (same, same))
-            job_id = first.submit(urls[0], max_rate=6 * MIB)
-            first.api.wait(job_id, lambda j: j["files"][0]["contiguous"] >= 5 * MIB)
+            job_id = first.submit(urls[0], max_rate=4 * MIB)  # so that there is time to stop it before its end
+            first.api.wait(job_id, lambda j: j["files"][0]["contiguous"] >= 2 * MIB)
             first.api.act(job_id, "suspend")
             first.api.retarget(job_id, 0, urls[1])
+            first.api.call("PATCH", f"/v1/jobs/{job_id}", {"max_rate": 0})
             first.api.act(job_id, "resume")
             job = first.api.wait(job_id, "transferred")
             expect("more than one URL" in job["files"][0]["note"], f"note {job['files'][0]['note']!r}")
