@@ -23,6 +23,8 @@ struct Target {
   std::shared_ptr<const ConnectOptions> options;
   std::shared_ptr<const UrlPolicy> policy;
   std::shared_ptr<const Lane> lane = nullptr;  // null: none
+  // The caller gave a digest or a signature: it decides over the bytes, also where the answer makes them doubtful.
+  bool bytes_proven = false;
 };
 
 // What the origin says a URL is now.
@@ -73,7 +75,8 @@ class FetchEvents {
 class Origin {
  public:
   virtual ~Origin() = default;
-  // HEAD with no-cache and Want-Repr-Digest; GET bytes=0-0 where HEAD is refused or useless.
+  // HEAD with no-cache and Want-Repr-Digest; GET bytes=0-0 where HEAD fails in any way or is useless; GET of the whole,
+  // of which the head alone is read, where that fails for its range. Error: of the last of them.
   virtual FetchId probe(const Target& target, UniqueFunction<void(Result<Edition>)> done) = 0;
   virtual FetchId fetch(const Fetch& fetch, std::shared_ptr<FetchEvents> events) = 0;
   virtual void cancel(FetchId id) = 0;  // no event follows

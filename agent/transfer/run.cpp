@@ -355,8 +355,15 @@ void Run::fail(const Error& error) {
   const bool news = !content_.empty() || std::any_of(members_.begin(), members_.end(),
                                                      [](const MemberPtr& member) { return member->wasted > 0; });
   if (news) tell_progress();
+  // A digest or signature may make acceptable what is refused to whoever has none.
+  const bool doubted = told.code == ErrorCode::bad_response && !request_.target.bytes_proven;
   for (const MemberPtr& member : end_members()) {
-    if (!member->gone) host_.run_failed(member, told);
+    if (member->gone) continue;
+    if (doubted && member->request.target.bytes_proven) {
+      host_.run_alone(member);
+    } else {
+      host_.run_failed(member, told);
+    }
   }
   host_.run_over(*this);
 }

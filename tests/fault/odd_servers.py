@@ -1,0 +1,492 @@
+"""Origins that keep to no rule, and from which curl gets the file all the same: HEAD and ranges that do not work, lines in
+a head that are none, codings that are none, statuses, redirects as servers write them; and origins that send for ever.
+
+CASES is the table: name -> function(case). Each file is fetched three times: by a GET, again with something in the cache,
+and, under another name, by a job that has to ask for the size first, as a member with neighbours does. Beside it curl is
+asked: what it gets, Larder gets.
+"""
+
+import concurrent.futures
+import gzip
+import hashlib
+import random
+import shutil
+import subprocess
+import time
+import urllib.parse
+
+from framing import chunks
+from larder_lab import Skip, check_figures, expect, expect_equal, expect_error, http_date, named, seeded_bytes
+from raw_origin import RawOrigin, Wire
+
+CASES = {}
+OPTIONS = {"retry_delay_s": 0.1, "no_progress_timeout_s": 2}
+STALL_S = 40  # of an ordinary request; nothing here may take as long
+_T = 1_700_000_000
+
+
+def case(function):
+    CASES[function.__name__] = function
+    return function
+
+
+def wire(status="200 OK", fields=(), body=b"", end="keep", **more):
+    head = "\r\n".join([f"HTTP/1.1 {status}", *fields]) + "\r\n\r\n"
+    return Wire(head.encode("latin-1"), body, end, **more)
+
+
+def fields_of(data, *more):
+    return [f"Content-Length: {len(data)}", f'ETag: "{hashlib.sha256(data).hexdigest()[:8]}"',
+            f"Last-Modified: {http_date(_T)}", f"Date: {http_date(_T + 100_000)}", *more]
+
+
+def file_answer(data, *more):
+    """As an ordinary server has it, with `more` lines in each head."""
+
+    def answer(request):
+        wanted = request.range
+        if request.method == "GET" and wanted and data:
+            last = len(data) - 1 if wanted[1] is None else min(wanted[1], len(data) - 1)
+            part = data[wanted[0]:last + 1]
+            return wire("206 Part", [f"Content-Range: bytes {wanted[0]}-{last}/{len(data)}", *fields_of(data, *more)[1:],
+                                     f"Content-Length: {len(part)}"], part)
+        return wire("200 OK", fields_of(data, *more), data)
+
+    return answer
+
+
+class Case:
+    def __init__(self, seed, lab):
+        self.rng = random.Random(f"odd servers {seed}")
+        self.lab = lab
+        self.agent = lab.agent(origin={"stall_timeout": f"{STALL_S}s", "connect_timeout": "3s"})
+        self.api = self.agent.api
+        self.data = seeded_bytes((self.rng.random(), "odd"), self.rng.randrange(20_000, 90_000))
+
+    def site(self, answer, **options):
+        """A host of its own: what is remembered of one says nothing of another."""
+        origin = RawOrigin(answer, **options)
+        self.lab.origins.append(origin)
+        return origin
+
+    def fetch(self, file, **options):
+        """(job, its bytes or None), collected."""
+        file = file if isinstance(file, dict) else {"url": file}
+        job = self.api.wait(self.api.create([file], **{**OPTIONS, **options})["id"], timeout=90)
+        if job["state"] != "transferred":
+            return job, None
+        check_figures(job)
+        data = self.api.content(job["id"])
+        self.api.act(job["id"], "complete")
+        return job, data
+
+    def right(self, what, origin, data=None, path="", seconds=12, curl=True, **file):
+        """The three fetches bring `data`, none of them late, and so does curl."""
+        data = self.data if data is None else data
+        if curl and not file:
+            done = curl_of(origin.url("/0" + path))
+            expect(done.returncode == 0 and done.stdout == data, f"{what}: curl itself has {done.returncode}, "
+                   f"{len(done.stdout)} bytes: the case is none")
+        for which, url, options in (("first", "/1", {}), ("second", "/1", {}), ("probed", "/2", {"parallel_ranges": 2})):
+            began = time.monotonic()
+            job, got = self.fetch({"url": origin.url(url + path), **file}, **options)
+            took = time.monotonic() - began
+            expect(got is not None, f"{what}, the {which} fetch: {job['state']}, {job['error'] or job['files'][0]['error']}")
+            expect(got == data, f"{what}, the {which} fetch: {len(got)} other bytes")
+            expect(took < seconds, f"{what}, the {which} fetch took {took:.1f} s")
+
+    def refused(self, what, origin, code, text=(), path="", **file):
+        """At once, for good, and in these words."""
+        for _ in range(2):
+            asked = len(origin.asked("GET"))
+            job, _ = self.fetch({"url": origin.url("/1" + path), **file})
+            try:
+                error = expect_error(job, code, text=text)
+            except AssertionError as seen:
+                raise AssertionError(f"{what}: {seen}") from seen
+            expect_equal(len(origin.asked("GET")) - asked, 1, f"{what}: requests until it was given up ({error['message']})")
+
+    def all_at_once(self, rows, check):
+        """check(name, value) for each row of a table; those that wait do so beside each other."""
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            for done in [pool.submit(check, name, value) for name, value in rows.items()]:
+                done.result()
+
+
+def curl_of(url, *options):
+    program = shutil.which("curl")
+    if program is None:
+        raise Skip("curl is not installed")
+    return subprocess.run([program, "-q", "-sL", "--noproxy", "*", "--max-time", "30", *options, url], capture_output=True,
+                          check=False)
+
+
+# -- requests that help ----------------------------------------------------------------------------------------------
+def empty(status, *fields):
+    return wire(status, ["Content-Length: 0", *fields])
+
+
+BROKEN_HEADS = {
+    "hangs": Wire(b"", end="hang"),
+    "hangs in its head": Wire(b"HTTP/1.1 200 OK\r\nContent-Le", end="hang"),
+    "sends interim answers for ever": Wire(b"", drip=b"HTTP/1.1 103 Early Hints\r\n\r\n"),
+    "sends lines for ever": Wire(b"HTTP/1.1 200 OK\r\n", drip=b"X-A: b\r\n"),
+    "is closed": Wire(b"", end="fin"),
+    "is reset": Wire(b"", end="reset"),
+    "is no HTTP": Wire(b"\x15\x03\x01\x00\x02\r\n\r\n", end="fin"),
+    "has two lengths": wire(fields=["Content-Length: 5", "Content-Length: 6"]),
+    "has a malformed line that frames": wire(fields=["Content-Length : 5"]),
+    "says a coding": wire(fields=["Content-Length: 5", "Content-Encoding: gzip"]),
+    "says no length": wire(fields=['ETag: "x"'], end="fin"),
+    "says length 0": empty("200 OK"),
+    "says 204": wire("204 No", []),
+    "leads nowhere": empty("302 Found"),
+    "leads to itself": empty("302 Found", "Location: ?"),
+    "leads to another protocol": empty("302 Found", "Location: ftp://127.0.0.1/x"),
+    **{f"says {status}": empty(f"{status} No") for status in (400, 401, 403, 404, 405, 406, 410, 412, 416, 429, 451, 500, 501,
+                                                              502, 503, 504)},
+}
+
+
+@case
+def a_head_that_does_not_work(c):
+    """However a HEAD fails where GET works: the file comes, soon, and the host is not asked like that again."""
+
+    def check(name, broken):
+        good = file_answer(c.data)
+        origin = c.site(lambda request: broken if request.method == "HEAD" else good(request))
+        c.right(f"HEAD {name}", origin)
+        useless = ("says a coding", "says no length", "says length 0")  # of this file; others may do better
+        if name not in useless:
+            expect_equal(len(origin.asked("HEAD")) <= 2, True, f"HEAD {name}: it was asked {len(origin.asked('HEAD'))} times")
+
+    c.all_at_once(BROKEN_HEADS, check)
+
+
+@case
+def a_range_that_does_not_work(c):
+    """HEAD is refused, and the range of one byte that takes its place does not work either."""
+    ways = {"hangs": Wire(b"", end="hang"), "is closed": Wire(b"", end="fin"), "is reset": Wire(b"", end="reset"),
+            "is a part without a range": wire("206 Part", fields_of(b"x"), b"x"),
+            "is a part of something else": wire("206 Part", ["Content-Range: bytes 5-5/9", *fields_of(b"x")], b"x"),
+            "is the whole, said to be a part": wire("206 Part", [f"Content-Range: bytes 0-{len(c.data) - 1}/{len(c.data)}",
+                                                                 *fields_of(c.data)], c.data),
+            **{f"says {status}": empty(f"{status} No") for status in (400, 403, 405, 406, 409, 411, 412, 413, 416, 417, 500,
+                                                                      501)}}
+
+    def check(name, broken):
+        good = file_answer(c.data, "Accept-Ranges: none")
+
+        def answer(request):
+            if request.method == "HEAD":
+                return empty("405 No")
+            return broken if request.range else good(request)
+
+        c.right(f"a range {name}", c.site(answer), seconds=14)
+
+    c.all_at_once(ways, check)
+
+
+@case
+def empty_files(c):
+    """A file of no bytes, on servers that answer the request for its first byte in their own way."""
+    ways = {"416 alone": empty("416 No"), "400": empty("400 No"), "416 with the size": empty("416 No", "Content-Range: bytes */0"),
+            "416 with no number": empty("416 No", "Content-Range: bytes */*"), "200": wire(fields=fields_of(b"")),
+            "403": empty("403 No"), "500": empty("500 No"), "501": empty("501 No"), "it is closed": Wire(b"", end="fin"),
+            "206 of nothing": wire("206 Part", ["Content-Range: bytes 0-0/0", *fields_of(b"")])}
+
+    def check(name, broken):
+        def answer(request):
+            return broken if request.range else wire(fields=fields_of(b""))
+
+        c.right(f"an empty file, {name}", c.site(answer), b"")
+
+    c.all_at_once(ways, check)
+
+
+# -- heads -----------------------------------------------------------------------------------------------------------
+@case
+def lines_that_are_none(c):
+    """Lines that are no fields, about things on which nothing hangs, are passed over."""
+    lines = ["X Robots Tag: none", "X-Frame-Options : DENY", "X-A\t: b", "X-A: a\x01b", "X-A: \x1b[31m", "X-A: a\x7f", "X\x02A: b",
+             "<br />", "PHP Warning:  Undefined variable $x in /srv/x.php on line 5", "no colon", ": no name", "X-A: b\r X-B: c",
+             "Content Length: 7", "X\u00e4: b", "(comment): x", "Server : a/1", "Keep-Alive : timeout=5", "X-A: b\r\n c\x01",
+             "X A: b\r\n Content-Length: 5", "X-Powered-By : PHP/5", "P3P : CP=\"x\"", "Expires : 0", "Content-Type : text/plain",
+             "Cache-Control : max-age=60", "X-A: \x0b", "Set Cookie: a=b"]
+    rows = {line: line for line in lines}
+
+    def check(name, line):
+        c.right(f"the line {name!r}", c.site(file_answer(c.data, line)))
+
+    c.all_at_once(rows, check)
+
+
+@case
+def lines_that_frame_or_identify(c):
+    """Where another reader could take another body, or another file, for this one: refused at once."""
+    names = ["Content-Length", "Transfer-Encoding", "Content-Range", "Content-Encoding", "ETag", "Last-Modified", "Location",
+             "Repr-Digest", "Digest"]
+    lines = [form.replace("#", name) for name in names for form in ("# : 5", "#\t: 5", "#: \x01", "X-A: b\r#: 5", "X\x0b# : 5")]
+    lines += ["X-A: b\r\r", "Content-Length: 5\r\n 0", "Content- Length: 5"]
+
+    def check(name, line):
+        c.refused(f"the line {name!r}", c.site(lambda request: wire(fields=[*fields_of(c.data), line], body=c.data, end="fin")),
+                  "bad_response")
+
+    c.all_at_once({line: line for line in lines}, check)
+
+
+@case
+def what_restricts_counts_however_written(c):
+    """`Cache-Control : no-store` keeps a file from others as `Cache-Control: no-store` does."""
+    for line in ("Cache-Control : no-store", "Cache-Control: private\x01", "Set-Cookie : a=b", "Vary\t: *"):
+        origin = c.site(file_answer(c.data, line))
+        c.fetch(origin.url("/f"))
+        expect_equal([r for r in c.api.cache() if r["state"] == "complete"], [], f"{line!r}: what others could be given")
+
+
+# -- codings and statuses --------------------------------------------------------------------------------------------
+@case
+def codings_that_are_none(c):
+    """What servers write into Content-Encoding that is no coding, and gzip for what is a gzip file."""
+    packed = gzip.compress(c.data, 1)
+    plain = {value: ("", value, c.data, ()) for value in ("none", "None", "UTF-8", "utf8", "aws-chunked", "binary", "identity",
+                                                          "", "8bit", "iso-8859-1", "aws-chunked, identity", "x-unknown")}
+    own = {f"{value} of {path}{' '.join(more)}": (path, value, packed, more) for path, value, more in (
+        ("/x.tar.gz", "gzip", ()), ("/x.tgz", "x-gzip", ()), ("/X.TGZ", "GZIP", ()), ("/x.svgz", "gzip", ()),
+        ("/get?file=x.tgz", "gzip", ()), ("/x", "gzip", ("Content-Type: application/gzip",)),
+        ("/x", "x-gzip", ("Content-Type: application/x-tar",)), ("/x", "gzip", ("Content-Disposition: attachment; filename=\"x.tgz\"",)),
+        ("/x.br", "br", ()), ("/x.tar.zst", "zstd", ()), ("/x.Z", "compress", ()), ("/x.zz", "deflate", ()))}
+
+    def check(name, row):
+        path, value, data, more = row
+        c.right(f"Content-Encoding: {name}", c.site(file_answer(data, f"Content-Encoding: {value}", *more)), data, path)
+
+    c.all_at_once({**plain, **own}, check)
+
+
+@case
+def codings_that_a_digest_makes_acceptable(c):
+    """Bytes in a coding are refused to who cannot know them, and given to who can; nobody else is given them then."""
+    packed = gzip.compress(c.data, 1)
+    signed = signature_of(c, packed)
+
+    def check(value, _):
+        origin = c.site(file_answer(packed, f"Content-Encoding: {value}"))
+        c.refused(f"{value}, without a digest", origin, "bad_response", text=[value, "--sha256"], path="/x.iso")
+        c.right(f"{value}, with a digest", origin, packed, "/x.iso", sha256=hashlib.sha256(packed).hexdigest())
+        c.refused(f"{value}, after it came to another", origin, "bad_response", path="/x.iso")
+        job, got = c.fetch({"url": origin.url("/1/x.iso"), "sha256": hashlib.sha256(c.data).hexdigest()})
+        expect(got is None, f"{value}: bytes with another digest")
+        expect_error(job, "digest_mismatch", "validation_failed")
+        if signed:
+            job, got = c.fetch(origin.url("/1/x.iso"), verdict=signed)
+            expect(got == packed, f"{value}, with a signature: {job['state']}, {job['error']}")
+
+    c.all_at_once({v: v for v in ("gzip", "deflate", "br", "zstd", "compress", "gzip, gzip")}, check)
+
+
+def signature_of(c, data):
+    """The verdict options for a signature of `data`, or None where none can be made."""
+    keys = c.lab.folder("keys")
+    (keys / "f").write_bytes(data)
+    if shutil.which("minisign") is None:
+        return None
+    made = subprocess.run(["minisign", "-G", "-W", "-f", "-p", keys / "k.pub", "-s", keys / "k.key"], capture_output=True,
+                          check=False)
+    if made.returncode != 0:
+        return None
+    subprocess.run(["minisign", "-S", "-s", keys / "k.key", "-m", keys / "f"], check=True, capture_output=True, input=b"\n")
+    return {"minisign": {"public_key": (keys / "k.pub").read_text().splitlines()[1],
+                         "signature": (keys / "f.minisig").read_text()}}
+
+
+@case
+def a_digest_beside_none(c):
+    """Two jobs at once ask for a coded file, one of them with its digest: each gets what is right for it."""
+    packed = gzip.compress(c.data, 1)
+    for turn in range(6):
+        slow = c.site(lambda request: file_answer(packed, "Content-Encoding: gzip")(request))
+        files = [{"url": slow.url("/x")}, {"url": slow.url("/x"), "sha256": hashlib.sha256(packed).hexdigest()}]
+        if turn % 2:
+            files.reverse()
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            for file, done in [(f, pool.submit(c.fetch, f)) for f in files]:
+                job, got = done.result()
+                if "sha256" in file:
+                    expect(got == packed, f"with the digest: {job['state']}, {job['error']}")
+                else:
+                    expect_error(job, "bad_response")
+
+
+@case
+def statuses_that_carry_the_file(c):
+    """201, 203, 226, a 206 with all of it that nobody asked for, 300 with a Location."""
+    data = c.data
+    part = [f"Content-Range: bytes 0-{len(data) - 1}/{len(data)}"]
+    rows = {"201": "201 Created", "203": "203 Non-Authoritative Information", "226": "226 IM Used", "206": "206 Part",
+            "206 without a length": "206 Part"}
+
+    def check(name, status):
+        fields = fields_of(data, *(part if name.startswith("206") else ()))
+        if "without" in name:
+            fields = ["Transfer-Encoding: chunked", *fields[1:]]
+        body = chunks(data) if "without" in name else data
+        c.right(name, c.site(lambda request: wire(status, fields, body)))
+
+    c.all_at_once(rows, check)
+    good = file_answer(data)
+    c.right("300 with a Location", c.site(
+        lambda request: good(request) if request.target.startswith("/there") else empty("300 Choices", "Location: /there")))
+    short = [f"Content-Range: bytes 0-{len(data) - 2}/{len(data)}", *fields_of(data[:-1])]
+    c.refused("206 with less", c.site(lambda request: wire("206 Part", short, data[:-1])), "bad_response")
+    for status in ("202 Accepted", "204 No Content", "205 Reset"):
+        c.refused(status, c.site(lambda request, status=status: wire(status, [], end="fin")), "bad_response", text=status[:3])
+
+
+# -- redirects -------------------------------------------------------------------------------------------------------
+LOCATIONS = [
+    "/plain", "plain", "./plain", "../plain", "../../../plain", "/a//b", "//HOST/x", "http://HOST/x", "HTTP://HOST/x",
+    "http:/HOST/x", "http:///HOST/x", "?q=1", "/x?q=a b", "/a b", "/\u00e4".encode().decode("latin-1"), "/\u00e4", "/[x]", "/x#frag",
+    "/x?y#frag", '/"x"', "/a\\b", "/100%/a.iso", "save50%", "/%zz", "/%", "/%%", "/%4", "http://HOST/100%", "//HOST/100%",
+    "/x?50%", "/x?a=%zz", "/a%20b", "/{x}|y^`", "/<x>", "/x;y=z", "/~x", "/%7ex", "/%41", "/a+b", "/x?y=http://z/?w", "  /blanks  ",
+    "http://u:p@HOST/x", "/./x", "/x/.", "/x/../y", "/a%2fb", "/x?", "http://HOST?x=1", "http://HOST", "/x?\u00e4", "/a:b", "./a:b",
+    "/x?a=b#c?d", "/x'y'", "/x,y", "/x=y&z", "/x%00y", "/%C3%A4", "/x%", "/x?%",
+]
+
+
+@case
+def locations_as_servers_write_them(c):
+    """Where curl goes, Larder goes."""
+
+    start = "/go/there/x"
+
+    def check(form, _):
+        def answer(request):
+            if request.target == start:
+                return empty("302 Found", "Location: " + form.replace("HOST", f"127.0.0.1:{origin.port}"))
+            return file_answer(c.data)(request)
+
+        origin = c.site(answer)
+
+        def gone_to():
+            return [urllib.parse.unquote_to_bytes(a.target) for a in origin.asked() if a.target != start]
+
+        done = curl_of(origin.url(start), "--max-redirs", "5")
+        expect(done.returncode == 0 and done.stdout == c.data, f"{form!r}: curl itself has {done.returncode}: the case is none")
+        there = gone_to()
+        for _ in range(2):
+            job, got = c.fetch(origin.url(start))
+            expect(got == c.data, f"Location {form!r}: {job['state']}, {job['error']}")
+        expect_equal(set(gone_to()), set(there), f"Location {form!r}: where it led")
+
+    c.all_at_once({form: form for form in LOCATIONS}, check)
+    # Typed by a person the same is an error that says how to write it.
+    done = c.agent.larder("get", "http://127.0.0.1:9/100%", "-o", c.lab.folder("out") / "x")
+    expect(done.returncode == 3 and "%25" in done.stderr, f"a typed URL: {done.returncode} {done.stderr}")
+
+
+# -- for ever --------------------------------------------------------------------------------------------------------
+DRIPS = {
+    "interim answers": Wire(b"", drip=b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"),
+    "lines of the head": Wire(b"HTTP/1.1 200 OK\r\n", drip=b"X-A: b\r\n"),
+    "lines of a trailer": Wire(b"HTTP/1.1 200 OK\r\nETag: \"x\"\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks(b"hello")[:-2],
+                               drip=b"X-A: b\r\n"),
+    "extensions of a chunk": Wire(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;", drip=b"a=b;"),
+    "the body of an error": Wire(b"HTTP/1.1 503 No\r\nContent-Length: 9999\r\n\r\n", drip=b"x"),
+}
+
+
+@case
+def bytes_that_are_no_progress(c):
+    """A little every half second that is no byte of the file keeps nothing alive."""
+    agent = c.lab.agent("impatient", origin={"stall_timeout": "2s"})
+
+    def end_of(origin):
+        began = time.monotonic()
+        job = agent.api.wait(agent.api.create([origin.url("/x")], retry_delay_s=0.1, no_progress_timeout_s=1)["id"], timeout=60)
+        took = time.monotonic() - began
+        expect(took < 8, f"it took {took:.1f} s until {job['state']}")
+        return job
+
+    def check(name, drip):
+        try:
+            job = end_of(c.site(lambda request: drip))
+            expect_error(job, "http_transient" if "error" in name else "no_progress")
+        except AssertionError as seen:
+            raise AssertionError(f"{name}: {seen}") from seen
+
+    c.all_at_once(DRIPS, check)
+    good = file_answer(c.data)
+    redirect = Wire(b"HTTP/1.1 302 Found\r\nLocation: /there\r\nContent-Length: 9999\r\n\r\n", drip=b"x")
+    job = end_of(c.site(lambda request: good(request) if request.target == "/there" else redirect))
+    expect_equal(job["state"], "transferred", "a redirect whose body never ends")
+
+
+# -- words -----------------------------------------------------------------------------------------------------------
+_FUNKY = b"HTTP/1.1 200 funky chunky!\r\nServer: fakeit/0.9 fakeitbad/1.0\r\n"
+_CHUNKED = _FUNKY + b"Transfer-Encoding: chunked\r\nConnection: mooo\r\n\r\n"
+_HELLO = b"40\r\n" + b"a" * 64 + b"\r\n30\r\n" + b"b" * 48 + b"\r\n21;heresatest=moooo\r\n" + b"c" * 32 + b"\n\r\n0\r\n\r\n"
+# What curl's own suite sends, by the numbers of its cases, each with the words that the error must have.
+CURLS = {
+    "36, a chunk whose size is none": (_CHUNKED + b"2\r\na\n\r\nILLEGAL\r\n" + b"b" * 47, "hexadecimal"),
+    "1416, a chunk's size that overflows": (_CHUNKED + b"12345678123456789\r\n" + b"a" * 64 + b"\r\n0\r\n\r\n", "not HTTP"),
+    "1495, no chunk at all": (_FUNKY + b"Transfer-Encoding: chunked, identity\r\nContent-Length: 19\r\n\r\nstuff server sends\r\n", "hexadecimal"),
+    "1496, gzip and chunked": (_FUNKY + b"Transfer-Encoding: gzip, chunked\r\nContent-Length: 19\r\n\r\nstuff server sends\r\n", "gzip, chunked"),
+    "1122, gzip": (_FUNKY + b"Transfer-Encoding: gzip\r\nContent-Length: 44\r\n\r\n" + gzip.compress(b"line 1\n"), "gzip"),
+    "1123, deflate": (_FUNKY + b"Transfer-Encoding: deflate\r\n\r\n" + b"x" * 30, "deflate"),
+    "1124, gzip in chunks": (_FUNKY + b"Transfer-Encoding: gzip, chunked\r\n\r\n" + chunks(gzip.compress(b"line 1\n")), "gzip"),
+    "1546, the wrong order": (_FUNKY + b"Transfer-Encoding: chunked, gzip\r\n\r\n0\r\n\r\n", "chunked, gzip"),
+    "1722, chunked not last": (_FUNKY + b"Transfer-Encoding: chunked, another\r\n\r\n" + _HELLO, "another"),
+    "1723, chunked twice, not last": (_FUNKY + b"Transfer-Encoding: chunked, chunked, another\r\n\r\n" + _HELLO, "chunked"),
+    "1473, a first line that continues none": (b"HTTP/1.1 200 OK\r\n Date: Tue, 09 Nov 2010 14:49:00 GMT\r\nContent-Length: 6\r\n\r\n-foo-\n", ""),
+    "2106, a zero byte in the trailer": (b"HTTP/1.1 200 OK\r\nServer: test\r\nTransfer-Encoding: chunked\r\nTrailer: chunky-trailer\r\n\r\n6\r\n-foo-\n\r\n0\r\nchunky-trailer: he\x00llo\r\n\r\n", ""),
+    "a zero byte in a line": (b"HTTP/1.1 200 OK\r\nX-A: b\x00c\r\nContent-Length: 6\r\n\r\n-foo-\n", ""),
+    "a length that no file has": (b"HTTP/1.1 200 OK\r\nContent-Length: 36893488147419103232\r\n\r\nx", "larger than any file"),
+    "a length beyond counting": (b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 60 + b"\r\n\r\nx", "larger than any file"),
+    "a negative length": (b"HTTP/1.1 200 OK\r\nContent-Length: -6\r\n\r\n-foo-\n", ""),
+    "a redirect with an empty Location": (b"HTTP/1.1 302 Found\r\nLocation:\r\nContent-Length: 0\r\n\r\n", "empty location"),
+    "a redirect without one": (b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n", "without saying where"),
+}
+
+
+@case
+def errors_in_their_own_words(c):
+    """Malformed answers are told as that, at once and for good, and not as a lost connection or an error of the agent."""
+
+    def check(name, row):
+        sent, words = row
+        c.refused(name, c.site(lambda request: Wire(sent, end="fin")), "bad_response", text=words)
+
+    c.all_at_once(CURLS, check)
+
+
+@case
+def a_certificate_for_another_name(c):
+    """curl's 305, 311 and 312: no authority would help, and none is asked for."""
+    folder = c.lab.folder("tls")
+    key, certificate = folder / "k", folder / "c"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30",
+                    "-keyout", key, "-out", certificate, "-subj", "/CN=other.example", "-addext", "subjectAltName=DNS:other.example"],
+                   check=True, capture_output=True)
+    agent = c.lab.agent("trusting", origin={"ca_file": str(certificate)})
+    origin = c.site(file_answer(c.data), tls=(certificate, key))
+    for host in ("127.0.0.1", "localhost"):
+        job = agent.api.wait(agent.api.create([f"https://{host}:{origin.port}/x"], no_progress_timeout_s=1, retry_delay_s=0.1)["id"])
+        error = expect_error(job, "certificate_rejected", text="another name")
+        expect("authority" not in error["message"] and "--ca-file" not in error["message"], f"words: {error['message']}")
+
+
+def run(seed, lab, name=None):
+    names = list(CASES)
+    name = name or names[seed % len(names)]
+    c = Case(seed, lab)
+    try:
+        CASES[name](c)
+    except Skip:
+        raise
+    except Exception as error:
+        raise named(name, error) from error
+    expect(c.agent.running, f"{name}: larderd ended: {c.agent.log_tail()}")
+    c.agent.check_cache_soon()
+    return name
