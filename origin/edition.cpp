@@ -118,6 +118,7 @@ Edition edition_of(const HttpHead& head, std::optional<std::uint64_t> size, cons
   edition.media_type = media_type_of(head);
   const AnswerFacts facts = answer_facts(head, version, context);
   edition.end_announced = facts.end_announced;
+  edition.coded = facts.coded;
   edition.privacy = privacy_of(context.request, &facts);
   if (const auto digest = promised_sha256(head.headers)) edition.sha256 = *digest;
   return edition;

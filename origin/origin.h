@@ -39,6 +39,7 @@ struct Edition {
   // The origin said where the file ends: by a length, a last chunk, HTTP/2's end of stream. Otherwise its end is that
   // of the connection, which a broken one has as well.
   bool end_announced = true;
+  bool coded = false;         // the bytes are those of the file in a coding: only for who has their digest (codings.h)
   bool any_validator = true;  // ETag or Last-Modified, weak or malformed ones too
   std::string media_type;     // Content-Type in lower case without parameters; empty: unsaid
 

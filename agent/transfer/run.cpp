@@ -143,6 +143,7 @@ bool Run::edition_known(const origin::Edition& edition) {
     fail(*doubt);
     return false;
   }
+  if (leaves_to_members(edition)) return false;
   edition_ = edition;
   privacy_ = stricter(stricter(before_answer_, edition.privacy),
                       edition.version.has_validator() ? origin::Privacy::shareable : origin::Privacy::no_validator);
@@ -206,6 +207,17 @@ void Run::split_followers() {
   const std::vector<MemberPtr> followers(members_.begin() + 1, members_.end());
   members_.resize(1);
   for (const MemberPtr& member : followers) host_.run_alone(member);
+}
+
+// It was asked with the digest of an owner that has left meanwhile: the others ask for themselves.
+bool Run::leaves_to_members(const origin::Edition& edition) {
+  if (!edition.coded || members_.front()->request.target.bytes_proven) return false;
+  const auto self = shared_from_this();
+  for (const MemberPtr& member : end_members()) {
+    if (!member->gone) host_.run_alone(member);
+  }
+  host_.run_over(*this);
+  return true;
 }
 
 void Run::join(const MemberPtr& member) {
