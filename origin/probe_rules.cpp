@@ -13,23 +13,18 @@ constexpr int kTooManyRequests = 429;
 constexpr std::array kOfTheRange = {400, 403, 405, 406, 409, 411, 412, 413, 417, 500, 501};
 
 // What is the matter with the way to the origin, or was refused before it was asked, is so for each request.
-bool is_of_the_way(ErrorCode code) {
-  switch (code) {
-    case ErrorCode::name_not_resolved:
-    case ErrorCode::network_unreachable:
-    case ErrorCode::connect_failed:
-    case ErrorCode::timed_out:
-    case ErrorCode::tls_failed:
-    case ErrorCode::certificate_rejected:
-    case ErrorCode::proxy_unauthorized:
-    case ErrorCode::forbidden_url:
-    case ErrorCode::invalid_url:
-    case ErrorCode::invalid_argument:
-    case ErrorCode::internal:
-      return true;
-    default:
-      return false;
-  }
+constexpr std::array kOfTheWay = {
+    ErrorCode::name_not_resolved,  ErrorCode::network_unreachable,
+    ErrorCode::connect_failed,     ErrorCode::timed_out,
+    ErrorCode::tls_failed,         ErrorCode::certificate_rejected,
+    ErrorCode::proxy_unauthorized, ErrorCode::forbidden_url,
+    ErrorCode::invalid_url,        ErrorCode::invalid_argument,
+    ErrorCode::internal,
+};
+
+template <class Table, class Value>
+bool holds(const Table& table, Value value) {
+  return std::find(table.begin(), table.end(), value) != table.end();
 }
 
 }  // namespace
@@ -37,12 +32,11 @@ bool is_of_the_way(ErrorCode code) {
 bool asks_plainer_after_status(ProbeStep step, int status) {
   if (status < 400 || status == 407) return false;
   if (step == ProbeStep::head) return status != kTooManyRequests;
-  return step == ProbeStep::first_byte &&
-         std::find(kOfTheRange.begin(), kOfTheRange.end(), status) != kOfTheRange.end();
+  return step == ProbeStep::first_byte && holds(kOfTheRange, status);
 }
 
 bool asks_plainer_after(ProbeStep step, ErrorCode code) {
-  if (step == ProbeStep::whole || is_of_the_way(code)) return false;
+  if (step == ProbeStep::whole || holds(kOfTheWay, code)) return false;
   if (step == ProbeStep::head) return true;
   // A range that another status than that of the file answers is looked at by the status.
   return code == ErrorCode::connection_lost || code == ErrorCode::no_progress || code == ErrorCode::bad_response ||
