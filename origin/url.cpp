@@ -72,15 +72,18 @@ enum class Written : bool { by_people, by_server };
 // begins no code is the server's to understand, as curl and browsers send it.
 std::optional<std::string> normalise_path(std::string_view text, Written by) {
   std::string out;
+  std::size_t bare = std::string::npos;  // in `out`: the last % that begins no code, and must begin none later
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (text[i] == '%') {
       const std::optional<char> c = decode_at(text, i);
       if (!c && by == Written::by_people) return std::nullopt;
       if (!c) {
+        bare = out.size();
         out += '%';
         continue;
       }
-      if (is_unreserved(*c)) {
+      const bool completes = bare != std::string::npos && out.size() - bare <= 2 && hex_value(*c) >= 0;
+      if (is_unreserved(*c) && !completes) {
         out += *c;
       } else {
         append_encoded(out, *c);
