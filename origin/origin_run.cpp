@@ -217,7 +217,10 @@ void OriginRun::answer_probe(const HttpHead& head) {
     take_step();
     return ask(url_);
   }
-  if (is_for_next_time(step_, head.status)) learnt_ = ProbeStep::first_byte;
+  if (is_for_next_time(step_, head.status)) {
+    learnt_ = ProbeStep::first_byte;
+    return fail_with(status_error(head, clock_.wall()));
+  }
   if (asks_plainer_after_status(step_, head.status)) return ask_plainer();
   const RequestShape sent = shape();
   Asked asked;

@@ -211,7 +211,8 @@ void Run::split_followers() {
 
 // It was asked with the digest of an owner that has left meanwhile: the others ask for themselves.
 bool Run::leaves_to_members(const origin::Edition& edition) {
-  if (!edition.coded || members_.front()->request.target.bytes_proven) return false;
+  const bool left = request_.target.bytes_proven && !members_.front()->request.target.bytes_proven;
+  if (!edition.coded || !left) return false;
   const auto self = shared_from_this();
   for (const MemberPtr& member : end_members()) {
     if (!member->gone) host_.run_alone(member);

@@ -3,6 +3,7 @@
 
 #include "tests/support/certificate_text.h"
 #include "tests/unit/jobs/manager_fixture.h"
+#include "tests/unit/verdict/vectors.h"
 
 namespace larder::agent {
 namespace {
@@ -77,8 +78,8 @@ TEST_F(ManagerTest, a_digest_or_a_signature_of_the_callers_decides_over_the_byte
   ASSERT_TRUE(job) << job.error().text();
   EXPECT_FALSE(transfers_.running(file_id(job->id))->request.target.bytes_proven) << "it may not look at the coding";
   options.verdict = {};
-  options.verdict.minisign_public_key = "RWQ";
-  options.verdict.minisign_signature = "sig";
+  options.verdict.minisign_public_key = test::kKey;
+  options.verdict.minisign_signature = test::kPrehashed;
   job = create(kAlice, options, {plain});
   ASSERT_TRUE(job) << job.error().text();
   EXPECT_TRUE(transfers_.running(file_id(job->id))->request.target.bytes_proven);

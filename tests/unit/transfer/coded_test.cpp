@@ -37,8 +37,8 @@ class Coded : public ::testing::Test, public TransferLab {
 TEST_F(Coded, EachOfTwoAtOnceGetsWhatIsRightForIt) {
   for (const bool first : {true, false}) {
     const auto a = std::make_shared<Recorder>(), b = std::make_shared<Recorder>();
-    start(asking("a", first), a);
-    start(asking("b", !first), b);
+    start(asking(first ? "a1" : "a2", first), a);
+    start(asking(first ? "b1" : "b2", !first), b);
     finish({a, b});
     const Recorder &with = first ? *a : *b, &without = first ? *b : *a;
     ASSERT_TRUE(with.ok()) << with.error().text();
