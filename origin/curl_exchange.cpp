@@ -78,7 +78,6 @@ bool CurlExchange::on_connected(const char* address) {
 }
 
 bool CurlExchange::on_header(std::string_view line) {
-  last_progress_ = steady_now();
   const bool starts_head = line.starts_with("HTTP/");
   if (head_emitted_ || (head_complete_ && !block_.in_head() && !starts_head)) {
     trailer_bytes_ += line.size();  // trailers say nothing that we use
@@ -93,6 +92,8 @@ bool CurlExchange::on_header(std::string_view line) {
   const int status = block_.head().status;
   if (status < 200) return true;
   head_complete_ = true;
+  carries_file_ = status < 300;
+  last_progress_ = steady_now();
   // libcurl may answer these with credentials and try again; its body or end shows that it does not.
   const bool may_retry = (status == 401 && !options_->user.empty()) || (status == 407 && via_proxy_);
   if (!may_retry) emit_head();
@@ -111,7 +112,7 @@ void CurlExchange::emit_head() {
 
 std::size_t CurlExchange::on_write(Bytes bytes) {
   const SteadyTime now = steady_now();
-  last_progress_ = now;
+  if (carries_file_) last_progress_ = now;
   emit_head();
   if (!head_emitted_) return 0;  // a body without a head: HTTP/0.9
   if (must_wait_for_consumer(bytes.size()) || must_wait_for_rate(now)) {
@@ -200,18 +201,24 @@ Status CurlExchange::tick(SteadyTime now) {
   if (buffer_.size() >= kCut && now - oldest_ >= kMaxAge) pass_on_whole_cuts();
   if (rate_paused_ && !window_paused_ && now >= resume_at_) resume(now);
   const bool paused = rate_paused_ || window_paused_;
-  if (requested_ && !paused && now - last_progress_ >= options_->stall_timeout) {
+  if (requested_ && !paused && now - last_progress_ >= patience()) {
     return fail(ErrorCode::no_progress, "fetch from " + request_.url.host,
-                fmt::format("no byte came for {}", format_duration(options_->stall_timeout)));
+                fmt::format("{} for {}", head_complete_ ? "no byte came of the file" : "no byte came of an answer",
+                            format_duration(patience())));
   }
   return {};
+}
+
+Duration CurlExchange::patience() const {
+  const bool asked_less = !head_complete_ && request_.answer_within > Duration::zero();
+  return asked_less ? std::min(request_.answer_within, options_->stall_timeout) : options_->stall_timeout;
 }
 
 SteadyTime CurlExchange::next_tick() const {
   SteadyTime next = SteadyTime::max();
   if (buffer_.size() >= kCut) next = std::min(next, oldest_ + kMaxAge);
   if (rate_paused_ && !window_paused_) next = std::min(next, resume_at_);
-  if (requested_ && !rate_paused_ && !window_paused_) next = std::min(next, last_progress_ + options_->stall_timeout);
+  if (requested_ && !rate_paused_ && !window_paused_) next = std::min(next, last_progress_ + patience());
   return next;
 }
 

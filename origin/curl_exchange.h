@@ -91,6 +91,7 @@ class CurlExchange {
   void pass_on_whole_cuts();
   void pass_on_all();
   void emit_head();
+  [[nodiscard]] Duration patience() const;
   [[nodiscard]] Status add_headers();
   [[nodiscard]] Status set_identity();
   void set_callbacks();
@@ -114,6 +115,7 @@ class CurlExchange {
 
   HeaderBlock block_;
   bool head_complete_ = false;
+  bool carries_file_ = false;  // the body is the file's, or a part of it
   bool head_emitted_ = false;
   std::size_t trailer_bytes_ = 0;
   std::optional<Error> failure_;  // why a callback ended the exchange
@@ -123,9 +125,9 @@ class CurlExchange {
   std::uint64_t received_ = 0;
   std::optional<std::uint64_t> length_;
 
-  bool fresh_ = false;      // tried on a fresh connection
-  bool requested_ = false;  // connected; the stall clock runs
-  SteadyTime last_progress_{};
+  bool fresh_ = false;          // tried on a fresh connection
+  bool requested_ = false;      // connected; the stall clock runs
+  SteadyTime last_progress_{};  // the request, the final head, a byte of the file; at the end the last of these
   bool rate_paused_ = false;
   bool window_paused_ = false;
   SteadyTime resume_at_{};

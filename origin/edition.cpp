@@ -1,6 +1,7 @@
 #include "origin/edition.h"
 
 #include "base/http_date.h"
+#include "origin/codings.h"
 #include "origin/http_fields.h"
 
 namespace larder::origin {
@@ -72,6 +73,11 @@ bool last_modified_is_strong(const HttpHead& head, WallTime now) {
   return *answered_at - *modified_at >= std::chrono::seconds(1);
 }
 
+CodingFinding coding_of(const HttpHead& head, const AnswerContext& context) {
+  if (head.find("content-encoding") == nullptr && head.status != 226) return {};
+  return find_coding(head, file_names(head, {context.url, context.effective_url}));
+}
+
 AnswerFacts answer_facts(const HttpHead& head, const cache::Version& version, const AnswerContext& context) {
   AnswerFacts facts;
   facts.no_store = says(head, "no-store");
@@ -83,6 +89,8 @@ AnswerFacts answer_facts(const HttpHead& head, const cache::Version& version, co
   facts.weak_etag = head.find("etag") != nullptr && version.etag.empty();
   const bool dated = head.find("last-modified") != nullptr;  // not repeated in every 206
   facts.weak_date = version.etag.empty() && dated && !last_modified_is_strong(head, context.now);
+  facts.coded = coding_of(head, context).what == CodingFinding::What::coded;
+  facts.transformed = head.status == 203;
   facts.end_announced = version.size.has_value() || end_is_announced(head, context);
   facts.private_host = context.private_host;
   facts.local_address = context.local_address;
@@ -104,12 +112,13 @@ Edition edition_of(const HttpHead& head, std::optional<std::uint64_t> size, cons
   edition.effective_url = context.effective_url;
   edition.http_version = head.version;
   edition.ranges = version.size.has_value() && version.has_validator() && head.version != 10 &&
-                   parse_accept_ranges(head.headers) != AcceptRanges::none;
+                   parse_accept_ranges(head.headers) != AcceptRanges::none && head.status != 203;
   edition.one_stream = !edition.ranges;
   edition.any_validator = head.find("etag") != nullptr || head.find("last-modified") != nullptr;
   edition.media_type = media_type_of(head);
   const AnswerFacts facts = answer_facts(head, version, context);
   edition.end_announced = facts.end_announced;
+  edition.coded = facts.coded;
   edition.privacy = privacy_of(context.request, &facts);
   if (const auto digest = promised_sha256(head.headers)) edition.sha256 = *digest;
   return edition;

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "cache/version.h"
+#include "origin/codings.h"
 #include "origin/http_client.h"
 #include "origin/origin.h"
 #include "origin/sharing_rules.h"
@@ -19,6 +20,7 @@ struct AnswerContext {
   std::string url;            // canonical, as asked for: what the version belongs to
   std::string effective_url;  // after redirects
   RequestFacts request;
+  bool bytes_proven = false;                // by what the caller gave: a digest or a signature
   std::vector<std::string> redirects_vary;  // the names in Vary of the redirects that were followed
   bool private_host = false;                // the configuration lists the host that answered, or one on the way
   bool local_address = false;               // the answer, or a redirect before it, came from this machine or its link
@@ -32,6 +34,8 @@ struct AnswerContext {
 // RFC 9110 §8.8.2.2: false when Date shows that the file was modified within the last second, so that it could change
 // again without a new Last-Modified.
 [[nodiscard]] bool last_modified_is_strong(const HttpHead& head, WallTime now);
+
+[[nodiscard]] CodingFinding coding_of(const HttpHead& head, const AnswerContext& context);
 
 // What privacy_of() asks of an answer. `version` is the one that it was found to be of.
 [[nodiscard]] AnswerFacts answer_facts(const HttpHead& head, const cache::Version& version,

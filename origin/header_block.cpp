@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "origin/field_lines.h"
 #include "origin/http_fields.h"
 
 namespace larder::origin {
@@ -9,19 +10,6 @@ namespace {
 
 tl::unexpected<Error> bad(std::string detail) {
   return fail(ErrorCode::bad_response, "read the answer", std::move(detail));
-}
-
-bool is_token_char(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-         std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
-}
-
-bool has_control(std::string_view text) {
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if ((byte < 0x20 && c != '\t') || byte == 0x7f) return true;
-  }
-  return false;
 }
 
 // libcurl reads each line by itself: of these fields it would go by the first line alone, and take other bytes for the
@@ -42,7 +30,7 @@ Result<HeaderBlock::Event> HeaderBlock::add_line(std::string_view line) {
   bytes_ += line.size();
   if (bytes_ > kMaxBytes) return bad(fmt::format("its header is larger than {} KiB", kMaxBytes / 1024));
   line = without_line_end(line);
-  if (has_control(line)) return bad("its header has control characters");
+  if (hides_line(line)) return bad("its header has control characters, behind which another line could begin");
   if (!in_head_) {
     if (Status ok = start(line); !ok) return tl::unexpected(ok.error());
     return Event::more;
@@ -68,26 +56,32 @@ Status HeaderBlock::start(std::string_view line) {
   head_.status = static_cast<int>(*status);
   head_.version = version == "1.0" ? 10 : version.starts_with("2") ? 20 : version.starts_with("3") ? 30 : 11;
   in_head_ = true;
+  passed_over_ = false;
   return {};
 }
 
 Status HeaderBlock::add_field(std::string_view line) {
-  if (line.front() == ' ' || line.front() == '\t') {  // obs-fold (RFC 9112 §5.2): one space in its place
-    if (head_.headers.empty()) return bad("its header begins with a continued line");
-    if (frames(head_.headers.back().first)) {
-      return bad(fmt::format("its {} is continued on a second line", head_.headers.back().first));
-    }
-    head_.headers.back().second += ' ';
-    head_.headers.back().second += trim(line);
-    return {};
+  if (line.front() == ' ' || line.front() == '\t') return add_continuation(line);
+  FieldLine read = read_field_line(line);
+  if (read.kind == FieldLine::Kind::refused) {
+    return bad(fmt::format("its {} has blanks or control characters where others may read something else", read.name));
   }
-  const std::size_t colon = line.find(':');
-  if (colon == std::string_view::npos || colon == 0) return {};  // not a field: passed over, as everybody does
-  for (const char c : line.substr(0, colon)) {
-    // "Content-Length : 5" means one thing to one parser and nothing to another (RFC 9112 §5.1).
-    if (!is_token_char(c)) return bad("its header has a field name that is none");
+  passed_over_ = read.kind == FieldLine::Kind::passed_over;
+  if (!passed_over_) head_.headers.emplace_back(std::move(read.name), std::move(read.value));
+  return {};
+}
+
+// obs-fold (RFC 9112 §5.2): one space in its place. What continues a line that was passed over is a part of that line.
+Status HeaderBlock::add_continuation(std::string_view line) {
+  if (passed_over_) return {};
+  if (head_.headers.empty()) return bad("its header begins with a continued line");
+  auto& [name, value] = head_.headers.back();
+  if (frames(name)) return bad(fmt::format("its {} is continued on a second line", name));
+  if (has_control(line) && role_of_field(name) == FieldRole::identifies) {
+    return bad(fmt::format("its {} has control characters on a second line", name));
   }
-  head_.headers.emplace_back(lower_case(line.substr(0, colon)), std::string(trim(line.substr(colon + 1))));
+  value += ' ';
+  value += trim(without_controls(line));
   return {};
 }
 

@@ -17,8 +17,9 @@ class HeaderBlock {
 
   enum class Event { more, complete };
   // One line with or without its line end. `complete` at the empty line that ends a head; a following status line
-  // starts the next one (after 1xx, or after an authentication round). bad_response over the bound, for control
-  // characters inside a field (CR/LF games), and for a status line that is none.
+  // starts the next one (after 1xx, or after an authentication round). bad_response over the bound, for a status line
+  // that is none, and for what two readers could read as two heads (field_lines.h). Other lines that are no fields are
+  // passed over.
   [[nodiscard]] Result<Event> add_line(std::string_view line);
 
   [[nodiscard]] const HttpHead& head() const { return head_; }
@@ -28,10 +29,12 @@ class HeaderBlock {
  private:
   [[nodiscard]] Status start(std::string_view status_line);
   [[nodiscard]] Status add_field(std::string_view line);
+  [[nodiscard]] Status add_continuation(std::string_view line);
 
   HttpHead head_;
   std::size_t bytes_ = 0;
   bool in_head_ = false;
+  bool passed_over_ = false;  // the line before was no field
 };
 
 }  // namespace larder::origin

@@ -32,7 +32,8 @@ struct ConnectOptions {
   std::string client_key_password;
   enum class Http { any, http1_0, http1_1, http2 } http = Http::any;
   Duration connect_timeout = std::chrono::seconds(30);
-  // No byte for so long: timed out (no_progress).
+  // So long without progress is no_progress. Progress is the final head, and each byte of the file; not interim answers
+  // (1xx), lines of a head or trailer, or the body of a redirect or an error, which a server could send for ever.
   Duration stall_timeout = std::chrono::seconds(60);
   // The job's own values where they are not the configured ones: what comes this way is for that job alone
   // (sharing_rules.h).
@@ -62,6 +63,8 @@ struct HttpRequest {
   std::shared_ptr<const Lane> lane;         // null: none
   bool redirected = false;                  // by a host outside: check_address
   std::uint64_t max_rate = 0;               // bytes/s, 0 = unlimited
+  // From the request to the final head; zero, or longer than the stall time-out: that.
+  Duration answer_within{};
 };
 
 struct HttpHead {

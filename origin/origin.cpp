@@ -45,7 +45,7 @@ class OriginImpl final : public Origin {
 
     OriginImpl* owner = nullptr;
     FetchId id = 0;
-    std::string url;
+    Url url;
     std::shared_ptr<OriginRun> run;
     std::shared_ptr<FetchEvents> events;               // of a fetch
     UniqueFunction<void(Result<Edition>)> probe_done;  // of a probe
@@ -61,6 +61,7 @@ class OriginImpl final : public Origin {
   std::unordered_map<FetchId, std::shared_ptr<Entry>> entries_;
   std::shared_ptr<OriginImpl*> self_ = std::make_shared<OriginImpl*>(this);  // posted tasks may outlive us
   DoubtfulHeads doubtful_;
+  HelperMemory hosts_;
   FetchId last_id_ = 0;
 };
 
@@ -73,7 +74,8 @@ FetchId OriginImpl::probe(const Target& target, UniqueFunction<void(Result<Editi
   RunPlan plan;
   plan.target = target;
   plan.probe = true;
-  plan.head = !doubtful_.contains(target.url.canonical());
+  plan.first_step = hosts_.first_step(target.url, runtime_.clock.now());
+  if (doubtful_.contains(target.url.canonical())) plan.first_step = std::max(plan.first_step, ProbeStep::first_byte);
   auto entry = std::make_shared<Entry>();
   entry->probe_done = std::move(done);
   return add(std::move(plan), std::move(entry));
@@ -95,7 +97,7 @@ FetchId OriginImpl::fetch(const Fetch& fetch, std::shared_ptr<FetchEvents> event
 FetchId OriginImpl::add(RunPlan plan, std::shared_ptr<Entry> entry) {
   entry->owner = this;
   entry->id = ++last_id_;
-  entry->url = plan.target.url.canonical();
+  entry->url = plan.target.url;
   entry->run = std::make_shared<OriginRun>(http_, runtime_.clock, std::move(plan), *entry);
   const FetchId id = entry->id;
   entries_.emplace(id, std::move(entry));
@@ -138,8 +140,9 @@ void OriginImpl::ended(Entry& entry, Status status) {
       !status && (status.error().code == ErrorCode::version_changed || status.error().code == ErrorCode::stale_proxy);
   if (differs) {
     // If it was the HEAD that lied, the next probe shall not believe it again.
-    doubtful_.add(entry.url);
+    doubtful_.add(entry.url.canonical());
   }
+  if (const auto step = entry.run->learnt()) hosts_.remember(entry.url, *step, runtime_.clock.now());
   if (entry.events) return entry.events->on_done(std::move(status));
   if (status) return entry.probe_done(std::move(entry.edition));
   entry.probe_done(tl::unexpected(status.error()));

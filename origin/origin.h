@@ -23,6 +23,8 @@ struct Target {
   std::shared_ptr<const ConnectOptions> options;
   std::shared_ptr<const UrlPolicy> policy;
   std::shared_ptr<const Lane> lane = nullptr;  // null: none
+  // The caller gave a digest or a signature: it decides over the bytes, also where the answer makes them doubtful.
+  bool bytes_proven = false;
 };
 
 // What the origin says a URL is now.
@@ -37,6 +39,7 @@ struct Edition {
   // The origin said where the file ends: by a length, a last chunk, HTTP/2's end of stream. Otherwise its end is that
   // of the connection, which a broken one has as well.
   bool end_announced = true;
+  bool coded = false;         // the bytes are those of the file in a coding: only for who has their digest (codings.h)
   bool any_validator = true;  // ETag or Last-Modified, weak or malformed ones too
   std::string media_type;     // Content-Type in lower case without parameters; empty: unsaid
 
@@ -73,7 +76,8 @@ class FetchEvents {
 class Origin {
  public:
   virtual ~Origin() = default;
-  // HEAD with no-cache and Want-Repr-Digest; GET bytes=0-0 where HEAD is refused or useless.
+  // HEAD with no-cache and Want-Repr-Digest; GET bytes=0-0 where HEAD fails in any way or is useless; GET of the whole,
+  // of which the head alone is read, where that fails for its range. Error: of the last of them.
   virtual FetchId probe(const Target& target, UniqueFunction<void(Result<Edition>)> done) = 0;
   virtual FetchId fetch(const Fetch& fetch, std::shared_ptr<FetchEvents> events) = 0;
   virtual void cancel(FetchId id) = 0;  // no event follows

@@ -6,6 +6,7 @@
 #include "origin/address.h"
 #include "origin/cache_evidence.h"
 #include "origin/http_fields.h"
+#include "origin/probe_rules.h"
 #include "origin/request_rules.h"
 #include "origin/status_rules.h"
 
@@ -13,23 +14,6 @@ namespace larder::origin {
 namespace {
 
 constexpr std::uint64_t kRedirectBody = 16 * 1024;  // read to keep the connection; larger ones are cut off
-
-// HEAD is refused by some servers and by URLs signed for GET alone, in these ways. 404 too: routers that know only GET.
-bool head_refused(int status) {
-  switch (status) {
-    case 400:
-    case 403:
-    case 404:
-    case 405:
-    case 406:
-    case 411:
-    case 500:
-    case 501:
-      return true;
-    default:
-      return false;
-  }
-}
 
 // A HEAD that says too little, or something that is often wrong, is not believed before a GET has said the same.
 bool head_useless(const HttpHead& head) {
@@ -65,7 +49,8 @@ OriginRun::OriginRun(HttpClient& http, Clock& clock, RunPlan plan, RunListener& 
       plan_(std::move(plan)),
       listener_(listener),
       options_(options_for(plan_.target.url, plan_.target.options)),
-      head_(plan_.probe && plan_.head),
+      step_(plan_.first_step),
+      head_(plan_.probe && step_ == ProbeStep::head),
       no_cache_(plan_.no_cache || plan_.probe),
       rate_(plan_.max_rate) {}
 
@@ -102,8 +87,8 @@ RequestShape OriginRun::shape() const {
   shape.want_digest = !plan_.expected;
   if (suspicion_) return shape;
   if (plan_.probe) {
-    shape.ranged = !head_;
-    shape.length = 1;
+    shape.ranged = step_ == ProbeStep::first_byte;
+    if (shape.ranged) shape.length = 1;
     return shape;
   }
   shape.offset = plan_.offset;
@@ -121,6 +106,7 @@ AnswerContext OriginRun::context() const {
   context.url = plan_.target.url.canonical();
   context.effective_url = url_.canonical();
   context.request = request_facts(plan_.target);
+  context.bytes_proven = plan_.target.bytes_proven;
   context.redirects_vary = redirects_vary_;
   context.private_host = private_host_;
   context.local_address = local_address_;
@@ -145,6 +131,8 @@ void OriginRun::ask(const Url& url) {
   request.redirected = hops_ > 0 && outside_;
   request.lane = plan_.target.lane;
   request.max_rate = rate_;
+  const bool helps = head_ || (plan_.probe && step_ != ProbeStep::whole);
+  if (helps) request.answer_within = kHelperPatience;
   exchange_ = std::make_shared<Exchange>(weak_from_this());
   http_id_ = http_.start(std::move(request), exchange_);
 }
@@ -180,30 +168,30 @@ void OriginRun::redirect(const HttpHead& head) {
   const auto locations = find_all(head.headers, "location");
   for (const std::string* other : locations) {
     if (*other != *locations.front()) {
-      return fail_with({ErrorCode::bad_response, {}, "the origin redirects to two places at once"});
+      return request_failed({ErrorCode::bad_response, {}, "the origin redirects to two places at once"});
     }
   }
   if (trim(*locations.front()).empty())  // the same URL again, and so on
-    return fail_with({ErrorCode::bad_response, {}, "the origin redirects with an empty Location"});
+    return request_failed({ErrorCode::bad_response, {}, "the origin redirects with an empty Location"});
   const UrlPolicy& policy = plan_.target.policy ? *plan_.target.policy : UrlPolicy{};
   if (++hops_ > policy.max_redirects) {
-    return fail_with({ErrorCode::too_many_redirects,
-                      {},
-                      fmt::format("more than {} redirects, the last to {}", policy.max_redirects,
-                                  log::redact_url(locations.front()->substr(0, 512)))});
+    return request_failed({ErrorCode::too_many_redirects,
+                           {},
+                           fmt::format("more than {} redirects, the last to {}", policy.max_redirects,
+                                       log::redact_url(locations.front()->substr(0, 512)))});
   }
   Result<Url> to = resolve_reference(url_, *locations.front());
   if (!to) {
     const bool scheme = to.error().code == ErrorCode::forbidden_url;
-    return fail_with({scheme ? ErrorCode::redirect_forbidden : ErrorCode::bad_response,
-                      {},
-                      "the origin redirects to a URL that cannot be used: " + to.error().detail});
+    return request_failed({scheme ? ErrorCode::redirect_forbidden : ErrorCode::bad_response,
+                           {},
+                           "the origin redirects to a URL that cannot be used: " + to.error().detail});
   }
   to->user.clear();  // credentials are the caller's to give
   to->password.clear();
   // Hops are judged against the URL asked for as well, so that no chain leads where one step may not.
   for (const Url* from : {static_cast<const Url*>(&url_), &plan_.target.url}) {
-    if (Status ok = check_redirect(policy, *from, *to, outside_); !ok) return fail_with(ok.error());
+    if (Status ok = check_redirect(policy, *from, *to, outside_); !ok) return request_failed(ok.error());
   }
   const auto length = content_length(head.headers);
   // The end of a body that is encoded for the way may be somewhere else for libcurl than it is for the origin: what is
@@ -222,22 +210,52 @@ void OriginRun::follow(const Url& url) {
   ask(url);
 }
 
+// A HEAD that is useless is no failure of the host: other files may do better there.
 void OriginRun::answer_probe(const HttpHead& head) {
-  if (head_ && (head_refused(head.status) || (head.status == 200 && head_useless(head)))) {
+  if (head_ && head.status == 200 && head_useless(head)) {
     abandon_exchange();
-    head_ = false;
+    take_step();
     return ask(url_);
   }
+  if (is_for_next_time(step_, head.status)) {
+    learnt_ = ProbeStep::first_byte;
+    return fail_with(status_error(head, clock_.wall()));
+  }
+  if (asks_plainer_after_status(step_, head.status)) return ask_plainer();
+  const RequestShape sent = shape();
   Asked asked;
   asked.head = head_;
-  asked.ranged = !head_;
-  asked.length = 1;
+  asked.ranged = sent.ranged;
+  asked.length = sent.length;
   const Result<Accepted> accepted = check_response(head, asked, context());
-  if (!accepted) return fail_with(accepted.error());
+  if (!accepted) return request_failed(accepted.error());
+  if (step_failed_) learnt_ = step_;
   const auto keep = shared_from_this();
   abandon_exchange();
   listener_.on_edition(accepted->edition, 0);
   finish({});
+}
+
+void OriginRun::take_step() {
+  step_ = step_ == ProbeStep::head ? ProbeStep::first_byte : ProbeStep::whole;
+  head_ = false;
+}
+
+// From the URL that was asked for: a redirect may have been for the request that failed.
+void OriginRun::ask_plainer() {
+  step_failed_ = true;
+  take_step();
+  hops_ = 0;
+  next_.reset();
+  abandon_exchange();
+  ask(plan_.target.url);
+}
+
+// A helper request's failure is not the download's.
+void OriginRun::request_failed(const Error& error) {
+  if (!plan_.probe || !asks_plainer_after(step_, error.code)) return fail_with(error);
+  log::debug("asked in a plainer way url={}: {}", log::redact_url(url_.canonical()), error.text());
+  ask_plainer();
 }
 
 void OriginRun::answer_fetch(const HttpHead& head) {
@@ -306,12 +324,12 @@ void OriginRun::on_done(Status status) {
   if (next_) return follow(Url(*next_));  // whatever became of its body
   if (!status && suspicion_) suspicion_->code = ErrorCode::version_changed;
   if (suspicion_) return fail_with(*suspicion_);
-  if (!status) return fail_with(status.error());
+  if (!status) return request_failed(status.error());
   if (promised_ && received_ < *promised_) {
     return fail_with(
         {ErrorCode::connection_lost, {}, fmt::format("the origin ended after {} of {} bytes", received_, *promised_)});
   }
-  if (!accepted_) return fail_with({ErrorCode::bad_response, {}, "the origin ended without an answer"});
+  if (!accepted_) return request_failed({ErrorCode::bad_response, {}, "the origin ended without an answer"});
   finish({});
 }
 

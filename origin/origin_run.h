@@ -8,6 +8,7 @@
 
 #include "cache/version.h"
 #include "origin/edition.h"
+#include "origin/helper_memory.h"
 #include "origin/http_client.h"
 #include "origin/origin.h"
 #include "origin/request_rules.h"
@@ -27,7 +28,7 @@ class RunListener {
 struct RunPlan {
   Target target;
   bool probe = false;
-  bool head = false;  // of a probe: begin with HEAD
+  ProbeStep first_step = ProbeStep::head;  // of a probe
   std::optional<cache::Version> expected;
   std::uint64_t offset = 0;
   std::optional<std::uint64_t> length;
@@ -43,6 +44,8 @@ class OriginRun : public std::enable_shared_from_this<OriginRun> {
   void stop();   // no event follows
   void consumed(std::size_t bytes);
   void set_rate(std::uint64_t bytes_per_second);
+  // Of a probe, once it is over: how the next one of this host should begin.
+  [[nodiscard]] std::optional<ProbeStep> learnt() const { return learnt_; }
 
  private:
   class Exchange;  // HttpEvents of one request; those of an abandoned one are dropped
@@ -60,6 +63,9 @@ class OriginRun : public std::enable_shared_from_this<OriginRun> {
   void redirect(const HttpHead& head);
   void follow(const Url& url);
   void answer_probe(const HttpHead& head);
+  void take_step();
+  void ask_plainer();
+  void request_failed(const Error& error);
   void answer_fetch(const HttpHead& head);
   void version_differs(const HttpHead& head, Error error);
   void answer_confirmation(const HttpHead& head);
@@ -73,7 +79,10 @@ class OriginRun : public std::enable_shared_from_this<OriginRun> {
 
   std::shared_ptr<const ConnectOptions> options_;  // for the site asked for
   Url url_;                                        // of the current request
+  ProbeStep step_ = ProbeStep::head;               // of a probe
   bool head_ = false;                              // the current request is a HEAD
+  bool step_failed_ = false;                       // a plainer request was needed
+  std::optional<ProbeStep> learnt_;
   bool no_cache_ = false;
   std::optional<Error> suspicion_;  // a cache answers with another edition; a HEAD is to tell what the origin says
   unsigned hops_ = 0;

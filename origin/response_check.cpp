@@ -19,19 +19,20 @@ tl::unexpected<Error> bad(std::string detail) {
   return refuse(ErrorCode::bad_response, std::move(detail));
 }
 
-// We ask for identity: bytes in another coding are not those of the content, and are never decoded here.
-Status check_coding(const HttpHead& head) {
-  for (const std::string* value : find_all(head.headers, "content-encoding")) {
-    for (const std::string_view coding : split_list(*value)) {
-      if (lower_case(coding) != "identity") {
-        return bad(
-            fmt::format("the origin encoded it with Content-Encoding: {} although identity was asked for; let it "
-                        "send the file as it is",
-                        coding.substr(0, 32)));
-      }
-    }
-  }
-  return {};
+// We ask for identity: bytes in another coding are not those of the file, and are never decoded here.
+Status check_coding(const HttpHead& head, const AnswerContext& context) {
+  if (context.bytes_proven) return {};
+  const CodingFinding found = coding_of(head, context);
+  if (found.what != CodingFinding::What::coded) return {};
+  return bad(
+      fmt::format("the origin encoded it with {} although identity was asked for; let it send the file as it is, or "
+                  "give the digest of the bytes as they are sent (--sha256)",
+                  found.coding));
+}
+
+// 203 and 226 say how the bytes came about, 201 why they are there: all of them carry the file.
+bool carries_the_whole(int status) {
+  return status == 200 || status == 201 || status == 203 || status == 226;
 }
 
 Comparison compare_etag(const cache::Version& expected, const HttpHead& head) {
@@ -78,6 +79,12 @@ Result<ContentRange> read_range(const HttpHead& head) {
   return *range;
 }
 
+Status check_body(const ContentRange& range, std::optional<std::uint64_t> body) {
+  const std::uint64_t length = range.last - range.first + 1;
+  if (!body || *body == length) return {};
+  return bad(fmt::format("its Content-Length is {}, but its Content-Range has {} bytes", *body, length));
+}
+
 Status check_bounds(const ContentRange& range, const Asked& asked, std::optional<std::uint64_t> body) {
   if (range.first != asked.offset) {
     return bad(fmt::format("its Content-Range begins at {}, asked for was {}", range.first, asked.offset));
@@ -90,22 +97,55 @@ Status check_bounds(const ContentRange& range, const Asked& asked, std::optional
   if (end && range.last + 1 != *end) {
     return bad(fmt::format("its Content-Range ends at {}, asked for was {}", range.last, *end - 1));
   }
-  const std::uint64_t length = range.last - range.first + 1;
-  if (body && *body != length) {
-    return bad(fmt::format("its Content-Length is {}, but its Content-Range has {} bytes", *body, length));
+  return check_body(range, body);
+}
+
+// Not the part that was asked for, if any was, but all of the file.
+bool is_whole_unasked(const ContentRange& range, const Asked& asked) {
+  if (range.first != 0 || !range.total || range.last + 1 != *range.total) return false;
+  return !asked.ranged || asked.offset != 0 || (asked.length && *asked.length < *range.total);
+}
+
+Result<Accepted> accept_whole(const HttpHead& head, std::optional<std::uint64_t> length, const Asked& asked,
+                              const AnswerContext& context) {
+  Accepted accepted;
+  accepted.length = length;
+  accepted.edition = edition_of(head, length, context, asked.expected);
+  if (asked.ranged) {
+    accepted.edition.ranges = false;
+    accepted.edition.one_stream = true;
   }
-  return {};
+  if (asked.expected == nullptr) return accepted;
+  const Comparison comparison = compare_edition(*asked.expected, head, length, context.now);
+  if (comparison.difference) return refuse(ErrorCode::version_changed, *comparison.difference);
+  // The whole in answer to If-Range means a change unless a validator says otherwise.
+  if (!comparison.confirmed && (asked.expected->has_validator() || asked.ranged)) {
+    return refuse(ErrorCode::version_changed, "it carries neither the ETag nor the Last-Modified that the file had");
+  }
+  if (!accepted.length) accepted.length = asked.expected->size;
+  return accepted;
+}
+
+// What Content-Length says of the body, if anything.
+Result<std::optional<std::uint64_t>> body_length(const HttpHead& head) {
+  auto length = content_length(head.headers);
+  if (!length) return length;
+  const auto chunked = is_chunked(head.headers);
+  if (!chunked) return tl::unexpected(chunked.error());
+  if (*chunked) length->reset();  // chunks override Content-Length (RFC 9112 §6.3)
+  return length;
 }
 
 Result<Accepted> check_part(const HttpHead& head, const Asked& asked, const AnswerContext& context) {
-  if (!asked.ranged) return bad("it is a part (206), but the whole was asked for");
   const auto range = read_range(head);
   if (!range) return tl::unexpected(range.error());
-  auto body = content_length(head.headers);
+  const auto body = body_length(head);
   if (!body) return tl::unexpected(body.error());
-  const auto chunked = is_chunked(head.headers);
-  if (!chunked) return tl::unexpected(chunked.error());
-  if (*chunked) body->reset();  // chunks override Content-Length (RFC 9112 §6.3)
+  if (is_whole_unasked(*range, asked)) {
+    if (Status ok = check_body(*range, *body); !ok) return tl::unexpected(ok.error());
+    return accept_whole(head, range->total, asked, context);
+  }
+  if (!asked.ranged) return bad("it is a part (206), but the whole was asked for");
   Accepted accepted;
   accepted.offset = range->first;
   accepted.length = range->last - range->first + 1;
@@ -126,26 +166,9 @@ Result<Accepted> check_part(const HttpHead& head, const Asked& asked, const Answ
 }
 
 Result<Accepted> check_whole(const HttpHead& head, const Asked& asked, const AnswerContext& context) {
-  const auto length = content_length(head.headers);
+  const auto length = body_length(head);
   if (!length) return tl::unexpected(length.error());
-  const auto chunked = is_chunked(head.headers);
-  if (!chunked) return tl::unexpected(chunked.error());
-  Accepted accepted;
-  if (!*chunked) accepted.length = *length;  // chunks override Content-Length (RFC 9112 §6.3)
-  accepted.edition = edition_of(head, accepted.length, context, asked.expected);
-  if (asked.ranged) {
-    accepted.edition.ranges = false;
-    accepted.edition.one_stream = true;
-  }
-  if (asked.expected == nullptr) return accepted;
-  const Comparison comparison = compare_edition(*asked.expected, head, accepted.length, context.now);
-  if (comparison.difference) return refuse(ErrorCode::version_changed, *comparison.difference);
-  // The whole in answer to If-Range means a change unless a validator says otherwise.
-  if (!comparison.confirmed && (asked.expected->has_validator() || asked.ranged)) {
-    return refuse(ErrorCode::version_changed, "it carries neither the ETag nor the Last-Modified that the file had");
-  }
-  if (!accepted.length) accepted.length = asked.expected->size;
-  return accepted;
+  return accept_whole(head, *length, asked, context);
 }
 
 // 416: nothing there to satisfy the range.
@@ -193,8 +216,9 @@ Result<Accepted> check_response(const HttpHead& head, const Asked& asked, const 
   if (head.status == 412 && asked.expected != nullptr) {
     return refuse(ErrorCode::version_changed, "the file is another edition now (412)");
   }
-  if (head.status != 200 && head.status != 206) return tl::unexpected(status_error(head, context.now));
-  if (Status ok = check_coding(head); !ok) return tl::unexpected(ok.error());
+  const bool carries = carries_the_whole(head.status) || head.status == 206;
+  if (!carries) return tl::unexpected(status_error(head, context.now));
+  if (Status ok = check_coding(head, context); !ok) return tl::unexpected(ok.error());
   if (const auto digest = promised_sha256(head.headers); !digest) return tl::unexpected(digest.error());
   return head.status == 206 ? check_part(head, asked, context) : check_whole(head, asked, context);
 }

@@ -39,6 +39,8 @@ enum class Privacy : std::uint8_t {
   sets_cookie,
   varies,
   varies_by_everything,
+  coded,
+  transformed,
   end_not_announced,
   no_validator,
   weak_etag,
@@ -96,6 +98,8 @@ struct AnswerFacts {
   bool has_validator = false;
   bool weak_etag = false;      // there is an ETag, and it is weak
   bool weak_date = false;      // no strong ETag, and modified within the last second
+  bool coded = false;          // its bytes are those of the file in a coding (codings.h)
+  bool transformed = false;    // a proxy on the way says that it changed the file (203)
   bool end_announced = true;   // by a length, a chunked coding, a framed stream
   bool private_host = false;   // of the URL that answered
   bool local_address = false;  // the answer, or a redirect before it, came from this machine or its link

@@ -16,9 +16,9 @@ struct Row {
 };
 
 constexpr std::array kRows = {
-    Row{203, ErrorCode::bad_response, "a proxy changed the content (203)"},
     Row{204, ErrorCode::bad_response, "the origin has no content to send (204)"},
     Row{205, ErrorCode::bad_response, "the origin has no content to send (205)"},
+    Row{300, ErrorCode::http_fatal, "the origin offers several files and redirects to none of them (300)"},
     Row{304, ErrorCode::bad_response, "the origin says not modified (304), which was not asked"},
     Row{400, ErrorCode::http_fatal, "the origin does not understand the request (400)"},
     Row{401, ErrorCode::unauthorized, "the origin wants a user name and password that it accepts (401)"},
@@ -54,7 +54,7 @@ Row rule_for(int status) {
 }  // namespace
 
 bool is_redirect(int status) {
-  return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+  return status == 300 || status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
 
 Error status_error(const HttpHead& head, WallTime now) {

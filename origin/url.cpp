@@ -65,14 +65,25 @@ std::optional<std::string> percent_decode(std::string_view text) {
   return out;
 }
 
-// RFC 3986 §6.2.2: hex digits in upper case, unreserved characters decoded, what may not stand there encoded.
-std::optional<std::string> normalise_path(std::string_view text) {
+// Typed by somebody who can write it otherwise, or found in an answer of a server.
+enum class Written : bool { by_people, by_server };
+
+// RFC 3986 §6.2.2: hex digits in upper case, unreserved characters decoded, what may not stand there encoded. A % that
+// begins no code is the server's to understand, as curl and browsers send it.
+std::optional<std::string> normalise_path(std::string_view text, Written by) {
   std::string out;
+  std::size_t bare = std::string::npos;  // in `out`: the last % that begins no code, and must begin none later
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (text[i] == '%') {
       const std::optional<char> c = decode_at(text, i);
-      if (!c) return std::nullopt;
-      if (is_unreserved(*c)) {
+      if (!c && by == Written::by_people) return std::nullopt;
+      if (!c) {
+        bare = out.size();
+        out += '%';
+        continue;
+      }
+      const bool completes = bare != std::string::npos && out.size() - bare <= 2 && hex_value(*c) >= 0;
+      if (is_unreserved(*c) && !completes) {
         out += *c;
       } else {
         append_encoded(out, *c);
@@ -242,7 +253,8 @@ std::string Url::canonical() const {
 }
 
 std::string Url::file_name() const {
-  std::string name = percent_decode(std::string_view(path).substr(path.rfind('/') + 1)).value_or("");
+  const std::string_view segment = std::string_view(path).substr(path.rfind('/') + 1);
+  std::string name = percent_decode(segment).value_or(std::string(segment));
   for (char& c : name) {
     if (is_control(c) || c == '/' || c == '\\') c = '_';
   }
@@ -256,7 +268,9 @@ std::string Url::file_name() const {
   return name;
 }
 
-Result<Url> parse_url(std::string_view text) {
+namespace {
+
+Result<Url> parse(std::string_view text, Written by) {
   if (text.size() > kMaxUrl) return invalid(fmt::format("it is longer than {} characters", kMaxUrl));
   for (const char c : text) {
     if (is_control(c) || c == ' ')
@@ -278,13 +292,33 @@ Result<Url> parse_url(std::string_view text) {
   if (Status ok = parse_authority(rest.substr(0, authority_end), url); !ok) return tl::unexpected(ok.error());
   rest.remove_prefix(authority_end);
   const std::size_t question = rest.find('?');
-  const auto path = normalise_path(rest.substr(0, question));
+  const auto path = normalise_path(rest.substr(0, question), by);
   if (!path) return invalid("a % in its path is not followed by two hexadecimal digits; write it as %25");
   url.path = remove_dot_segments(*path);
   url.has_query = question != std::string_view::npos;
   if (url.has_query) url.query = clean_query(rest.substr(question + 1));
   if (url.canonical().size() > kMaxUrl) return invalid(fmt::format("it is longer than {} characters", kMaxUrl));
   return url;
+}
+
+// "http:/host/x" and "http:///host/x" mean what "http://host/x" means: to curl, to browsers, and to who wrote them.
+std::string with_two_slashes(std::string_view text) {
+  const std::string_view scheme = scheme_of(text);
+  const std::string_view rest = text.substr(scheme.size() + 1);
+  const std::size_t slashes = std::min(rest.find_first_not_of('/'), rest.size());
+  const std::size_t most = 3;
+  if (slashes == 0 || slashes > most) return std::string(text);
+  return fmt::format("{}://{}", scheme, rest.substr(slashes));
+}
+
+}  // namespace
+
+Result<Url> parse_url(std::string_view text) {
+  return parse(text, Written::by_people);
+}
+
+Result<Url> parse_found_url(std::string_view text) {
+  return parse(text, Written::by_server);
 }
 
 Result<Url> resolve_reference(const Url& base, std::string_view reference) {
@@ -298,8 +332,8 @@ Result<Url> resolve_reference(const Url& base, std::string_view reference) {
       clean += c;
     }
   }
-  if (!scheme_of(clean).empty()) return parse_url(clean);
-  if (clean.starts_with("//")) return parse_url(base.scheme + ":" + clean);
+  if (!scheme_of(clean).empty()) return parse_found_url(with_two_slashes(clean));
+  if (clean.starts_with("//")) return parse_found_url(base.scheme + ":" + clean);
   Url site = base;
   site.has_query = false;
   site.path.clear();
@@ -314,7 +348,7 @@ Result<Url> resolve_reference(const Url& base, std::string_view reference) {
   } else {
     target += base.path.substr(0, base.path.rfind('/') + 1) + clean;
   }
-  Result<Url> url = parse_url(target);
+  Result<Url> url = parse_found_url(target);
   if (url) {
     url->user = base.user;
     url->password = base.password;

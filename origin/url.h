@@ -33,7 +33,9 @@ inline constexpr std::size_t kMaxUrl = 8192;
 // http and https only. Control characters, spaces, CR/LF, bad ports, empty hosts and anything over kMaxUrl are
 // invalid_url; other schemes are forbidden_url.
 [[nodiscard]] Result<Url> parse_url(std::string_view text);
-// Location of a redirect (RFC 3986 §5), relative forms included.
+// The same of a URL that a server wrote, where a % may stand in the path that begins no code.
+[[nodiscard]] Result<Url> parse_found_url(std::string_view text);
+// Location of a redirect (RFC 3986 §5), relative forms included, in all the ways that servers write it.
 [[nodiscard]] Result<Url> resolve_reference(const Url& base, std::string_view reference);
 
 // Which answers may be given to others, as far as the configuration says (sharing_rules.h).

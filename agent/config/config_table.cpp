@@ -93,7 +93,8 @@ void add_origin(std::vector<ConfigRow<Config>>& rows) {
   rows.push_back(key("origin", "connect_timeout", TimeCodec(milliseconds(100), minutes(10)), MEMBER(connect_timeout),
                      "Name resolution, connection and TLS together."));
   rows.push_back(key("origin", "stall_timeout", TimeCodec(milliseconds(100), hours(1)), MEMBER(stall_timeout),
-                     "A transfer without a byte for so long is given up and tried again."));
+                     "A transfer without a byte of the file for so long is given up and tried again. Neither heads nor "
+                     "trailers count."));
   rows.push_back(key("origin", "max_connections_per_host", CountCodec<unsigned>{1, 256, "connections"},
                      MEMBER(max_connections_per_host), "Connections to one origin at the same time."));
   rows.push_back(key("origin", "proxy", proxy(), MEMBER(proxy),

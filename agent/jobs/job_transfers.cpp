@@ -266,6 +266,7 @@ origin::Target JobEngine::target_of(LiveJob& live, unsigned file) const {
     own->password = spec.password;
     target.options = std::move(own);
   }
+  target.bytes_proven = spec.sha256.has_value() || !live.job.options.verdict.minisign_public_key.empty();
   // The spec holds what parse_url made: it parses again.
   if (auto url = origin::parse_url(spec.url)) target.url = std::move(*url);
   return target;

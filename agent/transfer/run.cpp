@@ -143,6 +143,7 @@ bool Run::edition_known(const origin::Edition& edition) {
     fail(*doubt);
     return false;
   }
+  if (leaves_to_members(edition)) return false;
   edition_ = edition;
   privacy_ = stricter(stricter(before_answer_, edition.privacy),
                       edition.version.has_validator() ? origin::Privacy::shareable : origin::Privacy::no_validator);
@@ -206,6 +207,18 @@ void Run::split_followers() {
   const std::vector<MemberPtr> followers(members_.begin() + 1, members_.end());
   members_.resize(1);
   for (const MemberPtr& member : followers) host_.run_alone(member);
+}
+
+// It was asked with the digest of an owner that has left meanwhile: the others ask for themselves.
+bool Run::leaves_to_members(const origin::Edition& edition) {
+  const bool left = request_.target.bytes_proven && !members_.front()->request.target.bytes_proven;
+  if (!edition.coded || !left) return false;
+  const auto self = shared_from_this();
+  for (const MemberPtr& member : end_members()) {
+    if (!member->gone) host_.run_alone(member);
+  }
+  host_.run_over(*this);
+  return true;
 }
 
 void Run::join(const MemberPtr& member) {
@@ -355,8 +368,15 @@ void Run::fail(const Error& error) {
   const bool news = !content_.empty() || std::any_of(members_.begin(), members_.end(),
                                                      [](const MemberPtr& member) { return member->wasted > 0; });
   if (news) tell_progress();
+  // A digest or signature may make acceptable what is refused to whoever has none.
+  const bool doubted = told.code == ErrorCode::bad_response && !request_.target.bytes_proven;
   for (const MemberPtr& member : end_members()) {
-    if (!member->gone) host_.run_failed(member, told);
+    if (member->gone) continue;
+    if (doubted && member->request.target.bytes_proven) {
+      host_.run_alone(member);
+    } else {
+      host_.run_failed(member, told);
+    }
   }
   host_.run_over(*this);
 }

@@ -93,6 +93,7 @@ class Run final : public FillEvents, public std::enable_shared_from_this<Run> {
   bool refuse_too_large(std::uint64_t size);
   void tell_connected();
   void split_followers();
+  [[nodiscard]] bool leaves_to_members(const origin::Edition& edition);
 
   void narrow(origin::Privacy privacy);
 

@@ -43,7 +43,7 @@ bool can_go_on(const cache::ContentInfo& info) {
 }
 
 cache::FirstAnswer first_answer_of(const origin::Edition& edition) {
-  const auto url = origin::parse_url(edition.effective_url);
+  const auto url = origin::parse_found_url(edition.effective_url);
   return {url ? url->host : std::string(), edition.media_type};
 }
 

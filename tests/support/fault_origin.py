@@ -29,6 +29,7 @@ path (an empty object clears; query parameters win). All can be combined where t
   range=start|end|total|none|malformed|multipart   Content-Range is wrong in that way, or missing
   head=N                HEAD gets status N;  head_length=N: HEAD lies about the length
   stall=N               nothing more after N bytes of the body (stall=head: not even a head)
+  drip=1xx|header|trailer|extension|redirect   every 50 ms a little of what is no byte of the file, for ever
   reset=N               the connection is reset (RST) after N bytes of the body;  close=N closes it
   rate=N                bytes per second of this answer
   gzip                  Content-Encoding: gzip, unasked
@@ -285,6 +286,8 @@ class Answer:
     def send_whatever(self):
         if self.faults.get("stall") == "head":
             self.stall()
+        if "drip" in self.faults:
+            self.drip(*DRIPS[self.faults["drip"]])
         if "raw" in self.faults:
             self.write(self.faults["raw"].encode("latin-1"))
             return False
@@ -432,9 +435,25 @@ class Answer:
             self.connection.sock.close()
         raise Closed()
 
+    def drip(self, start, again):
+        self.write(start)
+        while True:
+            self.write(again)
+            time.sleep(0.05)
+
     def stall(self):
         self.connection.file.read(1)  # until the other side goes away
         raise Closed()
+
+
+_CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"
+DRIPS = {
+    "1xx": (b"", b"HTTP/1.1 103 Early Hints\r\n\r\n"),
+    "header": (b"HTTP/1.1 200 OK\r\n", b"X-A: b\r\n"),
+    "trailer": (_CHUNKED + b"0\r\n", b"X-A: b\r\n"),
+    "extension": (_CHUNKED + b"5;", b"a=b;"),
+    "redirect": (b"HTTP/1.1 302 Found\r\nLocation: /c/a/5\r\nContent-Length: 16000\r\n\r\n", b"x"),
+}
 
 
 def accept_all(state, server, context):

@@ -11,6 +11,7 @@ import socket
 import ssl
 import struct
 import threading
+import time
 
 
 @dataclasses.dataclass
@@ -19,9 +20,11 @@ class Wire:
 
     head: bytes
     body: bytes = b""
-    # keep: it may be used again; fin: closed, over TLS with a close alert; silent: closed without one; reset: by RST
+    # keep: it may be used again; fin: closed, over TLS with a close alert; silent: closed without one; reset: by RST;
+    # hang: nothing more comes
     end: str = "keep"
     name: str = ""  # for the log
+    drip: bytes = b""  # after it, every half second, for ever
 
 
 @dataclasses.dataclass
@@ -88,6 +91,12 @@ class RawOrigin:
                     self.log.append(request)
                 # The head and the body in one go: a client may see the end together with the last bytes.
                 connection.sendall(wire.head + (b"" if request.method == "HEAD" else wire.body))
+                while wire.drip:
+                    time.sleep(0.5)
+                    connection.sendall(wire.drip)
+                if wire.end == "hang":
+                    reader.read(1)  # until the other side goes away
+                    return
                 if wire.end != "keep":
                     self._end(connection, wire.end)
                     return

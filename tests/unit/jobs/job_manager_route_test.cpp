@@ -3,6 +3,7 @@
 
 #include "tests/support/certificate_text.h"
 #include "tests/unit/jobs/manager_fixture.h"
+#include "tests/unit/verdict/vectors.h"
 
 namespace larder::agent {
 namespace {
@@ -60,6 +61,28 @@ TEST_F(ManagerTest, a_redirect_that_the_job_alone_allows_is_known_as_such) {
   manager_->apply(settings_);
   const std::string second = must_create(options, 1).id;
   EXPECT_FALSE(transfers_.running(file_id(second))->request.target.policy->sharing.callers_redirect);
+}
+
+TEST_F(ManagerTest, a_digest_or_a_signature_of_the_callers_decides_over_the_bytes) {
+  FileSpec plain, known;
+  plain.url = "http://host/plain";
+  known.url = "http://host/known";
+  known.sha256 = sha256(as_bytes("x"));
+  auto job = create(kAlice, {}, {plain, known});
+  ASSERT_TRUE(job) << job.error().text();
+  EXPECT_FALSE(transfers_.running(file_id(job->id, 0))->request.target.bytes_proven);
+  EXPECT_TRUE(transfers_.running(file_id(job->id, 1))->request.target.bytes_proven);
+  JobOptions options;
+  options.verdict.app = true;
+  job = create(kAlice, options, {plain});
+  ASSERT_TRUE(job) << job.error().text();
+  EXPECT_FALSE(transfers_.running(file_id(job->id))->request.target.bytes_proven) << "it may not look at the coding";
+  options.verdict = {};
+  options.verdict.minisign_public_key = test::kKey;
+  options.verdict.minisign_signature = test::kPrehashed;
+  job = create(kAlice, options, {plain});
+  ASSERT_TRUE(job) << job.error().text();
+  EXPECT_TRUE(transfers_.running(file_id(job->id))->request.target.bytes_proven);
 }
 
 TEST_F(ManagerTest, why_a_file_is_not_shared_is_kept_with_it) {

@@ -163,6 +163,8 @@ std::vector<AnswerRow> ways_to_answer() {
       {"Vary: Cookie, Authorization", P::shareable, {kTag, {"vary", "Cookie, Authorization"}}},
       {"a redirect's Vary", P::shareable, {kTag}, {"accept-language"}, {"accept-language"}},
       {"a redirect's Vary: *", P::varies_by_everything, {kTag}, {}, {"*"}},
+      {"a coding", P::coded, {kTag, {"content-encoding", "gzip"}}},
+      {"what is no coding", P::shareable, {kTag, {"content-encoding", "none"}}},
       {"nothing to know it by", P::no_validator, {}},
       {"a weak tag", P::weak_etag, {{"etag", "W/\"a\""}}},
       {"a weak tag and a date", P::shareable, {{"etag", "W/\"a\""}, dated}},
@@ -270,6 +272,12 @@ TEST(SharingRules, WhoseEndNobodyAnnouncedIsPrivate) {
   EXPECT_EQ(privacy_of({}, &answer), Privacy::shareable);
   answer.end_announced = false;
   EXPECT_EQ(privacy_of({}, &answer), Privacy::end_not_announced);
+}
+
+TEST(SharingRules, WhatAProxyChangedIsPrivate) {
+  AnswerFacts answer;
+  answer.has_validator = answer.transformed = true;
+  EXPECT_EQ(privacy_of({}, &answer), Privacy::transformed);
 }
 
 TEST(SharingRules, ReasonsHaveNames) {

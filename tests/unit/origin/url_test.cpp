@@ -191,5 +191,48 @@ TEST(Url, ResolvesReferences) {
   EXPECT_FALSE(resolve_reference(base, "//other/g")->has_credentials());
 }
 
+// Forms that no standard has, and servers write.
+TEST(Url, ResolvesWhatServersWrite) {
+  const Url base = *parse_url("http://a/b/c?q");
+  const Normal rows[] = {
+      {"/100%/a.iso", "http://a/100%/a.iso"},
+      {"/save50%", "http://a/save50%"},
+      {"/%zz/%4", "http://a/%zz/%4"},
+      {"/%%41", "http://a/%%41"},
+      {"/%%611", "http://a/%%611"},
+      {"/%a%31", "http://a/%a%31"},
+      {"/%a%7e%31", "http://a/%a~1"},
+      {"/%/../%2e%2e/%41", "http://a/A"},
+      {"/%2541%", "http://a/%2541%"},
+      {"http://h/100%", "http://h/100%"},
+      {"//h/100%?50%", "http://h/100%?50%"},
+      {"x%", "http://a/b/x%"},
+      {"http:/h/x", "http://h/x"},
+      {"http:///h/x", "http://h/x"},
+      {"HTTPS:/h", "https://h/"},
+      {"http:////h/x", nullptr},
+      {"http:h/x", nullptr},
+      {"http://h%zz/x", nullptr},
+      {"/[x]{y}|z^`\\\"<>", "http://a/%5Bx%5D%7By%7D%7Cz%5E%60%5C%22%3C%3E"},
+      {"/\xc3\xa4\xe4", "http://a/%C3%A4%E4"},
+      {"/a//b", "http://a/a//b"},
+  };
+  for (const Normal& row : rows) {
+    const auto url = resolve_reference(base, row.text);
+    if (row.canonical == nullptr) {
+      EXPECT_FALSE(url) << row.text;
+      continue;
+    }
+    ASSERT_TRUE(url) << row.text << ": " << url.error().text();
+    EXPECT_EQ(url->canonical(), row.canonical) << row.text;
+    EXPECT_EQ(parse_found_url(url->canonical())->canonical(), row.canonical) << "as it is kept";
+  }
+  EXPECT_EQ(resolve_reference(base, "/d/100%.iso")->file_name(), "100%.iso");
+  EXPECT_FALSE(parse_url("http://a/100%")) << "who types it can write it otherwise";
+  EXPECT_FALSE(parse_url("http:/h/x"));
+  const Url odd = *resolve_reference(base, "/100%/x");
+  EXPECT_EQ(resolve_reference(odd, "y")->canonical(), "http://a/100%/y") << "from such a place on";
+}
+
 }  // namespace
 }  // namespace larder::origin
