@@ -163,8 +163,8 @@ TEST_F(RealCache, BytesBelowASegmentAreThereForTheNextAttempt) {
     if (got->ok()) break;
     ASSERT_EQ(got->code(), ErrorCode::connection_lost) << got->error().text();
     const agent::TransferProgress& last = got->progress.back();
-    EXPECT_GE(last.bytes + cache::kBlockSize, most + kBreaks) << "less than a block of each attempt is lost";
-    EXPECT_LT(last.figures.wasted, cache::kBlockSize) << "and that alone is wasted";
+    EXPECT_GE(last.bytes + kBlockSize, most + kBreaks) << "less than a block of each attempt is lost";
+    EXPECT_LT(last.figures.wasted, kBlockSize) << "and that alone is wasted";
     most = last.bytes;
   }
   expect_whole(*got, bytes);
