@@ -61,9 +61,11 @@ std::string trouble_of(const JobView& job, WallTime now) {
   if (!job.error) return {};
   const auto end = parse_time(job.gives_up_at);
   if (!end || *end <= now) return fmt::format("trying again: {}", job.error->detail);
-  auto left = std::chrono::ceil<std::chrono::seconds>(*end - now);
-  if (left > std::chrono::minutes(2)) left = std::chrono::floor<std::chrono::minutes>(left);
-  return fmt::format("trying for another {}: {}", format_duration(left), job.error->detail);
+  const Duration left = *end - now;
+  const bool minutes = left >= std::chrono::minutes(2) && left < std::chrono::hours(1);
+  const std::string how_long = minutes ? fmt::format("{}m", std::chrono::floor<std::chrono::minutes>(left).count())
+                                       : format_duration(std::chrono::ceil<std::chrono::seconds>(left));
+  return fmt::format("trying for another {}: {}", how_long, job.error->detail);
 }
 
 }  // namespace larder::agent

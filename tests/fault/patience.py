@@ -2,6 +2,7 @@
 that do not exist, and a network that changes under the connections. Origins are real nginx servers where they count requests."""
 
 import contextlib
+import os
 import subprocess
 import threading
 import time
@@ -270,6 +271,30 @@ def once_a_byte_has_come_it_goes_on(lab):
     expect_equal(file_sha256(lab.directory / "f"), file_sha256(root / "f"), "the file")
 
 
+@contextlib.contextmanager
+def on_a_terminal(command):
+    """(process, what the terminal has shown so far)."""
+    leader, follower = os.openpty()
+    shown = bytearray()
+
+    def read():
+        with contextlib.suppress(OSError):  # the other end is closed
+            while piece := os.read(leader, 4096):
+                shown.extend(piece)
+
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=follower, stderr=follower)
+    os.close(follower)
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        yield process, lambda: bytes(shown).decode(errors="replace")
+    finally:
+        process.terminate()
+        process.wait(20)
+        reader.join(20)
+        os.close(leader)
+
+
 @case
 def what_may_come_back_is_tried_for_long(lab):
     """A name server that does not answer, and no way to the network: somebody may plug the cable in."""
@@ -282,15 +307,10 @@ def what_may_come_back_is_tried_for_long(lab):
         agent.start()
         for url in ("http://some-host.example/x", "http://203.0.113.7/x"):
             command = agent.larder_command("get", url, "-o", lab.directory / "out", "--retry-delay", "0.5s")
-            with subprocess.Popen(["script", "-qec", subprocess.list2cmdline(command), "/dev/null"], stdin=subprocess.DEVNULL,
-                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
-                try:
-                    wait_until(lambda: any(job["error_count"] >= 3 for job in agent.api.jobs()), 60, f"{url}: a third attempt")
-                    expect(process.poll() is None, f"{url}: given up")
-                finally:
-                    process.terminate()
-                    output = process.communicate(timeout=20)[0].decode(errors="replace")
-            expect("trying for another 9m" in output or "trying for another 10m" in output, f"{url}: {output[-500:]}")
+            with on_a_terminal(command) as (process, shown):
+                wait_until(lambda: any(job["error_count"] >= 3 for job in agent.api.jobs()), 60, f"{url}: a third attempt")
+                expect(process.poll() is None, f"{url}: given up: {shown()}")
+                wait_until(lambda: "trying for another 9m" in shown(), 10, f"{url}: for how long ({shown()[-500:]})")
             for job in agent.api.jobs():
                 agent.api.act(job["id"], "cancel")
 
