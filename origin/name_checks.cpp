@@ -13,6 +13,8 @@
 namespace larder::origin {
 
 NameFact ask_resolver(const std::string& name) {
+  // Whatever the name servers say, or fail to say (RFC 6761, 6.4).
+  if (name.ends_with(".invalid") || name.ends_with(".invalid.")) return NameFact::absent;
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* found = nullptr;

@@ -14,7 +14,8 @@ TEST(LocalAddress, IsToldFromThoseOfOthers) {
 }
 
 TEST(LocalAddress, WhatCannotBeToldIsNotForeign) {
-  for (const char* none : {"", "localhost", "fe80::1", "1.2.3", "::1%lo"}) EXPECT_FALSE(is_foreign_address(none)) << none;
+  for (const char* none : {"", "localhost", "fe80::1", "1.2.3", "::1%lo"})
+    EXPECT_FALSE(is_foreign_address(none)) << none;
 }
 
 }  // namespace

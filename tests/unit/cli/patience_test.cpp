@@ -32,9 +32,10 @@ TEST(IsHopeless, WhereTheOtherSideHasSaidSo) {
   };
   for (const Row& row :
        {Row{ErrorCode::name_not_resolved, true}, Row{ErrorCode::connect_failed, true},
-        Row{ErrorCode::network_unreachable, false}, Row{ErrorCode::timed_out, false}, Row{ErrorCode::no_progress, false},
-        Row{ErrorCode::connection_lost, false}, Row{ErrorCode::tls_failed, false}, Row{ErrorCode::http_transient, false},
-        Row{ErrorCode::disk_full, false}, Row{ErrorCode::busy, false}, Row{ErrorCode::blocked_by_policy, false}}) {
+        Row{ErrorCode::network_unreachable, false}, Row{ErrorCode::timed_out, false},
+        Row{ErrorCode::no_progress, false}, Row{ErrorCode::connection_lost, false}, Row{ErrorCode::tls_failed, false},
+        Row{ErrorCode::http_transient, false}, Row{ErrorCode::disk_full, false}, Row{ErrorCode::busy, false},
+        Row{ErrorCode::blocked_by_policy, false}}) {
     EXPECT_EQ(is_hopeless(waiting({lacking("http://a/x", row.code)}), false), row.hopeless)
         << static_cast<int>(row.code);
   }

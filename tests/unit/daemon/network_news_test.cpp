@@ -55,8 +55,9 @@ TEST(NetworkNews, SaysWhatHasReturnedAndWhatIsOther) {
     unsigned short type;
     bool returned, changed;
   };
-  for (const Row& row : {Row{RTM_NEWADDR, true, true}, Row{RTM_DELADDR, false, true}, Row{RTM_NEWROUTE, true, true},
-                         Row{RTM_DELROUTE, false, true}, Row{RTM_NEWLINK, false, false}, Row{RTM_NEWNEIGH, false, false}}) {
+  for (const Row& row :
+       {Row{RTM_NEWADDR, true, true}, Row{RTM_DELADDR, false, true}, Row{RTM_NEWROUTE, true, true},
+        Row{RTM_DELROUTE, false, true}, Row{RTM_NEWLINK, false, false}, Row{RTM_NEWNEIGH, false, false}}) {
     const NetworkNews news = read_network_news(message(row.type));
     EXPECT_EQ(news.returned, row.returned) << row.type;
     EXPECT_EQ(news.changed, row.changed) << row.type;

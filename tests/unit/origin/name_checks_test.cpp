@@ -120,6 +120,7 @@ TEST_F(NameChecksTest, MayGoWhileItIsAsked) {
 TEST(AskResolver, KnowsThisMachine) {
   EXPECT_EQ(ask_resolver("localhost"), NameFact::exists);
   EXPECT_EQ(ask_resolver("127.0.0.1"), NameFact::exists);
+  EXPECT_EQ(ask_resolver("no-such-host.invalid"), NameFact::absent) << "with or without a name server";
 }
 
 }  // namespace
