@@ -136,14 +136,17 @@ void CacheImpl::known(const std::string& url, const std::string& holder, Done<Kn
   // The last segments of an earlier attempt may be on their way: they are waited for, or their content would be lost
   // to the one who asks and yet be held.
   for (auto& [id, content] : active_) {
-    if (!content.core || !content.core->abandoned()) continue;
+    if (!content.core || !content.core->abandoned() || content.kept || content.reviving) continue;
     content.when_closed.push_back(
         [this, url, holder, done = std::move(done)]() mutable { known(url, holder, std::move(done)); });
     return;
   }
   peek_for<Known>(
       "look up what is known of a URL", [url, holder](SQLite::Database& db) { return look_up(db, url, holder); },
-      std::move(done));
+      [this, url, holder, done = std::move(done)](Result<Known> known) mutable {
+        if (known) add_kept(url, holder, *known);
+        done(std::move(known));
+      });
 }
 
 // For caches that have no better way.

@@ -91,7 +91,11 @@ class Cache {
     FirstAnswer first_answer = {};
   };
   virtual void create(Create what, Done<std::unique_ptr<ContentWriter>> done) = 0;
-  // Goes on with a partial content. One writer per content at a time (busy).
+  // Goes on with a partial content. One writer per content at a time (busy). Where the last one was told to keep() what
+  // it had of unfinished segments, not longer ago than kKeptFor, that is there too; of the kMaxKept contents that were
+  // left last. known() tells their holders of them like of others.
+  static constexpr Duration kKeptFor = std::chrono::minutes(20);
+  static constexpr std::size_t kMaxKept = 64;
   virtual void resume(const ContentId& id, Done<std::unique_ptr<ContentWriter>> done) = 0;
   // Read access to a complete content (or a set-aside one, for inspection); counts as use.
   virtual void open(const ContentId& id, Done<std::shared_ptr<ContentLease>> done) = 0;

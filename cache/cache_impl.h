@@ -78,11 +78,17 @@ class CacheImpl final : public Cache, private WriterHost, private MaintenanceHos
   void start_maintenance() override;
 
  private:
-  // A content that is being written, from create() or resume() until its writer is done.
+  struct Kept {
+    SteadyTime until;
+    bool bounded = true;  // by the cache's limits
+  };
+  // A content that is being written, from create() or resume() until its writer is done, or is kept for the next one.
   struct Active {
     std::shared_ptr<WriterCore> core;        // none while it is being made
     std::optional<index::NewContent> fresh;  // no record yet: goes in with the first commit
     bool completing = false;                 // the last transaction is under way
+    bool reviving = false;                   // kept, and on its way to a new writer
+    std::optional<Kept> kept;                // nobody writes it, but its core has more than the index
     // What came too late for that transaction and too early for the record; called with the id that survives.
     std::vector<UniqueFunction<void(const ContentId&)>> deferred;
     std::vector<Task> when_closed;
@@ -153,6 +159,16 @@ class CacheImpl final : public Cache, private WriterHost, private MaintenanceHos
   void grew(const ContentId& id, std::uint64_t size) override;
   void closed(const ContentId& id) override;
   void make_writer(const ContentId& id, WriterCore::Start start, Done<std::unique_ptr<ContentWriter>> done);
+
+  // cache_kept.cpp: what the last writer had of unfinished segments
+  [[nodiscard]] bool is_kept(const ContentId& id) { return active(id) != nullptr && active(id)->kept.has_value(); }
+  void keep_for_next(const ContentId& id, Active& content);
+  void resume_kept(const ContentId& id, Done<std::unique_ptr<ContentWriter>> done);
+  void reattach(const ContentId& id, bool bounded, Done<std::unique_ptr<ContentWriter>> done);
+  void let_kept_go(const ContentId& id);
+  void close_content(const ContentId& id, Active& content);
+  void let_old_go();
+  void add_kept(const std::string& url, const std::string& holder, Known& known) const;
   struct Resumable;
   void resume_checked(const ContentId& id, Resumable content, Done<std::unique_ptr<ContentWriter>> done);
   void resume_reserve(const ContentId& id, Resumable content, Done<std::unique_ptr<ContentWriter>> done);

@@ -280,6 +280,7 @@ void CacheImpl::share_by_digest(const ContentId& id, Done<void> done) {
 
 void CacheImpl::go_on_privately(const ContentId& id, const std::string& holder, const Version& version,
                                 Done<void> done) {
+  let_kept_go(id);
   const std::string doing = "go on with content " + id + " as another version";
   if (Active* content = active(id)) {
     if (!content->core || !content->core->abandoned()) {
@@ -323,6 +324,7 @@ void CacheImpl::pin(const ContentId& id, bool pinned, Done<void> done) {
 }
 
 void CacheImpl::set_aside(const ContentId& id, const Version& version, Done<void> done) {
+  let_kept_go(id);
   const std::string doing = "set content " + id + " aside";
   if (active(id) != nullptr) {
     return answer<void>(std::move(done), fail(ErrorCode::busy, doing, "it is being written"));
@@ -339,6 +341,7 @@ void CacheImpl::set_aside(const ContentId& id, const Version& version, Done<void
 }
 
 void CacheImpl::set_aside_own(const ContentId& id, const std::string& holder, Done<void> done) {
+  let_kept_go(id);
   const std::string doing = "set content " + id + " aside";
   if (active(id) != nullptr) {
     return answer<void>(std::move(done), fail(ErrorCode::busy, doing, "it is being written"));
@@ -355,6 +358,7 @@ void CacheImpl::drop_set_aside(const ContentId& id, Done<void> done) {
 }
 
 void CacheImpl::remove(const ContentId& id, Done<void> done) {
+  let_kept_go(id);
   const std::string doing = "remove record " + id;
   if (busy(id)) return answer<void>(std::move(done), fail(ErrorCode::busy, doing, "it is in use"));
   using Found = std::optional<index::Row>;
@@ -391,6 +395,11 @@ void CacheImpl::remove_url(const std::string& url, Done<std::uint64_t> done) {
 }
 
 void CacheImpl::clear(Done<std::uint64_t> done) {
+  std::vector<ContentId> kept;
+  for (const auto& [id, content] : active_) {
+    if (content.kept && !content.fresh) kept.push_back(id);
+  }
+  for (const ContentId& id : kept) let_kept_go(id);
   clear_step(std::nullopt, 0, std::move(done));
 }
 
@@ -422,6 +431,7 @@ void CacheImpl::drop_unheld(std::vector<ContentId> ids, index::RemoveOnly only, 
 }
 
 void CacheImpl::check_space() {
+  let_old_go();
   space_.settle();
 }
 

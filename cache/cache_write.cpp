@@ -54,8 +54,9 @@ void CacheImpl::make_writer(const ContentId& id, WriterCore::Start start, Done<s
 
 void CacheImpl::resume(const ContentId& id, Done<std::unique_ptr<ContentWriter>> done) {
   const std::string doing = "go on with content " + id;
+  if (is_kept(id)) return resume_kept(id, std::move(done));
   if (Active* content = active(id)) {
-    if (!content->core || !content->core->abandoned()) {
+    if (content->reviving || !content->core || !content->core->abandoned()) {
       return answer<std::unique_ptr<ContentWriter>>(std::move(done),
                                                     fail(ErrorCode::busy, doing, "it is being written already"));
     }
@@ -254,10 +255,19 @@ void CacheImpl::grew(const ContentId& id, std::uint64_t size) {
 void CacheImpl::closed(const ContentId& id) {
   const auto found = active_.find(id);
   if (found == active_.end() || !found->second.core || !found->second.core->abandoned()) return;
-  const bool recorded = !found->second.fresh;
+  const auto& fresh = found->second.fresh;
+  const bool unwanted = fresh && fresh->holders.empty();
+  if (found->second.core->keeps() && !unwanted) return keep_for_next(id, found->second);
+  close_content(id, found->second);
+}
+
+void CacheImpl::close_content(const ContentId& id, Active& content) {
+  content.kept.reset();
+  content.reviving = false;
+  const bool recorded = !content.fresh;
   if (recorded) return end_active(id, id);
   // Nothing of it was committed: no record will ever name the file.
-  found->second.core->file()->mark_dropped();
+  content.core->file()->mark_dropped();
   remove_files({id}, [this, id] { end_active(id, id); });
 }
 

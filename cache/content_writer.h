@@ -21,7 +21,7 @@ using StreamId = std::uint32_t;
 
 class ContentWriter {
  public:
-  virtual ~ContentWriter() = default;  // leaves what is committed; the rest is forgotten
+  virtual ~ContentWriter() = default;  // leaves what is committed; the rest is forgotten, unless keep() was called
 
   [[nodiscard]] virtual const ContentId& id() const = 0;
   [[nodiscard]] virtual std::optional<std::uint64_t> size() const = 0;  // none while the origin has not said it
@@ -79,6 +79,17 @@ class ContentWriter {
   // one (then info.id differs from id()), and marks the content complete. With `want_sha256` also the plain SHA-256 of
   // all bytes (hashed on the way where they came in order, else read once). The record is bound to `version`.
   virtual void finish(bool want_sha256, UniqueFunction<void(Result<ContentInfo>)> done) = 0;
+
+  // Whole blocks of segments that are not whole yet.
+  struct Unfinished {
+    std::uint64_t bytes = 0;
+    std::uint64_t of_peers = 0;
+  };
+  [[nodiscard]] virtual Unfinished unfinished() const { return {}; }
+  // Closes all streams. What unfinished() says then stays for the next writer of this content (Cache::resume) when this
+  // one goes, in memory and for a while (Cache::kKeptFor); a content of which nothing is committed stays so as well.
+  // False: nothing will be kept.
+  virtual bool keep() { return false; }
 };
 
 using BlockRun = ContentWriter::BlockRun;

@@ -72,6 +72,19 @@ SegmentTable::LeafPlace SegmentTable::leaf_place(std::uint64_t block) const {
   return {open_.at(block / unit_blocks_).leaves, block % unit_blocks_};
 }
 
+ContentWriter::Unfinished SegmentTable::unfinished() const {
+  ContentWriter::Unfinished sum;
+  if (!size_) return sum;
+  const Interval last{blocks() - 1, blocks()};
+  for (const auto& [index, segment] : open_) {
+    sum.bytes += segment.taken * kBlockSize;
+    sum.of_peers += segment.peer_bytes;
+    const bool has_last = last.begin / unit_blocks_ == index && taken_.gaps(last).empty();
+    if (has_last) sum.bytes -= block_count(*size_) * kBlockSize - *size_;
+  }
+  return sum;
+}
+
 std::optional<WholeSegment> SegmentTable::wrote(Interval blocks) {
   const std::uint64_t index = blocks.begin / unit_blocks_;
   const auto found = open_.find(index);

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/digest.h"
+#include "cache/content_writer.h"
 #include "cache/interval_set.h"
 #include "cache/record.h"
 #include "cache/segments.h"
@@ -50,6 +51,8 @@ class SegmentTable {
   void came_from_origin(std::uint64_t block, Transport transport);
   // Segments of which every block is taken and not every one written: they will be whole without another take().
   [[nodiscard]] std::size_t filling() const { return filling_; }
+  // Of known size: taken blocks of segments that are not whole.
+  [[nodiscard]] ContentWriter::Unfinished unfinished() const;
   // The leaves vector of the segment that holds `block`, and the place of the block in it; only for taken blocks.
   struct LeafPlace {
     std::shared_ptr<Leaves> leaves;

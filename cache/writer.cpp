@@ -38,7 +38,20 @@ WriterCore::WriterCore(std::shared_ptr<const WriterHostLink> host, Start start)
 std::unique_ptr<ContentWriter> WriterCore::make_handle() {
   auto handle = std::make_unique<WriterHandle>(shared_from_this());
   handle_ = handle.get();
+  keep_ = closed_ = false;
   return handle;
+}
+
+bool WriterCore::keep() {
+  if (failed_ || finish_ || finished_ || !size_) return false;
+  while (!streams_.empty()) close_stream(streams_.begin()->first);
+  while (!runs_.empty()) close_run(runs_.begin()->first);
+  keep_ = true;
+  return unfinished().bytes > 0;
+}
+
+bool WriterCore::keeps() const {
+  return keep_ && abandoned() && sound_ && !failed_ && !finished_ && !cancelled_ && unfinished().bytes > 0;
 }
 
 void WriterCore::abandon() {

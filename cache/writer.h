@@ -73,6 +73,8 @@ class WriterCore : public std::enable_shared_from_this<WriterCore> {
   // The content was dropped: nothing is committed any more, everything answers not_found.
   void cancel();
   [[nodiscard]] bool abandoned() const { return handle_ == nullptr; }
+  // It was told to keep what is unfinished, there is something, and a new handle can go on with it.
+  [[nodiscard]] bool keeps() const;
   [[nodiscard]] bool idle() const;
   [[nodiscard]] const std::shared_ptr<ContentFile>& file() const { return file_; }
 
@@ -93,6 +95,8 @@ class WriterCore : public std::enable_shared_from_this<WriterCore> {
   void close_stream(StreamId stream);
   void set_end(std::uint64_t size);
   void finish(bool want_sha256, UniqueFunction<void(Result<ContentInfo>)> done);
+  [[nodiscard]] ContentWriter::Unfinished unfinished() const { return table_.unfinished(); }
+  bool keep();
 
  private:
   struct Stream {
@@ -201,6 +205,7 @@ class WriterCore : public std::enable_shared_from_this<WriterCore> {
   bool cancelled_ = false;
   bool finished_ = false;
   bool closed_ = false;
+  bool keep_ = false;
 };
 
 class WriterHandle final : public ContentWriter {
@@ -229,6 +234,8 @@ class WriterHandle final : public ContentWriter {
   void finish(bool want_sha256, UniqueFunction<void(Result<ContentInfo>)> done) override {
     core_->finish(want_sha256, std::move(done));
   }
+  [[nodiscard]] Unfinished unfinished() const override { return core_->unfinished(); }
+  bool keep() override { return core_->keep(); }
 
  private:
   std::shared_ptr<WriterCore> core_;

@@ -47,6 +47,7 @@ class CurlClient final : public HttpClient {
     if (listeners_.contains(id)) worker_.set_rate(id, bytes_per_second);
   }
   void ask(UniqueFunction<void()> answer) override { worker_.ask(std::move(answer)); }
+  void network_changed() override { worker_.network_changed(); }
   void set_total_rate(std::uint64_t bytes_per_second) override { worker_.set_total_rate(bytes_per_second); }
 
  private:

@@ -27,7 +27,11 @@ Mapped proxy_refused(const CurlFailure& f) {
 Mapped not_connected(const CurlFailure& f) {
   const std::string whom = f.via_proxy ? "the proxy" : f.host;
   const auto error = static_cast<int>(f.os_error);
-  if (error == ENETUNREACH || error == ENETDOWN || error == EHOSTUNREACH) {
+  if (error == ETIMEDOUT) {
+    return {ErrorCode::timed_out, fmt::format("{} does not take the connection: {}", whom, std::strerror(error))};
+  }
+  // Nobody has said anything: the network, a firewall, or this machine stands in the way.
+  if (error != 0 && error != ECONNREFUSED && error != ECONNRESET) {
     return {ErrorCode::network_unreachable, fmt::format("{} cannot be reached: {}", whom, std::strerror(error))};
   }
   const std::string cause = error != 0 ? std::string(std::strerror(error)) : std::string("no answer");

@@ -7,12 +7,16 @@
 #include <algorithm>
 #include <array>
 
+#include "base/local_address.h"
 #include "base/units.h"
 #include "origin/curl_errors.h"
 #include "origin/http_fields.h"
 
 namespace larder::origin {
 namespace {
+
+constexpr unsigned kMostAnew = 3;                   // after changes of the network, while no answer has come
+constexpr std::size_t kLongestRefusal = 64 * 1024;  // of a refusal's body is read, to keep the connection
 
 SteadyTime steady_now() {
   return std::chrono::steady_clock::now();
@@ -41,9 +45,9 @@ std::size_t CurlExchange::header_callback(char* data, std::size_t size, std::siz
   return ok ? size * count : 0;
 }
 
-int CurlExchange::before_request_callback(void* self, char* remote, char* /*local*/, int /*remote_port*/,
+int CurlExchange::before_request_callback(void* self, char* remote, char* local, int /*remote_port*/,
                                           int /*local_port*/) {
-  return static_cast<CurlExchange*>(self)->on_connected(remote) ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
+  return static_cast<CurlExchange*>(self)->on_connected(remote, local) ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
 }
 
 // Sockets are closed on exec (hooks are run by this process), and a forbidden address is not even connected to.
@@ -68,10 +72,11 @@ bool CurlExchange::address_allowed(const char* address) {
 }
 
 // Once more on the connection that is used in the end, which may be one of an earlier exchange.
-bool CurlExchange::on_connected(const char* address) {
+bool CurlExchange::on_connected(const char* address, const char* local) {
   if (!address_allowed(address)) return false;
   failure_.reset();  // another address of the host was refused, this one is not
   address_ = via_proxy_ ? "" : address;
+  local_ = local;
   requested_ = true;
   last_progress_ = steady_now();
   return true;
@@ -94,6 +99,11 @@ bool CurlExchange::on_header(std::string_view line) {
   head_complete_ = true;
   carries_file_ = status < 300;
   last_progress_ = steady_now();
+  if (head_rule_ && head_rule_(*this, block_.head())) {
+    refused_ = true;
+    refused_at_ = last_progress_;
+    return true;
+  }
   // libcurl may answer these with credentials and try again; its body or end shows that it does not.
   const bool may_retry = (status == 401 && !options_->user.empty()) || (status == 407 && via_proxy_);
   if (!may_retry) emit_head();
@@ -101,7 +111,7 @@ bool CurlExchange::on_header(std::string_view line) {
 }
 
 void CurlExchange::emit_head() {
-  if (head_emitted_ || !head_complete_) return;
+  if (head_emitted_ || !head_complete_ || refused_) return;
   head_emitted_ = true;
   HttpHead head = block_.take();
   head.via_proxy = via_proxy_ && request_.url.scheme == "http";  // in a tunnel it sees nothing that it could keep
@@ -113,6 +123,10 @@ void CurlExchange::emit_head() {
 std::size_t CurlExchange::on_write(Bytes bytes) {
   const SteadyTime now = steady_now();
   if (carries_file_) last_progress_ = now;
+  if (refused_) {
+    refusal_bytes_ += bytes.size();
+    return refusal_bytes_ <= kLongestRefusal ? bytes.size() : 0;
+  }
   emit_head();
   if (!head_emitted_) return 0;  // a body without a head: HTTP/0.9
   if (must_wait_for_consumer(bytes.size()) || must_wait_for_rate(now)) {
@@ -231,21 +245,74 @@ bool CurlExchange::try_fresh_connection(CURLcode code) {
     return false;
   }
   fresh_ = true;
-  failure_.reset();
-  block_ = HeaderBlock();
-  requested_ = false;
-  error_text_[0] = '\0';
+  forget_attempt();
   curl_easy_setopt(easy_.get(), CURLOPT_FRESH_CONNECT, 1L);
   return true;
 }
 
+void CurlExchange::forget_attempt() {
+  failure_.reset();
+  block_ = HeaderBlock();
+  requested_ = false;
+  error_text_[0] = '\0';
+}
+
+void CurlExchange::begins(SteadyTime now) {
+  begun_at_ = now;
+  if (first_begun_at_ == SteadyTime{}) first_begun_at_ = now;
+}
+
+bool CurlExchange::hangs_after_change() const {
+  if (!requested_ || lost_its_address()) return true;
+  long connects = 0;
+  curl_easy_getinfo(easy_.get(), CURLINFO_NUM_CONNECTS, &connects);
+  return connects == 0 && !head_complete_;
+}
+
+bool CurlExchange::lost_its_address() const {
+  return requested_ && is_foreign_address(local_);
+}
+
+Error CurlExchange::lost_address() const {
+  return Error{ErrorCode::connection_lost, "fetch from " + request_.url.host,
+               fmt::format("this machine no longer has the address {} that the connection came from", local_)};
+}
+
+bool CurlExchange::begin_anew() {
+  if (head_complete_ || begun_anew_ >= kMostAnew) return false;
+  ++begun_anew_;
+  forget_attempt();
+  curl_easy_setopt(easy_.get(), CURLOPT_FRESH_CONNECT, 1L);
+  curl_easy_setopt(easy_.get(), CURLOPT_DNS_CACHE_TIMEOUT, 0L);
+  return true;
+}
+
+void CurlExchange::ask_again() {
+  ++asked_again_;
+  forget_attempt();
+  refused_ = head_complete_ = fresh_ = false;
+  refusal_bytes_ = trailer_bytes_ = 0;
+  easy_.reset();  // before the headers that it points to
+  headers_.reset();
+}
+
+std::string CurlExchange::unresolved(CURLcode code) const {
+  if (code == CURLE_COULDNT_RESOLVE_HOST) return request_.url.host;
+  return code == CURLE_COULDNT_RESOLVE_PROXY ? proxy_host_ : std::string();
+}
+
 void CurlExchange::finish(CURLcode code) {
   if (code == CURLE_OK) emit_head();
+  finish_with(status_of(code));
+}
+
+void CurlExchange::finish_with(Status status) {
   pass_on_all();
-  if (failure_ && code != CURLE_OK) {
-    events_.push_back({id_, Status(tl::unexpected(std::move(*failure_)))});
-    return;
-  }
+  events_.push_back({id_, std::move(status)});
+}
+
+Status CurlExchange::status_of(CURLcode code) {
+  if (failure_ && code != CURLE_OK) return tl::unexpected(std::move(*failure_));
   CurlFailure failure;
   failure.code = code;
   failure.text = error_text_;
@@ -256,7 +323,7 @@ void CurlExchange::finish(CURLcode code) {
   failure.connect_timeout = options_->connect_timeout;
   curl_easy_getinfo(easy_.get(), CURLINFO_OS_ERRNO, &failure.os_error);
   curl_easy_getinfo(easy_.get(), CURLINFO_HTTP_CONNECTCODE, &failure.connect_status);
-  events_.push_back({id_, curl_status(failure)});
+  return curl_status(failure);
 }
 
 }  // namespace larder::origin

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,6 +18,7 @@
 #include "base/result.h"
 #include "origin/header_block.h"
 #include "origin/http_client.h"
+#include "origin/pool_rule.h"
 #include "origin/rate.h"
 
 namespace larder::origin {
@@ -52,8 +54,13 @@ class CurlExchange {
   CurlExchange(const CurlExchange&) = delete;
   CurlExchange& operator=(const CurlExchange&) = delete;
 
-  // Makes the easy handle; `share` keeps TLS sessions.
-  [[nodiscard]] Status set_up(const std::string& user_agent, CURLSH* share);
+  // Hears of each final status, before the head is passed on. True, of a refusal: the head is not, since the exchange
+  // shall be asked again (asked_again()).
+  using HeadRule = std::function<bool(CurlExchange&, const HttpHead&)>;
+
+  // Makes the easy handle; `share` keeps TLS sessions. Again after ask_again().
+  [[nodiscard]] Status set_up(const std::string& user_agent, CURLSH* share, const PoolRule& pool);
+  void set_head_rule(HeadRule rule) { head_rule_ = std::move(rule); }
   [[nodiscard]] CURL* easy() const { return easy_.get(); }
   [[nodiscard]] HttpId id() const { return id_; }
   [[nodiscard]] const std::string& host_key() const { return host_key_; }  // scheme, host and port
@@ -71,8 +78,30 @@ class CurlExchange {
   // be half dead: what fails on one before a head has come is asked once more on a fresh one. True: add the handle
   // again.
   [[nodiscard]] bool try_fresh_connection(CURLcode code);
+  // Its connection, or the one that it is making, comes from before a change of this machine's addresses: it hears
+  // nothing any more, or perhaps so, while no answer has come.
+  [[nodiscard]] bool hangs_after_change() const;
+  // Where no answer has come, and not too often: add the handle again. False: lose() it, where its address is gone.
+  [[nodiscard]] bool begin_anew();
+  [[nodiscard]] bool lost_its_address() const;
+  [[nodiscard]] Error lost_address() const;
+  // A name could not be resolved: which; empty: that is not what `code` says.
+  [[nodiscard]] std::string unresolved(CURLcode code) const;
+  // The head rule wants it asked again. ask_again() makes it as if it had never begun; then set_up().
+  [[nodiscard]] bool refused() const { return refused_; }
+  void ask_again();
+  void note_others_served() { others_served_ = true; }
+  [[nodiscard]] bool others_served() const { return others_served_; }  // of the host, beside one of its refusals
+  [[nodiscard]] unsigned asked_again() const { return asked_again_; }
+  [[nodiscard]] SteadyTime begun_at() const { return begun_at_; }      // of the present asking
+  [[nodiscard]] SteadyTime refused_at() const { return refused_at_; }  // the last time
+  [[nodiscard]] SteadyTime first_begun_at() const { return first_begun_at_; }
+  [[nodiscard]] bool served() const { return head_emitted_; }
+  void begins(SteadyTime now);
   // The last events of this exchange.
   void finish(CURLcode code);
+  void finish_with(Status status);  // what was received before it
+  [[nodiscard]] Status status_of(CURLcode code);
 
  private:
   static std::size_t write_callback(char* data, std::size_t size, std::size_t count, void* self);
@@ -82,7 +111,7 @@ class CurlExchange {
 
   std::size_t on_write(Bytes bytes);
   bool on_header(std::string_view line);
-  bool on_connected(const char* address);
+  bool on_connected(const char* address, const char* local);
   [[nodiscard]] bool address_allowed(const char* address);
 
   bool must_wait_for_consumer(std::size_t bytes);
@@ -95,6 +124,7 @@ class CurlExchange {
   [[nodiscard]] Status add_headers();
   [[nodiscard]] Status set_identity();
   void set_callbacks();
+  void forget_attempt();
   [[nodiscard]] Status set_proxy();
 
   const HttpId id_;
@@ -112,6 +142,16 @@ class CurlExchange {
   bool via_proxy_ = false;
   std::string proxy_host_;
   std::string address_;  // numeric, of the connection; empty when it is a proxy's
+  std::string local_;    // this machine's end of it
+  HeadRule head_rule_;
+  bool refused_ = false;
+  bool others_served_ = false;
+  std::size_t refusal_bytes_ = 0;
+  unsigned asked_again_ = 0;
+  unsigned begun_anew_ = 0;
+  SteadyTime begun_at_{};
+  SteadyTime first_begun_at_{};
+  SteadyTime refused_at_{};
 
   HeaderBlock block_;
   bool head_complete_ = false;

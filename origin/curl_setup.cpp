@@ -63,7 +63,7 @@ Status cannot_set_up(CURLcode code) {
 
 }  // namespace
 
-Status CurlExchange::set_up(const std::string& user_agent, CURLSH* share) {
+Status CurlExchange::set_up(const std::string& user_agent, CURLSH* share, const PoolRule& pool) {
   easy_.reset(curl_easy_init());
   if (!easy_) return cannot_set_up(CURLE_OUT_OF_MEMORY);
   Options options(easy_.get());
@@ -72,7 +72,9 @@ Status CurlExchange::set_up(const std::string& user_agent, CURLSH* share) {
   // at the key: whoever knows a certificate could ride on its owner's connection. Such exchanges share nothing.
   const bool alone = !options_->client_certificate.empty();
   if (!alone) options.set(CURLOPT_SHARE, share);
-  options.set(CURLOPT_FRESH_CONNECT, alone ? 1L : 0L);
+  options.set(CURLOPT_FRESH_CONNECT, alone || pool.fresh ? 1L : 0L);
+  options.set(CURLOPT_MAXLIFETIME_CONN, pool.longest_life_s);
+  options.set(CURLOPT_DNS_CACHE_TIMEOUT, pool.name_memory_s);
   options.set(CURLOPT_FORBID_REUSE, alone ? 1L : 0L);
   options.set(CURLOPT_ERRORBUFFER, static_cast<char*>(error_text_));
   options.set(CURLOPT_NOSIGNAL, 1L);

@@ -37,7 +37,12 @@ std::vector<CurlEvent> CurlOutbox::take() {
 }
 
 CurlWorker::CurlWorker(CurlSettings settings, std::shared_ptr<CurlOutbox> outbox)
-    : settings_(std::move(settings)), outbox_(std::move(outbox)) {}
+    : settings_(std::move(settings)),
+      outbox_(std::move(outbox)),
+      lanes_(settings_.max_connections_per_host),
+      names_([this] {
+        if (multi_) curl_multi_wakeup(multi_.get());
+      }) {}
 
 CurlWorker::~CurlWorker() {
   stop_ = true;
@@ -124,6 +129,7 @@ void CurlWorker::run() {
     curl_multi_perform(multi_.get(), &running);
     read_messages();
     tick();
+    tell_of_names();
     outbox_->put(events_);
     if (!stop_) curl_multi_poll(multi_.get(), nullptr, 0, poll_timeout(), nullptr);
   }
@@ -138,14 +144,15 @@ void CurlWorker::run_commands() {
   for (const Command& command : commands) command(*this);
 }
 
-bool CurlWorker::has_room(const CurlExchange& exchange) const {
+bool CurlWorker::has_room(const CurlExchange& exchange) {
   if (active_.size() >= settings_.max_connections) return false;
   if (const Lane* lane = exchange.lane()) {
     const auto of_lane = active_per_lane_.find(lane);
     if (of_lane != active_per_lane_.end() && of_lane->second >= lane->most) return false;
   }
   const auto found = active_per_host_.find(exchange.host_key());
-  return found == active_per_host_.end() || found->second < settings_.max_connections_per_host;
+  const std::size_t active = found == active_per_host_.end() ? 0 : found->second;
+  return active < settings_.max_connections_per_host && lanes_.may_begin(exchange.host_key(), active, steady_now());
 }
 
 void CurlWorker::begin(std::unique_ptr<CurlExchange> exchange) {
@@ -154,7 +161,10 @@ void CurlWorker::begin(std::unique_ptr<CurlExchange> exchange) {
     return;
   }
   const HttpId id = exchange->id();
-  if (Status ok = exchange->set_up(settings_.user_agent, share_.get()); !ok) {
+  const SteadyTime now = steady_now();
+  exchange->begins(now);
+  exchange->set_head_rule([this](CurlExchange& of, const HttpHead& head) { return head_came(of, head); });
+  if (Status ok = exchange->set_up(settings_.user_agent, share_.get(), pool_rule(network_changed_at_, now)); !ok) {
     events_.push_back({id, std::move(ok)});
     return;
   }
@@ -162,6 +172,7 @@ void CurlWorker::begin(std::unique_ptr<CurlExchange> exchange) {
     events_.push_back({id, fail(ErrorCode::internal, "start a request", curl_multi_strerror(code))});
     return;
   }
+  lanes_.began(exchange->host_key(), now);
   ++active_per_host_[exchange->host_key()];
   if (exchange->lane() != nullptr) ++active_per_lane_[exchange->lane()];
   active_.emplace(id, std::move(exchange));
@@ -185,19 +196,32 @@ CurlExchange* CurlWorker::find(HttpId id) {
 }
 
 void CurlWorker::drop(HttpId id) {
-  const auto found = active_.find(id);
-  if (found == active_.end()) {
-    std::erase_if(waiting_, [id](const auto& exchange) { return exchange->id() == id; });
+  if (active_.contains(id)) {
+    take_out(id);
+    begin_waiting();
     return;
   }
+  names_.cancel(id);
+  std::erase_if(waiting_, [id](const auto& exchange) { return exchange->id() == id; });
+}
+
+// Of an active one. What waits may have its place.
+std::unique_ptr<CurlExchange> CurlWorker::take_out(HttpId id) {
+  const auto found = active_.find(id);
   curl_multi_remove_handle(multi_.get(), found->second->easy());
   const auto host = active_per_host_.find(found->second->host_key());
   if (--host->second == 0) active_per_host_.erase(host);
   if (const auto lane = active_per_lane_.find(found->second->lane()); lane != active_per_lane_.end()) {
     if (--lane->second == 0) active_per_lane_.erase(lane);
   }
+  auto exchange = std::move(found->second);
   active_.erase(found);
-  begin_waiting();
+  return exchange;
+}
+
+bool CurlWorker::add(CurlExchange& exchange) {
+  curl_multi_remove_handle(multi_.get(), exchange.easy());
+  return curl_multi_add_handle(multi_.get(), exchange.easy()) == CURLM_OK;
 }
 
 void CurlWorker::read_messages() {
@@ -208,9 +232,16 @@ void CurlWorker::read_messages() {
     curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &self);
     auto* exchange = static_cast<CurlExchange*>(self);
     const CURLcode code = message->data.result;  // the message does not outlive the handle's removal
-    if (exchange->try_fresh_connection(code)) {
-      curl_multi_remove_handle(multi_.get(), exchange->easy());
-      if (curl_multi_add_handle(multi_.get(), exchange->easy()) == CURLM_OK) continue;
+    if (exchange->refused()) {
+      ask_again_later(exchange->id());
+      continue;
+    }
+    if (exchange->try_fresh_connection(code) && add(*exchange)) continue;
+    if (const std::string name = exchange->unresolved(code); !name.empty()) {
+      names_.ask(exchange->id(), name, exchange->status_of(code), steady_now());
+      take_out(exchange->id());
+      begin_waiting();
+      continue;
     }
     exchange->finish(code);
     drop(exchange->id());
@@ -237,11 +268,14 @@ void CurlWorker::tick() {
     if (Status ok = exchange->tick(now); !ok) ended.emplace_back(exchange->id(), std::move(ok));
   }
   for (auto& [id, status] : ended) end_with(id, std::move(status));
+  if (now >= place_due_) begin_waiting();
+  place_due_ = next_place(now);
 }
 
 int CurlWorker::poll_timeout() const {
   SteadyTime next = SteadyTime::max();
   for (const auto& [id, exchange] : active_) next = std::min(next, exchange->next_tick());
+  next = std::min({next, names_.next(), place_due_});
   constexpr int kLongest = 60'000;
   if (next == SteadyTime::max()) return kLongest;
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(next - steady_now()).count();

@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -18,6 +19,8 @@
 #include "base/result.h"
 #include "origin/curl_client.h"
 #include "origin/curl_exchange.h"
+#include "origin/host_lanes.h"
+#include "origin/name_checks.h"
 
 namespace larder::origin {
 
@@ -53,6 +56,7 @@ class CurlWorker {
   void set_rate(HttpId id, std::uint64_t bytes_per_second);
   void set_total_rate(std::uint64_t bytes_per_second);
   void ask(UniqueFunction<void()> answer);
+  void network_changed();
 
  private:
   using Command = std::function<void(CurlWorker&)>;
@@ -69,13 +73,21 @@ class CurlWorker {
   void run_commands();
   void begin(std::unique_ptr<CurlExchange> exchange);
   void begin_waiting();
-  [[nodiscard]] bool has_room(const CurlExchange& exchange) const;
+  [[nodiscard]] bool has_room(const CurlExchange& exchange);
   void drop(HttpId id);
   void read_messages();
   void tick();
   [[nodiscard]] int poll_timeout() const;
   CurlExchange* find(HttpId id);
   void end_with(HttpId id, Status status);
+  [[nodiscard]] bool add(CurlExchange& exchange);
+  std::unique_ptr<CurlExchange> take_out(HttpId id);
+  // curl_hosts.cpp
+  void ask_again_later(HttpId id);
+  void look_at_connections();
+  bool head_came(CurlExchange& exchange, const HttpHead& head);
+  void tell_of_names();
+  [[nodiscard]] SteadyTime next_place(SteadyTime now) const;
 
   const CurlSettings settings_;
   const std::shared_ptr<CurlOutbox> outbox_;
@@ -91,6 +103,10 @@ class CurlWorker {
   std::map<std::string, std::size_t> active_per_host_;
   std::map<const Lane*, std::size_t> active_per_lane_;
   std::deque<std::unique_ptr<CurlExchange>> waiting_;  // for a connection
+  HostLanes lanes_;
+  SteadyTime place_due_ = SteadyTime::max();  // one of those that wait may begin
+  NameChecks names_;
+  std::optional<SteadyTime> network_changed_at_;
   std::thread thread_;
 };
 

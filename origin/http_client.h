@@ -96,6 +96,10 @@ class HttpClient {
   virtual void consumed(HttpId id, std::size_t bytes) = 0;
   virtual void set_rate(HttpId id, std::uint64_t bytes_per_second) = 0;
   virtual void set_total_rate(std::uint64_t bytes_per_second) = 0;  // all exchanges together; 0 = unlimited
+  // The addresses or routes of this machine have changed: what begins from now on takes no older connection, and an
+  // exchange whose connection comes from an address that is gone begins anew, or ends at once (connection_lost) where
+  // the head of its answer has come.
+  virtual void network_changed() {}
   // Has `answer` called on the client's own thread when its turn comes: a watchdog's question.
   virtual void ask(UniqueFunction<void()> answer) { answer(); }
 };

@@ -91,6 +91,9 @@ class CatalogueLink {
   // too_large, busy (too many calls under way), invalid_argument.
   virtual CallId call(CatalogueCall what, UniqueFunction<void(Result<CatalogueResponse>)> done) = 0;
   virtual void cancel(CallId call) = 0;
+  // The addresses or routes of this machine have changed: kept connections end, and those that come from an address
+  // that is gone; a GET under way is asked once more over a new one.
+  virtual void network_changed() {}
   // Has `answer` called on the link's own thread when its turn comes: a watchdog's question.
   virtual void ask(UniqueFunction<void()> answer) { answer(); }
 };

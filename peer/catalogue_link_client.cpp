@@ -221,6 +221,21 @@ void LinkClient::close_all() {
   }
 }
 
+// A connection from an address that is gone hears nothing any more. Of those without a call none is worth the doubt.
+void LinkClient::network_changed() {
+  const auto connections = connections_;
+  for (const auto& [pointer, connection] : connections) {
+    if (connection->call() != 0 && !connection->lost_its_address()) continue;
+    connection->close();
+    on_ended(*connection,
+             {ErrorCode::connection_lost,
+              "ask the peer at " + connection->to().text(),
+              "this machine no longer has the address that the connection came from",
+              {}},
+             true);
+  }
+}
+
 void LinkClient::stop() {
   stopped_ = true;
   calls_.clear();

@@ -38,6 +38,7 @@ class LinkClient final : private LinkOutgoingOwner {
   void call(CallId id, CatalogueCall what);
   void cancel(CallId id);
   void cut_agent(const AgentId& agent);
+  void network_changed();
   void stop();
 
  private:

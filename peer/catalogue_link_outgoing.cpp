@@ -9,6 +9,8 @@
 #include <span>
 #include <utility>
 
+#include "base/local_address.h"
+
 namespace larder::peer {
 namespace {
 
@@ -187,6 +189,13 @@ void LinkOutgoing::end(Error why) {
   const auto self = shared_from_this();
   close();
   owner_.on_ended(*this, std::move(why), kept_ && !heard_);
+}
+
+bool LinkOutgoing::lost_its_address() const {
+  AsioError error;
+  const auto local = stream_.next_layer().local_endpoint(error);
+  if (error) return false;  // it has none yet
+  return is_foreign_address(*local.data(), static_cast<socklen_t>(local.size()));
 }
 
 void LinkOutgoing::close() {

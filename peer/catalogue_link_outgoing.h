@@ -39,6 +39,7 @@ class LinkOutgoing : public std::enable_shared_from_this<LinkOutgoing> {
   void ask(CallId call, const CatalogueCall& what);
   void keep(Duration idle_timeout);  // no call now; ends by itself after so long
   void close();                      // without a word to the owner
+  [[nodiscard]] bool lost_its_address() const;
 
   [[nodiscard]] const Endpoint& to() const { return to_; }
   [[nodiscard]] const AgentId& expected() const { return expected_; }

@@ -149,6 +149,12 @@ JobSums sums_of(const Job& job) {
   return sums;
 }
 
+// Of a job that waits for a retry: when it has gone without progress for as long as it may.
+std::optional<WallTime> gives_up_at(const Job& job) {
+  if (job.state != JobState::transient_error || !job.transient_since) return std::nullopt;
+  return *job.transient_since + job.options.no_progress_timeout;
+}
+
 void write_job(JsonWriter& json, const Job& job, bool files) {
   const JobSums sums = sums_of(job);
   json.begin_object();
@@ -160,6 +166,7 @@ void write_job(JsonWriter& json, const Job& job, bool files) {
   write_optional_error(json, job.error);
   json.member("error_count", job.error_count);
   write_time(json, "retry_at", job.retry_at);
+  write_time(json, "gives_up_at", gives_up_at(job));
   json.member("active_time_s", seconds_of(job.active_time));
   json.member("size", sums.size).member("bytes", sums.bytes);
   write_figures(json, "figures", sums.figures);

@@ -105,7 +105,8 @@ void add_request_options(CLI::App& command, RequestOptions& options) {
       ->group(limits);
   command
       .add_option("--retry-for", options.retry_for,
-                  "Give up after so long without progress (get: 10m, a job: 14d); 0: do not retry")
+                  "Give up after so long without progress (get: 10m, and at once where the name or the port does not "
+                  "exist; a job: 14d); 0: do not retry")
       ->type_name("TIME")
       ->group(limits);
   command.add_option("--retry-delay", options.retry_delay, "The first pause before a retry")

@@ -267,7 +267,8 @@ Result<GetPlan> make_plan(const GetOptions& options, const FileReader& read) {
   plan.request = std::move(*request);
   if (plan.request.files.empty()) return wrong("what to get", "no URL is given; name one, or a list with --from");
   if (options.request.priority.empty()) plan.request.priority = "foreground";
-  if (!plan.request.no_progress_timeout) plan.request.no_progress_timeout = kGetRetryFor;
+  plan.retry_for_given = plan.request.no_progress_timeout.has_value();
+  if (!plan.retry_for_given) plan.request.no_progress_timeout = kGetRetryFor;
   plan.check_command = options.check_command;
   if (!plan.check_command.empty()) plan.request.app_verdict = true;
   plan.json = options.json;

@@ -12,6 +12,7 @@ struct GetPlan {
   JobRequest request;
   std::string check_command;  // of --check; empty: none
   bool json = false, quiet = false;
+  bool retry_for_given = false;  // then it is kept to, however hopeless
 };
 
 // Eight hex digits that are equal for commands that mean the same files in the same places fetched in the same way. No

@@ -10,6 +10,7 @@
 
 #include "agent/cli/commands.h"
 #include "agent/cli/destination.h"
+#include "agent/cli/patience.h"
 #include "agent/cli/requests.h"
 #include "agent/cli/single_run.h"
 #include "agent/cli/windowed_get.h"
@@ -167,6 +168,7 @@ Result<GetSession::Step> GetSession::follow() {
     }
     if (const auto by_windows = try_windows(); !by_windows || *by_windows)
       return by_windows ? Result<Step>(**by_windows) : tl::unexpected(by_windows.error());
+    if (auto ended = end_if_hopeless(); !ended) return tl::unexpected(ended.error());
     const auto worked = work();
     if (!worked) return tl::unexpected(worked.error());
     const auto interrupted = wait(*worked);
@@ -174,6 +176,22 @@ Result<GetSession::Step> GetSession::follow() {
     if (*interrupted) return Step::interrupted;
     show(follower_->job());
   }
+}
+
+// The job is told to try no longer; it then fails with what it has, as after any time without progress.
+Status GetSession::end_if_hopeless() {
+  const JobView& job = follower_->job();
+  const bool news = job.state == "transient_error" && job.error_count != errors_seen_;
+  if (!news || plan_.retry_for_given || hopeless_) return {};
+  errors_seen_ = job.error_count;
+  if (auto read = follower_->refresh(); !read) return read;
+  if (!is_hopeless(follower_->job(), plan_.request.offline_ok)) return {};
+  hopeless_ = true;
+  JobChangeRequest change;
+  change.no_progress_timeout = Duration::zero();
+  const auto changed = (**agent_.client()).call("PATCH", "/v1/jobs/" + job_id_, change_body(change));
+  if (!changed && changed.error().code != ErrorCode::invalid_state) return tl::unexpected(changed.error());
+  return {};
 }
 
 Result<std::optional<GetSession::Step>> GetSession::try_windows() {
@@ -305,7 +323,9 @@ Status GetSession::settle_error() {
   // "No byte came for …" says less than what kept them from coming.
   for (const FileView& file : final_.files)
     if (failure_->code == ErrorCode::no_progress && file.error)
-      failure_ = with_advice(*file.error, ". Given up after so long without progress; see --retry-for");
+      failure_ = with_advice(*file.error, hopeless_ ? ". Nothing of it has come, so it is not tried again; with "
+                                                      "--retry-for 10m it is, for so long"
+                                                    : ". Given up after so long without progress; see --retry-for");
   if (!worth_keeping(final_)) {
     auto cancelled = (**agent_.client()).call("POST", "/v1/jobs/" + final_.id + "/cancel");
     if (!cancelled) return tl::unexpected(cancelled.error());
@@ -408,7 +428,7 @@ void GetSession::show(const JobView& job) {
   ProgressFigures figures;
   figures.name = plan_.request.files.size() == 1 ? name_of(plan_.request.files.front().destination) : "";
   figures.state = job.state;
-  if (job.error) figures.trouble = fmt::format("trying again: {}", job.error->detail);
+  figures.trouble = trouble_of(job, std::chrono::system_clock::now());
   figures.size = job.size;
   figures.bytes = job.bytes;
   figures.rate = meter_.rate(at);

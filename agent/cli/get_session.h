@@ -37,6 +37,7 @@ class GetSession {
   Result<bool> wait(bool worked);  // true: interrupted
   Status finish();                 // the job has ended: what is left is handed over, then it is acknowledged
   Status settle_error();           // the job failed: keep it or cancel it
+  Status end_if_hopeless();        // the agent would go on trying
   // The agent has no room for the whole: got in windows where that is possible. None: it is not, go on waiting.
   Result<std::optional<Step>> try_windows();
   Result<bool> wait_for_window(JobFollower& follower, const FileView& so_far);
@@ -71,6 +72,8 @@ class GetSession {
   bool reader_gone_ = false;  // of standard output, while the bytes were still fetched
   bool waiting_said_ = false;
   bool windows_tried_ = false;
+  bool hopeless_ = false;
+  unsigned errors_seen_ = 0;
   bool had_agent_ = false;  // one answered at some time
 };
 

@@ -94,6 +94,7 @@ std::string job_page(const JobView& job) {
   add(page, "created", job.created);
   add(page, "finished", job.finished);
   add(page, "tries again", job.retry_at);
+  add(page, "gives up", job.gives_up_at);
   if (job.error) add(page, "error", job.error->text());
   for (const FileView& file : job.files) page += file_text(file);
   return page;

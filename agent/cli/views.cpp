@@ -144,6 +144,7 @@ JobView job_of(const json& from) {
   job.created = text(from, "created");
   job.finished = text(from, "finished");
   job.retry_at = text(from, "retry_at");
+  job.gives_up_at = text(from, "gives_up_at");
   job.error = optional_error(from);
   job.error_count = get<unsigned>(from, "error_count");
   job.size = optional_number(from, "size");

@@ -43,7 +43,7 @@ struct FileView {
 };
 
 struct JobView {
-  std::string id, name, state, priority, created, finished, retry_at;
+  std::string id, name, state, priority, created, finished, retry_at, gives_up_at;
   std::uint64_t owner = 0;
   std::optional<Error> error;
   unsigned error_count = 0;

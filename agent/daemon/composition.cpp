@@ -255,10 +255,13 @@ void Agent::start(UniqueFunction<void(Status)> done) {
                          [parts] { return parts->thread_states(); }};
     parts->api = std::make_unique<Api>(parts->loop, server_settings(*parts->config), std::move(services));
     if (auto opened = parts->api->start(); !opened) return done(opened);
-    parts->network = std::make_unique<NetworkWatch>(parts->loop, [parts] {
-      parts->jobs->network_returned();
-      parts->lan->network_changed();
-    });
+    parts->network = std::make_unique<NetworkWatch>(
+        parts->loop,
+        [parts] {
+          parts->http->network_changed();
+          parts->lan->network_changed();
+        },
+        [parts] { parts->jobs->network_returned(); });
     parts->lan->start();
     parts->cache->start_maintenance();
     parts->keep_house();

@@ -430,6 +430,7 @@ void LanComposition::apply(std::shared_ptr<const Config> config) {
 
 void LanComposition::network_changed() {
   if (!state_->network) return state_->bring_up();
+  state_->network->link->network_changed();
   state_->network->discovery->network_changed();
 }
 

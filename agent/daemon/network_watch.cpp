@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "agent/daemon/network_news.h"
 #include "base/log.h"
 
 namespace larder::agent {
@@ -29,23 +30,11 @@ int open_netlink() {
   return -1;
 }
 
-bool tells_of_return(const std::byte* data, std::size_t size) {
-  while (size >= sizeof(nlmsghdr)) {
-    nlmsghdr header{};
-    std::memcpy(&header, data, sizeof(header));
-    if (header.nlmsg_len < sizeof(header) || header.nlmsg_len > size) return false;
-    if (header.nlmsg_type == RTM_NEWADDR || header.nlmsg_type == RTM_NEWROUTE) return true;
-    const std::size_t step = std::min<std::size_t>(NLMSG_ALIGN(header.nlmsg_len), size);
-    data += step;
-    size -= step;
-  }
-  return false;
-}
-
 }  // namespace
 
 struct NetworkWatch::Parts : std::enable_shared_from_this<NetworkWatch::Parts> {
-  Parts(Loop& l, std::function<void()> r, int fd) : loop(l), returned(std::move(r)), socket(l.context(), fd) {}
+  Parts(Loop& l, std::function<void()> c, std::function<void()> r, int fd)
+      : loop(l), changed(std::move(c)), returned(std::move(r)), socket(l.context(), fd) {}
 
   void wait() {
     socket.async_wait(boost::asio::posix::stream_descriptor::wait_read,
@@ -56,17 +45,21 @@ struct NetworkWatch::Parts : std::enable_shared_from_this<NetworkWatch::Parts> {
 
   void read() {
     std::array<std::byte, 16384> buffer{};
-    bool back = false;
+    NetworkNews come;
     for (;;) {
       const ssize_t size = ::recv(socket.native_handle(), buffer.data(), buffer.size(), 0);
-      if (size > 0) back = tells_of_return(buffer.data(), static_cast<std::size_t>(size)) || back;
+      if (size > 0) come.add(read_network_news({buffer.data(), static_cast<std::size_t>(size)}));
       if (size < 0 && errno == ENOBUFS)
-        back = true;  // some were lost; it may have been among them
+        come = {true, true};  // some were lost; it may have been among them
       else if (size <= 0)
         break;
     }
-    if (back) settle();
+    const bool first = come.changed && !news.changed;
+    news.add(come);
+    if (news.changed || news.returned) settle();
+    const auto self = shared_from_this();
     wait();
+    if (first) changed();
   }
 
   void settle() {
@@ -75,24 +68,27 @@ struct NetworkWatch::Parts : std::enable_shared_from_this<NetworkWatch::Parts> {
       const auto self = weak.lock();
       if (!self || self->ended) return;
       self->timer = 0;
-      self->returned();
+      const NetworkNews told = std::exchange(self->news, {});
+      if (told.changed) self->changed();
+      if (told.returned && !self->ended) self->returned();
     });
   }
 
   Loop& loop;
-  std::function<void()> returned;
+  std::function<void()> changed, returned;
+  NetworkNews news;  // since the last call of `returned`
   boost::asio::posix::stream_descriptor socket;
   TimerId timer = 0;
   bool ended = false;
 };
 
-NetworkWatch::NetworkWatch(Loop& loop, std::function<void()> returned) {
+NetworkWatch::NetworkWatch(Loop& loop, std::function<void()> changed, std::function<void()> returned) {
   const int fd = open_netlink();
   if (fd < 0) {
     log::info("network not watched error=\"{}\"", std::strerror(errno));
     return;
   }
-  parts_ = std::make_shared<Parts>(loop, std::move(returned), fd);
+  parts_ = std::make_shared<Parts>(loop, std::move(changed), std::move(returned), fd);
   parts_->wait();
 }
 

@@ -110,6 +110,10 @@ void Fill::bind(std::unique_ptr<cache::ContentWriter> writer, bool resumable) {
       got_.remove({range.offset / kBlockSize, block_count(range.end())});
     }
   }
+  // What an earlier attempt left of unfinished segments counts as received, and not committed.
+  const auto [unfinished, of_peers] = writer_->unfinished();
+  received_ += unfinished;
+  received_of_peers_ += of_peers;
   resumable_ = resumable;
   bound_ = true;
   const auto weak = weak_from_this();

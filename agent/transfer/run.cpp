@@ -43,6 +43,14 @@ void Run::abort() {
   });
 }
 
+// Of segments that are not whole, so that an origin which always breaks before one is comes to its end as well. Only
+// for an edition that the next attempt can tell from another.
+void Run::keep_what_came() {
+  if (contradicted_ || finishing_ || !edition_ || !wanted_.has_validator() || writer() == nullptr) return;
+  if (fill_) fill_->stop();
+  if (writer()->keep()) kept_ = writer()->unfinished().bytes;
+}
+
 void Run::end_fill() {
   context_.runtime.timers.cancel(std::exchange(grace_timer_, 0));
   waiting_.reset();
@@ -239,6 +247,7 @@ void Run::leave(const MemberPtr& member) {
   std::erase(members_, member);
   if (!members_.empty()) return update_rate();
   const auto self = shared_from_this();
+  keep_what_came();
   abort();
   host_.run_over(*this);
 }
@@ -361,7 +370,8 @@ void Run::fail(const Error& error) {
   if (may_go_on(copy)) return go_on_without_origin(copy);
   if (copy.code == ErrorCode::disk_full && abandon_old_parts([copy](Run& run) { run.fail(copy); })) return;
   const Error told = what_is_missing(copy);
-  if (fill_) fill_wasted(fill_->uncommitted());
+  keep_what_came();
+  if (fill_) fill_wasted(fill_->uncommitted() - std::min(kept_, fill_->uncommitted()));
   // The last word on where the bytes went: what is not committed is lost.
   // An attempt that got nowhere says nothing: what an earlier one has is still there.
   lost_ = true;

@@ -145,6 +145,7 @@ class Run final : public FillEvents, public std::enable_shared_from_this<Run> {
   bool abandon_old_parts(UniqueFunction<void(Run&)> then);
   void fail(const Error& error);
   void end_fill();
+  void keep_what_came();
 
   void progress_soon();
   void tell_progress();
@@ -197,6 +198,7 @@ class Run final : public FillEvents, public std::enable_shared_from_this<Run> {
   std::optional<cache::FirstAnswer> begun_with_;  // the last edition with a validator that was given up
   bool found_by_others_ = false;                  // the content, by other jobs
   std::uint64_t committed_before_ = 0;            // when the content was adopted
+  std::uint64_t kept_ = 0;                        // of unfinished segments, for the next attempt
   CommittedPrefix prefix_;
   std::uint64_t contiguous_ = 0;
 

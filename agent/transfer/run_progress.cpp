@@ -41,7 +41,7 @@ TransferProgress Run::progress_of(const Member& member) const {
   progress.size = map_.content_size();
   if (aside_ && content_.empty()) return progress_aside(member);
   if (writer() != nullptr) progress.figures = committed_figures(writer()->committed(), member.file_id());
-  std::uint64_t in_flight = fill_ && !lost_ ? fill_->uncommitted() : 0;
+  std::uint64_t in_flight = fill_ && !lost_ ? fill_->uncommitted() : kept_;
   // A block that two streams bring at once counts twice until one of them has it.
   const SourceFigures& so_far = progress.figures;
   const std::uint64_t there = so_far.origin + so_far.peers + so_far.cache;

@@ -42,7 +42,8 @@ path (an empty object clears; query parameters win). All can be combined where t
                         unless cache_obeys is given and the request says no-cache
 
 GET /_log answers a JSON list of the requests so far, POST /_log clears it; --log writes them as JSON lines too:
-{"n", "method", "path", "query", "range", "if_range", "cache_control", "headers", "status", "sent"}
+{"n", "method", "path", "query", "range", "if_range", "cache_control", "headers", "client", "status", "sent"},
+"client" being the port that the connection came from.
 """
 
 import argparse
@@ -276,7 +277,8 @@ class Answer:
         names = ("range", "if-range", "cache-control")
         picked = {name.replace("-", "_"): self.request.headers.get(name) for name in names}
         entry = {"method": self.request.method, "path": self.request.path,
-                 "query": urllib.parse.urlsplit(self.request.target).query, "headers": self.request.headers, **picked}
+                 "query": urllib.parse.urlsplit(self.request.target).query, "headers": self.request.headers,
+                 "client": self.connection.sock.getpeername()[1], **picked}
         self.state.begin_log(entry)
         try:
             return self.send_whatever()

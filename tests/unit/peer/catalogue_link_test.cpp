@@ -305,6 +305,33 @@ TEST_F(LinkTest, ChangedCertificatesEndConnectionsAndCallsGoOn) {
   EXPECT_EQ(std::set<Endpoint>(seen.from.begin(), seen.from.end()).size(), 3u) << "one connection each";
 }
 
+TEST_F(LinkTest, AfterAChangeOfTheNetworkNoKeptConnectionIsUsed) {
+  Member one = member();
+  Member other = member();
+  Seen seen;
+  record(other, seen);
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(ask(*one.link, call_to(other)));
+  one.link->network_changed();
+  ASSERT_TRUE(ask(*one.link, call_to(other)));
+  EXPECT_EQ(std::set<Endpoint>(seen.from.begin(), seen.from.end()).size(), 2u);
+}
+
+TEST_F(LinkTest, ACallOverAnAddressThatIsThereOutlivesAChangeOfTheNetwork) {
+  Member one = member();
+  Member other = member();
+  std::vector<UniqueFunction<void(CatalogueResponse)>> waiting;
+  other.link->set_handler(
+      [&](CatalogueRequest, UniqueFunction<void(CatalogueResponse)> answer) { waiting.push_back(std::move(answer)); });
+  std::string outcome;
+  one.link->call(call_to(other), [&](Result<CatalogueResponse> result) { outcome = code_of(result); });
+  run_until([&] { return waiting.size() == 1; });
+  one.link->network_changed();
+  waiting[0]({200, {}});
+  run_until([&] { return !outcome.empty(); });
+  EXPECT_EQ(outcome, "answered");
+  EXPECT_EQ(waiting.size(), 1U);
+}
+
 TEST_F(LinkTest, CertificatesChangedDuringACallAskAgain) {
   Member one = member();
   Member other = member();

@@ -150,6 +150,63 @@ TEST_F(RealCache, AnAttemptThatBrokeIsGoneOnWithAfterARestart) {
   EXPECT_EQ(all().size(), 1U);
 }
 
+// An origin that always breaks before a segment is whole.
+TEST_F(RealCache, BytesBelowASegmentAreThereForTheNextAttempt) {
+  const auto& bytes = origin_.files[kUrl].bytes;
+  constexpr std::uint64_t kBreaks = 700'000;
+  std::uint64_t most = 0;
+  std::shared_ptr<Recorder> got;
+  for (int attempt = 0;; ++attempt) {
+    ASSERT_LT(attempt, 20) << "it never comes to its end";
+    origin_.script = {Behaviour{{}, kBreaks}};
+    got = fetch(TransferLab::request("f"));
+    if (got->ok()) break;
+    ASSERT_EQ(got->code(), ErrorCode::connection_lost) << got->error().text();
+    const agent::TransferProgress& last = got->progress.back();
+    EXPECT_GE(last.bytes + kBlockSize, most + kBreaks) << "less than a block of each attempt is lost";
+    EXPECT_LT(last.figures.wasted, kBlockSize) << "and that alone is wasted";
+    most = last.bytes;
+  }
+  expect_whole(*got, bytes);
+  EXPECT_EQ(got->value().figures.origin, kSize);
+  for (std::size_t i = 1; i < origin_.fetches.size(); ++i) {
+    EXPECT_GT(origin_.fetches[i].offset, origin_.fetches[i - 1].offset);
+    EXPECT_EQ(origin_.fetches[i].expected, origin_.files[kUrl].edition.version) << "or else the bytes could be of two";
+  }
+  EXPECT_EQ(all().size(), 1U);
+}
+
+TEST_F(RealCache, BytesBelowASegmentOfAnotherEditionAreNotGoneOnWith) {
+  origin_.script = {Behaviour{{}, 700'000}};
+  EXPECT_FALSE(fetch(TransferLab::request("f"))->ok());
+  origin_.publish(kUrl, make_file(kUrl, 2, kSize));
+  origin_.script = {Behaviour{{}, 800'000}};
+  EXPECT_FALSE(fetch(TransferLab::request("f"))->ok());
+  EXPECT_EQ(origin_.fetches.back().offset, 0U);
+  const auto got = fetch(TransferLab::request("f"));
+  expect_whole(*got, origin_.files[kUrl].bytes);
+  EXPECT_EQ(all().size(), 1U);
+}
+
+TEST_F(RealCache, WithoutAValidatorNothingIsKept) {
+  origin_.files[kUrl].edition.version.etag.clear();
+  origin_.files[kUrl].edition.version.last_modified.clear();
+  origin_.script = {Behaviour{{}, 700'000}};
+  EXPECT_FALSE(fetch(TransferLab::request("f"))->ok());
+  const auto got = fetch(TransferLab::request("f"));
+  expect_whole(*got, origin_.files[kUrl].bytes);
+  EXPECT_EQ(origin_.fetches.back().offset, 0U);
+}
+
+TEST_F(RealCache, BytesBelowASegmentOfOneFileAreNotAnotherFiles) {
+  origin_.script = {Behaviour{{}, 700'000}};
+  EXPECT_FALSE(fetch(TransferLab::request("f"))->ok());
+  const auto other = fetch(TransferLab::request("g"));
+  expect_whole(*other, origin_.files[kUrl].bytes);
+  EXPECT_EQ(other->value().figures.origin, kSize);
+  expect_whole(*fetch(TransferLab::request("f")), origin_.files[kUrl].bytes);
+}
+
 TEST_F(RealCache, PrivateContentIsGoneOnWithAndNotFoundByOthers) {
   origin_.files[kUrl].edition.privacy = origin::Privacy::says_no_store;
   const Error refused{ErrorCode::connect_failed, "connect", "refused"};

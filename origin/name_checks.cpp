@@ -1,0 +1,110 @@
+#include "origin/name_checks.h"
+
+#include <fmt/format.h>
+#include <netdb.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <mutex>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+namespace larder::origin {
+
+NameFact ask_resolver(const std::string& name) {
+  // Whatever the name servers say, or fail to say (RFC 6761, 6.4).
+  if (name.ends_with(".invalid") || name.ends_with(".invalid.")) return NameFact::absent;
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  const int code = ::getaddrinfo(name.c_str(), nullptr, &hints, &found);
+  if (code == 0) {
+    ::freeaddrinfo(found);
+    return NameFact::exists;
+  }
+  // No such name, or one without an address. That nobody answered (EAI_AGAIN) or that the answer was an error
+  // (EAI_FAIL) says nothing of the name.
+  return code == EAI_NONAME || code == EAI_NODATA ? NameFact::absent : NameFact::unknown;
+}
+
+Status told_of_name(Status status, const std::string& name, NameFact fact) {
+  if (status || fact == NameFact::absent) return status;
+  Error error = status.error();
+  error.code = ErrorCode::network_unreachable;
+  error.detail =
+      fact == NameFact::exists
+          ? fmt::format("the name {} could not be looked up just now", name)
+          : fmt::format("the name {} cannot be looked up now: no name server gives an answer; check the network", name);
+  return tl::unexpected(std::move(error));
+}
+
+struct NameChecks::Answers {
+  std::mutex mutex;
+  std::function<void()> wake;  // none: nobody listens any more
+  std::vector<std::pair<HttpId, NameFact>> come;
+  std::size_t asking = 0;
+
+  void put(HttpId id, NameFact fact) {
+    const std::lock_guard lock(mutex);
+    --asking;
+    come.emplace_back(id, fact);
+    if (wake) wake();
+  }
+};
+
+NameChecks::NameChecks(std::function<void()> wake, Resolver resolver)
+    : resolver_(std::move(resolver)), answers_(std::make_shared<Answers>()) {
+  answers_->wake = std::move(wake);
+}
+
+NameChecks::~NameChecks() {
+  const std::lock_guard lock(answers_->mutex);
+  answers_->wake = nullptr;
+}
+
+void NameChecks::ask(HttpId id, std::string name, Status status, SteadyTime now) {
+  waiting_.insert_or_assign(id, Waiting{name, std::move(status), now + kPatience});
+  {
+    const std::lock_guard lock(answers_->mutex);
+    if (answers_->asking >= kMost) {
+      waiting_.at(id).until = now;
+      return;
+    }
+    ++answers_->asking;
+  }
+  try {
+    std::thread([answers = answers_, resolver = resolver_, id, name = std::move(name)] {
+      answers->put(id, resolver(name));
+    }).detach();
+  } catch (const std::system_error&) {  // no thread to be had: nothing certain is known
+    answers_->put(id, NameFact::unknown);
+  }
+}
+
+std::vector<NameChecks::Told> NameChecks::take(SteadyTime now) {
+  std::vector<std::pair<HttpId, NameFact>> come;
+  {
+    const std::lock_guard lock(answers_->mutex);
+    come.swap(answers_->come);
+  }
+  for (const auto& [id, waiting] : waiting_) {
+    if (now >= waiting.until) come.emplace_back(id, NameFact::unknown);
+  }
+  std::vector<Told> told;
+  for (const auto& [id, fact] : come) {
+    auto found = waiting_.extract(id);
+    if (found.empty()) continue;
+    Waiting& waiting = found.mapped();
+    told.push_back({id, told_of_name(std::move(waiting.status), waiting.name, fact)});
+  }
+  return told;
+}
+
+SteadyTime NameChecks::next() const {
+  SteadyTime next = SteadyTime::max();
+  for (const auto& [id, waiting] : waiting_) next = std::min(next, waiting.until);
+  return next;
+}
+
+}  // namespace larder::origin
