@@ -39,6 +39,7 @@ struct Edition {
   bool end_announced = true;
   bool any_validator = true;  // ETag or Last-Modified, weak or malformed ones too
   std::string media_type;     // Content-Type in lower case without parameters; empty: unsaid
+  std::string file_name;      // by Content-Disposition (content_disposition.h): no path; empty: unsaid
 
   // Other jobs may have it; whether neighbours may too says reach_of(privacy).
   [[nodiscard]] bool shareable() const { return reach_of(privacy) != Reach::own_job; }
