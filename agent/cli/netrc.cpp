@@ -7,7 +7,6 @@
 #include <algorithm>
 
 #include "base/given_text.h"
-#include "origin/host_name.h"
 #include "origin/url.h"
 
 namespace larder::agent {
