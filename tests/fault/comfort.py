@@ -80,7 +80,7 @@ def international_names(c):
     expect_equal(len([e for e in c.origin.exchanges("/f", "GET") if e.sent > 1]), 1, "how often the file was fetched")
     done = c.curl(f"http://bücher.localhost:{port}/f")
     expect(done.stdout == data, f"curl does not get it: {done.stderr}")
-    records = [v["url"] for r in c.agent.api.cache()["records"] for v in r["versions"]]
+    records = [v["url"] for r in c.agent.api.cache() for v in r["versions"]]
     expect_equal(records, [plain], "URLs of the records")
     for number, location in enumerate((f"http://bücher.localhost:{port}/f", f"//b%C3%BCcher.localhost:{port}/f")):
         # What a header holds is bytes: UTF-8 here, as browsers and curl take it.
