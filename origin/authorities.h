@@ -11,7 +11,7 @@
 
 namespace larder::origin {
 
-inline constexpr std::size_t kMaxAuthorities = 256 * 1024;  // bytes of PEM text
+inline constexpr std::size_t kMaxAuthorities = 512 * 1024;  // bytes of PEM text; bundles have 220 to 300 KB
 
 // Holds `pem` at least one certificate, every block of it a readable certificate, and nothing secret? Text between the
 // blocks is ignored, as in the bundles that systems ship. Error: invalid_argument, which quotes nothing of the text.

@@ -2,6 +2,7 @@
 
 #include "base/http_date.h"
 #include "origin/codings.h"
+#include "origin/content_disposition.h"
 #include "origin/http_fields.h"
 
 namespace larder::origin {
@@ -116,6 +117,7 @@ Edition edition_of(const HttpHead& head, std::optional<std::uint64_t> size, cons
   edition.one_stream = !edition.ranges;
   edition.any_validator = head.find("etag") != nullptr || head.find("last-modified") != nullptr;
   edition.media_type = media_type_of(head);
+  edition.file_name = offered_file_name(head.headers);
   const AnswerFacts facts = answer_facts(head, version, context);
   edition.end_announced = facts.end_announced;
   edition.coded = facts.coded;

@@ -42,6 +42,7 @@ struct Edition {
   bool coded = false;         // the bytes are those of the file in a coding: only for who has their digest (codings.h)
   bool any_validator = true;  // ETag or Last-Modified, weak or malformed ones too
   std::string media_type;     // Content-Type in lower case without parameters; empty: unsaid
+  std::string file_name;      // by Content-Disposition (content_disposition.h): no path; empty: unsaid
 
   // Other jobs may have it; whether neighbours may too says reach_of(privacy).
   [[nodiscard]] bool shareable() const { return reach_of(privacy) != Reach::own_job; }

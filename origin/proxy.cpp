@@ -1,6 +1,7 @@
 #include "origin/proxy.h"
 
 #include "origin/address.h"
+#include "origin/host_name.h"
 #include "origin/http_fields.h"
 
 namespace larder::origin {
@@ -27,6 +28,7 @@ bool rule_matches(std::string rule, const std::string& host) {
   if (rule.starts_with(".")) rule.erase(0, 1);
   if (rule.size() > 2 && rule.front() == '[' && rule.back() == ']') rule = rule.substr(1, rule.size() - 2);
   if (rule.empty()) return false;
+  if (!is_ascii(rule)) rule = ascii_host_name(rule).value_or("");
   return host == rule || (!address_scope(host) && host.ends_with("." + rule));
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "origin/address.h"
+#include "origin/host_name.h"
 
 namespace larder::origin {
 namespace {
@@ -175,13 +176,21 @@ Status check_name(std::string_view host) {
       continue;
     }
     if (!is_alpha(c) && !is_digit(c) && c != '-' && c != '_') {
-      return invalid(
-          "its host name has a character that host names cannot have; international names are written in "
-          "their xn-- form");
+      return invalid("its host name has a character that host names cannot have");
     }
     if (++label > 63) return invalid("a part of its host name is longer than 63 characters");
   }
   return {};
+}
+
+// As DNS has it. A name that is not ASCII may also come with its bytes percent-encoded (RFC 3986 §3.2.2), in a Location
+// above all.
+Result<std::string> plain_name(std::string_view text) {
+  std::optional<std::string> decoded;
+  if (text.find('%') != std::string_view::npos) decoded = percent_decode(text);
+  if (decoded && !is_ascii(*decoded)) text = *decoded;
+  if (is_ascii(text)) return std::string(text);
+  return ascii_host_name(text);
 }
 
 Status parse_host(std::string_view text, Url& url) {
@@ -191,7 +200,10 @@ Status parse_host(std::string_view text, Url& url) {
     if (url.host.empty()) return invalid("its IPv6 address is not one");
     return {};
   }
-  for (const char c : text) url.host += lower(c);
+  const auto name = plain_name(text);
+  if (!name) return tl::unexpected(name.error());
+  if (name->empty()) return invalid("it has no host");  // of characters that stand for nothing
+  for (const char c : *name) url.host += lower(c);
   if (Status ok = check_name(url.host); !ok) return ok;
   if (ends_in_number(url.host)) {  // 127.1, 0x7f000001 and 2130706433 are addresses to every resolver
     const auto address = parse_ipv4(url.host);

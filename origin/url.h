@@ -15,7 +15,7 @@ struct Url {
   std::string scheme;      // lower case
   std::string user;        // percent-decoded; never in canonical()
   std::string password;    // percent-decoded; never in canonical(), logs or errors
-  std::string host;        // lower case, no brackets, IDN as given in punycode
+  std::string host;        // lower case, no brackets, international names as xn--…
   std::uint16_t port = 0;  // explicit or the scheme's
   std::string path;        // starts with '/', dot segments removed, percent-encoding normalised
   std::string query;       // without '?', as given; has_query tells "?" from none

@@ -7,6 +7,7 @@
 
 #include "agent/api/json_reader.h"
 #include "agent/config/proxy_url.h"
+#include "agent/jobs/job_limits.h"
 #include "origin/authorities.h"
 #include "origin/url.h"
 
@@ -156,9 +157,14 @@ void read_options(JsonReader& reader, JobOptions& options) {
   reader.object("connect", [&](JsonReader& connect) { read_connect(connect, options.connect); });
 }
 
-// [offset, length] or [offset, null]: to the end.
+// [offset, length]; [offset, null]: to the end; [null, length]: the last so many bytes.
 std::optional<ByteRange> range_of(const json& pair) {
   if (!pair.is_array() || pair.size() != 2) return std::nullopt;
+  if (pair[0].is_null()) {
+    const auto last = whole_number(pair[1]);
+    if (!last || *last == 0 || *last > kMaxBytes) return std::nullopt;
+    return ByteRange{UINT64_MAX, *last};
+  }
   const auto offset = whole_number(pair[0]);
   const auto length = pair[1].is_null() ? std::optional<std::uint64_t>(UINT64_MAX) : whole_number(pair[1]);
   if (!offset || !length || *offset > kMaxBytes || *length == 0) return std::nullopt;
@@ -174,7 +180,13 @@ void read_file(JsonReader& reader, FileSpec& file) {
     const auto range = range_of(pair);
     if (range) return file.ranges.push_back(*range);
     reader.wrong(path.substr(path.find("ranges")),
-                 "must be [offset, length] with a length from 1 up, or [offset, null]");
+                 "must be [offset, length] with a length from 1 up, [offset, null], or [null, length] for the last "
+                 "bytes");
+  });
+  reader.each("mirrors", JobLimits::kMaxMirrors, [&](const json& url, const std::string& path) {
+    const bool text = url.is_string() && url.get_ref<const std::string&>().size() <= origin::kMaxUrl;
+    if (text) return file.mirrors.push_back({url.get<std::string>(), "", ""});
+    reader.wrong(path.substr(path.find("mirrors")), fmt::format("must be a URL of at most {} bytes", origin::kMaxUrl));
   });
   std::string sha256;
   reader.text("sha256", sha256, 128);

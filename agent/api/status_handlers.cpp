@@ -7,6 +7,7 @@
 #include "agent/api/metrics.h"
 #include "agent/api/peers_json.h"
 #include "agent/api/view_json.h"
+#include "agent/config/environment_authorities.h"
 
 namespace larder::agent {
 namespace {
@@ -30,6 +31,10 @@ void Handlers::show_status(const ApiRequest& request, Responder respond) {
   facts.user = ::geteuid();
   facts.totals = services_.jobs.totals();
   if (request.local) facts.caller = request.caller;
+  const auto config = services_.config();
+  facts.ca_of_environment = config->ca_of_environment;
+  if (facts.caller && !config->ca_certificates.empty())
+    facts.ca_fingerprint = authorities_fingerprint(config->ca_certificates);
   services_.cache.figures(
       [facts = std::move(facts), respond = std::move(respond)](Result<cache::CacheFigures> figures) mutable {
         if (!figures) return respond.fail(figures.error());

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "agent/api/json_writer.h"
+#include "agent/jobs/mirrors.h"
 #include "base/error_table.h"
 #include "base/units.h"
 
@@ -72,7 +73,11 @@ void write_privacy(JsonWriter& json, origin::Privacy privacy) {
 void write_ranges(JsonWriter& json, const std::vector<ByteRange>& ranges) {
   json.key("ranges").begin_array();
   for (const ByteRange& range : ranges) {
-    json.begin_array().value(range.offset);
+    json.begin_array();
+    if (range.offset == UINT64_MAX)
+      json.null();
+    else
+      json.value(range.offset);
     if (range.length == UINT64_MAX)
       json.null();
     else
@@ -82,9 +87,17 @@ void write_ranges(JsonWriter& json, const std::vector<ByteRange>& ranges) {
   json.end_array();
 }
 
+void write_mirrors(JsonWriter& json, const File& file) {
+  json.key("mirrors").begin_array();
+  for (std::size_t i = 1; i <= file.spec.mirrors.size(); ++i)
+    json.value(shown_url(given_url(file, i), RecordDetail::all));
+  json.end_array();
+  json.member("mirror", file.mirror);
+}
+
 void write_file(JsonWriter& json, const File& file) {
   json.begin_object();
-  json.member("index", file.index).member("url", shown_url(file.spec.url, RecordDetail::all));
+  json.member("index", file.index).member("url", shown_url(given_url(file, 0), RecordDetail::all));
   json.member("destination", file.spec.destination).member("state", file_state_name(file.state));
   json.member("size", file.size).member("bytes", file.bytes).member("contiguous", file.contiguous);
   write_figures(json, "figures", file.figures);
@@ -97,6 +110,8 @@ void write_file(JsonWriter& json, const File& file) {
   json.member_or_null("verdict", file.verdict).member("verdict_reason", file.verdict_reason);
   json.member_or_null("effective_url", shown_url(file.effective_url, RecordDetail::all));
   json.member("note", file.note);
+  json.member_or_null("file_name", file.file_name);
+  write_mirrors(json, file);
   write_privacy(json, file.privacy);
   json.member("restarts", file.restarts);
   json.key("offline_age_s");
@@ -347,6 +362,11 @@ std::string status_view(const StatusFacts& facts) {
   json.member("verdicts_not_valid", facts.totals.verdicts_not_valid).end_object();
   write_cache_figures(json, facts.cache);
   if (facts.caller) {
+    const char* source = facts.ca_fingerprint.empty() ? "system"
+                         : facts.ca_of_environment    ? "environment"
+                                                      : "configuration";
+    json.key("authorities").begin_object().member("source", source);
+    json.member_or_null("fingerprint", facts.ca_fingerprint).end_object();
     json.key("caller").begin_object().member("uid", facts.caller->uid);
     json.member("admin", facts.caller->admin).end_object();
   }

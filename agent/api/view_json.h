@@ -40,7 +40,9 @@ struct StatusFacts {
   uid_t user = 0;
   Totals totals;
   cache::CacheFigures cache;
-  std::optional<Caller> caller;  // none: on the loopback port, where paths and users are left out too
+  bool ca_of_environment = false;  // the configured authorities
+  std::string ca_fingerprint;      // empty: the system's
+  std::optional<Caller> caller;    // none: on the loopback port, where paths and users are left out too
 };
 [[nodiscard]] std::string status_view(const StatusFacts& facts);
 

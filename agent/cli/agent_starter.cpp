@@ -175,7 +175,8 @@ Result<std::string> start_user_agent(const UserPaths& paths) {
   auto log = open_log(paths.log_file());
   if (!log) return tl::unexpected(log.error());
   std::vector<std::string> arguments = {program, "--state-directory=" + paths.state_directory,
-                                        "--runtime-directory=" + paths.runtime_directory, "--idle-exit=10m"};
+                                        "--runtime-directory=" + paths.runtime_directory, "--idle-exit=10m",
+                                        "--trust-environment"};
   // Never the system's: its socket and its limits are not this user's.
   arguments.push_back("--config=" + (paths.config_file.empty() ? "/dev/null" : paths.config_file));
   arguments.push_back("--config-optional");

@@ -126,6 +126,10 @@ Status choose_destinations(const DestinationOptions& options, const std::vector<
       return fail(ErrorCode::invalid_argument, doing,
                   fmt::format("\"{}\" is not the name of a file; -d names a directory", printable(name)));
     file.destination = options.output.empty() ? joined(directory, name) : joined(options.working_directory, name);
+    // What the origin is to name need not be told apart by its URL.
+    const std::string path = file.destination;
+    for (unsigned number = 1; file.remote_name && taken.count(file.destination) > 0; ++number)
+      file.destination = fmt::format("{}.{}", path, number);
     const auto [other, is_new] = taken.emplace(file.destination, file.url);
     if (!is_new)
       return fail(ErrorCode::invalid_argument, doing,

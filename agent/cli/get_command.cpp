@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "agent/cli/commands.h"
+#include "agent/cli/environment_trust.h"
 #include "agent/cli/get_options.h"
 #include "agent/cli/get_session.h"
 
@@ -22,6 +23,8 @@ Examples:
   larder get https://example.org/x.tgz --check 'tar tzf "$LARDER_FILE" >/dev/null'
   larder get https://example.org/x.iso --minisign-key pub.key --minisign-sig x.iso.minisig
   larder get https://example.org/private --user-file ~/.secret --json
+  larder get https://a.example/x.iso --mirror https://b.example/x.iso --sha256 9f86d0…
+  larder get -J --netrc 'https://example.org/download?id=7'    the server's name, the password of ~/.netrc
 )";
 
 std::string working_directory() {  // empty: it is gone, or cannot be reached from the root
@@ -30,10 +33,12 @@ std::string working_directory() {  // empty: it is gone, or cannot be reached fr
   return known ? std::string(path.c_str()) : std::string();
 }
 
-int run(const GetOptions& options, AgentAccess& agent) {
+int run(GetOptions options, AgentAccess& agent) {
+  options.request.home = agent.environment().home;
   auto plan = make_plan(options, read_text_file);
   if (!plan) return report(plan.error());
   if (auto writable = judge_destinations(plan->request.files); !writable) return report(writable.error());
+  if (auto trusted = add_environment_authorities(plan->request, agent); !trusted) return report(trusted.error());
   if (auto sound = complete_plan(*plan); !sound) return report(sound.error());
   return GetSession(std::move(*plan), agent).run();
 }
@@ -66,6 +71,20 @@ void add_request_options(CLI::App& command, RequestOptions& options) {
   command.add_option("--user-file", options.user_file, "user:password on the first line; - for standard input")
       ->type_name("FILE")
       ->group(reached);
+  command
+      .add_flag("--netrc", options.netrc,
+                "User and password for the host from ~/.netrc; never for another host that a redirect leads to")
+      ->group(reached);
+  command.add_option("--netrc-file", options.netrc_file, "The same from this file; - for standard input")
+      ->type_name("FILE")
+      ->group(reached);
+  command
+      .add_option("--mirror", options.mirrors,
+                  "Another URL of the same file, asked when the one before fails or stalls; needs --sha256, which "
+                  "decides. May be given up to 16 times")
+      ->type_name("URL")
+      ->allow_extra_args(false)
+      ->group(reached);
   command.add_option("--proxy", options.proxy, "Proxy, or none; default: the agent's")
       ->type_name("URL")
       ->group(reached);
@@ -85,7 +104,10 @@ void add_request_options(CLI::App& command, RequestOptions& options) {
   command.add_option("--http", options.http, "HTTP version")
       ->check(CLI::IsMember({"any", "1.0", "1.1", "2"}))
       ->group(reached);
-  command.add_option("--range", options.ranges, "Only these bytes, one after the other: 0-99,500-")
+  command
+      .add_option(
+          "--range", options.ranges,
+          "Only these bytes, one after the other: 0-99,500-; -100: the last 100, or all of a file that has fewer")
       ->type_name("A-B,…")
       ->group(reached);
   command.add_option("--parallel", options.parallel, "Ranges asked for at a time")
@@ -137,6 +159,9 @@ void add_get_command(CLI::App& app, Program& program) {
                    "are written to")
       ->type_name("FILE");
   command->add_option("-d,--directory", options->directory, "The directory to write into")->type_name("DIR");
+  command->add_flag("-J,--remote-name", options->remote_name,
+                    "The name that the origin gives (Content-Disposition), else the URL's; replaces nothing");
+  command->add_flag("--overwrite", options->overwrite, "With -J: also over a file of that name");
   add_request_options(*command, options->request);
   command
       ->add_option("--check", options->check_command,

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <memory>
 
+#include "agent/cli/mirror_options.h"
 #include "base/digest.h"
 #include "base/given_text.h"
 #include "base/units.h"
@@ -18,7 +19,7 @@ namespace larder::agent {
 namespace {
 
 constexpr std::size_t kMaxTextFile = 16 * 1024 * 1024;
-constexpr std::size_t kMaxAuthorities = 256 * kKiB;  // as the API's document bounds connect.ca_certificates
+constexpr std::size_t kMaxAuthorities = 512 * kKiB;  // as the API's document bounds connect.ca_certificates
 // An interactive download gives up sooner than a background one (14 days).
 constexpr std::chrono::minutes kGetRetryFor{10};
 
@@ -69,7 +70,7 @@ Status read_authorities(std::string& into, const std::string& path, const FileRe
   if (path.empty()) return {};
   if (auto status = read_into(into, path, read); !status) return status;
   if (into.size() > kMaxAuthorities)
-    return fail(ErrorCode::too_large, "use --ca-file " + path, "a file of authorities has 256 KiB at most");
+    return fail(ErrorCode::too_large, "use --ca-file " + path, "a file of authorities has 512 KiB at most");
   if (into.find("PRIVATE KEY-----") != std::string::npos)
     return wrong("--ca-file " + path, "there is a private key in it; give the certificates alone");
   if (into.find("-----BEGIN ") == std::string::npos)
@@ -171,9 +172,12 @@ Status add_files(JobRequest& request, const RequestOptions& options, const FileR
     if (!file.sha256.empty() && !digest_from_hex(file.sha256))
       return wrong("the SHA-256 \"" + file.sha256 + "\"", "it has 64 hexadecimal digits");
     if (auto url = origin::parse_url(file.url); !url) return tl::unexpected(url.error());
-    request.files.push_back({file.url, "", file.sha256, "", ranges});
+    FileRequest& asked = request.files.emplace_back();
+    asked.url = file.url;
+    asked.sha256 = file.sha256;
+    asked.ranges = ranges;
   }
-  return {};
+  return add_mirrors(request, options);
 }
 
 }  // namespace
@@ -204,12 +208,18 @@ Result<std::vector<ByteRange>> parse_ranges(std::string_view text) {
     const std::string_view part = trim_given(text.substr(0, comma));
     const auto dash = part.find('-');
     std::uint64_t first = 0, last = 0;
-    if (dash == std::string_view::npos || !parse_number(part.substr(0, dash), first))
-      return wrong(what, "a range is FIRST-LAST or FIRST-, counted from 0");
-    const bool open = dash + 1 == part.size();
-    if (!open && (!parse_number(part.substr(dash + 1), last) || last < first || last == UINT64_MAX))
-      return wrong(what, "a range is FIRST-LAST or FIRST-, counted from 0, LAST not before FIRST");
-    ranges.push_back({first, open ? UINT64_MAX : last - first + 1});
+    if (dash == 0) {
+      if (!parse_number(part.substr(1), last) || last == 0 || last == UINT64_MAX)
+        return wrong(what, "-COUNT is the last COUNT bytes, 1 or more");
+      ranges.push_back({UINT64_MAX, last});
+    } else {
+      if (dash == std::string_view::npos || !parse_number(part.substr(0, dash), first) || first == UINT64_MAX)
+        return wrong(what, "a range is FIRST-LAST or FIRST-, counted from 0, or -COUNT for the last bytes");
+      const bool open = dash + 1 == part.size();
+      if (!open && (!parse_number(part.substr(dash + 1), last) || last < first || last == UINT64_MAX))
+        return wrong(what, "a range is FIRST-LAST or FIRST-, counted from 0, LAST not before FIRST");
+      ranges.push_back({first, open ? UINT64_MAX : last - first + 1});
+    }
     if (comma == std::string_view::npos) return ranges;
     text.remove_prefix(comma + 1);
   }
@@ -253,6 +263,7 @@ Result<JobRequest> make_request(const RequestOptions& options, const FileReader&
   request.offline_ok = options.offline_ok;
   request.notify = options.notify;
   if (auto status = add_files(request, options, read, listed); !status) return tl::unexpected(status.error());
+  if (auto status = add_netrc(request, options, read); !status) return tl::unexpected(status.error());
   if (auto status = add_connection(request, options, read); !status) return tl::unexpected(status.error());
   if (auto status = add_verdict(request, options, read); !status) return tl::unexpected(status.error());
   if (auto status = add_limits(request, options); !status) return tl::unexpected(status.error());
@@ -273,6 +284,12 @@ Result<GetPlan> make_plan(const GetOptions& options, const FileReader& read) {
   if (!plan.check_command.empty()) plan.request.app_verdict = true;
   plan.json = options.json;
   plan.quiet = options.quiet;
+  plan.overwrite = options.overwrite;
+  if (options.overwrite && !options.remote_name)
+    return wrong("--overwrite", "it goes with -J; else files are replaced");
+  if (options.remote_name && !options.output.empty()) return wrong("-J", "it and -o exclude each other");
+  for (std::size_t i = 0; options.remote_name && i < listed.size(); ++i)
+    plan.request.files[i].remote_name = listed[i].name.empty();
   const DestinationOptions where{options.output, options.directory, options.working_directory};
   if (auto chosen = choose_destinations(where, listed, plan.request.files); !chosen)
     return tl::unexpected(chosen.error());

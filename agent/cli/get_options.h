@@ -21,12 +21,16 @@ struct RequestOptions {  // of get, job create
   unsigned parallel = 1;
   bool no_cache = false, no_store = false, redirect_loopback = false, app_verdict = false, suspended = false;
   bool no_peers = false, no_share = false, offline_ok = false;
+  std::vector<std::string> mirrors;
+  bool netrc = false;
+  std::string netrc_file;
+  std::string home;  // where --netrc looks for .netrc
 };
 
 struct GetOptions {
   RequestOptions request;
   std::string output, directory, check_command, working_directory;
-  bool json = false, quiet = false;
+  bool json = false, quiet = false, remote_name = false, overwrite = false;
 };
 
 // The text of a file, or of standard input for "-".
@@ -39,7 +43,7 @@ using FileReader = std::function<Result<std::string>(const std::string& path)>;
 // Once its destinations are judged: what cannot go together is refused, and the job gets its name.
 [[nodiscard]] Status complete_plan(GetPlan& plan);
 
-// "0-99,200-299,900-": inclusive, as in HTTP; an open end is to the end.
+// "0-99,200-299,900-": inclusive, as in HTTP; an open end is to the end. "-100": the last 100 bytes, offset UINT64_MAX.
 [[nodiscard]] Result<std::vector<ByteRange>> parse_ranges(std::string_view text);
 // "Name: value"
 [[nodiscard]] Result<std::pair<std::string, std::string>> parse_header(std::string_view text);

@@ -16,7 +16,8 @@ void add(std::string& text, std::string_view value) {
   text += fmt::format("{}:{},", value.size(), value);
 }
 
-// Without "user:password@".
+}  // namespace
+
 std::string without_user_info(const std::string& url) {
   const auto start = url.find("://");
   if (start == std::string::npos) return url;
@@ -26,13 +27,13 @@ std::string without_user_info(const std::string& url) {
   return url.substr(0, start + 3) + url.substr(at + 1);
 }
 
-}  // namespace
-
 std::string plan_key(const GetPlan& plan) {
   const JobRequest& request = plan.request;
   std::string text;
   for (const FileRequest& file : request.files) {
     for (const std::string& part : {without_user_info(file.url), file.destination, file.sha256}) add(text, part);
+    for (const std::string& mirror : file.mirrors) add(text, "mirror " + without_user_info(mirror));
+    if (file.credentials) add(text, "netrc " + file.credentials->user);
     for (const ByteRange& range : file.ranges) add(text, fmt::format("{}+{}", range.offset, range.length));
   }
   for (const auto& [name, value] : request.headers) add(text, name);
@@ -43,6 +44,8 @@ std::string plan_key(const GetPlan& plan) {
   if (!request.use_peers) add(text, "no peers");
   if (!request.share) add(text, "no share");
   if (request.offline_ok) add(text, "offline ok");
+  for (const FileRequest& file : request.files)
+    if (file.remote_name) add(text, "remote name");
   return to_hex(blake2b256(as_bytes(text))).substr(0, 8);
 }
 

@@ -13,8 +13,11 @@ struct GetPlan {
   std::string check_command;  // of --check; empty: none
   bool json = false, quiet = false;
   bool retry_for_given = false;  // then it is kept to, however hopeless
+  bool overwrite = false;  // what the origin named may replace a file that is there (FileRequest::remote_name)
 };
 
+// Without "user:password@". Pure.
+[[nodiscard]] std::string without_user_info(const std::string& url);
 // Eight hex digits that are equal for commands that mean the same files in the same places fetched in the same way. No
 // secret goes in. Pure.
 [[nodiscard]] std::string plan_key(const GetPlan& plan);

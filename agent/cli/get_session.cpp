@@ -10,6 +10,7 @@
 
 #include "agent/cli/commands.h"
 #include "agent/cli/destination.h"
+#include "agent/cli/environment_trust.h"
 #include "agent/cli/patience.h"
 #include "agent/cli/requests.h"
 #include "agent/cli/single_run.h"
@@ -42,6 +43,7 @@ GetSession::GetSession(GetPlan plan, AgentAccess& agent)
 }
 
 int GetSession::run() {
+  for (const std::string& note : plan_.request.notes) terminal_.line("note: " + printable(note));
   const auto alone = acquire_single_run(plan_key(plan_));
   if (!alone)
     return report(Error{ErrorCode::busy, "get the same files to the same places",
@@ -75,8 +77,7 @@ Result<GetSession::Step> GetSession::attempt() {
   if (auto obtained = obtain_job(); !obtained) return tl::unexpected(obtained.error());
   follower_.emplace(**client, job_id_);
   auto made = std::exchange(made_, std::nullopt);
-  const auto opened = made ? follower_->open_new(made->job, made->event)
-                           : follower_->open(plan_.request.files.size() > JobFollower::kFewFiles);
+  const auto opened = made ? follower_->open_new(made->job, made->event) : follower_->open(is_brief());
   if (!opened) {
     if (!had_one || opened.error().code != ErrorCode::not_found) return tl::unexpected(opened.error());
     job_id_.clear();  // an agent without its state came back: from the start
@@ -88,6 +89,13 @@ Result<GetSession::Step> GetSession::attempt() {
     files_->take(follower_->job().files.front(), std::move(made->content));
   for (const FileView& file : follower_->job().files) files_->observe(file);
   return follow();
+}
+
+// Of many files the events say little: enough, but where the origin gives them their names.
+bool GetSession::is_brief() const {
+  const auto& files = plan_.request.files;
+  return files.size() > JobFollower::kFewFiles &&
+         std::none_of(files.begin(), files.end(), [](const FileRequest& file) { return file.remote_name; });
 }
 
 // What is in the cache is handed over with this one answer; what is not goes on meanwhile and is followed.
@@ -123,7 +131,8 @@ Status GetSession::obtain_job() {
   if (job->files.empty()) *job = as_made(std::move(*job));
   UniqueFd content;
   if (answer->descriptors.size() == 1) content = std::move(answer->descriptors.front());
-  if (const std::string* event = answer->head.find("larder-event"))
+  const bool follows_anew = job->files.size() > JobFollower::kFewFiles && !is_brief();
+  if (const std::string* event = answer->head.find("larder-event"); event != nullptr && !follows_anew)
     made_ = Made{std::move(*job), *event, std::move(content)};
   // Only now: what it had fetched is found again by the new one.
   if (!replaced.empty()) (void)(**agent_.client()).call("POST", "/v1/jobs/" + replaced + "/cancel");
@@ -135,7 +144,7 @@ JobView GetSession::as_made(JobView job) const {
   for (const FileRequest& file : plan_.request.files) {
     FileView& view = job.files.emplace_back();
     view.index = static_cast<unsigned>(job.files.size() - 1);
-    view.url = file.url;
+    view.url = without_user_info(file.url);
     view.destination = file.destination;
     view.state = "waiting";
   }
@@ -162,6 +171,7 @@ Status GetSession::resume_if_needed(const JobView& job) {
 
 Result<GetSession::Step> GetSession::follow() {
   for (;;) {
+    if (files_->refused()) return refuse_name();
     if (has_ended(follower_->job().state)) {
       if (auto finished = finish(); !finished) return tl::unexpected(finished.error());
       return Step::ended;
@@ -192,6 +202,15 @@ Status GetSession::end_if_hopeless() {
   const auto changed = (**agent_.client()).call("PATCH", "/v1/jobs/" + job_id_, change_body(change));
   if (!changed && changed.error().code != ErrorCode::invalid_state) return tl::unexpected(changed.error());
   return {};
+}
+
+// Before the bytes are fetched, as a rule: what is there of them is not worth keeping a job for.
+Result<GetSession::Step> GetSession::refuse_name() {
+  final_ = follower_->job();
+  failure_ = files_->refused();
+  if (auto cancelled = (**agent_.client()).call("POST", "/v1/jobs/" + job_id_ + "/cancel"); !cancelled)
+    return tl::unexpected(cancelled.error());
+  return Step::ended;
 }
 
 Result<std::optional<GetSession::Step>> GetSession::try_windows() {
@@ -294,6 +313,11 @@ Status GetSession::finish() {
   if (!follower_->told_whole())
     if (auto read = follower_->refresh(!all_told); !read) return read;
   final_ = follower_->job();
+  for (const FileView& file : final_.files) files_->observe(file);
+  if (files_->refused() && !is_gone(final_.state)) {
+    const auto refused = refuse_name();
+    return refused ? Status{} : tl::unexpected(refused.error());
+  }
   if (is_gone(final_.state)) {
     failure_ = Error{ErrorCode::cancelled, "finish job " + final_.id, "somebody ended it (" + final_.state + ")"};
     return {};
@@ -399,13 +423,19 @@ int GetSession::conclude() {
   if (told > 20) terminal_.line(fmt::format("and {} more; see --json", told - 20));
   if (failure_) {
     terminal_.error(*failure_);
+    if (failure_->code == ErrorCode::certificate_rejected)
+      if (const std::string advice = environment_advice(agent_); !advice.empty()) terminal_.line("note: " + advice);
     status = error_info(failure_->code).exit_status;
   } else {
     const auto& files = plan_.request.files;
     const std::string name =
-        files.size() == 1 ? name_of(files.front().destination) : fmt::format("{} files", files.size());
+        files.size() == 1 ? name_of(files_->destination(0)) : fmt::format("{} files", files.size());
     terminal_.line(render_summary(name, final_.bytes, now() - started_, final_.figures));
   }
+  for (const FileView& file : final_.files)
+    if (file.mirror > 0 && file.mirror <= file.mirrors.size() && !failure_)
+      terminal_.line(fmt::format("note: {} was served by the mirror {}", printable(file.url),
+                                 printable(file.mirrors[file.mirror - 1])));
   for (const std::string& note : files_->notes()) terminal_.line("note: " + printable(note));
   for (const FileView& file : final_.files)
     if (!file.note.empty() && final_.files.size() <= 8) terminal_.line("note: " + printable(file.note));
@@ -426,7 +456,10 @@ void GetSession::show(const JobView& job) {
   shown_state_ = job.state;
   meter_.add(at, job.bytes);
   ProgressFigures figures;
-  figures.name = plan_.request.files.size() == 1 ? name_of(plan_.request.files.front().destination) : "";
+  figures.name = plan_.request.files.size() == 1 ? name_of(files_->destination(0)) : "";
+  if (job.files.size() == 1 && job.files.front().mirror > 0)
+    figures.name =
+        fmt::format("mirror {} of {}  {}", job.files.front().mirror, job.files.front().mirrors.size(), figures.name);
   figures.state = job.state;
   figures.trouble = trouble_of(job, std::chrono::system_clock::now());
   figures.size = job.size;

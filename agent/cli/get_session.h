@@ -28,7 +28,8 @@ class GetSession {
  private:
   enum class Step { ended, interrupted };
   Result<Step> attempt();  // until the job has ended, or the agent went away (agent_unreachable)
-  Status obtain_job();     // finds the job of an earlier run or makes one
+  [[nodiscard]] bool is_brief() const;
+  Status obtain_job();  // finds the job of an earlier run or makes one
   Result<Answer> create_job(bool once);
   [[nodiscard]] JobView as_made(JobView job) const;
   Status resume_if_needed(const JobView& job);
@@ -38,6 +39,7 @@ class GetSession {
   Status finish();                 // the job has ended: what is left is handed over, then it is acknowledged
   Status settle_error();           // the job failed: keep it or cancel it
   Status end_if_hopeless();        // the agent would go on trying
+  Result<Step> refuse_name();      // what the origin named cannot be written
   // The agent has no room for the whole: got in windows where that is possible. None: it is not, go on waiting.
   Result<std::optional<Step>> try_windows();
   Result<bool> wait_for_window(JobFollower& follower, const FileView& so_far);

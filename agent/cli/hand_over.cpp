@@ -123,6 +123,7 @@ StagedFile::StagedFile(StagedFile&& other) noexcept
       place_(std::move(other.place_)),
       hidden_(std::move(other.hidden_)),
       inode_(other.inode_),
+      exclusive_(other.exclusive_),
       path_(std::exchange(other.path_, {})),
       destination_(std::move(other.destination_)),
       note_(std::move(other.note_)) {}
@@ -234,7 +235,7 @@ Status StagedFile::take_over() {
   if (there && !S_ISREG(now.st_mode) && !S_ISDIR(now.st_mode))  // a directory is no name that rename() would take
     return fail(ErrorCode::already_exists, "write " + destination_, "it became something else than a file meanwhile");
   if (there && S_ISREG(now.st_mode)) place_.existing = now;
-  if (!place_.existing) return {};
+  if (!place_.existing || exclusive_) return {};
   // By its name it could be anything by now that the directory's owner put there; no such thing gets rights from here.
   if (struct stat own{}; ::fstat(fd, &own) != 0 || own.st_ino != inode_)
     return fail(ErrorCode::already_exists, "write " + destination_, path_ + " was replaced meanwhile");
@@ -253,6 +254,28 @@ Status StagedFile::sync(bool whole_file_system) {
   return {};
 }
 
+Status StagedFile::rename() {
+  const int directory = place_.directory->descriptor.get();
+  const char* const from = hidden_.c_str();
+  const char* const to = place_.name.c_str();
+  int failed = 0;
+  if (!exclusive_) {
+    failed = ::renameat(directory, from, directory, to);
+  } else {
+    failed = ::renameat2(directory, from, directory, to, RENAME_NOREPLACE);
+    // A file system without it has links, or is told of as it is.
+    if (failed != 0 && (errno == EINVAL || errno == ENOSYS)) {
+      failed = ::linkat(directory, from, directory, to, 0);
+      if (failed == 0) ::unlinkat(directory, from, 0);
+    }
+  }
+  if (failed == 0) return {};
+  if (exclusive_ && errno == EEXIST)
+    return fail(ErrorCode::already_exists, "write " + destination_,
+                "something of that name, which the origin gave, appeared meanwhile; move it away, or give --overwrite");
+  return tl::unexpected(write_error(errno, 0));
+}
+
 Status publish(std::vector<StagedFile>& files) {
   const bool together = files.size() > kSyncOneByOne;
   std::set<dev_t> synced;
@@ -267,11 +290,7 @@ Status publish(std::vector<StagedFile>& files) {
   Status outcome;
   std::set<std::shared_ptr<const Directory>> directories;
   for (StagedFile& file : files) {
-    const int directory = file.place_.directory->descriptor.get();
-    if (::renameat(directory, file.hidden_.c_str(), directory, file.place_.name.c_str()) != 0) {
-      outcome = tl::unexpected(file.write_error(errno, 0));
-      break;
-    }
+    if (outcome = file.rename(); !outcome) break;
     directories.insert(file.place_.directory);
     file.path_.clear();
     file.fd_.reset();

@@ -35,6 +35,8 @@ class StagedFile {
   Status place(int from, const ByteRange& range);
   // What copy() has not done yet, up to `size`, which is then the size of the file.
   Status fill(int from, std::uint64_t size, std::uint64_t done);
+  // Publication makes a new name, or fails with already_exists: it replaces nothing.
+  void keep_what_is_there() { exclusive_ = true; }
   // Throws away what was copied.
   Status restart();
   // Last-Modified as the HTTP date that it is; anything else is ignored.
@@ -53,14 +55,16 @@ class StagedFile {
   StagedFile(UniqueFd fd, Place place, std::string hidden, std::string destination);
   Status take_over();  // the mode and owner of the file that is replaced
   Status sync(bool whole_file_system);
+  Status rename();  // to its place
   // `after`: bytes that come later, which errors count as well.
   Status copy_shifted(int from, const ByteRange& range, std::uint64_t shift, std::uint64_t after);
   [[nodiscard]] Error write_error(int number, std::uint64_t needed) const;
 
   UniqueFd fd_;
   Place place_;
-  std::string hidden_;                     // its name in the place's directory
-  ino_t inode_ = 0;                        // of what was made with that name
+  std::string hidden_;  // its name in the place's directory
+  ino_t inode_ = 0;     // of what was made with that name
+  bool exclusive_ = false;
   std::string path_, destination_, note_;  // path_ is empty once published or moved from
 };
 

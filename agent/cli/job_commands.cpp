@@ -8,12 +8,15 @@
 
 #include "agent/cli/agent_access.h"
 #include "agent/cli/commands.h"
+#include "agent/cli/environment_trust.h"
 #include "agent/cli/get_options.h"
 #include "agent/cli/job_text.h"
 #include "agent/cli/job_watch.h"
+#include "agent/cli/progress.h"
 #include "agent/cli/requests.h"
 #include "agent/cli/terminal.h"
 #include "base/given_text.h"
+#include "base/standard_streams.h"
 
 namespace larder::agent {
 namespace {
@@ -48,9 +51,12 @@ Result<std::string> one_line(const std::string& body) {
 int create(const JobArguments& arguments, AgentAccess& agent) {
   std::vector<ListedFile> listed;
   RequestOptions options = arguments.request;
+  options.home = agent.environment().home;
   if (options.priority.empty()) options.priority = "normal";
   auto request = make_request(options, read_text_file, listed);
   if (!request) return report(request.error());
+  if (auto trusted = add_environment_authorities(*request, agent); !trusted) return report(trusted.error());
+  for (const std::string& note : request->notes) say("larder: note: " + printable(note) + "\n");
   for (std::size_t i = 0; i < listed.size(); ++i) request->files[i].destination = listed[i].name;
   if (request->files.empty()) request->start = false;
   return ask(agent, arguments.json, "POST", "/v1/jobs", job_body(*request), one_line);

@@ -49,7 +49,12 @@ std::string file_text(const FileView& file) {
   detail("SHA-256", file.actual_sha256);
   if (!file.verdict.empty())
     detail("verdict", file.verdict + (file.verdict_reason.empty() ? "" : ": " + file.verdict_reason));
-  if (file.effective_url != file.url) detail("redirected to", file.effective_url);
+  detail("named", file.file_name);
+  for (const std::string& mirror : file.mirrors) detail("mirror", mirror);
+  const bool by_mirror = file.mirror > 0 && file.mirror <= file.mirrors.size();
+  const std::string& asked = by_mirror ? file.mirrors[file.mirror - 1] : file.url;
+  if (by_mirror) detail("served by", asked);
+  if (file.effective_url != asked) detail("redirected to", file.effective_url);
   if (file.restarts > 0) detail("restarts", std::to_string(file.restarts));
   if (file.offline_age_s) {
     const std::chrono::duration<double> age(*file.offline_age_s);

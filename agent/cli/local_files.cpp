@@ -1,6 +1,7 @@
 #include "agent/cli/local_files.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -19,19 +20,47 @@ std::string file_target(const JobFollower& follower, unsigned index, const char*
   return fmt::format("/v1/jobs/{}/files/{}/{}", follower.job().id, index, what);
 }
 
-bool is_stream(const FileRequest& file) {
-  return file.stream || file.destination == kStandardOutput;
-}
-
 }  // namespace
 
 LocalFiles::LocalFiles(const GetPlan& plan)
     : plan_(plan), key_(plan_key(plan)), locals_(plan.request.files.size()), written_(plan.request.files.size()) {}
 
+const std::string& LocalFiles::destination(unsigned index) const {
+  const std::string& named = locals_[index].named;
+  return named.empty() ? plan_.request.files[index].destination : named;
+}
+
+bool LocalFiles::is_stream(unsigned index) const {
+  const FileRequest& file = plan_.request.files[index];
+  return locals_[index].named.empty() && (file.stream || file.destination == kStandardOutput);
+}
+
+// The first name counts: what is staged lies beside it. Two files of one name get numbers, as those of one URL do.
+void LocalFiles::take_name(const FileView& file) {
+  Local& local = locals_[file.index];
+  const bool wanted = plan_.request.files[file.index].remote_name && local.named.empty() && !file.file_name.empty();
+  if (!wanted || local.phase != Phase::waiting || local.staged) return;
+  const auto taken = [this, &local](const std::string& path) {
+    return std::any_of(locals_.begin(), locals_.end(),
+                       [&](const Local& other) { return &other != &local && other.named == path; });
+  };
+  const std::string beside = directory_of(plan_.request.files[file.index].destination);
+  const std::string path = (beside == "/" ? "" : beside) + "/" + safe_name(file.file_name);
+  std::string named = path;
+  for (unsigned number = 1; taken(named); ++number) named = fmt::format("{}.{}", path, number);
+  local.named = named;
+  struct stat there {};
+  if (plan_.overwrite || ::lstat(named.c_str(), &there) != 0) return;
+  refused_ = Error{ErrorCode::already_exists, "write " + named,
+                   "the origin named the file so, and there is something of that name; move it away, name a place with "
+                   "-o, or give --overwrite"};
+}
+
 void LocalFiles::observe(const FileView& file) {
   if (file.index >= locals_.size()) return;
   Local& local = locals_[file.index];
   if (local.phase == Phase::published || local.phase == Phase::publishing) return;
+  take_name(file);
   FileView seen = file;
   if (file.state == "transferred" || file.state == "validating") seen.contiguous = file.size.value_or(file.contiguous);
   const bool other = local.plan.observe(seen);
@@ -100,7 +129,7 @@ Result<bool> LocalFiles::copy_early(Client& client, const JobFollower& follower)
     if (++active > kEarlyCopies) break;
     const auto index = static_cast<unsigned>(&local - locals_.data());
     const FileView* file = follower.file(index);
-    if (file == nullptr || is_stream(plan_.request.files[index])) continue;
+    if (file == nullptr || is_stream(index)) continue;
     if (!local.partial && !start_early(client, *file, local)) continue;
     const auto piece = local.plan.next();
     if (!piece) continue;
@@ -127,7 +156,7 @@ bool LocalFiles::start_early(Client& client, const FileView& file, Local& local)
     return false;
   }
   if (!local.staged) {
-    auto staged = stage_beside(plan_.request.files[file.index].destination);
+    auto staged = stage_beside(file.index);
     if (!staged || staged->reflink(answer->descriptors.front().get())) {
       local.plan.give_up();  // by reference the whole takes no time at the end
       return false;
@@ -214,28 +243,31 @@ Status LocalFiles::stage_one(Client& client, const FileView& file) {
   return stage(file, answer->descriptors.front().get(), *facts);
 }
 
-Result<StagedFile> LocalFiles::stage_beside(const std::string& destination) {
-  auto place = places_.find(destination);
+Result<StagedFile> LocalFiles::stage_beside(unsigned index) {
+  const std::string& where = destination(index);
+  auto place = places_.find(where);
   if (!place) return tl::unexpected(place.error());
-  return StagedFile::create(std::move(*place), destination, key_);
+  auto staged = StagedFile::create(std::move(*place), where, key_);
+  if (staged && !locals_[index].named.empty() && !plan_.overwrite) staged->keep_what_is_there();
+  return staged;
 }
 
 Status LocalFiles::stage(const FileView& file, int from, const DescriptorView& facts) {
   Local& local = locals_[file.index];
-  const std::string& destination = plan_.request.files[file.index].destination;
+  const std::string& where = destination(file.index);
   const auto size = facts.size ? facts.size : file.size;
   if (!size)
     return fail(ErrorCode::agent_answer_invalid, "receive a file from the agent", "it did not say how long it is");
-  if (is_stream(plan_.request.files[file.index])) {
+  if (is_stream(file.index)) {
     if (auto written = write_through(file, from, *size); !written) return written;
     local.phase = Phase::published;
-    written_[file.index] = destination;
+    written_[file.index] = where;
     return {};
   }
   const std::uint64_t done = local.staged && local.staged_content == file.content ? local.plan.done() : 0;
   if (local.staged && done == 0) local.staged.reset();
   if (!local.staged) {
-    auto staged = stage_beside(destination);
+    auto staged = stage_beside(file.index);
     if (!staged) return tl::unexpected(staged.error());
     local.staged.emplace(std::move(*staged));
   }

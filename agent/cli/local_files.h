@@ -48,6 +48,10 @@ class LocalFiles {
   [[nodiscard]] const std::vector<std::string>& written() const { return written_; }  // by index; empty: not yet
   // The reader of a stream had enough: an error that is none.
   [[nodiscard]] bool reader_gone() const { return reader_gone_; }
+  // Why the name that the origin gave cannot be used; known as soon as the name is.
+  [[nodiscard]] const std::optional<Error>& refused() const { return refused_; }
+  // Where a file goes, as far as it is known.
+  [[nodiscard]] const std::string& destination(unsigned index) const;
   // What the user should know of how files were put in place.
   [[nodiscard]] const std::vector<std::string>& notes() const { return notes_; }
 
@@ -63,8 +67,11 @@ class LocalFiles {
     UniqueFd given;               // of given_content, by take()
     std::string given_content;
     bool queued = false;  // in ready_
+    std::string named;    // the destination by the name that the origin gave; empty: as planned
   };
 
+  void take_name(const FileView& file);
+  [[nodiscard]] bool is_stream(unsigned index) const;
   [[nodiscard]] bool needs_check(const FileView& file) const;
   Result<bool> copy_early(Client& client, const JobFollower& follower);
   bool start_early(Client& client, const FileView& file, Local& local);
@@ -72,7 +79,7 @@ class LocalFiles {
   void queue(unsigned index, SteadyTime now);
   Status stage_batch(Client& client, const std::vector<const FileView*>& files);
   Status stage_one(Client& client, const FileView& file);
-  Result<StagedFile> stage_beside(const std::string& destination);
+  Result<StagedFile> stage_beside(unsigned index);
   Status stage(const FileView& file, int from, const DescriptorView& facts);
   Result<bool> check_one(Client& client, const JobFollower& follower);
   // Files on their way to their places: a sync of the disk is waited for on a thread of its own, while more are staged.
@@ -100,6 +107,7 @@ class LocalFiles {
   PlaceFinder places_;
   WaitForRoom wait_ = wait_for_room;
   bool reader_gone_ = false;
+  std::optional<Error> refused_;
   std::vector<std::string> notes_;
 };
 

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "agent/cli/doctor.h"
+#include "agent/cli/mirror_options.h"
 #include "agent/config/config.h"
 #include "base/error_table.h"
 
@@ -27,8 +28,18 @@ void put(json& into, const char* name, const std::optional<Duration>& value) {
 json ranges_of(const std::vector<ByteRange>& ranges) {
   json list = json::array();
   for (const ByteRange& range : ranges) {
+    json offset = range.offset == UINT64_MAX ? json(nullptr) : json(range.offset);
     json length = range.length == UINT64_MAX ? json(nullptr) : json(range.length);
-    list.push_back(json::array({range.offset, length}));
+    list.push_back(json::array({std::move(offset), std::move(length)}));
+  }
+  return list;
+}
+
+json mirrors_of(const FileRequest& file) {
+  json list = json::array();
+  for (std::size_t i = 0; i < file.mirrors.size(); ++i) {
+    const bool known = i < file.mirror_credentials.size() && file.mirror_credentials[i];
+    list.push_back(known ? with_credentials(file.mirrors[i], *file.mirror_credentials[i]) : file.mirrors[i]);
   }
   return list;
 }
@@ -36,7 +47,8 @@ json ranges_of(const std::vector<ByteRange>& ranges) {
 json files_of(const std::vector<FileRequest>& files) {
   json list = json::array();
   for (const FileRequest& file : files) {
-    json one = {{"url", file.url}};
+    json one = {{"url", file.credentials ? with_credentials(file.url, *file.credentials) : file.url}};
+    if (!file.mirrors.empty()) one["mirrors"] = mirrors_of(file);
     put(one, "destination", file.destination);
     put(one, "sha256", file.sha256);
     put(one, "minisign_signature", file.minisign_signature);
@@ -94,6 +106,11 @@ json reported_file(const FileView& file, const std::string& written) {
   put(one, "verdict", file.verdict);
   put(one, "verdict_reason", file.verdict_reason);
   put(one, "note", file.note);
+  put(one, "file_name", file.file_name);
+  if (!file.mirrors.empty()) {
+    one["mirrors"] = file.mirrors;
+    one["mirror"] = file.mirror;
+  }
   one["not_shared"] = nullptr;
   if (const auto& why = file.not_shared) {
     one["not_shared"] = {{"reason", why->reason}, {"text", why->text}, {"machine", why->machine}};

@@ -15,8 +15,16 @@ namespace larder::agent {
 
 struct FileRequest {
   std::string url, destination, sha256, minisign_signature;
-  std::vector<ByteRange> ranges;  // length UINT64_MAX: to the end
-  bool stream = false;            // the destination is written to, not replaced
+  std::vector<ByteRange> ranges;     // length UINT64_MAX: to the end; offset UINT64_MAX: the last `length` bytes
+  bool stream = false;               // the destination is written to, not replaced
+  bool remote_name = false;          // where the origin names the file, that name in the destination's directory
+  std::vector<std::string> mirrors;  // asked in turn where `url` fails
+  // For the hosts of `url` and `mirrors`, by netrc: sent as the user info of each, never shown.
+  struct Credentials {
+    std::string user, password;
+  };
+  std::optional<Credentials> credentials;
+  std::vector<std::optional<Credentials>> mirror_credentials;  // as `mirrors`; may be shorter
 };
 
 struct JobRequest {
@@ -35,7 +43,8 @@ struct JobRequest {
   std::string user, password, proxy, proxy_user, proxy_password;
   std::string ca_certificates;  // PEM text
   std::string client_certificate, client_key, client_key_password;
-  std::string http;  // "any", "1.0", "1.1", "2"; empty: the agent's default
+  std::string http;                // "any", "1.0", "1.1", "2"; empty: the agent's default
+  std::vector<std::string> notes;  // for the user; not sent
   std::vector<FileRequest> files;
 };
 

@@ -123,6 +123,9 @@ FileView file_of(const json& from) {
   file.verdict_reason = text(from, "verdict_reason");
   file.effective_url = text(from, "effective_url");
   file.note = text(from, "note");
+  file.file_name = text(from, "file_name");
+  file.mirrors = get<std::vector<std::string>>(from, "mirrors");
+  file.mirror = get<unsigned>(from, "mirror");
   file.not_shared = not_shared_of(from);
   file.restarts = get<unsigned>(from, "restarts");
   if (const auto age = from.find("offline_age_s"); age != from.end() && age->is_number()) {
@@ -206,6 +209,9 @@ StatusView status_of(const json& from) {
   status.evicted = number(cache, "evicted");
   status.dropped = number(cache, "dropped_damaged");
   status.admin = get<bool>(object(from, "caller"), "admin");
+  const json authorities = object(from, "authorities");
+  status.authorities_source = text(authorities, "source");
+  status.authorities_fingerprint = text(authorities, "fingerprint");
   return status;
 }
 

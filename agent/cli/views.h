@@ -36,6 +36,9 @@ struct FileView {
   FiguresView figures;
   std::optional<CrowdView> crowd;
   std::string content, etag, last_modified, actual_sha256, verdict, verdict_reason, effective_url, note;
+  std::string file_name;             // as the origin named it; empty: it did not
+  std::vector<std::string> mirrors;  // as they were given
+  unsigned mirror = 0;               // which serves: 0 the URL, 1 the first of the mirrors …
   std::optional<NotSharedView> not_shared;
   unsigned restarts = 0;
   std::optional<double> offline_age_s;  // the origin was not asked: how old the edition was
@@ -83,6 +86,7 @@ struct StatusView {
   std::uint64_t files_transferred = 0, files_failed = 0, cache_hits = 0, verdicts_not_valid = 0;
   std::uint64_t records = 0, cache_bytes = 0, max_size = 0, keep_free = 0, available = 0, evicted = 0, dropped = 0;
   bool admin = false;
+  std::string authorities_source, authorities_fingerprint;  // empty: an older agent, which does not say
 };
 
 struct DescriptorView {

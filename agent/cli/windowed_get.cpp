@@ -52,7 +52,8 @@ bool can_use_windows(const GetPlan& plan, const JobView& job, const FileView& fi
   const bool tied = file.size && *file.size > 0 && !(file.etag.empty() && file.last_modified.empty());
   const bool judged = request.app_verdict || !request.hook.empty() || !request.minisign_public_key.empty();
   return full && tied && !judged && request.files.size() == 1 && request.files.front().ranges.empty() &&
-         request.files.front().destination != kStandardOutput && !request.files.front().stream;
+         request.files.front().destination != kStandardOutput && !request.files.front().stream &&
+         !request.files.front().remote_name;
 }
 
 std::optional<std::uint64_t> window_size(std::uint64_t available) {

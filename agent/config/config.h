@@ -51,7 +51,8 @@ struct Config {
   origin::UrlPolicy url_policy;
   std::string proxy;  // default for jobs; empty: environment
   std::string ca_file;
-  std::string ca_certificates;  // the text of ca_file; read_authorities() fills it
+  std::string ca_certificates;     // the text of ca_file; read_authorities() fills it
+  bool ca_of_environment = false;  // … with what the environment of this agent names (environment_authorities.h)
   // [peer]
   bool peer_enabled = true, peer_use = true, peer_serve = true, peer_crowd = true;
   std::uint16_t peer_port = 7475;           // UDP and TCP; 0: any free one
@@ -86,9 +87,11 @@ inline constexpr std::string_view kDefaultConfigPath = "/etc/larder/larder.toml"
 [[nodiscard]] Result<std::shared_ptr<const Config>> load_config(const std::string& path);
 // The same, but a missing file means the defaults: for kDefaultConfigPath, which nobody named.
 [[nodiscard]] Result<std::shared_ptr<const Config>> load_config_or_defaults(const std::string& path);
-// Fills ca_certificates from ca_file (blocks, once at the start and at each reload): a regular file of at most 256 KiB
-// with certificates alone, or config_invalid. No download opens the file again.
-[[nodiscard]] Status read_authorities(Config& config);
+// Fills ca_certificates from ca_file (blocks, once at the start and at each reload): a regular file of at most 512 KiB
+// with certificates alone, or config_invalid. No download opens the file again. `of_environment`: of an agent that a
+// user started for itself, where ca_file names none; what cannot be used there is left out with a warning in the log,
+// and the one who wants it is told by its command.
+[[nodiscard]] Status read_authorities(Config& config, bool of_environment = false);
 
 struct ConfigKey {  // one row of the table
   std::string section, name, kind, unit, default_text, range, meaning;

@@ -102,7 +102,7 @@ void add_origin(std::vector<ConfigRow<Config>>& rows) {
   rows.push_back(key("origin", "ca_file", absolute_path_or_none(), MEMBER(ca_file),
                      "PEM file of the certificate authorities to trust, in place of the system's; \"\": the system's. "
                      "Read at start and "
-                     "reload: a regular file of at most 256 KiB with certificates alone."));
+                     "reload: a regular file of at most 512 KiB with certificates alone."));
   rows.push_back(
       key("origin", "allow_loopback", SwitchCodec{}, MEMBER(url_policy.allow_loopback),
           "URLs may name this machine by address (127.0.0.0/8, ::1) or localhost; other names that lead to it "

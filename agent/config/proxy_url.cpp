@@ -4,6 +4,7 @@
 #include <array>
 #include <string_view>
 
+#include "origin/host_name.h"
 #include "origin/url.h"
 
 namespace larder::agent {
@@ -22,6 +23,9 @@ std::optional<std::string> check_proxy(const std::string& proxy) {
   // A proxy's URL has the same form as any other behind its scheme.
   const auto url = origin::parse_url("http" + proxy.substr(colon));
   if (!url) return "must be a URL with a host: " + url.error().detail;
+  // libcurl gets the text as it is, and would read it in the character set of the process.
+  if (!origin::is_ascii(proxy.substr(proxy.find('@') == std::string::npos ? 0 : proxy.rfind('@'))))
+    return "must have a host name in ASCII: \"" + url->host + "\"";
   const auto end = proxy.find_first_of("/?#", colon + 3);
   if (end != std::string::npos && proxy.substr(end) != "/") return "must end after the port: a proxy has no path";
   return std::nullopt;

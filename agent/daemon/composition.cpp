@@ -75,7 +75,8 @@ Result<std::shared_ptr<const Config>> configuration(const CommandLine& command_l
   if (!command_line.state_directory.empty()) config.state_directory = command_line.state_directory;
   if (!command_line.runtime_directory.empty()) config.runtime_directory = command_line.runtime_directory;
   if (command_line.idle_exit) config.idle_exit = *command_line.idle_exit;
-  if (auto known = read_authorities(config); !known) return tl::unexpected(known.error());
+  if (auto known = read_authorities(config, command_line.trust_environment); !known)
+    return tl::unexpected(known.error());
   return std::make_shared<const Config>(std::move(config));
 }
 

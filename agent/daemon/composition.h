@@ -22,6 +22,8 @@ struct CommandLine {
   // Each overrides the configuration.
   std::string state_directory, runtime_directory;
   std::optional<Duration> idle_exit;
+  // A user started it for itself: what its environment names as certificate authorities is its configuration.
+  bool trust_environment = false;
 };
 
 // The file, with the command line's overrides on top. Blocks.

@@ -135,6 +135,9 @@ Examples:
       ->type_name("DIR");
   app.add_option("--idle-exit", idle_exit, "End after so long without jobs and clients: 10m; 0s: never")
       ->type_name("TIME");
+  app.add_flag("--trust-environment", command_line.trust_environment,
+               "A user's own agent: trusts what SSL_CERT_FILE, SSL_CERT_DIR or CURL_CA_BUNDLE names, unless "
+               "origin.ca_file does");
   app.add_flag("--check", only_check, "Check the configuration and end");
   try {
     app.parse(argc, argv);

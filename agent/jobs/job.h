@@ -65,13 +65,22 @@ struct JobOptions {
   std::string notify_command;                                  // name of a command in the configuration
 };
 
+// Another place of the same file. `url` is canonical once in a job, its user info moved out.
+struct Mirror {
+  std::string url, user, password;  // the last two are secret and never shown
+  friend bool operator==(const Mirror&, const Mirror&) = default;
+};
+
 struct FileSpec {
   std::string url;          // the caller's; once in a job canonical, its user info moved to `user` and `password`
   std::string destination;  // for the command line only: where it means to put the file; the agent never writes there
-  std::vector<ByteRange> ranges;  // UINT64_MAX length: to the end
+  std::vector<ByteRange> ranges;  // UINT64_MAX length: to the end; UINT64_MAX offset: the last `length` bytes
   std::optional<Digest> sha256;
   std::string minisign_signature;  // overrides the job's
   std::string user, password;      // the user info of the URL; secret, for this file alone, never shown
+  // Asked in turn where `url` fails; with sha256 only, which decides. `url` is always the one that is asked now: the
+  // one that failed goes to the end of these.
+  std::vector<Mirror> mirrors;
 };
 
 struct File {
@@ -96,6 +105,9 @@ struct File {
   std::optional<Digest> origin_sha256;  // what Repr-Digest / Digest promised
   std::string effective_url;
   std::string note;
+  std::string file_name;  // as the origin named it to this job (Content-Disposition); no path
+  unsigned mirror = 0;    // which of the caller's URL and its mirrors spec.url is; 0: the caller's URL
+  bool mixed = false;     // the content was gone on with at another URL
   origin::Privacy privacy = origin::Privacy::shareable;  // why nobody else may have it, as far as it is known
   unsigned restarts = 0;
   std::optional<peer::CrowdFigures> crowd;  // while others want it too

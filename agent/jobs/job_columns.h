@@ -95,6 +95,10 @@ void visit_file_mutable(FileRef& file, Visitor& visit) {
   visit("effective_url", file.effective_url);
   visit("note", file.note);
   visit("privacy", file.privacy);
+  visit("file_name", file.file_name);
+  visit("mirrors", file.spec.mirrors);
+  visit("mirror", file.mirror);
+  visit("mixed", file.mixed);
   visit("restarts", file.restarts);
   visit("error", file.error);
 }

@@ -1,6 +1,6 @@
 // What makes jobs go: gives slots, starts and stops transfers, has content judged, waits and retries, keeps the time
-// limits. Loop thread only. Three files, one for each concern: job_engine.cpp (slots, failures, time),
-// job_transfers.cpp, job_verdicts.cpp.
+// limits. Loop thread only. Four files, one for each concern: job_engine.cpp (slots, failures, time),
+// job_transfers.cpp, job_mirrors.cpp, job_verdicts.cpp.
 #pragma once
 
 #include <deque>
@@ -91,6 +91,10 @@ class JobEngine {
   void stop_files(LiveJob& live);
   void file_progress(LiveJob& live, unsigned file, const TransferProgress& now);
   void file_failed(LiveJob& live, unsigned file, const Error& error);
+  void attempt_failed(LiveJob& live, unsigned file, const Error& error);  // job_mirrors.cpp
+  void turn_mirror(LiveJob& live, unsigned file);
+  [[nodiscard]] bool may_mix(const LiveJob& live, unsigned file, const cache::Version& with) const;
+  [[nodiscard]] bool ask_mirror_after_mismatch(LiveJob& live, unsigned file, const Error& reason, bool for_all);
   void file_failed_for_good(LiveJob& live, unsigned file, const Error& error);
   void file_done(LiveJob& live, unsigned file, TransferResult result);
   void discard_content(LiveJob& live, unsigned file);  // counts its bytes as wasted

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 
+#include "agent/transfer/piece_map.h"
 #include "origin/authorities.h"
 
 namespace larder::agent {
@@ -214,12 +215,21 @@ Status check_ranges(const std::vector<ByteRange>& ranges, std::size_t max_ranges
   constexpr std::uint64_t kToEnd = UINT64_MAX;
   // [offset, end) of each; to the end of the content is an end that nothing is beyond.
   std::vector<std::pair<std::uint64_t, std::uint64_t>> spans;
+  std::size_t of_the_end = 0;
   for (const ByteRange& range : ranges) {
+    of_the_end += range.offset == kFromTheEnd || range.length == kToEnd ? 1 : 0;
+    if (range.offset == kFromTheEnd) {
+      // Where it lies is known with the size only (piece_map.h); the end is in each of them.
+      if (range.length == 0) return invalid("the last 0 bytes are no range");
+      if (of_the_end > 1) return invalid("two ranges reach to the end and overlap");
+      continue;
+    }
     if (range.length == 0) return invalid(fmt::format("the range at {} is empty", range.offset));
     if (range.length != kToEnd && range.length > kToEnd - range.offset) {
       return invalid(fmt::format("the range at {} ends beyond any content", range.offset));
     }
     spans.emplace_back(range.offset, range.length == kToEnd ? kToEnd : range.end());
+    if (of_the_end > 1 && range.length == kToEnd) return invalid("two ranges reach to the end and overlap");
   }
   std::sort(spans.begin(), spans.end());
   for (std::size_t i = 1; i < spans.size(); ++i) {
@@ -241,11 +251,29 @@ Status set_url(FileSpec& spec, const std::string& url, const origin::UrlPolicy& 
   return {};
 }
 
+Status check_mirrors(FileSpec& spec, const origin::UrlPolicy& policy) {
+  if (spec.mirrors.empty()) return {};
+  if (!spec.sha256)
+    return invalid(
+        "mirrors are given without a SHA-256; of two servers each may have another file under the same name, and only "
+        "the digest tells which is the one that is meant");
+  if (spec.mirrors.size() > JobLimits::kMaxMirrors)
+    return fail(ErrorCode::limit_exceeded, std::string(kDoing),
+                fmt::format("a file has {} mirrors and {} is the limit", spec.mirrors.size(), JobLimits::kMaxMirrors));
+  for (Mirror& mirror : spec.mirrors) {
+    FileSpec one;
+    if (auto status = set_url(one, mirror.url, policy); !status) return status;
+    mirror = {std::move(one.url), std::move(one.user), std::move(one.password)};
+  }
+  return {};
+}
+
 Status check_file(FileSpec& spec, const JobOptions& options, const JobLimits& limits, const origin::UrlPolicy& policy,
                   const KnownNames& known, bool exempt) {
   const std::string url = spec.url;
   if (auto status = set_url(spec, url, policy); !status) return status;
   if (auto status = check_length("destination", spec.destination, JobLimits::kMaxPath); !status) return status;
+  if (auto status = check_mirrors(spec, policy); !status) return status;
   const std::size_t max_ranges = exempt ? SIZE_MAX : limits.max_ranges_per_file;
   if (auto status = check_ranges(spec.ranges, max_ranges); !status) return status;
   return check_minisign_of(spec, options, known);

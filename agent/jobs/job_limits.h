@@ -26,6 +26,7 @@ struct JobLimits {
   static constexpr std::size_t kMaxMinisign = 8 * 1024;
   static constexpr std::size_t kMaxReason = 4096;
   static constexpr unsigned kMaxParallelRanges = 16;
+  static constexpr std::size_t kMaxMirrors = 16;
   static constexpr Duration kMinRetryDelay = std::chrono::milliseconds(100);
   static constexpr Duration kMaxRetryDelay = std::chrono::minutes(10);
 };

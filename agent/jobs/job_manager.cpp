@@ -194,6 +194,7 @@ void JobManager::retarget(Caller who, const std::string& id, unsigned file, std:
       !facts.spec.user.empty() || !facts.spec.password.empty() || old_url.find('?') != std::string::npos;
   if (auto status = set_url(facts.spec, url, policy); !status) return done(tl::unexpected<Error>(status.error()));
   if (secret) parts_->book.note_overwritten_secrets();
+  facts.mirror = 0;  // the new one is what was asked for; the mirrors stay
   facts.retargeted = facts.retargeted || facts.spec.url != old_url;
   parts_->book.note_activity(live);
   parts_->book.touch(live);

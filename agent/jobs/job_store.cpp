@@ -57,6 +57,12 @@ ALTER TABLE files ADD COLUMN version_told INTEGER NOT NULL DEFAULT 0;
                                 // It held the name of a file, which no longer is read; names_ca_file() knows it.
                                 cache::SchemaStep{"jobs-3", R"sql(
 ALTER TABLE jobs RENAME COLUMN ca_file TO ca_certificates;
+)sql"},
+                                cache::SchemaStep{"jobs-mirrors", R"sql(
+ALTER TABLE files ADD COLUMN file_name TEXT NOT NULL DEFAULT '';
+ALTER TABLE files ADD COLUMN mirrors TEXT NOT NULL DEFAULT '';
+ALTER TABLE files ADD COLUMN mirror INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE files ADD COLUMN mixed INTEGER NOT NULL DEFAULT 0;
 )sql"}};
 
 // Collects "a, b, c" or "a = ?, b = ?".
@@ -110,6 +116,7 @@ class Bind {
   void put(int at, const cache::Version& value) { statement_.bind(at, encode_version(value)); }
   void put(int at, const std::vector<origin::Header>& value) { statement_.bind(at, encode_headers(value)); }
   void put(int at, const std::vector<ByteRange>& value) { statement_.bind(at, encode_ranges(value)); }
+  void put(int at, const std::vector<Mirror>& value) { statement_.bind(at, encode_mirrors(value)); }
   void put(int at, JobState value) { statement_.bind(at, std::string(job_state_name(value))); }
   void put(int at, FileState value) { statement_.bind(at, std::string(file_state_name(value))); }
   void put(int at, Priority value) { statement_.bind(at, std::string(priority_name(value))); }
@@ -169,6 +176,7 @@ class Read {
   bool get(int at, cache::Version& value) { return take(value, decode_version(text(at))); }
   bool get(int at, std::vector<origin::Header>& value) { return take(value, decode_headers(text(at))); }
   bool get(int at, std::vector<ByteRange>& value) { return take(value, decode_ranges(text(at))); }
+  bool get(int at, std::vector<Mirror>& value) { return take(value, decode_mirrors(text(at))); }
   bool get(int at, JobState& value) { return take(value, job_state_from_name(text(at))); }
   bool get(int at, FileState& value) { return take(value, file_state_from_name(text(at))); }
   bool get(int at, Priority& value) { return take(value, priority_from_name(text(at))); }
@@ -279,7 +287,7 @@ class Writer {
 SELECT EXISTS (SELECT 1 FROM jobs WHERE id = ?1 AND (headers || user || password || proxy || proxy_user ||
                  proxy_password || client_certificate || client_key || client_key_password) <> '')
     OR EXISTS (SELECT 1 FROM files WHERE job = ?1 AND (user <> '' OR password <> '' OR instr(url, '?') > 0 OR
-                 instr(effective_url, '?') > 0)))sql";
+                 instr(effective_url, '?') > 0 OR mirrors <> '')))sql";
     cache::Statement statement(db_, kSql);
     statement.bind(1, job_id);
     return statement.executeStep() && statement.getColumn(0).getInt() != 0;

@@ -5,9 +5,11 @@
 
 #include "agent/jobs/job_engine.h"
 #include "agent/jobs/job_limits.h"
+#include "agent/jobs/mirrors.h"
 #include "base/error_table.h"
 #include "base/log.h"
 #include "origin/proxy.h"
+#include "origin/request_rules.h"
 
 namespace larder::agent {
 namespace {
@@ -33,6 +35,13 @@ bool names_no_proxy(const std::string& proxy) {
 bool is_callers_proxy(const std::string& jobs, const std::string& configured) {
   if (jobs.empty() || jobs == configured) return false;
   return !(names_no_proxy(jobs) && names_no_proxy(configured));
+}
+
+// At a mirror of another site than the URL that the caller's credentials are for.
+bool is_elsewhere(const File& file, const origin::Url& asked) {
+  if (file.mirror == 0) return false;
+  const auto given = origin::parse_url(given_url(file, 0));
+  return !given || !origin::same_site(*given, asked);
 }
 
 // The same edition by its validators, at another URL. Validators say something about their own URL only: so bytes of
@@ -72,7 +81,7 @@ class JobEngine::FileEvents final : public TransferEvents {
     if (result) {
       engine_.file_done(*live, file_, std::move(*result));
     } else {
-      engine_.file_failed(*live, file_, result.error());
+      engine_.attempt_failed(*live, file_, result.error());
     }
   }
 
@@ -170,12 +179,13 @@ void JobEngine::ask_new_url(LiveJob& live, unsigned file) {
 void JobEngine::new_url_answered(LiveJob& live, unsigned file, Result<origin::Edition> edition) {
   File& facts = live.job.files[file];
   live.live[file].probe = 0;
-  if (!edition) return file_failed(live, file, edition.error());
+  if (!edition) return attempt_failed(live, file, edition.error());
   facts.retargeted = false;
   const cache::Version as = edition->version;
   // Where nothing came of another URL, or it is the one before again, there are not two.
   if (facts.content.empty() || facts.version == as) return begin_transfer(live, file);
-  const bool goes_on = facts.version && facts.spec.ranges.empty() && same_edition(*facts.version, as);
+  const bool goes_on =
+      facts.version && facts.spec.ranges.empty() && (same_edition(*facts.version, as) || may_mix(live, file, as));
   if (!goes_on) return start_afresh(live, file);
   const auto made_private = [this, id = live.job.id, file, attempt = live.live[file].attempt,
                              as](const Status& status) {
@@ -186,6 +196,7 @@ void JobEngine::new_url_answered(LiveJob& live, unsigned file, Result<origin::Ed
       return start_afresh(*asking, file);
     }
     asking->job.files[file].version = as;
+    asking->job.files[file].mixed = true;
     book_.touch_file(*asking, file);
     begin_transfer(*asking, file);
   };
@@ -260,15 +271,24 @@ origin::Target JobEngine::target_of(LiveJob& live, unsigned file) const {
   target.options = live.connect;
   target.policy = live.policy;
   if (live.job.options.parallel_ranges == 1) target.lane = live.lane;
-  if (!spec.user.empty() || !spec.password.empty()) {
-    auto own = std::make_shared<origin::ConnectOptions>(*live.connect);
-    own->user = spec.user;
-    own->password = spec.password;
-    target.options = std::move(own);
-  }
   target.bytes_proven = spec.sha256.has_value() || !live.job.options.verdict.minisign_public_key.empty();
   // The spec holds what parse_url made: it parses again.
   if (auto url = origin::parse_url(spec.url)) target.url = std::move(*url);
+  const bool impatient = live.live[file].mirrors.may_turn(spec.mirrors.size() + 1);
+  const bool elsewhere = is_elsewhere(live.job.files[file], target.url);
+  if (impatient || elsewhere || !spec.user.empty() || !spec.password.empty()) {
+    auto own = std::make_shared<origin::ConnectOptions>(elsewhere ? *origin::options_for_stranger(*live.connect)
+                                                                  : *live.connect);
+    if (!spec.user.empty() || !spec.password.empty()) {
+      own->user = spec.user;
+      own->password = spec.password;
+    }
+    if (impatient) {
+      own->connect_timeout = std::min(own->connect_timeout, kMirrorConnect);
+      own->stall_timeout = std::min(own->stall_timeout, kMirrorStall);
+    }
+    target.options = std::move(own);
+  }
   return target;
 }
 
@@ -293,7 +313,7 @@ void JobEngine::stop_files(LiveJob& live) {
 void JobEngine::file_progress(LiveJob& live, unsigned file, const TransferProgress& now) {
   File& facts = live.job.files[file];
   LiveFile& state = live.live[file];
-  const bool record = facts.content != now.content || facts.version != now.version;
+  const bool record = facts.content != now.content || facts.version != now.version || facts.file_name != now.file_name;
   const bool size_told = !facts.size && now.size;
   if (size_told) live.small_in_a_row = *now.size <= kNearlyAll ? live.small_in_a_row + 1 : 0;
   facts.size = now.size;
@@ -303,11 +323,13 @@ void JobEngine::file_progress(LiveJob& live, unsigned file, const TransferProgre
   facts.version = now.version;
   facts.restarts = state.restarts_before + now.restarts;
   facts.note = now.note;
+  facts.file_name = now.file_name;
   facts.privacy = now.privacy;
   facts.crowd = now.crowd;
   SourceFigures figures = now.figures;
   figures.wasted += state.wasted_before;
   book_.set_figures(live, file, figures);
+  state.mirrors.progress(now.bytes);
   if (now.bytes > state.most_bytes) {
     state.most_bytes = now.bytes;
     live.progressed = true;
@@ -364,6 +386,7 @@ void JobEngine::file_done(LiveJob& live, unsigned file, TransferResult result) {
   facts.offline_age.reset();
   if (result.offline) facts.offline_age = std::max(Duration{}, runtime_.clock.wall() - *result.offline);
   facts.note = result.note;
+  facts.file_name = result.file_name;
   facts.privacy = result.privacy;
   facts.crowd.reset();
   live.progressed = true;
@@ -393,6 +416,7 @@ void JobEngine::discard_content(LiveJob& live, unsigned file) {
   facts.content.clear();
   facts.version.reset();
   facts.version_told = false;
+  facts.mixed = false;
   facts.size.reset();
   facts.bytes = facts.contiguous = 0;
   facts.actual_sha256.reset();

@@ -67,6 +67,24 @@ std::optional<std::vector<ByteRange>> decode_ranges(std::string_view text) {
   return ranges;
 }
 
+std::string encode_mirrors(const std::vector<Mirror>& mirrors) {
+  std::string text;
+  for (const auto& [url, user, password] : mirrors) text += fmt::format("{}\n{}\n{}\n", url, user, password);
+  return text;
+}
+
+std::optional<std::vector<Mirror>> decode_mirrors(std::string_view text) {
+  std::vector<Mirror> mirrors;
+  while (!text.empty()) {
+    const auto url = cut(text, '\n');
+    const auto user = url ? cut(text, '\n') : std::nullopt;
+    const auto password = user ? cut(text, '\n') : std::nullopt;
+    if (!password) return std::nullopt;
+    mirrors.push_back({std::string(*url), std::string(*user), std::string(*password)});
+  }
+  return mirrors;
+}
+
 std::string encode_error(const Error& error) {
   std::string doing = error.doing;
   std::replace(doing.begin(), doing.end(), '\n', ' ');

@@ -17,6 +17,9 @@ namespace larder::agent {
 // "offset+length,…"
 [[nodiscard]] std::string encode_ranges(const std::vector<ByteRange>& ranges);
 [[nodiscard]] std::optional<std::vector<ByteRange>> decode_ranges(std::string_view text);
+// Three lines each: URL, user, password; none of them holds a line end (url.h).
+[[nodiscard]] std::string encode_mirrors(const std::vector<Mirror>& mirrors);
+[[nodiscard]] std::optional<std::vector<Mirror>> decode_mirrors(std::string_view text);
 // Lines: code name, retry_after seconds or "-", doing; then the detail to the end. Line ends in doing become spaces.
 [[nodiscard]] std::string encode_error(const Error& error);
 [[nodiscard]] std::optional<Error> decode_error(std::string_view text);

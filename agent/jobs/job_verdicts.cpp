@@ -218,6 +218,7 @@ void JobEngine::reject(LiveJob& live, unsigned file, const Error& reason, bool f
   log::warn("content not valid file={} source={}: {}", facts.id, source_of(facts.figures), reason.text());
   const bool origin_only = facts.figures.cache == 0 && facts.figures.peers == 0;
   if (!origin_only && !facts.origin_alone) return fetch_from_origin_alone(live, file, reason, for_all);
+  if (ask_mirror_after_mismatch(live, file, reason, for_all)) return;
   facts.verdict = "not_valid";
   facts.verdict_reason = reason.detail;
   facts.error = reason;

@@ -10,6 +10,7 @@
 
 #include "agent/jobs/file_queue.h"
 #include "agent/jobs/job.h"
+#include "agent/jobs/mirrors.h"
 #include "base/clock.h"
 #include "cache/cache.h"
 #include "origin/origin.h"
@@ -32,7 +33,9 @@ struct LiveFile {
   std::optional<cache::Cache::Known> known;  // looked up ahead of its first start, for known_url
   std::string known_url;
   SteadyTime known_at{};
-  unsigned lost = 0;  // how often its finished content was gone
+  MirrorRound mirrors;
+  bool mixed_badly = false;  // bytes of two mirrors together had another digest: they are not put together again
+  unsigned lost = 0;         // how often its finished content was gone
 };
 
 struct LiveJob {

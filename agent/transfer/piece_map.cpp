@@ -10,7 +10,12 @@
 namespace larder::agent {
 namespace {
 
+bool is_suffix(const ByteRange& range) {
+  return range.offset == kFromTheEnd;
+}
+
 std::string describe(std::size_t index, const ByteRange& range) {
+  if (is_suffix(range)) return fmt::format("range {} (the last {} bytes)", index, range.length);
   if (range.length == kToTheEnd) return fmt::format("range {} (offset {} to the end)", index, range.offset);
   return fmt::format("range {} (offset {}, length {})", index, range.offset, range.length);
 }
@@ -23,7 +28,7 @@ Result<ByteRange> resolve(std::size_t index, const ByteRange& range, std::option
   }
   const bool to_the_end = range.length == kToTheEnd;
   if (!size) {
-    if (to_the_end) {
+    if (to_the_end || is_suffix(range)) {
       return fail(ErrorCode::range_not_supported, doing,
                   describe(index, range) +
                       " needs the size, which the origin does not say; give a length or ask for "
@@ -33,6 +38,10 @@ Result<ByteRange> resolve(std::size_t index, const ByteRange& range, std::option
       return fail(ErrorCode::invalid_argument, doing, describe(index, range) + " is out of bounds");
     }
     return range;
+  }
+  if (is_suffix(range)) {
+    const std::uint64_t length = std::min(range.length, *size);
+    return ByteRange{*size - length, length};
   }
   const bool inside = range.offset < *size && (to_the_end || range.length <= *size - range.offset);
   if (!inside) {
@@ -66,6 +75,17 @@ Result<PieceMap> PieceMap::of_ranges(const std::vector<ByteRange>& ranges, std::
     map.pieces_.push_back({total, *range});
     total += range->length;
   }
+  // Others were held against each other when they were given.
+  for (std::size_t i = 0; i < ranges.size(); ++i) {
+    const ByteRange& last = map.pieces_[i].origin;
+    for (std::size_t j = 0; is_suffix(ranges[i]) && j < ranges.size(); ++j) {
+      const ByteRange& other = map.pieces_[j].origin;
+      if (i == j || other.offset >= last.end() || last.offset >= other.end()) continue;
+      return fail(ErrorCode::invalid_argument, doing,
+                  fmt::format("{} overlaps {}: the file has {} bytes", describe(i, ranges[i]), describe(j, ranges[j]),
+                              size.value_or(0)));
+    }
+  }
   map.content_size_ = total;
   return map;
 }
@@ -91,7 +111,8 @@ cache::Version version_of_ranges(const cache::Version& whole, const std::vector<
                                  std::optional<std::uint64_t> content_size) {
   std::string list;
   for (const ByteRange& range : ranges) {
-    list += fmt::format("{}{}+{}", list.empty() ? "" : ",", range.offset,
+    list += fmt::format("{}{}+{}", list.empty() ? "" : ",",
+                        is_suffix(range) ? std::string("last") : std::to_string(range.offset),
                         range.length == kToTheEnd ? std::string("end") : std::to_string(range.length));
   }
   constexpr std::size_t kReadable = 200;

@@ -13,14 +13,16 @@
 
 namespace larder::agent {
 
-inline constexpr std::uint64_t kToTheEnd = UINT64_MAX;  // length of a range that has no given end
+inline constexpr std::uint64_t kToTheEnd = UINT64_MAX;    // length of a range that has no given end
+inline constexpr std::uint64_t kFromTheEnd = UINT64_MAX;  // offset of a range that is the last `length` bytes
 
 class PieceMap {
  public:
   // The content is the whole, of known size or not.
   static PieceMap whole(std::optional<std::uint64_t> size);
-  // `size` is of the whole at the origin. Errors: invalid_argument for an empty range or one out of bounds,
-  // range_not_supported where the end is asked for and not known.
+  // `size` is of the whole at the origin. Errors: invalid_argument for an empty range, one out of bounds, or two that
+  // overlap; range_not_supported where the end is asked for and not known. The last bytes of a file that has fewer are
+  // all of it, of an empty one none (RFC 9110 §14.1.2).
   static Result<PieceMap> of_ranges(const std::vector<ByteRange>& ranges, std::optional<std::uint64_t> size,
                                     const std::string& url);
 

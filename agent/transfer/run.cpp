@@ -109,6 +109,7 @@ void Run::fill_answered(const origin::Edition& edition) {
     if (edition_known(edition)) choose();
     return;
   }
+  if (!edition.file_name.empty()) edition_->file_name = edition.file_name;
   // The edition is checked by the source. A HEAD need not say what the GET after it says: cookies, no-store, Vary, or
   // where the file ends.
   if (reach_of(edition.privacy) < reach_of(privacy_)) return narrow(edition.privacy);

@@ -57,6 +57,7 @@ TransferProgress Run::progress_of(const Member& member) const {
   progress.bytes = progress.figures.origin + progress.figures.peers + progress.figures.cache;
   progress.figures.wasted = member.wasted;
   if (edition_) progress.version = edition_->version;
+  if (edition_) progress.file_name = edition_->file_name;
   progress.content = content_;
   progress.contiguous = contiguous_;
   progress.restarts = member.restarts;

@@ -114,6 +114,7 @@ class Settling : public std::enable_shared_from_this<Settling> {
     if (it_.edition && member_->request.ranges.empty()) result.origin_sha256 = it_.edition->sha256;
     if (it_.edition) result.version = it_.edition->version;
     result.effective_url = it_.edition ? it_.edition->effective_url : member_->request.target.url.canonical();
+    if (it_.edition) result.file_name = it_.edition->file_name;
     result.note = it_.note;
     result.privacy = it_.privacy;
     result.offline = it_.offline;

@@ -73,6 +73,7 @@ struct TransferResult {
   origin::Privacy privacy = origin::Privacy::shareable;  // why nobody else may have it
   // The origin could not be asked (offline_ok): when this edition was fetched from it.
   std::optional<WallTime> offline;
+  std::string file_name;  // as the origin's answer named it; empty: it did not, or was not asked
 };
 
 struct TransferProgress {
@@ -86,6 +87,7 @@ struct TransferProgress {
   std::string note;
   origin::Privacy privacy = origin::Privacy::shareable;
   std::optional<peer::CrowdFigures> crowd;  // while it is got together with others
+  std::string file_name;                    // as in TransferResult
 };
 
 class TransferEvents {

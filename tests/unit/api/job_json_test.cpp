@@ -20,7 +20,7 @@ TEST(JobJson, AnEmptyJobHasTheDefaults) {
 
 TEST(JobJson, TakesEverything) {
   const auto create = parse_create(R"({"name":"ä\u00e4","priority":"high","start":false,
-    "files":[{"url":"https://e/x","destination":"/tmp/x","ranges":[[0,10],[20,null]],
+    "files":[{"url":"https://e/x","destination":"/tmp/x","ranges":[[0,10],[20,null],[null,7]],"mirrors":["http://m/1","http://m/2"],
               "sha256":"E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855","minisign_signature":"s"},
              {"url":"https://e/y","sha256":null}],
     "verdict":{"minisign":{"public_key":"pk","signature":"sig"},"hook":"scan","app":true},
@@ -35,7 +35,8 @@ TEST(JobJson, TakesEverything) {
   EXPECT_EQ(options.priority, Priority::high);
   EXPECT_FALSE(create->start);
   ASSERT_EQ(create->files.size(), 2U);
-  EXPECT_EQ(create->files[0].ranges, (std::vector<ByteRange>{{0, 10}, {20, UINT64_MAX}}));
+  EXPECT_EQ(create->files[0].ranges, (std::vector<ByteRange>{{0, 10}, {20, UINT64_MAX}, {UINT64_MAX, 7}}));
+  EXPECT_EQ(create->files[0].mirrors, (std::vector<Mirror>{{"http://m/1", "", ""}, {"http://m/2", "", ""}}));
   EXPECT_EQ(create->files[0].sha256, sha256({}));
   EXPECT_EQ(create->files[0].destination, "/tmp/x");
   EXPECT_EQ(create->files[0].minisign_signature, "s");
@@ -122,7 +123,12 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{file_with("\"ranges\":[[-1,2]]"), "must be [offset, length]"},
         Bad{file_with("\"ranges\":[[1,0]]"), "must be [offset, length]"},
         Bad{file_with("\"ranges\":[[1,2,3]]"), "must be [offset, length]"},
-        Bad{file_with("\"ranges\":[[null,2]]"), "must be [offset, length]"},
+        Bad{file_with("\"ranges\":[[null,0]]"), "must be [offset, length]"},
+        Bad{file_with("\"ranges\":[[null,null]]"), "must be [offset, length]"},
+        Bad{file_with("\"ranges\":[[null,9223372036854775808]]"), "must be [offset, length]"},
+        Bad{file_with("\"mirrors\":\"http://m/\""), "\"files[0].mirrors\" must be a list"},
+        Bad{file_with("\"mirrors\":[1]"), "\"files[0].mirrors[0]\" must be a URL"},
+        Bad{file_with("\"mirrors\":[\"" + std::string(8193, 'x') + "\"]"), "\"files[0].mirrors[0]\" must be a URL"},
         Bad{file_with("\"ranges\":[[9223372036854775807,1]]"), "must be [offset, length]"},
         Bad{file_with("\"ranges\":[[0,10],[1.5,2]]"), "\"files[0].ranges[1]\""},
         Bad{file_with("\"ranges\":5"), "\"files[0].ranges\" must be a list"},

@@ -27,11 +27,13 @@ TEST(ParseRanges, ReadsInclusiveRanges) {
   EXPECT_EQ(parse_ranges("0-99").value(), (std::vector<ByteRange>{{0, 100}}));
   EXPECT_EQ(parse_ranges("100-199, 900-").value(), (std::vector<ByteRange>{{100, 100}, {900, UINT64_MAX}}));
   EXPECT_EQ(parse_ranges("5-5").value(), (std::vector<ByteRange>{{5, 1}}));
+  EXPECT_EQ(parse_ranges("-100").value(), (std::vector<ByteRange>{{UINT64_MAX, 100}}));
+  EXPECT_EQ(parse_ranges("0-9, -1").value(), (std::vector<ByteRange>{{0, 10}, {UINT64_MAX, 1}}));
 }
 
 TEST(ParseRanges, RefusesTheRest) {
-  for (const char* text :
-       {"", "5", "-5", "9-5", "a-b", "0-99,", "0-99x", "0--1", "18446744073709551616-", "0-18446744073709551615"})
+  for (const char* text : {"", "5", "-", "-0", "-5x", "--5", "-5-", "18446744073709551615-", "-18446744073709551615",
+                           "9-5", "a-b", "0-99,", "0-99x", "0--1", "18446744073709551616-", "0-18446744073709551615"})
     EXPECT_FALSE(parse_ranges(text)) << text;
 }
 
@@ -60,6 +62,79 @@ TEST(MakePlan, HasTheDefaultsOfAnInteractiveDownload) {
   ASSERT_EQ(plan->request.files.size(), 1u);
   EXPECT_EQ(plan->request.files[0].destination, "/work/x.iso");
   EXPECT_TRUE(plan->request.name.starts_with("get x.iso #"));
+}
+
+TEST(MakePlan, TakesUserAndPasswordOfTheNetrcForEachHost) {
+  GetOptions options;
+  options.working_directory = "/work";
+  options.request.urls = {"https://a.example/1", "https://b.example/2", "https://u:own@a.example/3",
+                          "https://second@a.example/4"};
+  options.request.home = "/home/me";
+  options.request.netrc = true;
+  const char* text = "machine a.example login me password s3:cret/@\nmachine a.example login second password two\n";
+  const auto plan = make_plan(options, files({{"/home/me/.netrc", text}}));
+  ASSERT_TRUE(plan) << plan.error().text();
+  const std::string body = job_body(plan->request);
+  EXPECT_THAT(body, testing::HasSubstr("https://me:s3%3Acret%2F%40@a.example/1\""));
+  EXPECT_THAT(body, testing::HasSubstr("\"https://b.example/2\""));
+  EXPECT_THAT(body, testing::HasSubstr("\"https://u:own@a.example/3\""));
+  EXPECT_THAT(body, testing::HasSubstr("\"https://second:two@a.example/4\""));
+  EXPECT_EQ(plan->request.files[0].url, "https://a.example/1") << "what is shown holds no password";
+  EXPECT_TRUE(plan->request.notes.empty());
+}
+
+TEST(MakePlan, GoesWithoutANetrcThatIsNotThereUnlessItIsNamed) {
+  GetOptions options = one();
+  options.request.home = "/home/me";
+  options.request.netrc = true;
+  const auto without = make_plan(options, files({}));
+  ASSERT_TRUE(without) << without.error().text();
+  EXPECT_EQ(without->request.notes.size(), 1u);
+  options.request.netrc_file = "mine";
+  EXPECT_FALSE(make_plan(options, files({{"/home/me/.netrc", "default login a password b"}})));
+  const auto named = make_plan(options, files({{"mine", "default login a password b"}}));
+  ASSERT_TRUE(named) << named.error().text();
+  EXPECT_THAT(job_body(named->request), testing::HasSubstr("https://a:b@example.org/"));
+  options.request.user_file = "user";
+  EXPECT_FALSE(make_plan(options, files({{"mine", "default login a password b"}, {"user", "x:y"}})));
+}
+
+TEST(MakePlan, TakesMirrorsOfOneUrlWithADigest) {
+  GetOptions options = one();
+  options.request.mirrors = {" https://m.example/x.iso ", "https://n.example/y"};
+  const auto undecided = make_plan(options, files({}));
+  ASSERT_FALSE(undecided);
+  EXPECT_THAT(undecided.error().text(), testing::HasSubstr("--sha256"));
+  options.request.sha256 = std::string(64, 'a');
+  options.request.netrc_file = "n";
+  const auto plan = make_plan(options, files({{"n", "machine n.example login u password p"}}));
+  ASSERT_TRUE(plan) << plan.error().text();
+  EXPECT_THAT(job_body(plan->request),
+              testing::HasSubstr(R"("mirrors":["https://m.example/x.iso","https://u:p@n.example/y"])"));
+  options.request.mirrors.push_back("ftp://n.example/y");
+  EXPECT_FALSE(make_plan(options, files({{"n", ""}})));
+  options.request.mirrors = std::vector<std::string>(17, "https://m.example/x");
+  EXPECT_FALSE(make_plan(options, files({{"n", ""}})));
+}
+
+TEST(MakePlan, LeavesTheNameToTheOrigin) {
+  GetOptions options;
+  options.working_directory = "/work";
+  options.request.urls = {"https://a.example/get?id=1", "https://a.example/get?id=2"};
+  EXPECT_FALSE(make_plan(options, files({}))) << "both would be called get";
+  options.remote_name = true;
+  const auto plan = make_plan(options, files({}));
+  ASSERT_TRUE(plan) << plan.error().text();
+  EXPECT_EQ(plan->request.files[0].destination, "/work/get");
+  EXPECT_EQ(plan->request.files[1].destination, "/work/get.1");
+  EXPECT_TRUE(plan->request.files[1].remote_name);
+  options.request.urls.pop_back();
+  options.output = "x";
+  EXPECT_FALSE(make_plan(options, files({})));
+  options.output.clear();
+  options.remote_name = false;
+  options.overwrite = true;
+  EXPECT_FALSE(make_plan(options, files({})));
 }
 
 TEST(MakePlan, TakesEveryOption) {

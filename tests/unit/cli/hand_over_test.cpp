@@ -76,6 +76,25 @@ TEST_F(HandOver, GoesOnFromWhatWasCopiedEarly) {
   EXPECT_EQ(read(path("out")), bytes);
 }
 
+TEST_F(HandOver, ReplacesNothingWhereANewNameIsWanted) {
+  const UniqueFd from = content("new");
+  const auto publish_at = [&](const std::string& name) {
+    std::vector<StagedFile> staged;
+    staged.push_back(std::move(StagedFile::create(path(name), "key").value()));
+    staged[0].keep_what_is_there();
+    EXPECT_TRUE(staged[0].fill(from.get(), 3, 0));
+    return publish(staged);
+  };
+  ASSERT_TRUE(publish_at("out"));
+  EXPECT_EQ(read(path("out")), "new");
+  std::ofstream(path("there")) << "old";
+  const Status refused = publish_at("there");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::already_exists) << refused.error().text();
+  EXPECT_EQ(read(path("there")), "old");
+  EXPECT_EQ(names(), 2u) << "a hidden file is left";
+}
+
 TEST_F(HandOver, IsTheOldFileOrTheNewOneAtAnyMoment) {
   std::ofstream(path("out")) << "old";
   {

@@ -246,5 +246,52 @@ TEST_F(LocalFilesTest, RefusesFilesInAnotherOrder) {
   EXPECT_EQ(files->written()[0], "");
 }
 
+TEST_F(LocalFilesTest, GoWhereTheOriginNamesThem) {
+  for (const unsigned i : {0U, 1U, 2U}) plan.request.files[i].remote_name = true;
+  const auto named = [this](unsigned i, const std::string& name) {
+    const_cast<FileView&>(*follower.file(i)).file_name = name;
+  };
+  named(0, "../../x/.same");
+  named(1, "same");
+  transferred(0, 4);
+  EXPECT_FALSE(files->refused());
+  named(0, "another");  // what is staged lies beside the first
+  ASSERT_TRUE(finish());
+  EXPECT_EQ(files->written()[0], directory / "_.._x_.same") << "the agent sends no path, and if it did";
+  EXPECT_EQ(files->written()[1], directory / "same");
+  EXPECT_EQ(files->written()[2], destination(2)) << "no name was given";
+  EXPECT_EQ(test::read_file(directory / "same"), bytes(1));
+}
+
+TEST_F(LocalFilesTest, OfOneNameAreNumbered) {
+  for (const unsigned i : {0U, 1U, 2U}) {
+    plan.request.files[i].remote_name = true;
+    const_cast<FileView&>(*follower.file(i)).file_name = "same";
+  }
+  transferred(0, 3);
+  ASSERT_TRUE(finish());
+  EXPECT_EQ(files->written()[2], directory / "same.2");
+  EXPECT_EQ(test::read_file(directory / "same.1"), bytes(1));
+}
+
+TEST_F(LocalFilesTest, ReplaceNothingByTheOriginsNameUnlessTold) {
+  test::write_file(directory / "there", "mine");
+  ASSERT_EQ(::symlink("nowhere", (directory / "link").c_str()), 0);
+  for (const unsigned i : {0U, 1U}) plan.request.files[i].remote_name = true;
+  const_cast<FileView&>(*follower.file(0)).file_name = "there";
+  files->observe(*follower.file(0));
+  ASSERT_TRUE(files->refused());
+  EXPECT_EQ(files->refused()->code, ErrorCode::already_exists);
+  const_cast<FileView&>(*follower.file(1)).file_name = "link";
+  plan.overwrite = true;
+  files = std::make_unique<LocalFiles>(plan);
+  files->set_job("1");
+  transferred(0, 2);
+  EXPECT_FALSE(files->refused());
+  ASSERT_TRUE(finish());
+  EXPECT_EQ(test::read_file(directory / "there"), bytes(0));
+  EXPECT_EQ(test::read_file(directory / "nowhere"), bytes(1)) << "links lead to their target, as ever";
+}
+
 }  // namespace
 }  // namespace larder::agent

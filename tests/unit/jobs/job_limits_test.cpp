@@ -60,8 +60,15 @@ TEST(job_limits, of_ranges) {
       {{{10, UINT64_MAX}, {0, 10}}, true},            // before one to the end
       {{{10, UINT64_MAX}, {20, 1}}, false},           // inside it
       {{{10, UINT64_MAX}, {20, UINT64_MAX}}, false},  // two to the end
-      {{{UINT64_MAX, 1}}, false},                     // beyond anything
       {{{UINT64_MAX - 1, 1}}, true},
+      {{{UINT64_MAX - 1, 3}}, false},       // beyond anything
+      {{{UINT64_MAX, 1}}, true},            // the last byte
+      {{{0, 10}, {UINT64_MAX, 10}}, true},  // where they lie is known with the size
+      {{{UINT64_MAX, 10}, {0, 10}}, true},
+      {{{UINT64_MAX, 0}}, false},                   // the last 0 bytes
+      {{{UINT64_MAX, 1}, {UINT64_MAX, 2}}, false},  // both of the end
+      {{{5, UINT64_MAX}, {UINT64_MAX, 2}}, false},
+      {{{UINT64_MAX, 2}, {5, UINT64_MAX}}, false},
   };
   for (std::size_t i = 0; i < cases.size(); ++i) {
     const auto status = check_ranges(cases[i].ranges, 500);

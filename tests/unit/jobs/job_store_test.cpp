@@ -9,6 +9,7 @@
 #include <array>
 
 #include "agent/jobs/job_columns.h"
+#include "agent/jobs/job_values.h"
 #include "agent/jobs/job_limits.h"
 #include "agent/jobs/job_manager.h"
 #include "tests/support/temp_directory.h"
@@ -38,7 +39,10 @@ struct Fill {
     value = cache::Version{"http://host/" + std::to_string(next++), 5, "\"e\"", "date"};
   }
   void operator()(const char*, std::vector<origin::Header>& value) { value = {{"A", "b"}, {"C", "d: e"}}; }
-  void operator()(const char*, std::vector<ByteRange>& value) { value = {{1, 2}, {9, UINT64_MAX}}; }
+  void operator()(const char*, std::vector<ByteRange>& value) { value = {{1, 2}, {9, UINT64_MAX}, {UINT64_MAX, 7}}; }
+  void operator()(const char*, std::vector<Mirror>& value) {
+    value = {{"http://m/" + std::to_string(next++), "user", "pass word"}, {"http://n/", "", ""}};
+  }
   void operator()(const char*, JobState& value) { value = JobState::transient_error; }
   void operator()(const char*, FileState& value) { value = FileState::failed; }
   void operator()(const char*, Priority& value) { value = Priority::low; }
@@ -73,6 +77,7 @@ struct Show {
     for (const auto& range : ranges) all += std::to_string(range.offset) + "+" + std::to_string(range.length) + " ";
     return all;
   }
+  static std::string show(const std::vector<Mirror>& mirrors) { return encode_mirrors(mirrors); }
   static std::string show(const std::vector<origin::Header>& headers) {
     std::string all;
     for (const auto& [name, value] : headers) all += name + "|" + value + "|";

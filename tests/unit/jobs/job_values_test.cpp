@@ -13,8 +13,16 @@ TEST(job_values, headers_go_there_and_back) {
   EXPECT_FALSE(decode_headers("no colon\n"));
 }
 
+TEST(job_values, mirrors_go_there_and_back) {
+  const std::vector<Mirror> mirrors = {{"http://a/", "", ""}, {"http://b/", "u", "p:w x"}, {"http://c/", "", "p"}};
+  EXPECT_EQ(decode_mirrors(encode_mirrors(mirrors)), mirrors);
+  EXPECT_EQ(decode_mirrors(""), std::vector<Mirror>());
+  for (const char* bad : {"http://a/", "http://a/\n\n", "http://a/\nu\np", "http://a/\nu\np\nhttp://b/\n"})
+    EXPECT_FALSE(decode_mirrors(bad)) << bad;
+}
+
 TEST(job_values, ranges_go_there_and_back) {
-  const std::vector<ByteRange> ranges = {{0, 1}, {UINT64_MAX - 1, 1}, {5, UINT64_MAX}};
+  const std::vector<ByteRange> ranges = {{0, 1}, {UINT64_MAX - 1, 1}, {5, UINT64_MAX}, {UINT64_MAX, 100}};
   EXPECT_EQ(decode_ranges(encode_ranges(ranges)), ranges);
   EXPECT_EQ(decode_ranges(""), std::vector<ByteRange>());
   for (const char* bad : {"1", "1+", "1+2", "+2,", "1+-2,", "1+2,x", "1+99999999999999999999,"}) {

@@ -132,6 +132,11 @@ TEST(Proxy, IsChosenAsConfiguredOrFromTheEnvironment) {
   EXPECT_EQ(choose("", "http://10.200.3.4/"), "");
   EXPECT_EQ(choose("", "http://11.0.0.1/"), "http://p:1");
   EXPECT_EQ(choose("", "http://[::1]/"), "");
+  variables["no_proxy"] = "bücher.example";
+  EXPECT_EQ(choose("", "http://xn--bcher-kva.example/"), "");
+  EXPECT_EQ(choose("", "http://a.bücher.example/"), "");
+  variables["no_proxy"] = "\xff";
+  EXPECT_EQ(choose("", "http://example.com/"), "http://p:1");
   variables["no_proxy"] = "*";
   EXPECT_EQ(choose("", "http://example.com/"), "");
   variables = {{"HTTP_PROXY", "http://evil"}};

@@ -110,6 +110,49 @@ TEST_F(Ranges, OutOfBoundsIsSaid) {
   EXPECT_NE(got->error().detail.find(std::to_string(kSize)), std::string::npos) << got->error().text();
 }
 
+// RFC 9110 §14.1.2.
+TEST_F(Ranges, OfTheEndAreFoundWithTheSize) {
+  struct Row {
+    std::size_t size;
+    std::vector<ByteRange> asked, cut;
+  };
+  const std::uint64_t last = UINT64_MAX;
+  const Row rows[] = {
+      {kSize, {{last, 100}}, {{kSize - 100, 100}}},
+      {kSize, {{last, kSize}}, {{0, kSize}}},
+      {kSize, {{last, kSize + 1}}, {{0, kSize}}},
+      {kSize, {{last, UINT64_MAX - 1}}, {{0, kSize}}},
+      {kSize, {{0, 10}, {last, 10}}, {{0, 10}, {kSize - 10, 10}}},
+      {kSize, {{last, 10}, {0, 10}}, {{kSize - 10, 10}, {0, 10}}},
+      {kSize, {{kSize - 20, 10}, {last, 10}}, {{kSize - 20, 20}}},
+      {40, {{last, 100}}, {{0, 40}}},
+      {1, {{last, 1}}, {{0, 1}}},
+      {0, {{last, 100}}, {}},
+  };
+  for (const Row& row : rows) {
+    origin.files[kUrl] = make_file(kUrl, 1, row.size);
+    TransferLab lab;
+    lab.origin.files[kUrl] = origin.files[kUrl];
+    const auto got = lab.fetch(ranged("f", row.asked));
+    ASSERT_TRUE(got->ok()) << row.size << ": " << got->error().text();
+    lab.expect_whole(*got, cut(row.cut));
+  }
+}
+
+TEST_F(Ranges, OfTheEndNeedTheSizeAndOverlapNothing) {
+  const auto overlapping = fetch(ranged("f", {{0, kSize - 5}, {UINT64_MAX, 6}}));
+  ASSERT_FALSE(overlapping->ok());
+  EXPECT_EQ(overlapping->code(), ErrorCode::invalid_argument);
+  EXPECT_NE(overlapping->error().detail.find("overlaps"), std::string::npos) << overlapping->error().text();
+  origin::Edition& edition = origin.files[kUrl].edition;
+  edition.version.size.reset();
+  edition.ranges = false;
+  const auto unknown = fetch(ranged("g", {{UINT64_MAX, 6}}));
+  ASSERT_FALSE(unknown->ok());
+  EXPECT_EQ(unknown->code(), ErrorCode::range_not_supported);
+  EXPECT_NE(unknown->error().detail.find("the last 6 bytes"), std::string::npos) << unknown->error().text();
+}
+
 TEST_F(Ranges, OutOfBoundsOfAnUnknownSizeIsFoundOut) {
   origin::Edition& edition = origin.files[kUrl].edition;
   edition.version.size.reset();
