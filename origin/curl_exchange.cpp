@@ -232,6 +232,24 @@ bool CurlExchange::try_fresh_connection(CURLcode code) {
   return true;
 }
 
+std::vector<Want> CurlExchange::wants() const {
+  std::vector<Want> wants;
+  if (request_.claim) wants = request_.claim->wants();
+  if (wants.empty()) wants.emplace_back();
+  return wants;
+}
+
+void CurlExchange::begin_again() {
+  easy_.reset();
+  headers_.reset();
+  error_text_[0] = '\0';
+  block_ = HeaderBlock();
+  head_complete_ = requested_ = fresh_ = false;
+  trailer_bytes_ = 0;
+  failure_.reset();
+  rate_paused_ = window_paused_ = false;
+}
+
 void CurlExchange::finish(CURLcode code) {
   if (code == CURLE_OK) emit_head();
   pass_on_all();

@@ -23,6 +23,7 @@ struct Target {
   std::shared_ptr<const ConnectOptions> options;
   std::shared_ptr<const UrlPolicy> policy;
   std::shared_ptr<const Lane> lane = nullptr;  // null: none
+  std::shared_ptr<Claim> claim = nullptr;      // for whom; null: root
 };
 
 // What the origin says a URL is now.

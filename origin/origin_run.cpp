@@ -144,6 +144,7 @@ void OriginRun::ask(const Url& url) {
   // too, which may have another address by now.
   request.redirected = hops_ > 0 && outside_;
   request.lane = plan_.target.lane;
+  request.claim = plan_.target.claim;
   request.max_rate = rate_;
   exchange_ = std::make_shared<Exchange>(weak_from_this());
   http_id_ = http_.start(std::move(request), exchange_);
