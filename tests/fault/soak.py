@@ -25,7 +25,7 @@ RUNNERS = {module: runner for runner in (fault_runner(), office_runner()) for mo
 
 # Runs that are wanted of each: where a seed draws the case, seeds; where there is a table, rounds over all of it.
 RUNS = {"consistency": 200, "framing": 100, "kill": 100, "faults": 2, "disk": 2, "bad_input": 1, "jobs": 2, "privacy": 5,
-        "permission": 1, "standstill": 2, "command": 1,
+        "permission": 1, "standstill": 2, "command": 1, "greedy": 1,
         "sharing": 5, "churn": 50, "poison": 5, "poison_series": 10, "strangers": 2, "routes": 100, "crowd": 2,
         "crowd_random": 50, "blame": 50, "line": 1}
 WHAT = {
@@ -38,6 +38,7 @@ WHAT = {
     "privacy": "two users of one machine: what one's own proxy, header or signed URL brought reaches nobody else",
     "permission": "two users of one machine: URLs that change, verdicts, the list of records, an origin that is away",
     "command": "the command on its machine: what a destination leads to, output that nobody reads, signals, foreign homes",
+    "greedy": "one user takes all that there is to take: what another asks for comes all the same, and as fast",
     "jobs": "verdicts, restarts, retarget, ranges, priorities, coalescing, notification, events",
     "standstill": "threads, pipes and descriptors that stand: noticed, and a stop ends; secrets of ended jobs are nowhere",
     "sharing": "an office of several hosts: who gets what from whom, editions, origin away",
