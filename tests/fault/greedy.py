@@ -179,8 +179,8 @@ class Scene:
 
 # --- what the greedy user does ----------------------------------------------------------------------------------------
 
-def take_connections(s, jobs=40):
-    """Requests to silent servers, more than there are connections."""
+def take_connections(s, jobs=40, least=60):
+    """Requests to silent servers, more than there are connections; `least` of them are held."""
     servers = [s.slow_server(f"127.0.0.{n}") for n in range(2, 7)]
 
     def work(api):
@@ -189,7 +189,7 @@ def take_connections(s, jobs=40):
             api.create(urls, priority="foreground", use_peers=False, **DEADLINE)
 
     s.greedy(work)
-    wait_until(lambda: sum(server.holding for server in servers) >= 60, 20, "the greedy user's connections")
+    wait_until(lambda: sum(server.holding for server in servers) >= least, 20, "the greedy user's connections")
     return servers
 
 
@@ -345,7 +345,12 @@ def start_as_user(s, files, **sections):
     for path in (agent.directory, agent.state, agent.runtime):
         os.chown(path, OTHER, OTHER)
     os.chmod(agent.directory, 0o777)
-    s.agent, s.api, s.socket = agent.start(), agent.api, str(agent.socket)
+    mask = os.umask(0)  # it tells that it is ready by a socket of this user's
+    try:
+        agent.start()
+    finally:
+        os.umask(mask)
+    s.agent, s.api, s.socket = agent, agent.api, str(agent.socket)
 
 
 def larder_as(s, uid, *arguments):
@@ -381,7 +386,7 @@ def without_descriptors_the_stream_does(s):
     s.hold(lambda path: take_descriptors(path, urls, connections=4), uid=HONEST)
     names = [f"honest-{n}" for n in range(3)]
     editions = [s.file(name, size) for name, size in zip(names, (300 * KIB, 0, 3 * MIB))]
-    status, errors, home = larder_as(s, HONEST, "get", "-O", *[url for url, _ in editions])
+    status, errors, home = larder_as(s, HONEST, "get", "-d", ".", *[url for url, _ in editions])
     expect_equal(status, 0, f"exit status of larder get ({errors[-300:]})")
     for name, (_, edition) in zip(names, editions):
         expect((home / name).read_bytes() == edition.data, f"other bytes in {name}")
@@ -461,9 +466,9 @@ def downloads_beside(s, count):
     os.chown(s.home, HONEST, HONEST)
     download_all(s, "warm", 4)
     alone = download_all(s, "alone", count)
-    take_connections(s, jobs=20)
     take_places_of_host(s)
     take_slots(s)
+    take_connections(s, jobs=20, least=30)
     take_judges(s)
     kept = [s.file(f"kept-{n}", 16 * MIB)[0] for n in range(20)]
     s.greedy(lambda api: api.create(kept, priority="foreground", **DEADLINE))
