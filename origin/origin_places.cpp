@@ -70,16 +70,15 @@ std::optional<std::uint64_t> OriginPlaces::who_yields(const Need& need, Owner ow
                                                       const std::vector<Running>& running, SteadyTime now) {
   if (!lane_has_room(need.lane)) return std::nullopt;  // its own job's
   const FairPlaces& host = host_places(need.host, need.host_limit);
-  const bool host_full = host.held() >= host.total();
-  const bool all_full = connections_.held() >= connections_.total();
-  if (!host_full && !all_full) return std::nullopt;  // there is room, or it is `owner` that has its share
-  const FairPlaces& scarce = host_full ? host : connections_;
+  const bool host_short = !host_has_room(need.host, need.host_limit, owner, now);
+  if (!host_short && connections_.may_take(owner)) return std::nullopt;  // there is room
+  const FairPlaces& scarce = host_short ? host : connections_;
   const std::size_t own = scarce.held(owner);
   const bool patient = now - since < kGrace;
   const Running* choice = nullptr;
   const auto rank = [&scarce](const Running& one) { return std::tuple(one.slow, scarce.held(one.owner), one.since); };
   for (const Running& one : running) {
-    if (one.owner == owner || (host_full && one.host != need.host)) continue;
+    if (one.owner == owner || (host_short && one.host != need.host)) continue;
     const bool more = scarce.held(one.owner) > own;
     const bool too_much = !patient && scarce.holds_too_much(one.owner);
     if (!more || !(one.slow || too_much)) continue;

@@ -33,6 +33,11 @@ class OriginPlacesTest : public testing::Test {
     places_.seen(owner, now_);
     return places_.who_yields(need(host), owner, now_ - waited, running_, now_);
   }
+  std::size_t of(Owner owner) {
+    std::size_t count = 0;
+    for (const auto& one : running_) count += one.owner == owner ? 1U : 0U;
+    return count;
+  }
   void give_up(std::uint64_t id) {
     held_[id - 1] = {};
     std::erase_if(running_, [id](const auto& one) { return one.id == id; });
@@ -73,13 +78,15 @@ TEST_F(OriginPlacesTest, WhoHasTooManyGivesUpTheYoungestAfterAMoment) {
   give_up(*id);
   EXPECT_TRUE(places_.has_room(need("http://h"), 2, now_));
   EXPECT_FALSE(places_.has_room(need("http://h"), 1, now_)) << "who gave it up does not get it back";
-  for (int i = 0; i < 3; ++i) {
+  for (;;) {
     fill(2, "http://h", 1);
     const auto next = yields(2, "http://h", OriginPlaces::kGrace);
     if (!next) break;
     give_up(*next);
   }
-  EXPECT_GE(running_.size(), 15u);
+  EXPECT_LE(of(1), 12u);
+  EXPECT_GE(of(1), 7u) << "no less than the other";
+  EXPECT_GE(of(2), 3u);
   EXPECT_FALSE(yields(1, "http://h", seconds(10))) << "nobody gives way to whoever has more";
 }
 
@@ -89,11 +96,10 @@ TEST_F(OriginPlacesTest, WhatIsSlowGivesWayAtOnceUntilBothHoldTheSame) {
     const auto id = yields(2, "http://h", seconds(0));
     if (!id) break;
     give_up(*id);
-    ASSERT_EQ(fill(2, "http://h", 1), 1u);
+    fill(2, "http://h", 1);
   }
-  std::size_t of_second = 0;
-  for (const auto& one : running_) of_second += one.owner == 2 ? 1U : 0U;
-  EXPECT_EQ(of_second, 8u);
+  EXPECT_EQ(of(1), 7u);
+  EXPECT_EQ(of(2), 7u) << "and something is left for a third";
 }
 
 TEST_F(OriginPlacesTest, NobodyGivesWayForWhatAJobsOwnLaneHoldsBack) {
