@@ -340,6 +340,10 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
     if (error == EPIPE || error == ECONNRESET) return close();
     // Nothing has been sent yet: say so instead.
     passed_ = {};
+    if (response_.may_do_without) {
+      response_.descriptors.clear();
+      return write_text(0);
+    }
     log::warn("descriptor not passed uid={} error=\"{}\"", peer_.caller.uid, std::strerror(error));
     ApiResponse response = error_response({ErrorCode::busy, "pass the descriptor",
                                            fmt::format("{}; read the content as a stream", std::strerror(error))});
