@@ -3,6 +3,7 @@
 // job_transfers.cpp, job_verdicts.cpp, job_shares.cpp (what one user may hold).
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -97,7 +98,7 @@ class JobEngine {
   void file_done(LiveJob& live, unsigned file, TransferResult result);
   void discard_content(LiveJob& live, unsigned file);  // counts its bytes as wasted
   // What its user may hold of what all share (job_shares.cpp).
-  void ask_disk_share(LiveJob& live, unsigned file);
+  void ask_disk_share(LiveJob& live, unsigned file, std::uint64_t more);
   void answer_disk_share(LiveJob& live, unsigned file, const cache::CacheFigures& figures);
   void share_rate(LiveJob& live);
   void make_connection(LiveJob& live) const;
@@ -154,6 +155,7 @@ class JobEngine {
   JobBook& book_;
   Scheduler scheduler_;
   bool decide_posted_ = false;
+  std::map<Owner, std::uint64_t> unasked_;  // bytes that users came to hold since their share was last looked at
   bool stopped_ = false;
   TimerId slice_timer_ = 0;
   TimerId housekeeping_timer_ = 0;

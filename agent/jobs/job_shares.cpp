@@ -4,8 +4,14 @@
 #include "agent/jobs/disk_share.h"
 #include "agent/jobs/job_engine.h"
 #include "base/log.h"
+#include "base/units.h"
 
 namespace larder::agent {
+namespace {
+
+constexpr std::uint64_t kShareStep = kMiB;
+
+}  // namespace
 
 Want JobEngine::want_of(const LiveJob& live) const {
   return {account_of(live), static_cast<unsigned>(live.job.options.priority)};
@@ -15,10 +21,14 @@ bool JobEngine::shares_disk(const LiveJob& live) const {
   return settings_.has_disk_share && settings_.has_disk_share(live.job.owner);
 }
 
-// When the size of a file has become known, and where it is not known again and again.
-void JobEngine::ask_disk_share(LiveJob& live, unsigned file) {
-  if (!shares_disk(live)) return;
-  live.live[file].share_asked_at = live.job.files[file].bytes;
+// When the size of a file has become known, and where it is not as it grows. Of many small files once for so many.
+void JobEngine::ask_disk_share(LiveJob& live, unsigned file, std::uint64_t more) {
+  if (more == 0 || !shares_disk(live)) return;
+  live.live[file].share_told = live.job.files[file].bytes;
+  std::uint64_t& unasked = unasked_[account_of(live)];
+  unasked += more;
+  if (unasked < kShareStep) return;
+  unasked_.erase(account_of(live));
   const auto answer = [this, id = live.job.id, file,
                        attempt = live.live[file].attempt](Result<cache::CacheFigures> figures) {
     LiveJob* asking = current(id, file, attempt);

@@ -12,10 +12,9 @@
 namespace larder::agent {
 namespace {
 
-constexpr std::size_t kAhead = 128;              // files that the cache is asked about at once, before their turn
-constexpr std::size_t kAheadAgain = 64;          // fewer than this left: it is asked about the next ones
-constexpr std::size_t kFewWaiting = 16;          // not worth it
-constexpr std::uint64_t kShareStep = 16 * kMiB;  // of a file of unknown size, until its share is looked at again
+constexpr std::size_t kAhead = 128;      // files that the cache is asked about at once, before their turn
+constexpr std::size_t kAheadAgain = 64;  // fewer than this left: it is asked about the next ones
+constexpr std::size_t kFewWaiting = 16;  // not worth it
 
 // With peers that deliver too little (design §8).
 Duration patience_of(Priority priority) {
@@ -324,9 +323,8 @@ void JobEngine::file_progress(LiveJob& live, unsigned file, const TransferProgre
   book_.note_activity(live);
   if (record) book_.touch_file(live, file);
   book_.emit_progress(live);
-  const bool grew = !now.size && now.bytes >= state.share_asked_at + kShareStep;
-  if (size_told || grew) ask_disk_share(live, file);
-  if (size_told && live.queue.waiting() > 0 && may_start_another(live)) pump(live);
+  if (size_told) ask_disk_share(live, file, *now.size);
+  if (!now.size) ask_disk_share(live, file, now.bytes - std::min(now.bytes, state.share_told));
 }
 
 void JobEngine::file_failed(LiveJob& live, unsigned file, const Error& error) {

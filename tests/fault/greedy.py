@@ -381,8 +381,8 @@ def inflight_fds(s):
 @case
 def without_descriptors_the_stream_does(s):
     """The greedy user is the honest one: what is left for it is none, and the content comes as a stream."""
-    start_as_user(s, 80)
-    urls = [s.file(f"small-{n}", 100)[0] for n in range(30)]
+    start_as_user(s, 200)  # of which 175 may be on their way, and four fifths of them one user's
+    urls = [s.file(f"small-{n}", 100)[0] for n in range(35)]
     s.hold(lambda path: take_descriptors(path, urls, connections=4), uid=HONEST)
     names = [f"honest-{n}" for n in range(3)]
     editions = [s.file(name, size) for name, size in zip(names, (300 * KIB, 0, 3 * MIB))]

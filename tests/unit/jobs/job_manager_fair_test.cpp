@@ -110,41 +110,48 @@ class DiskShareOfManager : public ManagerTest {
     settings_.has_disk_share = [](uid_t user) { return user != 0; };
     cache::CacheFigures figures;
     figures.available = available;
-    figures.keep_free_of_jobs = 50;
+    figures.keep_free_of_jobs = 50 * kMiB;
     cache_.disk = figures;
     manager_->apply(settings_);
+  }
+  // A job of one file of 100 MiB that has begun.
+  std::string begin(Caller who) {
+    JobOptions impatient;
+    impatient.no_progress_timeout = Duration::zero();
+    const std::string id = must(create(who, impatient, urls(1))).id;
+    settle();
+    TransferProgress now;
+    now.size = 100 * kMiB;
+    now.bytes = kMiB;
+    now.content = "c";
+    const auto events = transfers_.running(file_id(id))->events;
+    events->on_connected();
+    events->on_progress(now);
+    settle();
+    return id;
   }
 };
 
 TEST_F(DiskShareOfManager, one_users_jobs_leave_something_to_others) {
-  share_disk(50 + 100 + 25);
-  JobOptions impatient;
-  impatient.no_progress_timeout = Duration::zero();
-  const std::string first = must_create(impatient, 1).id;
-  settle();
-  progress(first, 0, 10);  // of 100: 100 held, and 85 left when it is whole
-  settle();
+  share_disk(50 * kMiB + 125 * kMiB);
+  const std::string first = begin(kAlice);  // 100 held, and 26 left when it is whole
   EXPECT_EQ(state(first), JobState::transferring);
-  finish(first, 0, 100);
-  share_disk(50 + 120);
-  const std::string second = must_create(impatient, 1).id;
-  settle();
-  progress(second, 0, 10);  // 200 held, and 30 left
-  settle();
+  finish(first, 0, 100 * kMiB);
+  share_disk(50 * kMiB + 140 * kMiB);
+  const std::string second = begin(kAlice);  // 200 held, and 41 left
   ASSERT_EQ(state(second), JobState::error);
   EXPECT_EQ(job(second).error->code, ErrorCode::disk_full);
-  EXPECT_THAT(job(second).error->text(), HasSubstr("your jobs would hold 200 B and leave 30 B for others"));
+  EXPECT_THAT(job(second).error->text(), HasSubstr("your jobs would hold 200.00 MiB and leave 41.00 MiB for others"));
   EXPECT_EQ(transfers_.running(file_id(second)), nullptr);
-  const std::string bobs = must(create(kBob, impatient, urls(1))).id;
-  settle();
-  progress(bobs, 0, 10);
-  settle();
-  EXPECT_EQ(state(bobs), JobState::transferring) << "he holds nothing else";
-  const std::string admins = must(create(kRoot, impatient, urls(1))).id;
-  settle();
-  progress(admins, 0, 10);
-  settle();
-  EXPECT_EQ(state(admins), JobState::transferring);
+  EXPECT_EQ(state(begin(kBob)), JobState::transferring) << "he holds nothing else";
+  EXPECT_EQ(state(begin(kRoot)), JobState::transferring) << "administrators are not bound";
+}
+
+TEST_F(DiskShareOfManager, nobody_is_bound_where_the_configuration_binds_nobody) {
+  share_disk(50 * kMiB);
+  settings_.has_disk_share = nullptr;
+  manager_->apply(settings_);
+  EXPECT_EQ(state(begin(kAlice)), JobState::transferring);
 }
 
 }  // namespace
