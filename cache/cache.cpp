@@ -8,6 +8,8 @@
 namespace larder::cache {
 namespace {
 
+constexpr unsigned kMostWaits = 8;  // for writers of one holder, before a question is answered as it stands
+
 std::optional<ContentInfo> info_of(const std::optional<index::Row>& row) {
   if (!row) return std::nullopt;
   return row->info;
@@ -133,19 +135,33 @@ void CacheImpl::get_for(const ContentId& id, std::uint32_t user, Done<ContentInf
 }
 
 void CacheImpl::known(const std::string& url, const std::string& holder, Done<Known> done) {
-  // The last segments of an earlier attempt may be on their way: they are waited for, or their content would be lost
-  // to the one who asks and yet be held.
-  for (auto& [id, content] : active_) {
-    if (!content.core || !content.core->abandoned() || content.kept || content.reviving) continue;
-    content.when_closed.push_back(
-        [this, url, holder, done = std::move(done)]() mutable { known(url, holder, std::move(done)); });
-    return;
+  known_in({url, holder}, kMostWaits, std::move(done));
+}
+
+// The last segments of an earlier attempt of this holder's may be on their way: they are waited for, or their content
+// would be lost to the one who asks and yet be held. Others' are no business of this question.
+CacheImpl::Active* CacheImpl::ending_of(const std::string& holder, const Known& known) {
+  for (const ContentInfo& info : known.held) {
+    Active* content = active(info.id);
+    if (content != nullptr && content->core && content->core->abandoned()) return content;
   }
+  for (auto& [id, content] : active_) {  // not in the index yet
+    const bool ending = content.core && content.core->abandoned();
+    if (ending && content.fresh && content.fresh->holders.contains(holder)) return &content;
+  }
+  return nullptr;
+}
+
+void CacheImpl::known_in(Question question, unsigned waits, Done<Known> done) {
   peek_for<Known>(
-      "look up what is known of a URL", [url, holder](SQLite::Database& db) { return look_up(db, url, holder); },
-      [this, url, holder, done = std::move(done)](Result<Known> known) mutable {
-        if (known) add_kept(url, holder, *known);
-        done(std::move(known));
+      "look up what is known of a URL",
+      [question](SQLite::Database& db) { return look_up(db, question.url, question.holder); },
+      [this, question, waits, done = std::move(done)](Result<Known> known) mutable {
+        Active* ending = known && waits > 0 ? ending_of(question.holder, *known) : nullptr;
+        if (ending == nullptr) return done(std::move(known));
+        ending->when_closed.push_back([this, question = std::move(question), waits, done = std::move(done)]() mutable {
+          known_in(std::move(question), waits - 1, std::move(done));
+        });
       });
 }
 
@@ -171,19 +187,37 @@ void Cache::known_of(std::vector<Question> questions, Done<std::vector<Known>> d
   }
 }
 
+// All at once; the few that have to wait for their writers are asked again one by one.
 void CacheImpl::known_of(std::vector<Question> questions, Done<std::vector<Known>> done) {
+  auto asked = std::make_shared<std::vector<Question>>(std::move(questions));
   peek_for<std::vector<Known>>(
       "look up what is known of URLs",
-      [questions = std::move(questions)](SQLite::Database& db) -> Result<std::vector<Known>> {
+      [asked](SQLite::Database& db) -> Result<std::vector<Known>> {
         std::vector<Known> all;
-        for (const Question& question : questions) {
+        for (const Question& question : *asked) {
           auto known = look_up(db, question.url, question.holder);
           if (!known) return tl::unexpected(known.error());
           all.push_back(std::move(*known));
         }
         return all;
       },
-      std::move(done));
+      [this, asked, done = std::move(done)](Result<std::vector<Known>> all) mutable {
+        if (!all) return done(std::move(all));
+        std::vector<Question> late;
+        std::vector<std::size_t> places;
+        for (std::size_t i = 0; i < asked->size(); ++i) {
+          if (ending_of((*asked)[i].holder, (*all)[i]) == nullptr) continue;
+          late.push_back((*asked)[i]);
+          places.push_back(i);
+        }
+        if (late.empty()) return done(std::move(all));
+        Cache::known_of(std::move(late), [all = std::move(*all), places = std::move(places),
+                                          done = std::move(done)](Result<std::vector<Known>> known) mutable {
+          if (!known) return done(std::move(known));
+          for (std::size_t i = 0; i < places.size(); ++i) all[places[i]] = std::move((*known)[i]);
+          done(std::move(all));
+        });
+      });
 }
 
 void CacheImpl::list(ListQuery query, Done<std::vector<ContentInfo>> done) {
@@ -231,6 +265,8 @@ void CacheImpl::figures(Done<CacheFigures> done) {
           figures.bytes = totals->bytes;
           figures.max_size = ledger.limits().max_size;
           figures.keep_free = ledger.limits().keep_free;
+          figures.keep_free_of_jobs = ledger.limits().keep_free_of_jobs;
+          figures.evictable = ledger.evictable();
           figures.available = ledger.disk().available;
           figures.evicted = space_.evicted();
           figures.dropped_damaged = dropped_damaged_;

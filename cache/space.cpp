@@ -10,6 +10,8 @@ namespace larder::cache {
 namespace {
 
 constexpr std::uint64_t kLargestAutomatic = 64 * kGiB;
+// A tenth of a large file system is much to refuse a download for that would fit.
+constexpr std::uint64_t kLargestOfJobs = kGiB;
 
 std::uint64_t less(std::uint64_t from, std::uint64_t bytes) {
   return from - std::min(from, bytes);
@@ -26,10 +28,18 @@ std::int64_t as_signed(std::uint64_t bytes) {
 }  // namespace
 
 SpaceLimits limits_in_force(std::uint64_t max_size, std::uint64_t keep_free, std::uint64_t total) {
-  return {max_size != 0 ? max_size : std::min(total / 5, kLargestAutomatic), keep_free != 0 ? keep_free : total / 10};
+  return {max_size != 0 ? max_size : std::min(total / 5, kLargestAutomatic), keep_free != 0 ? keep_free : total / 10,
+          keep_free != 0 ? keep_free : std::min(total / 10, kLargestOfJobs)};
 }
 
 void SpaceLedger::measured_disk(DiskSpace disk) {
+  const std::uint64_t expected = disk_.available;
+  if (disk.available < expected) {
+    unlinked_ += std::min(expected - disk.available, removed_);
+  } else {
+    unlinked_ = less(unlinked_, disk.available - expected);
+  }
+  removed_ = 0;
   disk_ = disk;
 }
 
@@ -99,6 +109,7 @@ void SpaceLedger::removed(std::uint64_t bytes, bool bounded, bool was_evictable)
   if (bounded) bounded_bytes_ = less(bounded_bytes_, bytes);
   if (was_evictable) evictable_ = less(evictable_, bytes);
   disk_.available += bytes;
+  removed_ += bytes;
 }
 
 std::int64_t SpaceLedger::cache_room() const {
@@ -110,7 +121,7 @@ std::int64_t SpaceLedger::disk_room(std::uint64_t kept_free) const {
 }
 
 std::uint64_t SpaceLedger::overdrawn() const {
-  return positive(-std::min(cache_room(), disk_room(limits_.keep_free)));
+  return positive(-std::min(cache_room(), disk_room(limits_.keep_free) + as_signed(unlinked_)));
 }
 
 std::uint64_t SpaceLedger::room() const {
@@ -118,7 +129,8 @@ std::uint64_t SpaceLedger::room() const {
 }
 
 std::int64_t SpaceLedger::shortage(const Running& content) const {
-  return content.bounded ? -std::min(cache_room(), disk_room(limits_.keep_free)) : -disk_room(0);
+  return content.bounded ? -std::min(cache_room(), disk_room(limits_.keep_free))
+                         : -disk_room(limits_.keep_free_of_jobs);
 }
 
 bool SpaceLedger::can_have(const ContentId& id) const {
@@ -140,8 +152,13 @@ std::string SpaceLedger::explain(const ContentId& id) const {
   const std::string start = fmt::format("needs {}, {} may be used: ", format_bytes(needs), format_bytes(may));
   const std::uint64_t others = less(outstanding_, needs);
   const std::string disk = fmt::format("the file system has {} available", format_bytes(disk_.available));
-  const std::string running = others == 0 ? "" : fmt::format(", running jobs need {} of it", format_bytes(others));
-  if (!content.bounded) return start + disk + running;
+  std::string running = others == 0 ? "" : fmt::format(", running jobs need {} of it", format_bytes(others));
+  if (unlinked_ > 0)
+    running += fmt::format(", {} of removed contents are still open somewhere", format_bytes(unlinked_));
+  const std::uint64_t kept = limits_.keep_free_of_jobs;
+  if (!content.bounded && kept == 0) return start + disk + running;
+  if (!content.bounded)
+    return start + disk + running + fmt::format(" and {} stay free (cache.keep_free)", format_bytes(kept));
   if (cache_room() < disk_room(limits_.keep_free)) {
     return start + fmt::format("the cache may have {} in all (cache.max_size) and holds {}, of which {} can go",
                                format_bytes(limits_.max_size), format_bytes(bounded_bytes_), format_bytes(evictable_));

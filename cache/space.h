@@ -1,7 +1,10 @@
 // The accounts of space: what the cache holds, what running contents still need, what the file system has. Pure.
 //
 // All sizes in bytes. Two limits: the cache's own (max_size, over contents that are bounded by it) and the file
-// system's (keep_free stays untouched by bounded contents; only its real end counts for the others).
+// system's: keep_free stays untouched by bounded contents, keep_free_of_jobs by the others.
+//
+// What was removed is not always free: a user who was given a descriptor of a content can keep it open. So the free
+// space is what the file system says, and nothing more is evicted for bytes that were removed already and did not come.
 #pragma once
 
 #include <cstdint>
@@ -16,6 +19,7 @@ namespace larder::cache {
 struct SpaceLimits {
   std::uint64_t max_size = 0;
   std::uint64_t keep_free = 0;
+  std::uint64_t keep_free_of_jobs = 0;
 };
 
 // What is in force for configured values (0 = automatic) on a file system of `total` bytes.
@@ -29,7 +33,10 @@ class SpaceLedger {
   // Facts, newly read; they replace what was counted since the last ones.
   void measured_disk(DiskSpace disk);
   void measured_index(std::uint64_t bounded_bytes, std::uint64_t evictable_bytes);
+  [[nodiscard]] std::uint64_t evictable() const { return evictable_; }
   [[nodiscard]] DiskSpace disk() const { return disk_; }
+  // Removed, as far as the file system shows, and not free: still open somewhere.
+  [[nodiscard]] std::uint64_t unlinked() const { return unlinked_; }
 
   // A running content: `size` in all, of which `held` are committed and written already.
   void reserve(const ContentId& id, std::uint64_t size, std::uint64_t held, bool bounded);
@@ -69,6 +76,8 @@ class SpaceLedger {
 
   SpaceLimits limits_;
   DiskSpace disk_;
+  std::uint64_t removed_ = 0;  // since disk_ was measured
+  std::uint64_t unlinked_ = 0;
   std::uint64_t bounded_bytes_ = 0;
   std::uint64_t evictable_ = 0;
   std::uint64_t reserved_bounded_ = 0;  // sum over bounded running contents of size - held

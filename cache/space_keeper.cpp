@@ -113,13 +113,27 @@ void SpaceKeeper::refuse(const ContentId& id, UniqueFunction<void(Status)> done)
 }
 
 void SpaceKeeper::make_room(const ContentId& id, std::uint64_t bytes, UniqueFunction<void(Status)> done) {
+  invalidate();
+  measure([this, id, bytes, done = std::move(done)](const Status&) mutable {
+    // Enough was removed already, and is open somewhere: to evict more would bring as little.
+    const bool in_vain = ledger_.unlinked() >= bytes && ledger_.disk().available < bytes;
+    if (in_vain) return refuse_full(id, std::move(done));
+    evict_for(id, bytes, std::move(done));
+  });
+}
+
+void SpaceKeeper::evict_for(const ContentId& id, std::uint64_t bytes, UniqueFunction<void(Status)> done) {
   evict(std::max(bytes, kRoomStep), [this, id, done = std::move(done)](std::uint64_t freed) mutable {
     invalidate();
     if (freed > 0) return done({});
-    measure([this, id, done = std::move(done)](Status) mutable {
-      const std::string doing = fmt::format("store content {} in {}", id, settings_.state_directory);
-      done(fail(ErrorCode::disk_full, doing, "no space left on the device; " + ledger_.explain(id)));
-    });
+    refuse_full(id, std::move(done));
+  });
+}
+
+void SpaceKeeper::refuse_full(const ContentId& id, UniqueFunction<void(Status)> done) {
+  measure([this, id, done = std::move(done)](const Status&) mutable {
+    const std::string doing = fmt::format("store content {} in {}", id, settings_.state_directory);
+    done(fail(ErrorCode::disk_full, doing, "no space left on the device; " + ledger_.explain(id)));
   });
 }
 

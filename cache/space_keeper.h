@@ -60,6 +60,8 @@ class SpaceKeeper {
   void evict_end();
   void decide(const ContentId& id, UniqueFunction<void(Status)> done);
   void refuse(const ContentId& id, UniqueFunction<void(Status)> done);
+  void evict_for(const ContentId& id, std::uint64_t bytes, UniqueFunction<void(Status)> done);
+  void refuse_full(const ContentId& id, UniqueFunction<void(Status)> done);
   [[nodiscard]] bool is_fresh() const;
   [[nodiscard]] std::uint64_t to_free() const;
 

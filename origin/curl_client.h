@@ -12,7 +12,8 @@ namespace larder::origin {
 struct CurlSettings {
   std::string user_agent;
   std::size_t max_connections_per_host = 16;
-  std::size_t max_connections = 64;
+  std::size_t max_connections = 64;     // for one user; others have a reserve on top (origin_places.h)
+  std::uint64_t least_rate = 8 * 1024;  // bytes/s: what is slower for a minute gives way to another user; 0: nothing
 };
 
 // Events are posted to `loop`. One per process is enough.

@@ -289,8 +289,12 @@ bool CurlExchange::begin_anew() {
 
 void CurlExchange::ask_again() {
   ++asked_again_;
+  begin_again();
+}
+
+void CurlExchange::begin_again() {
   forget_attempt();
-  refused_ = head_complete_ = fresh_ = false;
+  refused_ = head_complete_ = carries_file_ = fresh_ = rate_paused_ = window_paused_ = false;
   refusal_bytes_ = trailer_bytes_ = 0;
   easy_.reset();  // before the headers that it points to
   headers_.reset();
@@ -299,6 +303,13 @@ void CurlExchange::ask_again() {
 std::string CurlExchange::unresolved(CURLcode code) const {
   if (code == CURLE_COULDNT_RESOLVE_HOST) return request_.url.host;
   return code == CURLE_COULDNT_RESOLVE_PROXY ? proxy_host_ : std::string();
+}
+
+std::vector<Want> CurlExchange::wants() const {
+  std::vector<Want> wants;
+  if (request_.claim) wants = request_.claim->wants();
+  if (wants.empty()) wants.emplace_back();
+  return wants;
 }
 
 void CurlExchange::finish(CURLcode code) {

@@ -65,6 +65,13 @@ class CurlExchange {
   [[nodiscard]] HttpId id() const { return id_; }
   [[nodiscard]] const std::string& host_key() const { return host_key_; }  // scheme, host and port
   [[nodiscard]] const Lane* lane() const { return request_.lane.get(); }
+  // For whom, in whose places it counts, and since when it waits for one.
+  [[nodiscard]] std::vector<Want> wants() const;
+  void wait_from(SteadyTime now) { waits_since_ = now; }
+  [[nodiscard]] SteadyTime waits_since() const { return waits_since_; }
+  [[nodiscard]] bool is_slow(std::uint64_t least_rate, SteadyTime now) {
+    return slowness_.is_slow(received_, least_rate, now);
+  }
 
   void set_rate(std::uint64_t bytes_per_second, SteadyTime now) { bucket_.set_rate(bytes_per_second, now); }
   void resume(SteadyTime now);  // the consumer has caught up
@@ -98,6 +105,9 @@ class CurlExchange {
   [[nodiscard]] SteadyTime first_begun_at() const { return first_begun_at_; }
   [[nodiscard]] bool served() const { return head_emitted_; }
   void begins(SteadyTime now);
+  // Whether it can be begun again as if it never had been: nothing of it was told.
+  [[nodiscard]] bool may_begin_again() const { return !head_emitted_; }
+  void begin_again();  // set_up() follows
   // The last events of this exchange.
   void finish(CURLcode code);
   void finish_with(Status status);  // what was received before it
@@ -165,6 +175,8 @@ class CurlExchange {
   std::uint64_t received_ = 0;
   std::optional<std::uint64_t> length_;
 
+  SteadyTime waits_since_{};
+  SlownessWatch slowness_;
   bool fresh_ = false;          // tried on a fresh connection
   bool requested_ = false;      // connected; the stall clock runs
   SteadyTime last_progress_{};  // the request, the final head, a byte of the file; at the end the last of these

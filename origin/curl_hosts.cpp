@@ -32,9 +32,9 @@ bool CurlWorker::head_came(CurlExchange& exchange, const HttpHead& head) {
     return false;
   }
   HostLanes::Refusal refusal;
-  refusal.active = active_per_host_[host];
+  refusal.active = places_.held_of_host(host);
   refusal.served = static_cast<std::size_t>(std::count_if(active_.begin(), active_.end(), [&host](const auto& entry) {
-    return entry.second->host_key() == host && entry.second->served();
+    return entry.second.exchange->host_key() == host && entry.second.exchange->served();
   }));
   refusal.begun_at = exchange.begun_at();
   const std::string* retry_after = head.find("retry-after");
@@ -55,7 +55,7 @@ bool CurlWorker::head_came(CurlExchange& exchange, const HttpHead& head) {
 void CurlWorker::ask_again_later(HttpId id) {
   auto exchange = take_out(id);
   exchange->ask_again();
-  waiting_.push_front(std::move(exchange));  // it has waited longest
+  waiting_.items().push_front(std::move(exchange));  // it has waited longest
   begin_waiting();
 }
 
@@ -63,7 +63,7 @@ void CurlWorker::ask_again_later(HttpId id) {
 SteadyTime CurlWorker::next_place(SteadyTime now) const {
   SteadyTime next = SteadyTime::max();
   if (lanes_.remembered() == 0) return next;
-  for (const auto& exchange : waiting_) {
+  for (const Waiting& exchange : waiting_.items()) {
     const SteadyTime at = lanes_.next_change(exchange->host_key());
     if (at > now) next = std::min(next, at);
   }
@@ -81,8 +81,8 @@ void CurlWorker::network_changed() {
 void CurlWorker::look_at_connections() {
   network_changed_at_ = steady_now();
   std::vector<CurlExchange*> hanging;
-  for (const auto& [id, exchange] : active_) {
-    if (exchange->hangs_after_change()) hanging.push_back(exchange.get());
+  for (const auto& [id, active] : active_) {
+    if (active.exchange->hangs_after_change()) hanging.push_back(active.exchange.get());
   }
   for (CurlExchange* exchange : hanging) {
     const bool lost = exchange->lost_its_address();

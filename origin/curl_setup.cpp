@@ -64,6 +64,7 @@ Status cannot_set_up(CURLcode code) {
 }  // namespace
 
 Status CurlExchange::set_up(const std::string& user_agent, CURLSH* share, const PoolRule& pool) {
+  slowness_.begin(std::chrono::steady_clock::now());
   easy_.reset(curl_easy_init());
   if (!easy_) return cannot_set_up(CURLE_OUT_OF_MEMORY);
   Options options(easy_.get());

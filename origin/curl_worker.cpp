@@ -8,6 +8,9 @@
 namespace larder::origin {
 namespace {
 
+// While requests wait, so often it is looked whether one that has a place should give it up.
+constexpr Duration kLookForRoom = std::chrono::milliseconds(250);
+
 SteadyTime steady_now() {
   return std::chrono::steady_clock::now();
 }
@@ -39,6 +42,7 @@ std::vector<CurlEvent> CurlOutbox::take() {
 CurlWorker::CurlWorker(CurlSettings settings, std::shared_ptr<CurlOutbox> outbox)
     : settings_(std::move(settings)),
       outbox_(std::move(outbox)),
+      places_(settings_.max_connections),
       lanes_(settings_.max_connections_per_host),
       names_([this] {
         if (multi_) curl_multi_wakeup(multi_.get());
@@ -48,9 +52,9 @@ CurlWorker::~CurlWorker() {
   stop_ = true;
   if (multi_) curl_multi_wakeup(multi_.get());
   if (thread_.joinable()) thread_.join();
-  for (auto& [id, exchange] : active_) curl_multi_remove_handle(multi_.get(), exchange->easy());
+  for (auto& [id, active] : active_) curl_multi_remove_handle(multi_.get(), active.exchange->easy());
   active_.clear();
-  waiting_.clear();  // before the share that they use
+  waiting_.items().clear();  // before the share that they use
 }
 
 Status CurlWorker::start_thread() {
@@ -59,9 +63,9 @@ Status CurlWorker::start_thread() {
   if (!share_ || !multi_) return fail(ErrorCode::internal, "start the HTTP client", "libcurl cannot be initialised");
   // One thread uses it, so that it needs no locks.
   curl_share_setopt(share_.get(), CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
-  // The limits on connections are kept by has_room(): libcurl's own would let its connect time-out run while a
+  // The limits on connections are kept by OriginPlaces: libcurl's own would let its connect time-out run while a
   // transfer waits its turn.
-  curl_multi_setopt(multi_.get(), CURLMOPT_MAXCONNECTS, static_cast<long>(settings_.max_connections));
+  curl_multi_setopt(multi_.get(), CURLMOPT_MAXCONNECTS, static_cast<long>(places_.connections().total()));
   try {
     thread_ = std::thread([this] { run(); });
   } catch (const std::system_error& error) {
@@ -84,7 +88,8 @@ void CurlWorker::command(Command command) {
 void CurlWorker::start(HttpId id, HttpRequest request, std::shared_ptr<Window> window) {
   auto shared = std::make_shared<HttpRequest>(std::move(request));  // std::function wants copies
   command([id, shared, window = std::move(window)](CurlWorker& worker) {
-    worker.begin(std::make_unique<CurlExchange>(id, std::move(*shared), window, worker.total_, worker.events_));
+    worker.wait(std::make_unique<CurlExchange>(id, std::move(*shared), window, worker.total_, worker.events_));
+    worker.begin_waiting();
   });
 }
 
@@ -100,7 +105,7 @@ void CurlWorker::resume(HttpId id) {
 
 void CurlWorker::set_rate(HttpId id, std::uint64_t bytes_per_second) {
   command([id, bytes_per_second](CurlWorker& worker) {
-    for (const auto& exchange : worker.waiting_) {
+    for (const auto& exchange : worker.waiting_.items()) {
       if (exchange->id() == id) exchange->set_rate(bytes_per_second, steady_now());
     }
     if (CurlExchange* exchange = worker.find(id)) {
@@ -113,7 +118,7 @@ void CurlWorker::set_rate(HttpId id, std::uint64_t bytes_per_second) {
 void CurlWorker::set_total_rate(std::uint64_t bytes_per_second) {
   command([bytes_per_second](CurlWorker& worker) {
     worker.total_.set_rate(bytes_per_second, steady_now());
-    for (auto& [id, exchange] : worker.active_) exchange->resume_after_rate_change(steady_now());
+    for (auto& [id, active] : worker.active_) active.exchange->resume_after_rate_change(steady_now());
   });
 }
 
@@ -130,6 +135,7 @@ void CurlWorker::run() {
     read_messages();
     tick();
     tell_of_names();
+    make_room();
     outbox_->put(events_);
     if (!stop_) curl_multi_poll(multi_.get(), nullptr, 0, poll_timeout(), nullptr);
   }
@@ -144,22 +150,18 @@ void CurlWorker::run_commands() {
   for (const Command& command : commands) command(*this);
 }
 
-bool CurlWorker::has_room(const CurlExchange& exchange) {
-  if (active_.size() >= settings_.max_connections) return false;
-  if (const Lane* lane = exchange.lane()) {
-    const auto of_lane = active_per_lane_.find(lane);
-    if (of_lane != active_per_lane_.end() && of_lane->second >= lane->most) return false;
-  }
-  const auto found = active_per_host_.find(exchange.host_key());
-  const std::size_t active = found == active_per_host_.end() ? 0 : found->second;
-  return active < settings_.max_connections_per_host && lanes_.may_begin(exchange.host_key(), active, steady_now());
+OriginPlaces::Need CurlWorker::need_of(const CurlExchange& exchange, SteadyTime now) {
+  return {exchange.host_key(), exchange.lane(), lanes_.places(exchange.host_key(), now)};
 }
 
-void CurlWorker::begin(std::unique_ptr<CurlExchange> exchange) {
-  if (!has_room(*exchange)) {
-    waiting_.push_back(std::move(exchange));
-    return;
-  }
+void CurlWorker::wait(Waiting exchange) {
+  const SteadyTime now = steady_now();
+  exchange->wait_from(now);
+  for (const Want& want : exchange->wants()) places_.seen(want.owner, now);
+  waiting_.add(std::move(exchange));
+}
+
+void CurlWorker::begin(Waiting exchange, Owner owner) {
   const HttpId id = exchange->id();
   const SteadyTime now = steady_now();
   exchange->begins(now);
@@ -173,48 +175,87 @@ void CurlWorker::begin(std::unique_ptr<CurlExchange> exchange) {
     return;
   }
   lanes_.began(exchange->host_key(), now);
-  ++active_per_host_[exchange->host_key()];
-  if (exchange->lane() != nullptr) ++active_per_lane_[exchange->lane()];
-  active_.emplace(id, std::move(exchange));
+  OriginPlaces::Held places = places_.take(need_of(*exchange, now), owner);
+  active_.emplace(id, Active{std::move(exchange), std::move(places)});
 }
 
 void CurlWorker::begin_waiting() {
-  for (std::size_t i = 0; i < waiting_.size() && active_.size() < settings_.max_connections;) {
-    if (!has_room(*waiting_[i])) {
-      ++i;
-      continue;
-    }
-    auto exchange = std::move(waiting_[i]);
-    waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(i));
-    begin(std::move(exchange));
+  const SteadyTime now = steady_now();
+  const auto wants = [](const Waiting& exchange) { return exchange->wants(); };
+  const auto fits = [this, now](const Waiting& exchange, Owner owner) {
+    const std::string& host = exchange->host_key();
+    return places_.has_room(need_of(*exchange, now), owner, now) &&
+           lanes_.may_begin(host, places_.held_of_host(host), now);
+  };
+  while (auto next = waiting_.take(places_.connections(), wants, fits)) begin(std::move(next->item), next->owner);
+}
+
+// For requests that wait though their users have less than others, and for those that were joined by another user.
+void CurlWorker::make_room() {
+  const SteadyTime now = steady_now();
+  if (waiting_.empty() || now - room_looked_for_ < kLookForRoom) return;
+  room_looked_for_ = now;
+  begin_waiting();
+  // What the next ones need is seen once a place has been given.
+  for (std::size_t i = 0; i < settings_.max_connections_per_host; ++i) {
+    const auto id = who_yields(now);
+    if (!id) return;
+    yield(*id);
   }
+}
+
+std::optional<HttpId> CurlWorker::who_yields(SteadyTime now) {
+  std::vector<OriginPlaces::Running> running;
+  running.reserve(active_.size());
+  for (auto& [id, active] : active_) {
+    CurlExchange& exchange = *active.exchange;
+    running.push_back({id, active.places.connection.owner(), exchange.host_key(), exchange.waits_since(),
+                       exchange.is_slow(settings_.least_rate, now)});
+  }
+  for (const Waiting& exchange : waiting_.items()) {
+    for (const Want& want : exchange->wants()) {
+      const auto id = places_.who_yields(need_of(*exchange, now), want.owner, exchange->waits_since(), running, now);
+      if (id) return id;
+    }
+  }
+  return std::nullopt;
+}
+
+// What has told nothing yet waits for its turn again; what is in the middle is asked for anew by whoever wants it.
+void CurlWorker::yield(HttpId id) {
+  const CurlExchange& exchange = *find(id);
+  if (!exchange.may_begin_again()) {
+    Error error{ErrorCode::busy, "fetch from " + exchange.host_key(),
+                "its place was given to another user, who had fewer; it waits for its turn"};
+    error.retry_after = std::chrono::seconds(0);
+    return end_with(id, tl::unexpected<Error>(std::move(error)));
+  }
+  Waiting waiting = take_out(id);
+  waiting->begin_again();
+  wait(std::move(waiting));
+  begin_waiting();
 }
 
 CurlExchange* CurlWorker::find(HttpId id) {
   const auto found = active_.find(id);
-  return found == active_.end() ? nullptr : found->second.get();
+  return found == active_.end() ? nullptr : found->second.exchange.get();
 }
 
 void CurlWorker::drop(HttpId id) {
-  if (active_.contains(id)) {
-    take_out(id);
-    begin_waiting();
+  if (!active_.contains(id)) {
+    names_.cancel(id);
+    waiting_.erase_if([id](const Waiting& exchange) { return exchange->id() == id; });
     return;
   }
-  names_.cancel(id);
-  std::erase_if(waiting_, [id](const auto& exchange) { return exchange->id() == id; });
+  take_out(id);
+  begin_waiting();
 }
 
 // Of an active one. What waits may have its place.
-std::unique_ptr<CurlExchange> CurlWorker::take_out(HttpId id) {
+CurlWorker::Waiting CurlWorker::take_out(HttpId id) {
   const auto found = active_.find(id);
-  curl_multi_remove_handle(multi_.get(), found->second->easy());
-  const auto host = active_per_host_.find(found->second->host_key());
-  if (--host->second == 0) active_per_host_.erase(host);
-  if (const auto lane = active_per_lane_.find(found->second->lane()); lane != active_per_lane_.end()) {
-    if (--lane->second == 0) active_per_lane_.erase(lane);
-  }
-  auto exchange = std::move(found->second);
+  curl_multi_remove_handle(multi_.get(), found->second.exchange->easy());
+  Waiting exchange = std::move(found->second.exchange);
   active_.erase(found);
   return exchange;
 }
@@ -258,8 +299,8 @@ void CurlWorker::tick() {
   const SteadyTime now = steady_now();
   std::vector<CurlExchange*> order;
   order.reserve(active_.size());
-  for (const auto& [id, exchange] : active_) {
-    if (exchange->next_tick() <= now) order.push_back(exchange.get());
+  for (const auto& [id, active] : active_) {
+    if (active.exchange->next_tick() <= now) order.push_back(active.exchange.get());
   }
   std::sort(order.begin(), order.end(),
             [](const CurlExchange* a, const CurlExchange* b) { return a->waiting_since() < b->waiting_since(); });
@@ -274,8 +315,9 @@ void CurlWorker::tick() {
 
 int CurlWorker::poll_timeout() const {
   SteadyTime next = SteadyTime::max();
-  for (const auto& [id, exchange] : active_) next = std::min(next, exchange->next_tick());
+  for (const auto& [id, active] : active_) next = std::min(next, active.exchange->next_tick());
   next = std::min({next, names_.next(), place_due_});
+  if (!waiting_.empty()) next = std::min(next, room_looked_for_ + kLookForRoom);
   constexpr int kLongest = 60'000;
   if (next == SteadyTime::max()) return kLongest;
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(next - steady_now()).count();

@@ -5,7 +5,6 @@
 #include <curl/curl.h>
 
 #include <atomic>
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -16,11 +15,13 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/fair_queue.h"
 #include "base/result.h"
 #include "origin/curl_client.h"
 #include "origin/curl_exchange.h"
 #include "origin/host_lanes.h"
 #include "origin/name_checks.h"
+#include "origin/origin_places.h"
 
 namespace larder::origin {
 
@@ -71,9 +72,18 @@ class CurlWorker {
   // The rest: curl thread.
   void run();
   void run_commands();
-  void begin(std::unique_ptr<CurlExchange> exchange);
+  struct Active {
+    std::unique_ptr<CurlExchange> exchange;
+    OriginPlaces::Held places;
+  };
+  using Waiting = std::unique_ptr<CurlExchange>;
+  void wait(Waiting exchange);
+  void begin(Waiting exchange, Owner owner);
   void begin_waiting();
-  [[nodiscard]] bool has_room(const CurlExchange& exchange);
+  [[nodiscard]] OriginPlaces::Need need_of(const CurlExchange& exchange, SteadyTime now);
+  void make_room();
+  [[nodiscard]] std::optional<HttpId> who_yields(SteadyTime now);
+  void yield(HttpId id);
   void drop(HttpId id);
   void read_messages();
   void tick();
@@ -81,7 +91,7 @@ class CurlWorker {
   CurlExchange* find(HttpId id);
   void end_with(HttpId id, Status status);
   [[nodiscard]] bool add(CurlExchange& exchange);
-  std::unique_ptr<CurlExchange> take_out(HttpId id);
+  Waiting take_out(HttpId id);
   // curl_hosts.cpp
   void ask_again_later(HttpId id);
   void look_at_connections();
@@ -99,10 +109,10 @@ class CurlWorker {
   std::unique_ptr<CURLM, MultiFree> multi_;
   std::vector<CurlEvent> events_;
   TokenBucket total_;
-  std::map<HttpId, std::unique_ptr<CurlExchange>> active_;
-  std::map<std::string, std::size_t> active_per_host_;
-  std::map<const Lane*, std::size_t> active_per_lane_;
-  std::deque<std::unique_ptr<CurlExchange>> waiting_;  // for a connection
+  OriginPlaces places_;
+  std::map<HttpId, Active> active_;
+  FairQueue<Waiting> waiting_;  // for a place
+  SteadyTime room_looked_for_{};
   HostLanes lanes_;
   SteadyTime place_due_ = SteadyTime::max();  // one of those that wait may begin
   NameChecks names_;

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "base/unique_function.h"
+#include "origin/claim.h"
 #include "origin/url.h"
 
 namespace larder::origin {
@@ -61,6 +62,7 @@ struct HttpRequest {
   std::shared_ptr<const ConnectOptions> options;
   std::shared_ptr<const UrlPolicy> policy;  // for check_address
   std::shared_ptr<const Lane> lane;         // null: none
+  std::shared_ptr<const Claim> claim;       // for whom; null: root
   bool redirected = false;                  // by a host outside: check_address
   std::uint64_t max_rate = 0;               // bytes/s, 0 = unlimited
   // From the request to the final head; zero, or longer than the stall time-out: that.

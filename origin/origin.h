@@ -25,6 +25,7 @@ struct Target {
   std::shared_ptr<const Lane> lane = nullptr;  // null: none
   // The caller gave a digest or a signature: it decides over the bytes, also where the answer makes them doubtful.
   bool bytes_proven = false;
+  std::shared_ptr<Claim> claim = nullptr;  // for whom; null: root
 };
 
 // What the origin says a URL is now.

@@ -130,6 +130,7 @@ void OriginRun::ask(const Url& url) {
   // too, which may have another address by now.
   request.redirected = hops_ > 0 && outside_;
   request.lane = plan_.target.lane;
+  request.claim = plan_.target.claim;
   request.max_rate = rate_;
   const bool helps = head_ || (plan_.probe && step_ != ProbeStep::whole);
   if (helps) request.answer_within = kHelperPatience;

@@ -38,4 +38,19 @@ Duration TokenBucket::wait(SteadyTime now) const {
   return std::chrono::duration_cast<Duration>(seconds) + std::chrono::microseconds(1);  // rounded up
 }
 
+void SlownessWatch::begin(SteadyTime now) {
+  from_ = now;
+  received_ = 0;
+  slow_ = false;
+}
+
+bool SlownessWatch::is_slow(std::uint64_t received, std::uint64_t least_rate, SteadyTime now) {
+  if (now - from_ < kSpan) return slow_;
+  const double seconds = std::chrono::duration<double>(now - from_).count();
+  slow_ = static_cast<double>(received - received_) < static_cast<double>(least_rate) * seconds;
+  from_ = now;
+  received_ = received;
+  return slow_;
+}
+
 }  // namespace larder::origin

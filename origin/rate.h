@@ -1,5 +1,7 @@
+// Rates: a bucket that holds back, and a watch over what is too slow. Pure.
+//
 // A token bucket that may go into debt: bytes arrive in lumps that cannot be refused half way, so they are spent when
-// they have come and the next ones wait until the debt is paid. Pure.
+// they have come and the next ones wait until the debt is paid.
 #pragma once
 
 #include <cstdint>
@@ -23,6 +25,22 @@ class TokenBucket {
   std::uint64_t rate_ = 0;
   double credit_ = 0;  // bytes; negative is debt
   SteadyTime as_of_{};
+};
+
+// Whether bytes have come at less than a least rate for a minute. Looked at now and then: from one look to the next the
+// answer is of the last whole minute, or longer, between two looks.
+class SlownessWatch {
+ public:
+  static constexpr Duration kSpan = std::chrono::minutes(1);
+
+  void begin(SteadyTime now);
+  // `received` in all since it began; a least rate of 0: nothing is too slow.
+  [[nodiscard]] bool is_slow(std::uint64_t received, std::uint64_t least_rate, SteadyTime now);
+
+ private:
+  SteadyTime from_{};
+  std::uint64_t received_ = 0;
+  bool slow_ = false;
 };
 
 }  // namespace larder::origin

@@ -1,4 +1,5 @@
-// Who may see and steer everything: root, the agent's own user, and api.admins of the configuration.
+// Who may see and steer everything: root, the agent's own user, and api.admins of the configuration. And on whose
+// account the ids of other users count.
 #pragma once
 
 #include <sys/types.h>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "agent/jobs/job_service.h"
+#include "agent/jobs/user_accounts.h"
 
 namespace larder::agent {
 
@@ -16,10 +18,15 @@ class Admins {
   // Looks names up in the user database (may block: start-up and reload only). Unknown ones are logged and left out.
   [[nodiscard]] static Admins resolve(const std::vector<std::string>& names);
 
-  [[nodiscard]] Caller caller(uid_t uid) const { return {uid, users_.count(uid) != 0}; }
+  [[nodiscard]] Caller caller(uid_t uid) const {
+    const uid_t account = accounts_.account_of(uid);
+    return {uid, users_.count(uid) != 0, account == uid ? std::nullopt : std::optional(account)};
+  }
+  [[nodiscard]] const UserAccounts& accounts() const { return accounts_; }
 
  private:
   std::set<uid_t> users_;
+  UserAccounts accounts_;
 };
 
 }  // namespace larder::agent

@@ -12,6 +12,7 @@
 #include <list>
 #include <unordered_map>
 
+#include "agent/api/descriptors_in_flight.h"
 #include "agent/api/unix_socket.h"
 #include "base/log.h"
 
@@ -81,23 +82,28 @@ struct ApiServer::Parts final : ConnectionOwner {
     const Peer peer{caller_of(*user), true};
     const ServerLimits& limits = settings.limits;
     const std::size_t room = limits.connections - (peer.caller.admin ? 0 : limits.reserve);
-    if (connections.size() >= room) return refuse(socket, "the agent has too many connections");
-    if (!peer.caller.admin && per_user[peer.caller.uid] >= limits.connections_per_user)
+    if (local.held() + loopback >= room) return refuse(socket, "the agent has too many connections");
+    if (!peer.caller.admin && local.held(peer.caller.account()) >= limits.connections_per_user)
       return refuse(socket, "this user has too many connections");
     add(socket, peer);
   }
 
   void accepted_loopback(int socket) {
     if (loopback >= settings.limits.loopback_connections ||
-        connections.size() >= settings.limits.connections - settings.limits.reserve)
+        local.held() + loopback >= settings.limits.connections - settings.limits.reserve)
       return refuse(socket, "the agent has too many connections");
     add(socket, {Caller{static_cast<uid_t>(-1), false}, false});
   }
 
   void add(int socket, const Peer& peer) {
     auto connection = make_connection(loop.context(), loop, socket, peer, settings.limits, *this);
-    connections.emplace(connection.get(), connection);
-    peer.local ? ++per_user[peer.caller.uid] : ++loopback;
+    Open open{connection, {}};
+    if (peer.local) {
+      open.place = local.take(peer.caller.account());
+    } else {
+      ++loopback;
+    }
+    connections.emplace(connection.get(), std::move(open));
     figures.connections = connections.size();
     connection->start();
   }
@@ -126,27 +132,26 @@ struct ApiServer::Parts final : ConnectionOwner {
     figures.last_request = loop.now();
     ++figures.answers[status];
   }
-  void on_closed(Connection& connection) override {
-    const Peer peer = connection.peer();
-    connections.erase(&connection);
+  void on_closed(Connection& connection, int untaken, FairPlaces::Place descriptors) override {
+    const auto found = connections.find(&connection);
+    Open open = std::move(found->second);
+    connections.erase(found);
     figures.connections = connections.size();
-    if (!peer.local) {
-      --loopback;
-      return;
-    }
-    const auto user = per_user.find(peer.caller.uid);
-    if (--user->second == 0) per_user.erase(user);
+    if (!connection.peer().local) --loopback;
+    if (untaken >= 0) in_flight.keep(untaken, std::move(descriptors), std::move(open.place));
   }
-  bool reserve_body(std::size_t bytes, const Peer& peer) override {
-    if (!peer.caller.admin && bodies + bytes > settings.limits.bodies_bytes) return false;
-    bodies += bytes;
-    return true;
+  std::optional<FairPlaces::Place> reserve_body(std::size_t bytes, const Peer& peer) override {
+    const Owner account = peer.caller.account();
+    if (!peer.caller.admin && !bodies.may_take(account, bytes)) return std::nullopt;
+    return bodies.take(account, bytes);
   }
-  void release_body(std::size_t bytes) override { bodies -= bytes; }
+  std::optional<FairPlaces::Place> admit_descriptors(std::size_t count, const Peer& peer) override {
+    return in_flight.admit(peer.caller.account(), count);
+  }
 
   [[nodiscard]] std::vector<std::shared_ptr<Connection>> all() const {
     std::vector<std::shared_ptr<Connection>> list;
-    for (const auto& [key, connection] : connections) list.push_back(connection);
+    for (const auto& [key, open] : connections) list.push_back(open.connection);
     return list;
   }
 
@@ -177,10 +182,15 @@ struct ApiServer::Parts final : ConnectionOwner {
   const Handler handler;
   std::optional<UnixListener> listener;
   std::list<std::shared_ptr<Acceptor>> acceptors;
-  std::unordered_map<Connection*, std::shared_ptr<Connection>> connections;
-  std::unordered_map<uid_t, std::size_t> per_user;
+  FairPlaces local{SIZE_MAX};  // connections of users, counted only: their limits are ServerLimits'
+  FairPlaces bodies = FairPlaces::with_reserve(settings.limits.bodies_bytes);
+  DescriptorsInFlight in_flight{loop, DescriptorsInFlight::limit_of_process()};
+  struct Open {
+    std::shared_ptr<Connection> connection;
+    FairPlaces::Place place;  // of `local`
+  };
+  std::unordered_map<Connection*, Open> connections;
   std::size_t loopback = 0;
-  std::size_t bodies = 0;
   std::uint16_t port = 0;
   ServerFigures figures;
 };

@@ -1,11 +1,11 @@
 #include "agent/api/connection.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <array>
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/write.hpp>
@@ -17,6 +17,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "agent/api/descriptors_in_flight.h"
 #include "base/log.h"
 
 namespace larder::agent {
@@ -27,7 +28,7 @@ namespace beast = boost::beast;
 namespace http = boost::beast::http;
 using boost::system::error_code;
 
-constexpr std::size_t kMaxDescriptors = 64;
+constexpr Duration kLookAgain = std::chrono::milliseconds(20);  // whether descriptors were taken
 constexpr std::size_t kLingerBytes = 8 * kMiB;  // read and thrown away before the end, so that the answer arrives
 
 bool has_control(std::string_view text) {
@@ -59,7 +60,10 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
         limits_(limits),
         owner_(owner),
         buffer_(std::max<std::size_t>(limits.header_bytes, 16 * kKiB)) {}
-  ~HttpConnection() override { timers_.cancel(deadline_); }
+  ~HttpConnection() override {
+    timers_.cancel(deadline_);
+    timers_.cancel(taken_timer_);
+  }
 
   void start() override {
     // Whoever has just come has something to say: the time for the request runs from here.
@@ -77,12 +81,15 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
     phase_ = Phase::closed;
     const auto self = shared_from_this();  // the owner drops its reference below
     disarm();
-    release_body();
+    timers_.cancel(std::exchange(taken_timer_, 0));
+    body_ = {};
     if (response_.stream) response_.stream->cancel();
+    const bool untaken = passed_ && !has_taken_all(socket_.native_handle());
+    const int kept = untaken ? ::fcntl(socket_.native_handle(), F_DUPFD_CLOEXEC, 0) : -1;
     error_code ignored;
     socket_.close(ignored);
     response_ = {};
-    owner_.on_closed(*this);
+    owner_.on_closed(*this, kept, std::move(passed_));
   }
 
   [[nodiscard]] const Peer& peer() const override { return peer_; }
@@ -123,14 +130,39 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
     parser_.emplace();
     parser_->header_limit(static_cast<std::uint32_t>(limits_.header_bytes));
     parser_->body_limit(limits_.body_bytes);
-    if (buffer_.size() != 0) return read_header();
+    if (buffer_.size() != 0) return read_next(patience);
     buffer_.clear();
     buffer_.shrink_to_fit();
     arm(patience);
     socket_.async_wait(asio::socket_base::wait_read, [self = shared_from_this()](error_code error) {
       if (self->phase_ != Phase::idle) return;
       if (error) return self->close();
-      self->read_header();
+      self->read_next(self->limits_.idle_timeout);
+    });
+  }
+
+  // Whoever has not taken the descriptors of the last answer is not heard before.
+  void read_next(Duration patience) {
+    note_taken();
+    if (!passed_) return read_header();
+    arm(patience);
+    held_up_ = true;
+    look_whether_taken();
+  }
+
+  void note_taken() {
+    if (passed_ && has_taken_all(socket_.native_handle())) passed_ = {};
+  }
+
+  void look_whether_taken() {
+    if (!passed_ || taken_timer_ != 0) return;
+    taken_timer_ = timers_.after(kLookAgain, [weak = weak_from_this()] {
+      const auto self = weak.lock();
+      if (!self || self->phase_ == Phase::closed) return;
+      self->taken_timer_ = 0;
+      self->note_taken();
+      if (self->passed_) return self->look_whether_taken();
+      if (std::exchange(self->held_up_, false)) self->read_header();
     });
   }
 
@@ -171,10 +203,11 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
     if (!peer_.local)
       return refuse(
           403, {ErrorCode::permission_denied, "read the request", "this port takes no bodies; use the agent's socket"});
-    if (!owner_.reserve_body(length, peer_))
+    auto reserved = owner_.reserve_body(length, peer_);
+    if (!reserved)
       return refuse(503, {ErrorCode::busy, "read the request", "too many requests are being read; try again",
                           std::chrono::seconds(1)});
-    reserved_ = length;
+    body_ = std::move(*reserved);
     if (beast::iequals(parser_->get()[http::field::expect], "100-continue")) return send_continue();
     read_body();
   }
@@ -219,11 +252,6 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
                       }));
   }
 
-  void release_body() {
-    if (reserved_ != 0) owner_.release_body(reserved_);
-    reserved_ = 0;
-  }
-
   // --- answering
 
   void refuse(int status, const Error& error) {
@@ -236,7 +264,7 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
   void respond(ApiResponse response) {
     if (phase_ != Phase::handling) return;
     phase_ = Phase::writing;
-    release_body();
+    body_ = {};
     owner_.on_answered(response.status);
     if (finishing_ || (response.stream && !response.length)) keep_alive_ = false;
     if (head_only_ && response.stream) response.stream.reset();
@@ -246,6 +274,9 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
     response_ = std::move(response);
     arm(limits_.write_timeout);
     if (response_.descriptors.empty()) return write_text(0);
+    auto passed = owner_.admit_descriptors(response_.descriptors.size(), peer_);
+    if (!passed) return on_descriptors_refused(ETOOMANYREFS);
+    passed_ = std::move(*passed);
     send_descriptors();
   }
 
@@ -288,27 +319,10 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
 
   // The descriptors go with the first byte; what the socket does not take at once follows without them.
   void send_descriptors() {
-    std::array<int, kMaxDescriptors> descriptors{};
-    const std::size_t count = std::min(response_.descriptors.size(), kMaxDescriptors);
-    for (std::size_t i = 0; i < count; ++i) descriptors[i] = response_.descriptors[i]->descriptor();
-    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * kMaxDescriptors)> control{};
-    iovec text{text_.data(), text_.size()};
-    msghdr message{};
-    message.msg_iov = &text;
-    message.msg_iovlen = 1;
-    message.msg_control = control.data();
-    message.msg_controllen = CMSG_SPACE(sizeof(int) * count);
-    cmsghdr* header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof(int) * count);
-    std::memcpy(CMSG_DATA(header), descriptors.data(), sizeof(int) * count);
-    ssize_t sent = -1;
-    do {
-      sent = ::sendmsg(socket_.native_handle(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-    } while (sent < 0 && errno == EINTR);
+    const ssize_t sent = send_with_descriptors(socket_.native_handle(), text_, response_.descriptors);
     if (sent >= 0) {
       response_.descriptors.clear();
+      look_whether_taken();
       return write_text(static_cast<std::size_t>(sent));
     }
     on_descriptors_refused(errno);
@@ -325,8 +339,14 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
     }
     if (error == EPIPE || error == ECONNRESET) return close();
     // Nothing has been sent yet: say so instead.
+    passed_ = {};
+    if (response_.may_do_without) {
+      response_.descriptors.clear();
+      return write_text(0);
+    }
     log::warn("descriptor not passed uid={} error=\"{}\"", peer_.caller.uid, std::strerror(error));
-    ApiResponse response = error_response({ErrorCode::busy, "pass the descriptor", std::strerror(error)});
+    ApiResponse response = error_response({ErrorCode::busy, "pass the descriptor",
+                                           fmt::format("{}; read the content as a stream", std::strerror(error))});
     keep_alive_ = false;
     text_ = head_of(response) + response.body;
     response_ = {};
@@ -419,7 +439,10 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
 
   beast::flat_buffer buffer_;
   std::optional<http::request_parser<http::string_body>> parser_;
-  std::size_t reserved_ = 0;
+  FairPlaces::Place body_;
+  FairPlaces::Place passed_;  // descriptors that the client has not taken yet
+  TimerId taken_timer_ = 0;
+  bool held_up_ = false;  // the next request is not read before they are taken
   bool keep_alive_ = false;
   bool head_only_ = false;
 

@@ -3,10 +3,12 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "agent/api/http_message.h"
 #include "agent/api/server_limits.h"
 #include "base/clock.h"
+#include "base/fair_places.h"
 
 namespace boost::asio {
 class io_context;
@@ -34,10 +36,12 @@ class ConnectionOwner {
   virtual ~ConnectionOwner() = default;
   virtual void on_request(ApiRequest request, Responder respond) = 0;
   virtual void on_answered(int status) = 0;  // also for requests that the server itself refused
-  virtual void on_closed(Connection& connection) = 0;
-  // The memory for a body; false: too many are being read.
-  [[nodiscard]] virtual bool reserve_body(std::size_t bytes, const Peer& peer) = 0;
-  virtual void release_body(std::size_t bytes) = 0;
+  // `untaken`: its socket and the descriptors that the client has not taken, which go on counting; -1: it has all.
+  virtual void on_closed(Connection& connection, int untaken, FairPlaces::Place descriptors) = 0;
+  // The memory for a body, until the place ends; none: too many are being read.
+  [[nodiscard]] virtual std::optional<FairPlaces::Place> reserve_body(std::size_t bytes, const Peer& peer) = 0;
+  // Until they are taken; none: too many are on their way.
+  [[nodiscard]] virtual std::optional<FairPlaces::Place> admit_descriptors(std::size_t count, const Peer& peer) = 0;
 };
 
 // Takes the descriptor of a connected stream socket.

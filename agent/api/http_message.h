@@ -44,6 +44,7 @@ struct ApiResponse {
   std::string body;
   // Sent with the first byte (SCM_RIGHTS); on the Unix socket only.
   std::vector<std::shared_ptr<cache::ContentLease>> descriptors;
+  bool may_do_without = false;  // where they cannot be passed the rest is sent all the same
   // In place of `body`. Without a length it lasts until the connection is closed.
   std::shared_ptr<BodySource> stream;
   std::optional<std::uint64_t> length;  // of the stream, or of what HEAD leaves out

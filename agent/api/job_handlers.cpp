@@ -151,6 +151,7 @@ void Handlers::answer_ended(const RouteMatch& match, Caller who, const std::stri
                                   Result<std::shared_ptr<cache::ContentLease>> lease) mutable {
                                 // Why it cannot be opened is told to who asks for it by itself.
                                 if (lease) response.descriptors.push_back(std::move(*lease));
+                                response.may_do_without = true;
                                 answer(std::move(response));
                               });
 }

@@ -11,7 +11,7 @@ namespace larder::agent {
 struct ServerLimits {
   std::size_t header_bytes = 16 * kKiB;
   std::size_t body_bytes = 4 * kMiB;     // of one request; a job of 1000 files needs about a quarter
-  std::size_t bodies_bytes = 32 * kMiB;  // of all requests that are being read
+  std::size_t bodies_bytes = 32 * kMiB;  // of one user's requests that are being read; others have a reserve on top
   std::size_t connections = 256;
   std::size_t connections_per_user = 32;  // root and admins are exempt
   std::size_t reserve = 16;               // of `connections`, for root and admins

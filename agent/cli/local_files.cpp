@@ -12,6 +12,7 @@
 #include "agent/cli/check_command.h"
 #include "agent/cli/destination.h"
 #include "agent/cli/requests.h"
+#include "agent/cli/streamed_content.h"
 
 namespace larder::agent {
 namespace {
@@ -210,6 +211,12 @@ Status LocalFiles::stage_batch(Client& client, const std::vector<const FileView*
   indices.reserve(files.size());
   for (const FileView* file : files) indices.push_back(file->index);
   auto answer = client.call("POST", fmt::format("/v1/jobs/{}/descriptors", job_id_), indices_body(indices));
+  if (!answer && stream_goes_round(answer.error())) {
+    for (const FileView* file : files) {
+      if (auto staged = stage_streamed(client, *file); !staged) return staged;
+    }
+    return {};
+  }
   if (!answer) return tl::unexpected(answer.error());
   const auto facts = parse_descriptors(answer->body);
   if (!facts) return tl::unexpected(facts.error());
@@ -235,12 +242,33 @@ Status LocalFiles::stage_one(Client& client, const FileView& file) {
   if (given && locals_[file.index].given_content == file.content)
     return stage(file, given.get(), {file.index, file.size, file.contiguous, file.last_modified});
   auto answer = client.call("POST", fmt::format("/v1/jobs/{}/files/{}/descriptor", job_id_, file.index));
+  if (!answer && stream_goes_round(answer.error())) return stage_streamed(client, file);
   if (!answer) return tl::unexpected(answer.error());
   const auto facts = parse_descriptor(answer->body);
   if (!facts) return tl::unexpected(facts.error());
   if (answer->descriptors.size() != 1)
     return fail(ErrorCode::agent_answer_invalid, "receive a file from the agent", "it sent none");
   return stage(file, answer->descriptors.front().get(), *facts);
+}
+
+Status LocalFiles::stage_streamed(Client& client, const FileView& file) {
+  const FileRequest& asked = plan_.request.files[file.index];
+  const std::uint64_t size = file.size.value_or(0);
+  const DescriptorView facts{file.index, file.size, file.contiguous, file.last_modified};
+  if (is_stream(asked)) {
+    const auto spooled = spool_content(client, job_id_, file.index, size);
+    return spooled ? stage(file, spooled->get(), facts) : tl::unexpected(spooled.error());
+  }
+  // Straight to where it goes: what an early copy has of it is not gone on with.
+  Local& local = locals_[file.index];
+  local.staged.reset();
+  local.plan.give_up();
+  auto staged = stage_beside(file.index);
+  if (!staged) return tl::unexpected(staged.error());
+  auto received = receive_content(client, job_id_, file.index, size, staged->descriptor(), 0, destination(file.index));
+  if (!received) return received;
+  local.staged.emplace(std::move(*staged));
+  return staged_whole(file, facts);
 }
 
 Result<StagedFile> LocalFiles::stage_beside(unsigned index) {
@@ -278,8 +306,13 @@ Status LocalFiles::stage(const FileView& file, int from, const DescriptorView& f
       return filled;
     }
   }
+  return staged_whole(file, facts);
+}
+
+Status LocalFiles::staged_whole(const FileView& file, const DescriptorView& facts) {
+  Local& local = locals_[file.index];
   local.staged->set_modified(facts.last_modified);
-  if (*size <= kSmallFile) local.staged->close();
+  if (facts.size.value_or(file.size.value_or(0)) <= kSmallFile) local.staged->close();
   local.partial.reset();
   local.staged_content = file.content;
   local.phase = Phase::staged;

@@ -81,6 +81,8 @@ class LocalFiles {
   Status stage_one(Client& client, const FileView& file);
   Result<StagedFile> stage_beside(unsigned index);
   Status stage(const FileView& file, int from, const DescriptorView& facts);
+  Status stage_streamed(Client& client, const FileView& file);  // where no descriptor can be had
+  Status staged_whole(const FileView& file, const DescriptorView& facts);
   Result<bool> check_one(Client& client, const JobFollower& follower);
   // Files on their way to their places: a sync of the disk is waited for on a thread of its own, while more are staged.
   struct Publishing {

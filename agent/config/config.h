@@ -48,6 +48,7 @@ struct Config {
   Duration connect_timeout = std::chrono::seconds(30);
   Duration stall_timeout = std::chrono::seconds(60);
   unsigned max_connections_per_host = 16;
+  std::uint64_t least_rate = 8 * 1024;  // bytes/s; 0: off
   origin::UrlPolicy url_policy;
   std::string proxy;  // default for jobs; empty: environment
   std::string ca_file;

@@ -68,8 +68,10 @@ void add_agent_and_api(std::vector<ConfigRow<Config>>& rows) {
 void add_cache_and_jobs(std::vector<ConfigRow<Config>>& rows) {
   rows.push_back(key("cache", "max_size", SizeCodec(kMiB, "auto"), MEMBER(cache_max_size),
                      "The most that the cache may hold; auto: the smaller of 20 % of the file system and 64 GiB."));
-  rows.push_back(key("cache", "keep_free", SizeCodec(kMiB, "auto"), MEMBER(cache_keep_free),
-                     "What the cache leaves free on its file system; auto: 10 % of it."));
+  rows.push_back(key(
+      "cache", "keep_free", SizeCodec(kMiB, "auto"), MEMBER(cache_keep_free),
+      "What stays free on the cache's file system; auto: 10 % of it, and for what jobs need beyond the cache at most "
+      "1 GiB of that."));
   rows.push_back(key("cache", "max_age", TimeCodec(minutes(1), kYears), MEMBER(cache_max_age),
                      "Records unused for so long are removed."));
   rows.push_back(key("jobs", "max_jobs", CountCodec<unsigned>{1, 100'000, "jobs"}, MEMBER(max_jobs),
@@ -97,6 +99,9 @@ void add_origin(std::vector<ConfigRow<Config>>& rows) {
                      "trailers count."));
   rows.push_back(key("origin", "max_connections_per_host", CountCodec<unsigned>{1, 256, "connections"},
                      MEMBER(max_connections_per_host), "Connections to one origin at the same time."));
+  rows.push_back(key("origin", "least_rate", RateCodec("off"), MEMBER(least_rate),
+                     "A transfer that was slower for a minute gives its connection up while another user, who has "
+                     "fewer, waits for one, and goes on when it is its turn; off: none does."));
   rows.push_back(key("origin", "proxy", proxy(), MEMBER(proxy),
                      "For jobs that name none; \"\": as the agent's environment says; \"none\": no proxy."));
   rows.push_back(key("origin", "ca_file", absolute_path_or_none(), MEMBER(ca_file),

@@ -98,6 +98,7 @@ struct Agent::Parts {
   void reloaded(Reload& reload, NewConfig next);
   void keep_house();
   [[nodiscard]] Activity activity() const;
+  [[nodiscard]] JobSettings settings_of_jobs() const;
   [[nodiscard]] std::vector<std::pair<std::string, bool>> thread_states() const;
 
   Loop& loop;
@@ -141,6 +142,7 @@ Status Agent::Parts::make() {
   origin::CurlSettings curl;
   curl.user_agent = fmt::format("larder/{}", kVersion);
   curl.max_connections_per_host = config->max_connections_per_host;
+  curl.least_rate = config->least_rate;
   auto client = origin::make_curl_client(curl, loop);
   if (!client) return tl::unexpected(client.error());
   http = std::move(*client);
@@ -152,11 +154,18 @@ Status Agent::Parts::make() {
   judge = make_judge(runtime, *disk);
   judge->set_hooks(config->hooks);
   notifier = make_notify_runner(config->notify_commands, runtime);
-  jobs = std::make_unique<JobManager>(job_settings(*config), *transfers, *judge, *cache, *database, *origin, *notifier,
-                                      runtime);
   admins = Admins::resolve(config->admins);
+  jobs = std::make_unique<JobManager>(settings_of_jobs(), *transfers, *judge, *cache, *database, *origin, *notifier,
+                                      runtime);
   idle = IdleWatch(config->idle_exit);
   return {};
+}
+
+JobSettings Agent::Parts::settings_of_jobs() const {
+  JobSettings settings = job_settings(*config);
+  settings.accounts = admins.accounts();
+  settings.has_disk_share = [known = admins](uid_t user) { return !known.caller(user).admin; };
+  return settings;
 }
 
 Activity Agent::Parts::activity() const {
@@ -194,10 +203,10 @@ void Agent::Parts::keep_house() {
 
 void Agent::Parts::apply(const NewConfig& read) {
   const std::shared_ptr<const Config>& next = *read.config;
-  const bool needs_restart = next->state_directory != config->state_directory ||
-                             next->runtime_directory != config->runtime_directory ||
-                             next->http_port != config->http_port || next->socket_mode != config->socket_mode ||
-                             next->max_connections_per_host != config->max_connections_per_host;
+  const bool needs_restart =
+      next->state_directory != config->state_directory || next->runtime_directory != config->runtime_directory ||
+      next->http_port != config->http_port || next->socket_mode != config->socket_mode ||
+      next->max_connections_per_host != config->max_connections_per_host || next->least_rate != config->least_rate;
   if (needs_restart) log::warn("reloaded; directories, socket and connection limits change with the next start");
   config = next;
   log::set_level(config->log_level);
@@ -206,7 +215,7 @@ void Agent::Parts::apply(const NewConfig& read) {
   http->set_total_rate(config->max_rate);
   judge->set_hooks(config->hooks);
   notifier->set_commands(config->notify_commands);
-  jobs->apply(job_settings(*config));
+  jobs->apply(settings_of_jobs());
   idle.set_limit(config->idle_exit);
   lan->apply(config);
 }

@@ -29,9 +29,9 @@ std::vector<File> files_of(const std::string& job_id, std::size_t first, std::ve
 }  // namespace
 
 Status JobManager::Parts::check_new(Caller who, const JobOptions& options, std::vector<FileSpec>& files, bool start) {
-  const auto mine = creating.find(who.uid);
-  const std::size_t jobs_of_owner = book.count(who.uid) + (mine == creating.end() ? 0 : mine->second);
-  if (auto status = check_job_count(limits(), book.count() + creating_all, jobs_of_owner, who.admin); !status) {
+  const uid_t account = engine.settings().accounts.account_of(who.uid);
+  const std::size_t jobs_of_owner = book.count(account, engine.settings().accounts) + creating.held(account);
+  if (auto status = check_job_count(limits(), book.count() + creating.held(), jobs_of_owner, who.admin); !status) {
     return status;
   }
   if (auto status = check_options(options, known_names()); !status) return status;
@@ -59,11 +59,11 @@ void JobManager::create(Caller who, JobOptions options, std::vector<FileSpec> fi
   job.state = start ? JobState::queued : JobState::suspended;
   job.files = files_of(job.id, 0, std::move(files));
   job.created = job.modified = parts.runtime.clock.wall();
-  ++parts.creating[who.uid];
-  ++parts.creating_all;
-  auto recorded = [self = &parts, job, done = std::move(done)](const Status& status) mutable {
-    --self->creating_all;
-    if (--self->creating[job.owner] == 0) self->creating.erase(job.owner);
+  // Counts until the answer came, or cannot come any more.
+  auto counted = parts.creating.take(parts.engine.settings().accounts.account_of(who.uid));
+  auto recorded = [self = &parts, job, counted = std::move(counted),
+                   done = std::move(done)](const Status& status) mutable {
+    counted = {};
     if (!status) return done(tl::unexpected<Error>(status.error()));
     const std::string id = job.id;
     self->created(std::move(job));

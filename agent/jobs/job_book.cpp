@@ -45,9 +45,12 @@ std::vector<LiveJob*> JobBook::unfinished() {
   return found;
 }
 
-std::size_t JobBook::count(uid_t owner) const {
-  const auto found = by_owner_.find(owner);
-  return found == by_owner_.end() ? 0 : found->second;
+std::size_t JobBook::count(uid_t account, const UserAccounts& accounts) const {
+  std::size_t count = 0;
+  for (const auto& [owner, jobs] : by_owner_) {
+    if (accounts.account_of(owner) == account) count += jobs;
+  }
+  return count;
 }
 
 LiveJob& JobBook::insert(Job job, bool created_now) {

@@ -16,6 +16,7 @@
 #include "agent/jobs/job_state.h"
 #include "agent/jobs/job_store.h"
 #include "agent/jobs/live_job.h"
+#include "agent/jobs/user_accounts.h"
 
 namespace larder::agent {
 
@@ -35,7 +36,7 @@ class JobBook {
   [[nodiscard]] LiveJob* find(const std::string& id);  // final ones too, for a while
   [[nodiscard]] std::vector<LiveJob*> unfinished();    // in no order
   [[nodiscard]] std::size_t count() const { return unfinished_; }
-  [[nodiscard]] std::size_t count(uid_t owner) const;
+  [[nodiscard]] std::size_t count(uid_t account, const UserAccounts& accounts) const;  // of all ids of a user
   [[nodiscard]] JobStore& store() { return store_; }
   [[nodiscard]] Counters& counters() { return counters_; }
 

@@ -62,7 +62,7 @@ void JobEngine::stop() {
 void JobEngine::admit(LiveJob& live) {
   const SteadyTime now = runtime_.clock.now();
   const JobState state = live.job.state;
-  if (is_runnable(state)) scheduler_.add(live.job.id, live.job.options.priority, now);
+  if (is_runnable(state)) scheduler_.add(live.job.id, live.job.options.priority, now, account_of(live));
   if (state == JobState::transient_error) arm_retry(live);
   for (const File& file : live.job.files) {
     if (file.state == FileState::validating) judge_file(live, file.index);
@@ -149,7 +149,7 @@ void JobEngine::state_changed(LiveJob& live, JobState old_state) {
   }
   if (is_runnable(old_state) != is_runnable(job.state)) {
     if (is_runnable(job.state)) {
-      scheduler_.add(job.id, job.options.priority, now);
+      scheduler_.add(job.id, job.options.priority, now, account_of(live));
     } else {
       scheduler_.remove(job.id);
     }

@@ -1,9 +1,9 @@
 // What makes jobs go: gives slots, starts and stops transfers, has content judged, waits and retries, keeps the time
-// limits. Loop thread only. Four files, one for each concern: job_engine.cpp (slots, failures, time),
-// job_transfers.cpp, job_mirrors.cpp, job_verdicts.cpp.
+// limits. Loop thread only. Five files, one for each concern: job_engine.cpp (slots, failures, time),
+// job_transfers.cpp, job_mirrors.cpp, job_verdicts.cpp, job_shares.cpp (what one user may hold).
 #pragma once
 
-#include <deque>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -13,6 +13,7 @@
 #include "agent/jobs/job_manager.h"
 #include "agent/jobs/scheduler.h"
 #include "base/callback_token.h"
+#include "base/fair_queue.h"
 
 namespace larder::agent {
 
@@ -27,7 +28,9 @@ struct JobEngineParts {
 
 class JobEngine {
  public:
-  static constexpr std::size_t kMaxJudging = 16;           // contents open for judges at once
+  // Contents of one user that are open for judges at once; others have a reserve on top. As many again for those that a
+  // hook judges: a digest or a signature never waits for somebody's hook.
+  static constexpr std::size_t kMaxJudging = 16;
   static constexpr std::uint64_t kNearlyAll = 256 * kKiB;  // less than this to go: the origin is hardly used any more
   static constexpr unsigned kMaxLost = 3;                  // fetches again of a finished file whose content is gone
   static constexpr Duration kLongestDelay = std::chrono::minutes(10);
@@ -98,20 +101,33 @@ class JobEngine {
   void file_failed_for_good(LiveJob& live, unsigned file, const Error& error);
   void file_done(LiveJob& live, unsigned file, TransferResult result);
   void discard_content(LiveJob& live, unsigned file);  // counts its bytes as wasted
+  // What its user may hold of what all share (job_shares.cpp).
+  void ask_disk_share(LiveJob& live, unsigned file, std::uint64_t more);
+  void answer_disk_share(LiveJob& live, unsigned file, const cache::CacheFigures& figures);
   void share_rate(LiveJob& live);
   void make_connection(LiveJob& live) const;
   [[nodiscard]] origin::Target target_of(LiveJob& live, unsigned file) const;
+  [[nodiscard]] Owner account_of(const LiveJob& live) const { return settings_.accounts.account_of(live.job.owner); }
+  [[nodiscard]] Want want_of(const LiveJob& live) const;
+  [[nodiscard]] bool shares_disk(const LiveJob& live) const;
 
   // Verdicts.
   [[nodiscard]] bool needs_judgement(const LiveJob& live, unsigned file) const;
   void judge_file(LiveJob& live, unsigned file);
-  void judge_next();
   struct Turn {  // of a file at the judges
     std::string job_id;
     unsigned file;
     std::uint64_t attempt;
+    Want want;
+  };
+  struct Judges {
+    FairPlaces places = FairPlaces::with_reserve(kMaxJudging);
+    FairQueue<Turn> waiting;
   };
   using Place = std::shared_ptr<CallbackToken>;
+  void judge_next();
+  void judge_next_of(Judges& judges);
+  void judge(const Turn& turn, FairPlaces::Place held);
   void judge_with_digest(const Turn& turn, const Place& place);
   void judge_opened(LiveJob& live, unsigned file, std::shared_ptr<cache::ContentLease> content, const Place& place);
   void judgement_over(const Place& place);
@@ -143,11 +159,11 @@ class JobEngine {
   JobBook& book_;
   Scheduler scheduler_;
   bool decide_posted_ = false;
+  std::map<Owner, std::uint64_t> unasked_;  // bytes that users came to hold since their share was last looked at
   bool stopped_ = false;
   TimerId slice_timer_ = 0;
   TimerId housekeeping_timer_ = 0;
-  std::deque<Turn> to_judge_;
-  std::size_t judging_ = 0;
+  Judges judges_, judges_with_hooks_;
   Alive alive_;
 };
 

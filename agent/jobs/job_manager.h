@@ -6,6 +6,7 @@
 // derived again from the cache after a restart.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -14,6 +15,7 @@
 #include "agent/config/config.h"
 #include "agent/jobs/job_service.h"
 #include "agent/jobs/notifier.h"
+#include "agent/jobs/user_accounts.h"
 #include "cache/database.h"
 
 namespace larder::agent {
@@ -31,6 +33,8 @@ struct JobSettings {
   bool use_peers = true;   // where a job does
   bool offline_ok = true;  // jobs may ask for it
   std::uint64_t peer_min_rate = 256 * kKiB;
+  UserAccounts accounts;                      // on whose account the jobs of a user count
+  std::function<bool(uid_t)> has_disk_share;  // whether a share of the disk binds this user's jobs; null: nobody's
 };
 [[nodiscard]] JobSettings job_settings(const Config& config);
 

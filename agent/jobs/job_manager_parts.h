@@ -51,8 +51,7 @@ struct JobManager::Parts {
   Runtime runtime;
   JobBook book;
   JobEngine engine;
-  std::map<uid_t, std::size_t> creating;  // jobs on their way into the database
-  std::size_t creating_all = 0;
+  FairPlaces creating{SIZE_MAX};  // jobs on their way into the database; counted only
   Alive alive;
 };
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,7 +13,10 @@ namespace larder::agent {
 
 struct Caller {
   uid_t uid = 0;
-  bool admin = false;  // root, the agent's own user, and api.admins
+  bool admin = false;                                  // root, the agent's own user, and api.admins
+  std::optional<uid_t> subordinate_to = std::nullopt;  // whose id it is, where it is not a user's own
+  // On whose account it counts, wherever users share something.
+  [[nodiscard]] uid_t account() const { return subordinate_to.value_or(uid); }
 };
 
 struct JobChange {  // set only what is set

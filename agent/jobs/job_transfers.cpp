@@ -50,6 +50,11 @@ bool same_edition(const cache::Version& a, const cache::Version& b) {
   return a.size && a.size == b.size && a.has_validator() && a.etag == b.etag && a.last_modified == b.last_modified;
 }
 
+// Another user's request was given its place at the origin. That is no failure: it stands in line again.
+bool lost_its_place(const Error& error) {
+  return error.code == ErrorCode::busy && error.retry_after == std::chrono::seconds(0);
+}
+
 }  // namespace
 
 // Keeps to its attempt: what comes after a stop is of no interest.
@@ -173,7 +178,9 @@ void JobEngine::ask_new_url(LiveJob& live, unsigned file) {
                        attempt = live.live[file].attempt](Result<origin::Edition> edition) {
     if (LiveJob* asking = current(id, file, attempt)) new_url_answered(*asking, file, std::move(edition));
   };
-  live.live[file].probe = origin_.probe(target_of(live, file), alive_.guard(answer));
+  origin::Target target = target_of(live, file);
+  target.claim = std::make_shared<origin::Claim>(want_of(live));
+  live.live[file].probe = origin_.probe(target, alive_.guard(answer));
 }
 
 void JobEngine::new_url_answered(LiveJob& live, unsigned file, Result<origin::Edition> edition) {
@@ -220,6 +227,7 @@ void JobEngine::begin_transfer(LiveJob& live, unsigned file) {
   TransferRequest request;
   request.file_id = facts.id;
   request.user = job.owner;
+  request.want = want_of(live);
   request.target = target_of(live, file);
   request.ranges = facts.spec.ranges;
   request.sha256 = facts.spec.sha256;
@@ -338,7 +346,8 @@ void JobEngine::file_progress(LiveJob& live, unsigned file, const TransferProgre
   book_.note_activity(live);
   if (record) book_.touch_file(live, file);
   book_.emit_progress(live);
-  if (size_told && live.queue.waiting() > 0 && may_start_another(live)) pump(live);
+  if (size_told) ask_disk_share(live, file, *now.size);
+  if (!now.size) ask_disk_share(live, file, now.bytes - std::min(now.bytes, state.share_told));
 }
 
 void JobEngine::file_failed(LiveJob& live, unsigned file, const Error& error) {
@@ -347,6 +356,11 @@ void JobEngine::file_failed(LiveJob& live, unsigned file, const Error& error) {
   ++live.live[file].attempt;
   facts.crowd.reset();
   if (!error_info(error.code).retryable) return file_failed_for_good(live, file, error);
+  if (lost_its_place(error)) {
+    live.queue.add(file);
+    book_.set_file_state(live, file, FileState::waiting);
+    return pump(live);
+  }
   facts.error = error;
   log::warn("file failed for now id={}: {}", facts.id, error.text());
   ++live.failures_in_a_row;

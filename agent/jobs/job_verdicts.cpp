@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "agent/jobs/job_engine.h"
@@ -58,36 +59,46 @@ void JobEngine::judge_file(LiveJob& live, unsigned file) {
   if (state.judging) return;
   state.judging = true;
   state.awaiting_app = false;
-  to_judge_.push_back({live.job.id, file, state.attempt});
+  Judges& judges = live.job.options.verdict.hook.empty() ? judges_ : judges_with_hooks_;
+  judges.waiting.add({live.job.id, file, state.attempt, want_of(live)});
   judge_next();
 }
 
 void JobEngine::judge_next() {
-  while (judging_ < kMaxJudging && !to_judge_.empty()) {
-    const Turn turn = std::move(to_judge_.front());
-    to_judge_.pop_front();
-    LiveJob* live = current(turn.job_id, turn.file, turn.attempt);
-    if (live == nullptr) continue;
-    ++judging_;
-    const auto place =
-        std::make_shared<CallbackToken>(runtime_.executor, alive_.guard([this, turn] { judgement_lost(turn); }));
-    const File& facts = live->job.files[turn.file];
-    const bool needs_digest = facts.spec.sha256 || facts.origin_sha256 || !live->job.options.verdict.hook.empty();
-    if (!needs_digest || facts.actual_sha256) {
-      judge_with_digest(turn, place);
-      continue;
-    }
-    cache_.compute_sha256(facts.content, alive_.guard([this, turn, place](Result<Digest> digest) {
-      LiveJob* judging = current(turn.job_id, turn.file, turn.attempt);
-      if (judging == nullptr) return judgement_over(place);
-      if (!digest) {
-        judged(*judging, turn.file, tl::unexpected<Error>(digest.error()));
-        return judgement_over(place);
-      }
-      judging->job.files[turn.file].actual_sha256 = *digest;
-      judge_with_digest(turn, place);
-    }));
+  judge_next_of(judges_);
+  judge_next_of(judges_with_hooks_);
+}
+
+void JobEngine::judge_next_of(Judges& judges) {
+  const auto wants = [](const Turn& turn) { return std::array{turn.want}; };
+  const auto fits = [&judges](const Turn&, Owner owner) { return judges.places.may_take(owner); };
+  while (auto next = judges.waiting.take(judges.places, wants, fits)) {
+    const Turn& turn = next->item;
+    if (current(turn.job_id, turn.file, turn.attempt) != nullptr) judge(turn, judges.places.take(next->owner));
   }
+}
+
+// Its place is given back with the answer, or when it turns out that none can come.
+void JobEngine::judge(const Turn& turn, FairPlaces::Place held) {
+  const auto place =
+      std::make_shared<CallbackToken>(runtime_.executor, alive_.guard([this, turn, held = std::move(held)]() mutable {
+        held = {};
+        judgement_lost(turn);
+      }));
+  const LiveJob& live = *current(turn.job_id, turn.file, turn.attempt);  // whoever gives the place has looked
+  const File& facts = live.job.files[turn.file];
+  const bool needs_digest = facts.spec.sha256 || facts.origin_sha256 || !live.job.options.verdict.hook.empty();
+  if (!needs_digest || facts.actual_sha256) return judge_with_digest(turn, place);
+  cache_.compute_sha256(facts.content, alive_.guard([this, turn, place](Result<Digest> digest) {
+    LiveJob* judging = current(turn.job_id, turn.file, turn.attempt);
+    if (judging == nullptr) return judgement_over(place);
+    if (!digest) {
+      judged(*judging, turn.file, tl::unexpected<Error>(digest.error()));
+      return judgement_over(place);
+    }
+    judging->job.files[turn.file].actual_sha256 = *digest;
+    judge_with_digest(turn, place);
+  }));
 }
 
 void JobEngine::judge_with_digest(const Turn& turn, const Place& place) {
@@ -111,6 +122,7 @@ void JobEngine::judge_opened(LiveJob& live, unsigned file, std::shared_ptr<cache
   told.size = facts.size.value_or(0);
   told.source = source_of(facts.figures);
   told.job_id = live.job.id;
+  told.want = want_of(live);
   told.file_id = facts.id;
   told.sha256 = facts.actual_sha256;
   told.wanted_sha256 = facts.spec.sha256;
@@ -125,12 +137,10 @@ void JobEngine::judge_opened(LiveJob& live, unsigned file, std::shared_ptr<cache
 
 void JobEngine::judgement_over(const Place& place) {
   place->settle();
-  --judging_;
   judge_next();
 }
 
 void JobEngine::judgement_lost(const Turn& turn) {
-  --judging_;
   if (LiveJob* live = current(turn.job_id, turn.file, turn.attempt))
     judged(*live, turn.file, fail(ErrorCode::internal, "judge the content", "the judgement was lost on its way"));
   judge_next();

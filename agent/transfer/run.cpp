@@ -21,6 +21,7 @@ Run::Run(TransferContext& context, RunHost& host, MemberPtr owner)
       before_answer_(origin::privacy_before_answer(owner->request.target)),
       revalidate_(owner->request.origin_alone),
       privacy_(before_answer_) {
+  request_.target.claim = std::make_shared<origin::Claim>(request_.want);
   members_.push_back(std::move(owner));
 }
 
@@ -232,6 +233,7 @@ bool Run::leaves_to_members(const origin::Edition& edition) {
 
 void Run::join(const MemberPtr& member) {
   members_.push_back(member);
+  request_.target.claim->add(member->request.want);
   member->restarts = restarts_.restarts();
   update_rate();
   if (!content_.empty()) {
@@ -246,6 +248,7 @@ void Run::join(const MemberPtr& member) {
 
 void Run::leave(const MemberPtr& member) {
   std::erase(members_, member);
+  request_.target.claim->remove(member->request.want);
   if (!members_.empty()) return update_rate();
   const auto self = shared_from_this();
   keep_what_came();

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/digest.h"
+#include "base/fair_places.h"
 #include "base/result.h"
 #include "base/units.h"
 #include "base/worker_pool.h"
@@ -41,6 +42,7 @@ struct SourceFigures {
 struct TransferRequest {
   std::string file_id;                // of agent/jobs; holder of the content and account of the bytes
   std::optional<std::uint32_t> user;  // whose job it is: remembered with the content
+  Want want;                          // on whose account it takes its turn at the origin, and how urgent it is there
   origin::Target target;
   std::vector<ByteRange> ranges;  // empty: the whole; else consecutive in the result, as BITS does; never shared
   std::optional<Digest> sha256;   // of the caller: the cache may answer by it alone, without asking the origin

@@ -97,6 +97,8 @@ Error RestartRule::given_up(const std::string& url) const {
 
 BreakDecision on_origin_break(const StreamBreak& what) {
   if (what.code == ErrorCode::version_changed) return BreakDecision::restart;
+  // The place was given to another user: what is asked for now stands in line for the next one.
+  if (what.resumable && what.code == ErrorCode::busy) return BreakDecision::resume;
   if (what.code == ErrorCode::range_not_supported && !what.whole) return BreakDecision::whole_only;
   if (what.resumable && what.others > 0 && may_be_too_many(what.code)) return BreakDecision::narrow;
   if (what.resumable && is_lost_link(what.code) && what.progress >= kResumeProgress) return BreakDecision::resume;

@@ -63,7 +63,7 @@ struct StreamBreak {
 };
 
 enum class BreakDecision {
-  resume,       // ask for the rest at once
+  resume,       // ask for the rest at once; where requests stand in line, at its end
   narrow,       // go on with the streams that work; they take over the rest
   whole_only,   // this source has no ranges after all: ask for everything
   next_source,  // this source cannot; another may

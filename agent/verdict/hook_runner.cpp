@@ -6,13 +6,15 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
-#include <deque>
 #include <map>
 #include <mutex>
 #include <thread>
 #include <vector>
+
+#include "base/fair_queue.h"
 
 namespace larder::agent {
 namespace {
@@ -157,14 +159,16 @@ struct HookRunner::Impl {
   struct Pending {
     Request request;
     Done done;
+    FairPlaces::Place place = {};
   };
 
   explicit Impl(Executor& executor) : loop(executor) {}
 
   void start_next() {
-    while (running.size() < kMaxRunning && !waiting.empty()) {
-      Pending next = std::move(waiting.front());
-      waiting.pop_front();
+    const auto wants = [](const Pending& pending) { return std::array{pending.request.want}; };
+    const auto fits = [this](const Pending&, Owner owner) { return places.may_take(owner); };
+    while (auto turn = waiting.take(places, wants, fits)) {
+      Pending next = std::move(turn->item);
       if (const Status status = open_content(next.request); !status) {
         loop.post([weak = std::weak_ptr<bool>(alive), done = std::move(next.done), error = status.error()]() mutable {
           if (!weak.expired()) done(tl::unexpected<Error>(error));
@@ -174,6 +178,7 @@ struct HookRunner::Impl {
       const std::uint64_t id = ++last_id;
       if (!watcher) watcher = make_watcher();
       watcher->launch(id, std::move(next.request.process));
+      next.place = places.take(turn->owner);
       running.emplace(id, std::move(next));
     }
   }
@@ -200,7 +205,8 @@ struct HookRunner::Impl {
   Executor& loop;
   std::shared_ptr<bool> alive = std::make_shared<bool>(true);
   std::uint64_t last_id = 0;
-  std::deque<Pending> waiting;
+  FairPlaces places = FairPlaces::with_reserve(kMaxRunning);
+  FairQueue<Pending> waiting;
   std::map<std::uint64_t, Pending> running;
   std::unique_ptr<Watcher> watcher;
 };
@@ -213,7 +219,7 @@ HookRunner::~HookRunner() {
 }
 
 void HookRunner::run(Request request, Done done) {
-  impl_->waiting.push_back({std::move(request), std::move(done)});
+  impl_->waiting.add({std::move(request), std::move(done)});
   impl_->start_next();
 }
 

@@ -1,11 +1,13 @@
-// Runs hooks, at most kMaxRunning at a time, the rest in the order asked. Loop thread only; one thread of its own
-// watches the processes and is started with the first of them.
+// Runs hooks, at most kMaxRunning of one user at a time and a reserve on top for others; the next one is a user's who
+// has fewest running. Loop thread only; one thread of its own watches the processes and is started with the first of
+// them.
 #pragma once
 
 #include <memory>
 
 #include "agent/verdict/hook_process.h"
 #include "base/clock.h"
+#include "base/fair_places.h"
 #include "base/unique_function.h"
 
 namespace larder::agent {
@@ -25,6 +27,7 @@ class HookRunner {
     HookRequest process;
     int content = -1;
     std::shared_ptr<void> keep;
+    Want want = {};
   };
   void run(Request request, Done done);
 

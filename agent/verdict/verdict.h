@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/digest.h"
+#include "base/fair_places.h"
 #include "base/result.h"
 #include "base/worker_pool.h"
 #include "cache/cache.h"
@@ -32,6 +33,7 @@ struct Facts {      // given to hooks as LARDER_URL, LARDER_SIZE, LARDER_SOURCE,
   std::optional<Digest> sha256;         // computed
   std::optional<Digest> wanted_sha256;  // the caller's
   std::optional<Digest> origin_sha256;  // Repr-Digest
+  Want want;                            // on whose account a hook runs
 };
 
 enum class Verdict { valid, not_valid, wait_for_app };
@@ -61,8 +63,8 @@ class Judge {
   [[nodiscard]] virtual bool has_hook(const std::string& name) const = 0;
 };
 
-// Signatures are computed on `disk`; hooks run as processes of their own, at most 4 at a time, watched by a thread of
-// the judge's. Destroying the judge kills running hooks; nothing is called back then.
+// Signatures are computed on `disk`; hooks run as processes of their own, at most 4 of one user at a time, watched by a
+// thread of the judge's. Destroying the judge kills running hooks; nothing is called back then.
 [[nodiscard]] std::unique_ptr<Judge> make_judge(Runtime runtime, WorkerPool& disk);
 
 // Syntax of a key or signature, checked when a job is made. validation of content is judge()'s.

@@ -25,7 +25,7 @@ RUNNERS = {module: runner for runner in (fault_runner(), office_runner()) for mo
 
 # Runs that are wanted of each: where a seed draws the case, seeds; where there is a table, rounds over all of it.
 RUNS = {"consistency": 200, "framing": 100, "kill": 100, "faults": 2, "disk": 2, "bad_input": 1, "jobs": 2, "privacy": 5,
-        "permission": 1, "standstill": 2, "command": 1, "comfort": 1, "patience": 2, "odd_servers": 2,
+        "permission": 1, "standstill": 2, "command": 1, "greedy": 1, "comfort": 1, "patience": 2, "odd_servers": 2,
         "sharing": 5, "churn": 50, "poison": 5, "poison_series": 10, "strangers": 2, "routes": 100, "crowd": 2,
         "crowd_random": 50, "blame": 50, "line": 1}
 WHAT = {
@@ -38,6 +38,7 @@ WHAT = {
     "privacy": "two users of one machine: what one's own proxy, header or signed URL brought reaches nobody else",
     "permission": "two users of one machine: URLs that change, verdicts, the list of records, an origin that is away",
     "command": "the command on its machine: what a destination leads to, output that nobody reads, signals, foreign homes",
+    "greedy": "one user takes all that there is to take: what another asks for comes all the same, and as fast",
     "comfort": "what curl and aria2 users bring along: names, ranges, netrc, authorities of the environment, mirrors",
     "patience": "hosts that bear few requests, origins that break below a segment, what cannot succeed, a changed network",
     "odd_servers": "HEAD that hangs, ranges refused, lines that are none, codings, redirects as servers write them: as curl has it",

@@ -177,5 +177,55 @@ TEST(Retention, AgeLimitDoesNotWrap) {
   EXPECT_EQ(age_limit(WallTime{hours(1)}, hours(2)), WallTime{});
 }
 
+TEST(SpaceLedger, KeepFreeBindsJobsToo) {
+  EXPECT_EQ(limits_in_force(0, 0, 160 * kMiB).keep_free_of_jobs, 16 * kMiB);
+  EXPECT_EQ(limits_in_force(0, 0, 100 * kGiB).keep_free_of_jobs, kGiB) << "a tenth would refuse much that fits";
+  EXPECT_EQ(limits_in_force(0, 5 * kGiB, 100 * kGiB).keep_free_of_jobs, 5 * kGiB) << "as it was told";
+  SpaceLedger ledger;
+  ledger.set_limits({10 * kMiB, 16 * kMiB, 16 * kMiB});
+  ledger.measured_disk({160 * kMiB, 50 * kMiB});
+  ledger.measured_index(0, 0);
+  ledger.reserve("x", 34 * kMiB, 0, false);
+  EXPECT_TRUE(ledger.has("x"));
+  ledger.reserve("x", 35 * kMiB, 0, false);
+  EXPECT_FALSE(ledger.can_have("x"));
+  EXPECT_NE(ledger.explain("x").find("needs 35.00 MiB, 34.00 MiB may be used"), std::string::npos)
+      << ledger.explain("x");
+  EXPECT_NE(ledger.explain("x").find("16.00 MiB stay free (cache.keep_free)"), std::string::npos)
+      << ledger.explain("x");
+}
+
+// A reader keeps what was evicted: the file system has not got it back, whatever the accounts say.
+TEST(SpaceLedger, NothingMoreIsEvictedForBytesThatReadersKeep) {
+  SpaceLedger ledger;
+  ledger.set_limits({kGiB, 10 * kMiB, 10 * kMiB});
+  ledger.measured_disk({kGiB, 10 * kMiB});
+  ledger.measured_index(100 * kMiB, 100 * kMiB);
+  ledger.reserve("x", 8 * kMiB, 0, true);
+  EXPECT_EQ(ledger.overdrawn(), 8 * kMiB);
+  ledger.removed(8 * kMiB, true, true);
+  EXPECT_EQ(ledger.overdrawn(), 0u);
+  EXPECT_TRUE(ledger.has("x"));
+  ledger.measured_disk({kGiB, 10 * kMiB});
+  EXPECT_EQ(ledger.unlinked(), 8 * kMiB);
+  EXPECT_FALSE(ledger.has("x")) << "there is no room";
+  EXPECT_EQ(ledger.overdrawn(), 0u) << "and more would go in vain";
+  EXPECT_NE(ledger.explain("x").find("8.00 MiB of removed contents are still open"), std::string::npos)
+      << ledger.explain("x");
+  ledger.measured_disk({kGiB, 18 * kMiB});  // the reader has closed it
+  EXPECT_EQ(ledger.unlinked(), 0u);
+  EXPECT_TRUE(ledger.has("x"));
+}
+
+TEST(SpaceLedger, TheUsersOwnDataIsNoRemovedContent) {
+  SpaceLedger ledger;
+  ledger.set_limits({kGiB, 10 * kMiB, 10 * kMiB});
+  ledger.measured_disk({kGiB, 50 * kMiB});
+  ledger.measured_index(100 * kMiB, 100 * kMiB);
+  ledger.measured_disk({kGiB, 4 * kMiB});
+  EXPECT_EQ(ledger.unlinked(), 0u);
+  EXPECT_EQ(ledger.overdrawn(), 6 * kMiB) << "the cache gives way to it";
+}
+
 }  // namespace
 }  // namespace larder::cache

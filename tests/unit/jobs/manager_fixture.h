@@ -76,6 +76,7 @@ class FakeCache final : public cache::Cache {
   std::optional<Error> aside_error;                             // of set_aside
   std::map<std::string, std::vector<cache::ContentInfo>> held;  // by holder
   Digest digest{};
+  std::optional<cache::CacheFigures> disk;          // what figures() tells
   std::map<std::string, cache::ContentInfo> infos;  // what get() tells
 
   void find(const cache::Version&, cache::Done<std::optional<cache::ContentInfo>> done) override { none(done); }
@@ -134,7 +135,10 @@ class FakeCache final : public cache::Cache {
     refuse(done);
   }
   void observe(std::function<void(const cache::ContentId&)>) override {}
-  void figures(cache::Done<cache::CacheFigures> done) override { refuse(done); }
+  void figures(cache::Done<cache::CacheFigures> done) override {
+    if (!disk) return refuse(done);
+    answer<cache::CacheFigures>(done, *disk);
+  }
   void apply(const cache::CacheSettings&) override {}
   void start_maintenance() override {}
 

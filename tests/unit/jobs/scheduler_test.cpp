@@ -131,5 +131,78 @@ TEST(scheduler, unknown_ids_are_ignored) {
   EXPECT_THAT(scheduler.decide(kStart).give, ElementsAre("a"));
 }
 
+// ---- several users
+
+constexpr Owner kAlice = 1, kBob = 2, kCarol = 3;
+
+std::size_t running(const Scheduler& scheduler, const std::string& prefix, int count) {
+  std::size_t running = 0;
+  for (int i = 0; i < count; ++i) running += scheduler.has_slot(prefix + std::to_string(i)) ? 1U : 0U;
+  return running;
+}
+
+TEST(scheduler_of_users, high_jobs_of_one_are_not_before_low_ones_of_another) {
+  Scheduler scheduler(8);
+  for (int i = 0; i < 20; ++i) scheduler.add("b" + std::to_string(i), Priority::high, kStart, kBob);
+  EXPECT_EQ(scheduler.decide(kStart).give.size(), 8U) << "nothing is kept back while nobody else wants it";
+  scheduler.add("a0", Priority::low, kStart + seconds(1), kAlice);
+  const auto decision = scheduler.decide(kStart + seconds(1));
+  EXPECT_THAT(decision.give, ElementsAre("a0"));
+  EXPECT_THAT(decision.take, ElementsAre("b7")) << "the youngest";
+}
+
+TEST(scheduler_of_users, slots_are_dealt_one_by_one) {
+  Scheduler scheduler(8);
+  for (int i = 0; i < 20; ++i) scheduler.add("b" + std::to_string(i), Priority::high, kStart, kBob);
+  for (int i = 0; i < 20; ++i) scheduler.add("a" + std::to_string(i), Priority::low, kStart, kAlice);
+  scheduler.add("c0", Priority::normal, kStart, kCarol);
+  static_cast<void>(scheduler.decide(kStart));
+  EXPECT_EQ(running(scheduler, "c", 1), 1U);
+  EXPECT_EQ(running(scheduler, "a", 20) + running(scheduler, "b", 20), 7U);
+  EXPECT_GE(running(scheduler, "a", 20), 3U) << "what one does not want is shared by the others";
+  EXPECT_GE(running(scheduler, "b", 20), 3U);
+}
+
+TEST(scheduler_of_users, priorities_are_relative_to_ones_own) {
+  Scheduler scheduler(2);
+  scheduler.add("b0", Priority::low, kStart, kBob);
+  scheduler.add("b1", Priority::high, kStart, kBob);
+  scheduler.add("a0", Priority::low, kStart, kAlice);
+  static_cast<void>(scheduler.decide(kStart));
+  EXPECT_TRUE(scheduler.has_slot("b1"));
+  EXPECT_TRUE(scheduler.has_slot("a0"));
+  EXPECT_FALSE(scheduler.has_slot("b0"));
+}
+
+TEST(scheduler_of_users, more_users_than_slots_take_turns) {
+  Scheduler scheduler(2);
+  for (Owner owner = 0; owner < 5; ++owner) scheduler.add("j" + std::to_string(owner), Priority::normal, kStart, owner);
+  std::map<std::string, int> slices;
+  SteadyTime now = kStart;
+  for (int turn = 0; turn < 10; ++turn) {
+    static_cast<void>(scheduler.decide(now));
+    for (Owner owner = 0; owner < 5; ++owner) {
+      const std::string id = "j" + std::to_string(owner);
+      if (scheduler.has_slot(id)) ++slices[id];
+    }
+    ASSERT_TRUE(scheduler.next_change());
+    EXPECT_EQ(*scheduler.next_change(), now + Scheduler::kTimeSlice);
+    now = *scheduler.next_change();
+  }
+  for (Owner owner = 0; owner < 5; ++owner) EXPECT_EQ(slices["j" + std::to_string(owner)], 4) << owner;
+}
+
+TEST(scheduler_of_users, who_has_gone_leaves_the_slots_to_the_others) {
+  Scheduler scheduler(4);
+  for (int i = 0; i < 4; ++i) scheduler.add("b" + std::to_string(i), Priority::normal, kStart, kBob);
+  for (int i = 0; i < 4; ++i) scheduler.add("a" + std::to_string(i), Priority::normal, kStart, kAlice);
+  static_cast<void>(scheduler.decide(kStart));
+  EXPECT_EQ(running(scheduler, "b", 4), 2U);
+  for (int i = 0; i < 4; ++i) scheduler.remove("a" + std::to_string(i));
+  static_cast<void>(scheduler.decide(kStart));
+  EXPECT_EQ(running(scheduler, "b", 4), 4U);
+  EXPECT_FALSE(scheduler.next_change());
+}
+
 }  // namespace
 }  // namespace larder::agent

@@ -240,7 +240,7 @@ TEST_F(JudgeTest, TheHookInheritsNothing) {
   EXPECT_EQ(fds.find("/dev/null"), std::string::npos) << "the leaked descriptor is there: " << fds;
 }
 
-TEST_F(JudgeTest, AtMostFourHooksRunAtOnce) {
+TEST_F(JudgeTest, AtMostFourHooksOfOneUserRunAtOnce) {
   const std::string runs = directory_ / "runs";
   std::filesystem::create_directory(runs);
   const std::string go = directory_ / "go";
@@ -261,8 +261,13 @@ TEST_F(JudgeTest, AtMostFourHooksRunAtOnce) {
   EXPECT_TRUE(eventually([&] { return running() == 4; }));
   for (int i = 0; i < 100; ++i)
     EXPECT_FALSE(loop_.wait_for([&] { return running() > 4; }, std::chrono::milliseconds(2)));
+  // Another user's does not wait for these.
+  Facts of_other = facts_;
+  of_other.want = {7, 0};
+  judge_->judge(policy, of_other, lease_, [&](const Result<Judgement>&) { ++ended; });
+  EXPECT_TRUE(eventually([&] { return running() == 5; }));
   write_file(go, "");
-  EXPECT_TRUE(loop_.wait_for([&] { return ended == 9; }));
+  EXPECT_TRUE(loop_.wait_for([&] { return ended == 10; }));
 }
 
 TEST_F(JudgeTest, DestroyingTheJudgeKillsWhatRunsAndCallsNobody) {

@@ -1,0 +1,68 @@
+#include "agent/cli/streamed_content.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <string_view>
+
+namespace larder::agent {
+namespace {
+
+Error write_error(int number, const std::string& where) {
+  const bool full = number == ENOSPC || number == EDQUOT || number == EFBIG;
+  return {full ? ErrorCode::disk_full : ErrorCode::disk_error, "write " + where, std::strerror(number)};
+}
+
+Status write_all(int to, std::string_view bytes, std::uint64_t at, const std::string& where) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::pwrite(to, bytes.data(), bytes.size(), static_cast<off_t>(at));
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return tl::unexpected(write_error(errno, where));
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+    at += static_cast<std::uint64_t>(written);
+  }
+  return {};
+}
+
+}  // namespace
+
+bool stream_goes_round(const Error& error) {
+  return error.code == ErrorCode::busy || error.code == ErrorCode::limit_exceeded;
+}
+
+Status receive_content(Client& client, const std::string& job_id, unsigned index, std::uint64_t size, int to,
+                       std::uint64_t at, const std::string& where) {
+  auto stream = client.stream(fmt::format("/v1/jobs/{}/files/{}/content", job_id, index));
+  if (!stream) return tl::unexpected(stream.error());
+  std::uint64_t received = 0;
+  Status written;
+  const auto sink = [&](std::string_view piece) {
+    if (written && received + piece.size() <= size) written = write_all(to, piece, at + received, where);
+    received += piece.size();
+  };
+  for (;;) {
+    const auto more = (*stream)->read(sink);
+    if (!more) return tl::unexpected(more.error());
+    if (!written) return written;
+    if (!*more) break;
+  }
+  if (received == size) return {};
+  return fail(ErrorCode::agent_answer_invalid, "receive a file from the agent",
+              fmt::format("it sent {} bytes of {}", received, size));
+}
+
+Result<UniqueFd> spool_content(Client& client, const std::string& job_id, unsigned index, std::uint64_t size) {
+  const char* directory = std::getenv("TMPDIR");
+  const std::string where = directory != nullptr && *directory == '/' ? directory : "/tmp";
+  UniqueFd file(::open(where.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  if (!file) return tl::unexpected(write_error(errno, where));
+  if (auto received = receive_content(client, job_id, index, size, file.get(), 0, where); !received)
+    return tl::unexpected(received.error());
+  return file;
+}
+
+}  // namespace larder::agent
