@@ -31,7 +31,7 @@ class ReachBook {
  public:
   static constexpr std::size_t kMaxAgents = 1024;
   static constexpr unsigned kTimes = 2;
-  static constexpr unsigned kDials = 3;                         // downloads in a row that its open port gave nothing
+  static constexpr unsigned kDials = 5;                         // downloads in a row that its open port gave nothing
   static constexpr Duration kSoon = std::chrono::seconds(5);    // an agent that appeared is tried within
   static constexpr Duration kApart = std::chrono::seconds(1);   // from a failed try to the next
   static constexpr Duration kAgain = std::chrono::seconds(30);  // while it does not answer
