@@ -24,6 +24,11 @@ struct PeerFact {
   std::optional<WallTime> shunned_until;  // none: not shunned
   std::string doubted;                    // why its word alone does not count; empty: it does
   std::optional<WallTime> doubted_until;
+  std::string unreachable;   // which of its ports does not answer, and why; empty: both do, as far as was tried
+  std::string cannot_reach;  // which ports of this agent do not answer it, as it says; empty: it does not say so
+  std::string second_place;  // address of a second machine that runs with its identity; empty: there is none
+  std::string version;       // of its program, as it says; empty: it does not
+  unsigned protocol = 0;     // that it speaks, as it says; 0: it does not
 };
 
 struct SharingFacts {
@@ -47,7 +52,17 @@ struct SharingFacts {
   std::size_t condemned_versions = 0;  // not shared: agents were given different bytes under one name
   // Of which nothing is shared for a while. Their names are in the log alone: they tell what others fetch.
   std::size_t inconstant_hosts = 0;
-  std::vector<PeerFact> peers;  // those around, then the shunned and doubted who are not
+  std::string listening_trouble;  // where the swarm does not listen although it should; empty: nowhere
+  std::size_t not_listened = 0;   // addresses of that kind
+  std::string unreached_trouble;  // which ports of this agent do not answer others, as they say
+  std::size_t unreached_by = 0;   // agents that say so
+  std::size_t unreached_catalogues = 0, unreached_swarms = 0;  // of agents around: ports that do not answer
+  std::string copied;                 // another machine that runs with this agent's identity; empty: none is known
+  std::string copied_command;         // what ends that, on the copy
+  std::size_t known_members = 0;      // of the group, met at some time, without this agent
+  std::optional<Duration> alone_for;  // nobody is around for so long, although somebody was since it is up
+  unsigned protocol = 0;              // that this agent speaks
+  std::vector<PeerFact> peers;        // those around, then the shunned and doubted who are not
 };
 
 struct PardonAnswer {

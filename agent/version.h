@@ -7,5 +7,7 @@ namespace larder::agent {
 #error "LARDER_VERSION comes from the build"
 #endif
 inline constexpr const char* kVersion = LARDER_VERSION;
+// Of the API: grows when a request may have a member or parameter that agents before it refuse.
+inline constexpr unsigned kApiVersion = 1;
 
 }  // namespace larder::agent

@@ -19,6 +19,7 @@ constexpr std::uint8_t kAsk = 3;
 constexpr std::uint8_t kHave = 4;
 constexpr std::uint8_t kEvidence = 5;
 constexpr std::uint8_t kCrowd = 6;
+constexpr std::uint8_t kReach = 7;
 // Flags of a Hello.
 constexpr std::uint8_t kServing = 1;
 constexpr std::uint8_t kProbe = 2;
@@ -46,6 +47,11 @@ void write(WireWriter& out, const Hello& hello) {
   out.number(static_cast<std::uint16_t>(hello.certificate.size()));
   out.bytes(hello.certificate);
   out.bytes(hello.signature);
+  if (hello.protocol == 0) return;
+  const std::string version = hello.version.substr(0, kMaxHelloVersion);
+  out.number(hello.protocol);
+  out.number(static_cast<std::uint8_t>(version.size()));
+  out.bytes(as_bytes(version));
 }
 
 void write(WireWriter& out, const Bye& bye) {
@@ -88,12 +94,40 @@ void write(WireWriter& out, const CrowdMessage& crowd) {
   write_crowd(out, crowd.entries);
 }
 
+void write(WireWriter& out, const ReachMessage& reach) {
+  out.number(static_cast<std::uint8_t>(reach.items.size()));
+  for (const ReachItem& item : reach.items) {
+    out.number(static_cast<std::uint8_t>(item.port));
+    out.number(static_cast<std::uint8_t>(item.answers ? 1 : 0));
+    out.number(item.number);
+  }
+}
+
+// Bytes of a signed message after its signature, which does not cover them.
+std::size_t unsigned_size(const Message& message) {
+  const auto* hello = std::get_if<Hello>(&message);
+  if (hello == nullptr || hello->protocol == 0) return 0;
+  return 2 + std::min(hello->version.size(), kMaxHelloVersion);
+}
+
 // `body` is all that `in` reads; the digest of what the signature covers goes to `signed_digest`.
 Signature read_signature(WireReader& in, Bytes body, Digest& signed_digest) {
   const std::size_t signed_size = body.size() - in.left();
   const Signature signature = in.array<64>();
   if (in.ok()) signed_digest = blake2b256(body.first(signed_size));
   return signature;
+}
+
+// Nothing that anybody relies on: what cannot be read of it is as if it were not there, as in an earlier Larder's.
+void read_version(WireReader in, Hello& hello) {
+  const auto protocol = in.number<std::uint8_t>();
+  const std::size_t length = in.number<std::uint8_t>();
+  const Bytes version = in.bytes(length);
+  if (!in.ok() || protocol == 0) return;
+  hello.protocol = protocol;
+  for (const std::byte byte : version.first(std::min(version.size(), kMaxHelloVersion))) {
+    hello.version += shown(static_cast<char>(byte));
+  }
 }
 
 Result<Message> read_hello(WireReader& in, Bytes body, Digest& signed_digest) {
@@ -112,6 +146,7 @@ Result<Message> read_hello(WireReader& in, Bytes body, Digest& signed_digest) {
   const Bytes der = in.bytes(certificate);
   hello.certificate.assign(der.begin(), der.end());
   hello.signature = read_signature(in, body, signed_digest);
+  read_version(in, hello);
   return hello;
 }
 
@@ -128,12 +163,9 @@ Result<Message> read_ask(WireReader& in) {
   if (count == 0 || count > kMaxAskKeys) return malformed("it asks for no key or for too many");
   for (std::size_t i = 0; i < count && in.ok(); ++i) {
     AskKey key;
-    const auto kind = in.number<std::uint8_t>();
+    // One of a kind that is not known keeps its place: answers name keys by their number.
+    key.kind = static_cast<KeyKind>(in.number<std::uint8_t>());
     key.key = in.array<32>();
-    if (kind != static_cast<std::uint8_t>(KeyKind::version) && kind != static_cast<std::uint8_t>(KeyKind::url)) {
-      return malformed("it asks for a key of an unknown kind");
-    }
-    key.kind = static_cast<KeyKind>(kind);
     ask.keys.push_back(key);
   }
   return ask;
@@ -180,6 +212,21 @@ Result<Message> read_crowd_message(WireReader& in) {
   return CrowdMessage{std::move(*entries)};
 }
 
+// What is said of a kind of port that is not known is skipped.
+Result<Message> read_reach(WireReader& in) {
+  ReachMessage reach;
+  const std::size_t count = in.number<std::uint8_t>();
+  for (std::size_t i = 0; i < count && in.ok(); ++i) {
+    const auto port = in.number<std::uint8_t>();
+    const bool answers = (in.number<std::uint8_t>() & 1) != 0;
+    const auto number = in.number<std::uint16_t>();
+    if (port != static_cast<std::uint8_t>(ReachPort::catalogue) && port != static_cast<std::uint8_t>(ReachPort::swarm))
+      continue;
+    if (reach.items.size() < kMaxReachItems) reach.items.push_back({static_cast<ReachPort>(port), answers, number});
+  }
+  return reach;
+}
+
 Result<Message> read_message(std::uint8_t kind, WireReader& in, Bytes body, Digest& signed_digest) {
   switch (kind) {
     case kHello:
@@ -194,6 +241,8 @@ Result<Message> read_message(std::uint8_t kind, WireReader& in, Bytes body, Dige
       return read_evidence(in);
     case kCrowd:
       return read_crowd_message(in);
+    case kReach:
+      return read_reach(in);
     default:
       return malformed("its kind is unknown");
   }
@@ -279,7 +328,8 @@ std::vector<std::byte> signed_statement(const Digest& signed_digest, std::uint32
 
 void sign_datagram(Datagram& datagram, const AgentKey& key, std::uint32_t group_tag, std::uint32_t key_epoch) {
   const std::vector<std::byte> body = encode_body(datagram);
-  datagram.signed_digest = blake2b256(Bytes(body).first(body.size() - sizeof(Signature)));
+  const std::size_t after = sizeof(Signature) + unsigned_size(datagram.message);
+  datagram.signed_digest = blake2b256(Bytes(body).first(body.size() - after));
   const Signature signature = key.sign(signed_statement(datagram.signed_digest, group_tag, key_epoch));
   if (auto* hello = std::get_if<Hello>(&datagram.message)) hello->signature = signature;
   if (auto* bye = std::get_if<Bye>(&datagram.message)) bye->signature = signature;

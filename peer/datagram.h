@@ -23,6 +23,10 @@ inline constexpr std::size_t kMaxHelloCertificate = 900;  // bytes of DER; those
 inline constexpr std::size_t kMaxEvidence = 900;
 // Of evidence and its certificate together, so that the datagram keeps its bound.
 inline constexpr std::size_t kMaxEvidenceWithCertificate = 1080;
+inline constexpr std::size_t kMaxHelloVersion = 24;
+inline constexpr std::size_t kMaxReachItems = 8;
+// Of the datagrams and of the catalogue together: grows when something is added that an agent before it does not know.
+inline constexpr std::uint8_t kProtocol = 1;
 
 // "I am here": at start, on change, every 10 s with jitter. Signed, since every member has the group's key: what others
 // believe of an agent it has said itself, and what is sealed under an older key may be read at all.
@@ -35,6 +39,9 @@ struct Hello {
   std::string name;                    // host name, for people; at most 64 bytes of printable ASCII
   std::vector<std::byte> certificate;  // DER of the sender's leaf
   Signature signature{};               // by the sender; see sign_datagram()
+  // For people alone, since the signature does not cover them: an agent before it ends with the signature.
+  std::uint8_t protocol = 0;  // 0: it does not say
+  std::string version{};      // of the program; at most kMaxHelloVersion bytes of printable ASCII
   friend bool operator==(const Hello&, const Hello&) = default;
 };
 
@@ -44,6 +51,7 @@ struct Bye {
   friend bool operator==(const Bye&, const Bye&) = default;
 };
 
+// Others are a later Larder's: nobody here has anything of them.
 enum class KeyKind : std::uint8_t { version = 1, url = 2 };
 
 struct AskKey {
@@ -93,7 +101,22 @@ struct CrowdMessage {
   friend bool operator==(const CrowdMessage&, const CrowdMessage&) = default;
 };
 
-using Message = std::variant<Hello, Bye, Ask, Have, EvidenceMessage, CrowdMessage>;
+enum class ReachPort : std::uint8_t { catalogue = 1, swarm = 2 };
+
+struct ReachItem {
+  ReachPort port = ReachPort::catalogue;
+  bool answers = false;
+  std::uint16_t number = 0;  // of the port
+  friend bool operator==(const ReachItem&, const ReachItem&) = default;
+};
+
+// "I tried your TCP ports": unicast, to whom it is about. Who does not hear that it cannot be reached would never know.
+struct ReachMessage {
+  std::vector<ReachItem> items;  // 1 to kMaxReachItems
+  friend bool operator==(const ReachMessage&, const ReachMessage&) = default;
+};
+
+using Message = std::variant<Hello, Bye, Ask, Have, EvidenceMessage, CrowdMessage, ReachMessage>;
 
 struct Datagram {
   AgentId sender{};

@@ -132,8 +132,16 @@ void Discovery::say_crowd(std::vector<CrowdEntry> entries) {
 }
 
 Hello Discovery::hello(bool probe) const {
-  return Hello{self_.catalogue_port, self_.swarm_port, self_.serving,     probe,
-               self_.group_version,  self_.name,       self_.certificate, {}};
+  return Hello{self_.catalogue_port,
+               self_.swarm_port,
+               self_.serving,
+               probe,
+               self_.group_version,
+               self_.name,
+               self_.certificate,
+               {},
+               kProtocol,
+               self_.version};
 }
 
 void Discovery::announce(SteadyTime now, bool probe) {
@@ -154,6 +162,7 @@ void Discovery::receive(const Incoming& incoming, SteadyTime now) {
   if (!may_be_there(incoming.from)) return;
   if (refused_ && refused_(datagram.sender)) return;
   const bool with_signature = is_signed(datagram.message);
+  receive_earlier_run(incoming, now);
   if (!replay_.fresh(datagram.sender, datagram.start_epoch, datagram.sequence, with_signature)) return;
   const auto* said = std::get_if<Hello>(&datagram.message);
   // It says nothing that a later one did not; but a recorded one, not heard here before, would be answered to whoever
@@ -174,6 +183,31 @@ void Discovery::receive(const Incoming& incoming, SteadyTime now) {
   receive_other(incoming, now);
 }
 
+// Such a HELLO is not believed. Where they go on coming from elsewhere while the later run speaks too, two machines
+// have one identity.
+void Discovery::receive_earlier_run(const Incoming& incoming, SteadyTime now) {
+  const Datagram& datagram = incoming.datagram;
+  const KnownPeer* peer = peers_.find(datagram.sender);
+  if (!std::holds_alternative<Hello>(datagram.message) || incoming.key_epoch != self_.key_epoch) return;
+  if (peer == nullptr || datagram.start_epoch >= peer->start_epoch || incoming.from.is_link_local()) return;
+  const bool same_place = std::any_of(peer->places.begin(), peer->places.end(), [&](const KnownPeer::Place& place) {
+    return place.at.address == incoming.from.address;
+  });
+  if (same_place || !twin_checks_.take(now)) return;
+  if ((check_ ? check_(incoming) : HelloVerdict::good) != HelloVerdict::good) return;
+  twins_.heard_earlier(datagram.sender, incoming.from, datagram.sequence, peer->last_heard, now);
+}
+
+void Discovery::tell_reach(const AgentId& to, ReachMessage what) {
+  const KnownPeer* peer = peers_.find(to);
+  if (running_ && peer != nullptr) outgoing_.push_back({peer->from, std::move(what)});
+}
+
+void Discovery::mark_place(const AgentId& id, const Endpoint& place, bool answers, SteadyTime now) {
+  if (!peers_.mark_place(id, place, answers, now) || !appeared_) return;
+  if (const KnownPeer* peer = peers_.find(id)) appeared_(*peer);
+}
+
 void Discovery::receive_bye(const Incoming& incoming, SteadyTime now) {
   const Datagram& datagram = incoming.datagram;
   if ((check_ ? check_(incoming) : HelloVerdict::good) != HelloVerdict::good) return;
@@ -192,6 +226,8 @@ void Discovery::receive_other(const Incoming& incoming, SteadyTime now) {
   } else if (const auto* crowd = std::get_if<CrowdMessage>(&datagram.message)) {
     const CrowdStamp stamp{datagram.start_epoch, datagram.sequence};
     if (crowd_) crowd_(datagram.sender, stamp, crowd->entries);
+  } else if (const auto* reach = std::get_if<ReachMessage>(&datagram.message)) {
+    if (reach_) reach_(datagram.sender, *reach);
   }
 }
 

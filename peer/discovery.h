@@ -22,6 +22,7 @@
 #include "peer/peer_table.h"
 #include "peer/replay_guard.h"
 #include "peer/token_bucket.h"
+#include "peer/twin_watch.h"
 
 namespace larder::peer {
 
@@ -35,6 +36,7 @@ struct DiscoverySelf {
   std::uint8_t load = 0;
   std::uint32_t key_epoch = 0;           // of the current group key
   std::vector<std::byte> certificate{};  // DER of this agent's leaf
+  std::string version{};                 // of the program, for people
 };
 
 // A datagram whose seal opened.
@@ -73,6 +75,7 @@ class Discovery {
   using Newer = std::function<void(const AgentId&, const Endpoint& catalogue, std::uint32_t group_version)>;
   using Evidence = std::function<void(const AgentId& sender, const EvidenceMessage&)>;
   using Check = std::function<HelloVerdict(const Incoming&)>;
+  using ReachHeard = std::function<void(const AgentId& sender, const ReachMessage&)>;
   using CrowdHeard = std::function<void(const AgentId& sender, const CrowdStamp&, const std::vector<CrowdEntry>&)>;
 
   Discovery(DiscoverySelf self, Random& random, Holdings holdings);
@@ -88,6 +91,7 @@ class Discovery {
   void on_newer_group(Newer newer) { newer_ = std::move(newer); }
   void on_evidence(Evidence evidence) { evidence_ = std::move(evidence); }
   void on_crowd(CrowdHeard crowd) { crowd_ = std::move(crowd); }
+  void on_reach(ReachHeard reach) { reach_ = std::move(reach); }
 
   // Configured addresses and DNS SRV results: spoken to by unicast, since multicast may not reach them.
   void set_addresses(const std::vector<Endpoint>& addresses);
@@ -109,6 +113,12 @@ class Discovery {
   void tell_evidence(EvidenceMessage evidence, SteadyTime now) { relay_.tell(std::move(evidence), now); }
   // Entries that fit one datagram, to everybody; how often is the caller's to bound (crowd_pace.h).
   void say_crowd(std::vector<CrowdEntry> entries);
+  // To the one agent that it is about; nothing where that is not around.
+  void tell_reach(const AgentId& to, ReachMessage what);
+  // See PeerTable::mark_place(); who appeared is told where the agent is reached elsewhere now.
+  void mark_place(const AgentId& id, const Endpoint& place, bool answers, SteadyTime now);
+  // Where a second machine speaks in the name of an agent that is around.
+  [[nodiscard]] const TwinsAround& twins() const { return twins_; }
   // What is to be sent now, in order.
   [[nodiscard]] std::vector<Outgoing> take_outgoing();
 
@@ -123,6 +133,7 @@ class Discovery {
   };
   void receive_hello(const Incoming& incoming, const Hello& said, SteadyTime now);
   void receive_old_hello(const Incoming& incoming, const Hello& said, SteadyTime now);
+  void receive_earlier_run(const Incoming& incoming, SteadyTime now);
   void receive_bye(const Incoming& incoming, SteadyTime now);
   void receive_other(const Incoming& incoming, SteadyTime now);
   enum class Belief { none, assumed, proven };
@@ -164,6 +175,9 @@ class Discovery {
   Newer newer_;
   Evidence evidence_;
   CrowdHeard crowd_;
+  ReachHeard reach_;
+  TwinsAround twins_;
+  TokenBucket twin_checks_{1, 4};  // signatures of HELLOs of earlier runs
   SteadyTime next_hello_{};
   SteadyTime next_expiry_{};
   struct HeardNewer {

@@ -14,6 +14,7 @@
 #include "peer/key_ring.h"
 #include "peer/receive_budget.h"
 #include "peer/srv_lookup.h"
+#include "peer/token_bucket.h"
 #include "peer/wake_watch.h"
 
 namespace larder::peer {
@@ -50,6 +51,7 @@ class Socket final : public DiscoverySocket {
     discovery_.on_newer_group(events_.newer_group);
     discovery_.on_evidence(events_.evidence);
     discovery_.on_crowd(events_.crowd);
+    discovery_.on_reach(events_.reach);
   }
 
   ~Socket() override {
@@ -153,6 +155,19 @@ class Socket final : public DiscoverySocket {
     pump();
   }
 
+  void tell_reach(const AgentId& to, ReachMessage what) override {
+    discovery_.tell_reach(to, std::move(what));
+    pump();
+  }
+
+  void mark_place(const AgentId& agent, const Endpoint& place, bool answers) override {
+    discovery_.mark_place(agent, place, answers, loop_.now());
+  }
+
+  [[nodiscard]] std::optional<Endpoint> second_place(const AgentId& agent) const override {
+    return discovery_.twins().second_place(agent, loop_.now());
+  }
+
   [[nodiscard]] const PeerTable& peers() const override { return discovery_.peers(); }
 
   [[nodiscard]] DiscoveryFigures figures() const override {
@@ -199,7 +214,7 @@ class Socket final : public DiscoverySocket {
       ++figures_.foreign;
       return;
     }
-    if (datagram->sender == identity_.key.id()) return;  // this agent's own multicast
+    if (datagram->sender == identity_.key.id()) return heard_self(*datagram, from, key->epoch(), now);
     ++figures_.received;
     if (std::holds_alternative<Hello>(datagram->message)) {
       ++(multicast ? figures_.multicast_hellos : figures_.unicast_hellos);
@@ -208,15 +223,29 @@ class Socket final : public DiscoverySocket {
     pump();
   }
 
+  // As a rule this agent's own multicast. From an address that this machine does not have it may be another machine
+  // with the same identity.
+  void heard_self(const Datagram& datagram, const Endpoint& from, std::uint32_t key_epoch, SteadyTime now) {
+    const auto* hello = std::get_if<Hello>(&datagram.message);
+    if (hello == nullptr || !events_.twin || is_own_address(networks(), settings_.listen, from)) return;
+    if (!from.is_one_machine() || from.is_link_local() || !twin_checks_.take(now)) return;
+    if (check_.check(datagram, key_epoch, now, loop_.wall()) != HelloVerdict::good) return;
+    const bool later = datagram.start_epoch > identity_.start_epoch;
+    const bool further = datagram.start_epoch == identity_.start_epoch && datagram.sequence > sequence_;
+    events_.twin({from.with_port(hello->catalogue_port), hello->name, later || further});
+  }
+
   // Asked seldom: of what nobody has signed, or where it comes from another place than before.
-  bool is_on_link(const Endpoint& from) {
+  bool is_on_link(const Endpoint& from) { return on_link(networks(), from); }
+
+  const std::vector<Interface>& networks() {
     const SteadyTime now = loop_.now();
     if (!networks_ || now - networks_at_ >= kNetworksFor) {
       auto all = list_interfaces();
       networks_ = all ? std::move(*all) : std::vector<Interface>();
       networks_at_ = now;
     }
-    return on_link(*networks_, from);
+    return *networks_;
   }
 
   bool is_known(const Endpoint& from) {
@@ -345,6 +374,7 @@ class Socket final : public DiscoverySocket {
   static constexpr Duration kNetworksFor = std::chrono::seconds(5);
   std::optional<std::vector<Interface>> networks_;  // as they were at networks_at_
   SteadyTime networks_at_{};
+  TokenBucket twin_checks_{1, 4};  // a second: signatures of HELLOs in this agent's own name
   bool addresses_stale_ = false;
   bool running_ = false;
   bool stopped_ = false;

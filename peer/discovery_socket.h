@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -51,6 +52,8 @@ struct DiscoveryEvents {
   Discovery::Newer newer_group;  // somebody knows a newer group state: fetch it there
   Discovery::Evidence evidence;  // once for each piece, from a member; not yet checked
   Discovery::CrowdHeard crowd;
+  Discovery::ReachHeard reach{};                 // what somebody says of this agent's ports
+  std::function<void(const TwinHeard&)> twin{};  // a HELLO with this agent's own key, not sent from here
 };
 
 struct DiscoveryFigures {
@@ -84,6 +87,15 @@ class DiscoverySocket {
   virtual void say_crowd(std::vector<CrowdEntry> entries) { (void)entries; }  // one datagram; see Discovery
   // It could not be reached: not waited for again until it speaks.
   virtual void forget(const AgentId& agent) = 0;
+  // As in Discovery.
+  virtual void tell_reach(const AgentId& to, ReachMessage what) { (void)to, (void)what; }
+  virtual void mark_place(const AgentId& agent, const Endpoint& place, bool answers) {
+    (void)agent, (void)place, (void)answers;
+  }
+  [[nodiscard]] virtual std::optional<Endpoint> second_place(const AgentId& agent) const {
+    (void)agent;
+    return std::nullopt;
+  }
   [[nodiscard]] virtual const PeerTable& peers() const = 0;
   [[nodiscard]] virtual DiscoveryFigures figures() const = 0;
 };

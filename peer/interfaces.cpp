@@ -89,6 +89,17 @@ bool on_link(const std::vector<Interface>& all, const Endpoint& address) {
   });
 }
 
+bool is_own_address(const std::vector<Interface>& all, const std::vector<std::string>& listen,
+                    const Endpoint& address) {
+  if (address.is_loopback()) {
+    return !listens_on_loopback(listen) || std::find(listen.begin(), listen.end(), address.host()) != listen.end();
+  }
+  return std::any_of(all.begin(), all.end(), [&](const Interface& interface) {
+    return std::any_of(interface.addresses.begin(), interface.addresses.end(),
+                       [&](const Endpoint& own) { return own.address == address.address; });
+  });
+}
+
 std::vector<unsigned> multicast_interfaces(const std::vector<Interface>& all, const std::vector<Endpoint>& listen,
                                            bool v4) {
   std::vector<unsigned> chosen;

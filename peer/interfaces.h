@@ -25,6 +25,10 @@ inline constexpr std::size_t kMaxMulticastInterfaces = 16;  // the kernel's own 
 [[nodiscard]] Result<std::vector<Interface>> list_interfaces();
 // Whether it is of the same network as one of the addresses: a router would not have to be asked.
 [[nodiscard]] bool on_link(const std::vector<Interface>& all, const Endpoint& address);
+// Whether a datagram from there was sent by this machine: an address of one of its interfaces; of loopback any address,
+// or where `listen` (peer.listen) names some of loopback those alone, since other agents are on the rest.
+[[nodiscard]] bool is_own_address(const std::vector<Interface>& all, const std::vector<std::string>& listen,
+                                  const Endpoint& address);
 // Where to join and send multicast of one family: up, able to, with an address of the family. Of `listen` (empty: all)
 // only those that have one of its addresses; loopback only where one of them is a loopback address.
 [[nodiscard]] std::vector<unsigned> multicast_interfaces(const std::vector<Interface>& all,

@@ -14,6 +14,7 @@ namespace larder::peer {
 Neighbourhood::Neighbourhood(NeighbourhoodParts parts) : parts_(std::move(parts)) {
   const auto lied_here = [this](const AgentId& agent) { lied(agent); };
   const auto unreachable = [this](const AgentId& agent) {
+    if (parts_.dials.failed) parts_.dials.failed(agent, DialEnd::silent);
     // Who speaks is there, and only slow.
     const KnownPeer* peer = parts_.discovery.peers().find(agent);
     if (peer && parts_.runtime.clock.now() - peer->last_heard < kSpokeJustNow) return;
@@ -21,9 +22,9 @@ Neighbourhood::Neighbourhood(NeighbourhoodParts parts) : parts_(std::move(parts)
     gone(agent);
   };
   make_crowds();
-  supply_tools_ = std::make_shared<SupplyTools>(
-      SupplyTools{parts_.link, parts_.swarm, parts_.runtime,
-                  [&disk = parts_.disk](Task task) { return disk.submit(std::move(task)); }, lied_here, unreachable});
+  supply_tools_ = std::make_shared<SupplyTools>(SupplyTools{
+      parts_.link, parts_.swarm, parts_.runtime,
+      [&disk = parts_.disk](Task task) { return disk.submit(std::move(task)); }, lied_here, unreachable, parts_.dials});
   lookup_tools_ =
       std::make_shared<LookupTools>(LookupTools{parts_.discovery, parts_.link, parts_.runtime, parts_.trust,
                                                 parts_.members, [this](const AgentId& agent) { return refused(agent); },

@@ -43,6 +43,7 @@ struct NeighbourhoodParts {  // all outlive it
   bool loopback = false;                  // members may be on loopback addresses: peer.listen names one
   std::function<void()>
       offers_changed{};  // an origin is not constant: what of its versions is offered is to be read anew
+  DialNotes dials{};
 };
 
 class Neighbourhood final : public Neighbours {

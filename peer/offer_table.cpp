@@ -124,6 +124,7 @@ bool OfferTable::better(const Entry& one, const Entry& other, KeyKind kind) cons
 }
 
 std::optional<Offer> OfferTable::find(KeyKind kind, const Digest& key) const {
+  if (kind != KeyKind::version && kind != KeyKind::url) return std::nullopt;  // a later Larder's
   const Index& index = kind == KeyKind::version ? by_version_ : by_url_;
   const auto [first, last] = index.equal_range(key);
   const Entry* best = nullptr;

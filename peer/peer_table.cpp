@@ -6,12 +6,16 @@ namespace larder::peer {
 namespace {
 
 // Of the places that it spoke from lately the last one, but a link-local one only where there is no other: libtorrent
-// does not dial those, without a word.
+// does not dial those, without a word. One that is known not to answer goes behind those that may: of a machine with
+// several cards not each of them leads to it.
 Endpoint best_place(const std::vector<KnownPeer::Place>& places, SteadyTime now) {
-  const auto better = std::find_if(places.rbegin(), places.rend(), [now](const KnownPeer::Place& place) {
-    return !place.at.is_link_local() && now - place.heard < PeerTable::kSilence;
-  });
-  return better != places.rend() ? better->at : places.back().at;
+  for (const bool unreached : {false, true}) {
+    const auto better = std::find_if(places.rbegin(), places.rend(), [&](const KnownPeer::Place& place) {
+      return !place.at.is_link_local() && now - place.heard < PeerTable::kSilence && place.unreached == unreached;
+    });
+    if (better != places.rend()) return better->at;
+  }
+  return places.back().at;
 }
 
 }  // namespace
@@ -49,8 +53,12 @@ PeerTable::Change PeerTable::heard_hello(const AgentId& id, std::uint64_t start_
   peer.id = id;
   peer.name = hello.name;
   if (restarted) peer.places.clear();
-  std::erase_if(peer.places, [&from](const KnownPeer::Place& place) { return place.at == from; });
-  peer.places.push_back({from, now});
+  bool unreached = false;
+  std::erase_if(peer.places, [&](const KnownPeer::Place& place) {
+    unreached = unreached || (place.at == from && place.unreached);
+    return place.at == from;
+  });
+  peer.places.push_back({from, now, unreached});
   if (peer.places.size() > kMaxPlaces) peer.places.erase(peer.places.begin());
   const Endpoint before = std::exchange(peer.from, best_place(peer.places, now));
   peer.catalogue_port = hello.catalogue_port;
@@ -61,6 +69,8 @@ PeerTable::Change PeerTable::heard_hello(const AgentId& id, std::uint64_t start_
   peer.group_version = hello.group_version;
   peer.last_heard = now;
   peer.start_epoch = start_epoch;
+  peer.protocol = hello.protocol;
+  peer.version = hello.version;
   peer.certificate = hello.certificate;
   peer.prompt = true;
   if (is_new) return Change::appeared;
@@ -78,6 +88,17 @@ bool PeerTable::heard(const AgentId& id, SteadyTime now) {
 
 void PeerTable::set_load(const AgentId& id, std::uint8_t load) {
   if (const auto found = peers_.find(id); found != peers_.end()) found->second.load = load;
+}
+
+bool PeerTable::mark_place(const AgentId& id, const Endpoint& place, bool answers, SteadyTime now) {
+  const auto found = peers_.find(id);
+  if (found == peers_.end()) return false;
+  KnownPeer& peer = found->second;
+  for (KnownPeer::Place& one : peer.places) {
+    if (one.at.address == place.address) one.unreached = !answers;
+  }
+  const Endpoint before = std::exchange(peer.from, best_place(peer.places, now));
+  return peer.from != before;
 }
 
 bool PeerTable::remove(const AgentId& id) {

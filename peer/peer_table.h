@@ -29,11 +29,14 @@ struct KnownPeer {
   SteadyTime first_heard{};
   SteadyTime last_heard{};
   std::uint64_t start_epoch = 0;
+  std::uint8_t protocol = 0;  // as it says, not signed; 0: it does not
+  std::string version{};
   std::vector<std::byte> certificate;  // DER, as its HELLO carries it
   SteadyTime checked_at{};             // its HELLO's signature, last
   struct Place {
     Endpoint at;
     SteadyTime heard{};
+    bool unreached = false;  // its TCP ports did not answer there
   };
   std::vector<Place> places{};  // where HELLOs of it came from, the latest last; what else comes from there counts
   bool prompt = true;           // it answered when it was asked last, or spoke since: worth waiting for
@@ -62,6 +65,9 @@ class PeerTable {
   // Any other datagram of a known peer refreshes it. False when it is not known yet.
   bool heard(const AgentId& id, SteadyTime now);
   void set_load(const AgentId& id, std::uint8_t load);
+  // Whether its TCP ports answer at one of its places: where they do not, another place is where it is reached, as long
+  // as there is one. True when it is reached elsewhere now.
+  bool mark_place(const AgentId& id, const Endpoint& place, bool answers, SteadyTime now);
   bool remove(const AgentId& id);  // BYE, revoked or shunned; whether it was there
   // To which multicast groups something has to go so that all who hear multicast hear it: IPv4's alone where it
   // reaches everybody. Both while nobody is known.

@@ -11,6 +11,7 @@ namespace larder::peer {
 namespace {
 
 constexpr Duration kSweep = std::chrono::seconds(1);
+constexpr std::size_t kMaxToldNews = 32;
 
 Error renewed() {
   return {ErrorCode::cancelled, "go on with the swarm", "the group's certificates were renewed; ask the peers again"};
@@ -80,7 +81,9 @@ void LibtorrentSwarm::sweep() {
 void LibtorrentSwarm::read_news(Line& line) {
   for (const SessionNews& news : line.session->pop_news()) {
     if (news.root.empty()) {
-      log::warn("swarm: {}", news.error.text());
+      // Listening is tried again and again where an address cannot be had.
+      if (told_news_.size() >= kMaxToldNews) told_news_.clear();
+      if (told_news_.insert(news.error.text()).second) log::warn("swarm: {}", news.error.text());
       continue;
     }
     window_failed(line, news);
@@ -110,6 +113,10 @@ void LibtorrentSwarm::set_rates(std::uint64_t upload, std::uint64_t download) {
   settings_.upload_rate = upload;
   settings_.download_rate = download;
   share_rates();
+}
+
+void LibtorrentSwarm::listen_anew() {
+  main().session->run([session = main().session.get()] { session->listen_anew(); });
 }
 
 void LibtorrentSwarm::set_refused(std::vector<AgentId> agents) {

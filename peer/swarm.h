@@ -98,6 +98,10 @@ class Swarm {
   // New certificates (joined, renewed): torrents of the old ones end.
   virtual void set_credentials(const SwarmCredentials& credentials) = 0;
   virtual void set_rates(std::uint64_t upload, std::uint64_t download) = 0;
+  // Looks at the machine's addresses and listens at those where it does not yet. Costs nothing where nothing is new,
+  // and ends no connection. libtorrent does so by itself when an address comes, but not when its interface goes up
+  // later.
+  virtual void listen_anew() {}
   // Agents that are not talked to whoever dials, all of them, replacing earlier ones: revoked members. Connections with
   // them end. Needs encryption: over plain TCP nobody proves who it is.
   virtual void set_refused(std::vector<AgentId> /*agents*/) {}

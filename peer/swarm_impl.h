@@ -32,6 +32,7 @@ class LibtorrentSwarm final : public Swarm {
   [[nodiscard]] std::uint16_t port() const override { return main().session->port(); }
   void set_credentials(const SwarmCredentials& credentials) override;
   void set_rates(std::uint64_t upload, std::uint64_t download) override;
+  void listen_anew() override;
   void set_refused(std::vector<AgentId> agents) override;
   void set_known(std::vector<Endpoint> addresses) override;
 
@@ -108,6 +109,7 @@ class LibtorrentSwarm final : public Swarm {
   std::uint64_t served_blocks_ = 0;
   SwarmFetchId last_fetch_ = 0;
   std::uint64_t refused_fetches_ = 0;
+  std::set<std::string> told_news_;  // of the session itself, so that the log has each once
   std::shared_ptr<const std::set<Address>> known_ = std::make_shared<std::set<Address>>();
   TimerId idle_timer_ = 0;
   TimerId sweep_timer_ = 0;

@@ -304,6 +304,12 @@ void SwarmSession::set_rates(std::uint64_t upload, std::uint64_t download) {
   limit_peer_class(network_->live(), upload, download);
 }
 
+void SwarmSession::listen_anew() try {
+  network_->live().reopen_network_sockets(lt::reopen_network_flags_t{});
+} catch (const std::exception& thrown) {
+  log::warn("swarm: cannot listen anew detail={}", thrown.what());
+}
+
 void SwarmSession::sweep_handshakes(const std::function<bool(const Endpoint&)>& known) {
   const std::size_t ended = network_->handshakes.sweep(network_->live(), known);
   if (ended != 0) log::info("swarm: ended connections without a handshake count={}", ended);

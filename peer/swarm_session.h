@@ -49,6 +49,7 @@ class SwarmSession {
   void want_nothing(const std::shared_ptr<Window>& window);
   void want(const std::shared_ptr<Window>& window, const std::vector<std::pair<std::uint64_t, bool>>& pieces);
   void set_rates(std::uint64_t upload, std::uint64_t download);
+  void listen_anew();  // at addresses where it does not yet; of a session that listens
   // Ends TLS handshakes that take too long or are too many (handshake_sweep.h): libtorrent does neither.
   void sweep_handshakes(const std::function<bool(const Endpoint&)>& known);
 

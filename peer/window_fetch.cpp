@@ -24,6 +24,8 @@ constexpr std::uint64_t kOwnSlowness = 1 * kMiB;
 constexpr Duration kForgotten = std::chrono::seconds(2);
 // So often the only holder of a segment is given the stall time once more.
 constexpr unsigned kWaitForOnly = 2;
+// Who has not sent a byte for so long although it was asked may be out of reach.
+constexpr Duration kSilent = std::chrono::milliseconds(300);
 constexpr unsigned kOk = 200, kBusy = 503;
 
 ByteRange window_of(const WindowFetch::What& what) {
@@ -54,10 +56,20 @@ void WindowFetch::start() {
 void WindowFetch::stop() {
   if (!owner_) return;
   owner_ = nullptr;
+  note_silent();
   tools_.runtime.timers.cancel(timer_);
   for (const CallId call : calls_) tools_.link.cancel(call);
   if (fetch_) tools_.swarm.stop(*fetch_);
   fetch_.reset();
+}
+
+// The origin may have been quicker than the end of a vain dialling.
+void WindowFetch::note_silent() const {
+  const bool waited = fetch_ && !wanted_.empty() && tools_.runtime.clock.now() - begun_at_ >= kSilent;
+  if (!waited || !tools_.dials.failed) return;
+  for (const AgentId& agent : open_) {
+    if (!delivered_.contains(agent)) tools_.dials.failed(agent, DialEnd::silent);
+  }
 }
 
 void WindowFetch::recruit() {
@@ -216,6 +228,7 @@ void WindowFetch::begin() {
   auto started = tools_.swarm.fetch(std::move(fetch), shared_from_this());
   if (!started) return over(started.error().text());
   fetch_ = *started;
+  begun_at_ = tools_.runtime.clock.now();
   unconsumed_ = 0;
   stall_.set_wanting(false, tools_.runtime.clock.now());
   if (!wanted_.empty()) want(std::move(wanted_));
@@ -287,6 +300,7 @@ void WindowFetch::holders_changed() {
 void WindowFetch::on_blocks(std::uint64_t offset, Buffer bytes, const AgentId& from) {
   if (!owner_) return;
   only_.reset();
+  if (delivered_.insert(from).second && tools_.dials.delivered) tools_.dials.delivered(from);
   stall_.delivered(from, tools_.runtime.clock.now());
   const auto first = leaves_.begin() + static_cast<std::ptrdiff_t>(offset / kBlockSize);
   std::vector<Digest> leaves(first, first + static_cast<std::ptrdiff_t>(block_count(bytes.size())));
@@ -307,6 +321,7 @@ void WindowFetch::on_bad_block(const AgentId& from) {
 void WindowFetch::on_peer_lost(const AgentId& peer) {
   if (!owner_ || !open_.contains(peer)) return;
   last_error_ = {ErrorCode::connection_lost, "fetch from peer " + agent_name(peer), "it went away", std::nullopt};
+  if (!delivered_.contains(peer) && tools_.dials.failed) tools_.dials.failed(peer, DialEnd::not_begun);
   lose(peer, what_.whole);
 }
 
@@ -361,6 +376,7 @@ void WindowFetch::look() {
   }
   log::info("peer stalls and is left agent={} window={}+{}", agent_name(agent), range_.offset, range_.length);
   last_error_ = {ErrorCode::no_progress, "fetch from peer " + agent_name(agent), "it stalled", std::nullopt};
+  if (!delivered_.contains(agent) && tools_.dials.failed) tools_.dials.failed(agent, DialEnd::silent);
   if (fetch_) tools_.swarm.drop_peer(*fetch_, agent);
   stall_.set_wanting(false, tools_.runtime.clock.now());  // the others have their time anew
   stall_.set_wanting(!wanted_.empty(), tools_.runtime.clock.now());

@@ -17,6 +17,7 @@
 #include "cache/interval_set.h"
 #include "peer/catalogue_link.h"
 #include "peer/catalogue_paths.h"
+#include "peer/dial_notes.h"
 #include "peer/holder_choice.h"
 #include "peer/swarm.h"
 #include "peer/windows.h"
@@ -31,6 +32,7 @@ struct SupplyTools {
   std::function<bool(Task)> blocking;               // a worker thread; false: its queue is full
   std::function<void(const AgentId&)> lied;         // bytes or leaves that are not what is attested
   std::function<void(const AgentId&)> unreachable;  // does not answer
+  DialNotes dials{};
 };
 
 class WindowFetch;
@@ -89,6 +91,7 @@ class WindowFetch final : public SwarmEvents, public std::enable_shared_from_thi
 
  private:
   void recruit();
+  void note_silent() const;
   void taken(std::uint64_t bytes) { unconsumed_ -= std::min(unconsumed_, bytes); }
   void ask(const HolderFacts& holder, bool with_leaves);
   void answered(const AgentId& agent, bool with_leaves, Result<CatalogueResponse> answer);
@@ -117,6 +120,7 @@ class WindowFetch final : public SwarmEvents, public std::enable_shared_from_thi
   std::set<AgentId> asked_;   // opening, or their leaves are being checked
   std::set<AgentId> open_;    // serve it
   std::set<AgentId> failed_;  // not taken again for this window
+  std::set<AgentId> delivered_;
   std::set<CallId> calls_;
   std::optional<SwarmFetchId> fetch_;
   std::vector<ByteRange> wanted_;  // of the content
@@ -125,6 +129,7 @@ class WindowFetch final : public SwarmEvents, public std::enable_shared_from_thi
   std::uint64_t dropped_bytes_ = 0;
   std::uint64_t unconsumed_ = 0;
   SteadyTime last_consumed_{};
+  SteadyTime begun_at_{};  // of the present torrent
   StallWatch stall_;
   std::optional<AgentId> only_;  // has been silent, and nobody else has it
   unsigned waited_ = 0;          // for it

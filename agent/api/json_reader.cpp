@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+#include "agent/api/unknown_name.h"
+
 namespace larder::agent {
 namespace {
 
@@ -160,7 +162,7 @@ void JsonReader::each(const char* name, std::size_t most,
 void JsonReader::finish() {
   if (error_ || !value_.is_object()) return;
   for (const auto& [name, ignored] : value_.items())
-    if (asked_.count(name) == 0) return wrong(name.substr(0, 100), "is not known");
+    if (asked_.count(name) == 0) return wrong(name.substr(0, 100), unknown_name());
 }
 
 }  // namespace larder::agent

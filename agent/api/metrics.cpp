@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <fstream>
+
+#include "agent/peer_facts.h"
 
 namespace larder::agent {
 namespace {
@@ -89,7 +92,33 @@ void add_server(Page& page, const ServerFigures& server) {
   page.sample(server.refused);
 }
 
+void add_reach(Page& page, const MetricsFacts& facts) {
+  page.family("larder_peers", "gauge", "Agents of the group that are around.");
+  page.sample(facts.peers_around);
+  page.family("larder_peers_unreachable", "gauge", "Agents around of which a port does not answer this one.");
+  page.sample("port", "catalogue", facts.unreached_catalogues);
+  page.sample("port", "swarm", facts.unreached_swarms);
+  page.family("larder_unreached_by_peers", "gauge", "Agents that say that a port of this one does not answer them.");
+  page.sample(facts.unreached_by);
+  page.family("larder_swarm_not_listening", "gauge",
+              "Addresses of this machine at which the swarm should take connections and does not.");
+  page.sample(facts.not_listened);
+  page.family("larder_identity_copied", "gauge", "1 where another machine runs with this agent's identity.");
+  page.sample(facts.copied ? 1 : 0);
+}
+
 }  // namespace
+
+void add_sharing(const SharingFacts& sharing, MetricsFacts& facts) {
+  facts.refused_fetches = sharing.refused_fetches;
+  facts.peers_around = static_cast<std::size_t>(std::count_if(
+      sharing.peers.begin(), sharing.peers.end(), [](const PeerFact& peer) { return peer.last_heard.has_value(); }));
+  facts.unreached_catalogues = sharing.unreached_catalogues;
+  facts.unreached_swarms = sharing.unreached_swarms;
+  facts.unreached_by = sharing.unreached_by;
+  facts.not_listened = sharing.not_listened;
+  facts.copied = !sharing.copied.empty();
+}
 
 std::string render_metrics(const MetricsFacts& facts) {
   Page page;
@@ -103,6 +132,7 @@ std::string render_metrics(const MetricsFacts& facts) {
   page.family("larder_peer_refused_fetches_total", "counter",
               "Windows that were not fetched from neighbours because too many fetches were under way.");
   page.sample(facts.refused_fetches);
+  add_reach(page, facts);
   page.family("larder_thread_standstill", "gauge", "1 where a thread has not answered the watchdog within its bound.");
   for (const auto& [name, stands] : facts.threads) page.sample("thread", name, stands ? 1 : 0);
   page.family("process_resident_memory_bytes", "gauge", "Resident memory size in bytes.");

@@ -22,9 +22,14 @@ struct MetricsFacts {
   Duration uptime{};
   std::uint64_t resident_bytes = 0;
   std::uint64_t refused_fetches = 0;
+  // Of sharing (agent/peer_facts.h); all zero without a group.
+  std::size_t peers_around = 0, unreached_catalogues = 0, unreached_swarms = 0, unreached_by = 0, not_listened = 0;
+  bool copied = false;
   std::vector<std::pair<std::string, bool>> threads;  // of the watchdog: name, and whether it stands still
 };
 
+struct SharingFacts;
+void add_sharing(const SharingFacts& sharing, MetricsFacts& facts);
 [[nodiscard]] std::string render_metrics(const MetricsFacts& facts);
 // Resident memory of this process; 0 where the system does not say.
 [[nodiscard]] std::uint64_t process_memory();

@@ -19,6 +19,9 @@ void write_peer(JsonWriter& json, const PeerFact& peer) {
   json.member_or_null("shunned_until", peer.shunned_until ? format_time(*peer.shunned_until) : "");
   json.member_or_null("doubted", peer.doubted);
   json.member_or_null("doubted_until", peer.doubted_until ? format_time(*peer.doubted_until) : "");
+  json.member_or_null("unreachable", peer.unreachable).member_or_null("cannot_reach", peer.cannot_reach);
+  json.member_or_null("second_place", peer.second_place);
+  json.member_or_null("version", peer.version).member("protocol", peer.protocol);
   json.end_object();
 }
 
@@ -31,6 +34,15 @@ void write_network(JsonWriter& json, const SharingFacts& facts) {
   json.member("given", facts.given).member("taken", facts.taken);
 }
 
+void write_reach(JsonWriter& json, const SharingFacts& facts) {
+  json.member_or_null("listening_trouble", facts.listening_trouble);
+  json.member_or_null("unreached_trouble", facts.unreached_trouble).member("unreached_by", facts.unreached_by);
+  json.member_or_null("copied", facts.copied).member_or_null("copied_command", facts.copied_command);
+  json.member("known_members", facts.known_members);
+  json.member("alone_for_s", facts.alone_for ? std::optional(in_seconds(*facts.alone_for)) : std::nullopt);
+  json.member("protocol", facts.protocol);
+}
+
 }  // namespace
 
 std::string peers_view(const SharingFacts& facts) {
@@ -40,6 +52,7 @@ std::string peers_view(const SharingFacts& facts) {
   json.member("use", facts.use).member("serving", facts.serving);
   json.member_or_null("serving_trouble", facts.serving_trouble).member("offered", facts.offered);
   write_network(json, facts);
+  write_reach(json, facts);
   json.member("condemned_versions", facts.condemned_versions).member("inconstant_hosts", facts.inconstant_hosts);
   json.key("peers").begin_array();
   for (const PeerFact& peer : facts.peers) write_peer(json, peer);

@@ -6,6 +6,9 @@
 #include <array>
 #include <charconv>
 
+#include "agent/api/unknown_name.h"
+#include "agent/version.h"
+
 namespace larder::agent {
 namespace {
 
@@ -102,7 +105,7 @@ Status read_query(std::string_view query, RouteMatch& match) {
     const auto name = percent_decode(pair.substr(0, equals));
     const auto value = percent_decode(pair.substr(std::min(equals + 1, pair.size())));
     if (!name || !value) return bad_query("a \"%\" is not followed by two hex digits");
-    if (!takes(*match.route, *name)) return bad_query(fmt::format("\"{}\" is not known here", *name));
+    if (!takes(*match.route, *name)) return bad_query(fmt::format("\"{}\" {}", *name, unknown_name()));
     if (!match.query.emplace(*name, *value).second) return bad_query(fmt::format("\"{}\" is given twice", *name));
   }
   return {};
@@ -165,7 +168,8 @@ Result<std::variant<RouteMatch, MethodNotAllowed>> match_route(std::string_view 
     return match;
   }
   if (!allow.empty()) return MethodNotAllowed{allow};
-  return fail(ErrorCode::not_found, fmt::format("find {}", path.substr(0, 200)), "the API has no such path");
+  return fail(ErrorCode::not_found, fmt::format("find {}", path.substr(0, 200)),
+              fmt::format("the API of this agent ({}, API {}) has no such path", kVersion, kApiVersion));
 }
 
 }  // namespace larder::agent

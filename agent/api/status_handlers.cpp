@@ -50,7 +50,7 @@ void Handlers::show_metrics(Responder respond) {
   facts.version = services_.version;
   facts.uptime = runtime_.clock.now() - started_;
   facts.resident_bytes = process_memory();
-  if (services_.peers != nullptr) facts.refused_fetches = services_.peers->sharing_facts().refused_fetches;
+  if (services_.peers != nullptr) add_sharing(services_.peers->sharing_facts(), facts);
   if (services_.threads) facts.threads = services_.threads();
   services_.cache.figures(
       [facts = std::move(facts), respond = std::move(respond)](Result<cache::CacheFigures> figures) mutable {

@@ -348,7 +348,7 @@ std::string removed_view(std::uint64_t removed) {
 
 std::string status_view(const StatusFacts& facts) {
   JsonWriter json;
-  json.begin_object().member("version", facts.version);
+  json.begin_object().member("version", facts.version).member("api", facts.api);
   if (facts.caller) json.member("pid", facts.pid);
   json.member("uptime_s", seconds_of(facts.uptime));
   if (facts.caller) json.member("state_directory", facts.state_directory).member("user", facts.user);

@@ -8,6 +8,7 @@
 
 #include "agent/config/config.h"
 #include "agent/jobs/job_service.h"
+#include "agent/version.h"
 #include "base/result.h"
 #include "cache/cache.h"
 
@@ -34,6 +35,7 @@ enum class RecordDetail { all, of_own_user };
 
 struct StatusFacts {
   std::string version;
+  unsigned api = kApiVersion;
   int pid = 0;
   Duration uptime{};
   std::string state_directory;

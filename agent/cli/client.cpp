@@ -9,7 +9,9 @@
 #include <cerrno>
 #include <cstring>
 
+#include "agent/cli/older_agent.h"
 #include "agent/cli/views.h"
+#include "agent/version.h"
 
 namespace larder::agent {
 namespace {
@@ -210,12 +212,30 @@ Result<Answer> Client::exchange(std::string_view method, const std::string& targ
 }
 
 Result<Answer> Client::call(std::string_view method, const std::string& target, const std::string& body) {
-  auto answer = exchange(method, target, body);
-  if (answer && answer->status >= 400) return tl::unexpected(error_from_answer(answer->status, answer->body));
-  return answer;
+  for (;;) {
+    const std::string asked = without(target, unknown_);
+    auto answer = exchange(method, asked, body);
+    if (!answer || answer->status < 400) return answer;
+    Error error = error_from_answer(answer->status, answer->body);
+    if (!leave_out(error, asked)) return tl::unexpected(told_as_older(std::move(error), kVersion));
+  }
+}
+
+// Whether it is worth asking again: without what the agent does not know.
+bool Client::leave_out(const Error& refused, std::string_view target) {
+  const auto name = dispensable(refused, target);
+  return name && unknown_.insert(*name).second;
 }
 
 Result<std::unique_ptr<AnswerStream>> Client::stream(const std::string& target) {
+  for (;;) {
+    const std::string asked = without(target, unknown_);
+    auto answer = stream_once(asked);
+    if (answer || !leave_out(answer.error(), asked)) return answer;
+  }
+}
+
+Result<std::unique_ptr<AnswerStream>> Client::stream_once(const std::string& target) {
   auto connection = connect();
   if (!connection) return tl::unexpected(connection.error());
   if (auto sent = send_all(connection->get(), request_text("GET", target, {})); !sent)

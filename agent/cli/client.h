@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -60,9 +61,10 @@ class Client {
   [[nodiscard]] const std::string& socket_path() const { return socket_path_; }
   // Any status; the caller judges it. A kept connection that the agent had closed is opened anew.
   Result<Answer> exchange(std::string_view method, const std::string& target, const std::string& body = {});
-  // As exchange(), but statuses from 400 are an Error made of the agent's own.
+  // As exchange(), but statuses from 400 are an Error made of the agent's own. Parameters that an agent of an earlier
+  // release does not know and that can be left out (older_agent.h) are, from then on.
   Result<Answer> call(std::string_view method, const std::string& target, const std::string& body = {});
-  // The body of GET `target` as it comes; statuses from 400 are errors.
+  // The body of GET `target` as it comes; statuses from 400 are errors. Leaves out as call() does.
   Result<std::unique_ptr<AnswerStream>> stream(const std::string& target);
   // Opens the connection that the next request takes; none where nobody listens.
   [[nodiscard]] bool reach();
@@ -70,11 +72,14 @@ class Client {
   void use_socket(std::string path) {
     disconnect();
     socket_path_ = std::move(path);
+    unknown_.clear();
   }
   // Forgets the kept connection.
   void disconnect() { connection_.reset(); }
 
  private:
+  Result<std::unique_ptr<AnswerStream>> stream_once(const std::string& target);
+  bool leave_out(const Error& refused, std::string_view target);
   Result<Answer> exchange_once(std::string_view request, bool& nothing_came);
   // A connection whose other end was checked: the one that carries the requests.
   [[nodiscard]] Result<UniqueFd> connect() const;
@@ -82,6 +87,7 @@ class Client {
   std::string socket_path_;
   std::optional<uid_t> only_;
   UniqueFd connection_;
+  std::set<std::string> unknown_;  // parameters that this agent refused and that are left out
 };
 
 // A connection; ENOENT, ECONNREFUSED, EACCES are agent_unreachable with what to do.

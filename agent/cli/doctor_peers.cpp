@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "agent/cli/doctor.h"
+#include "base/units.h"
 
 namespace larder::agent {
 namespace {
@@ -20,8 +21,17 @@ DoctorLine network_line(const PeersView& peers) {
 DoctorLine around_line(const PeersView& peers) {
   const auto around = static_cast<std::size_t>(std::count_if(
       peers.peers.begin(), peers.peers.end(), [](const auto& peer) { return peer.last_heard_s.has_value(); }));
+  if (around == 0 && peers.alone_for_s) {
+    return {"peers", Grade::warn,
+            fmt::format("nobody of the group has been heard for {}, and before there were others",
+                        format_duration(std::chrono::seconds(static_cast<std::int64_t>(*peers.alone_for_s)))),
+            fmt::format("are the others on, and is this machine's network as it was? Firewalls have to let UDP {} in",
+                        peers.discovery_port)};
+  }
   if (around == 0) {
-    return {"peers", Grade::warn, "nobody of the group is around",
+    const std::string known =
+        peers.known_members > 0 ? fmt::format(", of {} members met before", peers.known_members) : "";
+    return {"peers", Grade::warn, "nobody of the group is around" + known,
             fmt::format(
                 "are the others on, and in this group? Firewalls have to let UDP {} and TCP {} and {} in; agents in "
                 "other subnets need peer.addresses or peer.srv",
@@ -47,11 +57,54 @@ DoctorLine serving_line(const PeersView& peers) {
   if (!peers.serving)
     return {"serving", Grade::warn, "peers get nothing from here: " + peers.serving_trouble,
             "nothing, if that is meant so; else change the key named"};
+  // What is offered is of no use where nobody can fetch it.
+  if (!peers.listening_trouble.empty() || !peers.unreached_trouble.empty())
+    return {"serving", Grade::warn,
+            fmt::format("{} contents are offered, but not everybody can fetch them", peers.offered),
+            "mend what the line before says"};
   if (peers.offered == 0)
     return {"serving", Grade::warn, "there is nothing that peers could have from here",
             "contents are offered once they are complete and found valid; not those of private requests, without "
             "validators, below peer.min_size or matched by peer.never_share: larder cache list"};
   return {"serving", Grade::ok, fmt::format("{} contents are offered", peers.offered), ""};
+}
+
+void add_reach(const PeersView& peers, std::vector<DoctorLine>& lines) {
+  if (!peers.copied.empty())
+    lines.push_back({"identity", Grade::bad, peers.copied,
+                     "on the copy run `" + peers.copied_command +
+                         "`, with a new invitation of `larder group invite`; until then the two do not share"});
+  if (!peers.listening_trouble.empty())
+    lines.push_back({"listening", Grade::warn, peers.listening_trouble,
+                     fmt::format("does another program have the port there (ss -tlnp 'sport = :{}')? It is tried again "
+                                 "by itself; restarting the agent does no harm",
+                                 peers.swarm_port)});
+  if (!peers.unreached_trouble.empty())
+    lines.push_back({"reached", Grade::warn, peers.unreached_trouble,
+                     fmt::format("let TCP {} and {} in through this machine's firewall and what is between",
+                                 peers.catalogue_port, peers.swarm_port)});
+  constexpr std::size_t kMaxLines = 8;
+  std::size_t more = 0, told = 0;
+  for (const PeersView::Peer& peer : peers.peers) {
+    const std::string name = peer.name.empty() ? peer.id.substr(0, 8) : peer.name;
+    if (peer.unreachable.empty() && peer.second_place.empty()) continue;
+    if (told++ >= kMaxLines) {
+      ++more;
+      continue;
+    }
+    if (!peer.second_place.empty())
+      lines.push_back(
+          {"peer " + peer.id.substr(0, 8), Grade::warn,
+           fmt::format("{} is two machines with one identity, the other at {}", name, peer.second_place),
+           "its disk or state directory was copied; on the copy: larder group leave, then larder group join "
+           "with a new invitation"});
+    if (!peer.unreachable.empty())
+      lines.push_back(
+          {"peer " + peer.id.substr(0, 8), Grade::warn, name + ": " + peer.unreachable,
+           "let the port in through the firewall of that machine; what it has comes from others or the origin "
+           "meanwhile"});
+  }
+  if (more > 0) lines.push_back({"peers", Grade::warn, fmt::format("{} more are not reached", more), "larder peers"});
 }
 
 void add_shunned(const PeersView& peers, std::vector<DoctorLine>& lines) {
@@ -86,6 +139,7 @@ void diagnose_peers(const PeersView& peers, std::vector<DoctorLine>& lines) {
   lines.push_back(around_line(peers));
   if (!peers.trouble.empty()) lines.push_back({"network", Grade::warn, peers.trouble, "see the agent's log"});
   lines.push_back(multicast_line(peers));
+  add_reach(peers, lines);
   lines.push_back(serving_line(peers));
   if (peers.clock_rejections > 0)
     lines.push_back({"time", Grade::warn,

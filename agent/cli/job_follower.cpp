@@ -8,6 +8,14 @@ bool is_gone(const std::string& state) {
   return state == "acknowledged" || state == "cancelled";
 }
 
+bool is_job_event(std::string_view kind) {
+  return kind == "job.created" || kind == "job.state" || kind == "job.progress" || kind == "job.removed";
+}
+
+bool is_file_event(std::string_view kind) {
+  return kind == "file.state";
+}
+
 bool has_ended(const std::string& state) {
   return state == "transferred" || state == "error" || is_gone(state);
 }
@@ -94,7 +102,7 @@ Status JobFollower::apply(const ServerEvent& event, const std::function<void(con
     for (const FileView& file : job_.files) changed(file);
     return {};
   }
-  if (event.kind.starts_with("file.")) {
+  if (is_file_event(event.kind)) {
     if (brief_) return take_news(event.data, changed);
     auto file = parse_file_event(event.data);
     if (!file) return tl::unexpected(file.error());
@@ -102,7 +110,7 @@ Status JobFollower::apply(const ServerEvent& event, const std::function<void(con
     changed(*file);
     return {};
   }
-  if (!event.kind.starts_with("job.")) return {};
+  if (!is_job_event(event.kind)) return {};  // of a later agent
   if (event.kind == "job.removed") removed_ = true;
   auto job = parse_job(event.data);
   if (!job) return tl::unexpected(job.error());

@@ -59,6 +59,9 @@ class JobFollower {
 };
 
 // "transferred" and the like: nothing more will happen by itself.
+// The kinds of events that are known; a later agent has more, whose data may be anything.
+[[nodiscard]] bool is_job_event(std::string_view kind);
+[[nodiscard]] bool is_file_event(std::string_view kind);
 [[nodiscard]] bool has_ended(const std::string& job_state);
 [[nodiscard]] bool is_gone(const std::string& job_state);  // acknowledged, cancelled
 

@@ -80,7 +80,7 @@ int print_events(Client& client, const std::string& id) {
     const auto more = (*stream)->read([&](std::string_view bytes) {
       parser.feed(bytes, [&](const ServerEvent& event) {
         if (status == 0) status = print(fmt::format(R"({{"event":"{}","data":{}}})", event.kind, event.data));
-        if (!event.kind.starts_with("job.")) return;
+        if (!is_job_event(event.kind)) return;
         auto told = parse_job(event.data);
         if (told)
           job = std::move(told);

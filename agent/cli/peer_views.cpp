@@ -26,6 +26,10 @@ void read_peer(const json& from, PeersView::Peer& peer) {
   get(from, "shunned_until", peer.shunned_until);
   get(from, "doubted", peer.doubted);
   get(from, "doubted_until", peer.doubted_until);
+  get(from, "unreachable", peer.unreachable);
+  get(from, "cannot_reach", peer.cannot_reach);
+  get(from, "second_place", peer.second_place);
+  get(from, "version", peer.version);
   get(from, "serving", peer.serving);
   get(from, "multicast", peer.multicast);
   get(from, "load", peer.load);
@@ -56,6 +60,13 @@ void read_view(const json& from, PeersView& view) {
   get(from, "taken", view.taken);
   get(from, "condemned_versions", view.condemned_versions);
   get(from, "inconstant_hosts", view.inconstant_hosts);
+  get(from, "listening_trouble", view.listening_trouble);
+  get(from, "unreached_trouble", view.unreached_trouble);
+  get(from, "copied", view.copied);
+  get(from, "copied_command", view.copied_command);
+  get(from, "known_members", view.known_members);
+  if (const auto alone = from.find("alone_for_s"); alone != from.end() && alone->is_number())
+    view.alone_for_s = alone->get<double>();
   if (const auto peers = from.find("peers"); peers != from.end()) {
     for (const json& one : peers->get_ref<const json::array_t&>()) read_peer(one, view.peers.emplace_back());
   }
@@ -68,6 +79,11 @@ std::string state_of(const PeersView::Peer& peer) {
   };
   if (!peer.shunned.empty()) return told("shunned", peer.shunned, peer.shunned_until);
   if (!peer.doubted.empty()) return told("its word does not count", peer.doubted, peer.doubted_until);
+  if (!peer.second_place.empty())
+    return fmt::format("two machines have this identity, the other at {}: larder group leave and join on the copy",
+                       printable(peer.second_place));
+  if (!peer.unreachable.empty()) return printable(peer.unreachable);
+  if (!peer.cannot_reach.empty()) return "says that it does not reach this machine at " + printable(peer.cannot_reach);
   if (!peer.serving) return "does not serve";
   return peer.load == 0 ? "serves" : fmt::format("serves, {} now", peer.load);
 }
@@ -93,7 +109,11 @@ std::string own_lines(const PeersView& view) {
     text +=
         fmt::format("            nothing of {} origins is shared for a while: they are not constant (see the log)\n",
                     view.inconstant_hosts);
-  if (!view.trouble.empty()) text += fmt::format("            {}\n", printable(view.trouble));
+  if (!view.copied.empty())
+    text += fmt::format("            {}; on the copy: {}\n", printable(view.copied), printable(view.copied_command));
+  for (const std::string& trouble : {view.listening_trouble, view.unreached_trouble, view.trouble}) {
+    if (!trouble.empty()) text += fmt::format("            {}\n", printable(trouble));
+  }
   return text;
 }
 

@@ -20,8 +20,12 @@ struct PeersView {
   std::uint64_t multicast_interfaces = 0, multicast_hellos = 0, unicast_hellos = 0, clock_rejections = 0;
   std::uint64_t given = 0, taken = 0;  // bytes
   std::uint64_t condemned_versions = 0, inconstant_hosts = 0;
+  std::string listening_trouble, unreached_trouble, copied, copied_command;
+  std::uint64_t known_members = 0;
+  std::optional<double> alone_for_s;
   struct Peer {
     std::string id, name, address, shunned, shunned_until, doubted, doubted_until;
+    std::string unreachable, cannot_reach, second_place, version;
     bool serving = false, multicast = false;
     std::uint64_t load = 0;
     std::optional<double> last_heard_s;

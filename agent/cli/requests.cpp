@@ -12,6 +12,8 @@ namespace {
 
 using nlohmann::json;
 
+constexpr std::string_view kDefaultPriority = "normal";  // of the API
+
 // Text that came from file names may not be UTF-8; it is shown with replacement characters rather than not at all.
 std::string dump(const json& value) {
   return value.dump(-1, ' ', false, json::error_handler_t::replace);
@@ -125,7 +127,10 @@ json reported_file(const FileView& file, const std::string& written) {
 }  // namespace
 
 std::string job_body(const JobRequest& request) {
-  json body = {{"priority", request.priority}, {"start", request.start}};
+  // An agent of another release has a default for what is left out, and refuses what it does not know.
+  json body = json::object();
+  if (request.priority != kDefaultPriority) body["priority"] = request.priority;
+  if (!request.start) body["start"] = false;
   put(body, "name", request.name);
   if (!request.files.empty()) body["files"] = files_of(request.files);
   if (json verdict = verdict_of(request); !verdict.empty()) body["verdict"] = std::move(verdict);

@@ -10,6 +10,7 @@
 #include "agent/daemon/membership_group.h"
 #include "agent/daemon/neighbour_switch.h"
 #include "agent/daemon/own_addresses.h"
+#include "agent/daemon/reach_watch.h"
 #include "agent/daemon/serving_watch.h"
 #include "agent/daemon/sharing_facts.h"
 #include "agent/daemon/start_epoch.h"
@@ -46,6 +47,7 @@ struct LanComposition::State : std::enable_shared_from_this<State> {
     std::unique_ptr<peer::OfferFeed> feed;
     std::unique_ptr<peer::Neighbourhood> neighbourhood;
     std::unique_ptr<peer::CatalogueService> service;
+    std::unique_ptr<ReachWatch> reach;
   };
 
   void bring_up();
@@ -67,8 +69,6 @@ struct LanComposition::State : std::enable_shared_from_this<State> {
   [[nodiscard]] bool may_offer(const cache::Version& version);
   void read_offers_anew();
   [[nodiscard]] peer::DiscoverySelf self(const Network& of) const;
-  [[nodiscard]] peer::DiscoveryIdentity discovery_identity() const;
-  [[nodiscard]] peer::SwarmCredentials swarm_credentials() const;
   [[nodiscard]] std::vector<std::string> addresses() const;
   [[nodiscard]] std::vector<SeenMember> seen() const;
 
@@ -180,7 +180,7 @@ Status LanComposition::State::make_sockets(Network& out) {
   if (!linked) return tl::unexpected<Error>(linked.error());
   out.link = std::move(*linked);
   out.link->set_enrolling(membership->enrolling());  // it listens already
-  auto swarmed = peer::make_swarm(swarm_settings(*config), swarm_credentials(), parts.runtime);
+  auto swarmed = peer::make_swarm(swarm_settings(*config), swarm_credentials(*membership), parts.runtime);
   if (!swarmed) return tl::unexpected<Error>(swarmed.error());
   out.swarm = std::move(*swarmed);
   return {};
@@ -198,6 +198,7 @@ Status LanComposition::State::make_network(Network& out) {
     if (!network) return;
     kept.met(peer.id, peer.certificate, parts.runtime.clock.wall());
     known_changed();
+    network->reach->appeared(peer);
     membership->heard(peer.id, peer.catalogue(), peer.group_version);
   };
   events.gone = [this](const peer::AgentId& agent) {
@@ -214,8 +215,15 @@ Status LanComposition::State::make_network(Network& out) {
   events.evidence = [this](const peer::AgentId& from, const peer::EvidenceMessage& evidence) {
     if (network) network->neighbourhood->received_evidence(from, evidence);
   };
-  auto discovery = peer::make_discovery_socket(discovery_settings(*config), discovery_identity(), self(out),
-                                               std::move(events), parts.loop, parts.runtime.random);
+  events.reach = [this](const peer::AgentId& from, const peer::ReachMessage& what) {
+    if (network) network->reach->said(from, what);
+  };
+  events.twin = [this](const peer::TwinHeard& what) {
+    if (network) network->reach->twin_heard(what);
+  };
+  auto discovery =
+      peer::make_discovery_socket(discovery_settings(*config), discovery_identity(*membership, *start_epoch.value()),
+                                  self(out), std::move(events), parts.loop, parts.runtime.random);
   if (!discovery) return tl::unexpected<Error>(discovery.error());
   out.discovery = std::move(*discovery);
   return {};
@@ -225,11 +233,13 @@ void LanComposition::State::connect_parts(Network& made) {
   const peer::Identity& identity = *membership->identity();
   const Digest digest = peer::group_digest(identity.group.authority_pem);
   made.feed = std::make_unique<peer::OfferFeed>(parts.cache, *made.offers, parts.runtime);
+  made.reach = make_reach_watch(parts, *membership, *config, *made.discovery, *made.link, *made.swarm,
+                                [this] { return config->peer_use; });
   made.neighbourhood = std::make_unique<peer::Neighbourhood>(peer::NeighbourhoodParts{
       *made.discovery, *made.link, *made.swarm, parts.cache, kept.trust, kept.members, *made.offers, parts.disk,
       parts.runtime, identity.key, digest, [this](const peer::AgentId& agent) { return membership->refused(agent); },
       [this] { return serving(); }, [this] { refusals_changed(); }, peer::listens_on_loopback(config->peer_listen),
-      [this] { read_offers_anew(); }});
+      [this] { read_offers_anew(); }, made.reach->dials()});
   made.neighbourhood->set_using(config->peer_use, config->peer_crowd);
   peer::CatalogueServiceParts service{parts.cache, *made.offers,  kept.members, *made.swarm,
                                       parts.disk,  parts.runtime, identity.key, digest};
@@ -254,6 +264,7 @@ void LanComposition::State::connect_parts(Network& made) {
   made.feed->on_offered(std::bind_front(&peer::Neighbourhood::offered, made.neighbourhood.get()));
   made.feed->restart();
   made.discovery->start();
+  made.reach->start();
   neighbours.set(made.neighbourhood.get());
   refusals_changed();
   refresh_self();
@@ -269,6 +280,7 @@ void LanComposition::State::bring_down() {
   // Its parts look for it: none must be called while they end.
   const std::unique_ptr<Network> ending = std::make_unique<Network>(std::move(*network));
   network.reset();
+  ending->reach.reset();
   ending->neighbourhood.reset();
   ending->service.reset();
   ending->feed.reset();
@@ -293,14 +305,14 @@ void LanComposition::State::changed(const peer::MembershipChange& change) {
 void LanComposition::State::credentials_changed() {
   met_self();
   network->link->set_credentials(membership->credentials());
-  network->swarm->set_credentials(swarm_credentials());
-  network->discovery->set_identity(discovery_identity());
+  network->swarm->set_credentials(swarm_credentials(*membership));
+  network->discovery->set_identity(discovery_identity(*membership, *start_epoch.value()));
 }
 
 void LanComposition::State::group_state_changed() {
   // In this order: what is said under the key before has to tell of the newer state.
   network->discovery->set_self(self(*network));
-  network->discovery->set_identity(discovery_identity());
+  network->discovery->set_identity(discovery_identity(*membership, *start_epoch.value()));
   network->offers->reset(membership->identity()->group.key);  // every name on the LAN is made with it
   network->neighbourhood->key_changed();
   network->service->forget_all();
@@ -337,6 +349,7 @@ void LanComposition::State::known_changed() {
 void LanComposition::State::serve(peer::CatalogueRequest request,
                                   UniqueFunction<void(peer::CatalogueResponse)> respond) {
   if (!network) return respond({503, {}});
+  (void)network->reach->is_own_question(request);
   if (request.agent) {
     const peer::Endpoint from = request.from.with_port(0);
     if (std::find(askers.begin(), askers.end(), from) == askers.end()) {
@@ -360,32 +373,10 @@ void LanComposition::State::refresh_self() {
 }
 
 peer::DiscoverySelf LanComposition::State::self(const Network& of) const {
-  const peer::Identity& identity = *membership->identity();
-  peer::DiscoverySelf me;
-  me.id = identity.id();
-  me.catalogue_port = of.link->port();
-  me.swarm_port = of.swarm->port();
+  peer::DiscoverySelf me = discovery_self(*membership, *of.link, *of.swarm);
   me.serving = serving();
-  me.group_version = identity.group.state.version;
-  me.name = machine_name();
   if (of.service) me.load = of.service->load();
   return me;
-}
-
-peer::DiscoveryIdentity LanComposition::State::discovery_identity() const {
-  const peer::Identity& identity = *membership->identity();
-  return {identity.key,
-          *start_epoch.value(),
-          identity.group.authority_pem,
-          identity.group.certificate_pem,
-          identity.group.tag(),
-          identity.group.key,
-          identity.old_keys};
-}
-
-peer::SwarmCredentials LanComposition::State::swarm_credentials() const {
-  const peer::LinkCredentials credentials = membership->credentials();
-  return {credentials.authority_pem, credentials.certificate_pem, credentials.private_key_pem};
 }
 
 // -- outside ----------------------------------------------------------------------------------------------------------
@@ -432,6 +423,7 @@ void LanComposition::network_changed() {
   if (!state_->network) return state_->bring_up();
   state_->network->link->network_changed();
   state_->network->discovery->network_changed();
+  state_->network->reach->network_changed();
 }
 
 peer::Neighbours& LanComposition::neighbours() {
@@ -466,6 +458,8 @@ SharingFacts LanComposition::sharing_facts() const {
   add_swarm(state_->network->swarm->figures(), out);
   out.peers = peer_facts(state_->network->discovery->peers(), state_->kept.trust, clock.now(), clock.wall());
   add_trust(state_->kept.trust, clock.wall(), out);
+  out.known_members = std::max<std::size_t>(state_->kept.members.size(), 1) - 1;
+  state_->network->reach->add_to(out);
   return out;
 }
 

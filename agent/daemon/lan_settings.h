@@ -1,9 +1,12 @@
-// What the configuration says to the parts that have sockets on the LAN. Pure.
+// What the configuration and the membership say to the parts that have sockets on the LAN. Pure.
 #pragma once
 
 #include "agent/config/config.h"
+#include "agent/daemon/lan_composition.h"
+#include "agent/daemon/reach_watch.h"
 #include "peer/catalogue_link.h"
 #include "peer/discovery_socket.h"
+#include "peer/membership.h"
 #include "peer/swarm.h"
 
 namespace larder::agent {
@@ -34,5 +37,17 @@ inline peer::DiscoverySettings discovery_settings(const Config& config) {
   settings.srv = config.peer_srv;
   return settings;
 }
+
+// Of a member of a group.
+[[nodiscard]] peer::DiscoveryIdentity discovery_identity(const peer::Membership& membership, std::uint64_t start_epoch);
+[[nodiscard]] peer::SwarmCredentials swarm_credentials(const peer::Membership& membership);
+// What stays the same for the run; whether it serves and its load are the caller's.
+[[nodiscard]] peer::DiscoverySelf discovery_self(const peer::Membership& membership, const peer::CatalogueLink& link,
+                                                 const peer::Swarm& swarm);
+// The three outlive it. `use`: whether anything is taken from others.
+[[nodiscard]] std::unique_ptr<ReachWatch> make_reach_watch(const LanParts& parts, const peer::Membership& membership,
+                                                           const Config& config, peer::DiscoverySocket& discovery,
+                                                           peer::CatalogueLink& link, peer::Swarm& swarm,
+                                                           std::function<bool()> use);
 
 }  // namespace larder::agent

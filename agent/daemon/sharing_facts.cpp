@@ -50,6 +50,8 @@ std::vector<PeerFact> peer_facts(const peer::PeerTable& around, const peer::Trus
     fact.multicast = peer->multicast;
     fact.load = peer->load;
     fact.last_heard = std::max(Duration{}, Duration(now - peer->last_heard));
+    fact.version = peer->version;
+    fact.protocol = peer->protocol;
   }
   for (const peer::Shunned& one : trust.all_shunned(wall)) {
     PeerFact& fact = fact_of(one.agent, facts);
@@ -101,6 +103,7 @@ SharingFacts sharing_facts(const LanFacts& lan, const Config& config, std::strin
   out.swarm_port = lan.swarm_port;
   out.discovery_port = lan.discovery_port;
   out.offered = lan.offered;
+  out.protocol = peer::kProtocol;
   return out;
 }
 

@@ -27,7 +27,7 @@ RUNNERS = {module: runner for runner in (fault_runner(), office_runner()) for mo
 RUNS = {"consistency": 200, "framing": 100, "kill": 100, "faults": 2, "disk": 2, "bad_input": 1, "jobs": 2, "privacy": 5,
         "permission": 1, "standstill": 2, "command": 1, "greedy": 1, "comfort": 1, "patience": 2, "odd_servers": 2,
         "sharing": 5, "churn": 50, "poison": 5, "poison_series": 10, "strangers": 2, "routes": 100, "crowd": 2,
-        "crowd_random": 50, "blame": 50, "line": 1}
+        "crowd_random": 50, "blame": 50, "line": 1, "reach": 2}
 WHAT = {
     "consistency": "origin changes midway, stale proxies, ranges of another edition: exactly one edition comes out",
     "framing": "framings and cuts, each fetched twice: what was cut unseen never comes a second time, what is coded never comes",
@@ -53,6 +53,7 @@ WHAT = {
     "blame": "inconstant origins, roll-outs, one and two liars: no honest member is shunned, liars' word counts no more",
     "routes": "users, proxies, authorities, secrets, retargets, digests and verdicts on two hosts: no byte to who may not have it, no false one",
     "line": "the line of the laboratory has the delay, jitter, queue, loss and order that it is told to have",
+    "reach": "networks that come later, several cards, blocked ports, a copied identity, hosts of two builds: mended, or told",
     "strangers": "hosts without certificate, floods, a revoked member: nothing learnt, little slowed",
 }
 

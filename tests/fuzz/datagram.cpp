@@ -17,6 +17,8 @@ void check_body(Bytes body) {
   if (const auto* hello = std::get_if<Hello>(&datagram->message)) {
     must(hello->name.size() <= 64 && hello->certificate.size() <= kMaxHelloCertificate);
     must(std::all_of(hello->name.begin(), hello->name.end(), [](char c) { return c > ' ' && c < 0x7f; }));
+    must(hello->version.size() <= kMaxHelloVersion && (hello->protocol != 0 || hello->version.empty()));
+    must(std::all_of(hello->version.begin(), hello->version.end(), [](char c) { return c > ' ' && c < 0x7f; }));
   }
   must(!signature_holds(*datagram, 1, 1));  // nobody forges one by chance
   if (const auto* ask = std::get_if<Ask>(&datagram->message))
@@ -27,6 +29,7 @@ void check_body(Bytes body) {
       must(item.key < kMaxAskKeys && item.segments.size() <= kMaxSegmentBitmap);
     }
   }
+  if (const auto* reach = std::get_if<ReachMessage>(&datagram->message)) must(reach->items.size() <= kMaxReachItems);
   if (const auto* evidence = std::get_if<EvidenceMessage>(&datagram->message)) {
     must(!evidence->bytes.empty() && evidence->bytes.size() <= kMaxEvidence);
     must(evidence->certificate.size() <= kMaxHelloCertificate);

@@ -128,7 +128,8 @@ def fault_runner():
 
 def office_runner():
     """One run at a time: they measure time. All hosts of a run keep 3 GiB at most."""
-    modules = ("sharing", "churn", "poison", "poison_series", "strangers", "routes", "crowd", "crowd_random", "blame", "line")
+    modules = ("sharing", "churn", "poison", "poison_series", "strangers", "routes", "crowd", "crowd_random", "blame", "line",
+               "reach")
     return Runner(TESTS / "office" / "run.py", modules, deadline=300, jobs=1, in_memory=4 * GIB)
 
 
@@ -143,11 +144,14 @@ def main(runner, doc):
     parser.add_argument("--loopback", action="store_true", help="hosts are addresses of 127.0.0.0/8, not namespaces")
     parser.add_argument("--other-version", action="store_true",
                         help="the programs are of another version: their answers are not held against docs/api.yaml")
+    parser.add_argument("--old-bin-dir", help="programs of an earlier build, for cases that want hosts of two builds")
     parser.add_argument("--list", action="store_true", help="print modules and cases")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.other_version:
         os.environ["LARDER_OTHER_VERSION"] = "1"  # for each run's process
+    if arguments.old_bin_dir:
+        os.environ["LARDER_OLD_BIN_DIR"] = str(pathlib.Path(arguments.old_bin_dir).resolve())
     if arguments.list or not arguments.module:
         for module in runner.modules:
             print(f"{module}: {', '.join(runner.table(module) or ['drawn by the seed'])}")

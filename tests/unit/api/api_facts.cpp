@@ -50,6 +50,16 @@ SharingFacts sample_peers() {
   peer.shunned_until = WallTime{};
   peer.doubted = "this agent's own download contradicts it";
   peer.doubted_until = WallTime{};
+  peer.unreachable = "TCP 7476 of 192.0.2.7 does not answer (no answer within 3 s, 2 times)";
+  peer.cannot_reach = "TCP 7476";
+  peer.second_place = "192.0.2.8";
+  peer.version = "0.1.0";
+  peer.protocol = 1;
+  facts.listening_trouble = "the swarm does not listen on TCP 7476 of 192.0.2.1";
+  facts.unreached_trouble = "TCP 7476 of this machine does not answer desk-12";
+  facts.copied = "another machine runs with this agent's identity";
+  facts.copied_command = "larder group leave";
+  facts.alone_for = std::chrono::seconds(2);
   return facts;
 }
 

@@ -1,4 +1,6 @@
 #include "agent/api/job_json.h"
+#include "agent/api/router.h"
+#include "agent/version.h"
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -154,6 +156,16 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{connect_with("\"client_key\":\"K\""), "must be given together"},
         Bad{connect_with("\"http\":\"3\""), "\"connect.http\" must be one of"},
         Bad{connect_with("\"cookie\":\"a\""), "\"connect.cookie\" is not known"}));
+
+// Who asked may be newer than this agent: its words say so, and which version this is.
+TEST(JobJson, ANameThatIsNotKnownIsRefusedInWordsThatNameTheAgent) {
+  const std::string known_by =
+      fmt::format("is not known to this agent ({}, API {}): it is older than who asks", kVersion, kApiVersion);
+  EXPECT_THAT(parse_create(R"({"mirrors_of_tomorrow":[]})").error().text(),
+              HasSubstr("\"mirrors_of_tomorrow\" " + known_by));
+  EXPECT_THAT(match_route("GET", "/v1/jobs?of_tomorrow=1").error().text(), HasSubstr("\"of_tomorrow\" " + known_by));
+  EXPECT_THAT(match_route("GET", "/v1/of_tomorrow").error().text(), HasSubstr(kVersion));
+}
 
 TEST(JobJson, DepthAndNumberAreBounded) {
   const std::string deep = std::string(2'000'000, '[');

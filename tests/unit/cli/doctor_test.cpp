@@ -95,6 +95,32 @@ TEST(Doctor, NamesEachTroubleAndWhatToDo) {
        }},
       {"serving", Grade::warn, [](DoctorFacts& f) { f.peers->offered = 0; }},
       {"time", Grade::warn, [](DoctorFacts& f) { f.peers->clock_rejections = 1; }},
+      {"peers", Grade::warn,
+       [](DoctorFacts& f) {
+         f.peers->peers.clear();
+         f.peers->alone_for_s = 7200;
+       }},
+      {"listening", Grade::warn,
+       [](DoctorFacts& f) { f.peers->listening_trouble = "the swarm does not listen on TCP 7476 of 10.0.0.2"; }},
+      {"serving", Grade::warn, [](DoctorFacts& f) { f.peers->listening_trouble = "the swarm does not listen"; }},
+      {"reached", Grade::warn,
+       [](DoctorFacts& f) { f.peers->unreached_trouble = "TCP 7476 of this machine does not answer desk-12"; }},
+      {"serving", Grade::warn, [](DoctorFacts& f) { f.peers->unreached_trouble = "TCP 7476 does not answer"; }},
+      {"identity", Grade::bad,
+       [](DoctorFacts& f) {
+         f.peers->copied = "another machine runs with this agent's identity";
+         f.peers->copied_command = "larder group leave && larder group join INVITATION";
+       }},
+      {"peer bbbbbbbb", Grade::warn,
+       [](DoctorFacts& f) {
+         f.peers->peers[0].id = "bbbbbbbbcccc";
+         f.peers->peers[0].unreachable = "TCP 7476 of 10.0.0.2 does not answer (no answer within 3 s, 2 times)";
+       }},
+      {"peer bbbbbbbb", Grade::warn,
+       [](DoctorFacts& f) {
+         f.peers->peers[0].id = "bbbbbbbbcccc";
+         f.peers->peers[0].second_place = "10.0.0.3";
+       }},
       {"use", Grade::warn, [](DoctorFacts& f) { f.peers->use = false; }},
       {"peer bbbbbbbb", Grade::warn,
        [](DoctorFacts& f) {
@@ -113,6 +139,23 @@ TEST(Doctor, NamesEachTroubleAndWhatToDo) {
     EXPECT_NE(line->advice, "") << trouble.check;
     EXPECT_NE(doctor_text(lines).find("->"), std::string::npos);
   }
+}
+
+TEST(Doctor, SaysWhatIsNotReachedInTheWordsOfTheAgentAndWhatToRunOnACopy) {
+  DoctorFacts facts = healthy();
+  facts.peers->peers[0].id = "bbbbbbbbcccc";
+  facts.peers->peers[0].unreachable = "TCP 7476 of 10.88.0.1 does not answer (no answer within 3 s, 2 times)";
+  facts.peers->copied = "another machine runs with this agent's identity";
+  facts.peers->copied_command = "larder group leave && larder group join INVITATION";
+  const std::string text = doctor_text(diagnose(facts));
+  EXPECT_NE(text.find("TCP 7476 of 10.88.0.1 does not answer"), std::string::npos) << text;
+  EXPECT_NE(text.find("larder group leave && larder group join INVITATION"), std::string::npos) << text;
+  const std::string page = peers_page(*facts.peers);
+  EXPECT_NE(page.find("TCP 7476 of 10.88.0.1 does not answer"), std::string::npos) << page;
+  EXPECT_NE(page.find("larder group leave && larder group join INVITATION"), std::string::npos) << page;
+  for (int i = 0; i < 50; ++i) facts.peers->peers.push_back(facts.peers->peers[0]);
+  const auto lines = diagnose(facts);
+  EXPECT_LT(lines.size(), 40U) << "of many a few are named";
 }
 
 TEST(Doctor, SaysWhyNobodyElseHasTheBenefit) {

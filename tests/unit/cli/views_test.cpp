@@ -57,7 +57,7 @@ TEST(Requests, SendsOnlyWhatWasAsked) {
   JobRequest request;
   request.files = {{"https://e/x", "", "", "", {}}};
   EXPECT_EQ(json::parse(job_body(request)),
-            json::parse(R"({"priority":"foreground","start":true,"files":[{"url":"https://e/x"}]})"));
+            json::parse(R"({"priority":"foreground","files":[{"url":"https://e/x"}]})"));
 }
 
 TEST(Requests, SendsEverything) {

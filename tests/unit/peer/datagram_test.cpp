@@ -33,7 +33,7 @@ Datagram of(Message message) {
 }
 
 Hello hello() {
-  return Hello{7475, 7476, true, true, 3, "desk-12", {std::byte{0x30}, std::byte{0x01}}, signature_of(0x77)};
+  return Hello{7475, 7476, true, true, 3, "desk-12", {std::byte{0x30}, std::byte{0x01}}, signature_of(0x77), 4, "1.2"};
 }
 Ask ask() {
   return Ask{0x01020304, 4096, true, {{KeyKind::version, digest_of(1)}, {KeyKind::url, digest_of(2)}}};
@@ -61,6 +61,8 @@ TEST_P(EveryMessage, CutAnywhereIsRefusedOrShorterButNeverRead) {
   for (std::size_t size = 0; size < body.size(); ++size) {
     // An earlier Larder's evidence ends before the length of its certificate.
     if (std::holds_alternative<EvidenceMessage>(GetParam()) && size + 2 == body.size()) continue;
+    // Nobody relies on what follows a HELLO's signature: protocol, length and three letters.
+    if (std::holds_alternative<Hello>(GetParam()) && size + 5 >= body.size()) continue;
     EXPECT_FALSE(decode_body(Bytes(body).first(size))) << size << " of " << body.size();
   }
 }
@@ -75,7 +77,8 @@ TEST_P(EveryMessage, LaterFieldsAreSkipped) {
 
 INSTANTIATE_TEST_SUITE_P(Datagram, EveryMessage,
                          ::testing::Values(Message(hello()), Message(Bye{}), Message(ask()), Message(have()),
-                                           Message(Have{5, 1, {}}), Message(evidence())));
+                                           Message(Have{5, 1, {}}), Message(evidence()),
+                                           Message(ReachMessage{{{ReachPort::swarm, true, 7476}}})));
 
 // Golden bytes: a change here is a change of the wire format and needs a new format number.
 TEST(Datagram, BodyBytesOfHello) {
@@ -145,6 +148,7 @@ TEST(Datagram, ASignatureCoversEverythingBeforeItAndTheKeyItGoesUnder) {
     auto changed = body;
     changed[i] ^= std::byte{0x10};
     const auto other = decode_body(changed);
+    if (i + 5 >= body.size()) continue;  // what follows the signature is for people
     EXPECT_FALSE(other && signature_holds(*other, 0xcafef00d, 4)) << "byte " << i;
   }
 }

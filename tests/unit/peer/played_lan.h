@@ -48,6 +48,10 @@ class PlayedDiscovery final : public DiscoverySocket {
     return {};
   }
   void forget(const AgentId& agent) override { table.remove(agent); }
+  void tell_reach(const AgentId& to, ReachMessage what) override { reach.emplace_back(to, std::move(what)); }
+  void mark_place(const AgentId& agent, const Endpoint& place, bool answers) override {
+    table.mark_place(agent, place, answers, SteadyTime{});
+  }
   [[nodiscard]] const PeerTable& peers() const override { return table; }
   [[nodiscard]] DiscoveryFigures figures() const override { return {}; }
 
@@ -68,6 +72,7 @@ class PlayedDiscovery final : public DiscoverySocket {
 
   std::vector<Asked> asked;
   std::vector<EvidenceMessage> told;
+  std::vector<std::pair<AgentId, ReachMessage>> reach;  // told to whom it is about
   PeerTable table;
 
  private:

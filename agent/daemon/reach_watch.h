@@ -1,0 +1,93 @@
+// Whether this agent and those around reach each other, tried and not assumed: while it is in a group, its swarm
+// listens where the machine has addresses (listen_watch.h), the ports of agents that serve take connections
+// (peer/reach_book.h), and the identity is used by one machine alone (peer/twin_watch.h). Mends what it can, tells
+// agents that they are not reached, and tells people: log once for each change, GET /v1/peers, metrics. Loop thread
+// only.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "agent/daemon/listen_watch.h"
+#include "agent/peer_facts.h"
+#include "base/worker_pool.h"
+#include "peer/catalogue_link.h"
+#include "peer/dial_notes.h"
+#include "peer/discovery_socket.h"
+#include "peer/reach_book.h"
+#include "peer/swarm.h"
+#include "peer/twin_watch.h"
+
+namespace larder::agent {
+
+struct ReachParts {  // all outlive it
+  peer::DiscoverySocket& discovery;
+  peer::CatalogueLink& link;
+  WorkerPool& disk;
+  Runtime runtime;
+  peer::AgentId self{};
+  bool authority = false;     // of the group: leaving has to be said twice there
+  std::function<bool()> use;  // whether anything is taken from others: else nobody is tried
+  ListenWatch::Read not_listened;
+  ListenWatch::Mend listen_anew;
+  // Tries a TCP port; an empty reason where it takes connections (peer/tcp_probe.h).
+  std::function<void(const peer::Endpoint&, UniqueFunction<void(const std::string& reason)>)> connect;
+};
+
+class ReachWatch {
+ public:
+  static constexpr Duration kTick = std::chrono::seconds(1);
+  static constexpr std::size_t kTriesPerTick = 4;
+  static constexpr Duration kTellAgain = std::chrono::minutes(1);  // agents that are not reached
+
+  explicit ReachWatch(ReachParts parts);
+  ~ReachWatch();
+  ReachWatch(const ReachWatch&) = delete;
+  ReachWatch& operator=(const ReachWatch&) = delete;
+
+  void start();
+  void network_changed();
+  void appeared(const peer::KnownPeer& peer);                            // or changed
+  void said(const peer::AgentId& from, const peer::ReachMessage& what);  // of this agent's ports
+  void twin_heard(const peer::TwinHeard& what);
+  [[nodiscard]] peer::DialNotes dials();  // of downloads; works while this is there, and does nothing afterwards
+  // Of the catalogue's server: whether that is this agent's own question at what may be a twin's place.
+  [[nodiscard]] bool is_own_question(const peer::CatalogueRequest& request);
+  void add_to(SharingFacts& facts) const;
+
+ private:
+  struct Try;
+  void tick();
+  void try_ports(const peer::AgentId& agent);
+  void tried(const std::shared_ptr<Try>& one, peer::ReachPort port, const std::string& reason);
+  void news(const peer::AgentId& agent, peer::ReachBook::News what);
+  void tell(const peer::AgentId& agent);
+  void tell_again();
+  void ask_twin(const peer::Endpoint& catalogue);
+  void look_at_sayings();
+  void look_at_twin();
+  [[nodiscard]] std::string name_of(const peer::AgentId& agent) const;
+  [[nodiscard]] std::string sayings_text() const;
+  [[nodiscard]] std::string twin_text() const;
+  [[nodiscard]] std::string twin_command() const;
+  [[nodiscard]] SteadyTime now() const { return parts_.runtime.clock.now(); }
+
+  ReachParts parts_;
+  ListenWatch listening_;
+  peer::ReachBook book_;
+  peer::ReachSayings sayings_;
+  peer::TwinWatch twins_;
+  std::map<peer::AgentId, SteadyTime> told_;  // those that are not reached: when they were told so
+  std::string own_question_;                  // the query of the question that is under way
+  bool was_own_question_ = false;
+  bool sayings_told_ = false, twin_told_ = false;
+  std::optional<SteadyTime> alone_since_;  // nobody is around although somebody was
+  bool had_company_ = false;
+  TimerId timer_ = 0;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace larder::agent
