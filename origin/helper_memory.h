@@ -1,6 +1,6 @@
-// Hosts at which the plainest question about a file does not work: HEAD hangs, is cut off or refused, or a range is.
-// Probes of their URLs begin where the last one ended. Bounded: the oldest is forgotten, and each after an hour, since
-// servers are mended. Loop thread only.
+// Where the plainest question about a file does not work: HEAD hangs, is cut off or refused, or a range is. Probes
+// begin where the last one ended. Bounded: the oldest is forgotten, and each after an hour, since servers are mended.
+// Loop thread only.
 #pragma once
 
 #include <deque>
@@ -18,22 +18,30 @@ enum class ProbeStep : unsigned char {
   whole,       // GET; the head is read, the body is not
 };
 
+// What a probe has found out: how others should begin. `head`: nothing.
+struct ProbeLesson {
+  ProbeStep host = ProbeStep::head;  // for each URL of the host
+  ProbeStep url = ProbeStep::head;   // for this one: an empty file refuses every range, its neighbours do not
+};
+
 class HelperMemory {
  public:
-  static constexpr std::size_t kMaxHosts = 256;
+  static constexpr std::size_t kMaxEntries = 256;
   static constexpr Duration kKept = std::chrono::hours(1);
 
-  void remember(const Url& url, ProbeStep step, SteadyTime now);
-  // How to begin at the URL's host.
+  void remember(const Url& url, const ProbeLesson& lesson, SteadyTime now);
   [[nodiscard]] ProbeStep first_step(const Url& url, SteadyTime now) const;
 
  private:
-  struct Host {
-    std::string name;  // scheme, host and port
+  struct Entry {
+    std::string name;
     ProbeStep step = ProbeStep::head;
     SteadyTime until{};
   };
-  std::deque<Host> hosts_;  // oldest first
+  void add(std::string name, ProbeStep step, SteadyTime now);
+  [[nodiscard]] ProbeStep step_of(const std::string& name, SteadyTime now) const;
+
+  std::deque<Entry> entries_;  // oldest first
 };
 
 }  // namespace larder::origin

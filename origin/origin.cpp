@@ -61,7 +61,7 @@ class OriginImpl final : public Origin {
   std::unordered_map<FetchId, std::shared_ptr<Entry>> entries_;
   std::shared_ptr<OriginImpl*> self_ = std::make_shared<OriginImpl*>(this);  // posted tasks may outlive us
   DoubtfulHeads doubtful_;
-  HelperMemory hosts_;
+  HelperMemory helpers_;
   FetchId last_id_ = 0;
 };
 
@@ -74,7 +74,7 @@ FetchId OriginImpl::probe(const Target& target, UniqueFunction<void(Result<Editi
   RunPlan plan;
   plan.target = target;
   plan.probe = true;
-  plan.first_step = hosts_.first_step(target.url, runtime_.clock.now());
+  plan.first_step = helpers_.first_step(target.url, runtime_.clock.now());
   if (doubtful_.contains(target.url.canonical())) plan.first_step = std::max(plan.first_step, ProbeStep::first_byte);
   auto entry = std::make_shared<Entry>();
   entry->probe_done = std::move(done);
@@ -142,7 +142,7 @@ void OriginImpl::ended(Entry& entry, Status status) {
     // If it was the HEAD that lied, the next probe shall not believe it again.
     doubtful_.add(entry.url.canonical());
   }
-  if (const auto step = entry.run->learnt()) hosts_.remember(entry.url, *step, runtime_.clock.now());
+  helpers_.remember(entry.url, entry.run->lesson(), runtime_.clock.now());
   if (entry.events) return entry.events->on_done(std::move(status));
   if (status) return entry.probe_done(std::move(entry.edition));
   entry.probe_done(tl::unexpected(status.error()));

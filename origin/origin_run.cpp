@@ -219,10 +219,10 @@ void OriginRun::answer_probe(const HttpHead& head) {
     return ask(url_);
   }
   if (is_for_next_time(step_, head.status)) {
-    learnt_ = ProbeStep::first_byte;
+    lesson_ = ProbeLesson{ProbeStep::first_byte};
     return fail_with(status_error(head, clock_.wall()));
   }
-  if (asks_plainer_after_status(step_, head.status)) return ask_plainer();
+  if (asks_plainer_after_status(step_, head.status)) return ask_plainer(false);
   const RequestShape sent = shape();
   Asked asked;
   asked.head = head_;
@@ -230,7 +230,7 @@ void OriginRun::answer_probe(const HttpHead& head) {
   asked.length = sent.length;
   const Result<Accepted> accepted = check_response(head, asked, context());
   if (!accepted) return request_failed(accepted.error());
-  if (step_failed_) learnt_ = step_;
+  lesson_ = tried_;
   const auto keep = shared_from_this();
   abandon_exchange();
   listener_.on_edition(accepted->edition, 0);
@@ -242,9 +242,11 @@ void OriginRun::take_step() {
   head_ = false;
 }
 
-// From the URL that was asked for: a redirect may have been for the request that failed.
-void OriginRun::ask_plainer() {
-  step_failed_ = true;
+// From the URL that was asked for: a redirect may have been for the request that failed. `broke`: no answer came, which
+// is of the host; what an answer refuses may be of the file.
+void OriginRun::ask_plainer(bool broke) {
+  if (step_ == ProbeStep::head) tried_.host = ProbeStep::first_byte;
+  if (step_ == ProbeStep::first_byte) (broke ? tried_.host : tried_.url) = ProbeStep::whole;
   take_step();
   hops_ = 0;
   next_.reset();
@@ -256,7 +258,7 @@ void OriginRun::ask_plainer() {
 void OriginRun::request_failed(const Error& error) {
   if (!plan_.probe || !asks_plainer_after(step_, error.code)) return fail_with(error);
   log::debug("asked in a plainer way url={}: {}", log::redact_url(url_.canonical()), error.text());
-  ask_plainer();
+  ask_plainer(error.code == ErrorCode::no_progress || error.code == ErrorCode::connection_lost);
 }
 
 void OriginRun::answer_fetch(const HttpHead& head) {

@@ -44,8 +44,8 @@ class OriginRun : public std::enable_shared_from_this<OriginRun> {
   void stop();   // no event follows
   void consumed(std::size_t bytes);
   void set_rate(std::uint64_t bytes_per_second);
-  // Of a probe, once it is over: how the next one of this host should begin.
-  [[nodiscard]] std::optional<ProbeStep> learnt() const { return learnt_; }
+  // Of a probe, once it is over: how the next ones should begin.
+  [[nodiscard]] const ProbeLesson& lesson() const { return lesson_; }
 
  private:
   class Exchange;  // HttpEvents of one request; those of an abandoned one are dropped
@@ -64,7 +64,7 @@ class OriginRun : public std::enable_shared_from_this<OriginRun> {
   void follow(const Url& url);
   void answer_probe(const HttpHead& head);
   void take_step();
-  void ask_plainer();
+  void ask_plainer(bool broke);
   void request_failed(const Error& error);
   void answer_fetch(const HttpHead& head);
   void version_differs(const HttpHead& head, Error error);
@@ -81,8 +81,8 @@ class OriginRun : public std::enable_shared_from_this<OriginRun> {
   Url url_;                                        // of the current request
   ProbeStep step_ = ProbeStep::head;               // of a probe
   bool head_ = false;                              // the current request is a HEAD
-  bool step_failed_ = false;                       // a plainer request was needed
-  std::optional<ProbeStep> learnt_;
+  ProbeLesson tried_;                              // a lesson, if the plainer request works
+  ProbeLesson lesson_;
   bool no_cache_ = false;
   std::optional<Error> suspicion_;  // a cache answers with another edition; a HEAD is to tell what the origin says
   unsigned hops_ = 0;

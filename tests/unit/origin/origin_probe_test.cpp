@@ -152,6 +152,12 @@ TEST_F(OriginProbeTest, AnEmptyFileIsAFile) {
     http.answer(200, {kTag, length(0)});
     ASSERT_TRUE(probed && *probed) << status;
     EXPECT_EQ((*probed)->version.size, 0U);
+    probe("http://h.example/not-empty");
+    EXPECT_EQ(asks(), "HEAD") << "other files have a first byte";
+    http.answer(200, {kTag, length(9)});
+    probe();
+    EXPECT_EQ(asks(), "GET") << "remembered of this one";
+    http.answer(200, {kTag, length(0)});
   }
   origin = make_origin(http, loop.runtime());
   probe();
@@ -173,6 +179,9 @@ TEST_F(OriginProbeTest, ARangeThatBreaksIsNoFailure) {
     probe();
     EXPECT_EQ(asks(), "GET") << "remembered as well";
     http.head(200, {kTag, length(1000)});
+    probe("http://h.example/y");
+    EXPECT_EQ(asks(), code == ErrorCode::bad_response ? "GET bytes=0-0" : "GET") << "an answer may be of the file";
+    http.head(200, {kTag, length(1000)});
   }
   origin = make_origin(http, loop.runtime());
   probe();
@@ -186,8 +195,8 @@ TEST_F(OriginProbeTest, ARangeThatBreaksIsNoFailure) {
 TEST_F(OriginProbeTest, TheTableOfHostsIsBounded) {
   HelperMemory memory;
   const SteadyTime now{};
-  for (std::size_t i = 0; i < 3 * HelperMemory::kMaxHosts; ++i) {
-    memory.remember(*parse_url("http://h" + std::to_string(i) + "/"), ProbeStep::whole, now);
+  for (std::size_t i = 0; i < 3 * HelperMemory::kMaxEntries; ++i) {
+    memory.remember(*parse_url("http://h" + std::to_string(i) + "/"), {ProbeStep::whole}, now);
   }
   EXPECT_EQ(memory.first_step(*parse_url("http://h0/"), now), ProbeStep::head);
   EXPECT_EQ(memory.first_step(*parse_url("http://h767/y"), now), ProbeStep::whole);
