@@ -80,7 +80,7 @@ class ContentWriter {
   // all bytes (hashed on the way where they came in order, else read once). The record is bound to `version`.
   virtual void finish(bool want_sha256, UniqueFunction<void(Result<ContentInfo>)> done) = 0;
 
-  // Whole blocks of segments that are not whole yet.
+  // Whole blocks that are not committed, in segments that are not whole yet or are on their way to the index.
   struct Unfinished {
     std::uint64_t bytes = 0;
     std::uint64_t of_peers = 0;

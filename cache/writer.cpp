@@ -50,6 +50,14 @@ bool WriterCore::keep() {
   return unfinished().bytes > 0;
 }
 
+// What is whole and on its way to the index is as good as kept.
+ContentWriter::Unfinished WriterCore::unfinished() const {
+  ContentWriter::Unfinished sum = table_.unfinished();
+  sum.bytes += settling_bytes_.bytes;
+  sum.of_peers += settling_bytes_.of_peers;
+  return sum;
+}
+
 bool WriterCore::keeps() const {
   return keep_ && abandoned() && sound_ && !failed_ && !finished_ && !cancelled_ && unfinished().bytes > 0;
 }

@@ -95,7 +95,7 @@ class WriterCore : public std::enable_shared_from_this<WriterCore> {
   void close_stream(StreamId stream);
   void set_end(std::uint64_t size);
   void finish(bool want_sha256, UniqueFunction<void(Result<ContentInfo>)> done);
-  [[nodiscard]] ContentWriter::Unfinished unfinished() const { return table_.unfinished(); }
+  [[nodiscard]] ContentWriter::Unfinished unfinished() const;
   bool keep();
 
  private:
@@ -195,10 +195,11 @@ class WriterCore : public std::enable_shared_from_this<WriterCore> {
     int parts_left = 2;
   };
   std::map<std::uint64_t, Settling> settling_;
-  std::vector<index::Segment> ready_;  // whole and synced, not given to the index yet
-  std::size_t commits_ = 0;            // given to the index
-  std::size_t unsettled_ = 0;          // whole segments that the index does not know yet
-  std::optional<FileStat> left_;       // after the latest sync
+  std::vector<index::Segment> ready_;         // whole and synced, not given to the index yet
+  std::size_t commits_ = 0;                   // given to the index
+  std::size_t unsettled_ = 0;                 // whole segments that the index does not know yet
+  ContentWriter::Unfinished settling_bytes_;  // theirs
+  std::optional<FileStat> left_;              // after the latest sync
   std::optional<Finish> finish_;
   std::optional<Error> failed_;
   bool sound_ = true;  // what is whole may be committed, also after a failure

@@ -24,6 +24,8 @@ Digest WriterCore::root_of(const Leaves& leaves) const {
 void WriterCore::segment_whole(WholeSegment segment) {
   const std::uint64_t index = segment.index;
   ++unsettled_;
+  settling_bytes_.bytes += SegmentLayout(*size_).range(index).length;
+  settling_bytes_.of_peers += segment.peer_bytes;
   settling_[index].segment = {index,
                               {},
                               std::move(segment.leaves),
@@ -122,6 +124,8 @@ void WriterCore::add_committed(const std::vector<index::Segment>& segments) {
     const auto at = std::lower_bound(committed_.begin(), committed_.end(), info.index,
                                      [](const SegmentInfo& one, std::uint64_t index) { return one.index < index; });
     committed_.insert(at, info);
+    settling_bytes_.bytes -= info.range.length;
+    settling_bytes_.of_peers -= info.peer_bytes;
     if (handle_ == nullptr) continue;
     const auto on_segment = handle_->on_segment;  // a copy: it may destroy the handle
     if (on_segment) on_segment(info);
