@@ -48,7 +48,6 @@ void ReachWatch::network_changed() {
 void ReachWatch::tick() {
   timer_ = parts_.runtime.timers.after(kTick, [this] { tick(); });
   const bool alone = parts_.discovery.peers().size() == 0;
-  had_company_ = had_company_ || !alone;
   if (!alone) alone_since_.reset();
   if (alone && had_company_ && !alone_since_) alone_since_ = now();
   for (const peer::AgentId& agent : book_.due(kTriesPerTick, now())) try_ports(agent);
@@ -60,6 +59,7 @@ void ReachWatch::tick() {
 // -- whether others are reached ---------------------------------------------------------------------------------------
 
 void ReachWatch::appeared(const peer::KnownPeer& peer) {
+  had_company_ = true;
   if (peer.serving && parts_.use()) book_.appeared(peer.id, parts_.runtime.random.unit(), now());
 }
 
