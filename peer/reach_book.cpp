@@ -37,7 +37,8 @@ void ReachBook::suspect(const AgentId& agent, SteadyTime now) {
   Entry& found = entry(agent, now);
   // Not again and again while it is known: a download that fails each second tells nothing new.
   if (found.ports[0].lost || found.ports[1].lost) return;
-  found.next_try = std::min(found.next_try, now);
+  const SteadyTime at = found.tried_at ? std::max(now, *found.tried_at + kSuspectAgain) : now;
+  found.next_try = std::min(found.next_try, at);
 }
 
 ReachBook::News ReachBook::dial_failed(const AgentId& agent, const Endpoint& swarm, SteadyTime now) {
@@ -106,6 +107,7 @@ void ReachBook::finished(const AgentId& agent, SteadyTime now) {
   if (found == entries_.end()) return;
   Entry& one = found->second;
   one.trying = false;
+  one.tried_at = now;
   Duration wait = rest();
   for (const Port& port : one.ports) {
     if (port.lost) wait = std::min<Duration>(wait, kAgain);

@@ -37,11 +37,12 @@ class ReachBook {
   static constexpr Duration kAgain = std::chrono::seconds(30);  // while it does not answer
   static constexpr Duration kAnswering = std::chrono::seconds(300);  // while it does; with many agents longer
   static constexpr Duration kPerAgent = std::chrono::seconds(1);     // so that one try a second is enough for all
+  static constexpr Duration kSuspectAgain = std::chrono::seconds(10);
   enum class News { none, lost, back };
 
   // `spread`: a draw from 0 to 1, so that not all try the newcomer at once.
   void appeared(const AgentId& agent, double spread, SteadyTime now);
-  // A download from it failed, or its catalogue was silent: it is tried at once.
+  // A download from it failed, or its catalogue was silent: it is tried at once, or kSuspectAgain after the last try.
   void suspect(const AgentId& agent, SteadyTime now);
   // A download could not be begun although its ports answer, or brought nothing before it was lost.
   News dial_failed(const AgentId& agent, const Endpoint& swarm, SteadyTime now);
@@ -71,6 +72,7 @@ class ReachBook {
     std::array<Port, 2> ports;
     SteadyTime next_try{};
     SteadyTime looked_at{};
+    std::optional<SteadyTime> tried_at;
     SteadyTime last_dial{};
     unsigned dials = 0;  // downloads in a row that failed
     bool trying = false;

@@ -18,6 +18,7 @@
 
 #include "base/log.h"
 #include "peer/block_guard.h"
+#include "peer/card_binding.h"
 #include "peer/handshake_sweep.h"
 #include "peer/peer_identity.h"
 #include "peer/swarm_settings.h"
@@ -143,6 +144,7 @@ struct SwarmSession::Network {
 Result<std::unique_ptr<SwarmSession>> SwarmSession::start(const SwarmSettings& settings,
                                                           std::shared_ptr<SwarmShared> shared,
                                                           std::function<void()> news_ready, bool listens) try {
+  leave_sockets_untied();
   std::unique_ptr<SwarmSession> made(new SwarmSession);
   made->network_ = std::make_shared<Network>(std::move(shared));
   Network& network = *made->network_;

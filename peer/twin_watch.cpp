@@ -20,6 +20,7 @@ bool TwinWatch::heard(const TwinHeard& what, SteadyTime now) {
   if (what.proven) {
     found->proven = true;
     found->twin.seen = now;
+    later_ = true;
     return false;
   }
   if (found->asked && now - *found->asked < kAskAgain) return false;

@@ -10,6 +10,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -28,7 +29,7 @@ struct TwinHeard {
 class TwinWatch {
  public:
   static constexpr Duration kAskAgain = std::chrono::seconds(30);
-  static constexpr Duration kForget = std::chrono::minutes(3);  // after its last sign; HELLOs come each 10 s
+  static constexpr Duration kForget = std::chrono::seconds(60);  // after its last sign; HELLOs come each 10 s
   static constexpr std::size_t kMaxPlaces = 8;
   struct Twin {
     Endpoint at;  // its catalogue
@@ -41,6 +42,8 @@ class TwinWatch {
   // It answered with the own key, and was not this agent itself.
   void answered(const Endpoint& catalogue, SteadyTime now);
   [[nodiscard]] std::optional<Twin> twin(SteadyTime now) const;  // the one seen last
+  // Whether one of them ran later than this agent, since that was asked last.
+  [[nodiscard]] bool take_later() { return std::exchange(later_, false); }
 
  private:
   struct Place {
@@ -51,6 +54,7 @@ class TwinWatch {
   };
   Place* place(const Endpoint& catalogue, SteadyTime now);  // null: there are too many
   std::map<Endpoint, Place> places_;
+  bool later_ = false;
 };
 
 // Of other agents: HELLOs of an earlier run that go on coming from elsewhere while a later run speaks too.

@@ -55,6 +55,7 @@ struct LanComposition::State : std::enable_shared_from_this<State> {
   Status make_sockets(Network& out);
   void connect_parts(Network& made);
   void bring_down();
+  void renew_run();
   void retry_later(const Error& error);
   void changed(const peer::MembershipChange& change);
   void group_state_changed();
@@ -81,7 +82,7 @@ struct LanComposition::State : std::enable_shared_from_this<State> {
   NeighbourSwitch neighbours{config};
   ServingWatch serving_watch;
   std::optional<Network> network;
-  StartEpoch start_epoch;             // one for the whole run
+  StartEpoch start_epoch;             // one for the whole run, as a rule
   std::deque<peer::Endpoint> askers;  // from where catalogue requests came, the latest last
   std::string trouble;
   bool started = false, stopped = false, trust_loaded = false;
@@ -108,12 +109,7 @@ LanComposition::State::State(LanParts p, std::shared_ptr<const Config> c)
 }
 
 std::vector<SeenMember> LanComposition::State::seen() const {
-  std::vector<SeenMember> out;
-  if (!network) return out;
-  for (const peer::KnownPeer* peer : network->discovery->peers().all()) {
-    out.push_back({peer->id, peer->name, peer->catalogue()});
-  }
-  return out;
+  return network ? seen_members(network->discovery->peers()) : std::vector<SeenMember>();
 }
 
 std::vector<std::string> LanComposition::State::addresses() const {
@@ -233,8 +229,9 @@ void LanComposition::State::connect_parts(Network& made) {
   const peer::Identity& identity = *membership->identity();
   const Digest digest = peer::group_digest(identity.group.authority_pem);
   made.feed = std::make_unique<peer::OfferFeed>(parts.cache, *made.offers, parts.runtime);
-  made.reach = make_reach_watch(parts, *membership, *config, *made.discovery, *made.link, *made.swarm,
-                                [this] { return config->peer_use; });
+  made.reach = make_reach_watch(
+      parts, *membership, *config, *made.discovery, *made.link, *made.swarm, [this] { return config->peer_use; },
+      [this] { renew_run(); });
   made.neighbourhood = std::make_unique<peer::Neighbourhood>(peer::NeighbourhoodParts{
       *made.discovery, *made.link, *made.swarm, parts.cache, kept.trust, kept.members, *made.offers, parts.disk,
       parts.runtime, identity.key, digest, [this](const peer::AgentId& agent) { return membership->refused(agent); },
@@ -268,6 +265,17 @@ void LanComposition::State::connect_parts(Network& made) {
   neighbours.set(made.neighbourhood.get());
   refusals_changed();
   refresh_self();
+}
+
+// Later: it ends who asks for it.
+void LanComposition::State::renew_run() {
+  parts.runtime.executor.post([weak = weak_from_this()] {
+    const auto state = weak.lock();
+    if (!state || state->stopped) return;
+    state->bring_down();
+    state->start_epoch.forget();
+    state->bring_up();
+  });
 }
 
 void LanComposition::State::bring_down() {

@@ -24,6 +24,12 @@ peer::SwarmCredentials swarm_credentials(const peer::Membership& membership) {
   return {credentials.authority_pem, credentials.certificate_pem, credentials.private_key_pem};
 }
 
+std::vector<SeenMember> seen_members(const peer::PeerTable& around) {
+  std::vector<SeenMember> out;
+  for (const peer::KnownPeer* peer : around.all()) out.push_back({peer->id, peer->name, peer->catalogue()});
+  return out;
+}
+
 peer::DiscoverySelf discovery_self(const peer::Membership& membership, const peer::CatalogueLink& link,
                                    const peer::Swarm& swarm) {
   const peer::Identity& identity = *membership.identity();
@@ -39,7 +45,8 @@ peer::DiscoverySelf discovery_self(const peer::Membership& membership, const pee
 
 std::unique_ptr<ReachWatch> make_reach_watch(const LanParts& parts, const peer::Membership& membership,
                                              const Config& config, peer::DiscoverySocket& discovery,
-                                             peer::CatalogueLink& link, peer::Swarm& swarm, std::function<bool()> use) {
+                                             peer::CatalogueLink& link, peer::Swarm& swarm, std::function<bool()> use,
+                                             std::function<void()> renew_run) {
   const peer::Identity& identity = *membership.identity();
   auto probe = std::make_shared<peer::TcpProbe>(parts.loop);
   const auto not_listened = [listen = config.peer_listen, port = swarm.port()] {
@@ -47,10 +54,11 @@ std::unique_ptr<ReachWatch> make_reach_watch(const LanParts& parts, const peer::
     if (!interfaces) return std::vector<peer::Endpoint>();  // looked at again
     return peer::not_listened(*interfaces, listen, peer::listening_sockets(), port);
   };
-  return std::make_unique<ReachWatch>(ReachParts{
-      discovery, link, parts.disk, parts.runtime, identity.id(), identity.is_authority(), std::move(use), not_listened,
-      [&swarm] { swarm.listen_anew(); },
-      [probe](const peer::Endpoint& to, peer::TcpProbe::Done done) { probe->connect(to, std::move(done)); }});
+  return std::make_unique<ReachWatch>(
+      ReachParts{discovery, link, parts.disk, parts.runtime, identity.id(), identity.is_authority(), std::move(use),
+                 not_listened, [&swarm] { swarm.listen_anew(); },
+                 [probe](const peer::Endpoint& to, peer::TcpProbe::Done done) { probe->connect(to, std::move(done)); },
+                 std::move(renew_run)});
 }
 
 }  // namespace larder::agent

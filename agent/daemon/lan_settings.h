@@ -3,6 +3,7 @@
 
 #include "agent/config/config.h"
 #include "agent/daemon/lan_composition.h"
+#include "agent/daemon/membership_group.h"
 #include "agent/daemon/reach_watch.h"
 #include "peer/catalogue_link.h"
 #include "peer/discovery_socket.h"
@@ -41,13 +42,14 @@ inline peer::DiscoverySettings discovery_settings(const Config& config) {
 // Of a member of a group.
 [[nodiscard]] peer::DiscoveryIdentity discovery_identity(const peer::Membership& membership, std::uint64_t start_epoch);
 [[nodiscard]] peer::SwarmCredentials swarm_credentials(const peer::Membership& membership);
+[[nodiscard]] std::vector<SeenMember> seen_members(const peer::PeerTable& around);
 // What stays the same for the run; whether it serves and its load are the caller's.
 [[nodiscard]] peer::DiscoverySelf discovery_self(const peer::Membership& membership, const peer::CatalogueLink& link,
                                                  const peer::Swarm& swarm);
-// The three outlive it. `use`: whether anything is taken from others.
+// The three outlive it. `use`: whether anything is taken from others; `renew_run`: see ReachParts.
 [[nodiscard]] std::unique_ptr<ReachWatch> make_reach_watch(const LanParts& parts, const peer::Membership& membership,
                                                            const Config& config, peer::DiscoverySocket& discovery,
                                                            peer::CatalogueLink& link, peer::Swarm& swarm,
-                                                           std::function<bool()> use);
+                                                           std::function<bool()> use, std::function<void()> renew_run);
 
 }  // namespace larder::agent

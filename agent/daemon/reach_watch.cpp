@@ -21,6 +21,7 @@ struct ReachWatch::Try {
   SteadyTime began{};
   unsigned left = 0;
   bool failed = false;
+  ReachBook::News news = ReachBook::News::none;
 };
 
 ReachWatch::ReachWatch(ReachParts parts)
@@ -47,7 +48,6 @@ void ReachWatch::network_changed() {
 void ReachWatch::tick() {
   timer_ = parts_.runtime.timers.after(kTick, [this] { tick(); });
   const bool alone = parts_.discovery.peers().size() == 0;
-  had_company_ = had_company_ || !alone;
   if (!alone) alone_since_.reset();
   if (alone && had_company_ && !alone_since_) alone_since_ = now();
   for (const peer::AgentId& agent : book_.due(kTriesPerTick, now())) try_ports(agent);
@@ -59,6 +59,7 @@ void ReachWatch::tick() {
 // -- whether others are reached ---------------------------------------------------------------------------------------
 
 void ReachWatch::appeared(const peer::KnownPeer& peer) {
+  had_company_ = true;
   if (peer.serving && parts_.use()) book_.appeared(peer.id, parts_.runtime.random.unit(), now());
 }
 
@@ -80,7 +81,7 @@ void ReachWatch::try_ports(const peer::AgentId& agent) {
   const peer::KnownPeer* peer = parts_.discovery.peers().find(agent);
   const bool dialled = peer != nullptr && peer->serving && parts_.use() && !peer->from.is_link_local();
   if (!dialled) return book_.finished(agent, now());
-  auto one = std::make_shared<Try>(Try{agent, peer->from, now(), 0, false});
+  auto one = std::make_shared<Try>(Try{agent, peer->from, now()});
   std::vector<std::pair<ReachPort, std::uint16_t>> ports;
   if (peer->catalogue_port != 0) ports.emplace_back(ReachPort::catalogue, peer->catalogue_port);
   if (peer->swarm_port != 0) ports.emplace_back(ReachPort::swarm, peer->swarm_port);
@@ -98,10 +99,12 @@ void ReachWatch::tried(const std::shared_ptr<Try>& one, ReachPort port, const st
   const peer::KnownPeer* peer = parts_.discovery.peers().find(one->agent);
   if (peer != nullptr) {
     const std::uint16_t number = port == ReachPort::catalogue ? peer->catalogue_port : peer->swarm_port;
-    news(one->agent,
-         book_.tried(one->agent, port, one->place.with_port(number), reason, one->began, peer->last_heard, now()));
+    const auto what =
+        book_.tried(one->agent, port, one->place.with_port(number), reason, one->began, peer->last_heard, now());
+    if (what != ReachBook::News::none) one->news = what;
   }
   if (--one->left > 0) return;
+  news(one->agent, one->news);  // of both at once
   book_.finished(one->agent, now());
   parts_.discovery.mark_place(one->agent, one->place, !one->failed);
   // It is somewhere else too: that place is tried before anything is told of it.
@@ -227,6 +230,8 @@ void ReachWatch::look_at_twin() {
   if (!text.empty() && !twin_told_)
     log::warn("{}; the two do not share with each other: on the copy run \"{}\"", text, twin_command());
   if (text.empty() && twin_told_) log::info("no other machine runs with this agent's identity any more");
+  // Who heard the later run believes nothing of this one: it has to begin anew.
+  if (text.empty() && twin_told_ && twins_.take_later() && parts_.renew_run) parts_.renew_run();
   twin_told_ = !text.empty();
 }
 

@@ -35,6 +35,9 @@ struct ReachParts {  // all outlive it
   ListenWatch::Mend listen_anew;
   // Tries a TCP port; an empty reason where it takes connections (peer/tcp_probe.h).
   std::function<void(const peer::Endpoint&, UniqueFunction<void(const std::string& reason)>)> connect;
+  // A machine with this identity and a later start epoch is gone: from now on this agent needs a later one. Called from
+  // within; it may end this only afterwards.
+  std::function<void()> renew_run{};
 };
 
 class ReachWatch {

@@ -20,7 +20,9 @@ class StartEpoch {
       : store_(std::move(store)), disk_(disk), runtime_(runtime) {}
 
   [[nodiscard]] const std::optional<std::uint64_t>& value() const { return value_; }
-  // Later, once for each call that is not made while one is under way; with success value() is there for good.
+  void forget() { value_.reset(); }  // the next one is later than any that was used until now
+  // Later, once for each call that is not made while one is under way; with success value() is there, until it is
+  // forgotten.
   void obtain(std::function<void(Status)> done);
 
  private:
