@@ -265,8 +265,6 @@ void CacheImpl::figures(Done<CacheFigures> done) {
           figures.bytes = totals->bytes;
           figures.max_size = ledger.limits().max_size;
           figures.keep_free = ledger.limits().keep_free;
-          figures.keep_free_of_jobs = ledger.limits().keep_free_of_jobs;
-          figures.evictable = ledger.evictable();
           figures.available = ledger.disk().available;
           figures.evicted = space_.evicted();
           figures.dropped_damaged = dropped_damaged_;

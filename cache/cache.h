@@ -32,9 +32,7 @@ struct CacheFigures {
   std::uint64_t records = 0;
   std::uint64_t bytes = 0;      // held by contents, partial ones included
   std::uint64_t max_size = 0;   // in force
-  std::uint64_t keep_free = 0;  // in force; for what jobs need beyond the cache:
-  std::uint64_t keep_free_of_jobs = 0;
-  std::uint64_t evictable = 0;  // can go where a job needs the room
+  std::uint64_t keep_free = 0;  // in force
   std::uint64_t available = 0;  // of the file system
   std::uint64_t evicted = 0;    // records since start
   std::uint64_t dropped_damaged = 0;

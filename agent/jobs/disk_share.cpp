@@ -15,6 +15,7 @@ DiskUse disk_use_of(const Job& job) {
     const bool waits = file.state == FileState::waiting || file.state == FileState::failed;
     const std::uint64_t whole = waits ? file.bytes : std::max(file.size.value_or(file.bytes), file.bytes);
     use.held += whole;
+    use.present += file.bytes;
     if (file.state == FileState::active) use.outstanding += whole - file.bytes;
   }
   return use;

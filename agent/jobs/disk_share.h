@@ -12,6 +12,7 @@ namespace larder::agent {
 
 struct DiskUse {
   std::uint64_t held = 0;         // what there is of the files, and what running ones will come to
+  std::uint64_t present = 0;      // what there is of them
   std::uint64_t outstanding = 0;  // what running ones have yet to write
 };
 [[nodiscard]] DiskUse disk_use_of(const Job& job);

@@ -1,4 +1,5 @@
 // JobEngine: what one user may hold of what all users share.
+#include <algorithm>
 #include <utility>
 
 #include "agent/jobs/disk_share.h"
@@ -10,6 +11,7 @@ namespace larder::agent {
 namespace {
 
 constexpr std::uint64_t kShareStep = kMiB;
+constexpr std::uint64_t kKeptFree = kGiB;  // of an automatic keep_free, which is much on a large disk
 
 }  // namespace
 
@@ -42,14 +44,16 @@ void JobEngine::ask_disk_share(LiveJob& live, unsigned file, std::uint64_t more)
 void JobEngine::answer_disk_share(LiveJob& live, unsigned file, const cache::CacheFigures& figures) {
   if (live.job.files[file].state != FileState::active) return;  // it is here already
   const Owner account = account_of(live);
-  std::uint64_t held = 0, outstanding = 0;
+  std::uint64_t held = 0, present = 0, outstanding = 0;
   for (const LiveJob* other : book_.unfinished()) {
     const DiskUse use = disk_use_of(other->job);
+    present += use.present;
     outstanding += use.outstanding;
     if (account_of(*other) == account) held += use.held;
   }
-  const std::uint64_t all = figures.available + figures.evictable;
-  const auto why = beyond_share(held, outstanding, all - std::min(all, figures.keep_free_of_jobs));
+  // What no job holds can go; what stays free for jobs is kept by the cache itself, to the byte.
+  const std::uint64_t all = figures.available + (figures.bytes - std::min(figures.bytes, present));
+  const auto why = beyond_share(held, outstanding, all - std::min({all, figures.keep_free, kKeptFree}));
   if (!why) return;
   stop_file(live, file);
   file_failed(live, file, {ErrorCode::disk_full, "keep " + log::redact_url(live.job.files[file].spec.url), *why});

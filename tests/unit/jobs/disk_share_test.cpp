@@ -23,6 +23,7 @@ TEST(disk_share, counts_what_is_there_and_what_running_files_will_come_to) {
                file_of(FileState::waiting, 5000, 20),     file_of(FileState::failed, 5000, 3)};
   const DiskUse use = disk_use_of(job);
   EXPECT_EQ(use.held, 100U + 50 + 1000 + 7 + 20 + 3);
+  EXPECT_EQ(use.present, 100U + 50 + 300 + 7 + 20 + 3);
   EXPECT_EQ(use.outstanding, 700U);
 }
 

@@ -110,7 +110,7 @@ class DiskShareOfManager : public ManagerTest {
     settings_.has_disk_share = [](uid_t user) { return user != 0; };
     cache::CacheFigures figures;
     figures.available = available;
-    figures.keep_free_of_jobs = 50 * kMiB;
+    figures.keep_free = 50 * kMiB;
     cache_.disk = figures;
     manager_->apply(settings_);
   }
