@@ -76,7 +76,7 @@ Mapped malformed(const CurlFailure& f) {
   if (f.code == CURLE_OUT_OF_MEMORY) {
     return {ErrorCode::bad_response, "its header is larger than 64 KiB"};
   }
-  return {ErrorCode::bad_response, "it is not HTTP as it should be: " + f.text};
+  return {ErrorCode::bad_response, "it is not HTTP as it should be" + (f.text.empty() ? std::string() : ": " + f.text)};
 }
 
 Mapped map(const CurlFailure& f) {

@@ -71,8 +71,8 @@ class Case:
             expect(got == data, f"{what}, the {which} fetch: {len(got)} other bytes")
             expect(took < seconds, f"{what}, the {which} fetch took {took:.1f} s")
 
-    def refused(self, what, origin, code, text=(), path="", **file):
-        """At once, for good, and in these words."""
+    def refused(self, what, origin, code, text=(), path="", most=1, **file):
+        """At once, for good, and in these words; after at most so many GETs."""
         for _ in range(2):
             asked = len(origin.asked("GET"))
             job, _ = self.fetch({"url": origin.url("/1" + path), **file})
@@ -80,7 +80,8 @@ class Case:
                 error = expect_error(job, code, text=text)
             except AssertionError as seen:
                 raise AssertionError(f"{what}: {seen}") from seen
-            expect_equal(len(origin.asked("GET")) - asked, 1, f"{what}: requests until it was given up ({error['message']})")
+            asked = len(origin.asked("GET")) - asked
+            expect(1 <= asked <= most, f"{what}: {asked} requests until it was given up ({error['message']})")
 
     def all_at_once(self, rows, check):
         """check(name, value) for each row of a table; those that wait do so beside each other."""
@@ -106,7 +107,8 @@ def a_head_that_does_not_work(c):
         good = file_answer(c.data)
         origin = c.site(lambda request: broken if request.method == "HEAD" else good(request))
         c.right(f"HEAD {name}", origin)
-        if name in ("says a coding", "says no length", "says length 0"):  # of this file; others may do better
+        # Of this file; others may do better.
+        if name in ("says a coding", "says no length", "says length 0", "has two lengths"):
             return
         before = len(origin.asked("HEAD"))
         c.fetch(origin.url("/3"), parallel_ranges=2)
@@ -246,7 +248,7 @@ def codings_that_a_digest_makes_acceptable(c):
         origin = c.site(file_answer(packed, f"Content-Encoding: {value}"))
         c.refused(f"{value}, without a digest", origin, "bad_response", text=[value, "--sha256"], path="/x.iso")
         c.right(f"{value}, with a digest", origin, packed, "/x.iso", sha256=hashlib.sha256(packed).hexdigest())
-        c.refused(f"{value}, after it came to another", origin, "bad_response", path="/x.iso")
+        c.refused(f"{value}, after it came to another", origin, "bad_response", path="/x.iso", most=2)
         job, got = c.fetch({"url": origin.url("/1/x.iso"), "sha256": hashlib.sha256(c.data).hexdigest()})
         expect(got is None, f"{value}: bytes with another digest")
         expect_error(job, "digest_mismatch", "validation_failed")
