@@ -49,6 +49,7 @@ class ReachWatchTest : public ::testing::Test {
   std::map<std::uint16_t, std::string> blocked_;  // ports, and why they do not answer
   unsigned dialled_ = 0;
   bool use_ = true;
+  unsigned renewed_ = 0;
   ReachWatch watch_{ReachParts{discovery_, link_, workers_, loop_.runtime(), kSelf, false, [this] { return use_; },
                                [] { return std::vector<peer::Endpoint>(); }, [] {},
                                [this](const peer::Endpoint& to, UniqueFunction<void(const std::string&)> done) {
@@ -56,7 +57,8 @@ class ReachWatchTest : public ::testing::Test {
                                  const auto found = blocked_.find(to.port);
                                  const std::string reason = found == blocked_.end() ? "" : found->second;
                                  loop_.post([done = std::move(done), reason]() mutable { done(reason); });
-                               }}};
+                               },
+                               [this] { ++renewed_; }}};
 };
 
 TEST_F(ReachWatchTest, APortThatAnswersNobodyIsToldHereAndThere) {
@@ -117,8 +119,12 @@ TEST_F(ReachWatchTest, ATwinOfALaterRunIsToldAtOnceOneOfAnEarlierRunWhenItHasThe
   EXPECT_EQ(facts().copied_command, "larder group leave && larder group join INVITATION");
   pass(300);
   EXPECT_EQ(facts().copied, "") << "not heard any more";
+  EXPECT_EQ(renewed_, 0U);
   watch_.twin_heard({place, "host3", true});
   EXPECT_NE(facts().copied, "");
+  pass(300);
+  EXPECT_EQ(facts().copied, "");
+  EXPECT_EQ(renewed_, 1U) << "others believe the later run alone until this one begins anew";
 }
 
 TEST_F(ReachWatchTest, AnAnswerFromItselfOrFromNobodyIsNoTwin) {

@@ -25,8 +25,12 @@ TEST(TwinWatch, ALaterRunElsewhereIsProofAnEarlierOneIsAskedFor) {
   ASSERT_TRUE(watch.twin(now + seconds(10)));
   EXPECT_EQ(watch.twin(now + seconds(10))->name, "host3");
   EXPECT_FALSE(watch.twin(now + seconds(10) + TwinWatch::kForget)) << "gone";
+  EXPECT_FALSE(watch.take_later());
+  now += seconds(20);
   EXPECT_FALSE(watch.heard({at("10.0.0.4:7475"), "host4", true}, now));
   EXPECT_EQ(watch.twin(now)->at, at("10.0.0.4:7475"));
+  EXPECT_TRUE(watch.take_later()) << "whose HELLOs are believed instead of this agent's";
+  EXPECT_FALSE(watch.take_later());
 }
 
 TEST(TwinWatch, PlacesAreBounded) {
