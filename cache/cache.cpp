@@ -139,62 +139,57 @@ void CacheImpl::known(const std::string& url, const std::string& holder, Done<Kn
 }
 
 // The last segments of an earlier attempt of this holder's may be on their way: they are waited for, or their content
-// would be lost to the one who asks and yet be held. Others' are no business of this question.
-CacheImpl::Active* CacheImpl::ending_of(const std::string& holder, const Known& known) {
-  for (const ContentInfo& info : known.held) {
-    Active* content = active(info.id);
-    if (content != nullptr && content->core && content->core->abandoned()) return content;
-  }
-  for (auto& [id, content] : active_) {  // not in the index yet
+// would be lost to the one who asks and yet be held. Others' are no business of this question. Before the index is
+// asked a content that is not in it yet counts: its first segment may be on its way there when the answer comes.
+CacheImpl::Active* CacheImpl::ending_before(const std::string& holder) {
+  for (auto& [id, content] : active_) {
     const bool ending = content.core && content.core->abandoned();
     if (ending && content.fresh && content.fresh->holders.contains(holder)) return &content;
   }
   return nullptr;
 }
 
+// Afterwards those that the index names.
+CacheImpl::Active* CacheImpl::ending_of(const Known& known) {
+  for (const ContentInfo& info : known.held) {
+    Active* content = active(info.id);
+    if (content != nullptr && content->core && content->core->abandoned()) return content;
+  }
+  return nullptr;
+}
+
 void CacheImpl::known_in(Question question, unsigned waits, Done<Known> done) {
+  const auto again = [this, question, waits](Active& ending, Done<Known> then) {
+    ending.when_closed.push_back([this, question, waits, then = std::move(then)]() mutable {
+      known_in(std::move(question), waits - 1, std::move(then));
+    });
+  };
+  Active* before = waits > 0 ? ending_before(question.holder) : nullptr;
+  if (before != nullptr) return again(*before, std::move(done));
   peek_for<Known>(
       "look up what is known of a URL",
       [question](SQLite::Database& db) { return look_up(db, question.url, question.holder); },
-      [this, question, waits, done = std::move(done)](Result<Known> known) mutable {
-        Active* ending = known && waits > 0 ? ending_of(question.holder, *known) : nullptr;
-        if (ending == nullptr) return done(std::move(known));
-        ending->when_closed.push_back([this, question = std::move(question), waits, done = std::move(done)]() mutable {
-          known_in(std::move(question), waits - 1, std::move(done));
-        });
+      [this, waits, again, done = std::move(done)](Result<Known> known) mutable {
+        Active* ending = known && waits > 0 ? ending_of(*known) : nullptr;
+        if (ending != nullptr) return again(*ending, std::move(done));
+        done(std::move(known));
       });
 }
 
-// For caches that have no better way.
-void Cache::known_of(std::vector<Question> questions, Done<std::vector<Known>> done) {
-  struct Asking {
-    std::size_t open;
-    Result<std::vector<Known>> all;
-    Done<std::vector<Known>> done;
-  };
-  if (questions.empty()) return done({});
-  auto asking =
-      std::make_shared<Asking>(Asking{questions.size(), std::vector<Known>(questions.size()), std::move(done)});
-  for (std::size_t i = 0; i < questions.size(); ++i) {
-    known(questions[i].url, questions[i].holder, [asking, i](Result<Known> one) {
-      if (!one) {
-        asking->all = tl::unexpected(one.error());
-      } else if (asking->all) {
-        (*asking->all)[i] = std::move(*one);
-      }
-      if (--asking->open == 0) asking->done(std::move(asking->all));
-    });
-  }
-}
-
-// All at once; the few that have to wait for their writers are asked again one by one.
+// All at once; the few that have to wait for their writers are asked one by one.
 void CacheImpl::known_of(std::vector<Question> questions, Done<std::vector<Known>> done) {
-  auto asked = std::make_shared<std::vector<Question>>(std::move(questions));
+  struct Asked {
+    std::vector<Question> questions;
+    std::vector<bool> late;
+  };
+  auto asked = std::make_shared<Asked>();
+  for (const Question& question : questions) asked->late.push_back(ending_before(question.holder) != nullptr);
+  asked->questions = std::move(questions);
   peek_for<std::vector<Known>>(
       "look up what is known of URLs",
       [asked](SQLite::Database& db) -> Result<std::vector<Known>> {
         std::vector<Known> all;
-        for (const Question& question : *asked) {
+        for (const Question& question : asked->questions) {
           auto known = look_up(db, question.url, question.holder);
           if (!known) return tl::unexpected(known.error());
           all.push_back(std::move(*known));
@@ -205,9 +200,9 @@ void CacheImpl::known_of(std::vector<Question> questions, Done<std::vector<Known
         if (!all) return done(std::move(all));
         std::vector<Question> late;
         std::vector<std::size_t> places;
-        for (std::size_t i = 0; i < asked->size(); ++i) {
-          if (ending_of((*asked)[i].holder, (*all)[i]) == nullptr) continue;
-          late.push_back((*asked)[i]);
+        for (std::size_t i = 0; i < all->size(); ++i) {
+          if (!asked->late[i] && ending_of((*all)[i]) == nullptr) continue;
+          late.push_back(asked->questions[i]);
           places.push_back(i);
         }
         if (late.empty()) return done(std::move(all));

@@ -139,7 +139,8 @@ class CacheImpl final : public Cache, private WriterHost, private MaintenanceHos
   // cache.cpp
   void find_checked(Finder finder, Done<std::optional<ContentInfo>> done);
   void known_in(Question question, unsigned waits, Done<Known> done);
-  [[nodiscard]] Active* ending_of(const std::string& holder, const Known& known);
+  [[nodiscard]] Active* ending_before(const std::string& holder);
+  [[nodiscard]] Active* ending_of(const Known& known);
   void check_row(index::Row row, UniqueFunction<void(Result<FileVerdict>)> done);
   void list_step(ListQuery query, std::vector<ContentInfo> so_far, Done<std::vector<ContentInfo>> done);
   [[nodiscard]] ContentInfo fresh_info(const ContentId& id, const Active& content) const;
