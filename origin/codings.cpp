@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/text.h"
+#include "origin/content_disposition.h"
 #include "origin/http_fields.h"
 
 namespace larder::origin {
@@ -76,20 +77,6 @@ void add_codings(std::string_view value, std::vector<std::string>& codings) {
   }
 }
 
-std::string_view disposition_name(std::string_view value) {
-  const std::string lower = lower_case(value);
-  for (const std::string_view key : {"filename*=", "filename="}) {
-    const std::size_t at = lower.find(key);
-    if (at == std::string::npos) continue;
-    std::string_view name = value.substr(at + key.size());
-    name = trim(name.substr(0, name.find(';')));
-    while (!name.empty() && name.front() == '"') name.remove_prefix(1);
-    while (!name.empty() && name.back() == '"') name.remove_suffix(1);
-    if (!name.empty()) return name;
-  }
-  return {};
-}
-
 bool is_named_so(const Row& row, const std::vector<std::string>& names) {
   const auto endings = words_of(row.endings);
   return std::any_of(names.begin(), names.end(), [&endings](const std::string& name) {
@@ -124,7 +111,7 @@ std::vector<std::string> file_names(const HttpHead& head, const std::vector<std:
     }
   }
   for (const std::string* value : find_all(head.headers, "content-disposition")) {
-    names.push_back(lower_case(disposition_name(*value)));
+    names.push_back(lower_case(parse_file_name(*value)));
   }
   return names;
 }
