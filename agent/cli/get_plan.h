@@ -13,7 +13,7 @@ struct GetPlan {
   std::string check_command;  // of --check; empty: none
   bool json = false, quiet = false;
   bool retry_for_given = false;  // then it is kept to, however hopeless
-  bool overwrite = false;  // what the origin named may replace a file that is there (FileRequest::remote_name)
+  bool overwrite = false;        // what the origin named may replace a file that is there (FileRequest::remote_name)
 };
 
 // Without "user:password@". Pure.
