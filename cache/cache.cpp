@@ -143,8 +143,7 @@ void CacheImpl::known(const std::string& url, const std::string& holder, Done<Kn
 // asked a content that is not in it yet counts: its first segment may be on its way there when the answer comes.
 CacheImpl::Active* CacheImpl::ending_before(const std::string& holder) {
   for (auto& [id, content] : active_) {
-    const bool ending = content.core && content.core->abandoned();
-    if (ending && content.fresh && content.fresh->holders.contains(holder)) return &content;
+    if (content.ending() && content.fresh && content.fresh->holders.contains(holder)) return &content;
   }
   return nullptr;
 }
@@ -153,7 +152,7 @@ CacheImpl::Active* CacheImpl::ending_before(const std::string& holder) {
 CacheImpl::Active* CacheImpl::ending_of(const Known& known) {
   for (const ContentInfo& info : known.held) {
     Active* content = active(info.id);
-    if (content != nullptr && content->core && content->core->abandoned()) return content;
+    if (content != nullptr && content->ending()) return content;
   }
   return nullptr;
 }
@@ -169,11 +168,34 @@ void CacheImpl::known_in(Question question, unsigned waits, Done<Known> done) {
   peek_for<Known>(
       "look up what is known of a URL",
       [question](SQLite::Database& db) { return look_up(db, question.url, question.holder); },
-      [this, waits, again, done = std::move(done)](Result<Known> known) mutable {
+      [this, question, waits, again, done = std::move(done)](Result<Known> known) mutable {
         Active* ending = known && waits > 0 ? ending_of(*known) : nullptr;
         if (ending != nullptr) return again(*ending, std::move(done));
+        if (known) add_kept(question.url, question.holder, *known);
         done(std::move(known));
       });
+}
+
+// For caches that have no better way.
+void Cache::known_of(std::vector<Question> questions, Done<std::vector<Known>> done) {
+  struct Asking {
+    std::size_t open;
+    Result<std::vector<Known>> all;
+    Done<std::vector<Known>> done;
+  };
+  if (questions.empty()) return done({});
+  auto asking =
+      std::make_shared<Asking>(Asking{questions.size(), std::vector<Known>(questions.size()), std::move(done)});
+  for (std::size_t i = 0; i < questions.size(); ++i) {
+    known(questions[i].url, questions[i].holder, [asking, i](Result<Known> one) {
+      if (!one) {
+        asking->all = tl::unexpected(one.error());
+      } else if (asking->all) {
+        (*asking->all)[i] = std::move(*one);
+      }
+      if (--asking->open == 0) asking->done(std::move(asking->all));
+    });
+  }
 }
 
 // All at once; the few that have to wait for their writers are asked one by one.

@@ -92,6 +92,8 @@ class CacheImpl final : public Cache, private WriterHost, private MaintenanceHos
     // What came too late for that transaction and too early for the record; called with the id that survives.
     std::vector<UniqueFunction<void(const ContentId&)>> deferred;
     std::vector<Task> when_closed;
+    // Its writer was let go of, and its last segments are on their way to the index. What is kept does not end.
+    [[nodiscard]] bool ending() const { return core && core->abandoned() && !kept && !reviving; }
   };
   using Finder = std::function<Result<std::optional<index::Row>>(SQLite::Database&)>;
   using Removed = std::vector<index::Removed>;

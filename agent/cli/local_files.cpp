@@ -252,10 +252,9 @@ Status LocalFiles::stage_one(Client& client, const FileView& file) {
 }
 
 Status LocalFiles::stage_streamed(Client& client, const FileView& file) {
-  const FileRequest& asked = plan_.request.files[file.index];
   const std::uint64_t size = file.size.value_or(0);
   const DescriptorView facts{file.index, file.size, file.contiguous, file.last_modified};
-  if (is_stream(asked)) {
+  if (is_stream(file.index)) {
     const auto spooled = spool_content(client, job_id_, file.index, size);
     return spooled ? stage(file, spooled->get(), facts) : tl::unexpected(spooled.error());
   }

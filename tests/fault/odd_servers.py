@@ -370,7 +370,7 @@ def bytes_that_are_no_progress(c):
     def check(name, drip):
         try:
             job = end_of(c.site(lambda request: drip))
-            expect_error(job, "http_transient" if "error" in name else "no_progress")
+            expect_error(job, "no_progress", text="503" if "error" in name else ())
         except AssertionError as seen:
             raise AssertionError(f"{name}: {seen}") from seen
 

@@ -303,7 +303,7 @@ def what_may_come_back_is_tried_for_long(lab):
     with Net(hosts=1) as net:
         host = net.hosts[0]
         ip("-n", host.namespace, "route", "del", "default")
-        agent = lab.new_agent(prefix=host.prefix())
+        agent = lab.new_agent(prefix=host.prefix(), environment={"RES_OPTIONS": "timeout:1 attempts:1"})
         agent.start()
         for url in ("http://some-host.example/x", "http://203.0.113.7/x"):
             command = agent.larder_command("get", url, "-o", lab.directory / "out", "--retry-delay", "0.5s")

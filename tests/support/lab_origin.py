@@ -6,6 +6,7 @@ condition, so a test can act at an exact byte of a transfer. Threads: one for ac
 log and the resources are guarded by `origin.changed`.
 """
 
+import contextlib
 import dataclasses
 import email.utils
 import hashlib
@@ -216,6 +217,8 @@ class LabOrigin:
 
     def close(self):
         self.closing = True
+        with contextlib.suppress(OSError):
+            self.listener.shutdown(socket.SHUT_RDWR)  # or the accept() under way would take one more connection
         self.listener.close()
         self.break_connections()
 

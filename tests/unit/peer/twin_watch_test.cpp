@@ -38,7 +38,7 @@ TEST(TwinWatch, PlacesAreBounded) {
   const SteadyTime now{std::chrono::hours(1)};
   std::size_t asked = 0;
   for (int i = 1; i <= 100; ++i)
-    asked += watch.heard({at("10.0.0." + std::to_string(i) + ":7475"), "", false}, now) ? 1 : 0;
+    asked += watch.heard({at("10.0.0." + std::to_string(i) + ":7475"), "", false}, now) ? 1U : 0U;
   EXPECT_EQ(asked, TwinWatch::kMaxPlaces);
 }
 
