@@ -24,10 +24,10 @@ Status check_coding(const HttpHead& head, const AnswerContext& context) {
   if (context.bytes_proven) return {};
   const CodingFinding found = coding_of(head, context);
   if (found.what != CodingFinding::What::coded) return {};
-  return bad(
-      fmt::format("the origin encoded it with {} although identity was asked for; let it send the file as it is, or "
-                  "give the digest of the bytes as they are sent (--sha256)",
-                  found.coding));
+  return bad(fmt::format(
+      "the origin encoded it with Content-Encoding: {} although identity was asked for; let it send the file "
+      "as it is, or give the digest of the bytes as they are sent (--sha256)",
+      found.coding));
 }
 
 // 203 and 226 say how the bytes came about, 201 why they are there: all of them carry the file.
