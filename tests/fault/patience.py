@@ -306,7 +306,7 @@ def what_may_come_back_is_tried_for_long(lab):
         agent = lab.new_agent(prefix=host.prefix())
         agent.start()
         for url in ("http://some-host.example/x", "http://203.0.113.7/x"):
-            command = agent.larder_command("get", url, "-o", lab.directory / "out", "--retry-delay", "0.5s")
+            command = agent.larder_command("get", url, "-o", lab.directory / "out", "--retry-delay", "1s")
             with on_a_terminal(command) as (process, shown):
                 wait_until(lambda: any(job["error_count"] >= 3 for job in agent.api.jobs()), 60, f"{url}: a third attempt")
                 expect(process.poll() is None, f"{url}: given up: {shown()}")
