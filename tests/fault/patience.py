@@ -53,20 +53,20 @@ def refusals(nginx):
 def a_host_that_serves_one_at_a_time(lab):
     """The refusals of the first moment narrow the host for all files, of this job and of others, and are remembered."""
     nginx, root = one_connection(lab)
-    paths = small_files(root, 60)
+    paths = small_files(root, 50)
     agent = lab.agent()
     first = agent.api.create([nginx.url(path) for path in paths[:40]])
-    second = agent.api.create([nginx.url(path) for path in paths[40:50]])
+    second = agent.api.create([nginx.url(path) for path in paths[40:46]])
     for job in (first, second):
         done = agent.api.wait(job["id"], timeout=90)
         expect_equal(done["state"], "transferred", f"the job ({done.get('error')})")
         check_figures(done)
     told = refusals(nginx)
-    expect(told <= 10, f"{told} requests were refused for 50 files")
-    later = agent.api.create([nginx.url(path) for path in paths[50:]], no_progress_timeout_s=0)
+    expect(told <= 10, f"{told} requests were refused for 46 files")
+    later = agent.api.create([nginx.url(path) for path in paths[46:]], no_progress_timeout_s=0)
     done = agent.api.wait(later["id"], timeout=60)
     expect_equal(done["state"], "transferred", f"a later job that does not retry ({done.get('error')})")
-    expect(refusals(nginx) <= told + 1, f"{refusals(nginx) - told} more for the later 10 files")
+    expect(refusals(nginx) <= told + 1, f"{refusals(nginx) - told} more for the later 4 files")
     return f"{told} of {len(nginx.requests())} requests refused"
 
 
@@ -306,7 +306,7 @@ def what_may_come_back_is_tried_for_long(lab):
         agent = lab.new_agent(prefix=host.prefix(), environment={"RES_OPTIONS": "timeout:1 attempts:1"})
         agent.start()
         for url in ("http://some-host.example/x", "http://203.0.113.7/x"):
-            command = agent.larder_command("get", url, "-o", lab.directory / "out", "--retry-delay", "0.5s")
+            command = agent.larder_command("get", url, "-o", lab.directory / "out", "--retry-delay", "1s")
             with on_a_terminal(command) as (process, shown):
                 wait_until(lambda: any(job["error_count"] >= 3 for job in agent.api.jobs()), 60, f"{url}: a third attempt")
                 expect(process.poll() is None, f"{url}: given up: {shown()}")
