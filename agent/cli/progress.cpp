@@ -119,8 +119,13 @@ std::string render_progress(const ProgressFigures& now, unsigned width) {
   std::string line;
   for (const std::string& part : parts) {
     if (part.empty()) continue;
-    const std::size_t needed = text_columns(line) + text_columns(part) + (line.empty() ? 0 : 2);
-    if (needed > width && !line.empty()) break;
+    const std::size_t used = line.empty() ? 0 : text_columns(line) + 2;
+    if (used + text_columns(part) > width && !line.empty()) {
+      // The start of a trouble says more than nothing; figures are whole or not there.
+      const bool words = &part == &parts[1] && now.state == "transient_error";
+      if (words && used < width) line += "  " + clipped(part, width - used);
+      break;
+    }
     line += (line.empty() ? "" : "  ") + part;
   }
   const std::string name = printable(now.name);

@@ -136,7 +136,7 @@ void write_bodies(JsonWriter& json) {
   json.key("bodies").begin_object();
   write_body(json, "CreateJob", &parse_create,
              R"({"name":"","priority":"high","start":false,
-    "files":[{"url":"https://e/x","destination":"/tmp/x","ranges":[[0,10]],
+    "files":[{"url":"https://e/x","destination":"/tmp/x","ranges":[[0,10]],"mirrors":["http://m/1"],
               "sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","minisign_signature":"s"}],
     "verdict":{"minisign":{"public_key":"pk","signature":"sig"},"hook":"scan","app":true},
     "max_rate":1,"max_file_size":1,"parallel_ranges":4,"use_cache":false,"store":false,"redirect_loopback":true,

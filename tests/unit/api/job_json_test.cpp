@@ -152,7 +152,7 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{connect_with("\"proxy\":\"ftp://x\""), "\"connect.proxy\" must be"},
         Bad{connect_with("\"ca_file\":\"/ca.pem\""), "\"connect.ca_file\" is not taken: the agent opens no file"},
         Bad{connect_with("\"ca_file\":\"\""), "send the PEM text as \"connect.ca_certificates\""},
-        Bad{connect_with("\"ca_certificates\":\"" + std::string(262'145, 'x') + "\""), "at most 262144 bytes"},
+        Bad{connect_with("\"ca_certificates\":\"" + std::string(524'289, 'x') + "\""), "at most 524288 bytes"},
         Bad{connect_with("\"client_key\":\"K\""), "must be given together"},
         Bad{connect_with("\"http\":\"3\""), "\"connect.http\" must be one of"},
         Bad{connect_with("\"cookie\":\"a\""), "\"connect.cookie\" is not known"}));

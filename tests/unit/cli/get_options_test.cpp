@@ -209,7 +209,7 @@ TEST(MakePlan, ReadsTheAuthoritiesItselfAndRefusesWhatIsNone) {
   EXPECT_EQ(told("-----BEGIN CERTIFICATE-----\n"), "sent: -----BEGIN CERTIFICATE-----\n");
   EXPECT_THAT(told("not PEM"), testing::HasSubstr("no certificate in it"));
   EXPECT_THAT(told("-----BEGIN CERTIFICATE-----\n-----BEGIN EC PRIVATE KEY-----\n"), testing::HasSubstr("private key"));
-  EXPECT_THAT(told("-----BEGIN CERTIFICATE-----\n" + std::string(256 * 1024, 'x')), testing::HasSubstr("256 KiB"));
+  EXPECT_THAT(told("-----BEGIN CERTIFICATE-----\n" + std::string(512 * 1024, 'x')), testing::HasSubstr("512 KiB"));
 }
 
 // More than half of all keys have a slash.

@@ -86,6 +86,10 @@ TEST(RenderProgress, SaysWhyItWillTryAgain) {
   figures.state = "transient_error";
   figures.trouble = "trying again: connection refused";
   EXPECT_NE(render_progress(figures, 120).find("connection refused"), std::string::npos);
+  figures.trouble = "trying for another 9m: " + std::string(200, 'x');
+  for (unsigned width = 0; width < 200; ++width)
+    EXPECT_LE(text_columns(render_progress(figures, width)), width) << width;
+  EXPECT_NE(render_progress(figures, 80).find("trying for another 9m: xxx"), std::string::npos);
 }
 
 TEST(RenderProgress, HasNoTimeLeftWithoutSizeOrRate) {

@@ -295,8 +295,8 @@ TEST_F(ConfigFile, AuthoritiesAreReadAsTextFromARegularFile) {
   EXPECT_EQ(read(path()), "text: " + test::kAuthority);
   std::ofstream(path()) << test::kAuthority << test::kPrivateKey;
   EXPECT_THAT(read(path()), HasSubstr("private key"));
-  std::ofstream(path()) << std::string(300'000, '#');
-  EXPECT_THAT(read(path()), HasSubstr("larger than 262144 bytes"));
+  std::ofstream(path()) << std::string(600'000, '#');
+  EXPECT_THAT(read(path()), HasSubstr("larger than 524288 bytes"));
   std::remove(path().c_str());
   EXPECT_THAT(read(path()), HasSubstr("No such file"));
   EXPECT_THAT(read(directory_), HasSubstr("directory"));

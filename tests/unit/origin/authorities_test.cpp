@@ -61,7 +61,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"no certificate inside", without_lines(kAuthority, 2), "can be read"},
         Case{"a key's block under another name", renamed(kPrivateKey, "PRIVATE KEY", "CERTIFICATE"), "can be read"},
         Case{"a request", renamed(kAuthority, "CERTIFICATE", "CERTIFICATE REQUEST"), "no certificate that can be read"},
-        Case{"too large", std::string(kMaxAuthorities, '#') + kAuthority, "256 KiB"}));
+        Case{"too large", std::string(kMaxAuthorities, '#') + kAuthority, "512 KiB"}));
 
 }  // namespace
 }  // namespace larder::origin
