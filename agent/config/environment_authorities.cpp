@@ -51,7 +51,7 @@ Status append_directory(std::string& text, const std::string& path, const std::s
   if (error) return fail(ErrorCode::not_found, doing, path + ": " + error.message());
   std::sort(names.begin(), names.end());
   for (const std::string& name : names)
-    if (auto read = append_file(text, path + "/" + name, doing); !read) return read;
+    if (auto read = append_file(text, std::filesystem::path(path) / name, doing); !read) return read;
   return {};
 }
 
