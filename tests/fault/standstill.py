@@ -58,7 +58,7 @@ def authorities_of_a_job(lab):
     pair = make_certificate(lab.folder("tls"), "good")
     secret = pair[1].read_text()
     for text, told in ((str(fifo), "no certificate"), ("garbage", "no certificate"), (pair[0].read_text() + secret, "private key"),
-                       (pair[0].read_text()[:200], "damaged"), ("x" * 300_000, "262144")):
+                       (pair[0].read_text()[:200], "damaged"), ("x" * 600_000, "524288")):
         try:
             agent.api.create([lab.origin.serve("/f", plain("f"))], connect={"ca_certificates": text})
             raise AssertionError(f"ca_certificates {text[:40]!r} were taken")
@@ -114,7 +114,7 @@ def authorities_of_the_command(lab):
     done = agent.larder("get", url, "--ca-file", fifo, "-o", lab.directory / "out")
     expect(done.returncode == 0, f"from a pipe: {done.returncode} {done.stderr}")
     expect_equal((lab.directory / "out").read_bytes(), seeded_bytes("f", MIB), "the file")
-    for text, told in ((pair[1].read_text(), "private key"), ("nothing", "no certificate"), ("-----BEGIN " + "x" * 300_000, "256 KiB")):
+    for text, told in ((pair[1].read_text(), "private key"), ("nothing", "no certificate"), ("-----BEGIN " + "x" * 600_000, "512 KiB")):
         (lab.directory / "bad.pem").write_text(text)
         done = agent.larder("get", url, "--ca-file", lab.directory / "bad.pem", "-o", lab.directory / "bad")
         expect(done.returncode != 0 and told in done.stderr, f"{text[:30]}: {done.returncode} {done.stderr}")
