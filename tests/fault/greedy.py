@@ -403,7 +403,7 @@ def download_all(s, prefix, count):
     return seconds
 
 
-def downloads_beside(s, count):
+def downloads_beside(s, count, most):
     directory = s.lab.tmpfs("small", 200 * MIB)
     s.start(agent={"state_directory": str(directory)}, cache={"max_size": "64 MiB", "keep_free": "16 MiB"})
     s.home = s.lab.directory / "home"
@@ -422,18 +422,18 @@ def downloads_beside(s, count):
     take_connections(s, jobs=20, least=30)
     s.hold(take_bodies)  # from here on none of its requests is read
     beside = download_all(s, "beside", count)
-    expect(beside <= 1.2 * alone, f"{count} downloads: {beside:.2f} s beside the greedy user, {alone:.2f} s alone")
+    expect(beside <= most * alone, f"{count} downloads: {beside:.2f} s beside the greedy user, {alone:.2f} s alone")
     return f"{beside / alone:.2f} times as long as alone"
 
 
 @case
 def some_downloads(s):
-    return downloads_beside(s, 20)
+    return downloads_beside(s, 20, most=2.0)  # so few are over in a moment: what else the machine does counts as well
 
 
 @case
 def hundred_downloads(s):
-    return downloads_beside(s, 100)
+    return downloads_beside(s, 100, most=1.2)
 
 
 def run(seed, lab, name):
