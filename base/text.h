@@ -1,9 +1,55 @@
-// Text as HTTP fields have it.
+// Text as protocols have it: ASCII, whatever the locale is; and where a character of UTF-8 ends. Pure.
 #pragma once
 
+#include <algorithm>
+#include <string>
 #include <string_view>
 
 namespace larder {
+
+[[nodiscard]] constexpr bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+[[nodiscard]] constexpr bool is_letter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+[[nodiscard]] constexpr char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+[[nodiscard]] inline std::string lower_case(std::string_view text) {
+  std::string out(text);
+  std::transform(out.begin(), out.end(), out.begin(), lower);
+  return out;
+}
+// Of a hexadecimal digit; -1: it is none.
+[[nodiscard]] constexpr int hex_value(char c) {
+  if (is_digit(c)) return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+// RFC 9110 §5.6.2: the names of fields, methods and codings.
+[[nodiscard]] constexpr bool is_token_char(char c) {
+  return is_letter(c) || is_digit(c) || std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+}
+[[nodiscard]] inline bool is_token(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), is_token_char);
+}
+
+[[nodiscard]] constexpr bool is_control(char c) {
+  return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+}
+[[nodiscard]] inline bool has_control(std::string_view text) {
+  return std::any_of(text.begin(), text.end(), is_control);
+}
+// In the value of a field a tab is a blank (RFC 9110 §5.5).
+[[nodiscard]] constexpr bool is_field_control(char c) {
+  return is_control(c) && c != '\t';
+}
+[[nodiscard]] inline bool has_field_control(std::string_view text) {
+  return std::any_of(text.begin(), text.end(), is_field_control);
+}
 
 // Without the spaces and tabs around it.
 [[nodiscard]] inline std::string_view trim(std::string_view text) {
@@ -11,5 +57,9 @@ namespace larder {
   while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
   return text;
 }
+
+// Bytes of the character of UTF-8 that the text begins with (RFC 3629); 0: it begins with none.
+[[nodiscard]] std::size_t utf8_length(std::string_view text);
+[[nodiscard]] bool is_utf8(std::string_view text);
 
 }  // namespace larder

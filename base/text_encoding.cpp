@@ -4,19 +4,13 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/loop.h"
+#include "base/text.h"
 
 namespace larder {
 namespace {
 
 constexpr std::string_view kHexDigits = "0123456789abcdef";
 constexpr std::string_view kBase64Digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-int hex_value(char digit) {
-  if (digit >= '0' && digit <= '9') return digit - '0';
-  if (digit >= 'a' && digit <= 'f') return digit - 'a' + 10;
-  if (digit >= 'A' && digit <= 'F') return digit - 'A' + 10;
-  return -1;
-}
 
 bool hex_into(std::string_view hex, std::span<std::byte> out) {
   if (hex.size() != out.size() * 2) return false;

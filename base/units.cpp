@@ -8,15 +8,13 @@
 #include <optional>
 #include <span>
 
+#include "base/text.h"
+
 namespace larder {
 namespace {
 
 __extension__ using Wide = unsigned __int128;
 constexpr std::uint64_t kMax = std::numeric_limits<std::uint64_t>::max();
-
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
 
 std::string_view trimmed(std::string_view text) {
   while (!text.empty() && text.front() == ' ') text.remove_prefix(1);

@@ -6,19 +6,10 @@
 #include <array>
 #include <vector>
 
+#include "base/text.h"
+
 namespace larder::origin {
 namespace {
-
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-
-int hex_value(char c) {
-  if (is_digit(c)) return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
 
 // One part of an IPv4 address: decimal, octal with a leading 0, hexadecimal with 0x.
 std::optional<std::uint64_t> parse_part(std::string_view part) {

@@ -8,40 +8,6 @@
 namespace larder::origin {
 namespace {
 
-int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-// Length of the valid UTF-8 sequence at `at`; 0 where there is none.
-std::size_t sequence_at(std::string_view text, std::size_t at) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char lead = byte(at);
-  if (lead < 0x80) return 1;
-  const std::size_t length = lead >= 0xC2 && lead <= 0xDF   ? 2
-                             : lead >= 0xE0 && lead <= 0xEF ? 3
-                             : lead >= 0xF0 && lead <= 0xF4 ? 4
-                                                            : 0;
-  if (length == 0 || at + length > text.size()) return 0;
-  for (std::size_t i = at + 1; i < at + length; ++i)
-    if ((byte(i) & 0xC0) != 0x80) return 0;
-  const unsigned char second = byte(at + 1);
-  const bool overlong = (lead == 0xE0 && second < 0xA0) || (lead == 0xF0 && second < 0x90);
-  const bool beyond = (lead == 0xED && second > 0x9F) || (lead == 0xF4 && second > 0x8F);
-  return overlong || beyond ? 0 : length;
-}
-
-bool is_utf8(std::string_view text) {
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t length = sequence_at(text, at);
-    if (length == 0) return false;
-    at += length;
-  }
-  return true;
-}
-
 std::string from_latin1(std::string_view text) {
   std::string out;
   for (const char c : text) {
@@ -126,7 +92,7 @@ std::string usable(std::string name) {
   name.erase(0, name.find_last_of("/\\") + 1);  // npos + 1 is 0
   std::string out;
   for (std::size_t at = 0; at < name.size();) {
-    const std::size_t length = sequence_at(name, at);
+    const std::size_t length = utf8_length(std::string_view(name).substr(at));
     const auto lead = static_cast<unsigned char>(name[at]);
     const bool control =
         lead < 0x20 || lead == 0x7f || (lead == 0xC2 && static_cast<unsigned char>(name[at + 1]) < 0xA0);

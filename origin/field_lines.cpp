@@ -35,16 +35,6 @@ constexpr std::array kRows = {
     Row{"vary", FieldRole::restricts},
 };
 
-bool is_token_char(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-         std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
-}
-
-bool is_control(char c) {
-  const auto byte = static_cast<unsigned char>(c);
-  return (byte < 0x20 && c != '\t') || byte == 0x7f;
-}
-
 // The name as a generous reader would take it: without blanks and whatever else no name has.
 std::string name_without_blanks(std::string_view name) {
   std::string out;
@@ -71,15 +61,11 @@ FieldRole role_of_field(std::string_view name) {
   return FieldRole::plain;
 }
 
-bool has_control(std::string_view text) {
-  return std::any_of(text.begin(), text.end(), is_control);
-}
-
 bool hides_line(std::string_view line) {
   for (std::size_t i = 0; i < line.size(); ++i) {
-    if (!is_control(line[i])) continue;
+    if (!is_field_control(line[i])) continue;
     const std::string_view rest = line.substr(i + 1);
-    const auto* const end = std::find_if(rest.begin(), rest.end(), is_control);
+    const auto* const end = std::find_if(rest.begin(), rest.end(), is_field_control);
     if (is_a_line_that_counts(rest.substr(0, static_cast<std::size_t>(end - rest.begin())), line[i])) return true;
   }
   return false;
@@ -87,7 +73,7 @@ bool hides_line(std::string_view line) {
 
 std::string without_controls(std::string_view text) {
   std::string out(text);
-  std::replace_if(out.begin(), out.end(), is_control, ' ');
+  std::replace_if(out.begin(), out.end(), is_field_control, ' ');
   return out;
 }
 
@@ -99,7 +85,7 @@ FieldLine read_field_line(std::string_view line) {
   const bool well_formed = std::all_of(name.begin(), name.end(), is_token_char);
   read.name = well_formed ? lower_case(name) : name_without_blanks(name);
   const FieldRole role = role_of_field(read.name);
-  if (role == FieldRole::identifies && (!well_formed || has_control(value))) {
+  if (role == FieldRole::identifies && (!well_formed || has_field_control(value))) {
     read.kind = FieldLine::Kind::refused;
   } else if (well_formed || role == FieldRole::restricts) {
     read.kind = FieldLine::Kind::field;

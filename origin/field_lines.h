@@ -16,8 +16,6 @@ enum class FieldRole {
 };
 [[nodiscard]] FieldRole role_of_field(std::string_view lower_case_name);
 
-// Other control characters than a tab.
-[[nodiscard]] bool has_control(std::string_view text);
 // Read with a control character as a line's end, there is a second line in it that counts: an empty one, which would
 // end the head, a status line, or a field that identifies.
 [[nodiscard]] bool hides_line(std::string_view line);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/text.h"
 #include "origin/field_lines.h"
 #include "origin/http_fields.h"
 
@@ -77,7 +78,7 @@ Status HeaderBlock::add_continuation(std::string_view line) {
   if (head_.headers.empty()) return bad("its header begins with a continued line");
   auto& [name, value] = head_.headers.back();
   if (frames(name)) return bad(fmt::format("its {} is continued on a second line", name));
-  if (has_control(line) && role_of_field(name) == FieldRole::identifies) {
+  if (has_field_control(line) && role_of_field(name) == FieldRole::identifies) {
     return bad(fmt::format("its {} has control characters on a second line", name));
   }
   value += ' ';

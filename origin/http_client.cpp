@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/text.h"
 #include "origin/authorities.h"
 #include "origin/http_fields.h"
 
@@ -21,22 +22,10 @@ tl::unexpected<Error> invalid(std::string detail) {
   return fail(ErrorCode::invalid_argument, "use the connection options", std::move(detail));
 }
 
-bool is_token(std::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
-  });
-}
-
-bool has_control(std::string_view text) {
-  return std::any_of(text.begin(), text.end(),
-                     [](char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f; });
-}
-
 Status check_header(const Header& header) {
   const std::string name = lower_case(header.first);
   if (!is_token(name) || name.size() > 256) return invalid("a header's name is none");
-  if (has_control(header.second))
+  if (has_field_control(header.second))
     return invalid(fmt::format("the header {} has line breaks or control characters", name));
   if (std::find(kRefused.begin(), kRefused.end(), name) != kRefused.end()) {
     return invalid(fmt::format("the header {} cannot be given; the agent sends it itself where it is needed", name));
@@ -95,7 +84,7 @@ Status check_connect_options(const ConnectOptions& options) {
     return invalid("a client certificate and its key belong together; one is missing");
   }
   for (const std::string* text : {&options.user, &options.proxy, &options.proxy_user}) {
-    if (has_control(*text)) return invalid("a user name or proxy has control characters");
+    if (has_field_control(*text)) return invalid("a user name or proxy has control characters");
   }
   return {};
 }

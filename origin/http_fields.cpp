@@ -6,16 +6,9 @@
 #include <limits>
 
 #include "base/http_date.h"
+#include "base/text.h"
 
 namespace larder::origin {
-
-std::string lower_case(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
-}
 
 std::vector<const std::string*> find_all(const std::vector<Header>& headers, std::string_view name) {
   std::vector<const std::string*> values;

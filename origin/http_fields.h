@@ -17,7 +17,6 @@
 
 namespace larder::origin {
 
-[[nodiscard]] std::string lower_case(std::string_view text);
 [[nodiscard]] std::vector<const std::string*> find_all(const std::vector<Header>& headers, std::string_view name);
 // Elements of a comma-separated list (RFC 9110 §5.6.1), quoted strings kept whole. All of them: a head is bounded
 // (header_block.h), and an element that is passed over could be the one that forbids something.

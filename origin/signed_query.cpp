@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/text.h"
 #include "origin/http_fields.h"
 #include "origin/sharing_rules.h"
 
@@ -31,13 +32,6 @@ constexpr std::array<std::string_view, 17> kParts = {
 
 // download_key, rlkey and resourcekey of share links, license_key, tempauth: more than can be listed.
 constexpr std::array<std::string_view, 5> kEnds = {"key", "auth", "pass", "pwd", "sig"};
-
-int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
 
 // A broken encoding stays as it is.
 std::string decoded(std::string_view text) {

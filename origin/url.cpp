@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/text.h"
 #include "origin/address.h"
 #include "origin/host_name.h"
 
@@ -10,31 +11,12 @@ namespace {
 
 constexpr std::string_view kHex = "0123456789ABCDEF";
 
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-bool is_alpha(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
 bool is_unreserved(char c) {
-  return is_alpha(c) || is_digit(c) || c == '-' || c == '.' || c == '_' || c == '~';
-}
-bool is_control(char c) {
-  return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+  return is_letter(c) || is_digit(c) || c == '-' || c == '.' || c == '_' || c == '~';
 }
 
 bool is_path_char(char c) {
   return is_unreserved(c) || std::string_view("!$&'()*+,;=:@/").find(c) != std::string_view::npos;
-}
-
-int hex_value(char c) {
-  if (is_digit(c)) return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
 }
 
 std::optional<char> decode_at(std::string_view text, std::size_t at) {
@@ -141,11 +123,11 @@ tl::unexpected<Error> invalid(std::string detail) {
 
 // "scheme" of "scheme:rest"; empty where there is none.
 std::string_view scheme_of(std::string_view text) {
-  if (text.empty() || !is_alpha(text[0])) return {};
+  if (text.empty() || !is_letter(text[0])) return {};
   for (std::size_t i = 1; i < text.size(); ++i) {
     const char c = text[i];
     if (c == ':') return text.substr(0, i);
-    if (!is_alpha(c) && !is_digit(c) && c != '+' && c != '-' && c != '.') return {};
+    if (!is_letter(c) && !is_digit(c) && c != '+' && c != '-' && c != '.') return {};
   }
   return {};
 }
@@ -175,7 +157,7 @@ Status check_name(std::string_view host) {
       label = 0;
       continue;
     }
-    if (!is_alpha(c) && !is_digit(c) && c != '-' && c != '_') {
+    if (!is_letter(c) && !is_digit(c) && c != '-' && c != '_') {
       return invalid("its host name has a character that host names cannot have");
     }
     if (++label > 63) return invalid("a part of its host name is longer than 63 characters");

@@ -2,15 +2,9 @@
 
 #include <algorithm>
 
+#include "base/text.h"
+
 namespace larder::peer {
-namespace {
-
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
-}  // namespace
-
 bool matches_url_glob(std::string_view pattern, std::string_view url) {
   std::size_t p = 0, u = 0;
   std::size_t star = std::string_view::npos, resume = 0;  // the last star, and what comes behind what it stands for

@@ -19,6 +19,7 @@
 
 #include "agent/api/descriptors_in_flight.h"
 #include "base/log.h"
+#include "base/text.h"
 
 namespace larder::agent {
 namespace {
@@ -30,11 +31,6 @@ using boost::system::error_code;
 
 constexpr Duration kLookAgain = std::chrono::milliseconds(20);  // whether descriptors were taken
 constexpr std::size_t kLingerBytes = 8 * kMiB;  // read and thrown away before the end, so that the answer arrives
-
-bool has_control(std::string_view text) {
-  return std::any_of(text.begin(), text.end(),
-                     [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
-}
 
 struct Refusal {
   int status = 0;

@@ -8,6 +8,7 @@
 #include "agent/api/json_reader.h"
 #include "agent/config/proxy_url.h"
 #include "agent/jobs/job_limits.h"
+#include "base/text.h"
 #include "origin/authorities.h"
 #include "origin/url.h"
 
@@ -34,26 +35,11 @@ constexpr std::uint64_t kMaxBytes = INT64_MAX;
 constexpr std::array<std::string_view, 9> kReservedHeaders = {
     "range", "if-range", "host", "content-length", "te", "connection", "transfer-encoding", "upgrade", "expect"};
 
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
-bool is_token_char(char c) {
-  return (c >= '0' && c <= '9') || (lower(c) >= 'a' && lower(c) <= 'z') ||
-         std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
-}
-
 std::optional<std::string> check_header(const std::string& name, const std::string& value) {
-  if (name.empty() || !std::all_of(name.begin(), name.end(), is_token_char))
-    return "has a name that no header may have";
-  std::string plain = name;
-  std::transform(plain.begin(), plain.end(), plain.begin(), lower);
-  if (std::find(kReservedHeaders.begin(), kReservedHeaders.end(), plain) != kReservedHeaders.end())
+  if (!is_token(name)) return "has a name that no header may have";
+  if (std::find(kReservedHeaders.begin(), kReservedHeaders.end(), lower_case(name)) != kReservedHeaders.end())
     return fmt::format("must not be \"{}\": the agent sets it itself", name);
-  const bool control = std::any_of(value.begin(), value.end(), [](char c) {
-    return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f;
-  });
-  return control ? std::optional<std::string>("has control characters in its value") : std::nullopt;
+  return has_field_control(value) ? std::optional<std::string>("has control characters in its value") : std::nullopt;
 }
 
 void read_headers(JsonReader& reader, std::vector<origin::Header>& headers) {

@@ -6,6 +6,7 @@
 
 #include "agent/cli/netrc.h"
 #include "base/given_text.h"
+#include "base/text.h"
 #include "origin/url.h"
 
 namespace larder::agent {
@@ -18,8 +19,7 @@ tl::unexpected<Error> wrong(const std::string& what, std::string why) {
 std::string percent_encoded(std::string_view text) {
   std::string out;
   for (const char c : text) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       std::string_view("-._~").find(c) != std::string_view::npos;
+    const bool plain = is_letter(c) || is_digit(c) || std::string_view("-._~").find(c) != std::string_view::npos;
     out += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
   }
   return out;

@@ -7,16 +7,13 @@
 #include <algorithm>
 
 #include "base/given_text.h"
+#include "base/text.h"
 #include "origin/url.h"
 
 namespace larder::agent {
 namespace {
 
 constexpr std::size_t kMaxEntries = 10'000;
-
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
 
 // The words of one line, unquoted; none where a quote is not closed.
 std::optional<std::vector<std::string>> words_of(std::string_view line) {
@@ -53,9 +50,7 @@ std::string machine_of(const std::string& word) {
   const bool v6 = word.find(':') != std::string::npos && !word.starts_with('[');
   const auto url = origin::parse_url("http://" + (v6 ? "[" + word + "]" : word) + "/");
   if (url && !url->has_credentials()) return url->host;
-  std::string plain = word;
-  std::transform(plain.begin(), plain.end(), plain.begin(), lower);
-  return plain;
+  return lower_case(word);
 }
 
 class Parser {

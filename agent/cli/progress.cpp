@@ -5,31 +5,13 @@
 #include <algorithm>
 #include <vector>
 
+#include "base/text.h"
 #include "base/units.h"
 
 namespace larder::agent {
 namespace {
 
-// Length of the valid UTF-8 sequence at the start of `text`; 0 where there is none.
-std::size_t sequence_length(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char lead = byte(0);
-  std::size_t length = 0;
-  if (lead < 0x80) return 1;
-  if (lead >= 0xC2 && lead <= 0xDF) length = 2;
-  if (lead >= 0xE0 && lead <= 0xEF) length = 3;
-  if (lead >= 0xF0 && lead <= 0xF4) length = 4;
-  if (length == 0 || text.size() < length) return 0;
-  for (std::size_t i = 1; i < length; ++i)
-    if ((byte(i) & 0xC0) != 0x80) return 0;
-  if (lead == 0xE0 && byte(1) < 0xA0) return 0;  // overlong
-  if (lead == 0xED && byte(1) > 0x9F) return 0;  // surrogate
-  if (lead == 0xF0 && byte(1) < 0x90) return 0;
-  if (lead == 0xF4 && byte(1) > 0x8F) return 0;
-  return length;
-}
-
-bool is_control(std::string_view sequence) {
+bool is_unprintable(std::string_view sequence) {
   const auto lead = static_cast<unsigned char>(sequence[0]);
   if (lead < 0x20 || lead == 0x7f) return true;
   if (lead == 0xC2 && static_cast<unsigned char>(sequence[1]) < 0xA0) return true;  // C1
@@ -80,8 +62,8 @@ double RateMeter::rate(SteadyTime now) const {
 std::string printable(std::string_view text) {
   std::string out;
   while (!text.empty()) {
-    const std::size_t length = sequence_length(text);
-    if (length == 0 || is_control(text.substr(0, length)))
+    const std::size_t length = utf8_length(text);
+    if (length == 0 || is_unprintable(text.substr(0, length)))
       out += '?';
     else
       out += text.substr(0, length);

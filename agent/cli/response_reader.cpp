@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/text.h"
+
 namespace larder::agent {
 namespace {
 
@@ -10,30 +12,6 @@ constexpr std::size_t kMaxLine = 256;  // chunk sizes
 
 tl::unexpected<Error> bad(std::string detail) {
   return fail(ErrorCode::agent_answer_invalid, "read the agent's answer", std::move(detail));
-}
-
-std::string_view trimmed(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return out;
-}
-
-bool is_token(std::string_view name) {
-  return !name.empty() && std::all_of(name.begin(), name.end(), [](unsigned char c) {
-    return c > ' ' && c < 0x7f &&
-           std::string_view("\"(),/:;<=>?@[\\]{}").find(static_cast<char>(c)) == std::string_view::npos;
-  });
-}
-
-bool has_control(std::string_view text) {
-  return std::any_of(text.begin(), text.end(), [](unsigned char c) { return (c < ' ' && c != '\t') || c == 0x7f; });
 }
 
 std::optional<std::uint64_t> whole_number(std::string_view text, int base) {
@@ -155,7 +133,7 @@ Status ResponseReader::parse_status_line(std::string_view line) {
   if (!version_known || line.size() < 12) return bad("it is not HTTP/1.1");
   keep_alive_ = line.starts_with("HTTP/1.1 ");
   const auto status = whole_number(line.substr(9, 3), 10);
-  if (!status || *status < 100 || *status > 599 || (line.size() > 12 && line[12] != ' ') || has_control(line))
+  if (!status || *status < 100 || *status > 599 || (line.size() > 12 && line[12] != ' ') || has_field_control(line))
     return bad("its status line is malformed");
   head_.status = static_cast<int>(*status);
   return {};
@@ -163,10 +141,10 @@ Status ResponseReader::parse_status_line(std::string_view line) {
 
 Status ResponseReader::parse_header(std::string_view line) {
   const auto colon = line.find(':');
-  if (colon == std::string_view::npos || !is_token(line.substr(0, colon)) || has_control(line))
+  if (colon == std::string_view::npos || !is_token(line.substr(0, colon)) || has_field_control(line))
     return bad("a header is malformed");
   if (head_.headers.size() >= kMaxHeaders) return bad("it has too many headers");
-  head_.headers.emplace_back(lower(line.substr(0, colon)), trimmed(line.substr(colon + 1)));
+  head_.headers.emplace_back(lower_case(line.substr(0, colon)), trim(line.substr(colon + 1)));
   return {};
 }
 
@@ -174,14 +152,14 @@ Status ResponseReader::choose_body() {
   std::optional<std::uint64_t> length;
   bool chunked = false;
   for (const auto& [name, value] : head_.headers) {
-    if (name == "connection" && lower(value) == "close") keep_alive_ = false;
+    if (name == "connection" && lower_case(value) == "close") keep_alive_ = false;
     if (name == "content-length") {
       const auto said = whole_number(value, 10);
       if (!said || (length && *length != *said)) return bad("its Content-Length is malformed");
       length = said;
     }
     if (name == "transfer-encoding") {
-      if (lower(value) != "chunked" || chunked) return bad("its Transfer-Encoding is not understood");
+      if (lower_case(value) != "chunked" || chunked) return bad("its Transfer-Encoding is not understood");
       chunked = true;
     }
   }
@@ -204,7 +182,7 @@ Status ResponseReader::parse_chunk_size() {
   std::string_view line = text_;
   line.remove_suffix(2);
   line = line.substr(0, line.find(';'));
-  const auto size = whole_number(trimmed(line), 16);
+  const auto size = whole_number(trim(line), 16);
   if (!size) return bad("a chunk size is malformed");
   remaining_ = *size;
   phase_ = *size == 0 ? Phase::trailer : Phase::chunk_data;

@@ -9,6 +9,7 @@
 
 #include "base/digest.h"
 #include "base/read_file.h"
+#include "base/text.h"
 #include "origin/authorities.h"
 
 namespace larder::agent {
@@ -25,7 +26,6 @@ std::string variable(const char* name) {
 bool is_hash_name(std::string_view name) {
   if (name.size() < 10 || name[8] != '.') return false;
   const auto is_hex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
-  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
   return std::all_of(name.begin(), name.begin() + 8, is_hex) && std::all_of(name.begin() + 9, name.end(), is_digit);
 }
 

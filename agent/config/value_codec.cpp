@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "agent/config/proxy_url.h"
+#include "base/text.h"
 #include "base/units.h"
 
 namespace larder::agent {
@@ -16,11 +17,6 @@ constexpr std::size_t kMaxText = 4096;
 
 tl::unexpected<std::string> wrong(std::string what) {
   return tl::unexpected<std::string>(std::move(what));
-}
-
-bool has_control(const std::string& text) {
-  return std::any_of(text.begin(), text.end(),
-                     [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
 }
 
 // Exact, and as short as the value allows: "64 GiB", "1536 MiB", "1000 B".

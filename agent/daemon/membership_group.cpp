@@ -4,6 +4,7 @@
 #include <map>
 
 #include "base/digest.h"
+#include "base/text.h"
 
 namespace larder::agent {
 namespace {
@@ -13,12 +14,6 @@ constexpr std::size_t kLeastDigits = 4;
 bool is_hex(const std::string& text) {
   return std::all_of(text.begin(), text.end(),
                      [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); });
-}
-
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  return text;
 }
 
 }  // namespace
@@ -126,7 +121,7 @@ Result<peer::AgentId> MembershipGroup::resolve(const std::string& agent) const {
   if (membership_.identity() == nullptr) return fail(ErrorCode::invalid_state, doing, "this agent is in no group");
   std::vector<std::string> found;
   for (const GroupMemberFacts& member : members()) {
-    const bool by_id = agent.size() >= kLeastDigits && is_hex(agent) && member.id.starts_with(lower(agent));
+    const bool by_id = agent.size() >= kLeastDigits && is_hex(agent) && member.id.starts_with(lower_case(agent));
     if (by_id || (!agent.empty() && member.name == agent)) found.push_back(member.id);
   }
   if (found.size() == 1) return *digest_from_hex(found.front());

@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "agent/transfer/piece_map.h"
+#include "base/text.h"
 #include "origin/authorities.h"
 
 namespace larder::agent {
@@ -16,21 +17,6 @@ constexpr std::string_view kDoing = "make the job";
 
 tl::unexpected<Error> invalid(std::string detail) {
   return fail(ErrorCode::invalid_argument, std::string(kDoing), std::move(detail));
-}
-
-bool has_control(std::string_view text) {
-  return std::any_of(text.begin(), text.end(),
-                     [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
-}
-
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-}
-
-std::string lower(std::string_view text) {
-  std::string result(text);
-  std::transform(result.begin(), result.end(), result.begin(), [](char c) { return lower(c); });
-  return result;
 }
 
 // Headers that the agent sets itself, that steer the connection, or that would make answers conditional behind the
@@ -56,13 +42,6 @@ constexpr std::array<std::string_view, 18> kRefusedHeaders = {
     "transfer-encoding",
     "upgrade",
 };
-
-bool is_token(std::string_view name) {  // RFC 9110 §5.6.2
-  constexpr std::string_view kMarks = "!#$%&'*+-.^_`|~";
-  return !name.empty() && std::all_of(name.begin(), name.end(), [&](char c) {
-    return (c >= '0' && c <= '9') || (lower(c) >= 'a' && lower(c) <= 'z') || kMarks.find(c) != std::string_view::npos;
-  });
-}
 
 std::string list_names(const std::vector<std::string>& names) {
   return names.empty() ? "none is configured" : fmt::format("configured are: {}", fmt::join(names, ", "));
@@ -172,12 +151,10 @@ Status check_headers(const std::vector<origin::Header>& headers) {
       return invalid(fmt::format("the headers are longer than {} bytes", JobLimits::kMaxHeaders));
     }
     if (!is_token(name)) return invalid("a header's name is not an HTTP token");
-    const bool bad = std::any_of(value.begin(), value.end(), [](char c) {
-      return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f;
-    });
     // The value may be a secret: the text names the header only.
-    if (bad) return invalid(fmt::format("the value of header {} contains control characters", name));
-    if (std::find(kRefusedHeaders.begin(), kRefusedHeaders.end(), lower(name)) != kRefusedHeaders.end()) {
+    if (has_field_control(value))
+      return invalid(fmt::format("the value of header {} contains control characters", name));
+    if (std::find(kRefusedHeaders.begin(), kRefusedHeaders.end(), lower_case(name)) != kRefusedHeaders.end()) {
       return invalid(fmt::format("header {} is set by the agent and cannot be given", name));
     }
   }
