@@ -80,12 +80,12 @@ std::map<Owner, std::size_t> Scheduler::deal() const {
 }
 
 // Whoever was first when the slots were dealt is last next time.
-void Scheduler::take_turns(SteadyTime now) {
+std::map<Owner, std::size_t> Scheduler::take_turns(SteadyTime now) {
   if (uneven_since_ && now - *uneven_since_ >= time_slice_) {
     turns_.splice(turns_.end(), turns_, turns_.begin());
     uneven_since_.reset();
   }
-  const auto dealt = deal();
+  std::map<Owner, std::size_t> dealt = deal();
   std::size_t most = 0, least_of_waiting = std::numeric_limits<std::size_t>::max();
   for (const auto& [owner, levels] : users_) {
     const auto found = dealt.find(owner);
@@ -98,12 +98,12 @@ void Scheduler::take_turns(SteadyTime now) {
   } else if (!uneven_since_) {
     uneven_since_ = now;
   }
+  return dealt;
 }
 
 Scheduler::Decision Scheduler::decide(SteadyTime now) {
   Decision decision;
-  take_turns(now);
-  std::map<Owner, std::size_t> left = deal();
+  std::map<Owner, std::size_t> left = take_turns(now);
   for (std::size_t index = 0; index < Levels().size(); ++index) {
     const bool background = index >= kBackground;
     for (const Owner owner : turns_) {

@@ -61,7 +61,7 @@ class Scheduler {
   };
 
   void rotate(Level& level, SteadyTime now) const;
-  void take_turns(SteadyTime now);
+  [[nodiscard]] std::map<Owner, std::size_t> take_turns(SteadyTime now);  // the slots that each user has
   [[nodiscard]] std::map<Owner, std::size_t> deal() const;
   [[nodiscard]] static std::size_t wanted(const Levels& levels);
 
