@@ -5,21 +5,12 @@
 #include <set>
 #include <utility>
 
+#include "peer/catalogue_link_tls.h"
+
 namespace larder::peer {
 namespace {
 
 using boost::asio::ip::tcp;
-
-tcp::endpoint to_asio(const Endpoint& to) {
-  if (to.is_v4()) {
-    boost::asio::ip::address_v4::bytes_type bytes{};
-    for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<unsigned char>(to.address[12 + i]);
-    return {boost::asio::ip::address_v4(bytes), to.port};
-  }
-  boost::asio::ip::address_v6::bytes_type bytes{};
-  for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<unsigned char>(to.address[i]);
-  return {boost::asio::ip::address_v6(bytes, to.scope), to.port};
-}
 
 }  // namespace
 
@@ -39,9 +30,10 @@ struct TcpProbe::Parts : std::enable_shared_from_this<TcpProbe::Parts> {
       one->timer = 0;
       if (const auto self = weak.lock()) self->end(one, "no answer within 3 s");
     });
-    one->socket.async_connect(to_asio(to), [weak = weak_from_this(), one](const boost::system::error_code& error) {
-      if (const auto self = weak.lock()) self->end(one, error ? error.message() : "");
-    });
+    one->socket.async_connect(from_endpoint(to),
+                              [weak = weak_from_this(), one](const boost::system::error_code& error) {
+                                if (const auto self = weak.lock()) self->end(one, error ? error.message() : "");
+                              });
   }
 
   void end(const std::shared_ptr<Try>& one, const std::string& reason) {
