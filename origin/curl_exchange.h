@@ -55,7 +55,7 @@ class CurlExchange {
   CurlExchange& operator=(const CurlExchange&) = delete;
 
   // Hears of each final status, before the head is passed on. True, of a refusal: the head is not, since the exchange
-  // shall be asked again (asked_again()).
+  // is to be asked again (ask_again()).
   using HeadRule = std::function<bool(CurlExchange&, const HttpHead&)>;
 
   // Makes the easy handle; `share` keeps TLS sessions. Again after ask_again().
@@ -88,7 +88,8 @@ class CurlExchange {
   // Its connection, or the one that it is making, comes from before a change of this machine's addresses: it hears
   // nothing any more, or perhaps so, while no answer has come.
   [[nodiscard]] bool hangs_after_change() const;
-  // Where no answer has come, and not too often: add the handle again. False: lose() it, where its address is gone.
+  // Where no answer has come, and not too often: add the handle again. False: it ends with lost_address(), where
+  // that is so.
   [[nodiscard]] bool begin_anew();
   [[nodiscard]] bool lost_its_address() const;
   [[nodiscard]] Error lost_address() const;
