@@ -131,8 +131,8 @@ std::optional<std::uint32_t> parse_ipv4(std::string_view text) {
 }
 
 bool ends_in_number(std::string_view host) {
-  const std::vector<std::string_view> labels = split_labels(without_trailing_dot(host));
-  const std::string_view last = labels.back();
+  host = without_trailing_dot(host);
+  const std::string_view last = host.substr(host.rfind('.') + 1);  // npos + 1 is 0: the only label
   if (last.empty()) return false;
   if (parse_part(last)) return true;
   for (const char c : last) {

@@ -45,11 +45,12 @@ void take_descriptors(msghdr& message, std::vector<UniqueFd>* into) {
   }
 }
 
-// The next bytes, and the descriptors that came with them; 0 at the end.
-Result<std::size_t> receive(int fd, std::string& buffer, std::vector<UniqueFd>* descriptors) {
+// The next bytes, and the descriptors that came with them; empty at the end. They stay in `buffer`, which is made here
+// and not filled with zeros: most answers use one of its sixteen pages.
+Result<std::string_view> receive(int fd, std::unique_ptr<char[]>& buffer, std::vector<UniqueFd>* descriptors) {
   constexpr std::size_t kPiece = 64 * 1024;
-  buffer.resize(kPiece);
-  iovec piece{buffer.data(), buffer.size()};
+  if (!buffer) buffer.reset(new char[kPiece]);
+  iovec piece{buffer.get(), kPiece};
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * Client::kMaxDescriptors)];
   msghdr message{};
   message.msg_iov = &piece;
@@ -62,15 +63,13 @@ Result<std::size_t> receive(int fd, std::string& buffer, std::vector<UniqueFd>* 
   } while (size < 0 && errno == EINTR);
   if (size < 0) {
     const bool slow = errno == EAGAIN || errno == EWOULDBLOCK;
-    buffer.clear();
     return tl::unexpected(lost(slow ? "it does not answer" : std::strerror(errno)));
   }
   take_descriptors(message, descriptors);
-  buffer.resize(static_cast<std::size_t>(size));
   if ((message.msg_flags & MSG_CTRUNC) != 0)
     return tl::unexpected(Error{ErrorCode::limit_exceeded, "receive files from the agent",
                                 "too many open files in this process; raise `ulimit -n`"});
-  return buffer.size();
+  return std::string_view(buffer.get(), static_cast<std::size_t>(size));
 }
 
 std::string request_text(std::string_view method, const std::string& target, const std::string& body) {
@@ -141,15 +140,17 @@ AnswerStream::AnswerStream(UniqueFd connection, ResponseReader reader, std::stri
 
 Result<bool> AnswerStream::read(const ResponseReader::Sink& sink) {
   if (reader_.done()) return false;
+  std::string_view piece = pending_;
   if (pending_.empty()) {
-    const auto size = receive(connection_.get(), pending_, nullptr);
-    if (!size) return tl::unexpected(size.error());
-    if (*size == 0) {
+    const auto received = receive(connection_.get(), buffer_, nullptr);
+    if (!received) return tl::unexpected(received.error());
+    if (received->empty()) {
       if (auto ended = reader_.end(); !ended) return tl::unexpected(ended.error());
       return false;
     }
+    piece = *received;
   }
-  const auto used = reader_.feed(pending_, sink);
+  const auto used = reader_.feed(piece, sink);
   pending_.clear();
   if (!used) return tl::unexpected(used.error());
   return !reader_.done();
@@ -173,22 +174,22 @@ Result<Answer> Client::exchange_once(std::string_view request, bool& nothing_cam
   Answer answer;
   ResponseReader reader;
   bool too_large = false;
-  std::string buffer;
+  std::unique_ptr<char[]> buffer;
   while (!reader.done()) {
-    const auto size = receive(connection_.get(), buffer, &answer.descriptors);
-    if (!size) return tl::unexpected(size.error());
-    if (*size == 0) {
+    const auto received = receive(connection_.get(), buffer, &answer.descriptors);
+    if (!received) return tl::unexpected(received.error());
+    if (received->empty()) {
       if (nothing_came) return tl::unexpected(lost("it closed the connection"));
       if (auto ended = reader.end(); !ended) return tl::unexpected(ended.error());
       break;
     }
     nothing_came = false;
-    const auto used = reader.feed(buffer, [&](std::string_view piece) {
+    const auto used = reader.feed(*received, [&](std::string_view piece) {
       too_large = too_large || answer.body.size() + piece.size() > kMaxBody;
       if (!too_large) answer.body.append(piece);
     });
     if (!used) return tl::unexpected(used.error());
-    if (too_large || *used != buffer.size())
+    if (too_large || *used != received->size())
       return fail(ErrorCode::agent_answer_invalid, "read the agent's answer", "it is longer than it may be");
   }
   answer.status = reader.head().status;
@@ -241,17 +242,17 @@ Result<std::unique_ptr<AnswerStream>> Client::stream_once(const std::string& tar
   if (auto sent = send_all(connection->get(), request_text("GET", target, {})); !sent)
     return tl::unexpected(sent.error());
   ResponseReader reader;
-  std::string rest, buffer;
+  std::string rest;
+  std::unique_ptr<char[]> buffer;
   const auto keep = [&rest](std::string_view piece) { rest.append(piece); };
   while (!reader.head_done()) {
-    const auto size = receive(connection->get(), buffer, nullptr);
-    if (!size) return tl::unexpected(size.error());
-    if (*size == 0) return tl::unexpected(lost("it closed the connection"));
+    const auto received = receive(connection->get(), buffer, nullptr);
+    if (!received) return tl::unexpected(received.error());
+    if (received->empty()) return tl::unexpected(lost("it closed the connection"));
     // Byte-wise up to the end of the head, so that what follows stays unparsed for the stream.
-    for (std::size_t i = 0; i < buffer.size() && !reader.head_done(); ++i) {
-      if (auto used = reader.feed(std::string_view(buffer).substr(i, 1), keep); !used)
-        return tl::unexpected(used.error());
-      if (reader.head_done()) rest = buffer.substr(i + 1);
+    for (std::size_t i = 0; i < received->size() && !reader.head_done(); ++i) {
+      if (auto used = reader.feed(received->substr(i, 1), keep); !used) return tl::unexpected(used.error());
+      if (reader.head_done()) rest = received->substr(i + 1);
     }
   }
   if (reader.head().status < 400)

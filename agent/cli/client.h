@@ -44,7 +44,8 @@ class AnswerStream {
  private:
   UniqueFd connection_;
   ResponseReader reader_;
-  std::string pending_;  // arrived with the head
+  std::string pending_;             // arrived with the head
+  std::unique_ptr<char[]> buffer_;  // of receive()
 };
 
 class Client {
