@@ -206,7 +206,10 @@ ApiServer::~ApiServer() {
 }
 
 Status ApiServer::start() {
-  auto listener = UnixListener::open(parts_->settings.socket_path, parts_->settings.socket_mode);
+  const ServerSettings& settings = parts_->settings;
+  auto listener = settings.passed_socket
+                      ? UnixListener::adopt(*settings.passed_socket, settings.socket_path, settings.socket_mode)
+                      : UnixListener::open(settings.socket_path, settings.socket_mode);
   if (!listener) return tl::unexpected<Error>(listener.error());
   parts_->listener.emplace(std::move(*listener));
   // The acceptor gets a descriptor of its own: the listener keeps the path.

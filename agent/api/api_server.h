@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "agent/api/connection.h"
@@ -20,6 +21,8 @@ namespace larder::agent {
 struct ServerSettings {
   std::string socket_path;
   mode_t socket_mode = 0666;
+  // Listens at socket_path already, passed by a service manager; start() takes it over. None: start() makes one.
+  std::optional<int> passed_socket;
   std::optional<std::uint16_t> http_port;  // loopback, read-only; 0: any free port (tests)
   ServerLimits limits;
 };

@@ -10,7 +10,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 #include <filesystem>
 #include <utility>
@@ -103,6 +105,31 @@ Result<int> bind_and_rename(const std::string& path, mode_t mode) {
   return failed(path, step, error);
 }
 
+int option(int socket, int name) {
+  int value = -1;
+  socklen_t size = sizeof(value);
+  return ::getsockopt(socket, SOL_SOCKET, name, &value, &size) == 0 ? value : -1;
+}
+
+// Of a socket that somebody else made.
+Status check_listens(int socket, const std::string& path) {
+  const auto odd = [&path](const std::string& what) {
+    return fail(ErrorCode::invalid_argument, doing_for(path),
+                fmt::format("the service manager passed {}; its socket unit needs ListenStream={}", what, path));
+  };
+  sockaddr_un address{};
+  socklen_t size = sizeof(address);
+  if (::getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size) != 0 || address.sun_family != AF_UNIX ||
+      option(socket, SO_TYPE) != SOCK_STREAM || option(socket, SO_ACCEPTCONN) != 1)
+    return odd("something else than a listening Unix stream socket");
+  const std::size_t length = size - offsetof(sockaddr_un, sun_path);
+  const std::string at(address.sun_path, ::strnlen(address.sun_path, std::min(length, sizeof(address.sun_path))));
+  if (at != path) return odd(fmt::format("a socket at {}", at.empty() ? "no path" : at));
+  const int flags = ::fcntl(socket, F_GETFL);
+  if (flags >= 0 && ::fcntl(socket, F_SETFL, flags | O_NONBLOCK) == 0) return {};
+  return failed(path, "make it non-blocking", errno);
+}
+
 }  // namespace
 
 Result<UnixListener> UnixListener::open(const std::string& path, mode_t mode) {
@@ -119,6 +146,19 @@ Result<UnixListener> UnixListener::open(const std::string& path, mode_t mode) {
   const auto socket = bind_and_rename(path, mode);
   if (!socket) return tl::unexpected<Error>(socket.error());
   listener.socket_ = *socket;
+  return listener;
+}
+
+Result<UnixListener> UnixListener::adopt(int socket, const std::string& path, mode_t mode) {
+  UnixListener listener({}, -1, socket);  // without the path: the file is the service manager's to remove
+  if (auto checked = check_listens(socket, path); !checked) return tl::unexpected<Error>(checked.error());
+  const auto lock = take_lock(path);
+  if (!lock) return tl::unexpected<Error>(lock.error());
+  listener.lock_ = *lock;
+  struct stat info {};
+  if (::stat(path.c_str(), &info) != 0) return failed(path, "look at it", errno);
+  if ((info.st_mode & 07777) != mode && ::chmod(path.c_str(), mode) != 0)
+    return failed(path, "set its mode (SocketUser= of the socket unit has to be the agent's user)", errno);
   return listener;
 }
 

@@ -17,6 +17,10 @@ class UnixListener {
  public:
   // `mode` as of chmod. The directory is made (0755) where it is missing. already_exists: another agent listens there.
   static Result<UnixListener> open(const std::string& path, mode_t mode);
+  // Takes over a socket that a service manager made and keeps listening on while agents come and go: who connects in
+  // between waits for the next one. It has to listen at `path`; its file gets `mode`, and stays at the end. Owns
+  // `socket`, also on failure. invalid_argument: it is no such socket.
+  static Result<UnixListener> adopt(int socket, const std::string& path, mode_t mode);
   UnixListener(UnixListener&& other) noexcept;
   UnixListener& operator=(UnixListener&&) = delete;
   ~UnixListener();

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <utility>
 #include <vector>
 
 #include "agent/api/admins.h"
@@ -263,7 +264,9 @@ void Agent::start(UniqueFunction<void(Status)> done) {
                          &parts->lan->group(),
                          parts->lan.get(),
                          [parts] { return parts->thread_states(); }};
-    parts->api = std::make_unique<Api>(parts->loop, server_settings(*parts->config), std::move(services));
+    ServerSettings server = server_settings(*parts->config);
+    server.passed_socket = std::exchange(parts->command_line.socket, std::nullopt);
+    parts->api = std::make_unique<Api>(parts->loop, std::move(server), std::move(services));
     if (auto opened = parts->api->start(); !opened) return done(opened);
     parts->network = std::make_unique<NetworkWatch>(
         parts->loop,

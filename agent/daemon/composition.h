@@ -24,6 +24,8 @@ struct CommandLine {
   std::optional<Duration> idle_exit;
   // A user started it for itself: what its environment names as certificate authorities is its configuration.
   bool trust_environment = false;
+  // The API's listening socket, where the service manager passed one; the agent owns it.
+  std::optional<int> socket;
 };
 
 // The file, with the command line's overrides on top. Blocks.

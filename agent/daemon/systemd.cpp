@@ -1,5 +1,6 @@
 #include "agent/daemon/systemd.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -9,11 +10,15 @@
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
+#include <utility>
 
 #include "base/log.h"
 
 namespace larder::agent {
 namespace {
+
+constexpr int kFirstSocket = 3;  // SD_LISTEN_FDS_START
+constexpr int kMaxSockets = 64;  // more is no service manager's word
 
 std::string take_variable(const char* name) {
   const char* value = std::getenv(name);
@@ -30,6 +35,20 @@ ServiceManager::ServiceManager() : socket_(take_variable("NOTIFY_SOCKET")) {
   const bool for_us = process.empty() || process == std::to_string(::getpid());
   const long long microseconds = std::atoll(interval.c_str());
   if (for_us && microseconds > 0) watchdog_ = std::chrono::microseconds(microseconds) / 2;
+  const std::string sockets = take_variable("LISTEN_FDS");
+  const std::string receiver = take_variable("LISTEN_PID");
+  take_variable("LISTEN_FDNAMES");
+  const int count = std::atoi(sockets.c_str());
+  // Inherited by a child whose parent forgot to clear them, the numbers are those of other files.
+  if (receiver == std::to_string(::getpid()) && count > 0 && count <= kMaxSockets) sockets_ = count;
+}
+
+std::optional<int> ServiceManager::take_socket() {
+  const int count = std::exchange(sockets_, 0);
+  if (count > 1) log::warn("of {} sockets that the service manager passed only the first is used", count);
+  for (int other = kFirstSocket + 1; other < kFirstSocket + count; ++other) ::close(other);
+  if (count == 0 || ::fcntl(kFirstSocket, F_SETFD, FD_CLOEXEC) != 0) return std::nullopt;
+  return kFirstSocket;
 }
 
 void ServiceManager::ready(std::string_view status) {

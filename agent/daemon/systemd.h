@@ -1,5 +1,5 @@
-// Readiness and watchdog messages to systemd, or to whoever started us and set NOTIFY_SOCKET (sd_notify(3)). Without
-// one everything here does nothing.
+// Readiness and watchdog messages to systemd, or to whoever started us and set NOTIFY_SOCKET (sd_notify(3)), and the
+// listening socket that it passed (sd_listen_fds(3)). Without a service manager everything here does nothing.
 #pragma once
 
 #include <optional>
@@ -12,11 +12,16 @@ namespace larder::agent {
 
 class ServiceManager {
  public:
-  ServiceManager();  // reads and clears NOTIFY_SOCKET and WATCHDOG_USEC: hooks must not answer in our name
+  // Reads and clears NOTIFY_SOCKET, WATCHDOG_USEC and LISTEN_FDS: hooks must neither answer in our name nor take the
+  // socket for theirs.
+  ServiceManager();
   void ready(std::string_view status);
   void reloading();
   void stopping();
   void alive();
+  // The first socket that was passed, close-on-exec; the caller owns it from then on. None: none was, or it is taken
+  // already. Of several the others are closed, with a warning.
+  [[nodiscard]] std::optional<int> take_socket();
   // How often alive() must be said; none: never.
   [[nodiscard]] std::optional<Duration> watchdog_interval() const { return watchdog_; }
 
@@ -24,6 +29,7 @@ class ServiceManager {
   void send(std::string_view text);
   std::string socket_;  // a path, or '@' and an abstract name
   std::optional<Duration> watchdog_;
+  int sockets_ = 0;  // passed and not taken
 };
 
 }  // namespace larder::agent

@@ -1,4 +1,5 @@
 // The small parts: range header, metrics, content source, listening sockets, admins.
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
@@ -189,6 +190,71 @@ TEST_F(Sockets, ALongPathIsNamed) {
   const auto listener = UnixListener::open("/tmp/" + std::string(120, 'x') + "/api.sock", 0600);
   EXPECT_EQ(code(listener), ErrorCode::invalid_argument);
   EXPECT_THAT(listener.error().text(), HasSubstr("shorter runtime directory"));
+}
+
+// A socket as a service manager makes it: listening at the path, blocking.
+class PassedSockets : public Sockets {
+ protected:
+  void SetUp() override { ASSERT_EQ(::mkdir((directory_ / "run").c_str(), 0755), 0); }
+  [[nodiscard]] static int make(const std::string& path, bool listening = true, int type = SOCK_STREAM) {
+    const int made = ::socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::strncpy(address.sun_path, path.c_str(), sizeof(address.sun_path) - 1);
+    EXPECT_EQ(::bind(made, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+    if (listening) {
+      EXPECT_EQ(::listen(made, 5), 0);
+    }
+    return made;
+  }
+  [[nodiscard]] int connect() const {
+    const int made = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::strncpy(address.sun_path, path().c_str(), sizeof(address.sun_path) - 1);
+    const int result = ::connect(made, reinterpret_cast<const sockaddr*>(&address), sizeof(address));
+    ::close(made);
+    return result;
+  }
+};
+
+TEST_F(PassedSockets, OutliveTheAgentAndLoseNobodyWhoConnectsInBetween) {
+  const int managers = make(path());
+  for (int start = 0; start < 2; ++start) {
+    if (start == 1) {
+      EXPECT_EQ(connect(), 0) << "the first agent's end closed the socket or took its file away";
+    }
+    const auto listener = UnixListener::adopt(::fcntl(managers, F_DUPFD_CLOEXEC, 0), path(), 0620);
+    ASSERT_TRUE(listener) << listener.error().text();
+    struct stat info {};
+    ASSERT_EQ(::stat(path().c_str(), &info), 0);
+    EXPECT_EQ(info.st_mode & 0777U, 0620U);
+    const int none = ::accept(listener->descriptor(), nullptr, nullptr);
+    EXPECT_EQ(none < 0, start == 0) << "the one who connected while no agent ran waits for the next one";
+    if (none >= 0) ::close(none);
+    EXPECT_NE(::fcntl(listener->descriptor(), F_GETFL) & O_NONBLOCK, 0);
+    EXPECT_EQ(code(UnixListener::adopt(::fcntl(managers, F_DUPFD_CLOEXEC, 0), path(), 0620)),
+              ErrorCode::already_exists);
+  }
+  ::close(managers);
+}
+
+TEST_F(PassedSockets, OfAnotherKindOrPlaceAreRefusedWithWhatToDo) {
+  const std::string other = directory_ / "run/other.sock", idle = directory_ / "run/idle.sock";
+  const std::string datagrams = directory_ / "run/datagrams.sock";
+  const std::pair<int, const char*> odd[] = {{make(other), "a socket at"},
+                                             {make(idle, false), "something else"},
+                                             {make(datagrams, false, SOCK_DGRAM), "something else"},
+                                             {::open("/dev/null", O_RDWR | O_CLOEXEC), "something else"}};
+  for (const auto& [passed, wanted] : odd) {
+    const auto listener = UnixListener::adopt(passed, path(), 0666);
+    ASSERT_FALSE(listener);
+    EXPECT_EQ(listener.error().code, ErrorCode::invalid_argument);
+    EXPECT_THAT(listener.error().text(), HasSubstr(wanted));
+    EXPECT_THAT(listener.error().text(), HasSubstr("ListenStream=" + path()));
+    EXPECT_LT(::fcntl(passed, F_GETFD), 0) << "not closed";
+  }
+  EXPECT_EQ(::access(other.c_str(), F_OK), 0) << "somebody else's socket was removed";
 }
 
 TEST(Loopback, IsLoopbackAlone) {

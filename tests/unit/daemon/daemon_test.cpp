@@ -115,6 +115,44 @@ TEST_F(StateLockTest, RefusesADirectoryThatOthersMayWrite) {
   EXPECT_NE(lock.error().text().find("chmod"), std::string::npos);
 }
 
+// Which descriptors a process was passed cannot be said of one that runs already: numbers 3 and up are the test's own
+// files. What is held to here is whose they are, and that no child is told of them.
+class PassedSocket : public testing::Test {
+ protected:
+  static void pass(const std::string& process, const char* count) {
+    ::setenv("LISTEN_PID", process.c_str(), 1);
+    ::setenv("LISTEN_FDS", count, 1);
+    ::setenv("LISTEN_FDNAMES", "api", 1);
+  }
+  void TearDown() override {
+    for (const char* name : {"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"}) EXPECT_EQ(::getenv(name), nullptr) << name;
+  }
+};
+
+TEST_F(PassedSocket, IsTakenOnce) {
+  const int held = ::open("/dev/null", O_RDONLY);  // something is at 3, whatever it is
+  if (held != 3) {
+    ::close(held);
+    GTEST_SKIP() << "descriptor 3 is in use here";
+  }
+  pass(std::to_string(::getpid()), "1");
+  ServiceManager manager;
+  EXPECT_EQ(manager.take_socket(), 3);
+  EXPECT_NE(::fcntl(3, F_GETFD) & FD_CLOEXEC, 0);
+  EXPECT_EQ(manager.take_socket(), std::nullopt);
+  ::close(held);
+}
+
+TEST_F(PassedSocket, OfAnotherProcessOrWithoutSenseIsNotTaken) {
+  pass("1", "1");
+  EXPECT_EQ(ServiceManager().take_socket(), std::nullopt);
+  for (const char* count : {"0", "-1", "x", "", "65", "99999999999999999999"}) {
+    pass(std::to_string(::getpid()), count);
+    EXPECT_EQ(ServiceManager().take_socket(), std::nullopt) << count;
+  }
+  EXPECT_EQ(ServiceManager().take_socket(), std::nullopt) << "without a word";
+}
+
 class Notified : public testing::TestWithParam<bool> {
  protected:
   void SetUp() override {
