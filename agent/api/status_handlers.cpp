@@ -30,6 +30,9 @@ void Handlers::show_status(const ApiRequest& request, Responder respond) {
   facts.state_directory = services_.config()->state_directory;
   facts.user = ::geteuid();
   facts.totals = services_.jobs.totals();
+  for (const Hook& hook : services_.config()->hooks) facts.hooks.push_back(hook.name);
+  for (const NotifyCommand& command : services_.config()->notify_commands)
+    facts.notify_commands.push_back(command.name);
   if (request.local) facts.caller = request.caller;
   const auto config = services_.config();
   facts.ca_of_environment = config->ca_of_environment;

@@ -346,6 +346,12 @@ std::string removed_view(std::uint64_t removed) {
   return json.take();
 }
 
+void write_names(JsonWriter& json, const char* name, const std::vector<std::string>& names) {
+  json.key(name).begin_array();
+  for (const std::string& each : names) json.value(each);
+  json.end_array();
+}
+
 std::string status_view(const StatusFacts& facts) {
   JsonWriter json;
   json.begin_object().member("version", facts.version).member("api", facts.api);
@@ -367,6 +373,8 @@ std::string status_view(const StatusFacts& facts) {
                                                       : "configuration";
     json.key("authorities").begin_object().member("source", source);
     json.member_or_null("fingerprint", facts.ca_fingerprint).end_object();
+    write_names(json, "hooks", facts.hooks);
+    write_names(json, "notify_commands", facts.notify_commands);
     json.key("caller").begin_object().member("uid", facts.caller->uid);
     json.member("admin", facts.caller->admin).end_object();
   }

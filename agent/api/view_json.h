@@ -44,7 +44,8 @@ struct StatusFacts {
   cache::CacheFigures cache;
   bool ca_of_environment = false;  // the configured authorities
   std::string ca_fingerprint;      // empty: the system's
-  std::optional<Caller> caller;    // none: on the loopback port, where paths and users are left out too
+  std::vector<std::string> hooks, notify_commands;  // names that jobs may ask for; not on the loopback port
+  std::optional<Caller> caller;  // none: on the loopback port, where paths and users are left out too
 };
 [[nodiscard]] std::string status_view(const StatusFacts& facts);
 

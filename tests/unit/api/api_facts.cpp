@@ -70,6 +70,8 @@ void write_views(JsonWriter& json) {
   const std::vector<cache::SegmentInfo> segments(1);
   StatusFacts status;
   status.caller = Caller{};
+  status.hooks = {"scan"};
+  status.notify_commands = {"mail"};
   json.key("views").begin_object();
   json.key("Job").raw(job_view(job, true));
   json.key("Jobs").raw(jobs_view({&job}));

@@ -130,14 +130,19 @@ TEST(Views, Records) {
 TEST(Views, StatusOnTheLoopbackPortTellsLess) {
   StatusFacts facts;
   facts.state_directory = "/var/lib/larder";
+  facts.hooks = {"scan", "virus-check"};
+  facts.notify_commands = {"mail"};
   facts.totals.jobs[JobState::error] = 2;
   const json outside = json::parse(status_view(facts));
-  for (const char* name : {"state_directory", "caller", "user", "pid"}) EXPECT_FALSE(outside.contains(name)) << name;
+  for (const char* name : {"state_directory", "caller", "user", "pid", "hooks", "notify_commands"})
+    EXPECT_FALSE(outside.contains(name)) << name;
   EXPECT_EQ(outside["jobs"]["error"], 2);
   facts.caller = Caller{17, true};
   const json inside = json::parse(status_view(facts));
   EXPECT_EQ(inside["caller"], json::parse(R"({"uid":17,"admin":true})"));
   EXPECT_EQ(inside["state_directory"], "/var/lib/larder");
+  EXPECT_EQ(inside["hooks"], json::parse(R"(["scan","virus-check"])"));
+  EXPECT_EQ(inside["notify_commands"], json::parse(R"(["mail"])"));
 }
 
 TEST(Views, Config) {
