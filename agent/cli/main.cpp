@@ -6,7 +6,9 @@
 
 #include "agent/cli/agent_access.h"
 #include "agent/cli/commands.h"
+#include "agent/cli/completion_words.h"
 #include "agent/cli/terminal.h"
+#include "agent/command_description.h"
 #include "agent/version.h"
 #include "base/standard_streams.h"
 
@@ -62,12 +64,15 @@ int main(int argc, char** argv) {
   ignore_write_signals();
   CLI::App app(kHelp, "larder");
   Program program;
-  bool exit_statuses = false;
+  bool exit_statuses = false, describe = false;
+  std::string words;
   app.set_version_flag("--version", std::string("larder ") + kVersion);
   app.add_option("--socket", program.socket,
                  "The agent's socket; default: $LARDER_SOCKET, the system's agent, else one of your own")
       ->type_name("PATH");
   app.add_flag("--exit-statuses", exit_statuses)->group("");
+  app.add_flag("--describe", describe)->group("");  // for manual pages
+  app.add_option("--complete", words)->group("");   // for completions
   app.require_subcommand(0, 1);
   app.fallthrough();
   add_get_command(app, program);
@@ -79,6 +84,8 @@ int main(int argc, char** argv) {
   }
   if (const int status = parse(app, argc, argv); status >= 0) return status;
   if (exit_statuses) return print(exit_status_page());
+  if (describe) return print(describe_commands(app));
+  if (!words.empty()) program.action = [&words](AgentAccess& agent) { return print_completions(words, agent); };
   if (!program.action) {
     say(app.help());
     return kUsage;

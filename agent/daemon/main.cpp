@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <sstream>
 
+#include "agent/command_description.h"
 #include "agent/daemon/composition.h"
 #include "agent/daemon/process_setup.h"
 #include "agent/daemon/signals.h"
@@ -47,6 +48,7 @@ class Program {
     if (!config) return failed(config.error());
     config_ = std::move(*config);
     log::set_level(config_->log_level);
+    command_line_.socket = manager_.take_socket();
     auto made = Agent::make(loop_, command_line_, config_, [this] { stop("idle"); });
     if (!made) return failed(made.error());
     agent_ = std::move(*made);
@@ -124,7 +126,7 @@ Examples:
                "larderd");
   CommandLine command_line;
   std::string idle_exit;
-  bool only_check = false, optional_config = false;
+  bool only_check = false, optional_config = false, describe = false;
   app.set_version_flag("--version", std::string("larderd ") + agent::kVersion);
   auto* config = app.add_option("--config", command_line.config_file, "The configuration; SIGHUP reads it again")
                      ->type_name("FILE");
@@ -139,6 +141,7 @@ Examples:
                "A user's own agent: trusts what SSL_CERT_FILE, SSL_CERT_DIR or CURL_CA_BUNDLE names, unless "
                "origin.ca_file does");
   app.add_flag("--check", only_check, "Check the configuration and end");
+  app.add_flag("--describe", describe)->group("");  // for manual pages
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& e) {
@@ -152,6 +155,7 @@ Examples:
     say(text.str());
     return kUsage;
   }
+  if (describe) return print(agent::describe_commands(app));
   command_line.config_required = config->count() > 0 && !optional_config;
   if (!idle_exit.empty()) {
     const auto limit = parse_duration(idle_exit);
