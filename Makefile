@@ -1,12 +1,15 @@
 # The commands of this tree; CMakePresets.json and tools/ do the work. Everything sets itself up on Debian 12.
 .DEFAULT_GOAL := help
-.PHONY: help build test demo soak soak-asan bench bench-office bench-line bench-sim bench-compare fuzz check format clean packages
+.PHONY: help build test demo soak soak-asan bench bench-office bench-line bench-sim bench-compare fuzz check format clean packages package dist release-check
 MAKEFLAGS += --no-print-directory
 
 help:
 	@echo 'make demo    build, then an office of three hosts: a kill, a resume, the file from neighbours, a new edition, a bad verdict'
 	@echo 'make test    build and run all tests'
 	@echo 'make build   optimised larderd and larder in build/release/bin/'
+	@echo 'make package Debian packages in dist/: larder, python3-larder, larder-doc'
+	@echo 'make dist    the sources as an archive in dist/'
+	@echo 'make release-check  two builds with the same bytes, lintian, piuparts, an upgrade; PREVIOUS=FILE.deb'
 	@echo 'make soak    hundreds of seeded fault and office runs; RUNS=N for N of each scenario'
 	@echo 'make soak-asan  members that lie, under AddressSanitizer: RUNS=10 times ten seeds of each lie'
 	@echo 'make bench   against curl, cp and a bare libtorrent, printed as ratios'
@@ -17,7 +20,7 @@ help:
 	@echo 'make fuzz    libFuzzer on every parser, SECONDS=30 each'
 	@echo 'make check   formatting, lints and clang-tidy'
 	@echo 'make format  formats all sources'
-	@echo 'make clean   removes build/'
+	@echo 'make clean   removes build/ and dist/'
 	@echo 'JOBS=N (default 2) limits parallel compiling.'
 
 packages:
@@ -29,6 +32,16 @@ build: packages
 test: packages
 	@tools/build.sh release
 	@ctest --preset release -j 2
+
+package:
+	@tools/install_packages.sh build package
+	@tools/package.sh
+
+dist:
+	@tools/dist.sh
+
+release-check:
+	@tools/release_check.sh $(PREVIOUS)
 
 demo: build
 	@tools/demo.py
@@ -78,4 +91,4 @@ format:
 	@tools/check_format.sh --fix
 
 clean:
-	rm -rf build
+	rm -rf build dist
