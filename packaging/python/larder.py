@@ -87,10 +87,12 @@ class Figures(TypedDict):
 
 class Status(TypedDict):
     version: str
+    api: int
     pid: NotRequired[int]
     uptime_s: float
     state_directory: NotRequired[str]
     user: NotRequired[int]
+    authorities: NotRequired[StatusAuthorities]
     jobs: dict[str, int]
     active_transfers: int
     bytes: Figures
@@ -99,6 +101,11 @@ class Status(TypedDict):
     hooks: NotRequired[list[str]]
     notify_commands: NotRequired[list[str]]
     caller: NotRequired[StatusCaller]
+
+
+class StatusAuthorities(TypedDict):
+    source: str
+    fingerprint: str | None
 
 
 class StatusFiles(TypedDict):
@@ -135,6 +142,7 @@ class Job(TypedDict):
     error: Error | None
     error_count: int
     retry_at: str | None
+    gives_up_at: str | None
     active_time_s: float
     size: int | None
     bytes: int
@@ -161,6 +169,8 @@ class Jobs(TypedDict):
 class File(TypedDict):
     index: int
     url: str
+    mirrors: list[str]
+    mirror: int
     destination: str
     state: str
     size: int | None
@@ -176,6 +186,7 @@ class File(TypedDict):
     verdict: str | None
     verdict_reason: str
     effective_url: str | None
+    file_name: str | None
     note: str
     not_shared: NotShared | None
     restarts: int
@@ -303,10 +314,18 @@ class Peers(TypedDict):
     enabled: bool
     in_group: bool
     up: bool
+    protocol: int
     trouble: str | None
     use: bool
     serving: bool
     serving_trouble: str | None
+    listening_trouble: str | None
+    unreached_trouble: str | None
+    unreached_by: int
+    copied: str | None
+    copied_command: str | None
+    known_members: int
+    alone_for_s: float | None
     offered: int
     catalogue_port: int
     swarm_port: int
@@ -414,6 +433,7 @@ class CreateJob(TypedDict):
 
 class FileSpec(TypedDict):
     url: str
+    mirrors: NotRequired[list[str]]
     destination: NotRequired[str]
     ranges: NotRequired[list[list[int | None]]]
     sha256: NotRequired[str]
