@@ -106,7 +106,6 @@ class Cache {
 
   // References keep a content from eviction; each is (holder, content) with holder = file id, durable, idempotent. That
   // the holder's user asked for the content is remembered as long as there is a record, of kMaxAskers at the most.
-  static constexpr std::size_t kMaxAskers = 100;
   virtual void hold(const ContentId& id, const Holder& holder, Done<void> done) = 0;
   virtual void release(const ContentId& id, const std::string& holder, Done<void> done) = 0;
   // The end of a job: those that are `validated` are marked so, then all references are taken away, in one go. What is
@@ -172,8 +171,7 @@ class Cache {
   }
 };
 
-// `disk` is used for content I/O and hashing. Schema steps of the cache: cache_schema().
-[[nodiscard]] std::span<const SchemaStep> cache_schema();
+// `disk` is used for content I/O and hashing. The database was opened with cache_schema() (schema.h).
 [[nodiscard]] Result<std::unique_ptr<Cache>> make_cache(const CacheSettings& settings, Runtime runtime,
                                                         FileSystem& files, WorkerPool& disk, Database& database);
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/units.h"
-#include "cache/cache.h"
 #include "cache/index.h"
 #include "cache/index_rows.h"
 #include "cache/statement.h"
@@ -40,7 +39,7 @@ void insert_asker(SQLite::Database& db, const ContentId& id, const Asker& asker)
   insert.bind(1, id);
   insert.bind(2, static_cast<std::int64_t>(asker.uid));
   insert.bind(3, asker.url);
-  insert.bind(4, static_cast<std::int64_t>(Cache::kMaxAskers));
+  insert.bind(4, static_cast<std::int64_t>(kMaxAskers));
   insert.bind(5, kMaxUrlsOfAsker);
   insert.exec();
 }

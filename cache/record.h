@@ -19,6 +19,9 @@ using ContentId = std::string;  // 32 hex digits, random; names the file on disk
 // Where bytes came from.
 enum class Source { origin, peer, cache };
 
+// Of one content: the users who asked for it, as they are remembered.
+inline constexpr std::size_t kMaxAskers = 100;
+
 // Over what the origin's bytes came, at the last hop: after redirects, whatever scheme the URL has. Weakest first.
 enum class Transport { unknown, http, https };
 

@@ -1,7 +1,7 @@
 // The tables of the cache in larder.db; docs/formats/cache.md explains every column and the crash rules.
-#include <array>
+#include "cache/schema.h"
 
-#include "cache/cache.h"
+#include <array>
 
 namespace larder::cache {
 namespace {

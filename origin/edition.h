@@ -1,5 +1,5 @@
-// From the head of a response to what the origin says a URL is now: version, ranges, whether it may be shared and why
-// not. Pure.
+// What the origin says a URL is now: version, ranges, whether it may be shared and why not. Found from the head of a
+// response. Pure.
 #pragma once
 
 #include <optional>
@@ -7,13 +7,34 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/digest.h"
 #include "cache/version.h"
 #include "origin/codings.h"
 #include "origin/http_client.h"
-#include "origin/origin.h"
 #include "origin/sharing_rules.h"
 
 namespace larder::origin {
+
+// What the origin says a URL is now.
+struct Edition {
+  cache::Version version;
+  bool ranges = false;                   // byte ranges can be asked for
+  bool one_stream = false;               // no ranges, no length or HTTP/1.0: cannot be resumed
+  Privacy privacy = Privacy::shareable;  // who may be given it, and why nobody else
+  std::optional<Digest> sha256;          // Repr-Digest / Digest of the whole, where given
+  std::string effective_url;             // after redirects, without credentials
+  int http_version = 11;
+  // The origin said where the file ends: by a length, a last chunk, HTTP/2's end of stream. Otherwise its end is that
+  // of the connection, which a broken one has as well.
+  bool end_announced = true;
+  bool coded = false;         // the bytes are those of the file in a coding: only for who has their digest (codings.h)
+  bool any_validator = true;  // ETag or Last-Modified, weak or malformed ones too
+  std::string media_type;     // Content-Type in lower case without parameters; empty: unsaid
+  std::string file_name;      // by Content-Disposition (content_disposition.h): no path; empty: unsaid
+
+  // Other jobs may have it; whether neighbours may too says reach_of(privacy).
+  [[nodiscard]] bool shareable() const { return reach_of(privacy) != Reach::own_job; }
+};
 
 // What is known of a request besides its answer.
 struct AnswerContext {

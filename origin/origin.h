@@ -12,42 +12,11 @@
 #include "base/result.h"
 #include "base/units.h"
 #include "cache/version.h"
+#include "origin/edition.h"
 #include "origin/http_client.h"
-#include "origin/sharing_rules.h"
-#include "origin/url.h"
+#include "origin/target.h"
 
 namespace larder::origin {
-
-struct Target {
-  Url url;
-  std::shared_ptr<const ConnectOptions> options;
-  std::shared_ptr<const UrlPolicy> policy;
-  std::shared_ptr<const Lane> lane = nullptr;  // null: none
-  // The caller gave a digest or a signature: it decides over the bytes, also where the answer makes them doubtful.
-  bool bytes_proven = false;
-  std::shared_ptr<Claim> claim = nullptr;  // for whom; null: root
-};
-
-// What the origin says a URL is now.
-struct Edition {
-  cache::Version version;
-  bool ranges = false;                   // byte ranges can be asked for
-  bool one_stream = false;               // no ranges, no length or HTTP/1.0: cannot be resumed
-  Privacy privacy = Privacy::shareable;  // who may be given it, and why nobody else
-  std::optional<Digest> sha256;          // Repr-Digest / Digest of the whole, where given
-  std::string effective_url;             // after redirects, without credentials
-  int http_version = 11;
-  // The origin said where the file ends: by a length, a last chunk, HTTP/2's end of stream. Otherwise its end is that
-  // of the connection, which a broken one has as well.
-  bool end_announced = true;
-  bool coded = false;         // the bytes are those of the file in a coding: only for who has their digest (codings.h)
-  bool any_validator = true;  // ETag or Last-Modified, weak or malformed ones too
-  std::string media_type;     // Content-Type in lower case without parameters; empty: unsaid
-  std::string file_name;      // by Content-Disposition (content_disposition.h): no path; empty: unsaid
-
-  // Other jobs may have it; whether neighbours may too says reach_of(privacy).
-  [[nodiscard]] bool shareable() const { return reach_of(privacy) != Reach::own_job; }
-};
 
 using FetchId = std::uint64_t;
 

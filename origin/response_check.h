@@ -10,7 +10,6 @@
 #include "cache/version.h"
 #include "origin/edition.h"
 #include "origin/http_client.h"
-#include "origin/origin.h"
 
 namespace larder::origin {
 

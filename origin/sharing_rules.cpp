@@ -6,8 +6,8 @@
 
 #include "origin/address.h"
 #include "origin/http_fields.h"
-#include "origin/origin.h"
 #include "origin/request_rules.h"
+#include "origin/target.h"
 
 namespace larder::origin {
 namespace {

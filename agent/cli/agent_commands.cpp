@@ -9,6 +9,7 @@
 #include "agent/cli/commands.h"
 #include "agent/cli/doctor.h"
 #include "agent/cli/group_views.h"
+#include "agent/cli/json_reports.h"
 #include "agent/cli/peer_views.h"
 #include "agent/cli/progress.h"
 #include "agent/cli/requests.h"

@@ -14,10 +14,6 @@ namespace larder::agent {
 class AgentAccess;
 struct RequestOptions;
 
-// Exit status of an action whose output was closed by its reader before the end: main ends as any program in a pipe
-// does.
-inline constexpr int kReaderGone = 128 + 13;
-
 struct Program {
   std::string socket;                       // --socket
   std::function<int(AgentAccess&)> action;  // gives the exit status

@@ -8,7 +8,6 @@
 #include <array>
 #include <csignal>
 
-#include "agent/cli/commands.h"
 #include "agent/cli/destination.h"
 #include "agent/cli/environment_trust.h"
 #include "agent/cli/patience.h"

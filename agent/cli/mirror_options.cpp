@@ -16,15 +16,6 @@ tl::unexpected<Error> wrong(const std::string& what, std::string why) {
   return fail(ErrorCode::invalid_argument, "understand " + what, std::move(why));
 }
 
-std::string percent_encoded(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    const bool plain = is_letter(c) || is_digit(c) || std::string_view("-._~").find(c) != std::string_view::npos;
-    out += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
-  }
-  return out;
-}
-
 std::optional<FileRequest::Credentials> credentials_for(const std::vector<NetrcEntry>& entries,
                                                         const std::string& text) {
   const auto url = origin::parse_url(text);
@@ -79,17 +70,6 @@ Status add_netrc(JobRequest& request, const RequestOptions& options, const FileR
     for (const std::string& mirror : file.mirrors) file.mirror_credentials.push_back(credentials_for(*entries, mirror));
   }
   return {};
-}
-
-std::string with_credentials(const std::string& url, const FileRequest::Credentials& credentials) {
-  const auto scheme = url.find("://");
-  if (scheme == std::string::npos) return url;
-  const auto start = scheme + 3;
-  const auto end = std::min(url.find_first_of("/?#", start), url.size());
-  const auto at = url.rfind('@', end);
-  const auto host = at == std::string::npos || at < start || at > end ? start : at + 1;
-  return url.substr(0, start) + percent_encoded(credentials.user) + ":" + percent_encoded(credentials.password) + "@" +
-         url.substr(host);
 }
 
 }  // namespace larder::agent

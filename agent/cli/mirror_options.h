@@ -11,7 +11,5 @@ inline constexpr std::size_t kMaxMirrors = 16;  // of one file; as the API's doc
 [[nodiscard]] Status add_mirrors(JobRequest& request, const RequestOptions& options);
 // The user and password for the host of each URL that names none itself. What the user should know goes to the notes.
 [[nodiscard]] Status add_netrc(JobRequest& request, const RequestOptions& options, const FileReader& read);
-// `url` with these as its user info, percent-encoded, in place of what it has.
-[[nodiscard]] std::string with_credentials(const std::string& url, const FileRequest::Credentials& credentials);
 
 }  // namespace larder::agent

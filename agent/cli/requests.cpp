@@ -1,11 +1,12 @@
 #include "agent/cli/requests.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "agent/cli/doctor.h"
-#include "agent/cli/mirror_options.h"
-#include "agent/config/config.h"
 #include "base/error_table.h"
+#include "base/text.h"
 
 namespace larder::agent {
 namespace {
@@ -35,6 +36,15 @@ json ranges_of(const std::vector<ByteRange>& ranges) {
     list.push_back(json::array({std::move(offset), std::move(length)}));
   }
   return list;
+}
+
+std::string percent_encoded(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const bool plain = is_letter(c) || is_digit(c) || std::string_view("-._~").find(c) != std::string_view::npos;
+    out += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
+  }
+  return out;
 }
 
 json mirrors_of(const FileRequest& file) {
@@ -194,27 +204,15 @@ std::string get_report(const JobView& job, const std::vector<std::string>& writt
                {"error", error ? error_of(*error) : json(nullptr)}});
 }
 
-std::string doctor_report(const std::vector<DoctorLine>& lines) {
-  json list = json::array();
-  for (const DoctorLine& line : lines) {
-    json one = {{"check", line.check}, {"grade", grade_name(line.grade)}, {"finding", line.finding}};
-    put(one, "advice", line.advice);
-    list.push_back(std::move(one));
-  }
-  return dump({{"checks", std::move(list)}});
-}
-
-std::string config_keys_report(const std::vector<ConfigKey>& keys) {
-  json list = json::array();
-  for (const ConfigKey& key : keys)
-    list.push_back({{"section", key.section},
-                    {"name", key.name},
-                    {"kind", key.kind},
-                    {"unit", key.unit},
-                    {"default", key.default_text},
-                    {"range", key.range},
-                    {"meaning", key.meaning}});
-  return dump({{"keys", std::move(list)}});
+std::string with_credentials(const std::string& url, const FileRequest::Credentials& credentials) {
+  const auto scheme = url.find("://");
+  if (scheme == std::string::npos) return url;
+  const auto start = scheme + 3;
+  const auto end = std::min(url.find_first_of("/?#", start), url.size());
+  const auto at = url.rfind('@', end);
+  const auto host = at == std::string::npos || at < start || at > end ? start : at + 1;
+  return url.substr(0, start) + percent_encoded(credentials.user) + ":" + percent_encoded(credentials.password) + "@" +
+         url.substr(host);
 }
 
 std::string error_report(const Error& error) {

@@ -64,10 +64,8 @@ struct JobChangeRequest {  // only what is set is sent
 // Outcome of `larder get --json`.
 [[nodiscard]] std::string get_report(const JobView& job, const std::vector<std::string>& written,
                                      const std::optional<Error>& error);
-struct DoctorLine;
-struct ConfigKey;
-[[nodiscard]] std::string doctor_report(const std::vector<DoctorLine>& lines);
-[[nodiscard]] std::string config_keys_report(const std::vector<ConfigKey>& keys);
+// `url` with these as its user info, percent-encoded, in place of what it has.
+[[nodiscard]] std::string with_credentials(const std::string& url, const FileRequest::Credentials& credentials);
 // {"error": {"code", "message"}} for --json callers.
 [[nodiscard]] std::string error_report(const Error& error);
 

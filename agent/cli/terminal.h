@@ -27,6 +27,10 @@ class Terminal {
   bool shown_ = false;
 };
 
+// Exit status of an action whose output was closed by its reader before the end: main ends as any program in a pipe
+// does.
+inline constexpr int kReaderGone = 128 + 13;
+
 // To standard output, with a newline; the exit status of a command whose output went nowhere (disk full, closed pipe).
 [[nodiscard]] int print(std::string_view text);
 // To standard error, with the exit status that belongs to the error.

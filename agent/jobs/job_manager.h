@@ -38,9 +38,6 @@ struct JobSettings {
 };
 [[nodiscard]] JobSettings job_settings(const Config& config);
 
-// Tables jobs, files and counters.
-[[nodiscard]] std::span<const cache::SchemaStep> job_schema();
-
 class JobManager final : public JobService {
  public:
   JobManager(JobSettings settings, Transfers& transfers, Judge& judge, cache::Cache& cache, cache::Database& database,

@@ -7,7 +7,6 @@
 #include <type_traits>
 
 #include "agent/jobs/job_columns.h"
-#include "agent/jobs/job_manager.h"
 #include "agent/jobs/job_values.h"
 #include "base/units.h"
 #include "cache/statement.h"

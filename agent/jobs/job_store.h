@@ -19,6 +19,9 @@ struct Counters {
   friend bool operator==(const Counters&, const Counters&);
 };
 
+// Tables jobs, files and counters.
+[[nodiscard]] std::span<const cache::SchemaStep> job_schema();
+
 class JobStore {
  public:
   using Done = UniqueFunction<void(Status)>;

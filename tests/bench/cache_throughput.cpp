@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "cache/cache.h"
+#include "cache/schema.h"
 #include "tests/support/temp_directory.h"
 #include "tests/support/virtual_loop.h"
 

@@ -22,6 +22,7 @@
 #include "base/merkle.h"
 #include "cache/cache.h"
 #include "cache/layout.h"
+#include "cache/schema.h"
 #include "tests/support/temp_directory.h"
 #include "tests/support/virtual_loop.h"
 

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "base/digest.h"
+#include "cache/schema.h"
 
 namespace larder::cache {
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "cache/schema.h"
 #include "cache/segments.h"
 #include "tests/unit/cache/block_runs.h"
 

@@ -330,17 +330,17 @@ TEST_F(Permission, WhoAskedGoesWithWhatIsMergedAndIsBounded) {
   ASSERT_TRUE(append_all(**writer, bytes_));
   ASSERT_TRUE(finish(**writer));
   EXPECT_THAT(list_for(kBob), SizeIs(1));
-  for (std::uint32_t user = 0; user < Cache::kMaxAskers + 50; ++user) {
+  for (std::uint32_t user = 0; user < kMaxAskers + 50; ++user) {
     ASSERT_TRUE(hold_for(shared->id, "h", 5000 + user, here_.url));
   }
   SQLite::Database db(settings.state_directory + "/larder.db", SQLite::OPEN_READONLY);
-  EXPECT_EQ(db.execAndGet("SELECT count(*) FROM content_users").getInt(), static_cast<int>(Cache::kMaxAskers));
+  EXPECT_EQ(db.execAndGet("SELECT count(*) FROM content_users").getInt(), static_cast<int>(kMaxAskers));
 }
 
 TEST_F(Permission, OneUserLeavesRoomForOthersWhoAsk) {
   const auto shared = store(here_, bytes_);
   ASSERT_TRUE(shared);
-  for (std::size_t i = 0; i < Cache::kMaxAskers + 50; ++i) {
+  for (std::size_t i = 0; i < kMaxAskers + 50; ++i) {
     ASSERT_TRUE(hold_for(shared->id, "h", 5000, "http://elsewhere/" + std::to_string(i)));
   }
   ASSERT_TRUE(hold_for(shared->id, "b", kBob, here_.url));

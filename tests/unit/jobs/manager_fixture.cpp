@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "agent/jobs/job_store.h"
 #include "base/log.h"
 
 namespace larder::agent {

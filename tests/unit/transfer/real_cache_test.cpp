@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "cache/database.h"
+#include "cache/schema.h"
 #include "tests/support/temp_directory.h"
 #include "tests/unit/transfer/transfer_lab.h"
 
