@@ -9,7 +9,7 @@
 #include <string>
 
 #include "base/clock.h"
-#include "base/digest.h"
+#include "base/hash/digest.h"
 #include "base/result.h"
 #include "base/units.h"
 

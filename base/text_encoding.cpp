@@ -1,8 +1,8 @@
-// Hex and base64 of base/digest.h.
+// Hex and base64 of base/hash/digest.h.
 #include <array>
 
 #include "base/clock.h"
-#include "base/digest.h"
+#include "base/hash/digest.h"
 #include "base/loop.h"
 #include "base/text.h"
 

@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "base/buffer.h"
-#include "base/merkle.h"
+#include "base/hash/buffer.h"
+#include "base/hash/merkle.h"
 
 namespace larder::cache {
 

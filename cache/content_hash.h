@@ -3,8 +3,8 @@
 
 #include <cstdint>
 
-#include "base/digest.h"
 #include "base/file_system.h"
+#include "base/hash/digest.h"
 #include "base/result.h"
 #include "base/units.h"
 #include "cache/record.h"

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "base/buffer.h"
-#include "base/digest.h"
+#include "base/hash/buffer.h"
+#include "base/hash/digest.h"
 #include "base/result.h"
 #include "base/units.h"
 #include "cache/record.h"

@@ -8,7 +8,7 @@
 #include <optional>
 #include <vector>
 
-#include "base/digest.h"
+#include "base/hash/digest.h"
 #include "cache/write_job.h"
 
 namespace larder::cache {

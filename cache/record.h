@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "base/digest.h"
+#include "base/hash/digest.h"
 #include "base/units.h"
 #include "cache/version.h"
 

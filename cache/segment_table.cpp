@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "base/merkle.h"
+#include "base/hash/merkle.h"
 
 namespace larder::cache {
 namespace {

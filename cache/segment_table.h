@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "base/digest.h"
+#include "base/hash/digest.h"
 #include "cache/content_writer.h"
 #include "cache/interval_set.h"
 #include "cache/record.h"

@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "base/merkle.h"
+#include "base/hash/merkle.h"
 #include "base/units.h"
 
 namespace larder::cache {

@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "base/digest.h"
+#include "base/hash/digest.h"
 
 namespace larder::cache {
 

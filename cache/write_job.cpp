@@ -1,6 +1,6 @@
 #include "cache/write_job.h"
 
-#include "base/merkle.h"
+#include "base/hash/merkle.h"
 #include "base/units.h"
 
 namespace larder::cache {

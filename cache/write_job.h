@@ -4,7 +4,7 @@
 #include <memory>
 #include <vector>
 
-#include "base/buffer.h"
+#include "base/hash/buffer.h"
 #include "base/result.h"
 #include "base/units.h"
 #include "cache/content_file.h"

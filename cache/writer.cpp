@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/merkle.h"
+#include "base/hash/merkle.h"
 
 namespace larder::cache {
 namespace {

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/merkle.h"
+#include "base/hash/merkle.h"
 #include "cache/content_hash.h"
 #include "cache/writer.h"
 

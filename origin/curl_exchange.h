@@ -13,8 +13,8 @@
 #include <variant>
 #include <vector>
 
-#include "base/buffer.h"
 #include "base/clock.h"
+#include "base/hash/buffer.h"
 #include "base/result.h"
 #include "origin/header_block.h"
 #include "origin/http_client.h"

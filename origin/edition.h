@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "base/digest.h"
+#include "base/hash/digest.h"
 #include "cache/version.h"
 #include "origin/codings.h"
 #include "origin/http_client.h"

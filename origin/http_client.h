@@ -10,8 +10,8 @@
 #include <utility>
 #include <vector>
 
-#include "base/buffer.h"
 #include "base/clock.h"
+#include "base/hash/buffer.h"
 #include "base/result.h"
 #include "base/unique_function.h"
 #include "origin/claim.h"

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "base/digest.h"
+#include "base/hash/digest.h"
 #include "base/result.h"
 #include "base/text.h"
 #include "origin/http_client.h"

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "base/buffer.h"
+#include "base/hash/buffer.h"
 #include "base/result.h"
 #include "base/units.h"
 #include "cache/version.h"

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "base/digest.h"
+#include "base/hash/digest.h"
 #include "base/result.h"
 #include "cache/version.h"
 #include "peer/keys.h"

@@ -6,7 +6,7 @@
 #include <mutex>
 #include <vector>
 
-#include "base/buffer.h"
+#include "base/hash/buffer.h"
 #include "peer/keys.h"
 
 namespace larder::peer {

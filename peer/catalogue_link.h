@@ -13,8 +13,8 @@
 #include <string>
 #include <vector>
 
-#include "base/buffer.h"
 #include "base/clock.h"
+#include "base/hash/buffer.h"
 #include "base/loop.h"
 #include "base/result.h"
 #include "peer/endpoint.h"

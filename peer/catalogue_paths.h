@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "base/digest.h"
+#include "base/hash/digest.h"
 #include "peer/datagram.h"
 
 namespace larder::peer {

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "base/digest.h"
+#include "base/hash/digest.h"
 #include "base/result.h"
 #include "base/units.h"
 #include "peer/attestation.h"

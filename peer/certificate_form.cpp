@@ -1,7 +1,7 @@
 // The two forms of a certificate's bytes (peer/certificate.h). No cryptography here.
 #include <algorithm>
 
-#include "base/digest.h"
+#include "base/hash/digest.h"
 #include "peer/certificate.h"
 
 namespace larder::peer {

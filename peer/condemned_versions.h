@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "base/digest.h"
+#include "base/hash/digest.h"
 #include "peer/keys.h"
 
 namespace larder::peer {

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "base/digest.h"
+#include "base/hash/digest.h"
 
 namespace larder::peer {
 

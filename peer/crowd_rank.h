@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "base/digest.h"
+#include "base/hash/digest.h"
 #include "peer/keys.h"
 
 namespace larder::peer {

@@ -9,7 +9,7 @@
 #include <variant>
 #include <vector>
 
-#include "base/digest.h"
+#include "base/hash/digest.h"
 #include "base/result.h"
 #include "peer/crowd_entry.h"
 #include "peer/keys.h"

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "base/digest.h"
+#include "base/hash/digest.h"
 #include "base/loop.h"
 #include "base/result.h"
 #include "peer/endpoint.h"

@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <vector>
 
-#include "base/digest.h"
+#include "base/hash/digest.h"
 #include "base/result.h"
 #include "peer/attestation.h"
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "base/digest.h"
+#include "base/hash/digest.h"
 #include "peer/datagram.h"
 #include "peer/keys.h"
 #include "peer/token_bucket.h"

@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <map>
 
-#include "base/digest.h"
+#include "base/hash/digest.h"
 
 namespace larder::peer {
 

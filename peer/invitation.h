@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "base/digest.h"
+#include "base/hash/digest.h"
 #include "base/result.h"
 #include "peer/keys.h"
 

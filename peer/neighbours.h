@@ -10,9 +10,9 @@
 #include <string>
 #include <vector>
 
-#include "base/buffer.h"
 #include "base/clock.h"
-#include "base/digest.h"
+#include "base/hash/buffer.h"
+#include "base/hash/digest.h"
 #include "base/loop.h"
 #include "base/result.h"
 #include "base/units.h"

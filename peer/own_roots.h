@@ -8,7 +8,7 @@
 #include <map>
 #include <vector>
 
-#include "base/digest.h"
+#include "base/hash/digest.h"
 
 namespace larder::peer {
 

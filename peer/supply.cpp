@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/hash/merkle.h"
 #include "base/log.h"
-#include "base/merkle.h"
 
 namespace larder::peer {
 namespace {

@@ -9,7 +9,7 @@
 #include <tuple>
 #include <vector>
 
-#include "base/digest.h"
+#include "base/hash/digest.h"
 #include "peer/attestation.h"
 
 namespace larder::peer {

@@ -22,7 +22,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "base/merkle.h"
+#include "base/hash/merkle.h"
 #include "peer/batching.h"
 #include "peer/block_queue.h"
 #include "peer/peer_book.h"

@@ -7,7 +7,7 @@
 #include <libtorrent/entry.hpp>
 #include <libtorrent/torrent_info.hpp>
 
-#include "base/merkle.h"
+#include "base/hash/merkle.h"
 
 namespace larder::peer {
 namespace {

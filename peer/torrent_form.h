@@ -7,7 +7,7 @@
 #include <span>
 #include <string>
 
-#include "base/digest.h"
+#include "base/hash/digest.h"
 #include "base/result.h"
 #include "peer/swarm.h"
 

@@ -18,7 +18,7 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "base/digest.h"
+#include "base/hash/digest.h"
 #include "base/result.h"
 #include "peer/attestation.h"
 #include "peer/condemned_versions.h"

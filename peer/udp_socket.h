@@ -10,7 +10,7 @@
 #include <span>
 #include <utility>
 
-#include "base/digest.h"
+#include "base/hash/digest.h"
 #include "base/result.h"
 #include "peer/endpoint.h"
 

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/hash/merkle.h"
 #include "base/log.h"
-#include "base/merkle.h"
 #include "peer/catalogue_wire.h"
 
 namespace larder::peer {

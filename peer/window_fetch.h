@@ -11,8 +11,8 @@
 #include <string>
 #include <vector>
 
-#include "base/buffer.h"
 #include "base/clock.h"
+#include "base/hash/buffer.h"
 #include "cache/cache.h"
 #include "cache/interval_set.h"
 #include "peer/catalogue_link.h"

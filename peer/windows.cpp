@@ -1,6 +1,6 @@
 #include "peer/windows.h"
 
-#include "base/merkle.h"
+#include "base/hash/merkle.h"
 
 namespace larder::peer {
 

@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "base/digest.h"
+#include "base/hash/digest.h"
 #include "base/units.h"
 #include "cache/segments.h"
 #include "peer/swarm.h"

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "agent/jobs/job_service.h"
-#include "base/buffer.h"
+#include "base/hash/buffer.h"
 #include "base/result.h"
 #include "base/unique_function.h"
 

@@ -15,7 +15,7 @@
 
 #include "agent/cli/agent_starter.h"
 #include "agent/cli/client.h"
-#include "base/digest.h"
+#include "base/hash/digest.h"
 
 namespace larder::agent {
 namespace {

@@ -22,7 +22,7 @@
 #include <vector>
 
 #include "agent/cli/agent_locator.h"
-#include "base/digest.h"
+#include "base/hash/digest.h"
 
 namespace larder::agent {
 namespace {

@@ -8,8 +8,8 @@
 
 #include "agent/cli/place.h"
 #include "agent/cli/progress.h"
-#include "base/digest.h"
 #include "base/given_text.h"
+#include "base/hash/digest.h"
 #include "origin/url.h"
 
 namespace larder::agent {

@@ -10,8 +10,8 @@
 #include <memory>
 
 #include "agent/cli/mirror_options.h"
-#include "base/digest.h"
 #include "base/given_text.h"
+#include "base/hash/digest.h"
 #include "base/units.h"
 #include "origin/url.h"
 

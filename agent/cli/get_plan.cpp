@@ -7,7 +7,7 @@
 
 #include "agent/cli/destination.h"
 #include "agent/cli/job_follower.h"
-#include "base/digest.h"
+#include "base/hash/digest.h"
 
 namespace larder::agent {
 namespace {

@@ -19,7 +19,7 @@
 
 #include "agent/cli/attributes.h"
 #include "agent/cli/destination.h"
-#include "base/digest.h"
+#include "base/hash/digest.h"
 #include "base/http_date.h"
 
 namespace larder::agent {

@@ -11,7 +11,7 @@
 
 #include "agent/cli/destination.h"
 #include "agent/cli/place_walk.h"
-#include "base/digest.h"
+#include "base/hash/digest.h"
 
 namespace larder::agent {
 namespace {

@@ -12,7 +12,7 @@
 #include "agent/cli/destination.h"
 #include "agent/cli/requests.h"
 #include "agent/cli/streamed_content.h"
-#include "base/digest.h"
+#include "base/hash/digest.h"
 
 namespace larder::agent {
 namespace {

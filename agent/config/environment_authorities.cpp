@@ -7,7 +7,7 @@
 #include <system_error>
 #include <vector>
 
-#include "base/digest.h"
+#include "base/hash/digest.h"
 #include "base/read_file.h"
 #include "base/text.h"
 #include "origin/authorities.h"

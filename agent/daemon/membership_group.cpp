@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <map>
 
-#include "base/digest.h"
+#include "base/hash/digest.h"
 #include "base/text.h"
 
 namespace larder::agent {

@@ -1,7 +1,7 @@
 // What rtnetlink's messages say of this machine's network. Pure.
 #pragma once
 
-#include "base/buffer.h"
+#include "base/hash/buffer.h"
 
 namespace larder::agent {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/merkle.h"
+#include "base/hash/merkle.h"
 
 namespace larder::agent {
 namespace {

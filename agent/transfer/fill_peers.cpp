@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "agent/transfer/fill.h"
-#include "base/merkle.h"
+#include "base/hash/merkle.h"
 
 namespace larder::agent {
 namespace {

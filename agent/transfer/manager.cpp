@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/digest.h"
+#include "base/hash/digest.h"
 #include "base/log.h"
 
 namespace larder::agent {

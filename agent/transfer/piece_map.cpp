@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "base/digest.h"
+#include "base/hash/digest.h"
 #include "base/log.h"
 
 namespace larder::agent {

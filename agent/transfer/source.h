@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "agent/transfer/plan.h"
-#include "base/buffer.h"
-#include "base/digest.h"
+#include "base/hash/buffer.h"
+#include "base/hash/digest.h"
 #include "base/result.h"
 #include "base/units.h"
 #include "origin/origin.h"

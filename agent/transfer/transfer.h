@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "base/digest.h"
 #include "base/fair_places.h"
+#include "base/hash/digest.h"
 #include "base/result.h"
 #include "base/units.h"
 #include "base/worker_pool.h"

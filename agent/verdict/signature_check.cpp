@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "agent/verdict/minisign.h"
-#include "base/buffer.h"
+#include "base/hash/buffer.h"
 #include "base/units.h"
 
 namespace larder::agent {

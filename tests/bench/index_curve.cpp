@@ -19,7 +19,7 @@
 #include <functional>
 #include <sstream>
 
-#include "base/merkle.h"
+#include "base/hash/merkle.h"
 #include "cache/cache.h"
 #include "cache/layout.h"
 #include "cache/schema.h"

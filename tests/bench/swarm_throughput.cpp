@@ -18,8 +18,8 @@
 #include <string>
 #include <vector>
 
+#include "base/hash/merkle.h"
 #include "base/loop.h"
-#include "base/merkle.h"
 #include "peer/certificate.h"
 #include "peer/swarm.h"
 #include "peer/swarm_settings.h"

@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "base/digest.h"
 #include "base/file_system.h"
-#include "base/merkle.h"
+#include "base/hash/digest.h"
+#include "base/hash/merkle.h"
 #include "cache/cache.h"
 #include "cache/segments.h"
 

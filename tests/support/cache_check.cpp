@@ -12,7 +12,7 @@
 #include <set>
 
 #include "base/file_system.h"
-#include "base/merkle.h"
+#include "base/hash/merkle.h"
 
 namespace larder::test {
 namespace {

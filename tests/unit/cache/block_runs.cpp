@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <random>
 
-#include "base/merkle.h"
+#include "base/hash/merkle.h"
 #include "cache/segments.h"
 
 namespace larder::cache {

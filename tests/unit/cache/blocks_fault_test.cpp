@@ -5,7 +5,7 @@
 #include <map>
 #include <random>
 
-#include "base/merkle.h"
+#include "base/hash/merkle.h"
 #include "tests/unit/cache/block_runs.h"
 
 namespace larder::cache {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "base/digest.h"
+#include "base/hash/digest.h"
 #include "cache/schema.h"
 
 namespace larder::cache {

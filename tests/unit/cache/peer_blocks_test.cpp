@@ -3,7 +3,7 @@
 #include <numeric>
 #include <random>
 
-#include "base/merkle.h"
+#include "base/hash/merkle.h"
 #include "cache/segments.h"
 #include "tests/unit/cache/block_runs.h"
 

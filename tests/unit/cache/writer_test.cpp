@@ -1,7 +1,7 @@
 // Writers: whatever way bytes come, what is there in the end, and what is gone on with.
 #include <filesystem>
 
-#include "base/merkle.h"
+#include "base/hash/merkle.h"
 #include "cache/segments.h"
 #include "tests/unit/cache/cache_fixture.h"
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "base/merkle.h"
+#include "base/hash/merkle.h"
 #include "peer/windows.h"
 #include "tests/unit/transfer/fake_cache.h"
 

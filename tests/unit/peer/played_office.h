@@ -4,7 +4,7 @@
 #include <set>
 #include <string>
 
-#include "base/merkle.h"
+#include "base/hash/merkle.h"
 #include "peer/trust.h"
 #include "peer/version_lookup.h"
 #include "peer/windows.h"

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "base/merkle.h"
+#include "base/hash/merkle.h"
 #include "tests/unit/peer/witnesses.h"
 
 namespace larder::peer {

@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "base/merkle.h"
+#include "base/hash/merkle.h"
 #include "tests/support/virtual_loop.h"
 #include "tests/unit/peer/played_lan.h"
 #include "tests/unit/peer/witnesses.h"

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/file_system.h"
-#include "base/merkle.h"
+#include "base/hash/merkle.h"
 #include "peer/certificate.h"
 #include "peer/swarm.h"
 #include "tests/support/temp_directory.h"

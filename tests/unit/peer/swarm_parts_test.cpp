@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <libtorrent/torrent_info.hpp>
 
-#include "base/merkle.h"
+#include "base/hash/merkle.h"
 #include "peer/batching.h"
 #include "peer/block_queue.h"
 #include "peer/peer_book.h"

@@ -4,7 +4,7 @@
 #include <cstring>
 #include <utility>
 
-#include "base/merkle.h"
+#include "base/hash/merkle.h"
 #include "tests/unit/transfer/fake_writer.h"
 
 namespace larder::test {

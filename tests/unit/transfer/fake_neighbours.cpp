@@ -4,7 +4,7 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "base/merkle.h"
+#include "base/hash/merkle.h"
 #include "cache/segments.h"
 
 namespace larder::test {

@@ -5,7 +5,7 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "base/merkle.h"
+#include "base/hash/merkle.h"
 #include "peer/windows.h"
 
 namespace larder::test {

@@ -1,7 +1,7 @@
 // Transfers with neighbours around.
 #include <numeric>
 
-#include "base/merkle.h"
+#include "base/hash/merkle.h"
 #include "peer/attestation.h"
 #include "peer/windows.h"
 #include "tests/unit/transfer/transfer_lab.h"

@@ -6,7 +6,7 @@
 #include <memory>
 #include <span>
 
-#include "base/digest.h"
+#include "base/hash/digest.h"
 
 namespace larder {
 

@@ -1,7 +1,7 @@
 // SHA-256 of OpenSSL without an allocation per digest; for sha256.cpp and merkle.cpp only.
 #pragma once
 
-#include "base/digest.h"
+#include "base/hash/digest.h"
 
 struct evp_md_ctx_st;
 

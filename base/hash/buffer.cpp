@@ -1,4 +1,4 @@
-#include "base/buffer.h"
+#include "base/hash/buffer.h"
 
 #include <algorithm>
 #include <cstring>

@@ -1,4 +1,4 @@
-#include "base/merkle.h"
+#include "base/hash/merkle.h"
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>

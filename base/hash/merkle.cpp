@@ -1,10 +1,10 @@
-#include "base/merkle.h"
+#include "base/hash/merkle.h"
 
 #include <algorithm>
 #include <array>
 #include <bit>
 
-#include "base/openssl_sha256.h"
+#include "base/hash/openssl_sha256.h"
 
 namespace larder {
 namespace {

@@ -5,7 +5,7 @@
 #include <cstdlib>
 #include <utility>
 
-#include "base/openssl_sha256.h"
+#include "base/hash/openssl_sha256.h"
 
 namespace larder {
 namespace {

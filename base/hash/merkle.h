@@ -11,7 +11,7 @@
 #include <span>
 #include <vector>
 
-#include "base/digest.h"
+#include "base/hash/digest.h"
 
 namespace larder {
 
