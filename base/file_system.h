@@ -8,9 +8,9 @@
 #include <memory>
 #include <string>
 
-#include "base/clock.h"
 #include "base/hash/digest.h"
 #include "base/result.h"
+#include "base/runtime/clock.h"
 #include "base/units.h"
 
 namespace larder {

@@ -1,9 +1,9 @@
 // Hex and base64 of base/hash/digest.h.
 #include <array>
 
-#include "base/clock.h"
 #include "base/hash/digest.h"
-#include "base/loop.h"
+#include "base/runtime/clock.h"
+#include "base/runtime/loop.h"
 #include "base/text.h"
 
 namespace larder {

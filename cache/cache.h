@@ -11,10 +11,10 @@
 #include <string>
 #include <vector>
 
-#include "base/clock.h"
 #include "base/file_system.h"
 #include "base/result.h"
-#include "base/worker_pool.h"
+#include "base/runtime/clock.h"
+#include "base/runtime/worker_pool.h"
 #include "cache/content_writer.h"
 #include "cache/database.h"
 #include "cache/record.h"

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "base/loop.h"
+#include "base/runtime/loop.h"
 
 namespace larder::cache {
 namespace {

@@ -10,7 +10,7 @@
 #include <memory>
 #include <string>
 
-#include "base/clock.h"
+#include "base/runtime/clock.h"
 #include "cache/record.h"
 
 namespace larder::cache {

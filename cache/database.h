@@ -15,8 +15,8 @@
 #include <string_view>
 #include <type_traits>
 
-#include "base/clock.h"
 #include "base/result.h"
+#include "base/runtime/clock.h"
 #include "base/unique_function.h"
 
 namespace SQLite {

@@ -8,9 +8,9 @@
 #include <deque>
 #include <memory>
 
-#include "base/clock.h"
+#include "base/runtime/clock.h"
+#include "base/runtime/worker_pool.h"
 #include "base/unique_function.h"
-#include "base/worker_pool.h"
 
 namespace larder::cache {
 

@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include "base/clock.h"
 #include "base/hash/digest.h"
+#include "base/runtime/clock.h"
 #include "base/units.h"
 #include "cache/version.h"
 

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "base/clock.h"
+#include "base/runtime/clock.h"
 #include "cache/record.h"
 
 namespace larder::cache {

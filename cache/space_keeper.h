@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "base/clock.h"
 #include "base/file_system.h"
+#include "base/runtime/clock.h"
 #include "cache/cache.h"
 #include "cache/disk_queue.h"
 #include "cache/index.h"

@@ -9,10 +9,10 @@
 #include <set>
 #include <vector>
 
-#include "base/clock.h"
 #include "base/file_system.h"
 #include "base/result.h"
-#include "base/worker_pool.h"
+#include "base/runtime/clock.h"
+#include "base/runtime/worker_pool.h"
 #include "cache/content_file.h"
 #include "cache/sync_choice.h"
 

@@ -6,7 +6,7 @@
 
 #include <cstddef>
 
-#include "base/clock.h"
+#include "base/runtime/clock.h"
 
 namespace larder::cache {
 

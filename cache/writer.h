@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "base/clock.h"
+#include "base/runtime/clock.h"
 #include "cache/block_cutter.h"
 #include "cache/content_file.h"
 #include "cache/content_writer.h"

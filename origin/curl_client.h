@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 
-#include "base/clock.h"
+#include "base/runtime/clock.h"
 #include "origin/http_client.h"
 
 namespace larder::origin {

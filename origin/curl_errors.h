@@ -5,8 +5,8 @@
 
 #include <string>
 
-#include "base/clock.h"
 #include "base/result.h"
+#include "base/runtime/clock.h"
 
 namespace larder::origin {
 

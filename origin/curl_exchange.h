@@ -13,9 +13,9 @@
 #include <variant>
 #include <vector>
 
-#include "base/clock.h"
 #include "base/hash/buffer.h"
 #include "base/result.h"
+#include "base/runtime/clock.h"
 #include "origin/header_block.h"
 #include "origin/http_client.h"
 #include "origin/pool_rule.h"

@@ -14,9 +14,9 @@
 #include <thread>
 #include <vector>
 
-#include "base/clock.h"
 #include "base/fair_queue.h"
 #include "base/result.h"
+#include "base/runtime/clock.h"
 #include "origin/curl_client.h"
 #include "origin/curl_exchange.h"
 #include "origin/host_lanes.h"

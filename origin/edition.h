@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "base/clock.h"
 #include "base/hash/digest.h"
+#include "base/runtime/clock.h"
 #include "cache/version.h"
 #include "origin/codings.h"
 #include "origin/http_client.h"

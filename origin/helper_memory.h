@@ -6,7 +6,7 @@
 #include <deque>
 #include <string>
 
-#include "base/clock.h"
+#include "base/runtime/clock.h"
 #include "origin/url.h"
 
 namespace larder::origin {

@@ -13,7 +13,7 @@
 #include <optional>
 #include <string>
 
-#include "base/clock.h"
+#include "base/runtime/clock.h"
 
 namespace larder::origin {
 

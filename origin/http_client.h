@@ -10,9 +10,9 @@
 #include <utility>
 #include <vector>
 
-#include "base/clock.h"
 #include "base/hash/buffer.h"
 #include "base/result.h"
+#include "base/runtime/clock.h"
 #include "base/unique_function.h"
 #include "origin/claim.h"
 #include "origin/url.h"

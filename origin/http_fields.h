@@ -9,9 +9,9 @@
 #include <string_view>
 #include <vector>
 
-#include "base/clock.h"
 #include "base/hash/digest.h"
 #include "base/result.h"
+#include "base/runtime/clock.h"
 #include "base/text.h"
 #include "origin/http_client.h"
 

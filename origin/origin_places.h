@@ -12,8 +12,8 @@
 #include <string>
 #include <vector>
 
-#include "base/clock.h"
 #include "base/fair_places.h"
+#include "base/runtime/clock.h"
 #include "origin/http_client.h"
 
 namespace larder::origin {

@@ -2,8 +2,8 @@
 // download's as long as a plainer one could do better. Pure.
 #pragma once
 
-#include "base/clock.h"
 #include "base/result.h"
+#include "base/runtime/clock.h"
 #include "origin/helper_memory.h"
 
 namespace larder::origin {

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "base/clock.h"
+#include "base/runtime/clock.h"
 #include "cache/version.h"
 #include "origin/http_client.h"
 #include "origin/url.h"

@@ -2,8 +2,8 @@
 // transient, "needs intervention" is fatal), with 425 and 429 added. Pure.
 #pragma once
 
-#include "base/clock.h"
 #include "base/result.h"
+#include "base/runtime/clock.h"
 #include "origin/http_client.h"
 
 namespace larder::origin {

@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "base/clock.h"
+#include "base/runtime/clock.h"
 #include "peer/catalogue_wire.h"
 #include "peer/member_book.h"
 

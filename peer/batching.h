@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "base/clock.h"
+#include "base/runtime/clock.h"
 #include "base/units.h"
 
 namespace larder::peer {

@@ -13,10 +13,10 @@
 #include <string>
 #include <vector>
 
-#include "base/clock.h"
 #include "base/hash/buffer.h"
-#include "base/loop.h"
 #include "base/result.h"
+#include "base/runtime/clock.h"
+#include "base/runtime/loop.h"
 #include "peer/endpoint.h"
 #include "peer/keys.h"
 

@@ -13,7 +13,7 @@
 #include <optional>
 #include <vector>
 
-#include "base/clock.h"
+#include "base/runtime/clock.h"
 #include "peer/endpoint.h"
 #include "peer/token_bucket.h"
 

@@ -9,7 +9,7 @@
 #include <optional>
 #include <string>
 
-#include "base/clock.h"
+#include "base/runtime/clock.h"
 #include "peer/catalogue_link.h"
 
 namespace larder::peer {

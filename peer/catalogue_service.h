@@ -10,7 +10,7 @@
 #include <optional>
 #include <vector>
 
-#include "base/worker_pool.h"
+#include "base/runtime/worker_pool.h"
 #include "cache/cache.h"
 #include "peer/catalogue_link.h"
 #include "peer/catalogue_paths.h"

@@ -8,8 +8,8 @@
 #include <optional>
 #include <vector>
 
-#include "base/clock.h"
 #include "base/hash/digest.h"
+#include "base/runtime/clock.h"
 #include "peer/keys.h"
 
 namespace larder::peer {

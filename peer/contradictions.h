@@ -12,8 +12,8 @@
 #include <utility>
 #include <vector>
 
-#include "base/clock.h"
 #include "base/hash/digest.h"
+#include "base/runtime/clock.h"
 #include "peer/keys.h"
 
 namespace larder::peer {

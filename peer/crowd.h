@@ -16,7 +16,7 @@
 #include <span>
 #include <vector>
 
-#include "base/clock.h"
+#include "base/runtime/clock.h"
 #include "cache/segments.h"
 #include "peer/claim_record.h"
 #include "peer/crowd_entry.h"

@@ -10,7 +10,7 @@
 #include <span>
 #include <vector>
 
-#include "base/clock.h"
+#include "base/runtime/clock.h"
 #include "cache/segments.h"
 #include "peer/crowd.h"
 #include "peer/crowd_entry.h"

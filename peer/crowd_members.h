@@ -14,7 +14,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "base/clock.h"
+#include "base/runtime/clock.h"
 #include "cache/segments.h"
 #include "peer/claim_record.h"
 #include "peer/crowd_entry.h"

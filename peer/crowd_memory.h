@@ -8,7 +8,7 @@
 #include <map>
 #include <vector>
 
-#include "base/clock.h"
+#include "base/runtime/clock.h"
 #include "peer/crowd_entry.h"
 #include "peer/keys.h"
 

@@ -18,7 +18,7 @@
 #include <optional>
 #include <vector>
 
-#include "base/clock.h"
+#include "base/runtime/clock.h"
 #include "peer/crowd_entry.h"
 #include "peer/distinct_count.h"
 #include "peer/keys.h"

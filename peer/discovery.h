@@ -12,7 +12,7 @@
 #include <optional>
 #include <vector>
 
-#include "base/clock.h"
+#include "base/runtime/clock.h"
 #include "peer/address_book.h"
 #include "peer/datagram.h"
 #include "peer/endpoint.h"

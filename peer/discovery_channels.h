@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "base/hash/digest.h"
-#include "base/loop.h"
 #include "base/result.h"
+#include "base/runtime/loop.h"
 #include "peer/endpoint.h"
 #include "peer/interfaces.h"
 

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "base/log.h"
-#include "base/suspend_clock.h"
+#include "base/runtime/suspend_clock.h"
 #include "peer/certificate.h"
 #include "peer/discovery_channels.h"
 #include "peer/hello_check.h"

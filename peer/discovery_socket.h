@@ -14,8 +14,8 @@
 #include <string>
 #include <vector>
 
-#include "base/loop.h"
 #include "base/result.h"
+#include "base/runtime/loop.h"
 #include "peer/discovery.h"
 #include "peer/keys.h"
 

@@ -8,7 +8,7 @@
 #include <cstring>
 #include <vector>
 
-#include "base/clock.h"
+#include "base/runtime/clock.h"
 #include "peer/keys.h"
 
 namespace larder::peer {

@@ -8,8 +8,8 @@
 #include <set>
 #include <vector>
 
-#include "base/clock.h"
 #include "base/hash/digest.h"
+#include "base/runtime/clock.h"
 #include "peer/datagram.h"
 #include "peer/keys.h"
 #include "peer/token_bucket.h"

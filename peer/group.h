@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "base/clock.h"
 #include "base/result.h"
+#include "base/runtime/clock.h"
 #include "peer/keys.h"
 
 namespace larder::peer {

@@ -8,7 +8,7 @@
 #include <map>
 #include <string>
 
-#include "base/clock.h"
+#include "base/runtime/clock.h"
 #include "peer/datagram.h"
 #include "peer/token_bucket.h"
 

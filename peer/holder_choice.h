@@ -7,7 +7,7 @@
 #include <set>
 #include <vector>
 
-#include "base/clock.h"
+#include "base/runtime/clock.h"
 #include "peer/endpoint.h"
 #include "peer/keys.h"
 

@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "base/clock.h"
 #include "base/hash/digest.h"
 #include "base/result.h"
+#include "base/runtime/clock.h"
 #include "peer/group.h"
 #include "peer/invitation.h"
 #include "peer/keys.h"

@@ -10,9 +10,9 @@
 #include <optional>
 #include <string>
 
-#include "base/clock.h"
 #include "base/file_system.h"
 #include "base/result.h"
+#include "base/runtime/clock.h"
 #include "peer/identity.h"
 
 namespace larder::peer {

@@ -11,9 +11,9 @@
 #include <string>
 #include <vector>
 
-#include "base/clock.h"
 #include "base/hash/digest.h"
 #include "base/result.h"
+#include "base/runtime/clock.h"
 #include "peer/keys.h"
 
 namespace larder::peer {

@@ -10,9 +10,9 @@
 #include <string>
 #include <vector>
 
-#include "base/clock.h"
 #include "base/hash/digest.h"
 #include "base/result.h"
+#include "base/runtime/clock.h"
 #include "cache/version.h"
 
 namespace larder::peer {

@@ -14,7 +14,7 @@
 #include <set>
 #include <vector>
 
-#include "base/clock.h"
+#include "base/runtime/clock.h"
 #include "peer/datagram.h"
 #include "peer/endpoint.h"
 #include "peer/token_bucket.h"

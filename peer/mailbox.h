@@ -6,7 +6,7 @@
 #include <mutex>
 #include <vector>
 
-#include "base/clock.h"
+#include "base/runtime/clock.h"
 
 namespace larder::peer {
 

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "base/clock.h"
+#include "base/runtime/clock.h"
 #include "peer/keys.h"
 #include "peer/spell.h"
 

@@ -15,9 +15,9 @@
 #include <string>
 #include <vector>
 
-#include "base/clock.h"
 #include "base/result.h"
-#include "base/worker_pool.h"
+#include "base/runtime/clock.h"
+#include "base/runtime/worker_pool.h"
 #include "peer/catalogue_link.h"
 #include "peer/catalogue_wire.h"
 #include "peer/endpoint.h"

@@ -9,8 +9,8 @@
 #include <cstddef>
 #include <string>
 
-#include "base/clock.h"
 #include "base/result.h"
+#include "base/runtime/clock.h"
 #include "peer/catalogue_wire.h"
 #include "peer/identity.h"
 #include "peer/identity_store.h"

@@ -8,8 +8,8 @@
 #include <memory>
 #include <vector>
 
-#include "base/clock.h"
-#include "base/worker_pool.h"
+#include "base/runtime/clock.h"
+#include "base/runtime/worker_pool.h"
 #include "cache/cache.h"
 #include "peer/catalogue_link.h"
 #include "peer/crowd_host.h"

@@ -10,11 +10,11 @@
 #include <string>
 #include <vector>
 
-#include "base/clock.h"
 #include "base/hash/buffer.h"
 #include "base/hash/digest.h"
-#include "base/loop.h"
 #include "base/result.h"
+#include "base/runtime/clock.h"
+#include "base/runtime/loop.h"
 #include "base/units.h"
 #include "cache/record.h"
 #include "cache/version.h"

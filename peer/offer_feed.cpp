@@ -3,8 +3,8 @@
 #include <set>
 #include <vector>
 
-#include "base/callback_token.h"
 #include "base/log.h"
+#include "base/runtime/callback_token.h"
 
 namespace larder::peer {
 

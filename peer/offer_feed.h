@@ -6,7 +6,7 @@
 #include <memory>
 #include <vector>
 
-#include "base/clock.h"
+#include "base/runtime/clock.h"
 #include "cache/cache.h"
 #include "peer/offer_table.h"
 

@@ -11,7 +11,7 @@
 #include <optional>
 #include <set>
 
-#include "base/clock.h"
+#include "base/runtime/clock.h"
 #include "peer/keys.h"
 #include "peer/segment_bits.h"
 

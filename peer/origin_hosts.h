@@ -12,8 +12,8 @@
 #include <string_view>
 #include <vector>
 
-#include "base/clock.h"
 #include "base/hash/digest.h"
+#include "base/runtime/clock.h"
 #include "peer/spell.h"
 
 namespace larder::peer {

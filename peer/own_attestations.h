@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "base/clock.h"
+#include "base/runtime/clock.h"
 #include "cache/record.h"
 #include "peer/attestation.h"
 

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "base/clock.h"
+#include "base/runtime/clock.h"
 #include "peer/datagram.h"
 #include "peer/endpoint.h"
 #include "peer/keys.h"

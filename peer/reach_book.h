@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "base/clock.h"
+#include "base/runtime/clock.h"
 #include "peer/datagram.h"
 #include "peer/endpoint.h"
 #include "peer/keys.h"

@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <map>
 
-#include "base/clock.h"
+#include "base/runtime/clock.h"
 #include "peer/endpoint.h"
 #include "peer/token_bucket.h"
 

@@ -11,7 +11,7 @@
 #include <cstdint>
 #include <map>
 
-#include "base/clock.h"
+#include "base/runtime/clock.h"
 #include "peer/keys.h"
 
 namespace larder::peer {

@@ -1,7 +1,7 @@
 // A duration as a number, for rates.
 #pragma once
 
-#include "base/clock.h"
+#include "base/runtime/clock.h"
 
 namespace larder::peer {
 

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "base/clock.h"
+#include "base/runtime/clock.h"
 
 namespace larder::peer {
 

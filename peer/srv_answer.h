@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "base/clock.h"
 #include "base/hash/digest.h"
 #include "base/result.h"
+#include "base/runtime/clock.h"
 
 namespace larder::peer {
 

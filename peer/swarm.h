@@ -11,11 +11,11 @@
 #include <string>
 #include <vector>
 
-#include "base/clock.h"
 #include "base/hash/buffer.h"
 #include "base/hash/digest.h"
-#include "base/loop.h"
 #include "base/result.h"
+#include "base/runtime/clock.h"
+#include "base/runtime/loop.h"
 #include "base/units.h"
 #include "cache/cache.h"
 #include "peer/endpoint.h"

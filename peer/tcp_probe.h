@@ -5,8 +5,8 @@
 #include <memory>
 #include <string>
 
-#include "base/clock.h"
-#include "base/loop.h"
+#include "base/runtime/clock.h"
+#include "base/runtime/loop.h"
 #include "base/unique_function.h"
 #include "peer/endpoint.h"
 

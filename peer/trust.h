@@ -17,9 +17,9 @@
 #include <string>
 #include <vector>
 
-#include "base/clock.h"
 #include "base/hash/digest.h"
 #include "base/result.h"
+#include "base/runtime/clock.h"
 #include "peer/attestation.h"
 #include "peer/condemned_versions.h"
 #include "peer/contradictions.h"

@@ -8,8 +8,8 @@
 #include <memory>
 #include <span>
 
-#include "base/clock.h"
 #include "base/result.h"
+#include "base/runtime/clock.h"
 #include "cache/database.h"
 #include "peer/trust.h"
 #include "peer/write_behind.h"

@@ -12,7 +12,7 @@
 #include <set>
 #include <vector>
 
-#include "base/clock.h"
+#include "base/runtime/clock.h"
 #include "peer/catalogue_link.h"
 #include "peer/discovery_socket.h"
 #include "peer/member_book.h"

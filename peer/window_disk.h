@@ -15,7 +15,7 @@
 #include <string>
 #include <vector>
 
-#include "base/worker_pool.h"
+#include "base/runtime/worker_pool.h"
 #include "peer/batching.h"
 #include "peer/swarm_window.h"
 

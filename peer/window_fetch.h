@@ -11,8 +11,8 @@
 #include <string>
 #include <vector>
 
-#include "base/clock.h"
 #include "base/hash/buffer.h"
+#include "base/runtime/clock.h"
 #include "cache/cache.h"
 #include "cache/interval_set.h"
 #include "peer/catalogue_link.h"

@@ -12,8 +12,8 @@
 #include "agent/group_service.h"
 #include "agent/jobs/job_service.h"
 #include "agent/peer_facts.h"
-#include "base/loop.h"
-#include "base/worker_pool.h"
+#include "base/runtime/loop.h"
+#include "base/runtime/worker_pool.h"
 #include "cache/cache.h"
 
 namespace larder::agent {

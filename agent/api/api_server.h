@@ -14,7 +14,7 @@
 #include "agent/api/connection.h"
 #include "agent/api/http_message.h"
 #include "agent/api/server_limits.h"
-#include "base/loop.h"
+#include "base/runtime/loop.h"
 
 namespace larder::agent {
 

@@ -7,8 +7,8 @@
 
 #include "agent/api/http_message.h"
 #include "agent/api/server_limits.h"
-#include "base/clock.h"
 #include "base/fair_places.h"
+#include "base/runtime/clock.h"
 
 namespace boost::asio {
 class io_context;

@@ -5,9 +5,9 @@
 #include <memory>
 
 #include "agent/api/http_message.h"
-#include "base/clock.h"
+#include "base/runtime/clock.h"
+#include "base/runtime/worker_pool.h"
 #include "base/units.h"
-#include "base/worker_pool.h"
 
 namespace larder::agent {
 

@@ -11,8 +11,8 @@
 #include <string_view>
 #include <vector>
 
-#include "base/clock.h"
 #include "base/fair_places.h"
+#include "base/runtime/clock.h"
 #include "cache/cache.h"
 
 namespace larder::agent {

@@ -11,7 +11,7 @@
 
 #include "agent/api/event_ring.h"
 #include "agent/api/http_message.h"
-#include "base/clock.h"
+#include "base/runtime/clock.h"
 
 namespace larder::agent {
 

@@ -11,7 +11,7 @@
 #include <string>
 
 #include "agent/jobs/job.h"
-#include "base/clock.h"
+#include "base/runtime/clock.h"
 #include "base/units.h"
 
 namespace larder::agent {

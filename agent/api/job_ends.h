@@ -6,7 +6,7 @@
 
 #include "agent/jobs/alive.h"
 #include "agent/jobs/job.h"
-#include "base/clock.h"
+#include "base/runtime/clock.h"
 
 namespace larder::agent {
 

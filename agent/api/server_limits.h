@@ -3,7 +3,7 @@
 
 #include <cstddef>
 
-#include "base/clock.h"
+#include "base/runtime/clock.h"
 #include "base/units.h"
 
 namespace larder::agent {

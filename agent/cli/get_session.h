@@ -15,7 +15,7 @@
 #include "agent/cli/local_files.h"
 #include "agent/cli/progress.h"
 #include "agent/cli/terminal.h"
-#include "base/clock.h"
+#include "base/runtime/clock.h"
 
 namespace larder::agent {
 

@@ -8,7 +8,7 @@
 #include "agent/cli/client.h"
 #include "agent/cli/sse_parser.h"
 #include "agent/cli/views.h"
-#include "base/clock.h"
+#include "base/runtime/clock.h"
 
 namespace larder::agent {
 

@@ -16,7 +16,7 @@
 #include "agent/cli/job_follower.h"
 #include "agent/cli/place.h"
 #include "agent/cli/stream_writer.h"
-#include "base/clock.h"
+#include "base/runtime/clock.h"
 
 namespace larder::agent {
 

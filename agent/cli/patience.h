@@ -5,7 +5,7 @@
 #include <string>
 
 #include "agent/cli/views.h"
-#include "base/clock.h"
+#include "base/runtime/clock.h"
 
 namespace larder::agent {
 

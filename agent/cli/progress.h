@@ -10,7 +10,7 @@
 
 #include "agent/cli/columns.h"
 #include "agent/cli/views.h"
-#include "base/clock.h"
+#include "base/runtime/clock.h"
 
 namespace larder::agent {
 

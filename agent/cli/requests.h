@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "agent/cli/views.h"
-#include "base/clock.h"
+#include "base/runtime/clock.h"
 #include "base/units.h"
 
 namespace larder::agent {

@@ -4,8 +4,8 @@
 #include <string>
 #include <string_view>
 
-#include "base/clock.h"
 #include "base/result.h"
+#include "base/runtime/clock.h"
 
 namespace larder::agent {
 

@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "agent/verdict/verdict.h"
-#include "base/clock.h"
 #include "base/log.h"
 #include "base/result.h"
+#include "base/runtime/clock.h"
 #include "origin/url.h"
 
 namespace larder::agent {

@@ -24,7 +24,7 @@
 #include "agent/verdict/verdict.h"
 #include "agent/version.h"
 #include "base/file_system.h"
-#include "base/worker_pool.h"
+#include "base/runtime/worker_pool.h"
 #include "cache/cache.h"
 #include "cache/database.h"
 #include "cache/schema.h"

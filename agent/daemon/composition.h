@@ -10,9 +10,9 @@
 #include <string>
 
 #include "agent/config/config.h"
-#include "base/clock.h"
-#include "base/loop.h"
 #include "base/result.h"
+#include "base/runtime/clock.h"
+#include "base/runtime/loop.h"
 
 namespace larder::agent {
 

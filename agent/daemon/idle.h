@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "base/clock.h"
+#include "base/runtime/clock.h"
 
 namespace larder::agent {
 

@@ -5,7 +5,7 @@
 #include <functional>
 #include <vector>
 
-#include "base/clock.h"
+#include "base/runtime/clock.h"
 #include "cache/database.h"
 #include "peer/member_book.h"
 #include "peer/member_store.h"

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "base/clock.h"
-#include "base/worker_pool.h"
+#include "base/runtime/clock.h"
+#include "base/runtime/worker_pool.h"
 #include "peer/endpoint.h"
 
 namespace larder::agent {

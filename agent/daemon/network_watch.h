@@ -6,7 +6,7 @@
 #include <functional>
 #include <memory>
 
-#include "base/loop.h"
+#include "base/runtime/loop.h"
 
 namespace larder::agent {
 

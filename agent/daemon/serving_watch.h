@@ -6,8 +6,8 @@
 #include <memory>
 
 #include "agent/config/config.h"
-#include "base/loop.h"
-#include "base/worker_pool.h"
+#include "base/runtime/loop.h"
+#include "base/runtime/worker_pool.h"
 #include "peer/serving_policy.h"
 
 namespace larder::agent {

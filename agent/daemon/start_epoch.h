@@ -7,9 +7,9 @@
 #include <memory>
 #include <optional>
 
-#include "base/clock.h"
 #include "base/result.h"
-#include "base/worker_pool.h"
+#include "base/runtime/clock.h"
+#include "base/runtime/worker_pool.h"
 #include "peer/identity_store.h"
 
 namespace larder::agent {

@@ -7,7 +7,7 @@
 
 #include <memory>
 
-#include "base/clock.h"
+#include "base/runtime/clock.h"
 
 namespace larder::agent {
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "base/clock.h"
+#include "base/runtime/clock.h"
 
 namespace larder::agent {
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "agent/daemon/watchdog.h"
-#include "base/clock.h"
+#include "base/runtime/clock.h"
 #include "base/unique_function.h"
 
 namespace larder::agent {

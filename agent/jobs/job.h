@@ -12,8 +12,8 @@
 
 #include "agent/transfer/transfer.h"
 #include "agent/verdict/verdict.h"
-#include "base/clock.h"
 #include "base/result.h"
+#include "base/runtime/clock.h"
 #include "cache/record.h"
 #include "origin/http_client.h"
 

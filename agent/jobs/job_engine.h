@@ -12,8 +12,8 @@
 #include "agent/jobs/job_book.h"
 #include "agent/jobs/job_manager.h"
 #include "agent/jobs/scheduler.h"
-#include "base/callback_token.h"
 #include "base/fair_queue.h"
+#include "base/runtime/callback_token.h"
 
 namespace larder::agent {
 

@@ -11,7 +11,7 @@
 #include "agent/jobs/file_queue.h"
 #include "agent/jobs/job.h"
 #include "agent/jobs/mirrors.h"
-#include "base/clock.h"
+#include "base/runtime/clock.h"
 #include "cache/cache.h"
 #include "origin/origin.h"
 

@@ -16,8 +16,8 @@
 #include <vector>
 
 #include "agent/jobs/job.h"
-#include "base/clock.h"
 #include "base/fair_places.h"
+#include "base/runtime/clock.h"
 
 namespace larder::agent {
 

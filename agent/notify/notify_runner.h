@@ -11,8 +11,8 @@
 
 #include "agent/config/config.h"
 #include "agent/jobs/notifier.h"
-#include "base/clock.h"
 #include "base/result.h"
+#include "base/runtime/clock.h"
 
 namespace larder::agent {
 

@@ -7,7 +7,7 @@
 
 #include "agent/transfer/piece_map.h"
 #include "agent/transfer/source.h"
-#include "base/clock.h"
+#include "base/runtime/clock.h"
 #include "cache/cache.h"
 
 namespace larder::agent {

@@ -22,7 +22,7 @@
 #include "agent/transfer/revise.h"
 #include "agent/transfer/source.h"
 #include "agent/transfer/transfer_rules.h"
-#include "base/clock.h"
+#include "base/runtime/clock.h"
 #include "cache/content_writer.h"
 #include "cache/interval_set.h"
 #include "cache/segments.h"

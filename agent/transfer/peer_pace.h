@@ -15,7 +15,7 @@
 #include <map>
 #include <vector>
 
-#include "base/clock.h"
+#include "base/runtime/clock.h"
 #include "base/units.h"
 
 namespace larder::agent {

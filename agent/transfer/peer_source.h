@@ -8,7 +8,7 @@
 #include <memory>
 
 #include "agent/transfer/source.h"
-#include "base/clock.h"
+#include "base/runtime/clock.h"
 #include "peer/neighbours.h"
 
 namespace larder::agent {

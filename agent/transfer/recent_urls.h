@@ -7,7 +7,7 @@
 #include <unordered_map>
 #include <utility>
 
-#include "base/clock.h"
+#include "base/runtime/clock.h"
 
 namespace larder::agent {
 

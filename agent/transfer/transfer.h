@@ -12,12 +12,12 @@
 #include <string>
 #include <vector>
 
-#include "base/clock.h"
 #include "base/fair_places.h"
 #include "base/hash/digest.h"
 #include "base/result.h"
+#include "base/runtime/clock.h"
+#include "base/runtime/worker_pool.h"
 #include "base/units.h"
-#include "base/worker_pool.h"
 #include "cache/cache.h"
 #include "origin/origin.h"
 #include "peer/crowd_figures.h"

@@ -6,8 +6,8 @@
 #include <memory>
 
 #include "agent/verdict/hook_process.h"
-#include "base/clock.h"
 #include "base/fair_places.h"
+#include "base/runtime/clock.h"
 #include "base/unique_function.h"
 
 namespace larder::agent {

@@ -6,9 +6,9 @@
 #include <memory>
 #include <string>
 
-#include "base/clock.h"
 #include "base/result.h"
-#include "base/worker_pool.h"
+#include "base/runtime/clock.h"
+#include "base/runtime/worker_pool.h"
 #include "cache/cache.h"
 
 namespace larder::agent {

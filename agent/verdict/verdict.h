@@ -7,11 +7,11 @@
 #include <string>
 #include <vector>
 
-#include "base/clock.h"
 #include "base/fair_places.h"
 #include "base/hash/digest.h"
 #include "base/result.h"
-#include "base/worker_pool.h"
+#include "base/runtime/clock.h"
+#include "base/runtime/worker_pool.h"
 #include "cache/cache.h"
 
 namespace larder::agent {

@@ -19,7 +19,7 @@
 #include <vector>
 
 #include "base/hash/merkle.h"
-#include "base/loop.h"
+#include "base/runtime/loop.h"
 #include "peer/certificate.h"
 #include "peer/swarm.h"
 #include "peer/swarm_settings.h"

@@ -17,7 +17,7 @@
 #include <thread>
 
 #include "base/file_system.h"
-#include "base/loop.h"
+#include "base/runtime/loop.h"
 #include "peer/catalogue_link.h"
 #include "peer/catalogue_paths.h"
 #include "peer/catalogue_wire.h"

@@ -1,6 +1,6 @@
 #include "tests/sim/crowd_scenarios.h"
 
-#include "base/loop.h"
+#include "base/runtime/loop.h"
 
 namespace larder::sim {
 

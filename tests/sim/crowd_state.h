@@ -9,7 +9,7 @@
 #include <queue>
 #include <vector>
 
-#include "base/loop.h"
+#include "base/runtime/loop.h"
 #include "cache/segments.h"
 #include "peer/crowd.h"
 #include "peer/crowd_memory.h"

@@ -7,7 +7,7 @@
 #include <optional>
 #include <vector>
 
-#include "base/clock.h"
+#include "base/runtime/clock.h"
 
 namespace larder::sim {
 

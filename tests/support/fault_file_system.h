@@ -11,8 +11,8 @@
 #include <string>
 #include <vector>
 
-#include "base/clock.h"
 #include "base/file_system.h"
+#include "base/runtime/clock.h"
 
 namespace larder::test {
 

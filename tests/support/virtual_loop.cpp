@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "base/loop.h"
+#include "base/runtime/loop.h"
 
 namespace larder::test {
 

@@ -12,7 +12,7 @@
 #include <mutex>
 #include <utility>
 
-#include "base/clock.h"
+#include "base/runtime/clock.h"
 
 namespace larder::test {
 

@@ -25,7 +25,7 @@ DIRECTION = {
 CLI_MAY_INCLUDE = ("base/", "agent/cli/", "agent/config/", "agent/command_description.h", "agent/version.h", "origin/url")
 # They cost seconds per file that includes them: .cpp files only, and private headers that no other folder includes.
 HEAVY = re.compile(r"#\s*include\s*<(boost/(asio|beast)|nlohmann/json\.hpp|CLI/|toml\+\+|SQLiteCpp/|spdlog/|curl/|libtorrent/)")
-# Time and chance come in from outside (base/clock.h).
+# Time and chance come in from outside (base/runtime/clock.h).
 CLOCK = re.compile(
     r"steady_clock::now|system_clock::now|high_resolution_clock|sleep_for|sleep_until|\bu?sleep\s*\(|\bnanosleep\s*\("
     r"|\b(s?rand|random)\s*\(\s*\)|\bsrand\s*\(|random_device|\btime\s*\(\s*(nullptr|NULL|0)\s*\)|\bgettimeofday\b")
@@ -111,7 +111,7 @@ def check_clock(name, text):
     elif not name.startswith(CLOCK_MAY):
         found = CLOCK.search(code)
         if found:
-            yield f"{found.group(0)}: time and chance come in through base/clock.h"
+            yield f"{found.group(0)}: time and chance come in through base/runtime/clock.h"
 
 
 def check_listed(root, name):
@@ -186,9 +186,9 @@ BAD = [
     ("cache/gone.h", '#pragma once\n#include "cache/nowhere.h"\n', "no file of this tree"),
     ("cache/near.h", '#pragma once\n#include "x.h"\n', "no file of this tree"),
     ("origin/drags.h", '#pragma once\n#include "cache/near_heavy.h"\n', "drags a heavy library header"),
-    ("cache/clock.h", "#pragma once\nauto t = std::chrono::steady_clock::now();\n", "base/clock.h"),
-    ("origin/chance.h", "#pragma once\nint x = rand();\n", "base/clock.h"),
-    ("origin/epoch.h", "#pragma once\nint x = time(nullptr);\n", "base/clock.h"),
+    ("cache/clock.h", "#pragma once\nauto t = std::chrono::steady_clock::now();\n", "base/runtime/clock.h"),
+    ("origin/chance.h", "#pragma once\nint x = rand();\n", "base/runtime/clock.h"),
+    ("origin/epoch.h", "#pragma once\nint x = time(nullptr);\n", "base/runtime/clock.h"),
     ("tests/unit/s.h", "#pragma once\nvoid f() { std::this_thread::sleep_for(1s); }\n", "a test must not sleep"),
     ("base/unlisted.cpp", "int x;\n", "is not listed in base/CMakeLists.txt"),
     ("peer/homeless.cpp", "int x;\n", "no CMakeLists.txt lists it"),

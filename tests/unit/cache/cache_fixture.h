@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "base/loop.h"
+#include "base/runtime/loop.h"
 #include "cache/cache.h"
 #include "cache/segments.h"
 #include "tests/support/cache_check.h"

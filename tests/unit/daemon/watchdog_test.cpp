@@ -12,8 +12,8 @@
 #include "agent/daemon/signals.h"
 #include "agent/daemon/stop_guard.h"
 #include "agent/daemon/thread_watch.h"
-#include "base/loop.h"
-#include "base/worker_pool.h"
+#include "base/runtime/loop.h"
+#include "base/runtime/worker_pool.h"
 #include "tests/support/virtual_loop.h"
 
 namespace larder::agent {

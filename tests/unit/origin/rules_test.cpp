@@ -4,7 +4,7 @@
 
 #include <map>
 
-#include "base/loop.h"
+#include "base/runtime/loop.h"
 #include "base/units.h"
 #include "origin/curl_errors.h"
 #include "origin/http_client.h"

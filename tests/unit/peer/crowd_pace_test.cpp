@@ -3,7 +3,7 @@
 
 #include <gmock/gmock.h>
 
-#include "base/loop.h"
+#include "base/runtime/loop.h"
 #include "peer/crowd_choice.h"
 #include "peer/crowd_memory.h"
 #include "tests/unit/peer/crowd_lab.h"

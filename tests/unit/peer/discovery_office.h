@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/loop.h"
+#include "base/runtime/loop.h"
 #include "peer/discovery.h"
 
 namespace larder::peer::test {

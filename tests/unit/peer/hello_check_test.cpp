@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "base/loop.h"
+#include "base/runtime/loop.h"
 #include "peer/certificate.h"
 #include "peer/evidence_relay.h"
 #include "peer/key_ring.h"

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include "base/loop.h"
+#include "base/runtime/loop.h"
 
 #include "peer/membership_rules.h"
 #include "tests/support/fault_file_system.h"

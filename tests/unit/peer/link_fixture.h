@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "base/error_table.h"
-#include "base/loop.h"
+#include "base/runtime/loop.h"
 #include "base/units.h"
 #include "peer/catalogue_link.h"
 #include "peer/certificate.h"

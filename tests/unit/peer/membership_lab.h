@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "base/worker_pool.h"
+#include "base/runtime/worker_pool.h"
 #include "peer/catalogue_paths.h"
 #include "peer/membership.h"
 #include "tests/support/temp_directory.h"

@@ -1,7 +1,7 @@
 // Enrolment, renewal of the state and revocation over real links on 127.0.0.1.
 #include <gmock/gmock.h>
 
-#include "base/worker_pool.h"
+#include "base/runtime/worker_pool.h"
 #include "link_fixture.h"
 #include "peer/catalogue_paths.h"
 #include "peer/membership.h"

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "base/clock.h"
+#include "base/runtime/clock.h"
 #include "cache/cache.h"
 #include "cache/segments.h"
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "base/loop.h"
+#include "base/runtime/loop.h"
 
 namespace larder::test {
 

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "base/clock.h"
+#include "base/runtime/clock.h"
 #include "origin/origin.h"
 
 namespace larder::test {

@@ -3,7 +3,7 @@
 // never. A failing seed is printed and repeats exactly.
 #include <cstdlib>
 
-#include "base/loop.h"
+#include "base/runtime/loop.h"
 #include "tests/unit/transfer/transfer_lab.h"
 
 namespace larder::test {

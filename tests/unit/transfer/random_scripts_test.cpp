@@ -2,7 +2,7 @@
 // is accounted for, and nothing is left behind. A failing seed is printed and repeats exactly.
 #include <cstdlib>
 
-#include "base/loop.h"
+#include "base/runtime/loop.h"
 #include "tests/unit/transfer/transfer_lab.h"
 
 namespace larder::test {

@@ -1,4 +1,4 @@
-#include "base/suspend_clock.h"
+#include "base/runtime/suspend_clock.h"
 
 #include <ctime>
 

@@ -7,7 +7,7 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "base/loop.h"
+#include "base/runtime/loop.h"
 
 namespace larder {
 namespace {

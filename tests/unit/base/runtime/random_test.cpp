@@ -3,7 +3,7 @@
 #include <array>
 #include <set>
 
-#include "base/loop.h"
+#include "base/runtime/loop.h"
 
 namespace larder {
 namespace {

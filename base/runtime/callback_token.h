@@ -5,7 +5,7 @@
 
 #include <utility>
 
-#include "base/clock.h"
+#include "base/runtime/clock.h"
 #include "base/unique_function.h"
 
 namespace larder {

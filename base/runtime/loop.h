@@ -3,7 +3,7 @@
 
 #include <memory>
 
-#include "base/clock.h"
+#include "base/runtime/clock.h"
 
 namespace boost::asio {
 class io_context;

@@ -1,4 +1,4 @@
-#include "base/loop.h"
+#include "base/runtime/loop.h"
 
 #include <gtest/gtest.h>
 

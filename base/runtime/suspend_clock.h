@@ -3,7 +3,7 @@
 // thread.
 #pragma once
 
-#include "base/clock.h"
+#include "base/runtime/clock.h"
 
 namespace larder {
 
