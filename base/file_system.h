@@ -11,7 +11,7 @@
 #include "base/hash/digest.h"
 #include "base/result.h"
 #include "base/runtime/clock.h"
-#include "base/units.h"
+#include "base/text/units.h"
 
 namespace larder {
 

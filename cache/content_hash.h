@@ -6,7 +6,7 @@
 #include "base/file_system.h"
 #include "base/hash/digest.h"
 #include "base/result.h"
-#include "base/units.h"
+#include "base/text/units.h"
 #include "cache/record.h"
 
 namespace larder::cache {

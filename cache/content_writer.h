@@ -12,7 +12,7 @@
 #include "base/hash/buffer.h"
 #include "base/hash/digest.h"
 #include "base/result.h"
-#include "base/units.h"
+#include "base/text/units.h"
 #include "cache/record.h"
 
 namespace larder::cache {

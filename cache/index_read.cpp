@@ -4,7 +4,7 @@
 #include <cstring>
 #include <set>
 
-#include "base/units.h"
+#include "base/text/units.h"
 #include "cache/index.h"
 #include "cache/index_rows.h"
 #include "cache/segments.h"

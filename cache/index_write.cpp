@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "base/units.h"
+#include "base/text/units.h"
 #include "cache/index.h"
 #include "cache/index_rows.h"
 #include "cache/statement.h"

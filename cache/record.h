@@ -9,7 +9,7 @@
 
 #include "base/hash/digest.h"
 #include "base/runtime/clock.h"
-#include "base/units.h"
+#include "base/text/units.h"
 #include "cache/version.h"
 
 namespace larder::cache {

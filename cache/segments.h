@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "base/hash/merkle.h"
-#include "base/units.h"
+#include "base/text/units.h"
 
 namespace larder::cache {
 

@@ -1,7 +1,7 @@
 #include "cache/write_job.h"
 
 #include "base/hash/merkle.h"
-#include "base/units.h"
+#include "base/text/units.h"
 
 namespace larder::cache {
 namespace {

@@ -6,7 +6,7 @@
 
 #include "base/hash/buffer.h"
 #include "base/result.h"
-#include "base/units.h"
+#include "base/text/units.h"
 #include "cache/content_file.h"
 #include "cache/segment_table.h"
 

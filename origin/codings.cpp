@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-#include "base/text.h"
+#include "base/text/text.h"
 #include "origin/content_disposition.h"
 #include "origin/http_fields.h"
 

@@ -5,7 +5,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "base/units.h"
+#include "base/text/units.h"
 
 namespace larder::origin {
 namespace {

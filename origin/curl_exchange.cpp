@@ -8,7 +8,7 @@
 #include <array>
 
 #include "base/local_address.h"
-#include "base/units.h"
+#include "base/text/units.h"
 #include "origin/curl_errors.h"
 #include "origin/http_fields.h"
 

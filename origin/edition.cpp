@@ -1,6 +1,6 @@
 #include "origin/edition.h"
 
-#include "base/http_date.h"
+#include "base/text/http_date.h"
 #include "origin/codings.h"
 #include "origin/content_disposition.h"
 #include "origin/http_fields.h"

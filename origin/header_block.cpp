@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "base/text.h"
+#include "base/text/text.h"
 #include "origin/field_lines.h"
 #include "origin/http_fields.h"
 

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <limits>
 
-#include "base/http_date.h"
-#include "base/text.h"
+#include "base/text/http_date.h"
+#include "base/text/text.h"
 
 namespace larder::origin {
 

@@ -12,7 +12,7 @@
 #include "base/hash/digest.h"
 #include "base/result.h"
 #include "base/runtime/clock.h"
-#include "base/text.h"
+#include "base/text/text.h"
 #include "origin/http_client.h"
 
 namespace larder::origin {

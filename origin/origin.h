@@ -10,7 +10,7 @@
 
 #include "base/hash/buffer.h"
 #include "base/result.h"
-#include "base/units.h"
+#include "base/text/units.h"
 #include "cache/version.h"
 #include "origin/edition.h"
 #include "origin/http_client.h"

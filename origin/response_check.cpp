@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "base/http_date.h"
+#include "base/text/http_date.h"
 #include "origin/http_fields.h"
 #include "origin/status_rules.h"
 

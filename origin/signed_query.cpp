@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-#include "base/text.h"
+#include "base/text/text.h"
 #include "origin/http_fields.h"
 #include "origin/sharing_rules.h"
 

@@ -6,7 +6,7 @@
 #include <cstdint>
 
 #include "base/runtime/clock.h"
-#include "base/units.h"
+#include "base/text/units.h"
 
 namespace larder::peer {
 

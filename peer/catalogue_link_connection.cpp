@@ -10,7 +10,7 @@
 #include <string_view>
 #include <utility>
 
-#include "base/units.h"
+#include "base/text/units.h"
 #include "peer/catalogue_paths.h"
 
 namespace larder::peer {

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "base/log.h"
-#include "base/units.h"
+#include "base/text/units.h"
 
 namespace larder::peer {
 namespace {

@@ -13,7 +13,7 @@
 
 #include "base/hash/digest.h"
 #include "base/result.h"
-#include "base/units.h"
+#include "base/text/units.h"
 #include "peer/attestation.h"
 #include "peer/endpoint.h"
 #include "peer/group.h"

@@ -4,7 +4,7 @@
 #include <cctype>
 #include <string_view>
 
-#include "base/units.h"
+#include "base/text/units.h"
 #include "peer/certificate.h"
 #include "peer/wire.h"
 

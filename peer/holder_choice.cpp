@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <tuple>
 
-#include "base/units.h"
+#include "base/text/units.h"
 
 namespace larder::peer {
 namespace {

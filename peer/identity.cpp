@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <string_view>
 
-#include "base/units.h"
+#include "base/text/units.h"
 #include "peer/certificate.h"
 #include "peer/wire.h"
 

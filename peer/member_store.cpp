@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/log.h"
-#include "base/units.h"
+#include "base/text/units.h"
 #include "cache/statement.h"
 
 namespace larder::peer {

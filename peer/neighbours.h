@@ -15,7 +15,7 @@
 #include "base/result.h"
 #include "base/runtime/clock.h"
 #include "base/runtime/loop.h"
-#include "base/units.h"
+#include "base/text/units.h"
 #include "cache/record.h"
 #include "cache/version.h"
 #include "peer/attestation.h"

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <bit>
 
-#include "base/units.h"
+#include "base/text/units.h"
 #include "peer/attestation.h"
 #include "peer/segment_bitmap.h"
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "base/text.h"
+#include "base/text/text.h"
 
 namespace larder::peer {
 bool matches_url_glob(std::string_view pattern, std::string_view url) {

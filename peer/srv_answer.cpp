@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <optional>
 
-#include "base/host_port.h"
+#include "base/text/host_port.h"
 #include "peer/wire.h"
 
 namespace larder::peer {

@@ -12,7 +12,7 @@
 #include <system_error>
 #include <thread>
 
-#include "base/host_port.h"
+#include "base/text/host_port.h"
 #include "peer/srv_answer.h"
 #include "peer/udp_socket.h"
 

@@ -16,7 +16,7 @@
 #include "base/result.h"
 #include "base/runtime/clock.h"
 #include "base/runtime/loop.h"
-#include "base/units.h"
+#include "base/text/units.h"
 #include "cache/cache.h"
 #include "peer/endpoint.h"
 #include "peer/keys.h"

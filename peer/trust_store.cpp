@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "base/log.h"
-#include "base/units.h"
+#include "base/text/units.h"
 #include "cache/statement.h"
 
 namespace larder::peer {

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "base/hash/digest.h"
-#include "base/units.h"
+#include "base/text/units.h"
 #include "cache/segments.h"
 #include "peer/swarm.h"
 

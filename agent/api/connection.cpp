@@ -19,7 +19,7 @@
 
 #include "agent/api/descriptors_in_flight.h"
 #include "base/log.h"
-#include "base/text.h"
+#include "base/text/text.h"
 
 namespace larder::agent {
 namespace {

@@ -7,7 +7,7 @@
 #include "agent/api/http_message.h"
 #include "base/runtime/clock.h"
 #include "base/runtime/worker_pool.h"
-#include "base/units.h"
+#include "base/text/units.h"
 
 namespace larder::agent {
 

@@ -12,7 +12,7 @@
 
 #include "agent/jobs/job.h"
 #include "base/runtime/clock.h"
-#include "base/units.h"
+#include "base/text/units.h"
 
 namespace larder::agent {
 

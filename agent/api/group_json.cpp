@@ -4,7 +4,7 @@
 #include "agent/api/json_reader.h"
 #include "agent/api/json_writer.h"
 #include "base/error_table.h"
-#include "base/units.h"
+#include "base/text/units.h"
 
 namespace larder::agent {
 namespace {

@@ -8,7 +8,7 @@
 #include "agent/api/json_reader.h"
 #include "agent/config/proxy_url.h"
 #include "agent/jobs/job_limits.h"
-#include "base/text.h"
+#include "base/text/text.h"
 #include "origin/authorities.h"
 #include "origin/url.h"
 

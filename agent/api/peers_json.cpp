@@ -1,7 +1,7 @@
 #include "agent/api/peers_json.h"
 
 #include "agent/api/json_writer.h"
-#include "base/units.h"
+#include "base/text/units.h"
 
 namespace larder::agent {
 namespace {

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <variant>
 
-#include "base/units.h"
+#include "base/text/units.h"
 
 namespace larder::agent {
 

@@ -4,7 +4,7 @@
 #include <cstddef>
 
 #include "base/runtime/clock.h"
-#include "base/units.h"
+#include "base/text/units.h"
 
 namespace larder::agent {
 

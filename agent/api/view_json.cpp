@@ -5,7 +5,7 @@
 #include "agent/api/json_writer.h"
 #include "agent/jobs/mirrors.h"
 #include "base/error_table.h"
-#include "base/units.h"
+#include "base/text/units.h"
 
 namespace larder::agent {
 namespace {

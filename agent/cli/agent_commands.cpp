@@ -15,7 +15,7 @@
 #include "agent/cli/requests.h"
 #include "agent/cli/terminal.h"
 #include "agent/config/config.h"
-#include "base/units.h"
+#include "base/text/units.h"
 
 namespace larder::agent {
 namespace {

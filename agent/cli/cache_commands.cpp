@@ -8,7 +8,7 @@
 #include "agent/cli/progress.h"
 #include "agent/cli/requests.h"
 #include "agent/cli/terminal.h"
-#include "base/units.h"
+#include "base/text/units.h"
 
 namespace larder::agent {
 namespace {

@@ -8,8 +8,8 @@
 
 #include "agent/cli/place.h"
 #include "agent/cli/progress.h"
-#include "base/given_text.h"
 #include "base/hash/digest.h"
+#include "base/text/given_text.h"
 #include "origin/url.h"
 
 namespace larder::agent {

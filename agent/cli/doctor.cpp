@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "agent/cli/progress.h"
-#include "base/units.h"
+#include "base/text/units.h"
 
 namespace larder::agent {
 namespace {

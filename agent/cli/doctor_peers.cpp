@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "agent/cli/doctor.h"
-#include "base/units.h"
+#include "base/text/units.h"
 
 namespace larder::agent {
 namespace {

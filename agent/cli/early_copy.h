@@ -8,7 +8,7 @@
 #include <string>
 
 #include "agent/cli/views.h"
-#include "base/units.h"
+#include "base/text/units.h"
 
 namespace larder::agent {
 

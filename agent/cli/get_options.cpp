@@ -10,9 +10,9 @@
 #include <memory>
 
 #include "agent/cli/mirror_options.h"
-#include "base/given_text.h"
 #include "base/hash/digest.h"
-#include "base/units.h"
+#include "base/text/given_text.h"
+#include "base/text/units.h"
 #include "origin/url.h"
 
 namespace larder::agent {

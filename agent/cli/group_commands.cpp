@@ -11,7 +11,7 @@
 #include "agent/cli/requests.h"
 #include "agent/cli/terminal.h"
 #include "base/standard_streams.h"
-#include "base/units.h"
+#include "base/text/units.h"
 
 namespace larder::agent {
 namespace {

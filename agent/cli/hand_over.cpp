@@ -20,7 +20,7 @@
 #include "agent/cli/attributes.h"
 #include "agent/cli/destination.h"
 #include "base/hash/digest.h"
-#include "base/http_date.h"
+#include "base/text/http_date.h"
 
 namespace larder::agent {
 namespace {

@@ -11,7 +11,7 @@
 #include "agent/cli/place.h"
 #include "agent/cli/unique_fd.h"
 #include "base/result.h"
-#include "base/units.h"
+#include "base/text/units.h"
 
 namespace larder::agent {
 

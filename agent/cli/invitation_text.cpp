@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "agent/cli/unique_fd.h"
-#include "base/given_text.h"
+#include "base/text/given_text.h"
 
 namespace larder::agent {
 namespace {

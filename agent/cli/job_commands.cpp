@@ -15,8 +15,8 @@
 #include "agent/cli/progress.h"
 #include "agent/cli/requests.h"
 #include "agent/cli/terminal.h"
-#include "base/given_text.h"
 #include "base/standard_streams.h"
+#include "base/text/given_text.h"
 
 namespace larder::agent {
 namespace {

@@ -5,7 +5,7 @@
 #include <chrono>
 
 #include "agent/cli/progress.h"
-#include "base/units.h"
+#include "base/text/units.h"
 
 namespace larder::agent {
 namespace {

@@ -5,8 +5,8 @@
 #include <string_view>
 
 #include "agent/cli/netrc.h"
-#include "base/given_text.h"
-#include "base/text.h"
+#include "base/text/given_text.h"
+#include "base/text/text.h"
 #include "origin/url.h"
 
 namespace larder::agent {

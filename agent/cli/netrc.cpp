@@ -6,8 +6,8 @@
 
 #include <algorithm>
 
-#include "base/given_text.h"
-#include "base/text.h"
+#include "base/text/given_text.h"
+#include "base/text/text.h"
 #include "origin/url.h"
 
 namespace larder::agent {

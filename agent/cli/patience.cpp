@@ -7,7 +7,7 @@
 #include <optional>
 #include <string_view>
 
-#include "base/units.h"
+#include "base/text/units.h"
 
 namespace larder::agent {
 namespace {

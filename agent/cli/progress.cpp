@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <vector>
 
-#include "base/text.h"
-#include "base/units.h"
+#include "base/text/text.h"
+#include "base/text/units.h"
 
 namespace larder::agent {
 namespace {

@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error_table.h"
-#include "base/text.h"
+#include "base/text/text.h"
 
 namespace larder::agent {
 namespace {

@@ -9,7 +9,7 @@
 
 #include "agent/cli/views.h"
 #include "base/runtime/clock.h"
-#include "base/units.h"
+#include "base/text/units.h"
 
 namespace larder::agent {
 

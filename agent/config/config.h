@@ -59,7 +59,7 @@ struct Config {
   std::uint16_t peer_port = 7475;           // UDP and TCP; 0: any free one
   std::uint16_t swarm_port = 7476;          // TCP; 0: any free one
   std::vector<std::string> peer_listen;     // numeric addresses of this machine; empty: all
-  std::vector<std::string> peer_addresses;  // "host:port" (base/host_port.h)
+  std::vector<std::string> peer_addresses;  // "host:port" (base/text/host_port.h)
   std::string peer_srv;                     // DNS name; empty: none
   bool peer_multicast = true;
   bool peer_encryption = true;         // "on"; of the swarm

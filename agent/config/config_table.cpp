@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "agent/config/value_codec.h"
-#include "base/units.h"
+#include "base/text/units.h"
 
 namespace larder::agent {
 namespace {

@@ -9,7 +9,7 @@
 
 #include "base/hash/digest.h"
 #include "base/read_file.h"
-#include "base/text.h"
+#include "base/text/text.h"
 #include "origin/authorities.h"
 
 namespace larder::agent {

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "agent/config/value_codec.h"
-#include "base/host_port.h"
+#include "base/text/host_port.h"
 
 namespace larder::agent {
 namespace {

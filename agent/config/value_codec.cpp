@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "agent/config/proxy_url.h"
-#include "base/text.h"
-#include "base/units.h"
+#include "base/text/text.h"
+#include "base/text/units.h"
 
 namespace larder::agent {
 namespace {

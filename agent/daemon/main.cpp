@@ -13,7 +13,7 @@
 #include "base/error_table.h"
 #include "base/log.h"
 #include "base/standard_streams.h"
-#include "base/units.h"
+#include "base/text/units.h"
 
 namespace {
 

@@ -4,7 +4,7 @@
 #include <map>
 
 #include "base/hash/digest.h"
-#include "base/text.h"
+#include "base/text/text.h"
 
 namespace larder::agent {
 namespace {

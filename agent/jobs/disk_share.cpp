@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "base/fair_places.h"
-#include "base/units.h"
+#include "base/text/units.h"
 
 namespace larder::agent {
 

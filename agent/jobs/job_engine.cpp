@@ -6,7 +6,7 @@
 
 #include "base/error_table.h"
 #include "base/log.h"
-#include "base/units.h"
+#include "base/text/units.h"
 #include "origin/retry.h"
 
 namespace larder::agent {

@@ -7,7 +7,7 @@
 #include <cstdint>
 
 #include "agent/transfer/piece_map.h"
-#include "base/text.h"
+#include "base/text/text.h"
 #include "origin/authorities.h"
 
 namespace larder::agent {

@@ -5,7 +5,7 @@
 #include "agent/jobs/disk_share.h"
 #include "agent/jobs/job_engine.h"
 #include "base/log.h"
-#include "base/units.h"
+#include "base/text/units.h"
 
 namespace larder::agent {
 namespace {

@@ -8,7 +8,7 @@
 
 #include "agent/jobs/job_columns.h"
 #include "agent/jobs/job_values.h"
-#include "base/units.h"
+#include "base/text/units.h"
 #include "cache/statement.h"
 
 namespace larder::agent {

@@ -9,7 +9,7 @@
 
 #include "base/log.h"
 #include "base/read_file.h"
-#include "base/units.h"
+#include "base/text/units.h"
 
 namespace larder::agent {
 namespace {

@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "base/runtime/clock.h"
-#include "base/units.h"
+#include "base/text/units.h"
 
 namespace larder::agent {
 

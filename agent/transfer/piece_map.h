@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "base/units.h"
+#include "base/text/units.h"
 #include "cache/version.h"
 
 namespace larder::agent {

@@ -16,7 +16,7 @@
 #include <optional>
 #include <vector>
 
-#include "base/units.h"
+#include "base/text/units.h"
 #include "cache/segments.h"
 
 namespace larder::agent {

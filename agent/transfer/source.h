@@ -16,7 +16,7 @@
 #include "base/hash/buffer.h"
 #include "base/hash/digest.h"
 #include "base/result.h"
-#include "base/units.h"
+#include "base/text/units.h"
 #include "origin/origin.h"
 #include "peer/crowd_figures.h"
 

@@ -17,7 +17,7 @@
 #include "base/result.h"
 #include "base/runtime/clock.h"
 #include "base/runtime/worker_pool.h"
-#include "base/units.h"
+#include "base/text/units.h"
 #include "cache/cache.h"
 #include "origin/origin.h"
 #include "peer/crowd_figures.h"

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "base/units.h"
+#include "base/text/units.h"
 #include "cache/record.h"
 #include "cache/version.h"
 #include "origin/origin.h"

@@ -5,7 +5,7 @@
 
 #include "agent/verdict/minisign.h"
 #include "base/hash/buffer.h"
-#include "base/units.h"
+#include "base/text/units.h"
 
 namespace larder::agent {
 namespace {

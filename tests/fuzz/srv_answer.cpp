@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "base/host_port.h"
+#include "base/text/host_port.h"
 #include "tests/fuzz/must.h"
 
 using namespace larder;

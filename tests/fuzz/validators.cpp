@@ -2,7 +2,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "base/http_date.h"
+#include "base/text/http_date.h"
 #include "origin/http_fields.h"
 #include "tests/fuzz/must.h"
 

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "base/units.h"
+#include "base/text/units.h"
 #include "cache/content_ids.h"
 #include "cache/recent_marks.h"
 #include "cache/segments.h"

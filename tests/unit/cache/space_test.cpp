@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "base/units.h"
+#include "base/text/units.h"
 #include "cache/retention.h"
 #include "cache/sync_choice.h"
 

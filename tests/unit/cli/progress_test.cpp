@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "base/units.h"
+#include "base/text/units.h"
 
 namespace larder::agent {
 namespace {

@@ -9,7 +9,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "base/units.h"
+#include "base/text/units.h"
 #include "tests/support/certificate_text.h"
 
 namespace larder::agent {

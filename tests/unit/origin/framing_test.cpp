@@ -1,7 +1,7 @@
 // Where a body ends, and who said so.
 #include <gtest/gtest.h>
 
-#include "base/units.h"
+#include "base/text/units.h"
 #include "origin/edition.h"
 #include "origin/response_check.h"
 

@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include "base/http_date.h"
-#include "base/units.h"
+#include "base/text/http_date.h"
+#include "base/text/units.h"
 
 namespace larder::origin {
 namespace {

@@ -2,7 +2,7 @@
 // whole.
 #include <gtest/gtest.h>
 
-#include "base/units.h"
+#include "base/text/units.h"
 #include "origin/codings.h"
 #include "origin/response_check.h"
 #include "origin/status_rules.h"

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "base/units.h"
+#include "base/text/units.h"
 #include "origin/cache_evidence.h"
 #include "origin/http_fields.h"
 #include "origin/status_rules.h"

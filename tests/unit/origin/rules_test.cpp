@@ -5,7 +5,7 @@
 #include <map>
 
 #include "base/runtime/loop.h"
-#include "base/units.h"
+#include "base/text/units.h"
 #include "origin/curl_errors.h"
 #include "origin/http_client.h"
 #include "origin/http_fields.h"

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "base/units.h"
+#include "base/text/units.h"
 
 namespace larder::peer {
 namespace {

@@ -14,7 +14,7 @@
 
 #include "base/error_table.h"
 #include "base/runtime/loop.h"
-#include "base/units.h"
+#include "base/text/units.h"
 #include "peer/catalogue_link.h"
 #include "peer/certificate.h"
 

@@ -6,7 +6,7 @@
 
 #include <optional>
 
-#include "base/units.h"
+#include "base/text/units.h"
 #include "tests/support/temp_directory.h"
 #include "tests/support/virtual_loop.h"
 #include "tests/unit/peer/witnesses.h"

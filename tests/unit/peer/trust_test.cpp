@@ -1,6 +1,6 @@
 // Whom to believe, and what a contradiction does to a version and to a member: each rule, and each way around it that a
 // liar might try.
-#include "base/units.h"
+#include "base/text/units.h"
 #include "tests/unit/peer/trust_fixture.h"
 
 namespace larder::peer {

@@ -1,11 +1,11 @@
-#include "base/http_date.h"
+#include "base/text/http_date.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 
-#include "base/text.h"
+#include "base/text/text.h"
 
 namespace larder {
 namespace {

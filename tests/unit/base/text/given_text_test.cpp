@@ -1,4 +1,4 @@
-#include "base/given_text.h"
+#include "base/text/given_text.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "base/units.h"
+#include "base/text/units.h"
 
 #include <fmt/format.h>
 
@@ -8,7 +8,7 @@
 #include <optional>
 #include <span>
 
-#include "base/text.h"
+#include "base/text/text.h"
 
 namespace larder {
 namespace {

@@ -1,8 +1,8 @@
-#include "base/http_date.h"
+#include "base/text/http_date.h"
 
 #include <gtest/gtest.h>
 
-#include "base/units.h"
+#include "base/text/units.h"
 
 namespace larder {
 namespace {

@@ -4,7 +4,7 @@
 #include "base/hash/digest.h"
 #include "base/runtime/clock.h"
 #include "base/runtime/loop.h"
-#include "base/text.h"
+#include "base/text/text.h"
 
 namespace larder {
 namespace {
