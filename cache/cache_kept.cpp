@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/log.h"
+#include "base/io/log.h"
 #include "cache/cache_impl.h"
 
 namespace larder::cache {

@@ -5,7 +5,7 @@
 #include <iterator>
 #include <utility>
 
-#include "base/log.h"
+#include "base/io/log.h"
 #include "cache/cache_impl.h"
 
 namespace larder::cache {

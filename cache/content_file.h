@@ -8,7 +8,7 @@
 #include <mutex>
 #include <optional>
 
-#include "base/file_system.h"
+#include "base/io/file_system.h"
 #include "base/result.h"
 #include "cache/layout.h"
 

@@ -3,8 +3,8 @@
 
 #include <cstdint>
 
-#include "base/file_system.h"
 #include "base/hash/digest.h"
+#include "base/io/file_system.h"
 #include "base/result.h"
 #include "base/text/units.h"
 #include "cache/record.h"

@@ -22,7 +22,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/log.h"
+#include "base/io/log.h"
 #include "cache/statement.h"
 
 namespace larder::cache {

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "base/file_system.h"
+#include "base/io/file_system.h"
 #include "base/result.h"
 #include "cache/index.h"
 

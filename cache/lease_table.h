@@ -8,7 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "base/file_system.h"
+#include "base/io/file_system.h"
 #include "cache/record.h"
 
 namespace larder::cache {

@@ -11,7 +11,7 @@
 #include <string>
 #include <unordered_map>
 
-#include "base/file_system.h"
+#include "base/io/file_system.h"
 #include "cache/record.h"
 
 namespace larder::cache {

@@ -6,7 +6,7 @@
 #include <set>
 #include <utility>
 
-#include "base/log.h"
+#include "base/io/log.h"
 #include "cache/retention.h"
 
 namespace larder::cache {

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "base/file_system.h"
+#include "base/io/file_system.h"
 #include "base/runtime/clock.h"
 #include "cache/cache.h"
 #include "cache/disk_queue.h"

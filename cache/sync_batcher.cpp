@@ -2,7 +2,7 @@
 
 #include <unordered_map>
 
-#include "base/log.h"
+#include "base/io/log.h"
 
 namespace larder::cache {
 namespace {

@@ -9,7 +9,7 @@
 #include <set>
 #include <vector>
 
-#include "base/file_system.h"
+#include "base/io/file_system.h"
 #include "base/result.h"
 #include "base/runtime/clock.h"
 #include "base/runtime/worker_pool.h"

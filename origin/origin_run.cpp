@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "base/log.h"
+#include "base/io/log.h"
 #include "origin/address.h"
 #include "origin/cache_evidence.h"
 #include "origin/http_fields.h"

@@ -5,7 +5,7 @@
 #include <map>
 #include <utility>
 
-#include "base/log.h"
+#include "base/io/log.h"
 
 namespace larder::peer {
 

@@ -5,7 +5,7 @@
 #include <libtorrent/peer_request.hpp>
 #include <utility>
 
-#include "base/log.h"
+#include "base/io/log.h"
 #include "peer/peer_identity.h"
 
 namespace larder::peer {

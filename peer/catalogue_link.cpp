@@ -8,7 +8,7 @@
 #include <string_view>
 #include <utility>
 
-#include "base/log.h"
+#include "base/io/log.h"
 #include "peer/catalogue_link_thread.h"
 
 namespace larder::peer {

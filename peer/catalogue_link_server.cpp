@@ -5,7 +5,7 @@
 #include <boost/asio/ip/v6_only.hpp>
 #include <utility>
 
-#include "base/log.h"
+#include "base/io/log.h"
 #include "base/text/units.h"
 
 namespace larder::peer {

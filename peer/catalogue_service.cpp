@@ -4,7 +4,7 @@
 #include <atomic>
 #include <utility>
 
-#include "base/log.h"
+#include "base/io/log.h"
 #include "peer/attesters.h"
 #include "peer/inline_share.h"
 #include "peer/own_attestations.h"

@@ -4,7 +4,7 @@
 #include <map>
 #include <utility>
 
-#include "base/log.h"
+#include "base/io/log.h"
 #include "peer/claim_record.h"
 #include "peer/crowd_memory.h"
 #include "peer/crowd_pace.h"

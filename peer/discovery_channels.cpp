@@ -8,7 +8,7 @@
 #include <cstring>
 #include <utility>
 
-#include "base/log.h"
+#include "base/io/log.h"
 #include "peer/datagram.h"
 #include "peer/udp_socket.h"
 

@@ -5,7 +5,7 @@
 #include <set>
 #include <utility>
 
-#include "base/log.h"
+#include "base/io/log.h"
 #include "base/runtime/suspend_clock.h"
 #include "peer/certificate.h"
 #include "peer/discovery_channels.h"

@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "base/log.h"
+#include "base/io/log.h"
 
 namespace larder::peer {
 namespace {

@@ -10,7 +10,7 @@
 #include <optional>
 #include <string>
 
-#include "base/file_system.h"
+#include "base/io/file_system.h"
 #include "base/result.h"
 #include "base/runtime/clock.h"
 #include "peer/identity.h"

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/log.h"
+#include "base/io/log.h"
 #include "base/text/units.h"
 #include "cache/statement.h"
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "base/log.h"
+#include "base/io/log.h"
 #include "peer/certificate.h"
 #include "peer/membership_parts.h"
 #include "peer/membership_rules.h"

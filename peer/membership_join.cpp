@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <iterator>
 
-#include "base/log.h"
+#include "base/io/log.h"
 #include "peer/catalogue_paths.h"
 #include "peer/membership_parts.h"
 #include "peer/membership_rules.h"

@@ -1,5 +1,5 @@
 // Membership among members: answering the catalogue's requests for it, and keeping up with the group.
-#include "base/log.h"
+#include "base/io/log.h"
 #include "peer/catalogue_paths.h"
 #include "peer/membership_parts.h"
 #include "peer/membership_rules.h"

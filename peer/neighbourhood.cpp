@@ -4,7 +4,7 @@
 #include <iterator>
 #include <utility>
 
-#include "base/log.h"
+#include "base/io/log.h"
 #include "peer/catalogue_paths.h"
 #include "peer/newest_lookup.h"
 #include "peer/own_attestations.h"

@@ -3,7 +3,7 @@
 #include <set>
 #include <vector>
 
-#include "base/log.h"
+#include "base/io/log.h"
 #include "base/runtime/callback_token.h"
 
 namespace larder::peer {

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "base/hash/merkle.h"
-#include "base/log.h"
+#include "base/io/log.h"
 
 namespace larder::peer {
 namespace {

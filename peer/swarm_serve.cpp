@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/log.h"
+#include "base/io/log.h"
 #include "peer/swarm_impl.h"
 #include "peer/torrent_form.h"
 

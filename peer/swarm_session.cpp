@@ -16,7 +16,7 @@
 #include <thread>
 #include <utility>
 
-#include "base/log.h"
+#include "base/io/log.h"
 #include "peer/block_guard.h"
 #include "peer/card_binding.h"
 #include "peer/handshake_sweep.h"

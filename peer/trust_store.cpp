@@ -8,7 +8,7 @@
 #include <optional>
 #include <utility>
 
-#include "base/log.h"
+#include "base/io/log.h"
 #include "base/text/units.h"
 #include "cache/statement.h"
 

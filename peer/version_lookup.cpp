@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/log.h"
+#include "base/io/log.h"
 #include "peer/attesters.h"
 #include "peer/catalogue_paths.h"
 #include "peer/segment_bitmap.h"

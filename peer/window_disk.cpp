@@ -9,7 +9,7 @@
 #include <new>
 #include <utility>
 
-#include "base/log.h"
+#include "base/io/log.h"
 
 namespace larder::peer {
 namespace {

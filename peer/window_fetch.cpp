@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "base/hash/merkle.h"
-#include "base/log.h"
+#include "base/io/log.h"
 #include "peer/catalogue_wire.h"
 
 namespace larder::peer {

@@ -4,7 +4,7 @@
 #include <iterator>
 #include <utility>
 
-#include "base/log.h"
+#include "base/io/log.h"
 
 namespace larder::peer {
 

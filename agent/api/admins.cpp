@@ -3,7 +3,7 @@
 #include <unistd.h>
 
 #include "agent/jobs/user_accounts.h"
-#include "base/log.h"
+#include "base/io/log.h"
 
 namespace larder::agent {
 

@@ -14,7 +14,7 @@
 
 #include "agent/api/descriptors_in_flight.h"
 #include "agent/api/unix_socket.h"
-#include "base/log.h"
+#include "base/io/log.h"
 
 namespace larder::agent {
 namespace {

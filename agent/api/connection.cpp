@@ -18,7 +18,7 @@
 #include <cstring>
 
 #include "agent/api/descriptors_in_flight.h"
-#include "base/log.h"
+#include "base/io/log.h"
 #include "base/text/text.h"
 
 namespace larder::agent {

@@ -8,7 +8,7 @@
 #include <array>
 #include <cerrno>
 
-#include "agent/cli/unique_fd.h"
+#include "base/io/unique_fd.h"
 
 namespace larder::agent {
 namespace {

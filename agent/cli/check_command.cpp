@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "agent/cli/interrupts.h"
-#include "base/standard_streams.h"
+#include "base/io/standard_streams.h"
 
 namespace larder::agent {
 namespace {

@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "agent/cli/response_reader.h"
-#include "agent/cli/unique_fd.h"
+#include "base/io/unique_fd.h"
 #include "base/result.h"
 
 namespace larder::agent {

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "agent/cli/place.h"
-#include "agent/cli/unique_fd.h"
+#include "base/io/unique_fd.h"
 #include "base/result.h"
 #include "base/text/units.h"
 

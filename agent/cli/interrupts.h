@@ -2,7 +2,7 @@
 // are ignored when it starts (nohup, a script's background job) stay ignored.
 #pragma once
 
-#include "agent/cli/unique_fd.h"
+#include "base/io/unique_fd.h"
 
 namespace larder::agent {
 

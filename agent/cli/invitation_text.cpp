@@ -7,7 +7,7 @@
 #include <cstring>
 #include <string_view>
 
-#include "agent/cli/unique_fd.h"
+#include "base/io/unique_fd.h"
 #include "base/text/given_text.h"
 
 namespace larder::agent {

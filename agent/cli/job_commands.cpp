@@ -15,7 +15,7 @@
 #include "agent/cli/progress.h"
 #include "agent/cli/requests.h"
 #include "agent/cli/terminal.h"
-#include "base/standard_streams.h"
+#include "base/io/standard_streams.h"
 #include "base/text/given_text.h"
 
 namespace larder::agent {

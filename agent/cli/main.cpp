@@ -10,7 +10,7 @@
 #include "agent/cli/terminal.h"
 #include "agent/command_description.h"
 #include "agent/version.h"
-#include "base/standard_streams.h"
+#include "base/io/standard_streams.h"
 
 namespace {
 

@@ -11,7 +11,7 @@
 #include <optional>
 #include <string>
 
-#include "agent/cli/unique_fd.h"
+#include "base/io/unique_fd.h"
 #include "base/result.h"
 
 namespace larder::agent {

@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "agent/cli/unique_fd.h"
+#include "base/io/unique_fd.h"
 
 namespace larder::agent {
 

@@ -13,7 +13,7 @@
 #include <cstring>
 #include <memory>
 
-#include "agent/cli/unique_fd.h"
+#include "base/io/unique_fd.h"
 
 namespace larder::agent {
 namespace {

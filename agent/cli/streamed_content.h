@@ -6,7 +6,7 @@
 #include <string>
 
 #include "agent/cli/client.h"
-#include "agent/cli/unique_fd.h"
+#include "base/io/unique_fd.h"
 #include "base/result.h"
 
 namespace larder::agent {

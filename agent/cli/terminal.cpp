@@ -8,7 +8,7 @@
 
 #include "agent/cli/progress.h"
 #include "base/error_table.h"
-#include "base/standard_streams.h"
+#include "base/io/standard_streams.h"
 
 namespace larder::agent {
 

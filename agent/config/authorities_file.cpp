@@ -1,7 +1,7 @@
 #include "agent/config/config.h"
 #include "agent/config/environment_authorities.h"
-#include "base/log.h"
-#include "base/read_file.h"
+#include "base/io/log.h"
+#include "base/io/read_file.h"
 #include "origin/authorities.h"
 
 namespace larder::agent {

@@ -7,7 +7,7 @@
 
 #include "agent/config/config_table.h"
 #include "agent/config/toml_parser.h"
-#include "base/read_file.h"
+#include "base/io/read_file.h"
 
 namespace larder::agent {
 namespace {

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "agent/verdict/verdict.h"
-#include "base/log.h"
+#include "base/io/log.h"
 #include "base/result.h"
 #include "base/runtime/clock.h"
 #include "origin/url.h"

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/hash/digest.h"
-#include "base/read_file.h"
+#include "base/io/read_file.h"
 #include "base/text/text.h"
 #include "origin/authorities.h"
 

@@ -23,7 +23,7 @@
 #include "agent/transfer/transfer.h"
 #include "agent/verdict/verdict.h"
 #include "agent/version.h"
-#include "base/file_system.h"
+#include "base/io/file_system.h"
 #include "base/runtime/worker_pool.h"
 #include "cache/cache.h"
 #include "cache/database.h"

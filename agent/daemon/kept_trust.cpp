@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "base/log.h"
+#include "base/io/log.h"
 
 namespace larder::agent {
 

@@ -14,7 +14,7 @@
 #include "agent/daemon/serving_watch.h"
 #include "agent/daemon/sharing_facts.h"
 #include "agent/daemon/start_epoch.h"
-#include "base/log.h"
+#include "base/io/log.h"
 #include "peer/catalogue_link.h"
 #include "peer/catalogue_service.h"
 #include "peer/certificate.h"

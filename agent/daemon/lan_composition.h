@@ -14,7 +14,7 @@
 #include "agent/config/config.h"
 #include "agent/group_service.h"
 #include "agent/peer_facts.h"
-#include "base/file_system.h"
+#include "base/io/file_system.h"
 #include "base/runtime/loop.h"
 #include "base/runtime/worker_pool.h"
 #include "cache/cache.h"

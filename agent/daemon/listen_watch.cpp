@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/log.h"
+#include "base/io/log.h"
 
 namespace larder::agent {
 namespace {

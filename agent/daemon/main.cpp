@@ -11,8 +11,8 @@
 #include "agent/daemon/systemd.h"
 #include "agent/version.h"
 #include "base/error_table.h"
-#include "base/log.h"
-#include "base/standard_streams.h"
+#include "base/io/log.h"
+#include "base/io/standard_streams.h"
 #include "base/text/units.h"
 
 namespace {

@@ -12,7 +12,7 @@
 #include <cstring>
 
 #include "agent/daemon/network_news.h"
-#include "base/log.h"
+#include "base/io/log.h"
 
 namespace larder::agent {
 namespace {

@@ -7,8 +7,8 @@
 #include <algorithm>
 #include <csignal>
 
-#include "base/log.h"
-#include "base/standard_streams.h"
+#include "base/io/log.h"
+#include "base/io/standard_streams.h"
 
 namespace larder::agent {
 namespace {

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/log.h"
+#include "base/io/log.h"
 #include "peer/catalogue_paths.h"
 #include "peer/identity.h"
 

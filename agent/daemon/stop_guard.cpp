@@ -14,7 +14,7 @@
 #include <string>
 #include <thread>
 
-#include "base/standard_streams.h"
+#include "base/io/standard_streams.h"
 
 namespace larder::agent {
 namespace {

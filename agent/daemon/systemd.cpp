@@ -12,7 +12,7 @@
 #include <ctime>
 #include <utility>
 
-#include "base/log.h"
+#include "base/io/log.h"
 
 namespace larder::agent {
 namespace {

@@ -1,6 +1,6 @@
 #include "agent/daemon/thread_watch.h"
 
-#include "base/log.h"
+#include "base/io/log.h"
 
 namespace larder::agent {
 namespace {

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "agent/jobs/job_manager_parts.h"
-#include "base/log.h"
+#include "base/io/log.h"
 
 namespace larder::agent {
 namespace {

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "base/error_table.h"
-#include "base/log.h"
+#include "base/io/log.h"
 #include "base/text/units.h"
 #include "origin/retry.h"
 

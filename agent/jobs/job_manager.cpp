@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "agent/jobs/job_manager_parts.h"
-#include "base/log.h"
+#include "base/io/log.h"
 
 namespace larder::agent {
 JobSettings job_settings(const Config& config) {

@@ -3,7 +3,7 @@
 
 #include "agent/jobs/job_engine.h"
 #include "agent/jobs/mirrors.h"
-#include "base/log.h"
+#include "base/io/log.h"
 
 namespace larder::agent {
 

@@ -4,7 +4,7 @@
 
 #include "agent/jobs/disk_share.h"
 #include "agent/jobs/job_engine.h"
-#include "base/log.h"
+#include "base/io/log.h"
 #include "base/text/units.h"
 
 namespace larder::agent {

@@ -7,7 +7,7 @@
 #include "agent/jobs/job_limits.h"
 #include "agent/jobs/mirrors.h"
 #include "base/error_table.h"
-#include "base/log.h"
+#include "base/io/log.h"
 #include "origin/proxy.h"
 #include "origin/request_rules.h"
 

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "agent/jobs/job_engine.h"
-#include "base/log.h"
+#include "base/io/log.h"
 #include "origin/retry.h"
 
 namespace larder::agent {

@@ -7,8 +7,8 @@
 #include <cstdint>
 #include <map>
 
-#include "base/log.h"
-#include "base/read_file.h"
+#include "base/io/log.h"
+#include "base/io/read_file.h"
 #include "base/text/units.h"
 
 namespace larder::agent {

@@ -8,7 +8,7 @@
 
 #include "agent/jobs/alive.h"
 #include "agent/notify/command_process.h"
-#include "base/log.h"
+#include "base/io/log.h"
 #include "origin/retry.h"
 
 namespace larder::agent {

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "agent/transfer/fill.h"
-#include "base/log.h"
+#include "base/io/log.h"
 
 namespace larder::agent {
 namespace {

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "base/hash/digest.h"
-#include "base/log.h"
+#include "base/io/log.h"
 
 namespace larder::agent {
 namespace {

@@ -6,7 +6,7 @@
 
 #include "agent/transfer/origin_source.h"
 #include "agent/transfer/transfer_rules.h"
-#include "base/log.h"
+#include "base/io/log.h"
 
 namespace larder::agent {
 namespace {

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "base/hash/digest.h"
-#include "base/log.h"
+#include "base/io/log.h"
 
 namespace larder::agent {
 namespace {

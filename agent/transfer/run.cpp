@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "agent/transfer/peer_source.h"
-#include "base/log.h"
+#include "base/io/log.h"
 
 namespace larder::agent {
 namespace {

@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "agent/transfer/run.h"
-#include "base/log.h"
+#include "base/io/log.h"
 
 namespace larder::agent {
 namespace {

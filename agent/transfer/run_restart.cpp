@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "agent/transfer/run.h"
-#include "base/log.h"
+#include "base/io/log.h"
 
 namespace larder::agent {
 

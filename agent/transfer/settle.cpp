@@ -2,7 +2,7 @@
 
 #include "agent/transfer/account.h"
 #include "agent/transfer/transfer_rules.h"
-#include "base/log.h"
+#include "base/io/log.h"
 
 namespace larder::agent {
 namespace {

@@ -7,7 +7,7 @@
 #include "agent/verdict/signature_check.h"
 #include "agent/verdict/verdict.h"
 #include "agent/verdict/verdict_rules.h"
-#include "base/log.h"
+#include "base/io/log.h"
 
 namespace larder::agent {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "base/log.h"
+#include "base/io/log.h"
 #include "base/text/units.h"
 
 namespace larder::agent {

@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "base/file_system.h"
 #include "base/hash/digest.h"
 #include "base/hash/merkle.h"
+#include "base/io/file_system.h"
 #include "cache/cache.h"
 #include "cache/segments.h"
 

@@ -16,7 +16,7 @@
 #include <cstdlib>
 #include <thread>
 
-#include "base/file_system.h"
+#include "base/io/file_system.h"
 #include "base/runtime/loop.h"
 #include "peer/catalogue_link.h"
 #include "peer/catalogue_paths.h"

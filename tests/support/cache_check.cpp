@@ -11,8 +11,8 @@
 #include <optional>
 #include <set>
 
-#include "base/file_system.h"
 #include "base/hash/merkle.h"
+#include "base/io/file_system.h"
 
 namespace larder::test {
 namespace {

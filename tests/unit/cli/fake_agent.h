@@ -9,7 +9,7 @@
 #include <thread>
 #include <vector>
 
-#include "agent/cli/unique_fd.h"
+#include "base/io/unique_fd.h"
 #include "tests/support/temp_directory.h"
 
 namespace larder::agent {

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "agent/config/config.h"
-#include "base/log.h"
+#include "base/io/log.h"
 #include "tests/support/certificate_text.h"
 #include "tests/support/temp_directory.h"
 

@@ -6,7 +6,7 @@
 #include <algorithm>
 
 #include "agent/jobs/job_store.h"
-#include "base/log.h"
+#include "base/io/log.h"
 
 namespace larder::agent {
 namespace {

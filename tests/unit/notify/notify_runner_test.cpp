@@ -5,7 +5,7 @@
 
 #include <deque>
 
-#include "base/log.h"
+#include "base/io/log.h"
 #include "tests/support/virtual_loop.h"
 
 namespace larder::agent {

@@ -2,7 +2,7 @@
 
 #include <gmock/gmock.h>
 
-#include "base/log.h"
+#include "base/io/log.h"
 #include "membership_lab.h"
 #include "peer/certificate.h"
 #include "peer/membership_rules.h"

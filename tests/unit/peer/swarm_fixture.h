@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "base/file_system.h"
 #include "base/hash/merkle.h"
+#include "base/io/file_system.h"
 #include "peer/certificate.h"
 #include "peer/swarm.h"
 #include "tests/support/temp_directory.h"

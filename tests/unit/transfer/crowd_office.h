@@ -12,7 +12,7 @@
 
 #include "agent/transfer/manager.h"
 #include "base/hash/merkle.h"
-#include "base/log.h"
+#include "base/io/log.h"
 #include "peer/crowd_host.h"
 #include "tests/support/virtual_loop.h"
 #include "tests/unit/transfer/fake_cache.h"

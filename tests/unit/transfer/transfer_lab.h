@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "agent/transfer/manager.h"
-#include "base/log.h"
+#include "base/io/log.h"
 #include "tests/support/virtual_loop.h"
 #include "tests/unit/transfer/fake_cache.h"
 #include "tests/unit/transfer/fake_neighbours.h"

@@ -9,7 +9,7 @@
 #include <functional>
 
 #include "agent/verdict/verdict.h"
-#include "base/file_system.h"
+#include "base/io/file_system.h"
 #include "tests/support/temp_directory.h"
 #include "tests/support/virtual_loop.h"
 #include "tests/unit/verdict/vectors.h"

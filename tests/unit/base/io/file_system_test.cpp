@@ -1,4 +1,4 @@
-#include "base/file_system.h"
+#include "base/io/file_system.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>

@@ -8,7 +8,7 @@
 #include <cerrno>
 #include <system_error>
 
-#include "base/file_system.h"
+#include "base/io/file_system.h"
 
 namespace larder {
 namespace {

@@ -1,4 +1,4 @@
-#include "base/read_file.h"
+#include "base/io/read_file.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>

@@ -1,4 +1,4 @@
-#include "base/log.h"
+#include "base/io/log.h"
 
 #include <spdlog/logger.h>
 #include <spdlog/sinks/base_sink.h>
@@ -11,7 +11,7 @@
 #include <cstdlib>
 #include <mutex>
 
-#include "base/standard_streams.h"
+#include "base/io/standard_streams.h"
 
 namespace larder::log {
 namespace {
