@@ -16,8 +16,8 @@
 #include "base/runtime/clock.h"
 #include "base/runtime/worker_pool.h"
 #include "cache/content_writer.h"
-#include "cache/database.h"
 #include "cache/record.h"
+#include "database/database.h"
 
 namespace larder::cache {
 

@@ -4,7 +4,7 @@
 
 #include "cache/index.h"
 #include "cache/index_rows.h"
-#include "cache/statement.h"
+#include "database/statement.h"
 
 namespace larder::cache::index {
 namespace {

@@ -5,7 +5,7 @@
 #include "base/text/units.h"
 #include "cache/index.h"
 #include "cache/index_rows.h"
-#include "cache/statement.h"
+#include "database/statement.h"
 
 namespace larder::cache::index {
 namespace {

@@ -9,10 +9,10 @@
 
 #include "base/io/file_system.h"
 #include "base/runtime/clock.h"
-#include "cache/database.h"
 #include "cache/disk_queue.h"
 #include "cache/index.h"
 #include "cache/layout.h"
+#include "database/database.h"
 
 namespace larder::cache {
 

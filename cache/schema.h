@@ -3,7 +3,7 @@
 
 #include <span>
 
-#include "cache/database.h"
+#include "database/database.h"
 
 namespace larder::cache {
 

@@ -7,7 +7,7 @@
 #include <span>
 
 #include "base/result.h"
-#include "cache/database.h"
+#include "database/database.h"
 #include "peer/member_book.h"
 #include "peer/write_behind.h"
 

@@ -10,7 +10,7 @@
 
 #include "base/io/log.h"
 #include "base/text/units.h"
-#include "cache/statement.h"
+#include "database/statement.h"
 
 namespace larder::peer {
 namespace {

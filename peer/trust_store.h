@@ -10,7 +10,7 @@
 
 #include "base/result.h"
 #include "base/runtime/clock.h"
-#include "cache/database.h"
+#include "database/database.h"
 #include "peer/trust.h"
 #include "peer/write_behind.h"
 

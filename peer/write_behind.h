@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "base/runtime/clock.h"
-#include "cache/database.h"
+#include "database/database.h"
 
 namespace larder::peer {
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "base/runtime/clock.h"
-#include "cache/database.h"
+#include "database/database.h"
 #include "peer/member_book.h"
 #include "peer/member_store.h"
 #include "peer/trust.h"

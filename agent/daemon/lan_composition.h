@@ -18,7 +18,7 @@
 #include "base/runtime/loop.h"
 #include "base/runtime/worker_pool.h"
 #include "cache/cache.h"
-#include "cache/database.h"
+#include "database/database.h"
 #include "peer/neighbours.h"
 #include "peer/peer_table.h"
 #include "peer/trust.h"

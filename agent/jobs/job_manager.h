@@ -16,7 +16,7 @@
 #include "agent/jobs/job_service.h"
 #include "agent/jobs/notifier.h"
 #include "agent/jobs/user_accounts.h"
-#include "cache/database.h"
+#include "database/database.h"
 
 namespace larder::agent {
 

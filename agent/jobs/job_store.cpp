@@ -9,7 +9,7 @@
 #include "agent/jobs/job_columns.h"
 #include "agent/jobs/job_values.h"
 #include "base/text/units.h"
-#include "cache/statement.h"
+#include "database/statement.h"
 
 namespace larder::agent {
 namespace {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "agent/jobs/job.h"
-#include "cache/database.h"
+#include "database/database.h"
 
 namespace larder::agent {
 

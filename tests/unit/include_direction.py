@@ -15,11 +15,12 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Who may include whom. `agent` ties all together; nothing includes `tests`.
 DIRECTION = {
     "base": {"base"},
-    "cache": {"base", "cache"},
+    "database": {"base", "database"},
+    "cache": {"base", "database", "cache"},
     "origin": {"base", "cache", "origin"},
-    "peer": {"base", "cache", "peer"},
-    "agent": {"base", "cache", "origin", "peer", "agent"},
-    "tests": {"base", "cache", "origin", "peer", "agent", "tests"},
+    "peer": {"base", "database", "cache", "peer"},
+    "agent": {"base", "database", "cache", "origin", "peer", "agent"},
+    "tests": {"base", "database", "cache", "origin", "peer", "agent", "tests"},
 }
 # The command line knows the agent through its API only; both read the same configuration file.
 CLI_MAY_INCLUDE = ("base/", "agent/cli/", "agent/config/", "agent/command_description.h", "agent/version.h", "origin/url")
@@ -39,7 +40,7 @@ CLOCK_MAY = (
     "agent/cli/",
     "origin/curl_",
     "agent/verdict/hook_runner.cpp",
-    "cache/database.cpp",
+    "database/database.cpp",
     "cache/sync_batcher.cpp",
     "peer/catalogue_link_server.cpp",
     "peer/window_disk.cpp",

@@ -1,4 +1,4 @@
-#include "cache/statement.h"
+#include "database/statement.h"
 
 #include <SQLiteCpp/Database.h>
 

@@ -1,4 +1,4 @@
-#include "cache/database.h"
+#include "database/database.h"
 
 #include <SQLiteCpp/Database.h>
 #include <SQLiteCpp/Exception.h>
@@ -23,7 +23,7 @@
 #include <vector>
 
 #include "base/io/log.h"
-#include "cache/statement.h"
+#include "database/statement.h"
 
 namespace larder::cache {
 namespace {

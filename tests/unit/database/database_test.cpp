@@ -1,4 +1,4 @@
-#include "cache/database.h"
+#include "database/database.h"
 
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <gtest/gtest.h>
