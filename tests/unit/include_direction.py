@@ -38,7 +38,7 @@ CLOCK_MAY = (
     "base/",
     "agent/daemon/",
     "agent/cli/",
-    "origin/curl_",
+    "origin/curl",
     "agent/verdict/hook_runner.cpp",
     "database/database.cpp",
     "cache/sync_batcher.cpp",

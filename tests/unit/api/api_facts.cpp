@@ -12,8 +12,8 @@
 #include "agent/api/router.h"
 #include "agent/api/view_json.h"
 #include "base/error_table.h"
-#include "fakes.h"
 #include "origin/sharing_rules.h"
+#include "tests/unit/api/fakes.h"
 
 namespace larder::agent {
 namespace {

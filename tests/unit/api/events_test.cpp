@@ -2,8 +2,8 @@
 #include <gtest/gtest.h>
 
 #include "agent/api/event_hub.h"
-#include "fakes.h"
 #include "tests/support/virtual_loop.h"
+#include "tests/unit/api/fakes.h"
 
 namespace larder::agent {
 namespace {

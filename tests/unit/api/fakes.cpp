@@ -1,4 +1,4 @@
-#include "fakes.h"
+#include "tests/unit/api/fakes.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>

@@ -5,8 +5,8 @@
 
 #include "agent/api/handlers.h"
 #include "agent/config/config.h"
-#include "fakes.h"
 #include "tests/support/virtual_loop.h"
+#include "tests/unit/api/fakes.h"
 
 namespace larder::agent {
 namespace {

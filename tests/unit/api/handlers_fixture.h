@@ -10,8 +10,8 @@
 #include <utility>
 
 #include "agent/api/handlers.h"
-#include "fakes.h"
 #include "tests/support/virtual_loop.h"
+#include "tests/unit/api/fakes.h"
 
 namespace larder::agent {
 

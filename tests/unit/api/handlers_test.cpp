@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "base/error_table.h"
-#include "handlers_fixture.h"
+#include "tests/unit/api/handlers_fixture.h"
 
 namespace larder::agent {
 namespace {

@@ -1,7 +1,7 @@
 // A creation that makes nothing twice, and one whose answer waits for the job's end.
 #include <gtest/gtest.h>
 
-#include "handlers_fixture.h"
+#include "tests/unit/api/handlers_fixture.h"
 
 namespace larder::agent {
 namespace {

@@ -14,9 +14,9 @@
 #include "agent/api/metrics.h"
 #include "agent/api/range_header.h"
 #include "agent/api/unix_socket.h"
-#include "fakes.h"
 #include "tests/support/temp_directory.h"
 #include "tests/support/virtual_loop.h"
+#include "tests/unit/api/fakes.h"
 
 namespace larder::agent {
 namespace {

@@ -15,8 +15,8 @@
 #include <thread>
 
 #include "agent/api/api.h"
-#include "fakes.h"
 #include "tests/support/temp_directory.h"
+#include "tests/unit/api/fakes.h"
 
 namespace larder::agent {
 namespace {

@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "agent/api/json_writer.h"
-#include "fakes.h"
+#include "tests/unit/api/fakes.h"
 
 namespace larder::agent {
 namespace {

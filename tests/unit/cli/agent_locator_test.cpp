@@ -6,8 +6,8 @@
 
 #include <cstdlib>
 
-#include "fake_agent.h"
 #include "tests/support/temp_directory.h"
+#include "tests/unit/cli/fake_agent.h"
 
 namespace larder::agent {
 namespace {

@@ -1,6 +1,6 @@
 #include "origin/curl_client.h"
 
-#include "http_fixture.h"
+#include "tests/unit/origin/http_fixture.h"
 
 namespace larder::origin {
 namespace {

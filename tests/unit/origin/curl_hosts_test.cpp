@@ -1,7 +1,7 @@
 // What a host refuses is waited for, and a network that changes leaves nobody with a dead connection.
 #include <set>
 
-#include "http_fixture.h"
+#include "tests/unit/origin/http_fixture.h"
 
 namespace larder::origin {
 namespace {

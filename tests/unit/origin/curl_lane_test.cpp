@@ -1,6 +1,6 @@
 // Lanes: requests that go so many at a time, in order, whatever becomes of those before them. An origin that stalls
 // holds a place for as long as a test wants.
-#include "http_fixture.h"
+#include "tests/unit/origin/http_fixture.h"
 
 namespace larder::origin {
 namespace {

@@ -14,7 +14,7 @@
 #include <mutex>
 #include <thread>
 
-#include "http_fixture.h"
+#include "tests/unit/origin/http_fixture.h"
 
 namespace {
 

@@ -1,9 +1,9 @@
 // TLS: which certificates are believed, and our own.
 #include <cstdlib>
 
-#include "http_fixture.h"
 #include "tests/support/certificate_text.h"
 #include "tests/support/temp_directory.h"
+#include "tests/unit/origin/http_fixture.h"
 
 namespace larder::origin {
 namespace {

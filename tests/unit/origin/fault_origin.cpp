@@ -1,4 +1,4 @@
-#include "fault_origin.h"
+#include "tests/unit/origin/fault_origin.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>

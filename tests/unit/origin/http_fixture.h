@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
-#include "fault_origin.h"
 #include "origin/curl_client.h"
 #include "tests/support/virtual_loop.h"
+#include "tests/unit/origin/fault_origin.h"
 
 namespace larder::origin {
 

@@ -1,6 +1,6 @@
 // Origin over CurlClient over an origin that misbehaves: each fault of the list, and what a caller sees of it.
-#include "http_fixture.h"
 #include "origin/origin.h"
+#include "tests/unit/origin/http_fixture.h"
 
 namespace larder::origin {
 namespace {

@@ -3,8 +3,8 @@
 
 #include "origin/origin.h"
 #include "origin/probe_rules.h"
-#include "scripted_http.h"
 #include "tests/support/virtual_loop.h"
+#include "tests/unit/origin/scripted_http.h"
 
 namespace larder::origin {
 namespace {

@@ -3,8 +3,8 @@
 
 #include <gtest/gtest.h>
 
-#include "scripted_http.h"
 #include "tests/support/virtual_loop.h"
+#include "tests/unit/origin/scripted_http.h"
 
 namespace larder::origin {
 namespace {

@@ -1,4 +1,4 @@
-#include "scripted_http.h"
+#include "tests/unit/origin/scripted_http.h"
 
 #include <gtest/gtest.h>
 

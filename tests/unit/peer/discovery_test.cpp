@@ -4,7 +4,7 @@
 
 #include <tuple>
 
-#include "discovery_office.h"
+#include "tests/unit/peer/discovery_office.h"
 
 namespace larder::peer {
 namespace {

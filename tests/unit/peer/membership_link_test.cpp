@@ -2,10 +2,10 @@
 #include <gmock/gmock.h>
 
 #include "base/runtime/worker_pool.h"
-#include "link_fixture.h"
 #include "peer/catalogue_paths.h"
 #include "peer/membership.h"
 #include "tests/support/temp_directory.h"
+#include "tests/unit/peer/link_fixture.h"
 
 namespace larder::peer {
 namespace {

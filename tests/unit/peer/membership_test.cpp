@@ -3,9 +3,9 @@
 #include <gmock/gmock.h>
 
 #include "base/io/log.h"
-#include "membership_lab.h"
 #include "peer/certificate.h"
 #include "peer/membership_rules.h"
+#include "tests/unit/peer/membership_lab.h"
 
 namespace larder::peer {
 namespace {

@@ -7,7 +7,7 @@
 #include <chrono>
 
 #include "peer/swarm.h"
-#include "swarm_fixture.h"
+#include "tests/unit/peer/swarm_fixture.h"
 
 namespace larder::peer {
 namespace {

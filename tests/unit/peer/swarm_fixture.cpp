@@ -1,4 +1,4 @@
-#include "swarm_fixture.h"
+#include "tests/unit/peer/swarm_fixture.h"
 
 #include <algorithm>
 #include <chrono>

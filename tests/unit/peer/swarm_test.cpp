@@ -3,7 +3,7 @@
 
 #include <chrono>
 
-#include "swarm_fixture.h"
+#include "tests/unit/peer/swarm_fixture.h"
 
 namespace larder::peer {
 namespace {
