@@ -16,7 +16,7 @@
 #include "base/runtime/clock.h"
 #include "base/runtime/worker_pool.h"
 #include "cache/content_writer.h"
-#include "cache/record.h"
+#include "cache/record/record.h"
 #include "database/database.h"
 
 namespace larder::cache {

@@ -13,14 +13,14 @@
 #include <vector>
 
 #include "cache/cache.h"
-#include "cache/content_ids.h"
 #include "cache/disk_queue.h"
 #include "cache/file_check.h"
 #include "cache/index.h"
-#include "cache/layout.h"
 #include "cache/lease_table.h"
 #include "cache/maintenance.h"
 #include "cache/recent_marks.h"
+#include "cache/record/content_ids.h"
+#include "cache/record/layout.h"
 #include "cache/space_keeper.h"
 #include "cache/sync_batcher.h"
 #include "cache/writer.h"

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "cache/cache_impl.h"
-#include "cache/segments.h"
+#include "cache/record/segments.h"
 
 namespace larder::cache {
 namespace {

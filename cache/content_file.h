@@ -10,7 +10,7 @@
 
 #include "base/io/file_system.h"
 #include "base/result.h"
-#include "cache/layout.h"
+#include "cache/record/layout.h"
 
 namespace larder::cache {
 

@@ -7,7 +7,7 @@
 #include "base/io/file_system.h"
 #include "base/result.h"
 #include "base/text/units.h"
-#include "cache/record.h"
+#include "cache/record/record.h"
 
 namespace larder::cache {
 

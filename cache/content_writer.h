@@ -13,7 +13,7 @@
 #include "base/hash/digest.h"
 #include "base/result.h"
 #include "base/text/units.h"
-#include "cache/record.h"
+#include "cache/record/record.h"
 
 namespace larder::cache {
 

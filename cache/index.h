@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "cache/record.h"
+#include "cache/record/record.h"
 
 namespace SQLite {
 class Database;

@@ -7,7 +7,7 @@
 #include "base/text/units.h"
 #include "cache/index.h"
 #include "cache/index_rows.h"
-#include "cache/segments.h"
+#include "cache/record/segments.h"
 #include "database/statement.h"
 
 namespace larder::cache::index {

@@ -7,7 +7,7 @@
 #include <optional>
 
 #include "cache/index.h"
-#include "cache/retention.h"
+#include "cache/record/retention.h"
 
 // In the order of row_from(); a macro so that it joins with the rest of a statement at compile time.
 #define LARDER_CONTENT_COLUMNS                                                                        \

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/io/file_system.h"
-#include "cache/record.h"
+#include "cache/record/record.h"
 
 namespace larder::cache {
 

@@ -5,7 +5,7 @@
 
 #include "base/io/log.h"
 #include "cache/file_check.h"
-#include "cache/retention.h"
+#include "cache/record/retention.h"
 
 namespace larder::cache {
 namespace {

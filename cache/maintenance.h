@@ -11,7 +11,7 @@
 #include "base/runtime/clock.h"
 #include "cache/disk_queue.h"
 #include "cache/index.h"
-#include "cache/layout.h"
+#include "cache/record/layout.h"
 #include "database/database.h"
 
 namespace larder::cache {

@@ -13,9 +13,9 @@
 
 #include "base/hash/digest.h"
 #include "cache/content_writer.h"
-#include "cache/interval_set.h"
-#include "cache/record.h"
-#include "cache/segments.h"
+#include "cache/record/interval_set.h"
+#include "cache/record/record.h"
+#include "cache/record/segments.h"
 
 namespace larder::cache {
 

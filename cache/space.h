@@ -12,7 +12,7 @@
 #include <unordered_map>
 
 #include "base/io/file_system.h"
-#include "cache/record.h"
+#include "cache/record/record.h"
 
 namespace larder::cache {
 

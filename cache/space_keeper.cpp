@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "base/io/log.h"
-#include "cache/retention.h"
+#include "cache/record/retention.h"
 
 namespace larder::cache {
 namespace {

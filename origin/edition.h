@@ -8,7 +8,7 @@
 
 #include "base/hash/digest.h"
 #include "base/runtime/clock.h"
-#include "cache/version.h"
+#include "cache/record/version.h"
 #include "origin/codings.h"
 #include "origin/http_client.h"
 #include "origin/sharing_rules.h"

@@ -11,7 +11,7 @@
 #include "base/hash/buffer.h"
 #include "base/result.h"
 #include "base/text/units.h"
-#include "cache/version.h"
+#include "cache/record/version.h"
 #include "origin/edition.h"
 #include "origin/http_client.h"
 #include "origin/target.h"

@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "cache/version.h"
+#include "cache/record/version.h"
 #include "origin/edition.h"
 #include "origin/helper_memory.h"
 #include "origin/http_client.h"

@@ -5,7 +5,7 @@
 #include <optional>
 #include <vector>
 
-#include "cache/version.h"
+#include "cache/record/version.h"
 #include "origin/http_client.h"
 #include "origin/url.h"
 

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "base/result.h"
-#include "cache/version.h"
+#include "cache/record/version.h"
 #include "origin/edition.h"
 #include "origin/http_client.h"
 

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/runtime/clock.h"
-#include "cache/version.h"
+#include "cache/record/version.h"
 #include "origin/http_client.h"
 #include "origin/url.h"
 

@@ -9,7 +9,7 @@
 
 #include "base/hash/digest.h"
 #include "base/result.h"
-#include "cache/version.h"
+#include "cache/record/version.h"
 #include "peer/keys.h"
 
 namespace larder::peer {

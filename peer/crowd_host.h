@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "base/runtime/clock.h"
-#include "cache/segments.h"
+#include "cache/record/segments.h"
 #include "peer/crowd.h"
 #include "peer/crowd_entry.h"
 #include "peer/keys.h"

@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "base/runtime/clock.h"
-#include "cache/segments.h"
+#include "cache/record/segments.h"
 #include "peer/claim_record.h"
 #include "peer/crowd_entry.h"
 #include "peer/distinct_count.h"

@@ -13,7 +13,7 @@
 #include "base/hash/digest.h"
 #include "base/result.h"
 #include "base/runtime/clock.h"
-#include "cache/version.h"
+#include "cache/record/version.h"
 
 namespace larder::peer {
 

@@ -16,8 +16,8 @@
 #include "base/runtime/clock.h"
 #include "base/runtime/loop.h"
 #include "base/text/units.h"
-#include "cache/record.h"
-#include "cache/version.h"
+#include "cache/record/record.h"
+#include "cache/record/version.h"
 #include "peer/attestation.h"
 #include "peer/crowd_figures.h"
 

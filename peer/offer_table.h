@@ -13,7 +13,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "cache/record.h"
+#include "cache/record/record.h"
 #include "peer/datagram.h"
 #include "peer/keys.h"
 

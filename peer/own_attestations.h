@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "base/runtime/clock.h"
-#include "cache/record.h"
+#include "cache/record/record.h"
 #include "peer/attestation.h"
 
 namespace larder::peer {

@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "cache/segments.h"
+#include "cache/record/segments.h"
 #include "peer/catalogue_wire.h"
 #include "peer/trust.h"
 

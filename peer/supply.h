@@ -11,7 +11,7 @@
 #include <set>
 #include <vector>
 
-#include "cache/interval_set.h"
+#include "cache/record/interval_set.h"
 #include "peer/crowd_host.h"
 #include "peer/neighbours.h"
 #include "peer/opinions.h"

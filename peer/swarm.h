@@ -24,7 +24,7 @@
 namespace larder::peer {
 
 struct SwarmWindow {
-  Digest root{};             // BEP 52 root of the window (cache/segments.h: of a segment, or of the whole)
+  Digest root{};             // BEP 52 root of the window (cache/record/segments.h: of a segment, or of the whole)
   std::uint64_t length = 0;  // bytes, more than 0
   friend bool operator==(const SwarmWindow&, const SwarmWindow&) = default;
   // NOLINTNEXTLINE(modernize-use-nullptr): version 14 sees a null pointer in what the compiler makes of it

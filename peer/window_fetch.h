@@ -14,7 +14,7 @@
 #include "base/hash/buffer.h"
 #include "base/runtime/clock.h"
 #include "cache/cache.h"
-#include "cache/interval_set.h"
+#include "cache/record/interval_set.h"
 #include "peer/catalogue_link.h"
 #include "peer/catalogue_paths.h"
 #include "peer/dial_notes.h"

@@ -7,7 +7,7 @@
 
 #include "base/hash/digest.h"
 #include "base/text/units.h"
-#include "cache/segments.h"
+#include "cache/record/segments.h"
 #include "peer/swarm.h"
 
 namespace larder::peer {

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "agent/config/config.h"
-#include "cache/version.h"
+#include "cache/record/version.h"
 #include "origin/url.h"
 #include "peer/share_policy.h"
 

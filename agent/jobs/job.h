@@ -14,7 +14,7 @@
 #include "agent/verdict/verdict.h"
 #include "base/result.h"
 #include "base/runtime/clock.h"
-#include "cache/record.h"
+#include "cache/record/record.h"
 #include "origin/http_client.h"
 
 namespace larder::agent {

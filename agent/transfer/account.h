@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "agent/transfer/transfer.h"
-#include "cache/record.h"
+#include "cache/record/record.h"
 
 namespace larder::agent {
 

@@ -24,8 +24,8 @@
 #include "agent/transfer/transfer_rules.h"
 #include "base/runtime/clock.h"
 #include "cache/content_writer.h"
-#include "cache/interval_set.h"
-#include "cache/segments.h"
+#include "cache/record/interval_set.h"
+#include "cache/record/segments.h"
 
 namespace larder::agent {
 

@@ -9,7 +9,7 @@
 
 #include "base/result.h"
 #include "base/text/units.h"
-#include "cache/version.h"
+#include "cache/record/version.h"
 
 namespace larder::agent {
 

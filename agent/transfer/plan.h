@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "base/text/units.h"
-#include "cache/segments.h"
+#include "cache/record/segments.h"
 
 namespace larder::agent {
 

@@ -8,8 +8,8 @@
 
 #include "base/result.h"
 #include "base/text/units.h"
-#include "cache/record.h"
-#include "cache/version.h"
+#include "cache/record/record.h"
+#include "cache/record/version.h"
 #include "origin/origin.h"
 
 namespace larder::agent {

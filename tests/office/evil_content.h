@@ -11,7 +11,7 @@
 #include "base/hash/merkle.h"
 #include "base/io/file_system.h"
 #include "cache/cache.h"
-#include "cache/segments.h"
+#include "cache/record/segments.h"
 
 namespace larder::test {
 

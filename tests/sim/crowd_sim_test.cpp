@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
-#include "cache/segments.h"
+#include "cache/record/segments.h"
 #include "tests/sim/crowd_scenarios.h"
 
 namespace larder::sim {

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/runtime/loop.h"
-#include "cache/segments.h"
+#include "cache/record/segments.h"
 #include "peer/crowd.h"
 #include "peer/crowd_memory.h"
 #include "peer/crowd_pace.h"

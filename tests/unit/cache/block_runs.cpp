@@ -4,7 +4,7 @@
 #include <random>
 
 #include "base/hash/merkle.h"
-#include "cache/segments.h"
+#include "cache/record/segments.h"
 
 namespace larder::cache {
 namespace {

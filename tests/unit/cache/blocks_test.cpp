@@ -5,8 +5,8 @@
 #include <set>
 
 #include "cache/block_cutter.h"
-#include "cache/interval_set.h"
 #include "cache/ordered_hash.h"
+#include "cache/record/interval_set.h"
 #include "cache/segment_table.h"
 #include "tests/unit/cache/cache_fixture.h"
 

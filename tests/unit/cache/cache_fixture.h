@@ -10,7 +10,7 @@
 
 #include "base/runtime/loop.h"
 #include "cache/cache.h"
-#include "cache/segments.h"
+#include "cache/record/segments.h"
 #include "tests/support/cache_check.h"
 #include "tests/support/fault_file_system.h"
 #include "tests/support/temp_directory.h"

@@ -1,5 +1,5 @@
 // What a writer had of unfinished segments is there for the next one, and never for anybody else.
-#include "cache/segments.h"
+#include "cache/record/segments.h"
 #include "tests/unit/cache/cache_fixture.h"
 
 namespace larder::cache {

@@ -4,7 +4,7 @@
 #include <random>
 
 #include "base/hash/merkle.h"
-#include "cache/segments.h"
+#include "cache/record/segments.h"
 #include "tests/unit/cache/block_runs.h"
 
 namespace larder::cache {

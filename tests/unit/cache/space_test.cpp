@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "base/text/units.h"
-#include "cache/retention.h"
+#include "cache/record/retention.h"
 #include "cache/sync_choice.h"
 
 namespace larder::cache {

@@ -2,7 +2,7 @@
 #include <filesystem>
 
 #include "base/hash/merkle.h"
-#include "cache/segments.h"
+#include "cache/record/segments.h"
 #include "tests/unit/cache/cache_fixture.h"
 
 namespace larder::cache {

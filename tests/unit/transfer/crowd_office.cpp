@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "cache/segments.h"
+#include "cache/record/segments.h"
 
 namespace larder::test {
 namespace {

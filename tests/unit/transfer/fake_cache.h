@@ -12,7 +12,7 @@
 
 #include "base/runtime/clock.h"
 #include "cache/cache.h"
-#include "cache/segments.h"
+#include "cache/record/segments.h"
 
 namespace larder::test {
 

@@ -5,7 +5,7 @@
 #include <cstdlib>
 
 #include "base/hash/merkle.h"
-#include "cache/segments.h"
+#include "cache/record/segments.h"
 
 namespace larder::test {
 namespace {

@@ -10,7 +10,7 @@
 #include "base/hash/digest.h"
 #include "base/runtime/clock.h"
 #include "base/text/units.h"
-#include "cache/version.h"
+#include "cache/record/version.h"
 
 namespace larder::cache {
 

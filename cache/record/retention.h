@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "base/runtime/clock.h"
-#include "cache/record.h"
+#include "cache/record/record.h"
 
 namespace larder::cache {
 

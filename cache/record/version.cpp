@@ -1,4 +1,4 @@
-#include "cache/version.h"
+#include "cache/record/version.h"
 
 namespace larder::cache {
 

@@ -1,4 +1,4 @@
-#include "cache/interval_set.h"
+#include "cache/record/interval_set.h"
 
 #include <algorithm>
 #include <iterator>

@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-#include "cache/record.h"
+#include "cache/record/record.h"
 
 namespace larder::cache {
 

@@ -1,4 +1,4 @@
-#include "cache/retention.h"
+#include "cache/record/retention.h"
 
 #include <iterator>
 

@@ -1,11 +1,11 @@
-#include "cache/layout.h"
+#include "cache/record/layout.h"
 
 #include <gtest/gtest.h>
 
 #include "base/text/units.h"
-#include "cache/content_ids.h"
 #include "cache/recent_marks.h"
-#include "cache/segments.h"
+#include "cache/record/content_ids.h"
+#include "cache/record/segments.h"
 
 namespace larder::cache {
 namespace {

@@ -1,4 +1,4 @@
-#include "cache/layout.h"
+#include "cache/record/layout.h"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "cache/content_ids.h"
+#include "cache/record/content_ids.h"
 
 #include <fmt/format.h>
 

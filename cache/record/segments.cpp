@@ -1,4 +1,4 @@
-#include "cache/segments.h"
+#include "cache/record/segments.h"
 
 #include <algorithm>
 #include <bit>

@@ -11,7 +11,7 @@
 #include <string>
 
 #include "base/runtime/clock.h"
-#include "cache/record.h"
+#include "cache/record/record.h"
 
 namespace larder::cache {
 
