@@ -15,7 +15,7 @@
 #include "cache/cache.h"
 #include "cache/disk_queue.h"
 #include "cache/file_check.h"
-#include "cache/index.h"
+#include "cache/index/index.h"
 #include "cache/lease_table.h"
 #include "cache/maintenance.h"
 #include "cache/recent_marks.h"

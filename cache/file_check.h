@@ -5,7 +5,7 @@
 
 #include "base/io/file_system.h"
 #include "base/result.h"
-#include "cache/index.h"
+#include "cache/index/index.h"
 
 namespace larder::cache {
 

@@ -10,7 +10,7 @@
 #include "base/io/file_system.h"
 #include "base/runtime/clock.h"
 #include "cache/disk_queue.h"
-#include "cache/index.h"
+#include "cache/index/index.h"
 #include "cache/record/layout.h"
 #include "database/database.h"
 

@@ -7,7 +7,7 @@
 #include <optional>
 #include <unordered_map>
 
-#include "cache/index.h"
+#include "cache/index/index.h"
 
 namespace larder::cache {
 

@@ -11,7 +11,7 @@
 #include "base/runtime/clock.h"
 #include "cache/cache.h"
 #include "cache/disk_queue.h"
-#include "cache/index.h"
+#include "cache/index/index.h"
 #include "cache/space.h"
 
 namespace larder::cache {

@@ -15,7 +15,7 @@
 #include "cache/content_file.h"
 #include "cache/content_writer.h"
 #include "cache/disk_queue.h"
-#include "cache/index.h"
+#include "cache/index/index.h"
 #include "cache/ordered_hash.h"
 #include "cache/segment_table.h"
 #include "cache/sync_batcher.h"

@@ -26,7 +26,7 @@
 #include "base/io/file_system.h"
 #include "base/runtime/worker_pool.h"
 #include "cache/cache.h"
-#include "cache/schema.h"
+#include "cache/index/schema.h"
 #include "database/database.h"
 #include "origin/curl_client.h"
 #include "origin/origin.h"

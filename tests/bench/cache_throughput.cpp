@@ -10,7 +10,7 @@
 #include <optional>
 
 #include "cache/cache.h"
-#include "cache/schema.h"
+#include "cache/index/schema.h"
 #include "tests/support/temp_directory.h"
 #include "tests/support/virtual_loop.h"
 

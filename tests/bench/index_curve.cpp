@@ -21,8 +21,8 @@
 
 #include "base/hash/merkle.h"
 #include "cache/cache.h"
+#include "cache/index/schema.h"
 #include "cache/record/layout.h"
-#include "cache/schema.h"
 #include "tests/support/temp_directory.h"
 #include "tests/support/virtual_loop.h"
 

@@ -4,7 +4,7 @@
 #include <filesystem>
 
 #include "base/hash/digest.h"
-#include "cache/schema.h"
+#include "cache/index/schema.h"
 
 namespace larder::cache {
 

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "cache/index/schema.h"
 #include "cache/record/segments.h"
-#include "cache/schema.h"
 #include "tests/unit/cache/block_runs.h"
 
 namespace larder::cache {

@@ -1,7 +1,7 @@
 // Transfers over the real cache in a directory of the test's own: what the fakes promise of it must hold.
 #include <cstring>
 
-#include "cache/schema.h"
+#include "cache/index/schema.h"
 #include "database/database.h"
 #include "tests/support/temp_directory.h"
 #include "tests/unit/transfer/transfer_lab.h"

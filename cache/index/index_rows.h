@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "cache/index.h"
+#include "cache/index/index.h"
 #include "cache/record/retention.h"
 
 // In the order of row_from(); a macro so that it joins with the rest of a statement at compile time.

@@ -1,5 +1,5 @@
 // The tables of the cache in larder.db; docs/formats/cache.md explains every column and the crash rules.
-#include "cache/schema.h"
+#include "cache/index/schema.h"
 
 #include <array>
 

@@ -5,8 +5,8 @@
 #include <set>
 
 #include "base/text/units.h"
-#include "cache/index.h"
-#include "cache/index_rows.h"
+#include "cache/index/index.h"
+#include "cache/index/index_rows.h"
 #include "cache/record/segments.h"
 #include "database/statement.h"
 

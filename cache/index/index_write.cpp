@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "base/text/units.h"
-#include "cache/index.h"
-#include "cache/index_rows.h"
+#include "cache/index/index.h"
+#include "cache/index/index_rows.h"
 #include "database/statement.h"
 
 namespace larder::cache::index {

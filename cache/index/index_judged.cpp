@@ -2,8 +2,8 @@
 // found as what it was judged to be.
 #include <SQLiteCpp/SQLiteCpp.h>
 
-#include "cache/index.h"
-#include "cache/index_rows.h"
+#include "cache/index/index.h"
+#include "cache/index/index_rows.h"
 #include "database/statement.h"
 
 namespace larder::cache::index {
