@@ -15,8 +15,8 @@
 #include "base/result.h"
 #include "base/runtime/clock.h"
 #include "base/runtime/worker_pool.h"
-#include "cache/content_writer.h"
 #include "cache/record/record.h"
+#include "cache/write/content_writer.h"
 #include "database/database.h"
 
 namespace larder::cache {

@@ -13,7 +13,6 @@
 #include <vector>
 
 #include "cache/cache.h"
-#include "cache/disk_queue.h"
 #include "cache/file_check.h"
 #include "cache/index/index.h"
 #include "cache/lease_table.h"
@@ -22,8 +21,9 @@
 #include "cache/record/content_ids.h"
 #include "cache/record/layout.h"
 #include "cache/space_keeper.h"
-#include "cache/sync_batcher.h"
-#include "cache/writer.h"
+#include "cache/write/disk_queue.h"
+#include "cache/write/sync_batcher.h"
+#include "cache/write/writer.h"
 
 namespace larder::cache {
 

@@ -5,7 +5,7 @@
 
 #include "base/io/log.h"
 #include "cache/cache_impl.h"
-#include "cache/content_hash.h"
+#include "cache/write/content_hash.h"
 
 namespace larder::cache {
 namespace {

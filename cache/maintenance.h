@@ -9,9 +9,9 @@
 
 #include "base/io/file_system.h"
 #include "base/runtime/clock.h"
-#include "cache/disk_queue.h"
 #include "cache/index/index.h"
 #include "cache/record/layout.h"
+#include "cache/write/disk_queue.h"
 #include "database/database.h"
 
 namespace larder::cache {

@@ -10,9 +10,9 @@
 #include "base/io/file_system.h"
 #include "base/runtime/clock.h"
 #include "cache/cache.h"
-#include "cache/disk_queue.h"
 #include "cache/index/index.h"
 #include "cache/space.h"
+#include "cache/write/disk_queue.h"
 
 namespace larder::cache {
 

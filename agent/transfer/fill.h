@@ -23,9 +23,9 @@
 #include "agent/transfer/source.h"
 #include "agent/transfer/transfer_rules.h"
 #include "base/runtime/clock.h"
-#include "cache/content_writer.h"
 #include "cache/record/interval_set.h"
 #include "cache/record/segments.h"
+#include "cache/write/content_writer.h"
 
 namespace larder::agent {
 

@@ -41,7 +41,7 @@ CLOCK_MAY = (
     "origin/curl",
     "agent/verdict/hook_runner.cpp",
     "database/database.cpp",
-    "cache/sync_batcher.cpp",
+    "cache/write/sync_batcher.cpp",
     "peer/catalogue_link_server.cpp",
     "peer/window_disk.cpp",
     "tests/support/",

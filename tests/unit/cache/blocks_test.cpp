@@ -4,10 +4,10 @@
 #include <random>
 #include <set>
 
-#include "cache/block_cutter.h"
-#include "cache/ordered_hash.h"
 #include "cache/record/interval_set.h"
-#include "cache/segment_table.h"
+#include "cache/write/block_cutter.h"
+#include "cache/write/ordered_hash.h"
+#include "cache/write/segment_table.h"
 #include "tests/unit/cache/cache_fixture.h"
 
 namespace larder::cache {

@@ -5,7 +5,7 @@
 
 #include "base/text/units.h"
 #include "cache/record/retention.h"
-#include "cache/sync_choice.h"
+#include "cache/write/sync_choice.h"
 
 namespace larder::cache {
 namespace {

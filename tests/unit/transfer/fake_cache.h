@@ -1,5 +1,5 @@
-// The cache in memory, for tests of what stands on it: the contract of cache/cache.h and cache/content_writer.h without
-// disk and database. Answers come through the loop, after `latency`; bytes are on "disk" after `write_latency`.
+// The cache in memory, for tests of what stands on it: the contract of cache/cache.h and cache/write/content_writer.h
+// without disk and database. Answers come through the loop, after `latency`; bytes are on "disk" after `write_latency`.
 #pragma once
 
 #include <functional>

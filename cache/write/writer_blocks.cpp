@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "base/hash/merkle.h"
-#include "cache/writer.h"
+#include "cache/write/writer.h"
 
 namespace larder::cache {
 

@@ -1,4 +1,4 @@
-#include "cache/content_file.h"
+#include "cache/write/content_file.h"
 
 namespace larder::cache {
 

@@ -1,4 +1,4 @@
-#include "cache/ordered_hash.h"
+#include "cache/write/ordered_hash.h"
 
 namespace larder::cache {
 

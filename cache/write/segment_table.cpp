@@ -1,4 +1,4 @@
-#include "cache/segment_table.h"
+#include "cache/write/segment_table.h"
 
 #include <algorithm>
 

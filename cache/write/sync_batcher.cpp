@@ -1,4 +1,4 @@
-#include "cache/sync_batcher.h"
+#include "cache/write/sync_batcher.h"
 
 #include <unordered_map>
 

@@ -1,4 +1,4 @@
-#include "cache/block_cutter.h"
+#include "cache/write/block_cutter.h"
 
 #include <algorithm>
 #include <utility>

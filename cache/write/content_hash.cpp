@@ -1,4 +1,4 @@
-#include "cache/content_hash.h"
+#include "cache/write/content_hash.h"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "cache/write_job.h"
+#include "cache/write/write_job.h"
 
 #include "base/hash/merkle.h"
 #include "base/text/units.h"

@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "base/hash/merkle.h"
-#include "cache/content_hash.h"
-#include "cache/writer.h"
+#include "cache/write/content_hash.h"
+#include "cache/write/writer.h"
 
 namespace larder::cache {
 namespace {

@@ -11,15 +11,15 @@
 #include <vector>
 
 #include "base/runtime/clock.h"
-#include "cache/block_cutter.h"
-#include "cache/content_file.h"
-#include "cache/content_writer.h"
-#include "cache/disk_queue.h"
 #include "cache/index/index.h"
-#include "cache/ordered_hash.h"
-#include "cache/segment_table.h"
-#include "cache/sync_batcher.h"
-#include "cache/write_job.h"
+#include "cache/write/block_cutter.h"
+#include "cache/write/content_file.h"
+#include "cache/write/content_writer.h"
+#include "cache/write/disk_queue.h"
+#include "cache/write/ordered_hash.h"
+#include "cache/write/segment_table.h"
+#include "cache/write/sync_batcher.h"
+#include "cache/write/write_job.h"
 
 namespace larder::cache {
 

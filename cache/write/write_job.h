@@ -7,8 +7,8 @@
 #include "base/hash/buffer.h"
 #include "base/result.h"
 #include "base/text/units.h"
-#include "cache/content_file.h"
-#include "cache/segment_table.h"
+#include "cache/write/content_file.h"
+#include "cache/write/segment_table.h"
 
 namespace larder::cache {
 

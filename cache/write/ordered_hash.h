@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/hash/digest.h"
-#include "cache/write_job.h"
+#include "cache/write/write_job.h"
 
 namespace larder::cache {
 

@@ -1,4 +1,4 @@
-#include "cache/writer.h"
+#include "cache/write/writer.h"
 
 #include <fmt/format.h>
 

@@ -1,6 +1,6 @@
 // What is durable when a request is answered, and whose error it is. A gate in the disk holds a sync, so that what
 // comes meanwhile is one batch for certain.
-#include "cache/sync_batcher.h"
+#include "cache/write/sync_batcher.h"
 
 #include <gtest/gtest.h>
 

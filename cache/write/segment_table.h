@@ -12,10 +12,10 @@
 #include <vector>
 
 #include "base/hash/digest.h"
-#include "cache/content_writer.h"
 #include "cache/record/interval_set.h"
 #include "cache/record/record.h"
 #include "cache/record/segments.h"
+#include "cache/write/content_writer.h"
 
 namespace larder::cache {
 

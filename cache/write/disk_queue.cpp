@@ -1,4 +1,4 @@
-#include "cache/disk_queue.h"
+#include "cache/write/disk_queue.h"
 
 namespace larder::cache {
 namespace {

@@ -13,8 +13,8 @@
 #include "base/result.h"
 #include "base/runtime/clock.h"
 #include "base/runtime/worker_pool.h"
-#include "cache/content_file.h"
-#include "cache/sync_choice.h"
+#include "cache/write/content_file.h"
+#include "cache/write/sync_choice.h"
 
 namespace larder::cache {
 
