@@ -8,7 +8,7 @@ find_package(spdlog REQUIRED)
 find_package(Boost 1.74 REQUIRED)
 find_package(GTest REQUIRED)
 pkg_check_modules(sodium REQUIRED IMPORTED_TARGET libsodium)
-# Its header alone: the library is loaded when a name needs it (origin/host_name.h).
+# Its header alone: the library is loaded when a name needs it (origin/url/host_name.h).
 pkg_check_modules(idn2 REQUIRED libidn2)
 pkg_check_modules(sqlite3 REQUIRED IMPORTED_TARGET sqlite3)
 # By pkg-config alone: its definitions are part of the library's ABI, and the CMake package adds one that is not.

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "base/runtime/clock.h"
-#include "origin/url.h"
+#include "origin/url/url.h"
 
 namespace larder::origin {
 

@@ -15,7 +15,7 @@
 #include "base/runtime/clock.h"
 #include "base/unique_function.h"
 #include "origin/claim.h"
-#include "origin/url.h"
+#include "origin/url/url.h"
 
 namespace larder::origin {
 

@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 
 #include "base/io/log.h"
-#include "origin/address.h"
 #include "origin/cache_evidence.h"
 #include "origin/http_fields.h"
 #include "origin/probe_rules.h"
 #include "origin/request_rules.h"
 #include "origin/status_rules.h"
+#include "origin/url/address.h"
 
 namespace larder::origin {
 namespace {

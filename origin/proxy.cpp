@@ -1,8 +1,8 @@
 #include "origin/proxy.h"
 
-#include "origin/address.h"
-#include "origin/host_name.h"
 #include "origin/http_fields.h"
+#include "origin/url/address.h"
+#include "origin/url/host_name.h"
 
 namespace larder::origin {
 namespace {

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "origin/url.h"
+#include "origin/url/url.h"
 
 namespace larder::origin {
 

@@ -7,7 +7,7 @@
 
 #include "cache/record/version.h"
 #include "origin/http_client.h"
-#include "origin/url.h"
+#include "origin/url/url.h"
 
 namespace larder::origin {
 

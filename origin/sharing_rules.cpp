@@ -4,10 +4,10 @@
 
 #include <algorithm>
 
-#include "origin/address.h"
 #include "origin/http_fields.h"
 #include "origin/request_rules.h"
 #include "origin/target.h"
+#include "origin/url/address.h"
 
 namespace larder::origin {
 namespace {

@@ -12,7 +12,7 @@
 #include "base/runtime/clock.h"
 #include "cache/record/version.h"
 #include "origin/http_client.h"
-#include "origin/url.h"
+#include "origin/url/url.h"
 
 namespace larder::origin {
 

@@ -5,7 +5,7 @@
 
 #include "origin/claim.h"
 #include "origin/http_client.h"
-#include "origin/url.h"
+#include "origin/url/url.h"
 
 namespace larder::origin {
 

@@ -4,7 +4,7 @@
 #include "agent/api/handlers.h"
 #include "agent/api/job_json.h"
 #include "agent/api/view_json.h"
-#include "origin/url.h"
+#include "origin/url/url.h"
 
 namespace larder::agent {
 namespace {

@@ -10,7 +10,7 @@
 #include "agent/jobs/job_limits.h"
 #include "base/text/text.h"
 #include "origin/authorities.h"
-#include "origin/url.h"
+#include "origin/url/url.h"
 
 namespace larder::agent {
 namespace {

@@ -10,7 +10,7 @@
 #include "agent/cli/progress.h"
 #include "base/hash/digest.h"
 #include "base/text/given_text.h"
-#include "origin/url.h"
+#include "origin/url/url.h"
 
 namespace larder::agent {
 namespace {

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "agent/config/environment_authorities.h"
-#include "origin/url.h"
+#include "origin/url/url.h"
 
 namespace larder::agent {
 namespace {

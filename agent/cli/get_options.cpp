@@ -13,7 +13,7 @@
 #include "base/hash/digest.h"
 #include "base/text/given_text.h"
 #include "base/text/units.h"
-#include "origin/url.h"
+#include "origin/url/url.h"
 
 namespace larder::agent {
 namespace {

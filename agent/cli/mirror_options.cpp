@@ -7,7 +7,7 @@
 #include "agent/cli/netrc.h"
 #include "base/text/given_text.h"
 #include "base/text/text.h"
-#include "origin/url.h"
+#include "origin/url/url.h"
 
 namespace larder::agent {
 namespace {

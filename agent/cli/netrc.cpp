@@ -8,7 +8,7 @@
 
 #include "base/text/given_text.h"
 #include "base/text/text.h"
-#include "origin/url.h"
+#include "origin/url/url.h"
 
 namespace larder::agent {
 namespace {

@@ -13,7 +13,7 @@
 #include "base/io/log.h"
 #include "base/result.h"
 #include "base/runtime/clock.h"
-#include "origin/url.h"
+#include "origin/url/url.h"
 
 namespace larder::agent {
 

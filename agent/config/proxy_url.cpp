@@ -4,8 +4,8 @@
 #include <array>
 #include <string_view>
 
-#include "origin/host_name.h"
-#include "origin/url.h"
+#include "origin/url/host_name.h"
+#include "origin/url/url.h"
 
 namespace larder::agent {
 namespace {

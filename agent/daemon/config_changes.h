@@ -3,7 +3,7 @@
 
 #include "agent/config/config.h"
 #include "cache/record/version.h"
-#include "origin/url.h"
+#include "origin/url/url.h"
 #include "peer/share_policy.h"
 
 namespace larder::agent {

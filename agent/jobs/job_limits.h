@@ -9,7 +9,7 @@
 
 #include "agent/jobs/job.h"
 #include "base/result.h"
-#include "origin/url.h"
+#include "origin/url/url.h"
 
 namespace larder::agent {
 

@@ -10,7 +10,7 @@
 namespace larder::cache {
 
 struct Version {
-  std::string url;                    // canonical (origin/url.h)
+  std::string url;                    // canonical (origin/url/url.h)
   std::optional<std::uint64_t> size;  // bytes of the whole content
   std::string etag;                   // a strong ETag with its quotes, or empty; weak ones are never kept
   std::string last_modified;          // IMF-fixdate as in RFC 9110 §5.6.7, or empty

@@ -1,5 +1,5 @@
 // URLs and references: the normal form is a fixed point, and no parsed URL breaks out of its line.
-#include "origin/url.h"
+#include "origin/url/url.h"
 #include "tests/fuzz/must.h"
 
 #include <cstddef>

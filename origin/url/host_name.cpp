@@ -1,4 +1,4 @@
-#include "origin/host_name.h"
+#include "origin/url/host_name.h"
 
 #include <dlfcn.h>
 #include <fmt/format.h>

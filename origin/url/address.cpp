@@ -1,4 +1,4 @@
-#include "origin/address.h"
+#include "origin/url/address.h"
 
 #include <arpa/inet.h>
 #include <fmt/format.h>

@@ -1,10 +1,10 @@
-#include "origin/url.h"
+#include "origin/url/url.h"
 
 #include <fmt/format.h>
 
 #include "base/text/text.h"
-#include "origin/address.h"
-#include "origin/host_name.h"
+#include "origin/url/address.h"
+#include "origin/url/host_name.h"
 
 namespace larder::origin {
 namespace {

@@ -1,4 +1,4 @@
-#include "origin/url.h"
+#include "origin/url/url.h"
 
 #include <gtest/gtest.h>
 

@@ -1,10 +1,10 @@
 // International host names in URLs: one name has one canonical form, and nothing that is written otherwise gets past
 // the rules of hosts.
-#include "origin/host_name.h"
+#include "origin/url/host_name.h"
 
 #include <gtest/gtest.h>
 
-#include "origin/url.h"
+#include "origin/url/url.h"
 
 namespace larder::origin {
 namespace {

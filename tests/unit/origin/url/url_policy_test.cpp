@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 
-#include "origin/address.h"
-#include "origin/url.h"
+#include "origin/url/address.h"
+#include "origin/url/url.h"
 
 namespace larder::origin {
 namespace {

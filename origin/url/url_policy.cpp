@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
-#include "origin/address.h"
-#include "origin/url.h"
+#include "origin/url/address.h"
+#include "origin/url/url.h"
 
 namespace larder::origin {
 namespace {
