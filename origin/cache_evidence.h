@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "origin/http_client.h"
+#include "origin/http/http_client.h"
 
 namespace larder::origin {
 

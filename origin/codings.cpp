@@ -5,7 +5,7 @@
 
 #include "base/text/text.h"
 #include "origin/content_disposition.h"
-#include "origin/http_fields.h"
+#include "origin/http/http_fields.h"
 
 namespace larder::origin {
 namespace {

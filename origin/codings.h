@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "origin/http_client.h"
+#include "origin/http/http_client.h"
 
 namespace larder::origin {
 

@@ -3,7 +3,7 @@
 #include <optional>
 
 #include "base/text/text.h"
-#include "origin/http_fields.h"
+#include "origin/http/http_fields.h"
 
 namespace larder::origin {
 namespace {

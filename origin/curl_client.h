@@ -5,7 +5,7 @@
 #include <string>
 
 #include "base/runtime/clock.h"
-#include "origin/http_client.h"
+#include "origin/http/http_client.h"
 
 namespace larder::origin {
 

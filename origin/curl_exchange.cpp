@@ -10,7 +10,7 @@
 #include "base/local_address.h"
 #include "base/text/units.h"
 #include "origin/curl_errors.h"
-#include "origin/http_fields.h"
+#include "origin/http/http_fields.h"
 
 namespace larder::origin {
 namespace {

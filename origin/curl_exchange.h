@@ -16,10 +16,10 @@
 #include "base/hash/buffer.h"
 #include "base/result.h"
 #include "base/runtime/clock.h"
-#include "origin/header_block.h"
-#include "origin/http_client.h"
-#include "origin/pool_rule.h"
-#include "origin/rate.h"
+#include "origin/http/header_block.h"
+#include "origin/http/http_client.h"
+#include "origin/http/pool_rule.h"
+#include "origin/http/rate.h"
 
 namespace larder::origin {
 

@@ -3,7 +3,7 @@
 
 #include "origin/curl_errors.h"
 #include "origin/curl_exchange.h"
-#include "origin/proxy.h"
+#include "origin/http/proxy.h"
 
 namespace larder::origin {
 namespace {

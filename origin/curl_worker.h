@@ -20,7 +20,7 @@
 #include "origin/curl_client.h"
 #include "origin/curl_exchange.h"
 #include "origin/host_lanes.h"
-#include "origin/name_checks.h"
+#include "origin/http/name_checks.h"
 #include "origin/origin_places.h"
 
 namespace larder::origin {

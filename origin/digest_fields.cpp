@@ -1,7 +1,7 @@
 // Repr-Digest (RFC 9530, a structured dictionary of RFC 8941) and Digest (RFC 3230).
 #include <algorithm>
 
-#include "origin/http_fields.h"
+#include "origin/http/http_fields.h"
 
 namespace larder::origin {
 namespace {

@@ -3,7 +3,7 @@
 #include "base/text/http_date.h"
 #include "origin/codings.h"
 #include "origin/content_disposition.h"
-#include "origin/http_fields.h"
+#include "origin/http/http_fields.h"
 
 namespace larder::origin {
 namespace {

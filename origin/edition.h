@@ -10,7 +10,7 @@
 #include "base/runtime/clock.h"
 #include "cache/record/version.h"
 #include "origin/codings.h"
-#include "origin/http_client.h"
+#include "origin/http/http_client.h"
 #include "origin/sharing_rules.h"
 
 namespace larder::origin {

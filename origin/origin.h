@@ -13,7 +13,7 @@
 #include "base/text/units.h"
 #include "cache/record/version.h"
 #include "origin/edition.h"
-#include "origin/http_client.h"
+#include "origin/http/http_client.h"
 #include "origin/target.h"
 
 namespace larder::origin {

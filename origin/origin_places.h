@@ -14,7 +14,7 @@
 
 #include "base/fair_places.h"
 #include "base/runtime/clock.h"
-#include "origin/http_client.h"
+#include "origin/http/http_client.h"
 
 namespace larder::origin {
 

@@ -4,7 +4,7 @@
 
 #include "base/io/log.h"
 #include "origin/cache_evidence.h"
-#include "origin/http_fields.h"
+#include "origin/http/http_fields.h"
 #include "origin/probe_rules.h"
 #include "origin/request_rules.h"
 #include "origin/status_rules.h"

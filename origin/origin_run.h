@@ -9,7 +9,7 @@
 #include "cache/record/version.h"
 #include "origin/edition.h"
 #include "origin/helper_memory.h"
-#include "origin/http_client.h"
+#include "origin/http/http_client.h"
 #include "origin/origin.h"
 #include "origin/request_rules.h"
 #include "origin/response_check.h"

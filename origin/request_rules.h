@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "cache/record/version.h"
-#include "origin/http_client.h"
+#include "origin/http/http_client.h"
 #include "origin/url/url.h"
 
 namespace larder::origin {

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "base/text/http_date.h"
-#include "origin/http_fields.h"
+#include "origin/http/http_fields.h"
 #include "origin/status_rules.h"
 
 namespace larder::origin {

@@ -9,7 +9,7 @@
 #include "base/result.h"
 #include "cache/record/version.h"
 #include "origin/edition.h"
-#include "origin/http_client.h"
+#include "origin/http/http_client.h"
 
 namespace larder::origin {
 

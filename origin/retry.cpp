@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "origin/http_fields.h"
+#include "origin/http/http_fields.h"
 
 namespace larder::origin {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "origin/http_fields.h"
+#include "origin/http/http_fields.h"
 #include "origin/request_rules.h"
 #include "origin/target.h"
 #include "origin/url/address.h"

@@ -11,7 +11,7 @@
 
 #include "base/runtime/clock.h"
 #include "cache/record/version.h"
-#include "origin/http_client.h"
+#include "origin/http/http_client.h"
 #include "origin/url/url.h"
 
 namespace larder::origin {

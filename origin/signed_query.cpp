@@ -4,7 +4,7 @@
 #include <array>
 
 #include "base/text/text.h"
-#include "origin/http_fields.h"
+#include "origin/http/http_fields.h"
 #include "origin/sharing_rules.h"
 
 namespace larder::origin {

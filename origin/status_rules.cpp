@@ -4,7 +4,7 @@
 
 #include <array>
 
-#include "origin/http_fields.h"
+#include "origin/http/http_fields.h"
 
 namespace larder::origin {
 namespace {

@@ -4,7 +4,7 @@
 
 #include "base/result.h"
 #include "base/runtime/clock.h"
-#include "origin/http_client.h"
+#include "origin/http/http_client.h"
 
 namespace larder::origin {
 

@@ -3,8 +3,8 @@
 
 #include <memory>
 
-#include "origin/claim.h"
-#include "origin/http_client.h"
+#include "origin/http/claim.h"
+#include "origin/http/http_client.h"
 #include "origin/url/url.h"
 
 namespace larder::origin {

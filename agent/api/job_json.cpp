@@ -9,7 +9,7 @@
 #include "agent/config/proxy_url.h"
 #include "agent/jobs/job_limits.h"
 #include "base/text/text.h"
-#include "origin/authorities.h"
+#include "origin/http/authorities.h"
 #include "origin/url/url.h"
 
 namespace larder::agent {

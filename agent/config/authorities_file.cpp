@@ -2,7 +2,7 @@
 #include "agent/config/environment_authorities.h"
 #include "base/io/log.h"
 #include "base/io/read_file.h"
-#include "origin/authorities.h"
+#include "origin/http/authorities.h"
 
 namespace larder::agent {
 

@@ -10,7 +10,7 @@
 #include "base/hash/digest.h"
 #include "base/io/read_file.h"
 #include "base/text/text.h"
-#include "origin/authorities.h"
+#include "origin/http/authorities.h"
 
 namespace larder::agent {
 namespace {

@@ -15,7 +15,7 @@
 #include "base/result.h"
 #include "base/runtime/clock.h"
 #include "cache/record/record.h"
-#include "origin/http_client.h"
+#include "origin/http/http_client.h"
 
 namespace larder::agent {
 

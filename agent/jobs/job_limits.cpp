@@ -8,7 +8,7 @@
 
 #include "agent/transfer/piece_map.h"
 #include "base/text/text.h"
-#include "origin/authorities.h"
+#include "origin/http/authorities.h"
 
 namespace larder::agent {
 namespace {

@@ -8,7 +8,7 @@
 #include "agent/jobs/mirrors.h"
 #include "base/error_table.h"
 #include "base/io/log.h"
-#include "origin/proxy.h"
+#include "origin/http/proxy.h"
 #include "origin/request_rules.h"
 
 namespace larder::agent {

@@ -2,7 +2,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "origin/http_fields.h"
+#include "origin/http/http_fields.h"
 #include "tests/fuzz/must.h"
 
 using namespace larder;

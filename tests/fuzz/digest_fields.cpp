@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <cstdlib>
 
-#include "origin/http_fields.h"
+#include "origin/http/http_fields.h"
 
 using namespace larder;
 using namespace larder::origin;

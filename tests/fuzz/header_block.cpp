@@ -1,11 +1,11 @@
 // A whole head, line by line, and the fields that are read from it.
-#include "origin/header_block.h"
+#include "origin/http/header_block.h"
 
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 
-#include "origin/http_fields.h"
+#include "origin/http/http_fields.h"
 #include "tests/fuzz/must.h"
 
 using namespace larder;

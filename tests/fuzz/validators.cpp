@@ -3,7 +3,7 @@
 #include <cstdint>
 
 #include "base/text/http_date.h"
-#include "origin/http_fields.h"
+#include "origin/http/http_fields.h"
 #include "tests/fuzz/must.h"
 
 using namespace larder;

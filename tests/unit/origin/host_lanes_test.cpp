@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "origin/pool_rule.h"
+#include "origin/http/pool_rule.h"
 
 namespace larder::origin {
 namespace {

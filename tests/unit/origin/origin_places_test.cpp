@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "origin/rate.h"
+#include "origin/http/rate.h"
 
 namespace larder::origin {
 namespace {

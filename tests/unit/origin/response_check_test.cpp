@@ -4,7 +4,7 @@
 
 #include "base/text/units.h"
 #include "origin/cache_evidence.h"
-#include "origin/http_fields.h"
+#include "origin/http/http_fields.h"
 #include "origin/status_rules.h"
 
 namespace larder::origin {

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "base/runtime/clock.h"
-#include "origin/http_client.h"
+#include "origin/http/http_client.h"
 
 namespace larder::origin {
 

@@ -8,7 +8,7 @@
 #include <set>
 
 #include "origin/edition.h"
-#include "origin/http_fields.h"
+#include "origin/http/http_fields.h"
 #include "origin/origin.h"
 
 namespace larder::origin {

@@ -1,4 +1,4 @@
-#include "origin/http_client.h"
+#include "origin/http/http_client.h"
 
 #include <fmt/format.h>
 
@@ -6,8 +6,8 @@
 #include <array>
 
 #include "base/text/text.h"
-#include "origin/authorities.h"
-#include "origin/http_fields.h"
+#include "origin/http/authorities.h"
+#include "origin/http/http_fields.h"
 
 namespace larder::origin {
 namespace {

@@ -1,4 +1,4 @@
-#include "origin/authorities.h"
+#include "origin/http/authorities.h"
 
 #include <fmt/format.h>
 #include <openssl/bio.h>

@@ -1,5 +1,5 @@
 // A name that does not exist is told from one that nobody can say anything about.
-#include "origin/name_checks.h"
+#include "origin/http/name_checks.h"
 
 #include <gtest/gtest.h>
 

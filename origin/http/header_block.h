@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "base/result.h"
-#include "origin/http_client.h"
+#include "origin/http/http_client.h"
 
 namespace larder::origin {
 

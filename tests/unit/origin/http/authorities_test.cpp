@@ -1,4 +1,4 @@
-#include "origin/authorities.h"
+#include "origin/http/authorities.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

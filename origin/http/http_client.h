@@ -14,7 +14,7 @@
 #include "base/result.h"
 #include "base/runtime/clock.h"
 #include "base/unique_function.h"
-#include "origin/claim.h"
+#include "origin/http/claim.h"
 #include "origin/url/url.h"
 
 namespace larder::origin {

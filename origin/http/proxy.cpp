@@ -1,6 +1,6 @@
-#include "origin/proxy.h"
+#include "origin/http/proxy.h"
 
-#include "origin/http_fields.h"
+#include "origin/http/http_fields.h"
 #include "origin/url/address.h"
 #include "origin/url/host_name.h"
 

@@ -1,4 +1,4 @@
-#include "origin/http_fields.h"
+#include "origin/http/http_fields.h"
 
 #include <gtest/gtest.h>
 

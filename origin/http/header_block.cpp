@@ -1,10 +1,10 @@
-#include "origin/header_block.h"
+#include "origin/http/header_block.h"
 
 #include <fmt/format.h>
 
 #include "base/text/text.h"
-#include "origin/field_lines.h"
-#include "origin/http_fields.h"
+#include "origin/http/field_lines.h"
+#include "origin/http/http_fields.h"
 
 namespace larder::origin {
 namespace {

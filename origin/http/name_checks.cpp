@@ -1,4 +1,4 @@
-#include "origin/name_checks.h"
+#include "origin/http/name_checks.h"
 
 #include <fmt/format.h>
 #include <netdb.h>

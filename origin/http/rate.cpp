@@ -1,4 +1,4 @@
-#include "origin/rate.h"
+#include "origin/http/rate.h"
 
 #include <algorithm>
 

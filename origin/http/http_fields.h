@@ -13,7 +13,7 @@
 #include "base/result.h"
 #include "base/runtime/clock.h"
 #include "base/text/text.h"
-#include "origin/http_client.h"
+#include "origin/http/http_client.h"
 
 namespace larder::origin {
 

@@ -1,8 +1,8 @@
-#include "origin/header_block.h"
+#include "origin/http/header_block.h"
 
 #include <gtest/gtest.h>
 
-#include "origin/http_fields.h"
+#include "origin/http/http_fields.h"
 
 namespace larder::origin {
 namespace {

@@ -1,10 +1,10 @@
-#include "origin/field_lines.h"
+#include "origin/http/field_lines.h"
 
 #include <algorithm>
 #include <array>
 
 #include "base/text/text.h"
-#include "origin/http_fields.h"
+#include "origin/http/http_fields.h"
 
 namespace larder::origin {
 namespace {
