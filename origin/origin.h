@@ -12,9 +12,9 @@
 #include "base/result.h"
 #include "base/text/units.h"
 #include "cache/record/version.h"
-#include "origin/edition.h"
 #include "origin/http/http_client.h"
-#include "origin/target.h"
+#include "origin/rules/edition.h"
+#include "origin/rules/target.h"
 
 namespace larder::origin {
 

@@ -5,9 +5,9 @@
 #include "base/io/log.h"
 #include "origin/cache_evidence.h"
 #include "origin/http/http_fields.h"
-#include "origin/probe_rules.h"
-#include "origin/request_rules.h"
-#include "origin/status_rules.h"
+#include "origin/rules/probe_rules.h"
+#include "origin/rules/request_rules.h"
+#include "origin/rules/status_rules.h"
 #include "origin/url/address.h"
 
 namespace larder::origin {

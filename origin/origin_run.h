@@ -7,12 +7,12 @@
 #include <string>
 
 #include "cache/record/version.h"
-#include "origin/edition.h"
-#include "origin/helper_memory.h"
 #include "origin/http/http_client.h"
 #include "origin/origin.h"
-#include "origin/request_rules.h"
-#include "origin/response_check.h"
+#include "origin/rules/edition.h"
+#include "origin/rules/helper_memory.h"
+#include "origin/rules/request_rules.h"
+#include "origin/rules/response_check.h"
 
 namespace larder::origin {
 

@@ -7,7 +7,7 @@
 #include "base/error_table.h"
 #include "base/io/log.h"
 #include "base/text/units.h"
-#include "origin/retry.h"
+#include "origin/rules/retry.h"
 
 namespace larder::agent {
 namespace {

@@ -9,7 +9,7 @@
 #include "base/error_table.h"
 #include "base/io/log.h"
 #include "origin/http/proxy.h"
-#include "origin/request_rules.h"
+#include "origin/rules/request_rules.h"
 
 namespace larder::agent {
 namespace {

@@ -7,7 +7,7 @@
 
 #include "agent/jobs/job_engine.h"
 #include "base/io/log.h"
-#include "origin/retry.h"
+#include "origin/rules/retry.h"
 
 namespace larder::agent {
 namespace {

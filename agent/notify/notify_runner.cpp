@@ -9,7 +9,7 @@
 #include "agent/jobs/alive.h"
 #include "agent/notify/command_process.h"
 #include "base/io/log.h"
-#include "origin/retry.h"
+#include "origin/rules/retry.h"
 
 namespace larder::agent {
 namespace {

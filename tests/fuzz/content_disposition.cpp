@@ -2,7 +2,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "origin/content_disposition.h"
+#include "origin/rules/content_disposition.h"
 #include "tests/fuzz/must.h"
 
 using namespace larder::origin;

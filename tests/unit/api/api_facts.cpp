@@ -12,7 +12,7 @@
 #include "agent/api/router.h"
 #include "agent/api/view_json.h"
 #include "base/error_table.h"
-#include "origin/sharing_rules.h"
+#include "origin/rules/sharing_rules.h"
 #include "tests/unit/api/fakes.h"
 
 namespace larder::agent {

@@ -2,8 +2,8 @@
 #include <gtest/gtest.h>
 
 #include "base/text/units.h"
-#include "origin/edition.h"
-#include "origin/response_check.h"
+#include "origin/rules/edition.h"
+#include "origin/rules/response_check.h"
 
 namespace larder::origin {
 namespace {

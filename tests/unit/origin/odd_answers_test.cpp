@@ -3,9 +3,9 @@
 #include <gtest/gtest.h>
 
 #include "base/text/units.h"
-#include "origin/codings.h"
-#include "origin/response_check.h"
-#include "origin/status_rules.h"
+#include "origin/rules/codings.h"
+#include "origin/rules/response_check.h"
+#include "origin/rules/status_rules.h"
 
 namespace larder::origin {
 namespace {

@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "origin/origin.h"
-#include "origin/probe_rules.h"
+#include "origin/rules/probe_rules.h"
 #include "tests/support/virtual_loop.h"
 #include "tests/unit/origin/scripted_http.h"
 

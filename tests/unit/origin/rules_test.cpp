@@ -11,8 +11,8 @@
 #include "origin/http/http_fields.h"
 #include "origin/http/proxy.h"
 #include "origin/http/rate.h"
-#include "origin/request_rules.h"
-#include "origin/retry.h"
+#include "origin/rules/request_rules.h"
+#include "origin/rules/retry.h"
 #include "tests/support/certificate_text.h"
 
 namespace larder::origin {

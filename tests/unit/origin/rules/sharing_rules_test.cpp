@@ -1,15 +1,15 @@
 // The rule of what may be shared, held against its table: every way to ask × every way to answer. What is expected is
 // said here, row by row; docs/decisions/what-is-shared.md has the same table for people.
-#include "origin/sharing_rules.h"
+#include "origin/rules/sharing_rules.h"
 
 #include <gtest/gtest.h>
 
 #include <functional>
 #include <set>
 
-#include "origin/edition.h"
 #include "origin/http/http_fields.h"
 #include "origin/origin.h"
+#include "origin/rules/edition.h"
 
 namespace larder::origin {
 namespace {

@@ -1,11 +1,11 @@
-#include "origin/response_check.h"
+#include "origin/rules/response_check.h"
 
 #include <gtest/gtest.h>
 
 #include "base/text/units.h"
 #include "origin/cache_evidence.h"
 #include "origin/http/http_fields.h"
-#include "origin/status_rules.h"
+#include "origin/rules/status_rules.h"
 
 namespace larder::origin {
 namespace {

@@ -1,9 +1,9 @@
-#include "origin/edition.h"
+#include "origin/rules/edition.h"
 
 #include "base/text/http_date.h"
-#include "origin/codings.h"
-#include "origin/content_disposition.h"
 #include "origin/http/http_fields.h"
+#include "origin/rules/codings.h"
+#include "origin/rules/content_disposition.h"
 
 namespace larder::origin {
 namespace {

@@ -1,4 +1,4 @@
-#include "origin/probe_rules.h"
+#include "origin/rules/probe_rules.h"
 
 #include <algorithm>
 #include <array>

@@ -9,9 +9,9 @@
 #include "base/hash/digest.h"
 #include "base/runtime/clock.h"
 #include "cache/record/version.h"
-#include "origin/codings.h"
 #include "origin/http/http_client.h"
-#include "origin/sharing_rules.h"
+#include "origin/rules/codings.h"
+#include "origin/rules/sharing_rules.h"
 
 namespace larder::origin {
 

@@ -1,4 +1,4 @@
-#include "origin/helper_memory.h"
+#include "origin/rules/helper_memory.h"
 
 #include <fmt/format.h>
 

@@ -5,7 +5,7 @@
 
 #include "base/text/text.h"
 #include "origin/http/http_fields.h"
-#include "origin/sharing_rules.h"
+#include "origin/rules/sharing_rules.h"
 
 namespace larder::origin {
 namespace {

@@ -1,12 +1,12 @@
-#include "origin/sharing_rules.h"
+#include "origin/rules/sharing_rules.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
 #include "origin/http/http_fields.h"
-#include "origin/request_rules.h"
-#include "origin/target.h"
+#include "origin/rules/request_rules.h"
+#include "origin/rules/target.h"
 #include "origin/url/address.h"
 
 namespace larder::origin {

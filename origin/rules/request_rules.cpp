@@ -1,4 +1,4 @@
-#include "origin/request_rules.h"
+#include "origin/rules/request_rules.h"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "origin/status_rules.h"
+#include "origin/rules/status_rules.h"
 
 #include <fmt/format.h>
 

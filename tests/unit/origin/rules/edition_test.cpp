@@ -1,4 +1,4 @@
-#include "origin/edition.h"
+#include "origin/rules/edition.h"
 
 #include <gtest/gtest.h>
 

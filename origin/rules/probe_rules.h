@@ -4,7 +4,7 @@
 
 #include "base/result.h"
 #include "base/runtime/clock.h"
-#include "origin/helper_memory.h"
+#include "origin/rules/helper_memory.h"
 
 namespace larder::origin {
 

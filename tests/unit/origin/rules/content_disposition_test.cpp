@@ -1,4 +1,4 @@
-#include "origin/content_disposition.h"
+#include "origin/rules/content_disposition.h"
 
 #include <gtest/gtest.h>
 

@@ -8,8 +8,8 @@
 
 #include "base/result.h"
 #include "cache/record/version.h"
-#include "origin/edition.h"
 #include "origin/http/http_client.h"
+#include "origin/rules/edition.h"
 
 namespace larder::origin {
 

@@ -1,11 +1,11 @@
-#include "origin/codings.h"
+#include "origin/rules/codings.h"
 
 #include <algorithm>
 #include <array>
 
 #include "base/text/text.h"
-#include "origin/content_disposition.h"
 #include "origin/http/http_fields.h"
+#include "origin/rules/content_disposition.h"
 
 namespace larder::origin {
 namespace {

@@ -1,4 +1,4 @@
-#include "origin/response_check.h"
+#include "origin/rules/response_check.h"
 
 #include <fmt/format.h>
 
@@ -6,7 +6,7 @@
 
 #include "base/text/http_date.h"
 #include "origin/http/http_fields.h"
-#include "origin/status_rules.h"
+#include "origin/rules/status_rules.h"
 
 namespace larder::origin {
 namespace {

@@ -1,4 +1,4 @@
-#include "origin/retry.h"
+#include "origin/rules/retry.h"
 
 #include <algorithm>
 
