@@ -28,7 +28,7 @@
 #include "cache/cache.h"
 #include "cache/index/schema.h"
 #include "database/database.h"
-#include "origin/curl_client.h"
+#include "origin/curl/curl_client.h"
 #include "origin/origin.h"
 #include "peer/member_store.h"
 #include "peer/trust_store.h"

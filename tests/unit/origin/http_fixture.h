@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "origin/curl_client.h"
+#include "origin/curl/curl_client.h"
 #include "tests/support/virtual_loop.h"
 #include "tests/unit/origin/fault_origin.h"
 

@@ -6,7 +6,7 @@
 
 #include "base/runtime/loop.h"
 #include "base/text/units.h"
-#include "origin/curl_errors.h"
+#include "origin/curl/curl_errors.h"
 #include "origin/http/http_client.h"
 #include "origin/http/http_fields.h"
 #include "origin/http/proxy.h"

@@ -1,11 +1,11 @@
-#include "origin/curl_client.h"
+#include "origin/curl/curl_client.h"
 
 #include <curl/curl.h>
 
 #include <mutex>
 #include <unordered_map>
 
-#include "origin/curl_worker.h"
+#include "origin/curl/curl_worker.h"
 
 namespace larder::origin {
 namespace {

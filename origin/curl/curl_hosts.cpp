@@ -1,7 +1,7 @@
 // CurlWorker: what hosts refuse, names that are not known, and a network that changes.
 #include <algorithm>
 
-#include "origin/curl_worker.h"
+#include "origin/curl/curl_worker.h"
 #include "origin/http/http_fields.h"
 
 namespace larder::origin {

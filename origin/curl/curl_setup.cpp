@@ -1,8 +1,8 @@
 // The options of an easy handle: what libcurl may do, and what it must not.
 #include <cstdlib>
 
-#include "origin/curl_errors.h"
-#include "origin/curl_exchange.h"
+#include "origin/curl/curl_errors.h"
+#include "origin/curl/curl_exchange.h"
 #include "origin/http/proxy.h"
 
 namespace larder::origin {

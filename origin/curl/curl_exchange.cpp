@@ -1,4 +1,4 @@
-#include "origin/curl_exchange.h"
+#include "origin/curl/curl_exchange.h"
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
@@ -9,7 +9,7 @@
 
 #include "base/local_address.h"
 #include "base/text/units.h"
-#include "origin/curl_errors.h"
+#include "origin/curl/curl_errors.h"
 #include "origin/http/http_fields.h"
 
 namespace larder::origin {

@@ -1,4 +1,4 @@
-#include "origin/curl_client.h"
+#include "origin/curl/curl_client.h"
 
 #include "tests/unit/origin/http_fixture.h"
 

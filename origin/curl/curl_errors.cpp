@@ -1,4 +1,4 @@
-#include "origin/curl_errors.h"
+#include "origin/curl/curl_errors.h"
 
 #include <fmt/format.h>
 

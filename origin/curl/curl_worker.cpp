@@ -1,4 +1,4 @@
-#include "origin/curl_worker.h"
+#include "origin/curl/curl_worker.h"
 
 #include <pthread.h>
 
