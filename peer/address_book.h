@@ -6,7 +6,7 @@
 #include <map>
 #include <vector>
 
-#include "peer/endpoint.h"
+#include "peer/common/endpoint.h"
 
 namespace larder::peer {
 

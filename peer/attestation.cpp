@@ -2,7 +2,7 @@
 
 #include <string_view>
 
-#include "peer/wire.h"
+#include "peer/common/wire.h"
 
 namespace larder::peer {
 namespace {

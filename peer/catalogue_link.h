@@ -17,7 +17,7 @@
 #include "base/result.h"
 #include "base/runtime/clock.h"
 #include "base/runtime/loop.h"
-#include "peer/endpoint.h"
+#include "peer/common/endpoint.h"
 #include "peer/keys.h"
 
 namespace larder::peer {

@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "base/runtime/clock.h"
-#include "peer/endpoint.h"
-#include "peer/token_bucket.h"
+#include "peer/common/endpoint.h"
+#include "peer/common/token_bucket.h"
 
 namespace larder::peer {
 

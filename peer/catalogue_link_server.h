@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "peer/catalogue_link_connection.h"
-#include "peer/token_bucket.h"
+#include "peer/common/token_bucket.h"
 
 namespace larder::peer {
 

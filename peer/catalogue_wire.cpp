@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <string_view>
 
-#include "peer/wire.h"
+#include "peer/common/wire.h"
 
 namespace larder::peer {
 namespace {

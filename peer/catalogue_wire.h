@@ -15,7 +15,7 @@
 #include "base/result.h"
 #include "base/text/units.h"
 #include "peer/attestation.h"
-#include "peer/endpoint.h"
+#include "peer/common/endpoint.h"
 #include "peer/group.h"
 #include "peer/keys.h"
 

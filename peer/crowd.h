@@ -19,12 +19,12 @@
 #include "base/runtime/clock.h"
 #include "cache/record/segments.h"
 #include "peer/claim_record.h"
+#include "peer/common/segment_bits.h"
 #include "peer/crowd_entry.h"
 #include "peer/crowd_figures.h"
 #include "peer/crowd_members.h"
 #include "peer/crowd_rank.h"
 #include "peer/keys.h"
-#include "peer/segment_bits.h"
 
 namespace larder::peer {
 

@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "peer/segment_bits.h"
+#include "peer/common/segment_bits.h"
 
 namespace larder::peer {
 

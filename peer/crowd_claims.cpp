@@ -2,9 +2,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "peer/common/seconds.h"
 #include "peer/crowd.h"
 #include "peer/crowd_choice.h"
-#include "peer/seconds.h"
 
 namespace larder::peer {
 namespace {

@@ -2,8 +2,8 @@
 
 #include <utility>
 
+#include "peer/common/seconds.h"
 #include "peer/crowd_rank.h"
-#include "peer/seconds.h"
 
 namespace larder::peer {
 namespace {

@@ -17,10 +17,10 @@
 #include "base/runtime/clock.h"
 #include "cache/record/segments.h"
 #include "peer/claim_record.h"
+#include "peer/common/segment_bits.h"
 #include "peer/crowd_entry.h"
 #include "peer/distinct_count.h"
 #include "peer/keys.h"
-#include "peer/segment_bits.h"
 
 namespace larder::peer {
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "peer/seconds.h"
+#include "peer/common/seconds.h"
 
 namespace larder::peer {
 namespace {

@@ -6,8 +6,8 @@
 
 #include <tl/expected.hpp>
 
+#include "peer/common/wire.h"
 #include "peer/crowd_entry.h"
-#include "peer/wire.h"
 
 namespace larder::peer {
 

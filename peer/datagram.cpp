@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "peer/common/wire.h"
 #include "peer/crowd_wire.h"
-#include "peer/wire.h"
 
 namespace larder::peer {
 namespace {

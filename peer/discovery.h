@@ -14,14 +14,14 @@
 
 #include "base/runtime/clock.h"
 #include "peer/address_book.h"
+#include "peer/common/endpoint.h"
+#include "peer/common/token_bucket.h"
 #include "peer/datagram.h"
-#include "peer/endpoint.h"
 #include "peer/evidence_relay.h"
 #include "peer/hello_check.h"
 #include "peer/lookups.h"
 #include "peer/peer_table.h"
 #include "peer/replay_guard.h"
-#include "peer/token_bucket.h"
 #include "peer/twin_watch.h"
 
 namespace larder::peer {

@@ -11,7 +11,7 @@
 #include "base/hash/digest.h"
 #include "base/result.h"
 #include "base/runtime/loop.h"
-#include "peer/endpoint.h"
+#include "peer/common/endpoint.h"
 #include "peer/interfaces.h"
 
 namespace larder::peer {

@@ -8,13 +8,13 @@
 #include "base/io/log.h"
 #include "base/runtime/suspend_clock.h"
 #include "peer/certificate.h"
+#include "peer/common/token_bucket.h"
 #include "peer/discovery_channels.h"
 #include "peer/hello_check.h"
 #include "peer/interfaces.h"
 #include "peer/key_ring.h"
 #include "peer/receive_budget.h"
 #include "peer/srv_lookup.h"
-#include "peer/token_bucket.h"
 #include "peer/wake_watch.h"
 
 namespace larder::peer {

@@ -10,9 +10,9 @@
 
 #include "base/hash/digest.h"
 #include "base/runtime/clock.h"
+#include "peer/common/token_bucket.h"
 #include "peer/datagram.h"
 #include "peer/keys.h"
-#include "peer/token_bucket.h"
 
 namespace larder::peer {
 

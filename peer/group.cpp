@@ -6,7 +6,7 @@
 
 #include "base/text/units.h"
 #include "peer/certificate.h"
-#include "peer/wire.h"
+#include "peer/common/wire.h"
 
 namespace larder::peer {
 namespace {

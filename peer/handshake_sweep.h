@@ -8,7 +8,7 @@
 #include <map>
 #include <utility>
 
-#include "peer/endpoint.h"
+#include "peer/common/endpoint.h"
 
 namespace larder::peer {
 

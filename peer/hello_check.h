@@ -9,8 +9,8 @@
 #include <string>
 
 #include "base/runtime/clock.h"
+#include "peer/common/token_bucket.h"
 #include "peer/datagram.h"
-#include "peer/token_bucket.h"
 
 namespace larder::peer {
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/runtime/clock.h"
-#include "peer/endpoint.h"
+#include "peer/common/endpoint.h"
 #include "peer/keys.h"
 
 namespace larder::peer {

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "peer/endpoint.h"
+#include "peer/common/endpoint.h"
 
 namespace larder::peer {
 

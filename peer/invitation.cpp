@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "base/text/units.h"
-#include "peer/wire.h"
+#include "peer/common/wire.h"
 
 namespace larder::peer {
 namespace {

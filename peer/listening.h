@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "peer/endpoint.h"
+#include "peer/common/endpoint.h"
 #include "peer/interfaces.h"
 
 namespace larder::peer {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <limits>
 
-#include "peer/seconds.h"
+#include "peer/common/seconds.h"
 
 namespace larder::peer {
 namespace {

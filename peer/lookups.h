@@ -15,9 +15,9 @@
 #include <vector>
 
 #include "base/runtime/clock.h"
+#include "peer/common/endpoint.h"
+#include "peer/common/token_bucket.h"
 #include "peer/datagram.h"
-#include "peer/endpoint.h"
-#include "peer/token_bucket.h"
 
 namespace larder::peer {
 

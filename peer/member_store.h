@@ -8,8 +8,8 @@
 
 #include "base/result.h"
 #include "database/database.h"
+#include "peer/common/write_behind.h"
 #include "peer/member_book.h"
-#include "peer/write_behind.h"
 
 namespace larder::peer {
 

@@ -20,7 +20,7 @@
 #include "base/runtime/worker_pool.h"
 #include "peer/catalogue_link.h"
 #include "peer/catalogue_wire.h"
-#include "peer/endpoint.h"
+#include "peer/common/endpoint.h"
 #include "peer/identity.h"
 #include "peer/identity_store.h"
 

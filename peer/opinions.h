@@ -12,8 +12,8 @@
 #include <set>
 
 #include "base/runtime/clock.h"
+#include "peer/common/segment_bits.h"
 #include "peer/keys.h"
-#include "peer/segment_bits.h"
 
 namespace larder::peer {
 

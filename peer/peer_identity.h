@@ -6,7 +6,7 @@
 #include <libtorrent/socket.hpp>
 #include <optional>
 
-#include "peer/endpoint.h"
+#include "peer/common/endpoint.h"
 #include "peer/keys.h"
 
 namespace larder::peer {

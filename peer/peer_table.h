@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "base/runtime/clock.h"
+#include "peer/common/endpoint.h"
 #include "peer/datagram.h"
-#include "peer/endpoint.h"
 #include "peer/keys.h"
 
 namespace larder::peer {

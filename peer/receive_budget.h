@@ -8,8 +8,8 @@
 #include <map>
 
 #include "base/runtime/clock.h"
-#include "peer/endpoint.h"
-#include "peer/token_bucket.h"
+#include "peer/common/endpoint.h"
+#include "peer/common/token_bucket.h"
 
 namespace larder::peer {
 

@@ -4,7 +4,7 @@
 #include <optional>
 
 #include "base/text/host_port.h"
-#include "peer/wire.h"
+#include "peer/common/wire.h"
 
 namespace larder::peer {
 namespace {

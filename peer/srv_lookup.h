@@ -9,7 +9,7 @@
 
 #include "base/runtime/clock.h"
 #include "base/unique_function.h"
-#include "peer/endpoint.h"
+#include "peer/common/endpoint.h"
 
 namespace larder::peer {
 

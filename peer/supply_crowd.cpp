@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "peer/seconds.h"
+#include "peer/common/seconds.h"
 #include "peer/supply.h"
 
 namespace larder::peer {

@@ -18,7 +18,7 @@
 #include "base/runtime/loop.h"
 #include "base/text/units.h"
 #include "cache/cache.h"
-#include "peer/endpoint.h"
+#include "peer/common/endpoint.h"
 #include "peer/keys.h"
 
 namespace larder::peer {

@@ -18,7 +18,7 @@
 
 #include "base/io/log.h"
 #include "peer/block_guard.h"
-#include "peer/card_binding.h"
+#include "peer/common/card_binding.h"
 #include "peer/handshake_sweep.h"
 #include "peer/peer_identity.h"
 #include "peer/swarm_settings.h"

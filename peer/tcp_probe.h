@@ -8,7 +8,7 @@
 #include "base/runtime/clock.h"
 #include "base/runtime/loop.h"
 #include "base/unique_function.h"
-#include "peer/endpoint.h"
+#include "peer/common/endpoint.h"
 
 namespace larder::peer {
 

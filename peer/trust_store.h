@@ -11,8 +11,8 @@
 #include "base/result.h"
 #include "base/runtime/clock.h"
 #include "database/database.h"
+#include "peer/common/write_behind.h"
 #include "peer/trust.h"
-#include "peer/write_behind.h"
 
 namespace larder::peer {
 

@@ -12,7 +12,7 @@
 
 #include "base/hash/digest.h"
 #include "base/result.h"
-#include "peer/endpoint.h"
+#include "peer/common/endpoint.h"
 
 namespace larder::peer {
 

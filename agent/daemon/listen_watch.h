@@ -11,7 +11,7 @@
 
 #include "base/runtime/clock.h"
 #include "base/runtime/worker_pool.h"
-#include "peer/endpoint.h"
+#include "peer/common/endpoint.h"
 
 namespace larder::agent {
 

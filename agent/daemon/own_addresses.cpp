@@ -10,7 +10,7 @@
 #include <array>
 #include <memory>
 
-#include "peer/endpoint.h"
+#include "peer/common/endpoint.h"
 
 namespace larder::agent {
 namespace {

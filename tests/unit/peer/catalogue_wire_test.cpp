@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "peer/catalogue_paths.h"
-#include "peer/wire.h"
+#include "peer/common/wire.h"
 
 namespace larder::peer {
 namespace {

@@ -1,4 +1,4 @@
-#include "peer/endpoint.h"
+#include "peer/common/endpoint.h"
 
 #include <arpa/inet.h>
 

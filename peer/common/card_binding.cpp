@@ -1,4 +1,4 @@
-#include "peer/card_binding.h"
+#include "peer/common/card_binding.h"
 
 #include <sys/socket.h>
 #include <sys/syscall.h>

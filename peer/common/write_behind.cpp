@@ -1,4 +1,4 @@
-#include "peer/write_behind.h"
+#include "peer/common/write_behind.h"
 
 #include <algorithm>
 #include <iterator>
