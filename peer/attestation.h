@@ -10,7 +10,7 @@
 #include "base/hash/digest.h"
 #include "base/result.h"
 #include "cache/record/version.h"
-#include "peer/keys.h"
+#include "peer/group/keys.h"
 
 namespace larder::peer {
 

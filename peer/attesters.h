@@ -6,7 +6,7 @@
 
 #include "base/runtime/clock.h"
 #include "peer/catalogue_wire.h"
-#include "peer/member_book.h"
+#include "peer/group/member_book.h"
 
 namespace larder::peer {
 

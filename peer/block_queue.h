@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/hash/buffer.h"
-#include "peer/keys.h"
+#include "peer/group/keys.h"
 
 namespace larder::peer {
 

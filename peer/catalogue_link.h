@@ -18,7 +18,7 @@
 #include "base/runtime/clock.h"
 #include "base/runtime/loop.h"
 #include "peer/common/endpoint.h"
-#include "peer/keys.h"
+#include "peer/group/keys.h"
 
 namespace larder::peer {
 

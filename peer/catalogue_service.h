@@ -15,7 +15,7 @@
 #include "peer/catalogue_link.h"
 #include "peer/catalogue_paths.h"
 #include "peer/catalogue_wire.h"
-#include "peer/member_book.h"
+#include "peer/group/member_book.h"
 #include "peer/offer_table.h"
 #include "peer/peer_table.h"
 #include "peer/swarm.h"

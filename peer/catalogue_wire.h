@@ -16,8 +16,8 @@
 #include "base/text/units.h"
 #include "peer/attestation.h"
 #include "peer/common/endpoint.h"
-#include "peer/group.h"
-#include "peer/keys.h"
+#include "peer/group/group.h"
+#include "peer/group/keys.h"
 
 namespace larder::peer {
 

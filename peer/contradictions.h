@@ -14,7 +14,7 @@
 
 #include "base/hash/digest.h"
 #include "base/runtime/clock.h"
-#include "peer/keys.h"
+#include "peer/group/keys.h"
 
 namespace larder::peer {
 

@@ -24,7 +24,7 @@
 #include "peer/crowd_figures.h"
 #include "peer/crowd_members.h"
 #include "peer/crowd_rank.h"
-#include "peer/keys.h"
+#include "peer/group/keys.h"
 
 namespace larder::peer {
 

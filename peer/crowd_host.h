@@ -14,7 +14,7 @@
 #include "cache/record/segments.h"
 #include "peer/crowd.h"
 #include "peer/crowd_entry.h"
-#include "peer/keys.h"
+#include "peer/group/keys.h"
 
 namespace larder::peer {
 

@@ -20,7 +20,7 @@
 #include "peer/common/segment_bits.h"
 #include "peer/crowd_entry.h"
 #include "peer/distinct_count.h"
-#include "peer/keys.h"
+#include "peer/group/keys.h"
 
 namespace larder::peer {
 

@@ -10,7 +10,7 @@
 
 #include "base/runtime/clock.h"
 #include "peer/crowd_entry.h"
-#include "peer/keys.h"
+#include "peer/group/keys.h"
 
 namespace larder::peer {
 

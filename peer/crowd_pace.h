@@ -21,7 +21,7 @@
 #include "base/runtime/clock.h"
 #include "peer/crowd_entry.h"
 #include "peer/distinct_count.h"
-#include "peer/keys.h"
+#include "peer/group/keys.h"
 
 namespace larder::peer {
 

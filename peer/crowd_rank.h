@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "base/hash/digest.h"
-#include "peer/keys.h"
+#include "peer/group/keys.h"
 
 namespace larder::peer {
 

@@ -12,7 +12,7 @@
 #include "base/hash/digest.h"
 #include "base/result.h"
 #include "peer/crowd_entry.h"
-#include "peer/keys.h"
+#include "peer/group/keys.h"
 
 namespace larder::peer {
 

@@ -4,7 +4,7 @@
 
 #include <functional>
 
-#include "peer/keys.h"
+#include "peer/group/keys.h"
 
 namespace larder::peer {
 

@@ -17,7 +17,7 @@
 #include "base/result.h"
 #include "base/runtime/loop.h"
 #include "peer/discovery.h"
-#include "peer/keys.h"
+#include "peer/group/keys.h"
 
 namespace larder::peer {
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/runtime/clock.h"
-#include "peer/keys.h"
+#include "peer/group/keys.h"
 
 namespace larder::peer {
 

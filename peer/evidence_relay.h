@@ -12,7 +12,7 @@
 #include "base/runtime/clock.h"
 #include "peer/common/token_bucket.h"
 #include "peer/datagram.h"
-#include "peer/keys.h"
+#include "peer/group/keys.h"
 
 namespace larder::peer {
 

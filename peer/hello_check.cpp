@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "peer/certificate.h"
+#include "peer/group/certificate.h"
 
 namespace larder::peer {
 

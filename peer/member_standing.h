@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/runtime/clock.h"
-#include "peer/keys.h"
+#include "peer/group/keys.h"
 #include "peer/spell.h"
 
 namespace larder::peer {

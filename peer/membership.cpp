@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/io/log.h"
-#include "peer/certificate.h"
+#include "peer/group/certificate.h"
 #include "peer/membership_parts.h"
 #include "peer/membership_rules.h"
 

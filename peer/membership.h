@@ -21,8 +21,8 @@
 #include "peer/catalogue_link.h"
 #include "peer/catalogue_wire.h"
 #include "peer/common/endpoint.h"
-#include "peer/identity.h"
-#include "peer/identity_store.h"
+#include "peer/group/identity.h"
+#include "peer/group/identity_store.h"
 
 namespace larder::peer {
 

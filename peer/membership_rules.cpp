@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/text/units.h"
-#include "peer/certificate.h"
+#include "peer/group/certificate.h"
 
 namespace larder::peer {
 namespace {

@@ -12,9 +12,9 @@
 #include "base/result.h"
 #include "base/runtime/clock.h"
 #include "peer/catalogue_wire.h"
-#include "peer/identity.h"
-#include "peer/identity_store.h"
-#include "peer/invitation.h"
+#include "peer/group/identity.h"
+#include "peer/group/identity_store.h"
+#include "peer/group/invitation.h"
 
 namespace larder::peer {
 

@@ -14,7 +14,7 @@
 #include "peer/catalogue_link.h"
 #include "peer/crowd_host.h"
 #include "peer/discovery_socket.h"
-#include "peer/member_book.h"
+#include "peer/group/member_book.h"
 #include "peer/neighbours.h"
 #include "peer/offer_table.h"
 #include "peer/supply.h"

@@ -15,7 +15,7 @@
 
 #include "cache/record/record.h"
 #include "peer/datagram.h"
-#include "peer/keys.h"
+#include "peer/group/keys.h"
 
 namespace larder::peer {
 

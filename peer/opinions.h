@@ -13,7 +13,7 @@
 
 #include "base/runtime/clock.h"
 #include "peer/common/segment_bits.h"
-#include "peer/keys.h"
+#include "peer/group/keys.h"
 
 namespace larder::peer {
 

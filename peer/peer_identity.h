@@ -7,7 +7,7 @@
 #include <optional>
 
 #include "peer/common/endpoint.h"
-#include "peer/keys.h"
+#include "peer/group/keys.h"
 
 namespace larder::peer {
 

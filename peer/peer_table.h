@@ -11,7 +11,7 @@
 #include "base/runtime/clock.h"
 #include "peer/common/endpoint.h"
 #include "peer/datagram.h"
-#include "peer/keys.h"
+#include "peer/group/keys.h"
 
 namespace larder::peer {
 

@@ -19,7 +19,7 @@
 #include "base/text/units.h"
 #include "cache/cache.h"
 #include "peer/common/endpoint.h"
-#include "peer/keys.h"
+#include "peer/group/keys.h"
 
 namespace larder::peer {
 

@@ -15,7 +15,7 @@
 #include "base/runtime/clock.h"
 #include "peer/catalogue_link.h"
 #include "peer/discovery_socket.h"
-#include "peer/member_book.h"
+#include "peer/group/member_book.h"
 #include "peer/supply.h"
 
 namespace larder::peer {

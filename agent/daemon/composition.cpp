@@ -30,7 +30,7 @@
 #include "database/database.h"
 #include "origin/curl/curl_client.h"
 #include "origin/origin.h"
-#include "peer/member_store.h"
+#include "peer/group/member_store.h"
 #include "peer/trust_store.h"
 
 namespace larder::agent {

@@ -7,8 +7,8 @@
 
 #include "base/runtime/clock.h"
 #include "database/database.h"
-#include "peer/member_book.h"
-#include "peer/member_store.h"
+#include "peer/group/member_book.h"
+#include "peer/group/member_store.h"
 #include "peer/trust.h"
 #include "peer/trust_store.h"
 

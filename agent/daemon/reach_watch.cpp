@@ -7,7 +7,7 @@
 
 #include "base/io/log.h"
 #include "peer/catalogue_paths.h"
-#include "peer/identity.h"
+#include "peer/group/identity.h"
 
 namespace larder::agent {
 

@@ -10,7 +10,7 @@
 #include "base/result.h"
 #include "base/runtime/clock.h"
 #include "base/runtime/worker_pool.h"
-#include "peer/identity_store.h"
+#include "peer/group/identity_store.h"
 
 namespace larder::agent {
 

@@ -20,7 +20,7 @@
 
 #include "base/hash/merkle.h"
 #include "base/runtime/loop.h"
-#include "peer/certificate.h"
+#include "peer/group/certificate.h"
 #include "peer/swarm.h"
 #include "peer/swarm_settings.h"
 #include "peer/torrent_form.h"

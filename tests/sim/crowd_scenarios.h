@@ -4,7 +4,7 @@
 #include <map>
 #include <string>
 
-#include "peer/keys.h"
+#include "peer/group/keys.h"
 #include "tests/sim/crowd_world.h"
 
 namespace larder::sim {

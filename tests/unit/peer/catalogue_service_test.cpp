@@ -6,7 +6,7 @@
 #include <optional>
 
 #include "peer/attesters.h"
-#include "peer/certificate.h"
+#include "peer/group/certificate.h"
 #include "peer/inline_share.h"
 #include "peer/own_attestations.h"
 #include "peer/proof.h"

@@ -7,8 +7,8 @@
 #include <ctime>
 #include <set>
 
-#include "peer/certificate.h"
-#include "peer/group.h"
+#include "peer/group/certificate.h"
+#include "peer/group/group.h"
 #include "peer/interfaces.h"
 #include "peer/udp_socket.h"
 

@@ -3,9 +3,9 @@
 #include <gtest/gtest.h>
 
 #include "base/runtime/loop.h"
-#include "peer/certificate.h"
 #include "peer/evidence_relay.h"
-#include "peer/key_ring.h"
+#include "peer/group/certificate.h"
+#include "peer/group/key_ring.h"
 
 namespace larder::peer {
 namespace {

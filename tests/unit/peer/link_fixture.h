@@ -16,7 +16,7 @@
 #include "base/runtime/loop.h"
 #include "base/text/units.h"
 #include "peer/catalogue_link.h"
-#include "peer/certificate.h"
+#include "peer/group/certificate.h"
 
 namespace larder::peer {
 

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "base/io/log.h"
-#include "peer/certificate.h"
+#include "peer/group/certificate.h"
 #include "peer/membership_rules.h"
 #include "tests/unit/peer/membership_lab.h"
 

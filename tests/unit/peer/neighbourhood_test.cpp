@@ -2,7 +2,7 @@
 // ends.
 #include "peer/neighbourhood.h"
 
-#include "peer/certificate.h"
+#include "peer/group/certificate.h"
 #include "peer/own_attestations.h"
 #include "tests/unit/peer/played_office.h"
 #include "tests/unit/transfer/fake_cache.h"

@@ -10,7 +10,7 @@
 
 #include "base/hash/merkle.h"
 #include "base/io/file_system.h"
-#include "peer/certificate.h"
+#include "peer/group/certificate.h"
 #include "peer/swarm.h"
 #include "tests/support/temp_directory.h"
 #include "tests/support/virtual_loop.h"

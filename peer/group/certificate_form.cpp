@@ -1,8 +1,8 @@
-// The two forms of a certificate's bytes (peer/certificate.h). No cryptography here.
+// The two forms of a certificate's bytes (peer/group/certificate.h). No cryptography here.
 #include <algorithm>
 
 #include "base/hash/digest.h"
-#include "peer/certificate.h"
+#include "peer/group/certificate.h"
 
 namespace larder::peer {
 namespace {

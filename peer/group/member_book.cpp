@@ -1,10 +1,10 @@
-#include "peer/member_book.h"
+#include "peer/group/member_book.h"
 
 #include <algorithm>
 #include <tuple>
 #include <utility>
 
-#include "peer/certificate.h"
+#include "peer/group/certificate.h"
 
 namespace larder::peer {
 namespace {

@@ -1,4 +1,4 @@
-#include "peer/identity_store.h"
+#include "peer/group/identity_store.h"
 
 #include <fmt/format.h>
 #include <sys/stat.h>

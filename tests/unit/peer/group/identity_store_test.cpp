@@ -1,4 +1,4 @@
-#include "peer/identity_store.h"
+#include "peer/group/identity_store.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,8 +1,8 @@
-#include "peer/group.h"
+#include "peer/group/group.h"
 
 #include <gtest/gtest.h>
 
-#include "peer/certificate.h"
+#include "peer/group/certificate.h"
 
 namespace larder::peer {
 namespace {

@@ -9,7 +9,7 @@
 #include "base/result.h"
 #include "database/database.h"
 #include "peer/common/write_behind.h"
-#include "peer/member_book.h"
+#include "peer/group/member_book.h"
 
 namespace larder::peer {
 

@@ -1,4 +1,4 @@
-#include "peer/invitation.h"
+#include "peer/group/invitation.h"
 
 #include <gtest/gtest.h>
 

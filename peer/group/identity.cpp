@@ -1,11 +1,11 @@
-#include "peer/identity.h"
+#include "peer/group/identity.h"
 
 #include <algorithm>
 #include <string_view>
 
 #include "base/text/units.h"
-#include "peer/certificate.h"
 #include "peer/common/wire.h"
+#include "peer/group/certificate.h"
 
 namespace larder::peer {
 namespace {

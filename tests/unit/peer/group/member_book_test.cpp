@@ -1,5 +1,5 @@
 // Whose certificates are known: only of the group, in their time, over their agent's key; and they survive a restart.
-#include "peer/member_book.h"
+#include "peer/group/member_book.h"
 
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <gtest/gtest.h>
@@ -7,8 +7,8 @@
 #include <optional>
 
 #include "peer/attesters.h"
-#include "peer/certificate.h"
-#include "peer/member_store.h"
+#include "peer/group/certificate.h"
+#include "peer/group/member_store.h"
 #include "tests/support/temp_directory.h"
 #include "tests/support/virtual_loop.h"
 #include "tests/unit/peer/witnesses.h"

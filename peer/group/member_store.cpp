@@ -1,4 +1,4 @@
-#include "peer/member_store.h"
+#include "peer/group/member_store.h"
 
 #include <SQLiteCpp/SQLiteCpp.h>
 

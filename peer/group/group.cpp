@@ -1,12 +1,12 @@
-#include "peer/group.h"
+#include "peer/group/group.h"
 
 #include <algorithm>
 #include <cctype>
 #include <string_view>
 
 #include "base/text/units.h"
-#include "peer/certificate.h"
 #include "peer/common/wire.h"
+#include "peer/group/certificate.h"
 
 namespace larder::peer {
 namespace {

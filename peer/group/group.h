@@ -12,7 +12,7 @@
 
 #include "base/result.h"
 #include "base/runtime/clock.h"
-#include "peer/keys.h"
+#include "peer/group/keys.h"
 
 namespace larder::peer {
 

@@ -1,4 +1,4 @@
-#include "peer/certificate.h"
+#include "peer/group/certificate.h"
 
 #include <openssl/bio.h>
 #include <openssl/err.h>

@@ -13,7 +13,7 @@
 #include "base/io/file_system.h"
 #include "base/result.h"
 #include "base/runtime/clock.h"
-#include "peer/identity.h"
+#include "peer/group/identity.h"
 
 namespace larder::peer {
 

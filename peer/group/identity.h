@@ -10,9 +10,9 @@
 #include "base/hash/digest.h"
 #include "base/result.h"
 #include "base/runtime/clock.h"
-#include "peer/group.h"
-#include "peer/invitation.h"
-#include "peer/keys.h"
+#include "peer/group/group.h"
+#include "peer/group/invitation.h"
+#include "peer/group/keys.h"
 
 namespace larder::peer {
 

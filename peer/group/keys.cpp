@@ -1,4 +1,4 @@
-#include "peer/keys.h"
+#include "peer/group/keys.h"
 
 #include <sodium.h>
 

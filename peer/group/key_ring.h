@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "peer/keys.h"
+#include "peer/group/keys.h"
 
 namespace larder::peer {
 
