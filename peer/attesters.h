@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "base/runtime/clock.h"
-#include "peer/catalogue_wire.h"
 #include "peer/group/member_book.h"
+#include "peer/messages/catalogue_wire.h"
 
 namespace larder::peer {
 

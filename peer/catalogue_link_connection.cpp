@@ -11,7 +11,7 @@
 #include <utility>
 
 #include "base/text/units.h"
-#include "peer/catalogue_paths.h"
+#include "peer/messages/catalogue_paths.h"
 
 namespace larder::peer {
 namespace {

@@ -20,11 +20,11 @@
 #include "cache/record/segments.h"
 #include "peer/claim_record.h"
 #include "peer/common/segment_bits.h"
-#include "peer/crowd_entry.h"
 #include "peer/crowd_figures.h"
 #include "peer/crowd_members.h"
 #include "peer/crowd_rank.h"
 #include "peer/group/keys.h"
+#include "peer/messages/crowd_entry.h"
 
 namespace larder::peer {
 

@@ -13,8 +13,8 @@
 #include "base/runtime/clock.h"
 #include "cache/record/segments.h"
 #include "peer/crowd.h"
-#include "peer/crowd_entry.h"
 #include "peer/group/keys.h"
+#include "peer/messages/crowd_entry.h"
 
 namespace larder::peer {
 

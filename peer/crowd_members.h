@@ -18,9 +18,9 @@
 #include "cache/record/segments.h"
 #include "peer/claim_record.h"
 #include "peer/common/segment_bits.h"
-#include "peer/crowd_entry.h"
 #include "peer/distinct_count.h"
 #include "peer/group/keys.h"
+#include "peer/messages/crowd_entry.h"
 
 namespace larder::peer {
 

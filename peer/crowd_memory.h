@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "base/runtime/clock.h"
-#include "peer/crowd_entry.h"
 #include "peer/group/keys.h"
+#include "peer/messages/crowd_entry.h"
 
 namespace larder::peer {
 

@@ -19,9 +19,9 @@
 #include <vector>
 
 #include "base/runtime/clock.h"
-#include "peer/crowd_entry.h"
 #include "peer/distinct_count.h"
 #include "peer/group/keys.h"
+#include "peer/messages/crowd_entry.h"
 
 namespace larder::peer {
 

@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "base/io/log.h"
-#include "peer/datagram.h"
+#include "peer/messages/datagram.h"
 #include "peer/udp_socket.h"
 
 namespace larder::peer {

@@ -7,7 +7,7 @@
 
 #include "base/hash/digest.h"
 #include "base/result.h"
-#include "peer/attestation.h"
+#include "peer/messages/attestation.h"
 
 namespace larder::peer {
 

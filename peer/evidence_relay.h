@@ -11,8 +11,8 @@
 #include "base/hash/digest.h"
 #include "base/runtime/clock.h"
 #include "peer/common/token_bucket.h"
-#include "peer/datagram.h"
 #include "peer/group/keys.h"
+#include "peer/messages/datagram.h"
 
 namespace larder::peer {
 

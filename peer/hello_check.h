@@ -10,7 +10,7 @@
 
 #include "base/runtime/clock.h"
 #include "peer/common/token_bucket.h"
-#include "peer/datagram.h"
+#include "peer/messages/datagram.h"
 
 namespace larder::peer {
 

@@ -19,10 +19,10 @@
 #include "base/runtime/clock.h"
 #include "base/runtime/worker_pool.h"
 #include "peer/catalogue_link.h"
-#include "peer/catalogue_wire.h"
 #include "peer/common/endpoint.h"
 #include "peer/group/identity.h"
 #include "peer/group/identity_store.h"
+#include "peer/messages/catalogue_wire.h"
 
 namespace larder::peer {
 

@@ -3,9 +3,9 @@
 #include <iterator>
 
 #include "base/io/log.h"
-#include "peer/catalogue_paths.h"
 #include "peer/membership_parts.h"
 #include "peer/membership_rules.h"
+#include "peer/messages/catalogue_paths.h"
 
 namespace larder::peer {
 namespace {

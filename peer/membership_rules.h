@@ -11,10 +11,10 @@
 
 #include "base/result.h"
 #include "base/runtime/clock.h"
-#include "peer/catalogue_wire.h"
 #include "peer/group/identity.h"
 #include "peer/group/identity_store.h"
 #include "peer/group/invitation.h"
+#include "peer/messages/catalogue_wire.h"
 
 namespace larder::peer {
 

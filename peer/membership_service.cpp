@@ -1,8 +1,8 @@
 // Membership among members: answering the catalogue's requests for it, and keeping up with the group.
 #include "base/io/log.h"
-#include "peer/catalogue_paths.h"
 #include "peer/membership_parts.h"
 #include "peer/membership_rules.h"
+#include "peer/messages/catalogue_paths.h"
 
 namespace larder::peer {
 namespace {

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "base/io/log.h"
-#include "peer/catalogue_paths.h"
+#include "peer/messages/catalogue_paths.h"
 #include "peer/newest_lookup.h"
 #include "peer/own_attestations.h"
 

@@ -2,9 +2,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "peer/messages/segment_bitmap.h"
 #include "peer/neighbourhood.h"
 #include "peer/own_attestations.h"
-#include "peer/segment_bitmap.h"
 
 namespace larder::peer {
 namespace {

@@ -18,8 +18,8 @@
 #include "base/text/units.h"
 #include "cache/record/record.h"
 #include "cache/record/version.h"
-#include "peer/attestation.h"
 #include "peer/crowd_figures.h"
+#include "peer/messages/attestation.h"
 
 namespace larder::peer {
 

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "peer/attesters.h"
-#include "peer/catalogue_paths.h"
+#include "peer/messages/catalogue_paths.h"
 #include "peer/proof.h"
 
 namespace larder::peer {

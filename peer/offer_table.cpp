@@ -4,8 +4,8 @@
 #include <bit>
 
 #include "base/text/units.h"
-#include "peer/attestation.h"
-#include "peer/segment_bitmap.h"
+#include "peer/messages/attestation.h"
+#include "peer/messages/segment_bitmap.h"
 
 namespace larder::peer {
 namespace {

@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "cache/record/record.h"
-#include "peer/datagram.h"
 #include "peer/group/keys.h"
+#include "peer/messages/datagram.h"
 
 namespace larder::peer {
 

@@ -5,7 +5,7 @@
 
 #include "base/runtime/clock.h"
 #include "cache/record/record.h"
-#include "peer/attestation.h"
+#include "peer/messages/attestation.h"
 
 namespace larder::peer {
 

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "cache/record/segments.h"
-#include "peer/catalogue_wire.h"
+#include "peer/messages/catalogue_wire.h"
 #include "peer/trust.h"
 
 namespace larder::peer {

@@ -14,8 +14,8 @@
 
 #include "base/runtime/clock.h"
 #include "peer/common/endpoint.h"
-#include "peer/datagram.h"
 #include "peer/group/keys.h"
+#include "peer/messages/datagram.h"
 
 namespace larder::peer {
 

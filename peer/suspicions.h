@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/hash/digest.h"
-#include "peer/attestation.h"
+#include "peer/messages/attestation.h"
 
 namespace larder::peer {
 

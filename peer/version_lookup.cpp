@@ -5,8 +5,8 @@
 
 #include "base/io/log.h"
 #include "peer/attesters.h"
-#include "peer/catalogue_paths.h"
-#include "peer/segment_bitmap.h"
+#include "peer/messages/catalogue_paths.h"
+#include "peer/messages/segment_bitmap.h"
 
 namespace larder::peer {
 namespace {

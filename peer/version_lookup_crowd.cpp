@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "peer/crowd_members.h"
-#include "peer/segment_bitmap.h"
+#include "peer/messages/segment_bitmap.h"
 #include "peer/version_lookup.h"
 
 namespace larder::peer {

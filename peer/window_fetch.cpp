@@ -7,7 +7,7 @@
 
 #include "base/hash/merkle.h"
 #include "base/io/log.h"
-#include "peer/catalogue_wire.h"
+#include "peer/messages/catalogue_wire.h"
 
 namespace larder::peer {
 namespace {

@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "base/io/log.h"
-#include "peer/catalogue_paths.h"
 #include "peer/group/identity.h"
+#include "peer/messages/catalogue_paths.h"
 
 namespace larder::agent {
 

@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "peer/attestation.h"
+#include "peer/messages/attestation.h"
 #include "peer/trust.h"
 #include "tests/fuzz/must.h"
 

@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <string_view>
 
-#include "peer/catalogue_paths.h"
-#include "peer/catalogue_wire.h"
+#include "peer/messages/catalogue_paths.h"
+#include "peer/messages/catalogue_wire.h"
 #include "tests/fuzz/must.h"
 
 using namespace larder;

@@ -1,5 +1,5 @@
 // Datagrams of discovery: the clear bytes of anything at all, and the body as a broken member could seal it.
-#include "peer/datagram.h"
+#include "peer/messages/datagram.h"
 #include "tests/fuzz/must.h"
 
 #include <algorithm>

@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "peer/crowd_entry.h"
+#include "peer/messages/crowd_entry.h"
 
 namespace larder::test {
 

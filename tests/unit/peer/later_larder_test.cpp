@@ -3,9 +3,9 @@
 // messages.
 #include <gtest/gtest.h>
 
-#include "peer/catalogue_paths.h"
-#include "peer/catalogue_wire.h"
-#include "peer/datagram.h"
+#include "peer/messages/catalogue_paths.h"
+#include "peer/messages/catalogue_wire.h"
+#include "peer/messages/datagram.h"
 #include "peer/offer_table.h"
 
 namespace larder::peer {

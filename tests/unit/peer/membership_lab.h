@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "base/runtime/worker_pool.h"
-#include "peer/catalogue_paths.h"
 #include "peer/membership.h"
+#include "peer/messages/catalogue_paths.h"
 #include "tests/support/temp_directory.h"
 #include "tests/support/virtual_loop.h"
 

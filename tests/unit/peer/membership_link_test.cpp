@@ -2,8 +2,8 @@
 #include <gmock/gmock.h>
 
 #include "base/runtime/worker_pool.h"
-#include "peer/catalogue_paths.h"
 #include "peer/membership.h"
+#include "peer/messages/catalogue_paths.h"
 #include "tests/support/temp_directory.h"
 #include "tests/unit/peer/link_fixture.h"
 

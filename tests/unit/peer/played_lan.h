@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "peer/catalogue_link.h"
-#include "peer/catalogue_paths.h"
-#include "peer/catalogue_wire.h"
 #include "peer/discovery_socket.h"
+#include "peer/messages/catalogue_paths.h"
+#include "peer/messages/catalogue_wire.h"
 #include "peer/swarm.h"
 
 namespace larder::peer {

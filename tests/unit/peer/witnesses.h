@@ -3,7 +3,7 @@
 
 #include <string_view>
 
-#include "peer/attestation.h"
+#include "peer/messages/attestation.h"
 
 namespace larder::peer {
 

@@ -2,7 +2,7 @@
 #include <numeric>
 
 #include "base/hash/merkle.h"
-#include "peer/attestation.h"
+#include "peer/messages/attestation.h"
 #include "peer/windows.h"
 #include "tests/unit/transfer/transfer_lab.h"
 

@@ -1,4 +1,4 @@
-#include "peer/datagram.h"
+#include "peer/messages/datagram.h"
 
 #include <gtest/gtest.h>
 

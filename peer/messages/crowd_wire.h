@@ -7,7 +7,7 @@
 #include <tl/expected.hpp>
 
 #include "peer/common/wire.h"
-#include "peer/crowd_entry.h"
+#include "peer/messages/crowd_entry.h"
 
 namespace larder::peer {
 

@@ -1,4 +1,4 @@
-#include "peer/attestation.h"
+#include "peer/messages/attestation.h"
 
 #include <string_view>
 

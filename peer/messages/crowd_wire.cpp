@@ -1,4 +1,4 @@
-#include "peer/crowd_wire.h"
+#include "peer/messages/crowd_wire.h"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "peer/catalogue_paths.h"
+#include "peer/messages/catalogue_paths.h"
 
 #include <fmt/format.h>
 

@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "base/hash/digest.h"
-#include "peer/datagram.h"
+#include "peer/messages/datagram.h"
 
 namespace larder::peer {
 

@@ -1,10 +1,10 @@
-#include "peer/datagram.h"
+#include "peer/messages/datagram.h"
 
 #include <algorithm>
 #include <limits>
 
 #include "peer/common/wire.h"
-#include "peer/crowd_wire.h"
+#include "peer/messages/crowd_wire.h"
 
 namespace larder::peer {
 namespace {

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "peer/datagram.h"
+#include "peer/messages/datagram.h"
 
 namespace larder::peer {
 

@@ -11,8 +11,8 @@
 
 #include "base/hash/digest.h"
 #include "base/result.h"
-#include "peer/crowd_entry.h"
 #include "peer/group/keys.h"
+#include "peer/messages/crowd_entry.h"
 
 namespace larder::peer {
 

@@ -1,4 +1,4 @@
-#include "peer/catalogue_wire.h"
+#include "peer/messages/catalogue_wire.h"
 
 #include <algorithm>
 #include <string_view>

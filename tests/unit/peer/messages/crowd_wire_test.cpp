@@ -1,7 +1,7 @@
 // CROWD datagrams: golden bytes, bounds, strangers' fields.
 #include <gtest/gtest.h>
 
-#include "peer/datagram.h"
+#include "peer/messages/datagram.h"
 #include "tests/unit/peer/crowd_lab.h"
 
 namespace larder::peer::test {

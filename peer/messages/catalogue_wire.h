@@ -14,10 +14,10 @@
 #include "base/hash/digest.h"
 #include "base/result.h"
 #include "base/text/units.h"
-#include "peer/attestation.h"
 #include "peer/common/endpoint.h"
 #include "peer/group/group.h"
 #include "peer/group/keys.h"
+#include "peer/messages/attestation.h"
 
 namespace larder::peer {
 

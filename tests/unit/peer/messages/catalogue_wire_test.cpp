@@ -1,9 +1,9 @@
-#include "peer/catalogue_wire.h"
+#include "peer/messages/catalogue_wire.h"
 
 #include <gtest/gtest.h>
 
-#include "peer/catalogue_paths.h"
 #include "peer/common/wire.h"
+#include "peer/messages/catalogue_paths.h"
 
 namespace larder::peer {
 namespace {
