@@ -18,7 +18,7 @@
 #include "base/text/units.h"
 #include "cache/record/record.h"
 #include "cache/record/version.h"
-#include "peer/crowd_figures.h"
+#include "peer/crowd/crowd_figures.h"
 #include "peer/messages/attestation.h"
 
 namespace larder::peer {

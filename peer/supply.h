@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "cache/record/interval_set.h"
-#include "peer/crowd_host.h"
+#include "peer/crowd/crowd_host.h"
 #include "peer/neighbours.h"
 #include "peer/opinions.h"
 #include "peer/proof.h"

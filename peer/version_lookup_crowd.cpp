@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "peer/crowd_members.h"
+#include "peer/crowd/crowd_members.h"
 #include "peer/messages/segment_bitmap.h"
 #include "peer/version_lookup.h"
 

@@ -18,7 +18,7 @@
 #include "base/result.h"
 #include "base/text/units.h"
 #include "origin/origin.h"
-#include "peer/crowd_figures.h"
+#include "peer/crowd/crowd_figures.h"
 
 namespace larder::agent {
 

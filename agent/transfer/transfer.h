@@ -20,7 +20,7 @@
 #include "base/text/units.h"
 #include "cache/cache.h"
 #include "origin/origin.h"
-#include "peer/crowd_figures.h"
+#include "peer/crowd/crowd_figures.h"
 
 namespace larder::peer {
 class Neighbours;

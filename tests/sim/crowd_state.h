@@ -11,9 +11,9 @@
 
 #include "base/runtime/loop.h"
 #include "cache/record/segments.h"
-#include "peer/crowd.h"
-#include "peer/crowd_memory.h"
-#include "peer/crowd_pace.h"
+#include "peer/crowd/crowd.h"
+#include "peer/crowd/crowd_memory.h"
+#include "peer/crowd/crowd_pace.h"
 #include "tests/sim/crowd_world.h"
 #include "tests/sim/wan.h"
 

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "peer/crowd.h"
+#include "peer/crowd/crowd.h"
 
 namespace larder::peer::test {
 

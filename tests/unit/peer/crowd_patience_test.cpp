@@ -1,5 +1,5 @@
 // Claims and holders that come to nothing, and an origin that is slow (design §8, rule 5), one agent at a time.
-#include "peer/crowd.h"
+#include "peer/crowd/crowd.h"
 
 #include <gmock/gmock.h>
 

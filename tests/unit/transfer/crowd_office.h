@@ -13,7 +13,7 @@
 #include "agent/transfer/manager.h"
 #include "base/hash/merkle.h"
 #include "base/io/log.h"
-#include "peer/crowd_host.h"
+#include "peer/crowd/crowd_host.h"
 #include "tests/support/virtual_loop.h"
 #include "tests/unit/transfer/fake_cache.h"
 #include "tests/unit/transfer/fake_origin.h"

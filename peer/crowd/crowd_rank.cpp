@@ -1,4 +1,4 @@
-#include "peer/crowd_rank.h"
+#include "peer/crowd/crowd_rank.h"
 
 #include <algorithm>
 #include <array>

@@ -1,4 +1,4 @@
-#include "peer/claim_record.h"
+#include "peer/crowd/claim_record.h"
 
 #include <algorithm>
 

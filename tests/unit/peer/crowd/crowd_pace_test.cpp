@@ -1,11 +1,11 @@
 // When an agent speaks of its crowds, what it remembers of others', and whose claims it waits for.
-#include "peer/crowd_pace.h"
+#include "peer/crowd/crowd_pace.h"
 
 #include <gmock/gmock.h>
 
 #include "base/runtime/loop.h"
-#include "peer/crowd_choice.h"
-#include "peer/crowd_memory.h"
+#include "peer/crowd/crowd_choice.h"
+#include "peer/crowd/crowd_memory.h"
 #include "tests/unit/peer/crowd_lab.h"
 
 namespace larder::peer::test {

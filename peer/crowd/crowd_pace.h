@@ -19,7 +19,7 @@
 #include <vector>
 
 #include "base/runtime/clock.h"
-#include "peer/distinct_count.h"
+#include "peer/crowd/distinct_count.h"
 #include "peer/group/keys.h"
 #include "peer/messages/crowd_entry.h"
 

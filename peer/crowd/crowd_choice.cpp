@@ -1,4 +1,4 @@
-#include "peer/crowd_choice.h"
+#include "peer/crowd/crowd_choice.h"
 
 namespace larder::peer {
 namespace {

@@ -1,5 +1,5 @@
 // The crowd's rules (design §8), one agent at a time: who fetches, what, and when it stops.
-#include "peer/crowd.h"
+#include "peer/crowd/crowd.h"
 
 #include <gmock/gmock.h>
 

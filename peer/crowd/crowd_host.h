@@ -12,7 +12,7 @@
 
 #include "base/runtime/clock.h"
 #include "cache/record/segments.h"
-#include "peer/crowd.h"
+#include "peer/crowd/crowd.h"
 #include "peer/group/keys.h"
 #include "peer/messages/crowd_entry.h"
 

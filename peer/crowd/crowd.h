@@ -18,11 +18,11 @@
 
 #include "base/runtime/clock.h"
 #include "cache/record/segments.h"
-#include "peer/claim_record.h"
 #include "peer/common/segment_bits.h"
-#include "peer/crowd_figures.h"
-#include "peer/crowd_members.h"
-#include "peer/crowd_rank.h"
+#include "peer/crowd/claim_record.h"
+#include "peer/crowd/crowd_figures.h"
+#include "peer/crowd/crowd_members.h"
+#include "peer/crowd/crowd_rank.h"
 #include "peer/group/keys.h"
 #include "peer/messages/crowd_entry.h"
 

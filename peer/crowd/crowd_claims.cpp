@@ -3,8 +3,8 @@
 #include <cmath>
 
 #include "peer/common/seconds.h"
-#include "peer/crowd.h"
-#include "peer/crowd_choice.h"
+#include "peer/crowd/crowd.h"
+#include "peer/crowd/crowd_choice.h"
 
 namespace larder::peer {
 namespace {

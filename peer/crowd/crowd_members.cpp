@@ -1,9 +1,9 @@
-#include "peer/crowd_members.h"
+#include "peer/crowd/crowd_members.h"
 
 #include <utility>
 
 #include "peer/common/seconds.h"
-#include "peer/crowd_rank.h"
+#include "peer/crowd/crowd_rank.h"
 
 namespace larder::peer {
 namespace {

@@ -16,9 +16,9 @@
 
 #include "base/runtime/clock.h"
 #include "cache/record/segments.h"
-#include "peer/claim_record.h"
 #include "peer/common/segment_bits.h"
-#include "peer/distinct_count.h"
+#include "peer/crowd/claim_record.h"
+#include "peer/crowd/distinct_count.h"
 #include "peer/group/keys.h"
 #include "peer/messages/crowd_entry.h"
 

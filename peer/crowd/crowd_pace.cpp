@@ -1,4 +1,4 @@
-#include "peer/crowd_pace.h"
+#include "peer/crowd/crowd_pace.h"
 
 #include <algorithm>
 

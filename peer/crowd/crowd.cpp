@@ -1,4 +1,4 @@
-#include "peer/crowd.h"
+#include "peer/crowd/crowd.h"
 
 #include <utility>
 

@@ -1,5 +1,5 @@
 // The crowds that an agent is in, in virtual time: what it still says of one that it has left.
-#include "peer/crowd_host.h"
+#include "peer/crowd/crowd_host.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "peer/crowd_memory.h"
+#include "peer/crowd/crowd_memory.h"
 
 #include <algorithm>
 

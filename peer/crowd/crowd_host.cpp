@@ -1,13 +1,13 @@
-#include "peer/crowd_host.h"
+#include "peer/crowd/crowd_host.h"
 
 #include <algorithm>
 #include <map>
 #include <utility>
 
 #include "base/io/log.h"
-#include "peer/claim_record.h"
-#include "peer/crowd_memory.h"
-#include "peer/crowd_pace.h"
+#include "peer/crowd/claim_record.h"
+#include "peer/crowd/crowd_memory.h"
+#include "peer/crowd/crowd_pace.h"
 
 namespace larder::peer {
 namespace {
