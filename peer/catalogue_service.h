@@ -12,7 +12,7 @@
 
 #include "base/runtime/worker_pool.h"
 #include "cache/cache.h"
-#include "peer/catalogue_link.h"
+#include "peer/catalogue/catalogue_link.h"
 #include "peer/group/member_book.h"
 #include "peer/messages/catalogue_paths.h"
 #include "peer/messages/catalogue_wire.h"

@@ -18,7 +18,7 @@
 #include "base/result.h"
 #include "base/runtime/clock.h"
 #include "base/runtime/worker_pool.h"
-#include "peer/catalogue_link.h"
+#include "peer/catalogue/catalogue_link.h"
 #include "peer/common/endpoint.h"
 #include "peer/group/identity.h"
 #include "peer/group/identity_store.h"

@@ -11,7 +11,7 @@
 #include "base/runtime/clock.h"
 #include "base/runtime/worker_pool.h"
 #include "cache/cache.h"
-#include "peer/catalogue_link.h"
+#include "peer/catalogue/catalogue_link.h"
 #include "peer/crowd/crowd_host.h"
 #include "peer/discovery_socket.h"
 #include "peer/group/member_book.h"

@@ -5,7 +5,7 @@
 #include <set>
 #include <utility>
 
-#include "peer/catalogue_link_tls.h"
+#include "peer/catalogue/catalogue_link_tls.h"
 
 namespace larder::peer {
 namespace {

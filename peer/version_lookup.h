@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "base/runtime/clock.h"
-#include "peer/catalogue_link.h"
+#include "peer/catalogue/catalogue_link.h"
 #include "peer/discovery_socket.h"
 #include "peer/group/member_book.h"
 #include "peer/supply.h"

@@ -15,7 +15,7 @@
 #include "base/runtime/clock.h"
 #include "cache/cache.h"
 #include "cache/record/interval_set.h"
-#include "peer/catalogue_link.h"
+#include "peer/catalogue/catalogue_link.h"
 #include "peer/dial_notes.h"
 #include "peer/holder_choice.h"
 #include "peer/messages/catalogue_paths.h"

@@ -15,7 +15,7 @@
 #include "agent/daemon/sharing_facts.h"
 #include "agent/daemon/start_epoch.h"
 #include "base/io/log.h"
-#include "peer/catalogue_link.h"
+#include "peer/catalogue/catalogue_link.h"
 #include "peer/catalogue_service.h"
 #include "peer/discovery_socket.h"
 #include "peer/group/certificate.h"

@@ -5,7 +5,7 @@
 #include "agent/daemon/lan_composition.h"
 #include "agent/daemon/membership_group.h"
 #include "agent/daemon/reach_watch.h"
-#include "peer/catalogue_link.h"
+#include "peer/catalogue/catalogue_link.h"
 #include "peer/discovery_socket.h"
 #include "peer/membership.h"
 #include "peer/swarm.h"

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "agent/group_service.h"
-#include "peer/catalogue_link.h"
+#include "peer/catalogue/catalogue_link.h"
 #include "peer/membership.h"
 
 namespace larder::agent {

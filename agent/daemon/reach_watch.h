@@ -14,7 +14,7 @@
 #include "agent/daemon/listen_watch.h"
 #include "agent/peer_facts.h"
 #include "base/runtime/worker_pool.h"
-#include "peer/catalogue_link.h"
+#include "peer/catalogue/catalogue_link.h"
 #include "peer/dial_notes.h"
 #include "peer/discovery_socket.h"
 #include "peer/reach_book.h"

@@ -18,7 +18,7 @@
 
 #include "base/io/file_system.h"
 #include "base/runtime/loop.h"
-#include "peer/catalogue_link.h"
+#include "peer/catalogue/catalogue_link.h"
 #include "peer/discovery_socket.h"
 #include "peer/group/certificate.h"
 #include "peer/group/identity_store.h"

@@ -42,7 +42,7 @@ CLOCK_MAY = (
     "agent/verdict/hook_runner.cpp",
     "database/database.cpp",
     "cache/write/sync_batcher.cpp",
-    "peer/catalogue_link_server.cpp",
+    "peer/catalogue/catalogue_link_server.cpp",
     "peer/window_disk.cpp",
     "tests/support/",
     "tests/bench/",

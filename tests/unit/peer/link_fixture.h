@@ -15,7 +15,7 @@
 #include "base/error_table.h"
 #include "base/runtime/loop.h"
 #include "base/text/units.h"
-#include "peer/catalogue_link.h"
+#include "peer/catalogue/catalogue_link.h"
 #include "peer/group/certificate.h"
 
 namespace larder::peer {

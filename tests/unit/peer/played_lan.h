@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "peer/catalogue_link.h"
+#include "peer/catalogue/catalogue_link.h"
 #include "peer/discovery_socket.h"
 #include "peer/messages/catalogue_paths.h"
 #include "peer/messages/catalogue_wire.h"

@@ -1,4 +1,4 @@
-#include "peer/catalogue_link_thread.h"
+#include "peer/catalogue/catalogue_link_thread.h"
 
 #include <pthread.h>
 

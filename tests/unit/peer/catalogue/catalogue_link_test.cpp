@@ -3,7 +3,7 @@
 #include <cstdio>
 #include <set>
 
-#include "peer/catalogue_link_client.h"
+#include "peer/catalogue/catalogue_link_client.h"
 #include "tests/unit/peer/link_fixture.h"
 
 namespace larder::peer {

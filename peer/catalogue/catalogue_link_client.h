@@ -12,8 +12,8 @@
 #include <utility>
 #include <vector>
 
-#include "peer/catalogue_link.h"
-#include "peer/catalogue_link_outgoing.h"
+#include "peer/catalogue/catalogue_link.h"
+#include "peer/catalogue/catalogue_link_outgoing.h"
 
 namespace larder::peer {
 

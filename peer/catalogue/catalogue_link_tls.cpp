@@ -1,4 +1,4 @@
-#include "peer/catalogue_link_tls.h"
+#include "peer/catalogue/catalogue_link_tls.h"
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>

@@ -9,7 +9,7 @@
 #include <memory>
 #include <vector>
 
-#include "peer/catalogue_link_connection.h"
+#include "peer/catalogue/catalogue_link_connection.h"
 #include "peer/common/token_bucket.h"
 
 namespace larder::peer {

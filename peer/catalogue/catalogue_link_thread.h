@@ -11,8 +11,8 @@
 #include <thread>
 #include <utility>
 
-#include "peer/catalogue_link_client.h"
-#include "peer/catalogue_link_server.h"
+#include "peer/catalogue/catalogue_link_client.h"
+#include "peer/catalogue/catalogue_link_server.h"
 
 namespace larder::peer {
 

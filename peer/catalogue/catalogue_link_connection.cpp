@@ -1,4 +1,4 @@
-#include "peer/catalogue_link_connection.h"
+#include "peer/catalogue/catalogue_link_connection.h"
 
 #include <fmt/format.h>
 

@@ -12,8 +12,8 @@
 #include <string>
 #include <vector>
 
-#include "peer/catalogue_link.h"
-#include "peer/catalogue_link_tls.h"
+#include "peer/catalogue/catalogue_link.h"
+#include "peer/catalogue/catalogue_link_tls.h"
 
 namespace larder::peer {
 

@@ -1,4 +1,4 @@
-#include "peer/catalogue_link.h"
+#include "peer/catalogue/catalogue_link.h"
 
 #include <fmt/format.h>
 
@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "base/io/log.h"
-#include "peer/catalogue_link_thread.h"
+#include "peer/catalogue/catalogue_link_thread.h"
 
 namespace larder::peer {
 namespace {

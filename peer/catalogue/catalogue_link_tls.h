@@ -10,7 +10,7 @@
 #include <string>
 
 #include "base/runtime/clock.h"
-#include "peer/catalogue_link.h"
+#include "peer/catalogue/catalogue_link.h"
 
 namespace larder::peer {
 

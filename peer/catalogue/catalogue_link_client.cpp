@@ -1,4 +1,4 @@
-#include "peer/catalogue_link_client.h"
+#include "peer/catalogue/catalogue_link_client.h"
 
 #include <fmt/format.h>
 

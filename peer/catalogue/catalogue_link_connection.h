@@ -12,9 +12,9 @@
 #include <string>
 #include <vector>
 
-#include "peer/catalogue_link.h"
-#include "peer/catalogue_link_admission.h"
-#include "peer/catalogue_link_tls.h"
+#include "peer/catalogue/catalogue_link.h"
+#include "peer/catalogue/catalogue_link_admission.h"
+#include "peer/catalogue/catalogue_link_tls.h"
 
 namespace larder::peer {
 

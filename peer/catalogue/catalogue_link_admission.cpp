@@ -1,4 +1,4 @@
-#include "peer/catalogue_link_admission.h"
+#include "peer/catalogue/catalogue_link_admission.h"
 
 #include <algorithm>
 
