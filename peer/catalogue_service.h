@@ -13,11 +13,11 @@
 #include "base/runtime/worker_pool.h"
 #include "cache/cache.h"
 #include "peer/catalogue/catalogue_link.h"
+#include "peer/discovery/peer_table.h"
 #include "peer/group/member_book.h"
 #include "peer/messages/catalogue_paths.h"
 #include "peer/messages/catalogue_wire.h"
 #include "peer/offer_table.h"
-#include "peer/peer_table.h"
 #include "peer/swarm.h"
 
 namespace larder::peer {

@@ -10,7 +10,7 @@
 #include <optional>
 #include <string_view>
 
-#include "peer/udp_socket.h"
+#include "peer/discovery/udp_socket.h"
 
 namespace larder::peer {
 namespace {

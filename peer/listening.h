@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "peer/common/endpoint.h"
-#include "peer/interfaces.h"
+#include "peer/discovery/interfaces.h"
 
 namespace larder::peer {
 

@@ -13,7 +13,7 @@
 #include "cache/cache.h"
 #include "peer/catalogue/catalogue_link.h"
 #include "peer/crowd/crowd_host.h"
-#include "peer/discovery_socket.h"
+#include "peer/discovery/discovery_socket.h"
 #include "peer/group/member_book.h"
 #include "peer/neighbours.h"
 #include "peer/offer_table.h"

@@ -14,7 +14,7 @@
 
 #include "base/runtime/clock.h"
 #include "peer/catalogue/catalogue_link.h"
-#include "peer/discovery_socket.h"
+#include "peer/discovery/discovery_socket.h"
 #include "peer/group/member_book.h"
 #include "peer/supply.h"
 

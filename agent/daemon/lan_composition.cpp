@@ -17,7 +17,7 @@
 #include "base/io/log.h"
 #include "peer/catalogue/catalogue_link.h"
 #include "peer/catalogue_service.h"
-#include "peer/discovery_socket.h"
+#include "peer/discovery/discovery_socket.h"
 #include "peer/group/certificate.h"
 #include "peer/group/identity_store.h"
 #include "peer/membership.h"

@@ -19,8 +19,8 @@
 #include "base/runtime/worker_pool.h"
 #include "cache/cache.h"
 #include "database/database.h"
+#include "peer/discovery/peer_table.h"
 #include "peer/neighbours.h"
-#include "peer/peer_table.h"
 #include "peer/trust.h"
 
 namespace larder::agent {

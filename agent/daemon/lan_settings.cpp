@@ -2,7 +2,7 @@
 
 #include "agent/daemon/own_addresses.h"
 #include "agent/version.h"
-#include "peer/interfaces.h"
+#include "peer/discovery/interfaces.h"
 #include "peer/listening.h"
 #include "peer/tcp_probe.h"
 

@@ -6,7 +6,7 @@
 #include "agent/daemon/membership_group.h"
 #include "agent/daemon/reach_watch.h"
 #include "peer/catalogue/catalogue_link.h"
-#include "peer/discovery_socket.h"
+#include "peer/discovery/discovery_socket.h"
 #include "peer/membership.h"
 #include "peer/swarm.h"
 

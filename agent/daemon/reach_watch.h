@@ -1,8 +1,8 @@
 // Whether this agent and those around reach each other, tried and not assumed: while it is in a group, its swarm
 // listens where the machine has addresses (listen_watch.h), the ports of agents that serve take connections
-// (peer/reach_book.h), and the identity is used by one machine alone (peer/twin_watch.h). Mends what it can, tells
-// agents that they are not reached, and tells people: log once for each change, GET /v1/peers, metrics. Loop thread
-// only.
+// (peer/reach_book.h), and the identity is used by one machine alone (peer/discovery/twin_watch.h). Mends what it can,
+// tells agents that they are not reached, and tells people: log once for each change, GET /v1/peers, metrics. Loop
+// thread only.
 #pragma once
 
 #include <functional>
@@ -16,10 +16,10 @@
 #include "base/runtime/worker_pool.h"
 #include "peer/catalogue/catalogue_link.h"
 #include "peer/dial_notes.h"
-#include "peer/discovery_socket.h"
+#include "peer/discovery/discovery_socket.h"
+#include "peer/discovery/twin_watch.h"
 #include "peer/reach_book.h"
 #include "peer/swarm.h"
-#include "peer/twin_watch.h"
 
 namespace larder::agent {
 

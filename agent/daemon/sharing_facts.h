@@ -7,7 +7,7 @@
 #include "agent/daemon/lan_composition.h"
 #include "agent/peer_facts.h"
 #include "base/runtime/clock.h"
-#include "peer/discovery_socket.h"
+#include "peer/discovery/discovery_socket.h"
 #include "peer/swarm.h"
 #include "peer/trust.h"
 

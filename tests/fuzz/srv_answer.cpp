@@ -1,5 +1,5 @@
 // DNS answers with SRV records: whatever comes, what is believed can be asked for and is bounded.
-#include "peer/srv_answer.h"
+#include "peer/discovery/srv_answer.h"
 
 #include <cstddef>
 #include <cstdint>

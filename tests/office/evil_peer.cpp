@@ -19,7 +19,7 @@
 #include "base/io/file_system.h"
 #include "base/runtime/loop.h"
 #include "peer/catalogue/catalogue_link.h"
-#include "peer/discovery_socket.h"
+#include "peer/discovery/discovery_socket.h"
 #include "peer/group/certificate.h"
 #include "peer/group/identity_store.h"
 #include "peer/messages/catalogue_paths.h"

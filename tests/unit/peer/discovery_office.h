@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/runtime/loop.h"
-#include "peer/discovery.h"
+#include "peer/discovery/discovery.h"
 
 namespace larder::peer::test {
 

@@ -1,12 +1,12 @@
 // The small deciding parts around discovery's sockets.
 #include <gtest/gtest.h>
 
-#include "peer/interfaces.h"
-#include "peer/receive_budget.h"
-#include "peer/srv_answer.h"
-#include "peer/srv_lookup.h"
-#include "peer/udp_socket.h"
-#include "peer/wake_watch.h"
+#include "peer/discovery/interfaces.h"
+#include "peer/discovery/receive_budget.h"
+#include "peer/discovery/srv_answer.h"
+#include "peer/discovery/srv_lookup.h"
+#include "peer/discovery/udp_socket.h"
+#include "peer/discovery/wake_watch.h"
 
 namespace larder::peer {
 namespace {

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "peer/catalogue/catalogue_link.h"
-#include "peer/discovery_socket.h"
+#include "peer/discovery/discovery_socket.h"
 #include "peer/messages/catalogue_paths.h"
 #include "peer/messages/catalogue_wire.h"
 #include "peer/swarm.h"

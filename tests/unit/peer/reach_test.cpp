@@ -1,8 +1,8 @@
 // Whether agents reach each other: where the swarm listens, which ports answer, what others say, places of one agent.
 #include <gtest/gtest.h>
 
+#include "peer/discovery/peer_table.h"
 #include "peer/listening.h"
-#include "peer/peer_table.h"
 #include "peer/reach_book.h"
 
 namespace larder::peer {

@@ -1,4 +1,4 @@
-#include "peer/peer_table.h"
+#include "peer/discovery/peer_table.h"
 
 #include <utility>
 

@@ -1,4 +1,4 @@
-#include "peer/twin_watch.h"
+#include "peer/discovery/twin_watch.h"
 
 #include <algorithm>
 

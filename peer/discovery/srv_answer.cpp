@@ -1,4 +1,4 @@
-#include "peer/srv_answer.h"
+#include "peer/discovery/srv_answer.h"
 
 #include <algorithm>
 #include <optional>

@@ -13,16 +13,16 @@
 #include <vector>
 
 #include "base/runtime/clock.h"
-#include "peer/address_book.h"
 #include "peer/common/endpoint.h"
 #include "peer/common/token_bucket.h"
-#include "peer/evidence_relay.h"
-#include "peer/hello_check.h"
-#include "peer/lookups.h"
+#include "peer/discovery/address_book.h"
+#include "peer/discovery/evidence_relay.h"
+#include "peer/discovery/hello_check.h"
+#include "peer/discovery/lookups.h"
+#include "peer/discovery/peer_table.h"
+#include "peer/discovery/replay_guard.h"
+#include "peer/discovery/twin_watch.h"
 #include "peer/messages/datagram.h"
-#include "peer/peer_table.h"
-#include "peer/replay_guard.h"
-#include "peer/twin_watch.h"
 
 namespace larder::peer {
 

@@ -1,5 +1,5 @@
 // The sockets of discovery, on 127.0.0.x: several agents in one loop.
-#include "peer/discovery_socket.h"
+#include "peer/discovery/discovery_socket.h"
 
 #include <gtest/gtest.h>
 
@@ -7,10 +7,10 @@
 #include <ctime>
 #include <set>
 
+#include "peer/discovery/interfaces.h"
+#include "peer/discovery/udp_socket.h"
 #include "peer/group/certificate.h"
 #include "peer/group/group.h"
-#include "peer/interfaces.h"
-#include "peer/udp_socket.h"
 
 namespace larder::peer {
 namespace {

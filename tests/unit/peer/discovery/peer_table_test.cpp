@@ -1,7 +1,7 @@
 // Where an agent is reached that was heard from several places.
 #include <gtest/gtest.h>
 
-#include "peer/peer_table.h"
+#include "peer/discovery/peer_table.h"
 
 namespace larder::peer {
 namespace {

@@ -1,4 +1,4 @@
-#include "peer/replay_guard.h"
+#include "peer/discovery/replay_guard.h"
 
 #include <algorithm>
 

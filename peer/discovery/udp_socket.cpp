@@ -1,4 +1,4 @@
-#include "peer/udp_socket.h"
+#include "peer/discovery/udp_socket.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

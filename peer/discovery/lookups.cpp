@@ -1,4 +1,4 @@
-#include "peer/lookups.h"
+#include "peer/discovery/lookups.h"
 
 #include <algorithm>
 #include <limits>

@@ -1,9 +1,9 @@
 // One identity on two machines: seen by the two, and by others.
-#include "peer/twin_watch.h"
+#include "peer/discovery/twin_watch.h"
 
 #include <gtest/gtest.h>
 
-#include "peer/interfaces.h"
+#include "peer/discovery/interfaces.h"
 #include "tests/unit/peer/discovery_office.h"
 
 namespace larder::peer {

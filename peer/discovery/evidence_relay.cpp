@@ -1,4 +1,4 @@
-#include "peer/evidence_relay.h"
+#include "peer/discovery/evidence_relay.h"
 
 #include <algorithm>
 

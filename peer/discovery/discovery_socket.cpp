@@ -1,4 +1,4 @@
-#include "peer/discovery_socket.h"
+#include "peer/discovery/discovery_socket.h"
 
 #include <algorithm>
 #include <optional>
@@ -8,14 +8,14 @@
 #include "base/io/log.h"
 #include "base/runtime/suspend_clock.h"
 #include "peer/common/token_bucket.h"
-#include "peer/discovery_channels.h"
+#include "peer/discovery/discovery_channels.h"
+#include "peer/discovery/hello_check.h"
+#include "peer/discovery/interfaces.h"
+#include "peer/discovery/receive_budget.h"
+#include "peer/discovery/srv_lookup.h"
+#include "peer/discovery/wake_watch.h"
 #include "peer/group/certificate.h"
 #include "peer/group/key_ring.h"
-#include "peer/hello_check.h"
-#include "peer/interfaces.h"
-#include "peer/receive_budget.h"
-#include "peer/srv_lookup.h"
-#include "peer/wake_watch.h"
 
 namespace larder::peer {
 namespace {

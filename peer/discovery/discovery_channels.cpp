@@ -1,4 +1,4 @@
-#include "peer/discovery_channels.h"
+#include "peer/discovery/discovery_channels.h"
 
 #include <algorithm>
 #include <array>
@@ -9,8 +9,8 @@
 #include <utility>
 
 #include "base/io/log.h"
+#include "peer/discovery/udp_socket.h"
 #include "peer/messages/datagram.h"
-#include "peer/udp_socket.h"
 
 namespace larder::peer {
 namespace {

@@ -1,9 +1,9 @@
-#include "peer/hello_check.h"
+#include "peer/discovery/hello_check.h"
 
 #include <gtest/gtest.h>
 
 #include "base/runtime/loop.h"
-#include "peer/evidence_relay.h"
+#include "peer/discovery/evidence_relay.h"
 #include "peer/group/certificate.h"
 #include "peer/group/key_ring.h"
 

@@ -12,7 +12,7 @@
 #include "base/result.h"
 #include "base/runtime/loop.h"
 #include "peer/common/endpoint.h"
-#include "peer/interfaces.h"
+#include "peer/discovery/interfaces.h"
 
 namespace larder::peer {
 

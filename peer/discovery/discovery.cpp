@@ -1,4 +1,4 @@
-#include "peer/discovery.h"
+#include "peer/discovery/discovery.h"
 
 #include <algorithm>
 #include <utility>

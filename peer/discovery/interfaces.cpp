@@ -1,4 +1,4 @@
-#include "peer/interfaces.h"
+#include "peer/discovery/interfaces.h"
 
 #include <ifaddrs.h>
 #include <net/if.h>
@@ -11,7 +11,7 @@
 #include <map>
 #include <memory>
 
-#include "peer/udp_socket.h"
+#include "peer/discovery/udp_socket.h"
 
 namespace larder::peer {
 namespace {

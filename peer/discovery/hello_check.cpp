@@ -1,4 +1,4 @@
-#include "peer/hello_check.h"
+#include "peer/discovery/hello_check.h"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "peer/srv_lookup.h"
+#include "peer/discovery/srv_lookup.h"
 
 #include <arpa/nameser.h>
 #include <netdb.h>
@@ -13,8 +13,8 @@
 #include <thread>
 
 #include "base/text/host_port.h"
-#include "peer/srv_answer.h"
-#include "peer/udp_socket.h"
+#include "peer/discovery/srv_answer.h"
+#include "peer/discovery/udp_socket.h"
 
 namespace larder::peer {
 namespace {

@@ -16,7 +16,7 @@
 
 #include "base/result.h"
 #include "base/runtime/loop.h"
-#include "peer/discovery.h"
+#include "peer/discovery/discovery.h"
 #include "peer/group/keys.h"
 
 namespace larder::peer {
