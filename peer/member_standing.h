@@ -11,7 +11,7 @@
 
 #include "base/runtime/clock.h"
 #include "peer/group/keys.h"
-#include "peer/spell.h"
+#include "peer/reach/spell.h"
 
 namespace larder::peer {
 

@@ -14,7 +14,7 @@
 
 #include "base/hash/digest.h"
 #include "base/runtime/clock.h"
-#include "peer/spell.h"
+#include "peer/reach/spell.h"
 
 namespace larder::peer {
 

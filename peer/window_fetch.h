@@ -16,9 +16,9 @@
 #include "cache/cache.h"
 #include "cache/record/interval_set.h"
 #include "peer/catalogue/catalogue_link.h"
-#include "peer/dial_notes.h"
 #include "peer/holder_choice.h"
 #include "peer/messages/catalogue_paths.h"
+#include "peer/reach/dial_notes.h"
 #include "peer/swarm.h"
 #include "peer/windows.h"
 

@@ -3,8 +3,8 @@
 #include "agent/daemon/own_addresses.h"
 #include "agent/version.h"
 #include "peer/discovery/interfaces.h"
-#include "peer/listening.h"
-#include "peer/tcp_probe.h"
+#include "peer/reach/listening.h"
+#include "peer/reach/tcp_probe.h"
 
 namespace larder::agent {
 

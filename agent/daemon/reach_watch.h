@@ -1,7 +1,7 @@
 // Whether this agent and those around reach each other, tried and not assumed: while it is in a group, its swarm
 // listens where the machine has addresses (listen_watch.h), the ports of agents that serve take connections
-// (peer/reach_book.h), and the identity is used by one machine alone (peer/discovery/twin_watch.h). Mends what it can,
-// tells agents that they are not reached, and tells people: log once for each change, GET /v1/peers, metrics. Loop
+// (peer/reach/reach_book.h), and the identity is used by one machine alone (peer/discovery/twin_watch.h). Mends what it
+// can, tells agents that they are not reached, and tells people: log once for each change, GET /v1/peers, metrics. Loop
 // thread only.
 #pragma once
 
@@ -15,10 +15,10 @@
 #include "agent/peer_facts.h"
 #include "base/runtime/worker_pool.h"
 #include "peer/catalogue/catalogue_link.h"
-#include "peer/dial_notes.h"
 #include "peer/discovery/discovery_socket.h"
 #include "peer/discovery/twin_watch.h"
-#include "peer/reach_book.h"
+#include "peer/reach/dial_notes.h"
+#include "peer/reach/reach_book.h"
 #include "peer/swarm.h"
 
 namespace larder::agent {
@@ -33,7 +33,7 @@ struct ReachParts {  // all outlive it
   std::function<bool()> use;  // whether anything is taken from others: else nobody is tried
   ListenWatch::Read not_listened;
   ListenWatch::Mend listen_anew;
-  // Tries a TCP port; an empty reason where it takes connections (peer/tcp_probe.h).
+  // Tries a TCP port; an empty reason where it takes connections (peer/reach/tcp_probe.h).
   std::function<void(const peer::Endpoint&, UniqueFunction<void(const std::string& reason)>)> connect;
   // A machine with this identity and a later start epoch is gone: from now on this agent needs a later one. Called from
   // within; it may end this only afterwards.

@@ -2,8 +2,8 @@
 #include <gtest/gtest.h>
 
 #include "peer/discovery/peer_table.h"
-#include "peer/listening.h"
-#include "peer/reach_book.h"
+#include "peer/reach/listening.h"
+#include "peer/reach/reach_book.h"
 
 namespace larder::peer {
 namespace {

@@ -1,4 +1,4 @@
-#include "peer/reach_book.h"
+#include "peer/reach/reach_book.h"
 
 #include <fmt/format.h>
 

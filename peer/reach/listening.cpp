@@ -1,4 +1,4 @@
-#include "peer/listening.h"
+#include "peer/reach/listening.h"
 
 #include <dirent.h>
 #include <netinet/in.h>

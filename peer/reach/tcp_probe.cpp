@@ -1,4 +1,4 @@
-#include "peer/tcp_probe.h"
+#include "peer/reach/tcp_probe.h"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
