@@ -5,9 +5,9 @@
 #include <utility>
 
 #include "base/io/log.h"
-#include "peer/attesters.h"
 #include "peer/inline_share.h"
-#include "peer/own_attestations.h"
+#include "peer/trust/attesters.h"
+#include "peer/trust/own_attestations.h"
 #include "peer/windows.h"
 
 namespace larder::peer {

@@ -7,7 +7,7 @@
 #include "base/io/log.h"
 #include "peer/messages/catalogue_paths.h"
 #include "peer/newest_lookup.h"
-#include "peer/own_attestations.h"
+#include "peer/trust/own_attestations.h"
 
 namespace larder::peer {
 

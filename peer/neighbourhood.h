@@ -18,7 +18,7 @@
 #include "peer/neighbours.h"
 #include "peer/offer_table.h"
 #include "peer/supply.h"
-#include "peer/trust.h"
+#include "peer/trust/trust.h"
 #include "peer/version_lookup.h"
 
 namespace larder::peer {

@@ -4,7 +4,7 @@
 
 #include "peer/messages/segment_bitmap.h"
 #include "peer/neighbourhood.h"
-#include "peer/own_attestations.h"
+#include "peer/trust/own_attestations.h"
 
 namespace larder::peer {
 namespace {

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <utility>
 
-#include "peer/attesters.h"
 #include "peer/messages/catalogue_paths.h"
-#include "peer/proof.h"
+#include "peer/trust/attesters.h"
+#include "peer/trust/proof.h"
 
 namespace larder::peer {
 namespace {

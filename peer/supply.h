@@ -14,8 +14,8 @@
 #include "cache/record/interval_set.h"
 #include "peer/crowd/crowd_host.h"
 #include "peer/neighbours.h"
-#include "peer/opinions.h"
-#include "peer/proof.h"
+#include "peer/trust/opinions.h"
+#include "peer/trust/proof.h"
 #include "peer/window_fetch.h"
 
 namespace larder::peer {

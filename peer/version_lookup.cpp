@@ -4,9 +4,9 @@
 #include <utility>
 
 #include "base/io/log.h"
-#include "peer/attesters.h"
 #include "peer/messages/catalogue_paths.h"
 #include "peer/messages/segment_bitmap.h"
+#include "peer/trust/attesters.h"
 
 namespace larder::peer {
 namespace {

@@ -31,7 +31,7 @@
 #include "origin/curl/curl_client.h"
 #include "origin/origin.h"
 #include "peer/group/member_store.h"
-#include "peer/trust_store.h"
+#include "peer/trust/trust_store.h"
 
 namespace larder::agent {
 namespace {

@@ -9,8 +9,8 @@
 #include "database/database.h"
 #include "peer/group/member_book.h"
 #include "peer/group/member_store.h"
-#include "peer/trust.h"
-#include "peer/trust_store.h"
+#include "peer/trust/trust.h"
+#include "peer/trust/trust_store.h"
 
 namespace larder::agent {
 

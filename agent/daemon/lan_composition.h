@@ -21,7 +21,7 @@
 #include "database/database.h"
 #include "peer/discovery/peer_table.h"
 #include "peer/neighbours.h"
-#include "peer/trust.h"
+#include "peer/trust/trust.h"
 
 namespace larder::agent {
 

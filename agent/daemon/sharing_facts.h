@@ -9,7 +9,7 @@
 #include "base/runtime/clock.h"
 #include "peer/discovery/discovery_socket.h"
 #include "peer/swarm.h"
-#include "peer/trust.h"
+#include "peer/trust/trust.h"
 
 namespace larder::agent {
 

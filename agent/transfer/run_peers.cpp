@@ -7,7 +7,7 @@
 #include "agent/transfer/peer_source.h"
 #include "agent/transfer/run.h"
 #include "base/io/log.h"
-#include "peer/own_attestations.h"
+#include "peer/trust/own_attestations.h"
 
 namespace larder::agent {
 namespace {

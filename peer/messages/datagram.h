@@ -86,9 +86,9 @@ struct Have {
   friend bool operator==(const Have&, const Have&) = default;
 };
 
-// Against an attester (peer/trust.h), opaque here; multicast and unicast. The accused has perhaps never been met by who
-// hears of it: its certificate, as the accuser knows it, lets the statement be weighed all the same. The accuser's own
-// is in its HELLO.
+// Against an attester (peer/trust/trust.h), opaque here; multicast and unicast. The accused has perhaps never been met
+// by who hears of it: its certificate, as the accuser knows it, lets the statement be weighed all the same. The
+// accuser's own is in its HELLO.
 struct EvidenceMessage {
   std::vector<std::byte> bytes{};        // at most kMaxEvidence
   std::vector<std::byte> certificate{};  // DER of the accused's leaf; empty: it is left out

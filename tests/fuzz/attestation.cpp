@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "peer/messages/attestation.h"
-#include "peer/trust.h"
+#include "peer/trust/trust.h"
 #include "tests/fuzz/must.h"
 
 using namespace larder;

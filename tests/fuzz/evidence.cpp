@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "peer/trust.h"
+#include "peer/trust/trust.h"
 #include "tests/fuzz/must.h"
 
 using namespace larder;

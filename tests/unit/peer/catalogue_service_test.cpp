@@ -5,11 +5,11 @@
 
 #include <optional>
 
-#include "peer/attesters.h"
 #include "peer/group/certificate.h"
 #include "peer/inline_share.h"
-#include "peer/own_attestations.h"
-#include "peer/proof.h"
+#include "peer/trust/attesters.h"
+#include "peer/trust/own_attestations.h"
+#include "peer/trust/proof.h"
 #include "tests/support/virtual_loop.h"
 #include "tests/unit/peer/played_cache.h"
 #include "tests/unit/peer/witnesses.h"

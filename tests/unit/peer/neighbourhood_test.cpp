@@ -3,7 +3,7 @@
 #include "peer/neighbourhood.h"
 
 #include "peer/group/certificate.h"
-#include "peer/own_attestations.h"
+#include "peer/trust/own_attestations.h"
 #include "tests/unit/peer/played_office.h"
 #include "tests/unit/transfer/fake_cache.h"
 

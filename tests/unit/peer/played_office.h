@@ -5,7 +5,7 @@
 #include <string>
 
 #include "base/hash/merkle.h"
-#include "peer/trust.h"
+#include "peer/trust/trust.h"
 #include "peer/version_lookup.h"
 #include "peer/windows.h"
 #include "tests/support/virtual_loop.h"

@@ -7,7 +7,7 @@
 #include <deque>
 #include <random>
 
-#include "peer/trust.h"
+#include "peer/trust/trust.h"
 #include "tests/unit/peer/witnesses.h"
 
 namespace larder::peer {

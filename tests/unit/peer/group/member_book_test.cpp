@@ -6,9 +6,9 @@
 
 #include <optional>
 
-#include "peer/attesters.h"
 #include "peer/group/certificate.h"
 #include "peer/group/member_store.h"
+#include "peer/trust/attesters.h"
 #include "tests/support/temp_directory.h"
 #include "tests/support/virtual_loop.h"
 #include "tests/unit/peer/witnesses.h"

@@ -1,4 +1,4 @@
-#include "peer/trust.h"
+#include "peer/trust/trust.h"
 
 #include <fmt/format.h>
 

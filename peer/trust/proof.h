@@ -14,7 +14,7 @@
 
 #include "cache/record/segments.h"
 #include "peer/messages/catalogue_wire.h"
-#include "peer/trust.h"
+#include "peer/trust/trust.h"
 
 namespace larder::peer {
 

@@ -12,7 +12,7 @@
 #include "base/runtime/clock.h"
 #include "database/database.h"
 #include "peer/common/write_behind.h"
-#include "peer/trust.h"
+#include "peer/trust/trust.h"
 
 namespace larder::peer {
 

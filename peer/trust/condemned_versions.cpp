@@ -1,4 +1,4 @@
-#include "peer/condemned_versions.h"
+#include "peer/trust/condemned_versions.h"
 
 #include <algorithm>
 

@@ -1,5 +1,5 @@
 // What is believed of a version, and what is not, whatever holders say.
-#include "peer/proof.h"
+#include "peer/trust/proof.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "peer/attesters.h"
+#include "peer/trust/attesters.h"
 
 #include <algorithm>
 #include <functional>

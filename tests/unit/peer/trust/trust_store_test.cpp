@@ -1,5 +1,5 @@
 // What Trust knows survives a restart, whatever it is, and damage to the index costs no more than the damaged rows.
-#include "peer/trust_store.h"
+#include "peer/trust/trust_store.h"
 
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <gtest/gtest.h>

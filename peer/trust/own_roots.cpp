@@ -1,4 +1,4 @@
-#include "peer/own_roots.h"
+#include "peer/trust/own_roots.h"
 
 #include <algorithm>
 

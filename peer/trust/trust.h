@@ -20,14 +20,14 @@
 #include "base/hash/digest.h"
 #include "base/result.h"
 #include "base/runtime/clock.h"
-#include "peer/condemned_versions.h"
-#include "peer/contradictions.h"
-#include "peer/evidence.h"
-#include "peer/member_standing.h"
 #include "peer/messages/attestation.h"
-#include "peer/origin_hosts.h"
-#include "peer/own_roots.h"
-#include "peer/suspicions.h"
+#include "peer/trust/condemned_versions.h"
+#include "peer/trust/contradictions.h"
+#include "peer/trust/evidence.h"
+#include "peer/trust/member_standing.h"
+#include "peer/trust/origin_hosts.h"
+#include "peer/trust/own_roots.h"
+#include "peer/trust/suspicions.h"
 
 namespace larder::peer {
 

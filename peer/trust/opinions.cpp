@@ -1,4 +1,4 @@
-#include "peer/opinions.h"
+#include "peer/trust/opinions.h"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "peer/evidence.h"
+#include "peer/trust/evidence.h"
 
 #include <string>
 #include <string_view>

@@ -1,4 +1,4 @@
-#include "peer/suspicions.h"
+#include "peer/trust/suspicions.h"
 
 #include <algorithm>
 

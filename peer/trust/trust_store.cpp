@@ -1,4 +1,4 @@
-#include "peer/trust_store.h"
+#include "peer/trust/trust_store.h"
 
 #include <SQLiteCpp/SQLiteCpp.h>
 

@@ -1,4 +1,4 @@
-#include "peer/member_standing.h"
+#include "peer/trust/member_standing.h"
 
 #include <algorithm>
 #include <tuple>

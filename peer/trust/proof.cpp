@@ -1,4 +1,4 @@
-#include "peer/proof.h"
+#include "peer/trust/proof.h"
 
 #include <fmt/format.h>
 

@@ -1,5 +1,5 @@
 // Whose word is waited for before a segment is taken.
-#include "peer/opinions.h"
+#include "peer/trust/opinions.h"
 
 #include <gtest/gtest.h>
 

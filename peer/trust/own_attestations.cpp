@@ -1,4 +1,4 @@
-#include "peer/own_attestations.h"
+#include "peer/trust/own_attestations.h"
 
 #include <algorithm>
 

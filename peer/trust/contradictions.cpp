@@ -1,4 +1,4 @@
-#include "peer/contradictions.h"
+#include "peer/trust/contradictions.h"
 
 #include <algorithm>
 

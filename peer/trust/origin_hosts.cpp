@@ -1,4 +1,4 @@
-#include "peer/origin_hosts.h"
+#include "peer/trust/origin_hosts.h"
 
 #include <algorithm>
 #include <array>
