@@ -6,9 +6,9 @@
 
 #include "base/io/log.h"
 #include "peer/inline_share.h"
+#include "peer/swarm/windows.h"
 #include "peer/trust/attesters.h"
 #include "peer/trust/own_attestations.h"
-#include "peer/windows.h"
 
 namespace larder::peer {
 namespace {

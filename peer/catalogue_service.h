@@ -18,7 +18,7 @@
 #include "peer/messages/catalogue_paths.h"
 #include "peer/messages/catalogue_wire.h"
 #include "peer/offer_table.h"
-#include "peer/swarm.h"
+#include "peer/swarm/swarm.h"
 
 namespace larder::peer {
 

@@ -19,8 +19,8 @@
 #include "peer/holder_choice.h"
 #include "peer/messages/catalogue_paths.h"
 #include "peer/reach/dial_notes.h"
-#include "peer/swarm.h"
-#include "peer/windows.h"
+#include "peer/swarm/swarm.h"
+#include "peer/swarm/windows.h"
 
 namespace larder::peer {
 

@@ -24,7 +24,7 @@
 #include "peer/neighbourhood.h"
 #include "peer/offer_feed.h"
 #include "peer/offer_table.h"
-#include "peer/swarm.h"
+#include "peer/swarm/swarm.h"
 #include "peer/system_facts.h"
 
 namespace larder::agent {

@@ -8,7 +8,7 @@
 #include "peer/catalogue/catalogue_link.h"
 #include "peer/discovery/discovery_socket.h"
 #include "peer/membership.h"
-#include "peer/swarm.h"
+#include "peer/swarm/swarm.h"
 
 namespace larder::agent {
 

@@ -19,7 +19,7 @@
 #include "peer/discovery/twin_watch.h"
 #include "peer/reach/dial_notes.h"
 #include "peer/reach/reach_book.h"
-#include "peer/swarm.h"
+#include "peer/swarm/swarm.h"
 
 namespace larder::agent {
 

@@ -8,7 +8,7 @@
 #include "agent/peer_facts.h"
 #include "base/runtime/clock.h"
 #include "peer/discovery/discovery_socket.h"
-#include "peer/swarm.h"
+#include "peer/swarm/swarm.h"
 #include "peer/trust/trust.h"
 
 namespace larder::agent {

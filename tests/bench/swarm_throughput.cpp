@@ -21,9 +21,9 @@
 #include "base/hash/merkle.h"
 #include "base/runtime/loop.h"
 #include "peer/group/certificate.h"
-#include "peer/swarm.h"
-#include "peer/swarm_settings.h"
-#include "peer/torrent_form.h"
+#include "peer/swarm/swarm.h"
+#include "peer/swarm/swarm_settings.h"
+#include "peer/swarm/torrent_form.h"
 #include "tests/support/temp_directory.h"
 
 namespace larder::peer {

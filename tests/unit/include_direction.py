@@ -43,7 +43,7 @@ CLOCK_MAY = (
     "database/database.cpp",
     "cache/write/sync_batcher.cpp",
     "peer/catalogue/catalogue_link_server.cpp",
-    "peer/window_disk.cpp",
+    "peer/swarm/window_disk.cpp",
     "tests/support/",
     "tests/bench/",
     "tests/sim/",

@@ -13,7 +13,7 @@
 #include "peer/discovery/discovery_socket.h"
 #include "peer/messages/catalogue_paths.h"
 #include "peer/messages/catalogue_wire.h"
-#include "peer/swarm.h"
+#include "peer/swarm/swarm.h"
 
 namespace larder::peer {
 

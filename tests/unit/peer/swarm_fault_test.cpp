@@ -6,7 +6,7 @@
 
 #include <chrono>
 
-#include "peer/swarm.h"
+#include "peer/swarm/swarm.h"
 #include "tests/unit/peer/swarm_fixture.h"
 
 namespace larder::peer {

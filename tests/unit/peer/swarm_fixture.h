@@ -11,7 +11,7 @@
 #include "base/hash/merkle.h"
 #include "base/io/file_system.h"
 #include "peer/group/certificate.h"
-#include "peer/swarm.h"
+#include "peer/swarm/swarm.h"
 #include "tests/support/temp_directory.h"
 #include "tests/support/virtual_loop.h"
 

@@ -5,11 +5,11 @@
 #include <libtorrent/torrent_info.hpp>
 
 #include "base/hash/merkle.h"
-#include "peer/batching.h"
-#include "peer/block_queue.h"
-#include "peer/peer_book.h"
-#include "peer/swarm_settings.h"
-#include "peer/torrent_form.h"
+#include "peer/swarm/batching.h"
+#include "peer/swarm/block_queue.h"
+#include "peer/swarm/peer_book.h"
+#include "peer/swarm/swarm_settings.h"
+#include "peer/swarm/torrent_form.h"
 
 namespace larder::peer {
 namespace {

@@ -6,7 +6,7 @@
 #include <cstring>
 
 #include "base/hash/merkle.h"
-#include "peer/windows.h"
+#include "peer/swarm/windows.h"
 
 namespace larder::test {
 namespace {

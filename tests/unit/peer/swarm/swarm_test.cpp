@@ -1,5 +1,5 @@
 // Windows that travel: sizes, segments, several peers, partial wants, giving on while fetching, opening and closing.
-#include "peer/swarm.h"
+#include "peer/swarm/swarm.h"
 
 #include <chrono>
 

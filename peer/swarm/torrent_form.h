@@ -9,7 +9,7 @@
 
 #include "base/hash/digest.h"
 #include "base/result.h"
-#include "peer/swarm.h"
+#include "peer/swarm/swarm.h"
 
 namespace larder::peer {
 

@@ -1,4 +1,4 @@
-#include "peer/swarm_settings.h"
+#include "peer/swarm/swarm_settings.h"
 
 #include <libtorrent/alert.hpp>
 #include <limits>

@@ -12,7 +12,7 @@
 
 #include "base/result.h"
 #include "base/unique_function.h"
-#include "peer/swarm_window.h"
+#include "peer/swarm/swarm_window.h"
 
 namespace larder::peer {
 

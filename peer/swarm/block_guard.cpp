@@ -1,4 +1,4 @@
-#include "peer/block_guard.h"
+#include "peer/swarm/block_guard.h"
 
 #include <libtorrent/error_code.hpp>
 #include <libtorrent/operations.hpp>
@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "base/io/log.h"
-#include "peer/peer_identity.h"
+#include "peer/swarm/peer_identity.h"
 
 namespace larder::peer {
 

@@ -16,8 +16,8 @@
 #include <vector>
 
 #include "base/runtime/worker_pool.h"
-#include "peer/batching.h"
-#include "peer/swarm_window.h"
+#include "peer/swarm/batching.h"
+#include "peer/swarm/swarm_window.h"
 
 namespace larder::peer {
 

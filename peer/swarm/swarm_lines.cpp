@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "peer/swarm_impl.h"
+#include "peer/swarm/swarm_impl.h"
 
 namespace larder::peer {
 namespace {

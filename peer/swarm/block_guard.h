@@ -7,7 +7,7 @@
 #include <libtorrent/peer_connection_handle.hpp>
 #include <memory>
 
-#include "peer/swarm_window.h"
+#include "peer/swarm/swarm_window.h"
 
 namespace larder::peer {
 

@@ -1,4 +1,4 @@
-#include "peer/torrent_form.h"
+#include "peer/swarm/torrent_form.h"
 
 #include <algorithm>
 #include <bit>

@@ -1,4 +1,4 @@
-#include "peer/windows.h"
+#include "peer/swarm/windows.h"
 
 #include "base/hash/merkle.h"
 

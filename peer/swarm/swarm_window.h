@@ -23,10 +23,10 @@
 #include <vector>
 
 #include "base/hash/merkle.h"
-#include "peer/batching.h"
-#include "peer/block_queue.h"
-#include "peer/peer_book.h"
-#include "peer/swarm.h"
+#include "peer/swarm/batching.h"
+#include "peer/swarm/block_queue.h"
+#include "peer/swarm/peer_book.h"
+#include "peer/swarm/swarm.h"
 
 namespace larder::peer {
 

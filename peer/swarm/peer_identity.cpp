@@ -1,4 +1,4 @@
-#include "peer/peer_identity.h"
+#include "peer/swarm/peer_identity.h"
 
 #include <openssl/evp.h>
 #include <openssl/ssl.h>

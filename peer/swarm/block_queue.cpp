@@ -1,4 +1,4 @@
-#include "peer/block_queue.h"
+#include "peer/swarm/block_queue.h"
 
 #include <algorithm>
 #include <bit>

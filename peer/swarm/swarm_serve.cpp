@@ -2,8 +2,8 @@
 #include <utility>
 
 #include "base/io/log.h"
-#include "peer/swarm_impl.h"
-#include "peer/torrent_form.h"
+#include "peer/swarm/swarm_impl.h"
+#include "peer/swarm/torrent_form.h"
 
 namespace larder::peer {
 namespace {

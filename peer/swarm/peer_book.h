@@ -7,7 +7,7 @@
 #include <set>
 #include <vector>
 
-#include "peer/swarm.h"
+#include "peer/swarm/swarm.h"
 
 namespace larder::peer {
 

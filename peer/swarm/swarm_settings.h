@@ -3,7 +3,7 @@
 
 #include <libtorrent/settings_pack.hpp>
 
-#include "peer/swarm.h"
+#include "peer/swarm/swarm.h"
 
 namespace larder::peer {
 

@@ -1,4 +1,4 @@
-#include "peer/peer_book.h"
+#include "peer/swarm/peer_book.h"
 
 #include <algorithm>
 

@@ -1,10 +1,10 @@
-#include "peer/handshake_sweep.h"
+#include "peer/swarm/handshake_sweep.h"
 
 #include <libtorrent/aux_/session_impl.hpp>
 #include <libtorrent/aux_/socket_type.hpp>
 #include <memory>
 
-#include "peer/peer_identity.h"
+#include "peer/swarm/peer_identity.h"
 
 namespace larder::peer {
 namespace {

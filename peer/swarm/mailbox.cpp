@@ -1,4 +1,4 @@
-#include "peer/mailbox.h"
+#include "peer/swarm/mailbox.h"
 
 #include <utility>
 

@@ -1,11 +1,11 @@
-#include "peer/swarm.h"
+#include "peer/swarm/swarm.h"
 
 #include <algorithm>
 #include <utility>
 
 #include "base/io/log.h"
-#include "peer/swarm_impl.h"
-#include "peer/torrent_form.h"
+#include "peer/swarm/swarm_impl.h"
+#include "peer/swarm/torrent_form.h"
 
 namespace larder::peer {
 namespace {

@@ -1,4 +1,4 @@
-#include "peer/swarm_session.h"
+#include "peer/swarm/swarm_session.h"
 
 #include <algorithm>
 #include <boost/asio/executor_work_guard.hpp>
@@ -17,13 +17,13 @@
 #include <utility>
 
 #include "base/io/log.h"
-#include "peer/block_guard.h"
 #include "peer/common/card_binding.h"
-#include "peer/handshake_sweep.h"
-#include "peer/peer_identity.h"
-#include "peer/swarm_settings.h"
-#include "peer/torrent_form.h"
-#include "peer/window_disk.h"
+#include "peer/swarm/block_guard.h"
+#include "peer/swarm/handshake_sweep.h"
+#include "peer/swarm/peer_identity.h"
+#include "peer/swarm/swarm_settings.h"
+#include "peer/swarm/torrent_form.h"
+#include "peer/swarm/window_disk.h"
 
 namespace larder::peer {
 namespace {

@@ -13,10 +13,10 @@
 #include <utility>
 #include <vector>
 
-#include "peer/mailbox.h"
-#include "peer/swarm.h"
-#include "peer/swarm_session.h"
-#include "peer/swarm_window.h"
+#include "peer/swarm/mailbox.h"
+#include "peer/swarm/swarm.h"
+#include "peer/swarm/swarm_session.h"
+#include "peer/swarm/swarm_window.h"
 
 namespace larder::peer {
 

@@ -8,7 +8,7 @@
 #include "base/hash/digest.h"
 #include "base/text/units.h"
 #include "cache/record/segments.h"
-#include "peer/swarm.h"
+#include "peer/swarm/swarm.h"
 
 namespace larder::peer {
 

@@ -1,12 +1,12 @@
-#include "peer/swarm_window.h"
+#include "peer/swarm/swarm_window.h"
 
 #include <algorithm>
 #include <boost/asio/error.hpp>
 #include <libtorrent/disk_interface.hpp>
 #include <utility>
 
-#include "peer/block_guard.h"
-#include "peer/torrent_form.h"
+#include "peer/swarm/block_guard.h"
+#include "peer/swarm/torrent_form.h"
 
 namespace larder::peer {
 namespace {
