@@ -16,7 +16,7 @@
 #include "peer/discovery/discovery_socket.h"
 #include "peer/group/member_book.h"
 #include "peer/neighbours.h"
-#include "peer/offer_table.h"
+#include "peer/offer/offer_table.h"
 #include "peer/supply.h"
 #include "peer/trust/trust.h"
 #include "peer/version_lookup.h"

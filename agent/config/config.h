@@ -69,7 +69,7 @@ struct Config {
   bool peer_serve_metered = false;
   unsigned peer_min_battery = 30;  // percent
   std::uint64_t peer_min_size = 0;
-  std::vector<std::string> peer_never_share;  // URL globs (peer/share_policy.h)
+  std::vector<std::string> peer_never_share;  // URL globs (peer/offer/share_policy.h)
   std::uint64_t peer_min_rate = 256 * 1024;   // bytes/s; 0: off
   bool peer_offline_ok = true;
   // [trust]

@@ -4,7 +4,7 @@
 #include "agent/config/config.h"
 #include "cache/record/version.h"
 #include "origin/url/url.h"
-#include "peer/share_policy.h"
+#include "peer/offer/share_policy.h"
 
 namespace larder::agent {
 

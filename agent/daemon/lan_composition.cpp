@@ -16,16 +16,16 @@
 #include "agent/daemon/start_epoch.h"
 #include "base/io/log.h"
 #include "peer/catalogue/catalogue_link.h"
-#include "peer/catalogue_service.h"
 #include "peer/discovery/discovery_socket.h"
 #include "peer/group/certificate.h"
 #include "peer/group/identity_store.h"
 #include "peer/membership.h"
 #include "peer/neighbourhood.h"
-#include "peer/offer_feed.h"
-#include "peer/offer_table.h"
+#include "peer/offer/catalogue_service.h"
+#include "peer/offer/offer_feed.h"
+#include "peer/offer/offer_table.h"
+#include "peer/offer/system_facts.h"
 #include "peer/swarm/swarm.h"
-#include "peer/system_facts.h"
 
 namespace larder::agent {
 namespace {

@@ -10,7 +10,7 @@
 
 #include "agent/config/config.h"
 #include "peer/neighbours.h"
-#include "peer/share_policy.h"
+#include "peer/offer/share_policy.h"
 
 namespace larder::agent {
 

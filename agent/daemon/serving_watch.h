@@ -1,5 +1,5 @@
-// Keeps what the policy of serving needs to know of power and network (peer/serving_policy.h): read by a worker every
-// while, since a battery may take its time to answer. Loop thread only.
+// Keeps what the policy of serving needs to know of power and network (peer/offer/serving_policy.h): read by a worker
+// every while, since a battery may take its time to answer. Loop thread only.
 #pragma once
 
 #include <functional>
@@ -8,7 +8,7 @@
 #include "agent/config/config.h"
 #include "base/runtime/loop.h"
 #include "base/runtime/worker_pool.h"
-#include "peer/serving_policy.h"
+#include "peer/offer/serving_policy.h"
 
 namespace larder::agent {
 

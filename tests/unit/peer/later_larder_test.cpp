@@ -6,7 +6,7 @@
 #include "peer/messages/catalogue_paths.h"
 #include "peer/messages/catalogue_wire.h"
 #include "peer/messages/datagram.h"
-#include "peer/offer_table.h"
+#include "peer/offer/offer_table.h"
 
 namespace larder::peer {
 namespace {

@@ -4,9 +4,9 @@
 #include <filesystem>
 #include <fstream>
 
-#include "peer/serving_policy.h"
-#include "peer/share_policy.h"
-#include "peer/system_facts.h"
+#include "peer/offer/serving_policy.h"
+#include "peer/offer/share_policy.h"
+#include "peer/offer/system_facts.h"
 #include "tests/support/temp_directory.h"
 
 namespace larder::peer {

@@ -1,4 +1,4 @@
-#include "peer/system_facts.h"
+#include "peer/offer/system_facts.h"
 
 #include <algorithm>
 #include <array>

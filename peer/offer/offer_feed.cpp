@@ -1,4 +1,4 @@
-#include "peer/offer_feed.h"
+#include "peer/offer/offer_feed.h"
 
 #include <set>
 #include <vector>

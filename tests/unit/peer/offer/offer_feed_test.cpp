@@ -1,5 +1,5 @@
 // The offer table follows the cache: what is there at the start, and each change.
-#include "peer/offer_feed.h"
+#include "peer/offer/offer_feed.h"
 
 #include <gtest/gtest.h>
 

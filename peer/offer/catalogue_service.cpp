@@ -1,11 +1,11 @@
-#include "peer/catalogue_service.h"
+#include "peer/offer/catalogue_service.h"
 
 #include <algorithm>
 #include <atomic>
 #include <utility>
 
 #include "base/io/log.h"
-#include "peer/inline_share.h"
+#include "peer/offer/inline_share.h"
 #include "peer/swarm/windows.h"
 #include "peer/trust/attesters.h"
 #include "peer/trust/own_attestations.h"

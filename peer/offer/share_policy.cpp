@@ -1,4 +1,4 @@
-#include "peer/share_policy.h"
+#include "peer/offer/share_policy.h"
 
 #include <algorithm>
 

@@ -1,12 +1,12 @@
 // What neighbours are answered: by whom it is vouched for, what has changed, and who gets no answer.
-#include "peer/catalogue_service.h"
+#include "peer/offer/catalogue_service.h"
 
 #include <gtest/gtest.h>
 
 #include <optional>
 
 #include "peer/group/certificate.h"
-#include "peer/inline_share.h"
+#include "peer/offer/inline_share.h"
 #include "peer/trust/attesters.h"
 #include "peer/trust/own_attestations.h"
 #include "peer/trust/proof.h"

@@ -7,7 +7,7 @@
 
 #include <string>
 
-#include "peer/serving_policy.h"
+#include "peer/offer/serving_policy.h"
 
 namespace larder::peer {
 

@@ -1,4 +1,4 @@
-#include "peer/offer_table.h"
+#include "peer/offer/offer_table.h"
 
 #include <algorithm>
 #include <bit>

@@ -17,7 +17,7 @@
 #include "peer/group/member_book.h"
 #include "peer/messages/catalogue_paths.h"
 #include "peer/messages/catalogue_wire.h"
-#include "peer/offer_table.h"
+#include "peer/offer/offer_table.h"
 #include "peer/swarm/swarm.h"
 
 namespace larder::peer {

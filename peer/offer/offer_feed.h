@@ -8,7 +8,7 @@
 
 #include "base/runtime/clock.h"
 #include "cache/cache.h"
-#include "peer/offer_table.h"
+#include "peer/offer/offer_table.h"
 
 namespace larder::peer {
 

@@ -1,5 +1,5 @@
 // What is offered: by which name, which of several contents, and what must not be.
-#include "peer/offer_table.h"
+#include "peer/offer/offer_table.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>

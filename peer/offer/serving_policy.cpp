@@ -1,4 +1,4 @@
-#include "peer/serving_policy.h"
+#include "peer/offer/serving_policy.h"
 
 namespace larder::peer {
 
