@@ -20,11 +20,11 @@
 #include "peer/group/certificate.h"
 #include "peer/group/identity_store.h"
 #include "peer/membership.h"
-#include "peer/neighbourhood.h"
 #include "peer/offer/catalogue_service.h"
 #include "peer/offer/offer_feed.h"
 #include "peer/offer/offer_table.h"
 #include "peer/offer/system_facts.h"
+#include "peer/supply/neighbourhood.h"
 #include "peer/swarm/swarm.h"
 
 namespace larder::agent {

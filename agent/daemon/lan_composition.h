@@ -20,7 +20,7 @@
 #include "cache/cache.h"
 #include "database/database.h"
 #include "peer/discovery/peer_table.h"
-#include "peer/neighbours.h"
+#include "peer/supply/neighbours.h"
 #include "peer/trust/trust.h"
 
 namespace larder::agent {

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "agent/config/config.h"
-#include "peer/neighbours.h"
 #include "peer/offer/share_policy.h"
+#include "peer/supply/neighbours.h"
 
 namespace larder::agent {
 

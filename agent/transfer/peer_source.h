@@ -9,7 +9,7 @@
 
 #include "agent/transfer/source.h"
 #include "base/runtime/clock.h"
-#include "peer/neighbours.h"
+#include "peer/supply/neighbours.h"
 
 namespace larder::agent {
 

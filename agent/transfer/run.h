@@ -18,7 +18,7 @@
 #include "agent/transfer/origin_source.h"
 #include "agent/transfer/settle.h"
 #include "agent/transfer/transfer_rules.h"
-#include "peer/neighbours.h"
+#include "peer/supply/neighbours.h"
 
 namespace larder::agent {
 

@@ -52,8 +52,8 @@ class Source {
   [[nodiscard]] virtual std::size_t holders() const { return 1; }
   // What vouches for a segment's blocks: kept with it.
   [[nodiscard]] virtual std::vector<std::byte> attestation(std::uint64_t) const { return {}; }
-  // Of peers in a crowd (peer/neighbours.h): which segments may be taken from the origin, in what order theirs are best
-  // taken, whether waiting for them is worth its while, and how it goes.
+  // Of peers in a crowd (peer/supply/neighbours.h): which segments may be taken from the origin, in what order theirs
+  // are best taken, whether waiting for them is worth its while, and how it goes.
   [[nodiscard]] virtual std::optional<std::vector<std::uint64_t>> from_origin() const { return std::nullopt; }
   [[nodiscard]] virtual std::vector<std::uint64_t> order() const { return {}; }
   [[nodiscard]] virtual bool promising() const { return false; }

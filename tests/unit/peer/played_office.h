@@ -5,9 +5,9 @@
 #include <string>
 
 #include "base/hash/merkle.h"
+#include "peer/supply/version_lookup.h"
 #include "peer/swarm/windows.h"
 #include "peer/trust/trust.h"
-#include "peer/version_lookup.h"
 #include "tests/support/virtual_loop.h"
 #include "tests/unit/peer/played_lan.h"
 #include "tests/unit/peer/witnesses.h"

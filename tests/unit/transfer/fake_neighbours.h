@@ -1,5 +1,6 @@
 // Neighbours that do as they are told: who has what, how fast it comes, and how it goes wrong. They keep the promises
-// of peer/neighbours.h: right leaves, each block once, nothing from within a call, a bound on what is not consumed.
+// of peer/supply/neighbours.h: right leaves, each block once, nothing from within a call, a bound on what is not
+// consumed.
 #pragma once
 
 #include <functional>
@@ -10,7 +11,7 @@
 #include <vector>
 
 #include "base/runtime/clock.h"
-#include "peer/neighbours.h"
+#include "peer/supply/neighbours.h"
 
 namespace larder::test {
 

@@ -1,4 +1,4 @@
-#include "peer/window_fetch.h"
+#include "peer/supply/window_fetch.h"
 
 #include <fmt/format.h>
 

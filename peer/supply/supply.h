@@ -13,10 +13,10 @@
 
 #include "cache/record/interval_set.h"
 #include "peer/crowd/crowd_host.h"
-#include "peer/neighbours.h"
+#include "peer/supply/neighbours.h"
+#include "peer/supply/window_fetch.h"
 #include "peer/trust/opinions.h"
 #include "peer/trust/proof.h"
-#include "peer/window_fetch.h"
 
 namespace larder::peer {
 

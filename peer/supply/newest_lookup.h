@@ -7,8 +7,8 @@
 #include <optional>
 #include <string>
 
-#include "peer/neighbours.h"
-#include "peer/version_lookup.h"
+#include "peer/supply/neighbours.h"
+#include "peer/supply/version_lookup.h"
 
 namespace larder::peer {
 

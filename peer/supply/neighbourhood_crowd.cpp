@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "peer/messages/segment_bitmap.h"
-#include "peer/neighbourhood.h"
+#include "peer/supply/neighbourhood.h"
 #include "peer/trust/own_attestations.h"
 
 namespace larder::peer {

@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "peer/common/seconds.h"
-#include "peer/supply.h"
+#include "peer/supply/supply.h"
 
 namespace larder::peer {
 namespace {

@@ -1,6 +1,6 @@
 // The neighbours as transfers see them: what is asked beforehand, what is told the group and believed of it, and how it
 // ends.
-#include "peer/neighbourhood.h"
+#include "peer/supply/neighbourhood.h"
 
 #include "peer/group/certificate.h"
 #include "peer/trust/own_attestations.h"

@@ -1,4 +1,4 @@
-#include "peer/holder_choice.h"
+#include "peer/supply/holder_choice.h"
 
 #include <algorithm>
 #include <tuple>

@@ -16,9 +16,9 @@
 #include "cache/cache.h"
 #include "cache/record/interval_set.h"
 #include "peer/catalogue/catalogue_link.h"
-#include "peer/holder_choice.h"
 #include "peer/messages/catalogue_paths.h"
 #include "peer/reach/dial_notes.h"
+#include "peer/supply/holder_choice.h"
 #include "peer/swarm/swarm.h"
 #include "peer/swarm/windows.h"
 

@@ -1,4 +1,4 @@
-#include "peer/newest_lookup.h"
+#include "peer/supply/newest_lookup.h"
 
 #include <algorithm>
 #include <utility>

@@ -1,5 +1,5 @@
 // Which holder is taken, and who goes when nothing comes.
-#include "peer/holder_choice.h"
+#include "peer/supply/holder_choice.h"
 
 #include <gtest/gtest.h>
 

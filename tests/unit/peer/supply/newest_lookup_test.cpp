@@ -1,5 +1,5 @@
 // The newest edition that neighbours know, for when the origin cannot be asked.
-#include "peer/newest_lookup.h"
+#include "peer/supply/newest_lookup.h"
 
 #include "tests/unit/peer/played_office.h"
 

@@ -4,7 +4,7 @@
 
 #include "peer/crowd/crowd_members.h"
 #include "peer/messages/segment_bitmap.h"
-#include "peer/version_lookup.h"
+#include "peer/supply/version_lookup.h"
 
 namespace larder::peer {
 namespace {

@@ -1,7 +1,7 @@
 // The look-up of a version in a crowd: whose manifests are asked for, and what of that which one member says is
 // believed while another is known that could contradict it.
 #include "peer/crowd/crowd_host.h"
-#include "peer/version_lookup.h"
+#include "peer/supply/version_lookup.h"
 #include "tests/unit/peer/played_office.h"
 
 namespace larder::peer {

@@ -16,7 +16,7 @@
 #include "peer/catalogue/catalogue_link.h"
 #include "peer/discovery/discovery_socket.h"
 #include "peer/group/member_book.h"
-#include "peer/supply.h"
+#include "peer/supply/supply.h"
 
 namespace larder::peer {
 

@@ -1,4 +1,4 @@
-#include "peer/version_lookup.h"
+#include "peer/supply/version_lookup.h"
 
 #include <algorithm>
 #include <utility>

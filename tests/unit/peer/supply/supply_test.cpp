@@ -1,6 +1,6 @@
 // A supply in use: whom it takes leaves and blocks from, and what it does when they lie, stall or go. The catalogue and
 // the swarm are played.
-#include "peer/supply.h"
+#include "peer/supply/supply.h"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 // The look-up of a version: whom it asks, what it makes of answers that contradict each other, and of none. Mostly
 // without a crowd: what a crowd changes is tested with the crowd.
-#include "peer/version_lookup.h"
+#include "peer/supply/version_lookup.h"
 
 #include "tests/unit/peer/played_office.h"
 

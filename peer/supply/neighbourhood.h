@@ -15,11 +15,11 @@
 #include "peer/crowd/crowd_host.h"
 #include "peer/discovery/discovery_socket.h"
 #include "peer/group/member_book.h"
-#include "peer/neighbours.h"
 #include "peer/offer/offer_table.h"
-#include "peer/supply.h"
+#include "peer/supply/neighbours.h"
+#include "peer/supply/supply.h"
+#include "peer/supply/version_lookup.h"
 #include "peer/trust/trust.h"
-#include "peer/version_lookup.h"
 
 namespace larder::peer {
 

@@ -1,4 +1,4 @@
-#include "peer/supply.h"
+#include "peer/supply/supply.h"
 
 #include <algorithm>
 #include <utility>

@@ -1,4 +1,4 @@
-#include "peer/neighbourhood.h"
+#include "peer/supply/neighbourhood.h"
 
 #include <algorithm>
 #include <iterator>
@@ -6,7 +6,7 @@
 
 #include "base/io/log.h"
 #include "peer/messages/catalogue_paths.h"
-#include "peer/newest_lookup.h"
+#include "peer/supply/newest_lookup.h"
 #include "peer/trust/own_attestations.h"
 
 namespace larder::peer {
