@@ -19,7 +19,7 @@
 #include "peer/discovery/discovery_socket.h"
 #include "peer/group/certificate.h"
 #include "peer/group/identity_store.h"
-#include "peer/membership.h"
+#include "peer/membership/membership.h"
 #include "peer/offer/catalogue_service.h"
 #include "peer/offer/offer_feed.h"
 #include "peer/offer/offer_table.h"

@@ -7,7 +7,7 @@
 #include "agent/daemon/reach_watch.h"
 #include "peer/catalogue/catalogue_link.h"
 #include "peer/discovery/discovery_socket.h"
-#include "peer/membership.h"
+#include "peer/membership/membership.h"
 #include "peer/swarm/swarm.h"
 
 namespace larder::agent {

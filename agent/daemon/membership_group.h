@@ -7,7 +7,7 @@
 
 #include "agent/group_service.h"
 #include "peer/catalogue/catalogue_link.h"
-#include "peer/membership.h"
+#include "peer/membership/membership.h"
 
 namespace larder::agent {
 

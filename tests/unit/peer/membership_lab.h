@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "base/runtime/worker_pool.h"
-#include "peer/membership.h"
+#include "peer/membership/membership.h"
 #include "peer/messages/catalogue_paths.h"
 #include "tests/support/temp_directory.h"
 #include "tests/support/virtual_loop.h"

@@ -2,7 +2,7 @@
 #include <gmock/gmock.h>
 
 #include "base/runtime/worker_pool.h"
-#include "peer/membership.h"
+#include "peer/membership/membership.h"
 #include "peer/messages/catalogue_paths.h"
 #include "tests/support/temp_directory.h"
 #include "tests/unit/peer/link_fixture.h"

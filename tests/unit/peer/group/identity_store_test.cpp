@@ -6,7 +6,7 @@
 
 #include "base/runtime/loop.h"
 
-#include "peer/membership_rules.h"
+#include "peer/membership/membership_rules.h"
 #include "tests/support/fault_file_system.h"
 #include "tests/support/temp_directory.h"
 

@@ -1,11 +1,11 @@
-#include "peer/membership.h"
+#include "peer/membership/membership.h"
 
 #include <algorithm>
 
 #include "base/io/log.h"
 #include "peer/group/certificate.h"
-#include "peer/membership_parts.h"
-#include "peer/membership_rules.h"
+#include "peer/membership/membership_parts.h"
+#include "peer/membership/membership_rules.h"
 
 namespace larder::peer {
 namespace {

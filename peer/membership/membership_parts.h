@@ -6,7 +6,7 @@
 #include <optional>
 #include <set>
 
-#include "peer/membership.h"
+#include "peer/membership/membership.h"
 
 namespace larder::peer {
 

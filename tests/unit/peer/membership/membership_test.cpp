@@ -1,10 +1,10 @@
-#include "peer/membership.h"
+#include "peer/membership/membership.h"
 
 #include <gmock/gmock.h>
 
 #include "base/io/log.h"
 #include "peer/group/certificate.h"
-#include "peer/membership_rules.h"
+#include "peer/membership/membership_rules.h"
 #include "tests/unit/peer/membership_lab.h"
 
 namespace larder::peer {

@@ -1,7 +1,7 @@
 // Membership among members: answering the catalogue's requests for it, and keeping up with the group.
 #include "base/io/log.h"
-#include "peer/membership_parts.h"
-#include "peer/membership_rules.h"
+#include "peer/membership/membership_parts.h"
+#include "peer/membership/membership_rules.h"
 #include "peer/messages/catalogue_paths.h"
 
 namespace larder::peer {

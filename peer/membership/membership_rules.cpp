@@ -1,4 +1,4 @@
-#include "peer/membership_rules.h"
+#include "peer/membership/membership_rules.h"
 
 #include <algorithm>
 

@@ -3,8 +3,8 @@
 #include <iterator>
 
 #include "base/io/log.h"
-#include "peer/membership_parts.h"
-#include "peer/membership_rules.h"
+#include "peer/membership/membership_parts.h"
+#include "peer/membership/membership_rules.h"
 #include "peer/messages/catalogue_paths.h"
 
 namespace larder::peer {
