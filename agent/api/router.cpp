@@ -7,7 +7,7 @@
 #include <charconv>
 
 #include "agent/api/unknown_name.h"
-#include "agent/version.h"
+#include "base/version.h"
 
 namespace larder::agent {
 namespace {

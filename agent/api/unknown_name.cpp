@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "agent/version.h"
+#include "base/version.h"
 
 namespace larder::agent {
 

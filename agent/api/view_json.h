@@ -8,7 +8,7 @@
 
 #include "agent/config/config.h"
 #include "agent/jobs/job_service.h"
-#include "agent/version.h"
+#include "base/version.h"
 #include "base/result.h"
 #include "cache/cache.h"
 

@@ -5,17 +5,17 @@
 #include <algorithm>
 #include <memory>
 
-#include "agent/cli/agent_access.h"
 #include "agent/cli/commands.h"
 #include "agent/cli/doctor.h"
 #include "agent/cli/group_views.h"
 #include "agent/cli/json_reports.h"
 #include "agent/cli/peer_views.h"
 #include "agent/cli/progress.h"
-#include "agent/cli/requests.h"
 #include "agent/cli/terminal.h"
 #include "agent/config/config.h"
 #include "base/text/units.h"
+#include "client/agent_access.h"
+#include "client/requests.h"
 
 namespace larder::agent {
 namespace {

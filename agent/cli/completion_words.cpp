@@ -5,10 +5,10 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
-#include "agent/cli/agent_access.h"
 #include "agent/cli/progress.h"
 #include "agent/cli/terminal.h"
 #include "base/error_table.h"
+#include "client/agent_access.h"
 
 namespace larder::agent {
 namespace {

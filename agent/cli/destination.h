@@ -6,8 +6,8 @@
 #include <string_view>
 #include <vector>
 
-#include "agent/cli/requests.h"
 #include "base/result.h"
+#include "client/requests.h"
 
 namespace larder::agent {
 

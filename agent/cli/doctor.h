@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "agent/cli/peer_views.h"
-#include "agent/cli/views.h"
 #include "base/result.h"
+#include "client/views.h"
 
 namespace larder::agent {
 

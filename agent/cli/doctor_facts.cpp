@@ -10,11 +10,11 @@
 #include <cstring>
 #include <ctime>
 
-#include "agent/cli/agent_access.h"
-#include "agent/cli/agent_starter.h"
 #include "agent/cli/doctor.h"
 #include "agent/config/config.h"
-#include "agent/version.h"
+#include "base/version.h"
+#include "client/agent_access.h"
+#include "client/agent_starter.h"
 
 namespace larder::agent {
 namespace {

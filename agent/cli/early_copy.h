@@ -7,8 +7,8 @@
 #include <optional>
 #include <string>
 
-#include "agent/cli/views.h"
 #include "base/text/units.h"
+#include "client/views.h"
 
 namespace larder::agent {
 

@@ -1,8 +1,8 @@
 // SSL_CERT_FILE and its kin for a job of the caller's own agent: docs/getting.md has the rule.
 #pragma once
 
-#include "agent/cli/agent_access.h"
-#include "agent/cli/requests.h"
+#include "client/agent_access.h"
+#include "client/requests.h"
 
 namespace larder::agent {
 

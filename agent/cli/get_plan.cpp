@@ -6,8 +6,8 @@
 #include <array>
 
 #include "agent/cli/destination.h"
-#include "agent/cli/job_follower.h"
 #include "base/hash/digest.h"
+#include "client/job_follower.h"
 
 namespace larder::agent {
 namespace {

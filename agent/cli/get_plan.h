@@ -3,8 +3,8 @@
 
 #include <string>
 
-#include "agent/cli/requests.h"
 #include "base/result.h"
+#include "client/requests.h"
 
 namespace larder::agent {
 

@@ -11,10 +11,10 @@
 #include "agent/cli/destination.h"
 #include "agent/cli/environment_trust.h"
 #include "agent/cli/patience.h"
-#include "agent/cli/requests.h"
 #include "agent/cli/single_run.h"
 #include "agent/cli/windowed_get.h"
 #include "base/error_table.h"
+#include "client/requests.h"
 
 namespace larder::agent {
 namespace {

@@ -8,14 +8,14 @@
 #include <string>
 #include <vector>
 
-#include "agent/cli/agent_access.h"
 #include "agent/cli/get_plan.h"
 #include "agent/cli/interrupts.h"
-#include "agent/cli/job_follower.h"
 #include "agent/cli/local_files.h"
 #include "agent/cli/progress.h"
 #include "agent/cli/terminal.h"
 #include "base/runtime/clock.h"
+#include "client/agent_access.h"
+#include "client/job_follower.h"
 
 namespace larder::agent {
 

@@ -3,15 +3,15 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
-#include "agent/cli/agent_access.h"
 #include "agent/cli/commands.h"
 #include "agent/cli/group_views.h"
 #include "agent/cli/invitation_text.h"
 #include "agent/cli/progress.h"
-#include "agent/cli/requests.h"
 #include "agent/cli/terminal.h"
 #include "base/io/standard_streams.h"
 #include "base/text/units.h"
+#include "client/agent_access.h"
+#include "client/requests.h"
 
 namespace larder::agent {
 namespace {

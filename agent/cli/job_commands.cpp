@@ -6,17 +6,17 @@
 #include <cstring>
 #include <memory>
 
-#include "agent/cli/agent_access.h"
 #include "agent/cli/commands.h"
 #include "agent/cli/environment_trust.h"
 #include "agent/cli/get_options.h"
 #include "agent/cli/job_text.h"
 #include "agent/cli/job_watch.h"
 #include "agent/cli/progress.h"
-#include "agent/cli/requests.h"
 #include "agent/cli/terminal.h"
 #include "base/io/standard_streams.h"
 #include "base/text/given_text.h"
+#include "client/agent_access.h"
+#include "client/requests.h"
 
 namespace larder::agent {
 namespace {

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/cli/views.h"
+#include "client/views.h"
 
 namespace larder::agent {
 

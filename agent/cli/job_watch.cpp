@@ -2,12 +2,12 @@
 
 #include <fmt/format.h>
 
-#include "agent/cli/job_follower.h"
 #include "agent/cli/job_text.h"
 #include "agent/cli/progress.h"
-#include "agent/cli/sse_parser.h"
 #include "agent/cli/terminal.h"
 #include "base/error_table.h"
+#include "client/job_follower.h"
+#include "client/sse_parser.h"
 
 namespace larder::agent {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "agent/cli/client.h"
+#include "client/client.h"
 
 namespace larder::agent {
 

@@ -11,8 +11,8 @@
 
 #include "agent/cli/check_command.h"
 #include "agent/cli/destination.h"
-#include "agent/cli/requests.h"
 #include "agent/cli/streamed_content.h"
+#include "client/requests.h"
 
 namespace larder::agent {
 namespace {

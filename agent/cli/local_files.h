@@ -9,14 +9,14 @@
 #include <string>
 #include <vector>
 
-#include "agent/cli/client.h"
 #include "agent/cli/early_copy.h"
 #include "agent/cli/get_plan.h"
 #include "agent/cli/hand_over.h"
-#include "agent/cli/job_follower.h"
 #include "agent/cli/place.h"
 #include "agent/cli/stream_writer.h"
 #include "base/runtime/clock.h"
+#include "client/client.h"
+#include "client/job_follower.h"
 
 namespace larder::agent {
 

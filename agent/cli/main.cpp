@@ -4,13 +4,13 @@
 #include <sstream>
 #include <string_view>
 
-#include "agent/cli/agent_access.h"
 #include "agent/cli/commands.h"
 #include "agent/cli/completion_words.h"
 #include "agent/cli/terminal.h"
 #include "agent/command_description.h"
-#include "agent/version.h"
+#include "base/version.h"
 #include "base/io/standard_streams.h"
+#include "client/agent_access.h"
 
 namespace {
 

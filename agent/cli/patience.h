@@ -4,8 +4,8 @@
 
 #include <string>
 
-#include "agent/cli/views.h"
 #include "base/runtime/clock.h"
+#include "client/views.h"
 
 namespace larder::agent {
 

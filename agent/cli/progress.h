@@ -9,8 +9,8 @@
 #include <string_view>
 
 #include "agent/cli/columns.h"
-#include "agent/cli/views.h"
 #include "base/runtime/clock.h"
+#include "client/views.h"
 
 namespace larder::agent {
 

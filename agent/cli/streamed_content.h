@@ -5,9 +5,9 @@
 #include <cstdint>
 #include <string>
 
-#include "agent/cli/client.h"
 #include "base/io/unique_fd.h"
 #include "base/result.h"
+#include "client/client.h"
 
 namespace larder::agent {
 

@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "agent/cli/destination.h"
-#include "agent/cli/requests.h"
 #include "agent/cli/streamed_content.h"
 #include "base/hash/digest.h"
+#include "client/requests.h"
 
 namespace larder::agent {
 namespace {

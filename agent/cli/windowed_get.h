@@ -6,10 +6,10 @@
 #include <optional>
 #include <string>
 
-#include "agent/cli/client.h"
 #include "agent/cli/get_plan.h"
 #include "agent/cli/hand_over.h"
-#include "agent/cli/job_follower.h"
+#include "client/client.h"
+#include "client/job_follower.h"
 
 namespace larder::agent {
 

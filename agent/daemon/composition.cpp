@@ -22,7 +22,7 @@
 #include "agent/notify/notify_runner.h"
 #include "agent/transfer/transfer.h"
 #include "agent/verdict/verdict.h"
-#include "agent/version.h"
+#include "base/version.h"
 #include "base/io/file_system.h"
 #include "base/runtime/worker_pool.h"
 #include "cache/cache.h"

@@ -1,7 +1,7 @@
 #include "agent/daemon/lan_settings.h"
 
 #include "agent/daemon/own_addresses.h"
-#include "agent/version.h"
+#include "base/version.h"
 #include "peer/discovery/interfaces.h"
 #include "peer/reach/listening.h"
 #include "peer/reach/tcp_probe.h"

@@ -9,7 +9,7 @@
 #include "agent/daemon/signals.h"
 #include "agent/daemon/stop_guard.h"
 #include "agent/daemon/systemd.h"
-#include "agent/version.h"
+#include "base/version.h"
 #include "base/error_table.h"
 #include "base/io/log.h"
 #include "base/io/standard_streams.h"

@@ -1,6 +1,6 @@
 #include "agent/api/job_json.h"
 #include "agent/api/router.h"
-#include "agent/version.h"
+#include "base/version.h"
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>

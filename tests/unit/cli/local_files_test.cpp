@@ -12,7 +12,7 @@
 #include <thread>
 
 #include "agent/cli/destination.h"
-#include "tests/unit/cli/fake_agent.h"
+#include "tests/unit/client/fake_agent.h"
 
 namespace larder::agent {
 namespace {

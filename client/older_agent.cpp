@@ -1,4 +1,4 @@
-#include "agent/cli/older_agent.h"
+#include "client/older_agent.h"
 
 #include <algorithm>
 #include <array>

@@ -4,8 +4,8 @@
 #include <optional>
 #include <string>
 
-#include "agent/cli/agent_locator.h"
-#include "agent/cli/client.h"
+#include "client/agent_locator.h"
+#include "client/client.h"
 
 namespace larder::agent {
 

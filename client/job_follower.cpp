@@ -1,4 +1,4 @@
-#include "agent/cli/job_follower.h"
+#include "client/job_follower.h"
 
 #include <algorithm>
 

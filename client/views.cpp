@@ -1,11 +1,11 @@
-#include "agent/cli/views.h"
+#include "client/views.h"
 
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
 
-#include "agent/cli/client.h"
 #include "base/error_table.h"
+#include "client/client.h"
 
 namespace larder::agent {
 namespace {

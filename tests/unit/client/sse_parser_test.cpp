@@ -1,4 +1,4 @@
-#include "agent/cli/sse_parser.h"
+#include "client/sse_parser.h"
 
 #include <gtest/gtest.h>
 

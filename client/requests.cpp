@@ -1,4 +1,4 @@
-#include "agent/cli/requests.h"
+#include "client/requests.h"
 
 #include <fmt/format.h>
 

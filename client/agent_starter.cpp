@@ -1,4 +1,4 @@
-#include "agent/cli/agent_starter.h"
+#include "client/agent_starter.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -21,8 +21,8 @@
 #include <thread>
 #include <vector>
 
-#include "agent/cli/agent_locator.h"
 #include "base/hash/digest.h"
+#include "client/agent_locator.h"
 
 namespace larder::agent {
 namespace {

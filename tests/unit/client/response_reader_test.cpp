@@ -1,4 +1,4 @@
-#include "agent/cli/response_reader.h"
+#include "client/response_reader.h"
 
 #include <gtest/gtest.h>
 

@@ -5,10 +5,10 @@
 #include <memory>
 #include <string>
 
-#include "agent/cli/client.h"
-#include "agent/cli/sse_parser.h"
-#include "agent/cli/views.h"
 #include "base/runtime/clock.h"
+#include "client/client.h"
+#include "client/sse_parser.h"
+#include "client/views.h"
 
 namespace larder::agent {
 

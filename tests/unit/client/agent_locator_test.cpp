@@ -1,4 +1,4 @@
-#include "agent/cli/agent_locator.h"
+#include "client/agent_locator.h"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -7,7 +7,7 @@
 #include <cstdlib>
 
 #include "tests/support/temp_directory.h"
-#include "tests/unit/cli/fake_agent.h"
+#include "tests/unit/client/fake_agent.h"
 
 namespace larder::agent {
 namespace {

@@ -1,4 +1,4 @@
-#include "agent/cli/client.h"
+#include "client/client.h"
 
 #include <fmt/format.h>
 #include <poll.h>
@@ -9,9 +9,9 @@
 #include <cerrno>
 #include <cstring>
 
-#include "agent/cli/older_agent.h"
-#include "agent/cli/views.h"
-#include "agent/version.h"
+#include "base/version.h"
+#include "client/older_agent.h"
+#include "client/views.h"
 
 namespace larder::agent {
 namespace {

@@ -1,11 +1,11 @@
-#include "agent/cli/views.h"
+#include "client/views.h"
 
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
 
-#include "agent/cli/client.h"
-#include "agent/cli/requests.h"
+#include "client/client.h"
+#include "client/requests.h"
 
 namespace larder::agent {
 namespace {

@@ -1,4 +1,4 @@
-#include "agent/cli/agent_locator.h"
+#include "client/agent_locator.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -13,9 +13,9 @@
 #include <cstring>
 #include <string_view>
 
-#include "agent/cli/agent_starter.h"
-#include "agent/cli/client.h"
 #include "base/hash/digest.h"
+#include "client/agent_starter.h"
+#include "client/client.h"
 
 namespace larder::agent {
 namespace {

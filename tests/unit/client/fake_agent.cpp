@@ -1,4 +1,4 @@
-#include "tests/unit/cli/fake_agent.h"
+#include "tests/unit/client/fake_agent.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>

@@ -10,8 +10,8 @@
 #include <optional>
 #include <string>
 
-#include "agent/cli/client.h"
 #include "base/result.h"
+#include "client/client.h"
 
 namespace larder::agent {
 

@@ -7,9 +7,9 @@
 #include <utility>
 #include <vector>
 
-#include "agent/cli/views.h"
 #include "base/runtime/clock.h"
 #include "base/text/units.h"
+#include "client/views.h"
 
 namespace larder::agent {
 

@@ -1,4 +1,4 @@
-#include "agent/cli/agent_access.h"
+#include "client/agent_access.h"
 
 namespace larder::agent {
 

@@ -1,10 +1,10 @@
 // The command with an agent of an earlier or a later release.
-#include "agent/cli/older_agent.h"
+#include "client/older_agent.h"
 
 #include <gtest/gtest.h>
 
-#include "agent/cli/job_follower.h"
-#include "agent/cli/views.h"
+#include "client/job_follower.h"
+#include "client/views.h"
 
 namespace larder::agent {
 namespace {

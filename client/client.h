@@ -16,9 +16,9 @@
 #include <string_view>
 #include <vector>
 
-#include "agent/cli/response_reader.h"
 #include "base/io/unique_fd.h"
 #include "base/result.h"
+#include "client/response_reader.h"
 
 namespace larder::agent {
 
