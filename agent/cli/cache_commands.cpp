@@ -4,8 +4,8 @@
 #include <memory>
 
 #include "agent/cli/commands.h"
-#include "agent/cli/progress.h"
-#include "agent/cli/terminal.h"
+#include "agent/cli/show/progress.h"
+#include "agent/cli/show/terminal.h"
 #include "base/text/units.h"
 #include "client/agent_access.h"
 #include "client/requests.h"

@@ -5,8 +5,8 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
-#include "agent/cli/progress.h"
-#include "agent/cli/terminal.h"
+#include "agent/cli/show/progress.h"
+#include "agent/cli/show/terminal.h"
 #include "base/error_table.h"
 #include "client/agent_access.h"
 

@@ -7,7 +7,7 @@
 #include <memory>
 
 #include "agent/cli/place.h"
-#include "agent/cli/progress.h"
+#include "agent/cli/show/progress.h"
 #include "base/hash/digest.h"
 #include "base/text/given_text.h"
 #include "origin/url/url.h"

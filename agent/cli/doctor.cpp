@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "agent/cli/progress.h"
+#include "agent/cli/show/progress.h"
 #include "base/text/units.h"
 
 namespace larder::agent {

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/cli/peer_views.h"
+#include "agent/cli/show/peer_views.h"
 #include "base/result.h"
 #include "client/views.h"
 

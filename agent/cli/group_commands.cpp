@@ -4,10 +4,10 @@
 #include <memory>
 
 #include "agent/cli/commands.h"
-#include "agent/cli/group_views.h"
 #include "agent/cli/invitation_text.h"
-#include "agent/cli/progress.h"
-#include "agent/cli/terminal.h"
+#include "agent/cli/show/group_views.h"
+#include "agent/cli/show/progress.h"
+#include "agent/cli/show/terminal.h"
 #include "base/io/standard_streams.h"
 #include "base/text/units.h"
 #include "client/agent_access.h"

@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 
-#include "agent/cli/job_text.h"
-#include "agent/cli/progress.h"
-#include "agent/cli/terminal.h"
+#include "agent/cli/show/job_text.h"
+#include "agent/cli/show/progress.h"
+#include "agent/cli/show/terminal.h"
 #include "base/error_table.h"
 #include "client/job_follower.h"
 #include "client/sse_parser.h"

@@ -6,10 +6,10 @@
 
 #include "agent/cli/commands.h"
 #include "agent/cli/completion_words.h"
-#include "agent/cli/terminal.h"
+#include "agent/cli/show/terminal.h"
 #include "agent/command_description.h"
-#include "base/version.h"
 #include "base/io/standard_streams.h"
+#include "base/version.h"
 #include "client/agent_access.h"
 
 namespace {

@@ -1,10 +1,10 @@
-#include "agent/cli/job_text.h"
+#include "agent/cli/show/job_text.h"
 
 #include <fmt/format.h>
 
 #include <chrono>
 
-#include "agent/cli/progress.h"
+#include "agent/cli/show/progress.h"
 #include "base/text/units.h"
 
 namespace larder::agent {

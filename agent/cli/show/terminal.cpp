@@ -1,4 +1,4 @@
-#include "agent/cli/terminal.h"
+#include "agent/cli/show/terminal.h"
 
 #include <fmt/format.h>
 #include <sys/ioctl.h>
@@ -6,7 +6,7 @@
 
 #include <cstdio>
 
-#include "agent/cli/progress.h"
+#include "agent/cli/show/progress.h"
 #include "base/error_table.h"
 #include "base/io/standard_streams.h"
 

@@ -1,10 +1,10 @@
-#include "agent/cli/peer_views.h"
+#include "agent/cli/show/peer_views.h"
 
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
 
-#include "agent/cli/progress.h"
+#include "agent/cli/show/progress.h"
 #include "base/text/units.h"
 
 namespace larder::agent {

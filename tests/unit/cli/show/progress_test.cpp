@@ -1,4 +1,4 @@
-#include "agent/cli/progress.h"
+#include "agent/cli/show/progress.h"
 
 #include <gtest/gtest.h>
 

@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "agent/cli/columns.h"
+#include "agent/cli/show/columns.h"
 #include "base/runtime/clock.h"
 #include "client/views.h"
 

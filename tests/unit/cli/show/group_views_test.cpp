@@ -1,4 +1,4 @@
-#include "agent/cli/group_views.h"
+#include "agent/cli/show/group_views.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

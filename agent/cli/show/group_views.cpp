@@ -1,10 +1,10 @@
-#include "agent/cli/group_views.h"
+#include "agent/cli/show/group_views.h"
 
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
 
-#include "agent/cli/progress.h"
+#include "agent/cli/show/progress.h"
 
 namespace larder::agent {
 namespace {

@@ -1,4 +1,4 @@
-#include "agent/cli/columns.h"
+#include "agent/cli/show/columns.h"
 
 #include <algorithm>
 #include <array>
