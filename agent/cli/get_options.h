@@ -6,8 +6,8 @@
 #include <string_view>
 #include <vector>
 
-#include "agent/cli/destination.h"
 #include "agent/cli/get_plan.h"
+#include "agent/cli/place/destination.h"
 #include "base/result.h"
 
 namespace larder::agent {

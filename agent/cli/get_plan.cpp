@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <array>
 
-#include "agent/cli/destination.h"
+#include "agent/cli/place/destination.h"
 #include "base/hash/digest.h"
 #include "client/job_follower.h"
 

@@ -8,9 +8,9 @@
 #include <array>
 #include <csignal>
 
-#include "agent/cli/destination.h"
 #include "agent/cli/environment_trust.h"
 #include "agent/cli/patience.h"
+#include "agent/cli/place/destination.h"
 #include "agent/cli/single_run.h"
 #include "agent/cli/windowed_get.h"
 #include "base/error_table.h"

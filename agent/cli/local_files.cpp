@@ -10,8 +10,8 @@
 #include <system_error>
 
 #include "agent/cli/check_command.h"
-#include "agent/cli/destination.h"
-#include "agent/cli/streamed_content.h"
+#include "agent/cli/place/destination.h"
+#include "agent/cli/place/streamed_content.h"
 #include "client/requests.h"
 
 namespace larder::agent {

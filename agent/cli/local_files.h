@@ -11,9 +11,9 @@
 
 #include "agent/cli/early_copy.h"
 #include "agent/cli/get_plan.h"
-#include "agent/cli/hand_over.h"
-#include "agent/cli/place.h"
-#include "agent/cli/stream_writer.h"
+#include "agent/cli/place/hand_over.h"
+#include "agent/cli/place/place.h"
+#include "agent/cli/place/stream_writer.h"
 #include "base/runtime/clock.h"
 #include "client/client.h"
 #include "client/job_follower.h"

@@ -9,8 +9,8 @@
 #include <cstring>
 #include <vector>
 
-#include "agent/cli/destination.h"
-#include "agent/cli/streamed_content.h"
+#include "agent/cli/place/destination.h"
+#include "agent/cli/place/streamed_content.h"
 #include "base/hash/digest.h"
 #include "client/requests.h"
 

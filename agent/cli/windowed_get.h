@@ -7,7 +7,7 @@
 #include <string>
 
 #include "agent/cli/get_plan.h"
-#include "agent/cli/hand_over.h"
+#include "agent/cli/place/hand_over.h"
 #include "client/client.h"
 #include "client/job_follower.h"
 

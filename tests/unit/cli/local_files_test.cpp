@@ -11,7 +11,7 @@
 #include <filesystem>
 #include <thread>
 
-#include "agent/cli/destination.h"
+#include "agent/cli/place/destination.h"
 #include "tests/unit/client/fake_agent.h"
 
 namespace larder::agent {

@@ -1,4 +1,4 @@
-#include "agent/cli/attributes.h"
+#include "agent/cli/place/attributes.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>

@@ -1,4 +1,4 @@
-#include "agent/cli/destination.h"
+#include "agent/cli/place/destination.h"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>

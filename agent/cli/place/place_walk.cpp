@@ -1,4 +1,4 @@
-#include "agent/cli/place_walk.h"
+#include "agent/cli/place/place_walk.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>

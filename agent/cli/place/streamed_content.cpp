@@ -1,4 +1,4 @@
-#include "agent/cli/streamed_content.h"
+#include "agent/cli/place/streamed_content.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>

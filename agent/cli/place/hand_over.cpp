@@ -1,4 +1,4 @@
-#include "agent/cli/hand_over.h"
+#include "agent/cli/place/hand_over.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -17,8 +17,8 @@
 #include <memory>
 #include <set>
 
-#include "agent/cli/attributes.h"
-#include "agent/cli/destination.h"
+#include "agent/cli/place/attributes.h"
+#include "agent/cli/place/destination.h"
 #include "base/hash/digest.h"
 #include "base/text/http_date.h"
 

@@ -1,5 +1,5 @@
 // Walks the table of docs/destination.md: every row has a case here, and every case a row.
-#include "agent/cli/place.h"
+#include "agent/cli/place/place.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -18,7 +18,7 @@
 #include <map>
 #include <set>
 
-#include "agent/cli/destination.h"
+#include "agent/cli/place/destination.h"
 #include "base/error_table.h"
 #include "tests/support/temp_directory.h"
 

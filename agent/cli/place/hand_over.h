@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/cli/place.h"
+#include "agent/cli/place/place.h"
 #include "base/io/unique_fd.h"
 #include "base/result.h"
 #include "base/text/units.h"

@@ -1,4 +1,4 @@
-#include "agent/cli/stream_writer.h"
+#include "agent/cli/place/stream_writer.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>

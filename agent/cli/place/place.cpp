@@ -1,4 +1,4 @@
-#include "agent/cli/place.h"
+#include "agent/cli/place/place.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -9,8 +9,8 @@
 #include <climits>
 #include <cstring>
 
-#include "agent/cli/destination.h"
-#include "agent/cli/place_walk.h"
+#include "agent/cli/place/destination.h"
+#include "agent/cli/place/place_walk.h"
 #include "base/hash/digest.h"
 
 namespace larder::agent {

@@ -1,4 +1,4 @@
-#include "agent/cli/destination.h"
+#include "agent/cli/place/destination.h"
 
 #include <fmt/format.h>
 
@@ -6,7 +6,7 @@
 #include <map>
 #include <memory>
 
-#include "agent/cli/place.h"
+#include "agent/cli/place/place.h"
 #include "agent/cli/show/progress.h"
 #include "base/hash/digest.h"
 #include "base/text/given_text.h"

@@ -1,4 +1,4 @@
-#include "agent/cli/hand_over.h"
+#include "agent/cli/place/hand_over.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -10,7 +10,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "agent/cli/destination.h"
+#include "agent/cli/place/destination.h"
 
 namespace larder::agent {
 namespace {
