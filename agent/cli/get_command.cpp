@@ -5,9 +5,9 @@
 #include <memory>
 
 #include "agent/cli/commands.h"
-#include "agent/cli/environment_trust.h"
-#include "agent/cli/get_options.h"
-#include "agent/cli/get_session.h"
+#include "agent/cli/get/environment_trust.h"
+#include "agent/cli/get/get_options.h"
+#include "agent/cli/get/get_session.h"
 
 namespace larder::agent {
 namespace {

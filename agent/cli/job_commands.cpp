@@ -7,8 +7,8 @@
 #include <memory>
 
 #include "agent/cli/commands.h"
-#include "agent/cli/environment_trust.h"
-#include "agent/cli/get_options.h"
+#include "agent/cli/get/environment_trust.h"
+#include "agent/cli/get/get_options.h"
 #include "agent/cli/job_watch.h"
 #include "agent/cli/show/job_text.h"
 #include "agent/cli/show/progress.h"

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "agent/cli/early_copy.h"
-#include "agent/cli/get_plan.h"
+#include "agent/cli/get/early_copy.h"
+#include "agent/cli/get/get_plan.h"
 #include "agent/cli/place/hand_over.h"
 #include "agent/cli/place/place.h"
 #include "agent/cli/place/stream_writer.h"

@@ -1,4 +1,4 @@
-#include "agent/cli/single_run.h"
+#include "agent/cli/get/single_run.h"
 
 #include <fmt/format.h>
 #include <sys/socket.h>

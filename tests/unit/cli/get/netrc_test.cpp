@@ -1,4 +1,4 @@
-#include "agent/cli/netrc.h"
+#include "agent/cli/get/netrc.h"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>

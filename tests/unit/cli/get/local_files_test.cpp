@@ -1,6 +1,6 @@
 // Publication on a thread of its own, while more files are staged. A named pipe in the place of a hidden file holds it:
 // opening that for its sync waits until a test opens the other end.
-#include "agent/cli/local_files.h"
+#include "agent/cli/get/local_files.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>

@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "agent/cli/get_plan.h"
+#include "agent/cli/get/get_plan.h"
 #include "agent/cli/place/hand_over.h"
 #include "client/client.h"
 #include "client/job_follower.h"

@@ -1,7 +1,7 @@
 // What `--mirror` and `--netrc` add to the files of a request. Pure but for the reader of files.
 #pragma once
 
-#include "agent/cli/get_options.h"
+#include "agent/cli/get/get_options.h"
 
 namespace larder::agent {
 

@@ -1,4 +1,4 @@
-#include "agent/cli/early_copy.h"
+#include "agent/cli/get/early_copy.h"
 
 #include <gtest/gtest.h>
 

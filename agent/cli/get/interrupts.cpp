@@ -1,4 +1,4 @@
-#include "agent/cli/interrupts.h"
+#include "agent/cli/get/interrupts.h"
 
 #include <sys/signalfd.h>
 

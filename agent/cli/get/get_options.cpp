@@ -1,4 +1,4 @@
-#include "agent/cli/get_options.h"
+#include "agent/cli/get/get_options.h"
 
 #include <fmt/format.h>
 
@@ -9,7 +9,7 @@
 #include <cstring>
 #include <memory>
 
-#include "agent/cli/mirror_options.h"
+#include "agent/cli/get/mirror_options.h"
 #include "base/hash/digest.h"
 #include "base/text/given_text.h"
 #include "base/text/units.h"

@@ -1,4 +1,4 @@
-#include "agent/cli/patience.h"
+#include "agent/cli/get/patience.h"
 
 #include <fmt/format.h>
 

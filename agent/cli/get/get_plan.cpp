@@ -1,4 +1,4 @@
-#include "agent/cli/get_plan.h"
+#include "agent/cli/get/get_plan.h"
 
 #include <fmt/format.h>
 

@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "agent/cli/get_plan.h"
-#include "agent/cli/interrupts.h"
-#include "agent/cli/local_files.h"
+#include "agent/cli/get/get_plan.h"
+#include "agent/cli/get/interrupts.h"
+#include "agent/cli/get/local_files.h"
 #include "agent/cli/show/progress.h"
 #include "agent/cli/show/terminal.h"
 #include "base/runtime/clock.h"

@@ -1,4 +1,4 @@
-#include "agent/cli/windowed_get.h"
+#include "agent/cli/get/windowed_get.h"
 
 #include <fmt/format.h>
 #include <sodium.h>

@@ -1,4 +1,4 @@
-#include "agent/cli/check_command.h"
+#include "agent/cli/get/check_command.h"
 
 #include <fmt/format.h>
 #include <sys/wait.h>
@@ -9,7 +9,7 @@
 #include <cstring>
 #include <vector>
 
-#include "agent/cli/interrupts.h"
+#include "agent/cli/get/interrupts.h"
 #include "base/io/standard_streams.h"
 
 namespace larder::agent {

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "agent/cli/get_plan.h"
+#include "agent/cli/get/get_plan.h"
 #include "agent/cli/place/destination.h"
 #include "base/result.h"
 

@@ -1,4 +1,4 @@
-#include "agent/cli/get_options.h"
+#include "agent/cli/get/get_options.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "agent/cli/get_session.h"
+#include "agent/cli/get/get_session.h"
 
 #include <fmt/format.h>
 #include <poll.h>
@@ -8,11 +8,11 @@
 #include <array>
 #include <csignal>
 
-#include "agent/cli/environment_trust.h"
-#include "agent/cli/patience.h"
+#include "agent/cli/get/environment_trust.h"
+#include "agent/cli/get/patience.h"
+#include "agent/cli/get/single_run.h"
+#include "agent/cli/get/windowed_get.h"
 #include "agent/cli/place/destination.h"
-#include "agent/cli/single_run.h"
-#include "agent/cli/windowed_get.h"
 #include "base/error_table.h"
 #include "client/requests.h"
 

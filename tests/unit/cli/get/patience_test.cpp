@@ -1,5 +1,5 @@
 // When `larder get` stops trying, and what it says while it goes on.
-#include "agent/cli/patience.h"
+#include "agent/cli/get/patience.h"
 
 #include <gtest/gtest.h>
 

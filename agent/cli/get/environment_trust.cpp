@@ -1,4 +1,4 @@
-#include "agent/cli/environment_trust.h"
+#include "agent/cli/get/environment_trust.h"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "agent/cli/local_files.h"
+#include "agent/cli/get/local_files.h"
 
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -9,7 +9,7 @@
 #include <cstring>
 #include <system_error>
 
-#include "agent/cli/check_command.h"
+#include "agent/cli/get/check_command.h"
 #include "agent/cli/place/destination.h"
 #include "agent/cli/place/streamed_content.h"
 #include "client/requests.h"

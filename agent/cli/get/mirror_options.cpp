@@ -1,10 +1,10 @@
-#include "agent/cli/mirror_options.h"
+#include "agent/cli/get/mirror_options.h"
 
 #include <fmt/format.h>
 
 #include <string_view>
 
-#include "agent/cli/netrc.h"
+#include "agent/cli/get/netrc.h"
 #include "base/text/given_text.h"
 #include "base/text/text.h"
 #include "origin/url/url.h"
