@@ -4,8 +4,8 @@
 #include <sstream>
 #include <string_view>
 
-#include "agent/cli/commands.h"
-#include "agent/cli/completion_words.h"
+#include "agent/cli/command/commands.h"
+#include "agent/cli/command/completion_words.h"
 #include "agent/cli/show/terminal.h"
 #include "agent/command_description.h"
 #include "base/io/standard_streams.h"

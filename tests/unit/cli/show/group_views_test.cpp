@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include "agent/cli/invitation_text.h"
+#include "agent/cli/command/invitation_text.h"
 #include "tests/support/temp_directory.h"
 
 namespace larder::agent {

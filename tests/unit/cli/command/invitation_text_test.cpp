@@ -1,4 +1,4 @@
-#include "agent/cli/invitation_text.h"
+#include "agent/cli/command/invitation_text.h"
 
 #include <gtest/gtest.h>
 

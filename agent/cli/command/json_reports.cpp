@@ -1,8 +1,8 @@
-#include "agent/cli/json_reports.h"
+#include "agent/cli/command/json_reports.h"
 
 #include <nlohmann/json.hpp>
 
-#include "agent/cli/doctor.h"
+#include "agent/cli/command/doctor.h"
 #include "agent/config/config.h"
 
 namespace larder::agent {

@@ -4,7 +4,7 @@
 #include <climits>
 #include <memory>
 
-#include "agent/cli/commands.h"
+#include "agent/cli/command/commands.h"
 #include "agent/cli/get/environment_trust.h"
 #include "agent/cli/get/get_options.h"
 #include "agent/cli/get/get_session.h"

@@ -3,8 +3,8 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
-#include "agent/cli/commands.h"
-#include "agent/cli/invitation_text.h"
+#include "agent/cli/command/commands.h"
+#include "agent/cli/command/invitation_text.h"
 #include "agent/cli/show/group_views.h"
 #include "agent/cli/show/progress.h"
 #include "agent/cli/show/terminal.h"

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "agent/cli/doctor.h"
+#include "agent/cli/command/doctor.h"
 #include "base/text/units.h"
 
 namespace larder::agent {

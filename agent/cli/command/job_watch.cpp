@@ -1,4 +1,4 @@
-#include "agent/cli/job_watch.h"
+#include "agent/cli/command/job_watch.h"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "agent/cli/doctor.h"
+#include "agent/cli/command/doctor.h"
 
 #include <gtest/gtest.h>
 

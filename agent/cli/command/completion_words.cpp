@@ -1,4 +1,4 @@
-#include "agent/cli/completion_words.h"
+#include "agent/cli/command/completion_words.h"
 
 #include <fmt/format.h>
 

@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <memory>
 
-#include "agent/cli/commands.h"
-#include "agent/cli/doctor.h"
-#include "agent/cli/json_reports.h"
+#include "agent/cli/command/commands.h"
+#include "agent/cli/command/doctor.h"
+#include "agent/cli/command/json_reports.h"
 #include "agent/cli/show/group_views.h"
 #include "agent/cli/show/peer_views.h"
 #include "agent/cli/show/progress.h"

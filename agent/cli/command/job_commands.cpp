@@ -6,10 +6,10 @@
 #include <cstring>
 #include <memory>
 
-#include "agent/cli/commands.h"
+#include "agent/cli/command/commands.h"
+#include "agent/cli/command/job_watch.h"
 #include "agent/cli/get/environment_trust.h"
 #include "agent/cli/get/get_options.h"
-#include "agent/cli/job_watch.h"
 #include "agent/cli/show/job_text.h"
 #include "agent/cli/show/progress.h"
 #include "agent/cli/show/terminal.h"

@@ -10,7 +10,7 @@
 #include <cstring>
 #include <ctime>
 
-#include "agent/cli/doctor.h"
+#include "agent/cli/command/doctor.h"
 #include "agent/config/config.h"
 #include "base/version.h"
 #include "client/agent_access.h"

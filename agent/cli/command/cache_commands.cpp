@@ -3,7 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
-#include "agent/cli/commands.h"
+#include "agent/cli/command/commands.h"
 #include "agent/cli/show/progress.h"
 #include "agent/cli/show/terminal.h"
 #include "base/text/units.h"

@@ -3,7 +3,7 @@
 #include <map>
 #include <vector>
 
-#include "agent/cli/commands.h"
+#include "agent/cli/command/commands.h"
 #include "base/error_table.h"
 
 namespace larder::agent {
