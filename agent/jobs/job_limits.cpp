@@ -6,7 +6,7 @@
 #include <array>
 #include <cstdint>
 
-#include "agent/transfer/piece_map.h"
+#include "agent/transfer/rules/piece_map.h"
 #include "base/text/text.h"
 #include "origin/http/authorities.h"
 

@@ -5,7 +5,7 @@
 #include <map>
 #include <memory>
 
-#include "agent/transfer/piece_map.h"
+#include "agent/transfer/rules/piece_map.h"
 #include "agent/transfer/source.h"
 #include "base/runtime/clock.h"
 #include "cache/cache.h"

@@ -17,11 +17,11 @@
 #include <string>
 #include <vector>
 
-#include "agent/transfer/peer_pace.h"
-#include "agent/transfer/plan.h"
-#include "agent/transfer/revise.h"
+#include "agent/transfer/rules/peer_pace.h"
+#include "agent/transfer/rules/plan.h"
+#include "agent/transfer/rules/revise.h"
+#include "agent/transfer/rules/transfer_rules.h"
 #include "agent/transfer/source.h"
-#include "agent/transfer/transfer_rules.h"
 #include "base/runtime/clock.h"
 #include "cache/record/interval_set.h"
 #include "cache/record/segments.h"

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/transfer/recent_urls.h"
+#include "agent/transfer/rules/recent_urls.h"
 #include "agent/transfer/run.h"
 
 namespace larder::agent {

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "agent/transfer/origin_source.h"
-#include "agent/transfer/transfer_rules.h"
+#include "agent/transfer/rules/transfer_rules.h"
 #include "base/io/log.h"
 
 namespace larder::agent {

@@ -6,7 +6,7 @@
 #include <memory>
 #include <optional>
 
-#include "agent/transfer/piece_map.h"
+#include "agent/transfer/rules/piece_map.h"
 #include "agent/transfer/source.h"
 #include "origin/origin.h"
 

@@ -16,8 +16,8 @@
 #include "agent/transfer/fill.h"
 #include "agent/transfer/member.h"
 #include "agent/transfer/origin_source.h"
+#include "agent/transfer/rules/transfer_rules.h"
 #include "agent/transfer/settle.h"
-#include "agent/transfer/transfer_rules.h"
 #include "peer/supply/neighbours.h"
 
 namespace larder::agent {

@@ -1,7 +1,7 @@
 #include "agent/transfer/settle.h"
 
 #include "agent/transfer/account.h"
-#include "agent/transfer/transfer_rules.h"
+#include "agent/transfer/rules/transfer_rules.h"
 #include "base/io/log.h"
 
 namespace larder::agent {

@@ -12,7 +12,7 @@
 #include <optional>
 #include <vector>
 
-#include "agent/transfer/plan.h"
+#include "agent/transfer/rules/plan.h"
 #include "base/hash/buffer.h"
 #include "base/hash/digest.h"
 #include "base/result.h"

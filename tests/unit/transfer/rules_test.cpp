@@ -3,8 +3,8 @@
 
 #include "agent/transfer/account.h"
 #include "agent/transfer/manager.h"
-#include "agent/transfer/piece_map.h"
-#include "agent/transfer/transfer_rules.h"
+#include "agent/transfer/rules/piece_map.h"
+#include "agent/transfer/rules/transfer_rules.h"
 
 namespace larder::agent {
 namespace {

@@ -1,4 +1,4 @@
-#include "agent/transfer/plan.h"
+#include "agent/transfer/rules/plan.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "agent/transfer/transfer_rules.h"
+#include "agent/transfer/rules/transfer_rules.h"
 
 #include <fmt/format.h>
 

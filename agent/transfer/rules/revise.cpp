@@ -1,4 +1,4 @@
-#include "agent/transfer/revise.h"
+#include "agent/transfer/rules/revise.h"
 
 #include <algorithm>
 

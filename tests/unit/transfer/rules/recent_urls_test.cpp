@@ -1,4 +1,4 @@
-#include "agent/transfer/recent_urls.h"
+#include "agent/transfer/rules/recent_urls.h"
 
 #include <gtest/gtest.h>
 

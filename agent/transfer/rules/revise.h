@@ -13,7 +13,7 @@
 #include <optional>
 #include <vector>
 
-#include "agent/transfer/plan.h"
+#include "agent/transfer/rules/plan.h"
 
 namespace larder::agent {
 

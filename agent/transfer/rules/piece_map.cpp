@@ -1,4 +1,4 @@
-#include "agent/transfer/piece_map.h"
+#include "agent/transfer/rules/piece_map.h"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "agent/transfer/peer_pace.h"
+#include "agent/transfer/rules/peer_pace.h"
 
 #include <gtest/gtest.h>
 
