@@ -21,7 +21,7 @@
 #include "agent/transfer/rules/plan.h"
 #include "agent/transfer/rules/revise.h"
 #include "agent/transfer/rules/transfer_rules.h"
-#include "agent/transfer/source.h"
+#include "agent/transfer/source/source.h"
 #include "base/runtime/clock.h"
 #include "cache/record/interval_set.h"
 #include "cache/record/segments.h"

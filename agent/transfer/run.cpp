@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "agent/transfer/peer_source.h"
+#include "agent/transfer/source/peer_source.h"
 #include "base/io/log.h"
 
 namespace larder::agent {

@@ -12,12 +12,12 @@
 #include <vector>
 
 #include "agent/transfer/account.h"
-#include "agent/transfer/copy_source.h"
 #include "agent/transfer/fill.h"
 #include "agent/transfer/member.h"
-#include "agent/transfer/origin_source.h"
 #include "agent/transfer/rules/transfer_rules.h"
 #include "agent/transfer/settle.h"
+#include "agent/transfer/source/copy_source.h"
+#include "agent/transfer/source/origin_source.h"
 #include "peer/supply/neighbours.h"
 
 namespace larder::agent {

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <array>
 
-#include "agent/transfer/peer_source.h"
 #include "agent/transfer/run.h"
+#include "agent/transfer/source/peer_source.h"
 #include "base/io/log.h"
 #include "peer/trust/own_attestations.h"
 

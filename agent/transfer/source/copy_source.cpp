@@ -1,4 +1,4 @@
-#include "agent/transfer/copy_source.h"
+#include "agent/transfer/source/copy_source.h"
 
 #include <algorithm>
 #include <vector>

@@ -7,7 +7,7 @@
 #include <optional>
 
 #include "agent/transfer/rules/piece_map.h"
-#include "agent/transfer/source.h"
+#include "agent/transfer/source/source.h"
 #include "origin/origin.h"
 
 namespace larder::agent {

@@ -10,7 +10,7 @@
 #include <optional>
 #include <vector>
 
-#include "agent/transfer/source.h"
+#include "agent/transfer/source/source.h"
 #include "origin/origin.h"
 
 namespace larder::agent {

@@ -1,11 +1,11 @@
-#include "agent/transfer/origin_run.h"
+#include "agent/transfer/source/origin_run.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
-#include "agent/transfer/origin_source.h"
 #include "agent/transfer/rules/transfer_rules.h"
+#include "agent/transfer/source/origin_source.h"
 #include "base/io/log.h"
 
 namespace larder::agent {

@@ -1,6 +1,6 @@
-#include "agent/transfer/origin_source.h"
+#include "agent/transfer/source/origin_source.h"
 
-#include "agent/transfer/origin_run.h"
+#include "agent/transfer/source/origin_run.h"
 
 namespace larder::agent {
 

@@ -7,7 +7,7 @@
 #include <map>
 #include <memory>
 
-#include "agent/transfer/source.h"
+#include "agent/transfer/source/source.h"
 #include "base/runtime/clock.h"
 #include "peer/supply/neighbours.h"
 

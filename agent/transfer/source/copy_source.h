@@ -6,7 +6,7 @@
 #include <memory>
 
 #include "agent/transfer/rules/piece_map.h"
-#include "agent/transfer/source.h"
+#include "agent/transfer/source/source.h"
 #include "base/runtime/clock.h"
 #include "cache/cache.h"
 

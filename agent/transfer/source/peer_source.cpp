@@ -1,4 +1,4 @@
-#include "agent/transfer/peer_source.h"
+#include "agent/transfer/source/peer_source.h"
 
 #include <algorithm>
 #include <chrono>
