@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "agent/transfer/account.h"
-#include "agent/transfer/fill.h"
+#include "agent/transfer/fill/fill.h"
 #include "agent/transfer/member.h"
 #include "agent/transfer/rules/transfer_rules.h"
 #include "agent/transfer/settle.h"

@@ -1,4 +1,4 @@
-#include "agent/transfer/fill.h"
+#include "agent/transfer/fill/fill.h"
 
 #include <algorithm>
 #include <utility>

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "agent/transfer/fill.h"
+#include "agent/transfer/fill/fill.h"
 #include "base/io/log.h"
 
 namespace larder::agent {

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "agent/transfer/fill.h"
+#include "agent/transfer/fill/fill.h"
 #include "base/hash/merkle.h"
 
 namespace larder::agent {
