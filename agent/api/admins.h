@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/jobs/job_service.h"
+#include "agent/jobs/model/job_service.h"
 #include "agent/jobs/user_accounts.h"
 
 namespace larder::agent {

@@ -10,7 +10,7 @@
 #include "agent/api/api_server.h"
 #include "agent/config/config.h"
 #include "agent/group_service.h"
-#include "agent/jobs/job_service.h"
+#include "agent/jobs/model/job_service.h"
 #include "agent/peer_facts.h"
 #include "base/runtime/loop.h"
 #include "base/runtime/worker_pool.h"

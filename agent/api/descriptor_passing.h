@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "agent/api/http_message.h"
-#include "agent/jobs/job_service.h"
+#include "agent/jobs/model/job_service.h"
 
 namespace larder::agent {
 

@@ -10,7 +10,7 @@
 #include <deque>
 #include <string>
 
-#include "agent/jobs/job.h"
+#include "agent/jobs/model/job.h"
 #include "base/runtime/clock.h"
 #include "base/text/units.h"
 

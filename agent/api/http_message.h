@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "agent/jobs/job_service.h"
+#include "agent/jobs/model/job_service.h"
 #include "base/hash/buffer.h"
 #include "base/result.h"
 #include "base/unique_function.h"

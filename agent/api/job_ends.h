@@ -5,7 +5,7 @@
 #include <string>
 
 #include "agent/jobs/alive.h"
-#include "agent/jobs/job.h"
+#include "agent/jobs/model/job.h"
 #include "base/runtime/clock.h"
 
 namespace larder::agent {

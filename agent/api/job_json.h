@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "agent/jobs/job_service.h"
+#include "agent/jobs/model/job_service.h"
 #include "base/result.h"
 
 namespace larder::agent {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "agent/api/api_server.h"
-#include "agent/jobs/job_service.h"
+#include "agent/jobs/model/job_service.h"
 #include "cache/cache.h"
 
 namespace larder::agent {

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "agent/api/json_writer.h"
-#include "agent/jobs/mirrors.h"
+#include "agent/jobs/model/mirrors.h"
 #include "base/error_table.h"
 #include "base/text/units.h"
 

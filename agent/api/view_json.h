@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "agent/config/config.h"
-#include "agent/jobs/job_service.h"
-#include "base/version.h"
+#include "agent/jobs/model/job_service.h"
 #include "base/result.h"
+#include "base/version.h"
 #include "cache/cache.h"
 
 namespace larder::agent {
@@ -42,8 +42,8 @@ struct StatusFacts {
   uid_t user = 0;
   Totals totals;
   cache::CacheFigures cache;
-  bool ca_of_environment = false;  // the configured authorities
-  std::string ca_fingerprint;      // empty: the system's
+  bool ca_of_environment = false;                   // the configured authorities
+  std::string ca_fingerprint;                       // empty: the system's
   std::vector<std::string> hooks, notify_commands;  // names that jobs may ask for; not on the loopback port
   std::optional<Caller> caller;  // none: on the loopback port, where paths and users are left out too
 };

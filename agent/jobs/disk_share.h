@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "agent/jobs/job.h"
+#include "agent/jobs/model/job.h"
 
 namespace larder::agent {
 

@@ -3,7 +3,7 @@
 // `identity` columns are written once, `mutable` ones at every change.
 #pragma once
 
-#include "agent/jobs/job.h"
+#include "agent/jobs/model/job.h"
 
 namespace larder::agent {
 

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "agent/jobs/job.h"
+#include "agent/jobs/model/job.h"
 #include "base/result.h"
 #include "origin/url/url.h"
 

@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "agent/config/config.h"
-#include "agent/jobs/job_service.h"
-#include "agent/jobs/notifier.h"
+#include "agent/jobs/model/job_service.h"
+#include "agent/jobs/model/notifier.h"
 #include "agent/jobs/user_accounts.h"
 #include "database/database.h"
 

@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "agent/jobs/job_engine.h"
-#include "agent/jobs/mirrors.h"
+#include "agent/jobs/model/mirrors.h"
 #include "base/io/log.h"
 
 namespace larder::agent {

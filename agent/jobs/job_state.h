@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "agent/jobs/job.h"
+#include "agent/jobs/model/job.h"
 #include "base/result.h"
 
 namespace larder::agent {

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "agent/jobs/job.h"
+#include "agent/jobs/model/job.h"
 #include "database/database.h"
 
 namespace larder::agent {

@@ -5,7 +5,7 @@
 
 #include "agent/jobs/job_engine.h"
 #include "agent/jobs/job_limits.h"
-#include "agent/jobs/mirrors.h"
+#include "agent/jobs/model/mirrors.h"
 #include "base/error_table.h"
 #include "base/io/log.h"
 #include "origin/http/proxy.h"

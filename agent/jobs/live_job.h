@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "agent/jobs/file_queue.h"
-#include "agent/jobs/job.h"
-#include "agent/jobs/mirrors.h"
+#include "agent/jobs/model/job.h"
+#include "agent/jobs/model/mirrors.h"
 #include "base/runtime/clock.h"
 #include "cache/cache.h"
 #include "origin/origin.h"

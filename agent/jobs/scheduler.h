@@ -15,7 +15,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "agent/jobs/job.h"
+#include "agent/jobs/model/job.h"
 #include "base/fair_places.h"
 #include "base/runtime/clock.h"
 

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "agent/config/config.h"
-#include "agent/jobs/notifier.h"
+#include "agent/jobs/model/notifier.h"
 #include "base/result.h"
 #include "base/runtime/clock.h"
 

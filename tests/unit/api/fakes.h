@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "agent/group_service.h"
-#include "agent/jobs/job_service.h"
+#include "agent/jobs/model/job_service.h"
 #include "agent/peer_facts.h"
 #include "cache/cache.h"
 

@@ -1,5 +1,5 @@
 // A file with several URLs: which is asked when, what goes on, and what each is told of the caller.
-#include "agent/jobs/mirrors.h"
+#include "agent/jobs/model/mirrors.h"
 #include "tests/unit/jobs/manager_fixture.h"
 
 namespace larder::agent {

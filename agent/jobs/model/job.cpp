@@ -1,4 +1,4 @@
-#include "agent/jobs/job.h"
+#include "agent/jobs/model/job.h"
 
 #include <array>
 

@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "agent/jobs/job.h"
+#include "agent/jobs/model/job.h"
 #include "base/result.h"
 
 namespace larder::agent {

@@ -1,4 +1,4 @@
-#include "agent/jobs/mirrors.h"
+#include "agent/jobs/model/mirrors.h"
 
 #include <gtest/gtest.h>
 
