@@ -2,7 +2,7 @@
 
 #include <unistd.h>
 
-#include "agent/jobs/user_accounts.h"
+#include "agent/jobs/rules/user_accounts.h"
 #include "base/io/log.h"
 
 namespace larder::agent {

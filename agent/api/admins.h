@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "agent/jobs/model/job_service.h"
-#include "agent/jobs/user_accounts.h"
+#include "agent/jobs/rules/user_accounts.h"
 
 namespace larder::agent {
 

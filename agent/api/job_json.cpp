@@ -7,7 +7,7 @@
 
 #include "agent/api/json_reader.h"
 #include "agent/config/proxy_url.h"
-#include "agent/jobs/job_limits.h"
+#include "agent/jobs/rules/job_limits.h"
 #include "base/text/text.h"
 #include "origin/http/authorities.h"
 #include "origin/url/url.h"

@@ -12,11 +12,11 @@
 
 #include "agent/jobs/alive.h"
 #include "agent/jobs/dirty_rows.h"
-#include "agent/jobs/job_state.h"
 #include "agent/jobs/job_store.h"
 #include "agent/jobs/live_job.h"
 #include "agent/jobs/model/job_service.h"
-#include "agent/jobs/user_accounts.h"
+#include "agent/jobs/rules/job_state.h"
+#include "agent/jobs/rules/user_accounts.h"
 
 namespace larder::agent {
 

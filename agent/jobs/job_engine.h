@@ -11,7 +11,7 @@
 #include "agent/jobs/alive.h"
 #include "agent/jobs/job_book.h"
 #include "agent/jobs/job_manager.h"
-#include "agent/jobs/scheduler.h"
+#include "agent/jobs/rules/scheduler.h"
 #include "base/fair_queue.h"
 #include "base/runtime/callback_token.h"
 

@@ -15,7 +15,7 @@
 #include "agent/config/config.h"
 #include "agent/jobs/model/job_service.h"
 #include "agent/jobs/model/notifier.h"
-#include "agent/jobs/user_accounts.h"
+#include "agent/jobs/rules/user_accounts.h"
 #include "database/database.h"
 
 namespace larder::agent {

@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "agent/jobs/disk_share.h"
 #include "agent/jobs/job_engine.h"
+#include "agent/jobs/rules/disk_share.h"
 #include "base/io/log.h"
 #include "base/text/units.h"
 

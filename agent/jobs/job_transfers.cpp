@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "agent/jobs/job_engine.h"
-#include "agent/jobs/job_limits.h"
 #include "agent/jobs/model/mirrors.h"
+#include "agent/jobs/rules/job_limits.h"
 #include "base/error_table.h"
 #include "base/io/log.h"
 #include "origin/http/proxy.h"

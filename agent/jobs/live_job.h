@@ -8,9 +8,9 @@
 #include <set>
 #include <vector>
 
-#include "agent/jobs/file_queue.h"
 #include "agent/jobs/model/job.h"
 #include "agent/jobs/model/mirrors.h"
+#include "agent/jobs/rules/file_queue.h"
 #include "base/runtime/clock.h"
 #include "cache/cache.h"
 #include "origin/origin.h"

@@ -9,9 +9,9 @@
 #include <array>
 
 #include "agent/jobs/job_columns.h"
-#include "agent/jobs/job_limits.h"
 #include "agent/jobs/job_manager.h"
 #include "agent/jobs/job_values.h"
+#include "agent/jobs/rules/job_limits.h"
 #include "tests/support/temp_directory.h"
 #include "tests/support/virtual_loop.h"
 

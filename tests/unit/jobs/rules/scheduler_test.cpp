@@ -1,4 +1,4 @@
-#include "agent/jobs/scheduler.h"
+#include "agent/jobs/rules/scheduler.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "agent/jobs/job_limits.h"
+#include "agent/jobs/rules/job_limits.h"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "agent/jobs/job_state.h"
+#include "agent/jobs/rules/job_state.h"
 
 #include <fmt/format.h>
 

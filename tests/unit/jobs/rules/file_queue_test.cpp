@@ -1,4 +1,4 @@
-#include "agent/jobs/file_queue.h"
+#include "agent/jobs/rules/file_queue.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "agent/jobs/user_accounts.h"
+#include "agent/jobs/rules/user_accounts.h"
 
 #include <gtest/gtest.h>
 

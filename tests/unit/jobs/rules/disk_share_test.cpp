@@ -1,4 +1,4 @@
-#include "agent/jobs/disk_share.h"
+#include "agent/jobs/rules/disk_share.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "agent/jobs/job_limits.h"
+#include "agent/jobs/rules/job_limits.h"
 #include "tests/support/certificate_text.h"
 
 #include <gmock/gmock.h>
