@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "agent/jobs/job_store.h"
+#include "agent/jobs/store/job_store.h"
 #include "base/io/log.h"
 
 namespace larder::agent {

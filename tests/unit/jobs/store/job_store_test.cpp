@@ -1,4 +1,4 @@
-#include "agent/jobs/job_store.h"
+#include "agent/jobs/store/job_store.h"
 
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <gmock/gmock.h>
@@ -8,10 +8,10 @@
 #include <algorithm>
 #include <array>
 
-#include "agent/jobs/job_columns.h"
 #include "agent/jobs/job_manager.h"
-#include "agent/jobs/job_values.h"
 #include "agent/jobs/rules/job_limits.h"
+#include "agent/jobs/store/job_columns.h"
+#include "agent/jobs/store/job_values.h"
 #include "tests/support/temp_directory.h"
 #include "tests/support/virtual_loop.h"
 

@@ -1,4 +1,4 @@
-#include "agent/jobs/job_values.h"
+#include "agent/jobs/store/job_values.h"
 
 #include <gtest/gtest.h>
 

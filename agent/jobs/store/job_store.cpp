@@ -1,4 +1,4 @@
-#include "agent/jobs/job_store.h"
+#include "agent/jobs/store/job_store.h"
 
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <fmt/format.h>
@@ -6,8 +6,8 @@
 #include <array>
 #include <type_traits>
 
-#include "agent/jobs/job_columns.h"
-#include "agent/jobs/job_values.h"
+#include "agent/jobs/store/job_columns.h"
+#include "agent/jobs/store/job_values.h"
 #include "base/text/units.h"
 #include "database/statement.h"
 
