@@ -2,8 +2,8 @@
 #include <charconv>
 
 #include "agent/api/handlers.h"
-#include "agent/api/job_json.h"
-#include "agent/api/view_json.h"
+#include "agent/api/json/job_json.h"
+#include "agent/api/json/view_json.h"
 #include "origin/url/url.h"
 
 namespace larder::agent {

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "agent/api/view_json.h"
+#include "agent/api/json/view_json.h"
 
 namespace larder::agent {
 namespace {

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <iterator>
 
-#include "agent/api/json_writer.h"
-#include "agent/api/view_json.h"
+#include "agent/api/json/json_writer.h"
+#include "agent/api/json/view_json.h"
 
 namespace larder::agent {
 namespace {

@@ -1,5 +1,5 @@
-#include "agent/api/group_json.h"
 #include "agent/api/handlers.h"
+#include "agent/api/json/group_json.h"
 
 namespace larder::agent {
 namespace {

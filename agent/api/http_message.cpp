@@ -1,6 +1,6 @@
 #include "agent/api/http_message.h"
 
-#include "agent/api/view_json.h"
+#include "agent/api/json/view_json.h"
 #include "base/error_table.h"
 
 namespace larder::agent {

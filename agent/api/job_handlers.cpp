@@ -5,8 +5,8 @@
 
 #include "agent/api/descriptor_passing.h"
 #include "agent/api/handlers.h"
-#include "agent/api/job_json.h"
-#include "agent/api/view_json.h"
+#include "agent/api/json/job_json.h"
+#include "agent/api/json/view_json.h"
 
 namespace larder::agent {
 namespace {

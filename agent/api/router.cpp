@@ -6,7 +6,7 @@
 #include <array>
 #include <charconv>
 
-#include "agent/api/unknown_name.h"
+#include "agent/api/json/unknown_name.h"
 #include "base/version.h"
 
 namespace larder::agent {

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <cstdlib>
 
-#include "agent/api/job_json.h"
+#include "agent/api/json/job_json.h"
 #include "agent/api/range_header.h"
 #include "agent/api/router.h"
 #include "tests/fuzz/must.h"

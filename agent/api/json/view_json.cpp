@@ -1,8 +1,8 @@
-#include "agent/api/view_json.h"
+#include "agent/api/json/view_json.h"
 
 #include <algorithm>
 
-#include "agent/api/json_writer.h"
+#include "agent/api/json/json_writer.h"
 #include "agent/jobs/model/mirrors.h"
 #include "base/error_table.h"
 #include "base/text/units.h"

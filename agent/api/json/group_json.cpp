@@ -1,8 +1,8 @@
-#include "agent/api/group_json.h"
+#include "agent/api/json/group_json.h"
 
-#include "agent/api/job_json.h"
-#include "agent/api/json_reader.h"
-#include "agent/api/json_writer.h"
+#include "agent/api/json/job_json.h"
+#include "agent/api/json/json_reader.h"
+#include "agent/api/json/json_writer.h"
 #include "base/error_table.h"
 #include "base/text/units.h"
 

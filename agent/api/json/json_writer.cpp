@@ -1,4 +1,4 @@
-#include "agent/api/json_writer.h"
+#include "agent/api/json/json_writer.h"
 
 #include <fmt/format.h>
 

@@ -1,6 +1,6 @@
-#include "agent/api/peers_json.h"
+#include "agent/api/json/peers_json.h"
 
-#include "agent/api/json_writer.h"
+#include "agent/api/json/json_writer.h"
 #include "base/text/units.h"
 
 namespace larder::agent {

@@ -1,11 +1,11 @@
-#include "agent/api/job_json.h"
+#include "agent/api/json/job_json.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 
-#include "agent/api/json_reader.h"
+#include "agent/api/json/json_reader.h"
 #include "agent/config/proxy_url.h"
 #include "agent/jobs/rules/job_limits.h"
 #include "base/text/text.h"

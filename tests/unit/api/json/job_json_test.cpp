@@ -1,4 +1,4 @@
-#include "agent/api/job_json.h"
+#include "agent/api/json/job_json.h"
 #include "agent/api/router.h"
 #include "base/version.h"
 

@@ -1,4 +1,4 @@
-#include "agent/api/unknown_name.h"
+#include "agent/api/json/unknown_name.h"
 
 #include <fmt/format.h>
 

@@ -1,10 +1,10 @@
-#include "agent/api/json_reader.h"
+#include "agent/api/json/json_reader.h"
 
 #include <fmt/format.h>
 
 #include <cmath>
 
-#include "agent/api/unknown_name.h"
+#include "agent/api/json/unknown_name.h"
 
 namespace larder::agent {
 namespace {

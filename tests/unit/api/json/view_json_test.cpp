@@ -1,4 +1,4 @@
-#include "agent/api/view_json.h"
+#include "agent/api/json/view_json.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -6,7 +6,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
-#include "agent/api/json_writer.h"
+#include "agent/api/json/json_writer.h"
 #include "tests/unit/api/fakes.h"
 
 namespace larder::agent {
