@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "agent/api/api_server.h"
+#include "agent/api/http/api_server.h"
 #include "agent/config/config.h"
 #include "agent/group_service.h"
 #include "agent/jobs/model/job_service.h"

@@ -1,9 +1,9 @@
 #include <fmt/format.h>
 
-#include "agent/api/content_source.h"
-#include "agent/api/descriptor_passing.h"
 #include "agent/api/handlers.h"
-#include "agent/api/range_header.h"
+#include "agent/api/http/content_source.h"
+#include "agent/api/http/descriptor_passing.h"
+#include "agent/api/http/range_header.h"
 
 namespace larder::agent {
 namespace {

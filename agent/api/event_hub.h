@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "agent/api/event_ring.h"
-#include "agent/api/http_message.h"
+#include "agent/api/http/http_message.h"
 #include "base/runtime/clock.h"
 
 namespace larder::agent {

@@ -9,9 +9,9 @@
 
 #include "agent/api/api.h"
 #include "agent/api/event_hub.h"
-#include "agent/api/http_message.h"
+#include "agent/api/http/http_message.h"
+#include "agent/api/http/router.h"
 #include "agent/api/job_ends.h"
-#include "agent/api/router.h"
 
 namespace larder::agent {
 

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "agent/api/api_server.h"
+#include "agent/api/http/api_server.h"
 #include "agent/jobs/model/job_service.h"
 #include "cache/cache.h"
 

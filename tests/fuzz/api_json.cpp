@@ -3,9 +3,9 @@
 #include <cstdint>
 #include <cstdlib>
 
+#include "agent/api/http/range_header.h"
+#include "agent/api/http/router.h"
 #include "agent/api/json/job_json.h"
-#include "agent/api/range_header.h"
-#include "agent/api/router.h"
 #include "tests/fuzz/must.h"
 
 using namespace larder;

@@ -5,12 +5,12 @@
 #include <string>
 #include <string_view>
 
+#include "agent/api/http/router.h"
 #include "agent/api/json/group_json.h"
 #include "agent/api/json/job_json.h"
 #include "agent/api/json/json_writer.h"
 #include "agent/api/json/peers_json.h"
 #include "agent/api/json/view_json.h"
-#include "agent/api/router.h"
 #include "base/error_table.h"
 #include "origin/rules/sharing_rules.h"
 #include "tests/unit/api/fakes.h"

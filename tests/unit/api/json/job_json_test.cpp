@@ -1,5 +1,5 @@
 #include "agent/api/json/job_json.h"
-#include "agent/api/router.h"
+#include "agent/api/http/router.h"
 #include "base/version.h"
 
 #include <fmt/format.h>

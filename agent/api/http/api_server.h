@@ -11,9 +11,9 @@
 #include <optional>
 #include <string>
 
-#include "agent/api/connection.h"
-#include "agent/api/http_message.h"
-#include "agent/api/server_limits.h"
+#include "agent/api/http/connection.h"
+#include "agent/api/http/http_message.h"
+#include "agent/api/http/server_limits.h"
 #include "base/runtime/loop.h"
 
 namespace larder::agent {

@@ -1,4 +1,4 @@
-#include "agent/api/content_source.h"
+#include "agent/api/http/content_source.h"
 
 #include <algorithm>
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/api/http_message.h"
+#include "agent/api/http/http_message.h"
 #include "agent/jobs/model/job_service.h"
 
 namespace larder::agent {

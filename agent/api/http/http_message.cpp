@@ -1,4 +1,4 @@
-#include "agent/api/http_message.h"
+#include "agent/api/http/http_message.h"
 
 #include "agent/api/json/view_json.h"
 #include "base/error_table.h"

@@ -1,4 +1,4 @@
-#include "agent/api/unix_socket.h"
+#include "agent/api/http/unix_socket.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>

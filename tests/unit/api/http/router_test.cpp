@@ -1,4 +1,4 @@
-#include "agent/api/router.h"
+#include "agent/api/http/router.h"
 
 #include <gtest/gtest.h>
 

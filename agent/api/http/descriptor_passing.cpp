@@ -1,4 +1,4 @@
-#include "agent/api/descriptor_passing.h"
+#include "agent/api/http/descriptor_passing.h"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "agent/api/range_header.h"
+#include "agent/api/http/range_header.h"
 
 #include <algorithm>
 #include <charconv>

@@ -5,8 +5,8 @@
 #include <memory>
 #include <optional>
 
-#include "agent/api/http_message.h"
-#include "agent/api/server_limits.h"
+#include "agent/api/http/http_message.h"
+#include "agent/api/http/server_limits.h"
 #include "base/fair_places.h"
 #include "base/runtime/clock.h"
 

@@ -1,4 +1,4 @@
-#include "agent/api/api_server.h"
+#include "agent/api/http/api_server.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -12,8 +12,8 @@
 #include <list>
 #include <unordered_map>
 
-#include "agent/api/descriptors_in_flight.h"
-#include "agent/api/unix_socket.h"
+#include "agent/api/http/descriptors_in_flight.h"
+#include "agent/api/http/unix_socket.h"
 #include "base/io/log.h"
 
 namespace larder::agent {

@@ -1,4 +1,4 @@
-#include "agent/api/connection.h"
+#include "agent/api/http/connection.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -17,7 +17,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "agent/api/descriptors_in_flight.h"
+#include "agent/api/http/descriptors_in_flight.h"
 #include "base/io/log.h"
 #include "base/text/text.h"
 

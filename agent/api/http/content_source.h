@@ -4,7 +4,7 @@
 
 #include <memory>
 
-#include "agent/api/http_message.h"
+#include "agent/api/http/http_message.h"
 #include "base/runtime/clock.h"
 #include "base/runtime/worker_pool.h"
 #include "base/text/units.h"

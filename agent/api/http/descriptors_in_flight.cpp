@@ -1,4 +1,4 @@
-#include "agent/api/descriptors_in_flight.h"
+#include "agent/api/http/descriptors_in_flight.h"
 
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
