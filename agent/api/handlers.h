@@ -8,7 +8,7 @@
 #include <string>
 
 #include "agent/api/api.h"
-#include "agent/api/event_hub.h"
+#include "agent/api/events/event_hub.h"
 #include "agent/api/http/http_message.h"
 #include "agent/api/http/router.h"
 #include "agent/api/job_ends.h"

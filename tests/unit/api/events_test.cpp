@@ -1,7 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "agent/api/event_hub.h"
+#include "agent/api/events/event_hub.h"
 #include "tests/support/virtual_loop.h"
 #include "tests/unit/api/fakes.h"
 

@@ -1,4 +1,4 @@
-#include "agent/api/event_hub.h"
+#include "agent/api/events/event_hub.h"
 
 #include <fmt/format.h>
 

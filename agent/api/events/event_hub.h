@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/api/event_ring.h"
+#include "agent/api/events/event_ring.h"
 #include "agent/api/http/http_message.h"
 #include "base/runtime/clock.h"
 

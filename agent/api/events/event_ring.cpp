@@ -1,4 +1,4 @@
-#include "agent/api/event_ring.h"
+#include "agent/api/events/event_ring.h"
 
 #include <algorithm>
 
