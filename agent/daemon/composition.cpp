@@ -9,8 +9,8 @@
 #include <utility>
 #include <vector>
 
-#include "agent/api/admins.h"
-#include "agent/api/api.h"
+#include "agent/api/handlers/admins.h"
+#include "agent/api/handlers/api.h"
 #include "agent/daemon/idle.h"
 #include "agent/daemon/lan_composition.h"
 #include "agent/daemon/network_watch.h"

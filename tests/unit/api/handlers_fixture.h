@@ -9,7 +9,7 @@
 #include <string>
 #include <utility>
 
-#include "agent/api/handlers.h"
+#include "agent/api/handlers/handlers.h"
 #include "tests/support/virtual_loop.h"
 #include "tests/unit/api/fakes.h"
 

@@ -9,11 +9,11 @@
 
 #include <cstring>
 
-#include "agent/api/admins.h"
+#include "agent/api/handlers/admins.h"
+#include "agent/api/handlers/metrics.h"
 #include "agent/api/http/content_source.h"
 #include "agent/api/http/range_header.h"
 #include "agent/api/http/unix_socket.h"
-#include "agent/api/metrics.h"
 #include "tests/support/temp_directory.h"
 #include "tests/support/virtual_loop.h"
 #include "tests/unit/api/fakes.h"

@@ -14,7 +14,7 @@
 #include <future>
 #include <thread>
 
-#include "agent/api/api.h"
+#include "agent/api/handlers/api.h"
 #include "tests/support/temp_directory.h"
 #include "tests/unit/api/fakes.h"
 

@@ -7,11 +7,11 @@
 #include <memory>
 #include <string>
 
-#include "agent/api/api.h"
 #include "agent/api/events/event_hub.h"
+#include "agent/api/handlers/api.h"
+#include "agent/api/handlers/job_ends.h"
 #include "agent/api/http/http_message.h"
 #include "agent/api/http/router.h"
-#include "agent/api/job_ends.h"
 
 namespace larder::agent {
 

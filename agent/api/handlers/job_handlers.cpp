@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
-#include "agent/api/handlers.h"
+#include "agent/api/handlers/handlers.h"
 #include "agent/api/http/descriptor_passing.h"
 #include "agent/api/json/job_json.h"
 #include "agent/api/json/view_json.h"

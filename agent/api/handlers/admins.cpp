@@ -1,4 +1,4 @@
-#include "agent/api/admins.h"
+#include "agent/api/handlers/admins.h"
 
 #include <unistd.h>
 

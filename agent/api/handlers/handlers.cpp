@@ -1,4 +1,4 @@
-#include "agent/api/handlers.h"
+#include "agent/api/handlers/handlers.h"
 
 #include <algorithm>
 #include <array>

@@ -3,7 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "agent/api/handlers.h"
+#include "agent/api/handlers/handlers.h"
 #include "agent/config/config.h"
 #include "tests/support/virtual_loop.h"
 #include "tests/unit/api/fakes.h"

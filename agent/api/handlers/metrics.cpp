@@ -1,4 +1,4 @@
-#include "agent/api/metrics.h"
+#include "agent/api/handlers/metrics.h"
 
 #include <fmt/format.h>
 #include <unistd.h>

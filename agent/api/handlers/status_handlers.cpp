@@ -2,11 +2,11 @@
 
 #include <charconv>
 
-#include "agent/api/handlers.h"
+#include "agent/api/handlers/handlers.h"
+#include "agent/api/handlers/metrics.h"
 #include "agent/api/json/group_json.h"
 #include "agent/api/json/peers_json.h"
 #include "agent/api/json/view_json.h"
-#include "agent/api/metrics.h"
 #include "agent/config/environment_authorities.h"
 
 namespace larder::agent {

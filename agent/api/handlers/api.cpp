@@ -1,8 +1,8 @@
-#include "agent/api/api.h"
+#include "agent/api/handlers/api.h"
 
 #include <charconv>
 
-#include "agent/api/handlers.h"
+#include "agent/api/handlers/handlers.h"
 
 namespace larder::agent {
 

@@ -1,6 +1,6 @@
 #include <fmt/format.h>
 
-#include "agent/api/handlers.h"
+#include "agent/api/handlers/handlers.h"
 #include "agent/api/http/content_source.h"
 #include "agent/api/http/descriptor_passing.h"
 #include "agent/api/http/range_header.h"
