@@ -1,4 +1,4 @@
-// The group as the API sees it. Implemented over peer::Membership (agent/daemon/membership_group.h); tests choose
+// The group as the API sees it. Implemented over peer::Membership (agent/lan/membership_group.h); tests choose
 // another. Loop thread only; callbacks come later on the loop thread.
 #pragma once
 

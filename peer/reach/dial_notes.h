@@ -1,4 +1,4 @@
-// What downloads find out about reaching agents, for whoever tells people (agent/daemon/reach_watch.h). Plain; loop
+// What downloads find out about reaching agents, for whoever tells people (agent/lan/reach_watch.h). Plain; loop
 // thread; either may be empty.
 #pragma once
 

@@ -3,9 +3,9 @@
 
 #include <atomic>
 
-#include "agent/daemon/config_changes.h"
-#include "agent/daemon/serving_watch.h"
-#include "agent/daemon/sharing_facts.h"
+#include "agent/lan/config_changes.h"
+#include "agent/lan/serving_watch.h"
+#include "agent/lan/sharing_facts.h"
 #include "tests/support/virtual_loop.h"
 
 namespace larder::agent {

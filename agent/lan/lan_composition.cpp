@@ -1,19 +1,19 @@
-#include "agent/daemon/lan_composition.h"
+#include "agent/lan/lan_composition.h"
 
 #include <algorithm>
 #include <deque>
 #include <utility>
 
-#include "agent/daemon/config_changes.h"
-#include "agent/daemon/kept_trust.h"
-#include "agent/daemon/lan_settings.h"
-#include "agent/daemon/membership_group.h"
-#include "agent/daemon/neighbour_switch.h"
-#include "agent/daemon/own_addresses.h"
-#include "agent/daemon/reach_watch.h"
-#include "agent/daemon/serving_watch.h"
-#include "agent/daemon/sharing_facts.h"
-#include "agent/daemon/start_epoch.h"
+#include "agent/lan/config_changes.h"
+#include "agent/lan/kept_trust.h"
+#include "agent/lan/lan_settings.h"
+#include "agent/lan/membership_group.h"
+#include "agent/lan/neighbour_switch.h"
+#include "agent/lan/own_addresses.h"
+#include "agent/lan/reach_watch.h"
+#include "agent/lan/serving_watch.h"
+#include "agent/lan/sharing_facts.h"
+#include "agent/lan/start_epoch.h"
 #include "base/io/log.h"
 #include "peer/catalogue/catalogue_link.h"
 #include "peer/discovery/discovery_socket.h"

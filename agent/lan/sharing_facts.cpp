@@ -1,4 +1,4 @@
-#include "agent/daemon/sharing_facts.h"
+#include "agent/lan/sharing_facts.h"
 
 #include <algorithm>
 #include <utility>

@@ -1,4 +1,4 @@
-#include "agent/daemon/membership_group.h"
+#include "agent/lan/membership_group.h"
 
 #include <algorithm>
 #include <map>

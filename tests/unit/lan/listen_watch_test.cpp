@@ -1,5 +1,5 @@
 // That the swarm listens where it should, seen to again and again.
-#include "agent/daemon/listen_watch.h"
+#include "agent/lan/listen_watch.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "agent/daemon/listen_watch.h"
+#include "agent/lan/listen_watch.h"
 
 #include <algorithm>
 #include <utility>

@@ -1,4 +1,4 @@
-#include "agent/daemon/reach_watch.h"
+#include "agent/lan/reach_watch.h"
 
 #include <fmt/format.h>
 

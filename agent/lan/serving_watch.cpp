@@ -1,4 +1,4 @@
-#include "agent/daemon/serving_watch.h"
+#include "agent/lan/serving_watch.h"
 
 #include <utility>
 

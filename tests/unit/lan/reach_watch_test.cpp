@@ -1,5 +1,5 @@
 // What an agent finds out of being reached and of reaching others, with a played LAN in virtual time.
-#include "agent/daemon/reach_watch.h"
+#include "agent/lan/reach_watch.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "agent/daemon/kept_trust.h"
+#include "agent/lan/kept_trust.h"
 
 #include <utility>
 

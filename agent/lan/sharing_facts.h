@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/daemon/lan_composition.h"
+#include "agent/lan/lan_composition.h"
 #include "agent/peer_facts.h"
 #include "base/runtime/clock.h"
 #include "peer/discovery/discovery_socket.h"

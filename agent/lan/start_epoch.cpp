@@ -1,4 +1,4 @@
-#include "agent/daemon/start_epoch.h"
+#include "agent/lan/start_epoch.h"
 
 #include <utility>
 

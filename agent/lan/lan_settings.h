@@ -2,9 +2,9 @@
 #pragma once
 
 #include "agent/config/config.h"
-#include "agent/daemon/lan_composition.h"
-#include "agent/daemon/membership_group.h"
-#include "agent/daemon/reach_watch.h"
+#include "agent/lan/lan_composition.h"
+#include "agent/lan/membership_group.h"
+#include "agent/lan/reach_watch.h"
 #include "peer/catalogue/catalogue_link.h"
 #include "peer/discovery/discovery_socket.h"
 #include "peer/membership/membership.h"

@@ -1,4 +1,4 @@
-#include "agent/daemon/own_addresses.h"
+#include "agent/lan/own_addresses.h"
 
 #include <arpa/inet.h>
 #include <ifaddrs.h>

@@ -11,7 +11,7 @@
 #include <optional>
 #include <string>
 
-#include "agent/daemon/listen_watch.h"
+#include "agent/lan/listen_watch.h"
 #include "agent/peer_facts.h"
 #include "base/runtime/worker_pool.h"
 #include "peer/catalogue/catalogue_link.h"

@@ -1,6 +1,6 @@
-#include "agent/daemon/lan_settings.h"
+#include "agent/lan/lan_settings.h"
 
-#include "agent/daemon/own_addresses.h"
+#include "agent/lan/own_addresses.h"
 #include "base/version.h"
 #include "peer/discovery/interfaces.h"
 #include "peer/reach/listening.h"
