@@ -23,6 +23,22 @@ DIRECTION = {
     "agent": {"base", "database", "cache", "origin", "peer", "client", "agent"},
     "tests": {"base", "database", "cache", "origin", "peer", "client", "agent", "tests"},
 }
+# The rooms of each folder, lowest first: a room may include itself and those before it. A file belongs to the longest folder
+# that is named here.
+ROOMS = {
+    "base": ["base/hash", "base", "base/runtime", "base/text", "base/io"],
+    "database": ["database"],
+    "cache": ["cache/record", "cache/index", "cache/write", "cache"],
+    "origin": ["origin/url", "origin/http", "origin/rules", "origin", "origin/curl"],
+    "peer": ["peer/common", "peer/group", "peer/messages", "peer/catalogue", "peer/crowd", "peer/discovery", "peer/swarm", "peer/membership",
+             "peer/reach", "peer/trust", "peer/offer", "peer/supply"],
+    "client": ["client"],
+    "agent": ["agent", "agent/verdict", "agent/config", "agent/cli/show", "agent/cli/place", "agent/cli/get", "agent/cli/command", "agent/cli",
+              "agent/transfer/rules", "agent/transfer/source", "agent/transfer/fill", "agent/transfer", "agent/jobs/model", "agent/jobs/rules",
+              "agent/jobs/store", "agent/jobs", "agent/notify", "agent/lan", "agent/api/json", "agent/api/http", "agent/api/events",
+              "agent/api/handlers", "agent/daemon"],
+}
+MAX_FILES = 30  # of a room: what can be looked over
 # The command line knows the agent through its API only; both read the same configuration file.
 CLI_MAY_INCLUDE = ("base/", "client/", "agent/cli/", "agent/config/", "agent/command_description.h", "origin/url/")
 # They cost seconds per file that includes them: .cpp files only, and private headers that no other folder includes.
@@ -78,6 +94,33 @@ def check_includes(root, name, text):
             yield f'{top} must not include {target_top} ("{target}")'
         elif name.startswith("agent/cli/") and not target.startswith(CLI_MAY_INCLUDE):
             yield f'the command line must not include the agent\'s parts ("{target}"): it speaks the API'
+
+
+def room_of(name):
+    """The longest folder of ROOMS that the file is in; none where its own folder is not named there."""
+    folder = name.rsplit("/", 1)[0]
+    return folder if folder in ROOMS.get(name.split("/")[0], []) else None
+
+
+def check_room(name, text):
+    top = name.split("/")[0]
+    if top not in ROOMS:
+        return
+    room = room_of(name)
+    if room is None:
+        yield f"ROOMS does not name the folder {name.rsplit('/', 1)[0]}"
+        return
+    below = ROOMS[top][: ROOMS[top].index(room) + 1]
+    for target in INCLUDE.findall(text):
+        if target.split("/")[0] == top and room_of(target) in ROOMS[top] and room_of(target) not in below:
+            yield f'{room} must not include {room_of(target)} ("{target}"), which stands on it'
+
+
+def check_sizes(files):
+    for room in (room for rooms in ROOMS.values() for room in rooms):
+        held = sum(room_of(name) == room for name in files)
+        if held > MAX_FILES:
+            yield f"{room}: has {held} files, more than {MAX_FILES}: make a room of some of them"
 
 
 def heavy_headers(files):
@@ -153,9 +196,11 @@ def check_shape(name, text):
 def findings(root):
     files = dict(sources(root))
     heavy = heavy_headers(files)
+    yield from check_sizes(files)
     for name, text in files.items():
         for check in (
             check_includes(root, name, text),
+            check_room(name, text),
             check_heavy(name, text, heavy),
             check_clock(name, text),
             check_listed(root, name),
@@ -202,7 +247,16 @@ BAD = [
     ("base/guard.h", "#ifndef X\n#define X\n#endif\n", "#pragma once"),
     ("base/Camel.h", "#pragma once\n", "snake_case"),
     ("base/cut.h", "#pragma once", "line end"),
+    ("base/attic/x.h", "#pragma once\n", "ROOMS does not name"),
 ]
+# Each room includes the one above it.
+BAD += [
+    (f"{lower}/below.h", f'#pragma once\n#include "{upper}/above.h"\n', f"{lower} must not include {upper}")
+    for rooms in ROOMS.values()
+    for lower, upper in zip(rooms, rooms[1:])
+]
+ABOVE = {f"{room}/above.h": "#pragma once\n" for rooms in ROOMS.values() for room in rooms}
+CROWDED = {f"origin/curl/file_{number}.h": "#pragma once\n" for number in range(MAX_FILES)}  # and above.h
 
 
 def self_test():
@@ -214,18 +268,20 @@ def self_test():
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             (root / name).write_text(text)
 
-        for name, text in GOOD.items():
+        for name, text in {**GOOD, **ABOVE}.items():
             write(name, text)
         (root / "tests/support").mkdir(parents=True)
         write("tests/support/s.h", "#pragma once\n")
         failures += [f"a good tree: {finding}" for finding in findings(root)]
-        for name, text, _ in BAD:
+        for name, text in [*CROWDED.items(), *((name, text) for name, text, _ in BAD)]:
             write(name, text)
         found = list(findings(root))
         for name, _, wanted in BAD:
             if not any(finding.startswith(name + ":") and wanted in finding for finding in found):
                 failures.append(f'{name}: nothing says "{wanted}"')
-        extra = {finding.split(":")[0] for finding in found} - {name for name, _, _ in BAD}
+        if not any(finding.startswith("origin/curl: has") for finding in found):
+            failures.append(f"origin/curl: nothing says that it has more than {MAX_FILES} files")
+        extra = {finding.split(":")[0] for finding in found} - {name for name, _, _ in BAD} - {"origin/curl"}
         failures += [f"{name}: found in a good file" for name in sorted(extra)]
     return failures
 
