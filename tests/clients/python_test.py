@@ -10,18 +10,18 @@ import inspect
 import os
 import pathlib
 import re
-import subprocess
 import sys
 import typing
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.dont_write_bytecode = True
-sys.path[:0] = [str(ROOT / "packaging/python"), str(ROOT / "tests/support")]
+sys.path[:0] = [str(HERE), str(ROOT / "packaging/python"), str(ROOT / "tests/support")]
 
 import larder  # noqa: E402
 from api_document import ApiDocument  # noqa: E402
 from larder_lab import Edition, EditionResource, Lab, expect, expect_equal, seeded_bytes  # noqa: E402
+from updater_story import tell_updater_story  # noqa: E402
 
 EXAMPLE = ROOT / "packaging/python/examples/updater.py"
 
@@ -138,36 +138,9 @@ def code_of(call, *codes):
 
 
 def judged(lab, agent, folder):
-    """The example, as it is started: signed, not signed, and once more after it was signed."""
-    key, public = folder / "key.pem", folder / "public.pem"
-    subprocess.run(["/usr/bin/openssl", "genpkey", "-algorithm", "ed25519", "-out", key], check=True, capture_output=True)
-    subprocess.run(["/usr/bin/openssl", "pkey", "-in", key, "-pubout", "-out", public], check=True)
-
-    def publish(name, data, signed_data):
-        (folder / "text").write_bytes(signed_data)
-        subprocess.run(["/usr/bin/openssl", "pkeyutl", "-sign", "-inkey", key, "-rawin", "-in", folder / "text", "-out", folder / "sig"],
-                       check=True)
-        lab.origin.serve(name + ".sig", EditionResource([Edition((folder / "sig").read_bytes(), etag=f'"{name}s{len(data)}"')]))
-        return lab.origin.serve(name, EditionResource([Edition(data, etag=f'"{name}{len(data)}"')]))
-
-    def update(*urls):
-        (folder / "installed").mkdir(exist_ok=True)
-        environment = {**os.environ, "LARDER_SOCKET": agent.path, "PYTHONPATH": str(ROOT / "packaging/python"), "PYTHONDONTWRITEBYTECODE": "1"}
-        return subprocess.run([sys.executable, EXAMPLE, public, folder / "installed", *urls], capture_output=True, text=True, timeout=60,
-                              env=environment, check=False)
-
-    good = publish("/one", b"1" * 100_000, b"1" * 100_000), publish("/two", b"2" * 50, b"2" * 50)
-    done = update(*good)
-    expect_equal((done.returncode, done.stderr), (0, ""), "signed")
-    expect_equal(sorted(of.name for of in (folder / "installed").iterdir()), ["one", "two"], "installed")
-    bad = publish("/three", b"3" * 100, b"something else")
-    done = update(good[0], bad)
-    expect_equal(done.returncode, 1, "not signed")
-    expect("not signed by the key" in done.stderr, done.stderr)
-    expect_equal(sorted(of.name for of in (folder / "installed").iterdir()), ["one", "two"], "installed")
-    done = update(publish("/three", b"3" * 101, b"3" * 101))
-    expect_equal((done.returncode, done.stderr), (0, ""), "signed afterwards")
-    lines = [row for row in EXAMPLE.read_text(encoding="utf-8").splitlines()]
+    environment = {"PYTHONPATH": str(ROOT / "packaging/python"), "PYTHONDONTWRITEBYTECODE": "1"}
+    tell_updater_story(lab, [sys.executable, EXAMPLE], {**environment, "LARDER_SOCKET": agent.path}, folder)
+    lines = EXAMPLE.read_text(encoding="utf-8").splitlines()
     expect(len(lines) < 60, f"the example has {len(lines)} lines")
 
 
