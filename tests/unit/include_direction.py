@@ -24,7 +24,7 @@ DIRECTION = {
     "tests": {"base", "database", "cache", "origin", "peer", "client", "agent", "tests"},
 }
 # The rooms of each folder, lowest first: a room may include itself and those before it. A file belongs to the longest folder
-# that is named here.
+# that is named here. The command line comes last: it is a program of its own, of which the agent includes nothing.
 ROOMS = {
     "base": ["base/hash", "base", "base/runtime", "base/text", "base/io"],
     "database": ["database"],
@@ -33,10 +33,10 @@ ROOMS = {
     "peer": ["peer/common", "peer/group", "peer/messages", "peer/catalogue", "peer/crowd", "peer/discovery", "peer/swarm", "peer/membership",
              "peer/reach", "peer/trust", "peer/offer", "peer/supply"],
     "client": ["client"],
-    "agent": ["agent", "agent/verdict", "agent/config", "agent/cli/show", "agent/cli/place", "agent/cli/get", "agent/cli/command", "agent/cli",
-              "agent/transfer/rules", "agent/transfer/source", "agent/transfer/fill", "agent/transfer", "agent/jobs/model", "agent/jobs/rules",
-              "agent/jobs/store", "agent/jobs", "agent/notify", "agent/lan", "agent/api/json", "agent/api/http", "agent/api/events",
-              "agent/api/handlers", "agent/daemon"],
+    "agent": ["agent", "agent/verdict", "agent/config", "agent/transfer/rules", "agent/transfer/source", "agent/transfer/fill", "agent/transfer",
+              "agent/jobs/model", "agent/jobs/rules", "agent/jobs/store", "agent/jobs", "agent/notify", "agent/lan", "agent/api/json",
+              "agent/api/http", "agent/api/events", "agent/api/handlers", "agent/daemon", "agent/cli/show", "agent/cli/place", "agent/cli/get",
+              "agent/cli/command", "agent/cli"],
 }
 MAX_FILES = 30  # of a room: what can be looked over
 # The command line knows the agent through its API only; both read the same configuration file.
