@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Holds the tree to its rules: include direction, where heavy headers and clocks may appear, what the build lists.
+"""Holds the tree to its rules: include direction, where heavy headers and clocks may appear, what the build lists,
+that each room says what lives there.
 
     tests/unit/include_direction.py              checks this tree; one line per finding, exit status 1 when there are any
     tests/unit/include_direction.py --self-test  breaks every rule once in a made-up tree and wants each to be found
@@ -39,6 +40,7 @@ ROOMS = {
               "agent/cli/command", "agent/cli"],
 }
 MAX_FILES = 30  # of a room: what can be looked over
+MAX_README_LINES = 15  # of a room's README.md: it says where to look, and no more
 # The command line knows the agent through its API only; both read the same configuration file.
 CLI_MAY_INCLUDE = ("base/", "client/", "agent/cli/", "agent/config/", "agent/command_description.h", "origin/url/")
 # They cost seconds per file that includes them: .cpp files only, and private headers that no other folder includes.
@@ -123,6 +125,42 @@ def check_sizes(files):
             yield f"{room}: has {held} files, more than {MAX_FILES}: make a room of some of them"
 
 
+def houses():
+    """The rooms, and the folders that hold rooms only."""
+    rooms = [room for rooms in ROOMS.values() for room in rooms]
+    parents = {parent.as_posix() for room in rooms for parent in pathlib.PurePath(room).parents} - {"."}
+    return sorted({*rooms, *parents})
+
+
+def may_include(room):
+    """The sentence of its README.md; none for a folder that holds rooms only."""
+    top = room.split("/")[0]
+    if room not in ROOMS[top]:
+        return None
+    below = ROOMS[top][: ROOMS[top].index(room)]
+    others = [other for other in DIRECTION if other in DIRECTION[top] and other not in (top, "tests")]
+    if room.startswith("agent/cli"):
+        below = [other for other in below if other.startswith("agent/cli")]
+        others = [other.rstrip("/") for other in CLI_MAY_INCLUDE if other != "agent/cli/"]
+    return f"May include: {'; '.join(', '.join(names) for names in (others, below) if names) or 'nothing of ours'}."
+
+
+def check_readmes(root):
+    """Each room says what lives there, and what it stands on as ROOMS has it."""
+    for folder in houses():
+        readme = root / folder / "README.md"
+        if not readme.is_file():
+            yield f"{folder}: has no README.md that says what lives here"
+            continue
+        text = readme.read_text()
+        lines = text.count("\n")
+        if lines > MAX_README_LINES:
+            yield f"{folder}/README.md: has {lines} lines, more than {MAX_README_LINES}"
+        sentence = may_include(folder)
+        if sentence and sentence not in " ".join(text.split()):
+            yield f'{folder}/README.md: does not say "{sentence}"'
+
+
 def heavy_headers(files):
     """Headers that bring a heavy one along, directly or through others."""
     heavy = {name for name, text in files.items() if name.endswith(".h") and HEAVY.search(text)}
@@ -197,6 +235,7 @@ def findings(root):
     files = dict(sources(root))
     heavy = heavy_headers(files)
     yield from check_sizes(files)
+    yield from check_readmes(root)
     for name, text in files.items():
         for check in (
             check_includes(root, name, text),
@@ -248,6 +287,8 @@ BAD = [
     ("base/Camel.h", "#pragma once\n", "snake_case"),
     ("base/cut.h", "#pragma once", "line end"),
     ("base/attic/x.h", "#pragma once\n", "ROOMS does not name"),
+    ("peer/trust/README.md", "x\n" * (MAX_README_LINES + 1), f"more than {MAX_README_LINES}"),
+    ("peer/reach/README.md", "May include: base.\n", "does not say"),
 ]
 # Each room includes the one above it.
 BAD += [
@@ -256,6 +297,7 @@ BAD += [
     for lower, upper in zip(rooms, rooms[1:])
 ]
 ABOVE = {f"{room}/above.h": "#pragma once\n" for rooms in ROOMS.values() for room in rooms}
+READMES = {f"{folder}/README.md": f"{may_include(folder)}\n" for folder in houses()}
 CROWDED = {f"origin/curl/file_{number}.h": "#pragma once\n" for number in range(MAX_FILES)}  # and above.h
 
 
@@ -268,20 +310,23 @@ def self_test():
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             (root / name).write_text(text)
 
-        for name, text in {**GOOD, **ABOVE}.items():
+        for name, text in {**GOOD, **ABOVE, **READMES}.items():
             write(name, text)
         (root / "tests/support").mkdir(parents=True)
         write("tests/support/s.h", "#pragma once\n")
         failures += [f"a good tree: {finding}" for finding in findings(root)]
         for name, text in [*CROWDED.items(), *((name, text) for name, text, _ in BAD)]:
             write(name, text)
+        (root / "peer/offer/README.md").unlink()
         found = list(findings(root))
         for name, _, wanted in BAD:
             if not any(finding.startswith(name + ":") and wanted in finding for finding in found):
                 failures.append(f'{name}: nothing says "{wanted}"')
         if not any(finding.startswith("origin/curl: has") for finding in found):
             failures.append(f"origin/curl: nothing says that it has more than {MAX_FILES} files")
-        extra = {finding.split(":")[0] for finding in found} - {name for name, _, _ in BAD} - {"origin/curl"}
+        if not any(finding.startswith("peer/offer: has no README.md") for finding in found):
+            failures.append("peer/offer: nothing says that it has no README.md")
+        extra = {finding.split(":")[0] for finding in found} - {name for name, _, _ in BAD} - {"origin/curl", "peer/offer"}
         failures += [f"{name}: found in a good file" for name in sorted(extra)]
     return failures
 
