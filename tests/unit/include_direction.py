@@ -75,6 +75,9 @@ MAX_LINES = 500
 MAX_TEST_LINES = 700  # tables of cases; nothing else depends on them
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.MULTILINE)
 COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
+# What a comment cites is a page of this tree, or a section of a standard that everybody can read.
+PAGE = re.compile(r"\bdocs/[\w/.-]+\.md\b")
+SECTION = re.compile(r"(?<!RFC \d\d\d\d )(?<!HTML Living Standard )§")
 
 
 def sources(root):
@@ -199,6 +202,15 @@ def check_clock(name, text):
             yield f"{found.group(0)}: time and chance come in through base/runtime/clock.h"
 
 
+def check_citations(root, text):
+    prose = re.sub(r"\n\s*// ?", " ", text)
+    for page in PAGE.findall(prose):
+        if not (root / page).is_file():
+            yield f"cites {page}, which does not exist"
+    if SECTION.search(prose):
+        yield "cites a section by its number: name a page of docs/ and its heading"
+
+
 def check_listed(root, name):
     """The next CMakeLists.txt upwards names the file, so that nothing lies about unbuilt."""
     if not name.endswith(".cpp"):
@@ -242,6 +254,7 @@ def findings(root):
             check_room(name, text),
             check_heavy(name, text, heavy),
             check_clock(name, text),
+            check_citations(root, text),
             check_listed(root, name),
             check_shape(name, text),
         ):
@@ -252,7 +265,7 @@ def findings(root):
 GOOD = {
     "base/CMakeLists.txt": "larder_library(larder_base SOURCES good.cpp)\n",
     "base/good.h": '#pragma once\n#include "base/other.h"\n',
-    "base/other.h": "#pragma once\n",
+    "base/other.h": "#pragma once\n// RFC 9110\n// §8.8.3\n",
     "base/good.cpp": '#include "base/good.h"\n// steady_clock::now() is allowed here\nauto t = steady_clock::now();\n',
     "cache/heavy.h": "#pragma once\n#include <nlohmann/json.hpp>\n",
     "cache/near_heavy.h": '#pragma once\n#include "cache/heavy.h"\n',
@@ -287,6 +300,8 @@ BAD = [
     ("base/Camel.h", "#pragma once\n", "snake_case"),
     ("base/cut.h", "#pragma once", "line end"),
     ("base/attic/x.h", "#pragma once\n", "ROOMS does not name"),
+    ("base/cites.h", "#pragma once\n// As docs/nowhere.md says.\n", "cites docs/nowhere.md"),
+    ("base/numbers.h", "#pragma once\n// As the plan says (plan §3).\n", "cites a section by its number"),
     ("peer/trust/README.md", "x\n" * (MAX_README_LINES + 1), f"more than {MAX_README_LINES}"),
     ("peer/reach/README.md", "May include: base.\n", "does not say"),
 ]
