@@ -1,5 +1,5 @@
 // Sharing as the API tells it: who is around, what this agent's own part is, and what stands in the way. Implemented in
-// agent/daemon; tests choose another. Loop thread only.
+// agent/lan; tests choose another. Loop thread only.
 #pragma once
 
 #include <cstdint>

@@ -9,7 +9,7 @@ namespace {
 //  * disk_full: caches give way, temporary files go; the job waits for the condition, says what is missing, and keeps
 //    what it has. A disk_error (EIO, read-only) needs a person.
 //  * tls_failed: a handshake cut short by a proxy or a restart; a certificate that was looked at and rejected is fatal.
-//  * hook_failed: the hook broke, not the content; the design has it retried.
+//  * hook_failed: the hook broke, not the content; it is asked again (docs/design.md, Jobs).
 //  * content_damaged: the damaged record has been dropped, so the next try takes the bytes from elsewhere.
 //  * stale_proxy, version_changed: tried several times already when they are reported; somebody has to look.
 //  * bad_response: the origin does not speak HTTP as it should; a body cut short is connection_lost instead.

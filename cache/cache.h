@@ -1,7 +1,7 @@
 // The cache: contents on disk, their index, space. Loop thread only; callbacks on the loop thread. Owned by main.
 //
-// Kept on one volume under <state>/contents. All rules of design §9: synced before indexed, reserved before written,
-// gives way to the user's data, never serves a file that is not as it was left.
+// Kept on one volume under <state>/contents. The rules (docs/design.md, The cache): synced before indexed, reserved
+// before written, gives way to the user's data, never serves a file that is not as it was left.
 #pragma once
 
 #include <cstdint>

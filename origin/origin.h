@@ -1,5 +1,6 @@
-// The origin as a source: probe a version, fetch ranges of it, and never let a byte of another edition through.
-// Loop thread only; events on the loop thread. Rules: design §5; the checks themselves are pure (response_check.h).
+// The origin as a source: probe a version, fetch ranges of it, and never let a byte of another edition through. Loop
+// thread only; events on the loop thread. Rules: docs/design.md, The origin; the checks themselves are pure
+// (response_check.h).
 #pragma once
 
 #include <cstdint>

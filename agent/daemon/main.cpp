@@ -9,11 +9,11 @@
 #include "agent/daemon/signals.h"
 #include "agent/daemon/stop_guard.h"
 #include "agent/daemon/systemd.h"
-#include "base/version.h"
 #include "base/error_table.h"
 #include "base/io/log.h"
 #include "base/io/standard_streams.h"
 #include "base/text/units.h"
+#include "base/version.h"
 
 namespace {
 

@@ -63,8 +63,8 @@ void Run::end_fill() {
   fill_.reset();
 }
 
-// With nothing to compare its answer with, the GET itself is the probe (design §5). Several streams need to know the
-// size before the first begins, and neighbours the version.
+// With nothing to compare its answer with, the GET itself is the probe (docs/design.md, The origin). Several streams
+// need to know the size before the first begins, and neighbours the version.
 bool Run::may_start_with_get() const {
   if (!request_.ranges.empty() || request_.parallel_ranges > 1) return false;
   if (request_.origin_alone) return true;

@@ -2,8 +2,8 @@
 // Equal requests share one transfer. Loop thread only.
 //
 // A transfer ends with a complete content in the cache's store, whole or not at all: it never judges (agent/verdict),
-// never retries a failed attempt later (agent/jobs decides when), but restarts itself when the origin's edition
-// changed midway, at most 3 times (design §5).
+// never retries a failed attempt later (agent/jobs decides when), but restarts itself when the origin's edition changed
+// midway, at most 3 times (docs/design.md, The origin).
 #pragma once
 
 #include <cstdint>
@@ -109,8 +109,9 @@ class Transfers {
   // The caller no longer wants it now. What is committed stays (held by file_id) and is gone on with at the next start.
   virtual void stop(TransferId id) = 0;
   virtual void set_rate(TransferId id, std::uint64_t bytes_per_second) = 0;
-  // A content is not what is published as `version`: who vouched for bytes of it is remembered (design §7), and held
-  // against what this agent has now from the origin itself as content `fresh`, where there is one. `done` always comes.
+  // A content is not what is published as `version`: who vouched for bytes of it is remembered
+  // (docs/decisions/blame.md), and held against what this agent has now from the origin itself as content `fresh`,
+  // where there is one. `done` always comes.
   virtual void judged_bad(cache::Version version, const cache::ContentId& content, const cache::ContentId& fresh,
                           UniqueFunction<void()> done) = 0;
   [[nodiscard]] virtual std::size_t active() const = 0;

@@ -1,5 +1,5 @@
-// The geometry of segments (design §6): the smallest power of two not below size/64, at least 2 MiB, at most 64 MiB.
-// Pure.
+// The geometry of segments (docs/design.md, Hashes and segments): the smallest power of two not below size/64, at least
+// 2 MiB, at most 64 MiB. Pure.
 #pragma once
 
 #include <cstdint>

@@ -41,7 +41,7 @@ struct ConnectOptions {
   bool callers_proxy = false;
   bool callers_authorities = false;
 
-  // Credentials or cookies in the request make the answer private (design §5).
+  // Credentials or cookies in the request make the answer private (docs/decisions/what-is-shared.md).
   [[nodiscard]] bool has_credentials() const;
 };
 

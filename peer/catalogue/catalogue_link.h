@@ -1,5 +1,6 @@
-// The catalogue's transport (design §8): HTTP/1.1 over TLS 1.3 with both certificates. Server and client; a thread of
-// its own does TLS and HTTP, requests and answers are handed over on the loop thread. Owned by main.
+// The catalogue's transport (docs/formats/catalogue.md, Connection): HTTP/1.1 over TLS 1.3 with both certificates.
+// Server and client; a thread of its own does TLS and HTTP, requests and answers are handed over on the loop thread.
+// Owned by main.
 //
 // Who has no certificate of the group gets no further than the handshake, but for enrolment (`enrolling`), while an
 // invitation is open. Bounded: connections (all, and per address), handshakes under way and their time, request size,

@@ -1,8 +1,8 @@
-// One version that several agents want at once, as one of them sees it (design §8, docs/decisions/crowd.md): who holds
-// and who fetches what, and from that what this agent shall fetch from the origin, what it leaves to others, what it
-// tells them. Pure: `now` is an argument and never goes backwards by more than is forgiven; what it is told costs
-// nothing of the order of the crowd's size (crowd_claims.cpp: what it claims). Loop thread. One for each version under
-// transfer; the transfer owns it.
+// One version that several agents want at once, as one of them sees it (docs/decisions/crowd.md): who holds and who
+// fetches what, and from that what this agent shall fetch from the origin, what it leaves to others, what it tells
+// them. Pure: `now` is an argument and never goes backwards by more than is forgiven; what it is told costs nothing of
+// the order of the crowd's size (crowd_claims.cpp: what it claims). Loop thread. One for each version under transfer;
+// the transfer owns it.
 //
 // Use: construct, known(), held() for what is here already, heard() for what crowd_memory.h kept, begin(); then tell it
 // whatever happens, and call step() after that and at the time that the last step() named.

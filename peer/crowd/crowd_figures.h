@@ -1,4 +1,4 @@
-// How a crowd does (design §8), as people are told. A plain value.
+// How a crowd does (docs/decisions/crowd.md), as people are told. A plain value.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,5 @@
-// Discovery, deciding part (design §8): when to say HELLO, whom to believe, what to answer, how far to ask. Pure:
-// datagrams and time go in, datagrams to send come out; discovery_socket.* does the rest. Loop thread.
+// Discovery, deciding part (docs/design.md, The LAN): when to say HELLO, whom to believe, what to answer, how far to
+// ask. Pure: datagrams and time go in, datagrams to send come out; discovery_socket.* does the rest. Loop thread.
 //
 // Nobody is listened to before a HELLO of its own that the check found good: the group's key alone, which every member
 // has, lets nobody speak for another. Under an older group key only a HELLO is read, and answered under that key, so

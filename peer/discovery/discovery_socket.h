@@ -1,5 +1,5 @@
-// Discovery, doing part (design §8): sockets, interfaces, sealing and names around the deciding class Discovery. Loop
-// thread only, but for name look-ups, which have a thread each while they last. Owned by main.
+// Discovery, doing part (docs/design.md, The LAN): sockets, interfaces, sealing and names around the deciding class
+// Discovery. Loop thread only, but for name look-ups, which have a thread each while they last. Owned by main.
 //
 // Sockets: one for each listen address (or one for all of a family), which sends and receives; multicast is joined on
 // every interface that is up and has an address, on loopback only where a listen address is a loopback one. Strangers

@@ -1,5 +1,5 @@
-// Evidence on its way (design §7): told three times, since datagrams get lost; what is heard is given on once, within
-// bounds, since checking it costs signatures. Pure; loop thread.
+// Evidence on its way (docs/decisions/blame.md): told three times, since datagrams get lost; what is heard is given on
+// once, within bounds, since checking it costs signatures. Pure; loop thread.
 #pragma once
 
 #include <cstdint>

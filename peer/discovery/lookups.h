@@ -1,5 +1,5 @@
-// The questions under way: whom to ask again, whom to wait for, when to be done (design §8). Pure: messages and time go
-// in, messages to send come out. Loop thread.
+// The questions under way: whom to ask again, whom to wait for, when to be done (docs/formats/datagram.md, ASK and
+// HAVE). Pure: messages and time go in, messages to send come out. Loop thread.
 //
 // In a small group everybody answers, also who has nothing, so that a question is done after one round trip; what was
 // lost is asked again of those alone who are still silent. One complete holder is not enough while others who are

@@ -1,6 +1,6 @@
-// X.509 certificates of a group (design §7): one Ed25519 certificate authority per group, one leaf per agent over the
-// agent's own key, SAN `DNS:*` so that libtorrent's SSL torrents accept it for every torrent name. OpenSSL is hidden
-// in the .cpp. Any thread.
+// X.509 certificates of a group (docs/design.md, Trust): one Ed25519 certificate authority per group, one leaf per
+// agent over the agent's own key, SAN `DNS:*` so that libtorrent's SSL torrents accept it for every torrent name.
+// OpenSSL is hidden in the .cpp. Any thread.
 #pragma once
 
 #include <string>

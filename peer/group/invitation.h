@@ -1,4 +1,5 @@
-// Invitations into a group (design §7): a pasteable line that admits a machine. Pure; any thread.
+// Invitations into a group (docs/groups.md, What an invitation is worth): a pasteable line that admits a machine. Pure;
+// any thread.
 //
 // The line carries what the joining machine needs to find and recognise the inviting agent: the group's certificate, a
 // token and addresses. It does not carry the group key: that is handed over on the catalogue's TLS connection in

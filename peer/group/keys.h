@@ -1,4 +1,4 @@
-// The keys of an agent and of a group (design §7), over libsodium. Plain values; any thread.
+// The keys of an agent and of a group (docs/design.md, Trust), over libsodium. Plain values; any thread.
 //
 // An agent is an Ed25519 key; its id is the public key. A group has a symmetric key, renewed at each revocation (its
 // epoch counts up); what seals datagrams and what names versions on the LAN are derived from it, never the key itself.

@@ -1,4 +1,4 @@
-// Certificates of the group's agents, as this agent has met them (design §7): in their HELLOs, and with the
+// Certificates of the group's agents, as this agent has met them (docs/design.md, Trust): in their HELLOs, and with the
 // attestations that others handed over. An attestation counts only where its attester's certificate is here: anybody
 // can make keys, only the group's authority makes members of them. What is here is handed on with the attestations in
 // turn, so that a root is believed although its attester has gone. Pure but for the cryptography; `now` is an argument;

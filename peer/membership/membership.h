@@ -1,7 +1,7 @@
-// What this agent's group is and how that changes (design §7): making, inviting, joining, leaving, revoking, taking
-// over a newer state, renewing certificates. What is decided is in membership_rules.h; here are the order of things,
-// the disk and the calls. Owned by main; loop thread only; callbacks come later on the loop thread, never from within a
-// call.
+// What this agent's group is and how that changes (docs/groups.md): making, inviting, joining, leaving, revoking,
+// taking over a newer state, renewing certificates. What is decided is in membership_rules.h; here are the order of
+// things, the disk and the calls. Owned by main; loop thread only; callbacks come later on the loop thread, never from
+// within a call.
 //
 // One change at a time, each durable before it holds: written by a worker, then taken over here, then told to the
 // observers, then answered. While an identity cannot be read (problem()), nothing is changed and the agent works alone.

@@ -1,5 +1,5 @@
-// What each change of a membership takes and makes (design §7). Pure: what is stored, what was asked and the time go
-// in, what to write and to answer comes out, or why not. membership.h does it. Any thread.
+// What each change of a membership takes and makes (docs/groups.md). Pure: what is stored, what was asked and the time
+// go in, what to write and to answer comes out, or why not. membership.h does it. Any thread.
 //
 // Certificates last a year and are renewed from half of that on, by a member itself, when it is in contact with the
 // authority's holder; who was away for longer needs a new invitation. The authority's own certificate, which is in

@@ -1,5 +1,6 @@
-// Attestations (design §7): "I fetched segment i of this version from the origin myself, and its root is r", signed by
-// the agent that did. A root is believed because of them, whoever carries the bytes. Plain values; pure; any thread.
+// Attestations (docs/design.md, Trust): "I fetched segment i of this version from the origin myself, and its root is
+// r", signed by the agent that did. A root is believed because of them, whoever carries the bytes. Plain values; pure;
+// any thread.
 //
 // Format byte by byte: docs/formats/attestation.md.
 #pragma once

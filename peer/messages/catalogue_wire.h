@@ -1,5 +1,5 @@
-// The bodies that travel on the catalogue's connections (design §8): plain values and their bytes. Format byte by byte:
-// docs/formats/catalogue.md. Pure; any thread.
+// The bodies that travel on the catalogue's connections (docs/design.md, The LAN): plain values and their bytes. Format
+// byte by byte: docs/formats/catalogue.md. Pure; any thread.
 //
 // What is decoded comes from members that may be broken, and an EnrolRequest from strangers: every length has a bound,
 // and nothing is allocated for a number before the bytes that it counts are seen to be there. Errors of decoding are

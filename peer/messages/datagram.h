@@ -1,6 +1,6 @@
-// The datagrams of discovery (design §8): their fields, and their bytes before sealing. Format byte by byte in
-// docs/formats/datagram.md. Pure; any thread. Everything read here comes from strangers until the seal has opened, and
-// from members that may be broken after that: every length is checked, unknown fields are skipped.
+// The datagrams of discovery (docs/design.md, The LAN): their fields, and their bytes before sealing. Format byte by
+// byte in docs/formats/datagram.md. Pure; any thread. Everything read here comes from strangers until the seal has
+// opened, and from members that may be broken after that: every length is checked, unknown fields are skipped.
 #pragma once
 
 #include <cstdint>

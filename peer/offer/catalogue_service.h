@@ -1,6 +1,6 @@
-// What this agent answers to its neighbours' catalogue calls (design §8): versions with their proofs, leaves, opening
-// of torrents, members it knows. Loop thread; the cache answers later, signatures and file reads are done by a worker.
-// Owned by main.
+// What this agent answers to its neighbours' catalogue calls (docs/formats/catalogue.md, Paths): versions with their
+// proofs, leaves, opening of torrents, members it knows. Loop thread; the cache answers later, signatures and file
+// reads are done by a worker. Owned by main.
 #pragma once
 
 #include <deque>

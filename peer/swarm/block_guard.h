@@ -1,6 +1,7 @@
-// The check in front of libtorrent (design §6): every block is held against its leaf before libtorrent sees it, since
-// a piece that fails its hash corrupts the heap of libtorrent 2.0.8. Who sends a bad one is cut and named. Connections
-// with agents other than the one dialled, refused ones and dropped ones end at the handshake. Network thread.
+// The check in front of libtorrent (docs/design.md, Hashes and segments): every block is held against its leaf before
+// libtorrent sees it, since a piece that fails its hash corrupts the heap of libtorrent 2.0.8. Who sends a bad one is
+// cut and named. Connections with agents other than the one dialled, refused ones and dropped ones end at the
+// handshake. Network thread.
 #pragma once
 
 #include <libtorrent/extensions.hpp>

@@ -1,5 +1,6 @@
-// The swarm (design §6, §8): moves windows of contents between agents with libtorrent's SSL torrents. Called on the
-// loop thread, events on the loop thread; libtorrent has a thread of its own, disk reads have theirs. Owned by main.
+// The swarm (docs/design.md, Hashes and segments; The LAN): moves windows of contents between agents with libtorrent's
+// SSL torrents. Called on the loop thread, events on the loop thread; libtorrent has a thread of its own, disk reads
+// have theirs. Owned by main.
 //
 // A torrent is a window of a content, named by root and length alone. Every block is checked against its leaf hash
 // before libtorrent sees it; a peer that sends a bad one is cut and named. Only who downloads dials.

@@ -1,5 +1,6 @@
-// The torrent of a window (design §6): v2-only, private, one file, made identically by everyone, so that whoever knows
-// root and length knows the info-hash. Pure; any thread. Private to the swarm: brings libtorrent's headers along.
+// The torrent of a window (docs/design.md, Hashes and segments): v2-only, private, one file, made identically by
+// everyone, so that whoever knows root and length knows the info-hash. Pure; any thread. Private to the swarm: brings
+// libtorrent's headers along.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,7 @@
-// libtorrent's disk, as windows into contents (design §6): no files of its own, no mapping. Reads of served blocks go
-// through the content's lease on threads of their own; blocks that arrive go to the window's owner; hashes are the
-// leaves that the block check proved. Network thread, as libtorrent calls it. Private to the swarm.
+// libtorrent's disk, as windows into contents (docs/design.md, Hashes and segments): no files of its own, no mapping.
+// Reads of served blocks go through the content's lease on threads of their own; blocks that arrive go to the window's
+// owner; hashes are the leaves that the block check proved. Network thread, as libtorrent calls it. Private to the
+// swarm.
 #pragma once
 
 #include <atomic>

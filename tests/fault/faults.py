@@ -1,4 +1,4 @@
-"""Every fault of an origin that the design lists, each with the state, code and words that a job must show.
+"""Every fault of an origin that has been thought of, each with the state, code and words that a job must show.
 
 CASES is the table: name -> function(case). What a case serves is in it; `Case` has the helpers. Beyond its own
 expectation each case that ends well is held to the right bytes, the sum of figures and a sound cache.

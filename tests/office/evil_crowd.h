@@ -1,4 +1,4 @@
-// What a member tells the crowd that does not do what it says (design §8). For tests only. Pure.
+// What a member tells the crowd that does not do what it says (docs/decisions/crowd.md). For tests only. Pure.
 #pragma once
 
 #include <cstdint>

@@ -41,7 +41,7 @@ class Skip(Exception):
 
 
 def segment_size(size):
-    """Design §6: the smallest power of two not below size/64, at least 2 MiB, at most 64 MiB."""
+    """docs/design.md, Hashes and segments: the smallest power of two not below size/64, at least 2 MiB, at most 64 MiB."""
     segment = 2 * MIB
     while segment < 64 * MIB and segment < size / 64:
         segment *= 2
@@ -367,7 +367,7 @@ def file_sha256(path):
 
 
 def check_figures(job):
-    """Design §10: origin + peers + cache == size, exactly, for each finished file."""
+    """docs/design.md, Jobs: origin + peers + cache == size, exactly, for each finished file."""
     for file in job["files"]:
         if file["state"] == "transferred":
             figures = file["figures"]

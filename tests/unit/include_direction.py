@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Holds the tree to its rules: include direction, where heavy headers and clocks may appear, what the build lists.
+"""Holds the tree to its rules: include direction, where heavy headers and clocks may appear, what the build lists,
+that each room says what lives there.
 
     tests/unit/include_direction.py              checks this tree; one line per finding, exit status 1 when there are any
     tests/unit/include_direction.py --self-test  breaks every rule once in a made-up tree and wants each to be found
@@ -24,7 +25,7 @@ DIRECTION = {
     "tests": {"base", "database", "cache", "origin", "peer", "client", "agent", "tests"},
 }
 # The rooms of each folder, lowest first: a room may include itself and those before it. A file belongs to the longest folder
-# that is named here.
+# that is named here. The command line comes last: it is a program of its own, of which the agent includes nothing.
 ROOMS = {
     "base": ["base/hash", "base", "base/runtime", "base/text", "base/io"],
     "database": ["database"],
@@ -33,12 +34,13 @@ ROOMS = {
     "peer": ["peer/common", "peer/group", "peer/messages", "peer/catalogue", "peer/crowd", "peer/discovery", "peer/swarm", "peer/membership",
              "peer/reach", "peer/trust", "peer/offer", "peer/supply"],
     "client": ["client"],
-    "agent": ["agent", "agent/verdict", "agent/config", "agent/cli/show", "agent/cli/place", "agent/cli/get", "agent/cli/command", "agent/cli",
-              "agent/transfer/rules", "agent/transfer/source", "agent/transfer/fill", "agent/transfer", "agent/jobs/model", "agent/jobs/rules",
-              "agent/jobs/store", "agent/jobs", "agent/notify", "agent/lan", "agent/api/json", "agent/api/http", "agent/api/events",
-              "agent/api/handlers", "agent/daemon"],
+    "agent": ["agent", "agent/verdict", "agent/config", "agent/transfer/rules", "agent/transfer/source", "agent/transfer/fill", "agent/transfer",
+              "agent/jobs/model", "agent/jobs/rules", "agent/jobs/store", "agent/jobs", "agent/notify", "agent/lan", "agent/api/json",
+              "agent/api/http", "agent/api/events", "agent/api/handlers", "agent/daemon", "agent/cli/show", "agent/cli/place", "agent/cli/get",
+              "agent/cli/command", "agent/cli"],
 }
 MAX_FILES = 30  # of a room: what can be looked over
+MAX_README_LINES = 15  # of a room's README.md: it says where to look, and no more
 # The command line knows the agent through its API only; both read the same configuration file.
 CLI_MAY_INCLUDE = ("base/", "client/", "agent/cli/", "agent/config/", "agent/command_description.h", "origin/url/")
 # They cost seconds per file that includes them: .cpp files only, and private headers that no other folder includes.
@@ -73,6 +75,9 @@ MAX_LINES = 500
 MAX_TEST_LINES = 700  # tables of cases; nothing else depends on them
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.MULTILINE)
 COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
+# What a comment cites is a page of this tree, or a section of a standard that everybody can read.
+PAGE = re.compile(r"\bdocs/[\w/.-]+\.md\b")
+SECTION = re.compile(r"(?<!RFC \d\d\d\d )(?<!HTML Living Standard )§")
 
 
 def sources(root):
@@ -123,6 +128,42 @@ def check_sizes(files):
             yield f"{room}: has {held} files, more than {MAX_FILES}: make a room of some of them"
 
 
+def houses():
+    """The rooms, and the folders that hold rooms only."""
+    rooms = [room for rooms in ROOMS.values() for room in rooms]
+    parents = {parent.as_posix() for room in rooms for parent in pathlib.PurePath(room).parents} - {"."}
+    return sorted({*rooms, *parents})
+
+
+def may_include(room):
+    """The sentence of its README.md; none for a folder that holds rooms only."""
+    top = room.split("/")[0]
+    if room not in ROOMS[top]:
+        return None
+    below = ROOMS[top][: ROOMS[top].index(room)]
+    others = [other for other in DIRECTION if other in DIRECTION[top] and other not in (top, "tests")]
+    if room.startswith("agent/cli"):
+        below = [other for other in below if other.startswith("agent/cli")]
+        others = [other.rstrip("/") for other in CLI_MAY_INCLUDE if other != "agent/cli/"]
+    return f"May include: {'; '.join(', '.join(names) for names in (others, below) if names) or 'nothing of ours'}."
+
+
+def check_readmes(root):
+    """Each room says what lives there, and what it stands on as ROOMS has it."""
+    for folder in houses():
+        readme = root / folder / "README.md"
+        if not readme.is_file():
+            yield f"{folder}: has no README.md that says what lives here"
+            continue
+        text = readme.read_text()
+        lines = text.count("\n")
+        if lines > MAX_README_LINES:
+            yield f"{folder}/README.md: has {lines} lines, more than {MAX_README_LINES}"
+        sentence = may_include(folder)
+        if sentence and sentence not in " ".join(text.split()):
+            yield f'{folder}/README.md: does not say "{sentence}"'
+
+
 def heavy_headers(files):
     """Headers that bring a heavy one along, directly or through others."""
     heavy = {name for name, text in files.items() if name.endswith(".h") and HEAVY.search(text)}
@@ -161,6 +202,15 @@ def check_clock(name, text):
             yield f"{found.group(0)}: time and chance come in through base/runtime/clock.h"
 
 
+def check_citations(root, text):
+    prose = re.sub(r"\n\s*// ?", " ", text)
+    for page in PAGE.findall(prose):
+        if not (root / page).is_file():
+            yield f"cites {page}, which does not exist"
+    if SECTION.search(prose):
+        yield "cites a section by its number: name a page of docs/ and its heading"
+
+
 def check_listed(root, name):
     """The next CMakeLists.txt upwards names the file, so that nothing lies about unbuilt."""
     if not name.endswith(".cpp"):
@@ -197,12 +247,14 @@ def findings(root):
     files = dict(sources(root))
     heavy = heavy_headers(files)
     yield from check_sizes(files)
+    yield from check_readmes(root)
     for name, text in files.items():
         for check in (
             check_includes(root, name, text),
             check_room(name, text),
             check_heavy(name, text, heavy),
             check_clock(name, text),
+            check_citations(root, text),
             check_listed(root, name),
             check_shape(name, text),
         ):
@@ -213,7 +265,7 @@ def findings(root):
 GOOD = {
     "base/CMakeLists.txt": "larder_library(larder_base SOURCES good.cpp)\n",
     "base/good.h": '#pragma once\n#include "base/other.h"\n',
-    "base/other.h": "#pragma once\n",
+    "base/other.h": "#pragma once\n// RFC 9110\n// §8.8.3\n",
     "base/good.cpp": '#include "base/good.h"\n// steady_clock::now() is allowed here\nauto t = steady_clock::now();\n',
     "cache/heavy.h": "#pragma once\n#include <nlohmann/json.hpp>\n",
     "cache/near_heavy.h": '#pragma once\n#include "cache/heavy.h"\n',
@@ -248,6 +300,10 @@ BAD = [
     ("base/Camel.h", "#pragma once\n", "snake_case"),
     ("base/cut.h", "#pragma once", "line end"),
     ("base/attic/x.h", "#pragma once\n", "ROOMS does not name"),
+    ("base/cites.h", "#pragma once\n// As docs/nowhere.md says.\n", "cites docs/nowhere.md"),
+    ("base/numbers.h", "#pragma once\n// As the plan says (plan §3).\n", "cites a section by its number"),
+    ("peer/trust/README.md", "x\n" * (MAX_README_LINES + 1), f"more than {MAX_README_LINES}"),
+    ("peer/reach/README.md", "May include: base.\n", "does not say"),
 ]
 # Each room includes the one above it.
 BAD += [
@@ -256,6 +312,7 @@ BAD += [
     for lower, upper in zip(rooms, rooms[1:])
 ]
 ABOVE = {f"{room}/above.h": "#pragma once\n" for rooms in ROOMS.values() for room in rooms}
+READMES = {f"{folder}/README.md": f"{may_include(folder)}\n" for folder in houses()}
 CROWDED = {f"origin/curl/file_{number}.h": "#pragma once\n" for number in range(MAX_FILES)}  # and above.h
 
 
@@ -268,20 +325,23 @@ def self_test():
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             (root / name).write_text(text)
 
-        for name, text in {**GOOD, **ABOVE}.items():
+        for name, text in {**GOOD, **ABOVE, **READMES}.items():
             write(name, text)
         (root / "tests/support").mkdir(parents=True)
         write("tests/support/s.h", "#pragma once\n")
         failures += [f"a good tree: {finding}" for finding in findings(root)]
         for name, text in [*CROWDED.items(), *((name, text) for name, text, _ in BAD)]:
             write(name, text)
+        (root / "peer/offer/README.md").unlink()
         found = list(findings(root))
         for name, _, wanted in BAD:
             if not any(finding.startswith(name + ":") and wanted in finding for finding in found):
                 failures.append(f'{name}: nothing says "{wanted}"')
         if not any(finding.startswith("origin/curl: has") for finding in found):
             failures.append(f"origin/curl: nothing says that it has more than {MAX_FILES} files")
-        extra = {finding.split(":")[0] for finding in found} - {name for name, _, _ in BAD} - {"origin/curl"}
+        if not any(finding.startswith("peer/offer: has no README.md") for finding in found):
+            failures.append("peer/offer: nothing says that it has no README.md")
+        extra = {finding.split(":")[0] for finding in found} - {name for name, _, _ in BAD} - {"origin/curl", "peer/offer"}
         failures += [f"{name}: found in a good file" for name in sorted(extra)]
     return failures
 

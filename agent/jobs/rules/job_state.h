@@ -1,5 +1,5 @@
-// The state machine of a job (design §10; BITS: reference/bits.md §1.2). Pure: one table says for every state and event
-// what follows or that the event is refused there.
+// The state machine of a job (docs/design.md, Jobs; after BITS). Pure: one table says for every state and event what
+// follows or that the event is refused there.
 #pragma once
 
 #include <array>

@@ -39,7 +39,8 @@ namespace larder::agent {
 [[nodiscard]] std::optional<cache::ContentInfo> old_part(const std::vector<cache::ContentInfo>& held,
                                                          const cache::ContentId& chosen, const std::string& url);
 
-// A file restarts at most this often because its edition changed (design §5); then it is an error that says so.
+// A file restarts at most this often because its edition changed (docs/design.md, The origin); then it is an error that
+// says so.
 inline constexpr unsigned kMaxRestarts = 3;
 
 class RestartRule {

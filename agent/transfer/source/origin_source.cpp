@@ -22,7 +22,7 @@ RunId OriginSource::start(ByteRange window, std::shared_ptr<SourceEvents> events
   OriginRun::Task task;
   task.fetch.target = target_;
   task.fetch.expected = expected_;
-  // The probe asks past intermediate caches, also when it is the GET itself (design §5).
+  // The probe asks past intermediate caches, also when it is the GET itself (docs/design.md, The origin).
   task.fetch.no_cache = no_cache_ || !expected_;
   task.parts = map_.parts(window);
   task.whole_size = map_.origin_size();
