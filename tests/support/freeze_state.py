@@ -68,9 +68,9 @@ def tell(lab):
     half = api.create([urls["half"]], name="half")["id"]
     wait_until(lambda: any(r["bytes_held"] >= 4 * MIB and r["state"] == "partial" for r in api.cache()), 20, "half of a file")
     wait_until(lambda: api.job(half)["files"][0]["contiguous"] >= 4 * MIB, 20, "half of a file told")
-    with contextlib.closing(sqlite3.connect(agent.state / "larder.db")) as db:  # figures are written a while after they are told
-        wait_until(lambda: db.execute("SELECT contiguous FROM files WHERE job = ?", (half,)).fetchone()[0] >= 4 * MIB, 20,
-                   "half of a file written")
+    with contextlib.closing(sqlite3.connect(agent.state / "larder.db")) as db:  # rows are written a while after they are told
+        wait_until(lambda: db.execute("SELECT content FROM files WHERE job = ?", (half,)).fetchone() not in (None, ("",)), 20,
+                   "the row of half a file")
     contents = {record["id"]: record["versions"][0]["url"].rsplit("/", 1)[1] for record in api.cache()}
     agent.kill()
     return agent, {identity: (name, STORY[name]) for identity, name in contents.items()}
