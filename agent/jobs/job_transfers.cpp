@@ -150,11 +150,14 @@ void JobEngine::start_file(LiveJob& live, unsigned file) {
   book_.set_file_state(live, file, FileState::active);
   if (names_ca_file(live.job.options.connect)) {
     refuse_ca_file(live, file);
-  } else if (facts.retargeted) {
-    ask_new_url(live, file);
-  } else {
-    begin_transfer(live, file);
+  } else if (!waits_for_disk_share(live, file)) {
+    begin_file(live, file);
   }
+}
+
+void JobEngine::begin_file(LiveJob& live, unsigned file) {
+  if (live.job.files[file].retargeted) return ask_new_url(live, file);
+  begin_transfer(live, file);
 }
 
 // Later, since whoever starts files is in the middle of it.

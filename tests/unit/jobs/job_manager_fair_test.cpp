@@ -150,16 +150,22 @@ TEST_F(DiskShareOfManager, one_users_jobs_leave_something_to_others) {
   EXPECT_EQ(state(begin(kRoot)), JobState::transferring) << "administrators are not bound";
 }
 
-// The size is known from the attempt before; nothing is new about it.
-TEST_F(DiskShareOfManager, who_was_refused_is_asked_again_with_every_attempt) {
+// The size is known from the attempt before; nothing is new about it. What is refused reserves nothing of the disk.
+TEST_F(DiskShareOfManager, who_was_refused_begins_only_where_there_is_room) {
   share_disk(50 * kMiB + 15 * kMiB);
   const std::string id = begin(kAlice);
   ASSERT_EQ(state(id), JobState::error);
   must(resume(id));
   settle();
-  show_size(id);
   ASSERT_EQ(state(id), JobState::error);
+  EXPECT_EQ(transfers_.running(file_id(id)), nullptr);
   EXPECT_THAT(job(id).error->text(), HasSubstr("leave"));
+  share_disk(50 * kMiB + 500 * kMiB);
+  must(resume(id));
+  settle();
+  ASSERT_NE(transfers_.running(file_id(id)), nullptr) << "the disk was looked at anew";
+  show_size(id);
+  EXPECT_EQ(state(id), JobState::transferring);
 }
 
 TEST_F(DiskShareOfManager, nobody_is_bound_where_the_configuration_binds_nobody) {
