@@ -456,7 +456,11 @@ Result<std::unique_ptr<Database>> Database::open(const std::string& path, std::s
   });
   if (!opened) return tl::unexpected(opened.error());
   Status ready = guarded(db->getHandle(), doing, [&]() -> Status {
-    if (Status ours = check_ours(*db, doing, steps); !ours) return ours;
+    if (Status ours = check_ours(*db, doing, steps); !ours) {
+      // What a killed program of another version left in its log of writes stays there for that program.
+      if (killed) (void)sqlite3_db_config(db->getHandle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+      return ours;
+    }
     if (Status set = set_up(*db, doing); !set) return set;
     return apply_steps(*db, doing, steps);
   });

@@ -244,11 +244,12 @@ Result<std::unique_ptr<Agent>> Agent::make(Loop& loop, const CommandLine& comman
                                            std::shared_ptr<const Config> config, std::function<void()> ended) {
   auto lock = StateLock::acquire(config->state_directory);
   if (!lock) return tl::unexpected(lock.error());
-  // Where it cannot be written, the agent is found at the socket's usual places all the same.
-  if (auto told = lock->record_socket(config->runtime_directory + "/api.sock"); !told)
-    log::warn("{}", told.error().text());
   auto parts = std::make_unique<Parts>(loop, command_line, std::move(config), std::move(*lock), std::move(ended));
   if (auto made = parts->make(); !made) return tl::unexpected(made.error());
+  // Not before the state is known to be this program's. Where it cannot be written, the agent is found at the socket's
+  // usual places all the same.
+  if (auto told = parts->lock.record_socket(parts->config->runtime_directory + "/api.sock"); !told)
+    log::warn("{}", told.error().text());
   return std::unique_ptr<Agent>(new Agent(std::move(parts)));
 }
 

@@ -89,6 +89,7 @@ class JobEngine {
   void ask_new_url(LiveJob& live, unsigned file);
   void start_afresh(LiveJob& live, unsigned file);
   void new_url_answered(LiveJob& live, unsigned file, Result<origin::Edition> edition);
+  void begin_file(LiveJob& live, unsigned file);
   void begin_transfer(LiveJob& live, unsigned file);
   void stop_file(LiveJob& live, unsigned file);
   void stop_files(LiveJob& live);
@@ -104,6 +105,9 @@ class JobEngine {
   // What its user may hold of what all share (job_shares.cpp).
   void ask_disk_share(LiveJob& live, unsigned file, std::uint64_t more);
   void answer_disk_share(LiveJob& live, unsigned file, const cache::CacheFigures& figures);
+  void see_disk(const cache::CacheFigures& figures);
+  [[nodiscard]] std::optional<std::string> beyond_disk_share(const LiveJob& live) const;
+  [[nodiscard]] bool waits_for_disk_share(LiveJob& live, unsigned file);
   void share_rate(LiveJob& live);
   void make_connection(LiveJob& live) const;
   [[nodiscard]] origin::Target target_of(LiveJob& live, unsigned file) const;
@@ -159,6 +163,10 @@ class JobEngine {
   JobBook& book_;
   Scheduler scheduler_;
   bool decide_posted_ = false;
+  struct DiskSeen {
+    std::uint64_t available, present;  // for jobs, when these had so many bytes there
+  };
+  std::optional<DiskSeen> disk_seen_;
   std::map<Owner, std::uint64_t> unasked_;  // bytes that users came to hold since their share was last looked at
   bool stopped_ = false;
   TimerId slice_timer_ = 0;

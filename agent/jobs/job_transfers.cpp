@@ -150,11 +150,14 @@ void JobEngine::start_file(LiveJob& live, unsigned file) {
   book_.set_file_state(live, file, FileState::active);
   if (names_ca_file(live.job.options.connect)) {
     refuse_ca_file(live, file);
-  } else if (facts.retargeted) {
-    ask_new_url(live, file);
-  } else {
-    begin_transfer(live, file);
+  } else if (!waits_for_disk_share(live, file)) {
+    begin_file(live, file);
   }
+}
+
+void JobEngine::begin_file(LiveJob& live, unsigned file) {
+  if (live.job.files[file].retargeted) return ask_new_url(live, file);
+  begin_transfer(live, file);
 }
 
 // Later, since whoever starts files is in the middle of it.
@@ -244,6 +247,7 @@ void JobEngine::begin_transfer(LiveJob& live, unsigned file) {
   request.patience = patience_of(job.options.priority);
   request.peer_min_rate = settings_.peer_min_rate;
   LiveFile& state = live.live[file];
+  state.share_asked = false;
   if (auto known = std::exchange(state.known, std::nullopt)) {
     --live.looked_up;
     if (state.known_url == facts.spec.url) request.known = std::move(known);
@@ -346,7 +350,7 @@ void JobEngine::file_progress(LiveJob& live, unsigned file, const TransferProgre
   book_.note_activity(live);
   if (record) book_.touch_file(live, file);
   book_.emit_progress(live);
-  if (size_told) ask_disk_share(live, file, *now.size);
+  if (now.size && !std::exchange(state.share_asked, true)) ask_disk_share(live, file, *now.size);
   if (!now.size) ask_disk_share(live, file, now.bytes - std::min(now.bytes, state.share_told));
 }
 

@@ -26,6 +26,7 @@ struct LiveFile {
   unsigned restarts_before = 0;
   std::uint64_t most_bytes = 0;   // more than that is progress
   std::uint64_t share_told = 0;   // of unknown size: bytes that were counted as new for its user's share of the disk
+  bool share_asked = false;       // of known size: its user's share of the disk was asked for it in this attempt
   bool judging = false;           // the judge has it, or it waits for its turn there
   bool awaiting_app = false;      // the judge has said so: the owner's verdict is due
   std::vector<Task> when_judged;  // verdicts of the owner that came before the judge was through

@@ -4,12 +4,14 @@ What another user asks for comes all the same. Two users of one machine and the 
 import concurrent.futures
 import contextlib
 import os
+import pathlib
 import shutil
 import socket
 import time
 
 from larder_lab import (KIB, MIB, Api, ApiError, Edition, EditionResource, Skip, expect, expect_equal, http_date, named,
                         nobody, run_as, seeded_bytes, wait_until)
+from lab_servers import Nginx
 from slow_server import SlowServer
 
 CASES = {}
@@ -66,6 +68,14 @@ class Scene:
     def __init__(self, seed, lab):
         self.seed, self.lab, self.origin = seed, lab, lab.origin
         self.undo = []
+        self.nginx = None  # serves the files, where it was started
+
+    def start_nginx(self, rate):
+        """For what is timed: the lab's origin is one thread of Python, which the greedy user's requests slow down for all."""
+        root = self.lab.directory / "files"
+        root.mkdir()
+        server = f"root {root}; location / {{ limit_rate {rate}; }} location /kept- {{ }}"
+        self.nginx = self.lab.server(Nginx(self.lab.directory / "nginx", root=root, server=server))
 
     def start(self, **sections):
         hook = self.lab.directory / "hook.sh"
@@ -83,6 +93,9 @@ class Scene:
 
     def file(self, name, size=64 * KIB, **options):
         edition = Edition(seeded_bytes(f"{self.seed} {name}", size), f'"{name}"', http_date(_T))
+        if self.nginx:
+            (self.nginx.root / name).write_bytes(edition.data)
+            return self.nginx.url("/" + name), edition
         return self.origin.serve("/" + name, EditionResource([edition], **options)), edition
 
     def greedy(self, work):
@@ -138,6 +151,12 @@ def take_connections(s, jobs=40, least=60):
     return servers
 
 
+def connections_to(port):
+    """How many TCP connections the server at this port holds."""
+    rows = [row.split() for row in pathlib.Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]]
+    return sum(row[1].endswith(f":{port:04X}") and row[3] == "01" for row in rows)
+
+
 def take_places_of_host(s, files=24):
     """Downloads of the host that others need, so slow that they never end."""
     urls = [s.file(f"large-{n}", 4 * MIB)[0] for n in range(files)]
@@ -147,6 +166,8 @@ def take_places_of_host(s, files=24):
             api.create(urls[n:n + 8], priority="foreground", max_rate=1024, **DEADLINE)
 
     s.greedy(work)
+    if s.nginx:
+        return wait_until(lambda: connections_to(s.nginx.port) >= 12, 20, "the greedy user's places of the host")
     s.origin.wait_for(lambda: len([e for e in s.origin.log if e.request.method == "GET" and "/large-" in e.request.path]) >= 12,
                       20, "the greedy user's places of the host")
 
@@ -390,7 +411,7 @@ def subuid(s):
 
 def download_all(s, prefix, count):
     """`count` downloads by the command, four at a time; the seconds."""
-    editions = [s.file(f"{prefix}-{n}", 256 * KIB, rate=1 * MIB) for n in range(count)]
+    editions = [s.file(f"{prefix}-{n}", 256 * KIB) for n in range(count)]
     started = time.monotonic()
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         ends = list(pool.map(lambda n: s.agent.larder("get", "--quiet", "-o", f"{prefix}-{n}", editions[n][0], user=HONEST,
@@ -405,6 +426,7 @@ def download_all(s, prefix, count):
 
 def downloads_beside(s, count, most):
     directory = s.lab.tmpfs("small", 200 * MIB)
+    s.start_nginx(rate=1 * MIB)
     s.start(agent={"state_directory": str(directory)}, cache={"max_size": "64 MiB", "keep_free": "16 MiB"})
     s.home = s.lab.directory / "home"
     s.home.mkdir()
@@ -412,14 +434,16 @@ def downloads_beside(s, count, most):
     download_all(s, "warm", 4)
     alone = download_all(s, "alone", count)
     # What needs connections of its own goes first: in the end the greedy user's requests stand in its own line.
-    kept = [s.file(f"kept-{n}", 16 * MIB)[0] for n in range(12)]
-    s.greedy(lambda api: api.wait(api.create(kept, **DEADLINE)["id"], ("transferred", "transient_error", "error")))
+    # Half of the disk, so that its requests are not refused for that alone; the other half it goes on wanting all the time.
+    kept = [s.file(f"kept-{n}", 16 * MIB)[0] for n in range(18)]
+    s.greedy(lambda api: api.wait(api.create(kept[:5], **DEADLINE)["id"], ("transferred", "transient_error", "error")))
     take_judges(s)
     small = [s.file(f"small-{n}", 100)[0] for n in range(64)]
     s.hold(lambda path: take_descriptors(path, small, connections=16))
     take_places_of_host(s)
     take_slots(s)
     take_connections(s, jobs=20, least=30)
+    s.greedy(lambda api: [api.create([url], **DEADLINE) for url in kept[5:]])
     s.hold(take_bodies)  # from here on none of its requests is read
     beside = download_all(s, "beside", count)
     expect(beside <= most * alone, f"{count} downloads: {beside:.2f} s beside the greedy user, {alone:.2f} s alone")

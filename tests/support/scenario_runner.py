@@ -123,7 +123,8 @@ class Runner:
 
 def fault_runner():
     return Runner(TESTS / "fault" / "run.py", ("consistency", "framing", "faults", "disk", "kill", "bad_input", "jobs",
-                                               "privacy", "permission", "standstill", "command", "greedy", "comfort", "patience", "odd_servers"))
+                                               "privacy", "permission", "standstill", "command", "greedy", "comfort", "patience", "odd_servers",
+                                               "older_state"))
 
 
 def office_runner():

@@ -420,6 +420,24 @@ TEST_F(DatabaseTest, RefusesTheIndexOfANewerLarder) {
   EXPECT_EQ(names(*db), Names{});
 }
 
+TEST_F(DatabaseTest, LeavesTheLogOfWritesToTheNewerLarderThatWasKilled) {
+  const std::string copy = path_ + ".killed";
+  {
+    const auto db = open();
+    write(*db, insert("a"));
+    ASSERT_TRUE(all_done());
+    for (const char* suffix : {"", "-wal"}) test::write_file(copy + suffix, test::read_file(path_ + suffix));
+  }
+  const std::string bytes = test::read_file(copy), log = test::read_file(copy + "-wal");
+  ASSERT_FALSE(log.empty());
+  ASSERT_FALSE(Database::open(copy, std::span(kSteps).first(1), loop_));
+  EXPECT_EQ(test::read_file(copy), bytes);
+  EXPECT_EQ(test::read_file(copy + "-wal"), log);
+  auto reopened = Database::open(copy, kSteps, loop_);
+  ASSERT_TRUE(reopened);
+  EXPECT_EQ(names(**reopened), Names{"a"});
+}
+
 TEST_F(DatabaseTest, RefusesADatabaseOfAnotherProgram) {
   { SQLite::Database(path_, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE).exec("CREATE TABLE theirs (x)"); }
   const std::string before = test::read_file(path_);

@@ -120,6 +120,10 @@ class DiskShareOfManager : public ManagerTest {
     impatient.no_progress_timeout = Duration::zero();
     const std::string id = must(create(who, impatient, urls(1))).id;
     settle();
+    show_size(id);
+    return id;
+  }
+  void show_size(const std::string& id) {
     TransferProgress now;
     now.size = 100 * kMiB;
     now.bytes = kMiB;
@@ -128,7 +132,6 @@ class DiskShareOfManager : public ManagerTest {
     events->on_connected();
     events->on_progress(now);
     settle();
-    return id;
   }
 };
 
@@ -145,6 +148,24 @@ TEST_F(DiskShareOfManager, one_users_jobs_leave_something_to_others) {
   EXPECT_EQ(transfers_.running(file_id(second)), nullptr);
   EXPECT_EQ(state(begin(kBob)), JobState::transferring) << "he holds nothing else";
   EXPECT_EQ(state(begin(kRoot)), JobState::transferring) << "administrators are not bound";
+}
+
+// The size is known from the attempt before; nothing is new about it. What is refused reserves nothing of the disk.
+TEST_F(DiskShareOfManager, who_was_refused_begins_only_where_there_is_room) {
+  share_disk(50 * kMiB + 15 * kMiB);
+  const std::string id = begin(kAlice);
+  ASSERT_EQ(state(id), JobState::error);
+  must(resume(id));
+  settle();
+  ASSERT_EQ(state(id), JobState::error);
+  EXPECT_EQ(transfers_.running(file_id(id)), nullptr);
+  EXPECT_THAT(job(id).error->text(), HasSubstr("leave"));
+  share_disk(50 * kMiB + 500 * kMiB);
+  must(resume(id));
+  settle();
+  ASSERT_NE(transfers_.running(file_id(id)), nullptr) << "the disk was looked at anew";
+  show_size(id);
+  EXPECT_EQ(state(id), JobState::transferring);
 }
 
 TEST_F(DiskShareOfManager, nobody_is_bound_where_the_configuration_binds_nobody) {
