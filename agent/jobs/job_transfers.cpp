@@ -18,7 +18,7 @@ constexpr std::size_t kAhead = 128;      // files that the cache is asked about 
 constexpr std::size_t kAheadAgain = 64;  // fewer than this left: it is asked about the next ones
 constexpr std::size_t kFewWaiting = 16;  // not worth it
 
-// With peers that deliver too little (docs/decisions/transfer-with-peers.md).
+// With peers that deliver too little (docs/decisions/0021-transfer-with-peers.md).
 Duration patience_of(Priority priority) {
   return priority == Priority::foreground ? std::chrono::seconds(1) : std::chrono::seconds(5);
 }

@@ -1,4 +1,4 @@
-// The start epoch of this run's datagrams (docs/decisions/growing-start-epochs.md): had once, from the disk, which the
+// The start epoch of this run's datagrams (docs/decisions/0010-growing-start-epochs.md): had once, from the disk, which the
 // loop does not wait for. Loop thread only.
 #pragma once
 

@@ -110,7 +110,7 @@ class Transfers {
   virtual void stop(TransferId id) = 0;
   virtual void set_rate(TransferId id, std::uint64_t bytes_per_second) = 0;
   // A content is not what is published as `version`: who vouched for bytes of it is remembered
-  // (docs/decisions/blame.md), and held against what this agent has now from the origin itself as content `fresh`,
+  // (docs/decisions/0024-blame.md), and held against what this agent has now from the origin itself as content `fresh`,
   // where there is one. `done` always comes.
   virtual void judged_bad(cache::Version version, const cache::ContentId& content, const cache::ContentId& fresh,
                           UniqueFunction<void()> done) = 0;

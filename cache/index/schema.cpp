@@ -112,7 +112,7 @@ constexpr std::string_view kPeerBytes = "ALTER TABLE segments ADD COLUMN peer_by
 // Content of a job that does not share.
 constexpr std::string_view kOffered = "ALTER TABLE contents ADD COLUMN offered INTEGER NOT NULL DEFAULT 1;";
 
-// Segments of 4 MiB at least became segments of 2 MiB at least (docs/decisions/segment-size.md): what is cut otherwise
+// Segments of 4 MiB at least became segments of 2 MiB at least (docs/decisions/0029-segment-size.md): what is cut otherwise
 // now, contents above 2 MiB up to 128 MiB, is fetched again.
 constexpr std::string_view kSmallerSegments = "DELETE FROM contents WHERE size > 2097152 AND size <= 134217728;";
 
@@ -123,7 +123,7 @@ constexpr std::string_view kFirstAnswer =
 
 // Which version a segment was fetched as, over what; who asked for a content. What is there already was kept by rules
 // under which a user could have bytes of one server stand for another's URL: it stays for the jobs that hold it, and is
-// shared no more (docs/decisions/permission.md).
+// shared no more (docs/decisions/0028-permission.md).
 constexpr std::string_view kProvenance = R"sql(
 ALTER TABLE segments ADD COLUMN fetched_as BLOB;
 ALTER TABLE segments ADD COLUMN transport INTEGER NOT NULL DEFAULT 0;

@@ -15,7 +15,7 @@ struct Version {
   std::string etag;                   // a strong ETag with its quotes, or empty; weak ones are never kept
   std::string last_modified;          // IMF-fixdate as in RFC 9110 §5.6.7, or empty
 
-  // A version without a validator is never shared and never found again (docs/decisions/what-is-shared.md).
+  // A version without a validator is never shared and never found again (docs/decisions/0030-what-is-shared.md).
   [[nodiscard]] bool has_validator() const { return !etag.empty() || !last_modified.empty(); }
   friend bool operator==(const Version&, const Version&) = default;
 };

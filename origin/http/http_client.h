@@ -41,7 +41,7 @@ struct ConnectOptions {
   bool callers_proxy = false;
   bool callers_authorities = false;
 
-  // Credentials or cookies in the request make the answer private (docs/decisions/what-is-shared.md).
+  // Credentials or cookies in the request make the answer private (docs/decisions/0030-what-is-shared.md).
   [[nodiscard]] bool has_credentials() const;
 };
 

@@ -1,5 +1,5 @@
 // Does a response belong to the version and the range that were asked for? Every response passes through here before a
-// byte of it goes on (docs/decisions/origin-checks.md). Pure.
+// byte of it goes on (docs/decisions/0011-origin-checks.md). Pure.
 #pragma once
 
 #include <cstdint>

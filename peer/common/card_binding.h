@@ -5,7 +5,7 @@
 //
 // It does so by SO_BINDTODEVICE, with no setting against it, and what is tied cannot be untied without a capability. So
 // this program has a setsockopt() of its own, in front of the C library's for libtorrent too, which passes over that
-// one option. Nothing else here uses it.
+// one option. Nothing else here uses it (docs/decisions/0031-sockets-of-one-card.md).
 #pragma once
 
 namespace larder::peer {

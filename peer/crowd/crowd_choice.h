@@ -1,4 +1,4 @@
-// Which segment a fetcher claims next (docs/decisions/crowd.md, rule 3). Pure.
+// Which segment a fetcher claims next (docs/decisions/0019-crowd.md, rule 3). Pure.
 //
 // The one after its last, so that one GET goes on; otherwise the largest run of free segments: from its beginning, or
 // from its middle where somebody is working towards it. So fetchers do not meet before the end. Each starts at its own

@@ -1,4 +1,4 @@
-// How a crowd does (docs/decisions/crowd.md), as people are told. A plain value.
+// How a crowd does (docs/decisions/0019-crowd.md), as people are told. A plain value.
 #pragma once
 
 #include <cstddef>

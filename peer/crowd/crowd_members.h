@@ -1,5 +1,5 @@
 // The other members of a crowd as one of them has heard: who holds what, and whose claims are live
-// (docs/decisions/crowd.md, rules 3 and 5). Pure; loop thread. Bounded: kMaxMembers are remembered, the others only
+// (docs/decisions/0019-crowd.md, rules 3 and 5). Pure; loop thread. Bounded: kMaxMembers are remembered, the others only
 // counted; one CROWD datagram costs the words of a bitmap and its claims, whatever the number of members.
 //
 // A claim is live while the agent makes progress: kStep in the void time, with what it finished counted; what is

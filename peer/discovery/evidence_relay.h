@@ -1,4 +1,4 @@
-// Evidence on its way (docs/decisions/blame.md): told three times, since datagrams get lost; what is heard is given on
+// Evidence on its way (docs/decisions/0024-blame.md): told three times, since datagrams get lost; what is heard is given on
 // once, within bounds, since checking it costs signatures. Pure; loop thread.
 #pragma once
 

@@ -56,7 +56,7 @@ class Supply {
   // a delivery that has ended too: the last bytes are written after its end as a rule.
   virtual void consumed(DeliveryId delivery, std::uint64_t offset, std::uint64_t bytes) = 0;
 
-  // -- the crowd (docs/decisions/crowd.md): who else wants the version now shares the origin's work
+  // -- the crowd (docs/decisions/0019-crowd.md): who else wants the version now shares the origin's work
   // What this agent may take from the origin now, ascending; what changes it is told by on_changed. Nothing: it is in
   // no crowd, and may take anything.
   [[nodiscard]] virtual std::optional<std::vector<std::uint64_t>> from_origin() const { return std::nullopt; }

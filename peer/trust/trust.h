@@ -1,4 +1,4 @@
-// Whom and what to believe (docs/formats/attestation.md, docs/decisions/blame.md). Deciding part; pure, `now` is an
+// Whom and what to believe (docs/formats/attestation.md, docs/decisions/0024-blame.md). Deciding part; pure, `now` is an
 // argument; trust_store.* makes it durable. Loop thread.
 //
 // A contradiction, two roots for one segment of one version, proves that two agents got different bytes. It does not
@@ -69,7 +69,7 @@ class TrustJournal {
 class Trust {
  public:
   static constexpr std::size_t kMaxOffered = 64;  // attestations looked at for one segment
-  static constexpr std::size_t kMinAccusers = 3;  // and at least a third of the known members: docs/decisions/blame.md
+  static constexpr std::size_t kMinAccusers = 3;  // and at least a third of the known members: docs/decisions/0024-blame.md
   static constexpr std::size_t kMinSites = 3;     // unrelated origins, by HTTPS
   using Refused = std::function<bool(const AgentId&)>;  // empty: nobody
 

@@ -113,7 +113,7 @@ class Opened:
         expect_equal(self.sent("finished"), 0, "bytes of finished that the origin sent anew")
 
     def cached_is_as_it_may_be(self):
-        """Kept by the rules that hold today, or by earlier ones: then nobody else is given it (docs/decisions/permission.md)."""
+        """Kept by the rules that hold today, or by earlier ones: then nobody else is given it (docs/decisions/0028-permission.md)."""
         url, kept = self.urls["cached"], self.fixture.has("cache-provenance")
         identity = self.fixture.contents["cached"][0]
         if kept:

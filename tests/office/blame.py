@@ -1,5 +1,5 @@
 """Who is blamed for what, drawn by the seed: origins that are not constant, roll-outs, one liar and two, over several unrelated
-HTTPS origins. No honest member is shunned by another for longer than the rule says (docs/decisions/blame.md), the liars' word
+HTTPS origins. No honest member is shunned by another for longer than the rule says (docs/decisions/0024-blame.md), the liars' word
 counts no more, no wrong byte is handed over, and what is not contradicted is shared as ever. The note says what it cost."""
 
 import base64

@@ -1,4 +1,4 @@
-// What a member tells the crowd that does not do what it says (docs/decisions/crowd.md). For tests only. Pure.
+// What a member tells the crowd that does not do what it says (docs/decisions/0019-crowd.md). For tests only. Pure.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Every relative link of the Markdown pages leads to a file and a heading that exist, and so does every path named in code marks.
+Each page of docs/decisions has a number of its own and a status with its date, and the list there tells the same.
 
     tests/unit/document_links.py              checks this tree; one line per finding, exit status 1 when there are any
     tests/unit/document_links.py --self-test  breaks every rule once in a made-up tree and wants each to be found
@@ -16,6 +17,7 @@ FENCE = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"\[[^\]]*\]\(<?([^)\s>]+)>?\)")
 HEADING = re.compile(r"^#{1,6}\s+(.*?)\s*#*$", re.MULTILINE)
+STATUS = re.compile(r"^Status: (\S.*\d{4}-\d\d-\d\d\.)$", re.MULTILINE)
 # Made by a build or by a command, so that a clean clone does not have them.
 MADE = ("build/", "dist/")
 
@@ -69,10 +71,24 @@ def check_paths(root, page, prose):
                 yield f"names {word}, which does not exist"
 
 
+def check_decision(root, page, prose):
+    if page.parent != root / "docs/decisions" or page.name == "README.md":
+        return
+    status = STATUS.search(prose)
+    if not re.match(r"\d{4}-", page.name):
+        yield "has no number: the next one of docs/decisions, with four digits"
+    elif len(list(page.parent.glob(page.name[:5] + "*"))) > 1:
+        yield f"shares the number {page.name[:4]} with another page"
+    elif not status:
+        yield 'has no line "Status: in force. Since YYYY-MM-DD." below its title'
+    elif f"]({page.name}) |" not in (page.parent / "README.md").read_text() or f"| {status[1]} |" not in (page.parent / "README.md").read_text():
+        yield "is not in the list of docs/decisions/README.md, or with another status"
+
+
 def findings(root):
     for page in pages(root):
         prose = FENCE.sub("", page.read_text())
-        for check in (check_links, check_paths):
+        for check in (check_links, check_paths, check_decision):
             for finding in check(root, page, prose):
                 yield f"{page.relative_to(root)}: {finding}"
 
@@ -81,6 +97,8 @@ GOOD = {
     "README.md": "# The *house*, [a](docs/a.md)\n[b](docs/a.md#two-words-and-code) `docs/a.md` `build/x/y` `docs/a.md:12`\n",
     "docs/a.md": "## Two words, and `code`\n## Same\n## Same\n[up](../README.md) [here](#same-1) [web](https://example.org/x)\n"
                  "```\n[not](a-link.md)\n```\n`[nor](this.md)`\n",
+    "docs/decisions/README.md": "| [0001](0001-a.md) | A | In force. Since 2026-01-02. |\n| [0003](0003-a.md) | A | In force. Since 2026-01-02. |\n",
+    "docs/decisions/0001-a.md": "# A\n\nStatus: In force. Since 2026-01-02.\n",
 }
 BAD = [
     ("one.md", "[x](docs/gone.md)\n", "links to docs/gone.md"),
@@ -88,6 +106,11 @@ BAD = [
     ("three.md", "[x](#nowhere)\n", "no such heading"),
     ("four.md", "`docs/gone.py --all`\n", "names docs/gone.py"),
     ("five.md", "[x](..)\n", "outside the tree"),
+    ("docs/decisions/why.md", "# Why\n", "has no number"),
+    ("docs/decisions/0002-b.md", "# B\n\nStatus: in force. Since 2026-01-02.\n", "is not in the list"),
+    ("docs/decisions/0003-a.md", "# A\n", "has no line"),
+    ("docs/decisions/0004-a.md", "# A\n", "shares the number"),
+    ("docs/decisions/0004-b.md", "# B\n", "shares the number"),
 ]
 
 

@@ -1,4 +1,4 @@
-// Whether peers deliver enough (docs/decisions/transfer-with-peers.md): patience with them, when the origin helps, when
+// Whether peers deliver enough (docs/decisions/0021-transfer-with-peers.md): patience with them, when the origin helps, when
 // a delivery has stalled, and how soon peers that disappointed are asked again. Pure; `now` is an argument, deliveries
 // are named by their stream.
 //

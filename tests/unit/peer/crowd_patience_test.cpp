@@ -1,4 +1,4 @@
-// Claims and holders that come to nothing, and an origin that is slow (docs/decisions/crowd.md, rule 5), one agent at a
+// Claims and holders that come to nothing, and an origin that is slow (docs/decisions/0019-crowd.md, rule 5), one agent at a
 // time.
 #include "peer/crowd/crowd.h"
 

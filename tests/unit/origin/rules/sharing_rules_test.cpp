@@ -1,5 +1,5 @@
 // The rule of what may be shared, held against its table: every way to ask × every way to answer. What is expected is
-// said here, row by row; docs/decisions/what-is-shared.md has the same table for people.
+// said here, row by row; docs/decisions/0030-what-is-shared.md has the same table for people.
 #include "origin/rules/sharing_rules.h"
 
 #include <gtest/gtest.h>

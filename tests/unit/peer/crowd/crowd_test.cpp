@@ -1,4 +1,4 @@
-// The crowd's rules (docs/decisions/crowd.md), one agent at a time: who fetches, what, and when it stops.
+// The crowd's rules (docs/decisions/0019-crowd.md), one agent at a time: who fetches, what, and when it stops.
 #include "peer/crowd/crowd.h"
 
 #include <gmock/gmock.h>
