@@ -101,7 +101,9 @@ def main():
         sys.exit("no objects there: build both first")
     equal, differing, alone = 0, [], []
     for (target, source), path in sorted(before.items()):
-        other = after.pop((target, moves.get(source, source)), None)
+        name = moves.get(source, source)
+        key = (target, name) if (target, name) in after else next((key for key in after if key[1] == name), None)  # to another library
+        other = after.pop(key, None)
         if other is None:
             alone.append(f"{source} ({target}): only before")
             continue
