@@ -2,8 +2,10 @@
 //
 // Beside each URL its Ed25519 signature is fetched, URL.sig. What the key did not sign is judged not valid: the agent
 // hands it to nobody else, and this program gives up. It may be run again at any time: the job goes on where it was.
+#include <fcntl.h>
 #include <spawn.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -112,13 +114,15 @@ int main(int argc, char** argv) {
   const JobView job = follower.job();
   if (job.state != "transferred") {
     must(agent.call("POST", "/v1/jobs/" + id + "/cancel"));
-    for (const unsigned first : checked) fs::remove(path_of(job, first, directory).string() + ".new");  // all or nothing
+    for (const unsigned first : checked)
+      fs::remove(path_of(job, first, directory).string() + ".new");  // all or nothing
     std::cerr << "updater: " << (job.error ? job.error->text() : job.state) << '\n';
     return 1;
   }
   for (unsigned first = 0; first + 1 < job.files.size(); first += 2) {
     const std::string name = path_of(job, first, directory).string();
-    if (checked.count(first) == 0 && !is_signed(agent, job, first, key, directory)) continue;  // judged by an earlier run
+    if (checked.count(first) == 0 && !is_signed(agent, job, first, key, directory))
+      continue;  // judged by an earlier run
     fs::rename(name + ".new", name);
     std::cout << "installed " << name << '\n';
   }

@@ -48,7 +48,7 @@ def problems():
             if not page.is_file():
                 yield f"{' '.join(words)}: no page {page.name}"
                 continue
-            named = set(re.findall(r"(?<![\w-])--?[a-z][\w-]*", "\n".join(heads(page))))
+            named = set(re.findall(r"(?<![\w-])--?[A-Za-z][\w-]*", "\n".join(heads(page))))
             shown = options_of_help(said(program, *words[1:], "--help"))
             described = {name for option in command["options"] for name in option["names"]}
             checked += len(shown)

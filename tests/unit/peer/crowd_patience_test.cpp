@@ -1,5 +1,5 @@
-// Claims and holders that come to nothing, and an origin that is slow (docs/decisions/0019-crowd.md, rule 5), one agent at a
-// time.
+// Claims and holders that come to nothing, and an origin that is slow (docs/decisions/0019-crowd.md, rule 5), one agent
+// at a time.
 #include "peer/crowd/crowd.h"
 
 #include <gmock/gmock.h>
