@@ -1,5 +1,5 @@
-// The start epoch of this run's datagrams (docs/decisions/0010-growing-start-epochs.md): had once, from the disk, which the
-// loop does not wait for. Loop thread only.
+// The start epoch of this run's datagrams (docs/decisions/0010-growing-start-epochs.md): had once, from the disk, which
+// the loop does not wait for. Loop thread only.
 #pragma once
 
 #include <cstdint>

@@ -112,8 +112,8 @@ constexpr std::string_view kPeerBytes = "ALTER TABLE segments ADD COLUMN peer_by
 // Content of a job that does not share.
 constexpr std::string_view kOffered = "ALTER TABLE contents ADD COLUMN offered INTEGER NOT NULL DEFAULT 1;";
 
-// Segments of 4 MiB at least became segments of 2 MiB at least (docs/decisions/0029-segment-size.md): what is cut otherwise
-// now, contents above 2 MiB up to 128 MiB, is fetched again.
+// Segments of 4 MiB at least became segments of 2 MiB at least (docs/decisions/0029-segment-size.md): what is cut
+// otherwise now, contents above 2 MiB up to 128 MiB, is fetched again.
 constexpr std::string_view kSmallerSegments = "DELETE FROM contents WHERE size > 2097152 AND size <= 134217728;";
 
 // The origin's answer with which a content was begun.

@@ -1,5 +1,6 @@
 // May what one job fetched be given to anybody else? One rule for all places that ask: shareable is only what a
-// stranger would get by asking this agent for that URL. docs/decisions/0030-what-is-shared.md has the rule as a table. Pure.
+// stranger would get by asking this agent for that URL. docs/decisions/0030-what-is-shared.md has the rule as a table.
+// Pure.
 #pragma once
 
 #include <array>

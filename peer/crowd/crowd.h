@@ -1,5 +1,5 @@
-// One version that several agents want at once, as one of them sees it (docs/decisions/0019-crowd.md): who holds and who
-// fetches what, and from that what this agent shall fetch from the origin, what it leaves to others, what it tells
+// One version that several agents want at once, as one of them sees it (docs/decisions/0019-crowd.md): who holds and
+// who fetches what, and from that what this agent shall fetch from the origin, what it leaves to others, what it tells
 // them. Pure: `now` is an argument and never goes backwards by more than is forgiven; what it is told costs nothing of
 // the order of the crowd's size (crowd_claims.cpp: what it claims). Loop thread. One for each version under transfer;
 // the transfer owns it.

@@ -1,6 +1,6 @@
 // The other members of a crowd as one of them has heard: who holds what, and whose claims are live
-// (docs/decisions/0019-crowd.md, rules 3 and 5). Pure; loop thread. Bounded: kMaxMembers are remembered, the others only
-// counted; one CROWD datagram costs the words of a bitmap and its claims, whatever the number of members.
+// (docs/decisions/0019-crowd.md, rules 3 and 5). Pure; loop thread. Bounded: kMaxMembers are remembered, the others
+// only counted; one CROWD datagram costs the words of a bitmap and its claims, whatever the number of members.
 //
 // A claim is live while the agent makes progress: kStep in the void time, with what it finished counted; what is
 // finished must be held kHeldWithin later. Progress told in one claim keeps the agent's other ones, which wait for it.

@@ -1,5 +1,5 @@
-// Evidence on its way (docs/decisions/0024-blame.md): told three times, since datagrams get lost; what is heard is given on
-// once, within bounds, since checking it costs signatures. Pure; loop thread.
+// Evidence on its way (docs/decisions/0024-blame.md): told three times, since datagrams get lost; what is heard is
+// given on once, within bounds, since checking it costs signatures. Pure; loop thread.
 #pragma once
 
 #include <cstdint>

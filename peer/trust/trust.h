@@ -1,5 +1,5 @@
-// Whom and what to believe (docs/formats/attestation.md, docs/decisions/0024-blame.md). Deciding part; pure, `now` is an
-// argument; trust_store.* makes it durable. Loop thread.
+// Whom and what to believe (docs/formats/attestation.md, docs/decisions/0024-blame.md). Deciding part; pure, `now` is
+// an argument; trust_store.* makes it durable. Loop thread.
 //
 // A contradiction, two roots for one segment of one version, proves that two agents got different bytes. It does not
 // prove that one lied: an origin may give each asker something else. So it is held against the version first (shared by
@@ -69,8 +69,9 @@ class TrustJournal {
 class Trust {
  public:
   static constexpr std::size_t kMaxOffered = 64;  // attestations looked at for one segment
-  static constexpr std::size_t kMinAccusers = 3;  // and at least a third of the known members: docs/decisions/0024-blame.md
-  static constexpr std::size_t kMinSites = 3;     // unrelated origins, by HTTPS
+  static constexpr std::size_t kMinAccusers =
+      3;  // and at least a third of the known members: docs/decisions/0024-blame.md
+  static constexpr std::size_t kMinSites = 3;           // unrelated origins, by HTTPS
   using Refused = std::function<bool(const AgentId&)>;  // empty: nobody
 
   // The group as it is for whoever asks.

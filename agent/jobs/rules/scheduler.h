@@ -1,4 +1,5 @@
-// Which jobs run (docs/decisions/0025-fairness.md). Pure: `now` is an argument, the answer is who gets and who loses a slot.
+// Which jobs run (docs/decisions/0025-fairness.md). Pure: `now` is an argument, the answer is who gets and who loses a
+// slot.
 //
 // Foreground jobs all run. Background jobs share `slots`, which are dealt round robin to the users that have such jobs;
 // who wants fewer leaves the rest to the others. Among the jobs of one user it is high before normal before low, and a

@@ -1,6 +1,6 @@
-// Whether peers deliver enough (docs/decisions/0021-transfer-with-peers.md): patience with them, when the origin helps, when
-// a delivery has stalled, and how soon peers that disappointed are asked again. Pure; `now` is an argument, deliveries
-// are named by their stream.
+// Whether peers deliver enough (docs/decisions/0021-transfer-with-peers.md): patience with them, when the origin helps,
+// when a delivery has stalled, and how soon peers that disappointed are asked again. Pure; `now` is an argument,
+// deliveries are named by their stream.
 //
 // * Nothing from any peer for the stall time (1.5 s, or the patience where that is less): every delivery has stalled.
 //   Together with the origin's answer that keeps the longest gap under 3 s. Peers then rest, 2 s at first and twice as
