@@ -5,6 +5,8 @@
 
 #include <map>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -104,10 +106,9 @@ class JobEngine {
   void discard_content(LiveJob& live, unsigned file);  // counts its bytes as wasted
   // What its user may hold of what all share (job_shares.cpp).
   void ask_disk_share(LiveJob& live, unsigned file, std::uint64_t more);
-  void answer_disk_share(LiveJob& live, unsigned file, const cache::CacheFigures& figures);
-  void see_disk(const cache::CacheFigures& figures);
-  [[nodiscard]] std::optional<std::string> beyond_disk_share(const LiveJob& live) const;
   [[nodiscard]] bool waits_for_disk_share(LiveJob& live, unsigned file);
+  void judge_disk_share(LiveJob& live, unsigned file, bool begins);
+  [[nodiscard]] std::optional<std::string> beyond_disk_share(const LiveJob& live, const cache::CacheFigures& figures);
   void share_rate(LiveJob& live);
   void make_connection(LiveJob& live) const;
   [[nodiscard]] origin::Target target_of(LiveJob& live, unsigned file) const;
@@ -163,10 +164,7 @@ class JobEngine {
   JobBook& book_;
   Scheduler scheduler_;
   bool decide_posted_ = false;
-  struct DiskSeen {
-    std::uint64_t available, present;  // for jobs, when these had so many bytes there
-  };
-  std::optional<DiskSeen> disk_seen_;
+  std::set<Owner> beyond_share_;  // accounts that held more than their share of the disk when it was looked at last
   std::map<Owner, std::uint64_t> unasked_;  // bytes that users came to hold since their share was last looked at
   bool stopped_ = false;
   TimerId slice_timer_ = 0;

@@ -31,35 +31,38 @@ void JobEngine::ask_disk_share(LiveJob& live, unsigned file, std::uint64_t more)
   unasked += more;
   if (unasked < kShareStep) return;
   unasked_.erase(account_of(live));
-  const auto answer = [this, id = live.job.id, file,
-                       attempt = live.live[file].attempt](Result<cache::CacheFigures> figures) {
+  judge_disk_share(live, file, false);
+}
+
+// A user who was refused is judged again before its next file begins, so that its attempts reserve nothing of the disk
+// that they would not be left. The disk is looked at each time: room that something else made is there at once.
+bool JobEngine::waits_for_disk_share(LiveJob& live, unsigned file) {
+  if (beyond_share_.count(account_of(live)) == 0 || !shares_disk(live)) return false;
+  judge_disk_share(live, file, true);
+  return true;
+}
+
+// Refuses the file, or lets it go on; `begins`: it has not begun yet.
+void JobEngine::judge_disk_share(LiveJob& live, unsigned file, bool begins) {
+  const auto answer = [this, id = live.job.id, file, attempt = live.live[file].attempt,
+                       begins](Result<cache::CacheFigures> figures) {
     LiveJob* asking = current(id, file, attempt);
     if (asking == nullptr) return;
-    if (!figures) return log::warn("disk not asked for the share of a user: {}", figures.error().text());
-    answer_disk_share(*asking, file, *figures);
+    if (!figures) log::warn("disk not asked for the share of a user: {}", figures.error().text());
+    const auto why = figures ? beyond_disk_share(*asking, *figures) : std::nullopt;
+    const File& facts = asking->job.files[file];
+    if (facts.state != FileState::active) return;  // it is here already
+    if (!why) {
+      if (begins) begin_file(*asking, file);
+      return;
+    }
+    stop_file(*asking, file);
+    file_failed(*asking, file, {ErrorCode::disk_full, "keep " + log::redact_url(facts.spec.url), *why});
   };
   cache_.figures(alive_.guard(answer));
 }
 
-void JobEngine::answer_disk_share(LiveJob& live, unsigned file, const cache::CacheFigures& figures) {
-  see_disk(figures);
-  if (live.job.files[file].state != FileState::active) return;  // it is here already
-  const auto why = beyond_disk_share(live);
-  if (!why) return;
-  stop_file(live, file);
-  file_failed(live, file, {ErrorCode::disk_full, "keep " + log::redact_url(live.job.files[file].spec.url), *why});
-}
-
-void JobEngine::see_disk(const cache::CacheFigures& figures) {
-  std::uint64_t present = 0;
-  for (const LiveJob* job : book_.unfinished()) present += disk_use_of(job->job).present;
-  // What no job holds can go; what stays free for jobs is kept by the cache itself, to the byte.
-  const std::uint64_t all = figures.available + (figures.bytes - std::min(figures.bytes, present));
-  disk_seen_ = DiskSeen{all - std::min({all, figures.keep_free, kKeptFree}), present};
-}
-
-// By what was seen of the disk last, and what jobs have written since.
-std::optional<std::string> JobEngine::beyond_disk_share(const LiveJob& live) const {
+std::optional<std::string> JobEngine::beyond_disk_share(const LiveJob& live, const cache::CacheFigures& figures) {
   const Owner account = account_of(live);
   std::uint64_t held = 0, present = 0, outstanding = 0;
   for (const LiveJob* other : book_.unfinished()) {
@@ -68,26 +71,15 @@ std::optional<std::string> JobEngine::beyond_disk_share(const LiveJob& live) con
     outstanding += use.outstanding;
     if (account_of(*other) == account) held += use.held;
   }
-  const std::uint64_t all = disk_seen_->available + disk_seen_->present;
-  return beyond_share(held, outstanding, all - std::min(all, present));
-}
-
-// Before it begins, so that the attempts of who was refused reserve nothing. What was seen last only says whether it is
-// worth a look: room that something else made is there at once.
-bool JobEngine::waits_for_disk_share(LiveJob& live, unsigned file) {
-  if (!disk_seen_ || !shares_disk(live) || !beyond_disk_share(live)) return false;
-  const auto answer = [this, id = live.job.id, file,
-                       attempt = live.live[file].attempt](Result<cache::CacheFigures> figures) {
-    LiveJob* asking = current(id, file, attempt);
-    if (asking == nullptr) return;
-    if (figures) see_disk(*figures);
-    const auto why = figures ? beyond_disk_share(*asking) : std::nullopt;
-    if (!why) return begin_file(*asking, file);
-    const std::string url = log::redact_url(asking->job.files[file].spec.url);
-    file_failed(*asking, file, {ErrorCode::disk_full, "keep " + url, *why});
-  };
-  cache_.figures(alive_.guard(answer));
-  return true;
+  // What no job holds can go; what stays free for jobs is kept by the cache itself, to the byte.
+  const std::uint64_t all = figures.available + (figures.bytes - std::min(figures.bytes, present));
+  auto why = beyond_share(held, outstanding, all - std::min({all, figures.keep_free, kKeptFree}));
+  if (why) {
+    beyond_share_.insert(account);
+  } else {
+    beyond_share_.erase(account);
+  }
+  return why;
 }
 
 }  // namespace larder::agent
