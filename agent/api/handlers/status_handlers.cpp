@@ -23,18 +23,17 @@ std::optional<std::uint64_t> event_id(const std::string& text) {
 }  // namespace
 
 void Handlers::show_status(const ApiRequest& request, Responder respond) {
+  const auto config = services_.config();
   StatusFacts facts;
   facts.version = services_.version;
   facts.pid = static_cast<int>(::getpid());
   facts.uptime = runtime_.clock.now() - started_;
-  facts.state_directory = services_.config()->state_directory;
+  facts.state_directory = config->state_directory;
   facts.user = ::geteuid();
   facts.totals = services_.jobs.totals();
-  for (const Hook& hook : services_.config()->hooks) facts.hooks.push_back(hook.name);
-  for (const NotifyCommand& command : services_.config()->notify_commands)
-    facts.notify_commands.push_back(command.name);
+  for (const Hook& hook : config->hooks) facts.hooks.push_back(hook.name);
+  for (const NotifyCommand& command : config->notify_commands) facts.notify_commands.push_back(command.name);
   if (request.local) facts.caller = request.caller;
-  const auto config = services_.config();
   facts.ca_of_environment = config->ca_of_environment;
   if (facts.caller && !config->ca_certificates.empty())
     facts.ca_fingerprint = authorities_fingerprint(config->ca_certificates);

@@ -72,8 +72,8 @@ Result<std::string> completion_words(std::string_view kind, const std::string& a
   const Kind* wanted = find_kind(kind);
   if (wanted == nullptr) return fail(ErrorCode::invalid_argument, "complete", fmt::format("no kind \"{}\"", kind));
   const json parsed = json::parse(answer, nullptr, false);
-  const auto list = parsed.is_object() ? parsed.find(wanted->list) : parsed.end();
   if (!parsed.is_object()) return fail(ErrorCode::agent_answer_invalid, "complete", "the answer is no JSON object");
+  const auto list = parsed.find(wanted->list);
   std::string lines;
   if (list == parsed.end() || !list->is_array()) return lines;
   for (const json& entry : *list) {

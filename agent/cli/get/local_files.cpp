@@ -311,8 +311,8 @@ Status LocalFiles::stage(const FileView& file, int from, const DescriptorView& f
 Status LocalFiles::staged_whole(const FileView& file, const DescriptorView& facts) {
   Local& local = locals_[file.index];
   local.staged->set_modified(facts.last_modified);
-  const bool few = locals_.size() <= kFewFiles;
-  if (!few && facts.size.value_or(file.size.value_or(0)) <= kSmallFile) local.staged->close();
+  const bool may_stay_open = locals_.size() <= kKeptOpen;
+  if (!may_stay_open && facts.size.value_or(file.size.value_or(0)) <= kSmallFile) local.staged->close();
   local.partial.reset();
   local.staged_content = file.content;
   local.phase = Phase::staged;

@@ -22,10 +22,10 @@ namespace larder::agent {
 
 class LocalFiles {
  public:
-  static constexpr std::size_t kBatch = 64;                     // descriptors in one answer
-  static constexpr std::size_t kEarlyCopies = 4;                // at a time
-  static constexpr std::uint64_t kSmallFile = kMiB;             // below: many in one request
-  static constexpr std::size_t kFewFiles = 8;                   // their descriptors may stay open until publication
+  static constexpr std::size_t kBatch = 64;          // descriptors in one answer
+  static constexpr std::size_t kEarlyCopies = 4;     // at a time
+  static constexpr std::uint64_t kSmallFile = kMiB;  // below: many in one request
+  static constexpr std::size_t kKeptOpen = 8;        // files in all whose descriptors may stay open until publication
   static constexpr std::chrono::milliseconds kBatchAfter{200};  // a small file does not wait longer for its batch
   static constexpr std::size_t kPublishBatch = 256;             // nor for more than so many
   static constexpr std::chrono::seconds kPublishAfter{2};       // a finished file does not wait longer for the others
