@@ -24,10 +24,9 @@ sys.path[:0] = [str(HERE), str(ROOT / "tests/support")]
 
 import lab_net  # noqa: E402
 from lab_origin import Edition, EditionResource, LabOrigin, seeded_bytes  # noqa: E402
+from larder_lab import MIB, expect  # noqa: E402
 from machine import Machine, NotHere, base_root, refused  # noqa: E402
-from service import LOAD, Service, expect  # noqa: E402
-
-MIB = 1 << 20
+from service import LOAD, Service  # noqa: E402
 
 
 def build_packages(bin_dir, out):

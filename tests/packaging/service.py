@@ -5,6 +5,8 @@ import json
 import re
 import subprocess
 
+from larder_lab import expect
+
 LOAD = 8
 RESTARTS = 3
 # In the machine, with its own Python: connects anew for each request, as short commands do, until its standard input ends. A connection that the
@@ -35,11 +37,6 @@ ended.set()
 for thread in threads: thread.join()
 print(json.dumps(counts), flush=True)
 """ % LOAD
-
-
-def expect(condition, text):
-    if not condition:
-        raise AssertionError(text)
 
 
 class Service:

@@ -15,10 +15,9 @@ import time
 
 from lab_api import Api
 from lab_origin import Edition, EditionResource, http_date, seeded_bytes
-from larder_lab import ROOT, Lab, bin_dir_argument, wait_until
+from larder_lab import MIB, ROOT, Lab, bin_dir_argument, wait_until
 from state_fixture import Fixture, freeze
 
-MIB = 1 << 20
 STATES = ROOT / "tests" / "fault" / "states"
 MODIFIED = 1_700_000_000
 # The files of the story, by name: their size.
