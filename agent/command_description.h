@@ -1,5 +1,5 @@
-// What a command line takes, as JSON: manual pages and completions of shells are made of it, so that they say what
-// --help says.
+// The options and subcommands of a program, as JSON. Manual pages and shell completions are generated from it, so that
+// they name the same options as --help.
 #pragma once
 
 #include <string>

@@ -1,5 +1,6 @@
-// Readiness and watchdog messages to systemd, or to whoever started us and set NOTIFY_SOCKET (sd_notify(3)), and the
-// listening socket that it passed (sd_listen_fds(3)). Without a service manager everything here does nothing.
+// The service manager, such as systemd. The agent sends it readiness and watchdog messages (NOTIFY_SOCKET,
+// sd_notify(3)) and takes over the listening socket that it passed (LISTEN_FDS, sd_listen_fds(3)). Without one
+// everything here does nothing.
 #pragma once
 
 #include <optional>

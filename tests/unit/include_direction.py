@@ -24,8 +24,8 @@ DIRECTION = {
     "agent": {"base", "database", "cache", "origin", "peer", "client", "agent"},
     "tests": {"base", "database", "cache", "origin", "peer", "client", "agent", "tests"},
 }
-# The rooms of each folder, lowest first: a room may include itself and those before it. A file belongs to the longest folder
-# that is named here. The command line comes last: it is a program of its own, of which the agent includes nothing.
+# The rooms of each folder, lowest first: a room may include itself and those before it. A file's room is the folder that it
+# stands in, which has to be named here. The command line comes last: it is a program of its own, of which the agent includes nothing.
 ROOMS = {
     "base": ["base/hash", "base", "base/runtime", "base/text", "base/io"],
     "database": ["database"],
@@ -102,7 +102,7 @@ def check_includes(root, name, text):
 
 
 def room_of(name):
-    """The longest folder of ROOMS that the file is in; none where its own folder is not named there."""
+    """The folder that the file stands in; none where ROOMS does not name it."""
     folder = name.rsplit("/", 1)[0]
     return folder if folder in ROOMS.get(name.split("/")[0], []) else None
 

@@ -13,8 +13,8 @@ class AgentAccess;
 
 // The request that knows the words of a kind ("jobs", "records", "agents", "hooks", "notify"); none: no such kind.
 [[nodiscard]] std::string completion_target(std::string_view kind);
-// One word a line, from the agent's answer; behind a tab what it is, where that helps to choose. Controls are left out:
-// names and URLs are other people's.
+// The words in the agent's answer, one on each line; a tab and a description follow where one helps to choose. Control
+// characters are left out: names and URLs come from other people.
 [[nodiscard]] Result<std::string> completion_words(std::string_view kind, const std::string& answer);
 // Asks a running agent, starts none, and says nothing where none answers: a shell's line must not be disturbed.
 int print_completions(const std::string& kind, AgentAccess& agent);

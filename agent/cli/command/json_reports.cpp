@@ -10,7 +10,7 @@ namespace {
 
 using nlohmann::json;
 
-// What is found on a machine need not be UTF-8; it is shown with replacement characters rather than not at all.
+// Paths and messages of the machine need not be UTF-8: bytes that are not become replacement characters.
 std::string dump(const json& value) {
   return value.dump(-1, ' ', false, json::error_handler_t::replace);
 }

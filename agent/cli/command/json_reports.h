@@ -1,4 +1,5 @@
-// What `--json` prints of commands whose answer is not the agent's.
+// The JSON that `larder doctor --json` and `larder config keys --json` print: the command makes it, the agent is not
+// asked for it.
 #pragma once
 
 #include <string>
