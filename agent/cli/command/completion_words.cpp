@@ -81,7 +81,10 @@ Result<std::string> completion_words(std::string_view kind, const std::string& a
     if (plain ? !entry.is_string() : !entry.is_object()) continue;
     const std::string word = printable(plain ? entry.get<std::string>() : text_of(entry, wanted->word.data()));
     const std::string about = printable(wanted->about(entry));
-    if (!word.empty()) lines += word + (about.empty() ? "" : "\t" + about) + "\n";
+    if (word.empty()) continue;
+    lines += word;
+    if (!about.empty()) lines.append("\t").append(about);
+    lines += '\n';
   }
   return lines;
 }
