@@ -66,7 +66,9 @@ Mapped timed_out(const CurlFailure& f) {
 
 Mapped cut_off(const CurlFailure& f) {
   if (!f.head_complete) {
-    return {ErrorCode::connection_lost, fmt::format("{} closed the connection without an answer", f.host)};
+    const bool begun = f.code == CURLE_PARTIAL_FILE;
+    return {ErrorCode::connection_lost, fmt::format("{} closed the connection {}", f.host,
+                                                    begun ? "within the head of its answer" : "without an answer")};
   }
   return {ErrorCode::connection_lost, fmt::format("{} closed the connection before the end: {}", f.host, f.text)};
 }

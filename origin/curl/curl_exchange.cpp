@@ -88,6 +88,8 @@ bool CurlExchange::on_header(std::string_view line) {
     trailer_bytes_ += line.size();  // trailers say nothing that we use
     return trailer_bytes_ <= HeaderBlock::kMaxBytes;
   }
+  // Another head after one that was not passed on: libcurl asked again with credentials. It has to be whole as well.
+  if (starts_head) head_complete_ = false;
   const Result<HeaderBlock::Event> event = block_.add_line(line);
   if (!event) {
     failure_ = event.error();
@@ -313,6 +315,8 @@ std::vector<Want> CurlExchange::wants() const {
 }
 
 void CurlExchange::finish(CURLcode code) {
+  // To libcurl a head that the end of the connection cuts off is an answer without a length, and a success.
+  if (code == CURLE_OK && !head_complete_) code = CURLE_PARTIAL_FILE;
   if (code == CURLE_OK) emit_head();
   finish_with(status_of(code));
 }

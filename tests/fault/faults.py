@@ -421,6 +421,29 @@ def closed_without_an_answer(c):
 
 
 @case
+def cut_within_the_head(c):
+    """A head is an answer when its last line has come: until then the connection broke, and is tried again."""
+    head = b'HTTP/1.1 200 OK\r\nETag: "v1"\r\nServer: x\r\n'
+    for size in (17, 30, len(head)):
+        c.good(c.once(lambda *_, size=size: Answer(raw=head[:size]), times=1), retry_delay_s=0.1, use_cache=False)
+    url = c.once(lambda *_: Answer(raw=head), times=None, only=lambda r: True)
+    c.transient(url, "connection_lost", text="within the head")
+
+
+@case
+def cut_within_the_head_after_credentials(c):
+    """The same where the head before it, which asked for credentials, was whole: no empty file is made of it."""
+    head = b'HTTP/1.1 200 OK\r\nETag: "v1"\r\nServer: x\r\n'
+    wanted = b'HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm="x"\r\nContent-Length: 0\r\n\r\n'
+
+    def answer(_, request):
+        return Answer(raw=head if "authorization" in request.headers else wanted)
+
+    url = c.once(answer, times=None, only=lambda r: True).replace("://", "://u:p@")
+    c.transient(url, "connection_lost")
+
+
+@case
 def garbage_for_an_answer(c):
     url = c.once(lambda *_: Answer(raw=b"\x00\x01\x02 what? " * 40), times=None, only=lambda r: True)
     c.bad(url, "bad_response", text=url)

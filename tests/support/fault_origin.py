@@ -290,13 +290,13 @@ class Answer:
             self.stall()
         if "drip" in self.faults:
             self.drip(*DRIPS[self.faults["drip"]])
-        if "raw" in self.faults:
-            self.write(self.faults["raw"].encode("latin-1"))
-            return False
         if "auth" in self.faults and not self.authorised():
             self.head_lines(401, self.common_headers() + [("WWW-Authenticate", 'Basic realm="test"'),
                                                           ("Content-Length", "0")])
             return self.keep
+        if "raw" in self.faults:
+            self.write(self.faults["raw"].encode("latin-1"))
+            return False
         status = self.number("head") if self.request.method == "HEAD" and "head" in self.faults else self.number("status")
         if status and self.nth <= self.number("count", self.nth):
             return self.send_status(status)

@@ -302,6 +302,7 @@ TEST(CurlErrors, AreTranslated) {
       {CURLE_COULDNT_CONNECT, false, false, EHOSTUNREACH, 0, ErrorCode::network_unreachable},
       {CURLE_OPERATION_TIMEDOUT, false, false, 0, 0, ErrorCode::timed_out},
       {CURLE_PARTIAL_FILE, true, true, 0, 0, ErrorCode::connection_lost},
+      {CURLE_PARTIAL_FILE, false, true, 0, 0, ErrorCode::connection_lost},
       {CURLE_RECV_ERROR, true, true, 0, 0, ErrorCode::connection_lost},
       {CURLE_GOT_NOTHING, false, true, 0, 0, ErrorCode::connection_lost},
       {CURLE_HTTP2_STREAM, true, true, 0, 0, ErrorCode::connection_lost},

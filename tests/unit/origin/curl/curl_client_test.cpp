@@ -71,6 +71,9 @@ TEST_F(CurlClientTest, NamesEveryFailure) {
       {"reset=50000", ErrorCode::connection_lost, "closed"},
       {"close=0", ErrorCode::connection_lost, "closed"},
       {"raw=", ErrorCode::connection_lost, "without an answer"},
+      {"raw=HTTP/1.1 200 OK%0d%0a", ErrorCode::connection_lost, "within the head"},
+      {"raw=HTTP/1.1 200 OK%0d%0aETag: %22x%22%0d%0aContent-Le", ErrorCode::connection_lost, "within the head"},
+      {"raw=HTTP/1.1 200 OK%0d%0aContent-Length: 6%0d%0a", ErrorCode::connection_lost, "within the head"},
       {"raw=hello%0d%0a%0d%0aworld", ErrorCode::bad_response, "HTTP"},
       {"raw=HTTP/1.1 abc%0d%0a%0d%0a", ErrorCode::bad_response, ""},
       {"raw=HTTP/1.1 200 OK%0d%0aContent-Length: -5%0d%0a%0d%0ahello", ErrorCode::bad_response, ""},
@@ -294,6 +297,18 @@ TEST_F(CurlClientTest, AnswersWithCredentials) {
   EXPECT_EQ(wrong->heads.at(0).status, 401);
   options.user.clear();
   EXPECT_EQ(get(origin.url("/c/a/1000?auth=u:p"))->heads.at(0).status, 401);
+}
+
+// The head that asked for credentials was whole; the one that they brought is none until its last line has come.
+TEST_F(CurlClientTest, TakesNoHalfHeadForTheAnswerToCredentials) {
+  options.user = "u";
+  options.password = "p";
+  for (const char* head : {"HTTP/1.1 200 OK%0d%0a", "HTTP/1.1 200 OK%0d%0aETag: %22x%22%0d%0aContent-Le",
+                           "HTTP/1.1 200 OK%0d%0aContent-Length: 6%0d%0a"}) {
+    const auto cut = get(origin.url(std::string("/c/a/1000?auth=u:p&raw=") + head));
+    EXPECT_EQ(cut->code(), ErrorCode::connection_lost) << head << ": " << cut->text();
+    EXPECT_TRUE(cut->heads.empty()) << head;
+  }
 }
 
 TEST_F(CurlClientTest, ChecksTheAddressBeforeItAsks) {
