@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/fair_queue.h"
+#include "base/runtime/alive.h"
 
 namespace larder::agent {
 namespace {
@@ -170,9 +171,8 @@ struct HookRunner::Impl {
     while (auto turn = waiting.take(places, wants, fits)) {
       Pending next = std::move(turn->item);
       if (const Status status = open_content(next.request); !status) {
-        loop.post([weak = std::weak_ptr<bool>(alive), done = std::move(next.done), error = status.error()]() mutable {
-          if (!weak.expired()) done(tl::unexpected<Error>(error));
-        });
+        loop.post(alive.guard(
+            [done = std::move(next.done), error = status.error()]() mutable { done(tl::unexpected<Error>(error)); }));
         continue;
       }
       const std::uint64_t id = ++last_id;
@@ -184,12 +184,11 @@ struct HookRunner::Impl {
   }
 
   std::unique_ptr<Watcher> make_watcher() {
+    auto tell = alive.guard([this](std::uint64_t id, Result<HookOutcome> outcome) { ended(id, std::move(outcome)); });
     return std::make_unique<Watcher>(
-        [this, weak = std::weak_ptr<bool>(alive)](std::uint64_t id, Result<HookOutcome> outcome) {
+        [tell = std::move(tell), &loop = loop](std::uint64_t id, Result<HookOutcome> outcome) {
           // Posted from the thread, which the destructor joins before anything goes away.
-          loop.post([this, weak, id, outcome = std::move(outcome)]() mutable {
-            if (!weak.expired()) ended(id, std::move(outcome));
-          });
+          loop.post([tell = tell, id, outcome = std::move(outcome)]() mutable { tell(id, std::move(outcome)); });
         });
   }
 
@@ -203,18 +202,18 @@ struct HookRunner::Impl {
   }
 
   Executor& loop;
-  std::shared_ptr<bool> alive = std::make_shared<bool>(true);
   std::uint64_t last_id = 0;
   FairPlaces places = FairPlaces::with_reserve(kMaxRunning);
   FairQueue<Pending> waiting;
   std::map<std::uint64_t, Pending> running;
   std::unique_ptr<Watcher> watcher;
+  Alive alive;
 };
 
 HookRunner::HookRunner(Executor& loop) : impl_(std::make_unique<Impl>(loop)) {}
 
 HookRunner::~HookRunner() {
-  impl_->alive.reset();
+  impl_->alive.end();
   impl_->watcher.reset();
 }
 

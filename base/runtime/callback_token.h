@@ -1,6 +1,6 @@
 // A place, a count or a turn that a callback gives back. The callback holds the token and settles it when it is called;
 // where it is destroyed uncalled, on whichever thread, the loss is posted to the loop. So nothing stays counted that
-// does not go on, and nobody waits for an answer that cannot come.
+// does not go on, and nobody waits for an answer that cannot come. docs/callbacks.md: which of the ways is whose.
 #pragma once
 
 #include <utility>

@@ -81,11 +81,10 @@ void FakeSupply::consumed(peer::DeliveryId delivery, std::uint64_t offset, std::
 void FakeSupply::arm() {
   if (armed_ || stuck || deliveries_.empty()) return;
   armed_ = true;
-  runtime_.timers.after(gap, [this, alive = alive_] {
-    if (!*alive) return;
+  runtime_.timers.after(gap, alive_.guard([this] {
     armed_ = false;
     step();
-  });
+  }));
 }
 
 // In turns, as a swarm spreads its requests.
@@ -131,9 +130,9 @@ void FakeSupply::step() {
   const bool last = one.done == one.window.length;
   const peer::DeliveryId id = found->first;
   arm();
-  const auto alive = alive_;
+  const auto alive = alive_.watch();
   events->on_blocks(offset, std::move(buffer), std::move(leaves));
-  if (!*alive || !last) return;
+  if (alive.expired() || !last) return;
   const auto still = deliveries_.find(id);
   if (still == deliveries_.end()) return;
   unconsumed -= still->second.unconsumed;
