@@ -192,9 +192,7 @@ void CurlExchange::pass_on_whole_cuts() {
     rest = Buffer(kBuffer);
     rest.append(all.subspan(whole));
   }
-  Buffer cut(whole);
-  cut.append(all.first(whole));
-  events_.push_back({id_, std::move(cut)});
+  events_.push_back({id_, copy_of(all.first(whole))});
   buffer_ = std::move(rest);
   oldest_ = steady_now();
 }

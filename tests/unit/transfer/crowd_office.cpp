@@ -239,8 +239,7 @@ void OfficeSupply::step(peer::DeliveryId id) {
   }
   const std::uint64_t length = std::min(kChunk, one.window.length - one.done);
   const std::uint64_t offset = one.window.offset + one.done;
-  Buffer buffer(length);
-  buffer.append(Bytes(office_.file.bytes).subspan(offset, length));
+  Buffer buffer = copy_of(Bytes(office_.file.bytes).subspan(offset, length));
   std::vector<Digest> leaves(block_count(length));
   hash_blocks(buffer.bytes(), leaves);
   one.done += length;

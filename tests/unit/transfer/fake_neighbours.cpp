@@ -115,9 +115,8 @@ void FakeSupply::step() {
   const std::uint64_t step = one.done / chunk;
   const std::uint64_t at = backwards ? (whole - 1 - step) * chunk : one.done;
   const std::uint64_t length = std::min<std::uint64_t>(chunk, one.window.length - at);
-  Buffer buffer(length);
   const std::uint64_t offset = one.window.offset + at;
-  buffer.append(Bytes(bytes_).subspan(offset, length));
+  Buffer buffer = copy_of(Bytes(bytes_).subspan(offset, length));
   std::vector<Digest> leaves(block_count(length));
   hash_blocks(buffer.bytes(), leaves);
   // A last chunk that is shorter is counted as a whole one, so that going backwards meets each chunk once.

@@ -128,8 +128,7 @@ void FakeOrigin::step(origin::FetchId id) {
   std::uint64_t length = std::min<std::uint64_t>(chunk, run->end - run->position);
   length = std::min<std::uint64_t>(length, origin::HttpClient::kWindow - run->outstanding);
   if (limit) length = std::min(length, *limit - run->sent);
-  Buffer buffer(length);
-  buffer.append(Bytes(run->file->bytes).subspan(run->position, length));
+  Buffer buffer = copy_of(Bytes(run->file->bytes).subspan(run->position, length));
   run->position += length;
   run->sent += length;
   run->outstanding += length;
