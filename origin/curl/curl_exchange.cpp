@@ -24,7 +24,7 @@ SteadyTime steady_now() {
 
 }  // namespace
 
-CurlExchange::CurlExchange(HttpId id, HttpRequest request, std::shared_ptr<Window> window, TokenBucket& total,
+CurlExchange::CurlExchange(HttpId id, HttpRequest request, std::shared_ptr<Window> window, DebtBucket& total,
                            std::vector<CurlEvent>& events)
     : id_(id),
       request_(std::move(request)),
