@@ -35,11 +35,6 @@ class Watcher {
     }
     wake();
     thread_.join();
-    for (auto& [id, request] : fresh_) {
-      ::close(request.content);
-      ::close(request.content_again);
-    }
-    ::close(wake_);
   }
 
   void launch(std::uint64_t id, HookRequest request) {
@@ -60,7 +55,7 @@ class Watcher {
 
   void wake() const {
     const std::uint64_t one = 1;
-    [[maybe_unused]] const ssize_t written = ::write(wake_, &one, sizeof one);  // full means it is awake
+    [[maybe_unused]] const ssize_t written = ::write(wake_.get(), &one, sizeof one);  // full means it is awake
   }
 
   void watch() {
@@ -98,7 +93,7 @@ class Watcher {
   }
 
   void wait() {
-    std::vector<pollfd> polls{{wake_, POLLIN, 0}};
+    std::vector<pollfd> polls{{wake_.get(), POLLIN, 0}};
     Time first = Time::max();
     for (const Running& running : running_) {
       polls.push_back({running.process->pid_descriptor(), POLLIN, 0});
@@ -107,7 +102,7 @@ class Watcher {
     }
     ::poll(polls.data(), polls.size(), milliseconds_until(first));
     std::uint64_t count = 0;
-    [[maybe_unused]] const ssize_t got = ::read(wake_, &count, sizeof count);
+    [[maybe_unused]] const ssize_t got = ::read(wake_.get(), &count, sizeof count);
     // From the back, since ended ones are taken out.
     for (std::size_t i = running_.size(); i-- > 0;) {
       if ((polls[1 + 2 * i].revents & POLLIN) == 0) continue;
@@ -124,7 +119,7 @@ class Watcher {
     return static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 60'000));
   }
 
-  int wake_;
+  UniqueFd wake_;
   Outcome outcome_;
   std::mutex mutex_;  // guards the next two
   bool stop_ = false;
@@ -134,23 +129,20 @@ class Watcher {
 };
 
 // An open file description of its own: the hook's offset is nobody else's.
-Result<int> open_anew(const std::string& hook, int descriptor) {
+Result<UniqueFd> open_anew(const std::string& hook, int descriptor) {
   const std::string path = "/proc/self/fd/" + std::to_string(descriptor);
-  const int opened = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (opened >= 0) return opened;
+  UniqueFd opened(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (opened) return opened;
   return fail(ErrorCode::hook_failed, "run the hook " + hook, "open the content: " + std::string(std::strerror(errno)));
 }
 
 Status open_content(HookRunner::Request& request) {
-  Result<int> first = open_anew(request.process.name, request.content);
+  Result<UniqueFd> first = open_anew(request.process.name, request.content);
   if (!first) return tl::unexpected<Error>(first.error());
-  Result<int> second = open_anew(request.process.name, request.content);
-  if (!second) {
-    ::close(*first);
-    return tl::unexpected<Error>(second.error());
-  }
-  request.process.content = *first;
-  request.process.content_again = *second;
+  Result<UniqueFd> second = open_anew(request.process.name, request.content);
+  if (!second) return tl::unexpected<Error>(second.error());
+  request.process.content = std::move(*first);
+  request.process.content_again = std::move(*second);
   return {};
 }
 
