@@ -1,6 +1,6 @@
 // Callbacks that may come after their owner is gone: guard() makes them do nothing then. Loop thread only, but for
-// guarded callbacks, which may be moved, copied and destroyed on any thread. docs/callbacks.md: which of the ways is
-// whose.
+// guarded callbacks, which may be moved, copied and destroyed on any thread. docs/callbacks.md says when to use this,
+// weak_from_this() or CallbackToken.
 #pragma once
 
 #include <memory>
