@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/runtime/alive.h"
 #include "cache/cache.h"
 #include "cache/file_check.h"
 #include "cache/index/index.h"
@@ -101,9 +102,7 @@ class CacheImpl final : public Cache, private WriterHost, private MaintenanceHos
   // A callback for others' threads of control: not called any more once this cache has gone.
   template <class F>
   auto guard(F call) {
-    return [alive = std::weak_ptr(alive_), call = std::move(call)](auto&&... args) mutable {
-      if (!alive.expired()) call(std::forward<decltype(args)>(args)...);
-    };
+    return alive_.guard(std::move(call));
   }
   template <class T, class Work, class Then>
   void read_for(std::string doing, Work work, Then then) {
@@ -234,7 +233,7 @@ class CacheImpl final : public Cache, private WriterHost, private MaintenanceHos
   const std::shared_ptr<WriterHostLink> writer_link_ = std::make_shared<WriterHostLink>(WriterHostLink{this});
   std::uint64_t dropped_damaged_ = 0;
   std::function<void(const ContentId&)> observer_;
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  Alive alive_;
 };
 
 }  // namespace larder::cache

@@ -91,8 +91,7 @@ void Maintenance::read_rows(std::shared_ptr<Directory> directory) {
       [prefix = prefix_name(directory->prefix), after](SQLite::Database& db) {
         return index::prefix_rows(db, prefix, after, kRows);
       },
-      [this, directory, alive = std::weak_ptr(alive_)](Result<std::vector<index::PrefixRow>> rows) {
-        if (alive.expired()) return;
+      alive_.guard([this, directory](Result<std::vector<index::PrefixRow>> rows) {
         if (!rows) {
           log::warn("cannot check the cache error=\"{}\"", rows.error().text());
           return next(directory->prefix);
@@ -101,7 +100,7 @@ void Maintenance::read_rows(std::shared_ptr<Directory> directory) {
         std::move(rows->begin(), rows->end(), std::back_inserter(directory->rows));
         if (!all) return read_rows(directory);
         compare(directory);
-      });
+      }));
 }
 
 void Maintenance::compare(std::shared_ptr<Directory> directory) {
@@ -163,8 +162,7 @@ void Maintenance::age_out(std::optional<index::Candidate> after) {
   database_.read<std::vector<index::Candidate>>(
       "find records that are too old",
       [after = std::move(after)](SQLite::Database& db) { return index::candidates(db, after, kAgeBatch); },
-      [this, limit, alive = std::weak_ptr(alive_)](Result<std::vector<index::Candidate>> candidates) {
-        if (alive.expired()) return;
+      alive_.guard([this, limit](Result<std::vector<index::Candidate>> candidates) {
         std::vector<ContentId> ids;
         std::optional<index::Candidate> last;
         if (candidates) {
@@ -177,7 +175,7 @@ void Maintenance::age_out(std::optional<index::Candidate> after) {
         if (!last) return schedule(kAgeInterval, [this] { age_out(std::nullopt); });
         host_.drop_unheld(std::move(ids), index::RemoveOnly::evictable,
                           [this, last] { schedule(kStepPause, [this, last] { age_out(last); }); });
-      });
+      }));
 }
 
 }  // namespace larder::cache

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/io/file_system.h"
+#include "base/runtime/alive.h"
 #include "base/runtime/clock.h"
 #include "cache/index/index.h"
 #include "cache/record/layout.h"
@@ -66,7 +67,7 @@ class Maintenance {
   bool running_ = false;
   std::uint64_t orphans_ = 0;
   std::uint64_t damaged_ = 0;
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  Alive alive_;
 };
 
 }  // namespace larder::cache

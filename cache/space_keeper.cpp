@@ -59,8 +59,7 @@ void SpaceKeeper::measure(UniqueFunction<void(Status)> done) {
 void SpaceKeeper::read_totals(DiskSpace disk) {
   database_.read<index::Totals>(
       "read the cache's totals", [busy = hooks_.busy()](SQLite::Database& db) { return index::totals(db, busy); },
-      [this, disk, alive = std::weak_ptr(alive_)](Result<index::Totals> totals) {
-        if (alive.expired()) return;
+      alive_.guard([this, disk](Result<index::Totals> totals) {
         if (!totals) return measured(tl::unexpected(totals.error()));
         totals_ = *totals;
         ledger_.measured_disk(disk);
@@ -68,7 +67,7 @@ void SpaceKeeper::read_totals(DiskSpace disk) {
         ledger_.set_limits(limits_in_force(settings_.max_size, settings_.keep_free, disk.total));
         measured_at_ = runtime_.clock.now();
         measured({});
-      });
+      }));
 }
 
 void SpaceKeeper::measured(Status status) {
@@ -161,12 +160,11 @@ void SpaceKeeper::evict_step(std::optional<index::Candidate> after) {
   database_.read<std::vector<index::Candidate>>(
       "choose what to evict",
       [after = std::move(after)](SQLite::Database& db) { return index::candidates(db, after, kCandidates); },
-      [this, alive = std::weak_ptr(alive_)](Result<std::vector<index::Candidate>> candidates) {
-        if (alive.expired()) return;
+      alive_.guard([this](Result<std::vector<index::Candidate>> candidates) {
         if (!candidates) log::warn("cannot evict error=\"{}\"", candidates.error().text());
         if (!candidates || candidates->empty()) return evict_end();
         evict_chosen(std::move(*candidates));
-      });
+      }));
 }
 
 void SpaceKeeper::evict_chosen(std::vector<index::Candidate> candidates) {

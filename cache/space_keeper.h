@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/io/file_system.h"
+#include "base/runtime/alive.h"
 #include "base/runtime/clock.h"
 #include "cache/cache.h"
 #include "cache/index/index.h"
@@ -79,7 +80,7 @@ class SpaceKeeper {
   std::vector<UniqueFunction<void(Status)>> measure_waiters_;
   Evictor evictor_;
   std::uint64_t evicted_ = 0;
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  Alive alive_;
 };
 
 }  // namespace larder::cache

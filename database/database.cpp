@@ -8,7 +8,6 @@
 #include <pthread.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -23,6 +22,7 @@
 #include <vector>
 
 #include "base/io/log.h"
+#include "base/io/unique_fd.h"
 #include "database/statement.h"
 
 namespace larder::cache {
@@ -68,11 +68,8 @@ Status guarded(sqlite3* handle, const std::string& doing, Call call) {
 
 // The file must exist with its mode before SQLite opens it: its own default is 0644, and the WAL inherits the mode.
 Status make_private_file(const std::string& path) {
-  const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (descriptor >= 0) {
-    ::close(descriptor);
-    return {};
-  }
+  const UniqueFd made(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (made) return {};
   const int number = errno;
   const ErrorCode code = number == ENOSPC || number == EDQUOT ? ErrorCode::disk_full : ErrorCode::database_error;
   return fail(code, "open the index " + path, std::generic_category().message(number));

@@ -3,7 +3,6 @@
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <array>
 #include <boost/asio/io_context.hpp>
@@ -13,28 +12,29 @@
 
 #include "agent/daemon/network_news.h"
 #include "base/io/log.h"
+#include "base/io/unique_fd.h"
 
 namespace larder::agent {
 namespace {
 
 constexpr std::chrono::seconds kSettle{1};  // a link that comes up tells many things at once
 
-int open_netlink() {
-  const int fd = ::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
-  if (fd < 0) return -1;
+// None, and errno.
+UniqueFd open_netlink() {
+  UniqueFd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE));
+  if (!fd) return fd;
   sockaddr_nl address{};
   address.nl_family = AF_NETLINK;
   address.nl_groups = RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE;
-  if (::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0) return fd;
-  ::close(fd);
-  return -1;
+  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) fd.reset();
+  return fd;
 }
 
 }  // namespace
 
 struct NetworkWatch::Parts : std::enable_shared_from_this<NetworkWatch::Parts> {
-  Parts(Loop& l, std::function<void()> c, std::function<void()> r, int fd)
-      : loop(l), changed(std::move(c)), returned(std::move(r)), socket(l.context(), fd) {}
+  Parts(Loop& l, std::function<void()> c, std::function<void()> r, UniqueFd fd)
+      : loop(l), changed(std::move(c)), returned(std::move(r)), socket(l.context(), fd.release()) {}
 
   void wait() {
     socket.async_wait(boost::asio::posix::stream_descriptor::wait_read,
@@ -83,12 +83,12 @@ struct NetworkWatch::Parts : std::enable_shared_from_this<NetworkWatch::Parts> {
 };
 
 NetworkWatch::NetworkWatch(Loop& loop, std::function<void()> changed, std::function<void()> returned) {
-  const int fd = open_netlink();
-  if (fd < 0) {
+  UniqueFd fd = open_netlink();
+  if (!fd) {
     log::info("network not watched error=\"{}\"", std::strerror(errno));
     return;
   }
-  parts_ = std::make_shared<Parts>(loop, std::move(changed), std::move(returned), fd);
+  parts_ = std::make_shared<Parts>(loop, std::move(changed), std::move(returned), std::move(fd));
   parts_->wait();
 }
 

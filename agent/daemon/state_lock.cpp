@@ -35,9 +35,10 @@ Result<StateLock> StateLock::acquire(const std::string& state_directory) {
   if (::stat(state_directory.c_str(), &info) == 0 && (info.st_mode & 022) != 0)
     return fail(ErrorCode::permission_denied, doing, "others may write there; chmod 700 it");
   const std::string path = state_directory + "/lock";
-  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (fd < 0) return fail(ErrorCode::permission_denied, doing, fmt::format("{}: {}", path, std::strerror(errno)));
-  StateLock lock(fd, state_directory);
+  UniqueFd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!file) return fail(ErrorCode::permission_denied, doing, fmt::format("{}: {}", path, std::strerror(errno)));
+  const int fd = file.get();
+  StateLock lock(std::move(file), state_directory);
   if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return fail(ErrorCode::disk_error, doing, std::strerror(errno));
     return fail(ErrorCode::busy, doing,
@@ -57,15 +58,11 @@ Status StateLock::record_socket(const std::string& socket) const {
     return fail(errno == ENOSPC ? ErrorCode::disk_full : ErrorCode::disk_error, "write " + path, std::strerror(errno));
   };
   const std::string text = std::filesystem::absolute(socket).string() + "\n";
-  const int fd = ::open(hidden.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (fd < 0) return failed();
-  const bool written = ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
-  if (::close(fd) != 0 || !written) return failed();
+  UniqueFd file(::open(hidden.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!file) return failed();
+  const bool written = ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
+  if (::close(file.release()) != 0 || !written) return failed();  // close() tells of errors too
   return ::rename(hidden.c_str(), path.c_str()) == 0 ? Status{} : failed();
-}
-
-StateLock::~StateLock() {
-  if (fd_ >= 0) ::close(fd_);
 }
 
 }  // namespace larder::agent

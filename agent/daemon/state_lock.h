@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "base/io/unique_fd.h"
 #include "base/result.h"
 
 namespace larder::agent {
@@ -15,14 +16,10 @@ class StateLock {
   // Writes to <state>/socket (0600) where this agent listens, so that the command line finds the agent by its state
   // directory. A record that is out of date does no harm: who answers is checked against the lock.
   [[nodiscard]] Status record_socket(const std::string& socket) const;
-  StateLock(StateLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)), directory_(std::move(other.directory_)) {}
-  StateLock& operator=(StateLock&&) = delete;
-  StateLock(const StateLock&) = delete;
-  ~StateLock();
 
  private:
-  StateLock(int fd, std::string directory) : fd_(fd), directory_(std::move(directory)) {}
-  int fd_ = -1;
+  StateLock(UniqueFd file, std::string directory) : file_(std::move(file)), directory_(std::move(directory)) {}
+  UniqueFd file_;
   std::string directory_;
 };
 

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "base/io/log.h"
+#include "base/io/unique_fd.h"
 
 namespace larder::agent {
 namespace {
@@ -76,13 +77,12 @@ void ServiceManager::send(std::string_view text) {
   std::memcpy(address.sun_path, socket_.data(), socket_.size());
   if (socket_[0] == '@') address.sun_path[0] = '\0';
   const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + socket_.size());
-  const int fd = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return;
-  const auto sent = ::sendto(fd, text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT,
+  const UniqueFd fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (!fd) return;
+  const auto sent = ::sendto(fd.get(), text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT,
                              reinterpret_cast<const sockaddr*>(&address), size);
   // Nobody to hear it (the starter has gone) is no trouble of ours.
   if (sent < 0) log::debug("service manager not told error=\"{}\"", std::strerror(errno));
-  ::close(fd);
 }
 
 }  // namespace larder::agent

@@ -10,13 +10,13 @@
 #include <unordered_map>
 #include <vector>
 
-#include "agent/jobs/alive.h"
 #include "agent/jobs/live_job.h"
 #include "agent/jobs/model/job_service.h"
 #include "agent/jobs/rules/job_state.h"
 #include "agent/jobs/rules/user_accounts.h"
 #include "agent/jobs/store/dirty_rows.h"
 #include "agent/jobs/store/job_store.h"
+#include "base/runtime/alive.h"
 
 namespace larder::agent {
 

@@ -10,11 +10,11 @@
 #include <string>
 #include <utility>
 
-#include "agent/jobs/alive.h"
 #include "agent/jobs/job_book.h"
 #include "agent/jobs/job_manager.h"
 #include "agent/jobs/rules/scheduler.h"
 #include "base/fair_queue.h"
+#include "base/runtime/alive.h"
 #include "base/runtime/callback_token.h"
 
 namespace larder::agent {

@@ -8,11 +8,11 @@
 #include <utility>
 #include <vector>
 
-#include "agent/jobs/alive.h"
 #include "agent/jobs/job_book.h"
 #include "agent/jobs/job_engine.h"
 #include "agent/jobs/job_manager.h"
 #include "agent/jobs/rules/job_limits.h"
+#include "base/runtime/alive.h"
 
 namespace larder::agent {
 

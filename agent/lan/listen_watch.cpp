@@ -20,7 +20,6 @@ ListenWatch::ListenWatch(Runtime runtime, WorkerPool& workers, Read read, Mend m
     : runtime_(runtime), workers_(workers), read_(std::move(read)), mend_(std::move(mend)) {}
 
 ListenWatch::~ListenWatch() {
-  *alive_ = false;
   runtime_.timers.cancel(timer_);
 }
 
@@ -43,13 +42,12 @@ void ListenWatch::read_now() {
     return;
   }
   runtime_.timers.cancel(std::exchange(timer_, 0));
-  const bool queued = workers_.submit([this, alive = alive_, read = read_, &executor = runtime_.executor] {
-    auto missing = read();
-    executor.post([this, alive, missing = std::move(missing)]() mutable {
-      if (!*alive) return;
-      reading_ = false;
-      seen(std::move(missing));
-    });
+  auto tell = alive_.guard([this](std::vector<peer::Endpoint> missing) {
+    reading_ = false;
+    seen(std::move(missing));
+  });
+  const bool queued = workers_.submit([read = read_, tell = std::move(tell), &executor = runtime_.executor]() mutable {
+    executor.post([tell = std::move(tell), missing = read()]() mutable { tell(std::move(missing)); });
   });
   if (queued) return;
   reading_ = false;

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/runtime/alive.h"
 #include "base/runtime/clock.h"
 #include "base/runtime/worker_pool.h"
 #include "peer/common/endpoint.h"
@@ -47,7 +48,7 @@ class ListenWatch {
   unsigned tries_ = 0;  // in a row
   bool reading_ = false, again_ = false;
   TimerId timer_ = 0;
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  Alive alive_;
 };
 
 }  // namespace larder::agent

@@ -1,6 +1,5 @@
 #include "agent/lan/membership_group.h"
 
-#include <algorithm>
 #include <map>
 
 #include "base/hash/digest.h"
@@ -10,11 +9,6 @@ namespace larder::agent {
 namespace {
 
 constexpr std::size_t kLeastDigits = 4;
-
-bool is_hex(const std::string& text) {
-  return std::all_of(text.begin(), text.end(),
-                     [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); });
-}
 
 }  // namespace
 
@@ -121,7 +115,7 @@ Result<peer::AgentId> MembershipGroup::resolve(const std::string& agent) const {
   if (membership_.identity() == nullptr) return fail(ErrorCode::invalid_state, doing, "this agent is in no group");
   std::vector<std::string> found;
   for (const GroupMemberFacts& member : members()) {
-    const bool by_id = agent.size() >= kLeastDigits && is_hex(agent) && member.id.starts_with(lower_case(agent));
+    const bool by_id = agent.size() >= kLeastDigits && member.id.starts_with(lower_case(agent));
     if (by_id || (!agent.empty() && member.name == agent)) found.push_back(member.id);
   }
   if (found.size() == 1) return *digest_from_hex(found.front());

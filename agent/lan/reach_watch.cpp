@@ -28,7 +28,6 @@ ReachWatch::ReachWatch(ReachParts parts)
     : parts_(std::move(parts)), listening_(parts_.runtime, parts_.disk, parts_.not_listened, parts_.listen_anew) {}
 
 ReachWatch::~ReachWatch() {
-  *alive_ = false;
   parts_.runtime.timers.cancel(timer_);
 }
 
@@ -65,15 +64,12 @@ void ReachWatch::appeared(const peer::KnownPeer& peer) {
 
 peer::DialNotes ReachWatch::dials() {
   peer::DialNotes notes;
-  notes.failed = [this, alive = alive_](const peer::AgentId& agent, peer::DialEnd end) {
-    if (!*alive) return;
+  notes.failed = alive_.guard([this](const peer::AgentId& agent, peer::DialEnd end) {
     const peer::KnownPeer* peer = parts_.discovery.peers().find(agent);
     if (end == peer::DialEnd::silent || peer == nullptr) return book_.suspect(agent, now());
     news(agent, book_.dial_failed(agent, peer->swarm(), now()));
-  };
-  notes.delivered = [this, alive = alive_](const peer::AgentId& agent) {
-    if (*alive) news(agent, book_.delivered(agent, now()));
-  };
+  });
+  notes.delivered = alive_.guard([this](const peer::AgentId& agent) { news(agent, book_.delivered(agent, now())); });
   return notes;
 }
 
@@ -88,9 +84,8 @@ void ReachWatch::try_ports(const peer::AgentId& agent) {
   one->left = static_cast<unsigned>(ports.size());
   if (ports.empty()) return book_.finished(agent, now());
   for (const auto& [port, number] : ports) {
-    parts_.connect(one->place.with_port(number), [this, alive = alive_, one, port = port](const std::string& reason) {
-      if (*alive) tried(one, port, reason);
-    });
+    parts_.connect(one->place.with_port(number),
+                   alive_.guard([this, one, port = port](const std::string& reason) { tried(one, port, reason); }));
   }
 }
 
@@ -198,12 +193,12 @@ void ReachWatch::ask_twin(const peer::Endpoint& catalogue) {
   call.agent = parts_.self;
   call.target = fmt::format("{}?{}", peer::kPeersPath, own_question_);
   call.any_status = true;
-  parts_.link.call(std::move(call), [this, alive = alive_, catalogue,
-                                     question = own_question_](const Result<peer::CatalogueResponse>& answer) {
-    if (!*alive || question != own_question_ || was_own_question_ || !answer) return;
+  const auto answered = [this, catalogue, question = own_question_](const Result<peer::CatalogueResponse>& answer) {
+    if (question != own_question_ || was_own_question_ || !answer) return;
     twins_.answered(catalogue, now());
     look_at_twin();
-  });
+  };
+  parts_.link.call(std::move(call), alive_.guard(answered));
 }
 
 bool ReachWatch::is_own_question(const peer::CatalogueRequest& request) {

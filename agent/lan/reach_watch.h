@@ -13,6 +13,7 @@
 
 #include "agent/lan/listen_watch.h"
 #include "agent/peer_facts.h"
+#include "base/runtime/alive.h"
 #include "base/runtime/worker_pool.h"
 #include "peer/catalogue/catalogue_link.h"
 #include "peer/discovery/discovery_socket.h"
@@ -90,7 +91,7 @@ class ReachWatch {
   std::optional<SteadyTime> alone_since_;  // nobody is around although somebody was
   bool had_company_ = false;
   TimerId timer_ = 0;
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  Alive alive_;
 };
 
 }  // namespace larder::agent

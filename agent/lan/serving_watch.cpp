@@ -17,7 +17,6 @@ ServingWatch::ServingWatch(Runtime runtime, WorkerPool& workers, Read read)
     : runtime_(runtime), workers_(workers), read_(std::move(read)) {}
 
 ServingWatch::~ServingWatch() {
-  *alive_ = false;
   runtime_.timers.cancel(timer_);
 }
 
@@ -28,17 +27,16 @@ void ServingWatch::look() {
     look();
   });
   if (reading_) return;
+  auto tell = alive_.guard([this](const peer::ServingFacts& facts) {
+    reading_ = false;
+    if (facts != facts_)
+      log::info("power and network metered={} on_battery={} battery={}", facts.metered, facts.on_battery,
+                facts.battery);
+    facts_ = facts;
+  });
   // A full queue of the workers: the next time will do.
-  reading_ = workers_.submit([this, alive = alive_, read = read_, &executor = runtime_.executor] {
-    const peer::ServingFacts facts = read();
-    executor.post([this, alive, facts] {
-      if (!*alive) return;
-      reading_ = false;
-      if (facts != facts_)
-        log::info("power and network metered={} on_battery={} battery={}", facts.metered, facts.on_battery,
-                  facts.battery);
-      facts_ = facts;
-    });
+  reading_ = workers_.submit([read = read_, tell = std::move(tell), &executor = runtime_.executor]() mutable {
+    executor.post([tell = std::move(tell), facts = read()]() mutable { tell(facts); });
   });
 }
 

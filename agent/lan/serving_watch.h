@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "agent/config/config.h"
+#include "base/runtime/alive.h"
 #include "base/runtime/loop.h"
 #include "base/runtime/worker_pool.h"
 #include "peer/offer/serving_policy.h"
@@ -35,7 +36,7 @@ class ServingWatch {
   peer::ServingFacts facts_;
   TimerId timer_ = 0;
   bool reading_ = false;
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  Alive alive_;
 };
 
 }  // namespace larder::agent

@@ -32,10 +32,6 @@ PeerFact& fact_of(const peer::AgentId& agent, std::vector<PeerFact>& facts) {
   return facts.back();
 }
 
-bool is_hex(const std::string& text) {
-  return std::all_of(text.begin(), text.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
-}
-
 }  // namespace
 
 std::vector<PeerFact> peer_facts(const peer::PeerTable& around, const peer::Trust& trust, SteadyTime now,
@@ -76,7 +72,7 @@ Result<peer::AgentId> find_agent(const std::vector<PeerFact>& peers, const std::
   const std::string doing = "pardon agent " + agent;
   std::vector<std::string> found;
   for (const PeerFact& peer : peers) {
-    const bool by_id = agent.size() >= kLeastDigits && is_hex(agent) && peer.id.starts_with(agent);
+    const bool by_id = agent.size() >= kLeastDigits && peer.id.starts_with(agent);
     if (by_id || (!agent.empty() && peer.name == agent)) found.push_back(peer.id);
   }
   if (found.size() == 1) return *digest_from_hex(found.front());

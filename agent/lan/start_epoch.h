@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "base/result.h"
+#include "base/runtime/alive.h"
 #include "base/runtime/clock.h"
 #include "base/runtime/worker_pool.h"
 #include "peer/group/identity_store.h"
@@ -31,7 +32,7 @@ class StartEpoch {
   Runtime runtime_;
   std::optional<std::uint64_t> value_;
   bool under_way_ = false;
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  Alive alive_;
 };
 
 }  // namespace larder::agent

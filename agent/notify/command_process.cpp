@@ -2,32 +2,16 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 #include <utility>
 
 #include "agent/verdict/hook_runner.h"
+#include "base/io/unique_fd.h"
 
 namespace larder::agent {
 namespace {
-
-class EmptyInput {
- public:
-  EmptyInput() : descriptor_(::open("/dev/null", O_RDONLY | O_CLOEXEC)), error_(descriptor_ < 0 ? errno : 0) {}
-  ~EmptyInput() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-  }
-  EmptyInput(const EmptyInput&) = delete;
-  EmptyInput& operator=(const EmptyInput&) = delete;
-  [[nodiscard]] int descriptor() const { return descriptor_; }
-  [[nodiscard]] int error() const { return error_; }
-
- private:
-  int descriptor_;
-  int error_;
-};
 
 Status status_of(const std::string& name, const Result<HookOutcome>& outcome) {
   const std::string doing = "run the notify command " + name;
@@ -52,18 +36,19 @@ Status status_of(const std::string& name, const Result<HookOutcome>& outcome) {
 RunCommand run_as_process(Executor& loop) {
   return [runner = std::make_shared<HookRunner>(loop)](
              const NotifyCommand& command, std::vector<std::string> environment, UniqueFunction<void(Status)> done) {
-    auto input = std::make_shared<EmptyInput>();
-    if (input->descriptor() < 0) {
+    UniqueFd nothing(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    if (!nothing) {
+      const int number = errno;
       return done(fail(ErrorCode::hook_failed, "run the notify command " + command.name,
-                       fmt::format("/dev/null: {}", std::strerror(input->error()))));
+                       fmt::format("/dev/null: {}", std::strerror(number))));
     }
     HookRunner::Request request;
     request.process.name = command.name;
     request.process.command = command.command;
     request.process.environment = std::move(environment);
     request.process.timeout = command.timeout;
-    request.content = input->descriptor();
-    request.keep = std::move(input);
+    request.content = nothing.get();
+    request.keep = std::make_shared<UniqueFd>(std::move(nothing));
     runner->run(std::move(request), [name = command.name, done = std::move(done)](Result<HookOutcome> outcome) mutable {
       done(status_of(name, outcome));
     });

@@ -6,9 +6,9 @@
 #include <unordered_map>
 #include <utility>
 
-#include "agent/jobs/alive.h"
 #include "agent/notify/command_process.h"
 #include "base/io/log.h"
+#include "base/runtime/alive.h"
 #include "origin/rules/retry.h"
 
 namespace larder::agent {

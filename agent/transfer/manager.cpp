@@ -43,7 +43,7 @@ Manager::Manager(cache::Cache& cache, origin::Origin& origin, Runtime runtime, B
     : context_{cache, origin, runtime, std::move(blocking), neighbours} {}
 
 Manager::~Manager() {
-  alive_.reset();
+  alive_.end();
   for (auto& [id, entry] : entries_) entry.member->gone = true;
   for (const auto& run : runs_) run->abort();
 }
@@ -54,9 +54,9 @@ TransferId Manager::start(TransferRequest request, std::shared_ptr<TransferEvent
   member->request = std::move(request);
   member->events = std::move(events);
   entries_[member->id].member = member;
-  context_.runtime.executor.post([this, alive = std::weak_ptr<bool>(alive_), member] {
-    if (!alive.expired() && !member->gone) find_by_digest(member);
-  });
+  context_.runtime.executor.post(alive_.guard([this, member] {
+    if (!member->gone) find_by_digest(member);
+  }));
   return member->id;
 }
 
@@ -80,8 +80,9 @@ void Manager::judged_bad(cache::Version version, const cache::ContentId& content
                          UniqueFunction<void()> done) {
   if (context_.neighbours == nullptr) return context_.runtime.executor.post(std::move(done));
   using Segments = std::vector<cache::SegmentInfo>;
-  context_.cache.segments(content, [this, alive = std::weak_ptr<bool>(alive_), version = std::move(version), content,
-                                    fresh, done = std::move(done)](Result<Segments> segments) mutable {
+  // `done` is called in any case, also when this has gone meanwhile.
+  context_.cache.segments(content, [this, alive = alive_.watch(), version = std::move(version), content, fresh,
+                                    done = std::move(done)](Result<Segments> segments) mutable {
     if (!segments) log::warn("cannot tell who vouched for content {}: {}", content, segments.error().text());
     if (segments && !alive.expired()) context_.neighbours->judged_bad(version, *segments);
     if (fresh.empty() || !segments || alive.expired()) return done();
@@ -155,17 +156,16 @@ void Manager::run_settles(const MemberPtr& member, Settlement settlement) {
   recent_.add(member->request.target.url.canonical(), context_.runtime.clock.now());
   if (!std::exchange(member->connected, true)) member->events->on_connected();
   if (member->gone) return;
-  settle(context_.cache, member, std::move(settlement),
-         [this, alive = std::weak_ptr<bool>(alive_), member](tl::expected<TransferResult, SettleError> result) {
-           if (alive.expired() || member->gone) return;
-           if (result) return done(member, std::move(*result));
-           if (result.error().vanished) {
-             log::warn("cached content not usable, fetching file={} error={}", member->file_id(),
-                       result.error().error.text());
-             return vanished(member);
-           }
-           done(member, tl::unexpected<Error>(result.error().error));
-         });
+  const auto settled = [this, member](tl::expected<TransferResult, SettleError> result) {
+    if (member->gone) return;
+    if (result) return done(member, std::move(*result));
+    if (result.error().vanished) {
+      log::warn("cached content not usable, fetching file={} error={}", member->file_id(), result.error().error.text());
+      return vanished(member);
+    }
+    done(member, tl::unexpected<Error>(result.error().error));
+  };
+  settle(context_.cache, member, std::move(settlement), alive_.guard(settled));
 }
 
 void Manager::vanished(const MemberPtr& member) {
@@ -205,9 +205,7 @@ void Manager::retire(std::shared_ptr<void> object) {
   const bool first = retired_.empty();
   retired_.push_back(std::move(object));
   if (!first) return;
-  context_.runtime.executor.post([this, alive = std::weak_ptr<bool>(alive_)] {
-    if (!alive.expired()) std::exchange(retired_, {});
-  });
+  context_.runtime.executor.post(alive_.guard([this] { std::exchange(retired_, {}); }));
 }
 
 void Manager::done(const MemberPtr& member, Result<TransferResult> result) {

@@ -9,6 +9,7 @@
 
 #include "agent/transfer/rules/recent_urls.h"
 #include "agent/transfer/run.h"
+#include "base/runtime/alive.h"
 
 namespace larder::agent {
 
@@ -47,9 +48,9 @@ class Manager final : public Transfers, public RunHost {
   // A callback for a member that is still wanted.
   template <class T, class F>
   cache::Done<T> guard(const MemberPtr& member, F action) {
-    return [alive = std::weak_ptr<bool>(alive_), member, action = std::move(action)](Result<T> result) mutable {
-      if (!alive.expired() && !member->gone) action(std::move(result));
-    };
+    return alive_.guard([member, action = std::move(action)](Result<T> result) mutable {
+      if (!member->gone) action(std::move(result));
+    });
   }
 
   void find_by_digest(const MemberPtr& member);
@@ -59,13 +60,13 @@ class Manager final : public Transfers, public RunHost {
   void done(const MemberPtr& member, Result<TransferResult> result);
 
   TransferContext context_;
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   TransferId next_id_ = 1;
   std::map<TransferId, Entry> entries_;
   std::set<std::shared_ptr<Run>> runs_;
   std::map<std::string, std::shared_ptr<Run>> joinable_;
   RecentUrls recent_;
   std::vector<std::shared_ptr<void>> retired_;
+  Alive alive_;
 };
 
 }  // namespace larder::agent

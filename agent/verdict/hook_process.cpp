@@ -13,20 +13,14 @@
 namespace larder::agent {
 namespace {
 
-void close_descriptor(int& descriptor) {
-  if (descriptor >= 0) ::close(descriptor);
-  descriptor = -1;
-}
-
 tl::unexpected<Error> hook_error(const std::string& name, const std::string& what, int number) {
   return fail(ErrorCode::hook_failed, "run the hook " + name, what + ": " + std::strerror(number));
 }
 
 // Out of the way of 0 to 3, onto which they are put in the child one after the other.
-int move_up(int descriptor) {
-  const int moved = ::fcntl(descriptor, F_DUPFD_CLOEXEC, 10);
-  ::close(descriptor);
-  return moved;
+bool move_up(UniqueFd& descriptor) {
+  descriptor = UniqueFd(::fcntl(descriptor.get(), F_DUPFD_CLOEXEC, 10));
+  return descriptor.valid();
 }
 
 struct Attributes {
@@ -52,12 +46,12 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
   return list;
 }
 
-int spawn_child(HookRequest& request, int output, pid_t& pid) {
+int spawn_child(HookRequest& request, const UniqueFd& output, pid_t& pid) {
   Attributes how;
-  posix_spawn_file_actions_adddup2(&how.actions, request.content, 0);
-  posix_spawn_file_actions_adddup2(&how.actions, output, 1);
-  posix_spawn_file_actions_adddup2(&how.actions, output, 2);
-  posix_spawn_file_actions_adddup2(&how.actions, request.content_again, 3);
+  posix_spawn_file_actions_adddup2(&how.actions, request.content.get(), 0);
+  posix_spawn_file_actions_adddup2(&how.actions, output.get(), 1);
+  posix_spawn_file_actions_adddup2(&how.actions, output.get(), 2);
+  posix_spawn_file_actions_adddup2(&how.actions, request.content_again.get(), 3);
   posix_spawn_file_actions_addclosefrom_np(&how.actions, 4);
   posix_spawn_file_actions_addchdir_np(&how.actions, "/");
   sigset_t none;
@@ -76,31 +70,24 @@ int spawn_child(HookRequest& request, int output, pid_t& pid) {
 
 Result<std::unique_ptr<HookProcess>> HookProcess::spawn(HookRequest& request) {
   int ends[2] = {-1, -1};
-  if (::pipe2(ends, O_CLOEXEC) != 0) {
-    const int number = errno;
-    close_descriptor(request.content);
-    close_descriptor(request.content_again);
-    return hook_error(request.name, "no pipe for its output", number);
-  }
-  ends[1] = move_up(ends[1]);
-  request.content = move_up(request.content);
-  request.content_again = move_up(request.content_again);
+  const int no_pipe = ::pipe2(ends, O_CLOEXEC) == 0 ? 0 : errno;
+  UniqueFd output(ends[0]), into(ends[1]);
   pid_t pid = -1;
-  const bool moved = ends[1] >= 0 && request.content >= 0 && request.content_again >= 0;
-  const int failure = moved ? spawn_child(request, ends[1], pid) : EMFILE;
-  close_descriptor(ends[1]);
-  close_descriptor(request.content);
-  close_descriptor(request.content_again);
-  if (failure != 0) {
-    ::close(ends[0]);
-    return hook_error(request.name, request.command.front(), failure);
-  }
+  int failure = EMFILE;
+  if (no_pipe == 0 && move_up(into) && move_up(request.content) && move_up(request.content_again))
+    failure = spawn_child(request, into, pid);
+  // The child has its own: the output ends with them.
+  into.reset();
+  request.content.reset();
+  request.content_again.reset();
+  if (no_pipe != 0) return hook_error(request.name, "no pipe for its output", no_pipe);
+  if (failure != 0) return hook_error(request.name, request.command.front(), failure);
   std::unique_ptr<HookProcess> process(new HookProcess());
   process->pid_ = pid;
-  process->output_ = ends[0];
-  ::fcntl(ends[0], F_SETFL, O_NONBLOCK);
-  process->pidfd_ = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
-  if (process->pidfd_ < 0) return hook_error(request.name, "it cannot be watched", errno);
+  process->output_ = std::move(output);
+  ::fcntl(process->output_.get(), F_SETFL, O_NONBLOCK);
+  process->pidfd_ = UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  if (!process->pidfd_) return hook_error(request.name, "it cannot be watched", errno);
   return process;
 }
 
@@ -109,17 +96,15 @@ HookProcess::~HookProcess() {
     kill();
     (void)reap();
   }
-  close_descriptor(pidfd_);
-  close_descriptor(output_);
 }
 
 void HookProcess::read_output() {
   char buffer[4096];
-  while (output_ >= 0) {
-    const ssize_t got = ::read(output_, buffer, sizeof buffer);
+  while (output_) {
+    const ssize_t got = ::read(output_.get(), buffer, sizeof buffer);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0 && errno == EAGAIN) return;
-    if (got <= 0) return close_descriptor(output_);
+    if (got <= 0) return output_.reset();
     const std::size_t room = kMaxOutput - text_.size();
     text_.append(buffer, std::min(room, static_cast<std::size_t>(got)));
     // One read of a program that writes without end is enough for one turn.

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/io/unique_fd.h"
 #include "base/result.h"
 #include "base/runtime/clock.h"
 
@@ -19,8 +20,7 @@ struct HookRequest {
   std::vector<std::string> command;      // absolute program and arguments; no shell
   std::vector<std::string> environment;  // "NAME=value", all of it
   // The content, twice opened anew so that no offset is shared with anybody: standard input and descriptor 3.
-  int content = -1;
-  int content_again = -1;
+  UniqueFd content, content_again;
   Duration timeout{};
 };
 
@@ -41,18 +41,17 @@ class HookProcess {
   HookProcess(const HookProcess&) = delete;
   HookProcess& operator=(const HookProcess&) = delete;
 
-  [[nodiscard]] int pid_descriptor() const { return pidfd_; }      // readable once it has ended
-  [[nodiscard]] int output_descriptor() const { return output_; }  // -1 once closed
-  void read_output();                                              // what there is; beyond kMaxOutput it is dropped
-  void kill();                                                     // the whole group; counts as timed out
+  [[nodiscard]] int pid_descriptor() const { return pidfd_.get(); }      // readable once it has ended
+  [[nodiscard]] int output_descriptor() const { return output_.get(); }  // -1 once closed
+  void read_output();  // what there is; beyond kMaxOutput it is dropped
+  void kill();         // the whole group; counts as timed out
   // After its end: takes the exit status and ends what it left behind in its group.
   HookOutcome reap();
 
  private:
   HookProcess() = default;
   pid_t pid_ = -1;
-  int pidfd_ = -1;
-  int output_ = -1;
+  UniqueFd pidfd_, output_;
   bool killed_ = false;
   bool reaped_ = false;
   std::string text_;

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/fair_queue.h"
+#include "base/runtime/alive.h"
 
 namespace larder::agent {
 namespace {
@@ -34,11 +35,6 @@ class Watcher {
     }
     wake();
     thread_.join();
-    for (auto& [id, request] : fresh_) {
-      ::close(request.content);
-      ::close(request.content_again);
-    }
-    ::close(wake_);
   }
 
   void launch(std::uint64_t id, HookRequest request) {
@@ -59,7 +55,7 @@ class Watcher {
 
   void wake() const {
     const std::uint64_t one = 1;
-    [[maybe_unused]] const ssize_t written = ::write(wake_, &one, sizeof one);  // full means it is awake
+    [[maybe_unused]] const ssize_t written = ::write(wake_.get(), &one, sizeof one);  // full means it is awake
   }
 
   void watch() {
@@ -97,7 +93,7 @@ class Watcher {
   }
 
   void wait() {
-    std::vector<pollfd> polls{{wake_, POLLIN, 0}};
+    std::vector<pollfd> polls{{wake_.get(), POLLIN, 0}};
     Time first = Time::max();
     for (const Running& running : running_) {
       polls.push_back({running.process->pid_descriptor(), POLLIN, 0});
@@ -106,7 +102,7 @@ class Watcher {
     }
     ::poll(polls.data(), polls.size(), milliseconds_until(first));
     std::uint64_t count = 0;
-    [[maybe_unused]] const ssize_t got = ::read(wake_, &count, sizeof count);
+    [[maybe_unused]] const ssize_t got = ::read(wake_.get(), &count, sizeof count);
     // From the back, since ended ones are taken out.
     for (std::size_t i = running_.size(); i-- > 0;) {
       if ((polls[1 + 2 * i].revents & POLLIN) == 0) continue;
@@ -123,7 +119,7 @@ class Watcher {
     return static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 60'000));
   }
 
-  int wake_;
+  UniqueFd wake_;
   Outcome outcome_;
   std::mutex mutex_;  // guards the next two
   bool stop_ = false;
@@ -133,23 +129,20 @@ class Watcher {
 };
 
 // An open file description of its own: the hook's offset is nobody else's.
-Result<int> open_anew(const std::string& hook, int descriptor) {
+Result<UniqueFd> open_anew(const std::string& hook, int descriptor) {
   const std::string path = "/proc/self/fd/" + std::to_string(descriptor);
-  const int opened = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (opened >= 0) return opened;
+  UniqueFd opened(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (opened) return opened;
   return fail(ErrorCode::hook_failed, "run the hook " + hook, "open the content: " + std::string(std::strerror(errno)));
 }
 
 Status open_content(HookRunner::Request& request) {
-  Result<int> first = open_anew(request.process.name, request.content);
+  Result<UniqueFd> first = open_anew(request.process.name, request.content);
   if (!first) return tl::unexpected<Error>(first.error());
-  Result<int> second = open_anew(request.process.name, request.content);
-  if (!second) {
-    ::close(*first);
-    return tl::unexpected<Error>(second.error());
-  }
-  request.process.content = *first;
-  request.process.content_again = *second;
+  Result<UniqueFd> second = open_anew(request.process.name, request.content);
+  if (!second) return tl::unexpected<Error>(second.error());
+  request.process.content = std::move(*first);
+  request.process.content_again = std::move(*second);
   return {};
 }
 
@@ -170,9 +163,8 @@ struct HookRunner::Impl {
     while (auto turn = waiting.take(places, wants, fits)) {
       Pending next = std::move(turn->item);
       if (const Status status = open_content(next.request); !status) {
-        loop.post([weak = std::weak_ptr<bool>(alive), done = std::move(next.done), error = status.error()]() mutable {
-          if (!weak.expired()) done(tl::unexpected<Error>(error));
-        });
+        loop.post(alive.guard(
+            [done = std::move(next.done), error = status.error()]() mutable { done(tl::unexpected<Error>(error)); }));
         continue;
       }
       const std::uint64_t id = ++last_id;
@@ -184,12 +176,11 @@ struct HookRunner::Impl {
   }
 
   std::unique_ptr<Watcher> make_watcher() {
+    auto tell = alive.guard([this](std::uint64_t id, Result<HookOutcome> outcome) { ended(id, std::move(outcome)); });
     return std::make_unique<Watcher>(
-        [this, weak = std::weak_ptr<bool>(alive)](std::uint64_t id, Result<HookOutcome> outcome) {
+        [tell = std::move(tell), &loop = loop](std::uint64_t id, Result<HookOutcome> outcome) {
           // Posted from the thread, which the destructor joins before anything goes away.
-          loop.post([this, weak, id, outcome = std::move(outcome)]() mutable {
-            if (!weak.expired()) ended(id, std::move(outcome));
-          });
+          loop.post([tell = tell, id, outcome = std::move(outcome)]() mutable { tell(id, std::move(outcome)); });
         });
   }
 
@@ -203,18 +194,18 @@ struct HookRunner::Impl {
   }
 
   Executor& loop;
-  std::shared_ptr<bool> alive = std::make_shared<bool>(true);
   std::uint64_t last_id = 0;
   FairPlaces places = FairPlaces::with_reserve(kMaxRunning);
   FairQueue<Pending> waiting;
   std::map<std::uint64_t, Pending> running;
   std::unique_ptr<Watcher> watcher;
+  Alive alive;
 };
 
 HookRunner::HookRunner(Executor& loop) : impl_(std::make_unique<Impl>(loop)) {}
 
 HookRunner::~HookRunner() {
-  impl_->alive.reset();
+  impl_->alive.end();
   impl_->watcher.reset();
 }
 

@@ -8,6 +8,7 @@
 #include "agent/verdict/verdict.h"
 #include "agent/verdict/verdict_rules.h"
 #include "base/io/log.h"
+#include "base/runtime/alive.h"
 
 namespace larder::agent {
 namespace {
@@ -30,9 +31,7 @@ class JudgeImpl final : public Judge {
     question->content = std::move(content);
     question->done = std::move(done);
     // Not within the call, whatever the answer.
-    runtime_.executor.post([this, alive = std::weak_ptr<bool>(alive_), question] {
-      if (!alive.expired()) ask_digest(question);
-    });
+    runtime_.executor.post(alive_.guard([this, question] { ask_digest(question); }));
   }
 
   void set_hooks(std::vector<Hook> hooks) override { configured_ = std::move(hooks); }
@@ -120,10 +119,10 @@ class JudgeImpl final : public Judge {
   }
 
   Runtime runtime_;
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   std::vector<Hook> configured_;
   SignatureChecker signatures_;
   HookRunner hooks_;
+  Alive alive_;
 };
 
 }  // namespace

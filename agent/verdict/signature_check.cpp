@@ -75,19 +75,18 @@ void SignatureChecker::next() {
 
 void SignatureChecker::step(std::shared_ptr<Job> job) {
   Executor& loop = runtime_.executor;
-  const auto again = [this, alive = std::weak_ptr<bool>(alive_)](const std::shared_ptr<Job>& same) {
-    if (!alive.expired()) step(same);
-  };
+  auto was_read = alive_.guard([this](const std::shared_ptr<Job>& same, std::optional<Status> result) {
+    if (!result) return step(same);
+    ended(std::move(*result));
+  });
   // The job goes back to the loop with its result: its lease must not end on another thread.
-  const bool queued = disk_.submit([this, alive = std::weak_ptr<bool>(alive_), job, &loop]() mutable {
+  const bool queued = disk_.submit([job, &loop, was_read = std::move(was_read)]() mutable {
     std::optional<Status> result = job->run();
-    loop.post([this, alive, job = std::move(job), result = std::move(result)]() mutable {
-      if (alive.expired()) return;
-      if (!result) return step(std::move(job));
-      ended(std::move(*result));
+    loop.post([job = std::move(job), result = std::move(result), was_read = std::move(was_read)]() mutable {
+      was_read(job, std::move(result));
     });
   });
-  if (!queued) runtime_.timers.after(kBusyDelay, [again, job] { again(job); });
+  if (!queued) runtime_.timers.after(kBusyDelay, alive_.guard([this, job] { step(job); }));
 }
 
 void SignatureChecker::ended(Status status) {

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "base/runtime/alive.h"
 #include "base/runtime/clock.h"
 #include "base/runtime/worker_pool.h"
 #include "cache/cache.h"
@@ -34,8 +35,8 @@ class SignatureChecker {
 
   Runtime runtime_;
   WorkerPool& disk_;
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   std::deque<std::shared_ptr<Job>> jobs_;  // the first one is being checked
+  Alive alive_;
 };
 
 }  // namespace larder::agent

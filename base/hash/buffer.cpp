@@ -12,4 +12,10 @@ std::size_t Buffer::append(Bytes bytes) {
   return taken;
 }
 
+Buffer copy_of(Bytes bytes) {
+  Buffer copy(bytes.size());
+  copy.append(bytes);
+  return copy;
+}
+
 }  // namespace larder

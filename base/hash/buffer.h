@@ -30,4 +30,7 @@ class Buffer {
   std::size_t capacity_ = 0;
 };
 
+// A buffer of just these bytes; of a text: copy_of(as_bytes(text)).
+[[nodiscard]] Buffer copy_of(Bytes bytes);
+
 }  // namespace larder

@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include "base/io/file_system.h"
+#include "base/io/unique_fd.h"
 
 namespace larder {
 namespace {
@@ -41,24 +42,9 @@ FileStat stat_of(const struct stat& facts) {
   return result;
 }
 
-class Descriptor {
- public:
-  explicit Descriptor(int number) : number_(number) {}
-  ~Descriptor() {
-    if (number_ >= 0) ::close(number_);
-  }
-  Descriptor(Descriptor&& other) noexcept : number_(other.number_) { other.number_ = -1; }
-  Descriptor& operator=(Descriptor&&) = delete;
-  [[nodiscard]] int number() const { return number_; }
-  [[nodiscard]] bool valid() const { return number_ >= 0; }
-
- private:
-  int number_;
-};
-
 class PosixFile final : public File {
  public:
-  PosixFile(Descriptor descriptor, std::string path) : descriptor_(std::move(descriptor)), path_(std::move(path)) {}
+  PosixFile(UniqueFd descriptor, std::string path) : descriptor_(std::move(descriptor)), path_(std::move(path)) {}
 
   Result<std::size_t> read_at(std::uint64_t offset, std::span<std::byte> buffer) override {
     std::size_t done = 0;
@@ -111,10 +97,10 @@ class PosixFile final : public File {
     return disk_failure(errno, fmt::format("inspect {}", path_));
   }
 
-  [[nodiscard]] int descriptor() const override { return descriptor_.number(); }
+  [[nodiscard]] int descriptor() const override { return descriptor_.get(); }
 
  private:
-  Descriptor descriptor_;
+  UniqueFd descriptor_;
   std::string path_;
 };
 
@@ -130,8 +116,8 @@ int flags_of(OpenMode mode) {
   return O_RDONLY;
 }
 
-Result<Descriptor> open_descriptor(const std::string& path, int flags, std::string_view verb) {
-  Descriptor opened(uninterrupted([&] { return ::open(path.c_str(), flags | O_CLOEXEC, 0600); }));
+Result<UniqueFd> open_descriptor(const std::string& path, int flags, std::string_view verb) {
+  UniqueFd opened(uninterrupted([&] { return ::open(path.c_str(), flags | O_CLOEXEC, 0600); }));
   if (opened.valid()) return opened;
   return disk_failure(errno, fmt::format("{} {}", verb, path));
 }
@@ -192,14 +178,14 @@ class PosixFileSystem final : public FileSystem {
   Status sync_directory(const std::string& path) override {
     const auto opened = open_descriptor(path, O_RDONLY | O_DIRECTORY, "open directory");
     if (!opened) return tl::unexpected(opened.error());
-    if (uninterrupted([&] { return ::fsync(opened->number()); }) == 0) return {};
+    if (uninterrupted([&] { return ::fsync(opened->get()); }) == 0) return {};
     return disk_failure(errno, fmt::format("sync directory {}", path));
   }
 
   Status sync_all(const std::string& path) override {
     const auto opened = open_descriptor(path, O_RDONLY, "open");
     if (!opened) return tl::unexpected(opened.error());
-    if (uninterrupted([&] { return ::syncfs(opened->number()); }) == 0) return {};
+    if (uninterrupted([&] { return ::syncfs(opened->get()); }) == 0) return {};
     return disk_failure(errno, fmt::format("sync the file system of {}", path));
   }
 

@@ -10,22 +10,10 @@
 #include <cerrno>
 #include <system_error>
 
+#include "base/io/unique_fd.h"
+
 namespace larder {
 namespace {
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  [[nodiscard]] int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 tl::unexpected<Error> failed(int number, const std::string& doing, const std::string& path) {
   const ErrorCode code = number == ENOENT || number == ENOTDIR ? ErrorCode::not_found
@@ -38,9 +26,9 @@ tl::unexpected<Error> failed(int number, const std::string& doing, const std::st
 
 Result<std::string> read_small_file(const std::string& path, std::size_t bound, const std::string& doing) {
   // O_NONBLOCK: the open of a FIFO would wait for its writer. Regular files do not heed it.
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   struct stat facts {};
-  if (file.get() < 0 || ::fstat(file.get(), &facts) != 0) return failed(errno, doing, path);
+  if (!file || ::fstat(file.get(), &facts) != 0) return failed(errno, doing, path);
   if (!S_ISREG(facts.st_mode) && !S_ISCHR(facts.st_mode))
     return fail(
         ErrorCode::invalid_argument, doing,

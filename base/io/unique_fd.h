@@ -3,17 +3,19 @@
 
 #include <unistd.h>
 
+#include <cerrno>
 #include <utility>
 
-namespace larder::agent {
+namespace larder {
 
 class UniqueFd {
  public:
   UniqueFd() = default;
   explicit UniqueFd(int fd) : fd_(fd) {}
-  UniqueFd(UniqueFd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  UniqueFd(UniqueFd&& other) noexcept : fd_(other.release()) {}
+  // What it had is closed at once.
   UniqueFd& operator=(UniqueFd&& other) noexcept {
-    std::swap(fd_, other.fd_);
+    const UniqueFd old(std::exchange(fd_, other.release()));
     return *this;
   }
   UniqueFd(const UniqueFd&) = delete;
@@ -23,13 +25,18 @@ class UniqueFd {
   [[nodiscard]] int get() const { return fd_; }
   [[nodiscard]] bool valid() const { return fd_ >= 0; }
   explicit operator bool() const { return valid(); }
+  // Somebody else closes it from now on.
+  [[nodiscard]] int release() { return std::exchange(fd_, -1); }
+  // errno stays as it is, so that the call that failed can be named afterwards.
   void reset() {
-    if (fd_ >= 0) ::close(fd_);
-    fd_ = -1;
+    if (fd_ < 0) return;
+    const int number = errno;
+    ::close(release());
+    errno = number;
   }
 
  private:
   int fd_ = -1;
 };
 
-}  // namespace larder::agent
+}  // namespace larder

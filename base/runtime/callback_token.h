@@ -1,6 +1,8 @@
 // A place, a count or a turn that a callback gives back. The callback holds the token and settles it when it is called;
 // where it is destroyed uncalled, on whichever thread, the loss is posted to the loop. So nothing stays counted that
 // does not go on, and nobody waits for an answer that cannot come.
+//
+// It says nothing of whether the owner is still there: docs/callbacks.md, "CallbackToken".
 #pragma once
 
 #include <utility>

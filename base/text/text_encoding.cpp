@@ -1,36 +1,30 @@
-// Hex and base64 of base/hash/digest.h.
+// Hex and base64 of base/hash/digest.h: libsodium's, which refuse what is not canonical.
+#include <sodium.h>
+
+#include <algorithm>
 #include <array>
 
 #include "base/hash/digest.h"
 #include "base/runtime/clock.h"
 #include "base/runtime/loop.h"
-#include "base/text/text.h"
 
 namespace larder {
 namespace {
 
-constexpr std::string_view kHexDigits = "0123456789abcdef";
-constexpr std::string_view kBase64Digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+constexpr int kPadded = sodium_base64_VARIANT_ORIGINAL;
+
+const unsigned char* data_of(Bytes bytes) {
+  return reinterpret_cast<const unsigned char*>(bytes.data());
+}
 
 bool hex_into(std::string_view hex, std::span<std::byte> out) {
   if (hex.size() != out.size() * 2) return false;
-  for (std::size_t i = 0; i < out.size(); ++i) {
-    const int high = hex_value(hex[2 * i]);
-    const int low = hex_value(hex[2 * i + 1]);
-    if (high < 0 || low < 0) return false;
-    out[i] = static_cast<std::byte>(high * 16 + low);
-  }
-  return true;
+  if (out.empty()) return true;  // libsodium takes no null pointer
+  std::size_t length = 0;
+  return sodium_hex2bin(reinterpret_cast<unsigned char*>(out.data()), out.size(), hex.data(), hex.size(), nullptr,
+                        &length, nullptr) == 0 &&
+         length == out.size();
 }
-
-constexpr auto kBase64Values = [] {
-  std::array<int, 256> values{};
-  values.fill(-1);
-  for (std::size_t i = 0; i < kBase64Digits.size(); ++i) {
-    values[static_cast<unsigned char>(kBase64Digits[i])] = static_cast<int>(i);
-  }
-  return values;
-}();
 
 }  // namespace
 
@@ -39,12 +33,8 @@ Bytes as_bytes(std::string_view text) {
 }
 
 std::string to_hex(Bytes bytes) {
-  std::string hex;
-  hex.reserve(bytes.size() * 2);
-  for (const std::byte byte : bytes) {
-    hex.push_back(kHexDigits[std::to_integer<std::size_t>(byte >> 4)]);
-    hex.push_back(kHexDigits[std::to_integer<std::size_t>(byte & std::byte{15})]);
-  }
+  std::string hex(bytes.size() * 2, '\0');
+  sodium_bin2hex(hex.data(), hex.size() + 1, data_of(bytes), bytes.size());  // with the NUL that a string ends with
   return hex;
 }
 
@@ -61,46 +51,21 @@ std::optional<Digest> digest_from_hex(std::string_view hex) {
 }
 
 std::string to_base64(Bytes bytes) {
-  std::string text;
-  text.reserve((bytes.size() + 2) / 3 * 4);
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    std::uint32_t group = 0;
-    for (std::size_t j = 0; j < 3; ++j) {
-      group = group << 8 | (i + j < bytes.size() ? std::to_integer<std::uint32_t>(bytes[i + j]) : 0U);
-    }
-    text.push_back(kBase64Digits[group >> 18]);
-    text.push_back(kBase64Digits[group >> 12 & 63]);
-    text.push_back(i + 1 < bytes.size() ? kBase64Digits[group >> 6 & 63] : '=');
-    text.push_back(i + 2 < bytes.size() ? kBase64Digits[group & 63] : '=');
-  }
+  std::string text(sodium_base64_ENCODED_LEN(bytes.size(), kPadded) - 1, '\0');
+  sodium_bin2base64(text.data(), text.size() + 1, data_of(bytes), bytes.size(), kPadded);
   return text;
 }
 
 std::optional<std::vector<std::byte>> from_base64(std::string_view text) {
-  if (text.size() % 4 != 0) return std::nullopt;
-  std::size_t padding = 0;
-  if (text.ends_with("==")) {
-    padding = 2;
-  } else if (text.ends_with('=')) {
-    padding = 1;
-  }
-  const std::size_t digits = text.size() - padding;
-  std::vector<std::byte> bytes;
-  bytes.reserve(text.size() / 4 * 3);
-  std::uint32_t pending = 0;
-  unsigned pending_bits = 0;
-  for (std::size_t i = 0; i < digits; ++i) {
-    const int value = kBase64Values[static_cast<unsigned char>(text[i])];
-    if (value < 0) return std::nullopt;
-    pending = (pending << 6 | static_cast<std::uint32_t>(value)) & 0xffffU;
-    pending_bits += 6;
-    if (pending_bits >= 8) {
-      pending_bits -= 8;
-      bytes.push_back(static_cast<std::byte>(pending >> pending_bits & 255U));
-    }
-  }
-  // Bits left over must be zero, or two texts would name the same bytes.
-  if ((pending & ((1U << pending_bits) - 1U)) != 0) return std::nullopt;
+  // libsodium 1.0.18 takes bytes that are no ASCII for digits.
+  if (std::any_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) > 0x7f; }))
+    return std::nullopt;
+  std::vector<std::byte> bytes(text.size() / 4 * 3 + 1);  // never empty: libsodium takes no null pointer
+  std::size_t length = 0;
+  if (sodium_base642bin(reinterpret_cast<unsigned char*>(bytes.data()), bytes.size(), text.data(), text.size(), nullptr,
+                        &length, nullptr, kPadded) != 0)
+    return std::nullopt;
+  bytes.resize(length);
   return bytes;
 }
 

@@ -24,7 +24,7 @@ SteadyTime steady_now() {
 
 }  // namespace
 
-CurlExchange::CurlExchange(HttpId id, HttpRequest request, std::shared_ptr<Window> window, TokenBucket& total,
+CurlExchange::CurlExchange(HttpId id, HttpRequest request, std::shared_ptr<Window> window, DebtBucket& total,
                            std::vector<CurlEvent>& events)
     : id_(id),
       request_(std::move(request)),
@@ -194,9 +194,7 @@ void CurlExchange::pass_on_whole_cuts() {
     rest = Buffer(kBuffer);
     rest.append(all.subspan(whole));
   }
-  Buffer cut(whole);
-  cut.append(all.first(whole));
-  events_.push_back({id_, std::move(cut)});
+  events_.push_back({id_, copy_of(all.first(whole))});
   buffer_ = std::move(rest);
   oldest_ = steady_now();
 }

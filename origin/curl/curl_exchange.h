@@ -49,7 +49,7 @@ class CurlExchange {
   // Whole cuts older than this are passed on though the buffer is not full.
   static constexpr Duration kMaxAge = std::chrono::milliseconds(50);
 
-  CurlExchange(HttpId id, HttpRequest request, std::shared_ptr<Window> window, TokenBucket& total,
+  CurlExchange(HttpId id, HttpRequest request, std::shared_ptr<Window> window, DebtBucket& total,
                std::vector<CurlEvent>& events);
   CurlExchange(const CurlExchange&) = delete;
   CurlExchange& operator=(const CurlExchange&) = delete;
@@ -143,8 +143,8 @@ class CurlExchange {
   const std::string host_key_;
   const std::shared_ptr<const ConnectOptions> options_;
   const std::shared_ptr<Window> window_;
-  TokenBucket bucket_;
-  TokenBucket& total_;
+  DebtBucket bucket_;
+  DebtBucket& total_;
   std::vector<CurlEvent>& events_;
 
   std::unique_ptr<CURL, CurlFree> easy_;

@@ -108,7 +108,7 @@ class CurlWorker {
   std::unique_ptr<CURLSH, ShareFree> share_;
   std::unique_ptr<CURLM, MultiFree> multi_;
   std::vector<CurlEvent> events_;
-  TokenBucket total_;
+  DebtBucket total_;
   OriginPlaces places_;
   std::map<HttpId, Active> active_;
   FairQueue<Waiting> waiting_;  // for a place

@@ -3,34 +3,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 
 #include "base/text/text.h"
 #include "origin/http/authorities.h"
+#include "origin/http/given_headers.h"
 #include "origin/http/http_fields.h"
 
 namespace larder::origin {
 namespace {
 
-// What decides the framing, the range and the connection is ours to say.
-constexpr std::array<std::string_view, 15> kRefused = {
-    "range",      "if-range", "if-match",        "if-none-match", "if-modified-since", "if-unmodified-since",
-    "host",       "te",       "content-length",  "connection",    "transfer-encoding", "accept-encoding",
-    "keep-alive", "upgrade",  "proxy-connection"};
-
 tl::unexpected<Error> invalid(std::string detail) {
   return fail(ErrorCode::invalid_argument, "use the connection options", std::move(detail));
-}
-
-Status check_header(const Header& header) {
-  const std::string name = lower_case(header.first);
-  if (!is_token(name) || name.size() > 256) return invalid("a header's name is none");
-  if (has_field_control(header.second))
-    return invalid(fmt::format("the header {} has line breaks or control characters", name));
-  if (std::find(kRefused.begin(), kRefused.end(), name) != kRefused.end()) {
-    return invalid(fmt::format("the header {} cannot be given; the agent sends it itself where it is needed", name));
-  }
-  return {};
 }
 
 }  // namespace
@@ -58,15 +41,8 @@ bool ConnectOptions::has_credentials() const {
 }
 
 Status check_connect_options(const ConnectOptions& options) {
-  constexpr std::size_t kMaxHeaders = 64, kMaxHeaderBytes = 16 * 1024, kMaxUser = 300, kMaxPassword = 65535,
-                        kMaxPem = 256 * 1024;
-  if (options.headers.size() > kMaxHeaders) return invalid(fmt::format("more than {} headers", kMaxHeaders));
-  std::size_t bytes = 0;
-  for (const Header& header : options.headers) {
-    if (Status ok = check_header(header); !ok) return ok;
-    bytes += header.first.size() + header.second.size() + 4;
-  }
-  if (bytes > kMaxHeaderBytes) return invalid(fmt::format("the headers are larger than {} bytes", kMaxHeaderBytes));
+  constexpr std::size_t kMaxUser = 300, kMaxPassword = 65535, kMaxPem = 256 * 1024;
+  if (const auto refusal = refusal_of(options.headers)) return invalid(*refusal);
   if (options.user.size() > kMaxUser || options.proxy_user.size() > kMaxUser) {
     return invalid(fmt::format("a user name is longer than {} bytes", kMaxUser));
   }

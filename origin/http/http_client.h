@@ -23,7 +23,7 @@ using Header = std::pair<std::string, std::string>;
 
 // How to reach an origin on behalf of one job. Secrets are never logged, never in argv, never in error texts.
 struct ConnectOptions {
-  std::vector<Header> headers;  // of the caller; Range, If-Range, Host, Content-Length, TE, Connection are refused
+  std::vector<Header> headers;  // of the caller; given_headers.h says which are refused
   std::string user, password;   // for the origin, in answer to any scheme that curl speaks
   std::string proxy;            // URL; empty: environment; "none": no proxy
   std::string proxy_user, proxy_password;

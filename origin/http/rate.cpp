@@ -10,13 +10,13 @@ constexpr double kBurstSeconds = 0.05;
 
 }  // namespace
 
-double TokenBucket::credit_at(SteadyTime now) const {
+double DebtBucket::credit_at(SteadyTime now) const {
   const double elapsed = std::chrono::duration<double>(std::max(now - as_of_, Duration::zero())).count();
   const auto rate = static_cast<double>(rate_);
   return std::min(credit_ + elapsed * rate, rate * kBurstSeconds);
 }
 
-void TokenBucket::set_rate(std::uint64_t bytes_per_second, SteadyTime now) {
+void DebtBucket::set_rate(std::uint64_t bytes_per_second, SteadyTime now) {
   if (bytes_per_second == rate_) return;
   // Old debts are forgiven: they were made at another rate, and a raised limit should be felt at once.
   credit_ = 0;
@@ -24,13 +24,13 @@ void TokenBucket::set_rate(std::uint64_t bytes_per_second, SteadyTime now) {
   rate_ = bytes_per_second;
 }
 
-void TokenBucket::spend(std::uint64_t bytes, SteadyTime now) {
+void DebtBucket::spend(std::uint64_t bytes, SteadyTime now) {
   if (unlimited()) return;
   credit_ = credit_at(now) - static_cast<double>(bytes);
   as_of_ = now;
 }
 
-Duration TokenBucket::wait(SteadyTime now) const {
+Duration DebtBucket::wait(SteadyTime now) const {
   if (unlimited()) return Duration::zero();
   const double credit = credit_at(now);
   if (credit >= 0) return Duration::zero();

@@ -1,7 +1,7 @@
 // Rates: a bucket that holds back, and a watch over what is too slow. Pure.
 //
-// A token bucket that may go into debt: bytes arrive in lumps that cannot be refused half way, so they are spent when
-// they have come and the next ones wait until the debt is paid.
+// The bucket may go into debt: bytes arrive in lumps that cannot be refused half way, so they are spent when they have
+// come and the next ones wait until the debt is paid. TokenBucket of peer/common is another rule: it refuses.
 #pragma once
 
 #include <cstdint>
@@ -10,9 +10,9 @@
 
 namespace larder::origin {
 
-class TokenBucket {
+class DebtBucket {
  public:
-  TokenBucket() = default;  // unlimited
+  DebtBucket() = default;  // unlimited
   void set_rate(std::uint64_t bytes_per_second, SteadyTime now);
   [[nodiscard]] bool unlimited() const { return rate_ == 0; }
   void spend(std::uint64_t bytes, SteadyTime now);

@@ -1,9 +1,14 @@
 // A bound on how often something may happen: `rate` a second on average, `burst` at once. Pure.
+//
+// It refuses what comes too early. DebtBucket of origin/http/rate.h is another rule: bytes of an answer have come
+// already and cannot be refused, so it takes all of them and has the next ones wait; it begins empty, and saves up next
+// to nothing.
 #pragma once
 
 #include <algorithm>
 
 #include "base/runtime/clock.h"
+#include "peer/common/seconds.h"
 
 namespace larder::peer {
 
@@ -12,13 +17,21 @@ class TokenBucket {
   TokenBucket(double rate, double burst) : rate_(rate), burst_(burst), tokens_(burst) {}
 
   bool take(SteadyTime now) {
-    if (filled_ == SteadyTime{}) filled_ = now;
-    const double passed = std::chrono::duration<double>(now - filled_).count();
-    tokens_ = std::min(burst_, tokens_ + std::max(0.0, passed) * rate_);
-    filled_ = now;
+    fill(now);
     if (tokens_ < 1) return false;
     tokens_ -= 1;
     return true;
+  }
+  void fill(SteadyTime now) {
+    if (filled_ == SteadyTime{}) filled_ = now;
+    tokens_ = std::min(burst_, tokens_ + std::max(0.0, seconds(now - filled_)) * rate_);
+    filled_ = now;
+  }
+  // When take() succeeds again, by what the last look left; SteadyTime{}: it would have succeeded then.
+  [[nodiscard]] SteadyTime free_at() const {
+    if (tokens_ >= 1) return {};
+    const std::chrono::duration<double> wait((1 - tokens_) / rate_);
+    return filled_ + std::chrono::duration_cast<Duration>(wait) + std::chrono::microseconds(1);  // rounded up
   }
 
  private:

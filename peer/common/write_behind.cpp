@@ -27,11 +27,10 @@ void WriteBehind::add(Change change) {
   }
   if (posted_ || writing_ || timer_ != 0) return;
   posted_ = true;
-  runtime_.executor.post([this, alive = std::weak_ptr(alive_)] {
-    if (alive.expired()) return;
+  runtime_.executor.post(alive_.guard([this] {
     posted_ = false;
     flush();
-  });
+  }));
 }
 
 void WriteBehind::flush() {
@@ -44,7 +43,7 @@ void WriteBehind::flush() {
         for (const Change& change : *changes) change(db);
         return {};
       },
-      [this, alive = std::weak_ptr(alive_), changes, doing = doing_](const Status& status) {
+      [this, alive = alive_.watch(), changes, doing = doing_](const Status& status) {
         if (!alive.expired()) return written(changes, status);
         if (!status)
           log::error("cannot {} at the end; a restart will not know it error=\"{}\"", doing, status.error().text());

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "base/runtime/alive.h"
 #include "base/runtime/clock.h"
 #include "database/database.h"
 
@@ -44,7 +45,7 @@ class WriteBehind {
   bool posted_ = false;
   Duration retry_{};  // above 0: the last attempt failed
   TimerId timer_ = 0;
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  Alive alive_;
 };
 
 }  // namespace larder::peer

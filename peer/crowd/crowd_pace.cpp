@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "peer/common/seconds.h"
-
 namespace larder::peer {
 namespace {
 
@@ -87,21 +85,10 @@ Duration CrowdPace::interval(bool claims, SteadyTime now) {
   return scaled(std::max(kShortest, share), 1 + kJitterPaced * draw);
 }
 
-void CrowdPace::refill(SteadyTime now) {
-  if (filled_ == SteadyTime{}) filled_ = now;
-  const double passed = std::max(0.0, seconds(now - filled_));
-  tokens_ = std::min(kUrgentBurst, tokens_ + passed * kUrgentPerSecond);
-  filled_ = now;
-}
-
 std::optional<SteadyTime> CrowdPace::next() const {
   std::optional<SteadyTime> next = turn_;
   if (urgent_) {
-    SteadyTime at = *urgent_;
-    if (tokens_ < 1) {
-      const std::chrono::duration<double> wait((1 - tokens_) / kUrgentPerSecond);
-      at = std::max(at, filled_ + std::chrono::duration_cast<Duration>(wait) + std::chrono::microseconds(1));
-    }
+    const SteadyTime at = std::max(*urgent_, urgent_tokens_.free_at());
     next = next ? std::min(*next, at) : at;
   }
   return next;
@@ -126,11 +113,8 @@ std::vector<Digest> CrowdPace::in_turn() const {
 }
 
 std::vector<Digest> CrowdPace::due(SteadyTime now) {
-  refill(now);
-  if (urgent_ && now >= *urgent_ && tokens_ >= 1) {
-    tokens_ -= 1;
-    return in_turn();
-  }
+  urgent_tokens_.fill(now);
+  if (urgent_ && now >= *urgent_ && urgent_tokens_.take(now)) return in_turn();
   if (!turn_ || now < *turn_) return {};
   const bool claims = any_claims();
   // Reconsidered with what is known by now of how many there are.

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "base/runtime/clock.h"
+#include "peer/common/token_bucket.h"
 #include "peer/crowd/distinct_count.h"
 #include "peer/group/keys.h"
 #include "peer/messages/crowd_entry.h"
@@ -70,7 +71,6 @@ class CrowdPace {
   [[nodiscard]] Duration interval(bool claims, SteadyTime now);
   [[nodiscard]] bool any_claims() const;
   [[nodiscard]] std::vector<Digest> in_turn() const;
-  void refill(SteadyTime now);
   [[nodiscard]] double heard_lately(SteadyTime now);  // in a second
   void shift_slices(SteadyTime now);
 
@@ -80,8 +80,7 @@ class CrowdPace {
   std::optional<SteadyTime> turn_;    // when this agent speaks again
   bool claims_turn_ = false;          // it was drawn for somebody with claims
   SteadyTime since_{};                // it was drawn from
-  double tokens_ = kUrgentBurst;
-  SteadyTime filled_{};
+  TokenBucket urgent_tokens_{kUrgentPerSecond, kUrgentBurst};
   DistinctCount now_heard_;
   DistinctCount heard_before_;
   SteadyTime epoch_{};

@@ -2,7 +2,6 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -45,10 +44,11 @@ tl::unexpected<Error> cannot_open(const Endpoint& at, int error) {
   return fail(ErrorCode::connect_failed, "listen on UDP " + at.text(), why);
 }
 
-Result<int> make(const Endpoint& at) {
+Result<UniqueFd> make(const Endpoint& at) {
   const bool v4 = at.is_v4();
-  const int fd = ::socket(v4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (fd < 0) return cannot_open(at, errno);
+  UniqueFd made(::socket(v4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!made) return cannot_open(at, errno);
+  const int fd = made.get();
   // What is not there in an old kernel only makes things less comfortable.
   set(fd, SOL_SOCKET, SO_RCVBUF, kReceiveBuffer);
   if (v4) {
@@ -62,7 +62,7 @@ Result<int> make(const Endpoint& at) {
     set(fd, IPPROTO_IPV6, IPV6_FREEBIND, 1);
     set(fd, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, 1);
   }
-  return fd;
+  return made;
 }
 
 Status bind_to(int fd, const Endpoint& at) {
@@ -129,25 +129,21 @@ Endpoint multicast_group(bool v4, std::uint16_t port) {
   return (v4 ? group4 : group6).with_port(port);
 }
 
-UdpSocket::~UdpSocket() {
-  if (fd_ >= 0) ::close(fd_);
-}
-
 Result<UdpSocket> UdpSocket::open(const Endpoint& at) {
-  const auto fd = make(at);
-  if (!fd) return tl::unexpected<Error>(fd.error());
-  UdpSocket socket(*fd);
-  if (const auto bound = bind_to(*fd, at); !bound) return tl::unexpected<Error>(bound.error());
+  auto made = make(at);
+  if (!made) return tl::unexpected<Error>(made.error());
+  UdpSocket socket(std::move(*made));
+  if (const auto bound = bind_to(socket.fd(), at); !bound) return tl::unexpected<Error>(bound.error());
   return socket;
 }
 
 Result<UdpSocket> UdpSocket::open_group(bool v4, std::uint16_t port) {
   const Endpoint at = multicast_group(v4, port);
-  const auto fd = make(at);
-  if (!fd) return tl::unexpected<Error>(fd.error());
-  UdpSocket socket(*fd);
-  set(*fd, SOL_SOCKET, SO_REUSEADDR, 1);  // several agents on one machine, each at an address of its own
-  if (const auto bound = bind_to(*fd, at); !bound) return tl::unexpected<Error>(bound.error());
+  auto made = make(at);
+  if (!made) return tl::unexpected<Error>(made.error());
+  UdpSocket socket(std::move(*made));
+  set(socket.fd(), SOL_SOCKET, SO_REUSEADDR, 1);  // several agents on one machine, each at an address of its own
+  if (const auto bound = bind_to(socket.fd(), at); !bound) return tl::unexpected<Error>(bound.error());
   return socket;
 }
 

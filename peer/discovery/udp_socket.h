@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/hash/digest.h"
+#include "base/io/unique_fd.h"
 #include "base/result.h"
 #include "peer/common/endpoint.h"
 
@@ -34,19 +35,13 @@ class UdpSocket {
   [[nodiscard]] static Result<UdpSocket> open(const Endpoint& at);
   // Hears the group only, beside others on this machine that do.
   [[nodiscard]] static Result<UdpSocket> open_group(bool v4, std::uint16_t port);
-  UdpSocket(UdpSocket&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  UdpSocket& operator=(UdpSocket&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  ~UdpSocket();
 
-  [[nodiscard]] int fd() const { return fd_; }
-  [[nodiscard]] int release() { return std::exchange(fd_, -1); }
+  [[nodiscard]] int fd() const { return fd_.get(); }
+  [[nodiscard]] int release() { return fd_.release(); }
 
  private:
-  explicit UdpSocket(int fd) : fd_(fd) {}
-  int fd_ = -1;
+  explicit UdpSocket(UniqueFd fd) : fd_(std::move(fd)) {}
+  UniqueFd fd_;
 };
 
 // Of any of the descriptors above.

@@ -67,15 +67,14 @@ void MemberStore::load(MemberBook& book, UniqueFunction<void(Status)> done) {
   book.set_journal(this);
   database_.read<Read>(
       "read the certificates of members", [](SQLite::Database& db) -> Result<Read> { return read_members(db); },
-      [alive = std::weak_ptr(alive_), &book, done = std::move(done)](Result<Read> read) mutable {
-        if (alive.expired()) return;
+      alive_.guard([&book, done = std::move(done)](Result<Read> read) mutable {
         if (!read) return done(tl::unexpected(read.error()));
         if (read->damaged > 0) {
           log::warn("certificates of members cannot be read and are left out rows={}", read->damaged);
         }
         book.restore(std::move(read->members));
         done({});
-      });
+      }));
 }
 
 void MemberStore::keep(const KnownMember& member) {

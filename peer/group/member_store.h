@@ -7,6 +7,7 @@
 #include <span>
 
 #include "base/result.h"
+#include "base/runtime/alive.h"
 #include "database/database.h"
 #include "peer/common/write_behind.h"
 #include "peer/group/member_book.h"
@@ -32,7 +33,7 @@ class MemberStore final : public MemberJournal {
  private:
   cache::Database& database_;
   WriteBehind writes_;
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  Alive alive_;
 };
 
 }  // namespace larder::peer

@@ -16,11 +16,7 @@ constexpr std::chrono::hours kHouseInterval{1};
 
 Membership::Membership(std::shared_ptr<IdentityStore> store, MembershipSettings settings, Runtime runtime,
                        WorkerPool& disk)
-    : store_(std::move(store)),
-      settings_(std::move(settings)),
-      runtime_(runtime),
-      disk_(disk),
-      alive_(std::make_shared<char>()) {
+    : store_(std::move(store)), settings_(std::move(settings)), runtime_(runtime), disk_(disk) {
   auto loaded = store_->load();
   if (loaded) {
     stored_ = std::move(*loaded);
@@ -150,9 +146,7 @@ void Membership::change(Decide decide, UniqueFunction<void(Status)> done) {
 }
 
 void Membership::later(Task task) {
-  runtime_.executor.post([alive = std::weak_ptr<char>(alive_), task = std::move(task)]() mutable {
-    if (!alive.expired()) task();
-  });
+  runtime_.executor.post(alive_.guard(std::move(task)));
 }
 
 void Membership::next_change() {
@@ -164,12 +158,9 @@ void Membership::next_change() {
   if (!decided) return written(tl::unexpected<Error>(decided.error()));
   next.change = std::make_shared<IdentityChange>(std::move(*decided));
   if (next.change->empty()) return written({});
-  auto work = [this, store = store_, what = next.change, &executor = runtime_.executor,
-               alive = std::weak_ptr<char>(alive_)] {
-    auto status = std::make_shared<Status>(store->apply(*what));
-    executor.post([this, alive, status] {
-      if (!alive.expired()) written(std::move(*status));
-    });
+  auto tell = alive_.guard([this](Status status) { written(std::move(status)); });
+  auto work = [store = store_, what = next.change, &executor = runtime_.executor, tell = std::move(tell)]() mutable {
+    executor.post([tell = std::move(tell), status = store->apply(*what)]() mutable { tell(std::move(status)); });
   };
   if (!disk_.submit(std::move(work))) written(fail(ErrorCode::busy, "change the group", "the disk is busy; try again"));
 }

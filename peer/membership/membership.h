@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/runtime/alive.h"
 #include "base/runtime/clock.h"
 #include "base/runtime/worker_pool.h"
 #include "peer/catalogue/catalogue_link.h"
@@ -150,7 +151,7 @@ class Membership {
   bool was_enrolling_ = false, was_active_ = false;
   SteadyTime fetch_after_{}, renew_after_{};
   TimerId housekeeping_ = 0;
-  std::shared_ptr<char> alive_;
+  Alive alive_;
 };
 
 }  // namespace larder::peer

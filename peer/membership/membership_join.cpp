@@ -112,9 +112,7 @@ void Membership::ask_next() {
   call.timeout = kAskFor;
   call.any_status = true;
   network_.enrol(joining_->invitation.authority_pem, std::move(call),
-                 [this, to, alive = std::weak_ptr<char>(alive_)](Result<CatalogueResponse> response) {
-                   if (!alive.expired()) asked(to, std::move(response));
-                 });
+                 alive_.guard([this, to](Result<CatalogueResponse> response) { asked(to, std::move(response)); }));
 }
 
 void Membership::asked(const Endpoint& to, Result<CatalogueResponse> response) {

@@ -108,13 +108,12 @@ void Membership::fetch_state(const AgentId& agent, const Endpoint& catalogue) {
   fetching_ = true;
   fetch_after_ = runtime_.clock.now() + kFetchAgainAfter;
   network_.call(call_to(agent, catalogue, "GET", kGroupPath),
-                [this, agent, alive = std::weak_ptr<char>(alive_)](Result<CatalogueResponse> response) {
-                  if (alive.expired()) return;
+                alive_.guard([this, agent](Result<CatalogueResponse> response) {
                   fetching_ = false;
                   if (response && response->status == 200) return take_fetched(*response);
                   log::info("newer state of the group not had agent={} error=\"{}\"", agent_name(agent),
                             response ? "status " + std::to_string(response->status) : response.error().text());
-                });
+                }));
 }
 
 void Membership::take_fetched(const CatalogueResponse& response) {
@@ -130,13 +129,12 @@ void Membership::renew(const Endpoint& catalogue) {
   renewing_ = true;
   renew_after_ = runtime_.clock.now() + kRenewAgainAfter;
   network_.call(call_to(identity()->group.state.holder, catalogue, "POST", kRenewPath),
-                [this, alive = std::weak_ptr<char>(alive_)](Result<CatalogueResponse> response) {
-                  if (alive.expired()) return;
+                alive_.guard([this](Result<CatalogueResponse> response) {
                   renewing_ = false;
                   if (response && response->status == 200) return take_renewed(*response);
                   log::warn("certificate not renewed error=\"{}\"",
                             response ? "status " + std::to_string(response->status) : response.error().text());
-                });
+                }));
 }
 
 void Membership::take_renewed(const CatalogueResponse& response) {

@@ -21,21 +21,19 @@ Neighbourhood::Neighbourhood(NeighbourhoodParts parts) : parts_(std::move(parts)
     parts_.discovery.forget(agent);
     gone(agent);
   };
+  const auto found_evidence = [this](const Evidence& evidence) {
+    // Later: it ends the very look-up that found it.
+    parts_.runtime.executor.post(alive_.guard([this, evidence] { weigh(evidence); }));
+  };
   make_crowds();
   supply_tools_ = std::make_shared<SupplyTools>(SupplyTools{
       parts_.link, parts_.swarm, parts_.runtime,
       [&disk = parts_.disk](Task task) { return disk.submit(std::move(task)); }, lied_here, unreachable, parts_.dials});
-  lookup_tools_ =
-      std::make_shared<LookupTools>(LookupTools{parts_.discovery, parts_.link, parts_.runtime, parts_.trust,
-                                                parts_.members, [this](const AgentId& agent) { return refused(agent); },
-                                                [this](const AgentId& agent) { return not_heard(agent); }, lied_here,
-                                                unreachable, parts_.key.id(), parts_.loopback,
-                                                [this, alive = std::weak_ptr(alive_)](const Evidence& evidence) {
-                                                  // Later: it ends the very look-up that found it.
-                                                  parts_.runtime.executor.post([this, alive, evidence] {
-                                                    if (!alive.expired()) weigh(evidence);
-                                                  });
-                                                }});
+  lookup_tools_ = std::make_shared<LookupTools>(
+      LookupTools{parts_.discovery, parts_.link, parts_.runtime, parts_.trust, parts_.members,
+                  [this](const AgentId& agent) { return refused(agent); },
+                  [this](const AgentId& agent) { return not_heard(agent); }, lied_here, unreachable, parts_.key.id(),
+                  parts_.loopback, alive_.guard(found_evidence)});
 }
 
 Neighbourhood::~Neighbourhood() {
@@ -92,9 +90,7 @@ void Neighbourhood::foresee(const std::string& url) {
   to_foresee_.push_back(url);
   if (to_foresee_.size() > 1) return;
   // Files of one job are probed together, and asked for in one question.
-  parts_.runtime.timers.after(kGatherUrls, [this, alive = std::weak_ptr(alive_)] {
-    if (!alive.expired()) ask_foreseen();
-  });
+  parts_.runtime.timers.after(kGatherUrls, alive_.guard([this] { ask_foreseen(); }));
 }
 
 void Neighbourhood::ask_foreseen() {
@@ -106,16 +102,15 @@ void Neighbourhood::ask_foreseen() {
     std::vector<AskKey> keys;
     keys.reserve(urls.size());
     for (const std::string& url : urls) keys.push_back({KeyKind::url, parts_.offers.key().url_key(url)});
-    parts_.discovery.ask(std::move(keys),
-                         [this, alive = std::weak_ptr(alive_), urls](const std::vector<Holder>& found) {
-                           if (alive.expired()) return;
-                           for (std::size_t i = 0; i < urls.size(); ++i) {
-                             std::vector<Holder> holders;
-                             std::copy_if(found.begin(), found.end(), std::back_inserter(holders),
-                                          [i](const Holder& holder) { return holder.item.key == i; });
-                             foreseen(urls[i], holders);
-                           }
-                         });
+    const auto heard = [this, urls](const std::vector<Holder>& found) {
+      for (std::size_t i = 0; i < urls.size(); ++i) {
+        std::vector<Holder> holders;
+        std::copy_if(found.begin(), found.end(), std::back_inserter(holders),
+                     [i](const Holder& holder) { return holder.item.key == i; });
+        foreseen(urls[i], holders);
+      }
+    };
+    parts_.discovery.ask(std::move(keys), alive_.guard(heard));
   }
 }
 
@@ -173,7 +168,7 @@ void Neighbourhood::find(NeighbourQuery query, UniqueFunction<void(std::shared_p
   if (const auto asked = foreseen_.find(query.version.url); asked != foreseen_.end() && !asked->second.answered) {
     // Everybody has just been asked for the URL: one question is enough.
     asked->second.waiting.push_back(
-        [this, alive = std::weak_ptr(alive_), query = std::move(query), done = std::move(done)]() mutable {
+        [this, alive = alive_.watch(), query = std::move(query), done = std::move(done)]() mutable {
           if (alive.expired()) return done(nullptr);
           find(std::move(query), std::move(done));
         });
@@ -194,10 +189,10 @@ void Neighbourhood::find(NeighbourQuery query, UniqueFunction<void(std::shared_p
 }
 
 void Neighbourhood::give_own(const cache::ContentId& content, const std::shared_ptr<SupplyImpl>& supply) {
-  parts_.cache.open_partial(content, [alive = std::weak_ptr(alive_), this, content, weak = std::weak_ptr(supply)](
-                                         Result<std::shared_ptr<cache::ContentLease>> lease) {
+  const auto opened = [this, content,
+                       weak = std::weak_ptr(supply)](const Result<std::shared_ptr<cache::ContentLease>>& lease) {
     // Nothing committed yet, as a rule; then there is nothing to give before the next look.
-    if (alive.expired() || !lease) return;
+    if (!lease) return;
     parts_.cache.segments(content, [weak, lease = *lease](const Result<std::vector<cache::SegmentInfo>>& segments) {
       const auto user = weak.lock();
       if (!user || !segments) return;
@@ -205,7 +200,8 @@ void Neighbourhood::give_own(const cache::ContentId& content, const std::shared_
       for (const auto& segment : *segments) held.push_back(segment.range);
       user->set_own(lease, std::move(held));
     });
-  });
+  };
+  parts_.cache.open_partial(content, alive_.guard(opened));
 }
 
 void Neighbourhood::find_newest(const std::string& url, UniqueFunction<void(std::optional<NewestEdition>)> done) {
@@ -213,7 +209,7 @@ void Neighbourhood::find_newest(const std::string& url, UniqueFunction<void(std:
   auto shared = std::make_shared<UniqueFunction<void(std::optional<NewestEdition>)>>(std::move(done));
   auto lookup = std::make_shared<NewestLookup>(
       lookup_tools_, url, parts_.offers.key().url_key(url), parts_.group,
-      [this, alive = std::weak_ptr(alive_), shared](std::optional<FoundEdition> edition) {
+      [this, alive = alive_.watch(), shared](std::optional<FoundEdition> edition) {
         if (alive.expired() || !edition || !may_share(edition->version)) return (*shared)(std::nullopt);
         look_up(edition->version, {}, [shared, edition = *edition](std::shared_ptr<SupplyImpl> supply) {
           if (!supply || !supply->complete()) return (*shared)(std::nullopt);
@@ -254,9 +250,8 @@ void Neighbourhood::merged(const cache::Version& version, const std::vector<cach
     if (!attested.empty()) (*vouching)[segment.index] = std::move(attested);
   }
   if (vouching->empty()) return;
-  parts_.cache.segments(held, [alive = std::weak_ptr(alive_), this, held,
-                               vouching](const Result<std::vector<cache::SegmentInfo>>& there) {
-    if (alive.expired() || !there) return;  // gone meanwhile: nothing is lost
+  const auto listed = [this, held, vouching](const Result<std::vector<cache::SegmentInfo>>& there) {
+    if (!there) return;  // gone meanwhile: nothing is lost
     cache::Cache::Vouching kept;
     for (const cache::SegmentInfo& segment : *there) {
       const auto found = vouching->find(segment.index);
@@ -265,7 +260,8 @@ void Neighbourhood::merged(const cache::Version& version, const std::vector<cach
     parts_.cache.set_attestations(held, std::move(kept), [held](const Status& status) {
       if (!status) log::warn("a version is not shared: {} content={}", status.error().text(), held);
     });
-  });
+  };
+  parts_.cache.segments(held, alive_.guard(listed));
 }
 
 void Neighbourhood::received_evidence(const AgentId& from, const EvidenceMessage& told) {
@@ -364,9 +360,9 @@ void Neighbourhood::lied(const AgentId& agent) {
   if (!parts_.trust.sent_bad_block(agent, parts_.runtime.clock.wall())) return;
   log::warn("agent sent what is not attested; it is shunned for a while agent={}", agent_name(agent));
   // Later: connections that are cut must not end calls that are being answered just now.
-  parts_.runtime.executor.post([alive = std::weak_ptr(alive_), this] {
-    if (!alive.expired() && parts_.shunned_changed) parts_.shunned_changed();
-  });
+  parts_.runtime.executor.post(alive_.guard([this] {
+    if (parts_.shunned_changed) parts_.shunned_changed();
+  }));
 }
 
 }  // namespace larder::peer

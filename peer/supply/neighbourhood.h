@@ -8,6 +8,7 @@
 #include <memory>
 #include <vector>
 
+#include "base/runtime/alive.h"
 #include "base/runtime/clock.h"
 #include "base/runtime/worker_pool.h"
 #include "cache/cache.h"
@@ -127,7 +128,7 @@ class Neighbourhood final : public Neighbours {
   std::vector<std::weak_ptr<SupplyImpl>> supplies_;
   std::vector<std::weak_ptr<NewestLookup>> newest_;
   std::unique_ptr<CrowdHost> crowds_;
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  Alive alive_;
 };
 
 }  // namespace larder::peer

@@ -180,10 +180,8 @@ void SupplyImpl::deliver_bytes(DeliveryId id) {
   if (!has_bytes()) return end_later(id, tl::unexpected(nobody()));  // contradicted since
   const ByteRange window = found->second.window;
   found->second.left = 0;
-  Buffer buffer(window.length);
-  buffer.append(Bytes(bytes_).subspan(window.offset, window.length));
   const auto first = byte_leaves_.begin() + static_cast<std::ptrdiff_t>(window.offset / kBlockSize);
-  hand_on(id, window.offset, std::move(buffer),
+  hand_on(id, window.offset, copy_of(Bytes(bytes_).subspan(window.offset, window.length)),
           std::vector<Digest>(first, first + static_cast<std::ptrdiff_t>(block_count(window.length))));
 }
 
@@ -297,10 +295,8 @@ void SupplyImpl::window_blocks(WindowFetch& fetch, std::uint64_t offset, Buffer 
       fetch.dropped(part.range.length);
       continue;
     }
-    Buffer piece(part.range.length);
-    piece.append(bytes.bytes().subspan(part.range.offset - offset, part.range.length));
     const auto first = leaves.begin() + static_cast<std::ptrdiff_t>((part.range.offset - offset) / kBlockSize);
-    hand_on(part.id, part.range.offset, std::move(piece),
+    hand_on(part.id, part.range.offset, copy_of(bytes.bytes().subspan(part.range.offset - offset, part.range.length)),
             {first, first + static_cast<std::ptrdiff_t>(block_count(part.range.length))});
   }
 }

@@ -262,14 +262,13 @@ void TrustStore::load(Trust& trust, WallTime now, UniqueFunction<void(Status)> d
         read_own_roots(db, read);
         return read;
       },
-      [alive = std::weak_ptr(alive_), &trust, now, done = std::move(done)](Result<Read> read) mutable {
-        if (alive.expired()) return;
+      alive_.guard([&trust, now, done = std::move(done)](Result<Read> read) mutable {
         if (!read) return done(tl::unexpected(read.error()));
         if (read->damaged > 0)
           log::warn("rows of whom to trust cannot be read and are left out rows={}", read->damaged);
         trust.restore(std::move(read->state), now);
         done({});
-      });
+      }));
   forget_what_is_over(now);
 }
 

@@ -9,6 +9,7 @@
 #include <span>
 
 #include "base/result.h"
+#include "base/runtime/alive.h"
 #include "base/runtime/clock.h"
 #include "database/database.h"
 #include "peer/common/write_behind.h"
@@ -53,7 +54,7 @@ class TrustStore final : public TrustJournal {
 
   cache::Database& database_;
   WriteBehind writes_;
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  Alive alive_;
 };
 
 }  // namespace larder::peer

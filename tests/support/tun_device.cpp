@@ -19,29 +19,14 @@ namespace {
   throw std::system_error(errno, std::generic_category(), what);
 }
 
-class Descriptor {
- public:
-  Descriptor(const std::string& path, int flags) : number_(::open(path.c_str(), flags | O_CLOEXEC)) {
-    if (number_ < 0) fail_with("cannot open " + path);
-  }
-  ~Descriptor() {
-    if (number_ >= 0) ::close(number_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  [[nodiscard]] int number() const { return number_; }
-  int release() {
-    const int number = number_;
-    number_ = -1;
-    return number;
-  }
+UniqueFd open(const std::string& path, int flags) {
+  UniqueFd opened(::open(path.c_str(), flags | O_CLOEXEC));
+  if (!opened) fail_with("cannot open " + path);
+  return opened;
+}
 
- private:
-  int number_;
-};
-
-void enter(const Descriptor& name_space, const std::string& name) {
-  if (::setns(name_space.number(), CLONE_NEWNET) != 0) fail_with("cannot enter the network namespace " + name);
+void enter(const UniqueFd& name_space, const std::string& name) {
+  if (::setns(name_space.get(), CLONE_NEWNET) != 0) fail_with("cannot enter the network namespace " + name);
 }
 
 }  // namespace
@@ -52,31 +37,26 @@ TunDevice::TunDevice(const std::string& name_space, const std::string& device) {
     throw std::invalid_argument("cannot make a TUN device of the name \"" + device + "\": it must have 1 to 15 bytes");
   std::memcpy(request.ifr_name, device.data(), device.size());
   request.ifr_flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR;
-  const Descriptor own("/proc/self/ns/net", O_RDONLY);
-  const Descriptor other("/run/netns/" + name_space, O_RDONLY);
+  const UniqueFd own = open("/proc/self/ns/net", O_RDONLY), other = open("/run/netns/" + name_space, O_RDONLY);
   // A device is made where the thread was when it opened /dev/net/tun.
   enter(other, name_space);
-  Descriptor tun("/dev/net/tun", O_RDWR | O_NONBLOCK);
-  if (::ioctl(tun.number(), TUNSETIFF, &request) != 0) fail_with("cannot make the device " + device);
-  if (::ioctl(tun.number(), TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6) != 0)
+  UniqueFd tun = open("/dev/net/tun", O_RDWR | O_NONBLOCK);
+  if (::ioctl(tun.get(), TUNSETIFF, &request) != 0) fail_with("cannot make the device " + device);
+  if (::ioctl(tun.get(), TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6) != 0)
     fail_with("cannot let the kernel hand over large packets of " + device);
   enter(own, "that this program was started in");
-  descriptor_ = tun.release();
-}
-
-TunDevice::~TunDevice() {
-  ::close(descriptor_);
+  descriptor_ = std::move(tun);
 }
 
 std::size_t TunDevice::read(unsigned char* buffer, std::size_t capacity) const {
-  const ssize_t size = ::read(descriptor_, buffer, capacity);
+  const ssize_t size = ::read(descriptor_.get(), buffer, capacity);
   if (size >= 0) return static_cast<std::size_t>(size);
   if (errno != EAGAIN && errno != EINTR) fail_with("cannot read from the TUN device");
   return 0;
 }
 
 bool TunDevice::write(const unsigned char* bytes, std::size_t size) const {
-  return ::write(descriptor_, bytes, size) == static_cast<ssize_t>(size);
+  return ::write(descriptor_.get(), bytes, size) == static_cast<ssize_t>(size);
 }
 
 }  // namespace larder::test

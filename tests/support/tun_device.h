@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <string>
 
+#include "base/io/unique_fd.h"
+
 namespace larder::test {
 
 class TunDevice {
@@ -13,18 +15,15 @@ class TunDevice {
   // Makes the device in /run/netns/`name_space`; the calling thread is in its own namespace again afterwards. Throws
   // std::system_error.
   TunDevice(const std::string& name_space, const std::string& device);
-  ~TunDevice();
-  TunDevice(const TunDevice&) = delete;
-  TunDevice& operator=(const TunDevice&) = delete;
 
-  [[nodiscard]] int descriptor() const { return descriptor_; }
+  [[nodiscard]] int descriptor() const { return descriptor_.get(); }
   // One packet; 0: none is there now. Throws once the device is no more.
   [[nodiscard]] std::size_t read(unsigned char* buffer, std::size_t capacity) const;
   // False: it was not taken, since the device is down or its other side is short of memory: a packet is lost.
   [[nodiscard]] bool write(const unsigned char* bytes, std::size_t size) const;
 
  private:
-  int descriptor_ = -1;
+  UniqueFd descriptor_;
 };
 
 }  // namespace larder::test

@@ -13,12 +13,6 @@ namespace {
 
 constexpr std::size_t kPiece = 64 * kKiB;  // of one write, if no single event is larger
 
-Buffer buffer_of(const std::string& text) {
-  Buffer buffer(text.size());
-  buffer.append(as_bytes(text));
-  return buffer;
-}
-
 // Rendered once, at the time of the event, for all watchers.
 std::string data_of(const Event& event) {
   if (event.job && event.kind == EventKind::file_state && event.file && *event.file < event.job->files.size())
@@ -92,12 +86,12 @@ class EventHub::Watcher final : public BodySource {
       return answer(fail(ErrorCode::limit_exceeded, "send events",
                          "the client reads them more slowly than they come; it can come back with the last id"));
     }
-    if (!text.empty()) answer(buffer_of(text));
+    if (!text.empty()) answer(copy_of(as_bytes(text)));
   }
 
   // A comment: shows that the connection still stands.
   void beat() {
-    if (ready_) answer(buffer_of(": \n\n"));
+    if (ready_) answer(copy_of(as_bytes(": \n\n")));
   }
 
  private:

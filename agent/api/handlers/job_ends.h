@@ -4,8 +4,8 @@
 #include <map>
 #include <string>
 
-#include "agent/jobs/alive.h"
 #include "agent/jobs/model/job.h"
+#include "base/runtime/alive.h"
 #include "base/runtime/clock.h"
 
 namespace larder::agent {

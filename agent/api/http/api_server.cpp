@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -15,6 +14,7 @@
 #include "agent/api/http/descriptors_in_flight.h"
 #include "agent/api/http/unix_socket.h"
 #include "base/io/log.h"
+#include "base/io/unique_fd.h"
 
 namespace larder::agent {
 namespace {
@@ -25,11 +25,11 @@ using boost::system::error_code;
 constexpr int kAcceptsPerTurn = 64;  // so that a flood of connections leaves the loop to others in between
 constexpr Duration kAcceptPause = std::chrono::milliseconds(100);  // out of descriptors: until some are closed
 
-// Hands accepted sockets on. Owns its descriptor.
+// Hands accepted sockets on.
 class Acceptor : public std::enable_shared_from_this<Acceptor> {
  public:
-  Acceptor(Loop& loop, int socket, std::function<void(int)> on_accept)
-      : loop_(loop), socket_(loop.context(), socket), on_accept_(std::move(on_accept)) {}
+  Acceptor(Loop& loop, UniqueFd socket, std::function<void(UniqueFd)> on_accept)
+      : loop_(loop), socket_(loop.context(), socket.release()), on_accept_(std::move(on_accept)) {}
 
   void wait() {
     socket_.async_wait(asio::posix::stream_descriptor::wait_read, [weak = weak_from_this()](error_code error) {
@@ -46,9 +46,9 @@ class Acceptor : public std::enable_shared_from_this<Acceptor> {
  private:
   void accept_some() {
     for (int i = 0; i < kAcceptsPerTurn; ++i) {
-      const int accepted = ::accept4(socket_.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
-      if (accepted >= 0) {
-        on_accept_(accepted);
+      UniqueFd accepted(::accept4(socket_.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+      if (accepted) {
+        on_accept_(std::move(accepted));
         continue;
       }
       if (errno == EINTR || errno == ECONNABORTED) continue;
@@ -64,7 +64,7 @@ class Acceptor : public std::enable_shared_from_this<Acceptor> {
 
   Loop& loop_;
   asio::posix::stream_descriptor socket_;
-  std::function<void(int)> on_accept_;
+  std::function<void(UniqueFd)> on_accept_;
 };
 
 }  // namespace
@@ -76,8 +76,8 @@ struct ApiServer::Parts final : ConnectionOwner {
         caller_of(std::move(the_caller_of)),
         handler(std::move(the_handler)) {}
 
-  void accepted_local(int socket) {
-    const auto user = peer_user_id(socket);
+  void accepted_local(UniqueFd socket) {
+    const auto user = peer_user_id(socket.get());
     if (!user) return refuse(socket, "the caller is not known");
     const Peer peer{caller_of(*user), true};
     const ServerLimits& limits = settings.limits;
@@ -85,18 +85,18 @@ struct ApiServer::Parts final : ConnectionOwner {
     if (local.held() + loopback >= room) return refuse(socket, "the agent has too many connections");
     if (!peer.caller.admin && local.held(peer.caller.account()) >= limits.connections_per_user)
       return refuse(socket, "this user has too many connections");
-    add(socket, peer);
+    add(std::move(socket), peer);
   }
 
-  void accepted_loopback(int socket) {
+  void accepted_loopback(UniqueFd socket) {
     if (loopback >= settings.limits.loopback_connections ||
         local.held() + loopback >= settings.limits.connections - settings.limits.reserve)
       return refuse(socket, "the agent has too many connections");
-    add(socket, {Caller{static_cast<uid_t>(-1), false}, false});
+    add(std::move(socket), {Caller{static_cast<uid_t>(-1), false}, false});
   }
 
-  void add(int socket, const Peer& peer) {
-    auto connection = make_connection(loop.context(), loop, socket, peer, settings.limits, *this);
+  void add(UniqueFd socket, const Peer& peer) {
+    auto connection = make_connection(loop.context(), loop, std::move(socket), peer, settings.limits, *this);
     Open open{connection, {}};
     if (peer.local) {
       open.place = local.take(peer.caller.account());
@@ -109,7 +109,7 @@ struct ApiServer::Parts final : ConnectionOwner {
   }
 
   // One try to say why; a client that cannot take it at once only sees the end.
-  void refuse(int socket, const std::string& why) {
+  void refuse(const UniqueFd& socket, const std::string& why) {
     ++figures.refused;
     ++figures.answers[503];
     const ApiResponse response =
@@ -118,8 +118,7 @@ struct ApiServer::Parts final : ConnectionOwner {
         "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: {}\r\nRetry-After: 1\r\n"
         "Connection: close\r\n\r\n{}",
         response.body.size(), response.body);
-    (void)::send(socket, text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-    ::close(socket);
+    (void)::send(socket.get(), text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
   }
 
   // --- ConnectionOwner
@@ -132,13 +131,13 @@ struct ApiServer::Parts final : ConnectionOwner {
     figures.last_request = loop.now();
     ++figures.answers[status];
   }
-  void on_closed(Connection& connection, int untaken, FairPlaces::Place descriptors) override {
+  void on_closed(Connection& connection, UniqueFd untaken, FairPlaces::Place descriptors) override {
     const auto found = connections.find(&connection);
     Open open = std::move(found->second);
     connections.erase(found);
     figures.connections = connections.size();
     if (!connection.peer().local) --loopback;
-    if (untaken >= 0) in_flight.keep(untaken, std::move(descriptors), std::move(open.place));
+    if (untaken) in_flight.keep(std::move(untaken), std::move(descriptors), std::move(open.place));
   }
   std::optional<FairPlaces::Place> reserve_body(std::size_t bytes, const Peer& peer) override {
     const Owner account = peer.caller.account();
@@ -155,8 +154,9 @@ struct ApiServer::Parts final : ConnectionOwner {
     return list;
   }
 
-  void listen(int socket, void (Parts::*accepted)(int)) {
-    acceptors.push_back(std::make_shared<Acceptor>(loop, socket, [this, accepted](int fd) { (this->*accepted)(fd); }));
+  void listen(UniqueFd socket, void (Parts::*accepted)(UniqueFd)) {
+    acceptors.push_back(std::make_shared<Acceptor>(
+        loop, std::move(socket), [this, accepted](UniqueFd fd) { (this->*accepted)(std::move(fd)); }));
     acceptors.back()->wait();
   }
 
@@ -164,11 +164,11 @@ struct ApiServer::Parts final : ConnectionOwner {
     bool any = false;
     for (const int family : {AF_INET, AF_INET6}) {
       // Both on the port that the first one got.
-      const auto socket = listen_loopback(family, port != 0 ? port : *settings.http_port);
+      auto socket = listen_loopback(family, port != 0 ? port : *settings.http_port);
       if (!socket && socket.error().code == ErrorCode::not_found) continue;
       if (!socket) return tl::unexpected<Error>(socket.error());
-      port = local_port(*socket);
-      listen(*socket, &Parts::accepted_loopback);
+      port = local_port(socket->get());
+      listen(std::move(*socket), &Parts::accepted_loopback);
       any = true;
     }
     if (any) return {};
@@ -207,15 +207,15 @@ ApiServer::~ApiServer() {
 
 Status ApiServer::start() {
   const ServerSettings& settings = parts_->settings;
-  auto listener = settings.passed_socket
-                      ? UnixListener::adopt(*settings.passed_socket, settings.socket_path, settings.socket_mode)
-                      : UnixListener::open(settings.socket_path, settings.socket_mode);
+  auto listener = settings.passed_socket ? UnixListener::adopt(UniqueFd(*settings.passed_socket), settings.socket_path,
+                                                               settings.socket_mode)
+                                         : UnixListener::open(settings.socket_path, settings.socket_mode);
   if (!listener) return tl::unexpected<Error>(listener.error());
   parts_->listener.emplace(std::move(*listener));
   // The acceptor gets a descriptor of its own: the listener keeps the path.
-  const int copy = ::fcntl(parts_->listener->descriptor(), F_DUPFD_CLOEXEC, 0);
-  if (copy < 0) return fail(ErrorCode::internal, "listen on " + parts_->settings.socket_path, std::strerror(errno));
-  parts_->listen(copy, &Parts::accepted_local);
+  UniqueFd copy(::fcntl(parts_->listener->descriptor(), F_DUPFD_CLOEXEC, 0));
+  if (!copy) return fail(ErrorCode::internal, "listen on " + parts_->settings.socket_path, std::strerror(errno));
+  parts_->listen(std::move(copy), &Parts::accepted_local);
   return parts_->settings.http_port ? parts_->start_loopback() : Status{};
 }
 

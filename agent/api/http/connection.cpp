@@ -81,11 +81,11 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
     body_ = {};
     if (response_.stream) response_.stream->cancel();
     const bool untaken = passed_ && !has_taken_all(socket_.native_handle());
-    const int kept = untaken ? ::fcntl(socket_.native_handle(), F_DUPFD_CLOEXEC, 0) : -1;
+    UniqueFd kept(untaken ? ::fcntl(socket_.native_handle(), F_DUPFD_CLOEXEC, 0) : -1);
     error_code ignored;
     socket_.close(ignored);
     response_ = {};
-    owner_.on_closed(*this, kept, std::move(passed_));
+    owner_.on_closed(*this, std::move(kept), std::move(passed_));
   }
 
   [[nodiscard]] const Peer& peer() const override { return peer_; }
@@ -452,9 +452,9 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
 
 }  // namespace
 
-std::shared_ptr<Connection> make_connection(asio::io_context& context, Timers& timers, int socket, Peer peer,
+std::shared_ptr<Connection> make_connection(asio::io_context& context, Timers& timers, UniqueFd socket, Peer peer,
                                             const ServerLimits& limits, ConnectionOwner& owner) {
-  return std::make_shared<HttpConnection>(context, timers, socket, peer, limits, owner);
+  return std::make_shared<HttpConnection>(context, timers, socket.release(), peer, limits, owner);
 }
 
 }  // namespace larder::agent

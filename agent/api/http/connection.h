@@ -8,6 +8,7 @@
 #include "agent/api/http/http_message.h"
 #include "agent/api/http/server_limits.h"
 #include "base/fair_places.h"
+#include "base/io/unique_fd.h"
 #include "base/runtime/clock.h"
 
 namespace boost::asio {
@@ -36,17 +37,17 @@ class ConnectionOwner {
   virtual ~ConnectionOwner() = default;
   virtual void on_request(ApiRequest request, Responder respond) = 0;
   virtual void on_answered(int status) = 0;  // also for requests that the server itself refused
-  // `untaken`: its socket and the descriptors that the client has not taken, which go on counting; -1: it has all.
-  virtual void on_closed(Connection& connection, int untaken, FairPlaces::Place descriptors) = 0;
+  // `untaken`: its socket and the descriptors that the client has not taken, which go on counting; none: it has all.
+  virtual void on_closed(Connection& connection, UniqueFd untaken, FairPlaces::Place descriptors) = 0;
   // The memory for a body, until the place ends; none: too many are being read.
   [[nodiscard]] virtual std::optional<FairPlaces::Place> reserve_body(std::size_t bytes, const Peer& peer) = 0;
   // Until they are taken; none: too many are on their way.
   [[nodiscard]] virtual std::optional<FairPlaces::Place> admit_descriptors(std::size_t count, const Peer& peer) = 0;
 };
 
-// Takes the descriptor of a connected stream socket.
-[[nodiscard]] std::shared_ptr<Connection> make_connection(boost::asio::io_context& context, Timers& timers, int socket,
-                                                          Peer peer, const ServerLimits& limits,
+// Of a connected stream socket.
+[[nodiscard]] std::shared_ptr<Connection> make_connection(boost::asio::io_context& context, Timers& timers,
+                                                          UniqueFd socket, Peer peer, const ServerLimits& limits,
                                                           ConnectionOwner& owner);
 
 }  // namespace larder::agent

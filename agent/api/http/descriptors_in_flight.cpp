@@ -4,7 +4,6 @@
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -56,7 +55,6 @@ DescriptorsInFlight::DescriptorsInFlight(Timers& timers, std::size_t limit)
 
 DescriptorsInFlight::~DescriptorsInFlight() {
   timers_.cancel(timer_);
-  for (const Ended& ended : ended_) ::close(ended.socket);
 }
 
 std::size_t DescriptorsInFlight::limit_of_process() {
@@ -70,9 +68,9 @@ std::optional<FairPlaces::Place> DescriptorsInFlight::admit(Owner owner, std::si
   return places_.take(owner, count);
 }
 
-void DescriptorsInFlight::keep(int socket, FairPlaces::Place descriptors, FairPlaces::Place connection) {
-  ::shutdown(socket, SHUT_RDWR);  // the client reads what is there, and then the end
-  ended_.push_back({socket, std::move(descriptors), std::move(connection)});
+void DescriptorsInFlight::keep(UniqueFd socket, FairPlaces::Place descriptors, FairPlaces::Place connection) {
+  ::shutdown(socket.get(), SHUT_RDWR);  // the client reads what is there, and then the end
+  ended_.push_back({std::move(socket), std::move(descriptors), std::move(connection)});
   look_later();
 }
 
@@ -86,11 +84,10 @@ void DescriptorsInFlight::look_later() {
 
 void DescriptorsInFlight::look() {
   for (auto it = ended_.begin(); it != ended_.end();) {
-    if (!has_taken_all(it->socket)) {
+    if (!has_taken_all(it->socket.get())) {
       ++it;
       continue;
     }
-    ::close(it->socket);
     it = ended_.erase(it);
   }
   look_later();

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/fair_places.h"
+#include "base/io/unique_fd.h"
 #include "base/runtime/clock.h"
 #include "cache/cache.h"
 
@@ -34,14 +35,14 @@ class DescriptorsInFlight {
   // None: this user has too many on their way, or all have.
   [[nodiscard]] std::optional<FairPlaces::Place> admit(Owner owner, std::size_t count);
   // A connection that ended before its descriptors were taken: they count, and so does it, until its client has taken
-  // them or is gone too. Takes the socket.
-  void keep(int socket, FairPlaces::Place descriptors, FairPlaces::Place connection);
+  // them or is gone too.
+  void keep(UniqueFd socket, FairPlaces::Place descriptors, FairPlaces::Place connection);
   [[nodiscard]] std::size_t count() const { return places_.held(); }
   [[nodiscard]] static std::size_t limit_of_process();
 
  private:
   struct Ended {
-    int socket;
+    UniqueFd socket;
     FairPlaces::Place descriptors, connection;
   };
   void look();

@@ -58,15 +58,13 @@ tl::unexpected<Error> already_runs(const std::string& path) {
 }
 
 // Held for the life of the agent: of two that start at once, one wins.
-Result<int> take_lock(const std::string& path) {
+Result<UniqueFd> take_lock(const std::string& path) {
   const std::string name = path + ".lock";
-  const int lock = ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (lock < 0) return failed(path, "open its lock", errno);
-  if (::flock(lock, LOCK_EX | LOCK_NB) == 0) return lock;
-  const int error = errno;
-  ::close(lock);
-  if (error == EWOULDBLOCK) return already_runs(path);
-  return failed(path, "lock it", error);
+  UniqueFd lock(::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!lock) return failed(path, "open its lock", errno);
+  if (::flock(lock.get(), LOCK_EX | LOCK_NB) == 0) return lock;
+  if (errno == EWOULDBLOCK) return already_runs(path);
+  return failed(path, "lock it", errno);
 }
 
 // What is at the path: nothing or a socket that nobody listens on may be replaced.
@@ -75,32 +73,29 @@ Status check_replaceable(const std::string& path, const sockaddr_un& address) {
   if (::lstat(path.c_str(), &info) != 0) return errno == ENOENT ? Status{} : failed(path, "look at it", errno);
   if (!S_ISSOCK(info.st_mode))
     return fail(ErrorCode::already_exists, doing_for(path), "there is something else than a socket; move it away");
-  const int probe = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (probe < 0) return failed(path, "make a socket", errno);
-  const int result = ::connect(probe, reinterpret_cast<const sockaddr*>(&address), sizeof(address));
-  const int error = errno;
-  ::close(probe);
+  const UniqueFd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!probe) return failed(path, "make a socket", errno);
+  const int result = ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address));
   // EAGAIN: somebody listens and is busy.
-  if (result == 0 || error == EAGAIN || error == EINPROGRESS) return already_runs(path);
+  if (result == 0 || errno == EAGAIN || errno == EINPROGRESS) return already_runs(path);
   return {};
 }
 
 // Made under another name, so that it never is at `path` with a mode or state that is not final.
-Result<int> bind_and_rename(const std::string& path, mode_t mode) {
+Result<UniqueFd> bind_and_rename(const std::string& path, mode_t mode) {
   const std::string temporary = path + ".new";
   const auto address = address_of(temporary);
   if (!address) return tl::unexpected<Error>(address.error());
-  const int socket = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (socket < 0) return failed(path, "make a socket", errno);
+  UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket) return failed(path, "make a socket", errno);
   ::unlink(temporary.c_str());
   const char* step = "bind";
-  bool good = ::bind(socket, reinterpret_cast<const sockaddr*>(&*address), sizeof(*address)) == 0;
+  bool good = ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof(*address)) == 0;
   if (good) good = (step = "set its mode", ::chmod(temporary.c_str(), mode) == 0);
-  if (good) good = (step = "listen", ::listen(socket, kBacklog) == 0);
+  if (good) good = (step = "listen", ::listen(socket.get(), kBacklog) == 0);
   if (good) good = (step = "put it in place", ::rename(temporary.c_str(), path.c_str()) == 0);
   if (good) return socket;
   const int error = errno;
-  ::close(socket);
   ::unlink(temporary.c_str());
   return failed(path, step, error);
 }
@@ -136,25 +131,27 @@ Result<UnixListener> UnixListener::open(const std::string& path, mode_t mode) {
   const auto address = address_of(path);
   if (!address) return tl::unexpected<Error>(address.error());
   if (auto made = make_directory(path); !made) return tl::unexpected<Error>(made.error());
-  const auto lock = take_lock(path);
+  auto lock = take_lock(path);
   if (!lock) return tl::unexpected<Error>(lock.error());
-  UnixListener listener(path, *lock, -1);
+  UnixListener listener(path, std::move(*lock), UniqueFd());
   if (auto free = check_replaceable(path, *address); !free) {
     listener.path_.clear();  // not ours to remove
     return tl::unexpected<Error>(free.error());
   }
-  const auto socket = bind_and_rename(path, mode);
+  auto socket = bind_and_rename(path, mode);
   if (!socket) return tl::unexpected<Error>(socket.error());
-  listener.socket_ = *socket;
+  listener.socket_ = std::move(*socket);
   return listener;
 }
 
-Result<UnixListener> UnixListener::adopt(int socket, const std::string& path, mode_t mode) {
-  UnixListener listener({}, -1, socket);  // without the path: the file is the service manager's to remove
-  if (auto checked = check_listens(socket, path); !checked) return tl::unexpected<Error>(checked.error());
-  const auto lock = take_lock(path);
+Result<UnixListener> UnixListener::adopt(UniqueFd socket, const std::string& path, mode_t mode) {
+  UnixListener listener({}, UniqueFd(),
+                        std::move(socket));  // without the path: the file is the service manager's to remove
+  if (auto checked = check_listens(listener.descriptor(), path); !checked)
+    return tl::unexpected<Error>(checked.error());
+  auto lock = take_lock(path);
   if (!lock) return tl::unexpected<Error>(lock.error());
-  listener.lock_ = *lock;
+  listener.lock_ = std::move(*lock);
   struct stat info {};
   if (::stat(path.c_str(), &info) != 0) return failed(path, "look at it", errno);
   if ((info.st_mode & 07777) != mode && ::chmod(path.c_str(), mode) != 0)
@@ -162,47 +159,38 @@ Result<UnixListener> UnixListener::adopt(int socket, const std::string& path, mo
   return listener;
 }
 
-UnixListener::UnixListener(UnixListener&& other) noexcept
-    : path_(std::exchange(other.path_, {})),
-      lock_(std::exchange(other.lock_, -1)),
-      socket_(std::exchange(other.socket_, -1)) {}
-
 UnixListener::~UnixListener() {
   close();
 }
 
 void UnixListener::close() {
-  if (socket_ >= 0) {
-    if (!path_.empty()) ::unlink(path_.c_str());
-    ::close(socket_);
-  }
+  if (socket_ && !path_.empty()) ::unlink(path_.c_str());
+  socket_.reset();
   // The lock's file stays: removing it would let two agents hold locks on two files of one name.
-  if (lock_ >= 0) ::close(lock_);
-  socket_ = lock_ = -1;
+  lock_.reset();
 }
 
-Result<int> listen_loopback(int family, std::uint16_t port) {
+Result<UniqueFd> listen_loopback(int family, std::uint16_t port) {
   const std::string doing = fmt::format("listen on {}:{}", family == AF_INET ? "127.0.0.1" : "[::1]", port);
-  const int socket = ::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  UniqueFd socket(::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   const int yes = 1;
-  bool good = socket >= 0 && ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) == 0;
+  bool good = socket && ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) == 0;
   if (family == AF_INET) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_port = htons(port);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    good = good && ::bind(socket, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
+    good = good && ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
   } else {
     sockaddr_in6 address{};
     address.sin6_family = AF_INET6;
     address.sin6_port = htons(port);
     address.sin6_addr = in6addr_loopback;
-    good = good && ::setsockopt(socket, IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof(yes)) == 0 &&
-           ::bind(socket, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
+    good = good && ::setsockopt(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof(yes)) == 0 &&
+           ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
   }
-  if (good && ::listen(socket, kBacklog) == 0) return socket;
+  if (good && ::listen(socket.get(), kBacklog) == 0) return socket;
   const int error = errno;
-  if (socket >= 0) ::close(socket);
   const bool absent = error == EAFNOSUPPORT || error == EADDRNOTAVAIL;  // a machine without IPv6
   return fail(absent ? ErrorCode::not_found : ErrorCode::connect_failed, doing,
               fmt::format("{}{}", std::strerror(error), error == EADDRINUSE ? "; choose another api.http_port" : ""));

@@ -2,14 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <array>
-
 #include "agent/api/json/json_reader.h"
 #include "agent/config/proxy_url.h"
 #include "agent/jobs/rules/job_limits.h"
-#include "base/text/text.h"
 #include "origin/http/authorities.h"
+#include "origin/http/given_headers.h"
 #include "origin/url/url.h"
 
 namespace larder::agent {
@@ -21,8 +18,6 @@ constexpr std::size_t kMaxName = 1024;
 constexpr std::size_t kMaxPath = 4096;
 constexpr std::size_t kMaxSecret = 65'535;
 constexpr std::size_t kMaxPem = 256 * 1024;
-constexpr std::size_t kMaxHeaders = 64;
-constexpr std::size_t kMaxHeaderBytes = 16 * 1024;
 constexpr std::size_t kMaxMinisign = 8 * 1024;
 constexpr std::size_t kMaxReason = 4096;
 constexpr std::size_t kMaxRanges = 10'000;
@@ -31,28 +26,17 @@ constexpr std::size_t kMaxDescriptors = 64;
 constexpr Duration kLongest = std::chrono::hours(24 * 3650);
 constexpr std::uint64_t kMaxBytes = INT64_MAX;
 
-// What the agent says itself; see ConnectOptions::headers.
-constexpr std::array<std::string_view, 9> kReservedHeaders = {
-    "range", "if-range", "host", "content-length", "te", "connection", "transfer-encoding", "upgrade", "expect"};
-
-std::optional<std::string> check_header(const std::string& name, const std::string& value) {
-  if (!is_token(name)) return "has a name that no header may have";
-  if (std::find(kReservedHeaders.begin(), kReservedHeaders.end(), lower_case(name)) != kReservedHeaders.end())
-    return fmt::format("must not be \"{}\": the agent sets it itself", name);
-  return has_field_control(value) ? std::optional<std::string>("has control characters in its value") : std::nullopt;
-}
-
 void read_headers(JsonReader& reader, std::vector<origin::Header>& headers) {
   std::size_t bytes = 0;
-  reader.each("headers", kMaxHeaders, [&](const json& pair, const std::string& path) {
+  reader.each("headers", origin::kMaxGivenHeaders, [&](const json& pair, const std::string& path) {
     const auto where = path.substr(path.find("headers"));
     if (!pair.is_array() || pair.size() != 2 || !pair[0].is_string() || !pair[1].is_string())
       return reader.wrong(where, "must be [\"Name\", \"value\"]");
     origin::Header header{pair[0].get<std::string>(), pair[1].get<std::string>()};
-    if (const auto problem = check_header(header.first, header.second)) return reader.wrong(where, *problem);
-    bytes += header.first.size() + header.second.size() + 4;
-    if (bytes > kMaxHeaderBytes)
-      return reader.wrong("headers", fmt::format("must have at most {} bytes in all", kMaxHeaderBytes));
+    if (const auto refusal = origin::refusal_of(header)) return reader.wrong(where, *refusal);
+    bytes += origin::given_bytes(header);
+    if (bytes > origin::kMaxGivenHeaderBytes)
+      return reader.wrong("headers", fmt::format("must have at most {} bytes in all", origin::kMaxGivenHeaderBytes));
     headers.push_back(std::move(header));
   });
 }

@@ -19,6 +19,7 @@
 
 #include "agent/cli/place/attributes.h"
 #include "agent/cli/place/destination.h"
+#include "agent/cli/place/write_error.h"
 #include "base/hash/digest.h"
 #include "base/text/http_date.h"
 
@@ -37,21 +38,6 @@ bool is_left_over(int directory, const std::string& name) {
   struct stat info {};
   return ::fstatat(directory, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(info.st_mode) &&
          info.st_uid == ::geteuid();
-}
-
-ErrorCode code_of(int number) {
-  switch (number) {
-    case ENOSPC:
-    case EDQUOT:
-    case EFBIG:
-      return ErrorCode::disk_full;
-    case EACCES:
-    case EPERM:
-    case EROFS:
-      return ErrorCode::permission_denied;
-    default:
-      return ErrorCode::disk_error;
-  }
 }
 
 // `range` of `from` goes `shift` further on in `to`. Number of the failed call, 0 when all was copied; `read_failed`
@@ -103,7 +89,7 @@ Status sync_directory(const Directory& directory) {
   UniqueFd fd(::openat(directory.descriptor.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (fd && ::fsync(fd.get()) == 0) return {};
   if (errno == EINVAL) return {};  // file systems without directory sync
-  return fail(code_of(errno), "sync the directory " + directory.path, std::strerror(errno));
+  return fail(code_of_write(errno), "sync the directory " + directory.path, std::strerror(errno));
 }
 
 }  // namespace
@@ -153,7 +139,7 @@ Result<StagedFile> StagedFile::create(Place place, const std::string& destinatio
   }
   const int number = errno;
   if (fd >= 0) return StagedFile(UniqueFd(fd), std::move(place), std::move(hidden), destination);
-  return fail(number == ENOENT ? ErrorCode::not_found : code_of(number), "write " + destination,
+  return fail(number == ENOENT ? ErrorCode::not_found : code_of_write(number), "write " + destination,
               fmt::format("{}: {}", place.directory->path, std::strerror(number)));
 }
 
@@ -162,14 +148,13 @@ bool StagedFile::reflink(int from) {
 }
 
 Error StagedFile::write_error(int number, std::uint64_t needed) const {
-  Error error{code_of(number), "write " + destination_, std::strerror(number)};
+  Error error = error_of_write(number, "write " + destination_);
   struct statvfs space {};
-  if (error.code != ErrorCode::disk_full || ::statvfs(place_.directory->path.c_str(), &space) != 0) return error;
+  if (error.code != ErrorCode::disk_full || number == EFBIG || ::statvfs(place_.directory->path.c_str(), &space) != 0)
+    return error;
   const std::uint64_t free = static_cast<std::uint64_t>(space.f_bavail) * space.f_frsize;
   if (number == EDQUOT)
     error.detail = fmt::format("your quota is used up; {} more needed", format_bytes(needed));
-  else if (number == EFBIG)
-    error.detail = fmt::format("the file system or a limit (ulimit -f) does not allow a file of this size");
   else
     error.detail =
         fmt::format("the file system of {} is full: {} more needed, {} free, so {} missing", place_.directory->path,

@@ -13,6 +13,7 @@
 #include <cstring>
 #include <memory>
 
+#include "agent/cli/place/write_error.h"
 #include "base/io/unique_fd.h"
 
 namespace larder::agent {
@@ -63,13 +64,6 @@ Result<std::size_t> read_piece(int from, char* buffer, std::size_t size, std::ui
   }
 }
 
-Error write_error(int number, const std::string& where) {
-  const bool full = number == ENOSPC || number == EDQUOT || number == EFBIG;
-  return {full ? ErrorCode::disk_full : ErrorCode::disk_error, "write to " + where,
-          number == EFBIG ? "the file system or a limit (ulimit -f) does not allow a file of this size"
-                          : std::strerror(number)};
-}
-
 }  // namespace
 
 bool wait_for_room(int fd) {
@@ -98,7 +92,7 @@ Result<StreamEnd> write_stream(int from, int to, std::uint64_t size, const WaitF
       const ssize_t put = outlet.write(buffer.get() + done, *got - done);
       if (put < 0 && (errno == EINTR || errno == EAGAIN)) continue;
       if (put < 0 && (errno == EPIPE || errno == ECONNRESET)) return StreamEnd::reader_gone;
-      if (put < 0) return tl::unexpected(write_error(errno, where));
+      if (put < 0) return tl::unexpected(error_of_write(errno, "write to " + where));
       done += static_cast<std::size_t>(put);
     }
     offset += *got;

@@ -6,22 +6,18 @@
 
 #include <cerrno>
 #include <cstdlib>
-#include <cstring>
 #include <string_view>
+
+#include "agent/cli/place/write_error.h"
 
 namespace larder::agent {
 namespace {
-
-Error write_error(int number, const std::string& where) {
-  const bool full = number == ENOSPC || number == EDQUOT || number == EFBIG;
-  return {full ? ErrorCode::disk_full : ErrorCode::disk_error, "write " + where, std::strerror(number)};
-}
 
 Status write_all(int to, std::string_view bytes, std::uint64_t at, const std::string& where) {
   while (!bytes.empty()) {
     const ssize_t written = ::pwrite(to, bytes.data(), bytes.size(), static_cast<off_t>(at));
     if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return tl::unexpected(write_error(errno, where));
+    if (written < 0) return tl::unexpected(error_of_write(errno, "write " + where));
     bytes.remove_prefix(static_cast<std::size_t>(written));
     at += static_cast<std::uint64_t>(written);
   }
@@ -59,7 +55,7 @@ Result<UniqueFd> spool_content(Client& client, const std::string& job_id, unsign
   const char* directory = std::getenv("TMPDIR");
   const std::string where = directory != nullptr && *directory == '/' ? directory : "/tmp";
   UniqueFd file(::open(where.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
-  if (!file) return tl::unexpected(write_error(errno, where));
+  if (!file) return tl::unexpected(error_of_write(errno, "write " + where));
   if (auto received = receive_content(client, job_id, index, size, file.get(), 0, where); !received)
     return tl::unexpected(received.error());
   return file;

@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
 
 #include "agent/transfer/rules/piece_map.h"
 #include "base/text/text.h"
 #include "origin/http/authorities.h"
+#include "origin/http/given_headers.h"
 
 namespace larder::agent {
 namespace {
@@ -18,30 +18,6 @@ constexpr std::string_view kDoing = "make the job";
 tl::unexpected<Error> invalid(std::string detail) {
   return fail(ErrorCode::invalid_argument, std::string(kDoing), std::move(detail));
 }
-
-// Headers that the agent sets itself, that steer the connection, or that would make answers conditional behind the
-// back of the version checks.
-constexpr std::array<std::string_view, 18> kRefusedHeaders = {
-    "accept-encoding",
-    "connection",
-    "content-length",
-
-    "expect",
-    "host",
-    "if-match",
-    "if-modified-since",
-    "if-none-match",
-    "if-range",
-    "if-unmodified-since",
-    "keep-alive",
-    "proxy-authorization",
-    "proxy-connection",
-    "range",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-};
 
 std::string list_names(const std::vector<std::string>& names) {
   return names.empty() ? "none is configured" : fmt::format("configured are: {}", fmt::join(names, ", "));
@@ -79,7 +55,8 @@ Status check_connect(const origin::ConnectOptions& connect) {
   if (connect.client_certificate.empty() != connect.client_key.empty()) {
     return invalid("a client certificate and its key go together; one of them is missing");
   }
-  return check_headers(connect.headers);
+  if (const auto refusal = origin::refusal_of(connect.headers)) return invalid(*refusal);
+  return {};
 }
 
 Status check_minisign_of(const FileSpec& spec, const JobOptions& options, const KnownNames& known) {
@@ -141,24 +118,6 @@ Status check_notify_command(const std::string& name, const KnownNames& known) {
   const auto& names = known.notify_commands;
   if (name.empty() || std::find(names.begin(), names.end(), name) != names.end()) return {};
   return invalid(fmt::format("there is no notify command of that name; {}", list_names(names)));
-}
-
-Status check_headers(const std::vector<origin::Header>& headers) {
-  std::size_t total = 0;
-  for (const auto& [name, value] : headers) {
-    total += name.size() + value.size() + 4;  // ": " and CR LF
-    if (total > JobLimits::kMaxHeaders) {
-      return invalid(fmt::format("the headers are longer than {} bytes", JobLimits::kMaxHeaders));
-    }
-    if (!is_token(name)) return invalid("a header's name is not an HTTP token");
-    // The value may be a secret: the text names the header only.
-    if (has_field_control(value))
-      return invalid(fmt::format("the value of header {} contains control characters", name));
-    if (std::find(kRefusedHeaders.begin(), kRefusedHeaders.end(), lower_case(name)) != kRefusedHeaders.end()) {
-      return invalid(fmt::format("header {} is set by the agent and cannot be given", name));
-    }
-  }
-  return {};
 }
 
 bool names_ca_file(const origin::ConnectOptions& connect) {

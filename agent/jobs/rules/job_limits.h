@@ -17,7 +17,6 @@ struct JobLimits {
   std::size_t max_jobs = 300, max_jobs_per_user = 60, max_files_per_job = 1000, max_ranges_per_file = 500;
 
   static constexpr std::size_t kMaxName = 256;
-  static constexpr std::size_t kMaxHeaders = 16 * 1024;  // all headers of a job, as they are sent
   static constexpr std::size_t kMaxUser = 300;
   static constexpr std::size_t kMaxPassword = 65535;
   static constexpr std::size_t kMaxProxy = 4000;
@@ -47,7 +46,6 @@ struct KnownNames {
 [[nodiscard]] Status check_retry_delay(Duration delay);
 [[nodiscard]] Status check_time_limits(Duration no_progress_timeout, Duration maximum_time);
 [[nodiscard]] Status check_notify_command(const std::string& name, const KnownNames& known);
-[[nodiscard]] Status check_headers(const std::vector<origin::Header>& headers);
 // A job of an earlier version: in the place of the authorities' text stands the absolute path of a file.
 [[nodiscard]] bool names_ca_file(const origin::ConnectOptions& connect);
 [[nodiscard]] Status check_reason(const std::string& reason);

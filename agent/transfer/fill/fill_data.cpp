@@ -6,15 +6,6 @@
 #include "base/hash/merkle.h"
 
 namespace larder::agent {
-namespace {
-
-Buffer copy_of(Bytes bytes) {
-  Buffer copy(bytes.size());
-  copy.append(bytes);
-  return copy;
-}
-
-}  // namespace
 
 void Fill::stream_data(std::uint64_t id, Buffer bytes) {
   Stream* stream = find(id);

@@ -9,15 +9,6 @@
 #include "base/io/log.h"
 
 namespace larder::agent {
-namespace {
-
-Buffer copy_of(Bytes bytes) {
-  Buffer copy(bytes.size());
-  copy.append(bytes);
-  return copy;
-}
-
-}  // namespace
 
 OriginRun::OriginRun(OriginSource& source, RunId id, Task task, std::shared_ptr<SourceEvents> events)
     : source_(&source), id_(id), task_(std::move(task)), events_(std::move(events)) {}

@@ -224,7 +224,7 @@ TEST_F(PassedSockets, OutliveTheAgentAndLoseNobodyWhoConnectsInBetween) {
     if (start == 1) {
       EXPECT_EQ(connect(), 0) << "the first agent's end closed the socket or took its file away";
     }
-    const auto listener = UnixListener::adopt(::fcntl(managers, F_DUPFD_CLOEXEC, 0), path(), 0620);
+    const auto listener = UnixListener::adopt(UniqueFd(::fcntl(managers, F_DUPFD_CLOEXEC, 0)), path(), 0620);
     ASSERT_TRUE(listener) << listener.error().text();
     struct stat info {};
     ASSERT_EQ(::stat(path().c_str(), &info), 0);
@@ -233,7 +233,7 @@ TEST_F(PassedSockets, OutliveTheAgentAndLoseNobodyWhoConnectsInBetween) {
     EXPECT_EQ(none < 0, start == 0) << "the one who connected while no agent ran waits for the next one";
     if (none >= 0) ::close(none);
     EXPECT_NE(::fcntl(listener->descriptor(), F_GETFL) & O_NONBLOCK, 0);
-    EXPECT_EQ(code(UnixListener::adopt(::fcntl(managers, F_DUPFD_CLOEXEC, 0), path(), 0620)),
+    EXPECT_EQ(code(UnixListener::adopt(UniqueFd(::fcntl(managers, F_DUPFD_CLOEXEC, 0)), path(), 0620)),
               ErrorCode::already_exists);
   }
   ::close(managers);
@@ -247,7 +247,7 @@ TEST_F(PassedSockets, OfAnotherKindOrPlaceAreRefusedWithWhatToDo) {
                                              {make(datagrams, false, SOCK_DGRAM), "something else"},
                                              {::open("/dev/null", O_RDWR | O_CLOEXEC), "something else"}};
   for (const auto& [passed, wanted] : odd) {
-    const auto listener = UnixListener::adopt(passed, path(), 0666);
+    const auto listener = UnixListener::adopt(UniqueFd(passed), path(), 0666);
     ASSERT_FALSE(listener);
     EXPECT_EQ(listener.error().code, ErrorCode::invalid_argument);
     EXPECT_THAT(listener.error().text(), HasSubstr(wanted));
@@ -260,11 +260,10 @@ TEST_F(PassedSockets, OfAnotherKindOrPlaceAreRefusedWithWhatToDo) {
 TEST(Loopback, IsLoopbackAlone) {
   const auto socket = listen_loopback(AF_INET, 0);
   ASSERT_TRUE(socket) << socket.error().text();
-  EXPECT_NE(local_port(*socket), 0);
-  const auto taken = listen_loopback(AF_INET, local_port(*socket));
+  EXPECT_NE(local_port(socket->get()), 0);
+  const auto taken = listen_loopback(AF_INET, local_port(socket->get()));
   ASSERT_FALSE(taken);
   EXPECT_THAT(taken.error().text(), HasSubstr("choose another api.http_port"));
-  ::close(*socket);
 }
 
 TEST(AdminsOfTheConfiguration, AreFoundByNameAndNumber) {

@@ -23,9 +23,7 @@ std::string pattern(std::size_t size, std::uint64_t seed) {
 }
 
 Buffer buffer_of(std::string_view bytes) {
-  Buffer buffer(bytes.size());
-  buffer.append(as_bytes(bytes));
-  return buffer;
+  return copy_of(as_bytes(bytes));
 }
 
 Version version_of(const std::string& url, std::optional<std::uint64_t> size, std::string etag) {

@@ -63,9 +63,9 @@ TEST(Retry, ObeysRetryAfterAsAMinimum) {
   }
 }
 
-TEST(TokenBucket, KeepsTheRateOverTime) {
+TEST(DebtBucket, KeepsTheRateOverTime) {
   const SteadyTime start{};
-  TokenBucket bucket;
+  DebtBucket bucket;
   bucket.set_rate(1'000'000, start);
   SteadyTime now = start;
   std::uint64_t sent = 0;
@@ -81,9 +81,9 @@ TEST(TokenBucket, KeepsTheRateOverTime) {
   EXPECT_NEAR(static_cast<double>(sent), 10e6, 0.05e6);
 }
 
-TEST(TokenBucket, SavesUpOnlyAShortBurst) {
+TEST(DebtBucket, SavesUpOnlyAShortBurst) {
   const SteadyTime start{};
-  TokenBucket bucket;
+  DebtBucket bucket;
   bucket.set_rate(1'000'000, start);
   const SteadyTime later = start + minutes(10);
   std::uint64_t burst = 0;
@@ -94,8 +94,8 @@ TEST(TokenBucket, SavesUpOnlyAShortBurst) {
   EXPECT_LE(burst, 60'000U);
 }
 
-TEST(TokenBucket, UnlimitedNeverWaitsAndAChangeForgives) {
-  TokenBucket bucket;
+TEST(DebtBucket, UnlimitedNeverWaitsAndAChangeForgives) {
+  DebtBucket bucket;
   const SteadyTime now{};
   bucket.spend(1'000'000'000, now);
   EXPECT_EQ(bucket.wait(now), Duration::zero());

@@ -34,10 +34,7 @@ void ScriptedHttp::head(int status, std::vector<Header> headers, int version) {
 void ScriptedHttp::data(std::size_t bytes, char fill) {
   const auto events = listener();
   if (!events) return;  // abandoned at its head
-  Buffer buffer(bytes);
-  const std::string text(bytes, fill);
-  buffer.append(as_bytes(text));
-  events->on_data(std::move(buffer));
+  events->on_data(copy_of(as_bytes(std::string(bytes, fill))));
 }
 
 void ScriptedHttp::done(Status status) {

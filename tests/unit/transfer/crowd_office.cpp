@@ -221,9 +221,7 @@ std::vector<std::uint64_t> OfficeSupply::segments() const {
 peer::DeliveryId OfficeSupply::deliver(ByteRange window, std::shared_ptr<peer::DeliveryEvents> events) {
   deliveries_[next_] = {window, std::move(events), 0};
   // The torrent is opened.
-  office_.loop.after(std::chrono::milliseconds(15), [this, alive = alive_, id = next_] {
-    if (*alive) step(id);
-  });
+  office_.loop.after(std::chrono::milliseconds(15), alive_.guard([this, id = next_] { step(id); }));
   return next_++;
 }
 
@@ -232,7 +230,7 @@ void OfficeSupply::step(peer::DeliveryId id) {
   if (found == deliveries_.end()) return;
   Delivery& one = found->second;
   const auto events = one.events;
-  const auto alive = alive_;
+  const auto alive = alive_.watch();
   const std::uint64_t segment = cache::SegmentLayout(size()).index_at(one.window.offset);
   const auto holder = holder_of(segment);
   if (!holder) {
@@ -241,8 +239,7 @@ void OfficeSupply::step(peer::DeliveryId id) {
   }
   const std::uint64_t length = std::min(kChunk, one.window.length - one.done);
   const std::uint64_t offset = one.window.offset + one.done;
-  Buffer buffer(length);
-  buffer.append(Bytes(office_.file.bytes).subspan(offset, length));
+  Buffer buffer = copy_of(Bytes(office_.file.bytes).subspan(offset, length));
   std::vector<Digest> leaves(block_count(length));
   hash_blocks(buffer.bytes(), leaves);
   one.done += length;
@@ -253,12 +250,11 @@ void OfficeSupply::step(peer::DeliveryId id) {
     deliveries_.erase(found);
   } else {
     // All deliveries share the host's line.
-    office_.loop.after(office_.chunk_every * static_cast<int>(deliveries_.size()), [this, alive, id] {
-      if (*alive) step(id);
-    });
+    office_.loop.after(office_.chunk_every * static_cast<int>(deliveries_.size()),
+                       alive_.guard([this, id] { step(id); }));
   }
   events->on_blocks(offset, std::move(buffer), std::move(leaves));
-  if (*alive && last) events->on_done({});
+  if (!alive.expired() && last) events->on_done({});
 }
 
 }  // namespace larder::test

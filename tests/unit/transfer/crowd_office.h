@@ -13,6 +13,7 @@
 #include "agent/transfer/manager.h"
 #include "base/hash/merkle.h"
 #include "base/io/log.h"
+#include "base/runtime/alive.h"
 #include "peer/crowd/crowd_host.h"
 #include "tests/support/virtual_loop.h"
 #include "tests/unit/transfer/fake_cache.h"
@@ -29,7 +30,6 @@ class OfficeSupply final : public peer::Supply,
                            public std::enable_shared_from_this<OfficeSupply> {
  public:
   OfficeSupply(CrowdOffice& office, std::size_t host) : office_(office), host_(host) {}
-  ~OfficeSupply() override { *alive_ = false; }
 
   std::unique_ptr<peer::CrowdSeat> seat;
   std::map<peer::AgentId, std::set<std::uint64_t>> known;  // what members said they hold
@@ -68,7 +68,7 @@ class OfficeSupply final : public peer::Supply,
   peer::DeliveryId next_ = 1;
   std::size_t news_ = 0;
   bool telling_ = false;
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  Alive alive_;
 };
 
 class CrowdOffice {

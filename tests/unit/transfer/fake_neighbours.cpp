@@ -81,11 +81,10 @@ void FakeSupply::consumed(peer::DeliveryId delivery, std::uint64_t offset, std::
 void FakeSupply::arm() {
   if (armed_ || stuck || deliveries_.empty()) return;
   armed_ = true;
-  runtime_.timers.after(gap, [this, alive = alive_] {
-    if (!*alive) return;
+  runtime_.timers.after(gap, alive_.guard([this] {
     armed_ = false;
     step();
-  });
+  }));
 }
 
 // In turns, as a swarm spreads its requests.
@@ -116,9 +115,8 @@ void FakeSupply::step() {
   const std::uint64_t step = one.done / chunk;
   const std::uint64_t at = backwards ? (whole - 1 - step) * chunk : one.done;
   const std::uint64_t length = std::min<std::uint64_t>(chunk, one.window.length - at);
-  Buffer buffer(length);
   const std::uint64_t offset = one.window.offset + at;
-  buffer.append(Bytes(bytes_).subspan(offset, length));
+  Buffer buffer = copy_of(Bytes(bytes_).subspan(offset, length));
   std::vector<Digest> leaves(block_count(length));
   hash_blocks(buffer.bytes(), leaves);
   // A last chunk that is shorter is counted as a whole one, so that going backwards meets each chunk once.
@@ -131,9 +129,9 @@ void FakeSupply::step() {
   const bool last = one.done == one.window.length;
   const peer::DeliveryId id = found->first;
   arm();
-  const auto alive = alive_;
+  const auto alive = alive_.watch();
   events->on_blocks(offset, std::move(buffer), std::move(leaves));
-  if (!*alive || !last) return;
+  if (alive.expired() || !last) return;
   const auto still = deliveries_.find(id);
   if (still == deliveries_.end()) return;
   unconsumed -= still->second.unconsumed;

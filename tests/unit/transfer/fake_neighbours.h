@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "base/runtime/alive.h"
 #include "base/runtime/clock.h"
 #include "peer/supply/neighbours.h"
 
@@ -20,7 +21,6 @@ class FakeSupply final : public peer::Supply {
   static constexpr std::uint64_t kWindow = 8 * kMiB;  // delivered and not consumed, all deliveries together
 
   FakeSupply(Runtime runtime, std::vector<std::byte> bytes) : runtime_(runtime), bytes_(std::move(bytes)) {}
-  ~FakeSupply() override { *alive_ = false; }
 
   // Knobs.
   std::optional<std::vector<std::uint64_t>> has;  // none: everything
@@ -72,7 +72,7 @@ class FakeSupply final : public peer::Supply {
   std::map<peer::DeliveryId, Delivery> deliveries_;
   peer::DeliveryId next_ = 1;
   bool armed_ = false;
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  Alive alive_;
 };
 
 class FakeNeighbours final : public peer::Neighbours {

@@ -29,9 +29,9 @@ FakeFile make_file(const std::string& url, std::uint64_t seed, std::size_t size)
 }
 
 void FakeOrigin::after(Duration delay, origin::FetchId id, void (FakeOrigin::*next)(origin::FetchId)) {
-  runtime_.timers.after(delay, [this, alive = alive_, id, next] {
-    if (*alive && runs_.count(id) > 0) (this->*next)(id);
-  });
+  runtime_.timers.after(delay, alive_.guard([this, id, next] {
+    if (runs_.count(id) > 0) (this->*next)(id);
+  }));
 }
 
 void FakeOrigin::publish(const std::string& url, FakeFile file) {
@@ -128,8 +128,7 @@ void FakeOrigin::step(origin::FetchId id) {
   std::uint64_t length = std::min<std::uint64_t>(chunk, run->end - run->position);
   length = std::min<std::uint64_t>(length, origin::HttpClient::kWindow - run->outstanding);
   if (limit) length = std::min(length, *limit - run->sent);
-  Buffer buffer(length);
-  buffer.append(Bytes(run->file->bytes).subspan(run->position, length));
+  Buffer buffer = copy_of(Bytes(run->file->bytes).subspan(run->position, length));
   run->position += length;
   run->sent += length;
   run->outstanding += length;

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "base/runtime/alive.h"
 #include "base/runtime/clock.h"
 #include "origin/origin.h"
 
@@ -40,7 +41,6 @@ struct Behaviour {
 class FakeOrigin final : public origin::Origin {
  public:
   explicit FakeOrigin(Runtime runtime) : runtime_(runtime) {}
-  ~FakeOrigin() override { *alive_ = false; }
 
   // Knobs.
   Duration latency = std::chrono::milliseconds(20);
@@ -92,7 +92,7 @@ class FakeOrigin final : public origin::Origin {
   Runtime runtime_;
   std::map<origin::FetchId, std::shared_ptr<Run>> runs_;
   origin::FetchId next_ = 1;
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  Alive alive_;
 };
 
 }  // namespace larder::test

@@ -112,10 +112,9 @@ void FakeWriter::write(std::uint64_t first, std::uint64_t last, std::size_t byte
   queued_ += bytes;
   cache_.most_queued = std::max(cache_.most_queued, queued_);
   last_ = stream;
-  Task task = [this, alive = std::weak_ptr<bool>(alive_), first, last, bytes, source = stream.source,
-               account = stream.fetched_for] {
-    if (!alive.expired()) make_durable(first, last, bytes, source, account);
-  };
+  Task task = alive_.guard([this, first, last, bytes, source = stream.source, account = stream.fetched_for] {
+    make_durable(first, last, bytes, source, account);
+  });
   if (cache_.write_latency == Duration{}) {
     runtime_.executor.post(std::move(task));
   } else {
@@ -159,7 +158,7 @@ Status FakeWriter::append_blocks(cache::StreamId id, std::uint64_t offset, Buffe
 
 void FakeWriter::make_durable(std::uint64_t first, std::uint64_t last, std::size_t bytes, cache::Source source,
                               const std::string& fetched_for) {
-  const std::weak_ptr<bool> alive = alive_;
+  const auto alive = alive_.watch();
   const bool was_high = queued_ >= kLowWater;
   queued_ -= bytes;
   for (std::uint64_t i = first; i < last; ++i) blocks_[i].durable = true;
@@ -174,7 +173,7 @@ void FakeWriter::make_durable(std::uint64_t first, std::uint64_t last, std::size
 
 void FakeWriter::commit_ready(cache::Source source, const std::string& fetched_for) {
   const cache::SegmentLayout layout(*size_);
-  const std::weak_ptr<bool> alive = alive_;
+  const auto alive = alive_.watch();
   for (std::uint64_t i = 0; i < layout.count() && !alive.expired(); ++i) {
     const bool there = std::any_of(segments_.begin(), segments_.end(),
                                    [i](const cache::SegmentInfo& segment) { return segment.index == i; });
@@ -236,16 +235,14 @@ void FakeWriter::finish(bool want_sha256, UniqueFunction<void(Result<cache::Cont
   finishing_ = true;
   want_sha256_ = want_sha256;
   done_ = std::move(done);
-  runtime_.executor.post([this, alive = std::weak_ptr<bool>(alive_)] {
-    if (!alive.expired()) try_finish();
-  });
+  runtime_.executor.post(alive_.guard([this] { try_finish(); }));
 }
 
 void FakeWriter::try_finish() {
   if (queued_ > 0 || !done_) return;
   if (cache_.finish_error) return std::exchange(done_, {})(tl::unexpected<Error>(*cache_.finish_error));
   for (Block& block : blocks_) block.durable = true;
-  const std::weak_ptr<bool> alive = alive_;
+  const auto alive = alive_.watch();
   commit_ready(last_.source, last_.fetched_for.empty() ? "nobody" : last_.fetched_for);
   if (alive.expired()) return;
   FakeRecord* const record = cache_.record(id_);

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/runtime/alive.h"
 #include "tests/unit/transfer/fake_cache.h"
 
 namespace larder::test {
@@ -75,7 +76,7 @@ class FakeWriter final : public cache::ContentWriter {
   bool want_sha256_ = false;
   Stream last_;
   UniqueFunction<void(Result<cache::ContentInfo>)> done_;
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  Alive alive_;
 };
 
 }  // namespace larder::test

@@ -148,6 +148,8 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{connect_with("\"headers\":[[\"A\\r\\nB\",\"x\"]]"), "a name that no header may have"},
         Bad{connect_with("\"headers\":[[\"RANGE\",\"bytes=0-\"]]"), "the agent sets it itself"},
         Bad{connect_with("\"headers\":[[\"Host\",\"x\"]]"), "the agent sets it itself"},
+        Bad{connect_with("\"headers\":[[\"A\",\"1\"],[\"If-Match\",\"x\"]]"),
+            "\"connect.headers[1]\" must not be \"If-Match\": the agent sets it itself"},
         Bad{connect_with("\"headers\":[[\"A\",\"" + std::string(17'000, 'x') + "\"]]"), "at most 16384 bytes in all"},
         Bad{connect_with("\"proxy\":\"ftp://x\""), "\"connect.proxy\" must be"},
         Bad{connect_with("\"ca_file\":\"/ca.pem\""), "\"connect.ca_file\" is not taken: the agent opens no file"},

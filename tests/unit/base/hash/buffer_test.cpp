@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <string>
 
 namespace larder {
 namespace {
@@ -32,6 +33,15 @@ TEST(Buffer, AnEmptyOneTakesNothing) {
   EXPECT_EQ(buffer.append({}), 0U);
   EXPECT_EQ(buffer.capacity(), 0U);
   EXPECT_TRUE(buffer.bytes().empty());
+}
+
+TEST(Buffer, ACopyIsOfJustTheseBytes) {
+  std::string text = "abc";
+  const Buffer copy = copy_of(as_bytes(text));
+  text = "xyz";
+  EXPECT_EQ(copy.capacity(), 3U);
+  EXPECT_TRUE(std::ranges::equal(copy.bytes(), as_bytes("abc")));
+  EXPECT_TRUE(copy_of({}).empty());
 }
 
 }  // namespace

@@ -68,7 +68,8 @@ TEST(Hex, KnownAndStrict) {
   EXPECT_EQ(to_hex(std::vector{std::byte{0x00}, std::byte{0x0f}, std::byte{0xa5}, std::byte{0xff}}), "000fa5ff");
   EXPECT_EQ(from_hex("00Fa"), (std::vector{std::byte{0x00}, std::byte{0xfa}}));
   EXPECT_TRUE(from_hex("")->empty());
-  for (const char* bad : {"0", "0g", " 00", "00 ", "0x00", "-1", "00\n", "+1"}) EXPECT_FALSE(from_hex(bad)) << bad;
+  for (const char* bad : {"0", "0g", " 00", "00 ", "0x00", "-1", "00\n", "+1", "0\xc1", "\xb0\xb0"})
+    EXPECT_FALSE(from_hex(bad)) << bad;
 }
 
 TEST(Hex, DigestNeedsExactly64Digits) {
@@ -101,8 +102,10 @@ TEST(Base64, KnownVectors) {
 }
 
 TEST(Base64, RefusesWhatIsNotCanonical) {
-  for (const char* bad : {"Zg", "Zg=", "Zg===", "Z===", "====", "=", "Zm9v=", "Zm=v", "Z=9v", "Zh==", "Zm9=", "Zm9v\n",
-                          " Zg=", "Zm9-", "Zm9_", "Zm9v====", "Zg==Zg=="}) {
+  for (const char* bad : {"Zg",       "Zg=",      "Zg===",   "Z===",       "====",
+                          "=",        "Zm9v=",    "Zm=v",    "Z=9v",       "Zh==",
+                          "Zm9=",     "Zm9v\n",   " Zg=",    "Zm9-",       "Zm9_",
+                          "Zm9v====", "Zg==Zg==", "Zm9\xff", "\xc3\xa9==", "\xab\xaf\xb0\xb1"}) {
     EXPECT_FALSE(from_base64(bad)) << bad;
   }
 }

@@ -133,9 +133,7 @@ class SupplyTest : public ::testing::Test {
   static CatalogueResponse ok(const std::vector<Digest>& leaves) { return {200, encode_leaves(leaves)}; }
   FakeSwarm::Running& fetch() { return swarm_.running.rbegin()->second; }
   void send(ByteRange what, const AgentId& from) {
-    Buffer buffer(what.length);
-    buffer.append(range(what));
-    fetch().events->on_blocks(what.offset - fetch().what.offset, std::move(buffer), from);
+    fetch().events->on_blocks(what.offset - fetch().what.offset, copy_of(range(what)), from);
     loop_.run_ready();
   }
   void consume(SupplyImpl& supply, DeliveryId id, ByteRange what) {
