@@ -167,7 +167,8 @@ void Discovery::receive(const Incoming& incoming, SteadyTime now) {
   const auto* said = std::get_if<Hello>(&datagram.message);
   // It says nothing that a later one did not; but a recorded one, not heard here before, would be answered to whoever
   // sends it, and believed to come from there.
-  if (with_signature && replay_.overtaken(datagram.sender, datagram.start_epoch, datagram.sequence)) return;
+  const bool overtaken = replay_.overtaken(datagram.sender, datagram.start_epoch, datagram.sequence);
+  if (with_signature && overtaken) return;
   if (incoming.key_epoch != self_.key_epoch) {
     if (said != nullptr) receive_old_hello(incoming, *said, now);
     return;
@@ -176,8 +177,12 @@ void Discovery::receive(const Incoming& incoming, SteadyTime now) {
   const KnownPeer* peer = peers_.find(datagram.sender);
   if (peer == nullptr || peer->start_epoch != datagram.start_epoch) return probe_unproven(incoming, now);
   if (with_signature) return receive_bye(incoming, now);
-  // From a place where it never said HELLO: it, or another member in its name.
-  if (!peer->speaks_from(incoming.from)) return probe_unproven(incoming, now);
+  // From a place where it never said HELLO: it, or another member in its name, or a stranger with what was said before
+  // its first HELLO was heard here. Where the agent is now, only what no HELLO has overtaken can tell.
+  if (!peer->speaks_from(incoming.from)) {
+    if (!overtaken) probe_unproven(incoming, now);
+    return;
+  }
   if (!replay_.accept(datagram.sender, datagram.start_epoch, datagram.sequence, now)) return;
   peers_.heard(datagram.sender, now);
   receive_other(incoming, now);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <tuple>
 
 #include "tests/unit/peer/discovery_office.h"
@@ -219,6 +220,29 @@ TEST(Discovery, AReplayedDatagramHasNoEffect) {
   host.discovery->receive({Datagram{sender, 5, 2, Bye{}, {}}, from, true, 1}, office.now());
   host.discovery->receive(hello, office.now());
   EXPECT_EQ(office.peers(host).size(), 0u);
+}
+
+TEST(Discovery, AQuestionFromBeforeItsSendersHelloIsNotAnsweredToWhoeverSendsItAgain) {
+  Office office;
+  Office::Host& host = office.add();
+  office.start(host);
+  AgentId sender{};
+  sender[0] = std::byte{9};
+  const Endpoint from = *parse_endpoint("192.0.2.9:7475"), stranger = *parse_endpoint("192.0.2.66:7475");
+  const Incoming hello{Datagram{sender, 5, 7, Hello{1, 2, true, true, 1, "x", {}, {}}, {}}, from, true, 1};
+  const auto ask = [&](std::uint64_t sequence) {
+    host.discovery->receive({Datagram{sender, 5, sequence, Ask{1, 0xffff, true, one_key()}, {}}, stranger, false, 1},
+                            office.now());
+    host.discovery->tick(office.now() + seconds(1));
+    const auto sent = host.discovery->take_outgoing();
+    office.run_for(seconds(3));
+    return std::count_if(sent.begin(), sent.end(), [&](const Outgoing& one) { return one.to == stranger; });
+  };
+  host.discovery->receive({Datagram{sender, 5, 3, Ask{1, 0xffff, true, one_key()}, {}}, from, true, 1}, office.now());
+  host.discovery->receive(hello, office.now());
+  office.run_for(seconds(3));
+  EXPECT_EQ(ask(3), 0) << "it was said before the HELLO";
+  EXPECT_EQ(ask(8), 1) << "the agent may have moved: whoever it is shall say HELLO";
 }
 
 TEST(Discovery, AnOldHelloThatWasNeverHeardHereIsNotAnsweredToWhoeverSendsIt) {
