@@ -59,18 +59,22 @@ function(larder_options target)
 endfunction()
 
 # Half the time of a full build, and more of each small one: for builds that are made once, such as the sanitizers' in CI.
-option(LARDER_UNITY "Compile several sources of a library at once" OFF)
+option(LARDER_UNITY "Compile several sources of a target at once" OFF)
+
+function(larder_unity name)  # NAME source that stands alone…
+  if(LARDER_UNITY)
+    set_target_properties(${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
+    set_source_files_properties(${ARGN} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+    target_compile_options(${name} PRIVATE -w)  # of what stands beside: the ordinary builds warn
+  endif()
+endfunction()
 
 # larder_library(NAME SOURCES a.cpp… LINK lib… ALONE a.cpp…): a static library; LINK is public. ALONE are those of the
 # sources that cannot be compiled together with their neighbours, for they have local names in common with them.
 function(larder_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINK;PRIVATE_LINK;ALONE" ${ARGN})
   add_library(${name} STATIC ${ARG_SOURCES})
-  if(LARDER_UNITY)
-    set_target_properties(${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
-    set_source_files_properties(${ARG_ALONE} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
-    target_compile_options(${name} PRIVATE -w)  # of what stands beside: the ordinary builds warn
-  endif()
+  larder_unity(${name} ${ARG_ALONE})
   target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR})
   target_link_libraries(${name} PUBLIC ${ARG_LINK} PRIVATE ${ARG_PRIVATE_LINK})
   larder_options(${name})
@@ -80,24 +84,39 @@ endfunction()
 # Under a sanitizer a program takes longer to start than most of its tests to run.
 option(LARDER_WHOLE_TESTS "One CTest entry for each test program, in place of one for each of its cases" OFF)
 
-# larder_test(NAME SOURCES a_test.cpp… LINK lib… LABEL unit|sim|fault|net|fuzz): one GoogleTest program, one CTest entry
-# per test case, with a time limit.
+# larder_test(NAME SOURCES a_test.cpp… LINK lib… LABEL unit|sim|fault|net|fuzz ALONE a_test.cpp… SHARDS n): one GoogleTest
+# program, one CTest entry per test case, with a time limit. SHARDS: a whole program that takes minutes under a sanitizer
+# is so many entries there, NAME.1 and on, that run side by side.
 include(GoogleTest)
 function(larder_test name)
-  cmake_parse_arguments(ARG "" "LABEL;TIMEOUT" "SOURCES;LINK" ${ARGN})
+  cmake_parse_arguments(ARG "" "LABEL;TIMEOUT;SHARDS" "SOURCES;LINK;ALONE" ${ARGN})
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 60)
   endif()
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_LINK} GTest::gmock GTest::gtest_main)
+  larder_unity(${name} ${ARG_ALONE})
   larder_options(${name})
   target_compile_options(${name} PRIVATE ${LARDER_TEST_OPTIONS})
   larder_precompiled(${name} larder_test_pch)
   if(LARDER_WHOLE_TESTS)
-    add_test(NAME ${name} COMMAND ${name} --gtest_brief=1)
-    set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABEL}" TIMEOUT 900)
+    larder_whole_test(${name} "${ARG_LABEL}" "${ARG_SHARDS}")
     return()
   endif()
   gtest_discover_tests(${name} PROPERTIES LABELS "${ARG_LABEL}" TIMEOUT ${ARG_TIMEOUT} DISCOVERY_TIMEOUT 60
                        DISCOVERY_MODE PRE_TEST)
+endfunction()
+
+function(larder_whole_test name label shards)
+  if(NOT shards)
+    add_test(NAME ${name} COMMAND ${name} --gtest_brief=1)
+    set_tests_properties(${name} PROPERTIES LABELS "${label}" TIMEOUT 900)
+    return()
+  endif()
+  foreach(shard RANGE 1 ${shards})
+    math(EXPR index "${shard} - 1")
+    add_test(NAME ${name}.${shard} COMMAND ${name} --gtest_brief=1)
+    set_tests_properties(${name}.${shard} PROPERTIES LABELS "${label}" TIMEOUT 900 ENVIRONMENT
+                                          "GTEST_TOTAL_SHARDS=${shards};GTEST_SHARD_INDEX=${index}")
+  endforeach()
 endfunction()

@@ -19,7 +19,7 @@ SLOWED = 1.25        # by one that does not do what it says
 SMALL_REQUESTS, SMALL_SLOWED = 1.1, 1.3
 ALONE = 1.01         # beside curl
 WAN, LAN = 50, 1000  # Mbit/s
-WAN_OF_TWENTY = 15   # what twenty hosts on two processors can pass on: the line has to be the bottleneck, not the machine
+WAN_OF_MANY = {12: 25, 20: 10}  # what so many hosts on two processors can pass on: the line is to be the bottleneck, not the machine
 
 
 def office_of(lab, hosts, wan=WAN, **more):
@@ -32,7 +32,7 @@ def last_limit(crowd):
 
 def at_once(rng, lab):
     """Twelve hosts, 128 MiB."""
-    with office_of(lab, 12) as office:
+    with office_of(lab, 12, WAN_OF_MANY[12]) as office:
         office.make_group()
         crowd = Crowd(office, [office.publish("/f", f"at once {rng.random()}", 128 * MIB)], office.hosts).start().finish()
         crowd.judge_copies(COPIES)
@@ -213,7 +213,7 @@ def small_urls(office, rng, name, sizes):
 
 def small_files(rng, lab):
     """A package update: twenty hosts, each with one job of 200 files of 20 to 500 KiB."""
-    with office_of(lab, 20, WAN_OF_TWENTY) as office:
+    with office_of(lab, 20, WAN_OF_MANY[20]) as office:
         sizes = [rng.randrange(20 * KIB, 500 * KIB) for _ in range(200)]
         calm = Crowd(office, small_urls(office, rng, "alone", sizes), office.hosts[:1]).start().finish()
         office.make_group()

@@ -82,20 +82,23 @@ class Schedule : public TransferLab {
   std::shared_ptr<FakeSupply> supply_;
 };
 
-TEST(PeerSchedules, TheFileIsGotWhateverPeersDo) {
-  std::uint64_t first = 1;
-  std::uint64_t count = 200;
-  if (const char* seed = std::getenv("LARDER_SEED")) {
-    first = std::strtoull(seed, nullptr, 10);
-    count = 1;
-  }
-  for (std::uint64_t seed = first; seed < first + count; ++seed) {
+constexpr std::uint64_t kSeedsAtOnce = 50;
+
+// The parameter is the first of kSeedsAtOnce seeds. LARDER_SEED asks for one seed alone.
+class PeerSchedules : public ::testing::TestWithParam<std::uint64_t> {};
+
+TEST_P(PeerSchedules, TheFileIsGotWhateverPeersDo) {
+  const char* only = std::getenv("LARDER_SEED");
+  for (std::uint64_t seed = GetParam(); seed < GetParam() + kSeedsAtOnce; ++seed) {
+    if (only && std::strtoull(only, nullptr, 10) != seed) continue;
     SCOPED_TRACE("LARDER_SEED=" + std::to_string(seed));
     Schedule schedule(seed);
     schedule.run();
     if (::testing::Test::HasFailure()) return;
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(Seeds, PeerSchedules, ::testing::Range<std::uint64_t>(1, 201, kSeedsAtOnce));
 
 }  // namespace
 }  // namespace larder::test
