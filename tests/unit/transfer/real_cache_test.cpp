@@ -88,6 +88,13 @@ class RealCache : public ::testing::Test {
     return list ? *list : std::vector<cache::ContentInfo>();
   }
 
+  // What was let go of leaves the list when its rows and files are gone: the threads of disk and database decide when.
+  std::size_t contents_in_the_end(std::size_t wanted) {
+    std::size_t there = all().size();
+    for (int i = 0; i < 400 && there != wanted; ++i) there = all().size();
+    return there;
+  }
+
   void expect_whole(const Recorder& recorder, const std::vector<std::byte>& bytes) {
     ASSERT_TRUE(recorder.result.has_value());
     ASSERT_TRUE(recorder.ok()) << recorder.error().text();
@@ -148,7 +155,7 @@ TEST_F(RealCache, AnAttemptThatBrokeIsGoneOnWithAfterARestart) {
   expect_whole(*got, origin_.files[kUrl].bytes);
   EXPECT_EQ(origin_.fetches.back().offset, cache::kMinSegment);
   EXPECT_EQ(got->value().figures.origin, kSize);
-  EXPECT_EQ(all().size(), 1U);
+  EXPECT_EQ(contents_in_the_end(1), 1U);
 }
 
 // An origin that always breaks before a segment is whole.
@@ -174,7 +181,7 @@ TEST_F(RealCache, BytesBelowASegmentAreThereForTheNextAttempt) {
     EXPECT_GT(origin_.fetches[i].offset, origin_.fetches[i - 1].offset);
     EXPECT_EQ(origin_.fetches[i].expected, origin_.files[kUrl].edition.version) << "or else the bytes could be of two";
   }
-  EXPECT_EQ(all().size(), 1U);
+  EXPECT_EQ(contents_in_the_end(1), 1U);
 }
 
 TEST_F(RealCache, BytesBelowASegmentOfAnotherEditionAreNotGoneOnWith) {
@@ -186,7 +193,7 @@ TEST_F(RealCache, BytesBelowASegmentOfAnotherEditionAreNotGoneOnWith) {
   EXPECT_EQ(origin_.fetches.back().offset, 0U);
   const auto got = fetch(TransferLab::request("f"));
   expect_whole(*got, origin_.files[kUrl].bytes);
-  EXPECT_EQ(all().size(), 1U);
+  EXPECT_EQ(contents_in_the_end(1), 1U);
 }
 
 TEST_F(RealCache, WithoutAValidatorNothingIsKept) {
@@ -234,7 +241,7 @@ TEST_F(RealCache, AChangeMidwayLeavesOnlyTheNewEdition) {
     EXPECT_EQ(got->value().content.versions.front(), next.edition.version);
     EXPECT_EQ(got->value().figures.origin, next.bytes.size());
   }
-  EXPECT_EQ(all().size(), 2U) << "nothing of the old editions is left, and equal bytes are one content";
+  EXPECT_EQ(contents_in_the_end(2), 2U) << "nothing of the old editions is left, and equal bytes are one content";
 }
 
 TEST_F(RealCache, ParallelUnknownSizeEmptyAndRanges) {
@@ -296,7 +303,7 @@ TEST_F(RealCache, FromTheOriginAloneMergesWithEqualBytes) {
   expect_whole(*second, origin_.files[kUrl].bytes);
   EXPECT_EQ(second->value().figures.origin, kSize);
   EXPECT_EQ(second->value().content.id, first->value().content.id);
-  EXPECT_EQ(all().size(), 1U);
+  EXPECT_EQ(contents_in_the_end(1), 1U);
 }
 
 TEST_F(RealCache, StoppedAnywhereNothingIsOrphaned) {
@@ -316,7 +323,7 @@ TEST_F(RealCache, StoppedAnywhereNothingIsOrphaned) {
   }
   const auto got = fetch(TransferLab::request("f"));
   expect_whole(*got, origin_.files[kUrl].bytes);
-  EXPECT_EQ(all().size(), 1U);
+  EXPECT_EQ(contents_in_the_end(1), 1U);
 }
 
 // Three times what a supply delivers ahead: it goes on only because blocks are told to be in the file.
