@@ -54,7 +54,7 @@ CacheImpl::Active* CacheImpl::active(const ContentId& id) {
 }
 
 void CacheImpl::simple_write(std::string doing, UniqueFunction<Status(SQLite::Database&)> work, Done<void> done) {
-  database_.write(std::move(doing), std::move(work), guard(std::move(done)));
+  database_.write(std::move(doing), std::move(work), alive_.guard(std::move(done)));
 }
 
 void CacheImpl::check_row(index::Row row, UniqueFunction<void(Result<FileVerdict>)> done) {
@@ -270,7 +270,7 @@ void CacheImpl::segments(const ContentId& id, Done<std::vector<SegmentInfo>> don
 }
 
 void CacheImpl::figures(Done<CacheFigures> done) {
-  space_.measure(guard([this, done = std::move(done)](Status status) mutable {
+  space_.measure(alive_.guard([this, done = std::move(done)](Status status) mutable {
     if (!status) return done(tl::unexpected(status.error()));
     read_for<index::Totals>(
         "read the cache's totals", [](SQLite::Database& db) { return index::totals(db, {}); },

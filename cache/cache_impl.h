@@ -99,19 +99,14 @@ class CacheImpl final : public Cache, private WriterHost, private MaintenanceHos
   using Finder = std::function<Result<std::optional<index::Row>>(SQLite::Database&)>;
   using Removed = std::vector<index::Removed>;
 
-  // A callback for others' threads of control: not called any more once this cache has gone.
-  template <class F>
-  auto guard(F call) {
-    return alive_.guard(std::move(call));
-  }
   template <class T, class Work, class Then>
   void read_for(std::string doing, Work work, Then then) {
-    database_.read<T>(std::move(doing), std::move(work), guard(std::move(then)));
+    database_.read<T>(std::move(doing), std::move(work), alive_.guard(std::move(then)));
   }
   // The same for what looks at nothing that a count of uses changes.
   template <class T, class Work, class Then>
   void peek_for(std::string doing, Work work, Then then) {
-    database_.peek<T>(std::move(doing), std::move(work), guard(std::move(then)));
+    database_.peek<T>(std::move(doing), std::move(work), alive_.guard(std::move(then)));
   }
   // A write that answers something.
   template <class T, class Work, class Then>
@@ -124,7 +119,7 @@ class CacheImpl final : public Cache, private WriterHost, private MaintenanceHos
           if (!*slot) return tl::unexpected<Error>(slot->error());
           return {};
         },
-        guard([slot, then = std::move(then)](Status status) mutable {
+        alive_.guard([slot, then = std::move(then)](Status status) mutable {
           if (!status) *slot = tl::unexpected<Error>(status.error());
           then(std::move(*slot));
         }));
@@ -133,7 +128,7 @@ class CacheImpl final : public Cache, private WriterHost, private MaintenanceHos
   template <class T>
   void answer(Done<T> done, Result<T> result) {
     runtime_.executor.post(
-        guard([done = std::move(done), result = std::move(result)]() mutable { done(std::move(result)); }));
+        alive_.guard([done = std::move(done), result = std::move(result)]() mutable { done(std::move(result)); }));
   }
   [[nodiscard]] Active* active(const ContentId& id);
 

@@ -142,7 +142,7 @@ void CacheImpl::release(const ContentId& id, const std::string& holder, Done<voi
   }
   if (content == nullptr || !content->fresh) {
     // For one that was not bounded by the cache: whether there is room for it after all.
-    return space_.measure(guard(
+    return space_.measure(alive_.guard(
         [this, id, holder, done = std::move(done)](Status) mutable { release_recorded(id, holder, std::move(done)); }));
   }
   const bool last = content->fresh->holders.erase(holder) > 0 && content->fresh->holders.empty();
@@ -199,9 +199,10 @@ void CacheImpl::let_go(std::vector<Reference> references, Done<void> done) {
   std::vector<Reference> recorded(std::make_move_iterator(references.begin()), std::make_move_iterator(written));
   references.erase(references.begin(), written);
   // For what was not bounded by the cache: whether there is room for it after all.
-  space_.measure(
-      guard([this, recorded = std::move(recorded), references = std::move(references), done = std::move(done)](
-                Status) mutable { let_go_recorded(std::move(recorded), std::move(references), std::move(done)); }));
+  space_.measure(alive_.guard([this, recorded = std::move(recorded), references = std::move(references),
+                               done = std::move(done)](Status) mutable {
+    let_go_recorded(std::move(recorded), std::move(references), std::move(done));
+  }));
 }
 
 void CacheImpl::let_go_recorded(std::vector<Reference> recorded, std::vector<Reference> others, Done<void> done) {

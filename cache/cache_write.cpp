@@ -130,7 +130,7 @@ void CacheImpl::resume_reserve(const ContentId& id, Resumable content, Done<std:
 }
 
 void CacheImpl::post(Task task) {
-  runtime_.executor.post(guard(std::move(task)));
+  runtime_.executor.post(alive_.guard(std::move(task)));
 }
 
 void CacheImpl::commit(index::Commit what, UniqueFunction<void(Status)> done) {

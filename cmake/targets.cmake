@@ -85,13 +85,16 @@ endfunction()
 option(LARDER_WHOLE_TESTS "One CTest entry for each test program, in place of one for each of its cases" OFF)
 
 # larder_test(NAME SOURCES a_test.cpp… LINK lib… LABEL unit|sim|fault|net|fuzz ALONE a_test.cpp… SHARDS n): one GoogleTest
-# program, one CTest entry per test case, with a time limit. SHARDS: a whole program that takes minutes under a sanitizer
-# is so many entries there, NAME.1 and on, that run side by side.
+# program, one CTest entry per test case, with a time limit. With LARDER_WHOLE_TESTS it is the entries NAME.1 to NAME.n
+# (n is 1 unless SHARDS says more), each of which runs a share of the cases: those of a long program run side by side.
 include(GoogleTest)
 function(larder_test name)
   cmake_parse_arguments(ARG "" "LABEL;TIMEOUT;SHARDS" "SOURCES;LINK;ALONE" ${ARGN})
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 60)
+  endif()
+  if(NOT ARG_SHARDS)
+    set(ARG_SHARDS 1)
   endif()
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_LINK} GTest::gmock GTest::gtest_main)
@@ -108,11 +111,6 @@ function(larder_test name)
 endfunction()
 
 function(larder_whole_test name label shards)
-  if(NOT shards)
-    add_test(NAME ${name} COMMAND ${name} --gtest_brief=1)
-    set_tests_properties(${name} PROPERTIES LABELS "${label}" TIMEOUT 900)
-    return()
-  endif()
   foreach(shard RANGE 1 ${shards})
     math(EXPR index "${shard} - 1")
     add_test(NAME ${name}.${shard} COMMAND ${name} --gtest_brief=1)

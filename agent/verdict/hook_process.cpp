@@ -68,20 +68,16 @@ int spawn_child(HookRequest& request, const UniqueFd& output, pid_t& pid) {
 
 }  // namespace
 
-Result<std::unique_ptr<HookProcess>> HookProcess::spawn(HookRequest& request) {
+Result<std::unique_ptr<HookProcess>> HookProcess::spawn(HookRequest request) {
   int ends[2] = {-1, -1};
-  const int no_pipe = ::pipe2(ends, O_CLOEXEC) == 0 ? 0 : errno;
+  if (::pipe2(ends, O_CLOEXEC) != 0) return hook_error(request.name, "no pipe for its output", errno);
+  // `into` is closed on return: the child has its own copies, and the output ends when the last of those is closed.
   UniqueFd output(ends[0]), into(ends[1]);
+  if (!move_up(into) || !move_up(request.content) || !move_up(request.content_again))
+    return hook_error(request.name, request.command.front(), EMFILE);
   pid_t pid = -1;
-  int failure = EMFILE;
-  if (no_pipe == 0 && move_up(into) && move_up(request.content) && move_up(request.content_again))
-    failure = spawn_child(request, into, pid);
-  // The child has its own: the output ends with them.
-  into.reset();
-  request.content.reset();
-  request.content_again.reset();
-  if (no_pipe != 0) return hook_error(request.name, "no pipe for its output", no_pipe);
-  if (failure != 0) return hook_error(request.name, request.command.front(), failure);
+  if (const int failure = spawn_child(request, into, pid); failure != 0)
+    return hook_error(request.name, request.command.front(), failure);
   std::unique_ptr<HookProcess> process(new HookProcess());
   process->pid_ = pid;
   process->output_ = std::move(output);

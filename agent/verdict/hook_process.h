@@ -34,9 +34,8 @@ class HookProcess {
  public:
   static constexpr std::size_t kMaxOutput = 4096;
 
-  // Own process group, no descriptors but 0 to 3, default signals, working directory "/". Takes the descriptors of
-  // `request` over, on failure too. Errors: hook_failed.
-  static Result<std::unique_ptr<HookProcess>> spawn(HookRequest& request);
+  // Own process group, no descriptors but 0 to 3, default signals, working directory "/". Errors: hook_failed.
+  static Result<std::unique_ptr<HookProcess>> spawn(HookRequest request);
   ~HookProcess();  // kills and reaps what still runs
   HookProcess(const HookProcess&) = delete;
   HookProcess& operator=(const HookProcess&) = delete;

@@ -82,7 +82,7 @@ class Watcher {
     }
     for (auto& [id, request] : fresh) {
       const auto timeout = request.timeout;
-      Result<std::unique_ptr<HookProcess>> process = HookProcess::spawn(request);
+      Result<std::unique_ptr<HookProcess>> process = HookProcess::spawn(std::move(request));
       if (process) {
         running_.push_back({id, std::move(*process), std::chrono::steady_clock::now() + timeout});
       } else {

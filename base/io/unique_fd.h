@@ -13,7 +13,7 @@ class UniqueFd {
   UniqueFd() = default;
   explicit UniqueFd(int fd) : fd_(fd) {}
   UniqueFd(UniqueFd&& other) noexcept : fd_(other.release()) {}
-  // What it had is closed at once.
+  // The descriptor that this object owned before is closed at once.
   UniqueFd& operator=(UniqueFd&& other) noexcept {
     const UniqueFd old(std::exchange(fd_, other.release()));
     return *this;

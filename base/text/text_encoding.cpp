@@ -1,4 +1,4 @@
-// Hex and base64 of base/hash/digest.h: libsodium's, which refuse what is not canonical.
+// The hex and base64 functions of base/hash/digest.h, by libsodium: its decoders refuse blanks and missing padding.
 #include <sodium.h>
 
 #include <algorithm>

@@ -1,5 +1,5 @@
 // Headers that a caller gives for its requests: which of them are sent, and how many. One rule for the API, for jobs
-// and for whoever asks the client itself. Pure.
+// and for direct callers of HttpClient. Pure.
 #pragma once
 
 #include <optional>
@@ -19,10 +19,10 @@ inline constexpr std::size_t kMaxGivenHeaderBytes = 16 * 1024;  // of all togeth
   return header.first.size() + header.second.size() + 4;
 }
 
-// What is wrong with it, of which "a header" is the subject: `must not be "Range": …`; nothing: it is sent. Names the
-// header, never its value, which may be a secret.
+// Why `header` is refused, as the end of a sentence that begins with "a header": `must not be "Range": …`; none: it is
+// sent. The text has the header's name, never its value, which may be a secret.
 [[nodiscard]] std::optional<std::string> refusal_of(const Header& header);
-// The same of all together, as a whole sentence.
+// Why the list is refused (one of them, their number, their size), as a whole sentence; none: all are sent.
 [[nodiscard]] std::optional<std::string> refusal_of(const std::vector<Header>& headers);
 
 }  // namespace larder::origin

@@ -1,8 +1,8 @@
 // A bound on how often something may happen: `rate` a second on average, `burst` at once. Pure.
 //
-// It refuses what comes too early. DebtBucket of origin/http/rate.h is another rule: bytes of an answer have come
-// already and cannot be refused, so it takes all of them and has the next ones wait; it begins empty, and saves up next
-// to nothing.
+// take() refuses an event for which there is no token yet. DebtBucket of origin/http/rate.h is another rule: the bytes
+// of an answer have come already and cannot be refused, so it counts all of them and the next read waits; it begins
+// empty, and saves up next to nothing.
 #pragma once
 
 #include <algorithm>

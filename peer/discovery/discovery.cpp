@@ -177,8 +177,8 @@ void Discovery::receive(const Incoming& incoming, SteadyTime now) {
   const KnownPeer* peer = peers_.find(datagram.sender);
   if (peer == nullptr || peer->start_epoch != datagram.start_epoch) return probe_unproven(incoming, now);
   if (with_signature) return receive_bye(incoming, now);
-  // From a place where it never said HELLO: it, or another member in its name, or a stranger with what was said before
-  // its first HELLO was heard here. Where the agent is now, only what no HELLO has overtaken can tell.
+  // The address is one from which this agent never said HELLO: it has moved, another member writes in its name, or a
+  // stranger replays what it said before its first HELLO was heard here. An overtaken datagram is no sign of a move.
   if (!peer->speaks_from(incoming.from)) {
     if (!overtaken) probe_unproven(incoming, now);
     return;

@@ -34,6 +34,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "support")]
 from curl_selection import LeftOut, request_of  # noqa: E402
 from curl_server import CurlServer  # noqa: E402
 from curl_suite import CurlSuite  # noqa: E402
+from lab_servers import find_program  # noqa: E402
 from larder_lab import Lab, bin_dir_argument  # noqa: E402
 
 CURL = "/usr/bin/curl"
@@ -56,7 +57,7 @@ def skip(why):
 def enter_namespace():
     """This program again, where no packet can leave and names are those of two lines: a resolver of the machine may be asked
     over a socket that no network namespace holds back."""
-    unshare, ip = shutil.which("unshare"), shutil.which("ip")
+    unshare, ip = find_program("unshare"), find_program("ip")
     if not unshare or not ip:
         skip("there is no unshare or ip (apt install util-linux iproute2)")
     own = [unshare, "--net", "--mount", *(["--map-root-user"] if os.getuid() else []), "/bin/sh", "-c"]
@@ -170,8 +171,8 @@ class Replay:
         return made
 
     def run(self, number, without=None, programs=("curl", "larder", "larder")):
-        """What curl did, what larder did, and what it did the second time: each a list with an entry for each URL. `without`:
-        an option that larder is not given."""
+        """For each of `programs` a list of Seen, one for each URL of the case; the second `larder` finds the cache that the first
+        one left. `without`: an option, with its argument, that is left out of larder's command."""
         servers = self.servers(number)
         try:
             case, request = self.request(number, {name: str(server.port) for name, server in servers.items()})
@@ -254,7 +255,7 @@ def kind_of(outcome):
 
 
 class Table:
-    """What is expected: curl_cases.json."""
+    """The expected outcome of each case, the words that errors must have or lack, and how many cases are left out."""
 
     def __init__(self, file):
         self.content = json.loads(file.read_text()) if file.exists() else {"outcomes": [], "words": [], "left_out": {}}

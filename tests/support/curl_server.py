@@ -78,15 +78,13 @@ class CurlServer:
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection):
-        with self.lock:
-            self.connections.add(connection)
-        raw = connection
         try:
             connection.settimeout(60)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self.context:
-                connection = self.context.wrap_socket(connection, server_side=True)
-                raw = connection
+                connection = self.context.wrap_socket(connection, server_side=True)  # the plain one has no descriptor after it
+            with self.lock:
+                self.connections.add(connection)
             waiting = b""
             while True:
                 while b"\r\n\r\n" not in waiting:
@@ -102,8 +100,8 @@ class CurlServer:
             pass
         finally:
             with self.lock:
-                self.connections.discard(raw)
-            raw.close()
+                self.connections.discard(connection)
+            connection.close()
 
     def _which(self, request):
         """(case, section) that a request asks for."""

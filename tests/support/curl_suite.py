@@ -137,8 +137,7 @@ class CurlSuite:
     def case(self, number, variables=()):
         """The case with its %VARIABLES replaced; FileNotFoundError where there is none of that number."""
         raw = (self.folder / "data" / f"test{number}").read_bytes().decode("latin-1")
-        variables = {**dict(variables), "TESTNUMBER": str(number), "SRCDIR": str(self.folder), 
-                     "CERTDIR": str(self.made)}
+        variables = {**dict(variables), "TESTNUMBER": str(number), "SRCDIR": str(self.folder), "CERTDIR": str(self.made)}
         name = re.compile("%(" + "|".join(sorted(map(re.escape, variables), key=len, reverse=True)) + ")")
 
         def replaced(line):

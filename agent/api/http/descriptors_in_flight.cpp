@@ -69,7 +69,7 @@ std::optional<FairPlaces::Place> DescriptorsInFlight::admit(Owner owner, std::si
 }
 
 void DescriptorsInFlight::keep(UniqueFd socket, FairPlaces::Place descriptors, FairPlaces::Place connection) {
-  ::shutdown(socket.get(), SHUT_RDWR);  // the client reads what is there, and then the end
+  ::shutdown(socket.get(), SHUT_RDWR);  // the client still reads what was sent to it, then end of file
   ended_.push_back({std::move(socket), std::move(descriptors), std::move(connection)});
   look_later();
 }
