@@ -19,7 +19,7 @@ SLOWED = 1.25        # by one that does not do what it says
 SMALL_REQUESTS, SMALL_SLOWED = 1.1, 1.3
 ALONE = 1.01         # beside curl
 WAN, LAN = 50, 1000  # Mbit/s
-WAN_OF_MANY = {12: 25, 20: 10}  # what so many hosts on two processors can pass on: the line is to be the bottleneck, not the machine
+WAN_OF_MANY = {12: 25, 20: 15}  # what so many hosts on two processors can pass on: the line is to be the bottleneck, not the machine
 
 
 def office_of(lab, hosts, wan=WAN, **more):
