@@ -1,6 +1,6 @@
 # The commands of this tree; CMakePresets.json and tools/ do the work. Everything sets itself up on Debian 12.
 .DEFAULT_GOAL := help
-.PHONY: help build test demo soak soak-asan bench bench-office bench-line bench-sim bench-compare fuzz check format clean packages package dist release-check
+.PHONY: help build test demo soak soak-asan bench bench-office bench-line bench-sim bench-compare mutants fuzz check format clean packages package dist release-check
 MAKEFLAGS += --no-print-directory
 
 help:
@@ -17,6 +17,7 @@ help:
 	@echo 'make bench-line  one file over lines of 5 to 100 ms and with loss: alone, in a group and in a crowd, beside curl (15 minutes); OPTIONS="--rtt 25 --size 8"'
 	@echo 'make bench-sim  one to 5,000 simulated hosts want one file at once: origin copies, times, datagrams (5 minutes)'
 	@echo 'make bench-compare OLD=DIR  the larderd and larder in DIR beside those of this tree: is any of it slower'
+	@echo 'make mutants the rules with one comparison, constant or row changed: which change does no test notice (two hours); OPTIONS="--only plan.cpp"'
 	@echo 'make fuzz    libFuzzer on every parser, SECONDS=30 each'
 	@echo 'make check   formatting, lints and clang-tidy'
 	@echo 'make format  formats all sources'
@@ -76,6 +77,9 @@ bench-sim: packages
 bench-compare: build
 	@test -n '$(OLD)' || { echo 'make bench-compare OLD=DIR: DIR holds the larderd and larder to compare with' >&2; exit 2; }
 	@python3 tests/bench/compare.py '$(OLD)' build/release/bin $(if $(ROUNDS),--rounds $(ROUNDS)) --write docs/benchmarks.md
+
+mutants: packages
+	@python3 tools/mutants.py --results build/mutants.json --write docs/mutants.md $(OPTIONS)
 
 fuzz:
 	@tools/install_packages.sh build check

@@ -8,7 +8,7 @@ change nothing that can be observed. This tree is copied and never written to.
     tools/mutants.py --only plan.cpp --limit 20       twenty mutants, drawn by --seed, of the sources whose path has that in it
     tools/mutants.py --list                           which mutants there are; builds nothing
     tools/mutants.py --results build/mutants.json     goes on where an earlier run ended: what was killed there is not tried again
-    tools/mutants.py --write docs/mutants.md          the figures and the survivors as a page
+    tools/mutants.py --write docs/mutants.md          the figures and the survivors as a page, of all that is known
 
 Exit status: 0 where the score is at least that of the list, 1 where it is below, 2 where nothing could be said.
 """
@@ -126,7 +126,7 @@ def judge_all(workshop, rules, mutants, jobs, results):
                         say(f"survived: {mutant}\n    {mutant.line_text}")
             finally:
                 pool.shutdown(cancel_futures=True)
-        results.write()
+                results.write()
         say(f"{rule.path}: {len(of_rule)} mutants in {time.monotonic() - begin:.0f} s")
 
 
@@ -137,11 +137,11 @@ def list_mutants(mutants, excused):
     say(f"{len(mutants)} mutants, {sum(mutant.key in excused for mutant in mutants)} of them excused")
 
 
-def report(arguments, rules, mutants, excused, results):
+def report(arguments, rules, everything, mutants, excused, results):
     print_summary(say, rules, mutants, excused, results)
     if arguments.write:
         page = arguments.write if arguments.write.is_absolute() else arguments.root / arguments.write
-        page.write_text(page_of(rules, mutants, excused, results), encoding="utf-8")
+        page.write_text(page_of(rules, everything, excused, results), encoding="utf-8")
     total = results.figures(mutants, excused)
     if total.score is not None and total.score < rules.least_score:
         say(f"the score is below the {rules.least_score} % that tools/mutants.toml asks for")
@@ -168,7 +168,7 @@ def main(argv):
             workshop.copy()
             workshop.build(programs)
             judge_all(workshop, rules, to_try, arguments.jobs, results)
-    return report(arguments, rules, mutants, excused, results)
+    return report(arguments, rules, everything, mutants, excused, results)
 
 
 def end_at(number, _):
