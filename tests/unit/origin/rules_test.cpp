@@ -44,6 +44,41 @@ TEST(Retry, GrowsWithJitterToItsLimit) {
   EXPECT_GT(seen[40].second - seen[40].first, seconds(60));
 }
 
+// Always draws the same: the share of what there is to draw, in thousandths.
+class FixedRandom final : public Random {
+ public:
+  explicit FixedRandom(std::uint64_t thousandths) : value_(UINT64_MAX / 1000 * thousandths) {}
+  std::uint64_t next() override { return value_; }
+
+ private:
+  std::uint64_t value_;
+};
+
+double seconds_of(Duration delay) {
+  return std::chrono::duration<double>(delay).count();
+}
+
+TEST(Retry, DoublesWithEachFailureUpToTheLongest) {
+  FixedRandom none(0), half(500);
+  const auto delay = [](unsigned attempt, Random& random) {
+    return seconds_of(retry_delay({}, attempt, std::nullopt, random));
+  };
+  const double without_jitter[] = {5, 10, 20, 40, 80, 160, 320, 480, 480};
+  for (unsigned attempt = 1; attempt <= std::size(without_jitter); ++attempt) {
+    EXPECT_NEAR(delay(attempt, none), without_jitter[attempt - 1], 0.01) << attempt;
+    EXPECT_NEAR(delay(attempt, half), without_jitter[attempt - 1] * 1.125, 0.01) << attempt;
+  }
+}
+
+TEST(Retry, SpreadsRetryAfterByTenSecondsAtMost) {
+  FixedRandom none(0), half(500);
+  const auto delay = [](int asked, Random& random) { return seconds_of(retry_delay({}, 1, seconds(asked), random)); };
+  EXPECT_NEAR(delay(40, none), 40, 0.01);
+  EXPECT_NEAR(delay(40, half), 45, 0.01) << "an eighth more";
+  EXPECT_NEAR(delay(400, none), 400, 0.01);
+  EXPECT_NEAR(delay(400, half), 410, 0.01);
+}
+
 TEST(Retry, TakesTheJobsOwnDelay) {
   const auto random = make_seeded_random(7);
   RetryRule rule;
@@ -176,6 +211,27 @@ TEST(RequestRules, SendRangesWithTheirCondition) {
   EXPECT_EQ(find(request_headers(shape), "Want-Repr-Digest"), "sha-256=1");
 }
 
+TEST(RequestRules, WithoutAnEditionOrItsValidatorThereIsNoCondition) {
+  const cache::Version nothing{"u", 100, "", ""};
+  RequestShape shape;
+  shape.ranged = true;
+  EXPECT_EQ(find(request_headers(shape), "Range"), "bytes=0-");
+  EXPECT_EQ(find(request_headers(shape), "If-Range"), "absent");
+  EXPECT_EQ(request_headers(shape).size(), 1U);
+  shape.expected = &nothing;
+  EXPECT_EQ(find(request_headers(shape), "If-Range"), "absent");
+}
+
+TEST(RequestRules, AnotherPortIsAnotherSiteUnlessTlsIsAllThatChanges) {
+  const auto same = [](const char* a, const char* b) { return same_site(*parse_url(a), *parse_url(b)); };
+  EXPECT_TRUE(same("https://h:8443/", "https://h:8443/x"));
+  EXPECT_FALSE(same("https://h/", "https://h:8443/"));
+  EXPECT_FALSE(same("http://h/", "https://h:8443/"));
+  EXPECT_FALSE(same("http://h:8080/", "https://h/"));
+  EXPECT_FALSE(same("http://h:443/", "https://h/")) << "not where HTTP is without TLS";
+  EXPECT_FALSE(same("https://h:80/", "http://h:443/"));
+}
+
 TEST(RequestRules, KeepCredentialsToTheirSite) {
   const auto same = [](const char* a, const char* b) { return same_site(*parse_url(a), *parse_url(b)); };
   EXPECT_TRUE(same("http://h/", "http://h/x"));
@@ -204,6 +260,15 @@ TEST(RequestRules, TakeCredentialsFromTheUrl) {
   EXPECT_EQ(options->user, "u");
   EXPECT_EQ(options->password, "p");
   EXPECT_TRUE(options->has_credentials());
+  auto given = std::make_shared<ConnectOptions>();
+  given->proxy = "http://proxy";
+  EXPECT_EQ(options_for(*parse_url("http://h/"), given), given);
+  const auto both = options_for(*parse_url("http://u:p@h/"), given);
+  EXPECT_EQ(both->user + both->password + both->proxy, "uphttp://proxy");
+  EXPECT_EQ(given->user, "") << "what others use too stays as it is";
+  given->user = "mine";
+  EXPECT_EQ(options_for(*parse_url("http://u:p@h/"), given), given) << "the job's own come first";
+  EXPECT_FALSE(options_for(*parse_url("http://h/"), nullptr)->has_credentials());
 }
 
 TEST(ConnectOptions, KnowCredentials) {

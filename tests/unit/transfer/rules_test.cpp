@@ -29,6 +29,27 @@ TEST(MayBeOf, EveryValidatorThatBothCarryMustBeEqual) {
       {{"v", 10, "\"a\"", "Mon"}, false},
   };
   for (const Row& row : rows) EXPECT_EQ(may_be_of(version, row.answer), row.may) << row.answer.etag;
+  EXPECT_TRUE(may_be_of({"u", std::nullopt, "", ""}, version)) << "of what is known nothing differs";
+  EXPECT_TRUE(may_be_of({"u", std::nullopt, "\"a\"", ""}, version));
+}
+
+TEST(NamesEdition, ATagDoesAndADateWithTheSize) {
+  EXPECT_TRUE(names_edition({"u", std::nullopt, "\"a\"", ""}));
+  EXPECT_TRUE(names_edition({"u", 10, "", "Mon"}));
+  EXPECT_FALSE(names_edition({"u", std::nullopt, "", "Mon"}));
+  EXPECT_FALSE(names_edition({"u", 10, "", ""}));
+}
+
+TEST(WhyNotTheOrigins, SaysWhatDiffers) {
+  origin::Edition edition;
+  edition.effective_url = "http://portal.test/login";
+  edition.any_validator = false;
+  const auto why = why_not_the_origins({{"origin.test", "text/plain"}}, edition);
+  ASSERT_TRUE(why);
+  EXPECT_EQ(
+      why->find("the answer comes from portal.test and not from origin.test, is of no type and not text/plain, and "),
+      0U)
+      << *why;
 }
 
 // Another host, another type, no validator: only all three together need not be the origin's.
@@ -87,6 +108,11 @@ TEST(OldPartRule, IsTheLargestThatCouldBeGoneOnWith) {
   };
   EXPECT_EQ(kept(), "large");
   EXPECT_EQ(begun_with(held).size(), 3U) << "but for the one that cannot be gone on with";
+  held[0].bytes_held = 50;
+  EXPECT_EQ(kept(), "small") << "of equals the first";
+  held[0].bytes_held = 10;
+  held[2].first_answer.host.clear();
+  EXPECT_EQ(begun_with(held).size(), 2U) << "nor is anything known of this one's first answer";
   held[1].state = cache::ContentState::complete;
   EXPECT_EQ(kept(), "small");
   held[0].versions[0].url = "v";
@@ -138,6 +164,15 @@ TEST(OnOriginBreak, Table) {
       {"certificate, others", {E::certificate_rejected, true, false, 2, 0}, D::fail},
       {"no ranges", {E::range_not_supported, true, false, 0, 0}, D::whole_only},
       {"no ranges although whole", {E::range_not_supported, true, true, 0, 0}, D::fail},
+      {"the place went to another user", {E::busy, true, false, 0, 0}, D::resume},
+      {"the place is gone, and no part can be asked for", {E::busy, false, false, 0, 99 * kMiB}, D::fail},
+      {"one of several stalls", {E::no_progress, true, false, 1, 0}, D::narrow},
+      {"one of several is too late", {E::timed_out, true, false, 1, 0}, D::narrow},
+      {"one of several is not let in", {E::connect_failed, true, false, 1, 0}, D::narrow},
+      {"one of several is answered with nonsense", {E::bad_response, true, false, 1, 0}, D::narrow},
+      {"one of several, and its rest cannot be asked for", {E::timed_out, false, false, 1, 99 * kMiB}, D::fail},
+      {"one of several finds the disk full", {E::disk_full, true, false, 1, 99 * kMiB}, D::fail},
+      {"the only one is not let in", {E::connect_failed, true, false, 0, 99 * kMiB}, D::fail},
   };
   for (const Row& row : rows) EXPECT_EQ(on_origin_break(row.input), row.decision) << row.what;
 }
@@ -181,6 +216,39 @@ TEST(PieceMap, WhatCannotBeIsRefused) {
   }
 }
 
+TEST(PieceMap, TheLastBytesAreWhereTheSizeSays) {
+  const auto parts = [](const std::vector<ByteRange>& ranges, std::uint64_t size) {
+    const auto map = PieceMap::of_ranges(ranges, size, "http://h/x");
+    return map ? map->parts({0, map->content_size().value_or(0)}) : std::vector<ByteRange>{};
+  };
+  using Parts = std::vector<ByteRange>;
+  EXPECT_EQ(parts({{kFromTheEnd, 10}}, 100), (Parts{{90, 10}}));
+  EXPECT_EQ(parts({{kFromTheEnd, 10}}, 10), (Parts{{0, 10}}));
+  EXPECT_EQ(parts({{kFromTheEnd, 10}}, 5), (Parts{{0, 5}})) << "there are no more";
+  EXPECT_EQ(parts({{20, 5}, {kFromTheEnd, 10}}, 100), (Parts{{20, 5}, {90, 10}}));
+  EXPECT_EQ(parts({{kFromTheEnd, 10}, {80, 10}}, 100), (Parts{{90, 10}, {80, 10}})) << "they touch";
+  EXPECT_EQ(parts({{0, 100}}, 100), (Parts{{0, 100}}));
+  EXPECT_EQ(parts({{99, kToTheEnd}}, 100), (Parts{{99, 1}}));
+}
+
+TEST(PieceMap, ARefusalNamesTheRange) {
+  const auto detail = [](const std::vector<ByteRange>& ranges, std::optional<std::uint64_t> size) {
+    const auto map = PieceMap::of_ranges(ranges, size, "http://h/x");
+    return map ? std::string() : map.error().detail;
+  };
+  EXPECT_EQ(detail({{80, 11}, {kFromTheEnd, 10}}, 100),
+            "range 1 (the last 10 bytes) overlaps range 0 (offset 80, length 11): the file has 100 bytes");
+  EXPECT_EQ(detail({{kFromTheEnd, 10}, {99, 1}}, 100),
+            "range 0 (the last 10 bytes) overlaps range 1 (offset 99, length 1): the file has 100 bytes");
+  EXPECT_EQ(detail({{0, 1}, {90, 11}}, 100), "range 1 (offset 90, length 11) is out of bounds: the file has 100 bytes");
+  EXPECT_EQ(detail({{100, kToTheEnd}}, 100),
+            "range 0 (offset 100 to the end) is out of bounds: the file has 100 bytes");
+  EXPECT_EQ(detail({{7, 0}}, 100), "range 0 (offset 7, length 0) is empty; leave it out");
+  EXPECT_NE(detail({{kFromTheEnd, 10}}, std::nullopt), "");
+  EXPECT_EQ(detail({{UINT64_MAX - 10, 10}}, std::nullopt), "");
+  EXPECT_EQ(detail({{0, UINT64_MAX - 10}, {0, 10}}, std::nullopt), "") << "as much as can be counted";
+}
+
 TEST(VersionOfRanges, IsNobodyElsesAndKeepsTheValidators) {
   const Version whole{"http://h/x", 100, "\"a\"", "Mon"};
   const Version a = version_of_ranges(whole, {{0, 5}, {10, kToTheEnd}}, 95);
@@ -190,6 +258,14 @@ TEST(VersionOfRanges, IsNobodyElsesAndKeepsTheValidators) {
   EXPECT_NE(a, version_of_ranges(whole, {{10, kToTheEnd}, {0, 5}}, 95));
   const std::vector<ByteRange> many(500, {1, 1});
   EXPECT_LT(version_of_ranges(whole, many, 500).url.size(), 120U);
+  EXPECT_EQ(version_of_ranges(whole, {{kFromTheEnd, 5}}, 5).url, "http://h/x#ranges=last+5");
+  // 50 of "1+1" and the commas between them are 199 characters; one more digit is still read by people.
+  std::vector<ByteRange> readable(50, {1, 1});
+  readable.back().offset = 10;
+  const std::string prefix = "http://h/x#ranges=";
+  EXPECT_EQ(version_of_ranges(whole, readable, 50).url.size(), prefix.size() + 200);
+  readable.back().offset = 100;
+  EXPECT_EQ(version_of_ranges(whole, readable, 50).url.size(), prefix.size() + 64) << "a digest";
 }
 
 TEST(Account, SegmentsOfThisFileBySourceTheRestIsCache) {

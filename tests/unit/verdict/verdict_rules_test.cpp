@@ -41,7 +41,21 @@ TEST(JudgeDigest, Table) {
   }
   Facts unknown;
   unknown.wanted_sha256 = a;
-  EXPECT_FALSE(judge_digest(unknown)) << "a wanted digest that was not computed is no verdict";
+  const auto judgement = judge_digest(unknown);
+  ASSERT_FALSE(judgement) << "a wanted digest that was not computed is no verdict";
+  EXPECT_EQ(judgement.error().code, ErrorCode::internal);
+}
+
+TEST(JudgeDigest, SaysWhoWantsAnother) {
+  const Digest a = sha256(as_bytes("a")), b = sha256(as_bytes("b"));
+  Facts facts;
+  facts.url = "http://h/x";
+  facts.sha256 = a;
+  facts.origin_sha256 = b;
+  const auto detail = [&facts] { return judge_digest(facts)->value().reason.detail; };
+  EXPECT_EQ(detail(), "its SHA-256 is " + to_hex(a) + ", the one that the origin promises is " + to_hex(b));
+  facts.wanted_sha256 = b;
+  EXPECT_EQ(detail(), "its SHA-256 is " + to_hex(a) + ", the one asked for is " + to_hex(b));
 }
 
 TEST(JudgeHook, Table) {
@@ -70,11 +84,28 @@ TEST(JudgeHook, Table) {
   }
 }
 
+TEST(JudgeHook, ItsReasonIsGivenWhereItHasOne) {
+  const auto reason = [](const std::string& output) {
+    const auto judgement = judge_hook("scan", std::chrono::seconds(5), {HookOutcome::How::exited, 1, output});
+    EXPECT_EQ(judgement->reason.code, ErrorCode::validation_failed);
+    return judgement->reason.detail;
+  };
+  EXPECT_EQ(reason("virus\n"), "the hook scan says that it is not valid: virus");
+  EXPECT_EQ(reason(" \n"), "the hook scan says that it is not valid");
+  const auto broken = judge_hook("scan", std::chrono::seconds(5), {HookOutcome::How::exited, 2, ""});
+  EXPECT_EQ(broken.error().detail, "it ended with status 2, which is neither 0 (valid) nor 1 (not valid)");
+  const auto late = judge_hook("scan", std::chrono::seconds(5), {HookOutcome::How::timed_out, 9, "page 7"});
+  EXPECT_EQ(late.error().detail, "it took longer than 5s and was ended: page 7");
+}
+
 TEST(FirstLine, SaysSomethingPrintableAndBounded) {
   EXPECT_EQ(first_line("\n\n \n\x1b[31mred\r\nnext"), "[31mred");
   EXPECT_EQ(first_line(""), "");
   EXPECT_EQ(first_line("\n\n"), "");
   EXPECT_EQ(first_line(std::string(4096, 'x')).size(), 512U);
+  EXPECT_EQ(first_line("\x01 a\x1f!\x7f~\n"), " a!~");
+  EXPECT_EQ(first_line("one"), "one");
+  EXPECT_EQ(first_line("\r\ntwo"), "two");
 }
 
 TEST(HookEnvironment, IsTheFactsAndLittleElse) {
@@ -90,6 +121,8 @@ TEST(HookEnvironment, IsTheFactsAndLittleElse) {
     EXPECT_NE(std::find(all.begin(), all.end(), one), all.end()) << one;
   }
   EXPECT_EQ(all.size(), 8U);
+  facts.sha256 = sha256(as_bytes("a"));
+  EXPECT_EQ(hook_environment(facts).back(), "LARDER_SHA256=" + to_hex(*facts.sha256));
 }
 
 }  // namespace

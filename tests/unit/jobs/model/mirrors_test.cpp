@@ -72,6 +72,17 @@ TEST(Mirrors, AreNotAskedForWhatIsNotTheUrls) {
     EXPECT_FALSE(is_of_the_url(code)) << error_info(code).name;
 }
 
+TEST(Mirrors, AreAskedForWhateverIsTheUrls) {
+  using enum ErrorCode;
+  for (const ErrorCode code : {not_found,           forbidden_url,   invalid_url,          network_unreachable,
+                               name_not_resolved,   connect_failed,  connection_lost,      timed_out,
+                               no_progress,         tls_failed,      certificate_rejected, unauthorized,
+                               proxy_unauthorized,  http_fatal,      http_transient,       bad_response,
+                               range_not_supported, version_changed, stale_proxy,          too_many_redirects,
+                               redirect_forbidden,  too_large,       digest_mismatch})
+    EXPECT_TRUE(is_of_the_url(code)) << error_info(code).name;
+}
+
 // One that gives some bytes and breaks, again and again, must not be asked for ever without a pause.
 TEST(Mirrors, OnlyMoreThanEverBeforeIsProgress) {
   MirrorRound round;

@@ -200,5 +200,127 @@ TEST(job_limits, redirects_to_loopback_only_where_loopback_is_allowed) {
   EXPECT_FALSE(job_policy(configured, options).redirect_to_loopback);
 }
 
+// Each text of `connect` may be as long as its limit, has no NUL, and is named where it is refused.
+TEST(job_limits, of_the_texts_of_connect) {
+  using Connect = origin::ConnectOptions;
+  const struct {
+    const char* what;
+    std::string Connect::*text;
+    std::size_t limit;
+  } rows[] = {
+      {"the user", &Connect::user, 300},
+      {"the password", &Connect::password, 65535},
+      {"the proxy", &Connect::proxy, 4000},
+      {"the proxy user", &Connect::proxy_user, 300},
+      {"the proxy password", &Connect::proxy_password, 65535},
+      {"the client certificate", &Connect::client_certificate, 256 * 1024},
+      {"the client key", &Connect::client_key, 256 * 1024},
+      {"the client key password", &Connect::client_key_password, 65535},
+  };
+  for (const auto& row : rows) {
+    JobOptions options;
+    options.connect.client_certificate = options.connect.client_key = "PEM";
+    options.connect.*row.text = std::string(row.limit, 'x');
+    EXPECT_TRUE(check_options(options, known())) << row.what;
+    options.connect.*row.text += 'x';
+    auto status = check_options(options, known());
+    ASSERT_FALSE(status) << row.what;
+    EXPECT_THAT(status.error().detail,
+                HasSubstr(std::string(row.what) + " is longer than " + std::to_string(row.limit)));
+    options.connect.*row.text = std::string("a\0b", 3);
+    status = check_options(options, known());
+    ASSERT_FALSE(status) << row.what;
+    EXPECT_THAT(status.error().detail, HasSubstr(std::string(row.what) + " contains a NUL"));
+  }
+}
+
+TEST(job_limits, are_taken_to_their_ends) {
+  const auto taken = [](auto change) {
+    JobOptions options;
+    change(options);
+    return check_options(options, known()).has_value();
+  };
+  EXPECT_TRUE(taken([](JobOptions& o) { o.name = std::string(256, 'x'); }));
+  EXPECT_TRUE(taken([](JobOptions& o) { o.parallel_ranges = 1; }));
+  EXPECT_TRUE(taken([](JobOptions& o) { o.parallel_ranges = 16; }));
+  EXPECT_TRUE(taken([](JobOptions& o) { o.retry_delay = std::chrono::milliseconds(100); }));
+  EXPECT_TRUE(taken([](JobOptions& o) { o.retry_delay = std::chrono::minutes(10); }));
+  EXPECT_TRUE(taken([](JobOptions& o) { o.no_progress_timeout = Duration::zero(); }));
+  EXPECT_TRUE(taken([](JobOptions& o) { o.maximum_time = Duration(1); }));
+  EXPECT_TRUE(check_reason(std::string(4096, 'x')));
+  EXPECT_FALSE(check_reason(std::string(4097, 'x')));
+  FileSpec spec;
+  spec.url = "http://host/a";
+  spec.destination = std::string(4096, 'x');
+  EXPECT_TRUE(check(spec));
+  spec.destination += 'x';
+  EXPECT_FALSE(check(spec));
+}
+
+TEST(job_limits, of_mirrors) {
+  FileSpec spec;
+  spec.url = "http://host/a";
+  spec.mirrors.resize(16);
+  for (Mirror& mirror : spec.mirrors) mirror.url = "http://us:pw@Mirror/a";
+  EXPECT_FALSE(check(spec)) << "no digest says which of the files is meant";
+  spec.sha256.emplace();
+  ASSERT_TRUE(check(spec));
+  EXPECT_EQ(spec.mirrors[15].url, "http://mirror/a");
+  EXPECT_EQ(spec.mirrors[15].user, "us");
+  EXPECT_EQ(spec.mirrors[15].password, "pw");
+  spec.mirrors.push_back(spec.mirrors.front());
+  const auto status = check(spec);
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error().code, ErrorCode::limit_exceeded);
+  spec.mirrors = {{"file:///etc/shadow", "", ""}};
+  EXPECT_FALSE(check(spec));
+}
+
+TEST(job_limits, of_minisign_texts) {
+  JobOptions options;
+  FileSpec spec;
+  spec.url = "http://host/a";
+  const auto detail = [&](std::size_t key, std::size_t signature) {
+    options.verdict.minisign_public_key = std::string(key, 'k');
+    options.verdict.minisign_signature = std::string(signature, 's');
+    const auto status = check(spec, options);
+    return status ? std::string() : status.error().detail;
+  };
+  EXPECT_EQ(detail(8192, 8192), "minisign: bad") << "it is looked at";
+  EXPECT_THAT(detail(8193, 1), HasSubstr("longer than 8192 bytes"));
+  EXPECT_THAT(detail(1, 8193), HasSubstr("longer than 8192 bytes"));
+  EXPECT_EQ(detail(0, 0), "");
+}
+
+TEST(job_limits, authorities_are_named_by_a_file_or_are_text) {
+  origin::ConnectOptions connect;
+  EXPECT_FALSE(names_ca_file(connect));
+  connect.ca_certificates = "/etc/ssl/ca.pem";
+  EXPECT_TRUE(names_ca_file(connect));
+  connect.ca_certificates = test::kAuthority;
+  EXPECT_FALSE(names_ca_file(connect));
+  connect.ca_certificates = "/ before\n" + std::string(test::kAuthority);
+  EXPECT_FALSE(names_ca_file(connect));
+}
+
+TEST(job_limits, of_what_reaches_to_the_end_there_is_one) {
+  const std::uint64_t end = UINT64_MAX;
+  EXPECT_TRUE(check_ranges({{10, end - 10}}, 1)) << "as far as offsets go";
+  EXPECT_FALSE(check_ranges({{10, end - 9}}, 1));
+  EXPECT_TRUE(check_ranges({{0, 1}, {2, 1}}, 2));
+  EXPECT_FALSE(check_ranges({{0, 1}, {2, 1}, {4, 1}}, 2));
+}
+
+TEST(job_limits, redirects_that_the_job_alone_allows_are_told_of) {
+  JobOptions options;
+  origin::UrlPolicy configured;
+  EXPECT_FALSE(job_policy(configured, options).sharing.callers_redirect);
+  options.redirect_loopback = true;
+  EXPECT_TRUE(job_policy(configured, options).sharing.callers_redirect);
+  configured.redirect_to_loopback = true;
+  EXPECT_TRUE(job_policy(configured, options).redirect_to_loopback);
+  EXPECT_FALSE(job_policy(configured, options).sharing.callers_redirect) << "everybody's redirects lead there";
+}
+
 }  // namespace
 }  // namespace larder::agent

@@ -109,5 +109,47 @@ TEST(job_names, of_priorities_and_file_states_go_there_and_back) {
   EXPECT_FALSE(priority_from_name("urgent"));
 }
 
+// They are the API's, and what is stored.
+TEST(job_names, are_these) {
+  const auto names = [](auto name_of, auto... values) {
+    std::string text;
+    ((text += std::string(name_of(values)) + " "), ...);
+    return text;
+  };
+  using P = Priority;
+  EXPECT_EQ(names(priority_name, P::foreground, P::high, P::normal, P::low), "foreground high normal low ");
+  using F = FileState;
+  EXPECT_EQ(names(file_state_name, F::waiting, F::active, F::validating, F::transferred, F::failed),
+            "waiting active validating transferred failed ");
+  using E = EventKind;
+  EXPECT_EQ(names(event_kind_name, static_cast<E>(0), static_cast<E>(1), static_cast<E>(2), static_cast<E>(3),
+                  static_cast<E>(4)),
+            "job.created job.state job.progress file.state job.removed ");
+}
+
+TEST(job_state, some_are_over_some_have_ended_some_run) {
+  const auto those = [](auto holds) {
+    std::string text;
+    for (const JobState state : kAllJobStates) {
+      if (holds(state)) text += std::string(job_state_name(state)) + " ";
+    }
+    return text;
+  };
+  EXPECT_EQ(those(is_final), "acknowledged cancelled ");
+  EXPECT_EQ(those(has_ended), "transferred error acknowledged cancelled ");
+  EXPECT_EQ(those(is_runnable), "queued connecting transferring ");
+  EXPECT_EQ(those(is_running), "connecting transferring ");
+}
+
+TEST(job_state, a_refusal_advises_what_helps) {
+  const auto detail = [](JobState state, JobEvent event) { return next_state(state, event).error().detail; };
+  EXPECT_EQ(detail(JobState::connecting, JobEvent::retarget),
+            "the job is connecting; that is possible while it is suspended, queued, transient_error, error; suspend it "
+            "first");
+  EXPECT_EQ(detail(JobState::validating, JobEvent::retarget),
+            "the job is validating; that is possible while it is suspended, queued, transient_error, error");
+  EXPECT_EQ(detail(JobState::cancelled, JobEvent::resume), "the job is cancelled and over; make a new one");
+}
+
 }  // namespace
 }  // namespace larder::agent

@@ -204,6 +204,100 @@ TEST(ResponseCheck, ReadsUnsatisfiedRanges) {
   EXPECT_EQ(check_response(head(412, {}), asked, context()).error().code, ErrorCode::version_changed);
 }
 
+// What people read; texts of others are cut.
+TEST(ResponseCheck, SaysWhatDiffers) {
+  const cache::Version expected = version(1000, "\"a\"", kDate);
+  const auto difference = [&](std::vector<Header> headers, std::optional<std::uint64_t> size) {
+    return compare_edition(expected, head(200, std::move(headers)), size, context().now).difference.value_or("none");
+  };
+  EXPECT_EQ(difference({{"etag", "\"a\""}}, 1000), "none");
+  EXPECT_EQ(difference({}, std::nullopt), "none");
+  EXPECT_EQ(difference({{"etag", "\"b\""}}, 1000), "its ETag is \"b\", not \"a\"");
+  EXPECT_EQ(difference({{"etag", std::string(99, 'x')}}, 1000), "its ETag is " + std::string(80, 'x') + ", not \"a\"");
+  EXPECT_EQ(difference({{"last-modified", std::string(99, 'x')}}, 1000),
+            "its Last-Modified is " + std::string(64, 'x') + ", not " + kDate);
+  EXPECT_EQ(difference({{"etag", "\"a\""}}, 999), "it has 999 bytes, not 1000");
+}
+
+TEST(ResponseCheck, IsConfirmedByOneEqualValidator) {
+  const cache::Version expected = version(1000, "\"a\"", kDate);
+  const auto confirmed = [&](std::vector<Header> headers) {
+    return compare_edition(expected, head(200, std::move(headers)), 1000, context().now).confirmed;
+  };
+  EXPECT_FALSE(confirmed({}));
+  EXPECT_TRUE(confirmed({{"etag", "\"a\""}}));
+  EXPECT_TRUE(confirmed({{"last-modified", kDate}}));
+  EXPECT_FALSE(confirmed({{"etag", "W/\"a\""}}));
+  EXPECT_TRUE(confirmed({{"etag", "\"a\""}, {"etag", "W/\"a\""}})) << "one of them proves it";
+  EXPECT_TRUE(confirmed({{"etag", "W/\"a\""}, {"last-modified", kDate}}));
+}
+
+TEST(ResponseCheck, SaysWhereAPartEndsWrongly) {
+  const cache::Version expected = version(1000, "\"a\"", kDate);
+  const auto detail = [&](const char* range, const char* length = "") {
+    std::vector<Header> headers = {{"etag", "\"a\""}, {"content-range", range}};
+    if (*length != '\0') headers.emplace_back("content-length", length);
+    const auto accepted = check_response(head(206, headers), Asked{&expected, true, 100, 100, false}, context());
+    return accepted ? std::string("taken") : accepted.error().detail;
+  };
+  EXPECT_EQ(detail("bytes 101-199/1000"), "its Content-Range begins at 101, asked for was 100");
+  EXPECT_EQ(detail("bytes 100-198/1000"), "its Content-Range ends at 198, asked for was 199");
+  EXPECT_EQ(detail("bytes 100-199/1000", "99"), "its Content-Length is 99, but its Content-Range has 100 bytes");
+  EXPECT_EQ(detail("bytes 100-199/1000", "100"), "taken");
+  const std::string nonsense = "bytes " + std::string(99, 'x');
+  EXPECT_EQ(detail(nonsense.c_str()), "its Content-Range is malformed: " + nonsense.substr(0, 80));
+  EXPECT_EQ(detail("bytes */1000"), "its Content-Range is malformed: bytes */1000");
+}
+
+TEST(ResponseCheck, AllOfTheFileThatWasAskedForAsARangeIsAPart) {
+  const cache::Version expected = version(1000, "\"a\"", "");
+  for (const std::optional<std::uint64_t> length :
+       {std::optional<std::uint64_t>(1000), std::optional<std::uint64_t>()}) {
+    const auto accepted = check_response(head(206, {{"etag", "\"a\""}, {"content-range", "bytes 0-999/1000"}}),
+                                         Asked{&expected, true, 0, length, false}, context());
+    ASSERT_TRUE(accepted);
+    EXPECT_EQ(accepted->length, 1000U);
+    EXPECT_TRUE(accepted->edition.ranges && !accepted->edition.one_stream) << "ranges work";
+    // It is whole: nothing can be mixed with it, so that it needs no validator.
+    EXPECT_TRUE(check_response(head(206, {{"content-range", "bytes 0-999/1000"}}),
+                               Asked{&expected, true, 0, length, false}, context()));
+  }
+  const auto less = check_response(head(206, {{"etag", "\"a\""}, {"content-range", "bytes 0-999/1000"}}),
+                                   Asked{&expected, true, 0, 999, false}, context());
+  ASSERT_TRUE(less) << "more than was asked for: all of it";
+  EXPECT_TRUE(less->edition.one_stream);
+}
+
+TEST(ResponseCheck, KnowsTheLengthOfWhatComesInChunks) {
+  const cache::Version expected = version(5, "\"a\"", "");
+  const auto accepted = check_response(head(200, {{"etag", "\"a\""}, {"transfer-encoding", "chunked"}}),
+                                       Asked{&expected, false, 0, std::nullopt, false}, context());
+  ASSERT_TRUE(accepted);
+  EXPECT_EQ(accepted->length, 5U);
+}
+
+TEST(ResponseCheck, ARefusedRangeSaysHowLargeTheFileIs) {
+  const Asked probe{nullptr, true, 0, 1, false};
+  const auto refusal = [&](std::vector<Header> headers, const Asked& asked) {
+    return check_response(head(416, std::move(headers)), asked, context()).error();
+  };
+  EXPECT_EQ(refusal({}, probe).detail, "the origin refuses the range (416)");
+  EXPECT_EQ(refusal({{"content-range", "bytes 0-0/1"}}, probe).detail, "the origin refuses the range (416)");
+  EXPECT_EQ(refusal({{"content-range", "bytes */1"}}, probe).detail,
+            "the origin refuses the range (416) although the file has 1 bytes");
+  EXPECT_EQ(refusal({{"content-range", "bytes */1"}}, probe).code, ErrorCode::range_not_supported);
+  EXPECT_EQ(refusal({{"content-range", "bytes */0"}}, Asked{}).code, ErrorCode::range_not_supported)
+      << "no range was asked for: the status speaks";
+  const cache::Version empty = version(0, "\"a\"", "");
+  EXPECT_EQ(refusal({{"content-range", "bytes */0"}}, Asked{&empty, true, 0, 1, false}).code,
+            ErrorCode::range_not_supported);
+  const auto none = check_response(head(416, {{"content-range", "bytes */0"}}), probe, context());
+  ASSERT_TRUE(none);
+  EXPECT_EQ(none->length, 0U);
+  EXPECT_EQ(check_response(head(412, {}), probe, context()).error().code, ErrorCode::http_fatal)
+      << "no edition is known that could have changed";
+}
+
 TEST(ResponseCheck, RefusesDigestsThatContradict) {
   const std::string one = to_base64(sha256(as_bytes("1"))), two = to_base64(sha256(as_bytes("2")));
   const auto accepted = check_response(
@@ -232,6 +326,65 @@ TEST(StatusRules, TellTransientFromFatal) {
     EXPECT_NE(error.detail.find(is_redirect(status) ? "redirect" : std::to_string(status)), std::string::npos)
         << status;
   }
+}
+
+// What the caller reads: each status of the table has a sentence of its own, any other is named by its number.
+TEST(StatusRules, SayWhatTheOriginMeans) {
+  const struct {
+    int status;
+    ErrorCode code;
+    const char* says;
+  } rows[] = {
+      {204, ErrorCode::bad_response, "no content to send (204)"},
+      {205, ErrorCode::bad_response, "no content to send (205)"},
+      {206, ErrorCode::bad_response, "answered with status 206"},
+      {299, ErrorCode::bad_response, "answered with status 299"},
+      {300, ErrorCode::http_fatal, "redirects to none of them (300)"},
+      {301, ErrorCode::bad_response, "redirects without saying where to"},
+      {303, ErrorCode::bad_response, "redirects without saying where to"},
+      {304, ErrorCode::bad_response, "not modified (304)"},
+      {306, ErrorCode::http_fatal, "answered with status 306"},
+      {308, ErrorCode::bad_response, "redirects without saying where to"},
+      {309, ErrorCode::http_fatal, "answered with status 309"},
+      {400, ErrorCode::http_fatal, "does not understand the request (400)"},
+      {401, ErrorCode::unauthorized, "the origin wants a user name and password that it accepts (401)"},
+      {402, ErrorCode::http_fatal, "answered with status 402"},
+      {403, ErrorCode::http_fatal, "forbids it (403)"},
+      {404, ErrorCode::http_fatal, "nothing at this URL (404)"},
+      {405, ErrorCode::http_fatal, "answered with status 405"},
+      {407, ErrorCode::proxy_unauthorized, "the proxy wants a user name and password that it accepts (407)"},
+      {408, ErrorCode::http_transient, "tired of waiting (408)"},
+      {409, ErrorCode::http_transient, "in conflict just now (409)"},
+      {410, ErrorCode::http_fatal, "gone for good (410)"},
+      {411, ErrorCode::http_fatal, "answered with status 411"},
+      {412, ErrorCode::http_fatal, "refuses a condition of the request (412)"},
+      {413, ErrorCode::http_fatal, "answered with status 413"},
+      {416, ErrorCode::range_not_supported, "refuses the range (416)"},
+      {425, ErrorCode::http_transient, "asks to try again (425)"},
+      {429, ErrorCode::http_transient, "asked too often (429)"},
+      {451, ErrorCode::http_fatal, "for legal reasons (451)"},
+      {452, ErrorCode::http_fatal, "answered with status 452"},
+      {499, ErrorCode::http_fatal, "answered with status 499"},
+      {500, ErrorCode::http_transient, "an internal error (500)"},
+      {501, ErrorCode::http_fatal, "cannot do this (501)"},
+      {502, ErrorCode::http_transient, "a gateway cannot reach the origin (502)"},
+      {503, ErrorCode::http_transient, "unavailable just now (503)"},
+      {504, ErrorCode::http_transient, "waits in vain for the origin (504)"},
+      {505, ErrorCode::http_fatal, "does not speak this version of HTTP (505)"},
+      {506, ErrorCode::http_transient, "answered with status 506"},
+      {599, ErrorCode::http_transient, "answered with status 599"},
+      {600, ErrorCode::bad_response, "answered with status 600"},
+  };
+  for (const auto& row : rows) {
+    const Error error = status_error(head(row.status, {}), context().now);
+    EXPECT_EQ(error.code, row.code) << row.status;
+    EXPECT_NE(error.detail.find(row.says), std::string::npos) << error.detail;
+  }
+}
+
+TEST(StatusRules, KnowWhatRedirects) {
+  for (const int status : {300, 301, 302, 303, 307, 308}) EXPECT_TRUE(is_redirect(status)) << status;
+  for (const int status : {0, 200, 299, 304, 305, 306, 309, 400}) EXPECT_FALSE(is_redirect(status)) << status;
 }
 
 TEST(CacheEvidence, NamesWhoAnswered) {

@@ -299,6 +299,63 @@ TEST(SharingRules, ReasonsHaveNames) {
   EXPECT_EQ(privacy_note(Privacy::loopback_answer).find("not offered to neighbours: "), 0U);
 }
 
+// Codes are the API's, notes are what people read. The table stands here once more so that no two are exchanged.
+TEST(SharingRules, ReasonsAreToldSo) {
+  using P = Privacy;
+  const struct {
+    P privacy;
+    Reach reach;
+    const char* code;
+    const char* note;
+  } rows[] = {
+      {P::shareable, Reach::everybody, "shareable", ""},
+      {P::callers_proxy, Reach::own_job, "callers_proxy",
+       "not shared: the job names a proxy of its own, or a user for one (origin.proxy in the agent's configuration: "
+       "what comes over the configured proxy is shared)"},
+      {P::callers_authorities, Reach::own_job, "callers_authorities",
+       "not shared: the job names certificate authorities of its own (origin.ca_file in the agent's configuration: "
+       "what the configured authorities vouch for is shared)"},
+      {P::client_certificate, Reach::own_job, "client_certificate",
+       "not shared: the request shows a client certificate"},
+      {P::credentials, Reach::own_job, "credentials", "not shared: the request carries credentials or cookies"},
+      {P::callers_header, Reach::own_job, "callers_header",
+       "not shared: the job sends a header other than Accept, Accept-Language and User-Agent"},
+      {P::callers_http_version, Reach::own_job, "callers_http_version",
+       "not shared: the job chooses the version of HTTP"},
+      {P::signed_query, Reach::own_job, "signed_query", "not shared: the URL looks signed, or as if it held a token"},
+      {P::private_host, Reach::own_job, "private_host",
+       "not shared: the configuration shares nothing of this host (origin.private_hosts in the agent's configuration: "
+       "hosts that are not listed there are shared)"},
+      {P::two_urls, Reach::own_job, "two_urls", "not shared: its bytes came from more than one URL"},
+      {P::private_beginning, Reach::own_job, "private_beginning",
+       "not shared: an earlier attempt of the job was not shared"},
+      {P::callers_redirect, Reach::own_job, "callers_redirect",
+       "not shared: a redirect led to this machine, which the job alone allows (origin.redirect_to_loopback in the "
+       "agent's configuration: redirects that the configuration follows are shared)"},
+      {P::says_no_store, Reach::own_job, "says_no_store", "not shared: the origin says no-store"},
+      {P::says_private, Reach::own_job, "says_private", "not shared: the origin says private"},
+      {P::sets_cookie, Reach::own_job, "sets_cookie", "not shared: the origin sets a cookie with it"},
+      {P::varies, Reach::own_job, "varies", "not shared: the origin says Vary about a header that the job sends"},
+      {P::varies_by_everything, Reach::own_job, "varies_by_everything", "not shared: the origin says Vary: *"},
+      {P::coded, Reach::own_job, "coded", "not shared: the origin sends it in a coding that nobody asked for"},
+      {P::transformed, Reach::own_job, "transformed", "not shared: a proxy says that it changed the file (203)"},
+      {P::end_not_announced, Reach::own_job, "end_not_announced", "not shared: the origin does not say where it ends"},
+      {P::no_validator, Reach::own_job, "no_validator", "not shared: the origin gives neither ETag nor Last-Modified"},
+      {P::weak_etag, Reach::own_job, "weak_etag", "not shared: the origin gives only a weak ETag and no Last-Modified"},
+      {P::weak_date, Reach::own_job, "weak_date",
+       "not shared: the origin modified it within the last second and gives no strong ETag"},
+      {P::loopback_answer, Reach::this_machine, "loopback_answer",
+       "not offered to neighbours: it comes from this machine or its link (origin.share_loopback in the agent's "
+       "configuration: true offers such contents too)"},
+  };
+  ASSERT_EQ(std::size(rows), kPrivacies);
+  for (const auto& row : rows) {
+    EXPECT_EQ(privacy_info(row.privacy).code, row.code);
+    EXPECT_EQ(reach_of(row.privacy), row.reach) << row.code;
+    EXPECT_EQ(privacy_note(row.privacy), row.note);
+  }
+}
+
 TEST(SharingRules, TheSmallerCircleCounts) {
   EXPECT_EQ(stricter(Privacy::shareable, Privacy::loopback_answer), Privacy::loopback_answer);
   EXPECT_EQ(stricter(Privacy::varies, Privacy::loopback_answer), Privacy::varies);

@@ -289,6 +289,69 @@ TEST(ClaimRecordTest, GivenUpTooSoonIsWaitedForLonger) {
   EXPECT_TRUE(record.waits_for(agent_of(1), now)) << "the first was taken back";
 }
 
+TEST(ClaimRecordTest, RestsDoubleFromHalfAMinuteToTenMinutes) {
+  ClaimRecord record;
+  SteadyTime now{seconds(1000)};
+  record.broke(agent_of(1), now);
+  for (const int rest : {30, 60, 120, 240, 480, 600, 600}) {
+    record.broke(agent_of(1), now);
+    EXPECT_FALSE(record.waits_for(agent_of(1), now + seconds(rest) - milliseconds(1))) << rest;
+    EXPECT_TRUE(record.waits_for(agent_of(1), now + seconds(rest))) << rest;
+    now += ClaimRecord::kForgive;  // not yet forgiven
+  }
+  now += milliseconds(1);
+  record.broke(agent_of(1), now);
+  EXPECT_TRUE(record.waits_for(agent_of(1), now)) << "forgiven: it is the first again";
+}
+
+TEST(ClaimRecordTest, WhoHasRestedIsNotBelievedForOneKeptClaim) {
+  ClaimRecord record;
+  const SteadyTime now{seconds(1000)};
+  for (int i = 0; i < 2; ++i) record.broke(agent_of(1), now);
+  for (int i = 0; i < 4; ++i) record.kept(agent_of(1));
+  record.revived(agent_of(1), now);
+  EXPECT_FALSE(record.waits_for(agent_of(1), now)) << "its rest is not over by that";
+  record.kept(agent_of(2));
+  record.revived(agent_of(2), now);
+  EXPECT_TRUE(record.waits_for(agent_of(2), now)) << "of whom nothing is known";
+}
+
+TEST(ClaimRecordTest, AClaimThatIsKeptTakesHalfOfABrokenOneBack) {
+  ClaimRecord record;
+  const SteadyTime now{seconds(1000)};
+  record.broke(agent_of(1), now);
+  record.kept(agent_of(1));
+  record.kept(agent_of(1));
+  record.broke(agent_of(1), now);
+  EXPECT_TRUE(record.waits_for(agent_of(1), now)) << "the first was taken back";
+  record.kept(agent_of(1));
+  record.broke(agent_of(1), now);
+  EXPECT_TRUE(record.waits_for(agent_of(1), now)) << "one and a half";
+  record.broke(agent_of(1), now);
+  EXPECT_FALSE(record.waits_for(agent_of(1), now));
+}
+
+TEST(ClaimRecordTest, ASlowFetcherIsTriedNowAndThen) {
+  ClaimRecord record;
+  const SteadyTime now{seconds(1000)};
+  EXPECT_TRUE(record.may_try(now));
+  EXPECT_FALSE(record.may_try(now + ClaimRecord::kTryEvery - milliseconds(1)));
+  EXPECT_TRUE(record.may_try(now + ClaimRecord::kTryEvery));
+  EXPECT_FALSE(record.may_try(now + ClaimRecord::kTryEvery + milliseconds(1)));
+}
+
+TEST(ClaimRecordTest, PatienceIsLongerForAMinute) {
+  ClaimRecord record;
+  const SteadyTime now{seconds(1000)};
+  record.revived(agent_of(1), now);
+  EXPECT_EQ(record.stretch(now + ClaimRecord::kStretchFor), 2U);
+  EXPECT_EQ(record.stretch(now + ClaimRecord::kStretchFor + milliseconds(1)), 1U);
+  record.revived(agent_of(1), now + seconds(1));
+  EXPECT_EQ(record.stretch(now + seconds(1)), 4U);
+  record.revived(agent_of(1), now + seconds(1));
+  EXPECT_EQ(record.stretch(now + seconds(1)), 4U) << "and no longer than that";
+}
+
 TEST(ClaimRecordTest, AFloodOfNamesIsBoundedAndKeepsTheLatest) {
   ClaimRecord record;
   SteadyTime now{seconds(1000)};
@@ -323,6 +386,16 @@ TEST_F(ChoiceTest, Table) {
   EXPECT_EQ(choose("c.......", {}, 1), 4u) << "its stripe, but another comes there";
   EXPECT_EQ(choose("ccccccc.", 3, 0), 7u) << "the last one, whoever comes";
   EXPECT_EQ(choose(".hhhhhhh", 7, 3), 0u);
+  EXPECT_EQ(choose("h.......", {}, 1), 1u) << "its stripe: what is held before it leads nobody here";
+  EXPECT_EQ(choose("hc......", {}, 2), 5u) << "the middle of six is the fourth of them";
+  EXPECT_EQ(choose("........", 7, 3), 0u) << "the stripe is for who has none yet";
+  EXPECT_EQ(choose("c......h", 7, 3), 4u);
+  EXPECT_EQ(choose("..hh..", 2, 0), 0u) << "of equal runs the first";
+  EXPECT_EQ(choose(".h..h.", 0, 0), 2u) << "the largest run is neither the first nor the last";
+  EXPECT_EQ(choose("c.hhh", 4, 0), 1u);
+  EXPECT_EQ(choose("c..", 2, 0), 2u);
+  EXPECT_EQ(choose("c..", {}, 0), 2u) << "its stripe is taken";
+  EXPECT_EQ(choose(".c..", {}, 0), 0u) << "nobody comes to the first from before it";
 }
 
 }  // namespace

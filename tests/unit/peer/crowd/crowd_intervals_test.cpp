@@ -1,0 +1,181 @@
+// The times of CrowdPace one by one, with chance held fast: the figures that the crowd's bound on datagrams rests on.
+#include <gmock/gmock.h>
+
+#include "peer/crowd/crowd_pace.h"
+#include "tests/unit/peer/crowd_lab.h"
+
+namespace larder::peer::test {
+namespace {
+
+using std::chrono::microseconds;
+using std::chrono::nanoseconds;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+// Draws the same, until told otherwise: 0, a half, or as good as one.
+class HeldRandom final : public Random {
+ public:
+  static constexpr std::uint64_t kNone = 0, kHalf = 1ULL << 63, kAll = UINT64_MAX;
+  std::uint64_t next() override { return value; }
+  std::uint64_t value = kHalf;
+};
+
+class CrowdIntervalsTest : public ::testing::Test {
+ protected:
+  // `count` datagrams of `agents` other agents.
+  void hear(std::size_t count, std::size_t agents, SteadyTime when) {
+    for (std::size_t i = 0; i < count; ++i) pace.heard(agent_of(static_cast<std::uint8_t>(2 + i % agents)), when);
+  }
+  // When the next turn comes, from the moment that it is asked for.
+  double turn_after(bool claims, SteadyTime from) {
+    pace.drop(kVersion);
+    pace.at_pace(kVersion, claims, from);
+    return std::chrono::duration<double, std::milli>(*pace.next() - from).count();
+  }
+
+  const Digest kVersion = key_of(1);
+  HeldRandom random;
+  CrowdPace pace{random};
+  const SteadyTime now{seconds(100)};
+};
+
+TEST_F(CrowdIntervalsTest, ClaimsAreToldEveryFourTenthsOfASecondAFifthEitherWay) {
+  EXPECT_NEAR(turn_after(true, now), 400, 0.001);
+  random.value = HeldRandom::kNone;
+  EXPECT_NEAR(turn_after(true, now), 320, 0.001);
+  random.value = HeldRandom::kAll;
+  EXPECT_NEAR(turn_after(true, now), 480, 0.001);
+}
+
+TEST_F(CrowdIntervalsTest, WhereEightyAreHeardInASecondClaimsAreToldMoreSeldom) {
+  hear(40, 10, now);
+  hear(39, 10, now + milliseconds(900));
+  EXPECT_NEAR(turn_after(true, now + milliseconds(999)), 400, 0.001);
+  hear(1, 10, now + milliseconds(999));
+  EXPECT_NEAR(turn_after(true, now + milliseconds(999)), 600, 0.001);
+  EXPECT_NEAR(turn_after(true, now + milliseconds(1000)), 400, 0.001) << "the first forty are of another second";
+}
+
+TEST_F(CrowdIntervalsTest, OfAClockThatJumpsNothingIsTakenForTheLastSecond) {
+  hear(80, 10, now);
+  EXPECT_NEAR(turn_after(true, now), 600, 0.001);
+  EXPECT_NEAR(turn_after(true, now - milliseconds(100)), 400, 0.001) << "back";
+  hear(80, 10, now);
+  EXPECT_NEAR(turn_after(true, now + seconds(1)), 400, 0.001) << "on by all that is counted";
+  hear(80, 10, now + seconds(1));
+  EXPECT_NEAR(turn_after(true, now + std::chrono::hours(1)), 400, 0.001) << "far on";
+}
+
+TEST_F(CrowdIntervalsTest, WithoutClaimsAMemberHasItsShareOfSixtyASecond) {
+  EXPECT_NEAR(turn_after(false, now), 500, 0.001) << "never more often";
+  hear(29, 29, now);
+  EXPECT_NEAR(turn_after(false, now), 500, 0.001) << "thirty with itself";
+  hear(35, 35, now + seconds(2));
+  EXPECT_NEAR(turn_after(false, now + seconds(2)), 600, 0.001);
+  hear(59, 59, now + seconds(4));
+  EXPECT_NEAR(turn_after(false, now + seconds(4)), 1000, 0.001);
+  random.value = HeldRandom::kNone;
+  EXPECT_NEAR(turn_after(false, now + seconds(4)), 500, 0.001);
+  random.value = HeldRandom::kAll;
+  EXPECT_NEAR(turn_after(false, now + seconds(4)), 1500, 0.001);
+}
+
+TEST_F(CrowdIntervalsTest, MembersAreThoseOfThisMinuteOrOfTheLast) {
+  hear(59, 59, now);
+  EXPECT_EQ(pace.members(), 59U);
+  pace.heard(agent_of(100), now + seconds(60));
+  EXPECT_EQ(pace.members(), 60U) << "the minute is not over";
+  pace.heard(agent_of(101), now + seconds(60) + nanoseconds(1));
+  EXPECT_EQ(pace.members(), 60U) << "those of the last one";
+  pace.heard(agent_of(102), now + seconds(120) + nanoseconds(1));
+  EXPECT_EQ(pace.members(), 60U);
+  pace.heard(agent_of(103), now + seconds(120) + nanoseconds(2));
+  EXPECT_EQ(pace.members(), 2U) << "101 and 102";
+}
+
+TEST_F(CrowdIntervalsTest, ATurnIsWhenItIsDue) {
+  pace.at_pace(kVersion, true, now);
+  EXPECT_THAT(pace.due(now + milliseconds(400) - nanoseconds(1)), IsEmpty());
+  EXPECT_THAT(pace.due(now + milliseconds(400)), ElementsAre(kVersion));
+  pace.sent({kVersion}, now + milliseconds(400));
+  EXPECT_EQ(pace.next(), now + milliseconds(800));
+}
+
+TEST_F(CrowdIntervalsTest, ATurnWithoutClaimsWaitsWhereMoreMembersAreKnownByThen) {
+  pace.at_pace(kVersion, false, now);
+  EXPECT_EQ(pace.next(), now + milliseconds(500));
+  hear(59, 59, now);
+  EXPECT_THAT(pace.due(now + milliseconds(500)), IsEmpty());
+  EXPECT_EQ(pace.next(), now + seconds(1));
+  EXPECT_THAT(pace.due(now + seconds(1)), ElementsAre(kVersion)) << "it is there to the moment";
+}
+
+TEST_F(CrowdIntervalsTest, ATurnWithoutClaimsIsPutOffWhereSeventyTwoAreHeardInASecond) {
+  pace.at_pace(kVersion, false, now);
+  hear(71, 10, now);
+  EXPECT_THAT(pace.due(now + milliseconds(500)), ElementsAre(kVersion));
+  hear(1, 10, now + milliseconds(500));
+  EXPECT_THAT(pace.due(now + milliseconds(500)), IsEmpty());
+  EXPECT_EQ(pace.next(), now + milliseconds(800)) << "six tenths of half a second later";
+  random.value = HeldRandom::kNone;
+  EXPECT_THAT(pace.due(now + milliseconds(800)), IsEmpty());
+  EXPECT_EQ(pace.next(), now + milliseconds(900)) << "two tenths of it at least";
+  EXPECT_THAT(pace.due(now + milliseconds(1000)), ElementsAre(kVersion)) << "their second is over";
+}
+
+TEST_F(CrowdIntervalsTest, ClaimsBringATurnForwardAndNothingElseDoes) {
+  pace.at_pace(kVersion, false, now);
+  pace.at_pace(key_of(2), false, now + milliseconds(10));
+  EXPECT_EQ(pace.next(), now + milliseconds(500)) << "there is a turn already";
+  pace.at_pace(key_of(3), true, now + milliseconds(50));
+  EXPECT_EQ(pace.next(), now + milliseconds(450));
+  pace.at_pace(key_of(4), true, now + milliseconds(100));
+  pace.at_pace(kVersion, false, now + milliseconds(100));
+  EXPECT_EQ(pace.next(), now + milliseconds(450));
+}
+
+TEST_F(CrowdIntervalsTest, WhatIsUrgentIsGatheredForHalfAMillisecond) {
+  pace.soon(kVersion, now);
+  pace.soon(key_of(2), now + microseconds(100));
+  EXPECT_EQ(pace.next(), now + microseconds(500));
+  EXPECT_THAT(pace.due(now + microseconds(500) - nanoseconds(1)), IsEmpty());
+  EXPECT_THAT(pace.due(now + microseconds(500)), ElementsAre(kVersion, key_of(2)));
+  pace.sent({kVersion}, now + milliseconds(1));
+  EXPECT_THAT(pace.due(now + milliseconds(1)), ElementsAre(key_of(2))) << "what did not fit goes at once";
+  pace.sent({key_of(2)}, now + milliseconds(1));
+  EXPECT_FALSE(pace.next()) << "nobody asked for more than that";
+}
+
+TEST_F(CrowdIntervalsTest, TheSoonerOfTurnAndUrgencyIsNext) {
+  pace.at_pace(kVersion, true, now);
+  pace.soon(kVersion, now + milliseconds(100));
+  EXPECT_EQ(pace.next(), now + milliseconds(100) + microseconds(500));
+  pace.drop(kVersion);
+  EXPECT_FALSE(pace.next());
+  pace.at_pace(kVersion, true, now);
+  pace.soon(key_of(2), now + milliseconds(399) + microseconds(900));
+  EXPECT_EQ(pace.next(), now + milliseconds(400));
+}
+
+TEST_F(CrowdIntervalsTest, WhatIsDroppedTakesOnlyItsOwnUrgencyAlong) {
+  pace.soon(kVersion, now);
+  pace.soon(key_of(2), now);
+  pace.drop(kVersion);
+  EXPECT_EQ(pace.next(), now + microseconds(500));
+  pace.at_pace(key_of(3), true, now);
+  pace.drop(key_of(2));
+  EXPECT_EQ(pace.next(), now + milliseconds(400));
+}
+
+TEST_F(CrowdIntervalsTest, AfterWhatWasSaidThePaceIsThatOfWhatIsLeft) {
+  pace.at_pace(kVersion, true, now);
+  pace.at_pace(key_of(2), false, now);
+  pace.at_pace(kVersion, false, now);  // its claims are done
+  pace.sent({kVersion, key_of(2)}, now + milliseconds(100));
+  EXPECT_EQ(pace.next(), now + milliseconds(600));
+  pace.sent({key_of(9)}, now + milliseconds(200));
+  EXPECT_EQ(pace.next(), now + milliseconds(700)) << "of what is unknown nothing is noted, but a datagram went";
+}
+
+}  // namespace
+}  // namespace larder::peer::test
