@@ -8,9 +8,25 @@ from mutant_workshop import Trouble
 
 
 @dataclass(frozen=True)
+class Test:
+    """`PROGRAM [SOURCE.cpp…] [ARGUMENT…]`: with sources, the program is linked of these of its own."""
+    program: str
+    sources: list
+    arguments: list
+
+    @classmethod
+    def parse(cls, text):
+        program, *rest = shlex.split(text)
+        return cls(program, [word for word in rest if word.endswith(".cpp")], [word for word in rest if not word.endswith(".cpp")])
+
+    def __str__(self):
+        return " ".join((self.program, *self.sources, *self.arguments))
+
+
+@dataclass(frozen=True)
 class Rule:
     path: str
-    tests: list  # of [program, argument…]
+    tests: list
 
 
 @dataclass(frozen=True)
@@ -39,7 +55,7 @@ class Rules:
 def read_list(path):
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
-        files = [Rule(entry["path"], [[*shlex.split(test)] for test in entry["tests"]]) for entry in data["files"]]
+        files = [Rule(entry["path"], [Test.parse(test) for test in entry["tests"]]) for entry in data["files"]]
         excuses = [Excuse(**entry) for entry in data.get("excuses", [])]
         least = float(data.get("least_score", 0))
     except (OSError, tomllib.TOMLDecodeError, KeyError, TypeError, ValueError) as error:

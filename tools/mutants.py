@@ -80,17 +80,18 @@ def baseline(bench, rule, text):
     if made is None:
         raise Trouble(f"cannot compile {rule.path} as it stands; see whether the build of the preset mutants works")
     limits = []
-    for program, *options in rule.tests:
-        linked = bench.link(rule.path, made, program)
+    for test in rule.tests:
+        linked = bench.link(rule.path, made, test)
         if linked is None:
-            raise Trouble(f"cannot link {program} with {rule.path} as it stands; see whether the build of the preset mutants works")
+            raise Trouble(f"cannot link {test} with {rule.path} as it stands; see whether the build of the preset mutants works, and "
+                          "whether the sources that are named need others of the program")
         log = bench.directory / "baseline.log"
         begin = time.monotonic()
         with log.open("w") as out:
-            passed = bench.passes(linked, options, 600, out)
+            passed = bench.passes(linked, test.arguments, 600, out)
         if not passed:
             why = "take more than 600 s" if passed is None else "fail:\n" + "\n".join(log.read_text().splitlines()[-15:])
-            raise Trouble(f"cannot judge mutants of {rule.path}: without any mutation its tests {program} {' '.join(options)} {why}\n"
+            raise Trouble(f"cannot judge mutants of {rule.path}: without any mutation its tests {test} {why}\n"
                           "Make them pass first.")
         limits.append(max(LEAST_LIMIT, LIMIT_FACTOR * (time.monotonic() - begin)))
     return limits
@@ -163,7 +164,7 @@ def main(argv):
     to_try = [one for one in mutants if one.key not in excused and not results.knows(one)]
     say(f"{len(mutants)} mutants; {len(to_try)} to try")
     if to_try:
-        programs = sorted({test[0] for rule in rules.files for test in rule.tests if any(one.path == rule.path for one in to_try)})
+        programs = sorted({test.program for rule in rules.files for test in rule.tests if any(one.path == rule.path for one in to_try)})
         with Workshop(root, arguments.directory or pathlib.Path(tempfile.gettempdir()), say) as workshop:
             workshop.copy()
             workshop.build(programs)

@@ -72,6 +72,7 @@ int main() {
   return rows && is_allowed(1, 5) && !is_allowed(6, 5) && steps(3) == 3 ? 0 : 1;
 }
 """
+SLOW_TEST = "static const int slow = [] { for (;;); return 0; }();\n"  # what is not named is not linked
 OUTCOMES = {  # line in the source: {mutation: what becomes of it}
     9: {"== → !=": "killed"},
     14: {"row 1 → no row": "not compiled", "1 → 2": "not compiled", "Answer::yes → later": "killed",
@@ -88,7 +89,7 @@ OUTCOMES = {  # line in the source: {mutation: what becomes of it}
 }
 LIST = """[[files]]
 path = "rule.cpp"
-tests = ["rule_test"]
+tests = ["rule_test rule_test.cpp --quietly"]
 """
 EXCUSE = """
 [[excuses]]
@@ -103,7 +104,7 @@ set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
 add_library(rule STATIC rule.cpp)
-add_executable(rule_test rule_test.cpp)
+add_executable(rule_test rule_test.cpp slow_test.cpp)
 target_link_libraries(rule_test PRIVATE rule)
 """
 PRESETS = """{"version": 6,
@@ -122,7 +123,7 @@ class Fixture(unittest.TestCase):
         self.addCleanup(shutil.rmtree, self.directory)
         self.tree, self.work = self.directory / "tree", self.directory / "work"
         self.work.mkdir()
-        for name, text in {"rule.h": HEADER, "rule.cpp": RULE, "rule_test.cpp": TEST, "CMakeLists.txt": CMAKE,
+        for name, text in {"rule.h": HEADER, "rule.cpp": RULE, "rule_test.cpp": TEST, "slow_test.cpp": SLOW_TEST, "CMakeLists.txt": CMAKE,
                            "CMakePresets.json": PRESETS, "tools/mutants.toml": LIST}.items():
             self.write(name, text)
         shutil.copy2(ROOT / "tools" / "build.sh", self.tree / "tools" / "build.sh")
@@ -184,6 +185,10 @@ class WholeRun(Fixture):
     def test_tests_that_fail_as_they_are_say_nothing(self):
         self.write("rule_test.cpp", TEST.replace("steps(3) == 3", "steps(3) == 4"))
         self.assertIn("without any mutation its tests rule_test", self.refusal())
+
+    def test_a_source_of_a_test_that_its_program_does_not_have_is_refused(self):
+        self.write("tools/mutants.toml", LIST.replace("rule_test.cpp", "rules_test.cpp"))
+        self.assertIn("cannot link rule_test rules_test.cpp", self.refusal())
 
     def test_a_source_that_no_test_is_built_of_is_refused(self):
         self.write("other.cpp", "bool other() { return true; }\n")
