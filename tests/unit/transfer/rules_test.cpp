@@ -120,7 +120,8 @@ TEST(OldPartRule, IsTheLargestThatCouldBeGoneOnWith) {
   held[0].versions[0].url = "u";
   held[0].bytes_held = 0;
   EXPECT_EQ(kept(), "none");
-  held[0].bytes_held = 10;
+  held[0].bytes_held = 1;
+  EXPECT_EQ(kept(), "small");
   held[0].size.reset();
   EXPECT_EQ(kept(), "none");
 }
@@ -238,6 +239,8 @@ TEST(PieceMap, ARefusalNamesTheRange) {
   };
   EXPECT_EQ(detail({{80, 11}, {kFromTheEnd, 10}}, 100),
             "range 1 (the last 10 bytes) overlaps range 0 (offset 80, length 11): the file has 100 bytes");
+  EXPECT_EQ(PieceMap::of_ranges({{80, 11}, {kFromTheEnd, 10}}, 100, "http://h/x").error().code,
+            ErrorCode::invalid_argument);
   EXPECT_EQ(detail({{kFromTheEnd, 10}, {99, 1}}, 100),
             "range 0 (the last 10 bytes) overlaps range 1 (offset 99, length 1): the file has 100 bytes");
   EXPECT_EQ(detail({{0, 1}, {90, 11}}, 100), "range 1 (offset 90, length 11) is out of bounds: the file has 100 bytes");

@@ -135,5 +135,119 @@ TEST_F(Pace, WhoRefusesEverythingRests) {
   EXPECT_EQ(pace.windows(now), 1U) << "still on probation";
 }
 
+TEST_F(Pace, WhatComesWithinFiftyMillisecondsIsForgottenTogether) {
+  pace.set_rules({seconds(1), 1000});
+  pace.opened(1, now);
+  const SteadyTime first = now + seconds(2);
+  pace.received(1, 1, first);
+  pace.received(1, 5000, first + milliseconds(49));
+  EXPECT_FALSE(pace.too_slow(first + milliseconds(999)));
+  EXPECT_TRUE(pace.too_slow(first + seconds(1)));
+  const SteadyTime second = now + seconds(4);
+  pace.received(1, 1, second);
+  pace.received(1, 5000, second + milliseconds(50));
+  EXPECT_FALSE(pace.too_slow(second + seconds(1)));
+  EXPECT_FALSE(pace.too_slow(second + milliseconds(1049)));
+  EXPECT_TRUE(pace.too_slow(second + milliseconds(1050)));
+}
+
+TEST_F(Pace, TheLeastRateIsFastEnough) {
+  pace.set_rules({seconds(1), 1000});
+  const auto is_slow = [this](std::uint64_t bytes) {
+    pace.received(1, bytes, now += milliseconds(1500));
+    return pace.too_slow(now += milliseconds(500));
+  };
+  pace.opened(1, now);
+  EXPECT_TRUE(is_slow(999));
+  EXPECT_FALSE(is_slow(1000));
+  EXPECT_TRUE(is_slow(999));
+  pace.hold(true, now);
+  pace.hold(false, now);
+  EXPECT_TRUE(is_slow(999));
+  pace.closed(1, true, now);
+  pace.opened(1, now);
+  EXPECT_TRUE(is_slow(999));
+}
+
+TEST_F(Pace, WhoBeginsAnewIsNotJudgedByWhatWasBefore) {
+  pace.set_rules({seconds(1), 1000});
+  pace.opened(1, now);
+  now += seconds(1);
+  EXPECT_TRUE(pace.too_slow(now));
+  pace.closed(1, false, now);
+  pace.opened(2, now);
+  EXPECT_FALSE(pace.too_slow(now));
+  EXPECT_FALSE(pace.too_slow(now + milliseconds(999)));
+  EXPECT_TRUE(pace.too_slow(now + seconds(1)));
+}
+
+TEST_F(Pace, ThatThisSideHoldsBackIsForgivenInOne) {
+  pace.opened(1, now);
+  pace.hold(true, now);
+  EXPECT_TRUE(pace.stalled(now + seconds(10)).empty());
+  pace.hold(false, now + seconds(10));
+  EXPECT_TRUE(pace.stalled(now + milliseconds(11'499)).empty());
+  EXPECT_FALSE(pace.stalled(now + milliseconds(11'500)).empty());
+}
+
+TEST_F(Pace, FourRefusalsInARowAreARest) {
+  for (std::uint64_t segment = 0; segment < 3; ++segment) pace.refused(segment, now);
+  EXPECT_EQ(pace.windows(now), PeerPace::kWindows);
+  pace.opened(1, now);
+  pace.closed(1, true, now);
+  for (std::uint64_t segment = 3; segment < 6; ++segment) pace.refused(segment, now);
+  EXPECT_EQ(pace.windows(now), PeerPace::kWindows) << "one came between";
+  pace.refused(6, now);
+  EXPECT_EQ(pace.windows(now), 0U);
+  now += PeerPace::kFirstRest;
+  EXPECT_EQ(pace.windows(now), 1U);
+  for (std::uint64_t segment = 7; segment < 10; ++segment) pace.refused(segment, now);
+  EXPECT_EQ(pace.windows(now), 1U) << "it is counted from the beginning";
+}
+
+TEST_F(Pace, DisappointmentsAreForgivenHalfAMinuteAfterTheRest) {
+  const auto disappoint = [this] {
+    pace.opened(1, now);
+    now += seconds(2);
+    ASSERT_FALSE(pace.stalled(now).empty());
+    pace.closed(1, false, now);
+  };
+  disappoint();
+  disappoint();
+  EXPECT_EQ(pace.windows(now + 2 * PeerPace::kFirstRest - milliseconds(1)), 0U) << "the second rest is longer";
+  // It ends after 4 s; 29 s later the next one is the third, 30 s later the first again.
+  now += seconds(4) + PeerPace::kForgive - seconds(3);
+  disappoint();
+  EXPECT_EQ(pace.windows(now + seconds(8) - milliseconds(1)), 0U);
+  now += seconds(8) + PeerPace::kForgive - seconds(2);
+  disappoint();
+  EXPECT_EQ(pace.windows(now + PeerPace::kFirstRest - milliseconds(1)), 0U);
+  EXPECT_EQ(pace.windows(now + PeerPace::kFirstRest), 1U);
+  now += PeerPace::kFirstRest + PeerPace::kForgive - seconds(2);
+  disappoint();
+  EXPECT_EQ(pace.windows(now + PeerPace::kFirstRest), 1U) << "a single one is forgiven too";
+}
+
+TEST_F(Pace, WhereNothingIsAskedForNobodyDisappoints) {
+  pace.opened(1, now);
+  pace.closed(1, true, now);
+  EXPECT_TRUE(pace.stalled(now + seconds(100)).empty());
+  EXPECT_EQ(pace.windows(now + seconds(100)), PeerPace::kWindows);
+}
+
+TEST_F(Pace, OneByteASecondIsALeastRate) {
+  pace.set_rules({seconds(1), 1});
+  pace.opened(1, now);
+  EXPECT_TRUE(pace.too_slow(now + seconds(1)));
+}
+
+TEST_F(Pace, ASegmentIsAskedForAgainLaterEachTimeButNotAfterMoreThanAMinute) {
+  for (const int wait : {5, 10, 20, 40, 60, 60, 60}) {
+    pace.refused(3, now);
+    EXPECT_FALSE(pace.may_ask(3, now + seconds(wait) - milliseconds(1))) << wait;
+    EXPECT_TRUE(pace.may_ask(3, now + seconds(wait))) << wait;
+  }
+}
+
 }  // namespace
 }  // namespace larder::agent

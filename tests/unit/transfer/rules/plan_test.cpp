@@ -102,6 +102,8 @@ TEST(Plan, ASourceWithoutWindowsGetsOneStream) {
   SourceState source = origin_source(4);
   source.windows = false;
   EXPECT_EQ(all_windows(plan(8, {{0, 8 * kSegment}}, {source})).size(), 1U);
+  source.active = {{0, kSegment}};
+  EXPECT_FALSE(next_window(plan(8, {{2 * kSegment, kSegment}}, {source}))) << "also where its stream ends early";
 }
 
 TEST(Plan, UnknownSizeIsOneStreamFromOneSource) {
@@ -212,8 +214,13 @@ TEST(Plan, AHoleBesideWhatIsUnderWayIsFetchedAgain) {
 TEST(Plan, WhatIsBestTakenFirstIsPassedOverWhereNothingOfItIsMissing) {
   SourceState peers = source_of(SourceKind::peer);
   peers.order = {8, 5, 2};
-  const auto input = plan(8, {{0, 3 * kSegment}, {6 * kSegment, kSegment}}, {peers});
-  EXPECT_EQ(next_window(input), (Window{0, {2 * kSegment, kSegment}})) << "8 is beyond the end, 5 is there";
+  const auto window = [&] { return next_window(plan(8, {{0, 3 * kSegment}, {6 * kSegment, kSegment}}, {peers})); };
+  EXPECT_EQ(window(), (Window{0, {2 * kSegment, kSegment}})) << "8 is beyond the end, 5 is there";
+  peers.has_all = false;
+  peers.has = {0, 2};
+  peers.order = {1, 2};
+  EXPECT_EQ(window(), (Window{0, {2 * kSegment, kSegment}})) << "1 is missing, and they do not have it";
+  peers.has_all = true;
   peers.order = {3};
   EXPECT_FALSE(next_window(plan(8, {{0, 3 * kSegment}}, {peers}))) << "what is missing ends where this begins";
   peers.order = {8, 5};
@@ -308,7 +315,14 @@ TEST(Plan, PeersGoOnWhereTheOriginThatHelpsIsBusy) {
   EXPECT_EQ(next_window(input), (Window{1, {0, kSegment}}));
 }
 
+TEST(Plan, WhatCanBeDividedEquallyIs) {
+  const auto input = plan(8, {{0, 8 * kSegment}}, {origin_source(2)});
+  EXPECT_EQ(all_windows(input), (std::vector<Window>{{0, {0, 4 * kSegment}}, {0, {4 * kSegment, 4 * kSegment}}}));
+}
+
 TEST(Plan, AnEqualShareIsRoundedUpToASegmentsEnd) {
+  const auto all_but_a_byte = plan(8, {{1, 8 * kSegment - 1}}, {origin_source(2)});
+  EXPECT_EQ(next_window(all_but_a_byte), (Window{0, {1, 5 * kSegment - 1}}));
   // 7.5 segments for two: 3.75 are 4, and from the middle of the first segment on they end in the middle of the fifth.
   const auto input = plan(8, {{kSegment / 2, 8 * kSegment - kSegment / 2}}, {origin_source(2)});
   EXPECT_EQ(all_windows(input),

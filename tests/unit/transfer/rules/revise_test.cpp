@@ -163,6 +163,15 @@ TEST_F(Revise, WhatIsThereIsNotGivenUp) {
   EXPECT_FALSE(next());
 }
 
+TEST_F(Revise, OneByteIsEnoughToGiveWayFor) {
+  under_way(7, kOrigin, {0, 1}, 0);
+  EXPECT_EQ(next(), (Revision{Kind::end, 7, kOrigin, {}}));
+  deliveries.clear();
+  input.sources[kOrigin].active.clear();
+  under_way(8, kOrigin, {0, kSegment + 1}, 100);
+  EXPECT_EQ(next(), (Revision{Kind::cut, 8, kOrigin, {0, kSegment}})) << "of the last segment it has a byte";
+}
+
 TEST_F(Revise, WithoutASizeNothingIsRevised) {
   under_way(7, kOrigin, {0, 8 * kSegment}, 0);
   input.layout.reset();
@@ -250,6 +259,23 @@ TEST_F(Revise, ARaceIsWorthItOnlyForMoreThanHalfAMebibyteOfASegment) {
   deliveries[0].left = {7 * kSegment - kRaceWorth - 1, kSegment + kRaceWorth + 1};
   const std::uint64_t begin = (7 * kSegment - kRaceWorth - 1) / kBlockSize * kBlockSize;
   EXPECT_EQ(next(), (Revision{Kind::race, 1, kPeers, {begin, 7 * kSegment - begin}})) << "from a block's begin";
+}
+
+TEST_F(Revise, WhatIsNotWorthARaceIsNotMadeSoByABlocksBegin) {
+  under_way(1, kOrigin, {7 * kSegment, kSegment}, kMiB);
+  deliveries[0].left = {7 * kSegment + 100, kRaceWorth};
+  EXPECT_FALSE(next());
+  deliveries[0].left.length += 1;
+  EXPECT_EQ(next(), (Revision{Kind::race, 1, kPeers, {7 * kSegment, kRaceWorth + 101}}));
+}
+
+TEST_F(Revise, AByteOfASegmentIsSomethingToTake) {
+  under_way(1, kOrigin, {5 * kSegment, kSegment}, kMiB);
+  input.sources[kPeers].has = {5, 7};
+  input.missing = {{6 * kSegment, kSegment}};
+  EXPECT_TRUE(next());
+  input.missing = {{6 * kSegment, kSegment + 1}};
+  EXPECT_FALSE(next());
 }
 
 TEST_F(Revise, AWindowBesideAnotherIsNoRace) {
