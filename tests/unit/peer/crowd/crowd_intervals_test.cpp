@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 
 #include "peer/crowd/crowd_pace.h"
+#include "peer/crowd/crowd_rank.h"
 #include "tests/unit/peer/crowd_lab.h"
 
 namespace larder::peer::test {
@@ -175,6 +176,51 @@ TEST_F(CrowdIntervalsTest, AfterWhatWasSaidThePaceIsThatOfWhatIsLeft) {
   EXPECT_EQ(pace.next(), now + milliseconds(600));
   pace.sent({key_of(9)}, now + milliseconds(200));
   EXPECT_EQ(pace.next(), now + milliseconds(700)) << "of what is unknown nothing is noted, but a datagram went";
+}
+
+TEST_F(CrowdIntervalsTest, ATurnForClaimsIsKeptAsItWasDrawn) {
+  pace.at_pace(kVersion, true, now);
+  random.value = HeldRandom::kAll;
+  EXPECT_THAT(pace.due(now + milliseconds(400)), ElementsAre(kVersion));
+}
+
+TEST_F(CrowdIntervalsTest, ATurnForClaimsThatAreDoneIsPutOffToThePaceOfTheOthers) {
+  pace.at_pace(kVersion, true, now);
+  pace.at_pace(kVersion, false, now);
+  EXPECT_THAT(pace.due(now + milliseconds(400)), IsEmpty());
+  EXPECT_EQ(pace.next(), now + milliseconds(500));
+}
+
+// Every agent has to come to the same order, also one of another build.
+TEST(CrowdRank, IsTheBeginningOfTheHashOfVersionAndAgent) {
+  ASSERT_TRUE(initialise_crypto());
+  std::vector<std::byte> both;
+  for (const std::byte one : key_of(3)) both.push_back(one);
+  for (const std::byte one : agent_of(5)) both.push_back(one);
+  const Digest hash = blake2b256(both);
+  std::uint64_t expected = 0;
+  for (int i = 0; i < 8; ++i) expected += std::to_integer<std::uint64_t>(hash[i]) << (56 - 8 * i);
+  EXPECT_EQ(crowd_rank(key_of(3), agent_of(5)), expected);
+}
+
+TEST(CrowdFitting, ADatagramIsFilledToItsLastByte) {
+  CrowdEntry filling;  // with its numbers, claims and bitmap
+  filling.segments = 1024;
+  filling.claims.resize(1);
+  const std::size_t bare = encoded_size(filling);
+  filling.held.resize(kMaxCrowdBytes - 2 * bare);
+  CrowdEntry other = filling;
+  other.held.clear();
+  EXPECT_EQ(fitting({filling, other}), 2U);
+  other.held.resize(1);
+  EXPECT_EQ(fitting({filling, other}), 1U);
+}
+
+TEST(CrowdFitting, TheFirstIsSentWhateverItsSize) {
+  CrowdEntry large;
+  large.segments = 1024;
+  large.held.resize(kMaxCrowdBytes);
+  EXPECT_EQ(fitting({large, large}), 1U);
 }
 
 }  // namespace

@@ -352,6 +352,56 @@ TEST(ClaimRecordTest, PatienceIsLongerForAMinute) {
   EXPECT_EQ(record.stretch(now + seconds(1)), 4U) << "and no longer than that";
 }
 
+TEST(ClaimRecordTest, TwoKeptClaimsAfterARestAreANewBeginning) {
+  ClaimRecord record;
+  SteadyTime now{seconds(1000)};
+  for (int i = 0; i < 2; ++i) record.broke(agent_of(1), now);
+  now += ClaimRecord::kFirstRest;
+  for (int i = 0; i < 2; ++i) record.kept(agent_of(1));
+  record.broke(agent_of(1), now);
+  EXPECT_TRUE(record.waits_for(agent_of(1), now));
+  record.broke(agent_of(1), now);
+  EXPECT_FALSE(record.waits_for(agent_of(1), now + ClaimRecord::kFirstRest)) << "its rests are remembered";
+}
+
+TEST(ClaimRecordTest, OfAStrikeAndAHalfHalfIsLeftWhereOneIsTakenBack) {
+  ClaimRecord record;
+  const SteadyTime now{seconds(1000)};
+  record.broke(agent_of(1), now);
+  record.kept(agent_of(1));
+  record.broke(agent_of(1), now);
+  record.revived(agent_of(1), now);
+  record.broke(agent_of(1), now);
+  record.kept(agent_of(1));
+  EXPECT_TRUE(record.waits_for(agent_of(1), now));
+  record.broke(agent_of(1), now);
+  EXPECT_FALSE(record.waits_for(agent_of(1), now));
+}
+
+// A flood of names finds as many places as there are: who is cleared takes none.
+TEST(ClaimRecordTest, WhoIsClearedTakesNoPlace) {
+  for (const bool by_keeping : {false, true}) {
+    ClaimRecord record;
+    SteadyTime now{seconds(1000)};
+    record.broke(agent_of(1), now);
+    record.broke(agent_of(2), now += milliseconds(1));
+    for (int i = 0; i < 2 && by_keeping; ++i) record.kept(agent_of(2));
+    if (!by_keeping) record.revived(agent_of(2), now);
+    for (std::uint64_t i = 1; i < ClaimRecord::kMaxAgents; ++i) record.broke(numbered(i), now += milliseconds(1));
+    record.broke(agent_of(1), now);
+    EXPECT_FALSE(record.waits_for(agent_of(1), now)) << by_keeping << ": it was not forgotten";
+  }
+}
+
+TEST(ClaimRecordTest, OneAgentTooManyMakesTheOldestForgotten) {
+  ClaimRecord record;
+  SteadyTime now{seconds(1000)};
+  record.broke(agent_of(1), now);
+  for (std::uint64_t i = 0; i < ClaimRecord::kMaxAgents; ++i) record.broke(numbered(i), now += milliseconds(1));
+  record.broke(agent_of(1), now);
+  EXPECT_TRUE(record.waits_for(agent_of(1), now));
+}
+
 TEST(ClaimRecordTest, AFloodOfNamesIsBoundedAndKeepsTheLatest) {
   ClaimRecord record;
   SteadyTime now{seconds(1000)};
