@@ -1,24 +1,82 @@
 #include "client/response_reader.h"
 
-#include <algorithm>
-#include <charconv>
+#include <boost/beast/http/basic_parser.hpp>
+#include <limits>
+#include <utility>
 
 #include "base/text/text.h"
 
 namespace larder::agent {
 namespace {
 
-constexpr std::size_t kMaxLine = 256;  // chunk sizes
+namespace http = boost::beast::http;
+using BeastError = boost::beast::error_code;
+using BeastText = boost::beast::string_view;
+
+constexpr int kFirstStatus = 100, kFinalStatus = 200, kLastStatus = 599;
 
 tl::unexpected<Error> bad(std::string detail) {
   return fail(ErrorCode::agent_answer_invalid, "read the agent's answer", std::move(detail));
 }
 
-std::optional<std::uint64_t> whole_number(std::string_view text, int base) {
-  std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
+std::string_view view(BeastText text) {
+  return {text.data(), text.size()};
+}
+
+// Beast's parser with the checks that it leaves to its callbacks: an error that one of these sets ends the parsing.
+class Parser final : public http::basic_parser<false> {
+ public:
+  Parser() {
+    header_limit(ResponseReader::kMaxHead);
+    // Contents are streamed. Boost 1.74 takes boost::none for a limit that every body exceeds.
+    body_limit(std::numeric_limits<std::uint64_t>::max());
+    eager(true);
+  }
+
+  ResponseHead head;
+  const ResponseReader::Sink* sink = nullptr;  // within feed()
+
+ private:
+  void on_request_impl(http::verb, BeastText, BeastText, int, BeastError&) override {}
+  void on_response_impl(int status, BeastText, int, BeastError& error) override {
+    error = {};
+    head.status = status;
+    if (status < kFirstStatus || status > kLastStatus) error = http::error::bad_status;
+  }
+  void on_field_impl(http::field name, BeastText name_text, BeastText value, BeastError& error) override {
+    error = {};
+    if (is_header_done()) return;  // a trailer
+    const bool coded = name == http::field::transfer_encoding && lower_case(view(value)) != "chunked";
+    if (coded) error = http::error::bad_transfer_encoding;
+    if (head.headers.size() >= ResponseReader::kMaxHeaders) error = http::error::header_limit;
+    if (!error) head.headers.emplace_back(lower_case(view(name_text)), view(value));
+  }
+  void on_header_impl(BeastError& error) override { error = {}; }
+  void on_body_init_impl(const boost::optional<std::uint64_t>&, BeastError& error) override { error = {}; }
+  std::size_t on_body_impl(BeastText bytes, BeastError& error) override { return take(bytes, error); }
+  void on_chunk_header_impl(std::uint64_t, BeastText, BeastError& error) override { error = {}; }
+  std::size_t on_chunk_body_impl(std::uint64_t, BeastText bytes, BeastError& error) override {
+    return take(bytes, error);
+  }
+  void on_finish_impl(BeastError& error) override { error = {}; }
+
+  std::size_t take(BeastText bytes, BeastError& error) const {
+    error = {};
+    if (sink != nullptr && *sink && !bytes.empty()) (*sink)(view(bytes));
+    return bytes.size();
+  }
+};
+
+// Beast joins the lines of a folded header, and waits for more after a line that ends in LF alone. `text` begins with
+// the first line of the head that the parser has not taken; `begun`: it has taken the status line.
+bool has_odd_line(std::string_view text, bool begun) {
+  if (text.starts_with("\r\n")) return !begun;  // the head ends here
+  const std::string_view head = text.substr(0, text.find("\r\n\r\n"));
+  for (auto at = head.find('\n'); at != std::string_view::npos; at = head.find('\n', at + 1)) {
+    if (at == 0 || head[at - 1] != '\r') return true;
+    if (at + 1 < head.size() && (head[at + 1] == ' ' || head[at + 1] == '\t')) return true;
+  }
+  return false;
 }
 
 }  // namespace
@@ -29,164 +87,73 @@ const std::string* ResponseHead::find(std::string_view name) const {
   return nullptr;
 }
 
+struct ResponseReader::State {
+  std::unique_ptr<Parser> parser = std::make_unique<Parser>();  // anew after each interim response
+  std::string unread;                                           // the beginning of a line that has not ended
+  bool failed = false;
+
+  // Parses what it can of `rest` and takes that off; false: more bytes are needed.
+  Result<bool> step(std::string_view& rest);
+};
+
+ResponseReader::ResponseReader() : state_(std::make_unique<State>()) {}
+ResponseReader::~ResponseReader() = default;
+ResponseReader::ResponseReader(ResponseReader&& other) noexcept = default;
+ResponseReader& ResponseReader::operator=(ResponseReader&& other) noexcept = default;
+
+Result<bool> ResponseReader::State::step(std::string_view& rest) {
+  if (!parser->is_header_done() && has_odd_line(rest, parser->head.status != 0))
+    return bad("a line of its head is malformed");
+  BeastError error;
+  rest.remove_prefix(parser->put(boost::asio::buffer(rest.data(), rest.size()), error));
+  if (error && error != http::error::need_more) return bad(error.message());
+  if (rest.size() > kMaxHead) return bad("its head or a line of it is too long");
+  if (parser->is_done() && parser->head.status < kFinalStatus) parser = std::make_unique<Parser>();
+  return !error;
+}
+
 Result<std::size_t> ResponseReader::feed(std::string_view bytes, const Sink& body) {
-  std::size_t used = 0;
-  while (used < bytes.size() && phase_ != Phase::done) {
-    if (phase_ == Phase::failed) return bad("it was malformed");
-    auto taken = step(bytes.substr(used), body);
-    if (!taken) {
-      phase_ = Phase::failed;
-      return taken;
-    }
-    used += *taken;
+  State& state = *state_;
+  if (state.failed) return bad("it was malformed");
+  std::string line = std::exchange(state.unread, {});
+  if (!line.empty()) line.append(bytes);
+  std::string_view rest = line.empty() ? bytes : line;
+  for (bool more = true; more && !done() && !rest.empty();) {
+    state.parser->sink = &body;
+    const auto stepped = state.step(rest);
+    state.parser->sink = nullptr;
+    state.failed = !stepped;
+    if (!stepped) return tl::unexpected(stepped.error());
+    more = *stepped;
   }
-  return used;
-}
-
-Status ResponseReader::end() {
-  if (phase_ == Phase::until_close) phase_ = Phase::done;
-  if (phase_ == Phase::done) return {};
-  phase_ = Phase::failed;
-  return fail(ErrorCode::agent_unreachable, "read the agent's answer", "the agent closed the connection midway");
-}
-
-Result<std::size_t> ResponseReader::step(std::string_view bytes, const Sink& body) {
-  bool complete = false;
-  switch (phase_) {
-    case Phase::head: {
-      auto taken = take_line(bytes, kMaxHead, complete);
-      if (!taken || !complete) return taken;
-      const bool blank = text_ == "\r\n" || text_.ends_with("\r\n\r\n");
-      if (!blank) return taken;
-      if (auto parsed = parse_head(); !parsed) return tl::unexpected(parsed.error());
-      return taken;
-    }
-    case Phase::body:
-    case Phase::chunk_data: {
-      const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(remaining_, bytes.size()));
-      if (body && size > 0) body(bytes.substr(0, size));
-      remaining_ -= size;
-      if (remaining_ == 0) phase_ = phase_ == Phase::body ? Phase::done : Phase::chunk_end;
-      return size;
-    }
-    case Phase::chunk_size:
-    case Phase::chunk_end:
-    case Phase::trailer: {
-      auto taken = take_line(bytes, kMaxLine, complete);
-      if (!taken) return taken;
-      if (phase_ == Phase::trailer && (trailer_ += *taken) > kMaxHead) return bad("its trailers are too long");
-      if (!complete) return taken;
-      if (phase_ == Phase::chunk_size) {
-        if (auto parsed = parse_chunk_size(); !parsed) return tl::unexpected(parsed.error());
-      } else if (phase_ == Phase::chunk_end) {
-        if (text_ != "\r\n") return bad("a chunk is longer than it said");
-        phase_ = Phase::chunk_size;
-      } else if (text_ == "\r\n") {
-        phase_ = Phase::done;
-      }
-      text_.clear();
-      return taken;
-    }
-    case Phase::until_close:
-      if (body) body(bytes);
-      return bytes.size();
-    case Phase::done:
-    case Phase::failed:
-      break;
-  }
+  if (done()) return bytes.size() - rest.size();
+  state.unread.assign(rest);
   return bytes.size();
 }
 
-// Adds bytes up to and with the next LF to text_.
-Result<std::size_t> ResponseReader::take_line(std::string_view bytes, std::size_t limit, bool& complete) {
-  const auto newline = bytes.find('\n');
-  complete = newline != std::string_view::npos;
-  const std::size_t size = complete ? newline + 1 : bytes.size();
-  if (text_.size() + size > limit) return bad("its head or a line of it is too long");
-  text_.append(bytes.substr(0, size));
-  if (complete && !text_.ends_with("\r\n")) return bad("a line does not end with CR LF");
-  return size;
+Status ResponseReader::end() {
+  State& state = *state_;
+  BeastError error;
+  if (!state.failed && !done()) state.parser->put_eof(error);
+  if (!error && done()) return {};
+  state.failed = true;
+  return fail(ErrorCode::agent_unreachable, "read the agent's answer", "the agent closed the connection midway");
 }
 
-Status ResponseReader::parse_head() {
-  std::string_view rest = text_;
-  bool first = true;
-  while (rest != "\r\n") {
-    const auto end = rest.find("\r\n");
-    const std::string_view line = rest.substr(0, end);
-    rest.remove_prefix(end + 2);
-    if (auto parsed = first ? parse_status_line(line) : parse_header(line); !parsed) return parsed;
-    first = false;
-    if (rest.empty()) break;
-  }
-  text_.clear();
-  if (first) return bad("it has no status line");
-  if (head_.status < 200) {  // interim: the real one follows
-    head_ = {};
-    return {};
-  }
-  return choose_body();
+bool ResponseReader::head_done() const {
+  return !state_->failed && state_->parser->is_header_done() && state_->parser->head.status >= kFinalStatus;
 }
 
-Status ResponseReader::parse_status_line(std::string_view line) {
-  const bool version_known = line.starts_with("HTTP/1.1 ") || line.starts_with("HTTP/1.0 ");
-  if (!version_known || line.size() < 12) return bad("it is not HTTP/1.1");
-  keep_alive_ = line.starts_with("HTTP/1.1 ");
-  const auto status = whole_number(line.substr(9, 3), 10);
-  if (!status || *status < 100 || *status > 599 || (line.size() > 12 && line[12] != ' ') || has_field_control(line))
-    return bad("its status line is malformed");
-  head_.status = static_cast<int>(*status);
-  return {};
+bool ResponseReader::done() const {
+  return !state_->failed && state_->parser->is_done() && state_->parser->head.status >= kFinalStatus;
 }
 
-Status ResponseReader::parse_header(std::string_view line) {
-  const auto colon = line.find(':');
-  if (colon == std::string_view::npos || !is_token(line.substr(0, colon)) || has_field_control(line))
-    return bad("a header is malformed");
-  if (head_.headers.size() >= kMaxHeaders) return bad("it has too many headers");
-  head_.headers.emplace_back(lower_case(line.substr(0, colon)), trim(line.substr(colon + 1)));
-  return {};
+const ResponseHead& ResponseReader::head() const {
+  return state_->parser->head;
 }
 
-Status ResponseReader::choose_body() {
-  std::optional<std::uint64_t> length;
-  bool chunked = false;
-  for (const auto& [name, value] : head_.headers) {
-    if (name == "connection" && lower_case(value) == "close") keep_alive_ = false;
-    if (name == "content-length") {
-      const auto said = whole_number(value, 10);
-      if (!said || (length && *length != *said)) return bad("its Content-Length is malformed");
-      length = said;
-    }
-    if (name == "transfer-encoding") {
-      if (lower_case(value) != "chunked" || chunked) return bad("its Transfer-Encoding is not understood");
-      chunked = true;
-    }
-  }
-  if (chunked && length) return bad("it has both Content-Length and chunked encoding");
-  if (head_.status == 204 || head_.status == 304) {
-    phase_ = Phase::done;
-  } else if (chunked) {
-    phase_ = Phase::chunk_size;
-  } else if (length) {
-    remaining_ = *length;
-    phase_ = *length == 0 ? Phase::done : Phase::body;
-  } else {
-    phase_ = Phase::until_close;
-    keep_alive_ = false;
-  }
-  return {};
-}
-
-Status ResponseReader::parse_chunk_size() {
-  std::string_view line = text_;
-  line.remove_suffix(2);
-  line = line.substr(0, line.find(';'));
-  const auto size = whole_number(trim(line), 16);
-  if (!size) return bad("a chunk size is malformed");
-  remaining_ = *size;
-  phase_ = *size == 0 ? Phase::trailer : Phase::chunk_data;
-  return {};
+bool ResponseReader::keep_alive() const {
+  return state_->parser->keep_alive();
 }
 
 }  // namespace larder::agent

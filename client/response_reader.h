@@ -1,10 +1,10 @@
-// Reads one HTTP/1.1 response (RFC 9112) from bytes as they arrive. Pure. Strict where leniency would let two readers
-// see two different messages: no folded headers, no bare CR, one Content-Length, never together with chunked.
+// Reads one HTTP/1.1 response (RFC 9112) from bytes as they arrive, with Boost.Beast's parser. Pure. Stricter than that
+// parser where leniency would let two readers see two different messages: no folded headers (section 5.2), no transfer
+// coding but one `chunked`.
 #pragma once
 
-#include <cstdint>
 #include <functional>
-#include <optional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -22,37 +22,29 @@ struct ResponseHead {
 
 class ResponseReader {
  public:
-  static constexpr std::size_t kMaxHead = 64 * 1024;
+  static constexpr std::size_t kMaxHead = 64 * 1024;  // of the head, and of what follows the last chunk
   static constexpr std::size_t kMaxHeaders = 100;
-  using Sink = std::function<void(std::string_view)>;  // pieces of the body, in order
+  using Sink = std::function<void(std::string_view)>;  // pieces of the body, in order, from within feed()
+
+  ResponseReader();
+  ~ResponseReader();
+  ResponseReader(ResponseReader&& other) noexcept;
+  ResponseReader& operator=(ResponseReader&& other) noexcept;
 
   // The next bytes of the connection; returns how many belong to this response (fewer than given once it is done).
   // An error (agent_answer_invalid) ends the reading for good.
   Result<std::size_t> feed(std::string_view bytes, const Sink& body);
-  // The connection ended: an error unless the body may end there.
+  // The connection ended. Errors: agent_unreachable, unless the body may end there.
   Status end();
 
-  [[nodiscard]] bool head_done() const { return phase_ != Phase::head && phase_ != Phase::failed; }
-  [[nodiscard]] bool done() const { return phase_ == Phase::done; }
-  [[nodiscard]] const ResponseHead& head() const { return head_; }
-  [[nodiscard]] bool keep_alive() const { return keep_alive_; }
+  [[nodiscard]] bool head_done() const;
+  [[nodiscard]] bool done() const;
+  [[nodiscard]] const ResponseHead& head() const;
+  [[nodiscard]] bool keep_alive() const;
 
  private:
-  enum class Phase { head, body, chunk_size, chunk_data, chunk_end, trailer, until_close, done, failed };
-  Result<std::size_t> step(std::string_view bytes, const Sink& body);
-  Result<std::size_t> take_line(std::string_view bytes, std::size_t limit, bool& complete);
-  Status parse_head();
-  Status parse_status_line(std::string_view line);
-  Status parse_header(std::string_view line);
-  Status choose_body();
-  Status parse_chunk_size();
-
-  Phase phase_ = Phase::head;
-  ResponseHead head_;
-  std::string text_;             // of the head, or of the current line
-  std::size_t trailer_ = 0;      // bytes of trailers so far
-  std::uint64_t remaining_ = 0;  // of the body or the chunk
-  bool keep_alive_ = true;
+  struct State;
+  std::unique_ptr<State> state_;
 };
 
 }  // namespace larder::agent

@@ -42,6 +42,15 @@ TEST_P(ResponseInPieces, ReadsABodyOfKnownLength) {
   EXPECT_EQ(outcome.body, "hello");
 }
 
+TEST_P(ResponseInPieces, ABodyMayBeginWithBlankAndOddLines) {
+  for (const std::string body : {"\r\n\r\n", "\r\n x", "\nx\n", "\r\nx\n"}) {
+    const auto outcome =
+        read("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body, GetParam());
+    EXPECT_TRUE(outcome.good && outcome.done);
+    EXPECT_EQ(outcome.body, body);
+  }
+}
+
 TEST_P(ResponseInPieces, ReadsChunks) {
   const auto outcome = read(
       "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6;x=y\r\n world\r\n0\r\nTrailer: t\r\n\r\n",
@@ -97,6 +106,8 @@ TEST_P(ResponseInPieces, RefusesWhatIsNotAnHttpAnswer) {
       "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n",
       "HTTP/1.1 200 OK\r\nno colon\r\n\r\n",
       "HTTP/1.1 200 OK\r\n folded: x\r\n\r\n",
+      "HTTP/1.1 200 OK\r\na: x\r\n y\r\n\r\n",
+      "HTTP/1.1 200 OK\r\na: x\n\r\n",
       "HTTP/1.1 200 OK\r\na b: x\r\n\r\n",
       "HTTP/1.1 200 OK\r\na: x\ry\r\n\r\n",
       "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
@@ -109,6 +120,14 @@ TEST_P(ResponseInPieces, RefusesWhatIsNotAnHttpAnswer) {
     EXPECT_FALSE(outcome.good) << text.substr(0, 80);
     EXPECT_EQ(outcome.code, ErrorCode::agent_answer_invalid) << text.substr(0, 80);
   }
+}
+
+// The parser has a limit of 8 MiB of its own, where it is told none.
+TEST(ResponseReader, ReadsALargeBody) {
+  const std::string body(9 * 1024 * 1024, 'x');
+  const auto outcome = read("HTTP/1.1 200 OK\r\nContent-Length: 9437184\r\n\r\n" + body, 64 * 1024);
+  EXPECT_TRUE(outcome.good && outcome.done);
+  EXPECT_EQ(outcome.body.size(), body.size());
 }
 
 TEST(ResponseReader, LeavesWhatComesAfterIt) {
