@@ -351,9 +351,18 @@ void VersionLookup::look_again() {
   const auto supply = supply_.lock();
   if (!supply) return stop();
   const bool second = !std::exchange(second_over_, true);
-  const bool wants = second ? depends_on_one() : !supply->complete() || supply->holders() == 0;
+  const bool wants = second ? depends_on_one() || finds_nobody() : !supply->complete() || supply->holders() == 0;
   if (!wants || asking_ || under_way_ > 0) return again_later();
   look();
+}
+
+// No member seems to have it or to want it. A question or its answer may have been lost, and a complete holder that
+// wants nothing does not speak by itself: without a second question a fast origin would send all of it before the next
+// look.
+bool VersionLookup::finds_nobody() const {
+  const auto supply = supply_.lock();
+  return crowd_ && !small() && supply->holders() == 0 && supply->seat() != nullptr &&
+         supply->seat()->figures().members == 0;
 }
 
 bool VersionLookup::depends_on_one() const {

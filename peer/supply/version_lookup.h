@@ -1,7 +1,7 @@
 // The look-up of one version among the neighbours: who has it (discovery), what they say of it (their catalogues, a few
 // at a time), until a supply can be made of it or nobody is left to ask. While the supply lives and is not complete, it
-// looks again from time to time, and once where it depends on one holder. In a crowd (version_lookup_crowd.cpp) it
-// hears who holds what, asks for the proof of that alone, hears a second member where one is known (opinions.h), and
+// looks again from time to time, and soon once where it knows one holder or none. In a crowd (version_lookup_crowd.cpp)
+// it hears who holds what, asks for the proof of that alone, hears a second member where one is known (opinions.h), and
 // hands a supply over though nobody has anything yet. Loop thread. Owned by neighbourhood.*.
 #pragma once
 
@@ -45,7 +45,7 @@ class VersionLookup final : public std::enable_shared_from_this<VersionLookup> {
   static constexpr Duration kAgain = std::chrono::seconds(1);
   static constexpr Duration kWithinInCrowd = std::chrono::milliseconds(250);  // who is asked answers sooner
   static constexpr Duration kAgainInCrowd = std::chrono::seconds(5);          // members tell by themselves
-  // Where one alone has all of it: somebody was slow to say so, or was not heard, and this one may go, or stall.
+  // Where one alone has all of it, or nobody any of it: a holder may not have been heard, and the one may go, or stall.
   static constexpr Duration kSecondLook = std::chrono::milliseconds(200);
   // In a crowd a holder is asked by many at once; who gives up and asks anew makes it worse.
   static constexpr Duration kBusyCrowd = std::chrono::seconds(3);
@@ -91,6 +91,7 @@ class VersionLookup final : public std::enable_shared_from_this<VersionLookup> {
   void again_later();
   void look_again();
   [[nodiscard]] bool depends_on_one() const;
+  [[nodiscard]] bool finds_nobody() const;
   void hedge();
   [[nodiscard]] bool awaits_opinion() const;
   void time_over();

@@ -350,5 +350,28 @@ TEST_F(VersionLookupCrowdTest, ASmallOneThatIsContradictedIsNotGiven) {
   EXPECT_EQ(left_to_the_origin(), Segments{0});
 }
 
+// The question before the crowd was lost, or its answer.
+TEST_F(VersionLookupCrowdTest, WhereNobodyIsKnownToHaveItAllAreAskedOnceMoreSoon) {
+  join({1});
+  ASSERT_NE(supply_, nullptr);
+  EXPECT_TRUE(discovery_.asked.empty()) << "they were asked a moment ago";
+  loop_.advance(VersionLookup::kSecondLook);
+  ASSERT_EQ(discovery_.asked.size(), 1U);
+  discovery_.answer({has_all(1, kKey)});
+  loop_.run_ready();
+  EXPECT_EQ(supply_->holders(), 1U);
+}
+
+TEST_F(VersionLookupCrowdTest, InACrowdOfSeveralTheSecondQuestionIsLeftOut) {
+  join({1});
+  CrowdEntry entry;
+  entry.version_key = kKey;
+  entry.segments = 6;
+  entry.wants = true;
+  host_->heard(id(1), {1, 1}, {entry});
+  loop_.advance(VersionLookup::kSecondLook);
+  EXPECT_TRUE(discovery_.asked.empty()) << "a thousand hosts would ask in the same instant";
+}
+
 }  // namespace
 }  // namespace larder::peer
