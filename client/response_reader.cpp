@@ -121,7 +121,7 @@ Status ResponseReader::parse_head() {
   }
   text_.clear();
   if (first) return bad("it has no status line");
-  if (head_.status < 200) {  // interim: the real one follows
+  if (head_.status < 200) {  // interim: the final head follows
     head_ = {};
     return {};
   }

@@ -1,5 +1,6 @@
-// Reads one HTTP/1.1 response (RFC 9112) from bytes as they arrive. Pure. Strict where leniency would let two readers
-// see two different messages: no folded headers, no bare CR, one Content-Length, never together with chunked.
+// Reads one HTTP/1.1 response (RFC 9112) from bytes as they arrive. Pure. Strict where two lenient readers could see
+// two different messages: no folded headers, no bare CR, no two Content-Length values that differ, none together with
+// chunked.
 #pragma once
 
 #include <cstdint>
@@ -26,10 +27,10 @@ class ResponseReader {
   static constexpr std::size_t kMaxHeaders = 100;
   using Sink = std::function<void(std::string_view)>;  // pieces of the body, in order
 
-  // The next bytes of the connection; returns how many belong to this response (fewer than given once it is done).
-  // An error (agent_answer_invalid) ends the reading for good.
+  // Takes the next bytes of the connection. Returns how many belong to this response (fewer than given once it is
+  // done). Error: agent_answer_invalid, also for every later call.
   Result<std::size_t> feed(std::string_view bytes, const Sink& body);
-  // The connection ended: an error unless the body may end there.
+  // Called when the connection ended. Error: agent_unreachable unless the body may end there.
   Status end();
 
   [[nodiscard]] bool head_done() const { return phase_ != Phase::head && phase_ != Phase::failed; }
