@@ -48,7 +48,7 @@ std::optional<std::string> percent_decode(std::string_view text) {
   return out;
 }
 
-// Origin of a URL's text: a person, who can correct it, or the answer of a server.
+// Author of a URL's text: a person, who can correct it, or a server.
 enum class Written : bool { by_people, by_server };
 
 // RFC 3986 §6.2.2: hex digits in upper case, unreserved characters decoded, characters that a path may not have
