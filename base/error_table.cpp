@@ -5,13 +5,13 @@
 namespace larder {
 namespace {
 
-// Retryable means "may fix itself without anybody doing anything". Where that is not plain from the name:
-//  * disk_full: caches give way, temporary files go; the job waits for the condition, says what is missing, and keeps
-//    what it has. A disk_error (EIO, read-only) needs a person.
-//  * tls_failed: a handshake cut short by a proxy or a restart; a certificate that was looked at and rejected is fatal.
-//  * hook_failed: the hook broke, not the content; it is asked again (docs/design.md, Jobs).
+// Retryable means "may fix itself without a person". Cases where the name does not tell:
+//  * disk_full: caches are evicted, temporary files are removed; the job waits for space, says what is missing, and
+//    keeps its bytes. A disk_error (EIO, read-only) needs a person.
+//  * tls_failed: a handshake cut short by a proxy or a restart; a certificate that was checked and rejected is fatal.
+//  * hook_failed: the hook broke, not the content; the hook is run again (docs/design.md, Jobs).
 //  * content_damaged: the damaged record has been dropped, so the next try takes the bytes from elsewhere.
-//  * stale_proxy, version_changed: tried several times already when they are reported; somebody has to look.
+//  * stale_proxy, version_changed: several attempts were made before they are reported; a person has to look.
 //  * bad_response: the origin does not speak HTTP as it should; a body cut short is connection_lost instead.
 //  * blocked_by_policy: ends with the schedule or the metered network.
 //

@@ -1,4 +1,4 @@
-// The one table that maps an error code to what each interface shows of it.
+// The one table that maps an error code to its form in each interface.
 #pragma once
 
 #include <optional>
@@ -17,7 +17,7 @@ struct ErrorInfo {
   int http_status;        // of the API
 };
 
-// Every code has exactly one row; the tests hold the table against the enum.
+// Every code has exactly one row; tests compare the table with the enum.
 [[nodiscard]] std::span<const ErrorInfo> error_table();
 [[nodiscard]] const ErrorInfo& error_info(ErrorCode code);
 [[nodiscard]] std::optional<ErrorCode> error_code_from_name(std::string_view name);

@@ -6,7 +6,7 @@
 namespace larder {
 namespace {
 
-constexpr std::size_t kRemembered = 1024;  // owners that hold nothing, for whose turn it is
+constexpr std::size_t kRemembered = 1024;  // accounts; beyond it owners that hold nothing are forgotten
 
 }  // namespace
 
@@ -56,7 +56,7 @@ bool FairPlaces::within_rule(std::size_t of_owner, std::size_t of_all) const {
   return of_owner <= times_ * (total_ - std::min(total_, of_all));
 }
 
-// The first thing of an owner only needs to be there: of few places the rule would leave none to anybody.
+// The first place of an owner only needs to be free: with few places in all, the rule would give none to any owner.
 bool FairPlaces::may_take(Owner owner, std::size_t size, bool alone) const {
   const std::size_t left = total_ - std::min(total_, held());
   if (size > left) return false;

@@ -1,9 +1,9 @@
-// A scarce thing shared by the users of a machine: places (connections, hooks) or bytes. Says who may take how much,
-// and who is next. Pure but for the places, which are given back where their tokens end; one thread.
+// A scarce resource shared by the users of a machine: places (connections, hooks) or bytes. Decides how much an owner
+// may take, and which owner is next. Pure, except that a Place gives itself back when it is destroyed; one thread.
 //
-// The rule: an owner may hold at most `times` as much as is then left for others. One owner alone comes to
-// times / (times + 1) of the whole, and whoever comes next always finds something: nobody can hold all but by being
-// many. Where nobody else is about, which the user of this class knows, all of it may be had.
+// The rule: an owner may hold at most `times` as much as is then left for others. A single owner gets at most
+// times / (times + 1) of the whole, so the next owner always finds some left; only several owners together can hold
+// all. An owner who is alone, which the caller knows, may take all of it.
 #pragma once
 
 #include <cstddef>
@@ -14,9 +14,9 @@
 
 namespace larder {
 
-using Owner = std::uint32_t;  // a user id; of a subordinate one the user whose it is
+using Owner = std::uint32_t;  // a user id; for a subordinate user id, the user that it belongs to
 
-// For whom something is asked, and how urgent it is among what the same owner asks: 0 goes first.
+// The owner of a request, and its urgency among requests of the same owner: 0 goes first.
 struct Want {
   Owner owner = 0;
   unsigned urgency = 0;
@@ -27,7 +27,7 @@ class FairPlaces {
   struct Book;
 
  public:
-  // Of what was taken; given back when it ends. It may outlive the FairPlaces.
+  // A token for a taken part, which its destructor gives back. May outlive the FairPlaces.
   class Place {
    public:
     Place() = default;
@@ -50,22 +50,22 @@ class FairPlaces {
   static constexpr std::size_t kTimes = 4;
 
   explicit FairPlaces(std::size_t total, std::size_t times = kTimes);
-  // `of_one` for one owner, and a reserve on top that only others find.
+  // `of_one` for one owner, and a reserve on top that only other owners can take.
   [[nodiscard]] static FairPlaces with_reserve(std::size_t of_one, std::size_t times = kTimes) {
     return FairPlaces(of_one + (of_one + times - 1) / times, times);
   }
-  void set_total(std::size_t total) { total_ = total; }  // what is held beyond it stays held
+  void set_total(std::size_t total) { total_ = total; }  // places held beyond it stay held
   [[nodiscard]] std::size_t total() const { return total_; }
 
-  // `alone`: no other owner is about.
+  // Returns whether the owner may take `size` more. `alone`: no other owner is present.
   [[nodiscard]] bool may_take(Owner owner, std::size_t size = 1, bool alone = false) const;
-  // Whether it holds more than the rule lets it have while others are about.
+  // Returns whether the owner holds more than one place, and more than the rule allows while others are present.
   [[nodiscard]] bool holds_too_much(Owner owner) const;
   [[nodiscard]] Place take(Owner owner, std::size_t size = 1);
 
   [[nodiscard]] std::size_t held() const;
   [[nodiscard]] std::size_t held(Owner owner) const;
-  // Who is next, among owners that wait: the smaller rank. Who holds least, then who was served longest ago.
+  // Order of owners that wait, smallest first: the owner that holds least, then the one served longest ago.
   struct Rank {
     std::size_t held = 0;
     std::uint64_t served = 0;

@@ -1,5 +1,5 @@
-// What waits for a place of FairPlaces, in the order in which it is served: round robin by owner, who holds least
-// first; then by urgency within the owner; then as it came. Pure; one thread.
+// A queue of items that wait for a place of FairPlaces. Order: round robin by owner, the one that holds least first;
+// then by urgency within the owner; then by arrival. Pure; one thread.
 #pragma once
 
 #include <algorithm>
@@ -20,7 +20,7 @@ class FairQueue {
   void add(T item) { items_.push_back(std::move(item)); }
   [[nodiscard]] bool empty() const { return items_.empty(); }
   [[nodiscard]] std::size_t size() const { return items_.size(); }
-  [[nodiscard]] std::deque<T>& items() { return items_; }  // as they came
+  [[nodiscard]] std::deque<T>& items() { return items_; }  // by arrival
   [[nodiscard]] const std::deque<T>& items() const { return items_; }
   template <class Predicate>
   void erase_if(Predicate predicate) {
@@ -29,10 +29,10 @@ class FairQueue {
 
   struct Next {
     T item;
-    Owner owner = 0;  // on whose account, of those who want it
+    Owner owner = 0;  // the owner for whom it is served
   };
-  // The next one that `fits(item, owner)`. `wants(item)` is a range of Want: an item that several want is served as
-  // that of the one whose turn comes first.
+  // Removes and returns the next item that `fits(item, owner)`. `wants(item)` is a range of Want: an item that several
+  // owners want is served for the owner whose turn comes first.
   template <class Wants, class Fits>
   std::optional<Next> take(const FairPlaces& places, Wants wants, Fits fits) {
     using Key = std::pair<FairPlaces::Rank, unsigned>;

@@ -10,8 +10,8 @@
 
 namespace larder {
 
-// The kernel is asked rather than a list of interfaces: it also knows the addresses that a whole network of its own
-// stands for (127.0.0.0/8).
+// Asks the kernel by bind(), not a list of interfaces: the kernel also knows networks that are local as a whole
+// (127.0.0.0/8).
 bool is_foreign_address(const sockaddr& address, socklen_t size) {
   const int fd = ::socket(address.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return false;

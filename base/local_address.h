@@ -1,5 +1,5 @@
-// Whether an address is (still) this machine's: a connection from one that is gone hears nothing any more and is not
-// told so. Any thread.
+// Whether an address is (still) this machine's: a connection from an address that is gone receives nothing more, and
+// gets no error. Any thread.
 #pragma once
 
 #include <sys/socket.h>
@@ -8,8 +8,8 @@
 
 namespace larder {
 
-// True when the machine certainly does not have the address, so that no packet to it arrives here. False for what is
-// not an address, and where it cannot be told (a link-local one without its interface).
+// Returns true if the machine certainly does not have the address, so that no packet to it arrives here. False for text
+// that is not an address, and in doubt (a link-local address without its interface).
 [[nodiscard]] bool is_foreign_address(std::string_view numeric);
 [[nodiscard]] bool is_foreign_address(const sockaddr& address, socklen_t size);
 

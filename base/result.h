@@ -1,8 +1,8 @@
-// Result<T>: how every fallible operation of Larder answers, and the closed set of errors.
+// Result<T>, the return type of every operation that can fail, and the closed set of errors.
 //
 // An Error carries a code (one row of the table in base/error_table.h), what was being done ("cannot …" is put in
 // front when it is shown) and a detail that names the object and the cause. Exceptions never cross a folder's
-// boundary: the wrapper of the library that throws turns them into an Error.
+// boundary: the wrapper of a library that throws turns them into an Error.
 #pragma once
 
 #include <chrono>
@@ -13,7 +13,7 @@
 namespace larder {
 
 enum class ErrorCode {
-  // What the caller asked for.
+  // The request.
   invalid_argument,
   invalid_url,
   forbidden_url,  // policy: scheme, loopback, private address, downgrade
@@ -69,7 +69,7 @@ struct Error {
   ErrorCode code = ErrorCode::internal;
   std::string doing;   // "fetch https://…/x.iso", without "cannot"
   std::string detail;  // the cause, and what to do next where that is known
-  // How long the other side asked to wait (Retry-After); only with retryable codes.
+  // The wait that the other side asked for (Retry-After); only with retryable codes.
   std::optional<std::chrono::seconds> retry_after = std::nullopt;
 
   // "cannot DOING: DETAIL"

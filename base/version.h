@@ -1,4 +1,4 @@
-// The version of both programs; the build gives it (CMake's project version).
+// The version of both programs, set by the build (CMake's project version).
 #pragma once
 
 namespace larder::agent {
@@ -7,7 +7,7 @@ namespace larder::agent {
 #error "LARDER_VERSION comes from the build"
 #endif
 inline constexpr const char* kVersion = LARDER_VERSION;
-// Of the API: grows when a request may have a member or parameter that agents before it refuse.
+// The version of the API: grows when a request may have a member or parameter that older agents refuse.
 inline constexpr unsigned kApiVersion = 1;
 
 }  // namespace larder::agent

@@ -8,7 +8,7 @@
 namespace larder::cache {
 namespace {
 
-constexpr unsigned kMostWaits = 8;  // for writers of one holder, before a question is answered as it stands
+constexpr unsigned kMostWaits = 8;  // waits for writers of one holder, before known() answers without them
 
 std::optional<ContentInfo> info_of(const std::optional<index::Row>& row) {
   if (!row) return std::nullopt;
@@ -65,19 +65,19 @@ void CacheImpl::check_row(index::Row row, UniqueFunction<void(Result<FileVerdict
   });
 }
 
-// A record whose file is not as it was left is dropped, then the next one is looked for.
+// Drops a record whose file has changed, then looks for the next one.
 void CacheImpl::find_checked(Finder finder, Done<std::optional<ContentInfo>> done) {
   using Found = std::optional<index::Row>;
   read_for<Found>("look a content up", finder, [this, finder, done = std::move(done)](Result<Found> row) mutable {
     if (!row) return done(tl::unexpected(row.error()));
-    // One that is being written changes all the time; its writer knows it.
+    // The file of a content that is being written changes all the time: not checked.
     if (!*row || active((*row)->info.id) != nullptr) return done(info_of(*row));
     check_row(**row, [this, finder, row = **row, done = std::move(done)](Result<FileVerdict> verdict) mutable {
       if (!verdict) return done(tl::unexpected(verdict.error()));
       if (verdict->intact) return done(std::optional(row.info));
       drop_damaged(row.info.id, verdict->why,
                    [this, finder = std::move(finder), done = std::move(done)](const Status& dropped) mutable {
-                     if (!dropped) return done(std::optional<ContentInfo>());  // as if it were not there
+                     if (!dropped) return done(std::optional<ContentInfo>());  // looking again would find it again
                      find_checked(std::move(finder), std::move(done));
                    });
     });
@@ -138,9 +138,9 @@ void CacheImpl::known(const std::string& url, const std::string& holder, Done<Kn
   known_in({url, holder}, kMostWaits, std::move(done));
 }
 
-// The last segments of an earlier attempt of this holder's may be on their way: they are waited for, or their content
-// would be lost to the one who asks and yet be held. Others' are no business of this question. Before the index is
-// asked a content that is not in it yet counts: its first segment may be on its way there when the answer comes.
+// An earlier attempt of this holder may still be committing its last segments. known() waits for it: otherwise the new
+// attempt would miss a content that it holds. Contents of other holders are not waited for. This first check, before
+// the index is asked, finds a content without a record: its first segment may be committed while the query runs.
 CacheImpl::Active* CacheImpl::ending_before(const std::string& holder) {
   for (auto& [id, content] : active_) {
     if (content.ending() && content.fresh && content.fresh->holders.contains(holder)) return &content;
@@ -148,7 +148,7 @@ CacheImpl::Active* CacheImpl::ending_before(const std::string& holder) {
   return nullptr;
 }
 
-// Afterwards those that the index names.
+// The second check, after the query, finds contents that the index names.
 CacheImpl::Active* CacheImpl::ending_of(const Known& known) {
   for (const ContentInfo& info : known.held) {
     Active* content = active(info.id);
@@ -176,7 +176,7 @@ void CacheImpl::known_in(Question question, unsigned waits, Done<Known> done) {
       });
 }
 
-// For caches that have no better way.
+// Default implementation: asks one by one.
 void Cache::known_of(std::vector<Question> questions, Done<std::vector<Known>> done) {
   struct Asking {
     std::size_t open;
@@ -198,7 +198,7 @@ void Cache::known_of(std::vector<Question> questions, Done<std::vector<Known>> d
   }
 }
 
-// All at once; the few that have to wait for their writers are asked one by one.
+// One query for all; the few questions that must wait for a writer are then asked one by one.
 void CacheImpl::known_of(std::vector<Question> questions, Done<std::vector<Known>> done) {
   struct Asked {
     std::vector<Question> questions;

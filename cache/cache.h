@@ -1,7 +1,9 @@
-// The cache: contents on disk, their index, space. Loop thread only; callbacks on the loop thread. Owned by main.
+// The cache: contents on disk, their index, space. Owned by main.
+// Thread: loop thread only; callbacks come on the loop thread, after the call has returned. No callback comes after the
+// Cache was destroyed.
 //
-// Kept on one volume under <state>/contents. The rules (docs/design.md, The cache): synced before indexed, reserved
-// before written, gives way to the user's data, never serves a file that is not as it was left.
+// Kept on one volume under <state>/contents. The rules (docs/design.md, The cache): a segment is synced before it is in
+// the index, space is reserved before it is written, the user's data goes first, a file that has changed is not served.
 #pragma once
 
 #include <cstdint>
@@ -30,7 +32,7 @@ struct CacheSettings {
 
 struct CacheFigures {
   std::uint64_t records = 0;
-  std::uint64_t bytes = 0;      // held by contents, partial ones included
+  std::uint64_t bytes = 0;      // committed bytes of contents, partial ones included
   std::uint64_t max_size = 0;   // in force
   std::uint64_t keep_free = 0;  // in force
   std::uint64_t available = 0;  // of the file system
@@ -38,7 +40,8 @@ struct CacheFigures {
   std::uint64_t dropped_damaged = 0;
 };
 
-// A read-only descriptor on a content; while it lives the content is not evicted.
+// A read-only descriptor on a content. While the lease lives, the content is not evicted; after drop() its bytes stay
+// readable. May be destroyed on any thread.
 class ContentLease {
  public:
   virtual ~ContentLease() = default;
@@ -53,118 +56,127 @@ class Cache {
  public:
   virtual ~Cache() = default;
 
-  // The newest record for exactly this version, complete or partial. A hit checks the file (size, inode, modification
-  // time); one that is not as it was left is dropped and not found. Missing is an empty optional.
+  // Finds the newest shareable record for exactly this version, complete or partial; none for a version without a
+  // validator. Checks the file (size, inode, modification time), except while it is being written. A record whose file
+  // has changed is dropped, and the next one is looked for. Empty optional: not found. find_by_sha256() and
+  // find_newest() check alike.
   virtual void find(const Version& version, Done<std::optional<ContentInfo>> done) = 0;
+  // Finds a complete, shareable record.
   virtual void find_by_sha256(const Digest& sha256, Done<std::optional<ContentInfo>> done) = 0;
-  // The newest complete, validated version of a URL, whatever its validators (offline-ok, later).
+  // Finds the newest complete, validated, shareable version of a URL, whatever its validators (offline_ok).
   virtual void find_newest(const std::string& url, Done<std::optional<ContentInfo>> done) = 0;
   virtual void get(const ContentId& id, Done<ContentInfo> done) = 0;
-  // As this user may see it: not_found where it has not asked for it; of its versions those of its own URLs.
+  // Returns the record as this user may see it: only the versions of URLs that the user has asked for. Error:
+  // not_found, also for a content that the user has not asked for.
   virtual void get_for(const ContentId& id, std::uint32_t user, Done<ContentInfo> done) = 0;
-  // What there is to go on with before the origin is asked, in one look at the index: whether any record is known for
+  // Returns what can be used before the origin is asked, by one query of the index: whether any record is known for
   // this URL (its versions included), and the contents that `holder` holds in any state, shareable or not (an earlier
-  // attempt of the same file). A read only: checks no file, counts as no use.
+  // attempt of the same file). Waits for writers of these contents that were given up and still commit. Read only:
+  // checks no file, is not counted as a use.
   struct Known {
     bool url = false;
     std::vector<ContentInfo> held;
   };
   virtual void known(const std::string& url, const std::string& holder, Done<Known> done) = 0;
-  // The same for many that nothing is written for, in one look at the index; in the order of `questions`.
+  // The same for many questions, in their order, by one query of the index for all that need not wait.
   struct Question {
     std::string url;
     std::string holder;
   };
   virtual void known_of(std::vector<Question> questions, Done<std::vector<Known>> done);
 
-  // A new content of `version` (size may be unknown). Space for the whole is reserved first: evicts by rule, else
-  // disk_full with what is missing. `bounded_by_cache` false: content that a job needs although the cache may not keep
-  // it (over max_size, keep_free, not shareable); then only the file system's real end counts. `shareable` as in
-  // ContentInfo. A content that no job refers to any more and that is not complete is dropped by `release`.
+  // Makes a new content of `version` (size may be unknown). Reserves space for the whole first, evicting by rule.
+  // Error: disk_full, which says what is missing. `bounded_by_cache` false: a job needs the content although the cache
+  // may not keep it (over max_size, keep_free, not shareable); then only SpaceLimits::keep_free_of_jobs limits it.
+  // `shareable` as in ContentInfo.
   struct Create {
     Version version;
     bool shareable = true;
-    bool offered = true;  // as in ContentInfo; of the first who made it
+    bool offered = true;  // as in ContentInfo; by the first request for it
     bool bounded_by_cache = true;
-    // The plain SHA-256 will be wanted at the end: it is computed as the bytes come, where they come in order.
+    // The plain SHA-256 is wanted at the end: it is computed while the bytes arrive, if they arrive in order.
     bool want_sha256 = false;
     FirstAnswer first_answer = {};
   };
   virtual void create(Create what, Done<std::unique_ptr<ContentWriter>> done) = 0;
-  // Goes on with a partial content. One writer per content at a time (busy). Where the last one was told to keep() what
-  // it had of unfinished segments, not longer ago than kKeptFor, that is there too; of the kMaxKept contents that were
-  // left last. known() tells their holders of them like of others.
+  // Makes a writer for a partial content; waits while segments of the last writer are being committed. Unfinished
+  // segments that the last writer was told to keep() are there again, for kKeptFor and for the kMaxKept contents that
+  // were left last. known() returns such contents too. Error: busy while another writer lives.
   static constexpr Duration kKeptFor = std::chrono::minutes(20);
   static constexpr std::size_t kMaxKept = 64;
   virtual void resume(const ContentId& id, Done<std::unique_ptr<ContentWriter>> done) = 0;
-  // Read access to a complete content (or a set-aside one, for inspection); counts as use.
+  // Gives read access to a complete content (or a set-aside one, for inspection); counted as a use. Error:
+  // content_damaged if the file has changed; its record is dropped.
   virtual void open(const ContentId& id, Done<std::shared_ptr<ContentLease>> done) = 0;
-  // Read access to the committed segments of a partial content, for early copies; not a use.
+  // Gives read access to the committed segments of a partial content, for early copies; not counted as a use.
   virtual void open_partial(const ContentId& id, Done<std::shared_ptr<ContentLease>> done) = 0;
-  // Reads the content once (disk threads) for a digest; stored with the record.
+  // Returns the digest of the record, or reads the content once (disk threads) and stores it with the record.
   virtual void compute_sha256(const ContentId& id, Done<Digest> done) = 0;
 
-  // References keep a content from eviction; each is (holder, content) with holder = file id, durable, idempotent. That
-  // the holder's user asked for the content is remembered as long as there is a record, of kMaxAskers at the most.
+  // Adds a reference, which keeps the content from eviction: (holder, content) with holder = file id. Idempotent;
+  // durable once the content has a record, that is with its first commit. The record also remembers the user and URL
+  // that asked for the content (up to kMaxAskers such pairs).
   virtual void hold(const ContentId& id, const Holder& holder, Done<void> done) = 0;
+  // Takes a reference away. With the last one the content is dropped, unless it is complete, shareable and within the
+  // cache's limits (retention.h).
   virtual void release(const ContentId& id, const std::string& holder, Done<void> done) = 0;
-  // The end of a job: those that are `validated` are marked so, then all references are taken away, in one go. What is
-  // gone already is passed over.
+  // Ends the references of a job: marks those contents validated for which it says so, then releases all, in one
+  // transaction (contents that are being written: one by one). Records that are gone are passed over.
   using Reference = cache::Reference;
   virtual void let_go(std::vector<Reference> references, Done<void> done);
   // Drops references whose holder is not in `alive` (start-up; `alive` ascending).
   virtual void release_all_but(std::vector<std::string> alive, Done<void> done) = 0;
 
   virtual void mark_validated(const ContentId& id, Done<void> done) = 0;
-  // A private content whose every byte a caller's digest proved, and which was private for want of a validator alone:
-  // it is found by that digest from now on, by nothing else, on this machine alone (not offered). Changes nothing of
-  // one that is not complete, is known by a validator or by two URLs, or has no SHA-256.
+  // Makes a private content findable by its digest, by nothing else, and on this machine only (not offered). For a
+  // content whose every byte a caller's digest proved, and that is private only for want of a validator. Changes
+  // nothing if the content is not complete, has a validator or two URLs, or has no SHA-256.
   virtual void share_by_digest(const ContentId& id, Done<void> done) = 0;
-  // Removes record and file. Open leases stay readable.
+  // Removes record and file, also while the content is held, leased or being written. Open leases stay readable.
   virtual void drop(const ContentId& id, Done<void> done) = 0;
-  // Its bytes are not what is published as `version`: from now on it is not known by that. A record that is known by no
-  // other is set aside: never found, never offered, and nothing is merged into it; it stays readable for those who hold
-  // it and while it is pinned, and is dropped when neither is so any more.
+  // Called when the bytes are not those published as `version`: the record loses that version. A record without another
+  // version is set aside: it is never found or offered, and no content is merged into it. It stays readable while it is
+  // held or pinned, then it is dropped. Error: busy while it is being written.
   virtual void set_aside(const ContentId& id, const Version& version, Done<void> done) = 0;
-  // The same at the word of one holder, for a content that is its own: fetched whole on its account, held by nobody
-  // else, neither validated nor pinned. busy where others have to do with it: nothing is changed then.
+  // Sets a content aside by the word of its only holder. Error: busy, and nothing is changed, if another file holds it
+  // or fetched a segment of it, or if it is validated, pinned or being written.
   virtual void set_aside_own(const ContentId& id, const std::string& holder, Done<void> done) = 0;
-  // A partial content that goes on as another version, that is with bytes of another URL or of a request that is not to
-  // be shared: it is private from now on and for good (not shareable). Only where nobody but `holder` has to do with
-  // it: busy when others hold it or it is being written; invalid_state when it is not partial.
+  // Lets a partial content go on as another version, that is with bytes of another URL or of a private request. It is
+  // private from then on. Error: busy if another file holds it or it is being written; invalid_state if it is not
+  // partial.
   virtual void go_on_privately(const ContentId& id, const std::string& holder, const Version& version,
                                Done<void> done) = 0;
-  // What vouches for committed segments from now on (SegmentInfo::attestation), in the place of what did; those that
-  // are not there are left out. Too long: invalid_argument, and nothing is changed.
+  // Replaces the attestations of committed segments (SegmentInfo::attestation). Segments that are not committed are
+  // passed over. Error: invalid_argument, and nothing is changed, if one is too long.
   using Vouching = std::vector<std::pair<std::uint64_t, std::vector<std::byte>>>;  // segment, attestation
   virtual void set_attestations(const ContentId& id, Vouching attestations, Done<void> done) = 0;
 
   virtual void pin(const ContentId& id, bool pinned, Done<void> done) = 0;
-  virtual void remove(const ContentId& id, Done<void> done) = 0;  // by the user: busy while held or leased
-  virtual void remove_url(const std::string& url, Done<std::uint64_t> done) = 0;  // how many records
-  virtual void clear(Done<std::uint64_t> done) = 0;  // all that is not held, leased or pinned
+  virtual void remove(const ContentId& id, Done<void> done) = 0;  // for users: busy while held, leased or written
+  virtual void remove_url(const std::string& url, Done<std::uint64_t> done) = 0;  // returns the number of records
+  virtual void clear(Done<std::uint64_t> done) = 0;  // all records not held, leased, pinned or being written
   virtual void list(ListQuery query, Done<std::vector<ContentInfo>> done) = 0;
   virtual void segments(const ContentId& id, Done<std::vector<SegmentInfo>> done) = 0;
-  // The leaf hashes of `count` committed segments from `first_segment` on, one after another; at most kMaxLeaves
-  // (too_large). not_found when a segment of them is not there.
+  // Returns the leaf hashes of `count` committed segments from `first_segment` on, one after another. Error: too_large
+  // above kMaxLeaves, invalid_argument beyond the content's end, not_found if a segment is not committed.
   static constexpr std::uint64_t kMaxLeaves = 256 * kKiB;  // 4 GiB of content, 8 MiB of hashes
   virtual void leaves(const ContentId& id, std::uint64_t first_segment, std::uint64_t count,
                       Done<std::vector<Digest>> done) = 0;
-  // What may be offered to others: shareable contents. `segments` is empty for one that is complete and validated: it
-  // is offered whole. Of any other (partial, or without its verdict) the committed segments, ascending.
+  // Returns a page of the contents that may be offered to neighbours, in order of id, from above `after_id`; fewer than
+  // `limit` (at most 1000) only at the end. Read only.
   using Offerable = cache::Offerable;
-  // Paged, in order of id, from above `after_id`; less than `limit` (at most 1000) only at the end. A read only.
   virtual void offerable(const ContentId& after_id, std::size_t limit, Done<std::vector<Offerable>> done) = 0;
-  // `changed` is called whenever what is offerable of a content may have changed: a segment committed, completed,
-  // validated, another version, dropped, evicted, set aside. get() and segments() then tell what it is now; not_found:
-  // it is gone. Never from within a call. One observer: a later call replaces it, an empty one ends it.
+  // Registers `changed`, called whenever the offerable part of a content may have changed: a segment committed,
+  // completed, validated, another version, dropped, evicted, set aside. get() and segments() return the new state;
+  // not_found: the content is gone. Never called within a call. One observer: a later call replaces it, an empty one
+  // ends it.
   virtual void observe(std::function<void(const ContentId&)> changed) = 0;
   virtual void figures(Done<CacheFigures> done) = 0;
   virtual void apply(const CacheSettings& settings) = 0;  // new limits (SIGHUP); evicts in the background
-  // In the background after start: files without a record, records without a file, ages. Runs in small steps.
+  // Starts the checks in the background: files without a record, records without a file, ages. Runs in small steps.
   virtual void start_maintenance() = 0;
-  // Has `answer` called on the thread that makes files durable when its turn comes: a watchdog's question. False where
-  // that takes none now.
+  // Queues `answer` to be called on the sync thread; a watchdog sees by it whether that thread still runs. False: it
+  // was not queued, since another one waits.
   virtual bool ask_sync(UniqueFunction<void()> answer) {
     answer();
     return true;

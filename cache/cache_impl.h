@@ -1,7 +1,8 @@
 // The Cache: ties index, files, space, writers and leases together. Loop thread only.
 //
-// cache.cpp: making it, looking things up. cache_write.cpp: writers. cache_read.cpp: leases and digests.
-// cache_offer.cpp: what others may be offered. cache_remove.cpp: references and everything that makes a record go.
+// cache.cpp: construction and look-ups. cache_write.cpp: writers. cache_kept.cpp: unfinished segments between two
+// writers. cache_read.cpp: leases and digests. cache_offer.cpp: offers to neighbours. cache_remove.cpp: references, and
+// every removal of a record.
 #pragma once
 
 #include <functional>
@@ -28,7 +29,7 @@
 
 namespace larder::cache {
 
-// What became of a damaged record, for the end of an error's text.
+// Returns what happened to a damaged record, as the end of an error's text.
 inline std::string after_damage(const Status& dropped) {
   return dropped ? "; it was dropped" : "; it cannot be dropped: " + dropped.error().detail;
 }
@@ -83,17 +84,17 @@ class CacheImpl final : public Cache, private WriterHost, private MaintenanceHos
     SteadyTime until;
     bool bounded = true;  // by the cache's limits
   };
-  // A content that is being written, from create() or resume() until its writer is done, or is kept for the next one.
+  // A content that is being written or kept: from create() or resume() until its writer has ended and nothing is kept.
   struct Active {
-    std::shared_ptr<WriterCore> core;        // none while it is being made
-    std::optional<index::NewContent> fresh;  // no record yet: goes in with the first commit
-    bool completing = false;                 // the last transaction is under way
-    bool reviving = false;                   // kept, and on its way to a new writer
-    std::optional<Kept> kept;                // nobody writes it, but its core has more than the index
-    // What came too late for that transaction and too early for the record; called with the id that survives.
+    std::shared_ptr<WriterCore> core;        // null while the writer is being made
+    std::optional<index::NewContent> fresh;  // set while there is no record: inserted with the first commit
+    bool completing = false;                 // the last transaction is in flight
+    bool reviving = false;                   // was kept; a new writer is being made
+    std::optional<Kept> kept;                // has no writer, but its core has unfinished segments
+    // Operations that arrived while the completing transaction was in flight; called with the id of the survivor.
     std::vector<UniqueFunction<void(const ContentId&)>> deferred;
     std::vector<Task> when_closed;
-    // Its writer was let go of, and its last segments are on their way to the index. What is kept does not end.
+    // Returns whether the writer was given up and its last segments are being committed. A kept content does not end.
     [[nodiscard]] bool ending() const { return core && core->abandoned() && !kept && !reviving; }
   };
   using Finder = std::function<Result<std::optional<index::Row>>(SQLite::Database&)>;
@@ -103,12 +104,12 @@ class CacheImpl final : public Cache, private WriterHost, private MaintenanceHos
   void read_for(std::string doing, Work work, Then then) {
     database_.read<T>(std::move(doing), std::move(work), alive_.guard(std::move(then)));
   }
-  // The same for what looks at nothing that a count of uses changes.
+  // The same, but may miss deferred writes (counts of uses).
   template <class T, class Work, class Then>
   void peek_for(std::string doing, Work work, Then then) {
     database_.peek<T>(std::move(doing), std::move(work), alive_.guard(std::move(then)));
   }
-  // A write that answers something.
+  // A write that returns a value.
   template <class T, class Work, class Then>
   void write_for(std::string doing, Work work, Then then) {
     auto slot = std::make_shared<Result<T>>(tl::unexpected<Error>(Error{}));
@@ -142,12 +143,12 @@ class CacheImpl final : public Cache, private WriterHost, private MaintenanceHos
   [[nodiscard]] ContentInfo fresh_info(const ContentId& id, const Active& content) const;
 
   // cache_offer.cpp
-  void changed(const ContentId& id);  // tells the observer
-  // A write after which something else of `id` is offered.
+  void changed(const ContentId& id);  // calls the observer
+  // A write that changes what is offered of `id`: calls the observer after it.
   void offering_write(const ContentId& id, std::string doing, UniqueFunction<Status(SQLite::Database&)> work,
                       Done<void> done);
 
-  // cache_write.cpp: WriterHost and what makes writers
+  // cache_write.cpp: WriterHost, and making writers
   [[nodiscard]] DiskQueue& disk() override { return disk_; }
   [[nodiscard]] SyncBatcher& sync() override { return *sync_; }
   void post(Task task) override;
@@ -159,7 +160,7 @@ class CacheImpl final : public Cache, private WriterHost, private MaintenanceHos
   void closed(const ContentId& id) override;
   void make_writer(const ContentId& id, WriterCore::Start start, Done<std::unique_ptr<ContentWriter>> done);
 
-  // cache_kept.cpp: what the last writer had of unfinished segments
+  // cache_kept.cpp: unfinished segments of the last writer
   [[nodiscard]] bool is_kept(const ContentId& id) { return active(id) != nullptr && active(id)->kept.has_value(); }
   void keep_for_next(const ContentId& id, Active& content);
   void resume_kept(const ContentId& id, Done<std::unique_ptr<ContentWriter>> done);
@@ -193,8 +194,8 @@ class CacheImpl final : public Cache, private WriterHost, private MaintenanceHos
   void remove_files(std::vector<ContentId> ids, Task then);
   void erase_secrets(const Removed& removed);
   void drop_set_aside(const ContentId& id, Done<void> done);  // unless held or pinned
-  // `then` hears whether the record went. Where it did not, looking again would find it again: the caller goes on
-  // without it.
+  // `then` gets whether the record was removed. After a failure the caller must not look again: it would find the same
+  // record in an endless loop.
   void drop_damaged(const ContentId& id, const std::string& why, UniqueFunction<void(Status)> then);
   void release_recorded(const ContentId& id, const std::string& holder, Done<void> done);
   void let_go_recorded(std::vector<Reference> recorded, std::vector<Reference> others, Done<void> done);
@@ -223,7 +224,7 @@ class CacheImpl final : public Cache, private WriterHost, private MaintenanceHos
   SpaceKeeper space_;
   Maintenance maintenance_;
   ContentIds ids_;
-  RecentMarks recent_;  // complete, and not removed
+  RecentMarks recent_;  // complete contents that are not removed
   std::unordered_map<ContentId, Active> active_;
   const std::shared_ptr<WriterHostLink> writer_link_ = std::make_shared<WriterHostLink>(WriterHostLink{this});
   std::uint64_t dropped_damaged_ = 0;

@@ -1,5 +1,5 @@
-// What a writer had of unfinished segments, kept for the next one: the core stays, without a handle and without a
-// reservation of space, until it is gone on with, its time is over, or its content goes.
+// Unfinished segments of a writer, kept for the next one: the core stays, without a handle and without a reservation of
+// space, until a new writer takes it, kKeptFor is over, or the content is removed.
 #include <algorithm>
 #include <utility>
 
@@ -17,7 +17,7 @@ void CacheImpl::keep_for_next(const ContentId& id, Active& content) {
   for (Task& task : waited) task();
 }
 
-// Those whose time is over, and the oldest of too many.
+// Closes kept contents whose time is over, and the oldest beyond kMaxKept.
 void CacheImpl::let_old_go() {
   const SteadyTime now = runtime_.clock.now();
   std::vector<std::pair<SteadyTime, ContentId>> all;
@@ -43,7 +43,7 @@ void CacheImpl::add_kept(const std::string& url, const std::string& holder, Know
   }
 }
 
-// The file is held against its record before it is trusted again, as without a core.
+// The file is checked against its record first, as in resume() without a core.
 void CacheImpl::resume_kept(const ContentId& id, Done<std::unique_ptr<ContentWriter>> done) {
   Active& content = *active(id);
   const bool bounded = std::exchange(content.kept, std::nullopt)->bounded;
@@ -56,7 +56,7 @@ void CacheImpl::resume_kept(const ContentId& id, Done<std::unique_ptr<ContentWri
         const bool usable = row && *row && (*row)->info.state == ContentState::partial && active(id) != nullptr;
         if (!usable) {
           if (Active* still = active(id)) close_content(id, *still);
-          return resume(id, std::move(done));  // which says why not
+          return resume(id, std::move(done));  // finds the error
         }
         check_row(std::move(**row), [this, id, bounded, done = std::move(done)](Result<FileVerdict> verdict) mutable {
           if (verdict && verdict->intact) return reattach(id, bounded, std::move(done));
@@ -86,7 +86,7 @@ void CacheImpl::reattach(const ContentId& id, bool bounded, Done<std::unique_ptr
     }
     const bool recorded = still != nullptr && !still->fresh;
     if (still != nullptr) close_content(id, *still);
-    if (recorded) return resume(id, std::move(done));  // which knows another way
+    if (recorded) return resume(id, std::move(done));  // may go on outside the cache's limits
     answer<std::unique_ptr<ContentWriter>>(std::move(done), tl::unexpected(status.error()));
   });
 }

@@ -1,4 +1,4 @@
-// What others may be offered: leaves, pages of offerable contents, and who is told when that changes.
+// Offers to neighbours: leaves, pages of offerable contents, and the observer of changes.
 #include <SQLiteCpp/Database.h>
 #include <fmt/format.h>
 
@@ -59,7 +59,7 @@ void CacheImpl::observe(std::function<void(const ContentId&)> changed) {
 }
 
 void CacheImpl::changed(const ContentId& id) {
-  const auto observer = observer_;  // a copy: it may replace itself
+  const auto observer = observer_;  // a copy: the observer may replace itself
   if (observer) observer(id);
 }
 

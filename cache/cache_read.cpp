@@ -1,4 +1,4 @@
-// Leases, and the digest of a content that is there.
+// Leases, and the digest of a complete content.
 #include <SQLiteCpp/Database.h>
 
 #include <utility>
@@ -27,7 +27,7 @@ struct Opened {
   FileVerdict verdict;
 };
 
-// Disk thread. What the descriptor shows is compared, so that nothing can change in between.
+// Disk thread. Compares the open file, so that the file cannot be replaced between check and use.
 Result<Opened> open_checked(FileSystem& files, const std::string& path, const index::FileMark& mark) {
   auto file = files.open(path, OpenMode::read);
   if (!file && file.error().code == ErrorCode::not_found) return Opened{nullptr, {false, "it is missing"}};
@@ -81,7 +81,7 @@ void CacheImpl::open_partial(const ContentId& id, Done<std::shared_ptr<ContentLe
       });
 }
 
-// Being written and without a record: nothing of it is committed, but its file may be there.
+// Opens a content that is being written and has no record: no segment is committed, but its file may exist.
 void CacheImpl::open_fresh(const ContentId& id, Done<std::shared_ptr<ContentLease>> done) {
   auto count = std::make_unique<LeaseCount>(leases_, id);
   disk_.run([&files = files_, id, path = layout_.content_path(id), count = std::move(count),
@@ -97,7 +97,7 @@ void CacheImpl::open_fresh(const ContentId& id, Done<std::shared_ptr<ContentLeas
 
 void CacheImpl::open_row(index::Row row, bool use, Done<std::shared_ptr<ContentLease>> done) {
   const ContentId id = row.info.id;
-  // Counted before the file is opened: from here on it is not evicted.
+  // The lease is counted before the file is opened, so that the content is not evicted in between.
   auto count = std::make_unique<LeaseCount>(leases_, id);
   disk_.run([this, &files = files_, id, path = layout_.content_path(id), mark = row.mark, use, count = std::move(count),
              done = std::move(done)]() mutable -> Task {
@@ -145,7 +145,7 @@ void CacheImpl::hash_on(std::shared_ptr<Hashing> hashing) {
     auto reached = hash_step(hashing->lease->file(), hashing->id, hashing->hash, hashing->offset, hashing->size);
     return [this, hashing = std::move(hashing), reached = std::move(reached)]() mutable {
       if (!reached) {
-        // Bytes that cannot be read are of no use to anybody.
+        // A content that cannot be read is useless: dropped as damaged.
         return drop_damaged(hashing->id, reached.error().text(), [hashing, error = reached.error()](const Status&) {
           hashing->done(tl::unexpected(error));
         });
@@ -157,7 +157,7 @@ void CacheImpl::hash_on(std::shared_ptr<Hashing> hashing) {
           "store the SHA-256 of record " + hashing->id,
           [id = hashing->id, digest](SQLite::Database& db) { return index::set_sha256(db, id, digest); },
           [hashing, digest](Status status) {
-            // One that was dropped meanwhile has a digest all the same.
+            // If the record was dropped meanwhile, the caller still gets the digest.
             if (!status && status.error().code != ErrorCode::not_found)
               return hashing->done(tl::unexpected(status.error()));
             hashing->done(digest);

@@ -1,4 +1,4 @@
-// References, and everything that makes a record go.
+// References, and every removal of a record.
 #include <SQLiteCpp/Database.h>
 
 #include <algorithm>
@@ -44,7 +44,7 @@ void CacheImpl::remove_files(std::vector<ContentId> ids, Task then) {
   }
   disk_.run([&files = files_, paths = std::move(paths), then = std::move(then)]() mutable -> Task {
     for (const std::string& path : paths) {
-      // A file that stays has no record: the next start's maintenance removes it.
+      // A file that cannot be removed has no record any more: maintenance removes it after the next start.
       if (Status removed = files.remove(path); !removed) {
         log::warn("cannot remove a content's file error=\"{}\"", removed.error().text());
       }
@@ -95,7 +95,7 @@ void CacheImpl::drop_damaged(const ContentId& id, const std::string& why, Unique
                  });
 }
 
-// Its writer commits nothing any more, and a file that a job of it still makes does not stay.
+// Ends the writer: it commits no further segment, and a disk job that still makes the file removes it again.
 void CacheImpl::stop_active(const ContentId& id) {
   Active* content = active(id);
   if (content == nullptr) return;
@@ -123,7 +123,7 @@ void CacheImpl::hold(const ContentId& id, const Holder& holder, Done<void> done)
     return;
   }
   if (content != nullptr && content->fresh) {
-    // As durable as the content: both go into the index with its first segment.
+    // No record yet: the hold goes into the index with the first commit, together with the content.
     content->fresh->holders.insert_or_assign(holder.id, holder.asker);
     return answer<void>(std::move(done), {});
   }
@@ -141,7 +141,7 @@ void CacheImpl::release(const ContentId& id, const std::string& holder, Done<voi
     return;
   }
   if (content == nullptr || !content->fresh) {
-    // For one that was not bounded by the cache: whether there is room for it after all.
+    // A content outside the cache's limits may stay if there is room for it now.
     return space_.measure(alive_.guard(
         [this, id, holder, done = std::move(done)](Status) mutable { release_recorded(id, holder, std::move(done)); }));
   }
@@ -170,7 +170,7 @@ void CacheImpl::release_recorded(const ContentId& id, const std::string& holder,
       });
 }
 
-// For caches that have no better way.
+// Default implementation: marks and releases one by one.
 void Cache::let_go(std::vector<Reference> references, Done<void> done) {
   struct Rest {
     std::size_t open = 1;
@@ -192,13 +192,13 @@ void Cache::let_go(std::vector<Reference> references, Done<void> done) {
 }
 
 void CacheImpl::let_go(std::vector<Reference> references, Done<void> done) {
-  // What is being written has its own way; of a finished job there is none.
+  // Contents that are being written may have no record: released one by one. A finished job has none.
   const auto written = std::stable_partition(references.begin(), references.end(), [this](const Reference& reference) {
     return active(reference.content) == nullptr;
   });
   std::vector<Reference> recorded(std::make_move_iterator(references.begin()), std::make_move_iterator(written));
   references.erase(references.begin(), written);
-  // For what was not bounded by the cache: whether there is room for it after all.
+  // Contents outside the cache's limits may stay if there is room for them now.
   space_.measure(alive_.guard([this, recorded = std::move(recorded), references = std::move(references),
                                done = std::move(done)](Status) mutable {
     let_go_recorded(std::move(recorded), std::move(references), std::move(done));
@@ -287,7 +287,7 @@ void CacheImpl::go_on_privately(const ContentId& id, const std::string& holder, 
     if (!content->core || !content->core->abandoned()) {
       return answer<void>(std::move(done), fail(ErrorCode::busy, doing, "it is being written"));
     }
-    // Its last writer's segments are still on their way into the index.
+    // The last writer was given up, and still commits its segments: wait for that.
     content->when_closed.push_back([this, id, holder, version, done = std::move(done)]() mutable {
       go_on_privately(id, holder, version, std::move(done));
     });
@@ -320,7 +320,7 @@ void CacheImpl::pin(const ContentId& id, bool pinned, Done<void> done) {
       "pin record " + id, [id, pinned](SQLite::Database& db) { return index::set_pinned(db, id, pinned); },
       [this, id, pinned, done = std::move(done)](Status status) mutable {
         if (!status || pinned) return done(std::move(status));
-        drop_set_aside(id, std::move(done));  // the pin may have been all that kept it
+        drop_set_aside(id, std::move(done));  // only the pin may have kept it
       });
 }
 

@@ -1,4 +1,4 @@
-// Writers: making them, and what they need of the cache.
+// Writers: making them, and their WriterHost.
 #include <SQLiteCpp/Database.h>
 
 #include <utility>
@@ -8,7 +8,7 @@
 
 namespace larder::cache {
 
-// What resume() knows of a content before its writer is made.
+// The record and the segments of a content, read by resume() before the writer is made.
 struct CacheImpl::Resumable {
   index::Row row;
   std::vector<SegmentInfo> segments;
@@ -16,7 +16,7 @@ struct CacheImpl::Resumable {
 
 void CacheImpl::create(Create what, Done<std::unique_ptr<ContentWriter>> done) {
   const ContentId id = ids_.next(runtime_.clock.wall());
-  // Registered before anything is on the disk: maintenance removes files that it knows nothing of.
+  // Registered before the file exists: maintenance removes files that are neither in use nor recorded.
   Active& content = active_[id];
   content.fresh = index::NewContent{what.version,
                                     what.shareable && what.version.has_validator(),
@@ -60,7 +60,7 @@ void CacheImpl::resume(const ContentId& id, Done<std::unique_ptr<ContentWriter>>
       return answer<std::unique_ptr<ContentWriter>>(std::move(done),
                                                     fail(ErrorCode::busy, doing, "it is being written already"));
     }
-    // Its last writer's segments are still on their way into the index.
+    // The last writer was given up, and still commits its segments: wait for that.
     content->when_closed.push_back([this, id, done = std::move(done)]() mutable { resume(id, std::move(done)); });
     return;
   }
@@ -99,7 +99,8 @@ void CacheImpl::resume_checked(const ContentId& id, Resumable content, Done<std:
             });
 }
 
-// What was begun is not given up because the cache has become too small for it: it goes on without the cache's limits.
+// A content that was begun is not given up because the cache has become too small: it goes on outside the cache's
+// limits.
 void CacheImpl::resume_reserve(const ContentId& id, Resumable content, Done<std::unique_ptr<ContentWriter>> done) {
   const bool bounded = content.row.bounded;
   const ContentInfo& info = content.row.info;
@@ -152,7 +153,7 @@ void CacheImpl::commit(index::Commit what, UniqueFunction<void(Status)> done) {
           space_.ledger().committed(shared->id, shared->added_bytes);
           changed(shared->id);
         } else if (still != nullptr && shared->first) {
-          still->fresh = std::move(shared->first);  // there is no record after all
+          still->fresh = std::move(shared->first);  // the record was not inserted
         }
         done(std::move(status));
       });
@@ -188,7 +189,7 @@ void CacheImpl::complete_try(std::shared_ptr<index::Completion> what, UniqueFunc
       });
 }
 
-// Good new bytes are not given up for a record whose file may have been damaged since.
+// Checks the file of the content to merge into: it may be damaged, and then the new bytes must be kept.
 void CacheImpl::check_survivor(std::shared_ptr<index::Completion> what, index::Row row,
                                UniqueFunction<void(Result<ContentInfo>)> done) {
   const ContentId survivor = row.info.id;
@@ -221,7 +222,7 @@ void CacheImpl::completed(const index::Completion& what, index::CompletionOutcom
   remove_files({id}, [done = std::move(done), info = std::move(outcome.row.info)]() mutable { done(std::move(info)); });
 }
 
-// The content is not written any more; `survivor` is what holds its bytes now.
+// Ends the writing of a content; `survivor` is the content that has its bytes now.
 void CacheImpl::end_active(const ContentId& id, const ContentId& survivor) {
   space_.ledger().release(id);
   const auto found = active_.find(id);
@@ -242,12 +243,12 @@ void CacheImpl::wrote(const ContentId& id, std::uint64_t bytes) {
 
 void CacheImpl::grew(const ContentId& id, std::uint64_t size) {
   SpaceLedger& ledger = space_.ledger();
-  // In steps, so that the accounts are looked at once in a while and not for every buffer.
+  // In steps of 16 MiB, so that the accounts are not checked for every buffer.
   constexpr std::uint64_t kStep = 16 * kMiB;
   const std::uint64_t wanted = (size / kStep + 1) * kStep;
   if (!ledger.grow(id, wanted)) return;
   if (ledger.has(id)) return;
-  // Nobody could say beforehand how long it would be: it goes on outside the cache's limits when they do not suffice.
+  // The size was not known beforehand: if the cache's limits do not suffice, the content goes on outside them.
   if (!ledger.can_have(id)) ledger.unbind(id);
   space_.settle();
 }
@@ -266,7 +267,7 @@ void CacheImpl::close_content(const ContentId& id, Active& content) {
   content.reviving = false;
   const bool recorded = !content.fresh;
   if (recorded) return end_active(id, id);
-  // Nothing of it was committed: no record will ever name the file.
+  // No segment was committed: there is no record for the file.
   content.core->file()->mark_dropped();
   remove_files({id}, [this, id] { end_active(id, id); });
 }

@@ -1,4 +1,4 @@
-// Whether a content's file is as the index says it was left. Disk threads.
+// Checks that a content's file is unchanged, by the mark in the index. Disk threads.
 #pragma once
 
 #include <string>
@@ -11,11 +11,11 @@ namespace larder::cache {
 
 struct FileVerdict {
   bool intact = false;
-  std::string why;  // when it is not
+  std::string why;  // empty if intact
 };
 
 [[nodiscard]] FileVerdict compare(const FileStat& found, const index::FileMark& mark);
-// An error is a disk that does not answer: nothing is known of the file then.
+// Returns a verdict, also for a missing file. Error: the disk failed; nothing is known about the file then.
 [[nodiscard]] Result<FileVerdict> check_file(FileSystem& files, const std::string& path, const index::FileMark& mark);
 
 }  // namespace larder::cache

@@ -1,4 +1,4 @@
-// Which contents are being read, and the leases themselves. Thread-safe: a lease may end on any thread.
+// Counts of leases per content. Thread-safe: a lease may end on any thread.
 #pragma once
 
 #include <cstddef>

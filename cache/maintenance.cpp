@@ -10,7 +10,7 @@
 namespace larder::cache {
 namespace {
 
-constexpr Duration kStepPause = std::chrono::milliseconds(5);  // between directories: others' work goes first
+constexpr Duration kStepPause = std::chrono::milliseconds(5);  // between directories: other work goes first
 constexpr Duration kAgeInterval = std::chrono::hours(1);
 constexpr Duration kSpaceInterval = std::chrono::seconds(30);
 constexpr std::size_t kRows = 2048;
@@ -24,7 +24,7 @@ std::vector<ContentId> list_contents(FileSystem& files, const ContentLayout& lay
   });
   if (!listed && listed.error().code != ErrorCode::not_found) {
     log::warn("cannot check a directory of contents error=\"{}\"", listed.error().text());
-    names.clear();  // half a list would do, but a disk that fails is better left alone
+    names.clear();  // nothing is removed by a partial list: the disk fails
   }
   std::sort(names.begin(), names.end());
   return names;
@@ -75,8 +75,8 @@ void Maintenance::step(std::size_t prefix) {
     return [this, prefix, names = list_contents(files, layout, prefix)]() mutable {
       auto directory = std::make_shared<Directory>();
       directory->prefix = prefix;
-      // Those in use now may not have a record yet. Whatever is not in use by now has its record before the rows are
-      // read below, or is on its way out: so what then has no record is an orphan.
+      // A content in use may have no record yet. A content not in use has its record before the rows are read below, or
+      // is being removed: a file without a record then is an orphan.
       std::erase_if(names, [this](const ContentId& id) { return host_.in_use(id); });
       directory->names = std::move(names);
       read_rows(std::move(directory));
@@ -135,7 +135,7 @@ void Maintenance::compare(std::shared_ptr<Directory> directory) {
   });
 }
 
-// What an earlier run left that no job refers to and that may not stay by itself.
+// Drops contents of an earlier run that no job holds and that may not stay unheld.
 void Maintenance::drop_unkept(std::shared_ptr<Directory> directory) {
   std::vector<ContentId> ids;
   for (const index::PrefixRow& row : directory->rows) {

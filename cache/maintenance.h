@@ -1,5 +1,6 @@
-// Keeps files and records together in the background: after start every directory is compared with the index once, in
-// small steps; then ages and the file system's free space are looked at from time to time. Loop thread only.
+// Keeps files and records consistent in the background: after start every directory is compared with the index once, in
+// small steps. Afterwards ages are checked every hour; the file system's free space is checked every 30 seconds from
+// the start. Loop thread only.
 #pragma once
 
 #include <memory>
@@ -35,9 +36,9 @@ class Maintenance {
   void set_max_age(Duration max_age) { max_age_ = max_age; }
 
  private:
-  struct Directory {  // one step: what was found in one directory
+  struct Directory {  // one step: the contents of one directory
     std::size_t prefix = 0;
-    std::vector<ContentId> names;  // ascending; not in use when it was listed
+    std::vector<ContentId> names;  // ascending; without those in use when it was listed
     std::vector<index::PrefixRow> rows;
   };
   struct Damage {

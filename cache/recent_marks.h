@@ -1,5 +1,5 @@
-// How the files of the contents that were completed last were left, so that the first look at each needs no look into
-// the index. Pure; bounded, the oldest go first.
+// File marks of the contents completed last, so that they can be opened without a query of the index. Pure; bounded,
+// the oldest go first.
 #pragma once
 
 #include <cstddef>

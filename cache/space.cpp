@@ -10,7 +10,7 @@ namespace larder::cache {
 namespace {
 
 constexpr std::uint64_t kLargestAutomatic = 64 * kGiB;
-// A tenth of a large file system is much to refuse a download for that would fit.
+// On a large file system a tenth would refuse downloads that fit easily.
 constexpr std::uint64_t kLargestOfJobs = kGiB;
 
 std::uint64_t less(std::uint64_t from, std::uint64_t bytes) {

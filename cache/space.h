@@ -1,10 +1,11 @@
-// The accounts of space: what the cache holds, what running contents still need, what the file system has. Pure.
+// The accounts of space: bytes that the cache holds, bytes that running contents still need, and the file system's free
+// space. Pure.
 //
 // All sizes in bytes. Two limits: the cache's own (max_size, over contents that are bounded by it) and the file
 // system's: keep_free stays untouched by bounded contents, keep_free_of_jobs by the others.
 //
-// What was removed is not always free: a user who was given a descriptor of a content can keep it open. So the free
-// space is what the file system says, and nothing more is evicted for bytes that were removed already and did not come.
+// A removed content does not always free its space: a user with a lease can keep its descriptor open. So free space is
+// what the file system says, and no second content is evicted in place of bytes that are removed but not yet free.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +23,7 @@ struct SpaceLimits {
   std::uint64_t keep_free_of_jobs = 0;
 };
 
-// What is in force for configured values (0 = automatic) on a file system of `total` bytes.
+// Returns the limits for configured values (0 = automatic) on a file system of `total` bytes.
 [[nodiscard]] SpaceLimits limits_in_force(std::uint64_t max_size, std::uint64_t keep_free, std::uint64_t total);
 
 class SpaceLedger {
@@ -30,37 +31,37 @@ class SpaceLedger {
   void set_limits(SpaceLimits limits) { limits_ = limits; }
   [[nodiscard]] SpaceLimits limits() const { return limits_; }
 
-  // Facts, newly read; they replace what was counted since the last ones.
+  // Set newly measured facts, which replace the running counts.
   void measured_disk(DiskSpace disk);
   void measured_index(std::uint64_t bounded_bytes, std::uint64_t evictable_bytes);
   [[nodiscard]] std::uint64_t evictable() const { return evictable_; }
   [[nodiscard]] DiskSpace disk() const { return disk_; }
-  // Removed, as far as the file system shows, and not free: still open somewhere.
+  // Returns the bytes that were removed and are not free: files still open somewhere.
   [[nodiscard]] std::uint64_t unlinked() const { return unlinked_; }
 
-  // A running content: `size` in all, of which `held` are committed and written already.
+  // Adds a running content: `size` in all, of which `held` are committed and written already.
   void reserve(const ContentId& id, std::uint64_t size, std::uint64_t held, bool bounded);
-  // Of unknown size: it needs at least this. Whether that is more than before.
+  // Raises the size of a content whose final size is unknown. Returns whether it grew.
   bool grow(const ContentId& id, std::uint64_t size);
-  void unbind(const ContentId& id);  // it goes on without the cache's limit
+  void unbind(const ContentId& id);  // takes the content out of the cache's limits
   void wrote(const ContentId& id, std::uint64_t bytes);
   void committed(const ContentId& id, std::uint64_t bytes);
   void release(const ContentId& id);
   [[nodiscard]] bool reserved(const ContentId& id) const { return contents_.count(id) != 0; }
   [[nodiscard]] bool bounded(const ContentId& id) const;
 
-  // A record and its file went.
+  // Called when a record and its file were removed.
   void removed(std::uint64_t bytes, bool bounded, bool was_evictable);
 
-  // How far the accounts are overdrawn, reservations included: what eviction has to free. 0: nothing.
+  // Returns the bytes that eviction has to free, reservations included.
   [[nodiscard]] std::uint64_t overdrawn() const;
-  // How much more may be put into the cache without evicting anything.
+  // Returns the bytes that the cache may take without evicting.
   [[nodiscard]] std::uint64_t room() const;
-  // Whether content `id`, reserved already, can have its space, evicting all that may be evicted if need be.
+  // Returns whether there is space for the reserved content `id` if all evictable contents are evicted.
   [[nodiscard]] bool can_have(const ContentId& id) const;
-  // Whether it has its space now, nothing evicted.
+  // Returns whether there is space for it without evicting.
   [[nodiscard]] bool has(const ContentId& id) const;
-  // "needs 5.00 GiB, 1.20 GiB may be used: …" for a reserved content that cannot.
+  // Returns "needs 5.00 GiB, 1.20 GiB may be used: …" for a reserved content without space.
   [[nodiscard]] std::string explain(const ContentId& id) const;
 
  private:
@@ -70,8 +71,8 @@ class SpaceLedger {
     std::uint64_t written = 0;  // on the disk, committed or not
     bool bounded = true;
   };
-  [[nodiscard]] std::int64_t cache_room() const;                        // max_size less what is held and reserved
-  [[nodiscard]] std::int64_t disk_room(std::uint64_t kept_free) const;  // available less what is yet to be written
+  [[nodiscard]] std::int64_t cache_room() const;                        // max_size less held and reserved bytes
+  [[nodiscard]] std::int64_t disk_room(std::uint64_t kept_free) const;  // available less outstanding bytes
   [[nodiscard]] std::int64_t shortage(const Running& content) const;    // before eviction; negative: room to spare
 
   SpaceLimits limits_;

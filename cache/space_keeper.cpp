@@ -12,10 +12,10 @@
 namespace larder::cache {
 namespace {
 
-// How long statvfs and the index's totals are believed; what the cache itself does meanwhile is accounted for.
+// How long results of statvfs and of the index's totals are used; the ledger counts the cache's own changes meanwhile.
 constexpr Duration kFresh = std::chrono::seconds(1);
 constexpr std::size_t kCandidates = 64;
-// A disk that is full in the middle of a write is full for others too: more than the one write is freed.
+// Least bytes to free when a write finds the disk full: other writes will need room too.
 constexpr std::uint64_t kRoomStep = 64 * kMiB;
 
 }  // namespace
@@ -80,7 +80,7 @@ void SpaceKeeper::reserve(const ContentId& id, std::uint64_t size, std::uint64_t
                           UniqueFunction<void(Status)> done) {
   measure([this, id, size, held, bounded, done = std::move(done)](Status status) mutable {
     if (!status) return done(status);
-    // Reserved first, so that two that come together do not count on the same room.
+    // Reserved before the decision, so that two contents at the same time do not count on the same room.
     ledger_.reserve(id, size, held, bounded);
     decide(id, std::move(done));
   });
@@ -88,7 +88,7 @@ void SpaceKeeper::reserve(const ContentId& id, std::uint64_t size, std::uint64_t
 
 void SpaceKeeper::decide(const ContentId& id, UniqueFunction<void(Status)> done) {
   if (ledger_.has(id)) return done({});
-  // What may be evicted changes with every hold and lease: never on old figures, or records would go for nothing.
+  // Evictable bytes change with every hold and lease: on old figures records would be evicted for nothing.
   invalidate();
   measure([this, id, done = std::move(done)](Status status) mutable {
     if (!status || !ledger_.can_have(id)) return refuse(id, std::move(done));
@@ -100,7 +100,7 @@ void SpaceKeeper::decide(const ContentId& id, UniqueFunction<void(Status)> done)
 }
 
 void SpaceKeeper::refuse(const ContentId& id, UniqueFunction<void(Status)> done) {
-  // What the message says is what is there now.
+  // The message must give the figures of now.
   invalidate();
   measure([this, id, done = std::move(done)](Status status) mutable {
     if (status && ledger_.has(id)) return done({});
@@ -114,7 +114,7 @@ void SpaceKeeper::refuse(const ContentId& id, UniqueFunction<void(Status)> done)
 void SpaceKeeper::make_room(const ContentId& id, std::uint64_t bytes, UniqueFunction<void(Status)> done) {
   invalidate();
   measure([this, id, bytes, done = std::move(done)](const Status&) mutable {
-    // Enough was removed already, and is open somewhere: to evict more would bring as little.
+    // Enough was removed already but is still open somewhere: evicting more would free as little.
     const bool in_vain = ledger_.unlinked() >= bytes && ledger_.disk().available < bytes;
     if (in_vain) return refuse_full(id, std::move(done));
     evict_for(id, bytes, std::move(done));
@@ -189,7 +189,7 @@ void SpaceKeeper::evicted_some(const index::Candidate& last, const Result<std::v
   }
   evicted_ += removed->size();
   for (const index::Removed& one : *removed) evictor_.freed += one.bytes;
-  // Nothing of this batch went: all of it changed meanwhile, so look further.
+  // If none of this batch was evicted, all of it has changed meanwhile: go on after it.
   evict_step(removed->empty() ? std::optional(last) : std::nullopt);
 }
 

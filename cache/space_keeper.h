@@ -1,4 +1,4 @@
-// Keeps the accounts of SpaceLedger true and evicts when they are overdrawn. Loop thread only.
+// Keeps the accounts of SpaceLedger up to date, and evicts when they are overdrawn. Loop thread only.
 #pragma once
 
 #include <functional>
@@ -20,8 +20,8 @@ namespace larder::cache {
 class SpaceKeeper {
  public:
   struct Hooks {
-    std::function<std::vector<ContentId>()> busy;  // written or read now: not to be evicted
-    // Removes those that are still evictable, record and file.
+    std::function<std::vector<ContentId>()> busy;  // contents being written or read: not to be evicted
+    // Removes the contents that are still evictable, record and file.
     std::function<void(std::vector<ContentId>, UniqueFunction<void(Result<std::vector<index::Removed>>)>)> evict;
   };
 
@@ -32,15 +32,16 @@ class SpaceKeeper {
   [[nodiscard]] SpaceLedger& ledger() { return ledger_; }
   [[nodiscard]] std::uint64_t evicted() const { return evicted_; }
 
-  // Calls back at once when the facts are fresh (kFresh), else after reading them.
+  // Calls `done` within the call if the facts are fresh (kFresh), else after reading them.
   void measure(UniqueFunction<void(Status)> done);
   void invalidate() { measured_at_.reset(); }
   [[nodiscard]] const index::Totals& totals() const { return totals_; }  // as measured
 
-  // Reserves the rest of `size` for content `id`, evicting as far as needed; disk_full says what is missing.
+  // Reserves the rest of `size` for content `id`, evicting as far as needed. Error: disk_full, which says what is
+  // missing. `done` may be called within the call.
   void reserve(const ContentId& id, std::uint64_t size, std::uint64_t held, bool bounded,
                UniqueFunction<void(Status)> done);
-  // The disk is full in the middle of writing `id`.
+  // Evicts for a write of `id` that failed because the disk is full. Error: disk_full if nothing was freed.
   void make_room(const ContentId& id, std::uint64_t bytes, UniqueFunction<void(Status)> done);
   // Evicts in the background while the accounts are overdrawn.
   void settle();
@@ -48,7 +49,7 @@ class SpaceKeeper {
  private:
   struct Evictor {
     bool running = false;
-    std::uint64_t wanted = 0;  // bytes to free beyond what the accounts say
+    std::uint64_t wanted = 0;  // least bytes to free, even if the accounts need fewer
     std::uint64_t freed = 0;   // by this run
     std::vector<UniqueFunction<void(std::uint64_t freed)>> waiters;
   };

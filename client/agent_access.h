@@ -1,4 +1,4 @@
-// The agent that a command talks to: found once, and found again after it went away.
+// The agent that a command talks to: located once, and located again after it ended. Blocks.
 #pragma once
 
 #include <optional>
@@ -14,9 +14,11 @@ class AgentAccess {
   AgentAccess(std::string socket_option, Environment environment)
       : socket_option_(std::move(socket_option)), environment_(std::move(environment)) {}
 
-  // Locates the agent at the first call; `start` lets it start the user's own.
+  // Returns the client, which this object owns. The first call locates the agent; `start` allows to start the user's
+  // own.
   Result<Client*> client(bool start = true);
-  // One attempt to have the agent back: starts the user's own again, otherwise only looks.
+  // Tries once to reach the agent again: starts the user's own if it does not run; any other agent is only connected
+  // to.
   Status revive();
   [[nodiscard]] const std::optional<Located>& located() const { return located_; }
   [[nodiscard]] const Environment& environment() const { return environment_; }

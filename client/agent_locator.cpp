@@ -38,12 +38,12 @@ bool is_own_directory(const std::string& path) {
   return !path.empty() && ::lstat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode) && info.st_uid == ::getuid();
 }
 
-// A socket of somebody else in our place would be given our credentials.
+// Returns whether this user runs the agent: an agent of another user would get this user's credentials.
 bool is_ours(int connection) {
   return peer_user(connection) == ::getuid();
 }
 
-// A small file in the state directory; empty where there is none of ours.
+// Returns the first line of a small file in the state directory; empty if there is none that only this user can write.
 std::string read_own_file(const std::string& path) {
   const UniqueFd file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   struct stat info {};
@@ -55,8 +55,8 @@ std::string read_own_file(const std::string& path) {
   return std::string(all.substr(0, all.find('\n')));
 }
 
-// The agent behind this connection holds the state directory's lock. A process of another PID namespace has no number
-// here: its word has to do.
+// Returns whether the agent behind this connection holds the state directory's lock. A process of another PID namespace
+// has no number here, and is accepted without this check.
 bool holds_lock(int connection, const std::string& state_directory) {
   const auto process = peer_process(connection);
   if (!process) return false;
@@ -65,12 +65,12 @@ bool holds_lock(int connection, const std::string& state_directory) {
 
 Status make_directory(const std::string& path) {
   for (auto slash = path.find('/', 1); slash != std::string::npos; slash = path.find('/', slash + 1))
-    ::mkdir(path.substr(0, slash).c_str(), 0700);  // what is wrong shows at the last one
+    ::mkdir(path.substr(0, slash).c_str(), 0700);  // an error shows at the last directory
   if (::mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) return {};
   return fail(ErrorCode::permission_denied, "make the directory " + path, std::strerror(errno));
 }
 
-// Ours alone: in /tmp anybody might have made it first.
+// Checks that the directory is this user's and makes it private: in /tmp another user might have made it first.
 Status check_private(const std::string& path) {
   struct stat info {};
   const std::string doing = "use the directory " + path;
@@ -115,7 +115,7 @@ Result<UserPaths> user_paths(const Environment& environment) {
   UserPaths paths;
   const bool absolute_home = environment.home.starts_with('/');
   const auto base = [&](const std::string& set, const char* fallback) {
-    if (set.starts_with('/')) return set;  // the specification says to ignore relative ones
+    if (set.starts_with('/')) return set;  // the XDG specification says to ignore relative paths
     return absolute_home ? environment.home + fallback : std::string();
   };
   const std::string state = base(environment.xdg_state_home, "/.local/state");
@@ -167,7 +167,7 @@ Result<std::string> ensure_user_agent(const UserPaths& paths) {
 Result<Located> locate_agent(const std::string& socket_option, const Environment& environment, bool start) {
   if (!socket_option.empty()) return Located{AgentKind::named, socket_option, std::nullopt};
   if (!environment.larder_socket.empty()) return Located{AgentKind::named, environment.larder_socket, std::nullopt};
-  // Only root makes names in /run: whoever runs the system's agent there may.
+  // Only root can make names in /run, so the socket there is trusted whatever user runs the agent.
   if (connect_unix(kSystemSocket)) return Located{AgentKind::system, kSystemSocket, std::nullopt};
   const auto paths = user_paths(environment);
   if (!paths) return tl::unexpected(paths.error());

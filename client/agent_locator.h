@@ -1,6 +1,6 @@
 // Which agent to talk to: --socket or LARDER_SOCKET, else the system's, else the user's own, which is started on
-// demand. A user's own agent is known by its state directory: its socket is in there, and where it is not, a file in
-// there (kSocketRecord) tells where it is. What the environment says of the runtime directory may change between two
+// demand. A user's own agent is identified by its state directory, which holds its socket or a file with the socket's
+// path (kSocketRecord). The runtime directory of the environment does not identify it, since it may change between two
 // commands.
 #pragma once
 
@@ -17,29 +17,30 @@ namespace larder::agent {
 
 inline constexpr const char* kSystemSocket = "/run/larder/api.sock";
 
-inline constexpr const char* kSocketRecord = "socket";  // in the state directory; its agent writes it
+inline constexpr const char* kSocketRecord = "socket";  // in the state directory; written by the agent
 inline constexpr std::size_t kMaxSocketPath = 107;      // bytes that the address of a Unix socket holds
 
-// Where the agent of this user keeps itself; from the environment (XDG base directories).
+// Paths of this user's own agent, by the environment (XDG base directories).
 struct UserPaths {
   std::string state_directory;    // $XDG_STATE_HOME/larder, else ~/.local/state/larder
-  std::string runtime_directory;  // of its socket: the state directory, or a short one where that is too long
+  std::string runtime_directory;  // of its socket: the state directory, or a shorter path if that is too long
   std::string config_file;        // $XDG_CONFIG_HOME/larder/larder.toml; may not exist
   std::string former_socket;      // where agents of earlier versions listen
   [[nodiscard]] std::string socket() const { return runtime_directory + "/api.sock"; }
   [[nodiscard]] std::string log_file() const { return state_directory + "/larderd.log"; }
 };
 
-struct Environment {  // what the paths depend on; read once by main, given by tests
+struct Environment {  // the inputs of the paths; read once by main, given by tests
   std::string larder_socket, xdg_runtime_dir, xdg_state_home, xdg_config_home, home;
   unsigned user = 0;
   bool runtime_dir_is_ours = false;  // xdg_runtime_dir is a directory of this user
 };
 
-// Directories of other users are left out, and where HOME is none of ours the home of the user database is taken: root
-// with another user's environment (sudo -E, su) makes nothing in that user's home.
+// Reads the environment, without state, configuration and home directories of other users. If HOME is another user's,
+// the home in the user database is used: root with another user's environment (sudo -E, su) makes nothing in that
+// user's home.
 [[nodiscard]] Environment read_environment();
-// The path, or the nearest directory above it that exists, belongs to `user` or to root.
+// Returns whether the path, or the nearest existing directory above it, belongs to `user` or to root.
 [[nodiscard]] bool is_for_user(const std::string& path, unsigned user);
 [[nodiscard]] Result<UserPaths> user_paths(const Environment& environment);
 
@@ -48,18 +49,18 @@ enum class AgentKind { named, system, user };
 struct Located {
   AgentKind kind = AgentKind::named;
   std::string socket;
-  std::optional<uid_t> user;  // who has to be at the other end of every connection
+  std::optional<uid_t> user;  // the user who must run the agent, checked at every connection; absent: any
 };
 
-// `start`: may start the user's own agent. Without it, the place where an agent would be is answered even when there is
-// none (the first call then says agent_unreachable).
+// `start`: may start the user's own agent. Otherwise returns the place where an agent would be, even if none runs there
+// (the first call of the client then returns agent_unreachable).
 [[nodiscard]] Result<Located> locate_agent(const std::string& socket_option, const Environment& environment,
                                            bool start);
 
-// The socket of the agent that has the state directory, where one answers.
+// Returns the socket of the running agent that owns the state directory, if there is one.
 [[nodiscard]] std::optional<std::string> find_user_agent(const UserPaths& paths);
-// The user's own agent: starts it unless it answers, and waits until it is ready. Safe to race with another. Its
-// socket.
+// Starts the user's own agent unless it runs, and waits until it is ready. Returns its socket. Safe if several
+// processes call it at the same time.
 [[nodiscard]] Result<std::string> ensure_user_agent(const UserPaths& paths);
 
 }  // namespace larder::agent

@@ -56,7 +56,7 @@ std::vector<std::string> environment_with(const std::string& notify_name) {
   std::vector<std::string> out;
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string_view text = *entry;
-    // Of the session that calls, not of the agent.
+    // These belong to the calling session, not to the agent.
     if (text.starts_with("NOTIFY_SOCKET=") || text.starts_with("JOURNAL_STREAM=") || text.starts_with("WATCHDOG_"))
       continue;
     out.emplace_back(text);
@@ -75,7 +75,7 @@ std::vector<char*> pointers(std::vector<std::string>& strings) {
 
 // In the child between fork and exec: async-signal-safe calls only.
 [[noreturn]] void become(const char* program, char* const* arguments, char* const* environment, int log) {
-  ::setsid();  // Ctrl-C of this terminal is not for the agent
+  ::setsid();  // Ctrl-C of this terminal does not reach the agent
   const int null = ::open("/dev/null", O_RDWR);
   ::dup2(null, STDIN_FILENO);
   ::dup2(log, STDOUT_FILENO);
@@ -106,12 +106,13 @@ std::string last_lines(const std::string& path) {
   return std::string(line == std::string_view::npos ? tail : tail.substr(line + 1));
 }
 
-// Whose start lost a race sees its child end at the state directory's lock; the winner answers soon.
+// Waits for another process's agent: the child of a lost race ends at the state directory's lock, and the winner
+// answers soon.
 std::optional<std::string> answers_soon(const UserPaths& paths) {
   const auto until = steady_clock::now() + std::chrono::seconds(3);
   do {
     if (auto socket = find_user_agent(paths)) return socket;
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));  // its readiness is told to another
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));  // it notifies the process that started it
   } while (steady_clock::now() < until);
   return std::nullopt;
 }
@@ -157,7 +158,7 @@ std::string find_larderd() {
     const auto colon = rest.find(':');
     std::string candidate(rest.substr(0, colon));
     candidate += "/larderd";
-    if (candidate[0] == '/' && is_program(candidate)) return candidate;  // relative entries could be anybody's
+    if (candidate[0] == '/' && is_program(candidate)) return candidate;  // a relative entry may be another user's
     rest = colon == std::string_view::npos ? std::string_view{} : rest.substr(colon + 1);
   }
   return {};
@@ -177,7 +178,7 @@ Result<std::string> start_user_agent(const UserPaths& paths) {
   std::vector<std::string> arguments = {program, "--state-directory=" + paths.state_directory,
                                         "--runtime-directory=" + paths.runtime_directory, "--idle-exit=10m",
                                         "--trust-environment"};
-  // Never the system's: its socket and its limits are not this user's.
+  // Never the system's configuration: its socket and limits are not for this user.
   arguments.push_back("--config=" + (paths.config_file.empty() ? "/dev/null" : paths.config_file));
   arguments.push_back("--config-optional");
   std::vector<std::string> environment = environment_with(notify_name);

@@ -1,4 +1,4 @@
-// Starts the user's own larderd and waits until it says that it is ready (sd_notify), without sleeping.
+// Starts the user's own larderd and waits until it reports that it is ready (sd_notify).
 #pragma once
 
 #include <string>
@@ -9,10 +9,11 @@ namespace larder::agent {
 
 struct UserPaths;
 
-// Directories exist. When another process is starting one at the same moment, that one is waited for. The socket of the
-// one that runs then.
+// Starts the agent and returns the socket of the running one. Its directories must exist. If another process starts one
+// at the same time, waits for that one, polling every 20 ms for 3 s. Error: agent_unreachable if none is ready within
+// 20 s.
 [[nodiscard]] Result<std::string> start_user_agent(const UserPaths& paths);
-// Beside this program, else in PATH; empty where there is none.
+// Returns the path of larderd: beside this program, else in PATH; empty if there is none.
 [[nodiscard]] std::string find_larderd();
 
 }  // namespace larder::agent

@@ -24,7 +24,7 @@ Status send_all(int fd, std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t sent = ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (sent < 0 && errno == EINTR) continue;
-    // The agent may refuse a large body before it has read all of it; its answer tells more than our EPIPE.
+    // The agent may refuse a large body before it has read all of it: its answer tells more than EPIPE.
     if (sent < 0 && errno == EPIPE) return {};
     if (sent < 0) return tl::unexpected(lost(std::strerror(errno)));
     bytes.remove_prefix(static_cast<std::size_t>(sent));
@@ -39,14 +39,14 @@ void take_descriptors(msghdr& message, std::vector<UniqueFd>* into) {
     for (std::size_t i = 0; i < count; ++i) {
       int fd = -1;
       std::memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(int));
-      UniqueFd owned(fd);  // closed here when nobody wants it
+      UniqueFd owned(fd);  // closed here if it is not kept
       if (into != nullptr && into->size() < Client::kMaxDescriptors) into->push_back(std::move(owned));
     }
   }
 }
 
-// The next bytes, and the descriptors that came with them; empty at the end. They stay in `buffer`, which is made here
-// and not filled with zeros: most answers use one of its sixteen pages.
+// Returns the next bytes, and the descriptors that came with them; empty at the end of the connection. The bytes are in
+// `buffer`, which is allocated here without zeroing: most answers use one of its sixteen pages.
 Result<std::string_view> receive(int fd, std::unique_ptr<char[]>& buffer, std::vector<UniqueFd>* descriptors) {
   constexpr std::size_t kPiece = 64 * 1024;
   if (!buffer) buffer.reset(new char[kPiece]);
@@ -203,7 +203,7 @@ Result<Answer> Client::exchange(std::string_view method, const std::string& targ
   const bool kept = connection_.valid();
   bool nothing_came = true;
   auto answer = exchange_once(request, nothing_came);
-  // The agent closes idle connections; a request that met that was not processed.
+  // The agent closes idle connections. A request without any answer on a kept connection was not processed: send again.
   if (!answer) connection_.reset();
   if (!answer && kept && nothing_came && answer.error().code == ErrorCode::agent_unreachable) {
     answer = exchange_once(request, nothing_came);
@@ -222,7 +222,7 @@ Result<Answer> Client::call(std::string_view method, const std::string& target, 
   }
 }
 
-// Whether it is worth asking again: without what the agent does not know.
+// Returns whether to send the request again, without the parameter that the agent does not know.
 bool Client::leave_out(const Error& refused, std::string_view target) {
   const auto name = dispensable(refused, target);
   return name && unknown_.insert(*name).second;
@@ -249,7 +249,7 @@ Result<std::unique_ptr<AnswerStream>> Client::stream_once(const std::string& tar
     const auto received = receive(connection->get(), buffer, nullptr);
     if (!received) return tl::unexpected(received.error());
     if (received->empty()) return tl::unexpected(lost("it closed the connection"));
-    // Byte-wise up to the end of the head, so that what follows stays unparsed for the stream.
+    // Byte by byte up to the end of the head, so that the bytes after it stay unparsed for the stream.
     for (std::size_t i = 0; i < received->size() && !reader.head_done(); ++i) {
       if (auto used = reader.feed(received->substr(i, 1), keep); !used) return tl::unexpected(used.error());
       if (reader.head_done()) rest = received->substr(i + 1);

@@ -1,7 +1,8 @@
 // The blocking HTTP/1.1 client of the command line, on the agent's Unix socket. One exchange at a time; one connection
 // is kept between requests. Receives descriptors (SCM_RIGHTS), which no HTTP library does.
 //
-// Errors: agent_unreachable (no agent, or it went away), agent_answer_invalid, and whatever the agent answered.
+// Errors: agent_unreachable (no agent, or it ended), agent_answer_invalid, permission_denied (another user's agent),
+// and the error in the agent's answer.
 #pragma once
 
 #include <sys/types.h>
@@ -29,16 +30,16 @@ struct Answer {
   std::vector<UniqueFd> descriptors;
 };
 
-// A response whose body is read piece by piece: events, contents.
+// A response whose body is read piece by piece: events, contents. Owns its connection.
 class AnswerStream {
  public:
   AnswerStream(UniqueFd connection, ResponseReader reader, std::string pending);
   [[nodiscard]] int descriptor() const { return connection_.get(); }  // for poll
   [[nodiscard]] const ResponseHead& head() const { return reader_.head(); }
   [[nodiscard]] bool done() const { return reader_.done(); }
-  // Bytes came with the head: read() has them, and poll knows nothing of them.
+  // True if bytes that arrived with the head wait for read(): poll does not report them.
   [[nodiscard]] bool pending() const { return !pending_.empty(); }
-  // Waits for the next bytes and hands their body to `sink`. False once the body has ended.
+  // Waits for the next bytes and passes the body in them to `sink`. Returns false once the body has ended.
   Result<bool> read(const ResponseReader::Sink& sink);
 
  private:
@@ -52,24 +53,25 @@ class Client {
  public:
   static constexpr std::size_t kMaxBody = 64 * 1024 * 1024;
   static constexpr std::size_t kMaxDescriptors = 64;  // of one answer
-  // How long an answer may take. The agent answers at once; only a wedged one does not.
+  // Longest wait for bytes from the agent, or for sending to it. A working agent answers at once.
   static constexpr std::chrono::seconds kPatience{60};
 
-  // `only`: the user who has to be at the other end of every connection; none: anybody.
+  // `only`: the user who must run the agent, checked at every connection; absent: any.
   explicit Client(std::string socket_path, std::optional<uid_t> only = std::nullopt)
       : socket_path_(std::move(socket_path)), only_(only) {}
 
   [[nodiscard]] const std::string& socket_path() const { return socket_path_; }
-  // Any status; the caller judges it. A kept connection that the agent had closed is opened anew.
+  // Sends a request and returns the answer, whatever its status. If the agent had closed the kept connection, the
+  // request is sent again on a new one.
   Result<Answer> exchange(std::string_view method, const std::string& target, const std::string& body = {});
-  // As exchange(), but statuses from 400 are an Error made of the agent's own. Parameters that an agent of an earlier
-  // release does not know and that can be left out (older_agent.h) are, from then on.
+  // As exchange(), but a status from 400 becomes the Error of the agent's answer. Optional parameters that an older
+  // agent refuses (older_agent.h) are left out from then on.
   Result<Answer> call(std::string_view method, const std::string& target, const std::string& body = {});
-  // The body of GET `target` as it comes; statuses from 400 are errors. Leaves out as call() does.
+  // Opens a stream of the body of GET `target`; statuses from 400 are errors. Leaves parameters out as call() does.
   Result<std::unique_ptr<AnswerStream>> stream(const std::string& target);
-  // Opens the connection that the next request takes; none where nobody listens.
+  // Opens the connection for the next request. False if no agent can be reached.
   [[nodiscard]] bool reach();
-  // The agent came back somewhere else.
+  // Called when the agent runs again at another path.
   void use_socket(std::string path) {
     disconnect();
     socket_path_ = std::move(path);
@@ -82,22 +84,22 @@ class Client {
   Result<std::unique_ptr<AnswerStream>> stream_once(const std::string& target);
   bool leave_out(const Error& refused, std::string_view target);
   Result<Answer> exchange_once(std::string_view request, bool& nothing_came);
-  // A connection whose other end was checked: the one that carries the requests.
+  // Opens a connection and checks the user at its other end, so that requests go over the connection that was checked.
   [[nodiscard]] Result<UniqueFd> connect() const;
 
   std::string socket_path_;
   std::optional<uid_t> only_;
   UniqueFd connection_;
-  std::set<std::string> unknown_;  // parameters that this agent refused and that are left out
+  std::set<std::string> unknown_;  // parameters that this agent has refused, left out of requests
 };
 
-// A connection; ENOENT, ECONNREFUSED, EACCES are agent_unreachable with what to do.
+// Connects to a Unix socket. Error: agent_unreachable, with advice for ENOENT, ECONNREFUSED and EACCES.
 [[nodiscard]] Result<UniqueFd> connect_unix(const std::string& path);
-// The user id of who listens at the other end (SO_PEERCRED).
+// Returns the user id of the listening process (SO_PEERCRED).
 [[nodiscard]] std::optional<uid_t> peer_user(int connection);
-// Its process, 0 where that has no number in this PID namespace.
+// Returns the listening process; 0 if it has no number in this PID namespace.
 [[nodiscard]] std::optional<pid_t> peer_process(int connection);
-// The agent's error answer as the Error that it was.
+// Returns the Error in the agent's error answer; agent_answer_invalid if the body has none.
 [[nodiscard]] Error error_from_answer(int status, std::string_view body);
 [[nodiscard]] std::string escape_query(std::string_view text);
 

@@ -110,13 +110,13 @@ Status JobFollower::apply(const ServerEvent& event, const std::function<void(con
     changed(*file);
     return {};
   }
-  if (!is_job_event(event.kind)) return {};  // of a later agent
+  if (!is_job_event(event.kind)) return {};  // a kind of a later agent
   if (event.kind == "job.removed") removed_ = true;
   auto job = parse_job(event.data);
   if (!job) return tl::unexpected(job.error());
   if (job->id != id_) return {};
   progressed_ = progressed_ || event.kind == "job.progress";
-  if (job->state.empty()) job->state = "cancelled";  // gone; its id is all that is left
+  if (job->state.empty()) job->state = "cancelled";  // removed: the event has only its id
   job->files = std::move(job_.files);
   job_ = std::move(*job);
   return {};

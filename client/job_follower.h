@@ -1,4 +1,4 @@
-// A job as the agent tells it: read once, then kept up to date from its events.
+// A local copy of a job: read once from the agent, then kept up to date by its events. Blocks.
 #pragma once
 
 #include <functional>
@@ -19,26 +19,28 @@ class JobFollower {
 
   JobFollower(Client& client, std::string job_id) : client_(client), id_(std::move(job_id)) {}
 
-  // Subscribes, then reads the whole job: nothing that happens in between is missed. Of a job with many files (`brief`)
-  // the events say little of each.
+  // Subscribes, then reads the whole job, in this order so that no change is missed. `brief`: events have only the main
+  // fields of each file, for jobs with many files.
   Status open(bool brief = false);
-  // A job that was just made: `job` as it was at event `after`. Nothing is read; one that has ended is not followed.
+  // Follows a job that was just made: `job` as it was at event `after`. Reads nothing; a job that has ended is not
+  // subscribed to.
   Status open_new(JobView job, const std::string& after);
-  Status refresh(bool files = true);  // reads the job again, as a rule with its files
-  // Progress is told of the job, not of its files. Of a job with few files they are read again now and then after
-  // progress; true when they were.
+  Status refresh(bool files = true);  // reads the job again, with its files by default
+  // Events report progress of the job, not of its files. Reads a job with at most kFewFiles files again after progress,
+  // at most every kRefreshAfter. Returns whether it was read.
   Result<bool> refresh_after_progress(SteadyTime now);
   [[nodiscard]] int descriptor() const { return stream_ ? stream_->descriptor() : -1; }
-  [[nodiscard]] bool pending() const { return stream_ && stream_->pending(); }  // events that poll knows nothing of
-  // Waits for the next bytes of the events and takes them. `changed` is told each file whose state was told.
+  [[nodiscard]] bool pending() const { return stream_ && stream_->pending(); }  // events that poll does not report
+  // Waits for the next bytes of events and applies them. Calls `changed` with each file of a file event. Error:
+  // agent_unreachable when the agent has ended the stream.
   Status take(const std::function<void(const FileView&)>& changed);
 
   [[nodiscard]] const JobView& job() const { return job_; }
   [[nodiscard]] const FileView* file(unsigned index) const;
-  // What is known of the files is all that need be known of ones that are transferred.
+  // True if the files have only the fields of brief events, which suffice for transferred files.
   [[nodiscard]] bool brief() const { return brief_; }
-  [[nodiscard]] bool all_transferred() const;  // of the files that are known
-  // All went well, and reading the job would tell nothing new.
+  [[nodiscard]] bool all_transferred() const;  // all files that are known
+  // Returns whether the job is transferred and all fields are known, so that reading it again is not needed.
   [[nodiscard]] bool told_whole() const;
   [[nodiscard]] bool removed() const { return removed_; }
 
@@ -58,10 +60,10 @@ class JobFollower {
   SteadyTime refreshed_{};
 };
 
-// "transferred" and the like: nothing more will happen by itself.
-// The kinds of events that are known; a later agent has more, whose data may be anything.
+// Return whether the kind of event is known. A later agent has more kinds, whose data may have any form.
 [[nodiscard]] bool is_job_event(std::string_view kind);
 [[nodiscard]] bool is_file_event(std::string_view kind);
+// Returns whether the job will not change by itself any more ("transferred", "error" and is_gone()).
 [[nodiscard]] bool has_ended(const std::string& job_state);
 [[nodiscard]] bool is_gone(const std::string& job_state);  // acknowledged, cancelled
 

@@ -6,11 +6,11 @@
 namespace larder::agent {
 namespace {
 
-// Without these the answer is longer, comes earlier than it could, or does not find the job of an earlier run.
+// Without these the answer is longer, comes without waiting for a change, or does not find the job of an earlier run.
 constexpr std::array<std::string_view, 4> kDispensable = {"files", "wait_ms", "descriptor", "once"};
 constexpr std::string_view kUnknown = "\" is not known";
 
-// The name in quotes in front of "is not known".
+// Returns the name in quotes in front of "is not known".
 std::optional<std::string> unknown_name_in(const Error& error) {
   if (error.code != ErrorCode::invalid_argument) return std::nullopt;
   const auto end = error.detail.find(kUnknown);

@@ -13,9 +13,9 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::string_view kDefaultPriority = "normal";  // of the API
+constexpr std::string_view kDefaultPriority = "normal";  // the API's default
 
-// Text that came from file names may not be UTF-8; it is shown with replacement characters rather than not at all.
+// Text from file names may not be UTF-8: invalid bytes become replacement characters.
 std::string dump(const json& value) {
   return value.dump(-1, ' ', false, json::error_handler_t::replace);
 }
@@ -137,7 +137,7 @@ json reported_file(const FileView& file, const std::string& written) {
 }  // namespace
 
 std::string job_body(const JobRequest& request) {
-  // An agent of another release has a default for what is left out, and refuses what it does not know.
+  // Defaults are left out, since an agent of another release refuses members that it does not know.
   json body = json::object();
   if (request.priority != kDefaultPriority) body["priority"] = request.priority;
   if (!request.start) body["start"] = false;

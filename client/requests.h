@@ -1,4 +1,4 @@
-// What the command line asks of the agent, and its JSON. The only writer of JSON here.
+// Requests of the command line to the agent, and their JSON. No other file of client/ writes JSON.
 #pragma once
 
 #include <cstdint>
@@ -17,9 +17,9 @@ struct FileRequest {
   std::string url, destination, sha256, minisign_signature;
   std::vector<ByteRange> ranges;     // length UINT64_MAX: to the end; offset UINT64_MAX: the last `length` bytes
   bool stream = false;               // the destination is written to, not replaced
-  bool remote_name = false;          // where the origin names the file, that name in the destination's directory
-  std::vector<std::string> mirrors;  // asked in turn where `url` fails
-  // For the hosts of `url` and `mirrors`, by netrc: sent as the user info of each, never shown.
+  bool remote_name = false;          // uses the origin's name of the file, if any, in the destination's directory
+  std::vector<std::string> mirrors;  // tried in turn if `url` fails
+  // Credentials by netrc for the hosts of `url` and `mirrors`: sent as the user info of each URL, never shown.
   struct Credentials {
     std::string user, password;
   };
@@ -48,7 +48,7 @@ struct JobRequest {
   std::vector<FileRequest> files;
 };
 
-struct JobChangeRequest {  // only what is set is sent
+struct JobChangeRequest {  // only members that are set are sent
   std::optional<std::string> name, priority, notify;
   std::optional<std::uint64_t> max_rate;
   std::optional<Duration> retry_delay, no_progress_timeout, maximum_time;
@@ -61,10 +61,10 @@ struct JobChangeRequest {  // only what is set is sent
 [[nodiscard]] std::string retarget_body(const std::string& url);
 [[nodiscard]] std::string pin_body(bool pinned);
 [[nodiscard]] std::string indices_body(const std::vector<unsigned>& indices);
-// Outcome of `larder get --json`.
+// Returns the output of `larder get --json`.
 [[nodiscard]] std::string get_report(const JobView& job, const std::vector<std::string>& written,
                                      const std::optional<Error>& error);
-// `url` with these as its user info, percent-encoded, in place of what it has.
+// Returns `url` with its user info replaced by these credentials, percent-encoded.
 [[nodiscard]] std::string with_credentials(const std::string& url, const FileRequest::Credentials& credentials);
 // {"error": {"code", "message"}} for --json callers.
 [[nodiscard]] std::string error_report(const Error& error);

@@ -31,10 +31,10 @@ class ResponseReader {
   ResponseReader(ResponseReader&& other) noexcept;
   ResponseReader& operator=(ResponseReader&& other) noexcept;
 
-  // The next bytes of the connection; returns how many belong to this response (fewer than given once it is done).
-  // An error (agent_answer_invalid) ends the reading for good.
+  // Takes the next bytes of the connection. Returns how many belong to this response (fewer than given once it is
+  // done). Error: agent_answer_invalid, also for every later call.
   Result<std::size_t> feed(std::string_view bytes, const Sink& body);
-  // The connection ended. Errors: agent_unreachable, unless the body may end there.
+  // Called when the connection ended. Error: agent_unreachable unless the body may end there.
   Status end();
 
   [[nodiscard]] bool head_done() const;

@@ -1,5 +1,5 @@
-// Server-sent events (HTML Living Standard §9.2) from bytes as they arrive. Pure. Lines and events are bounded: one
-// that is longer is dropped whole and counted, since the state it told is read again from the job.
+// Parser of server-sent events (HTML Living Standard §9.2), fed with bytes as they arrive. Pure. Lines and events are
+// bounded: an event that is too long is dropped whole and counted, and JobFollower then reads the job again.
 #pragma once
 
 #include <cstdint>

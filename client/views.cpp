@@ -12,7 +12,7 @@ namespace {
 
 using nlohmann::json;
 
-// nlohmann's accessors throw on a wrong type; `read` is the wrapper that ends those exceptions.
+// Calls `read` and turns the exceptions of nlohmann's accessors (wrong type) into an error.
 template <class T, class Read>
 Result<T> parse(std::string_view text, Read read) {
   try {
@@ -22,7 +22,7 @@ Result<T> parse(std::string_view text, Read read) {
   }
 }
 
-// Throws where it is not an object: find() would only say that nothing is there.
+// Throws if it is not an object: find() on another type would only find nothing.
 void require_object(const json& from) {
   (void)from.get_ref<const json::object_t&>();
 }
@@ -51,7 +51,7 @@ json object(const json& from, const char* name) {
   return found == from.end() || found->is_null() ? json::object() : *found;
 }
 
-// "cannot DOING: DETAIL" is how Error::text() shows an error; taken apart so that it shows the same here.
+// Splits "cannot DOING: DETAIL", the form of Error::text(), so that the error shows the same here.
 Error error_of(const json& from) {
   Error error;
   error.code = error_code_from_name(text(from, "code")).value_or(ErrorCode::internal);
@@ -81,7 +81,7 @@ FiguresView figures_of(const json& from) {
   return {number(from, "origin"), number(from, "peers"), number(from, "cache"), number(from, "wasted")};
 }
 
-// An agent of an earlier release says nothing of it.
+// Absent also from an agent of an earlier release.
 std::optional<CrowdView> crowd_of(const json& from) {
   const auto found = from.find("crowd");
   if (found == from.end() || found->is_null()) return std::nullopt;

@@ -1,4 +1,4 @@
-// What the agent answers, as values (docs/api.yaml). The only reader of its JSON. Members that are missing or null keep
+// The agent's answers as values (docs/api.yaml). No other file reads its JSON. Members that are missing or null keep
 // their defaults; a member of the wrong type is agent_answer_invalid.
 #pragma once
 
@@ -13,7 +13,7 @@
 
 namespace larder::agent {
 
-struct CrowdView {  // others that want the same now
+struct CrowdView {  // the agents that want the same version now
   std::uint64_t members = 0, fetchers = 0, segments = 0, held = 0, first_hand = 0, elsewhere = 0, claimed = 0;
 };
 
@@ -21,10 +21,10 @@ struct FiguresView {
   std::uint64_t origin = 0, peers = 0, cache = 0, wasted = 0;
 };
 
-// Why nobody else is given a file.
+// Why a file is not shared.
 struct NotSharedView {
   std::string reason, text, key;
-  bool machine = false;  // only neighbours are not
+  bool machine = false;  // not offered to neighbours, but shared on this machine
 };
 
 struct FileView {
@@ -36,12 +36,12 @@ struct FileView {
   FiguresView figures;
   std::optional<CrowdView> crowd;
   std::string content, etag, last_modified, actual_sha256, verdict, verdict_reason, effective_url, note;
-  std::string file_name;             // as the origin named it; empty: it did not
-  std::vector<std::string> mirrors;  // as they were given
-  unsigned mirror = 0;               // which serves: 0 the URL, 1 the first of the mirrors …
+  std::string file_name;             // by the origin; empty: it gave none
+  std::vector<std::string> mirrors;  // as given
+  unsigned mirror = 0;               // the URL in use: 0 `url`, 1 the first mirror …
   std::optional<NotSharedView> not_shared;
   unsigned restarts = 0;
-  std::optional<double> offline_age_s;  // the origin was not asked: how old the edition was
+  std::optional<double> offline_age_s;  // age of an edition that was used without asking the origin
   std::optional<Error> error;
 };
 
@@ -56,14 +56,14 @@ struct JobView {
   std::optional<CrowdView> crowd;
   std::uint64_t files_total = 0, files_done = 0, max_rate = 0;
   bool app_verdict = false;
-  std::optional<NotSharedView> not_shared;  // of the file that the fewest may have
+  std::optional<NotSharedView> not_shared;  // of the file with the smallest reach
   std::vector<FileView> files;
 };
 
 struct RecordView {
   std::string id, state, sha256, root, last_used, created;
   std::optional<std::uint64_t> size;
-  std::optional<std::uint64_t> uses;  // like digests and times, for administrators only
+  std::optional<std::uint64_t> uses;  // for administrators only, like digests and times
   std::uint64_t bytes_held = 0;
   bool validated = false, pinned = false, shareable = false;
   struct Version {
@@ -86,7 +86,7 @@ struct StatusView {
   std::uint64_t files_transferred = 0, files_failed = 0, cache_hits = 0, verdicts_not_valid = 0;
   std::uint64_t records = 0, cache_bytes = 0, max_size = 0, keep_free = 0, available = 0, evicted = 0, dropped = 0;
   bool admin = false;
-  std::string authorities_source, authorities_fingerprint;  // empty: an older agent, which does not say
+  std::string authorities_source, authorities_fingerprint;  // empty: an older agent
 };
 
 struct DescriptorView {
@@ -102,9 +102,9 @@ struct ConfigView {
 
 [[nodiscard]] Result<JobView> parse_job(std::string_view json);
 [[nodiscard]] Result<std::vector<JobView>> parse_jobs(std::string_view json);
-// Data of file.* events: {"job", "file"}; the file.
+// Returns the file in the data of file.* events: {"job", "file"}.
 [[nodiscard]] Result<FileView> parse_file_event(std::string_view json);
-// The same where the stream of events was asked for as brief: of the file index, state, size, content and verdict.
+// The same for a brief stream of events, whose files have only these members.
 struct FileNews {
   unsigned index = 0;
   std::string state, content, verdict;

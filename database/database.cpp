@@ -29,14 +29,14 @@ namespace larder::cache {
 namespace {
 
 constexpr int kApplicationId = 0x4c524452;  // "LRDR" in the file's header (docs/formats)
-constexpr int kBusyTimeoutMs = 5000;        // somebody looks at the file with sqlite3
+constexpr int kBusyTimeoutMs = 5000;        // wait for another program that reads the file, such as sqlite3
 constexpr std::chrono::milliseconds kLater{500};
 constexpr std::size_t kMaxLater = 512;
 constexpr unsigned kReadsBeforeLater = 64;
-constexpr std::size_t kStream = 8;      // writes in one group: more are coming, and
-constexpr std::size_t kGathered = 128;  // so many, or so long, are waited for
+constexpr std::size_t kStream = 8;      // after a group of this size, the next one is gathered:
+constexpr std::size_t kGathered = 128;  // until it has this size, or for kGatherFor
 constexpr std::chrono::milliseconds kGatherFor{4};
-constexpr std::chrono::seconds kEraseAgain{10};  // after an attempt in vain
+constexpr std::chrono::seconds kEraseAgain{10};  // after a failed attempt
 constexpr std::size_t kMaxGroup = 512;           // writes per commit: bounds how long a read waits behind them
 
 Error error_of(const SQLite::Exception& thrown, sqlite3* handle, std::string doing) {
@@ -54,7 +54,7 @@ Error error_of(const SQLite::Exception& thrown, sqlite3* handle, std::string doi
                       damaged ? "; it is damaged or no database: move it away to start with an empty index" : "")};
 }
 
-// Runs `call` and turns what SQLiteCpp throws into an Error.
+// Runs `call` and turns exceptions of SQLiteCpp into an Error.
 template <class Call>
 Status guarded(sqlite3* handle, const std::string& doing, Call call) {
   try {
@@ -75,7 +75,7 @@ Status make_private_file(const std::string& path) {
   return fail(code, "open the index " + path, std::generic_category().message(number));
 }
 
-// Reads only, so that a file that is not ours stays as it is.
+// Checks that the file is Larder's and not newer. Reads only, so that another program's file stays as it is.
 Status check_ours(SQLite::Database& db, const std::string& doing, std::span<const SchemaStep> steps) {
   const bool empty = db.execAndGet("SELECT count(*) FROM sqlite_master").getInt() == 0;
   const int application = db.execAndGet("PRAGMA application_id").getInt();
@@ -99,15 +99,15 @@ Status check_ours(SQLite::Database& db, const std::string& doing, std::span<cons
   return {};
 }
 
-// For the whole process, before its first database: nobody asks SQLite for its memory statistics, and without them it
-// takes no lock for each allocation. Where it runs already, all stays as it is.
+// Switches SQLite's memory statistics off for the whole process, before its first database: they are not used, and cost
+// a lock for each allocation. Has no effect if SQLite is initialised already.
 void leave_out_statistics() {
   static std::once_flag once;
   std::call_once(once, [] { (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); });
 }
 
 Status set_up(SQLite::Database& db, const std::string& doing) {
-  // Set before the first table is made, so that a crash in between leaves a file that is known to be ours.
+  // Set before the first table is made, so that after a crash in between the file is recognised as Larder's.
   db.exec(fmt::format("PRAGMA application_id = {}", kApplicationId));
   const std::string mode = db.execAndGet("PRAGMA journal_mode = WAL").getString();
   if (mode != "wal") {
@@ -116,7 +116,7 @@ Status set_up(SQLite::Database& db, const std::string& doing) {
                             "directory must be on a local file system",
                             mode));
   }
-  db.exec("PRAGMA synchronous = FULL");             // what is reported done survives a power cut
+  db.exec("PRAGMA synchronous = FULL");             // a reported write survives a power cut
   db.exec("PRAGMA cache_size = -4096");             // KiB
   db.exec("PRAGMA temp_store = MEMORY");            // a savepoint's undo log: a few pages, no file each time
   db.exec("PRAGMA mmap_size = 0");                  // an I/O error of a mapping is a signal, not an error
@@ -153,7 +153,7 @@ Status apply_steps(SQLite::Database& db, const std::string& doing, std::span<con
 
 struct Item {
   bool write = false;
-  bool peek = false;  // a read that need not see what may wait
+  bool peek = false;  // a read that need not see deferred writes
   std::string doing;
   UniqueFunction<Status(SQLite::Database&)> work;
   UniqueFunction<void(Status)> done;
@@ -165,7 +165,7 @@ struct Outcome {
   Status status;
 };
 
-// The transaction of these is gone: each is told so in its own words.
+// Called when the transaction of these was lost: gives each the cause with its own `doing`.
 void fail_all(std::span<Outcome> outcomes, const Error& cause) {
   for (Outcome& outcome : outcomes) {
     if (outcome.status) outcome.status = tl::unexpected(Error{cause.code, outcome.doing, cause.detail, std::nullopt});
@@ -189,7 +189,7 @@ struct Database::Impl {
     thread.join();
   }
 
-  // Beyond the bound the oldest would have to wait for the newest: then it is written like the others.
+  // Beyond kMaxLater the write is queued like any other, so that the deferred ones are written with it at once.
   void submit_later(Item item) {
     {
       const std::lock_guard lock(mutex);
@@ -222,8 +222,8 @@ struct Database::Impl {
     wake.notify_one();
   }
 
-  // In a stream of writes a group is let grow: each commit costs a sync of the disk, and writes the pages again that
-  // the one before has written.
+  // Waits for a larger group while many writes arrive: each commit costs a sync of the disk, and writes pages again
+  // that the previous one has written.
   void gather(std::unique_lock<std::mutex>& lock) {
     if (!queue.front().write || last_group < kStream || queue.size() >= kGathered) return;
     gathering = true;
@@ -231,9 +231,9 @@ struct Database::Impl {
     gathering = false;
   }
 
-  // Reads in front, which nothing has to wait for; else a group that begins with a write. Reads within a group see the
-  // writes before them and are answered with them: a group that ended at each read would be a sync of the disk for
-  // every few writes.
+  // Takes either the reads at the front of the queue, or a group that begins with a write. Reads within a group see the
+  // writes before them and are answered after its commit: a group that ended at each read would cost a sync of the disk
+  // for every few writes.
   std::vector<Item> take() {
     std::unique_lock lock(mutex);
     const auto work = [this] { return stopping || !queue.empty(); };
@@ -306,8 +306,8 @@ struct Database::Impl {
     return true;
   }
 
-  // Somebody who reads the file with another program stands in the way for as long as the read takes; nobody waits
-  // for that here.
+  // Cuts the WAL. Another program that reads the file prevents it; this thread does not wait for it, but tries again
+  // after kEraseAgain.
   void erase() {
     bool busy = false;
     (void)sqlite3_busy_timeout(db->getHandle(), 0);
@@ -347,8 +347,8 @@ struct Database::Impl {
     return commit_singly(items);
   }
 
-  // Without savepoints, each of which keeps a copy of every page that it changes; none where a write fails or the
-  // transaction does not hold: then nothing was done.
+  // Commits without savepoints, each of which would keep a copy of every page that it changes. None, and nothing was
+  // done, if a write fails or the transaction is lost.
   std::optional<std::vector<Outcome>> commit_together(std::vector<Item>& items) {
     if (!execute(items[0].doing, "BEGIN IMMEDIATE")) return std::nullopt;
     std::vector<Status> statuses;
@@ -372,13 +372,13 @@ struct Database::Impl {
   std::vector<Outcome> commit_singly(std::vector<Item>& items) {
     std::vector<Outcome> outcomes;
     outcomes.reserve(items.size());
-    std::size_t group_start = 0;  // outcomes from here on are in the open transaction
+    std::size_t group_start = 0;  // index of the first outcome in the open transaction
     for (Item& item : items) {
       Status status = item.write ? in_savepoint(item) : look(item);
       const bool lost = !status && sqlite3_get_autocommit(db->getHandle()) != 0;
       outcomes.push_back({std::move(item.done), std::move(item.doing), std::move(status)});
       if (!lost) continue;
-      // SQLite gave the whole transaction up (disk full, I/O error): what came before in it is gone as well.
+      // SQLite rolled the whole transaction back (disk full, I/O error): earlier writes in it are lost too.
       const Error cause = outcomes.back().status.error();
       fail_all(std::span(outcomes).subspan(group_start), cause);
       group_start = outcomes.size();
@@ -408,7 +408,8 @@ struct Database::Impl {
     return status;
   }
 
-  // A savepoint that can be neither kept nor undone would leak into its neighbours: none of them is kept.
+  // Called for a savepoint that can be neither released nor undone: the whole transaction is rolled back, so that its
+  // changes are not committed with others.
   Status abandon(const Status& status) {
     (void)execute("roll back", "ROLLBACK");
     return status;
@@ -430,9 +431,9 @@ struct Database::Impl {
   std::deque<Item> queue;
   unsigned reads_before_later = 0;
   std::size_t last_group = 0;                                     // items of the last group of writes
-  bool gathering = false;                                         // waits for more, and need not be woken for each
-  std::vector<Item> later;                                        // go with the next group of writes, or after a while
-  std::optional<std::chrono::steady_clock::time_point> erase_at;  // when the log of writes is cut
+  bool gathering = false;                                         // waits for more: not woken for each item
+  std::vector<Item> later;                                        // deferred writes
+  std::optional<std::chrono::steady_clock::time_point> erase_at;  // when to cut the WAL
   bool erase_failed = false;
   bool stopping = false;
   std::thread thread;
@@ -442,7 +443,7 @@ Result<std::unique_ptr<Database>> Database::open(const std::string& path, std::s
                                                  Executor& loop) {
   const std::string doing = "open the index " + path;
   if (Status made = make_private_file(path); !made) return tl::unexpected(made.error());
-  // An orderly end removes the log of writes. What a killed run left there may hold secrets that it was about to erase.
+  // An orderly end removes the WAL. The WAL of a killed run may hold secrets that were to be erased.
   struct stat log_of_writes {};
   const bool killed = ::stat((path + "-wal").c_str(), &log_of_writes) == 0 && log_of_writes.st_size > 0;
   std::unique_ptr<SQLite::Database> db;
@@ -454,7 +455,7 @@ Result<std::unique_ptr<Database>> Database::open(const std::string& path, std::s
   if (!opened) return tl::unexpected(opened.error());
   Status ready = guarded(db->getHandle(), doing, [&]() -> Status {
     if (Status ours = check_ours(*db, doing, steps); !ours) {
-      // What a killed program of another version left in its log of writes stays there for that program.
+      // The WAL of a killed program of another version stays as it is, for that program.
       if (killed) (void)sqlite3_db_config(db->getHandle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
       return ours;
     }

@@ -1,10 +1,11 @@
 // The one SQLite database (larder.db, WAL, synchronous=FULL) on a thread of its own.
 //
-// Writes that wait together are committed together (group commit; where one of them fails, all of the group is undone
-// and done again with each in a savepoint of its own, so that it does not undo its neighbours: `work` may run twice);
-// `done` is posted to the loop after the COMMIT is durable. Reads run on the same thread and see every write queued
-// before them; one that waits among writes is answered with their commit. Owned by main; all public calls are on the
-// loop thread. The queue is bounded (kMaxQueued); a call beyond it is answered ErrorCode::busy.
+// Group commit: writes that wait together are committed together. If one of them fails, the whole group is undone and
+// done again with each write in a savepoint of its own, so that the others survive: `work` may run twice. `done` is
+// posted to the loop after the COMMIT is durable. Reads run on the same thread and see every write queued before them;
+// a read queued among writes is answered after their commit. Owned by main; loop thread only, except erase_traces().
+// The queue is bounded (kMaxQueued); beyond it write(), read() and peek() answer ErrorCode::busy. A `done` may still be
+// posted to the loop after the Database is destroyed: the caller guards it.
 #pragma once
 
 #include <chrono>
@@ -36,11 +37,11 @@ class Database {
  public:
   static constexpr std::size_t kMaxQueued = 65536;
 
-  // Opens or makes the file (0600), applies missing steps. A file that is not a database, or is of a newer Larder, is
-  // an error that says so and nothing is changed. Blocks; called by main before the loop runs.
+  // Opens or makes the file (0600), and applies missing steps. Error, and nothing is changed: the file is not a
+  // database of Larder, or a newer Larder made it. Blocks; called by main before the loop runs.
   static Result<std::unique_ptr<Database>> open(const std::string& path, std::span<const SchemaStep> steps,
                                                 Executor& loop);
-  ~Database();  // runs what is queued, then closes
+  ~Database();  // runs all queued work, then closes
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
 
@@ -48,8 +49,8 @@ class Database {
   // SQLITE_FULL). `done` may be empty.
   void write(std::string doing, UniqueFunction<Status(SQLite::Database&)> work, UniqueFunction<void(Status)> done);
 
-  // The same for what nobody waits for and nobody reads at once: it goes with the next group of writes, or alone after
-  // half a second, so that it costs no sync of its own.
+  // Deferred write: no caller waits for it, and it need not be readable at once. It is committed with the next group of
+  // writes, before the next read(), or alone after half a second, so that it rarely costs a sync of its own.
   void write_later(std::string doing, UniqueFunction<Status(SQLite::Database&)> work,
                    UniqueFunction<void(Status)> done);
 
@@ -58,16 +59,16 @@ class Database {
             UniqueFunction<void(Result<T>)> done) {
     look<T>(false, std::move(doing), std::move(work), std::move(done));
   }
-  // A read that may miss what write_later() has queued, and does not make it be written.
+  // A read that may miss deferred writes, and does not force them to be written first.
   template <class T>
   void peek(std::string doing, UniqueFunction<Result<T>(SQLite::Database&)> work,
             UniqueFunction<void(Result<T>)> done) {
     look<T>(true, std::move(doing), std::move(work), std::move(done));
   }
 
-  // What was deleted or overwritten so far leaves the files: the log of writes, which goes on holding old pages, is
-  // written back and cut to nothing about kEraseAfter later (once for all that ask meanwhile). Any thread, also from
-  // within `work`, whose own deletions count. Costs a sync or two of the disk: ask only where secrets went.
+  // Removes deleted and overwritten data from the files: the WAL, which still holds old pages, is written back and cut
+  // to zero length about kEraseAfter later (once for all calls meanwhile). Any thread, also within `work`, whose own
+  // deletions are included. Costs a sync or two of the disk: call it only after secrets were deleted.
   static constexpr std::chrono::milliseconds kEraseAfter{1000};
   void erase_traces();
 

@@ -7,7 +7,7 @@
 namespace larder::cache {
 namespace {
 
-// Which connection has which cache: what works on a database is given the connection alone.
+// Finds the cache of a connection, since code that works on a database gets only the connection.
 class Registry {
  public:
   void add(const SQLite::Database& db, StatementCache& cache) {
@@ -62,7 +62,7 @@ Statement::Statement(SQLite::Database& db, const char* literal) {
 
 Statement::~Statement() {
   if (entry_ == nullptr) return;
-  statement_->tryReset();  // its error was thrown by the step already
+  statement_->tryReset();  // ignores the error, which the step has thrown already
   statement_->clearBindings();
   entry_->lent = false;
 }

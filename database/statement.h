@@ -1,9 +1,8 @@
-// A prepared statement that is kept for the next time: parsing the same SQL again for every small file would cost more
-// than running it. Used on the database's thread only. Includes SQLiteCpp: for the .cpp files of the index and job
-// store.
+// Prepared statements that are kept for reuse: parsing the same SQL again for every small file would cost more than
+// running it. Database thread only. Includes SQLiteCpp: for the .cpp files of the index and job store.
 //
 // Database owns one StatementCache per connection. A Statement borrows the prepared form while it lives and gives it
-// back reset; a second use of the same SQL meanwhile (rows of an outer query still being read) gets one of its own.
+// back reset. A second Statement of the same SQL meanwhile (rows of an outer query still being read) prepares its own.
 #pragma once
 
 #include <SQLiteCpp/Column.h>
@@ -22,8 +21,8 @@ namespace larder::cache {
 
 class StatementCache {
  public:
-  explicit StatementCache(SQLite::Database& db);  // of this connection from now on
-  ~StatementCache();                              // before the connection closes
+  explicit StatementCache(SQLite::Database& db);  // registers itself for this connection
+  ~StatementCache();                              // must come before the connection closes
   StatementCache(const StatementCache&) = delete;
   StatementCache& operator=(const StatementCache&) = delete;
 
@@ -35,7 +34,7 @@ class StatementCache {
   };
   static constexpr std::size_t kMaxKept = 256;  // the index and the job store have some 60
   SQLite::Database& db_;
-  // By address: SQL here is literals, each with one address for the life of the program.
+  // Keyed by address: SQL must be a literal, which has one address for the life of the program.
   std::map<const char*, Entry> kept_;
 };
 
@@ -60,8 +59,8 @@ class Statement {
 
  private:
   SQLite::Statement* statement_ = nullptr;
-  StatementCache::Entry* entry_ = nullptr;  // where it was borrowed
-  std::unique_ptr<SQLite::Statement> own_;  // where it was not
+  StatementCache::Entry* entry_ = nullptr;  // set if borrowed
+  std::unique_ptr<SQLite::Statement> own_;  // set if not
 };
 
 }  // namespace larder::cache

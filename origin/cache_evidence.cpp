@@ -18,7 +18,7 @@ bool has_word(const std::string& text, std::string_view word) {
 
 void read_cache_field(const std::string& value, CacheEvidence& evidence) {
   const std::string text = lower_case(value);
-  // "hit" before "miss": "MISS, HIT" of two caches in a row is an answer by a cache.
+  // "hit" is tested before "miss": "MISS, HIT" of two caches in a row is an answer by a cache.
   if (has_word(text, "hit") || has_word(text, "stale") || has_word(text, "updating")) {
     evidence.answered = CacheEvidence::Answered::by_cache;
   } else if (evidence.answered == CacheEvidence::Answered::unknown &&

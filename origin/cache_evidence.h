@@ -1,4 +1,4 @@
-// Which cache between here and the origin an answer names, and whether it answered by itself. Pure.
+// Which cache on the way to the origin an answer names, and whether that cache answered by itself. Pure.
 #pragma once
 
 #include <string>
@@ -13,7 +13,8 @@ struct CacheEvidence {
   Answered answered = Answered::unknown;
 };
 
-// From Via, Age, Cache-Status (RFC 9211), X-Cache and its kin, CF-Cache-Status, and a proxy that we use ourselves.
+// Reads Via, Age, Cache-Status (RFC 9211), X-Cache and its variants, CF-Cache-Status, and whether the exchange went
+// through a configured proxy.
 [[nodiscard]] CacheEvidence cache_evidence(const HttpHead& head);
 
 }  // namespace larder::origin

@@ -4,7 +4,7 @@
 
 namespace larder::origin {
 
-// Widens what has been quiet for long enough; a host that has all of its places again is forgotten.
+// Widens the host for each quiet time that has passed. A host that has all of its places again is forgotten.
 HostLanes::Host* HostLanes::find(const std::string& name, SteadyTime now) {
   const auto found = hosts_.find(name);
   if (found == hosts_.end()) return nullptr;
@@ -42,7 +42,7 @@ void HostLanes::refused(const std::string& name, const Refusal& refusal, SteadyT
     const Duration pause = std::clamp<Duration>(*refusal.retry_after, Duration::zero(), kLongestPause);
     host->paused_until = std::max(host->paused_until, now + pause);
   }
-  if (!fresh && refusal.begun_at < host->narrowed_at) return;  // begun when the host was wider
+  if (!fresh && refusal.begun_at < host->narrowed_at) return;  // begun before the last change
   if (host->widened) host->quiet = std::min(host->quiet * 2, kLongestQuiet);
   host->widened = false;
   host->narrowed_at = now;
@@ -51,7 +51,7 @@ void HostLanes::refused(const std::string& name, const Refusal& refusal, SteadyT
     return;
   }
   const std::size_t half = std::max<std::size_t>(1, host->places / 2);
-  // One that is refused alone was not one too many.
+  // A request that was refused alone says nothing of how many the host takes: halve.
   host->places = refusal.active > 1 ? std::clamp<std::size_t>(refusal.served, 1, half) : half;
 }
 

@@ -1,10 +1,10 @@
-// How many requests a host bears, learnt from its refusals (429, 503), and for how long that is remembered. For all
-// files and jobs: the host counts this machine's requests, not a file's. Pure.
+// How many requests a host takes at a time, learnt from its refusals (429, 503), and for how long that is remembered.
+// One limit for all files and jobs, since the host counts requests of this machine. Pure; one thread.
 //
-// A refusal while others of ours were under way narrows the host to those that it served, at least by half; refusals of
-// requests that were begun before that tell nothing new. With one request at a time left, a refusal means that they
-// come too fast: they are set apart, twice as far each time. Without a refusal for a while there are twice as many
-// places again. A host of which nothing is remembered has all of them.
+// A refusal while other requests are in flight narrows the host to the number that it served, at least by half. A
+// refusal of a request begun before the last change is ignored. At one place, a refusal means that requests come too
+// fast: a gap between their beginnings is set, and doubles with each further refusal. After a quiet time without a
+// refusal the places double. A host that is not remembered has all places.
 #pragma once
 
 #include <chrono>
@@ -19,20 +19,20 @@ namespace larder::origin {
 
 class HostLanes {
  public:
-  static constexpr std::size_t kMaxHosts = 256;  // remembered; one more takes the place of the longest quiet one
-  static constexpr Duration kQuiet = std::chrono::seconds(30);           // without a refusal: twice the places
-  static constexpr Duration kLongestQuiet = std::chrono::minutes(10);    // where they were too many again and again
-  static constexpr Duration kFirstGap = std::chrono::milliseconds(250);  // between two beginnings, one at a time
+  static constexpr std::size_t kMaxHosts = 256;  // beyond it the host that was refused longest ago is forgotten
+  static constexpr Duration kQuiet = std::chrono::seconds(30);           // without a refusal, until the places double
+  static constexpr Duration kLongestQuiet = std::chrono::minutes(10);    // doubles up to it if widening fails again
+  static constexpr Duration kFirstGap = std::chrono::milliseconds(250);  // between two beginnings at one place
   static constexpr Duration kLongestGap = std::chrono::seconds(8);
-  static constexpr unsigned kServedBeforeFaster = 16;  // in a row, until the gap is shortened by a quarter
-  // Of a Retry-After that all others wait for. Who was refused waits for the whole of it.
+  static constexpr unsigned kServedBeforeFaster = 16;  // served in a row, until the gap is shortened by a quarter
+  // Longest part of a Retry-After for which all requests to the host pause. The refused request waits for all of it.
   static constexpr Duration kLongestPause = std::chrono::seconds(5);
 
   explicit HostLanes(std::size_t most) : most_(most) {}
 
   struct Refusal {
-    std::size_t active = 1;  // requests to the host, with this one
-    std::size_t served = 0;  // those of them that the host answers
+    std::size_t active = 1;  // requests in flight to the host, with this one
+    std::size_t served = 0;  // those of them with an answer
     SteadyTime begun_at{};
     std::optional<std::chrono::seconds> retry_after;
   };
@@ -40,11 +40,12 @@ class HostLanes {
   void served(const std::string& host, SteadyTime now);
   void began(const std::string& host, SteadyTime now);
 
-  // Whether one more may begin beside `active` others.
+  // Returns whether one more request may begin beside `active` others.
   [[nodiscard]] bool may_begin(const std::string& host, std::size_t active, SteadyTime now);
-  // When may_begin() may say otherwise with no other one under way; max: nothing is waited for.
+  // Returns when a pause or gap of the host ends, which may be past; max: the host is not remembered.
   [[nodiscard]] SteadyTime next_change(const std::string& host) const;
-  // The host was narrowed after `then`, or has served something after it.
+  // Return whether the host was narrowed, slowed down or widened after `then`, and whether it served a request after
+  // it. False for a host that is not remembered.
   [[nodiscard]] bool narrowed_since(const std::string& host, SteadyTime then) const;
   [[nodiscard]] bool served_since(const std::string& host, SteadyTime then) const;
   [[nodiscard]] std::size_t places(const std::string& host, SteadyTime now);

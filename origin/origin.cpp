@@ -9,7 +9,7 @@
 namespace larder::origin {
 namespace {
 
-// URLs whose HEAD contradicted their GET. Bounded; the oldest is forgotten.
+// URLs whose HEAD may have contradicted their GET. Bounded; the oldest is forgotten.
 class DoubtfulHeads {
  public:
   void add(const std::string& url) {
@@ -59,7 +59,7 @@ class OriginImpl final : public Origin {
   HttpClient& http_;
   Runtime runtime_;
   std::unordered_map<FetchId, std::shared_ptr<Entry>> entries_;
-  std::shared_ptr<OriginImpl*> self_ = std::make_shared<OriginImpl*>(this);  // posted tasks may outlive us
+  std::shared_ptr<OriginImpl*> self_ = std::make_shared<OriginImpl*>(this);  // posted tasks may outlive the Origin
   DoubtfulHeads doubtful_;
   HelperMemory helpers_;
   FetchId last_id_ = 0;
@@ -101,7 +101,7 @@ FetchId OriginImpl::add(RunPlan plan, std::shared_ptr<Entry> entry) {
   entry->run = std::make_shared<OriginRun>(http_, runtime_.clock, std::move(plan), *entry);
   const FetchId id = entry->id;
   entries_.emplace(id, std::move(entry));
-  // Not within the call: a refusal by policy would reach a caller that does not know its id yet.
+  // Not within the call: a refusal by policy would reach the caller before it knows the id.
   runtime_.executor.post([self = self_, id] {
     if (*self != nullptr) (*self)->begin(id);
   });
@@ -139,7 +139,7 @@ void OriginImpl::ended(Entry& entry, Status status) {
   const bool differs =
       !status && (status.error().code == ErrorCode::version_changed || status.error().code == ErrorCode::stale_proxy);
   if (differs) {
-    // If it was the HEAD that lied, the next probe shall not believe it again.
+    // The expected version may come from a wrong HEAD: the next probe begins with a GET.
     doubtful_.add(entry.url.canonical());
   }
   helpers_.remember(entry.url, entry.run->lesson(), runtime_.clock.now());
@@ -149,7 +149,7 @@ void OriginImpl::ended(Entry& entry, Status status) {
 }
 
 void OriginImpl::Entry::on_edition(const Edition& found, std::uint64_t offset) {
-  if (const auto keep = events) return keep->on_edition(found, offset);  // which may cancel and so drop us
+  if (const auto keep = events) return keep->on_edition(found, offset);  // may cancel and so destroy this entry
   edition = found;
 }
 

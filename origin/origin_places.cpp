@@ -6,7 +6,7 @@
 namespace larder::origin {
 namespace {
 
-constexpr std::size_t kEmptyEntries = 64;  // of hosts and lanes without a request, before they are forgotten
+constexpr std::size_t kEmptyEntries = 64;  // hosts without a request, and users, that are kept before the sweep
 
 template <class Map>
 void forget_unheld(Map& map) {
@@ -67,13 +67,13 @@ OriginPlaces::Held OriginPlaces::take(const Need& need, Owner owner) {
 
 void OriginPlaces::forget_empty() {
   if (hosts_.size() > connections_.held() + kEmptyEntries) forget_unheld(hosts_);
-  // A lane may end, and another be made where it was: what nothing is held of counts for nothing.
+  // Lanes are known by address: a new lane may be made where an ended one was. An entry without a holder is dropped.
   forget_unheld(lanes_);
 }
 
 std::optional<std::uint64_t> OriginPlaces::who_yields(const Need& need, Owner owner, SteadyTime since,
                                                       const std::vector<Running>& running, SteadyTime now) {
-  if (!lane_has_room(need.lane)) return std::nullopt;  // its own job's
+  if (!lane_has_room(need.lane)) return std::nullopt;  // another user's place would not help: the lane is its job's
   const FairPlaces& host = host_places(need.host, need.host_limit);
   const bool host_short = !host_has_room(need.host, need.host_limit, owner, now);
   if (!host_short && connections_.may_take(owner)) return std::nullopt;  // there is room

@@ -1,9 +1,9 @@
-// The places of requests to origins: connections in all, of one host, of one lane. Who may begin, and who gives its
-// place up for another user. Pure: `now` and the host's present limit are arguments. One thread.
+// The places of requests to origins: connections in all, per host, per lane. Decides which request may begin, and which
+// one gives its place up for another user. Pure: `now` and the host's present limit are arguments. One thread.
 //
-// Connections: kOfOne for one user, and a reserve on top for others, so that whoever comes never waits for somebody
-// else's answer. Places of one host are what that host can be expected to take, without anything on top: one user alone
-// has them all, and gives some up when another comes.
+// Connections: `connections_of_one_user` for one user, and a reserve on top for other users, so that a user who comes
+// later need not wait for another user's answer. Places of a host are what that host takes (host_lanes.h), without a
+// reserve: a user who is alone may hold all of them, and gives some up when another user comes.
 #pragma once
 
 #include <cstdint>
@@ -20,9 +20,9 @@ namespace larder::origin {
 
 class OriginPlaces {
  public:
-  // So long after its last request a user still counts as being about: what is kept for it is there at once.
+  // A user counts as present for this long after its last request: meanwhile no other user has a host for itself.
   static constexpr Duration kAbout = std::chrono::minutes(10);
-  // So long a request waits for a place that comes free by itself, before another user's request gives one up.
+  // Longest wait for a place to come free by itself, before a request of another user must yield.
   static constexpr Duration kGrace = std::chrono::seconds(1);
 
   explicit OriginPlaces(std::size_t connections_of_one_user);
@@ -37,7 +37,7 @@ class OriginPlaces {
     FairPlaces::Place connection, host, lane;
   };
 
-  void seen(Owner owner, SteadyTime now);  // it asks for something
+  void seen(Owner owner, SteadyTime now);  // to be called at each request of `owner`
   [[nodiscard]] bool has_room(const Need& need, Owner owner, SteadyTime now);
   [[nodiscard]] bool host_has_room(const std::string& host, std::size_t host_limit, Owner owner, SteadyTime now);
   [[nodiscard]] std::size_t held_of_host(const std::string& host) const;
@@ -51,8 +51,9 @@ class OriginPlaces {
     SteadyTime since{};
     bool slow = false;  // below the least rate for a minute
   };
-  // Which of `running` gives its place up for `owner`, who has waited since `since` for what it needs; none: it goes on
-  // waiting. Never one of a user that holds no more than `owner`.
+  // Returns the id of the request in `running` that must yield to a request of `owner` that has waited since `since`;
+  // none: that request goes on waiting. Only a user that holds more than `owner` must yield: a slow request at once,
+  // others after kGrace if their user holds too much.
   [[nodiscard]] std::optional<std::uint64_t> who_yields(const Need& need, Owner owner, SteadyTime since,
                                                         const std::vector<Running>& running, SteadyTime now);
 

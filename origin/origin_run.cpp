@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::uint64_t kRedirectBody = 16 * 1024;  // read to keep the connection; larger ones are cut off
 
-// A HEAD that says too little, or something that is often wrong, is not believed before a GET has said the same.
+// Returns whether a GET must confirm this answer to a HEAD: it has no length, or fields that are often wrong for HEAD.
 bool head_useless(const HttpHead& head) {
   if (head.find("content-encoding") != nullptr || head.find("transfer-encoding") != nullptr) return true;
   const auto length = content_length(head.headers);
@@ -93,7 +93,7 @@ RequestShape OriginRun::shape() const {
   }
   shape.offset = plan_.offset;
   shape.length = plan_.length;
-  // The whole, when its size is known, needs no Range: servers and caches without ranges answer as well.
+  // A request for the whole goes without Range, so that servers and caches without ranges can answer it too.
   const bool whole =
       plan_.offset == 0 &&
       (!plan_.length || (plan_.expected && plan_.expected->size && *plan_.length == *plan_.expected->size));
@@ -126,8 +126,8 @@ void OriginRun::ask(const Url& url) {
   const Url& asked = plan_.target.url;
   request.options = same_site(asked, url) ? options_ : options_for_stranger(*options_);
   request.policy = plan_.target.policy ? plan_.target.policy : std::make_shared<UrlPolicy>();
-  // What the caller named itself, it may reach; what a host outside brought up is checked as a redirect, its own name
-  // too, which may have another address by now.
+  // The caller may reach what it named itself. A URL that came from a host outside is checked as a redirect, even when
+  // it names the same host again: the name may resolve to another address by now.
   request.redirected = hops_ > 0 && outside_;
   request.lane = plan_.target.lane;
   request.claim = plan_.target.claim;
@@ -144,8 +144,8 @@ void OriginRun::abandon_exchange() {
   if (http_id_ != 0) http_.cancel(std::exchange(http_id_, 0));
 }
 
-// Of every answer on the way: what it varies by decides where it leads, and whoever led here could lead elsewhere.
-// Cookies of a redirect are not sent on, and no-store there is about the redirect: both say nothing of the file.
+// Collects what each answer on the way says about sharing. Vary of a redirect counts, since another request could have
+// been led elsewhere. Set-Cookie and no-store of a redirect do not count: they are not about the file.
 void OriginRun::note_hop(const HttpHead& head) {
   const std::string& address = head.address.empty() ? url_.host : head.address;
   outside_ = outside_ || host_scope(address) == AddressScope::global;
@@ -172,7 +172,7 @@ void OriginRun::redirect(const HttpHead& head) {
       return request_failed({ErrorCode::bad_response, {}, "the origin redirects to two places at once"});
     }
   }
-  if (trim(*locations.front()).empty())  // the same URL again, and so on
+  if (trim(*locations.front()).empty())  // resolves to the same URL: a loop
     return request_failed({ErrorCode::bad_response, {}, "the origin redirects with an empty Location"});
   const UrlPolicy& policy = plan_.target.policy ? *plan_.target.policy : UrlPolicy{};
   if (++hops_ > policy.max_redirects) {
@@ -188,15 +188,16 @@ void OriginRun::redirect(const HttpHead& head) {
                            {},
                            "the origin redirects to a URL that cannot be used: " + to.error().detail});
   }
-  to->user.clear();  // credentials are the caller's to give
+  to->user.clear();  // only the caller gives credentials
   to->password.clear();
-  // Hops are judged against the URL asked for as well, so that no chain leads where one step may not.
+  // Each hop is also checked against the URL asked for, so that a chain of redirects cannot lead where a single one may
+  // not.
   for (const Url* from : {static_cast<const Url*>(&url_), &plan_.target.url}) {
     if (Status ok = check_redirect(policy, *from, *to, outside_); !ok) return request_failed(ok.error());
   }
   const auto length = content_length(head.headers);
-  // The end of a body that is encoded for the way may be somewhere else for libcurl than it is for the origin: what is
-  // left of it must not be taken for the next answer on the connection.
+  // With Transfer-Encoding libcurl and the origin may disagree on where the body ends: its rest must not be read as the
+  // next answer on the connection.
   const bool plain = head.find("transfer-encoding") == nullptr;
   if (head_ || (plain && length && *length && **length <= kRedirectBody)) {
     next_ = *to;
@@ -211,7 +212,7 @@ void OriginRun::follow(const Url& url) {
   ask(url);
 }
 
-// A HEAD that is useless is no failure of the host: other files may do better there.
+// A useless HEAD teaches nothing about the host (no lesson): HEAD may work for its other files.
 void OriginRun::answer_probe(const HttpHead& head) {
   if (head_ && head.status == 200 && head_useless(head)) {
     abandon_exchange();
@@ -242,8 +243,8 @@ void OriginRun::take_step() {
   head_ = false;
 }
 
-// From the URL that was asked for: a redirect may have been for the request that failed. `broke`: no answer came, which
-// is of the host; what an answer refuses may be of the file.
+// Starts again at the URL asked for, since the redirects may have depended on the request that failed. `broke`: no
+// answer came, which is a lesson about the host; a refusal may be about this file only.
 void OriginRun::ask_plainer(bool broke) {
   if (step_ == ProbeStep::head) tried_.host = ProbeStep::first_byte;
   if (step_ == ProbeStep::first_byte) (broke ? tried_.host : tried_.url) = ProbeStep::whole;
@@ -254,7 +255,7 @@ void OriginRun::ask_plainer(bool broke) {
   ask(plan_.target.url);
 }
 
-// A helper request's failure is not the download's.
+// The failure of a helper request does not fail the download as long as a plainer request is left to try.
 void OriginRun::request_failed(const Error& error) {
   if (!plan_.probe || !asks_plainer_after(step_, error.code)) return fail_with(error);
   log::debug("asked in a plainer way url={}: {}", log::redact_url(url_.canonical()), error.text());
@@ -279,9 +280,9 @@ void OriginRun::answer_fetch(const HttpHead& head) {
   listener_.on_edition(accepted->edition, accepted->offset);
 }
 
-// Another edition: the origin's, or one that a cache on the way still keeps? A cache that names itself and may have
-// answered by itself is asked to revalidate, once. If it stays with its answer, a HEAD tells whether the origin itself
-// still has the edition that is expected: then the cache is stale, else the edition has changed.
+// Finds out whether the other edition is the origin's, or an old one of a cache on the way. A cache that names itself
+// and may have answered by itself is asked to revalidate, once. If the answer is another edition again, a HEAD asks the
+// origin: if it has the expected edition, the cache is stale, else the edition has changed.
 void OriginRun::version_differs(const HttpHead& head, Error error) {
   const CacheEvidence evidence = cache_evidence(head);
   if (evidence.name.empty() || evidence.answered == CacheEvidence::Answered::by_origin) return fail_with(error);
@@ -324,7 +325,7 @@ void OriginRun::on_data(Buffer bytes) {
 void OriginRun::on_done(Status status) {
   if (finished_) return;
   http_id_ = 0;
-  if (next_) return follow(Url(*next_));  // whatever became of its body
+  if (next_) return follow(Url(*next_));  // also when the body of the redirect failed
   if (!status && suspicion_) suspicion_->code = ErrorCode::version_changed;
   if (suspicion_) return fail_with(*suspicion_);
   if (!status) return request_failed(status.error());

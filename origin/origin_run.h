@@ -1,5 +1,5 @@
-// One probe or fetch of Origin: its requests one after another (redirects, the GET after a useless HEAD, the second
-// question past a stale cache) and the checks on each answer. Loop thread only.
+// One probe or fetch of Origin: its requests one after another (redirects, the GET after a useless HEAD, the repeated
+// request past a stale cache) and the checks on each answer. Loop thread only.
 #pragma once
 
 #include <memory>
@@ -16,7 +16,8 @@
 
 namespace larder::origin {
 
-// Who is told; exactly one finish, last. After finish or stop nothing follows.
+// Receives the events of a run: one on_finish, last. After on_finish or stop() nothing follows. An event may stop the
+// run, or drop its last reference.
 class RunListener {
  public:
   virtual ~RunListener() = default;
@@ -44,11 +45,11 @@ class OriginRun : public std::enable_shared_from_this<OriginRun> {
   void stop();   // no event follows
   void consumed(std::size_t bytes);
   void set_rate(std::uint64_t bytes_per_second);
-  // Of a probe, once it is over: how the next ones should begin.
+  // Returns, after a probe has finished, how the next probes should begin.
   [[nodiscard]] const ProbeLesson& lesson() const { return lesson_; }
 
  private:
-  class Exchange;  // HttpEvents of one request; those of an abandoned one are dropped
+  class Exchange;  // HttpEvents of one request; events of an abandoned request are dropped
 
   void ask(const Url& url);
   void abandon_exchange();
@@ -81,23 +82,23 @@ class OriginRun : public std::enable_shared_from_this<OriginRun> {
   Url url_;                                        // of the current request
   ProbeStep step_ = ProbeStep::head;               // of a probe
   bool head_ = false;                              // the current request is a HEAD
-  ProbeLesson tried_;                              // a lesson, if the plainer request works
+  ProbeLesson tried_;                              // becomes the lesson if the plainer request works
   ProbeLesson lesson_;
   bool no_cache_ = false;
-  std::optional<Error> suspicion_;  // a cache answers with another edition; a HEAD is to tell what the origin says
+  std::optional<Error> suspicion_;  // a cache answers with another edition; a HEAD asks the origin itself
   unsigned hops_ = 0;
-  // What the redirects that were followed say of who may have the answer.
+  // Facts about the hosts and redirects so far that decide with whom the answer may be shared.
   std::vector<std::string> redirects_vary_;
   bool private_host_ = false;
   bool local_address_ = false;
-  bool outside_ = false;     // some host on the way answered from a public address
-  std::optional<Url> next_;  // where a redirect leads, while its body is read so that the connection can be used again
+  bool outside_ = false;     // a host on the way answered from a public address
+  std::optional<Url> next_;  // target of a redirect, while its body is read so that the connection can be used again
   std::uint64_t rate_ = 0;
 
   std::shared_ptr<Exchange> exchange_;
   HttpId http_id_ = 0;
   std::uint64_t received_ = 0;
-  std::optional<std::uint64_t> promised_;  // bytes of the body
+  std::optional<std::uint64_t> promised_;  // bytes of the body, by the head
   bool accepted_ = false;
   bool finished_ = false;
 };

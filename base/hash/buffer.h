@@ -21,7 +21,7 @@ class Buffer {
   [[nodiscard]] Bytes bytes() const { return {data_.get(), size_}; }
   [[nodiscard]] std::span<std::byte> writable() { return {data_.get() + size_, capacity_ - size_}; }
   void grow(std::size_t written) { size_ += written; }
-  // Copies as much of `bytes` as fits; how much that was.
+  // Copies as much of `bytes` as fits. Returns the number of bytes copied.
   std::size_t append(Bytes bytes);
 
  private:
@@ -30,7 +30,7 @@ class Buffer {
   std::size_t capacity_ = 0;
 };
 
-// A buffer of just these bytes; of a text: copy_of(as_bytes(text)).
+// Returns a buffer with a copy of these bytes; for a text: copy_of(as_bytes(text)).
 [[nodiscard]] Buffer copy_of(Bytes bytes);
 
 }  // namespace larder

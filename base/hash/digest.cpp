@@ -8,7 +8,7 @@
 namespace larder {
 namespace {
 
-// A broken library; going on would mean wrong hashes.
+// Called when the library is broken or a key has a wrong size: going on would give wrong hashes.
 [[noreturn]] void die(const char* what) {
   std::fprintf(stderr, "larder: %s failed\n", what);
   std::abort();

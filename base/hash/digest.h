@@ -23,7 +23,7 @@ class Sha256 {
   Sha256(Sha256&&) noexcept;
   Sha256& operator=(Sha256&&) noexcept;
   void update(Bytes bytes);
-  [[nodiscard]] Digest finish();  // and starts afresh
+  [[nodiscard]] Digest finish();  // also starts a new digest
 
  private:
   struct Impl;
@@ -31,7 +31,7 @@ class Sha256 {
 };
 
 [[nodiscard]] Digest sha256(Bytes bytes);
-// Unkeyed where key is empty; a key has 16 to 64 bytes.
+// Unkeyed if `key` is empty; a key of other than 16 to 64 bytes ends the process.
 [[nodiscard]] Digest blake2b256(Bytes bytes, Bytes key = {});
 
 [[nodiscard]] Bytes as_bytes(std::string_view text);
@@ -40,6 +40,6 @@ class Sha256 {
 [[nodiscard]] std::optional<Digest> digest_from_hex(std::string_view hex);           // exactly 64 digits
 [[nodiscard]] std::string to_base64(Bytes bytes);
 [[nodiscard]] std::optional<std::vector<std::byte>> from_base64(std::string_view text);  // strict, padded
-[[nodiscard]] std::string random_id();  // 32 hex digits from the operating system; ids of contents
+[[nodiscard]] std::string random_id();  // 32 hex digits from the operating system's random source
 
 }  // namespace larder

@@ -21,12 +21,12 @@ inline constexpr std::uint64_t kBlockSize = 16 * 1024;
   return (bytes + kBlockSize - 1) / kBlockSize;
 }
 
-// The leaves of bytes whose first byte starts a block.
+// Computes the leaves of bytes whose first byte starts a block.
 void hash_blocks(Bytes bytes, std::span<Digest> leaves);  // leaves.size() == block_count(bytes.size())
 
 // Root over `leaves`, padded with zero leaves to `width` (a power of two, >= leaves.size(), >= 1).
 [[nodiscard]] Digest merkle_root(std::span<const Digest> leaves, std::uint64_t width);
-// Root of a content of these leaves (width: next power of two).
+// Root of a content with these leaves (width: next power of two).
 [[nodiscard]] Digest content_root(std::span<const Digest> leaves);
 // Root of an all-padding subtree of `width` zero leaves.
 [[nodiscard]] Digest merkle_pad(std::uint64_t width);

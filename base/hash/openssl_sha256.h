@@ -1,4 +1,4 @@
-// SHA-256 of OpenSSL without an allocation per digest; for sha256.cpp and merkle.cpp only.
+// SHA-256 by OpenSSL without an allocation per digest; for sha256.cpp and merkle.cpp only.
 #pragma once
 
 #include "base/hash/digest.h"
@@ -15,9 +15,9 @@ class Sha256Context {
   Sha256Context& operator=(const Sha256Context&) = delete;
 
   void update(Bytes bytes);
-  void finish(Digest& out);  // and starts afresh
+  void finish(Digest& out);  // also starts a new digest
 
-  // Between a finish() and the next update() it belongs to nobody; never keep it across calls.
+  // The context of this thread, shared by all functions that use it: finish() before returning to the caller.
   static Sha256Context& of_this_thread();
 
  private:

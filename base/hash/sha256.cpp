@@ -1,4 +1,4 @@
-// SHA-256 of OpenSSL: apart from the other digests, so that a program without it does not load that library.
+// SHA-256 by OpenSSL, in a file of its own: a program that does not use it need not load that library.
 #include <openssl/evp.h>
 
 #include <cstdio>
@@ -10,13 +10,13 @@
 namespace larder {
 namespace {
 
-// What fails here is a broken OpenSSL or no memory at all; going on would mean wrong hashes.
+// Called only if OpenSSL is broken or memory is exhausted: going on would give wrong hashes.
 [[noreturn]] void die(const char* what) {
   std::fprintf(stderr, "larder: %s failed\n", what);
   std::abort();
 }
 
-// Fetched once: an implicit fetch by name costs a lock and a search per digest.
+// Fetches the method once: an implicit fetch by name costs a lock and a search per digest.
 const EVP_MD* sha256_method() {
   static const EVP_MD* const method = EVP_MD_fetch(nullptr, "SHA256", nullptr);
   if (method == nullptr) die("EVP_MD_fetch(SHA256)");

@@ -1,6 +1,6 @@
-// The disk seam. Adapters are thin: exact errno-based errors, no retries except EINTR, no hidden sync.
+// The seam to the disk. Adapters are thin: exact errno-based errors, no retries except EINTR, no hidden sync.
 // make_posix_file_system() is the real one; tests/support/fault_file_system.h wraps any with faults.
-// Every call may block: worker threads only, except where a caller says why not. Thread-safe.
+// Every call may block: worker threads only; a caller on another thread says why. Thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -31,15 +31,15 @@ struct DiskSpace {
 class File {
  public:
   virtual ~File() = default;  // closes
-  // Reads until `buffer` is full or the file ends; the number of bytes read.
+  // Reads until `buffer` is full or the file ends. Returns the number of bytes read.
   virtual Result<std::size_t> read_at(std::uint64_t offset, std::span<std::byte> buffer) = 0;
   virtual Status write_at(std::uint64_t offset, Bytes bytes) = 0;  // all or an error
   virtual Status truncate(std::uint64_t size) = 0;
-  virtual Status sync() = 0;  // fdatasync: data and what is needed to read it back
+  virtual Status sync() = 0;  // fdatasync: data and the metadata needed to read it back
   // Starts writing back without waiting (sync_file_range); a hint.
   virtual void start_writeback(ByteRange range) = 0;
   virtual Result<FileStat> stat() = 0;
-  [[nodiscard]] virtual int descriptor() const = 0;  // -1 where there is none; owned by the File
+  [[nodiscard]] virtual int descriptor() const = 0;  // -1: none; owned by the File
 };
 
 enum class OpenMode { read, write, create };  // create: read-write, exclusive, 0600; write: read-write, must exist
@@ -51,7 +51,7 @@ class FileSystem {
   virtual Status rename(const std::string& from, const std::string& to) = 0;
   virtual Status remove(const std::string& path) = 0;            // a missing file is success
   virtual Status make_directories(const std::string& path) = 0;  // 0700
-  virtual Result<FileStat> stat(const std::string& path) = 0;    // not_found where missing
+  virtual Result<FileStat> stat(const std::string& path) = 0;    // not_found if missing
   // Calls `each` with every name in `path` (not . and ..); stops early when it returns false.
   virtual Status list(const std::string& path, const std::function<bool(const std::string& name)>& each) = 0;
   virtual Status sync_directory(const std::string& path) = 0;

@@ -18,7 +18,7 @@ namespace {
 
 std::atomic<Level> current_level{Level::info};
 
-// systemd says which stream is the journal's; the variable alone is inherited by children whose stderr is another.
+// Compares stderr with the stream that systemd names: children inherit the variable even if their stderr is another.
 bool stderr_is_journal() {
   const char* stream = std::getenv("JOURNAL_STREAM");  // NOLINT(concurrency-mt-unsafe): nothing sets variables
   struct stat facts {};
@@ -26,8 +26,8 @@ bool stderr_is_journal() {
   return fmt::format("{}:{}", facts.st_dev, facts.st_ino) == stream;
 }
 
-// Whoever reads the log must not be waited for: where a pipe is full, one line waits a moment, and what follows is lost
-// until somebody has read.
+// The program must not wait for a slow reader of its log: when a pipe is full, one line waits a second, and later lines
+// are lost until there is room again.
 class StderrSink final : public spdlog::sinks::base_sink<std::mutex> {
  protected:
   void sink_it_(const spdlog::details::log_msg& message) override {
@@ -92,7 +92,7 @@ bool is_control(char c) {
   return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
 }
 
-// Foreign text (a header, a path) must not be able to forge a line or drive a terminal.
+// Escapes control characters, so that foreign text (a header, a path) can neither forge a line nor control a terminal.
 std::string without_controls(std::string_view line) {
   std::string clean;
   clean.reserve(line.size() + 16);

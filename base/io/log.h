@@ -1,6 +1,6 @@
-// Logging front (spdlog is hidden in log.cpp). Key=value after a short fixed phrase; ids on every line; URLs only
-// through redact_url (no user info, no query). Levels by audience: debug = developer, info = life cycle an operator
-// expects, warn = degraded but going, error = needs a person. Thread-safe.
+// Logging front (spdlog is hidden in log.cpp). A line is a short fixed phrase, then key=value; ids on every line; URLs
+// only through redact_url() (no user info, no query). Levels by audience: debug = developer, info = life cycle that an
+// operator expects, warn = degraded but running, error = needs a person. Thread-safe.
 #pragma once
 
 #include <fmt/format.h>
@@ -33,7 +33,7 @@ void error(fmt::format_string<Args...> form, Args&&... args) {
   if (level() <= Level::error) write(Level::error, fmt::format(form, std::forward<Args>(args)...));
 }
 
-// Without user info, query and fragment: "https://host/path".
+// Returns the URL without user info, query and fragment: "https://host/path".
 [[nodiscard]] std::string redact_url(std::string_view url);
 
 }  // namespace larder::log

@@ -18,7 +18,7 @@ tl::unexpected<Error> disk_failure(int number, std::string doing) {
   ErrorCode code = ErrorCode::disk_error;
   if (number == ENOSPC || number == EDQUOT) code = ErrorCode::disk_full;
   if (number == ENOENT) code = ErrorCode::not_found;
-  if (number == EFBIG)  // no room that could be made helps
+  if (number == EFBIG)  // freeing space would not help
     return fail(code, std::move(doing), "the file system or a limit (ulimit -f) does not allow a file of this size");
   return fail(code, std::move(doing), std::generic_category().message(number));
 }
@@ -65,7 +65,7 @@ class PosixFile final : public File {
       const auto at = static_cast<off_t>(offset + done);
       const ssize_t put =
           uninterrupted([&] { return ::pwrite(descriptor(), bytes.data() + done, bytes.size() - done, at); });
-      // A short write is no error by itself; the next call says why. No progress at all would never end.
+      // A short write is no error by itself: the next call gives the reason. A write of 0 bytes would loop for ever.
       if (put <= 0) {
         return disk_failure(put < 0 ? errno : EIO,
                             fmt::format("write {} bytes to {} at {}", bytes.size() - done, path_, offset + done));
@@ -86,7 +86,7 @@ class PosixFile final : public File {
   }
 
   void start_writeback(ByteRange range) override {
-    // A hint: where it is not supported the later sync() does all the work, and reports what fails.
+    // A hint: if it is not supported, the later sync() does all the work and reports errors.
     ::sync_file_range(descriptor(), static_cast<off64_t>(range.offset), static_cast<off64_t>(range.length),
                       SYNC_FILE_RANGE_WRITE);
   }

@@ -25,7 +25,7 @@ tl::unexpected<Error> failed(int number, const std::string& doing, const std::st
 }  // namespace
 
 Result<std::string> read_small_file(const std::string& path, std::size_t bound, const std::string& doing) {
-  // O_NONBLOCK: the open of a FIFO would wait for its writer. Regular files do not heed it.
+  // O_NONBLOCK: otherwise open() of a FIFO waits for a writer. It has no effect on regular files.
   const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   struct stat facts {};
   if (!file || ::fstat(file.get(), &facts) != 0) return failed(errno, doing, path);

@@ -15,7 +15,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-// How the process was started; set once, before there are threads.
+// State at the start of the process; set once, before there are threads.
 bool pipe_signal_was_ignored = false;
 bool size_signal_was_ignored = false;
 
@@ -24,7 +24,7 @@ bool is_ignored(int signal) {
   return ::sigaction(signal, nullptr, &now) == 0 && now.sa_handler == SIG_IGN;
 }
 
-// True when a write of PIPE_BUF bytes will not wait.
+// Returns true once a write of PIPE_BUF bytes will not block.
 bool wait_for_room(steady_clock::time_point until) {
   for (;;) {
     const auto left = std::chrono::duration_cast<milliseconds>(until - steady_clock::now()).count();
@@ -40,7 +40,7 @@ bool wait_for_room(steady_clock::time_point until) {
 void hold_standard_descriptors() {
   for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
     if (::fcntl(fd, F_GETFD) >= 0) continue;
-    // The lowest free number is `fd` itself. Without a /dev, a directory refuses reads and writes as well.
+    // open() returns the lowest free number, which is `fd`. Without /dev, a directory refuses reads and writes as well.
     const int flags = fd == STDIN_FILENO ? O_WRONLY : O_RDONLY;
     if (::open("/dev/null", flags) < 0) (void)::open("/", O_RDONLY | O_DIRECTORY);
   }

@@ -1,5 +1,5 @@
-// Descriptors 0 to 2 and the signals that a failed write would raise, for both programs: a message that nobody reads
-// must not end the work, and must not land in a socket that got a standard descriptor's number.
+// Descriptors 0 to 2 and the signals of failed writes, for both programs: a message without a reader must not end the
+// process, and must not be written to a socket that got a standard descriptor's number.
 #pragma once
 
 #include <chrono>
@@ -7,20 +7,20 @@
 
 namespace larder {
 
-// First thing in main: what is closed of the descriptors 0 to 2 is opened on /dev/null, the wrong way round, so that
-// reading from the one and writing to the others fail as they do on a closed descriptor.
+// Opens those of the descriptors 0 to 2 that are closed on /dev/null: 0 write-only and 1 and 2 read-only, so that reads
+// and writes fail as on a closed descriptor. To be called first in main.
 void hold_standard_descriptors();
 
-// SIGPIPE and SIGXFSZ are ignored: EPIPE and EFBIG tell the same and can be handled.
+// Ignores SIGPIPE and SIGXFSZ: the errors EPIPE and EFBIG say the same and can be handled.
 void ignore_write_signals();
-// In a child between fork and exec: as they were when the process started.
+// Restores both signals as at the start of the process; for a child between fork and exec.
 void restore_write_signals();
-// What a program does whose reader has gone: ends the process by SIGPIPE, unless the process was started with that
-// signal ignored; then the exit status that a shell would show is returned.
+// Ends the process by SIGPIPE, for a program whose output has no reader any more. If the process was started with that
+// signal ignored, returns the exit status that a shell would show.
 int end_by_broken_pipe();
 
-// Text to standard error. Never fails and never throws: where standard error is closed, full, or a pipe that nobody has
-// read from for `patience`, the rest of the text is lost. Whether all of it went out.
+// Writes text to standard error. Never throws: if standard error is closed, full, or a pipe that was not read for
+// `patience`, the rest of the text is lost. Returns whether all of it was written.
 bool say(std::string_view text, std::chrono::milliseconds patience = std::chrono::seconds(1)) noexcept;
 
 }  // namespace larder

@@ -25,9 +25,9 @@ class UniqueFd {
   [[nodiscard]] int get() const { return fd_; }
   [[nodiscard]] bool valid() const { return fd_ >= 0; }
   explicit operator bool() const { return valid(); }
-  // Somebody else closes it from now on.
+  // Gives up ownership: the caller closes the descriptor.
   [[nodiscard]] int release() { return std::exchange(fd_, -1); }
-  // errno stays as it is, so that the call that failed can be named afterwards.
+  // Closes the descriptor and keeps errno, so that an earlier failure can still be reported.
   void reset() {
     if (fd_ < 0) return;
     const int number = errno;

@@ -1,6 +1,6 @@
-// Callbacks that may come after their owner is gone: guard() makes them do nothing then. Loop thread only, but for
-// guarded callbacks, which may be moved, copied and destroyed on any thread. docs/callbacks.md says when to use this,
-// weak_from_this() or CallbackToken.
+// Protects callbacks that may be called after their owner was destroyed: a guarded callback then does nothing. Loop
+// thread only, except that guarded callbacks may be moved, copied and destroyed on any thread. docs/callbacks.md says
+// when to use this, weak_from_this() or CallbackToken.
 #pragma once
 
 #include <memory>
@@ -11,19 +11,19 @@ namespace larder {
 class Alive {
  public:
   Alive() = default;
-  Alive(const Alive&) = delete;  // a copy would outlive the owner that its callbacks ask for
+  Alive(const Alive&) = delete;  // a copy would outlive the owner that its callbacks check
   Alive& operator=(const Alive&) = delete;
 
-  // `function`, called as long as the owner is there.
+  // Returns a callable that calls `function` as long as the owner lives.
   template <class Function>
   [[nodiscard]] auto guard(Function function) const {
     return [token = std::weak_ptr<char>(token_), function = std::move(function)](auto&&... arguments) mutable {
       if (!token.expired()) function(std::forward<decltype(arguments)>(arguments)...);
     };
   }
-  // For a callback that has something to do without its owner too: it asks expired().
+  // Returns a token for a callback that also has work to do without its owner: it tests expired().
   [[nodiscard]] std::weak_ptr<const char> watch() const { return token_; }
-  // From here on no guarded callback does anything: a destructor says so before it ends parts that call back.
+  // Disables all guarded callbacks. A destructor calls it before it destroys members that call back.
   void end() { token_.reset(); }
 
  private:

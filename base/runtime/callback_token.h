@@ -1,8 +1,8 @@
-// A place, a count or a turn that a callback gives back. The callback holds the token and settles it when it is called;
-// where it is destroyed uncalled, on whichever thread, the loss is posted to the loop. So nothing stays counted that
-// does not go on, and nobody waits for an answer that cannot come.
+// A token for a place, a count or a turn that a callback gives back. The callback holds the token and settles it when
+// it is called. If the callback is destroyed uncalled, on any thread, `on_lost` is posted to the loop. So no lost
+// callback leaves a count too high or a caller waiting.
 //
-// It says nothing of whether the owner is still there: docs/callbacks.md, "CallbackToken".
+// It does not tell whether the owner still lives: docs/callbacks.md, "CallbackToken".
 #pragma once
 
 #include <utility>
@@ -14,7 +14,7 @@ namespace larder {
 
 class CallbackToken {
  public:
-  // `on_lost` may come after its maker is gone: it has to look.
+  // `on_lost` may be called after its maker was destroyed: it must check.
   CallbackToken(Executor& executor, UniqueFunction<void()> on_lost)
       : executor_(executor), on_lost_(std::move(on_lost)) {}
   ~CallbackToken() {
@@ -23,7 +23,7 @@ class CallbackToken {
   CallbackToken(const CallbackToken&) = delete;
   CallbackToken& operator=(const CallbackToken&) = delete;
 
-  void settle() { on_lost_ = nullptr; }  // the answer came
+  void settle() { on_lost_ = nullptr; }  // to be called when the answer came
 
  private:
   Executor& executor_;

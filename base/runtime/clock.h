@@ -1,5 +1,5 @@
-// Time and scheduling come in from outside: everything that decides takes `now` as an argument or a reference to
-// one of these interfaces, so that tests and the simulator choose them (tests/support/virtual_loop.h).
+// Time and scheduling are inputs: code that decides takes `now` as an argument, or a reference to one of these
+// interfaces, so that tests and the simulator can choose them (tests/support/virtual_loop.h).
 #pragma once
 
 #include <chrono>
@@ -20,8 +20,8 @@ class Clock {
   [[nodiscard]] virtual WallTime wall() const = 0;
 };
 
-// Runs tasks later on the loop thread, in the order posted. post() may be called from any thread; the task is
-// dropped, not run, when the loop has ended.
+// Runs tasks later on the loop thread, in the order posted. post() may be called from any thread; after the loop has
+// ended the task is destroyed without being run.
 class Executor {
  public:
   virtual ~Executor() = default;
@@ -30,7 +30,7 @@ class Executor {
 
 using TimerId = std::uint64_t;  // 0 is never a timer
 
-// Loop thread only. A cancelled timer's task never runs, even when it was due already.
+// Loop thread only. The task of a cancelled timer never runs, even if it was due already.
 class Timers {
  public:
   virtual ~Timers() = default;
@@ -46,7 +46,7 @@ class Random {
   [[nodiscard]] double unit();                             // uniform in [0, 1)
 };
 
-// What a component on the loop thread needs of the outside world. All referents outlive every component.
+// The services that a component on the loop thread gets. All referents outlive every component.
 struct Runtime {
   Executor& executor;
   Timers& timers;

@@ -17,14 +17,15 @@ struct Loop::Impl {
     Task task;
   };
 
-  // The context goes first at the end: tasks that were never run may cancel timers from their destructors.
+  // Before `context`, which is destroyed first: tasks that were never run may cancel timers in their destructors.
   std::unordered_map<TimerId, Timer> timers;
   TimerId last_id = 0;
   asio::io_context context{1};
   asio::executor_work_guard<asio::io_context::executor_type> keep_running{context.get_executor()};
 
   ~Impl() {
-    // The timers need the context, and their tasks may cancel other timers while they are destroyed.
+    // Timers end before the context that they use, and outside the map: their tasks may cancel other timers while being
+    // destroyed.
     auto dying = std::exchange(timers, {});
   }
 
@@ -65,7 +66,7 @@ TimerId Loop::after(Duration delay, Task task) {
 void Loop::cancel(TimerId id) {
   const auto found = impl_->timers.find(id);
   if (found == impl_->timers.end()) return;
-  // Out of the map before anything is destroyed: the task's destructor may come back here.
+  // Taken out of the map before it is destroyed: the task's destructor may call cancel() again.
   const auto dying = impl_->timers.extract(found);
 }
 

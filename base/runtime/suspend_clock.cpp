@@ -14,7 +14,7 @@ Duration read(clockid_t clock) {
 }  // namespace
 
 Duration time_suspended() {
-  // In this order: what passes between the two reads makes the difference smaller, never a suspend that was none.
+  // In this order: time between the two reads makes the difference smaller, and never looks like a suspend.
   const Duration with_suspend = read(CLOCK_BOOTTIME);
   return with_suspend - read(CLOCK_MONOTONIC);
 }

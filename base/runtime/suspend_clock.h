@@ -1,6 +1,5 @@
-// How long this machine has been suspended since it was started (CLOCK_BOOTTIME less CLOCK_MONOTONIC,
-// clock_gettime(2)). The steady clock stands still meanwhile, so a difference between two looks is the only trace. Any
-// thread.
+// Total time that this machine has been suspended since boot (CLOCK_BOOTTIME less CLOCK_MONOTONIC, clock_gettime(2)).
+// The steady clock stands still during a suspend, so only a difference between two calls shows it. Any thread.
 #pragma once
 
 #include "base/runtime/clock.h"

@@ -37,7 +37,7 @@ struct WorkerPool::Impl {
 
 WorkerPool::WorkerPool(std::string name, std::size_t threads, std::size_t bound)
     : impl_(std::make_unique<Impl>(bound)) {
-  if (name.size() > 15) name.resize(15);  // the kernel's limit; a longer name would be refused whole
+  if (name.size() > 15) name.resize(15);  // the kernel's limit: it refuses a longer name as a whole
   for (std::size_t i = 0; i < threads; ++i) {
     impl_->threads.emplace_back([impl = impl_.get()] { impl->work(); });
     pthread_setname_np(impl_->threads.back().native_handle(), name.c_str());

@@ -1,4 +1,4 @@
-// Threads for work that blocks or computes: disk, hashing, hooks. Results are posted back by the work itself.
+// Threads for work that blocks or computes: disk, hashing, hooks. The work itself posts its results back.
 #pragma once
 
 #include <cstddef>
@@ -13,11 +13,12 @@ class WorkerPool {
  public:
   // `threads` workers named `name`; at most `bound` tasks may wait.
   WorkerPool(std::string name, std::size_t threads, std::size_t bound);
-  ~WorkerPool();  // runs what is queued, then joins
+  ~WorkerPool();  // runs all queued tasks, then joins
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;
 
-  // Any thread. False when the queue is at its bound: the caller must hold back (back-pressure), nothing was queued.
+  // Queues a task. Any thread. False if the queue is at its bound: nothing was queued, and the caller must hold back
+  // (back-pressure).
   [[nodiscard]] bool submit(Task task);
   [[nodiscard]] std::size_t waiting() const;
 

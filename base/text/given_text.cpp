@@ -6,7 +6,7 @@ namespace larder {
 namespace {
 
 constexpr std::string_view kMark = "\xEF\xBB\xBF";
-// Of more than one byte: no-break space, ideographic space, zero-width space, word joiner, byte order mark.
+// Blanks of more than one byte: no-break space, ideographic space, zero-width space, word joiner, byte order mark.
 constexpr std::array<std::string_view, 5> kWideBlanks = {"\xC2\xA0", "\xE3\x80\x80", "\xE2\x80\x8B", "\xE2\x81\xA0",
                                                          kMark};
 
@@ -14,7 +14,7 @@ bool is_blank(char c) {
   return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-// Bytes of the blank at the start; 0: there is none.
+// Returns the bytes of the blank at the start; 0: there is none.
 std::size_t blank_at_start(std::string_view text) {
   if (!text.empty() && is_blank(text.front())) return 1;
   for (const std::string_view blank : kWideBlanks)

@@ -1,4 +1,4 @@
-// Text that people give: files they wrote, lines they pasted. One place knows what editors and mail put around it.
+// Text that people give: files they wrote, lines they pasted. Handles what editors and mail programs add to it.
 #pragma once
 
 #include <string>
@@ -9,15 +9,15 @@
 
 namespace larder {
 
-// Without the byte order mark of UTF-8. UTF-16 and UTF-32, which have a mark of their own, are refused with what to do.
-// `source` names the text in the error.
+// Removes the byte order mark of UTF-8. Error: invalid_argument, with advice, for text with a mark of UTF-16, or of
+// UTF-32 in little-endian order. `source` names the text in the error.
 [[nodiscard]] Result<std::string> without_byte_order_mark(std::string text, const std::string& source);
-// Without the blanks at both ends: spaces, tabs, line ends, and those of a page that was copied (no-break and
-// ideographic spaces, zero-width spaces, byte order marks).
+// Removes blanks at both ends: spaces, tabs, line ends, and those of text copied from a page (no-break and ideographic
+// spaces, zero-width spaces, word joiners, byte order marks).
 [[nodiscard]] std::string_view trim_given(std::string_view text);
-// The lines, whatever ends them (LF, CR LF, CR), without their ends. The last may be empty.
+// Returns the lines without their ends (LF, CR LF or CR). The last may be empty.
 [[nodiscard]] std::vector<std::string_view> given_lines(std::string_view text);
-// The words of a line: what blanks separate.
+// Returns the words of a line, which blanks separate.
 [[nodiscard]] std::vector<std::string_view> given_words(std::string_view line);
 
 }  // namespace larder

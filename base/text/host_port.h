@@ -15,11 +15,11 @@ struct HostPort {
 };
 
 // "name:7475", "192.0.2.7:7475", "[2001:db8::7]:7475"; the port is 1 to 65535. Names are letters, digits, "-", "_" and
-// dots (RFC 1123, with "_"), at most 253 characters. Nothing where the text is none of these.
+// dots (RFC 1123, with "_"), at most 253 characters. Absent if the text is none of these.
 [[nodiscard]] std::optional<HostPort> parse_host_port(std::string_view text);
-// The rule for names by itself.
+// Returns whether the text is a name by this rule; a trailing dot is allowed.
 [[nodiscard]] bool is_host_name(std::string_view text);
-// An IPv4 or IPv6 address in numbers, without port, brackets and scope.
+// Returns whether the text is a numeric IPv4 or IPv6 address, without port, brackets and scope.
 [[nodiscard]] bool is_numeric_address(const std::string& text);
 
 }  // namespace larder

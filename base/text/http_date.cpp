@@ -16,7 +16,7 @@ constexpr std::array<std::string_view, 7> kDays = {"Sun", "Mon", "Tue", "Wed", "
 constexpr std::array<std::string_view, 7> kLongDays = {"Sunday",   "Monday", "Tuesday", "Wednesday",
                                                        "Thursday", "Friday", "Saturday"};
 
-// Takes parts off the front; after a part that is not there everything fails.
+// Takes parts off the front of a text. After one part is missing, all later ones fail.
 class Reader {
  public:
   explicit Reader(std::string_view text) : rest_(text) {}
@@ -69,7 +69,7 @@ std::optional<WallTime> to_time(const Fields& f) {
   if (!date.ok() || f.year < 1900 || f.year > kLastYear) return std::nullopt;
   if (f.hour > 23 || f.minute > 59 || f.second > 60) return std::nullopt;
   return WallTime(std::chrono::sys_days(date)) + std::chrono::hours(f.hour) + std::chrono::minutes(f.minute) +
-         std::chrono::seconds(std::min(f.second, 59));  // a leap second is the second before
+         std::chrono::seconds(std::min(f.second, 59));  // a leap second counts as the second before it
 }
 
 void read_clock(Reader& in, Fields& f) {

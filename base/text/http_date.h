@@ -1,4 +1,4 @@
-// HTTP dates (RFC 9110 §5.6.7): what the origin's answers carry, and what a file handed over gets as its time.
+// HTTP dates (RFC 9110 §5.6.7): in the origin's answers, and as the file time at the hand-over.
 #pragma once
 
 #include <optional>
@@ -9,11 +9,12 @@
 
 namespace larder {
 
-// IMF-fixdate, RFC 850 (two-digit years are at most 50 years ahead of `now`) and asctime, blanks around it aside.
-// By hand: strptime depends on the locale. Nothing for dates that do not exist or lie outside of 1900 to 2261.
+// Reads IMF-fixdate, RFC 850 (two-digit years are at most 50 years ahead of `now`) and asctime; blanks around it are
+// ignored. By hand, since strptime depends on the locale. Absent for dates that do not exist or are not in 1900 to
+// 2261.
 [[nodiscard]] std::optional<WallTime> parse_http_date(std::string_view value, WallTime now);
 
-// IMF-fixdate, "Sun, 06 Nov 1994 08:49:37 GMT": the one form that is written.
+// Writes IMF-fixdate, "Sun, 06 Nov 1994 08:49:37 GMT".
 [[nodiscard]] std::string format_http_date(WallTime time);
 [[nodiscard]] std::optional<WallTime> parse_imf_fixdate(std::string_view value);
 

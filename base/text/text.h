@@ -1,4 +1,4 @@
-// Text as protocols have it: ASCII, whatever the locale is; and where a character of UTF-8 ends. Pure.
+// Character classes of protocol text (ASCII, independent of the locale), and lengths of UTF-8 characters. Pure.
 #pragma once
 
 #include <algorithm>
@@ -21,7 +21,7 @@ namespace larder {
   std::transform(out.begin(), out.end(), out.begin(), lower);
   return out;
 }
-// Of a hexadecimal digit; -1: it is none.
+// Returns the value of a hexadecimal digit; -1: not one.
 [[nodiscard]] constexpr int hex_value(char c) {
   if (is_digit(c)) return c - '0';
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
@@ -43,7 +43,7 @@ namespace larder {
 [[nodiscard]] inline bool has_control(std::string_view text) {
   return std::any_of(text.begin(), text.end(), is_control);
 }
-// In the value of a field a tab is a blank (RFC 9110 §5.5).
+// Control characters other than tab, which is a blank in the value of a field (RFC 9110 §5.5).
 [[nodiscard]] constexpr bool is_field_control(char c) {
   return is_control(c) && c != '\t';
 }
@@ -51,14 +51,14 @@ namespace larder {
   return std::any_of(text.begin(), text.end(), is_field_control);
 }
 
-// Without the spaces and tabs around it.
+// Removes the spaces and tabs at both ends.
 [[nodiscard]] inline std::string_view trim(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
   while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
   return text;
 }
 
-// Bytes of the character of UTF-8 that the text begins with (RFC 3629); 0: it begins with none.
+// Returns the bytes of the UTF-8 character at the start of the text (RFC 3629), which must not be empty; 0: not UTF-8.
 [[nodiscard]] std::size_t utf8_length(std::string_view text);
 [[nodiscard]] bool is_utf8(std::string_view text);
 

@@ -19,7 +19,7 @@ const unsigned char* data_of(Bytes bytes) {
 
 bool hex_into(std::string_view hex, std::span<std::byte> out) {
   if (hex.size() != out.size() * 2) return false;
-  if (out.empty()) return true;  // libsodium takes no null pointer
+  if (out.empty()) return true;  // libsodium does not allow a null pointer
   std::size_t length = 0;
   return sodium_hex2bin(reinterpret_cast<unsigned char*>(out.data()), out.size(), hex.data(), hex.size(), nullptr,
                         &length, nullptr) == 0 &&
@@ -34,7 +34,7 @@ Bytes as_bytes(std::string_view text) {
 
 std::string to_hex(Bytes bytes) {
   std::string hex(bytes.size() * 2, '\0');
-  sodium_bin2hex(hex.data(), hex.size() + 1, data_of(bytes), bytes.size());  // with the NUL that a string ends with
+  sodium_bin2hex(hex.data(), hex.size() + 1, data_of(bytes), bytes.size());  // + 1: the NUL after a string
   return hex;
 }
 
@@ -57,10 +57,10 @@ std::string to_base64(Bytes bytes) {
 }
 
 std::optional<std::vector<std::byte>> from_base64(std::string_view text) {
-  // libsodium 1.0.18 takes bytes that are no ASCII for digits.
+  // libsodium 1.0.18 accepts bytes that are not ASCII as digits.
   if (std::any_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) > 0x7f; }))
     return std::nullopt;
-  std::vector<std::byte> bytes(text.size() / 4 * 3 + 1);  // never empty: libsodium takes no null pointer
+  std::vector<std::byte> bytes(text.size() / 4 * 3 + 1);  // never empty: libsodium does not allow a null pointer
   std::size_t length = 0;
   if (sodium_base642bin(reinterpret_cast<unsigned char*>(bytes.data()), bytes.size(), text.data(), text.size(), nullptr,
                         &length, nullptr, kPadded) != 0)

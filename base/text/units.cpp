@@ -99,7 +99,7 @@ std::optional<std::uint64_t> scaled(Decimal number, std::uint64_t factor, std::u
 }
 
 tl::unexpected<Error> not_a(std::string_view what, std::string_view text, std::string_view why) {
-  // What cannot be read may be anything: shown only in part.
+  // The text may be anything, of any length: shown only in part.
   return fail(ErrorCode::invalid_argument, fmt::format("read \"{}\" as a {}", text.substr(0, 64), what),
               std::string(why));
 }

@@ -1,6 +1,5 @@
-// The index: what larder.db says of contents. Functions over an open database; they run on the database's thread,
-// inside the savepoint or read that Database gives them. Exceptions of SQLiteCpp pass through: Database turns them into
-// errors.
+// The index: the records of contents in larder.db. Functions over an open database; they run on the database's thread,
+// within a write or read of Database. Exceptions of SQLiteCpp pass through: Database turns them into errors.
 //
 // No function's cost grows with the number of records by more than an index look-up.
 #pragma once
@@ -21,8 +20,8 @@ class Database;
 
 namespace larder::cache::index {
 
-// How the file was left; what find() and the start-up check compare with. A partial content's modification time
-// changes with every block, so only a complete one has it.
+// The state in which the file was left; find() and maintenance compare the file with it. Only a complete content has
+// the modification time: a partial one's changes with every block.
 struct FileMark {
   std::uint64_t inode = 0;
   std::uint64_t size = 0;
@@ -48,7 +47,7 @@ struct Segment {
   Transport transport = Transport::unknown;
 };
 
-// What is written of a content before its first segment is committed.
+// The record of a new content, inserted with its first commit.
 struct NewContent {
   Version version;
   bool shareable = true;
@@ -61,7 +60,7 @@ struct NewContent {
 
 struct Commit {
   ContentId id;
-  std::optional<NewContent> first;  // with the first commit of a content
+  std::optional<NewContent> first;  // set for the first commit of a content
   std::uint64_t content_size = 0;
   std::uint64_t added_bytes = 0;
   std::vector<Segment> segments;
@@ -70,16 +69,16 @@ struct Commit {
 };
 
 struct Completion {
-  Commit commit;  // what is not committed yet, perhaps nothing
+  Commit commit;  // the segments not committed yet; may have none
   Version version;
   Digest root{};
   std::optional<Digest> sha256;
   std::optional<ContentId> survivor;  // a content of equal root whose file was checked: merge into it
-  bool apart = false;                 // no merging: what has an equal root is damaged and could not be dropped
+  bool apart = false;                 // do not merge: the content of equal root is damaged and could not be dropped
 };
 
 struct CompletionOutcome {
-  // A content of equal root was found that is not `survivor`: nothing was written; check its file and ask again.
+  // A content of equal root other than `survivor`. Nothing was written: check its file and complete again.
   std::optional<Row> check;
   bool merged = false;
   Row row;  // the survivor's when merged
@@ -96,7 +95,7 @@ struct Removed {
   ContentId id;
   std::uint64_t bytes = 0;
   bool bounded = true;
-  bool secret = false;  // fetched for one job alone by a URL with a query, which may have been a credential
+  bool secret = false;  // private, and a URL of it has a query, which may be a credential
 };
 
 struct Candidate {
@@ -109,7 +108,7 @@ struct PrefixRow {
   ContentId id;
   ContentState state = ContentState::partial;
   FileMark mark;
-  bool kept = false;  // held, or fit to stay without a holder
+  bool kept = false;  // held, may stay unheld, or set aside and pinned
   WallTime created{};
 };
 
@@ -122,7 +121,7 @@ Result<bool> knows_url(SQLite::Database& db, const std::string& url);
 // The newest first.
 Result<std::vector<Row>> held_by(SQLite::Database& db, const std::string& holder);
 Result<std::vector<SegmentInfo>> segment_infos(SQLite::Database& db, const ContentInfo& content);
-// Of segments [first, first + count), all of which have to be there: not_found otherwise.
+// Returns the leaves of segments [first, first + count). Error: not_found if one of them is not committed.
 Result<std::vector<Digest>> leaves(SQLite::Database& db, const ContentInfo& content, std::uint64_t first,
                                    std::uint64_t count);
 Result<std::vector<Offerable>> offerable(SQLite::Database& db, const ContentId& after, std::size_t limit);
@@ -132,12 +131,12 @@ Result<std::vector<Candidate>> candidates(SQLite::Database& db, const std::optio
                                           std::size_t limit);
 struct Page {
   std::vector<ContentInfo> infos;
-  std::optional<ContentId> scanned;  // go on after this; none at the end
+  std::optional<ContentId> scanned;  // the next page begins after it; none at the end
 };
 Result<Page> page(SQLite::Database& db, const ListQuery& query, std::size_t limit);
-// As a user may see it; none where it has not asked for the content.
+// Returns the record as a user may see it; none if the user has not asked for the content.
 Result<std::optional<Row>> load_for(SQLite::Database& db, const ContentId& id, std::uint32_t user);
-// Records of one directory, by id, after `after`.
+// Returns records of one directory, by id, above `after`.
 Result<std::vector<PrefixRow>> prefix_rows(SQLite::Database& db, const std::string& prefix, const ContentId& after,
                                            std::size_t limit);
 Result<std::vector<ContentId>> contents_of_url(SQLite::Database& db, const std::string& url);
@@ -159,7 +158,7 @@ Status set_unbounded(SQLite::Database& db, const ContentId& id);
 Status set_sha256(SQLite::Database& db, const ContentId& id, const Digest& sha256);
 // As Cache::share_by_digest.
 Status share_by_digest(SQLite::Database& db, const ContentId& id);
-// As Cache::set_aside; whether it has to go, since nobody holds it and it is not pinned.
+// As Cache::set_aside. Returns whether the record must be dropped, since it is neither held nor pinned.
 Result<bool> set_aside(SQLite::Database& db, const ContentId& id, const Version& version);
 // As Cache::set_aside_own.
 Status set_aside_own(SQLite::Database& db, const ContentId& id, const std::string& holder);
@@ -169,14 +168,15 @@ Status go_on_privately(SQLite::Database& db, const ContentId& id, const std::str
 Status set_attestations(SQLite::Database& db, const ContentId& id,
                         const std::vector<std::pair<std::uint64_t, std::vector<std::byte>>>& attestations);
 Status add_hold(SQLite::Database& db, const ContentId& id, const Holder& holder);
-// Takes the reference away. When it was the last one the content stays only by the rule of keeps_unheld(); `room` is
-// how much the cache may still take, for one that was not bounded by it.
+// Takes the reference away. Returns the record if that removed it: after the last reference it stays only by
+// keeps_unheld(), or set aside while pinned. `room`: bytes that the cache may still take, for a content that was not
+// bounded by it.
 Result<std::optional<Removed>> release(SQLite::Database& db, const ContentId& id, const std::string& holder,
                                        std::uint64_t room);
-// The same for many, where wanted after marking them validated; those that went are returned.
+// The same for many references, after marking their contents validated where they say so.
 Result<std::vector<Removed>> let_go(SQLite::Database& db, const std::vector<Reference>& references, std::uint64_t room);
-enum class RemoveOnly { any, unheld, evictable, set_aside };  // the last: set aside, neither held nor pinned
-// Those that were there and fit `only`.
+enum class RemoveOnly { any, unheld, evictable, set_aside };  // evictable, set_aside: neither held nor pinned
+// Removes the records that fit `only` and returns them.
 Result<std::vector<Removed>> remove(SQLite::Database& db, const std::vector<ContentId>& ids, RemoveOnly only);
 
 }  // namespace larder::cache::index

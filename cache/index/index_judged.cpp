@@ -1,5 +1,5 @@
-// The index, when a content was judged: a digest that was proven names it, and what was judged not valid is no longer
-// found as what it was judged to be.
+// The index after a verdict: a valid content is marked or made findable by its digest; an invalid one is no longer
+// found under the version judged.
 #include <SQLiteCpp/SQLiteCpp.h>
 
 #include "cache/index/index.h"
@@ -19,8 +19,8 @@ void bind_version(SQLite::Statement& statement, const ContentId& id, const Versi
 
 }  // namespace
 
-// A verdict is of one URL: a content with names of several is marked by none of their verdicts, since it would be a
-// good edition of all of them then.
+// A verdict is about one URL. A content with versions of several URLs is not marked, since it would count as validated
+// for all of them.
 Status set_validated(SQLite::Database& db, const ContentId& id) {
   Statement update(db,
                    "UPDATE contents SET validated = max(validated, "

@@ -13,7 +13,7 @@
 namespace larder::cache::index {
 namespace {
 
-// Prepared once for all rows of an answer.
+// Reads the versions of records, with one prepared statement for all rows of an answer.
 class VersionReader {
  public:
   explicit VersionReader(SQLite::Database& db)
@@ -206,7 +206,7 @@ Result<std::vector<Digest>> leaves(SQLite::Database& db, const ContentInfo& cont
 }
 
 Result<std::vector<Offerable>> offerable(SQLite::Database& db, const ContentId& after, std::size_t limit) {
-  // What is not shareable is there only while a job holds it, so few rows are passed over.
+  // Private contents exist only while a job holds them, so the scan passes over few rows.
   Statement query(
       db,
       "SELECT " LARDER_CONTENT_COLUMNS
@@ -266,7 +266,7 @@ Result<std::vector<Candidate>> candidates(SQLite::Database& db, const std::optio
 
 namespace {
 
-// The URLs that a user has asked for are all that it is told of a record's.
+// Removes from a record the versions of URLs that a user has not asked for.
 class UserView {
  public:
   UserView(SQLite::Database& db, std::uint32_t user)
@@ -300,7 +300,7 @@ Result<std::optional<Row>> load_for(SQLite::Database& db, const ContentId& id, s
 }
 
 Result<Page> page(SQLite::Database& db, const ListQuery& what, std::size_t limit) {
-  // A text search has to look at every record; it does so in bounded steps so that nobody else waits for it.
+  // A text search reads every record, in bounded steps, so that other reads and writes do not wait for all of it.
   constexpr std::size_t kScan = 2048;
   const std::size_t scan = what.url_contains.empty() ? limit : kScan;
   Statement query(db, what.user

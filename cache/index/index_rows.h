@@ -1,4 +1,4 @@
-// How rows of the index become values and back; shared by the sources of the index (index_*.cpp) only.
+// Conversion between rows of the index and values; for the sources of the index (index_*.cpp) only.
 #pragma once
 
 #include <SQLiteCpp/SQLiteCpp.h>
@@ -9,7 +9,7 @@
 #include "cache/index/index.h"
 #include "cache/record/retention.h"
 
-// In the order of row_from(); a macro so that it joins with the rest of a statement at compile time.
+// Columns in the order of row_from(); a macro, so that it joins with the rest of a statement at compile time.
 #define LARDER_CONTENT_COLUMNS                                                                        \
   "c.id, c.state, c.size, c.root, c.sha256, c.validated, c.pinned, c.shareable, c.bounded, c.holds, " \
   "c.bytes_held, c.created, c.last_used, c.uses, c.inode, c.file_size, c.modified_ns, "               \

@@ -28,7 +28,7 @@ void insert_version(SQLite::Database& db, const ContentId& id, const Version& ve
   insert.exec();
 }
 
-// Of the URLs under which one user asked for a content, so that nobody fills up what is there for all users.
+// Most URLs remembered of one user and content, so that one user cannot fill the places of all users.
 constexpr std::int64_t kMaxUrlsOfAsker = 10;
 
 void insert_asker(SQLite::Database& db, const ContentId& id, const Asker& asker) {
@@ -75,12 +75,12 @@ void insert_content(SQLite::Database& db, const Commit& what) {
   insert_version(db, what.id, what.first->version, what.first->created);
 }
 
-// Before the record itself, which counts them: the trigger that counts finds none to change yet.
+// Called before the record is inserted with its count of holds: the trigger that counts then finds no record to change.
 void insert_first_holds(SQLite::Database& db, const Commit& what) {
   for (const auto& [holder, asker] : what.first->holders) insert_hold(db, what.id, holder, asker);
 }
 
-// The record of a content that is complete with its first transaction: nothing of it is written twice.
+// Inserts the record of a content that is complete with its first transaction, without a second update of the row.
 void insert_complete(SQLite::Database& db, const Completion& what) {
   const Commit& commit = what.commit;
   Statement insert(
@@ -144,10 +144,10 @@ Status changed_one(SQLite::Statement& statement, const ContentId& id, std::strin
   return {};
 }
 
-// One with the bytes of `what` that other downloads may share, and that neighbours are told of as this one may be: what
-// is not offered gets no name in what is. Not one that has too many names already, so that nobody can push those of
-// others out of sight by giving the same bytes under ever new URLs. Not one that was judged under other URLs alone:
-// that verdict says nothing of this one.
+// Returns a shareable content with the bytes of `what` into which it may be merged. Both must be offered, or neither: a
+// version that is not offered must not become a version of a content that is. The content must have fewer than
+// kMaxVersions versions (or this one already), so that no user can displace versions of others by new URLs for the same
+// bytes. A validated content must have a version of this URL: verdicts for other URLs say nothing about it.
 std::optional<ContentId> equal_content(SQLite::Database& db, const Completion& what, bool offered) {
   Statement query(db,
                   "SELECT c.id FROM contents c WHERE c.root = ?1 AND c.size = ?2 AND c.state = 1 AND c.shareable = 1 "
@@ -199,7 +199,7 @@ Status mark_complete(SQLite::Database& db, const Completion& what) {
   return changed_one(update, what.commit.id, "mark content " + what.commit.id + " complete");
 }
 
-// Versions, holds and who asked go to the survivor; the record of the new content goes.
+// Moves versions, holds and askers to the survivor, and deletes the record of the new content.
 void move_to_survivor(SQLite::Database& db, const Completion& what, bool bounded) {
   const ContentId& from = what.commit.id;
   const ContentId& to = *what.survivor;
@@ -241,7 +241,7 @@ Result<CompletionOutcome> outcome_of(SQLite::Database& db, const ContentId& id, 
   return outcome;
 }
 
-// What outcome_of() would read of one that insert_complete() has just written.
+// Returns what outcome_of() would read of the record that insert_complete() has just written.
 CompletionOutcome fresh_outcome(const Completion& what) {
   const Commit& commit = what.commit;
   CompletionOutcome outcome;
@@ -326,7 +326,7 @@ Status touch(SQLite::Database& db, const ContentId& id, WallTime now) {
   Statement update(db, "UPDATE contents SET last_used = max(last_used, ?), uses = uses + 1 WHERE id = ?");
   update.bind(1, to_unix_ns(now));
   update.bind(2, id);
-  update.exec();  // one that went meanwhile needs no use
+  update.exec();  // no error if the record is gone
   return {};
 }
 
@@ -383,7 +383,7 @@ Status go_on_privately(SQLite::Database& db, const ContentId& id, const std::str
   if (there.getColumn(1).getInt64() > 0) return fail(ErrorCode::busy, doing, "others need it as it is");
   there.reset();
   if (Status set = set_flag(db, "UPDATE contents SET shareable = ? WHERE id = ?", id, 0, doing); !set) return set;
-  // The latest of all, also where it was one before.
+  // Deleted and inserted anew, so that it becomes the newest version even if the record has it already.
   Statement again(
       db, "DELETE FROM versions WHERE content_id = ? AND url = ? AND etag = ? AND last_modified = ? AND size = ?");
   again.bind(1, id);
@@ -406,11 +406,11 @@ Status add_hold(SQLite::Database& db, const ContentId& id, const Holder& holder)
 
 namespace {
 
-// Statements are literals (statement.h), so that this is one as well.
+// A macro, since statements must be literals (statement.h).
 #define LARDER_SECRET_URL \
   "(shareable = 0 AND EXISTS (SELECT 1 FROM versions WHERE content_id = contents.id AND instr(url, '?') > 0))"
 
-// What stays although it was not bounded by the cache takes of the room.
+// A content that stays although it was not bounded by the cache uses up `room`.
 Result<std::optional<Removed>> release_one(SQLite::Database& db, const ContentId& id, const std::string& holder,
                                            std::uint64_t& room) {
   Statement gone(db, "DELETE FROM holds WHERE content_id = ? AND holder = ?");
@@ -455,7 +455,7 @@ Result<std::vector<Removed>> let_go(SQLite::Database& db, const std::vector<Refe
   std::vector<Removed> removed;
   for (const Reference& reference : references) {
     if (reference.validated)
-      static_cast<void>(set_validated(db, reference.content));  // one that is gone is passed over
+      static_cast<void>(set_validated(db, reference.content));  // a record that is gone is passed over
     auto gone = release_one(db, reference.content, reference.holder, room);
     if (!gone) return tl::unexpected(gone.error());
     if (*gone) removed.push_back(std::move(**gone));

@@ -6,8 +6,8 @@
 namespace larder::cache {
 namespace {
 
-// The figures of all records are kept by triggers in the transaction that changes a record, so that they cannot drift
-// and nothing is ever summed over all records.
+// Triggers update the totals in the transaction that changes a record, so that they cannot drift and no query sums over
+// all records.
 constexpr std::string_view kTables = R"sql(
 CREATE TABLE contents (
   id TEXT PRIMARY KEY NOT NULL,
@@ -106,14 +106,14 @@ CREATE TRIGGER holds_removed AFTER DELETE ON holds BEGIN
 END;
 )sql";
 
-// Blocks of one segment may come from the origin and from peers.
+// Bytes of a segment that came from peers: its blocks may come from the origin and from peers.
 constexpr std::string_view kPeerBytes = "ALTER TABLE segments ADD COLUMN peer_bytes INTEGER NOT NULL DEFAULT 0;";
 
-// Content of a job that does not share.
+// Whether a content may be offered: not if its job does not share.
 constexpr std::string_view kOffered = "ALTER TABLE contents ADD COLUMN offered INTEGER NOT NULL DEFAULT 1;";
 
-// Segments of 4 MiB at least became segments of 2 MiB at least (docs/decisions/0029-segment-size.md): what is cut
-// otherwise now, contents above 2 MiB up to 128 MiB, is fetched again.
+// The smallest segment went from 4 MiB to 2 MiB (docs/decisions/0029-segment-size.md). Contents that have other
+// segments now, above 2 MiB up to 128 MiB, are removed and fetched again.
 constexpr std::string_view kSmallerSegments = "DELETE FROM contents WHERE size > 2097152 AND size <= 134217728;";
 
 // The origin's answer with which a content was begun.
@@ -121,9 +121,9 @@ constexpr std::string_view kFirstAnswer =
     "ALTER TABLE contents ADD COLUMN answer_host TEXT NOT NULL DEFAULT '';"
     "ALTER TABLE contents ADD COLUMN media_type TEXT NOT NULL DEFAULT '';";
 
-// Which version a segment was fetched as, over what; who asked for a content. What is there already was kept by rules
-// under which a user could have bytes of one server stand for another's URL: it stays for the jobs that hold it, and is
-// shared no more (docs/decisions/0028-permission.md).
+// The version and transport with which a segment was fetched; the users who asked for a content. Older contents were
+// kept by rules under which a user could pass bytes of one server off as another's URL: they stay for the jobs that
+// hold them, and are not shared any more (docs/decisions/0028-permission.md).
 constexpr std::string_view kProvenance = R"sql(
 ALTER TABLE segments ADD COLUMN fetched_as BLOB;
 ALTER TABLE segments ADD COLUMN transport INTEGER NOT NULL DEFAULT 0;

@@ -1,9 +1,9 @@
 // Ids for new contents: one after another in the order of the index, in runs.
 //
 // An id is 32 hex digits: two that change every kRun contents, eleven of the time in milliseconds, five that count, and
-// fourteen from the operating system's random source. Rows of contents that come together thus lie together, in every
-// table that has the id for its key, and their files in one directory: a thousand small files change a few pages and
-// directories, not a page and a directory each. Nobody may read anything out of an id.
+// fourteen from the operating system's random source. Rows of contents made at about the same time thus lie together in
+// every table keyed by id, and their files in one directory: a thousand small files change a few pages and directories,
+// not a page and a directory each. No code may derive anything from an id.
 #pragma once
 
 #include <cstdint>

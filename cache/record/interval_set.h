@@ -1,4 +1,4 @@
-// A set of numbers kept as disjoint half-open intervals: which blocks of a content are taken. Pure.
+// A set of numbers kept as disjoint half-open intervals, for the taken blocks of a content. Pure.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,7 @@ class IntervalSet {
   void add(Interval interval);
   void remove(Interval interval);
   [[nodiscard]] bool contains(std::uint64_t number) const;
-  // The parts of `within` that are not in the set, ascending.
+  // Returns the parts of `within` that are not in the set, ascending.
   [[nodiscard]] std::vector<Interval> gaps(Interval within) const;
   [[nodiscard]] const std::map<std::uint64_t, std::uint64_t>& intervals() const { return intervals_; }
 

@@ -17,9 +17,9 @@ namespace larder::cache {
 inline constexpr std::size_t kContentIdLength = 32;
 inline constexpr std::size_t kPrefixes = 256;  // directories 00 … ff
 
-// 32 lower-case hex digits: nothing else is ever put into a path.
+// Returns whether `text` is 32 lower-case hex digits: no other text is put into a path.
 [[nodiscard]] bool is_content_id(std::string_view text);
-// The directory number that holds a content; `id` must be a content id.
+// Returns the number of the directory that holds a content; `id` must be a content id.
 [[nodiscard]] std::size_t prefix_of(std::string_view id);
 [[nodiscard]] std::string prefix_name(std::size_t prefix);  // "00" … "ff"
 
@@ -29,7 +29,7 @@ class ContentLayout {
   [[nodiscard]] const std::string& contents_directory() const { return contents_; }
   [[nodiscard]] std::string prefix_directory(std::size_t prefix) const;
   [[nodiscard]] std::string content_path(const ContentId& id) const;
-  // The content that a name in directory `prefix` stands for; none when the cache would not have made such a name.
+  // Returns the content of a file name in directory `prefix`; none if the cache makes no such name there.
   [[nodiscard]] static std::optional<ContentId> parse_name(std::size_t prefix, std::string_view name);
 
  private:

@@ -17,7 +17,8 @@ std::vector<EvictionCandidate> choose_victims(std::vector<EvictionCandidate> old
     freed += candidate.bytes;
     chosen.push_back(std::move(candidate));
   }
-  // Spared from the most recently used end: the last one chosen is always needed, small ones before it may not be.
+  // Spares contents from the most recently used end: the last one chosen is always needed, small ones before it may not
+  // be.
   for (auto at = chosen.end(); at != chosen.begin();) {
     --at;
     if (freed < needed || freed - at->bytes < needed) continue;

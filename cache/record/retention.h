@@ -1,4 +1,4 @@
-// Which contents stay and which go. Pure.
+// Which contents are kept and which are evicted. Pure.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@
 
 namespace larder::cache {
 
-// Whether a content may stay once nobody refers to it: only whole, shareable ones that the cache has room for.
+// Returns whether a content may stay without a reference: only if complete, shareable and bounded by the cache.
 [[nodiscard]] bool keeps_unheld(ContentState state, bool shareable, bool bounded);
 
 struct EvictionCandidate {
@@ -17,12 +17,12 @@ struct EvictionCandidate {
   std::uint64_t bytes = 0;
 };
 
-// Which of `oldest_first` to evict to free `needed` bytes: the least recently used ones, but none that turns out not to
-// be needed once a larger one goes as well. All of them when they do not suffice.
+// Returns the contents of `oldest_first` to evict to free `needed` bytes: the least recently used, without those that
+// are not needed because a larger one goes as well. All of them if they do not suffice.
 [[nodiscard]] std::vector<EvictionCandidate> choose_victims(std::vector<EvictionCandidate> oldest_first,
                                                             std::uint64_t needed);
 
-// The last use before which a record is too old at `now`.
+// Returns the time of last use before which a record is too old at `now`.
 [[nodiscard]] WallTime age_limit(WallTime now, Duration max_age);
 
 }  // namespace larder::cache

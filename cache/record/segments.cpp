@@ -9,7 +9,7 @@ namespace {
 constexpr std::uint64_t kTargetSegments = 64;
 
 std::uint64_t segment_size_of(std::uint64_t content_size) {
-  // Compared before it is rounded up: bit_ceil is undefined above 2^63.
+  // The comparison comes before the rounding: bit_ceil is undefined above 2^63.
   const std::uint64_t wanted = content_size / kTargetSegments + (content_size % kTargetSegments == 0 ? 0 : 1);
   if (wanted >= kMaxSegment) return kMaxSegment;
   return std::max(kMinSegment, std::bit_ceil(wanted));

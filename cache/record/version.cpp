@@ -3,7 +3,7 @@
 namespace larder::cache {
 
 Digest version_name(const Version& version) {
-  // Each field with its length before it: no two versions give the same text.
+  // Each field is preceded by its length, so that no two versions give the same text.
   std::string text = "larder version";
   const std::string size = version.size ? std::to_string(*version.size) : std::string("unknown");
   for (const std::string* field : {&version.url, &version.etag, &version.last_modified, &size}) {

@@ -1,4 +1,4 @@
-// A version: one edition of a URL. The identity under which content is found again.
+// A version: the bytes of a URL at one time, as its origin names them. Content is found again by it.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,7 @@ struct Version {
   friend bool operator==(const Version&, const Version&) = default;
 };
 
-// A fixed-size name of a version: equal for equal versions, and for no others.
+// Returns a fixed-size name of a version (SHA-256): equal for equal versions only.
 [[nodiscard]] Digest version_name(const Version& version);
 
 }  // namespace larder::cache

@@ -5,7 +5,7 @@ namespace larder::cache {
 Status PrefixDirectories::make(std::size_t prefix) {
   if (states_[prefix] != State::unknown) return {};
   if (Status made = files_.make_directories(layout_.prefix_directory(prefix)); !made) return made;
-  // Also one that was there: who made it may have died before it was synced.
+  // The entry is synced even if the directory existed: its maker may have crashed before syncing it.
   State expected = State::unknown;
   if (states_[prefix].compare_exchange_strong(expected, State::made)) unsynced_ = true;
   return {};
@@ -55,10 +55,10 @@ Result<std::unique_ptr<File>> ContentFile::make() {
   auto file = files.open(path, OpenMode::create);
   if (!file) return file;
   Status sized = size_ ? (*file)->truncate(*size_) : Status();
-  // A drop that came in between has removed nothing yet or will remove the file itself; either way it must not stay.
+  // The content may have been dropped since the first test, before there was a file to remove: remove it here.
   if (sized && dropped_) sized = fail(ErrorCode::not_found, "write content " + id_, "it was dropped");
   if (sized) return file;
-  static_cast<void>(files.remove(path));  // else maintenance does: it has no record
+  static_cast<void>(files.remove(path));  // on failure maintenance removes it: it has no record
   return tl::unexpected(sized.error());
 }
 

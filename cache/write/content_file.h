@@ -1,5 +1,5 @@
-// The file of one running content: made by the first disk job that needs it, so that create() costs no disk access,
-// and never made again once the content was dropped. Thread-safe; blocking calls on disk threads only.
+// The file of one running content. The first disk job that needs it makes it, so that create() costs no disk access. It
+// is not made after the content was dropped. Thread-safe; blocking calls on disk threads only.
 #pragma once
 
 #include <array>
@@ -14,12 +14,12 @@
 
 namespace larder::cache {
 
-// The directories 00 … ff: made on demand, and which of them the disk does not have for certain yet.
+// The directories 00 … ff: made on demand, with a note of those whose entries are not durable yet.
 class PrefixDirectories {
  public:
   PrefixDirectories(FileSystem& files, const ContentLayout& layout) : files_(files), layout_(layout) {}
   Status make(std::size_t prefix);
-  // Makes the entries of all directories made so far durable; does nothing when they are.
+  // Makes the entries of all directories made so far durable; does nothing if they are.
   Status sync_entries();
   [[nodiscard]] FileSystem& files() { return files_; }
   [[nodiscard]] const ContentLayout& layout() const { return layout_; }
@@ -34,18 +34,17 @@ class PrefixDirectories {
 
 class ContentFile {
  public:
-  // `size`: the file is made this long (sparse); none while it is unknown. `exists`: made in an earlier run or by an
-  // earlier writer.
+  // `size`: the file is made this long (sparse); absent if unknown. `exists`: an earlier run or writer made it.
   ContentFile(std::shared_ptr<PrefixDirectories> directories, ContentId id, std::optional<std::uint64_t> size,
               bool exists);
 
   [[nodiscard]] const ContentId& id() const { return id_; }
-  // Opens or makes it once; the File lives as long as this.
+  // Opens or makes the file once; the File lives as long as this object.
   Result<File*> open();
-  // What sync() has to make durable besides the data: the entry in the directory, while it is new.
+  // True while the entry in the directory is new and not durable: a sync of the data alone does not suffice.
   [[nodiscard]] bool entry_unsynced() const { return entry_unsynced_; }
   void entry_synced() { entry_unsynced_ = false; }
-  // The content goes: a file that a job in flight still makes is removed by that job.
+  // Called when the content is dropped: a disk job in flight that still makes the file removes it again.
   void mark_dropped() { dropped_ = true; }
   [[nodiscard]] bool dropped() const { return dropped_; }
 
@@ -58,7 +57,7 @@ class ContentFile {
   const bool exists_;
   std::mutex opening_;
   std::unique_ptr<File> file_;       // guarded by opening_ until opened_
-  std::atomic<bool> opened_{false};  // then file_ does not change any more
+  std::atomic<bool> opened_{false};  // once true, file_ does not change
   std::atomic<bool> entry_unsynced_;
   std::atomic<bool> dropped_{false};
 };

@@ -1,4 +1,4 @@
-// Reading a content for its plain SHA-256, in steps short enough that other disk work gets its turn. Disk threads.
+// Reads a content for its plain SHA-256, in steps short enough that other disk work gets its turn. Disk threads.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,8 @@ namespace larder::cache {
 
 inline constexpr std::uint64_t kHashStep = 16 * kMiB;
 
-// Hashes up to kHashStep from `offset`; where it stopped. A file that ends before `size` is content_damaged.
+// Hashes up to kHashStep bytes from `offset`. Returns the offset reached. Error: content_damaged if the file ends
+// before `size`.
 Result<std::uint64_t> hash_step(File& file, const ContentId& id, Sha256& hash, std::uint64_t offset,
                                 std::uint64_t size);
 

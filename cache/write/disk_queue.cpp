@@ -3,13 +3,13 @@
 namespace larder::cache {
 namespace {
 
-// Only when the pool is full of others' work, so that none of ours will return to set things going again.
+// Polling interval while the pool is full of work of others: no own work is in flight whose return would go on.
 constexpr Duration kRetryDelay = std::chrono::milliseconds(2);
 
 }  // namespace
 
 struct DiskQueue::Shared {
-  DiskQueue* owner;  // null once it is gone; loop thread
+  DiskQueue* owner;  // null after its destruction; loop thread
 };
 
 DiskQueue::DiskQueue(Runtime runtime, WorkerPool& pool)
@@ -30,7 +30,7 @@ void DiskQueue::pump() {
     const bool queued =
         pool_.submit([work = held_back_.front(), shared = shared_, &executor = runtime_.executor]() mutable {
           Task then = (*work)();
-          work.reset();  // buffers go here, on the disk thread
+          work.reset();  // frees its buffers on the disk thread
           executor.post([shared = std::move(shared), then = std::move(then)]() mutable {
             if (shared->owner == nullptr) return;
             --shared->owner->running_;

@@ -1,7 +1,7 @@
-// Work of the cache for the disk threads: each piece runs there and returns what the loop shall do with its result.
+// Work of the cache for the disk threads. Each piece of work runs there and returns a continuation for the loop.
 //
-// Holds back when the pool's queue is at its bound and goes on when a piece of ours returns. After the DiskQueue is
-// gone no continuation runs, so these may refer to its owner. Loop thread only.
+// Back-pressure: holds work back while the pool's queue is full, and goes on when one of its own pieces returns. After
+// the DiskQueue is destroyed no continuation runs, so a continuation may refer to its owner. Loop thread only.
 #pragma once
 
 #include <cstddef>

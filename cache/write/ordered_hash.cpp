@@ -7,7 +7,7 @@ bool OrderedHash::expect(const WriteJob& job) {
   std::uint64_t at = expected_;
   for (const WritePart& part : job.parts) {
     if (part.offset != at) {
-      alive_ = false;  // what is on its way still comes back through take(), so that its bytes are let go
+      alive_ = false;  // jobs in flight are still returned by take(), so that their bytes are freed
       return false;
     }
     at += part.bytes.size();

@@ -1,5 +1,6 @@
-// The plain SHA-256 of a content that arrives in order: written jobs queue here and are hashed one after another. It is
-// given up at the first job that does not continue the one before. Loop thread; hash() of a taken run on a disk thread.
+// The plain SHA-256 of a content that arrives in order: written jobs queue here and are hashed one after another. The
+// first job that does not continue the previous one ends it without a digest. Loop thread; taken jobs are hashed on a
+// disk thread.
 #pragma once
 
 #include <deque>
@@ -17,14 +18,14 @@ class OrderedHash {
  public:
   explicit OrderedHash(bool wanted) : alive_(wanted), hash_(wanted ? std::make_shared<Sha256>() : nullptr) {}
 
-  // A job was cut; in cutting order. False: it will not be hashed.
+  // Called for each job when it is cut, in that order. False: the job will not be hashed.
   bool expect(const WriteJob& job);
-  // That job was written.
+  // Called when an expected job was written.
   void written(std::shared_ptr<WriteJob> job);
-  // The jobs that can be hashed now, in order; empty: nothing to do.
+  // Returns the jobs that can be hashed now, in order.
   [[nodiscard]] std::vector<std::shared_ptr<WriteJob>> take();
   [[nodiscard]] const std::shared_ptr<Sha256>& hash() const { return hash_; }
-  // The digest when every byte up to `size` was hashed; once.
+  // Returns the digest, once, if every byte up to `size` was taken for hashing.
   [[nodiscard]] std::optional<Digest> finish(std::uint64_t size);
 
  private:

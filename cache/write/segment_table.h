@@ -1,7 +1,7 @@
-// Which blocks of a content are taken, written, committed; their leaves until the segment is committed. Pure but for
-// the leaves, which disk threads fill in: each block is handed to one job only, and read only after that job's return.
+// The blocks of a content that are taken, written and committed, and their leaves until the segment is complete. Pure,
+// except the leaves, which disk threads fill in: each block belongs to one job, and its leaf is read after that job.
 //
-// While the size is unknown the table keeps units of kMinSegment; set_size() makes segments of them.
+// While the size is unknown the table keeps units of kMinSegment; set_size() joins them to segments.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,7 @@ namespace larder::cache {
 
 using Leaves = std::vector<Digest>;
 
-// All blocks of it are written.
+// A segment of which all blocks are written.
 struct WholeSegment {
   std::uint64_t index = 0;
   std::shared_ptr<Leaves> leaves;
@@ -29,41 +29,43 @@ struct WholeSegment {
   std::string fetched_for;
   std::uint64_t peer_bytes = 0;
   std::vector<std::byte> attestation;
-  Transport transport = Transport::unknown;  // the weakest of what came from the origin
+  Transport transport = Transport::unknown;  // the weakest of the origin's blocks
 };
 
 class SegmentTable {
  public:
-  // `committed`: indices of segments that the index has; with a known size only.
+  // `committed`: indices of committed segments; with a known size only.
   SegmentTable(std::optional<std::uint64_t> size, const std::vector<std::uint64_t>& committed);
 
   [[nodiscard]] std::optional<std::uint64_t> size() const { return size_; }
   [[nodiscard]] std::uint64_t blocks() const;  // UINT64_MAX while the size is unknown
-  // Taken: accepted by take(), or committed.
+  // Blocks accepted by take(), or committed.
   [[nodiscard]] const IntervalSet& taken() const { return taken_; }
 
-  // Takes those of `blocks` that nobody has yet, cut at segment boundaries. The account (`source`, `fetched_for`) of
-  // the run that takes a segment's last free block is the segment's.
+  // Takes the free ones of `blocks` and returns them, cut at segment boundaries. The call that takes the last free
+  // block of a segment determines the segment's `source` and `fetched_for`.
   std::vector<Interval> take(Interval blocks, Source source, const std::string& fetched_for);
-  // `bytes` of blocks just taken, `block` among them, are a peer's; an empty attestation changes none.
+  // Records that `bytes` of blocks just taken in the segment of `block` came from a peer. An empty attestation changes
+  // nothing.
   void came_from_peer(std::uint64_t block, std::uint64_t bytes, const std::vector<std::byte>& attestation);
-  // Blocks just taken, `block` among them, are the origin's and came over `transport`.
+  // Records that blocks just taken in the segment of `block` came from the origin over `transport`.
   void came_from_origin(std::uint64_t block, Transport transport);
-  // Segments of which every block is taken and not every one written: they will be whole without another take().
+  // Returns the number of segments with all blocks taken but not all written: they get complete without another take().
   [[nodiscard]] std::size_t filling() const { return filling_; }
-  // Of known size: taken blocks of segments that are not whole.
+  // Returns the taken blocks of segments that are not all written; none while the size is unknown.
   [[nodiscard]] ContentWriter::Unfinished unfinished() const;
-  // The leaves vector of the segment that holds `block`, and the place of the block in it; only for taken blocks.
+  // Returns the leaves of the segment that holds `block`, and the block's place in it; only for taken blocks.
   struct LeafPlace {
     std::shared_ptr<Leaves> leaves;
     std::size_t first = 0;
   };
   [[nodiscard]] LeafPlace leaf_place(std::uint64_t block) const;
-  // A job wrote `blocks` (within one segment, as take() gave them). The segment, once it is whole; it leaves the table.
+  // Called when a job wrote `blocks` (within one segment, as take() returned them). Returns the segment once all its
+  // blocks are written, and removes it from the table.
   std::optional<WholeSegment> wrote(Interval blocks);
 
-  // Only with an unknown size, when every block up to `size` is written and no job runs: the segments, all whole.
-  // None when a block is missing or there are blocks beyond `size`.
+  // Sets an unknown size, when every block up to it is written and no job is in flight. Returns all segments. None if a
+  // block is missing or there are blocks beyond `size`.
   std::optional<std::vector<WholeSegment>> set_size(std::uint64_t size);
 
  private:

@@ -7,7 +7,7 @@
 namespace larder::cache {
 namespace {
 
-constexpr std::size_t kPlaces = 2;  // in the thread's queue: one for work, one for a question
+constexpr std::size_t kPlaces = 2;  // in the thread's queue: one for work(), one for ask()
 
 Result<FileStat> stat_of(ContentFile& content) {
   auto file = content.open();
@@ -22,7 +22,7 @@ Result<FileStat> sync_one(ContentFile& content) {
   return (*file)->stat();
 }
 
-// The directories that have a new entry of these.
+// Returns the directories with a new entry for one of these files.
 std::set<std::size_t> new_entries(const std::vector<std::shared_ptr<ContentFile>>& files) {
   std::set<std::size_t> prefixes;
   for (const auto& file : files) {
@@ -43,7 +43,7 @@ void SyncBatcher::request(std::shared_ptr<ContentFile> file, SyncDone done) {
   waiting_.push_back({std::move(file), std::move(done)});
   if (gathering_ && waiting_.size() >= kGathered) gathered_.notify_one();
   if (running_) return;
-  // The place for work in the queue is free: work() clears running_ as the last thing it does to the queue's task.
+  // The queue's place for work() is free: work() clears running_ as its last action.
   running_ = thread_.submit([this] { work(); });
   if (!running_) log::error("the sync thread refused work; waiting={}", waiting_.size());
 }
@@ -61,7 +61,7 @@ bool SyncBatcher::ask(Task answer) {
   return asked_;
 }
 
-// In a stream of files a batch is let grow: one sync of the file system costs nearly the same for many.
+// Waits for a larger batch while many files arrive: one sync of the file system costs nearly the same for many.
 void SyncBatcher::gather(std::unique_lock<std::mutex>& lock, std::size_t last) {
   if (last < kStream || waiting_.size() >= kGathered) return;
   gathering_ = true;
@@ -98,21 +98,21 @@ void SyncBatcher::work() {
 SyncBatcher::Results SyncBatcher::sync(const Files& files) {
   const std::set<std::size_t> prefixes = new_entries(files);
   const std::size_t calls = files.size() + prefixes.size();
-  const auto begun = std::chrono::steady_clock::now();  // of the disk, not of anything that tests decide
+  const auto begun = std::chrono::steady_clock::now();  // the real clock, since it measures the disk
   if (choice_.sync_all(calls) && sync_together(files)) {
     choice_.took_all(std::chrono::steady_clock::now() - begun);
     Results results;
     for (const auto& file : files) results.push_back(stat_of(*file));
     return results;
   }
-  // Few, or something failed: one by one, so that each failure is laid at the right door.
+  // Few files, or a failure: one by one, so that each error is reported for its own file.
   Results results = sync_singly(files);
   choice_.took_single(calls, std::chrono::steady_clock::now() - begun);
   return results;
 }
 
 bool SyncBatcher::sync_together(const Files& files) {
-  // A file that no job has made yet (an empty content) is made now, so that it is synced with the others.
+  // Makes a file that no job has made yet (an empty content), so that it is synced with the others.
   for (const auto& file : files) {
     if (!file->open()) return false;
   }

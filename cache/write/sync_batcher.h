@@ -1,6 +1,6 @@
-// Makes written files durable, on a thread of its own so that hashing never waits for the disk. Requests that come
-// while a sync runs are served together by the next one: by one syncfs where that is cheaper (sync_choice.h), else by
-// fdatasync each plus their directories once.
+// Makes written files durable, on a thread of its own, so that hashing never waits for the disk. Requests that arrive
+// while a sync runs are served together by the next one: by one syncfs if that is cheaper (sync_choice.h), else by one
+// fdatasync per file plus one sync per directory.
 #pragma once
 
 #include <condition_variable>
@@ -25,10 +25,11 @@ class SyncBatcher {
   SyncBatcher(Executor& loop, std::shared_ptr<PrefixDirectories> directories);
   ~SyncBatcher();
 
-  // All that was written to the file before this call, and its entry in the directory, is durable when `done` is
-  // called on the loop with how the file was left. Loop thread. Whoever may go before must guard `done` itself.
+  // Makes all bytes written to the file before this call, and its directory entry, durable. Then calls `done` on the
+  // loop with the file's state. Loop thread. `done` may be called after the SyncBatcher is destroyed: the caller guards
+  // it.
   void request(std::shared_ptr<ContentFile> file, SyncDone done);
-  // Calls `answer` on its thread when its turn comes; false while another question waits there. Loop thread.
+  // Queues `answer` to be called on the sync thread. False while another one waits there. Loop thread.
   [[nodiscard]] bool ask(Task answer);
 
  private:
@@ -36,8 +37,8 @@ class SyncBatcher {
     std::shared_ptr<ContentFile> file;
     SyncDone done;
   };
-  static constexpr std::size_t kStream = 8;      // files in one batch: more are coming, and
-  static constexpr std::size_t kGathered = 128;  // so many, or so long, are waited for
+  static constexpr std::size_t kStream = 8;      // after a batch of this size, the next one is gathered:
+  static constexpr std::size_t kGathered = 128;  // until it has this size, or for kGatherFor
   static constexpr std::chrono::milliseconds kGatherFor{5};
   void work();
   void gather(std::unique_lock<std::mutex>& lock, std::size_t last);
@@ -55,9 +56,9 @@ class SyncBatcher {
   std::vector<Waiting> waiting_;  // guarded by mutex_
   bool running_ = false;          // guarded by mutex_
   bool gathering_ = false;        // guarded by mutex_
-  bool asked_ = false;            // guarded by mutex_: a question waits
+  bool asked_ = false;            // guarded by mutex_: an `answer` is queued
   std::condition_variable gathered_;
-  WorkerPool thread_;  // last: it ends before what it uses
+  WorkerPool thread_;  // last: it ends before the members that it uses
 };
 
 }  // namespace larder::cache

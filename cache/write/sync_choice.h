@@ -1,7 +1,8 @@
 // Whether to make a batch of files durable one by one or with one sync of the whole file system. Pure.
 //
-// One call for all is much cheaper for many small files; but it also waits for whatever other programs have written. So
-// both are measured as they are used, and a dear sync of everything is believed less and less until it is tried again.
+// One sync for all is much cheaper for many small files, but it also waits for data that other programs have written.
+// So both costs are measured in use. The measured cost of a sync for all decays with each batch of single syncs, so
+// that it is tried again some time after an expensive one.
 #pragma once
 
 #include <cstddef>
@@ -12,7 +13,7 @@ namespace larder::cache {
 
 class SyncChoice {
  public:
-  // `calls`: how many single syncs (files and directories) the batch would need.
+  // Returns whether to sync the file system. `calls`: single syncs (files and directories) that the batch would need.
   [[nodiscard]] bool sync_all(std::size_t calls) const {
     return calls >= kFewCalls && static_cast<double>(calls) * single_ > all_;
   }

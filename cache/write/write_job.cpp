@@ -6,7 +6,7 @@
 namespace larder::cache {
 namespace {
 
-// Written back in steps of this size as the data arrives, so that the sync at a segment's end finds little to do.
+// Step of the write-back that starts while data arrives, so that the sync at a segment's end has little left to do.
 constexpr std::uint64_t kWritebackStep = 2 * kMiB;
 
 void start_writeback(File& file, const WritePart& part) {

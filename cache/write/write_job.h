@@ -12,24 +12,25 @@
 
 namespace larder::cache {
 
-// A job is at least this long while others run, so that a hand-over to a thread is paid for; alone it starts at once.
+// Least size of a job while others of the content are in flight, so that it is worth a switch of threads; the only job
+// starts at once.
 inline constexpr std::size_t kJobBytes = 256 * kKiB;
 
 struct WritePart {
   std::uint64_t offset = 0;
-  Bytes bytes;  // whole blocks, but for the content's last
+  Bytes bytes;  // whole blocks, except the content's last
   Interval blocks;
   SegmentTable::LeafPlace place;
 };
 
 struct WriteJob {
-  std::vector<WritePart> parts;  // ascending but for blocks of peers
-  std::vector<Buffer> buffers;   // what the parts point into
+  std::vector<WritePart> parts;  // ascending, except blocks of peers
+  std::vector<Buffer> buffers;   // the memory of the parts
   std::size_t bytes = 0;
-  bool hashed = false;  // the leaves are in place: a peer's blocks, or a second attempt, which only writes
+  bool hashed = false;  // the leaves are set: a peer's blocks, or a second attempt, which only writes
   bool of_peers = false;
-  bool retried = false;  // after room was made
-  bool ordered = false;  // waits for the hash over all bytes after it was written
+  bool retried = false;  // second attempt, after room was made
+  bool ordered = false;  // is hashed by OrderedHash after it was written
 };
 
 // Disk thread.

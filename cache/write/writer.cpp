@@ -50,7 +50,7 @@ bool WriterCore::keep() {
   return unfinished().bytes > 0;
 }
 
-// What is whole and on its way to the index is as good as kept.
+// Complete segments that are being committed count too.
 ContentWriter::Unfinished WriterCore::unfinished() const {
   ContentWriter::Unfinished sum = table_.unfinished();
   sum.bytes += settling_bytes_.bytes;
@@ -67,7 +67,7 @@ void WriterCore::abandon() {
   streams_.clear();
   runs_.clear();
   tail_.reset();
-  // What is on its last steps goes on to its end, only nobody is told.
+  // A finish in its last steps goes on to its end, without calling `done`.
   if (finish_ && finish_->started) {
     finish_->done = nullptr;
   } else {
@@ -156,7 +156,7 @@ void WriterCore::close_stream(StreamId id) {
   streams_.erase(found);
   if (set_end_ && stream.cutter.next() == *set_end_) queued_ += stream.cutter.end_here();
   cut(stream);
-  // The last block of a content whose end nobody has named yet looks like any partial one.
+  // While the end is unknown, this may be the content's last block.
   if (!size_ && !set_end_ && stream.cutter.partial() > 0) tail_ = std::move(stream);
 }
 
@@ -208,7 +208,7 @@ std::shared_ptr<WriteJob> WriterCore::make_job(const Stream& stream, Cut cut) {
     }
   }
   was_high_ = was_high_ || behind();
-  queued_ -= offered - job->bytes;  // blocks that another stream brought already
+  queued_ -= offered - job->bytes;  // blocks that another stream took already
   if (job->parts.empty()) return nullptr;
   job->buffers = std::move(cut.buffers);
   job->ordered = ordered_.expect(*job);
@@ -229,7 +229,7 @@ void WriterCore::job_returned(const std::shared_ptr<WriteJob>& job, Status statu
   if (host() == nullptr) return;
   --jobs_;
   if (status) {
-    // Also after another job failed: a segment that becomes whole by this one is good.
+    // Also after another job failed: a segment that this job completes is good.
     job_written(job);
     if (jobs_ == 0) cut_all();
     advance();
@@ -303,7 +303,7 @@ void WriterCore::tell_drained() {
   if (!was_high_ || queued() >= ContentWriter::kLowWater) return;
   was_high_ = false;
   if (handle_ == nullptr || failed_) return;
-  const auto drained = handle_->on_drained;  // a copy: it may destroy the handle
+  const auto drained = handle_->on_drained;  // a copy: the callback may destroy the handle
   if (drained) drained();
 }
 

@@ -1,5 +1,5 @@
-// The inside of a ContentWriter: a shared core that outlives the handle while jobs of it run, and the handle.
-// Loop thread only.
+// The implementation of ContentWriter: the handle, and a shared core that outlives it while its disk jobs and commits
+// are in flight. Loop thread only.
 #pragma once
 
 #include <deque>
@@ -23,25 +23,25 @@
 
 namespace larder::cache {
 
-// What a writer needs of the cache.
+// The services of the cache that a writer uses.
 class WriterHost {
  public:
   virtual ~WriterHost() = default;
   [[nodiscard]] virtual DiskQueue& disk() = 0;
   [[nodiscard]] virtual SyncBatcher& sync() = 0;
-  virtual void post(Task task) = 0;  // dropped when the host goes
-  // Commits segments (with the record itself the first time); done after it is durable.
+  virtual void post(Task task) = 0;  // dropped if the host is destroyed first
+  // Commits segments (with the record itself the first time). `done` is called when they are durable.
   virtual void commit(index::Commit what, UniqueFunction<void(Status)> done) = 0;
   virtual void complete(index::Completion what, UniqueFunction<void(Result<ContentInfo>)> done) = 0;
-  // The disk is full: evicts what may be evicted, at least `bytes`; an error that says what is missing when nothing
-  // could be.
+  // Called when the disk is full: evicts at least `bytes`, as far as it may. Error: disk_full, which says what is
+  // missing, if nothing was freed.
   virtual void make_room(const ContentId& id, std::uint64_t bytes, UniqueFunction<void(Status)> done) = 0;
-  virtual void wrote(const ContentId& id, std::uint64_t bytes) = 0;  // accounts
-  virtual void grew(const ContentId& id, std::uint64_t size) = 0;    // accounts, of unknown size
-  virtual void closed(const ContentId& id) = 0;                      // no handle, nothing running: the core may go
+  virtual void wrote(const ContentId& id, std::uint64_t bytes) = 0;  // for the accounts of space
+  virtual void grew(const ContentId& id, std::uint64_t size) = 0;    // the same, for an unknown size
+  virtual void closed(const ContentId& id) = 0;                      // no handle, nothing in flight: may drop the core
 };
 
-// How cores reach their host: it is taken out when the host goes, so that what is left of a core does nothing more.
+// The link from cores to their host. The host sets it to null in its destructor; a core does nothing after that.
 struct WriterHostLink {
   WriterHost* host = nullptr;
 };
@@ -50,10 +50,10 @@ class WriterHandle;
 
 class WriterCore : public std::enable_shared_from_this<WriterCore> {
  public:
-  // Contents of unknown size are given up above this: their leaves stay in memory until the end, 2 MiB for each GiB.
+  // Bound of a content of unknown size: its leaves stay in memory until the end, 2 MiB for each GiB.
   static constexpr std::uint64_t kMaxUnknownSize = 64 * kGiB;
-  // Complete segments on their way to the index beside which the next one may be received; more, and the source pauses.
-  // At most so many segments, and what is under way, are fetched twice after a crash.
+  // Maximum number of complete segments that are not committed; above it the source is paused. After a crash these, and
+  // the bytes in flight, are fetched again.
   static constexpr std::size_t kMaxUnsettled = 0;
 
   struct Start {
@@ -62,18 +62,18 @@ class WriterCore : public std::enable_shared_from_this<WriterCore> {
     std::optional<std::uint64_t> size;
     std::vector<SegmentInfo> committed;
     std::shared_ptr<ContentFile> file;
-    bool hash_in_order = false;  // the whole's SHA-256 will be wanted
-    bool shareable = true;       // of the record
+    bool hash_in_order = false;  // the SHA-256 of the whole is wanted
+    bool shareable = true;       // as in the record
   };
   WriterCore(std::shared_ptr<const WriterHostLink> host, Start start);
 
   [[nodiscard]] std::unique_ptr<ContentWriter> make_handle();
-  // The handle went: finishes what is whole, then host.closed().
+  // Called when the handle is destroyed: commits complete segments, then calls host.closed().
   void abandon();
-  // The content was dropped: nothing is committed any more, everything answers not_found.
+  // Called when the content was dropped: no further segment is committed, and calls return not_found.
   void cancel();
   [[nodiscard]] bool abandoned() const { return handle_ == nullptr; }
-  // It was told to keep what is unfinished, there is something, and a new handle can go on with it.
+  // Returns whether keep() was called, the handle is gone, and a new handle can go on with unfinished blocks.
   [[nodiscard]] bool keeps() const;
   [[nodiscard]] bool idle() const;
   [[nodiscard]] const std::shared_ptr<ContentFile>& file() const { return file_; }
@@ -106,16 +106,16 @@ class WriterCore : public std::enable_shared_from_this<WriterCore> {
     BlockCutter cutter;
     Transport transport = Transport::unknown;
   };
-  struct Run {  // a BlockRun that is open
+  struct Run {  // an open BlockRun
     BlockRun what;
-    Interval blocks;                     // none of one that was refused
-    IntervalSet came;                    // of its blocks
-    std::shared_ptr<WriteJob> gathered;  // taken, not given to the disk yet
+    Interval blocks;                     // empty if refused
+    IntervalSet came;                    // blocks appended so far
+    std::shared_ptr<WriteJob> gathered;  // blocks taken and not submitted yet
     std::optional<Error> refused;
   };
   struct Finish {
     bool want_sha256 = false;
-    bool started = false;  // its last steps run
+    bool started = false;  // its last steps are in flight
     UniqueFunction<void(Result<ContentInfo>)> done;
   };
 
@@ -132,7 +132,7 @@ class WriterCore : public std::enable_shared_from_this<WriterCore> {
   void hash_next();
   void unqueue(std::size_t bytes);
   void tell_drained();
-  // Too many segments are complete and not durable yet: a crash would cost them all.
+  // Returns whether too many complete segments are not durable: a crash would lose them all.
   [[nodiscard]] bool behind() const { return !finish_ && !failed_ && table_.filling() + unsettled_ > kMaxUnsettled; }
   void fail(const Error& error);
   void advance();
@@ -173,36 +173,36 @@ class WriterCore : public std::enable_shared_from_this<WriterCore> {
   const Digest version_name_;
   const bool shareable_;
   std::optional<std::uint64_t> size_;
-  std::uint64_t appended_end_ = 0;        // of a content whose size is unknown: the last byte's end
-  std::optional<std::uint64_t> set_end_;  // of a content whose size was unknown, until finish cuts it
+  std::uint64_t appended_end_ = 0;        // with an unknown size: the end of the last byte appended
+  std::optional<std::uint64_t> set_end_;  // the size by set_end(), until finish() cuts the segments
   const std::shared_ptr<ContentFile> file_;
   SegmentTable table_;
   std::vector<SegmentInfo> committed_;  // by index
 
   std::map<StreamId, Stream> streams_;
   std::map<StreamId, Run> runs_;
-  std::optional<Stream> tail_;  // unknown size: a closed stream's partial block, the content's last if the end is there
+  std::optional<Stream> tail_;  // unknown size: a closed stream's incomplete block, which may be the content's last
   StreamId last_stream_ = 0;
   std::size_t queued_ = 0;
   bool was_high_ = false;
-  std::size_t jobs_ = 0;  // given to the disk, or waiting for room
+  std::size_t jobs_ = 0;  // in flight to the disk, or waiting for room
   std::uint64_t bytes_written_ = 0;
   OrderedHash ordered_;
   bool hashing_ = false;
 
-  struct Settling {  // a whole segment on its way to ready: root and sync, side by side
+  struct Settling {  // a complete segment whose root and sync are in flight, side by side
     index::Segment segment;
     int parts_left = 2;
   };
   std::map<std::uint64_t, Settling> settling_;
-  std::vector<index::Segment> ready_;         // whole and synced, not given to the index yet
-  std::size_t commits_ = 0;                   // given to the index
-  std::size_t unsettled_ = 0;                 // whole segments that the index does not know yet
-  ContentWriter::Unfinished settling_bytes_;  // theirs
-  std::optional<FileStat> left_;              // after the latest sync
+  std::vector<index::Segment> ready_;         // complete and synced segments, not yet given to the index
+  std::size_t commits_ = 0;                   // commits in flight
+  std::size_t unsettled_ = 0;                 // complete segments that are not committed
+  ContentWriter::Unfinished settling_bytes_;  // bytes of these segments
+  std::optional<FileStat> left_;              // the file's state after the latest sync
   std::optional<Finish> finish_;
   std::optional<Error> failed_;
-  bool sound_ = true;  // what is whole may be committed, also after a failure
+  bool sound_ = true;  // complete segments may still be committed after a failure; false after a failed sync or commit
   bool cancelled_ = false;
   bool finished_ = false;
   bool closed_ = false;

@@ -1,4 +1,4 @@
-// The part of a writer that takes blocks from peers: in any order, with leaves that are known already.
+// The part of a writer for blocks from peers: in any order, with leaves that are known already.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -66,7 +66,7 @@ Status WriterCore::append_blocks(StreamId id, std::uint64_t offset, Buffer bytes
   return {};
 }
 
-// Takes the blocks that nobody else brought. Their leaves go to their place at once: no job writes there.
+// Takes the blocks that no other stream took. Their leaves are set here: no disk job writes them.
 void WriterCore::gather(Run& run, std::uint64_t offset, Buffer bytes, const std::vector<Digest>& leaves) {
   const Interval blocks{offset / kBlockSize, block_count(offset + bytes.size())};
   const std::uint64_t bytes_end = offset + bytes.size();
@@ -110,7 +110,7 @@ void WriterCore::tell_blocks_written(const WriteJob& job) {
   }
   for (const ByteRange range : ranges) {
     if (handle_ == nullptr || failed_) return;
-    const auto written = handle_->on_blocks_written;  // a copy: it may destroy the handle
+    const auto written = handle_->on_blocks_written;  // a copy: the callback may destroy the handle
     if (written) written(range);
   }
 }

@@ -1,4 +1,4 @@
-// The second half of a writer: from whole segments to the index, and the end.
+// The second half of a writer: from complete segments to the index, and the end.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -11,7 +11,7 @@
 namespace larder::cache {
 namespace {
 
-// A root over this many leaves takes less time than handing it to a thread.
+// Up to this many leaves, computing the root takes less time than a switch to a disk thread.
 constexpr std::size_t kLeavesOnLoop = 16;
 
 }  // namespace
@@ -62,7 +62,7 @@ void WriterCore::sync_segment(std::uint64_t index) {
     if (left) {
       self->left_ = *left;
     } else {
-      self->sound_ = false;  // what of the file is on the disk is not known any more
+      self->sound_ = false;  // the durable part of the file is not known any more
       self->fail(left.error());
     }
     self->segment_part_done(index);
@@ -99,7 +99,7 @@ index::Commit WriterCore::ready_commit() const {
 
 void WriterCore::commit_ready() {
   if (!sound_ || ready_.empty()) return;
-  if (finish_ && all_ready() && commits_ == 0) return;  // goes with the end, in one transaction
+  if (finish_ && all_ready() && commits_ == 0) return;  // committed with the completion, in one transaction
   index::Commit commit = ready_commit();
   ++commits_;
   host()->commit(std::move(commit), [self = shared_from_this(), segments = std::exchange(ready_, {})](Status done) {
@@ -127,7 +127,7 @@ void WriterCore::add_committed(const std::vector<index::Segment>& segments) {
     settling_bytes_.bytes -= info.range.length;
     settling_bytes_.of_peers -= info.peer_bytes;
     if (handle_ == nullptr) continue;
-    const auto on_segment = handle_->on_segment;  // a copy: it may destroy the handle
+    const auto on_segment = handle_->on_segment;  // a copy: the callback may destroy the handle
     if (on_segment) on_segment(info);
   }
   unsettled_ -= std::min(unsettled_, segments.size());
@@ -178,7 +178,7 @@ void WriterCore::try_finish() {
   sync_for_finish();
 }
 
-// Everything was committed by an earlier writer, so nothing was synced by this one: how the file is left is not known.
+// Syncs for the file's state: all segments were committed by an earlier writer, so this one has not synced.
 void WriterCore::sync_for_finish() {
   host()->sync().request(file_, [self = shared_from_this()](Result<FileStat> left) {
     if (self->host() == nullptr) return;

@@ -10,7 +10,7 @@
 namespace larder::origin {
 namespace {
 
-// The loop's side: who listens to which exchange. What the curl thread still sends after a cancel finds nobody.
+// The loop's side: the listeners of the exchanges. Events that the curl thread still sends after a cancel are dropped.
 class CurlClient final : public HttpClient {
  public:
   CurlClient(const CurlSettings& settings, Executor& loop)
@@ -68,7 +68,7 @@ class CurlClient final : public HttpClient {
   void dispatch(CurlEvent& event) {
     const auto found = listeners_.find(event.id);
     if (found == listeners_.end()) return;
-    const std::shared_ptr<HttpEvents> events = found->second.events;  // may be cancelled within
+    const std::shared_ptr<HttpEvents> events = found->second.events;  // the event may cancel
     if (const auto* head = std::get_if<HttpHead>(&event.what)) {
       events->on_head(*head);
     } else if (auto* bytes = std::get_if<Buffer>(&event.what)) {
@@ -79,11 +79,11 @@ class CurlClient final : public HttpClient {
     }
   }
 
-  std::shared_ptr<CurlClient*> self_ = std::make_shared<CurlClient*>(this);  // posted tasks may outlive us
+  std::shared_ptr<CurlClient*> self_ = std::make_shared<CurlClient*>(this);  // posted tasks may outlive the client
   std::shared_ptr<CurlOutbox> outbox_;
   std::unordered_map<HttpId, Listener> listeners_;
   HttpId last_id_ = 0;
-  CurlWorker worker_;  // last: its thread ends before the rest goes
+  CurlWorker worker_;  // last: its thread ends before the other members are destroyed
 };
 
 }  // namespace

@@ -13,10 +13,11 @@ struct CurlSettings {
   std::string user_agent;
   std::size_t max_connections_per_host = 16;
   std::size_t max_connections = 64;     // for one user; others have a reserve on top (origin_places.h)
-  std::uint64_t least_rate = 8 * 1024;  // bytes/s: what is slower for a minute gives way to another user; 0: nothing
+  std::uint64_t least_rate = 8 * 1024;  // bytes/s: an exchange slower for a minute yields to another user; 0: none does
 };
 
-// Events are posted to `loop`. One per process is enough.
+// Events are posted to `loop`. One client per process is enough. Its destructor ends all exchanges without events and
+// joins the thread.
 [[nodiscard]] Result<std::unique_ptr<HttpClient>> make_curl_client(const CurlSettings& settings, Executor& loop);
 
 }  // namespace larder::origin

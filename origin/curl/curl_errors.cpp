@@ -30,7 +30,7 @@ Mapped not_connected(const CurlFailure& f) {
   if (error == ETIMEDOUT) {
     return {ErrorCode::timed_out, fmt::format("{} does not take the connection: {}", whom, std::strerror(error))};
   }
-  // Nobody has said anything: the network, a firewall, or this machine stands in the way.
+  // No answer from the host: the network, a firewall, or this machine prevents the connection.
   if (error != 0 && error != ECONNREFUSED && error != ECONNRESET) {
     return {ErrorCode::network_unreachable, fmt::format("{} cannot be reached: {}", whom, std::strerror(error))};
   }
@@ -44,7 +44,7 @@ Mapped rejected(const CurlFailure& f) {
             fmt::format("the certificate of {} is out of date: {}; check this machine's clock, or have it renewed",
                         f.host, f.text)};
   }
-  // Another authority would change nothing about the name. OpenSSL and libcurl have words of their own for it.
+  // A certificate for another name: another authority would not help. OpenSSL and libcurl word it differently.
   for (const char* of_the_name : {"does not match", "no alternative certificate subject name", "subject name"}) {
     if (f.text.find(of_the_name) == std::string::npos) continue;
     return {
@@ -74,7 +74,7 @@ Mapped cut_off(const CurlFailure& f) {
 }
 
 Mapped malformed(const CurlFailure& f) {
-  // libcurl has only this code for a header line longer than it keeps.
+  // libcurl reports a header line longer than its bound with this code.
   if (f.code == CURLE_OUT_OF_MEMORY) {
     return {ErrorCode::bad_response, "its header is larger than 64 KiB"};
   }
@@ -87,7 +87,7 @@ Mapped map(const CurlFailure& f) {
     case CURLE_URL_MALFORMAT:
       return {ErrorCode::invalid_url, f.text};
     case CURLE_UNSUPPORTED_PROTOCOL:
-      if (f.requested) return malformed(f);  // HTTP/0.9, or a status line that is none
+      if (f.requested) return malformed(f);  // HTTP/0.9, or a malformed status line
       return {ErrorCode::forbidden_url, "only http and https are fetched"};
     case CURLE_COULDNT_RESOLVE_PROXY:
       return {ErrorCode::name_not_resolved, "the name of the proxy is not known; check the proxy setting"};
@@ -100,7 +100,7 @@ Mapped map(const CurlFailure& f) {
     case CURLE_PROXY:
       return {ErrorCode::connect_failed, "the proxy does not take the connection; check the proxy setting"};
     case CURLE_RECV_ERROR:
-      // One code for a connection that broke and for chunks that are none; the words tell them apart.
+      // One code for a broken connection and for malformed chunks; the text tells them apart.
       if (f.text.find("chunked-encod") != std::string::npos || f.text.find("hexadecimal") != std::string::npos)
         return malformed(f);
       return cut_off(f);
@@ -113,7 +113,7 @@ Mapped map(const CurlFailure& f) {
     case CURLE_OUT_OF_MEMORY:
       if (f.head_complete || !f.requested) break;
       return malformed(f);
-    case CURLE_BAD_FUNCTION_ARGUMENT:  // of libcurl's own parsers, given a header or trailer that is none
+    case CURLE_BAD_FUNCTION_ARGUMENT:  // from libcurl's own parsers, for a malformed header or trailer
       if (!f.requested) break;
       return malformed(f);
     case CURLE_WEIRD_SERVER_REPLY:

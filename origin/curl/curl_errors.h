@@ -1,4 +1,5 @@
-// libcurl's error codes as ours, with texts that say what to do. Pure. No text shows a proxy's URL or a credential.
+// Maps libcurl's error codes to ErrorCode, with texts that say what to do. Pure. No text shows a proxy's URL or a
+// credential.
 #pragma once
 
 #include <curl/curl.h>
@@ -18,7 +19,7 @@ struct CurlFailure {
   long connect_status = 0;  // CURLINFO_HTTP_CONNECTCODE: the proxy's answer to CONNECT
   bool via_proxy = false;
   bool head_complete = false;
-  bool requested = false;  // the connection stood and the request was on its way
+  bool requested = false;  // connected, and the request was sent
   Duration connect_timeout{};
 };
 

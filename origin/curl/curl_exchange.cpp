@@ -15,8 +15,8 @@
 namespace larder::origin {
 namespace {
 
-constexpr unsigned kMostAnew = 3;                   // after changes of the network, while no answer has come
-constexpr std::size_t kLongestRefusal = 64 * 1024;  // of a refusal's body is read, to keep the connection
+constexpr unsigned kMostAnew = 3;                   // retries after changes of the network
+constexpr std::size_t kLongestRefusal = 64 * 1024;  // longest body of a refusal that is read to keep the connection
 
 SteadyTime steady_now() {
   return std::chrono::steady_clock::now();
@@ -50,7 +50,7 @@ int CurlExchange::before_request_callback(void* self, char* remote, char* local,
   return static_cast<CurlExchange*>(self)->on_connected(remote, local) ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
 }
 
-// Sockets are closed on exec (hooks are run by this process), and a forbidden address is not even connected to.
+// Sockets are closed on exec, since this process runs hooks. A forbidden address is refused before connecting.
 curl_socket_t CurlExchange::open_socket_callback(void* self, curlsocktype /*purpose*/, struct curl_sockaddr* address) {
   std::array<char, INET6_ADDRSTRLEN> text{};
   const void* binary = nullptr;
@@ -71,10 +71,10 @@ bool CurlExchange::address_allowed(const char* address) {
   return ok.has_value();
 }
 
-// Once more on the connection that is used in the end, which may be one of an earlier exchange.
+// Checks the address again, since the connection in use may be one of an earlier exchange.
 bool CurlExchange::on_connected(const char* address, const char* local) {
   if (!address_allowed(address)) return false;
-  failure_.reset();  // another address of the host was refused, this one is not
+  failure_.reset();  // set if another address of the host was refused before
   address_ = via_proxy_ ? "" : address;
   local_ = local;
   requested_ = true;
@@ -85,10 +85,11 @@ bool CurlExchange::on_connected(const char* address, const char* local) {
 bool CurlExchange::on_header(std::string_view line) {
   const bool starts_head = line.starts_with("HTTP/");
   if (head_emitted_ || (head_complete_ && !block_.in_head() && !starts_head)) {
-    trailer_bytes_ += line.size();  // trailers say nothing that we use
+    trailer_bytes_ += line.size();  // trailers are ignored
     return trailer_bytes_ <= HeaderBlock::kMaxBytes;
   }
-  // Another head after one that was not passed on: libcurl asked again with credentials. It has to be whole as well.
+  // Another head after one that was not passed on: libcurl asked again with credentials. This head must be complete
+  // too.
   if (starts_head) head_complete_ = false;
   const Result<HeaderBlock::Event> event = block_.add_line(line);
   if (!event) {
@@ -106,7 +107,7 @@ bool CurlExchange::on_header(std::string_view line) {
     refused_at_ = last_progress_;
     return true;
   }
-  // libcurl may answer these with credentials and try again; its body or end shows that it does not.
+  // libcurl may ask again with credentials; the head is passed on only when its body or end shows that it does not.
   const bool may_retry = (status == 401 && !options_->user.empty()) || (status == 407 && via_proxy_);
   if (!may_retry) emit_head();
   return true;
@@ -116,7 +117,7 @@ void CurlExchange::emit_head() {
   if (head_emitted_ || !head_complete_ || refused_) return;
   head_emitted_ = true;
   HttpHead head = block_.take();
-  head.via_proxy = via_proxy_ && request_.url.scheme == "http";  // in a tunnel it sees nothing that it could keep
+  head.via_proxy = via_proxy_ && request_.url.scheme == "http";  // a proxy sees nothing of a TLS tunnel
   head.address = address_;
   if (const auto length = content_length(head.headers)) length_ = *length;
   events_.push_back({id_, std::move(head)});
@@ -145,7 +146,7 @@ std::size_t CurlExchange::on_write(Bytes bytes) {
 bool CurlExchange::must_wait_for_consumer(std::size_t bytes) {
   if (window_->unconsumed + bytes <= HttpClient::kWindow) return false;
   window_->paused = true;
-  // The consumer may have caught up between the two, and would then not tell.
+  // The consumer may have caught up between the two statements; then it saw no pause and will not resume.
   if (window_->unconsumed <= HttpClient::kWindow / 2 && window_->paused.exchange(false)) return false;
   window_paused_ = true;
   return true;
@@ -183,8 +184,8 @@ void CurlExchange::pass_on_all() {
   buffer_ = Buffer();
 }
 
-// Only up to the last cut; the rest waits for its block to be full. The pieces are copied out, so that a slow origin
-// does not make the window a row of nearly empty large buffers.
+// Passes on the bytes up to the last cut; the rest waits for its block to be full. The pieces are copied, so that a
+// slow origin does not fill the window with nearly empty large buffers.
 void CurlExchange::pass_on_whole_cuts() {
   const std::size_t whole = buffer_.size() / kCut * kCut;
   if (whole == 0) return;
@@ -203,7 +204,7 @@ void CurlExchange::resume(SteadyTime now) {
   if (!rate_paused_ && !window_paused_) return;
   rate_paused_ = false;
   window_paused_ = false;
-  last_progress_ = now;                          // we were the ones who waited
+  last_progress_ = now;                          // the pause was on this side: no stall
   curl_easy_pause(easy_.get(), CURLPAUSE_CONT);  // may call on_write, which may pause again
 }
 
@@ -296,7 +297,7 @@ void CurlExchange::begin_again() {
   forget_attempt();
   refused_ = head_complete_ = carries_file_ = fresh_ = rate_paused_ = window_paused_ = false;
   refusal_bytes_ = trailer_bytes_ = 0;
-  easy_.reset();  // before the headers that it points to
+  easy_.reset();  // first: it points to the headers
   headers_.reset();
 }
 
@@ -313,7 +314,7 @@ std::vector<Want> CurlExchange::wants() const {
 }
 
 void CurlExchange::finish(CURLcode code) {
-  // To libcurl a head that the end of the connection cuts off is an answer without a length, and a success.
+  // libcurl reports a head that the end of the connection cuts off as success, as an answer without a length.
   if (code == CURLE_OK && !head_complete_) code = CURLE_PARTIAL_FILE;
   if (code == CURLE_OK) emit_head();
   finish_with(status_of(code));

@@ -1,5 +1,5 @@
-// One HTTP exchange on libcurl's thread: an easy handle, its callbacks, and the collecting of bytes into Buffers.
-// Curl thread only, but for Window.
+// One HTTP exchange on libcurl's thread: an easy handle, its callbacks, and the buffer of received bytes.
+// Curl thread only, except Window.
 #pragma once
 
 #include <curl/curl.h>
@@ -26,10 +26,10 @@ namespace larder::origin {
 // Bytes received and not yet consumed; shared with the loop thread.
 struct Window {
   std::atomic<std::size_t> unconsumed{0};
-  std::atomic<bool> paused{false};  // the curl thread waits to be told that it may go on
+  std::atomic<bool> paused{false};  // the exchange is paused until the loop thread calls resume()
 };
 
-// What goes to the loop.
+// An event for the loop: a head, bytes, or the end.
 struct CurlEvent {
   HttpId id = 0;
   std::variant<HttpHead, Buffer, Status> what;
@@ -43,10 +43,10 @@ struct CurlFree {
 class CurlExchange {
  public:
   // Buffers are cut at multiples of kCut from the start of the response, so that a consumer that hashes blocks rarely
-  // has to put two pieces together.
+  // has to join two pieces.
   static constexpr std::size_t kCut = 16 * 1024;
   static constexpr std::size_t kBuffer = 256 * 1024;
-  // Whole cuts older than this are passed on though the buffer is not full.
+  // Whole cuts older than this are passed on even if the buffer is not full.
   static constexpr Duration kMaxAge = std::chrono::milliseconds(50);
 
   CurlExchange(HttpId id, HttpRequest request, std::shared_ptr<Window> window, DebtBucket& total,
@@ -54,19 +54,18 @@ class CurlExchange {
   CurlExchange(const CurlExchange&) = delete;
   CurlExchange& operator=(const CurlExchange&) = delete;
 
-  // Hears of each final status, before the head is passed on. True, of a refusal: the head is not, since the exchange
-  // is to be asked again (ask_again()).
+  // Called with each final head, before it is passed on. Returns true for a refusal after which the request is repeated
+  // (ask_again()): then the head is not passed on.
   using HeadRule = std::function<bool(CurlExchange&, const HttpHead&)>;
 
-  // Makes the easy handle; `share` keeps TLS sessions. Again after ask_again().
+  // Makes the easy handle; `share` keeps TLS sessions. Called again after ask_again() or begin_again().
   [[nodiscard]] Status set_up(const std::string& user_agent, CURLSH* share, const PoolRule& pool);
   void set_head_rule(HeadRule rule) { head_rule_ = std::move(rule); }
   [[nodiscard]] CURL* easy() const { return easy_.get(); }
   [[nodiscard]] HttpId id() const { return id_; }
   [[nodiscard]] const std::string& host_key() const { return host_key_; }  // scheme, host and port
   [[nodiscard]] const Lane* lane() const { return request_.lane.get(); }
-  // For whom, in whose places it counts, and since when it waits for one.
-  [[nodiscard]] std::vector<Want> wants() const;
+  [[nodiscard]] std::vector<Want> wants() const;  // the users who want it, never empty
   void wait_from(SteadyTime now) { waits_since_ = now; }
   [[nodiscard]] SteadyTime waits_since() const { return waits_since_; }
   [[nodiscard]] bool is_slow(std::uint64_t least_rate, SteadyTime now) {
@@ -74,44 +73,44 @@ class CurlExchange {
   }
 
   void set_rate(std::uint64_t bytes_per_second, SteadyTime now) { bucket_.set_rate(bytes_per_second, now); }
-  void resume(SteadyTime now);  // the consumer has caught up
+  void resume(SteadyTime now);  // called when the consumer has caught up
   void resume_after_rate_change(SteadyTime now);
-  [[nodiscard]] SteadyTime waiting_since() const { return waiting_since_; }
+  [[nodiscard]] SteadyTime waiting_since() const { return waiting_since_; }  // for its rate; zero: it does not wait
 
-  // Does what is due at `now` (passing on aged bytes, going on after a rate pause); a stall is an error.
+  // Passes on aged bytes, and resumes after a rate pause. Error: no_progress after a stall.
   [[nodiscard]] Status tick(SteadyTime now);
   [[nodiscard]] SteadyTime next_tick() const;
-  // A connection that was used before may hold remains of its last answer (a server that sends more than it said) or
-  // be half dead: what fails on one before a head has come is asked once more on a fresh one. True: add the handle
-  // again.
+  // Prepares one retry on a fresh connection, if the exchange failed on a reused one before a head came: the reused
+  // connection may hold the rest of its last answer (a server that sends more than it announced) or be half dead. True:
+  // add the handle again.
   [[nodiscard]] bool try_fresh_connection(CURLcode code);
-  // Its connection, or the one that it is making, comes from before a change of this machine's addresses: it hears
-  // nothing any more, or perhaps so, while no answer has come.
+  // Returns whether, after a change of this machine's addresses, the exchange may receive nothing more: it is still
+  // connecting, its local address is gone, or it waits for a head on a reused connection.
   [[nodiscard]] bool hangs_after_change() const;
-  // Where no answer has come, and not too often: add the handle again. False: it ends with lost_address(), where
-  // that is so.
+  // Prepares a retry on a fresh connection and with a fresh name look-up. True: add the handle again. False if a head
+  // has come, or after three times: the caller ends the exchange with lost_address() if it lost_its_address().
   [[nodiscard]] bool begin_anew();
   [[nodiscard]] bool lost_its_address() const;
   [[nodiscard]] Error lost_address() const;
-  // A name could not be resolved: which; empty: that is not what `code` says.
+  // Returns the name that did not resolve; empty: `code` is another error.
   [[nodiscard]] std::string unresolved(CURLcode code) const;
-  // The head rule wants it asked again. ask_again() makes it as if it had never begun; then set_up().
+  // True if the head rule wants the request repeated. ask_again() then resets the exchange; set_up() follows.
   [[nodiscard]] bool refused() const { return refused_; }
   void ask_again();
   void note_others_served() { others_served_ = true; }
-  [[nodiscard]] bool others_served() const { return others_served_; }  // of the host, beside one of its refusals
+  [[nodiscard]] bool others_served() const { return others_served_; }  // by the host, when it refused this one
   [[nodiscard]] unsigned asked_again() const { return asked_again_; }
-  [[nodiscard]] SteadyTime begun_at() const { return begun_at_; }      // of the present asking
+  [[nodiscard]] SteadyTime begun_at() const { return begun_at_; }      // of the present attempt
   [[nodiscard]] SteadyTime refused_at() const { return refused_at_; }  // the last time
   [[nodiscard]] SteadyTime first_begun_at() const { return first_begun_at_; }
   [[nodiscard]] bool served() const { return head_emitted_; }
   void begins(SteadyTime now);
-  // Whether it can be begun again as if it never had been: nothing of it was told.
+  // Returns whether the exchange can start over unnoticed: no event was emitted.
   [[nodiscard]] bool may_begin_again() const { return !head_emitted_; }
-  void begin_again();  // set_up() follows
-  // The last events of this exchange.
+  void begin_again();  // resets the exchange; set_up() follows
+  // Emit the last events: the bytes still in the buffer, then the status.
   void finish(CURLcode code);
-  void finish_with(Status status);  // what was received before it
+  void finish_with(Status status);
   [[nodiscard]] Status status_of(CURLcode code);
 
  private:
@@ -153,7 +152,7 @@ class CurlExchange {
   bool via_proxy_ = false;
   std::string proxy_host_;
   std::string address_;  // numeric, of the connection; empty when it is a proxy's
-  std::string local_;    // this machine's end of it
+  std::string local_;    // local address of the connection
   HeadRule head_rule_;
   bool refused_ = false;
   bool others_served_ = false;
@@ -169,7 +168,7 @@ class CurlExchange {
   bool carries_file_ = false;  // the body is the file's, or a part of it
   bool head_emitted_ = false;
   std::size_t trailer_bytes_ = 0;
-  std::optional<Error> failure_;  // why a callback ended the exchange
+  std::optional<Error> failure_;  // set by the callback that ended the exchange
 
   Buffer buffer_;
   SteadyTime oldest_{};  // when the first byte of buffer_ came
@@ -180,7 +179,7 @@ class CurlExchange {
   SlownessWatch slowness_;
   bool fresh_ = false;          // tried on a fresh connection
   bool requested_ = false;      // connected; the stall clock runs
-  SteadyTime last_progress_{};  // the request, the final head, a byte of the file; at the end the last of these
+  SteadyTime last_progress_{};  // last of: the request, the final head, a byte of the file, a resume
   bool rate_paused_ = false;
   bool window_paused_ = false;
   SteadyTime resume_at_{};

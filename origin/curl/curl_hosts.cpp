@@ -1,4 +1,4 @@
-// CurlWorker: what hosts refuse, names that are not known, and a network that changes.
+// CurlWorker: refusals by hosts, names that do not resolve, and changes of the network.
 #include <algorithm>
 
 #include "origin/curl/curl_worker.h"
@@ -7,8 +7,8 @@
 namespace larder::origin {
 namespace {
 
-constexpr unsigned kMostAgain = 4;                            // that a refused request is asked again unnoticed,
-constexpr Duration kLongestAgain = std::chrono::seconds(15);  // and so long after its first asking
+constexpr unsigned kMostAgain = 4;                            // repeats of a refused request that its caller never sees
+constexpr Duration kLongestAgain = std::chrono::seconds(15);  // since its first attempt, within which it is repeated
 constexpr Duration kLately = std::chrono::seconds(10);
 
 SteadyTime steady_now() {
@@ -21,9 +21,9 @@ bool is_refusal(int status) {
 
 }  // namespace
 
-// A refusal while others of this machine are asking, or have been served just before, is about how many ask and how
-// fast: the request waits for its place of the host. One that comes alone, or comes again although others were served
-// meanwhile, is about the request: its caller hears of it.
+// A refusal while other requests of this machine are in flight, or were served shortly before, is about their number or
+// rate: the request waits for a place at the host and is repeated (returns true). A refusal of a lone request, or one
+// repeated although others were served meanwhile, is about this request: its caller gets it.
 bool CurlWorker::head_came(CurlExchange& exchange, const HttpHead& head) {
   const std::string& host = exchange.host_key();
   const SteadyTime now = steady_now();
@@ -59,7 +59,7 @@ void CurlWorker::ask_again_later(HttpId id) {
   begin_waiting();
 }
 
-// When one of those that wait may have a place because time has passed; max: they wait for another's end.
+// Returns when a waiting request may get a place by time alone; max: places come only from requests that end.
 SteadyTime CurlWorker::next_place(SteadyTime now) const {
   SteadyTime next = SteadyTime::max();
   if (lanes_.remembered() == 0) return next;

@@ -1,4 +1,4 @@
-// The options of an easy handle: what libcurl may do, and what it must not.
+// The options of an easy handle, which bound what libcurl may do.
 #include <cstdlib>
 
 #include "origin/curl/curl_errors.h"
@@ -8,7 +8,7 @@
 namespace larder::origin {
 namespace {
 
-// libcurl's option calls fail only for lack of memory or of a feature; the first failure is kept.
+// Sets options and keeps the first failure. A call fails only for lack of memory or of a feature.
 class Options {
  public:
   explicit Options(CURL* easy) : easy_(easy) {}
@@ -35,7 +35,7 @@ class Options {
   CURLcode code_ = CURLE_OK;
 };
 
-// Not Negotiate: it would answer with the tickets of the agent's own user, whoever the job's owner is.
+// Not Negotiate: it would use the Kerberos tickets of the agent's own user for any job's owner.
 constexpr long kSchemes = static_cast<long>(CURLAUTH_BASIC | CURLAUTH_DIGEST | CURLAUTH_NTLM);
 
 long http_version(ConnectOptions::Http http) {
@@ -69,8 +69,8 @@ Status CurlExchange::set_up(const std::string& user_agent, CURLSH* share, const 
   if (!easy_) return cannot_set_up(CURLE_OUT_OF_MEMORY);
   Options options(easy_.get());
   options.set(CURLOPT_PRIVATE, this);
-  // libcurl takes a connection or a TLS session for another exchange's when the certificates are equal, without a look
-  // at the key: whoever knows a certificate could ride on its owner's connection. Such exchanges share nothing.
+  // libcurl reuses a connection or a TLS session when the certificates are equal, without comparing the keys: a user
+  // who only knows a certificate could use its owner's connection. Such exchanges share nothing.
   const bool alone = !options_->client_certificate.empty();
   if (!alone) options.set(CURLOPT_SHARE, share);
   options.set(CURLOPT_FRESH_CONNECT, alone || pool.fresh ? 1L : 0L);
@@ -79,8 +79,8 @@ Status CurlExchange::set_up(const std::string& user_agent, CURLSH* share, const 
   options.set(CURLOPT_FORBID_REUSE, alone ? 1L : 0L);
   options.set(CURLOPT_ERRORBUFFER, static_cast<char*>(error_text_));
   options.set(CURLOPT_NOSIGNAL, 1L);
-  // A name that is still being resolved when the exchange ends is left to its own thread. libcurl would wait for it
-  // here, for as long as a dead name server takes, and with it every other download.
+  // A name look-up that still runs when the exchange ends is left to its own thread. Otherwise libcurl would wait for
+  // it here, as long as a dead name server takes, and block every other download.
   options.set(CURLOPT_QUICK_EXIT, 1L);
   options.set(CURLOPT_PROTOCOLS_STR, "http,https");
   options.set(CURLOPT_FOLLOWLOCATION, 0L);
@@ -116,7 +116,7 @@ void CurlExchange::set_callbacks() {
   curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, this);
 }
 
-// The empty string switches off libcurl's own look at the environment.
+// An empty string keeps libcurl from reading the proxy variables of the environment itself.
 Status CurlExchange::set_proxy() {
   const std::string proxy = choose_proxy(options_->proxy, request_.url, from_environment);
   via_proxy_ = !proxy.empty();
@@ -128,7 +128,7 @@ Status CurlExchange::set_proxy() {
   options.set(CURLOPT_PROXYAUTH, kSchemes);
   options.text(CURLOPT_PROXYUSERNAME, options_->proxy_user);
   options.text(CURLOPT_PROXYPASSWORD, options_->proxy_password);
-  // Never GSS-API: it would show the tickets of the agent's own user to whatever proxy a caller named, and libcurl's
+  // Never GSS-API: it would show the tickets of the agent's own user to any proxy that a caller names, and libcurl's
   // exchange of tokens blocks the thread of all downloads.
   options.set(CURLOPT_SOCKS5_AUTH, static_cast<long>(CURLAUTH_BASIC));
   if (!options_->ca_certificates.empty()) {
@@ -144,7 +144,7 @@ Status CurlExchange::set_identity() {
   options.set(CURLOPT_SSL_VERIFYHOST, 2L);
   if (!options_->ca_certificates.empty()) {
     options.blob(CURLOPT_CAINFO_BLOB, options_->ca_certificates);
-    // In place of the system's: the text alone would leave the system's directory of authorities in force beside it.
+    // Replaces the system's authorities: the text alone would leave the system's directory of authorities in force.
     options.set(CURLOPT_CAPATH, static_cast<char*>(nullptr));
   }
   if (!options_->user.empty()) {

@@ -8,7 +8,7 @@
 namespace larder::origin {
 namespace {
 
-// While requests wait, so often it is looked whether one that has a place should give it up.
+// Interval of the check, while requests wait, whether a request in flight must yield its place.
 constexpr Duration kLookForRoom = std::chrono::milliseconds(250);
 
 SteadyTime steady_now() {
@@ -54,17 +54,17 @@ CurlWorker::~CurlWorker() {
   if (thread_.joinable()) thread_.join();
   for (auto& [id, active] : active_) curl_multi_remove_handle(multi_.get(), active.exchange->easy());
   active_.clear();
-  waiting_.items().clear();  // before the share that they use
+  waiting_.items().clear();  // before share_, which they use
 }
 
 Status CurlWorker::start_thread() {
   share_.reset(curl_share_init());
   multi_.reset(curl_multi_init());
   if (!share_ || !multi_) return fail(ErrorCode::internal, "start the HTTP client", "libcurl cannot be initialised");
-  // One thread uses it, so that it needs no locks.
+  // No locks: only this thread uses the share.
   curl_share_setopt(share_.get(), CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
-  // The limits on connections are kept by OriginPlaces: libcurl's own would let its connect time-out run while a
-  // transfer waits its turn.
+  // OriginPlaces keeps the limits on connections: with libcurl's own limits the connect time-out would run while an
+  // exchange waits for its turn.
   curl_multi_setopt(multi_.get(), CURLMOPT_MAXCONNECTS, static_cast<long>(places_.connections().total()));
   try {
     thread_ = std::thread([this] { run(); });
@@ -79,7 +79,7 @@ void CurlWorker::command(Command command) {
   bool wake = false;
   {
     const std::lock_guard lock(mutex_);
-    wake = commands_.empty();  // otherwise it has been woken and not looked yet
+    wake = commands_.empty();  // otherwise a wake-up is pending already
     commands_.push_back(std::move(command));
   }
   if (wake) curl_multi_wakeup(multi_.get());
@@ -190,13 +190,14 @@ void CurlWorker::begin_waiting() {
   while (auto next = waiting_.take(places_.connections(), wants, fits)) begin(std::move(next->item), next->owner);
 }
 
-// For requests that wait though their users have less than others, and for those that were joined by another user.
+// Lets requests yield to waiting users that hold fewer places. Also begins waiting requests that another user has
+// joined meanwhile.
 void CurlWorker::make_room() {
   const SteadyTime now = steady_now();
   if (waiting_.empty() || now - room_looked_for_ < kLookForRoom) return;
   room_looked_for_ = now;
   begin_waiting();
-  // What the next ones need is seen once a place has been given.
+  // One at a time: each yielded place changes what the next waiting request needs.
   for (std::size_t i = 0; i < settings_.max_connections_per_host; ++i) {
     const auto id = who_yields(now);
     if (!id) return;
@@ -221,7 +222,7 @@ std::optional<HttpId> CurlWorker::who_yields(SteadyTime now) {
   return std::nullopt;
 }
 
-// What has told nothing yet waits for its turn again; what is in the middle is asked for anew by whoever wants it.
+// An exchange without events so far goes back to the queue. Another one ends with `busy`, and its caller retries.
 void CurlWorker::yield(HttpId id) {
   const CurlExchange& exchange = *find(id);
   if (!exchange.may_begin_again()) {
@@ -251,7 +252,7 @@ void CurlWorker::drop(HttpId id) {
   begin_waiting();
 }
 
-// Of an active one. What waits may have its place.
+// Removes an active exchange and frees its place; the caller calls begin_waiting().
 CurlWorker::Waiting CurlWorker::take_out(HttpId id) {
   const auto found = active_.find(id);
   curl_multi_remove_handle(multi_.get(), found->second.exchange->easy());
@@ -294,7 +295,7 @@ void CurlWorker::end_with(HttpId id, Status status) {
   drop(id);
 }
 
-// Who has waited longest for the shared rate goes first, so that it is shared evenly.
+// The exchange that has waited longest for the shared rate goes first, so that the rate is shared evenly.
 void CurlWorker::tick() {
   const SteadyTime now = steady_now();
   std::vector<CurlExchange*> order;

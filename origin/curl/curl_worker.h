@@ -1,5 +1,5 @@
-// libcurl's thread: curl_multi_poll, curl_multi_wakeup, and the exchanges. Commands come in through a queue, events go
-// out in batches: one post to the loop however many there are, and none while one is still on its way.
+// libcurl's thread: curl_multi_poll, curl_multi_wakeup, and the exchanges. Commands come in through a queue. Events go
+// out in batches: one post to the loop for all of them, and no second post while one is pending.
 #pragma once
 
 #include <curl/curl.h>
@@ -25,12 +25,12 @@
 
 namespace larder::origin {
 
-// Events on their way to the loop. Any thread.
+// Queue of events to the loop. Any thread.
 class CurlOutbox {
  public:
   explicit CurlOutbox(Executor& loop) : loop_(loop) {}
   void set_reader(std::function<void()> reader) { reader_ = std::move(reader); }  // before the thread starts
-  void put(std::vector<CurlEvent>& events);                                       // takes them, leaves it empty
+  void put(std::vector<CurlEvent>& events);                                       // moves the events out
   [[nodiscard]] std::vector<CurlEvent> take();
 
  private:
@@ -69,7 +69,7 @@ class CurlWorker {
   };
 
   void command(Command command);
-  // The rest: curl thread.
+  // Curl thread from here on.
   void run();
   void run_commands();
   struct Active {
@@ -114,7 +114,7 @@ class CurlWorker {
   FairQueue<Waiting> waiting_;  // for a place
   SteadyTime room_looked_for_{};
   HostLanes lanes_;
-  SteadyTime place_due_ = SteadyTime::max();  // one of those that wait may begin
+  SteadyTime place_due_ = SteadyTime::max();  // when a waiting exchange may begin by time alone
   NameChecks names_;
   std::optional<SteadyTime> network_changed_at_;
   std::thread thread_;

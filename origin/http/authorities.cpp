@@ -15,7 +15,7 @@ tl::unexpected<Error> unusable(std::string why) {
   return fail(ErrorCode::invalid_argument, "use the certificate authorities", std::move(why));
 }
 
-// One block of a PEM file as OpenSSL gives it out.
+// One block of a PEM file, as OpenSSL allocates it.
 struct Block {
   char* name = nullptr;
   char* header = nullptr;
@@ -32,7 +32,7 @@ struct Block {
   }
 };
 
-// libcurl reads with the same library, so that what parses here is understood there.
+// Parses with OpenSSL, the library of libcurl, so that a block accepted here is accepted there.
 bool is_certificate(const Block& block) {
   const std::string_view name(block.name);
   const unsigned char* at = block.data;
@@ -53,7 +53,7 @@ Status check_authorities(std::string_view pem) {
     return unusable(fmt::format("the text is larger than {} KiB; give only the authorities that sign for this origin",
                                 kMaxAuthorities / 1024));
   if (pem.find('\0') != std::string_view::npos) return unusable("the text has a NUL: it is not PEM");
-  // Also where the block is damaged or follows the last certificate: a key has no business here.
+  // Searched in the whole text, so that a key is found also in a damaged block or after the last certificate.
   if (pem.find("PRIVATE KEY-----") != std::string_view::npos)
     return unusable("there is a private key among them; give the certificates alone");
   const std::unique_ptr<BIO, decltype(&BIO_free)> text(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())),

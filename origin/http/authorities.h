@@ -13,8 +13,9 @@ namespace larder::origin {
 
 inline constexpr std::size_t kMaxAuthorities = 512 * 1024;  // bytes of PEM text; bundles have 220 to 300 KB
 
-// Holds `pem` at least one certificate, every block of it a readable certificate, and nothing secret? Text between the
-// blocks is ignored, as in the bundles that systems ship. Error: invalid_argument, which quotes nothing of the text.
+// Checks that `pem` has at least one certificate, that every block is a readable certificate, and that there is no
+// private key. Text between the blocks is ignored, as in the bundles that systems ship. Error: invalid_argument, which
+// quotes nothing of the text.
 [[nodiscard]] Status check_authorities(std::string_view pem);
 
 }  // namespace larder::origin

@@ -1,5 +1,5 @@
-// For whom a request is made: the users whose jobs wait for its answer. One who comes later can be added while the
-// request waits for its turn, so that nobody's download stands in another's line. Thread-safe.
+// The users whose jobs wait for the answer of a request. A user who joins later is added while the request still waits
+// for a place, so that the request goes at the best turn of any of them. Thread-safe.
 #pragma once
 
 #include <algorithm>
@@ -18,12 +18,12 @@ class Claim {
     const std::lock_guard lock(mutex_);
     wants_.push_back(want);
   }
-  void remove(Want want) {  // one that was added
+  void remove(Want want) {  // one equal entry
     const std::lock_guard lock(mutex_);
     const auto found = std::find(wants_.begin(), wants_.end(), want);
     if (found != wants_.end()) wants_.erase(found);
   }
-  // The most urgent of each user.
+  // Returns one Want for each user, the most urgent.
   [[nodiscard]] std::vector<Want> wants() const {
     std::vector<Want> all;
     const std::lock_guard lock(mutex_);

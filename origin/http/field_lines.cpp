@@ -35,7 +35,7 @@ constexpr std::array kRows = {
     Row{"vary", FieldRole::restricts},
 };
 
-// The name as a generous reader would take it: without blanks and whatever else no name has.
+// Returns the name as a lenient reader would take it: without blanks and other characters that no name has.
 std::string name_without_blanks(std::string_view name) {
   std::string out;
   for (const char c : lower_case(name)) {

@@ -11,8 +11,8 @@
 namespace larder::origin {
 namespace {
 
-// What decides the framing, the range, the connection and the proxy is the agent's to say, and so is what would make
-// answers conditional behind the back of the version checks.
+// The agent alone sets the fields of framing, range, connection and proxy, and the conditional ones: a caller's
+// condition would bypass the version checks.
 constexpr std::array<std::string_view, 18> kRefused = {
     "accept-encoding", "connection",          "content-length",   "expect",   "host",
     "if-match",        "if-modified-since",   "if-none-match",    "if-range", "if-unmodified-since",

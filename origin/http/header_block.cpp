@@ -13,8 +13,8 @@ tl::unexpected<Error> bad(std::string detail) {
   return fail(ErrorCode::bad_response, "read the answer", std::move(detail));
 }
 
-// libcurl reads each line by itself: of these fields it would go by the first line alone, and take other bytes for the
-// body than whoever reads both.
+// libcurl reads each line by itself: of a continued field it would use the first line only, and so frame the body
+// differently from a reader that joins both lines.
 bool frames(std::string_view name) {
   return name == "transfer-encoding" || name == "content-length";
 }
@@ -72,7 +72,7 @@ Status HeaderBlock::add_field(std::string_view line) {
   return {};
 }
 
-// obs-fold (RFC 9112 §5.2): one space in its place. What continues a line that was passed over is a part of that line.
+// Replaces obs-fold (RFC 9112 §5.2) by one space. The continuation of a line that was passed over is passed over too.
 Status HeaderBlock::add_continuation(std::string_view line) {
   if (passed_over_) return {};
   if (head_.headers.empty()) return bad("its header begins with a continued line");

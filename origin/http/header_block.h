@@ -1,5 +1,5 @@
-// A response's head, line by line as it comes from the wire: status line and fields of the final response, within
-// bounds. Pure.
+// Parser of a response's head, fed line by line as libcurl receives it: status line and fields of the final response,
+// within bounds. Pure.
 #pragma once
 
 #include <cstddef>
@@ -16,10 +16,10 @@ class HeaderBlock {
   static constexpr std::size_t kMaxBytes = 64 * 1024;  // all heads of one exchange together, 1xx included
 
   enum class Event { more, complete };
-  // One line with or without its line end. `complete` at the empty line that ends a head; a following status line
-  // starts the next one (after 1xx, or after an authentication round). bad_response over the bound, for a status line
-  // that is none, and for what two readers could read as two heads (field_lines.h). Other lines that are no fields are
-  // passed over.
+  // Adds one line, with or without its line end. Returns `complete` at the empty line that ends a head; a following
+  // status line starts the next head (after 1xx, or after an authentication round). Error: bad_response over the bound,
+  // for a malformed status line, and for a line that two readers could read differently (field_lines.h). Other
+  // malformed lines are passed over.
   [[nodiscard]] Result<Event> add_line(std::string_view line);
 
   [[nodiscard]] const HttpHead& head() const { return head_; }
@@ -34,7 +34,7 @@ class HeaderBlock {
   HttpHead head_;
   std::size_t bytes_ = 0;
   bool in_head_ = false;
-  bool passed_over_ = false;  // the line before was no field
+  bool passed_over_ = false;  // the previous line was passed over
 };
 
 }  // namespace larder::origin

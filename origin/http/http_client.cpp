@@ -26,7 +26,7 @@ const std::string* HttpHead::find(std::string_view name) const {
 }
 
 bool names_secret(std::string_view header_name) {
-  // Names of home-made credentials too ("PRIVATE-TOKEN", "X-Api-Key"): better not shared than leaked.
+  // Custom names too ("PRIVATE-TOKEN", "X-Api-Key"): a false match only keeps content private, a miss leaks it.
   const std::string name = lower_case(header_name);
   for (const std::string_view word :
        {"auth", "cookie", "token", "secret", "key", "session", "credential", "password"}) {

@@ -78,7 +78,7 @@ std::optional<ContentRange> parse_content_range(std::string_view value) {
 
 namespace {
 
-// Nobody has more bytes; the index and libcurl count with a sign.
+// The index and libcurl count in signed 64-bit integers.
 constexpr std::uint64_t kMaxLength = std::numeric_limits<std::int64_t>::max();
 
 bool is_number(std::string_view text) {
@@ -127,7 +127,7 @@ Result<bool> is_chunked(const std::vector<Header>& headers) {
 }
 
 std::optional<EntityTag> parse_etag(std::string_view value) {
-  constexpr std::size_t kMaxTag = 1024;  // longer ones cannot be kept in the index
+  constexpr std::size_t kMaxTag = 1024;  // the index keeps no longer ones
   value = trim(value);
   EntityTag tag;
   if (value.starts_with("W/")) {

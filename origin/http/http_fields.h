@@ -1,4 +1,4 @@
-// Parsers of the HTTP header fields that decide about bytes: strict, bounded, pure. What is malformed is absent, never
+// Parsers of the HTTP header fields that decide about bytes: strict, bounded, pure. A malformed value is absent, never
 // guessed; the callers decide what absence means.
 #pragma once
 
@@ -18,8 +18,8 @@
 namespace larder::origin {
 
 [[nodiscard]] std::vector<const std::string*> find_all(const std::vector<Header>& headers, std::string_view name);
-// Elements of a comma-separated list (RFC 9110 §5.6.1), quoted strings kept whole. All of them: a head is bounded
-// (header_block.h), and an element that is passed over could be the one that forbids something.
+// Returns the elements of a comma-separated list (RFC 9110 §5.6.1), quoted strings kept whole. There is no bound on
+// their number: a head is bounded (header_block.h), and an element left out could be the one that forbids something.
 [[nodiscard]] std::vector<std::string_view> split_list(std::string_view value);
 
 // Digits only; no sign, no space; absent on overflow.
@@ -34,15 +34,16 @@ struct ContentRange {
 };
 [[nodiscard]] std::optional<ContentRange> parse_content_range(std::string_view value);
 
-// Absent, one value (equal duplicates count as one, RFC 9110 §8.6), or bad_response.
+// Returns Content-Length, absent if there is none. Equal duplicates count as one (RFC 9110 §8.6). Error: bad_response
+// for different or malformed values.
 [[nodiscard]] Result<std::optional<std::uint64_t>> content_length(const std::vector<Header>& headers);
 
-// Transfer-Encoding of all its lines: true for exactly one `chunked`, false for none; `identity` says nothing. Any
-// other coding is bad_response: libcurl takes the chunks off, wherever `chunked` stands, and leaves every other coding
+// Reads all lines of Transfer-Encoding: true for exactly one `chunked`, false for none; `identity` is ignored. Error:
+// bad_response for any other coding, since libcurl removes `chunked` wherever it stands and leaves every other coding
 // on.
 [[nodiscard]] Result<bool> is_chunked(const std::vector<Header>& headers);
 
-// RFC 9110 §8.8.3; `text` keeps its quotes, without W/.
+// RFC 9110 §8.8.3. `text` has the quotes, but not W/.
 struct EntityTag {
   bool weak = false;
   std::string text;
@@ -65,11 +66,12 @@ struct CacheControl {
 enum class AcceptRanges { unsaid, bytes, none };
 [[nodiscard]] AcceptRanges parse_accept_ranges(const std::vector<Header>& headers);
 
-// SHA-256 of the whole: Repr-Digest (RFC 9530) "sha-256=:base64:" and Digest (RFC 3230) "SHA-256=base64". Algorithms
-// other than SHA-256 are passed over; a malformed member makes the field absent. Content-Digest is not of the whole.
+// Return the SHA-256 of the whole: Repr-Digest (RFC 9530) "sha-256=:base64:" and Digest (RFC 3230) "SHA-256=base64".
+// Other algorithms are passed over; a malformed SHA-256 member makes the field absent. Content-Digest is not read,
+// since it is not a digest of the whole.
 [[nodiscard]] std::optional<Digest> parse_repr_digest(std::string_view value);
 [[nodiscard]] std::optional<Digest> parse_digest(std::string_view value);
-// Of a whole response: bad_response when two of them contradict each other.
+// Returns the digest that all fields of a head agree on; absent: there is none. Error: bad_response if two differ.
 [[nodiscard]] Result<std::optional<Digest>> promised_sha256(const std::vector<Header>& headers);
 
 }  // namespace larder::origin

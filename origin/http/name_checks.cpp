@@ -13,7 +13,7 @@
 namespace larder::origin {
 
 NameFact ask_resolver(const std::string& name) {
-  // Whatever the name servers say, or fail to say (RFC 6761, 6.4).
+  // Never exists, and is not looked up (RFC 6761, 6.4).
   if (name.ends_with(".invalid") || name.ends_with(".invalid.")) return NameFact::absent;
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
@@ -23,8 +23,8 @@ NameFact ask_resolver(const std::string& name) {
     ::freeaddrinfo(found);
     return NameFact::exists;
   }
-  // No such name, or one without an address. That nobody answered (EAI_AGAIN) or that the answer was an error
-  // (EAI_FAIL) says nothing of the name.
+  // EAI_NONAME: no such name; EAI_NODATA: it has no address. No answer (EAI_AGAIN) and an error as the answer
+  // (EAI_FAIL) leave it unknown.
   return code == EAI_NONAME || code == EAI_NODATA ? NameFact::absent : NameFact::unknown;
 }
 
@@ -41,7 +41,7 @@ Status told_of_name(Status status, const std::string& name, NameFact fact) {
 
 struct NameChecks::Answers {
   std::mutex mutex;
-  std::function<void()> wake;  // none: nobody listens any more
+  std::function<void()> wake;  // empty: the NameChecks is gone
   std::vector<std::pair<HttpId, NameFact>> come;
   std::size_t asking = 0;
 
@@ -77,7 +77,7 @@ void NameChecks::ask(HttpId id, std::string name, Status status, SteadyTime now)
     std::thread([answers = answers_, resolver = resolver_, id, name = std::move(name)] {
       answers->put(id, resolver(name));
     }).detach();
-  } catch (const std::system_error&) {  // no thread to be had: nothing certain is known
+  } catch (const std::system_error&) {  // no thread can be started
     answers_->put(id, NameFact::unknown);
   }
 }

@@ -1,5 +1,6 @@
-// Whether a name that could not be resolved does not exist, or only nobody could say so now. libcurl tells both alike;
-// the resolver is asked once more, on a thread of its own, and what waits for it is told after kPatience at the latest.
+// Finds out whether a name that did not resolve does not exist, or the name servers did not answer. libcurl has one
+// error for both. The resolver is asked once more, on a thread of its own for each name; the exchange that waits gets
+// its error after kPatience at the latest.
 #pragma once
 
 #include <cstddef>
@@ -15,22 +16,24 @@
 
 namespace larder::origin {
 
-// What the resolver says of a name, blocking: absent for one that exists, or of which nothing certain is known.
 enum class NameFact { exists, unknown, absent };
+// Asks the resolver, blocking. Returns absent only if the name certainly does not exist or has no address (names in
+// .invalid always), unknown if no name server answered.
 [[nodiscard]] NameFact ask_resolver(const std::string& name);
-// The error of an exchange as it is told with that: a name that does not exist is name_not_resolved, one that nobody
-// could be asked about network_unreachable.
+// Returns the final error of an exchange whose name did not resolve: `status` itself (name_not_resolved) if the name is
+// absent, otherwise network_unreachable, also if the name resolves by now.
 [[nodiscard]] Status told_of_name(Status status, const std::string& name, NameFact fact);
 
-// Used on one thread; `wake` is called on any.
+// Used on one thread. `wake` is called on any thread when an answer is there to take(), under a lock: it must not call
+// back.
 class NameChecks {
  public:
-  static constexpr std::size_t kMost = 16;  // names that are asked for at once; more are told as not known for certain
+  static constexpr std::size_t kMost = 16;  // look-ups in flight; beyond it a name is unknown at once
   static constexpr Duration kPatience = std::chrono::seconds(5);
   using Resolver = std::function<NameFact(const std::string&)>;
 
   explicit NameChecks(std::function<void()> wake, Resolver resolver = ask_resolver);
-  ~NameChecks();  // waits for nobody
+  ~NameChecks();  // does not wait for look-ups in flight; `wake` is not called after it
   NameChecks(const NameChecks&) = delete;
   NameChecks& operator=(const NameChecks&) = delete;
 
@@ -40,9 +43,9 @@ class NameChecks {
   };
   void ask(HttpId id, std::string name, Status status, SteadyTime now);
   void cancel(HttpId id) { waiting_.erase(id); }
-  // Those that are answered, or waited long enough.
+  // Returns and removes the exchanges whose name is answered, or that have waited for kPatience.
   [[nodiscard]] std::vector<Told> take(SteadyTime now);
-  [[nodiscard]] SteadyTime next() const;  // the latest word on one; max: none waits
+  [[nodiscard]] SteadyTime next() const;  // the earliest deadline; max: none waits
 
  private:
   struct Waiting {

@@ -5,7 +5,7 @@
 namespace larder::origin {
 namespace {
 
-// What may be saved up while nothing comes: enough to ride out a late timer, too little to be seen as a burst.
+// Largest credit, in seconds of the rate: covers a late timer, but is too small to show as a burst.
 constexpr double kBurstSeconds = 0.05;
 
 }  // namespace
@@ -18,7 +18,7 @@ double DebtBucket::credit_at(SteadyTime now) const {
 
 void DebtBucket::set_rate(std::uint64_t bytes_per_second, SteadyTime now) {
   if (bytes_per_second == rate_) return;
-  // Old debts are forgiven: they were made at another rate, and a raised limit should be felt at once.
+  // The debt is dropped: it was made at another rate, and a raised limit should take effect at once.
   credit_ = 0;
   as_of_ = now;
   rate_ = bytes_per_second;

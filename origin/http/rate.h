@@ -1,7 +1,7 @@
-// Rates: a bucket that holds back, and a watch over what is too slow. Pure.
+// Rates: a bucket that delays, and a watch for transfers that are too slow. Pure.
 //
-// The bucket may go into debt: bytes arrive in lumps that cannot be refused half way, so they are spent when they have
-// come and the next ones wait until the debt is paid. TokenBucket of peer/common is another rule: it refuses.
+// The bucket may go into debt: bytes arrive in lumps that cannot be refused half way, so they are spent when they
+// arrive, and the next ones wait until the debt is paid. TokenBucket of peer/common follows another rule: it refuses.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,7 @@ class DebtBucket {
   void set_rate(std::uint64_t bytes_per_second, SteadyTime now);
   [[nodiscard]] bool unlimited() const { return rate_ == 0; }
   void spend(std::uint64_t bytes, SteadyTime now);
-  // Zero: go on. Otherwise how long until the debt is paid.
+  // Returns the time until the debt is paid; zero: none is left.
   [[nodiscard]] Duration wait(SteadyTime now) const;
 
  private:
@@ -27,14 +27,14 @@ class DebtBucket {
   SteadyTime as_of_{};
 };
 
-// Whether bytes have come at less than a least rate for a minute. Looked at now and then: from one look to the next the
-// answer is of the last whole minute, or longer, between two looks.
+// Watches whether bytes come at less than a least rate over kSpan. It is polled: the answer is about the last span
+// between two calls, which is kSpan or longer, and stays until the next span is complete.
 class SlownessWatch {
  public:
   static constexpr Duration kSpan = std::chrono::minutes(1);
 
   void begin(SteadyTime now);
-  // `received` in all since it began; a least rate of 0: nothing is too slow.
+  // `received`: total bytes since begin(). `least_rate`: bytes/s; 0: no rate is too slow.
   [[nodiscard]] bool is_slow(std::uint64_t received, std::uint64_t least_rate, SteadyTime now);
 
  private:

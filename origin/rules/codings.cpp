@@ -10,8 +10,8 @@
 namespace larder::origin {
 namespace {
 
-// The codings that HTTP registers, and the files that are of one by themselves. What is not here is no coding: "none",
-// "utf-8", "binary" and "aws-chunked" are sent as one.
+// The codings that HTTP registers, and the file endings and media types of files that have such a format themselves.
+// Any other word is not a coding: servers send "none", "utf-8", "binary" and "aws-chunked".
 struct Row {
   std::string_view codings;
   std::string_view endings;
@@ -33,7 +33,7 @@ constexpr std::array kRows = {
     Row{"dcb", ".dcb", ""},
     Row{"dcz", ".dcz", ""},
     Row{"aes128gcm", "", ""},
-    // Of IM: the answer is a difference to another edition, or a part.
+    // Manipulations of IM: the answer is a difference to another edition, or a part.
     Row{"vcdiff diffe gdiff range", "", ""},
 };
 
@@ -63,7 +63,7 @@ bool is_separator(char c) {
   return c == ',' || c == ';' || c == ' ' || c == '\t' || c == '"';
 }
 
-// What may be the name of a coding, however it is separated or quoted: "gzip;q=1" is gzip.
+// Adds each registered coding in `value`, however it is separated or quoted: "gzip;q=1" is gzip.
 void add_codings(std::string_view value, std::vector<std::string>& codings) {
   std::string word;
   for (std::size_t i = 0; i <= value.size(); ++i) {
@@ -127,7 +127,7 @@ CodingFinding find_coding(const HttpHead& head, const std::vector<std::string>& 
   finding.coding = codings.front();
   for (std::size_t i = 1; i < codings.size() && i < 4; ++i) finding.coding += ", " + codings[i];
   const Row& row = *row_of(codings.front());
-  // One coding is the file's own; whatever is put on top of it is not.
+  // A single coding may be the file's own format. With two, the outer one was added on the way.
   const bool own = codings.size() == 1 && (is_named_so(row, names) || is_of_type(row, head));
   finding.what = own ? CodingFinding::What::stored : CodingFinding::What::coded;
   return finding;

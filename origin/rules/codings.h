@@ -1,6 +1,6 @@
-// What Content-Encoding says of the bytes of an answer. The agent asks for identity and never decodes: bytes are kept
-// as they come. A coding that is named all the same is none at all (servers name things there that are no codings), the
-// file's own (a .tgz that is said to be gzip), or one that makes other bytes of the file. Pure.
+// What Content-Encoding says about the bytes of an answer. The agent asks for identity and never decodes: bytes are
+// kept as they come. A server may still name a coding. Then it is not a real coding (servers put other words there), or
+// the file's own format (a .tgz named as gzip), or the bytes are an encoded form of the file. Pure.
 #pragma once
 
 #include <string>
@@ -14,17 +14,17 @@ namespace larder::origin {
 struct CodingFinding {
   enum class What {
     none,    // the bytes are the file's
-    stored,  // the file is of this coding, by its name or its type
-    coded,   // the bytes are those of the file in a coding: it takes a digest or signature to say that they are wanted
+    stored,  // the file itself has this format, by its name or its type
+    coded,   // the bytes are an encoded form of the file: accepted only if a digest or signature proves them
   } what = What::none;
   std::string coding;  // as the answer names it
 };
 
-// By which names the file may be known: the last segment of each URL's path, the values in its query, and the name in
-// Content-Disposition. In lower case.
+// Returns the names that the file may have: the last segment of each URL's path, the names and values in its query, and
+// the name in Content-Disposition. In lower case.
 [[nodiscard]] std::vector<std::string> file_names(const HttpHead& head, const std::vector<std::string_view>& urls);
 
-// Of Content-Encoding, and of the manipulations (IM) of a 226.
+// Judges Content-Encoding, and the manipulations (IM) of a 226.
 [[nodiscard]] CodingFinding find_coding(const HttpHead& head, const std::vector<std::string>& names);
 
 }  // namespace larder::origin

@@ -22,8 +22,8 @@ std::string from_latin1(std::string_view text) {
   return out;
 }
 
-// The parameters of the field, one after the other. A value in quotes keeps what is not \" or \\ as it is: names with
-// the path of a Windows machine are sent so.
+// Reads the parameters of the field, one after the other. In a quoted value only \" and \\ are escapes; other
+// backslashes stay, since servers send Windows paths so.
 class Parameters {
  public:
   explicit Parameters(std::string_view text) : left_(text) {
@@ -64,7 +64,7 @@ class Parameters {
   std::string_view left_;
 };
 
-// RFC 8187: charset'language'percent-encoded. None where it is anything else.
+// RFC 8187: charset'language'percent-encoded. Absent for any other form or charset.
 std::optional<std::string> extended_value(std::string_view text) {
   const std::size_t first = text.find('\'');
   const std::size_t second = first == std::string_view::npos ? first : text.find('\'', first + 1);

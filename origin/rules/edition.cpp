@@ -8,8 +8,8 @@
 namespace larder::origin {
 namespace {
 
-// Whether a directive stands anywhere in Cache-Control, in whatever company. Stricter than parse_cache_control(): what
-// is malformed, or far behind in a long list, counts too.
+// Returns whether the directive stands anywhere in Cache-Control as a word. Stricter than parse_cache_control(): it
+// counts also within a malformed value.
 bool says(const HttpHead& head, std::string_view directive) {
   const auto is_letter = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
@@ -24,10 +24,10 @@ bool says(const HttpHead& head, std::string_view directive) {
   return false;
 }
 
-// libcurl takes the end of the connection for the end of such a body, over TLS too, whether a close alert came or not;
-// and it believes a status line "HTTP/2" that comes in plain text.
+// Without an announced end libcurl takes the end of the connection for the end of the body, over TLS too, whether a
+// close alert came or not. It also accepts a status line "HTTP/2" in plain text, so version 2 counts over https only.
 bool end_is_announced(const HttpHead& head, const AnswerContext& context) {
-  if (head.status == 206 || head.status == 416) return true;  // Content-Range says how much there is
+  if (head.status == 206 || head.status == 416) return true;  // Content-Range has the length
   if (const auto chunked = is_chunked(head.headers); chunked && *chunked) return true;
   if (const auto length = content_length(head.headers); length && *length) return true;
   return head.version >= 20 && context.effective_url.starts_with("https:");
@@ -68,7 +68,7 @@ bool last_modified_is_strong(const HttpHead& head, WallTime now) {
   const std::string* modified = head.find("last-modified");
   const std::string* date = head.find("date");
   if (modified == nullptr) return false;
-  if (date == nullptr) return true;  // nothing to doubt it by
+  if (date == nullptr) return true;  // no reason to doubt it
   const auto modified_at = parse_http_date(*modified, now), answered_at = parse_http_date(*date, now);
   if (!modified_at || !answered_at) return false;
   return *answered_at - *modified_at >= std::chrono::seconds(1);

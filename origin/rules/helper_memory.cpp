@@ -7,7 +7,7 @@
 namespace larder::origin {
 namespace {
 
-// No canonical URL is without a path.
+// Without a path, which every canonical URL has: no host equals a URL.
 std::string host_of(const Url& url) {
   return fmt::format("{}://{}:{}", url.scheme, url.host, url.port);
 }

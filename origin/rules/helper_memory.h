@@ -1,6 +1,6 @@
-// Where the plainest question about a file does not work: HEAD hangs, is cut off or refused, or a range is. Probes
-// begin where the last one ended. Bounded: the oldest is forgotten, and each after an hour, since servers are mended.
-// Loop thread only.
+// Memory of hosts and URLs for which a cheaper probe request does not work: HEAD hangs, is cut off or refused, or a
+// range is. A probe begins at the step where the last one ended. Bounded: the oldest entry is forgotten, and each after
+// an hour, since servers get repaired. Loop thread only.
 #pragma once
 
 #include <deque>
@@ -11,17 +11,17 @@
 
 namespace larder::origin {
 
-// How a probe asks, from the cheapest way to the one that a download itself would go.
+// How a probe asks, from the cheapest request to the one that a download itself would send.
 enum class ProbeStep : unsigned char {
   head,
   first_byte,  // GET with Range: bytes=0-0
   whole,       // GET; the head is read, the body is not
 };
 
-// What a probe has found out: how others should begin. `head`: nothing.
+// The step at which later probes should begin, learnt by one probe. `head`: nothing was learnt.
 struct ProbeLesson {
   ProbeStep host = ProbeStep::head;  // for each URL of the host
-  ProbeStep url = ProbeStep::head;   // for this one: an empty file refuses every range, its neighbours do not
+  ProbeStep url = ProbeStep::head;   // for this URL only: an empty file refuses every range, other files do not
 };
 
 class HelperMemory {

@@ -8,11 +8,11 @@ namespace {
 
 constexpr int kTooManyRequests = 429;
 
-// Statuses with which servers refuse a range, or fail over it: an empty file has no first byte. Others are of the file.
-// 416 is not here: what it says of the size is looked at first.
+// Statuses with which servers refuse a range, or fail over it: an empty file has no first byte. Other statuses are
+// about the file. 416 is not here: check_response() reads the size in it first.
 constexpr std::array kOfTheRange = {400, 403, 405, 406, 409, 411, 412, 413, 417, 500, 501};
 
-// What is the matter with the way to the origin, or was refused before it was asked, is so for each request.
+// Errors of the way to the origin, and refusals before any request: a plainer request would fail alike.
 constexpr std::array kOfTheWay = {
     ErrorCode::name_not_resolved,  ErrorCode::network_unreachable,
     ErrorCode::connect_failed,     ErrorCode::timed_out,
@@ -38,7 +38,7 @@ bool asks_plainer_after_status(ProbeStep step, int status) {
 bool asks_plainer_after(ProbeStep step, ErrorCode code) {
   if (step == ProbeStep::whole || holds(kOfTheWay, code)) return false;
   if (step == ProbeStep::head) return true;
-  // A range that another status than that of the file answers is looked at by the status.
+  // A range refused by a status is judged by asks_plainer_after_status().
   return code == ErrorCode::connection_lost || code == ErrorCode::no_progress || code == ErrorCode::bad_response ||
          code == ErrorCode::range_not_supported;
 }

@@ -1,5 +1,5 @@
-// When a probe asks again in a plainer way. The requests of a probe help the download, and no failure of theirs is the
-// download's as long as a plainer one could do better. Pure.
+// When a probe asks again with a plainer request. The requests of a probe are helpers of the download: their failure is
+// not the download's as long as a plainer request may succeed. Pure.
 #pragma once
 
 #include "base/result.h"
@@ -8,15 +8,15 @@
 
 namespace larder::origin {
 
-// A helper's answer is waited for no longer than this: a server on which HEAD hangs must not cost a minute. What is
-// slow for good reasons is then waited for by the plainer request, and remembered.
+// Longest wait for the answer to a helper request: a server on which HEAD hangs must not cost a minute. A server that
+// is slow for good reasons then answers the plainer request, and this is remembered.
 inline constexpr Duration kHelperPatience = std::chrono::seconds(5);
 
-// `status`: of an answer that is neither the file's nor a redirect.
+// Returns whether to ask again after a status that is neither the file's nor a redirect.
 [[nodiscard]] bool asks_plainer_after_status(ProbeStep step, int status);
-// The request failed on its way, or its answer was refused.
+// Returns whether to ask again after a request that failed on its way, or whose answer was refused.
 [[nodiscard]] bool asks_plainer_after(ProbeStep step, ErrorCode code);
-// The host asks for peace: not at once, but the next probe begins in a plainer way.
+// Returns whether the host wants fewer requests (429 to a HEAD): this probe fails, the next one begins with a GET.
 [[nodiscard]] bool is_for_next_time(ProbeStep step, int status);
 
 }  // namespace larder::origin

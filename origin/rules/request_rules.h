@@ -1,4 +1,4 @@
-// What a request says: header fields for a probe or a fetch, and what of the caller's goes along to another host. Pure.
+// Header fields of a probe or a fetch, and which of the caller's options may go to another host. Pure.
 #pragma once
 
 #include <memory>
@@ -21,17 +21,17 @@ struct RequestShape {
   bool want_digest = false;  // Want-Repr-Digest (RFC 9530 §4)
 };
 
-// Range, If-Range (strong ETag, else Last-Modified; only together with Range), Cache-Control, Want-Repr-Digest.
+// Returns Range, If-Range (strong ETag, else Last-Modified; only together with Range), Cache-Control, Want-Repr-Digest.
 [[nodiscard]] std::vector<Header> request_headers(const RequestShape& shape);
 
-// May the caller's credentials go to `to`, when it asked for `asked`? Same scheme, host and port; the step from http to
-// https on the default ports of the same host too, since that only adds encryption.
+// Returns whether the caller's credentials for `asked` may go to `to`: same scheme, host and port, or the step from
+// http to https on the default ports of the same host, which only adds encryption.
 [[nodiscard]] bool same_site(const Url& asked, const Url& to);
-// Credentials of the URL itself count where the options give none.
+// Returns the options with the credentials of the URL, if the options have no user.
 [[nodiscard]] std::shared_ptr<const ConnectOptions> options_for(const Url& asked,
                                                                 const std::shared_ptr<const ConnectOptions>& options);
-// For another site: proxy, CA, time-outs stay; user, password, client certificate and every header but Accept,
-// Accept-Language and User-Agent are left out, since any header may be a credential.
+// Returns the options for another site: proxy, CA and time-outs stay; user, password, client certificate and every
+// header but Accept, Accept-Language and User-Agent are left out, since any header may be a credential.
 [[nodiscard]] std::shared_ptr<const ConnectOptions> options_for_stranger(const ConnectOptions& options);
 
 }  // namespace larder::origin

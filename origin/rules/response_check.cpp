@@ -19,7 +19,7 @@ tl::unexpected<Error> bad(std::string detail) {
   return refuse(ErrorCode::bad_response, std::move(detail));
 }
 
-// We ask for identity: bytes in another coding are not those of the file, and are never decoded here.
+// Requests ask for identity: encoded bytes are not the file's, and the agent never decodes.
 Status check_coding(const HttpHead& head, const AnswerContext& context) {
   if (context.bytes_proven) return {};
   const CodingFinding found = coding_of(head, context);
@@ -30,7 +30,7 @@ Status check_coding(const HttpHead& head, const AnswerContext& context) {
       found.coding));
 }
 
-// 203 and 226 say how the bytes came about, 201 why they are there: all of them carry the file.
+// 201, 203 and 226 carry the file as 200 does: they only add how it came about.
 bool carries_the_whole(int status) {
   return status == 200 || status == 201 || status == 203 || status == 226;
 }
@@ -44,7 +44,7 @@ Comparison compare_etag(const cache::Version& expected, const HttpHead& head) {
       result.difference = fmt::format("its ETag is {}, not {}", value->substr(0, 80), expected.etag);
       return result;
     }
-    // A weak tag of the same text neither proves equal bytes nor denies them.
+    // A weak tag of the same text says nothing about equal bytes.
     result.confirmed = result.confirmed || !tag->weak;
   }
   return result;
@@ -64,7 +64,7 @@ Comparison compare_date(const cache::Version& expected, const HttpHead& head, Wa
   return result;
 }
 
-// 206: what the range says must be what was asked for.
+// Reads the one valid Content-Range that a 206 must have.
 Result<ContentRange> read_range(const HttpHead& head) {
   if (const std::string* type = head.find("content-type");
       type != nullptr && lower_case(trim(*type)).starts_with("multipart/byteranges")) {
@@ -100,7 +100,7 @@ Status check_bounds(const ContentRange& range, const Asked& asked, std::optional
   return check_body(range, body);
 }
 
-// Not the part that was asked for, if any was, but all of the file.
+// Returns whether a 206 holds the whole file though only a part, or no range, was asked for.
 bool is_whole_unasked(const ContentRange& range, const Asked& asked) {
   if (range.first != 0 || !range.total || range.last + 1 != *range.total) return false;
   return !asked.ranged || asked.offset != 0 || (asked.length && *asked.length < *range.total);
@@ -126,7 +126,7 @@ Result<Accepted> accept_whole(const HttpHead& head, std::optional<std::uint64_t>
   return accepted;
 }
 
-// What Content-Length says of the body, if anything.
+// Returns the length of the body by Content-Length; absent if there is none, or if chunks override it.
 Result<std::optional<std::uint64_t>> body_length(const HttpHead& head) {
   auto length = content_length(head.headers);
   if (!length) return length;
@@ -171,7 +171,7 @@ Result<Accepted> check_whole(const HttpHead& head, const Asked& asked, const Ans
   return accept_whole(head, *length, asked, context);
 }
 
-// 416: nothing there to satisfy the range.
+// Judges a 416: an empty file, another edition, or a refused range.
 Result<Accepted> check_unsatisfied(const HttpHead& head, const Asked& asked, const AnswerContext& context) {
   std::optional<std::uint64_t> total;
   if (const std::string* value = head.find("content-range")) {

@@ -1,5 +1,5 @@
-// Does a response belong to the version and the range that were asked for? Every response passes through here before a
-// byte of it goes on (docs/decisions/0011-origin-checks.md). Pure.
+// Checks that a response belongs to the version and the range asked for. Every response is checked here before a byte
+// of it is delivered (docs/decisions/0011-origin-checks.md). Pure.
 #pragma once
 
 #include <cstdint>
@@ -27,15 +27,14 @@ struct Accepted {
   std::optional<std::uint64_t> length;  // bytes that the body must have, where known
 };
 
-// Errors (details only; the caller says what was being done): version_changed for another edition, bad_response for an
-// answer that contradicts itself or the request, range_not_supported where a range cannot be tied to an edition, and
-// those of status_error for other statuses. Redirects with a Location are not for here.
+// Errors (details only; the caller adds what was being done): version_changed for another edition, bad_response for an
+// answer that contradicts itself or the request, range_not_supported if a range cannot be tied to an edition, and those
+// of status_error() for other statuses. The caller follows redirects with a Location before.
 [[nodiscard]] Result<Accepted> check_response(const HttpHead& head, const Asked& asked, const AnswerContext& context);
 
-// What tells the answer's edition from `expected`, for people; absent when nothing that it carries does.
 struct Comparison {
-  std::optional<std::string> difference;
-  bool confirmed = false;  // it carries a validator of `expected`, and it is equal
+  std::optional<std::string> difference;  // from `expected`, for people; absent: no validator and no size differs
+  bool confirmed = false;                 // the answer has a validator of `expected`, and it is equal
 };
 [[nodiscard]] Comparison compare_edition(const cache::Version& expected, const HttpHead& head,
                                          std::optional<std::uint64_t> size, WallTime now);

@@ -17,14 +17,14 @@ Duration scaled(Duration duration, double factor) {
 Duration retry_delay(const RetryRule& rule, unsigned attempt, std::optional<std::chrono::seconds> retry_after,
                      Random& random) {
   const double spread = 1.0 + rule.jitter * random.unit();
-  // So that the jitter still has room below the longest delay.
+  // Leaves room for the jitter below the longest delay.
   const Duration ceiling = std::max(rule.first, scaled(rule.longest, 1.0 / (1.0 + rule.jitter)));
   Duration delay = rule.first;
   for (unsigned i = 1; i < attempt && delay < ceiling; ++i) delay *= 2;
   delay = scaled(std::min(delay, ceiling), spread);
   if (!retry_after) return delay;
   const Duration asked = std::clamp<Duration>(*retry_after, Duration::zero(), kMaxRetryAfter);
-  // A little apart here too, but at most ten seconds: Retry-After is often a whole fleet's.
+  // Jitter here too, but at most ten seconds: a whole fleet often gets the same Retry-After.
   const Duration apart = std::min<Duration>(scaled(asked, spread - 1.0), std::chrono::seconds(10));
   return std::max(delay, asked + apart);
 }

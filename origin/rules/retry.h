@@ -11,11 +11,11 @@ namespace larder::origin {
 struct RetryRule {
   Duration first = std::chrono::seconds(5);  // never sooner
   Duration longest = std::chrono::minutes(10);
-  double jitter = 0.25;  // of the delay, on top of it: agents that failed together come back apart
+  double jitter = 0.25;  // largest random part added to the delay: agents that failed together retry apart
 };
 
-// `attempt` counts the failures in a row, from 1. The delay doubles with each. Retry-After is a minimum: asking sooner
-// than the origin wants is rude and useless; it is capped where it is read (http_fields.h).
+// Returns the delay before the next attempt. `attempt` counts the failures in a row, from 1; the delay doubles with
+// each. Retry-After is a minimum, since the origin would refuse an earlier request; it is capped at kMaxRetryAfter.
 [[nodiscard]] Duration retry_delay(const RetryRule& rule, unsigned attempt,
                                    std::optional<std::chrono::seconds> retry_after, Random& random);
 

@@ -84,7 +84,7 @@ bool never(const Request&, const Answer&) {
   return false;
 }
 
-// When a reason holds: by the request alone, and by an answer to it.
+// The tests for one reason: by the request alone, and by request and answer.
 struct Condition {
   Privacy privacy = Privacy::shareable;
   bool (*of_request)(const Request&) = never;
@@ -102,7 +102,7 @@ constexpr std::array<Condition, kPrivacies - 1> kConditions = {{
     {Privacy::signed_query, [](const Request& r) { return r.signed_query; }},
     {Privacy::private_host, [](const Request& r) { return r.private_host; },
      [](const Request&, const Answer& a) { return a.private_host; }},
-    // Of how a content came together: no request and no answer says so.
+    // Set by the callers from how the content came together; no request or answer shows it.
     {Privacy::two_urls, never, never},
     {Privacy::private_beginning, never, never},
     {Privacy::callers_redirect, never,

@@ -1,5 +1,5 @@
-// Which queries look as if they held a signature, a token or a password. Where in doubt they do: a content that is
-// shared with nobody costs a download, one that is shared wrongly cannot be taken back.
+// Which queries look as if they held a signature, a token or a password. In doubt they do: content that is wrongly kept
+// private costs a download, content that is wrongly shared cannot be taken back.
 #include <algorithm>
 #include <array>
 
@@ -10,8 +10,7 @@
 namespace larder::origin {
 namespace {
 
-// Names in lower case without anything but letters and digits, so that access_token, Access-Token and accessToken are
-// one.
+// Names reduced to lower-case letters and digits, so that access_token, Access-Token and accessToken are one.
 constexpr std::array<std::string_view, 64> kNames = {
     // signed URLs: Azure, Amazon CloudFront and S3 of old, Google, Alibaba, Akamai, Cloudflare, nginx secure_link
     "sig", "sign", "signed", "se", "sp", "sv", "sr", "st", "spr", "sip", "skoid", "sktid", "ske", "sks", "skt", "skv",
@@ -30,10 +29,10 @@ constexpr std::array<std::string_view, 17> kParts = {
     "token", "signature", "secret", "password",   "passwd",   "credential", "apikey", "accesskey", "authkey",
     "jwt",   "session",   "sessid", "privatekey", "sharekey", "sigv",       "hmac",   "assertion"};
 
-// download_key, rlkey and resourcekey of share links, license_key, tempauth: more than can be listed.
+// Endings of names, such as download_key, rlkey and resourcekey of share links, license_key, tempauth.
 constexpr std::array<std::string_view, 5> kEnds = {"key", "auth", "pass", "pwd", "sig"};
 
-// A broken encoding stays as it is.
+// Decodes percent-encoding; a broken one stays as it is.
 std::string decoded(std::string_view text) {
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {

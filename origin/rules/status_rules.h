@@ -1,4 +1,4 @@
-// What a status means for a download: redirect, transient or fatal. The table follows BITS ("may fix itself" is
+// Meaning of a status for a download: redirect, transient or fatal. The table follows BITS ("may fix itself" is
 // transient, "needs intervention" is fatal), with 425 and 429 added. Pure.
 #pragma once
 
@@ -8,10 +8,10 @@
 
 namespace larder::origin {
 
-// 301, 302, 303, 307, 308.
+// Returns true for 300, 301, 302, 303, 307, 308, with or without Location.
 [[nodiscard]] bool is_redirect(int status);
-// The error of a status that is neither success nor a redirect with Location, with Retry-After where it may be waited
-// for. Its detail is for people and says what to do.
+// Returns the error for a status that is neither success nor a redirect with Location. A transient error has the
+// Retry-After of the answer. The detail is for people.
 [[nodiscard]] Error status_error(const HttpHead& head, WallTime now);
 
 }  // namespace larder::origin

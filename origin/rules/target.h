@@ -1,4 +1,5 @@
-// What is asked of an origin: the URL, and all that decides how it is asked and who may have the answer.
+// A request to an origin as the caller states it: the URL, and what decides how it is sent and with whom the answer may
+// be shared.
 #pragma once
 
 #include <memory>
@@ -14,9 +15,10 @@ struct Target {
   std::shared_ptr<const ConnectOptions> options;
   std::shared_ptr<const UrlPolicy> policy;
   std::shared_ptr<const Lane> lane = nullptr;  // null: none
-  // The caller gave a digest or a signature: it decides over the bytes, also where the answer makes them doubtful.
+  // The caller gave a digest or a signature, which decides whether the bytes are right, even if the answer names a
+  // coding.
   bool bytes_proven = false;
-  std::shared_ptr<Claim> claim = nullptr;  // for whom; null: root
+  std::shared_ptr<Claim> claim = nullptr;  // the users who want it; null: root
 };
 
 }  // namespace larder::origin

@@ -51,8 +51,8 @@ constexpr std::uint32_t ipv4(std::uint32_t a, std::uint32_t b, std::uint32_t c, 
   return a << 24 | b << 16 | c << 8 | d;
 }
 
-// Services that tell whoever asks from this machine its credentials, at addresses that are not link-local: Alibaba
-// Cloud, Azure, Oracle Cloud.
+// Metadata services at addresses that are not link-local: Alibaba Cloud, Azure, Oracle Cloud. They give the machine's
+// credentials to any process on it.
 bool is_metadata(std::uint32_t a) {
   return a == ipv4(100, 100, 100, 200) || a == ipv4(168, 63, 129, 16) || a == ipv4(192, 0, 0, 192);
 }
@@ -84,7 +84,7 @@ std::uint32_t word_at(const Ipv6& b, std::size_t at) {
          static_cast<std::uint32_t>(b[at + 2]) << 8 | static_cast<std::uint32_t>(b[at + 3]);
 }
 
-// As above: AWS, Google Cloud, Scaleway.
+// Metadata services over IPv6: AWS, Google Cloud, Scaleway.
 bool is_metadata(const Ipv6& b) {
   for (const char* text : {"fd00:ec2::254", "fd20:ce::254", "fd00:42::42"}) {
     if (b == parse_ipv6(text)) return true;

@@ -1,4 +1,4 @@
-// Numeric addresses: where they lead, as far as a policy makes a difference of it. Pure, no name resolution.
+// Numeric addresses and their scope, as far as a policy tells scopes apart. Pure, no name resolution.
 #pragma once
 
 #include <cstdint>
@@ -12,8 +12,8 @@ enum class AddressScope {
   global,
   private_network,  // RFC 1918, shared (100.64.0.0/10), unique local, site-local: an office's own
   loopback,         // this machine
-  link_local,       // 169.254.0.0/16, fe80::/10, and the addresses at which clouds tell a machine its secrets
-  no_host,          // multicast, broadcast, reserved: nothing that could be asked
+  link_local,       // 169.254.0.0/16, fe80::/10, and the metadata services that give a cloud machine its credentials
+  no_host,          // multicast, broadcast, reserved: no host answers there
 };
 
 // An IPv4 address in any form that resolvers take (inet_aton): "127.0.0.1", "127.1", "0x7f000001", "2130706433",
@@ -32,10 +32,10 @@ enum class AddressScope {
 // are global until they are resolved.
 [[nodiscard]] AddressScope host_scope(std::string_view host);
 
-// Loopback or link-local (169.254.0.0/16, fe80::/10), IPv4 inside IPv6 too: on another machine the same address is
-// another host. False for what is not numeric.
+// Returns whether the scope is loopback or link_local, IPv4 inside IPv6 too: on another machine the same address is
+// another host. False for text that is not a numeric address.
 [[nodiscard]] bool is_local_address(std::string_view text);
-// The same for a URL's host; names of this machine itself too ("localhost").
+// The same for a URL's host, names of this machine itself ("localhost") included.
 [[nodiscard]] bool is_local_host(std::string_view host);
 
 }  // namespace larder::origin

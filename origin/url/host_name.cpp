@@ -35,7 +35,7 @@ const Library& library() {
   return loaded;
 }
 
-// The library's own words are in the language of the locale.
+// libidn2's own messages are in the language of the locale, so the texts are written here.
 std::string reason_of(int code) {
   switch (code) {
     case IDN2_TOO_BIG_DOMAIN:

@@ -48,14 +48,14 @@ std::optional<std::string> percent_decode(std::string_view text) {
   return out;
 }
 
-// Typed by somebody who can write it otherwise, or found in an answer of a server.
+// Author of a URL's text: a person, who can correct it, or a server.
 enum class Written : bool { by_people, by_server };
 
-// RFC 3986 §6.2.2: hex digits in upper case, unreserved characters decoded, what may not stand there encoded. A % that
-// begins no code is the server's to understand, as curl and browsers send it.
+// RFC 3986 §6.2.2: hex digits in upper case, unreserved characters decoded, characters that a path may not have
+// encoded. A server's % that begins no percent-encoding is kept as it is, as curl and browsers do.
 std::optional<std::string> normalise_path(std::string_view text, Written by) {
   std::string out;
-  std::size_t bare = std::string::npos;  // in `out`: the last % that begins no code, and must begin none later
+  std::size_t bare = std::string::npos;  // place in `out` of the last bare %; decoding must not make it begin a code
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (text[i] == '%') {
       const std::optional<char> c = decode_at(text, i);
@@ -103,7 +103,7 @@ std::string remove_dot_segments(std::string_view path) {
   return out.empty() ? "/" : out;
 }
 
-// The query stays as given; only bytes that may not be in a request line are encoded.
+// Returns the query as given, with only those bytes encoded that a request line may not have.
 std::string clean_query(std::string_view text) {
   std::string out;
   for (const char c : text) {
@@ -121,7 +121,7 @@ tl::unexpected<Error> invalid(std::string detail) {
   return fail(ErrorCode::invalid_url, "use the URL", std::move(detail));
 }
 
-// "scheme" of "scheme:rest"; empty where there is none.
+// Returns "scheme" of "scheme:rest", or empty if there is none.
 std::string_view scheme_of(std::string_view text) {
   if (text.empty() || !is_letter(text[0])) return {};
   for (std::size_t i = 1; i < text.size(); ++i) {
@@ -165,8 +165,8 @@ Status check_name(std::string_view host) {
   return {};
 }
 
-// As DNS has it. A name that is not ASCII may also come with its bytes percent-encoded (RFC 3986 §3.2.2), in a Location
-// above all.
+// Returns the name in the form of DNS. A name that is not ASCII may also come percent-encoded (RFC 3986 §3.2.2), mostly
+// in a Location.
 Result<std::string> plain_name(std::string_view text) {
   std::optional<std::string> decoded;
   if (text.find('%') != std::string_view::npos) decoded = percent_decode(text);
@@ -184,7 +184,7 @@ Status parse_host(std::string_view text, Url& url) {
   }
   const auto name = plain_name(text);
   if (!name) return tl::unexpected(name.error());
-  if (name->empty()) return invalid("it has no host");  // of characters that stand for nothing
+  if (name->empty()) return invalid("it has no host");  // all characters were ignorable
   for (const char c : *name) url.host += lower(c);
   if (Status ok = check_name(url.host); !ok) return ok;
   if (ends_in_number(url.host)) {  // 127.1, 0x7f000001 and 2130706433 are addresses to every resolver
@@ -295,7 +295,7 @@ Result<Url> parse(std::string_view text, Written by) {
   return url;
 }
 
-// "http:/host/x" and "http:///host/x" mean what "http://host/x" means: to curl, to browsers, and to who wrote them.
+// "http:/host/x" and "http:///host/x" mean "http://host/x": curl and browsers read them so.
 std::string with_two_slashes(std::string_view text) {
   const std::string_view scheme = scheme_of(text);
   const std::string_view rest = text.substr(scheme.size() + 1);

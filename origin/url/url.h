@@ -1,4 +1,5 @@
-// URLs of origins: parsing, the canonical form that names versions, and the policy of what may be asked at all. Pure.
+// URLs of origins: parsing, the canonical form by which versions are named, and the policy of which URLs may be
+// fetched. Pure.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +22,7 @@ struct Url {
   std::string query;       // without '?', as given; has_query tells "?" from none
   bool has_query = false;
 
-  // RFC 3986 §6.2 normal form without user info and fragment: what versions are keyed by.
+  // RFC 3986 §6.2 normal form without user info and fragment: the key of versions.
   [[nodiscard]] std::string canonical() const;
   [[nodiscard]] bool has_credentials() const { return !user.empty() || !password.empty(); }
   // Last path segment, percent-decoded, safe as a file name; "index" where there is none.
@@ -33,46 +34,49 @@ inline constexpr std::size_t kMaxUrl = 8192;
 // http and https only. Control characters, spaces, CR/LF, bad ports, empty hosts and anything over kMaxUrl are
 // invalid_url; other schemes are forbidden_url.
 [[nodiscard]] Result<Url> parse_url(std::string_view text);
-// The same of a URL that a server wrote, where a % may stand in the path that begins no code.
+// The same for a URL that a server wrote: its path may have a % that begins no percent-encoding.
 [[nodiscard]] Result<Url> parse_found_url(std::string_view text);
-// Location of a redirect (RFC 3986 §5), relative forms included, in all the ways that servers write it.
+// Resolves the Location of a redirect (RFC 3986 §5), relative or absolute. Accepts spaces, and one to three slashes
+// after the scheme, as servers write them. A reference that keeps the host of `base` keeps its credentials.
 [[nodiscard]] Result<Url> resolve_reference(const Url& base, std::string_view reference);
 
-// Which answers may be given to others, as far as the configuration says (sharing_rules.h).
+// The part of the configuration that decides which answers may be shared (sharing_rules.h).
 struct SharingPolicy {
-  std::vector<std::string> private_hosts;  // exact names or "*.suffix": nothing of them is shared
-  bool share_loopback = false;             // what comes from this machine or its link is offered to neighbours
+  std::vector<std::string> private_hosts;  // exact names or "*.suffix": nothing from these hosts is shared
+  bool share_loopback = false;             // content from this machine or its link is offered to neighbours
   bool callers_redirect = false;           // the job, not the configuration, allows redirects to this machine
 };
 
-// Where requests may go. This machine (loopback) is reached only by URLs that say so themselves, with a loopback
-// address or localhost: a name that leads there is refused, since whoever owns the name would choose what is asked
-// here.
+// Where requests may go. This machine (loopback) is reached only by URLs with a loopback address or localhost. Another
+// name that resolves to loopback is refused, since the owner of that name could choose which local service is asked.
 struct UrlPolicy {
-  bool allow_loopback = true;         // 127.0.0.0/8, ::1, localhost and *.localhost, where the URL says so itself
+  bool allow_loopback = true;         // 127.0.0.0/8, ::1, localhost and *.localhost, if the URL itself names it
   bool allow_private = true;          // an office's own addresses: RFC 1918, unique local
   bool redirect_to_loopback = false;  // a redirect from a host that is not loopback to one that is
-  bool redirect_to_private = false;   // … from a host with a public address to a private one
+  bool redirect_to_private = false;   // a redirect from a host with a public address to a private one
   bool redirect_downgrade = false;    // https -> http
   unsigned max_redirects = 10;
   std::vector<std::string> deny_hosts;  // exact names or "*.suffix"
-  // Hosts, as URLs name them, that may be at link-local addresses and at those of metadata services; as deny_hosts.
+  // Hosts, as URLs name them, that may be at link-local addresses and at those of metadata services. Written like
+  // deny_hosts.
   std::vector<std::string> allow_link_local;
   SharingPolicy sharing;
 };
 
-// `rules`: exact names or "*.suffix", in any case. The first that the host matches, or null.
+// Returns the first of `rules` (exact names or "*.suffix", in any case) that matches the host, or null.
 [[nodiscard]] const std::string* matching_host(const std::vector<std::string>& rules, std::string_view host);
 
 [[nodiscard]] Status check_url(const UrlPolicy& policy, const Url& url);
 // `outside`: a host on the way, `from` included, answered from a public address. Absent: not known, as through a proxy;
-// then a name counts as outside.
+// then `from` counts as outside if its host_scope() is global. Error: redirect_forbidden.
 [[nodiscard]] Status check_redirect(const UrlPolicy& policy, const Url& from, const Url& to,
                                     std::optional<bool> outside = std::nullopt);
-// The address that the URL's host resolved to, as numeric text; checked before it is connected to, and again before a
-// request is sent, so that no name leads where its URL may not (DNS rebinding). `redirected`: a host outside sent it.
+// Checks the address that the URL's host resolved to, as numeric text. Called before connecting, and again before the
+// request is sent, so that no name leads where its URL may not (DNS rebinding). `redirected`: a host outside redirected
+// to this URL.
 [[nodiscard]] Status check_address(const UrlPolicy& policy, const Url& url, std::string_view address, bool redirected);
-// The same of a proxy, which may be on this machine or in the office, but not at an address of a metadata service.
+// The same for a proxy. It may be on this machine or in the office, but not at a link-local address or a metadata
+// service that allow_link_local does not name.
 [[nodiscard]] Status check_proxy_address(const UrlPolicy& policy, std::string_view proxy_host,
                                          std::string_view address);
 

@@ -1,4 +1,4 @@
-// The policy of url.h: what may be asked at all, and where redirects and names may lead.
+// The policy of url.h: which URLs may be fetched, and where redirects and names may lead.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -16,8 +16,8 @@ std::string lower_name(std::string_view host) {
   return out;
 }
 
-// As rules name it: an IPv4 address within IPv6 (::ffff:10.0.0.1, ::ffff:a00:1) is the IPv4 address that is connected
-// to.
+// Returns the host as rules name it. An IPv4 address within IPv6 (::ffff:10.0.0.1, ::ffff:a00:1) becomes the IPv4
+// address, since that is the one connected to.
 std::string name_of(std::string_view host) {
   const std::string plain = host.find(':') == std::string_view::npos ? std::string() : normalise_ipv6(host);
   constexpr std::string_view kMapped = "::ffff:";
@@ -44,7 +44,7 @@ std::string link_local_words(std::string_view address, std::string_view host) {
       address, host);
 }
 
-// Only a URL that names this machine itself gets there.
+// Allows loopback only for a URL that names this machine itself.
 Status check_loopback(const UrlPolicy& policy, const Url& url, std::string_view address, bool redirected) {
   if (!policy.allow_loopback) {
     return forbidden(ErrorCode::forbidden_url, url, fmt::format("{} is this machine itself (loopback)", address));
@@ -63,7 +63,7 @@ Status check_loopback(const UrlPolicy& policy, const Url& url, std::string_view 
   return {};
 }
 
-// An address of the office's own is no business of hosts outside.
+// Refuses a redirect from a host outside to an address of the office.
 Status check_inside(const UrlPolicy& policy, const Url& url, std::string_view address, bool redirected) {
   if (redirected && !policy.redirect_to_private) {
     return forbidden(
