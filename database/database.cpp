@@ -196,13 +196,11 @@ struct Database::Impl {
       if (later.size() < kMaxLater) {
         later.push_back(std::move(item));
         queued.fetch_add(1);
-        if (later.size() > 1) return;
-      } else {
-        queue.push_back(std::move(item));
-        queued.fetch_add(1);
+        if (later.size() == 1) wake.notify_one();
+        return;
       }
     }
-    wake.notify_one();
+    submit(std::move(item));
   }
 
   void submit(Item item) {

@@ -4,7 +4,7 @@
 // done again with each write in a savepoint of its own, so that the others survive: `work` may run twice. `done` is
 // posted to the loop after the COMMIT is durable. Reads run on the same thread and see every write queued before them;
 // a read queued among writes is answered after their commit. Owned by main; loop thread only, except erase_traces().
-// The queue is bounded (kMaxQueued); beyond it write(), read() and peek() answer ErrorCode::busy. A `done` may still be
+// The queue is bounded (kMaxQueued); beyond it every call answers ErrorCode::busy. A `done` may still be
 // posted to the loop after the Database is destroyed: the caller guards it.
 #pragma once
 

@@ -32,8 +32,10 @@ std::size_t blank_at_end(std::string_view text) {
 }  // namespace
 
 Result<std::string> without_byte_order_mark(std::string text, const std::string& source) {
-  if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF"))
-    return fail(ErrorCode::invalid_argument, "read " + source, "it is in UTF-16; save it as UTF-8");
+  using namespace std::string_view_literals;
+  const bool wide = text.starts_with("\xFF\xFE"sv) || text.starts_with("\xFE\xFF"sv);
+  if (wide || text.starts_with("\0\0\xFE\xFF"sv))
+    return fail(ErrorCode::invalid_argument, "read " + source, "it is in UTF-16 or UTF-32; save it as UTF-8");
   if (text.starts_with(kMark)) text.erase(0, kMark.size());
   return text;
 }

@@ -9,8 +9,8 @@
 
 namespace larder {
 
-// Removes the byte order mark of UTF-8. Error: invalid_argument, with advice, for text with a mark of UTF-16, or of
-// UTF-32 in little-endian order. `source` names the text in the error.
+// Removes the byte order mark of UTF-8. Error: invalid_argument, with advice, for text with a mark of UTF-16 or UTF-32.
+// `source` names the text in the error.
 [[nodiscard]] Result<std::string> without_byte_order_mark(std::string text, const std::string& source);
 // Removes blanks at both ends: spaces, tabs, line ends, and those of text copied from a page (no-break and ideographic
 // spaces, zero-width spaces, word joiners, byte order marks).

@@ -386,6 +386,22 @@ TEST_F(DatabaseTest, AnswersBusyBeyondItsBound) {
   EXPECT_TRUE(*outcomes_[1]);
 }
 
+// Uses of records are counted by deferred writes, as often as members ask.
+TEST_F(DatabaseTest, DeferredWritesHaveTheSameBound) {
+  const auto db = open();
+  Gate gate(*db);
+  const auto nothing = [](SQLite::Database&) -> Status { return {}; };
+  std::optional<Status> last;
+  for (std::size_t i = 1; i < Database::kMaxQueued; ++i) db->write_later("count", nothing, nullptr);
+  EXPECT_EQ(db->queued(), Database::kMaxQueued);
+  db->write_later("count", nothing, [&last](Status status) { last = std::move(status); });
+  ASSERT_TRUE(loop_.wait_for([&] { return last.has_value(); })) << "although the thread is still held";
+  EXPECT_EQ(last->error().code, ErrorCode::busy);
+  EXPECT_EQ(db->queued(), Database::kMaxQueued);
+  gate.open();
+  ASSERT_TRUE(loop_.wait_for([&] { return db->queued() == 0; }));
+}
+
 TEST_F(DatabaseTest, AppliesMissingStepsOnce) {
   { const auto db = open(std::span(kSteps).first(1)); }
   {

@@ -11,7 +11,8 @@ TEST(GivenText, LosesItsByteOrderMark) {
   EXPECT_EQ(without_byte_order_mark("\xEF\xBB\xBFx", "f").value(), "x");
   EXPECT_EQ(without_byte_order_mark("x", "f").value(), "x");
   EXPECT_EQ(without_byte_order_mark("", "f").value(), "");
-  for (const std::string mark : {"\xFF\xFE", "\xFE\xFF"}) {
+  for (const std::string& mark : {std::string("\xFF\xFE"), std::string("\xFE\xFF"), std::string("\xFF\xFE\0\0", 4),
+                                  std::string("\0\0\xFE\xFF", 4)}) {
     const auto read = without_byte_order_mark(mark + "x", "list.txt");
     ASSERT_FALSE(read);
     EXPECT_NE(read.error().text().find("list.txt"), std::string::npos);
