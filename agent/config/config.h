@@ -53,7 +53,7 @@ struct Config {
   std::string proxy;  // default for jobs; empty: environment
   std::string ca_file;
   std::string ca_certificates;     // text of ca_file; set by read_authorities()
-  bool ca_of_environment = false;  // … or what this agent's environment names (environment_authorities.h)
+  bool ca_of_environment = false;  // it is from this agent's environment (environment_authorities.h)
   // [peer]
   bool peer_enabled = true, peer_use = true, peer_serve = true, peer_crowd = true;
   std::uint16_t peer_port = 7475;           // UDP and TCP; 0: any free one
@@ -90,8 +90,8 @@ inline constexpr std::string_view kDefaultConfigPath = "/etc/larder/larder.toml"
 [[nodiscard]] Result<std::shared_ptr<const Config>> load_config_or_defaults(const std::string& path);
 // Sets ca_certificates from ca_file (blocks; at the start and at each reload): a regular file of at most 512 KiB with
 // nothing but certificates, or config_invalid. No download opens the file again. `of_environment`: for an agent that a
-// user started for itself, and only if ca_file is empty; unusable parts of the environment are left out with a warning
-// in the log, and the user is told by the command that needs them.
+// user started for itself, and only if ca_file is empty; an unusable environment is ignored with a warning in the log,
+// and the command that needs it reports it.
 [[nodiscard]] Status read_authorities(Config& config, bool of_environment = false);
 
 struct ConfigKey {  // one row of the table

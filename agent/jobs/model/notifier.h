@@ -23,7 +23,7 @@ class Notifier {
  public:
   virtual ~Notifier() = default;
   // Runs the command until it succeeds or the tries are used up, then calls `done`: the job is not notified again after
-  // a restart. Not called after forget().
+  // a restart. Calls `done` from within the call if no such command is configured. Not called after forget().
   virtual void notify(Notification what, UniqueFunction<void()> done) = 0;
   // The job has left that state: no more tries. Unknown ids are ignored.
   virtual void forget(const std::string& job_id) = 0;
