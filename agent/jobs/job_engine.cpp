@@ -349,7 +349,7 @@ void JobEngine::retry(LiveJob& live) {
   apply_internal(live, JobEvent::retry_due);
 }
 
-// Fails a job whose other files can still be fetched only after these: settle() fails it then.
+// Fails the job for one file, but fetches the files that can be fetched now first: settle() fails it then.
 void JobEngine::fail_after_the_rest(LiveJob& live, const Error& error) {
   const bool rest = is_running(live.job.state) && (!live.active.empty() || live.queue.waiting() > 0);
   if (!rest) return fail_job(live, error);

@@ -57,7 +57,7 @@ class JobEngine {
   void options_changed(LiveJob& live, bool priority_changed);
   void network_returned();
   void verdict_posted(LiveJob& live, unsigned file, bool valid, const std::string& reason);
-  void told_of_judgement(LiveFile& file);  // who waits for its end is called, not within the call
+  void told_of_judgement(LiveFile& file);  // posts the verdicts in when_judged, which wait for the judge
   // Ends an acknowledged or cancelled job and releases its contents. `keep`: finished files count as valid.
   void finish(LiveJob& live, bool keep);
   // Fetches a finished file again whose content is gone, or fails it.

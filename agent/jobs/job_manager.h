@@ -34,7 +34,7 @@ struct JobSettings {
   bool offline_ok = true;  // jobs may use it
   std::uint64_t peer_min_rate = 256 * kKiB;
   UserAccounts accounts;                      // account of each user id
-  std::function<bool(uid_t)> has_disk_share;  // whether the share of the disk binds this user's jobs; null: nobody's
+  std::function<bool(uid_t)> has_disk_share;  // whether the share of the disk binds this user's jobs; null: no user's
 };
 [[nodiscard]] JobSettings job_settings(const Config& config);
 

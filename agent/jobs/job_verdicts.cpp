@@ -1,4 +1,4 @@
-// JobEngine: verdicts on finished files, and what follows from them.
+// JobEngine: verdicts on finished files, and their consequences.
 #include <fmt/format.h>
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Which content a run fills: one that is there already, one to go on with, or a new one.
+// Run: chooses the content to fill: a complete one, a partial one to continue, or a new one.
 #include <algorithm>
 
 #include "agent/transfer/run.h"

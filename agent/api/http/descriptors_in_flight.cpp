@@ -69,7 +69,7 @@ std::optional<FairPlaces::Place> DescriptorsInFlight::admit(Owner owner, std::si
 }
 
 void DescriptorsInFlight::keep(UniqueFd socket, FairPlaces::Place descriptors, FairPlaces::Place connection) {
-  ::shutdown(socket.get(), SHUT_RDWR);  // the client can still read what was sent, then sees the end
+  ::shutdown(socket.get(), SHUT_RDWR);  // the client can still read the sent bytes, then sees the end
   ended_.push_back({std::move(socket), std::move(descriptors), std::move(connection)});
   look_later();
 }

@@ -38,7 +38,7 @@ class GetSession {
   Result<bool> wait(bool worked);  // true: interrupted
   Status finish();                 // the job has ended: hands over the rest, then acknowledges
   Status settle_error();           // the job failed: keep it or cancel it
-  Status end_if_hopeless();        // ends a job that the agent would retry in vain
+  Status end_if_hopeless();        // ends a job whose retries cannot succeed
   Result<Step> refuse_name();      // the name given by the origin cannot be written
   // Downloads in windows where the agent has no room for the whole. None: impossible, keep waiting.
   Result<std::optional<Step>> try_windows();

@@ -50,7 +50,7 @@ struct ProgressFigures {
 // Returns the line after a download: "x.iso  1.00 GiB in 9s (112 MiB/s)  origin 1.00 GiB  cache 0 B".
 [[nodiscard]] std::string render_summary(const std::string& name, std::uint64_t bytes, Duration took,
                                          const FiguresView& figures);
-// Returns the text without control characters and escapes; invalid UTF-8 becomes '?'.
+// Returns the text with each control character, bidirectional control and invalid byte replaced by '?'.
 [[nodiscard]] std::string printable(std::string_view text);
 
 }  // namespace larder::agent

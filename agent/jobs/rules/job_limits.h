@@ -37,7 +37,7 @@ struct KnownNames {
   std::function<Status(const std::string& public_key, const std::string& signature)> check_minisign;
 };
 
-// `exempt`: root and admins, whom the four numbers do not bind.
+// `exempt`: true for root and admins, whom the four numbers do not bind.
 [[nodiscard]] Status check_job_count(const JobLimits& limits, std::size_t jobs, std::size_t jobs_of_owner, bool exempt);
 [[nodiscard]] Status check_file_count(const JobLimits& limits, std::size_t files, bool exempt);
 

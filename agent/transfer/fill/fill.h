@@ -98,7 +98,7 @@ class Fill : public std::enable_shared_from_this<Fill> {
     std::vector<ByteRange> taken_blocks;  // written to the file, not yet reported to the source
     std::vector<ByteRange> extra_blocks;  // delivered by another stream as well, perhaps not written yet
     bool begun = false;
-    bool cut = false;           // the window ends before what the source was asked for
+    bool cut = false;           // the window ends before the end that the source was asked for
     std::optional<Status> end;  // end of the stream, while there is no writer
   };
   struct SourceSlot {

@@ -139,7 +139,7 @@ void Fill::make(const Revision& revision) {
     case Revision::Kind::race:
       return open(revision.source, revision.window);
   }
-  // The plan gives out what became free, before anything else is changed.
+  // The plan hands out the ranges that became free, before anything else is changed.
   while (const auto window = next_window(plan_input())) open(window->source, window->range);
 }
 

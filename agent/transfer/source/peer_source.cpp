@@ -93,7 +93,7 @@ void PeerSource::done(RunId id, Status status) {
   Run& run = runs_.at(id);
   if (!status || run.rate == 0) return end(id, std::move(status));
   run.done = true;
-  run.delivery = 0;  // what is consumed from now on belongs to no delivery
+  run.delivery = 0;  // consumption from now on belongs to no delivery
   end_in_time(id);
 }
 
