@@ -22,7 +22,7 @@ json describe_option(const CLI::Option& option) {
           {"help", option.get_description()}};
 }
 
-// A group of options is an App without a name: its options are those of the command that it belongs to.
+// A group of options is an App without a name: its options belong to the enclosing command.
 void add_members(const CLI::App& app, json& options, json& commands);
 
 json describe(const CLI::App& app) {

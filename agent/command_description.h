@@ -1,5 +1,5 @@
-// The options and subcommands of a program, as JSON. Manual pages and shell completions are generated from it, so that
-// they name the same options as --help.
+// Describes the options and subcommands of a program as JSON. Manual pages and shell completions are generated from it,
+// so that they name the same options as --help.
 #pragma once
 
 #include <string>

@@ -1,5 +1,6 @@
-// The group as the API sees it. Implemented over peer::Membership (agent/lan/membership_group.h); tests choose
-// another. Loop thread only; callbacks come later on the loop thread.
+// The group as the API sees it. Implemented over peer::Membership (agent/lan/membership_group.h); tests use another
+// implementation. Loop thread only. Callbacks come on the loop thread, from within the call where a request is refused
+// at once (revoke() of an unknown agent).
 #pragma once
 
 #include <cstdint>
@@ -17,7 +18,7 @@ enum class GroupRole { none, member, authority };
 struct GroupMemberFacts {
   std::string id;                           // hex
   std::string name;                         // of the machine; may be empty
-  std::string address;                      // of its catalogue; empty: not in reach now
+  std::string address;                      // of its catalogue; empty: not reachable now
   std::optional<WallTime> certified_until;  // known to the authority's holder
 };
 
@@ -25,7 +26,7 @@ struct GroupFacts {
   std::string name;  // empty: no group
   std::string id;    // of this agent, hex; empty without a group
   GroupRole role = GroupRole::none;
-  bool active = false;  // false: revoked, or the certificate is not in its time
+  bool active = false;  // false: revoked, or outside the certificate's validity
   bool revoked = false;
   std::string holder;  // the agent that holds the authority's key, hex
   std::uint32_t state_version = 0;
@@ -55,7 +56,7 @@ struct InviteAnswer {
   std::uint32_t uses = 1;
 };
 struct RevokeAnswer {
-  std::string id;  // of the agent that is revoked now
+  std::string id;  // of the revoked agent
   std::size_t invitations_closed = 0;
 };
 
@@ -70,7 +71,8 @@ class GroupService {
   virtual void invite(InviteRequest request, Done<InviteAnswer> done) = 0;
   virtual void join(std::string invitation, Done<void> done) = 0;
   virtual void leave(bool give_up_authority, Done<void> done) = 0;
-  // `agent`: its id, the beginning of it (at least 4 digits), or the machine's name, where that is one agent only.
+  // Revokes an agent. `agent`: its id, a beginning of it (at least 4 digits), or the name of its machine; it must
+  // denote one agent only.
   virtual void revoke(std::string agent, Done<RevokeAnswer> done) = 0;
 };
 

@@ -1,6 +1,5 @@
-// The few functions that fmt keeps in its shared library, compiled into the program: with them in place it need load
-// neither that library nor, through it, the C++ runtime. For the command only, whose whole run takes a few
-// milliseconds.
+// The few functions that fmt keeps in its shared library, compiled into the program, which then loads neither that
+// library nor, through it, the C++ runtime. For the command only, whose whole run takes a few milliseconds.
 #include <fmt/format-inl.h>
 
 FMT_BEGIN_NAMESPACE

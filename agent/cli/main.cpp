@@ -1,5 +1,4 @@
-// The command line. Understands the options, then runs the one action they name; everything else is in the command
-// files.
+// The command line. Parses the options, then runs the one action that they name; all actions are in the command files.
 #include <CLI/CLI.hpp>
 #include <sstream>
 #include <string_view>
@@ -46,8 +45,8 @@ int parse(CLI::App& app, int argc, char** argv) {
   }
 }
 
-// `larder get …` in front of everything else. To make the options of all other commands, only to take them down again,
-// is a quarter of a millisecond: as much as an answer of the agent.
+// Returns true for `larder get …` without other options before it. Building the options of all other commands, only to
+// discard them, takes a quarter of a millisecond: as much as an answer of the agent.
 bool is_get(int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
     const std::string_view word = argv[i];

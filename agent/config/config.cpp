@@ -12,7 +12,7 @@
 namespace larder::agent {
 namespace {
 
-// A key's dots nest tables, which are destroyed recursively: lines are bounded so that the stack is.
+// The dots of a key nest tables, which are destroyed recursively: bounded lines bound the stack.
 constexpr std::size_t kMaxLine = 4096;
 constexpr std::size_t kMaxCommands = 64;  // [[hook]], and [[notify]]
 
@@ -77,7 +77,7 @@ class Reader {
     return check_together(document, config);
   }
 
-  // A key at the top level that belongs into a section is named with it.
+  // A top-level key that belongs to a section is reported with that section.
   [[nodiscard]] static std::string unknown_hint(const std::string& name) {
     std::vector<std::string> names = {"hook", "notify"};
     for (const auto& row : config_rows()) {
@@ -166,7 +166,7 @@ class Reader {
     return {};
   }
 
-  // What no single row can see.
+  // Checks across several rows.
   [[nodiscard]] Status check_together(const toml::table& document, const Config& config) const {
     if (config.max_jobs_per_user > config.max_jobs)
       return wrong(line_of_either(document["jobs"], "max_jobs_per_user", "max_jobs"),

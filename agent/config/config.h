@@ -1,6 +1,6 @@
 // The configuration: /etc/larder/larder.toml or --config. Parsed and checked as a whole into an immutable value; an
-// unknown key or a bad value is config_invalid with the file and line. One table (config_table.cpp) is parser,
-// documentation (docs/configuration.md, `larder config show`) and default in one.
+// unknown key or a bad value is config_invalid with file and line. One table (config_table.cpp) is the parser, the
+// documentation (docs/configuration.md, `larder config show`) and the defaults.
 #pragma once
 
 #include <cstdint>
@@ -23,14 +23,14 @@ struct NotifyCommand {
   Duration timeout = std::chrono::minutes(1);
 };
 
-enum class Metered { automatic, yes, no };  // is this machine's way to its neighbours paid by volume?
+enum class Metered { automatic, yes, no };  // is the network to the neighbours paid by volume?
 
 struct Config {
   // [agent]
   std::string state_directory = "/var/lib/larder";
   std::string runtime_directory = "/run/larder";  // api.sock
   log::Level log_level = log::Level::info;
-  Duration idle_exit{};  // 0: never; a user's own agent ends itself after so long without jobs and clients
+  Duration idle_exit{};  // 0: never; time without jobs and clients after which a user's own agent ends
   // [api]
   std::vector<std::string> admins;  // user names or numeric ids, besides root and the agent's own user
   std::string socket_mode = "0666";
@@ -52,8 +52,8 @@ struct Config {
   origin::UrlPolicy url_policy;
   std::string proxy;  // default for jobs; empty: environment
   std::string ca_file;
-  std::string ca_certificates;     // the text of ca_file; read_authorities() fills it
-  bool ca_of_environment = false;  // … with what the environment of this agent names (environment_authorities.h)
+  std::string ca_certificates;     // text of ca_file; set by read_authorities()
+  bool ca_of_environment = false;  // it is from this agent's environment (environment_authorities.h)
   // [peer]
   bool peer_enabled = true, peer_use = true, peer_serve = true, peer_crowd = true;
   std::uint16_t peer_port = 7475;           // UDP and TCP; 0: any free one
@@ -82,23 +82,24 @@ struct Config {
 inline constexpr std::size_t kMaxConfigFile = 1024 * 1024;
 inline constexpr std::string_view kDefaultConfigPath = "/etc/larder/larder.toml";
 
-// Errors are config_invalid with "FILE:LINE: …" in the detail; `file_name` is only for them.
+// Errors are config_invalid with "FILE:LINE: …" in the detail; `file_name` is used only for them.
 [[nodiscard]] Result<std::shared_ptr<const Config>> parse_config(std::string_view toml, const std::string& file_name);
-// Reads the file (blocks). A missing one is not_found.
+// Reads the file (blocks). A missing file is not_found.
 [[nodiscard]] Result<std::shared_ptr<const Config>> load_config(const std::string& path);
-// The same, but a missing file means the defaults: for kDefaultConfigPath, which nobody named.
+// The same, but a missing file gives the defaults: for kDefaultConfigPath, which the user did not name.
 [[nodiscard]] Result<std::shared_ptr<const Config>> load_config_or_defaults(const std::string& path);
-// Fills ca_certificates from ca_file (blocks, once at the start and at each reload): a regular file of at most 512 KiB
-// with certificates alone, or config_invalid. No download opens the file again. `of_environment`: of an agent that a
-// user started for itself, where ca_file names none; what cannot be used there is left out with a warning in the log,
-// and the one who wants it is told by its command.
+// Sets ca_certificates from ca_file (blocks; at the start and at each reload): a regular file of at most 512 KiB with
+// nothing but certificates, or config_invalid. No download opens the file again. `of_environment`: for an agent that a
+// user started for itself, and only if ca_file is empty; an unusable environment is ignored with a warning in the log,
+// and the command that needs it reports it.
 [[nodiscard]] Status read_authorities(Config& config, bool of_environment = false);
 
 struct ConfigKey {  // one row of the table
   std::string section, name, kind, unit, default_text, range, meaning;
 };
 [[nodiscard]] std::vector<ConfigKey> config_keys();  // [[hook]] and [[notify]] as sections "[hook]" and "[notify]"
-// `larder config show`: effective values; parse_config() takes it back. Passwords of proxies are shown as "***".
+// Returns the effective values for `larder config show`, in a form that parse_config() reads. Proxy passwords show as
+// "***".
 [[nodiscard]] std::string config_as_toml(const Config& config);
 [[nodiscard]] std::string config_as_markdown();  // the table of docs/configuration.md
 

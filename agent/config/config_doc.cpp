@@ -1,4 +1,4 @@
-// Prints the table of docs/configuration.md; a test holds the page against it.
+// Prints the table of docs/configuration.md; a test compares the page with it.
 #include <cstdio>
 
 #include "agent/config/config.h"

@@ -17,7 +17,7 @@ using std::chrono::seconds;
 constexpr Duration kDay = hours(24);
 constexpr Duration kYears = kDay * 3650;
 
-// `access` answers a reference to the member in its target; const and not.
+// `access` returns a reference to the member in its target, const or not.
 template <class Target, class Codec, class Access>
 ConfigRow<Target> row(std::string section, std::string name, Codec codec, Access access, std::string meaning) {
   ConfigRow<Target> made;
@@ -201,7 +201,7 @@ std::vector<ConfigRow<Target>> command_rows(const char* section, const char* nam
 
 #undef MEMBER
 
-// Insertions, deletions, replacements, and swaps of two neighbours, one each.
+// Counts insertions, deletions, replacements, and swaps of two adjacent characters, one each.
 std::size_t edit_distance(const std::string& a, const std::string& b) {
   std::vector<std::vector<std::size_t>> cost(a.size() + 1, std::vector<std::size_t>(b.size() + 1));
   for (std::size_t i = 0; i <= a.size(); ++i) cost[i][0] = i;

@@ -1,5 +1,5 @@
-// The one table of configuration keys. Each row is documentation, default, check, reader and writer of one key, so
-// that none of these can disagree. Pure: no TOML library, no files.
+// The one table of configuration keys. Each row is documentation, default, check, reader and writer of one key, so that
+// none of these can disagree. Pure: no TOML library, no files.
 #pragma once
 
 #include <cstdint>
@@ -13,23 +13,23 @@
 
 namespace larder::agent {
 
-// What a value is in the file, before its row has judged it.
+// A value of the file, before its row has checked it.
 using ConfigValue = std::variant<bool, std::int64_t, double, std::string, std::vector<std::string>>;
 
 template <class Target>
 struct ConfigRow {
   ConfigKey key;
-  bool required = false;  // must be given where its section is (only in [[hook]] and [[notify]])
-  // What is wrong with the value ("must be a …"), or nothing: then it has been taken.
+  bool required = false;  // must be given in its section (only in [[hook]] and [[notify]])
+  // Sets the value, or returns what is wrong with it ("must be a …").
   std::function<std::optional<std::string>(Target&, const ConfigValue&)> set;
-  std::function<std::string(const Target&)> get;  // as a TOML value that `set` takes back
+  std::function<std::string(const Target&)> get;  // as a TOML value that `set` accepts
 };
 
 [[nodiscard]] const std::vector<ConfigRow<Config>>& config_rows();         // in the order of the documentation
 [[nodiscard]] const std::vector<ConfigRow<Hook>>& hook_rows();             // [[hook]]
 [[nodiscard]] const std::vector<ConfigRow<NotifyCommand>>& notify_rows();  // [[notify]]
 
-// The known name nearest to a misspelt one, or nothing where none is near enough to be meant.
+// Returns the known name nearest to a misspelt one, or nothing if none is near enough.
 [[nodiscard]] std::optional<std::string> nearest_name(const std::string& name, const std::vector<std::string>& known);
 
 }  // namespace larder::agent

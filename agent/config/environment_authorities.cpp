@@ -22,7 +22,7 @@ std::string variable(const char* name) {
   return value == nullptr ? std::string() : std::string(value);
 }
 
-// "0a1b2c3d.0", as c_rehash links certificates: others are not looked for by OpenSSL either.
+// "0a1b2c3d.0", as c_rehash links certificates: OpenSSL looks for no other names either.
 bool is_hash_name(std::string_view name) {
   if (name.size() < 10 || name[8] != '.') return false;
   const auto is_hex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };

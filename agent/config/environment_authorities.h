@@ -1,6 +1,6 @@
-// Certificate authorities by the variables that curl, OpenSSL and most containers know. They speak for the user whose
-// process it is: of an agent that such a user started for itself they are the configuration (its origin.ca_file, where
-// it has one, comes first); the system's agent does not read them.
+// Certificate authorities from the variables that curl, OpenSSL and most containers use. They are valid for the user of
+// the process: for an agent that a user started for itself they are part of the configuration (its origin.ca_file, if
+// set, goes first). The system's agent does not read them.
 #pragma once
 
 #include <string>
@@ -15,13 +15,13 @@ struct AuthorityVariables {
 };
 [[nodiscard]] AuthorityVariables authority_variables();  // of this process
 
-// The PEM text that they name, as curl has it: CURL_CA_BUNDLE alone where it is set, else the files of SSL_CERT_DIR
-// (directories between colons; names as c_rehash makes them, in order) and SSL_CERT_FILE together. Empty where none is
-// set. The same for the same files, whoever reads them. Blocks. Errors name the variable and the path; not_found where
-// no certificate is there at all. Whether it is readable PEM is for origin::check_authorities().
+// Returns the PEM text that the variables name, as curl reads it: CURL_CA_BUNDLE alone if it is set, else the files of
+// SSL_CERT_DIR (directories between colons; names as made by c_rehash, in order) and SSL_CERT_FILE together. Empty if
+// none is set. The same files give the same text for every reader. Blocks. Errors name the variable and the path;
+// not_found if there is no certificate at all. Whether the PEM is readable is for origin::check_authorities().
 [[nodiscard]] Result<std::string> read_authorities_of(const AuthorityVariables& variables);
 
-// Tells two texts apart.
+// Returns a text that differs for different authorities.
 [[nodiscard]] std::string authorities_fingerprint(const std::string& pem);
 
 }  // namespace larder::agent

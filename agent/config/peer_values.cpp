@@ -27,7 +27,7 @@ std::optional<std::string> check_service(const std::string& text) {
   return "must be a DNS name, such as \"_larder._udp.office.example\", or \"\"";
 }
 
-// A pattern that could match no URL at all is a mistake, and this one would show only by what has been shared.
+// A pattern that can match no URL is a mistake, which would otherwise show only by what was shared.
 std::optional<std::string> check_url_glob(const std::string& text) {
   const auto starts = [&](std::string_view prefix) { return text.compare(0, prefix.size(), prefix) == 0; };
   if (!starts("*") && !starts("http://") && !starts("https://"))

@@ -20,10 +20,10 @@ std::optional<std::string> check_proxy(const std::string& proxy) {
   if (colon == std::string::npos) return "must be a URL such as \"http://proxy.example:3128\", or \"none\"";
   if (std::find(kSchemes.begin(), kSchemes.end(), std::string_view(proxy).substr(0, colon)) == kSchemes.end())
     return "must be of the scheme http, https, socks4, socks4a, socks5 or socks5h";
-  // A proxy's URL has the same form as any other behind its scheme.
+  // Behind its scheme, a proxy's URL has the same form as any other.
   const auto url = origin::parse_url("http" + proxy.substr(colon));
   if (!url) return "must be a URL with a host: " + url.error().detail;
-  // libcurl gets the text as it is, and would read it in the character set of the process.
+  // libcurl takes the text unchanged, and would read it in the character set of the process.
   if (!origin::is_ascii(proxy.substr(proxy.find('@') == std::string::npos ? 0 : proxy.rfind('@'))))
     return "must have a host name in ASCII: \"" + url->host + "\"";
   const auto end = proxy.find_first_of("/?#", colon + 3);

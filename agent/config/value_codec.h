@@ -77,7 +77,7 @@ struct LogLevelCodec {
   [[nodiscard]] std::string write(log::Level value) const;
 };
 
-struct OnOffCodec {  // a word that leaves room for others; true and false are understood
+struct OnOffCodec {  // a word, so that others can be added; true and false are accepted
   using Value = bool;
   std::string kind = "word", unit = "–", range = "\"on\", \"off\"";
   [[nodiscard]] Parsed<bool> read(const ConfigValue& value) const;
@@ -91,13 +91,13 @@ struct MeteredCodec {
   [[nodiscard]] std::string write(Metered value) const;
 };
 
-// Text that a check has to accept.
+// Text that a check must accept.
 struct TextCodec {
   using Value = std::string;
   using Check = std::optional<std::string> (*)(const std::string&);
   std::string kind, unit, range;
   Check check;
-  // What write() shows in place of the value, where that holds secrets; null: the value itself.
+  // Text that write() shows instead of a secret value; null: the value itself.
   std::string (*shown)(const std::string&) = nullptr;
   [[nodiscard]] Parsed<std::string> read(const ConfigValue& value) const;
   [[nodiscard]] std::string write(const std::string& value) const;

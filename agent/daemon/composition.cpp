@@ -40,11 +40,11 @@ constexpr std::size_t kDiskThreads = 2;
 constexpr std::size_t kDiskQueue = 1024;
 constexpr std::chrono::seconds kHousekeeping{5};
 
-// How long a thread may be silent before it counts as standing: more than its longest legitimate piece of work.
-constexpr std::chrono::seconds kNeverBlocks{30};    // libcurl's: names are resolved elsewhere, files are not opened
-constexpr std::chrono::minutes kComputes{2};        // libtorrent's: opens torrents with the hashes of 512 MiB
-constexpr std::chrono::minutes kSyncs{10};          // the index: a sync of a busy disk, many of them in a row
-constexpr std::chrono::minutes kReadsAndSyncs{30};  // disk workers, when all of them are silent: digests of whole files
+// Bounds of the watchdog: longer than the longest legitimate piece of work of each thread.
+constexpr std::chrono::seconds kNeverBlocks{30};    // of libcurl: it resolves no names and opens no files
+constexpr std::chrono::minutes kComputes{2};        // of libtorrent: it opens torrents with the hashes of 512 MiB
+constexpr std::chrono::minutes kSyncs{10};          // of the index: many syncs in a row on a busy disk
+constexpr std::chrono::minutes kReadsAndSyncs{30};  // of the disk workers, if all are silent: digests of whole files
 constexpr std::chrono::seconds kLongestWatchInterval{10};
 
 cache::CacheSettings cache_settings(const Config& config) {
@@ -58,7 +58,7 @@ std::vector<cache::SchemaStep> schema() {
   return steps;
 }
 
-// Other users must reach the socket in it; the service manager or the command line makes it beforehand as a rule.
+// Other users must reach the socket in it. Usually the service manager or the command line has created it.
 Status make_runtime_directory(const std::string& path) {
   std::error_code error;
   if (std::filesystem::is_directory(path, error)) return {};
@@ -83,7 +83,7 @@ Result<std::shared_ptr<const Config>> configuration(const CommandLine& command_l
   return std::make_shared<const Config>(std::move(config));
 }
 
-// In the order of their making; the end goes backwards.
+// In the order of their creation; destruction is in reverse order.
 struct Agent::Parts {
   Parts(Loop& l, CommandLine c, std::shared_ptr<const Config> f, StateLock held, std::function<void()> e)
       : loop(l), command_line(std::move(c)), config(std::move(f)), lock(std::move(held)), ended(std::move(e)) {}
@@ -228,7 +228,7 @@ void Agent::Parts::reloaded(Reload& reload, NewConfig next) {
     log::error("configuration refused, the last one stays error=\"{}\"", next.config.error().text());
     return reload.done(tl::unexpected(next.config.error()));
   }
-  // Two workers read: what was read for an earlier request must not undo what a later one has put in force.
+  // Two workers may read at once: an older configuration must not replace one that was requested later.
   if (reload.turn > reload_applied) {
     reload_applied = reload.turn;
     apply(next);
@@ -246,8 +246,8 @@ Result<std::unique_ptr<Agent>> Agent::make(Loop& loop, const CommandLine& comman
   if (!lock) return tl::unexpected(lock.error());
   auto parts = std::make_unique<Parts>(loop, command_line, std::move(config), std::move(*lock), std::move(ended));
   if (auto made = parts->make(); !made) return tl::unexpected(made.error());
-  // Not before the state is known to be this program's. Where it cannot be written, the agent is found at the socket's
-  // usual places all the same.
+  // Not before the state is known to be this program's. If the record cannot be written, the agent is still found at
+  // the socket's usual places.
   if (auto told = parts->lock.record_socket(parts->config->runtime_directory + "/api.sock"); !told)
     log::warn("{}", told.error().text());
   return std::unique_ptr<Agent>(new Agent(std::move(parts)));
@@ -319,7 +319,7 @@ void Agent::watch_threads(std::optional<Duration> patience) {
   of.watch->add("swarm", computes, always([&of](Answer answer) { of.lan->ask_swarm(std::move(answer)); }));
   of.watch->add("index", syncs, always(ask_index));
   of.watch->add("sync", reads, [&of](Answer answer) { return of.cache->ask_sync(std::move(answer)); });
-  // Any of the workers answers.
+  // Any worker may answer.
   of.watch->add("disk", reads, [&of](Answer answer) { return of.disk->submit(std::move(answer)); });
   of.watch->start();
 }
@@ -331,7 +331,7 @@ bool Agent::healthy() const {
 void Agent::reload(UniqueFunction<void(Status)> done) {
   Parts* parts = parts_.get();
   auto pending = std::make_shared<Parts::Reload>(Parts::Reload{std::move(done), ++parts->reload_turn});
-  // On a worker: the disk with the configuration may be slow, and so may be the directory of users.
+  // On a worker: the disk with the configuration may be slow, and so may the user database.
   const bool queued = parts->disk->submit([parts, pending] {
     auto next = std::make_shared<Parts::NewConfig>(Parts::NewConfig{configuration(parts->command_line), {}});
     if (next->config) next->admins = Admins::resolve((*next->config)->admins);

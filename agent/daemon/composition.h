@@ -1,7 +1,7 @@
-// The composition root: chooses and ties together every part of the agent. Loop thread only.
+// The composition root: chooses every implementation and connects the parts. Loop thread only.
 //
-// Start: lock, configuration, database, cache, origin, jobs, then the API last: who can connect finds everything there.
-// Stop: the API first, then transfers (committed segments stay), then what is queued for the database.
+// Start: configuration, lock, database, cache, origin, LAN, jobs, and the API last, so that a client finds all parts
+// working. Stop: the API first, then the LAN, then transfers (committed segments stay), then the queue of the database.
 #pragma once
 
 #include <functional>
@@ -18,37 +18,37 @@ namespace larder::agent {
 
 struct CommandLine {
   std::string config_file{kDefaultConfigPath};
-  bool config_required = false;  // named by the user: missing is an error
-  // Each overrides the configuration.
+  bool config_required = false;  // the user named it: if missing, an error
+  // Overrides of the configuration.
   std::string state_directory, runtime_directory;
   std::optional<Duration> idle_exit;
-  // A user started it for itself: what its environment names as certificate authorities is its configuration.
+  // Set for a user's own agent: the certificate authorities that its environment names belong to its configuration.
   bool trust_environment = false;
-  // The API's listening socket, where the service manager passed one; the agent owns it.
+  // The API's listening socket, if the service manager passed one; the agent owns it.
   std::optional<int> socket;
 };
 
-// The file, with the command line's overrides on top. Blocks.
+// Reads the file, and applies the command line's overrides. Blocks.
 [[nodiscard]] Result<std::shared_ptr<const Config>> configuration(const CommandLine& command_line);
 
 class Agent {
  public:
-  // Makes everything that can fail at once (blocks); `ended` is called when the agent ends itself (idle).
+  // Makes everything that can fail at once (blocks). `ended` is called when an idle agent decides to end.
   static Result<std::unique_ptr<Agent>> make(Loop& loop, const CommandLine& command_line,
                                              std::shared_ptr<const Config> config, std::function<void()> ended);
   ~Agent();
   Agent(const Agent&) = delete;
   Agent& operator=(const Agent&) = delete;
 
-  // Jobs come back and the API opens; then `done`.
+  // Loads the jobs and opens the API; then calls `done`.
   void start(UniqueFunction<void(Status)> done);
-  // Nothing of what was committed is lost; `done` when all is written.
+  // Stops all parts, and calls `done` when everything is written. Committed segments are kept.
   void stop(UniqueFunction<void()> done);
-  // Asks each thread for signs of life from now on (thread_watch.h). `patience`: of the service manager, where there is
-  // one; threads that never block have to answer within it.
+  // Asks each thread for signs of life from now on (thread_watch.h). `patience`: the watchdog interval of the service
+  // manager, if there is one; threads that never block must answer within it.
   void watch_threads(std::optional<Duration> patience);
-  [[nodiscard]] bool healthy() const;  // no thread stands still
-  // Swaps the whole configuration or refuses it.
+  [[nodiscard]] bool healthy() const;  // no thread is stuck
+  // Reads the configuration again, and applies all of it or refuses it.
   void reload(UniqueFunction<void(Status)> done);
 
  private:

@@ -1,4 +1,4 @@
-// When a user's own agent has been idle for long enough to end itself. Pure.
+// Decides when a user's own agent has been idle for so long that it ends. Pure.
 #pragma once
 
 #include <cstddef>
@@ -9,7 +9,7 @@
 namespace larder::agent {
 
 struct Activity {
-  std::uint64_t jobs = 0;  // that go on by themselves; those that wait for somebody do not count
+  std::uint64_t jobs = 0;  // jobs that go on by themselves, without those that wait for their owner
   std::size_t transfers = 0;
   std::size_t connections = 0;
   SteadyTime last_request{};  // or the start
@@ -25,7 +25,7 @@ class IdleWatch {
     if (last_busy_ < now.last_request) last_busy_ = now.last_request;
     return limit_ > Duration{} && at - last_busy_ >= limit_;
   }
-  // Often enough for a short limit.
+  // Returns an interval that is short enough for the limit.
   [[nodiscard]] Duration check_interval(Duration usual) const {
     return limit_ > Duration{} && limit_ / 4 < usual ? limit_ / 4 + std::chrono::milliseconds(1) : usual;
   }

@@ -1,4 +1,4 @@
-// larderd: the agent. Command line, signals and the loop; what it consists of is in composition.cpp.
+// larderd: the agent. Command line, signals and loop; composition.cpp makes its parts.
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <sstream>
@@ -22,12 +22,12 @@ using agent::Agent;
 using agent::CommandLine;
 
 constexpr int kUsage = 2;
-// The end must come before a service manager loses patience; what is committed is safe in any case.
+// The stop must end before a service manager loses patience; committed segments are safe in any case.
 constexpr std::chrono::milliseconds kStopWithin{4500};
-// By then the process has ended, whatever stands in the way; the unit's TimeoutStopSec is 15 s.
+// The process ends by then in any case; the unit's TimeoutStopSec is 15 s.
 constexpr std::chrono::seconds kEndWithin{10};
 
-// Text that was asked for: 0, or the exit status of a program whose output went nowhere.
+// Prints text that was requested. Returns 0, or the exit status for output that could not be written.
 int print(const std::string& text) {
   if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0) return 0;
   say("larderd: cannot write to standard output: it is closed or full\n");
@@ -74,13 +74,14 @@ class Program {
   }
 
   void watch() {
-    if (agent_->healthy()) manager_.alive();  // otherwise the service manager starts us anew
+    if (agent_->healthy()) manager_.alive();  // otherwise the service manager restarts the agent
     loop_.after(*manager_.watchdog_interval(), [this] { watch(); });
   }
 
   void reload() {
     manager_.reloading();
-    agent_->reload([this](const Status&) { manager_.ready("ready"); });  // a refusal is logged; the old one goes on
+    // A refusal is logged; the old configuration stays.
+    agent_->reload([this](const Status&) { manager_.ready("ready"); });
   }
 
   void stop(const char* why) {
@@ -96,9 +97,9 @@ class Program {
     agent_->stop([this] { loop_.stop(); });
   }
 
-  agent::StopGuard guard_{kEndWithin};  // first: it waits for the end of all the others
+  agent::StopGuard guard_{kEndWithin};  // first: it is destroyed last
   CommandLine command_line_;
-  std::shared_ptr<const agent::Config> config_;  // at the start
+  std::shared_ptr<const agent::Config> config_;  // of the start
   agent::ServiceManager manager_;
   Loop loop_;
   std::unique_ptr<Agent> agent_;

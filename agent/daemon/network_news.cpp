@@ -23,7 +23,7 @@ Bytes after(Bytes bytes, std::size_t size) {
   return bytes.subspan(std::min<std::size_t>(size, bytes.size()));
 }
 
-// The address was there before: it was made earlier than it was updated.
+// Returns true if the address existed before: it was created earlier than it was updated.
 bool only_prolonged(Bytes body) {
   Bytes attributes = after(body, NLMSG_ALIGN(sizeof(ifaddrmsg)));
   while (const auto attribute = read<rtattr>(attributes)) {

@@ -1,4 +1,4 @@
-// What rtnetlink's messages say of this machine's network. Pure.
+// Reads changes of this machine's network from rtnetlink's messages. Pure.
 #pragma once
 
 #include "base/hash/buffer.h"
@@ -6,8 +6,8 @@
 namespace larder::agent {
 
 struct NetworkNews {
-  bool returned = false;  // an address or a route has appeared: jobs that wait for the network may go on
-  bool changed = false;   // addresses, or ways out, are others than before: what is bound to the old ones is of no use
+  bool returned = false;  // an address or a route appeared: jobs that wait for the network may retry
+  bool changed = false;   // addresses or routes differ: connections bound to the former ones are useless
 
   void add(const NetworkNews& other) {
     returned = returned || other.returned;
@@ -15,7 +15,7 @@ struct NetworkNews {
   }
 };
 
-// Of one datagram. That the time of an address was prolonged, as routers do every few minutes, is no change.
+// Reads one datagram. A prolonged lifetime of an address, which routers send every few minutes, is no change.
 [[nodiscard]] NetworkNews read_network_news(Bytes messages);
 
 }  // namespace larder::agent

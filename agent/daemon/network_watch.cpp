@@ -17,9 +17,9 @@
 namespace larder::agent {
 namespace {
 
-constexpr std::chrono::seconds kSettle{1};  // a link that comes up tells many things at once
+constexpr std::chrono::seconds kSettle{1};  // a link that comes up sends many messages
 
-// None, and errno.
+// Returns no descriptor, with errno, on failure.
 UniqueFd open_netlink() {
   UniqueFd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE));
   if (!fd) return fd;
@@ -50,7 +50,7 @@ struct NetworkWatch::Parts : std::enable_shared_from_this<NetworkWatch::Parts> {
       const ssize_t size = ::recv(socket.native_handle(), buffer.data(), buffer.size(), 0);
       if (size > 0) come.add(read_network_news({buffer.data(), static_cast<std::size_t>(size)}));
       if (size < 0 && errno == ENOBUFS)
-        come = {true, true};  // some were lost; it may have been among them
+        come = {true, true};  // some messages were lost: assume both
       else if (size <= 0)
         break;
     }

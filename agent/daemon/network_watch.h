@@ -1,6 +1,6 @@
-// Tells when the network has come back (an address or a route appeared), so that jobs need not wait out their retry
-// delay, and when it has changed, so that nobody waits for connections that are bound to what is gone. Rtnetlink; where
-// there is none, nothing is told. Loop thread only.
+// Reports when the network has returned (an address or a route appeared), so that jobs need not wait for their retry,
+// and when it has changed, so that connections bound to former addresses are given up. Uses rtnetlink; reports nothing
+// where there is none. Loop thread only.
 #pragma once
 
 #include <functional>
@@ -12,8 +12,8 @@ namespace larder::agent {
 
 class NetworkWatch {
  public:
-  // A link that comes up tells many things at once: `changed` is called with the first of them and, with `returned`
-  // after it, a second later.
+  // A link that comes up sends many messages. `changed` is called at the first one; a second later it is called again,
+  // and after it `returned`.
   NetworkWatch(Loop& loop, std::function<void()> changed, std::function<void()> returned);
   ~NetworkWatch();
   NetworkWatch(const NetworkWatch&) = delete;

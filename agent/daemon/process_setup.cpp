@@ -24,8 +24,8 @@ void raise_open_files() {
   if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) log::warn("open files not raised wanted={}", wanted);
 }
 
-// The passwords of all users' jobs are in this process. Whoever wants to look at a crash raises the limit again
-// (prlimit): the hard one stays.
+// The process holds the passwords of all users' jobs. The hard limit stays, so that an administrator can raise the
+// limit again (prlimit).
 void write_no_core() {
   rlimit limit{};
   if (::getrlimit(RLIMIT_CORE, &limit) != 0) return;
@@ -33,7 +33,8 @@ void write_no_core() {
   if (::setrlimit(RLIMIT_CORE, &limit) != 0) log::warn("core files not switched off");
 }
 
-// An agent outlives the shell whose command started it, and serves others than that shell's `ulimit -f` was meant for.
+// An agent outlives the shell whose command started it, and serves others than those for whom that shell's `ulimit -f`
+// was set.
 void raise_file_size() {
   const rlimit none{RLIM_INFINITY, RLIM_INFINITY};
   if (::setrlimit(RLIMIT_FSIZE, &none) == 0) return;  // root
@@ -50,7 +51,7 @@ void raise_file_size() {
 void set_up_process() {
   hold_standard_descriptors();
   ::umask(077);
-  // A command that waits for signals by descriptor starts an agent with its own mask: SIGTERM would never arrive.
+  // A program that waits for signals by descriptor starts the agent with its own mask: SIGTERM would never arrive.
   sigset_t none;
   sigemptyset(&none);
   ::pthread_sigmask(SIG_SETMASK, &none, nullptr);

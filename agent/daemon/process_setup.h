@@ -1,12 +1,12 @@
-// What the process is set to before anything else runs.
+// Settings of the process, made before anything else runs.
 #pragma once
 
 namespace larder::agent {
 
-// Descriptors 0 to 2 are open, umask 077, SIGPIPE and SIGXFSZ ignored, as many open files and as large ones as allowed,
-// malloc that gives memory back.
+// Opens descriptors 0 to 2, sets umask 077, ignores SIGPIPE and SIGXFSZ, unblocks all signals, writes no core files,
+// raises the limits of open files and file size, and makes malloc return memory.
 void set_up_process();
-// Gives freed memory back to the system; after a burst of work.
+// Returns freed memory to the system; called after a burst of work.
 void trim_memory();
 
 }  // namespace larder::agent

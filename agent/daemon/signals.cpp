@@ -18,16 +18,16 @@ namespace {
 
 constexpr std::array kSignals = {SIGTERM, SIGINT, SIGHUP};
 
-// The end of the pipe into which the handler writes; -1: nobody listens.
+// Write end of the handler's pipe; -1: no Signals object.
 std::atomic<int> pipe_in{-1};
 static_assert(std::atomic<int>::is_always_lock_free, "a signal handler uses it");
 
 extern "C" void on_signal(int number) {
   const int saved = errno;
-  // Counted from here, whether or not the loop comes to hear of it.
+  // The time starts here, even if the loop never handles the signal.
   if (number != SIGHUP) StopGuard::begin();
   const auto byte = static_cast<unsigned char>(number);
-  // A full pipe has enough to tell.
+  // A full pipe already holds enough signals.
   [[maybe_unused]] const ssize_t written = ::write(pipe_in, &byte, 1);
   errno = saved;
 }
@@ -55,7 +55,7 @@ Signals::Signals(Loop& loop, std::function<void()> on_stop, std::function<void()
     : parts_(std::make_unique<Parts>(loop, std::move(on_stop), std::move(on_reload))) {
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK) != 0)
-    return;  // then signals do what they do by themselves: they end us
+    return;  // the signals then keep their default action, which ends the process
   parts_->out.assign(ends[0]);
   pipe_in = ends[1];
   for (const int number : kSignals) {

@@ -1,5 +1,5 @@
-// SIGTERM, SIGINT and SIGHUP as tasks on the loop. The first two begin the StopGuard at once, so that a loop that
-// stands still ends. One at a time in a process.
+// SIGTERM, SIGINT and SIGHUP as tasks on the loop. The first two also start the StopGuard at once, so that even a stuck
+// loop ends. One object at a time in a process.
 #pragma once
 
 #include <functional>

@@ -45,7 +45,7 @@ Result<StateLock> StateLock::acquire(const std::string& state_directory) {
                 fmt::format("another agent, process {}, uses it; stop that one first", read_process(fd)));
   }
   const std::string process = fmt::format("{}\n", ::getpid());
-  // Only for the error above; the lock is what counts.
+  // Only for the error above; the lock decides.
   if (::ftruncate(fd, 0) != 0 || ::pwrite(fd, process.data(), process.size(), 0) < 0)
     return fail(errno == ENOSPC ? ErrorCode::disk_full : ErrorCode::disk_error, doing,
                 fmt::format("{}: {}", path, std::strerror(errno)));
@@ -61,7 +61,7 @@ Status StateLock::record_socket(const std::string& socket) const {
   UniqueFd file(::open(hidden.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!file) return failed();
   const bool written = ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
-  if (::close(file.release()) != 0 || !written) return failed();  // close() tells of errors too
+  if (::close(file.release()) != 0 || !written) return failed();  // close() reports errors too
   return ::rename(hidden.c_str(), path.c_str()) == 0 ? Status{} : failed();
 }
 

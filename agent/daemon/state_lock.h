@@ -11,10 +11,10 @@ namespace larder::agent {
 
 class StateLock {
  public:
-  // Makes the directory (0700). busy: another agent has it; the error names its process.
+  // Creates the directory (0700) and locks it. busy: another agent has the lock; the error names its process.
   static Result<StateLock> acquire(const std::string& state_directory);
-  // Writes to <state>/socket (0600) where this agent listens, so that the command line finds the agent by its state
-  // directory. A record that is out of date does no harm: who answers is checked against the lock.
+  // Writes the path of this agent's socket to <state>/socket (0600), so that the command line finds the agent by its
+  // state directory. An outdated record does no harm: clients check the answering process against the lock.
   [[nodiscard]] Status record_socket(const std::string& socket) const;
 
  private:

@@ -19,7 +19,7 @@
 namespace larder::agent {
 namespace {
 
-// Static, since a signal handler reaches them. A semaphore may be posted there (signal-safety(7)).
+// Static, since a signal handler uses them. sem_post() is allowed there (signal-safety(7)).
 struct Gate {
   sem_t wake{};
   std::atomic<bool> begun{false}, over{false};
@@ -28,7 +28,7 @@ struct Gate {
 
 Gate the_gate;
 
-// The names of the threads that are still there: one of them is in the way.
+// Returns the names of the remaining threads, one of which blocks the stop.
 std::string threads_left() {
   std::string names;
   std::error_code error;
@@ -74,7 +74,7 @@ struct StopGuard::Parts {
 
 StopGuard::StopGuard(Duration within) : parts_(std::make_unique<Parts>()) {
   the_gate.begun = the_gate.over = false;
-  // The kernel would give them to the loop's thread, which may stand in a call that no signal ends.
+  // Otherwise the kernel could deliver them to the loop's thread, which may be in a call that no signal ends.
   const sigset_t ours = signals_of_the_agent();
   ::pthread_sigmask(SIG_BLOCK, &ours, nullptr);
   parts_->thread = std::thread([within] {
@@ -84,10 +84,11 @@ StopGuard::StopGuard(Duration within) : parts_(std::make_unique<Parts>()) {
     ::pthread_sigmask(SIG_SETMASK, &others, nullptr);
     wait_for_begin();
     if (the_gate.over || ended_within(within)) return;
-    // Naming the threads takes memory, and the thread that stands may hold the allocator's lock: then this ends it.
+    // Listing the threads allocates memory, and the stuck thread may hold the allocator's lock: then SIGALRM ends the
+    // process.
     ::signal(SIGALRM, SIG_DFL);
     ::alarm(2);
-    // Not through the log: whoever holds its lock may be the thread that stands. A pipe that is full is not waited for.
+    // Not through the log, whose lock the stuck thread may hold. A full pipe is not waited for.
     (void)say("larderd: the stop does not come to its end, the process ends at once; threads left: " + threads_left() +
                   "; what was committed is safe\n",
               std::chrono::milliseconds(0));

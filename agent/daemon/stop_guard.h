@@ -1,8 +1,8 @@
-// The last resort when a stop does not come to its end: a thread that does nothing but wait for that, so that neither a
-// loop that stands, nor a thread that cannot be joined, nor a descriptor that nobody reads keeps the process.
-// SIGTERM, SIGINT and SIGHUP come to that thread alone: the one that makes it blocks them for itself and for every
-// thread that it makes from then on, and leaves them blocked. (Children of the agent are started with no signal
-// blocked.) What was committed is safe: it is as after kill -9, and the next start goes on from there.
+// The last resort when a stop does not complete: a thread that only waits for that, so that neither a stuck loop, nor a
+// thread that cannot be joined, nor a full pipe keeps the process alive. SIGTERM, SIGINT and SIGHUP are delivered to
+// that thread alone: its creator blocks them for itself and for all threads that it creates afterwards, and leaves them
+// blocked. (Children of the agent start with no signal blocked.) Committed segments are safe: the state is that after
+// kill -9, and the next start continues from there.
 #pragma once
 
 #include <memory>
@@ -13,15 +13,15 @@ namespace larder::agent {
 
 class StopGuard {
  public:
-  static constexpr int kExitStatus = 1;  // of a process that had to be ended so
+  static constexpr int kExitStatus = 1;  // of a process that the guard ended
 
-  // One at a time in a process. Within `within` of begin() this must be destroyed, or the process ends.
+  // One at a time in a process. The process ends unless this object is destroyed within `within` of begin().
   explicit StopGuard(Duration within);
   ~StopGuard();
   StopGuard(const StopGuard&) = delete;
   StopGuard& operator=(const StopGuard&) = delete;
 
-  // Any thread, and signal handlers too. The first call counts.
+  // Starts the time. Any thread, and signal handlers. Later calls do nothing.
   static void begin() noexcept;
 
  private:

@@ -19,7 +19,7 @@ namespace larder::agent {
 namespace {
 
 constexpr int kFirstSocket = 3;  // SD_LISTEN_FDS_START
-constexpr int kMaxSockets = 64;  // more is no service manager's word
+constexpr int kMaxSockets = 64;  // a larger number is not from a service manager
 
 std::string take_variable(const char* name) {
   const char* value = std::getenv(name);
@@ -40,7 +40,7 @@ ServiceManager::ServiceManager() : socket_(take_variable("NOTIFY_SOCKET")) {
   const std::string receiver = take_variable("LISTEN_PID");
   take_variable("LISTEN_FDNAMES");
   const int count = std::atoi(sockets.c_str());
-  // Inherited by a child whose parent forgot to clear them, the numbers are those of other files.
+  // In a child whose parent forgot to clear the variables, these numbers are those of other files.
   if (receiver == std::to_string(::getpid()) && count > 0 && count <= kMaxSockets) sockets_ = count;
 }
 
@@ -81,7 +81,7 @@ void ServiceManager::send(std::string_view text) {
   if (!fd) return;
   const auto sent = ::sendto(fd.get(), text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT,
                              reinterpret_cast<const sockaddr*>(&address), size);
-  // Nobody to hear it (the starter has gone) is no trouble of ours.
+  // A receiver that is gone (the starter has ended) is no error of the agent's.
   if (sent < 0) log::debug("service manager not told error=\"{}\"", std::strerror(errno));
 }
 

@@ -1,6 +1,6 @@
-// The service manager, such as systemd. The agent sends it readiness and watchdog messages (NOTIFY_SOCKET,
-// sd_notify(3)) and takes over the listening socket that it passed (LISTEN_FDS, sd_listen_fds(3)). Without one
-// everything here does nothing.
+// The service manager, such as systemd. Sends it readiness and watchdog messages (NOTIFY_SOCKET, sd_notify(3)) and
+// takes over the listening socket that it passed (LISTEN_FDS, sd_listen_fds(3)). Does nothing without a service
+// manager.
 #pragma once
 
 #include <optional>
@@ -13,17 +13,17 @@ namespace larder::agent {
 
 class ServiceManager {
  public:
-  // Reads and clears NOTIFY_SOCKET, WATCHDOG_USEC and LISTEN_FDS: hooks must neither answer in our name nor take the
-  // socket for theirs.
+  // Reads and clears NOTIFY_SOCKET, WATCHDOG_USEC and LISTEN_FDS: hooks must neither answer for the agent nor take its
+  // socket.
   ServiceManager();
   void ready(std::string_view status);
   void reloading();
   void stopping();
   void alive();
-  // The first socket that was passed, close-on-exec; the caller owns it from then on. None: none was, or it is taken
-  // already. Of several the others are closed, with a warning.
+  // Returns the first socket that was passed, close-on-exec; the caller owns it. None: none was passed, or it is taken
+  // already. Further sockets are closed, with a warning.
   [[nodiscard]] std::optional<int> take_socket();
-  // How often alive() must be said; none: never.
+  // Interval at which alive() must be called; none: never.
   [[nodiscard]] std::optional<Duration> watchdog_interval() const { return watchdog_; }
 
  private:

@@ -5,7 +5,7 @@
 namespace larder::agent {
 namespace {
 
-// Calls when it goes, on whichever thread that is.
+// Makes a call when it is destroyed, on whatever thread that happens.
 class AtTheEnd {
  public:
   explicit AtTheEnd(UniqueFunction<void()> call) : call_(std::move(call)) {}

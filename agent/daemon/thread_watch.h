@@ -1,5 +1,5 @@
-// Watchdog (watchdog.h) over the threads of this process: asks every few seconds, logs who stands still and who goes on
-// again. Loop thread only; the loop itself is watched by the service manager, which is fed from it.
+// Watchdog (watchdog.h) over the threads of this process: asks them every few seconds, and logs threads that are stuck
+// or recover. Loop thread only. The loop itself is watched by the service manager, to which it reports.
 #pragma once
 
 #include <functional>
@@ -16,11 +16,11 @@ namespace larder::agent {
 
 class ThreadWatch {
  public:
-  // Has `answer` called on the thread that is watched, when its turn comes; false where it takes no questions now. An
-  // answer that is destroyed counts as called: the thread has come to its end.
+  // Has `answer` called on the watched thread, when its turn comes. Returns false if the thread takes no questions now.
+  // An answer that is destroyed counts as called: the thread has ended.
   using Ask = std::function<bool(UniqueFunction<void()> answer)>;
 
-  // `interval` between two questions.
+  // `interval`: time between two questions.
   ThreadWatch(Runtime runtime, Duration interval) : runtime_(runtime), interval_(interval) {}
   ~ThreadWatch() {
     *self_ = nullptr;
@@ -41,7 +41,8 @@ class ThreadWatch {
   Watchdog watchdog_;
   std::vector<Ask> asks_;
   TimerId timer_ = 0;
-  std::shared_ptr<ThreadWatch*> self_ = std::make_shared<ThreadWatch*>(this);  // answers may come too late
+  // Null after destruction, for late answers.
+  std::shared_ptr<ThreadWatch*> self_ = std::make_shared<ThreadWatch*>(this);
 };
 
 }  // namespace larder::agent

@@ -1,8 +1,8 @@
-// Which threads stand still: each is asked for a sign of life and has to answer within its bound. Deciding only: the
-// caller asks, hands the answers in, and tells the service manager.
+// Decides which threads are stuck: each is asked for a sign of life, and must answer within its bound. Pure: the caller
+// asks, passes the answers in, and informs the service manager.
 //
-// A bound is longer than the longest legitimate piece of work of its thread. Time in which nobody looked (the machine
-// slept, the whole process was stopped) counts for little: no thread could answer in it.
+// A bound is longer than the longest legitimate piece of work of its thread. Time without a look (the machine slept,
+// the process was stopped) counts for little, since no thread could answer in it.
 #pragma once
 
 #include <cstddef>
@@ -16,13 +16,13 @@ namespace larder::agent {
 
 class Watchdog {
  public:
-  // Between two looks at most this much counts as waiting.
+  // Maximum time that counts between two looks.
   static constexpr Duration kLongestStep = std::chrono::seconds(30);
 
-  // The index of the thread in all other calls.
+  // Adds a thread, and returns its index for all other calls.
   std::size_t add(std::string name, Duration bound);
 
-  // Time goes on: who is asked and has not answered has waited so much longer. Names whose state changed with it.
+  // Counts the time that asked threads have not answered. Returns those whose state changes by that.
   struct Change {
     std::string name;
     bool stands = false;
@@ -33,10 +33,10 @@ class Watchdog {
     std::size_t thread = 0;
     std::uint64_t number = 0;
   };
-  // One for each thread that has no open question, or could not take the last one.
+  // Returns a question for each thread without an open one, or whose last one was refused.
   [[nodiscard]] std::vector<Question> ask();
-  void on_answer(const Question& question);  // an older one changes nothing
-  // The thread's queue was full. It goes on waiting: a full queue is one that nobody empties, or one that comes round.
+  void on_answer(const Question& question);  // an answer to an older question is ignored
+  // The thread's queue was full. Its time still counts: the queue may be full because the thread is stuck.
   void on_refused(const Question& question);
 
   [[nodiscard]] bool healthy() const;

@@ -59,7 +59,7 @@ void JobManager::create(Caller who, JobOptions options, std::vector<FileSpec> fi
   job.state = start ? JobState::queued : JobState::suspended;
   job.files = files_of(job.id, 0, std::move(files));
   job.created = job.modified = parts.runtime.clock.wall();
-  // Counts until the answer came, or cannot come any more.
+  // Counts until the job is answered, or can no longer be.
   auto counted = parts.creating.take(parts.engine.settings().accounts.account_of(who.uid));
   auto recorded = [self = &parts, job, counted = std::move(counted),
                    done = std::move(done)](const Status& status) mutable {
@@ -113,7 +113,7 @@ void JobManager::Parts::files_added(const std::string& id, std::vector<File> fil
   if (!status) {
     done(tl::unexpected<Error>(status.error()));
   } else if (auto next = next_state(live->job.state, JobEvent::add_files); !next) {
-    done(tl::unexpected<Error>(next.error()));  // completed or cancelled meanwhile; the rows went with it
+    done(tl::unexpected<Error>(next.error()));  // completed or cancelled since; its rows went with it
   } else {
     book.append_files(*live, std::move(files));
     book.note_activity(*live);

@@ -21,7 +21,7 @@ void subtract(SourceFigures& sum, const SourceFigures& part) {
   sum.wasted -= part.wasted;
 }
 
-// A job without its files, which may be many: they are put aside for the copy.
+// Copies a job without its files, which may be many: they are moved out during the copy.
 Job head_of(Job& job) {
   std::vector<File> files = std::exchange(job.files, {});
   Job head = job;
@@ -191,7 +191,7 @@ void JobBook::retire(LiveJob& live) {
   dirty_.jobs.erase(live.job.id);
   dirty_.removed.push_back(live.job.id);
   touch_counters();
-  // Whoever asks for an ended job is told how it ended; nothing connects for it any more.
+  // An ended job is kept to answer requests about its end; no connection is made for it any more.
   live.job.options.connect = {};
   live.connect.reset();
   for (File& file : live.job.files) {
@@ -201,11 +201,11 @@ void JobBook::retire(LiveJob& live) {
   final_.push_back(live.job.id);
   final_files_ += live.job.files.size() + 1;
   emit(EventKind::job_removed, live);
-  // All are kept equally long, so each timer ends the oldest.
+  // All are kept for the same time, so each timer forgets the oldest.
   runtime_.timers.after(kKeepFinal, alive_.guard([this, id = live.job.id] {
     if (!final_.empty() && final_.front() == id) forget_oldest_final();
   }));
-  // Never the newest: its owner is about to be answered.
+  // Never the newest: the request that ended it is about to be answered.
   while (final_files_ > kMaxFinalFiles && final_.size() > 1) forget_oldest_final();
 }
 
@@ -248,7 +248,7 @@ std::shared_ptr<const JobStore::Changes> JobBook::collect(const DirtyRows& rows)
   return changes;
 }
 
-// One transaction at a time: what changes meanwhile goes into the next one together.
+// One transaction at a time: changes made during it go into the next one together.
 void JobBook::write_now() {
   if (writing_) return;
   if (write_timer_ != 0) runtime_.timers.cancel(std::exchange(write_timer_, 0));
@@ -269,7 +269,7 @@ void JobBook::written(const Status& status, std::vector<JobService::StatusDone> 
   DirtyRows rows = std::exchange(writing_rows_, {});
   if (!status) {
     log::error("jobs not recorded, tried again in 5 s: {}", status.error().text());
-    std::erase_if(rows.jobs, [this](const auto& entry) {  // retired meanwhile: its rows are to go, not to change
+    std::erase_if(rows.jobs, [this](const auto& entry) {  // retired since: its rows are removed, not changed
       const LiveJob* live = find(entry.first);
       return live == nullptr || is_final(live->job.state);
     });

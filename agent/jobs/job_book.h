@@ -1,5 +1,6 @@
-// The jobs in memory, and the one way to change them: every change is counted, told to the listener and written to the
-// database, many changes in one transaction. Loop thread only.
+// The jobs in memory, and the one way to change them: every change is counted, reported to the listener and written to
+// the database, many changes in one transaction. Loop thread only. on_state and the listener are called from within the
+// call that makes the change. A LiveJob stays where it is until some time after retire().
 #pragma once
 
 #include <deque>
@@ -22,46 +23,49 @@ namespace larder::agent {
 
 class JobBook {
  public:
-  // Who copies a large file while it comes follows by these events: in small pieces, so that the line is not kept
-  // waiting for the disk, and little is left at the end. Of many files each is small.
+  // Interval of progress events. A client that copies a large file while it arrives follows these events: it then
+  // copies in small pieces and has little left at the end. A job of many files is slower, since each file is small.
   static constexpr Duration kProgressInterval = std::chrono::milliseconds(100);
   static constexpr Duration kProgressIntervalOfMany = std::chrono::milliseconds(250);
-  static constexpr Duration kWriteDelay = std::chrono::milliseconds(100);  // of changes that nobody waits for
-  static constexpr Duration kWriteAgain = std::chrono::seconds(5);         // after the database failed
+  static constexpr Duration kWriteDelay = std::chrono::milliseconds(100);  // delay of changes that no caller waits for
+  static constexpr Duration kWriteAgain = std::chrono::seconds(5);         // delay after the database failed
   static constexpr Duration kKeepFinal = std::chrono::minutes(10);
-  static constexpr std::size_t kMaxFinalFiles = 20'000;  // of kept final jobs, each job counting as one more
+  // Files of final jobs that are kept; each job counts as one more.
+  static constexpr std::size_t kMaxFinalFiles = 20'000;
 
   JobBook(cache::Database& database, Runtime runtime) : store_(database), runtime_(runtime) {}
 
-  [[nodiscard]] LiveJob* find(const std::string& id);  // final ones too, for a while
+  [[nodiscard]] LiveJob* find(const std::string& id);  // including final jobs that are kept
   [[nodiscard]] std::vector<LiveJob*> unfinished();    // in no order
   [[nodiscard]] std::size_t count() const { return unfinished_; }
-  [[nodiscard]] std::size_t count(uid_t account, const UserAccounts& accounts) const;  // of all ids of a user
+  // Counts the unfinished jobs of all ids that count on this account.
+  [[nodiscard]] std::size_t count(uid_t account, const UserAccounts& accounts) const;
   [[nodiscard]] JobStore& store() { return store_; }
   [[nodiscard]] Counters& counters() { return counters_; }
 
-  // In memory only: its row is there already. Files that are waiting are queued.
+  // Adds a job that has its row already: in memory only. Queues its waiting files.
   LiveJob& insert(Job job, bool created_now);
   void append_files(LiveJob& live, std::vector<File> files);
 
-  // The state machine; a refused event changes nothing.
+  // Applies the event to the job by the state machine. A refused event changes nothing.
   Status apply(LiveJob& live, JobEvent event);
-  // Called inside apply(), before watchers hear of it.
+  // Called from within apply(), before the listener.
   std::function<void(LiveJob& live, JobState old_state)> on_state;
 
   void set_file_state(LiveJob& live, unsigned file, FileState state);
   void set_figures(LiveJob& live, unsigned file, const SourceFigures& figures);
-  void touch(LiveJob& live);                      // the job's row
-  void touch_file(LiveJob& live, unsigned file);  // the file's row
+  void touch(LiveJob& live);                      // marks the job's row as changed
+  void touch_file(LiveJob& live, unsigned file);  // marks the file's row as changed
   void touch_counters();
-  void note_overwritten_secrets();  // by what was touched since the last write
+  void note_overwritten_secrets();  // for the next write: a changed row held secrets
   void note_activity(LiveJob& live);
   void emit(EventKind kind, const LiveJob& live, std::optional<unsigned> file = std::nullopt);
   void emit_progress(LiveJob& live);
-  // A final job: its rows go, its figures stay counted, and it is found by id for kKeepFinal.
+  // Removes a final job's rows. Its figures stay in the counters, and find() returns it for kKeepFinal.
   void retire(LiveJob& live);
 
-  // `done` once everything that has been changed until now is durable.
+  // Calls `done` once all changes made so far are durable, or with the error of the write, which is tried again after
+  // kWriteAgain. Never from within the call; not at all if the book is destroyed before.
   void flush(JobService::StatusDone done);
   void set_listener(std::function<void(const Event&)> listener) { listener_ = std::move(listener); }
   [[nodiscard]] Totals totals() const;  // without active_transfers
@@ -84,7 +88,7 @@ class JobBook {
   std::function<void(const Event&)> listener_;
 
   Counters counters_;
-  SourceFigures live_bytes_;  // of jobs that have rows
+  SourceFigures live_bytes_;  // sum over the jobs that have rows
 
   DirtyRows dirty_;
   DirtyRows writing_rows_;

@@ -12,9 +12,10 @@
 namespace larder::agent {
 namespace {
 
-constexpr std::size_t kInLine = 4;                      // of small files, for each that may use the origin
-constexpr std::size_t kMostWaiting = 512;               // files that wait for disk and index together, and
-constexpr std::uint64_t kMostWaitingBytes = 32 * kMiB;  // their bytes
+// Small files queued at the origin for each permitted connection.
+constexpr std::size_t kInLine = 4;
+constexpr std::size_t kMostWaiting = 512;               // maximum files waiting for disk and index, and
+constexpr std::uint64_t kMostWaitingBytes = 32 * kMiB;  // maximum bytes of them
 
 }  // namespace
 
@@ -73,7 +74,7 @@ void JobEngine::admit(LiveJob& live) {
   settle(live);
 }
 
-// Files that failed get another try: what was judged not valid is fetched afresh, the rest goes on where it was.
+// Files that failed are tried again: those judged not valid from the start, the others from where they stopped.
 void JobEngine::resume(LiveJob& live) {
   live.failures_in_a_row = 0;
   live.queue.release();
@@ -134,7 +135,7 @@ void JobEngine::apply_internal(LiveJob& live, JobEvent event) {
   }
 }
 
-// Everything that belongs to being in a state begins and ends here.
+// Begins and ends everything that is tied to a state.
 void JobEngine::state_changed(LiveJob& live, JobState old_state) {
   Job& job = live.job;
   const SteadyTime now = runtime_.clock.now();
@@ -226,13 +227,13 @@ void JobEngine::decide() {
   }
 }
 
-// The limit is for files that use the origin. One that has nearly all its bytes waits for disk and index, and many of
-// them wait together at the price of one: without that a job of a thousand small files would be a thousand short waits.
+// The limit binds files that use the origin. Files with nearly all their bytes wait for disk and index instead, and
+// many of them can wait together: otherwise a job of a thousand small files would be a thousand short waits.
 bool JobEngine::may_start_another(const LiveJob& live) const {
   std::size_t most = settings_.max_active_files_per_job;
   if (live.active.size() < most) return true;
-  // Where one small file follows the other, some stand in line for the origin, so that it need not wait for this side:
-  // the lane sees to it that no more than `most` are asked for at once.
+  // Small files in a row: queue some at the origin in advance, so that the origin never waits for this side. The lane
+  // still permits only `most` concurrent requests.
   const bool in_line = live.small_in_a_row >= most && live.lane && live.job.options.parallel_ranges == 1 &&
                        live.job.options.max_rate == 0;
   if (in_line) most *= kInLine;
@@ -251,8 +252,8 @@ bool JobEngine::may_start_another(const LiveJob& live) const {
 void JobEngine::pump(LiveJob& live) {
   if (stopped_ || !is_running(live.job.state)) return;
   const std::size_t most = settings_.max_active_files_per_job;
-  // A dead origin is not asked for each of a thousand files: after as many failures in a row as files run at once, the
-  // rest waits for the retry.
+  // A dead origin is not asked for each of a thousand files: after as many consecutive failures as files may run at
+  // once, the rest waits for the retry.
   while (may_start_another(live) && live.failures_in_a_row < most) {
     const auto file = live.queue.take();
     if (!file) break;
@@ -263,7 +264,7 @@ void JobEngine::pump(LiveJob& live) {
   settle(live);
 }
 
-// What becomes of a job once no file is being transferred.
+// Moves a job on once none of its files is in transfer.
 void JobEngine::settle(LiveJob& live) {
   const JobState state = live.job.state;
   if (stopped_ || !live.active.empty() || live.job.files.empty()) return;
@@ -315,7 +316,7 @@ void JobEngine::wait_for_retry(LiveJob& live) {
   arm_retry(live);
 }
 
-// retry_at, or the end of the no-progress time-out where that is sooner.
+// Arms the timer for retry_at, or for the end of the no-progress time-out if that is sooner.
 void JobEngine::arm_retry(LiveJob& live) {
   const SteadyTime now = runtime_.clock.now();
   const Duration until_retry =
@@ -348,8 +349,7 @@ void JobEngine::retry(LiveJob& live) {
   apply_internal(live, JobEvent::retry_due);
 }
 
-// One file that cannot be had is no reason to leave the others: what can be fetched now is, then settle() fails the
-// job.
+// Fails the job for one file, but fetches the files that can be fetched now first: settle() fails it then.
 void JobEngine::fail_after_the_rest(LiveJob& live, const Error& error) {
   const bool rest = is_running(live.job.state) && (!live.active.empty() || live.queue.waiting() > 0);
   if (!rest) return fail_job(live, error);

@@ -1,6 +1,6 @@
-// What makes jobs go: gives slots, starts and stops transfers, has content judged, waits and retries, keeps the time
-// limits. Loop thread only. Five files, one for each concern: job_engine.cpp (slots, failures, time),
-// job_transfers.cpp, job_mirrors.cpp, job_verdicts.cpp, job_shares.cpp (what one user may hold).
+// Runs the jobs: assigns slots, starts and stops transfers, has contents judged, waits and retries, keeps time limits.
+// Loop thread only. Five files: job_engine.cpp (slots, failures, time), job_transfers.cpp, job_mirrors.cpp,
+// job_verdicts.cpp, job_shares.cpp (shares of one user).
 #pragma once
 
 #include <map>
@@ -30,13 +30,15 @@ struct JobEngineParts {
 
 class JobEngine {
  public:
-  // Contents of one user that are open for judges at once; others have a reserve on top. As many again for those that a
-  // hook judges: a digest or a signature never waits for somebody's hook.
+  // Concurrent judgements of one user; other users have a reserve on top. Judgements by a hook have as many places of
+  // their own, so that a digest or a signature never waits for a hook.
   static constexpr std::size_t kMaxJudging = 16;
-  static constexpr std::uint64_t kNearlyAll = 256 * kKiB;  // less than this to go: the origin is hardly used any more
-  static constexpr unsigned kMaxLost = 3;                  // fetches again of a finished file whose content is gone
+  static constexpr std::uint64_t kNearlyAll = 256 * kKiB;  // rest of a file from which on it hardly uses the origin
+  // Times that a finished file is fetched again because its content is gone.
+  static constexpr unsigned kMaxLost = 3;
   static constexpr Duration kLongestDelay = std::chrono::minutes(10);
-  static constexpr Duration kRecordInterval = std::chrono::seconds(60);  // of times and bytes of running jobs
+  // Interval at which times and bytes of running jobs are recorded.
+  static constexpr Duration kRecordInterval = std::chrono::seconds(60);
 
   JobEngine(JobSettings settings, JobEngineParts parts, JobBook& book);
   ~JobEngine();
@@ -45,20 +47,20 @@ class JobEngine {
 
   [[nodiscard]] const JobSettings& settings() const { return settings_; }
   void apply(JobSettings settings);
-  void stop();  // every transfer; nothing starts any more
+  void stop();  // stops every transfer; nothing starts afterwards
 
-  void admit(LiveJob& live);   // new, or of an earlier run: goes on from the state it is in
-  void resume(LiveJob& live);  // after the owner's resume was applied
-  void leave(LiveJob& live);   // after suspend was applied
+  void admit(LiveJob& live);   // takes a new job, or one of an earlier run, in the state it is in
+  void resume(LiveJob& live);  // after the event resume was applied
+  void leave(LiveJob& live);   // after the event suspend was applied
   [[nodiscard]] bool may_start_another(const LiveJob& live) const;
-  void pump(LiveJob& live);  // starts what may start; files may have been added
+  void pump(LiveJob& live);  // starts the files that may start
   void options_changed(LiveJob& live, bool priority_changed);
   void network_returned();
   void verdict_posted(LiveJob& live, unsigned file, bool valid, const std::string& reason);
-  void told_of_judgement(LiveFile& file);  // who waits for its end is called, not within the call
-  // Acknowledged or cancelled: lets go of everything; `keep`: finished files count as valid.
+  void told_of_judgement(LiveFile& file);  // posts the verdicts in when_judged, which wait for the judge
+  // Ends an acknowledged or cancelled job and releases its contents. `keep`: finished files count as valid.
   void finish(LiveJob& live, bool keep);
-  // The content of a finished file turned out to be gone.
+  // Fetches a finished file again whose content is gone, or fails it.
   void content_lost(LiveJob& live, unsigned file, const Error& error);
   [[nodiscard]] Duration active_time(const LiveJob& live) const;
 
@@ -104,7 +106,7 @@ class JobEngine {
   void file_failed_for_good(LiveJob& live, unsigned file, const Error& error);
   void file_done(LiveJob& live, unsigned file, TransferResult result);
   void discard_content(LiveJob& live, unsigned file);  // counts its bytes as wasted
-  // What its user may hold of what all share (job_shares.cpp).
+  // Shares of one user in common resources (job_shares.cpp).
   void ask_disk_share(LiveJob& live, unsigned file, std::uint64_t more);
   [[nodiscard]] bool waits_for_disk_share(LiveJob& live, unsigned file);
   void judge_disk_share(LiveJob& live, unsigned file, bool begins);
@@ -119,7 +121,7 @@ class JobEngine {
   // Verdicts.
   [[nodiscard]] bool needs_judgement(const LiveJob& live, unsigned file) const;
   void judge_file(LiveJob& live, unsigned file);
-  struct Turn {  // of a file at the judges
+  struct Turn {  // a file that waits for its judge
     std::string job_id;
     unsigned file;
     std::uint64_t attempt;
@@ -151,7 +153,7 @@ class JobEngine {
   void release(const cache::ContentId& content, const std::string& holder);
   void release_others(const File& file);
 
-  // The job, where this attempt at the file still is the present one.
+  // Returns the job, or null if `attempt` is not the file's present one.
   [[nodiscard]] LiveJob* current(const std::string& job_id, unsigned file, std::uint64_t attempt);
 
   JobSettings settings_;
@@ -164,8 +166,8 @@ class JobEngine {
   JobBook& book_;
   Scheduler scheduler_;
   bool decide_posted_ = false;
-  std::set<Owner> beyond_share_;  // accounts that held more than their share of the disk when it was looked at last
-  std::map<Owner, std::uint64_t> unasked_;  // bytes that users came to hold since their share was last looked at
+  std::set<Owner> beyond_share_;            // accounts beyond their share of the disk at the last look
+  std::map<Owner, std::uint64_t> unasked_;  // bytes that accounts gained since the last look at their share
   bool stopped_ = false;
   TimerId slice_timer_ = 0;
   TimerId housekeeping_timer_ = 0;

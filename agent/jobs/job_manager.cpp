@@ -163,7 +163,7 @@ void JobManager::verdict(Caller who, const std::string& id, unsigned file, bool 
   if (auto status = check_reason(reason); !status) return done(tl::unexpected<Error>(status.error()));
   LiveFile& judged = live.live[file];
   if (!judged.awaiting_app && judged.judging && live.job.options.verdict.app) {
-    // The owner is quicker than the digest, signature or hook that come first: the verdict waits for them.
+    // The verdict arrived before those of digest, signature and hook, which come first: it waits for them.
     judged.when_judged.emplace_back(
         parts_->alive.guard([this, who, id, file, valid, reason = std::move(reason), done = std::move(done)]() mutable {
           verdict(who, id, file, valid, std::move(reason), std::move(done));
@@ -194,7 +194,7 @@ void JobManager::retarget(Caller who, const std::string& id, unsigned file, std:
       !facts.spec.user.empty() || !facts.spec.password.empty() || old_url.find('?') != std::string::npos;
   if (auto status = set_url(facts.spec, url, policy); !status) return done(tl::unexpected<Error>(status.error()));
   if (secret) parts_->book.note_overwritten_secrets();
-  facts.mirror = 0;  // the new one is what was asked for; the mirrors stay
+  facts.mirror = 0;  // the caller asks for the new URL; the mirrors stay
   facts.retargeted = facts.retargeted || facts.spec.url != old_url;
   parts_->book.note_activity(live);
   parts_->book.touch(live);

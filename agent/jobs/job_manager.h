@@ -1,9 +1,9 @@
-// The jobs of this agent: JobService over the state machine, the scheduler, Transfers, Judge and the cache.
-// Loop thread only. Owned by main; every referent outlives it. Deciding is in job_state, scheduler, job_limits,
-// file_queue and origin/retry; this ties them to what does the work.
+// The jobs of this agent: JobService over the state machine, the scheduler, Transfers, Judge and the cache. Loop thread
+// only. Owned by main; every referent outlives it. job_state, scheduler, job_limits, file_queue and origin/retry
+// decide; this class connects them to the parts that act.
 //
-// Durable: what a caller asked for is in the database before it is answered. Not durable by tick: progress, which is
-// derived again from the cache after a restart.
+// Durable: a caller's request is in the database before it is answered. Not durable at once: progress, which is derived
+// again from the cache after a restart.
 #pragma once
 
 #include <functional>
@@ -27,14 +27,14 @@ struct JobSettings {
   Duration connect_timeout = std::chrono::seconds(30);
   Duration stall_timeout = std::chrono::seconds(60);
   origin::UrlPolicy url_policy;
-  std::string proxy;            // where a job names none
-  std::string ca_certificates;  // PEM text, where a job has none
+  std::string proxy;            // for jobs that name none
+  std::string ca_certificates;  // PEM text, for jobs that bring none
   std::vector<std::string> hook_names;
-  bool use_peers = true;   // where a job does
-  bool offline_ok = true;  // jobs may ask for it
+  bool use_peers = true;   // of jobs that allow it
+  bool offline_ok = true;  // jobs may use it
   std::uint64_t peer_min_rate = 256 * kKiB;
-  UserAccounts accounts;                      // on whose account the jobs of a user count
-  std::function<bool(uid_t)> has_disk_share;  // whether a share of the disk binds this user's jobs; null: nobody's
+  UserAccounts accounts;                      // account of each user id
+  std::function<bool(uid_t)> has_disk_share;  // whether the share of the disk binds this user's jobs; null: no user's
 };
 [[nodiscard]] JobSettings job_settings(const Config& config);
 
@@ -46,11 +46,13 @@ class JobManager final : public JobService {
   JobManager(const JobManager&) = delete;
   JobManager& operator=(const JobManager&) = delete;
 
-  // Jobs of earlier runs come back and go on; call once, before any other call. Calls before `done` see no jobs.
+  // Loads the jobs of earlier runs, which then go on. Call once, before any other call. Jobs are visible once loaded,
+  // shortly before `done`, which also awaits the release of contents without a job. Not called if this object is
+  // destroyed before.
   void load(UniqueFunction<void(Status)> done);
-  void apply(JobSettings settings);  // SIGHUP: for everything that starts from now on
-  void network_returned();           // every job in transient_error is tried at once
-  // Stops every transfer and writes what is not written; nothing starts any more.
+  void apply(JobSettings settings);  // on reload: for everything that starts from now on
+  void network_returned();           // retries every job in transient_error at once
+  // Stops every transfer and writes all unwritten changes. Nothing starts afterwards.
   void stop(UniqueFunction<void(Status)> done);
 
   void create(Caller who, JobOptions options, std::vector<FileSpec> files, bool start, JobDone done) override;

@@ -1,5 +1,5 @@
-// What JobManager is made of, for its own files only: job_manager.cpp (life and steering), job_additions.cpp (new jobs
-// and files), job_views.cpp (looking), job_manager_parts.cpp (what these share).
+// The parts of JobManager, for its own files only: job_manager.cpp (life and steering), job_additions.cpp (new jobs and
+// files), job_views.cpp (reading), job_manager_parts.cpp (shared by these).
 #pragma once
 
 #include <map>
@@ -25,14 +25,14 @@ struct JobManager::Parts {
         book(database, others.runtime),
         engine(std::move(settings), others, book) {}
 
-  // Another's job is not told to exist.
+  // Returns the caller's job, or not_found also for another user's: its existence is not told.
   Result<LiveJob*> accessible(Caller who, const std::string& id, std::string_view doing);
-  // The same, and the state machine has nothing against `event`.
+  // The same, if the state machine accepts `event`.
   Result<LiveJob*> allowed(Caller who, const std::string& id, JobEvent event);
   Result<LiveJob*> allowed_file(Caller who, const std::string& id, unsigned file, JobEvent event);
-  // active_time is up to date only when somebody looks.
+  // Brings active_time up to date for a reader.
   Duration shown_active_time(LiveJob& live);
-  // With the job as it then is, once all changes are durable.
+  // Calls `done` with the job, once all changes are durable.
   void answer(const std::string& id, JobDone done);
 
   [[nodiscard]] JobLimits limits() const;
@@ -51,7 +51,7 @@ struct JobManager::Parts {
   Runtime runtime;
   JobBook book;
   JobEngine engine;
-  FairPlaces creating{SIZE_MAX};  // jobs on their way into the database; counted only
+  FairPlaces creating{SIZE_MAX};  // jobs being written to the database; counted only
   Alive alive;
 };
 

@@ -7,7 +7,7 @@
 
 namespace larder::agent {
 
-// An attempt at a file ended with an error: the next of its URLs is asked at once, or the file has failed.
+// Asks the next URL at once after a failed attempt, or fails the file.
 void JobEngine::attempt_failed(LiveJob& live, unsigned file, const Error& error) {
   File& facts = live.job.files[file];
   LiveFile& state = live.live[file];
@@ -29,28 +29,28 @@ void JobEngine::attempt_failed(LiveJob& live, unsigned file, const Error& error)
 void JobEngine::turn_mirror(LiveJob& live, unsigned file) {
   File& facts = live.job.files[file];
   turn_to_next_mirror(facts);
-  facts.retargeted = true;  // whether what is there goes on is asked of the new one
+  facts.retargeted = true;  // the next URL decides whether the content is continued
   LiveFile& state = live.live[file];
   if (state.known) --live.looked_up;
   state.known.reset();
   book_.touch_file(live, file);
 }
 
-// What is there goes on with bytes of another mirror: of the same edition, or, as the caller's digest decides, of the
-// same size.
+// Returns true if bytes of another mirror may continue the content: it has the same size, and the caller's digest
+// decides over the whole.
 bool JobEngine::may_mix(const LiveJob& live, unsigned file, const cache::Version& with) const {
   const File& facts = live.job.files[file];
   if (facts.spec.mirrors.empty() || !facts.spec.sha256 || live.live[file].mixed_badly) return false;
   return facts.version && facts.version->size && facts.version->size == with.size && with.has_validator();
 }
 
-// The digest speaks against the bytes of a mirror. False: there is no other to ask.
+// Fetches the file again after the digest has refused a mirror's bytes. Returns false if there is no other URL to ask.
 bool JobEngine::ask_mirror_after_mismatch(LiveJob& live, unsigned file, const Error& reason, bool for_all) {
   File& facts = live.job.files[file];
   LiveFile& state = live.live[file];
   if (facts.spec.mirrors.empty() || reason.code != ErrorCode::digest_mismatch) return false;
   const bool mixed = facts.mixed && !state.mixed_badly;
-  if (mixed) {  // of this mirror alone they may be right
+  if (mixed) {  // the bytes of this mirror alone may be right
     state.mixed_badly = true;
     facts.origin_alone = true;
   } else {

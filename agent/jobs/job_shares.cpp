@@ -1,4 +1,4 @@
-// JobEngine: what one user may hold of what all users share.
+// JobEngine: the share of one user in what all users have in common.
 #include <algorithm>
 #include <utility>
 
@@ -11,7 +11,8 @@ namespace larder::agent {
 namespace {
 
 constexpr std::uint64_t kShareStep = kMiB;
-constexpr std::uint64_t kKeptFree = kGiB;  // of an automatic keep_free, which is much on a large disk
+// Maximum that counts of an automatic keep_free, which is large on a large disk.
+constexpr std::uint64_t kKeptFree = kGiB;
 
 }  // namespace
 
@@ -23,7 +24,8 @@ bool JobEngine::shares_disk(const LiveJob& live) const {
   return settings_.has_disk_share && settings_.has_disk_share(live.job.owner);
 }
 
-// When the size of a file has become known, and where it is not as it grows. Of many small files once for so many.
+// Asks for the disk share of a file once its size is known; for an unknown size, as it grows. Many small files are
+// asked for together, once per kShareStep.
 void JobEngine::ask_disk_share(LiveJob& live, unsigned file, std::uint64_t more) {
   if (more == 0 || !shares_disk(live)) return;
   live.live[file].share_told = live.job.files[file].bytes;
@@ -34,15 +36,15 @@ void JobEngine::ask_disk_share(LiveJob& live, unsigned file, std::uint64_t more)
   judge_disk_share(live, file, false);
 }
 
-// A user who was refused is judged again before its next file begins, so that its attempts reserve nothing of the disk
-// that they would not be left. The disk is looked at each time: room that something else made is there at once.
+// A refused user is checked again before its next file begins, so that its attempts reserve no disk space. The disk is
+// looked at each time, so that room made elsewhere counts at once.
 bool JobEngine::waits_for_disk_share(LiveJob& live, unsigned file) {
   if (beyond_share_.count(account_of(live)) == 0 || !shares_disk(live)) return false;
   judge_disk_share(live, file, true);
   return true;
 }
 
-// Refuses the file, or lets it go on; `begins`: it has not begun yet.
+// Refuses the file or lets it continue; `begins`: it has not begun yet.
 void JobEngine::judge_disk_share(LiveJob& live, unsigned file, bool begins) {
   const auto answer = [this, id = live.job.id, file, attempt = live.live[file].attempt,
                        begins](Result<cache::CacheFigures> figures) {
@@ -51,7 +53,7 @@ void JobEngine::judge_disk_share(LiveJob& live, unsigned file, bool begins) {
     if (!figures) log::warn("disk not asked for the share of a user: {}", figures.error().text());
     const auto why = figures ? beyond_disk_share(*asking, *figures) : std::nullopt;
     const File& facts = asking->job.files[file];
-    if (facts.state != FileState::active) return;  // it is here already
+    if (facts.state != FileState::active) return;  // it is complete by now
     if (!why) {
       if (begins) begin_file(*asking, file);
       return;
@@ -71,7 +73,7 @@ std::optional<std::string> JobEngine::beyond_disk_share(const LiveJob& live, con
     outstanding += use.outstanding;
     if (account_of(*other) == account) held += use.held;
   }
-  // What no job holds can go; what stays free for jobs is kept by the cache itself, to the byte.
+  // Bytes that no job holds can be evicted. The cache itself keeps the space that stays free for jobs, to the byte.
   const std::uint64_t all = figures.available + (figures.bytes - std::min(figures.bytes, present));
   auto why = beyond_share(held, outstanding, all - std::min({all, figures.keep_free, kKeptFree}));
   if (why) {

@@ -14,11 +14,11 @@
 namespace larder::agent {
 namespace {
 
-constexpr std::size_t kAhead = 128;      // files that the cache is asked about at once, before their turn
-constexpr std::size_t kAheadAgain = 64;  // fewer than this left: it is asked about the next ones
-constexpr std::size_t kFewWaiting = 16;  // not worth it
+constexpr std::size_t kAhead = 128;      // files about which the cache is asked at once, ahead of their turn
+constexpr std::size_t kAheadAgain = 64;  // with fewer answers left, it is asked about the next files
+constexpr std::size_t kFewWaiting = 16;  // with fewer waiting files, it is not asked ahead
 
-// With peers that deliver too little (docs/decisions/0021-transfer-with-peers.md).
+// Patience with too slow peers (docs/decisions/0021-transfer-with-peers.md).
 Duration patience_of(Priority priority) {
   return priority == Priority::foreground ? std::chrono::seconds(1) : std::chrono::seconds(5);
 }
@@ -30,34 +30,34 @@ bool names_no_proxy(const std::string& proxy) {
   });
 }
 
-// A job that names the very value of the configuration has nothing of its own; neither has one that wants no proxy
-// where there is none.
+// Returns true if the job has a proxy of its own: not where it names the configured value, or wants no proxy where none
+// is configured.
 bool is_callers_proxy(const std::string& jobs, const std::string& configured) {
   if (jobs.empty() || jobs == configured) return false;
   return !(names_no_proxy(jobs) && names_no_proxy(configured));
 }
 
-// At a mirror of another site than the URL that the caller's credentials are for.
+// Returns true if the URL is a mirror at another site than the URL that the caller's credentials are for.
 bool is_elsewhere(const File& file, const origin::Url& asked) {
   if (file.mirror == 0) return false;
   const auto given = origin::parse_url(given_url(file, 0));
   return !given || !origin::same_site(*given, asked);
 }
 
-// The same edition by its validators, at another URL. Validators say something about their own URL only: so bytes of
-// the one may go on with bytes of the other for the job that asked for that, and for nobody else.
+// Returns true if two URLs have the same edition by their validators. Validators say something about their own URL
+// only, so the bytes of both may be joined for the job that asked for it, and for nobody else.
 bool same_edition(const cache::Version& a, const cache::Version& b) {
   return a.size && a.size == b.size && a.has_validator() && a.etag == b.etag && a.last_modified == b.last_modified;
 }
 
-// Another user's request was given its place at the origin. That is no failure: it stands in line again.
+// Returns true if the place at the origin went to another user's request. That is no failure: the file waits again.
 bool lost_its_place(const Error& error) {
   return error.code == ErrorCode::busy && error.retry_after == std::chrono::seconds(0);
 }
 
 }  // namespace
 
-// Keeps to its attempt: what comes after a stop is of no interest.
+// The events of one attempt; those after a stop are dropped.
 class JobEngine::FileEvents final : public TransferEvents {
  public:
   FileEvents(JobEngine& engine, std::string job_id, unsigned file, std::uint64_t attempt)
@@ -99,8 +99,8 @@ class JobEngine::FileEvents final : public TransferEvents {
   UniqueFunction<void(Result<TransferResult>)> done_;
 };
 
-// What the cache knows of the next files is asked for many at once and before their turn. Each by itself would wait for
-// the index while it writes the files before, and so would the origin.
+// Asks the cache about many of the next files at once, ahead of their turn. Asked one by one, each would wait for the
+// index while files before it are written, and the origin would wait as well.
 void JobEngine::look_ahead(LiveJob& live) {
   if (live.looking_ahead || live.looked_up >= kAheadAgain || live.queue.waiting() < kFewWaiting) return;
   std::vector<unsigned> files;
@@ -130,7 +130,7 @@ void JobEngine::looked_ahead(LiveJob& live, const std::vector<unsigned>& files, 
                              SteadyTime asked) {
   for (std::size_t i = 0; i < files.size(); ++i) {
     LiveFile& state = live.live[files[i]];
-    if (state.attempt > 0) continue;  // it was its turn already
+    if (state.attempt > 0) continue;  // it has started already
     state.known = std::move(known[i]);
     state.known_url = live.job.files[files[i]].spec.url;
     state.known_at = asked;
@@ -160,7 +160,7 @@ void JobEngine::begin_file(LiveJob& live, unsigned file) {
   begin_transfer(live, file);
 }
 
-// Later, since whoever starts files is in the middle of it.
+// Posted, since the caller is starting files.
 void JobEngine::refuse_ca_file(LiveJob& live, unsigned file) {
   runtime_.executor.post(alive_.guard([this, id = live.job.id, file, attempt = live.live[file].attempt] {
     LiveJob* asking = current(id, file, attempt);
@@ -172,7 +172,7 @@ void JobEngine::refuse_ca_file(LiveJob& live, unsigned file) {
   }));
 }
 
-// The URL was changed. What is there of the content goes on only where the new URL has the same edition, and then as a
+// Asks a changed URL for its edition. The content is continued only if the new URL has the same edition, and then as a
 // private content.
 void JobEngine::ask_new_url(LiveJob& live, unsigned file) {
   const File& facts = live.job.files[file];
@@ -192,7 +192,7 @@ void JobEngine::new_url_answered(LiveJob& live, unsigned file, Result<origin::Ed
   if (!edition) return attempt_failed(live, file, edition.error());
   facts.retargeted = false;
   const cache::Version as = edition->version;
-  // Where nothing came of another URL, or it is the one before again, there are not two.
+  // Without bytes of another URL, or back at the former URL, nothing is mixed.
   if (facts.content.empty() || facts.version == as) return begin_transfer(live, file);
   const bool goes_on =
       facts.version && facts.spec.ranges.empty() && (same_edition(*facts.version, as) || may_mix(live, file, as));
@@ -284,7 +284,7 @@ origin::Target JobEngine::target_of(LiveJob& live, unsigned file) const {
   target.policy = live.policy;
   if (live.job.options.parallel_ranges == 1) target.lane = live.lane;
   target.bytes_proven = spec.sha256.has_value() || !live.job.options.verdict.minisign_public_key.empty();
-  // The spec holds what parse_url made: it parses again.
+  // The stored URL was made by parse_url: it parses again.
   if (auto url = origin::parse_url(spec.url)) target.url = std::move(*url);
   const bool impatient = live.live[file].mirrors.may_turn(spec.mirrors.size() + 1);
   const bool elsewhere = is_elsewhere(live.job.files[file], target.url);
@@ -445,7 +445,7 @@ void JobEngine::discard_content(LiveJob& live, unsigned file) {
   book_.touch_file(live, file);
 }
 
-// The job's rate is for all of its transfers together.
+// The job's rate limit is for all its transfers together.
 void JobEngine::share_rate(LiveJob& live) {
   const std::uint64_t rate = live.job.options.max_rate;
   if (live.active.empty()) return;

@@ -1,4 +1,4 @@
-// JobEngine: verdicts on finished files, and what follows from them.
+// JobEngine: verdicts on finished files, and their consequences.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -19,9 +19,9 @@ std::string source_of(const SourceFigures& figures) {
   return figures.cache > 0 ? "cache" : "origin";
 }
 
-// The judge knows what is to be had under the URL whoever asks: the origin's own digest, or the administrator's hook.
-// Any other judge speaks for the caller, and so do these where the content is not the whole of what the origin named to
-// a job that asked as anybody may.
+// Returns true if the verdict concerns what anybody gets from the URL: that of the origin's own digest, or of the
+// administrator's hook. Every other judge speaks for the caller only; so do these two where the content is not the
+// whole of what the origin named to a job without special rights.
 bool speaks_for_all(const File& file, const Error& reason) {
   if (!file.version_told || !file.version || !file.spec.ranges.empty()) return false;
   if (reach_of(file.privacy) == origin::Reach::own_job) return false;
@@ -29,8 +29,8 @@ bool speaks_for_all(const File& file, const Error& reason) {
   return origins || reason.code == ErrorCode::validation_failed;
 }
 
-// All that keeps it from others is that the origin gives no validator to find it by: the caller's digest, proven over
-// the whole, is as good a name. It gives nobody a right to more than the origin gives to anybody who asks.
+// Returns true if only the lack of a validator keeps the content from others: the caller's digest, proven over the
+// whole, names it as well. That gives nobody more than the origin gives to anybody.
 bool is_named_by_digest(const Job& job, const File& file) {
   using origin::Privacy;
   const bool nameless = file.privacy == Privacy::no_validator || file.privacy == Privacy::weak_etag;
@@ -38,7 +38,7 @@ bool is_named_by_digest(const Job& job, const File& file) {
          file.spec.sha256 == file.actual_sha256;
 }
 
-// A failure to record something of the cache that start-up or eviction puts right.
+// Logs a failure to record something that start-up or eviction puts right.
 auto logged(std::string doing) {
   return [doing = std::move(doing)](const Status& status) {
     if (!status) log::warn("cannot {}: {}", doing, status.error().text());
@@ -78,14 +78,14 @@ void JobEngine::judge_next_of(Judges& judges) {
   }
 }
 
-// Its place is given back with the answer, or when it turns out that none can come.
+// Returns the place with the answer, or when the answer can no longer come.
 void JobEngine::judge(const Turn& turn, FairPlaces::Place held) {
   const auto place =
       std::make_shared<CallbackToken>(runtime_.executor, alive_.guard([this, turn, held = std::move(held)]() mutable {
         held = {};
         judgement_lost(turn);
       }));
-  const LiveJob& live = *current(turn.job_id, turn.file, turn.attempt);  // whoever gives the place has looked
+  const LiveJob& live = *current(turn.job_id, turn.file, turn.attempt);  // checked by judge_next_of()
   const File& facts = live.job.files[turn.file];
   const bool needs_digest = facts.spec.sha256 || facts.origin_sha256 || !live.job.options.verdict.hook.empty();
   if (!needs_digest || facts.actual_sha256) return judge_with_digest(turn, place);
@@ -174,7 +174,7 @@ void JobEngine::told_of_judgement(LiveFile& file) {
   for (Task& task : std::exchange(file.when_judged, {})) runtime_.executor.post(std::move(task));
 }
 
-// The judge broke, not the content: the file stays validating, the reason visible.
+// The judge failed, not the content: the file stays validating, and the reason is shown.
 void JobEngine::judge_again_later(LiveJob& live, unsigned file, const Error& error) {
   File& facts = live.job.files[file];
   LiveFile& state = live.live[file];
@@ -209,15 +209,15 @@ void JobEngine::accept(LiveJob& live, unsigned file, bool explicitly) {
   settle(live);
 }
 
-// What was asked for is what the agent asks for anybody, and the origin named the edition: so accepting it says that it
-// is a good edition of the URL. Of what a header of the caller's may have chosen, or a digest found, it says nothing.
+// Returns true if the request was one that the agent makes for anybody, and the origin named the edition: then a valid
+// verdict holds for the URL. Not where the caller's headers may have chosen the content, or a digest found it.
 bool JobEngine::vouches_for_all(LiveJob& live, unsigned file) const {
   if (!live.job.files[file].version_told) return false;
   const origin::Target target = target_of(live, file);
   return target.options->headers.empty() && reach_of(privacy_before_answer(target)) != origin::Reach::own_job;
 }
 
-// A verdict binds its own job. `for_all`: the judge is not the caller's.
+// A verdict binds its own job. `for_all`: the judge is not the caller's (speaks_for_all).
 void JobEngine::reject(LiveJob& live, unsigned file, const Error& reason, bool for_all) {
   File& facts = live.job.files[file];
   LiveFile& state = live.live[file];
@@ -236,7 +236,7 @@ void JobEngine::reject(LiveJob& live, unsigned file, const Error& reason, bool f
   if (for_all) {
     set_aside(facts.content, *facts.version, {}, [] {});
   } else {
-    // Kept for inspection, and given to nobody; what others have to do with stays as it is.
+    // Kept for inspection and given to nobody; contents that other jobs use stay as they are.
     cache_.set_aside_own(facts.content, facts.id, [id = facts.content](const Status& status) {
       if (!status) log::info("content not set aside for one job's verdict id={} reason={}", id, status.error().text());
     });
@@ -245,11 +245,11 @@ void JobEngine::reject(LiveJob& live, unsigned file, const Error& reason, bool f
   fail_job(live, reason);
 }
 
-// `fresh`: what the origin has in its place, where that is here.
+// `fresh`: content that the origin has in its place, if this agent has it.
 void JobEngine::set_aside(const cache::ContentId& content, const cache::Version& version, const cache::ContentId& fresh,
                           Task then) {
-  // The index answers in order: who vouched for it is read before the record goes, and nobody who asks after this job's
-  // word finds it.
+  // The index answers in order: the attesters are read before the record goes, and no request made after this job's
+  // answer finds it.
   transfers_.judged_bad(version, content, fresh, [] {});
   cache_.set_aside(content, version, alive_.guard([content, then = std::move(then)](const Status& status) mutable {
     const bool gone = !status && status.error().code == ErrorCode::not_found;
@@ -266,8 +266,8 @@ void JobEngine::fetch_from_origin_alone(LiveJob& live, unsigned file, const Erro
   facts.note = "fetched again from the origin alone: " + reason.detail;
 }
 
-// The job lets go of what was judged not valid, and fetches into a content of its own. Others keep what they have: a
-// record that is not what is published is found out by what the origin sends now (compare_with_rejected).
+// Releases the rejected content, and fetches into a content of its own. Other jobs keep theirs: whether the record is
+// what is published shows by the origin's bytes (compare_with_rejected).
 void JobEngine::leave_rejected(LiveJob& live, unsigned file, bool for_all) {
   File& facts = live.job.files[file];
   const cache::ContentId content = facts.content;
@@ -285,22 +285,22 @@ void JobEngine::leave_rejected(LiveJob& live, unsigned file, bool for_all) {
     pump(*waiting);
   });
   if (for_all && !content.empty()) return set_aside(content, version, {}, std::move(released));
-  runtime_.executor.post(std::move(released));  // not while whoever asks is in the middle of it
+  runtime_.executor.post(std::move(released));  // posted, since the caller is changing the file
 }
 
-// The origin alone was asked because a content was judged not valid. Other bytes under the same version, in a content
-// that is what anybody gets, prove that the one before is not what is published.
+// Sets aside the content rejected before if the origin's bytes differ from it: other bytes under the same version, in a
+// content that anybody gets, prove that it is not what is published.
 void JobEngine::compare_with_rejected(const File& facts, const cache::ContentInfo& fresh) {
   const bool proves = facts.origin_alone && !facts.rejected.empty() && facts.rejected != fresh.id &&
                       facts.version_told && fresh.shareable && fresh.root;
   if (!proves) return;
   const auto compare = [this, fresh, version = *facts.version](const Result<cache::ContentInfo>& rejected) {
-    if (!rejected) return;  // gone meanwhile
+    if (!rejected) return;  // gone since
     const auto& known = rejected->versions;
     const bool same_version = std::find(known.begin(), known.end(), version) != known.end();
     if (rejected->state != cache::ContentState::complete || !same_version || rejected->root == fresh.root) return;
     log::warn("content {} is not what the origin has: set aside", rejected->id);
-    // What is offered to nobody is not told of by evidence either.
+    // A content that is not offered must not be revealed by evidence either.
     set_aside(rejected->id, version, fresh.offered ? fresh.id : cache::ContentId(), [] {});
   };
   cache_.get(facts.rejected, alive_.guard(compare));
@@ -316,7 +316,7 @@ void JobEngine::verdict_posted(LiveJob& live, unsigned file, bool valid, const s
   reject(live, file, Error{ErrorCode::validation_failed, "validate " + log::redact_url(facts.spec.url), why}, false);
 }
 
-// Somebody else judged it bad, or the disk did: it is fetched again, from wherever it is.
+// The content is gone, judged bad for another job or damaged on the disk: the file is fetched again from any source.
 void JobEngine::content_lost(LiveJob& live, unsigned file, const Error& error) {
   File& facts = live.job.files[file];
   log::warn("content lost, fetched again file={}: {}", facts.id, error.text());
@@ -340,8 +340,8 @@ void JobEngine::release(const cache::ContentId& content, const std::string& hold
   cache_.release(content, holder, logged("let go of content " + content));
 }
 
-// Stopped before its first progress, a file may hold a content already; and one that was not whole may hold a part of
-// another edition beside the one that is told.
+// A file stopped before its first progress may hold a content already, and an unfinished one may hold a part of another
+// edition beside the reported content.
 void JobEngine::release_others(const File& file) {
   const auto others = [this, id = file.id, told = file.content](Result<cache::Cache::Known> known) {
     if (!known) return log::warn("cannot look up what {} holds: {}", id, known.error().text());
@@ -371,7 +371,8 @@ void JobEngine::finish(LiveJob& live, bool keep) {
   }
   book_.retire(live);
   if (references.empty()) return;
-  // After the job's end is durable, which its owner waits for; what a crash in between leaves is let go at the start.
+  // After the end of the job is durable, since its owner waits for that. References left by a crash in between are
+  // released at the next start.
   book_.flush(alive_.guard([this, references = std::move(references), id = live.job.id](const Status&) mutable {
     cache_.let_go(std::move(references), logged("let go of the contents of job " + id));
   }));

@@ -1,4 +1,4 @@
-// JobManager: what can be seen of jobs without changing them, and their content.
+// JobManager: reading jobs and their content.
 #include <fmt/format.h>
 
 #include <algorithm>

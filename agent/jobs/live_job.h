@@ -1,4 +1,4 @@
-// A job with what is only true while this process runs.
+// A job, with the state that lasts only as long as this process.
 #pragma once
 
 #include <cstddef>
@@ -18,45 +18,45 @@
 namespace larder::agent {
 
 struct LiveFile {
-  std::uint64_t attempt =
-      0;  // tells the answers of this attempt from late ones of an earlier; grows at each start and stop
-  TransferId transfer = 0;          // 0: none runs
-  origin::FetchId probe = 0;        // of a new URL, before the transfer
-  std::uint64_t wasted_before = 0;  // by earlier attempts
+  std::uint64_t attempt = 0;        // grows at each start and stop, so that late answers are recognised
+  TransferId transfer = 0;          // 0: none
+  origin::FetchId probe = 0;        // of a new URL, before its transfer
+  std::uint64_t wasted_before = 0;  // bytes wasted by earlier attempts
   unsigned restarts_before = 0;
-  std::uint64_t most_bytes = 0;   // more than that is progress
-  std::uint64_t share_told = 0;   // of unknown size: bytes that were counted as new for its user's share of the disk
-  bool share_asked = false;       // of known size: its user's share of the disk was asked for it in this attempt
-  bool judging = false;           // the judge has it, or it waits for its turn there
-  bool awaiting_app = false;      // the judge has said so: the owner's verdict is due
-  std::vector<Task> when_judged;  // verdicts of the owner that came before the judge was through
+  std::uint64_t most_bytes = 0;   // largest number of bytes so far: more is progress
+  std::uint64_t share_told = 0;   // for an unknown size: bytes already counted for the user's share of the disk
+  bool share_asked = false;       // for a known size: the share of the disk was asked for in this attempt
+  bool judging = false;           // the file is at the judge or waits for its turn
+  bool awaiting_app = false;      // the judge awaits the owner's verdict
+  std::vector<Task> when_judged;  // the owner's verdicts that arrived before the judge was done
   unsigned judge_failures = 0;
   TimerId judge_again = 0;
-  std::optional<cache::Cache::Known> known;  // looked up ahead of its first start, for known_url
+  std::optional<cache::Cache::Known> known;  // the cache's answer for known_url, asked before the first start
   std::string known_url;
   SteadyTime known_at{};
   MirrorRound mirrors;
-  bool mixed_badly = false;  // bytes of two mirrors together had another digest: they are not put together again
-  unsigned lost = 0;         // how often its finished content was gone
+  bool mixed_badly = false;  // bytes of two mirrors together had another digest: they are not mixed again
+  unsigned lost = 0;         // times that its finished content was gone
 };
 
 struct LiveJob {
   Job job;
-  // The same for all files without a user of their own, made at the first start of one; forgotten with the settings.
+  // Options of all files without a user of their own, made when the first of them starts. Dropped when the settings
+  // change.
   std::shared_ptr<const origin::ConnectOptions> connect;
   std::shared_ptr<const origin::UrlPolicy> policy;
-  std::shared_ptr<const origin::Lane> lane;  // of files with one request at a time
-  std::vector<LiveFile> live;                // as job.files
-  FileQueue queue;                           // files that are waiting
-  std::set<unsigned> active;                 // files that are being transferred
-  unsigned small_in_a_row = 0;               // files that turned out to be small, without another between them
-  bool looking_ahead = false;                // the cache is asked what it knows of the next files
-  std::size_t looked_up = 0;                 // files that have `known` and have not been started
+  std::shared_ptr<const origin::Lane> lane;  // limits the concurrent requests of these files at the origin
+  std::vector<LiveFile> live;                // in the order of job.files
+  FileQueue queue;                           // waiting files
+  std::set<unsigned> active;                 // files in transfer
+  unsigned small_in_a_row = 0;               // consecutive files that turned out to be small
+  bool looking_ahead = false;                // the cache is being asked about the next files
+  std::size_t looked_up = 0;                 // files with `known` that have not started
   std::size_t validating = 0;                // files in each of these states
   std::size_t transferred = 0;
   std::size_t failed = 0;
-  unsigned failures_in_a_row = 0;  // transient ones of files, without a success between them, since the last start
-  bool progressed = false;         // since the last transient error of the job
+  unsigned failures_in_a_row = 0;  // consecutive transient failures of files since the last start
+  bool progressed = false;         // some bytes arrived since the job's last transient error
   std::optional<SteadyTime> transient_since;
   std::optional<SteadyTime> running_since;
   SteadyTime last_activity{};
@@ -64,7 +64,7 @@ struct LiveJob {
   TimerId maximum_timer = 0;
   TimerId progress_timer = 0;
   std::optional<SteadyTime> last_progress_event;
-  // Additions of files are durable before they count, one after the other, so that indexes stay without gaps.
+  // Additions run one after the other, each durable before it counts, so that indexes have no gaps.
   bool adding = false;
   std::deque<Task> additions;
 };

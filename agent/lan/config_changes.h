@@ -1,4 +1,4 @@
-// What of the configuration concerns what is offered on the LAN, and what of a changed one concerns the LAN. Pure.
+// Parts of the configuration that concern the LAN, and what a change of them requires. Pure.
 #pragma once
 
 #include "agent/config/config.h"
@@ -8,7 +8,7 @@
 
 namespace larder::agent {
 
-// Otherwise: changes that the sockets do not survive.
+// False: the change needs new sockets.
 [[nodiscard]] inline bool same_network(const Config& a, const Config& b) {
   return a.peer_enabled == b.peer_enabled && a.peer_port == b.peer_port && a.swarm_port == b.swarm_port &&
          a.peer_listen == b.peer_listen && a.peer_addresses == b.peer_addresses && a.peer_srv == b.peer_srv &&
@@ -16,7 +16,8 @@ namespace larder::agent {
          a.peer_max_connections == b.peer_max_connections;
 }
 
-// A host may be listed as private after contents of it were kept as shareable.
+// Returns true if the version may be offered. A host may be listed as private after its contents were kept as
+// shareable.
 [[nodiscard]] inline bool may_offer(const Config& config, const cache::Version& version) {
   const auto& private_hosts = config.url_policy.sharing.private_hosts;
   if (!private_hosts.empty()) {
@@ -27,7 +28,7 @@ namespace larder::agent {
          peer::SharePolicy(config.peer_never_share, config.peer_min_size).may_offer(version.url, version.size);
 }
 
-// Otherwise: what is offered has to be looked through anew.
+// False: all offers must be examined again.
 [[nodiscard]] inline bool same_offers(const Config& a, const Config& b) {
   return a.peer_serve == b.peer_serve && a.peer_min_size == b.peer_min_size &&
          a.peer_never_share == b.peer_never_share &&

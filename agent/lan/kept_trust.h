@@ -1,5 +1,5 @@
-// What this agent knows of the other agents of its group and keeps in larder.db: whom to trust, and whose certificates
-// it has met. Loop thread only. Owned by the LAN's composition, ended before the Database.
+// Knowledge of the other agents of the group that is kept in larder.db: whom to trust, and certificates that were met.
+// Loop thread only. Owned by the LAN's composition, destroyed before the Database.
 #pragma once
 
 #include <functional>
@@ -21,10 +21,10 @@ class KeptTrust {
   peer::Trust trust;
   peer::MemberBook members;
 
-  // Nobody is asked or judged before `done`. What cannot be read is logged, and begins empty.
+  // Loads both. No agent is asked or judged before `done`. Unreadable data is logged, and starts empty.
   void load(WallTime now, std::function<void()> done);
-  void forget_all();  // the group was left
-  // Its certificate came: kept where it is one of the group.
+  void forget_all();  // after leaving the group
+  // Remembers the certificate of an agent, if it is one of the group.
   void met(const peer::AgentId& agent, Bytes certificate, WallTime now);
   [[nodiscard]] std::vector<peer::AgentId> all_shunned(WallTime now) const;
 

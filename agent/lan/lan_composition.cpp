@@ -30,7 +30,7 @@
 namespace larder::agent {
 namespace {
 
-constexpr Duration kSelfInterval = std::chrono::seconds(2);  // load and policy of serving are looked at anew
+constexpr Duration kSelfInterval = std::chrono::seconds(2);  // at which load and serving are updated
 constexpr std::size_t kMaxAskers = 256;
 
 }  // namespace
@@ -38,7 +38,7 @@ constexpr std::size_t kMaxAskers = 256;
 struct LanComposition::State : std::enable_shared_from_this<State> {
   State(LanParts p, std::shared_ptr<const Config> c);
 
-  // While in a group. In the order of their making; the end goes backwards.
+  // Exists while in a group. In the order of creation; destruction is in reverse order.
   struct Network {
     std::unique_ptr<peer::CatalogueLink> link;
     std::unique_ptr<peer::Swarm> swarm;
@@ -82,8 +82,8 @@ struct LanComposition::State : std::enable_shared_from_this<State> {
   NeighbourSwitch neighbours{config};
   ServingWatch serving_watch;
   std::optional<Network> network;
-  StartEpoch start_epoch;             // one for the whole run, as a rule
-  std::deque<peer::Endpoint> askers;  // from where catalogue requests came, the latest last
+  StartEpoch start_epoch;             // normally one for the whole run
+  std::deque<peer::Endpoint> askers;  // addresses that sent catalogue requests, the latest last
   std::string trouble;
   bool started = false, stopped = false, trust_loaded = false;
   TimerId retry = 0, refresh = 0;
@@ -143,7 +143,7 @@ void LanComposition::State::read_offers_anew() {
 void LanComposition::State::bring_up() {
   if (network || !started || stopped || !trust_loaded || !config->peer_enabled) return;
   parts.runtime.timers.cancel(std::exchange(retry, 0));
-  // Had before there is a group: who makes one has its sockets when it is told so, and may invite at once.
+  // Obtained before there is a group: a group's creator then has sockets when it is answered, and can invite at once.
   if (!start_epoch.value()) {
     return start_epoch.obtain([this](const Status& had) {
       if (!stopped) had ? bring_up() : retry_later(had.error());
@@ -267,7 +267,7 @@ void LanComposition::State::connect_parts(Network& made) {
   refresh_self();
 }
 
-// Later: it ends who asks for it.
+// Posted, since it destroys its caller.
 void LanComposition::State::renew_run() {
   parts.runtime.executor.post([weak = weak_from_this()] {
     const auto state = weak.lock();
@@ -285,7 +285,7 @@ void LanComposition::State::bring_down() {
   if (!network) return;
   parts.cache.observe({});
   network->discovery->stop();
-  // Its parts look for it: none must be called while they end.
+  // Callbacks test `network`: clear it first, so that none of them uses the parts during destruction.
   const std::unique_ptr<Network> ending = std::make_unique<Network>(std::move(*network));
   network.reset();
   ending->reach.reset();
@@ -318,10 +318,10 @@ void LanComposition::State::credentials_changed() {
 }
 
 void LanComposition::State::group_state_changed() {
-  // In this order: what is said under the key before has to tell of the newer state.
+  // In this order: datagrams under the former key must announce the newer state.
   network->discovery->set_self(self(*network));
   network->discovery->set_identity(discovery_identity(*membership, *start_epoch.value()));
-  network->offers->reset(membership->identity()->group.key);  // every name on the LAN is made with it
+  network->offers->reset(membership->identity()->group.key);  // all names on the LAN are derived from it
   network->neighbourhood->key_changed();
   network->service->forget_all();
   network->feed->restart();
@@ -337,7 +337,7 @@ void LanComposition::State::refusals_changed() {
   network->discovery->refused_changed();
 }
 
-// What it attests, others are to believe of others too.
+// Its own certificate, so that peers can believe other peers on what it attests.
 void LanComposition::State::met_self() {
   const peer::Group& of = membership->identity()->group;
   kept.members.set_authority(of.authority_pem);
@@ -345,7 +345,7 @@ void LanComposition::State::met_self() {
     kept.met(membership->identity()->id(), *der, parts.runtime.clock.wall());
 }
 
-// The swarm's port listens to those only who can have found it.
+// The swarm's port accepts only agents that can have found it.
 void LanComposition::State::known_changed() {
   if (!network) return;
   std::vector<peer::Endpoint> known(askers.begin(), askers.end());

@@ -1,8 +1,8 @@
-// What the agent is on the LAN, put together: identity and membership for the whole run; discovery, catalogue, swarm
-// and neighbourhood while this agent is in a group and sharing is on. Loop thread only. Owned by the composition root.
+// The agent's part on the LAN: identity and membership for the whole run; discovery, catalogue, swarm and neighbourhood
+// while the agent is in a group and sharing is on. Loop thread only. Owned by the composition root.
 //
-// Without a group, while the configuration says so, and when a port cannot be had, the agent works alone: everything
-// here is a help, nothing a condition. What could not be opened is tried again.
+// Without a group, when the configuration says so, and when a port cannot be opened, the agent works alone: sharing is
+// never a condition. Ports that could not be opened are tried again.
 #pragma once
 
 #include <functional>
@@ -39,7 +39,7 @@ struct LanFacts {
   bool enabled = false;  // by the configuration
   bool in_group = false;
   bool up = false;
-  std::string trouble;  // why it is not up although it should be: "cannot …"
+  std::string trouble;  // why it is not up: "cannot …"
   std::uint16_t catalogue_port = 0, swarm_port = 0, discovery_port = 0;
   std::size_t offered = 0;  // records
   bool offering_settled = false;
@@ -49,14 +49,14 @@ class LanComposition final : public PeerFactsSource {
  public:
   static constexpr Duration kRetry = std::chrono::seconds(10);
 
-  // Reads the identity (blocks). A damaged one is a problem of the group's, told there; the agent works alone.
+  // Reads the identity (blocks). A damaged one is reported with the group; the agent then works alone.
   LanComposition(LanParts parts, std::shared_ptr<const Config> config);
   ~LanComposition() override;
   LanComposition(const LanComposition&) = delete;
   LanComposition& operator=(const LanComposition&) = delete;
 
-  void start();  // when the cache answers; does not wait for anything
-  void stop();   // says good-bye and closes everything; transfers find nobody from here on
+  void start();  // once the cache answers; returns at once
+  void stop();   // says good-bye and closes everything; transfers find no peers from now on
   void apply(std::shared_ptr<const Config> config);
   void network_changed();
 
@@ -64,7 +64,8 @@ class LanComposition final : public PeerFactsSource {
   [[nodiscard]] GroupService& group();
   [[nodiscard]] LanFacts facts() const;
   [[nodiscard]] SharingFacts sharing_facts() const override;
-  // Has `answer` called on the thread of the swarm or of the catalogue, or at once where there is none.
+  // Has `answer` called on the thread of the swarm or of the catalogue, or from within the call while sharing is not
+  // up.
   void ask_swarm(UniqueFunction<void()> answer);
   void ask_catalogue(UniqueFunction<void()> answer);
   Result<PardonAnswer> pardon(const std::string& agent) override;

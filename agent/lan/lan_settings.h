@@ -1,4 +1,4 @@
-// What the configuration and the membership say to the parts that have sockets on the LAN. Pure.
+// Settings of the parts with sockets on the LAN, from the configuration and the membership. Pure.
 #pragma once
 
 #include "agent/config/config.h"
@@ -39,14 +39,14 @@ inline peer::DiscoverySettings discovery_settings(const Config& config) {
   return settings;
 }
 
-// Of a member of a group.
+// Requires membership in a group.
 [[nodiscard]] peer::DiscoveryIdentity discovery_identity(const peer::Membership& membership, std::uint64_t start_epoch);
 [[nodiscard]] peer::SwarmCredentials swarm_credentials(const peer::Membership& membership);
 [[nodiscard]] std::vector<SeenMember> seen_members(const peer::PeerTable& around);
-// What stays the same for the run; whether it serves and its load are the caller's.
+// The part that stays the same for the run; the caller sets serving and load.
 [[nodiscard]] peer::DiscoverySelf discovery_self(const peer::Membership& membership, const peer::CatalogueLink& link,
                                                  const peer::Swarm& swarm);
-// The three outlive it. `use`: whether anything is taken from others; `renew_run`: see ReachParts.
+// The three must outlive the watch. `use`: whether bytes are taken from peers; `renew_run`: see ReachParts.
 [[nodiscard]] std::unique_ptr<ReachWatch> make_reach_watch(const LanParts& parts, const peer::Membership& membership,
                                                            const Config& config, peer::DiscoverySocket& discovery,
                                                            peer::CatalogueLink& link, peer::Swarm& swarm,

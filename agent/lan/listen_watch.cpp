@@ -62,7 +62,7 @@ void ListenWatch::seen(std::vector<peer::Endpoint> missing) {
     tries_ = 0;
     return look_in(kInterval);
   }
-  // What it is told where it is missing again is not news.
+  // Repeated attempts for the same addresses are not logged again.
   if (tries_ == 0 && told_.empty())
     log::info("the swarm does not listen everywhere and is told to addresses=\"{}\"", list_of(missing));
   if (tries_ >= kTries) {

@@ -1,7 +1,6 @@
-// Sees to it that the swarm listens where the machine can be reached: compares what the process listens on with the
-// addresses of the interfaces, has the swarm listen anew where something is missing, and tells where that does not
-// help. Looks when it begins, when the network has changed and every while; the looking is a worker's. Loop thread
-// only.
+// Keeps the swarm listening on all addresses of the machine: compares the listening sockets of the process with the
+// interfaces, makes the swarm listen again where one is missing, and reports where that does not help. Looks at the
+// start, when the network changes, and at intervals; a worker reads. Loop thread only.
 #pragma once
 
 #include <functional>
@@ -19,10 +18,10 @@ namespace larder::agent {
 class ListenWatch {
  public:
   static constexpr Duration kInterval = std::chrono::seconds(15);
-  static constexpr Duration kSoon =
-      std::chrono::seconds(1);           // after something was missing; then twice as long each time
-  static constexpr unsigned kTries = 3;  // in vain before it is told
-  using Read = std::function<std::vector<peer::Endpoint>()>;  // on a worker: where it should listen and does not
+  static constexpr Duration kSoon = std::chrono::seconds(1);  // after a missing endpoint; doubled each time
+  static constexpr unsigned kTries = 3;                       // failed tries before it is reported
+  // On a worker: returns endpoints that should listen and do not.
+  using Read = std::function<std::vector<peer::Endpoint>()>;
   using Mend = std::function<void()>;
 
   ListenWatch(Runtime runtime, WorkerPool& workers, Read read, Mend mend);
@@ -30,8 +29,8 @@ class ListenWatch {
   ListenWatch(const ListenWatch&) = delete;
   ListenWatch& operator=(const ListenWatch&) = delete;
 
-  void look();  // now; and soon again, since a link that comes up tells many things at once
-  // Where it does not listen although it was told to, again and again; empty: it listens everywhere.
+  void look();  // looks now; if a look is under way, once more after it
+  // Returns the endpoints that repeatedly failed to listen; empty: all listen.
   [[nodiscard]] const std::vector<peer::Endpoint>& missing() const { return told_; }
   [[nodiscard]] std::string trouble() const;  // of missing(): "the swarm does not listen on TCP 7476 of 10.0.0.2"
 
@@ -45,7 +44,7 @@ class ListenWatch {
   Read read_;
   Mend mend_;
   std::vector<peer::Endpoint> told_;
-  unsigned tries_ = 0;  // in a row
+  unsigned tries_ = 0;  // consecutive
   bool reading_ = false, again_ = false;
   TimerId timer_ = 0;
   Alive alive_;

@@ -109,7 +109,7 @@ void MembershipGroup::revoke(std::string agent, Done<RevokeAnswer> done) {
 }
 
 Result<peer::AgentId> MembershipGroup::resolve(const std::string& agent) const {
-  // A whole id needs not be known: it may be of a machine that has been off for long.
+  // A full id may be unknown: its machine may have been off for long.
   if (const auto id = digest_from_hex(agent)) return *id;
   const std::string doing = "revoke agent " + agent;
   if (membership_.identity() == nullptr) return fail(ErrorCode::invalid_state, doing, "this agent is in no group");

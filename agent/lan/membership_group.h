@@ -1,4 +1,4 @@
-// The group for the API, over peer::Membership. Loop thread only.
+// GroupService of the API over peer::Membership. Loop thread only.
 #pragma once
 
 #include <functional>
@@ -11,20 +11,21 @@
 
 namespace larder::agent {
 
-struct SeenMember {  // by discovery, now
+struct SeenMember {  // a member that discovery sees now
   peer::AgentId id{};
   std::string name;
   peer::Endpoint catalogue;
 };
 
-// The way to members for peer::Membership. `link`: this agent's catalogue, null while sharing is not up; both functions
-// are asked on the loop thread at each call.
+// Returns the way to members for peer::Membership. `link`: this agent's catalogue, null while sharing is not up. Both
+// functions are called on the loop thread at each use.
 [[nodiscard]] peer::MembershipNetwork membership_network(Runtime runtime, std::function<peer::CatalogueLink*()> link,
                                                          std::function<std::vector<SeenMember>()> seen);
 
 class MembershipGroup final : public GroupService {
  public:
-  // `addresses`: of this agent's catalogue, "host:port", the best first, for invitations; `seen`: members in reach.
+  // `addresses`: of this agent's catalogue, "host:port", the best first, for invitations; `seen`: members that
+  // discovery sees.
   MembershipGroup(peer::Membership& membership, std::function<std::vector<std::string>()> addresses,
                   std::function<std::vector<SeenMember>()> seen);
 

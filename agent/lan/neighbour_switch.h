@@ -1,6 +1,6 @@
-// The neighbours as transfers see them for the whole life of the agent, though groups come and go: gives every call on
-// to the present neighbourhood; without one nobody is around, and for URLs that are never shared (peer.never_share)
-// nobody is asked. Loop thread only.
+// The neighbours for transfers, for the whole life of the agent while groups come and go: passes each call on to the
+// present neighbourhood. Without one there are no peers. For URLs that are never shared (peer.never_share) no peer is
+// asked. Loop thread only.
 #pragma once
 
 #include <memory>
@@ -16,9 +16,9 @@ namespace larder::agent {
 
 class NeighbourSwitch final : public peer::Neighbours {
  public:
-  // The configuration in force, whichever that is at the time; it outlives this.
+  // `config` refers to the present configuration, which may be replaced; it outlives this object.
   explicit NeighbourSwitch(const std::shared_ptr<const Config>& config) : config_(config) {}
-  void set(peer::Neighbours* now) { now_ = now; }  // null: alone
+  void set(peer::Neighbours* now) { now_ = now; }  // null: no peers
 
   [[nodiscard]] bool anyone() const override { return now_ != nullptr && now_->anyone(); }
   void foresee(const std::string& url) override {

@@ -22,7 +22,7 @@ std::string with_port(const std::string& address, std::uint16_t port) {
   return (v6 ? "[" + address + "]" : address) + ":" + std::to_string(port);
 }
 
-// Empty where nobody else could use it.
+// Returns an empty text for an address that no other machine can use.
 std::string usable(const ifaddrs& interface) {
   if (interface.ifa_addr == nullptr || (interface.ifa_flags & IFF_UP) == 0 || (interface.ifa_flags & IFF_LOOPBACK) != 0)
     return {};

@@ -14,7 +14,7 @@ namespace larder::agent {
 using peer::ReachBook;
 using peer::ReachPort;
 
-// Both ports of an agent at one of its places.
+// One test of both ports of an agent at one of its addresses.
 struct ReachWatch::Try {
   peer::AgentId agent{};
   peer::Endpoint place;
@@ -99,10 +99,10 @@ void ReachWatch::tried(const std::shared_ptr<Try>& one, ReachPort port, const st
     if (what != ReachBook::News::none) one->news = what;
   }
   if (--one->left > 0) return;
-  news(one->agent, one->news);  // of both at once
+  news(one->agent, one->news);  // for both ports at once
   book_.finished(one->agent, now());
   parts_.discovery.mark_place(one->agent, one->place, !one->failed);
-  // It is somewhere else too: that place is tried before anything is told of it.
+  // If the agent has another address, that is tried before the agent is told.
   peer = parts_.discovery.peers().find(one->agent);
   if (one->failed && peer != nullptr && peer->from != one->place) book_.appeared(one->agent, 0, now());
 }
@@ -184,7 +184,7 @@ void ReachWatch::twin_heard(const peer::TwinHeard& what) {
   look_at_twin();
 }
 
-// Only who has the key of this agent answers there; it may be this agent itself, by way of a router.
+// Only a holder of this agent's key answers there. It may be this agent itself, through a router.
 void ReachWatch::ask_twin(const peer::Endpoint& catalogue) {
   own_question_ = fmt::format("by={:016x}", parts_.runtime.random.next());
   was_own_question_ = false;
@@ -225,7 +225,7 @@ void ReachWatch::look_at_twin() {
   if (!text.empty() && !twin_told_)
     log::warn("{}; the two do not share with each other: on the copy run \"{}\"", text, twin_command());
   if (text.empty() && twin_told_) log::info("no other machine runs with this agent's identity any more");
-  // Who heard the later run believes nothing of this one: it has to begin anew.
+  // Agents that heard the later run ignore datagrams of this one: it must begin a new run.
   if (text.empty() && twin_told_ && twins_.take_later() && parts_.renew_run) parts_.renew_run();
   twin_told_ = !text.empty();
 }

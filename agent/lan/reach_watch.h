@@ -1,8 +1,7 @@
-// Whether this agent and those around reach each other, tried and not assumed: while it is in a group, its swarm
-// listens where the machine has addresses (listen_watch.h), the ports of agents that serve take connections
-// (peer/reach/reach_book.h), and the identity is used by one machine alone (peer/discovery/twin_watch.h). Mends what it
-// can, tells agents that they are not reached, and tells people: log once for each change, GET /v1/peers, metrics. Loop
-// thread only.
+// Tests whether this agent and its peers reach each other, while it is in a group: its swarm listens on all addresses
+// (listen_watch.h), the ports of serving agents accept connections (peer/reach/reach_book.h), and one machine alone
+// uses the identity (peer/discovery/twin_watch.h). Repairs what it can, tells agents whose ports do not answer, and
+// reports to people: one log line for each change, GET /v1/peers, metrics. Loop thread only.
 #pragma once
 
 #include <functional>
@@ -30,14 +29,14 @@ struct ReachParts {  // all outlive it
   WorkerPool& disk;
   Runtime runtime;
   peer::AgentId self{};
-  bool authority = false;     // of the group: leaving has to be said twice there
-  std::function<bool()> use;  // whether anything is taken from others: else nobody is tried
+  bool authority = false;     // of the group: leaving it needs a confirmation
+  std::function<bool()> use;  // whether bytes are taken from peers; otherwise no ports are tried
   ListenWatch::Read not_listened;
   ListenWatch::Mend listen_anew;
-  // Tries a TCP port; an empty reason where it takes connections (peer/reach/tcp_probe.h).
+  // Tries a TCP port; an empty reason: it accepts connections (peer/reach/tcp_probe.h).
   std::function<void(const peer::Endpoint&, UniqueFunction<void(const std::string& reason)>)> connect;
-  // A machine with this identity and a later start epoch is gone: from now on this agent needs a later one. Called from
-  // within; it may end this only afterwards.
+  // A machine with this identity and a later start epoch is gone, so this agent needs a later one from now on. Called
+  // from within this object, which must not be destroyed in the call.
   std::function<void()> renew_run{};
 };
 
@@ -45,7 +44,7 @@ class ReachWatch {
  public:
   static constexpr Duration kTick = std::chrono::seconds(1);
   static constexpr std::size_t kTriesPerTick = 4;
-  static constexpr Duration kTellAgain = std::chrono::minutes(1);  // agents that are not reached
+  static constexpr Duration kTellAgain = std::chrono::minutes(1);  // for agents whose ports do not answer
 
   explicit ReachWatch(ReachParts parts);
   ~ReachWatch();
@@ -54,11 +53,11 @@ class ReachWatch {
 
   void start();
   void network_changed();
-  void appeared(const peer::KnownPeer& peer);                            // or changed
-  void said(const peer::AgentId& from, const peer::ReachMessage& what);  // of this agent's ports
+  void appeared(const peer::KnownPeer& peer);                            // also for a peer that changed
+  void said(const peer::AgentId& from, const peer::ReachMessage& what);  // an agent's report about this agent's ports
   void twin_heard(const peer::TwinHeard& what);
-  [[nodiscard]] peer::DialNotes dials();  // of downloads; works while this is there, and does nothing afterwards
-  // Of the catalogue's server: whether that is this agent's own question at what may be a twin's place.
+  [[nodiscard]] peer::DialNotes dials();  // for downloads; they do nothing once this object is destroyed
+  // For the catalogue's server: true for this agent's own question to the address of a possible twin.
   [[nodiscard]] bool is_own_question(const peer::CatalogueRequest& request);
   void add_to(SharingFacts& facts) const;
 
@@ -84,11 +83,11 @@ class ReachWatch {
   peer::ReachBook book_;
   peer::ReachSayings sayings_;
   peer::TwinWatch twins_;
-  std::map<peer::AgentId, SteadyTime> told_;  // those that are not reached: when they were told so
-  std::string own_question_;                  // the query of the question that is under way
+  std::map<peer::AgentId, SteadyTime> told_;  // agents whose ports do not answer: when they were last told
+  std::string own_question_;                  // query of the question in flight
   bool was_own_question_ = false;
   bool sayings_told_ = false, twin_told_ = false;
-  std::optional<SteadyTime> alone_since_;  // nobody is around although somebody was
+  std::optional<SteadyTime> alone_since_;  // no peer is present, although one was
   bool had_company_ = false;
   TimerId timer_ = 0;
   Alive alive_;

@@ -34,13 +34,13 @@ void ServingWatch::look() {
                 facts.battery);
     facts_ = facts;
   });
-  // A full queue of the workers: the next time will do.
+  // If the workers' queue is full, the next interval tries again.
   reading_ = workers_.submit([read = read_, tell = std::move(tell), &executor = runtime_.executor]() mutable {
     executor.post([tell = std::move(tell), facts = read()]() mutable { tell(facts); });
   });
 }
 
-// The configuration knows better what a network costs.
+// The configuration overrides the system's view of a network's cost.
 peer::ServingFacts ServingWatch::facts(const Config& config) const {
   peer::ServingFacts facts = facts_;
   if (config.peer_metered != Metered::automatic) facts.metered = config.peer_metered == Metered::yes;

@@ -1,5 +1,5 @@
-// Keeps what the policy of serving needs to know of power and network (peer/offer/serving_policy.h): read by a worker
-// every while, since a battery may take its time to answer. Loop thread only.
+// Keeps the facts on power and network for the policy of serving (peer/offer/serving_policy.h). A worker reads them at
+// intervals, since a battery may be slow to answer. Loop thread only.
 #pragma once
 
 #include <functional>
@@ -23,9 +23,9 @@ class ServingWatch {
   ServingWatch(const ServingWatch&) = delete;
   ServingWatch& operator=(const ServingWatch&) = delete;
 
-  void look();  // now, and every kInterval from here on
+  void look();  // reads now, and every kInterval from now on
   [[nodiscard]] bool serving(const Config& config) const;
-  [[nodiscard]] std::string trouble(const Config& config) const;  // why it does not serve; empty: it does
+  [[nodiscard]] std::string trouble(const Config& config) const;  // why it does not serve; empty: it serves
 
  private:
   [[nodiscard]] peer::ServingFacts facts(const Config& config) const;

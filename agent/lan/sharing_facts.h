@@ -1,4 +1,4 @@
-// Puts together what GET /v1/peers tells (agent/peer_facts.h). Pure.
+// Composes the facts for GET /v1/peers (agent/peer_facts.h). Pure.
 #pragma once
 
 #include <string>
@@ -13,15 +13,16 @@
 
 namespace larder::agent {
 
-// What the composition itself knows; `serving_trouble` is empty where nothing keeps it from serving.
+// The composition's own facts; `serving_trouble` is empty if nothing prevents serving.
 [[nodiscard]] SharingFacts sharing_facts(const LanFacts& lan, const Config& config, std::string serving_trouble);
-// The peers around and those shunned or doubted that are not; `now` and `wall` are the same moment.
+// Present peers, then absent ones that are shunned or doubted; `now` and `wall` are the same moment.
 [[nodiscard]] std::vector<PeerFact> peer_facts(const peer::PeerTable& around, const peer::Trust& trust, SteadyTime now,
                                                WallTime wall);
 void add_trust(const peer::Trust& trust, WallTime wall, SharingFacts& facts);
-// Whom an admin means: by id, by the beginning of it (at least 4 digits) or by name; a whole id needs not be known.
+// Returns the agent that an admin named by id, by its beginning (at least 4 digits) or by name. A full id may be
+// unknown.
 [[nodiscard]] Result<peer::AgentId> find_agent(const std::vector<PeerFact>& peers, const std::string& agent);
-// Takes over what discovery counts, and what is wrong with it.
+// Adds the figures of discovery, and its trouble if there is no other.
 void add_discovery(const peer::DiscoveryFigures& figures, SharingFacts& facts);
 void add_swarm(const peer::SwarmFigures& figures, SharingFacts& facts);
 

@@ -1,5 +1,5 @@
-// The start epoch of this run's datagrams (docs/decisions/0010-growing-start-epochs.md): had once, from the disk, which
-// the loop does not wait for. Loop thread only.
+// The start epoch of this run's datagrams (docs/decisions/0010-growing-start-epochs.md). Read once from the disk, by a
+// worker. Loop thread only.
 #pragma once
 
 #include <cstdint>
@@ -21,9 +21,9 @@ class StartEpoch {
       : store_(std::move(store)), disk_(disk), runtime_(runtime) {}
 
   [[nodiscard]] const std::optional<std::uint64_t>& value() const { return value_; }
-  void forget() { value_.reset(); }  // the next one is later than any that was used until now
-  // Later, once for each call that is not made while one is under way; with success value() is there, until it is
-  // forgotten.
+  void forget() { value_.reset(); }  // the next one is later than any used before
+  // Obtains a value, and calls `done` later. With success, value() is set until forget(). A call while another is under
+  // way does nothing, and its `done` is not called.
   void obtain(std::function<void(Status)> done);
 
  private:

@@ -1,11 +1,11 @@
-// Notify commands as processes, by the runner that hooks have too (agent/verdict/hook_runner.h).
+// Runs notify commands as processes, with the runner that hooks use (agent/verdict/hook_runner.h).
 #pragma once
 
 #include "agent/notify/notify_runner.h"
 
 namespace larder::agent {
 
-// Standard input is empty. What the command prints is part of the error when it fails.
+// Standard input is empty. The output of a failed command is part of the error.
 [[nodiscard]] RunCommand run_as_process(Executor& loop);
 
 }  // namespace larder::agent

@@ -54,7 +54,7 @@ class Runner final : public NotifyRunner {
 
  private:
   struct Pending {
-    std::uint64_t number = 0;  // tells it from an earlier one of the same job
+    std::uint64_t number = 0;  // differs from earlier notifications of the same job
     Notification what;
     UniqueFunction<void()> done;
     unsigned failures = 0;

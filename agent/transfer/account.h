@@ -1,8 +1,8 @@
-// On whose account, and from which source, the bytes of a content came. Pure.
+// Attributes the bytes of a content to a file and to a source. Pure.
 //
-// A segment that was fetched for this file counts by its source: what came from peers, and the rest from the origin.
-// Every other byte was there already and counts as cache. So for a finished content origin + peers + cache is its size,
-// whoever shared the transfer.
+// A segment fetched for this file counts by its source: the bytes that peers delivered as peers, the rest as origin.
+// Every other byte was in the cache already and counts as cache. So for a finished content origin + peers + cache is
+// its size, with however many requests the transfer was shared.
 #pragma once
 
 #include <cstdint>
@@ -14,19 +14,20 @@
 
 namespace larder::agent {
 
-// Of what is committed; `wasted` is left 0.
+// Returns the figures of the committed segments; `wasted` is left 0.
 [[nodiscard]] SourceFigures committed_figures(const std::vector<cache::SegmentInfo>& segments,
                                               const std::string& file_id);
 
-// Of a finished content of `size` bytes: the same, and whatever no segment accounts for was there already.
+// Returns the figures of a finished content of `size` bytes: bytes that no segment accounts for count as cache.
 [[nodiscard]] SourceFigures finished_figures(const std::vector<cache::SegmentInfo>& segments,
                                              const std::string& file_id, std::uint64_t size);
 
 [[nodiscard]] std::uint64_t bytes_of(const std::vector<cache::SegmentInfo>& segments);
-// Bytes of the committed segments that were fetched for this file: lost to it when the content is given up.
+// Returns the bytes of the committed segments that were fetched for this file: wasted if the content is given up.
 [[nodiscard]] std::uint64_t fetched_for(const std::vector<cache::SegmentInfo>& segments, const std::string& file_id);
 
-// How far the content is committed from its start without a gap. Goes on from where it was: segments only come.
+// Number of bytes committed from the start of the content without a gap. update() continues from its last result, since
+// committed segments are never taken back.
 class CommittedPrefix {
  public:
   std::uint64_t update(const std::vector<cache::SegmentInfo>& ordered);

@@ -11,7 +11,7 @@
 namespace larder::agent {
 namespace {
 
-// A content that was found and then was not there: so often it is looked for again, then the origin is asked.
+// Times that a content which was found but could not be used is looked for again; after that only the origin is asked.
 constexpr unsigned kMaxRelaunches = 2;
 
 }  // namespace
@@ -21,7 +21,8 @@ std::string sharing_key(const TransferRequest& request) {
   if (!shares || reach_of(origin::privacy_before_answer(request.target)) == origin::Reach::own_job) return {};
   std::string key = fmt::format("{}\n{}\n{} {} {}", request.target.url.canonical(), request.no_cache, request.use_peers,
                                 request.share, request.offline_ok);
-  // The route is the configured one; only what may choose the content is left to tell requests apart.
+  // A request by another route than the configured one is private and has no key. What remains are differences that may
+  // change which content the origin answers with.
   if (const auto& options = request.target.options) {
     for (const auto& [name, value] : options->headers) key += fmt::format("\n{}: {}", name, value);
     key += fmt::format("\nproxy {}\nca {}", options->proxy, to_hex(blake2b256(as_bytes(options->ca_certificates))));
@@ -80,7 +81,7 @@ void Manager::judged_bad(cache::Version version, const cache::ContentId& content
                          UniqueFunction<void()> done) {
   if (context_.neighbours == nullptr) return context_.runtime.executor.post(std::move(done));
   using Segments = std::vector<cache::SegmentInfo>;
-  // `done` is called in any case, also when this has gone meanwhile.
+  // `done` is called in any case, also if this object is gone by then.
   context_.cache.segments(content, [this, alive = alive_.watch(), version = std::move(version), content, fresh,
                                     done = std::move(done)](Result<Segments> segments) mutable {
     if (!segments) log::warn("cannot tell who vouched for content {}: {}", content, segments.error().text());
@@ -95,8 +96,8 @@ void Manager::judged_bad(cache::Version version, const cache::ContentId& content
   });
 }
 
-// A content of the digest that the caller gave is what the caller wants, whatever its URL. Knowing a digest gives no
-// right to a content: only one that was fetched as shareable is found by it.
+// A complete content with the caller's digest serves the request, whatever its URL. Knowing a digest gives no right to
+// a content: only a shareable one is found by it.
 void Manager::find_by_digest(const MemberPtr& member) {
   const TransferRequest& request = member->request;
   const bool ask = request.sha256 && request.ranges.empty() && !request.origin_alone && !request.no_cache;
@@ -170,7 +171,7 @@ void Manager::run_settles(const MemberPtr& member, Settlement settlement) {
 
 void Manager::vanished(const MemberPtr& member) {
   if (++member->relaunches > kMaxRelaunches) member->request.origin_alone = true;
-  if (member->relaunches > 1) member->request.no_cache = true;  // the digest alone does not find it any more
+  if (member->relaunches > 1) member->request.no_cache = true;  // its digest must not find it again
   find_by_digest(member);
 }
 
@@ -200,7 +201,7 @@ void Manager::run_over(Run& run) {
   retire(std::move(keep));
 }
 
-// What ends is often on the stack, called by the one that it would destroy.
+// Destruction is deferred to the next turn of the loop: an ended object is often still on the call stack.
 void Manager::retire(std::shared_ptr<void> object) {
   const bool first = retired_.empty();
   retired_.push_back(std::move(object));

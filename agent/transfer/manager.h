@@ -1,4 +1,5 @@
-// All transfers: who may share a run, and the way of each member from start() to its result. Loop thread only.
+// All transfers: decides which requests share a run, and takes each member from start() to its result. Loop thread
+// only.
 #pragma once
 
 #include <map>
@@ -13,8 +14,8 @@
 
 namespace larder::agent {
 
-// Members whose keys are equal may share a run; an empty key shares with nobody (credentials, ranges, a fetch from the
-// origin alone, content that is not to be kept).
+// Returns the key by which requests share a run: equal keys may share; an empty key never does (credentials, ranges, a
+// fetch from the origin alone, content that is not to be kept).
 [[nodiscard]] std::string sharing_key(const TransferRequest& request);
 
 class Manager final : public Transfers, public RunHost {
@@ -43,9 +44,9 @@ class Manager final : public Transfers, public RunHost {
  private:
   struct Entry {
     MemberPtr member;
-    std::shared_ptr<Run> run;  // null before and after
+    std::shared_ptr<Run> run;  // null before place() and after the run gave the member back
   };
-  // A callback for a member that is still wanted.
+  // Returns a callback that does nothing once the member has ended or the manager is destroyed.
   template <class T, class F>
   cache::Done<T> guard(const MemberPtr& member, F action) {
     return alive_.guard([member, action = std::move(action)](Result<T> result) mutable {

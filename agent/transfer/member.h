@@ -1,4 +1,4 @@
-// One start() of a file: who asked, and what it knows before it has, or shares, a run.
+// A member: one start() of a file, with its request and its state across the runs that it joins.
 #pragma once
 
 #include <memory>
@@ -16,10 +16,10 @@ struct Member {
   std::vector<cache::ContentInfo> held;  // contents of earlier attempts, until one is chosen
   std::uint64_t wasted = 0;
   unsigned restarts = 0;
-  unsigned relaunches = 0;  // a content that was chosen turned out not to be there
-  bool alone = false;       // must not join another's run
-  bool connected = false;   // on_connected was told
-  bool gone = false;        // stopped or done: tell nothing more
+  unsigned relaunches = 0;  // times that a chosen content turned out to be missing
+  bool alone = false;       // must not share a run
+  bool connected = false;   // on_connected was called
+  bool gone = false;        // stopped or done: no more events
 
   [[nodiscard]] const std::string& file_id() const { return request.file_id; }
   [[nodiscard]] cache::Holder holder() const {

@@ -10,7 +10,7 @@
 namespace larder::agent {
 namespace {
 
-constexpr std::uint64_t kSmall = kMiB;  // its end comes with its first commit
+constexpr std::uint64_t kSmall = kMiB;  // contents up to this size end with their first commit
 
 }  // namespace
 
@@ -38,14 +38,14 @@ void Run::abort() {
   context_.runtime.timers.cancel(progress_timer_);
   end_fill();
   if (!spoiled) return;
-  // On its last steps it would come to its end without this run, and be found.
+  // The cache would finish the content without this run, and other jobs would find the contradicted bytes.
   context_.cache.drop(content_, [id = content_](const Status& status) {
     if (!status) log::error("contradicted content is not dropped id={} error=\"{}\"", id, status.error().text());
   });
 }
 
-// Of segments that are not whole, so that an origin which always breaks before one is comes to its end as well. Only
-// for an edition that the next attempt can tell from another.
+// Keeps bytes of unfinished segments for the next attempt, so that the file completes even from an origin which always
+// breaks within a segment. Only for an edition that the next attempt can tell from another.
 void Run::keep_what_came() {
   if (contradicted_ || finishing_ || !edition_ || !wanted_.has_validator() || writer() == nullptr) return;
   if (fill_) fill_->stop();
@@ -63,8 +63,8 @@ void Run::end_fill() {
   fill_.reset();
 }
 
-// With nothing to compare its answer with, the GET itself is the probe (docs/design.md, The origin). Several streams
-// need to know the size before the first begins, and neighbours the version.
+// Where nothing is known to compare its answer with, the GET itself is the probe (docs/design.md, The origin). Several
+// streams need the size before the first one starts, and neighbours need the version.
 bool Run::may_start_with_get() const {
   if (!request_.ranges.empty() || request_.parallel_ranges > 1) return false;
   if (request_.origin_alone) return true;
@@ -111,15 +111,15 @@ void Run::fill_answered(const origin::Edition& edition) {
     return;
   }
   if (!edition.file_name.empty()) edition_->file_name = edition.file_name;
-  // The edition is checked by the source. A HEAD need not say what the GET after it says: cookies, no-store, Vary, or
-  // where the file ends.
+  // The source checks the edition. But a HEAD need not carry all that the GET after it carries: cookies, no-store,
+  // Vary, the end of the file.
   if (reach_of(edition.privacy) < reach_of(privacy_)) return narrow(edition.privacy);
   if (!edition.sha256 || !request_.ranges.empty()) return;
   if (edition_->sha256 && edition_->sha256 != edition.sha256) return start_over("the origin promises another digest");
   edition_->sha256 = edition.sha256;
 }
 
-// A later answer keeps the content to a smaller circle than the first did: it begins anew there.
+// Starts over because a later answer gives the content to fewer than the first did.
 void Run::narrow(origin::Privacy privacy) {
   const auto self = shared_from_this();
   before_answer_ = stricter(before_answer_, privacy);
@@ -134,8 +134,8 @@ std::optional<Error> Run::doubt_about(const origin::Edition& edition) const {
   return Error{ErrorCode::http_transient, "fetch " + log::redact_url(request_.target.url.canonical()), *why};
 }
 
-// A login page is often at a private address, where a redirect from outside may not lead. For a file that was begun
-// without such a redirect that is no last word either.
+// Makes a forbidden redirect retryable for a file that was begun without it: the login page of a network is often at a
+// private address, where a redirect from outside may not lead.
 Error Run::doubtful(Error error) const {
   const bool begun = (writer() != nullptr && !writer()->committed().empty()) ||
                      std::any_of(members_.begin(), members_.end(), [](const MemberPtr& member) {
@@ -147,7 +147,7 @@ Error Run::doubtful(Error error) const {
   return error;
 }
 
-// False when the run is over.
+// Returns false when the run is over.
 bool Run::edition_known(const origin::Edition& edition) {
   if (const auto doubt = doubt_about(edition)) {
     fail(*doubt);
@@ -180,7 +180,7 @@ Status Run::plan_content() {
   return {};
 }
 
-// Members that do not want so much are told; false when nobody is left.
+// Fails the members whose limit is below `size`. Returns false when the run is over.
 bool Run::refuse_too_large(std::uint64_t size) {
   const auto members = members_;
   for (const MemberPtr& member : members) {
@@ -211,7 +211,7 @@ void Run::tell_connected() {
   }
 }
 
-// One answer that is not to be shared serves one file only.
+// Leaves the owner alone in the run: a content that must not be shared serves one file only.
 void Run::split_followers() {
   host_.run_private(*this);
   const std::vector<MemberPtr> followers(members_.begin() + 1, members_.end());
@@ -219,7 +219,8 @@ void Run::split_followers() {
   for (const MemberPtr& member : followers) host_.run_alone(member);
 }
 
-// It was asked with the digest of an owner that has left meanwhile: the others ask for themselves.
+// Ends the run if the answer is in a coding and was asked for on the digest or signature of an owner that has left. The
+// other members ask for themselves.
 bool Run::leaves_to_members(const origin::Edition& edition) {
   const bool left = request_.target.bytes_proven && !members_.front()->request.target.bytes_proven;
   if (!edition.coded || !left) return false;
@@ -285,7 +286,7 @@ void Run::fill_committed() {
   look_for_contradiction();
   if (contradicted_) return;
   contiguous_ = prefix_.update(writer()->committed());
-  // What follows at once tells it as well.
+  // The settlement that follows at once reports the same.
   const bool ends = finishing_ && map_.content_size().value_or(UINT64_MAX) <= kSmall;
   if (!ends) tell_progress();
 }
@@ -342,14 +343,14 @@ void Run::finished(const cache::ContentInfo& info) {
   host_.run_over(*this);
 }
 
-// It was found out with one of the last segments.
+// The contradiction was found with one of the last segments.
 void Run::finished_contradicted(const Result<cache::ContentInfo>& info) {
   if (info) forget_contradicted(*info);
   contradicted_soon();
 }
 
-// The cache must not have it as this version. A record of others into which it was merged has these bytes from
-// elsewhere, and stays.
+// Keeps the cache from giving the content as this version. A record of others that it was merged into has these bytes
+// from elsewhere, and stays.
 void Run::forget_contradicted(const cache::ContentInfo& info) {
   const auto logged = [id = info.id](const Status& status) {
     if (!status) {
@@ -368,7 +369,7 @@ std::vector<MemberPtr> Run::end_members() {
 
 void Run::fail(const Error& error) {
   const auto self = shared_from_this();
-  // Its owner may end on the way.
+  // A copy: the owner of `error` may end on the way.
   const Error copy = doubtful(error);
   if (may_go_offline(copy)) return go_offline(copy);
   if (may_go_on(copy)) return go_on_without_origin(copy);
@@ -376,13 +377,13 @@ void Run::fail(const Error& error) {
   const Error told = what_is_missing(copy);
   keep_what_came();
   if (fill_) fill_wasted(fill_->uncommitted() - std::min(kept_, fill_->uncommitted()));
-  // The last word on where the bytes went: what is not committed is lost.
-  // An attempt that got nowhere says nothing: what an earlier one has is still there.
+  // The final figures: uncommitted bytes are wasted. An attempt without content and waste reports nothing, since the
+  // figures of an earlier attempt still hold.
   lost_ = true;
   const bool news = !content_.empty() || std::any_of(members_.begin(), members_.end(),
                                                      [](const MemberPtr& member) { return member->wasted > 0; });
   if (news) tell_progress();
-  // A digest or signature may make acceptable what is refused to whoever has none.
+  // Members with a digest or signature may accept an answer that is refused to the others: each asks alone.
   const bool doubted = told.code == ErrorCode::bad_response && !request_.target.bytes_proven;
   for (const MemberPtr& member : end_members()) {
     if (member->gone) continue;

@@ -1,8 +1,9 @@
-// The getting of one version of one URL (or ranges of it) for one or several members.
+// One download of one version of a URL (or ranges of it), shared by one or more requests ("members").
 //
-// Probes, chooses a content (one that is there, one to go on with, a new one), asks the neighbours who has it, fills
-// it, finishes it; starts over when the edition changes. The first member is the owner: bytes are fetched on its
-// account and under its options; when it leaves, the next one owns. Loop thread only; made and kept by manager.h.
+// Probes; chooses a content (a complete one, a partial one to continue, or a new one); asks the neighbours for holders;
+// fills and finishes the content; starts over when the edition changes. The first member is the owner: bytes are
+// fetched on its account, and the next member takes over when it leaves. Loop thread only. Created and owned by
+// manager.h; an ended run is destroyed at a later turn of the loop, since it is often on the call stack.
 #pragma once
 
 #include <memory>
@@ -29,17 +30,18 @@ struct TransferContext {
   origin::Origin& origin;
   Runtime runtime;
   Blocking blocking;
-  peer::Neighbours* neighbours = nullptr;  // null: alone
+  peer::Neighbours* neighbours = nullptr;  // null: no peers
 };
 
-// What a run says of its members to whoever keeps it. Each of the first three takes the member out of the run.
+// Receives the results of a run. The first three are called for a member that has left the run already. May be called
+// from within any method of Run or event of its fill.
 class RunHost {
  public:
   virtual ~RunHost() = default;
   virtual void run_settles(const MemberPtr& member, Settlement settlement) = 0;
   virtual void run_failed(const MemberPtr& member, const Error& error) = 0;
-  virtual void run_alone(const MemberPtr& member) = 0;    // the content may not be shared: get it for itself
-  virtual void run_private(Run& run) = 0;                 // nobody may join any more
+  virtual void run_alone(const MemberPtr& member) = 0;    // the content must not be shared: give it a run of its own
+  virtual void run_private(Run& run) = 0;                 // no further member may join
   virtual void run_over(Run& run) = 0;                    // no members are left
   virtual void retire(std::shared_ptr<void> object) = 0;  // destroy at the loop's next turn
 };
@@ -55,7 +57,7 @@ class Run final : public FillEvents, public std::enable_shared_from_this<Run> {
   void join(const MemberPtr& member);
   void leave(const MemberPtr& member);
   void update_rate();
-  void abort();  // ends without a word
+  void abort();  // ends the run without events
 
   // FillEvents
   void fill_answered(const origin::Edition& edition) override;
@@ -67,7 +69,7 @@ class Run final : public FillEvents, public std::enable_shared_from_this<Run> {
   [[nodiscard]] const std::string& account() override { return members_.front()->file_id(); }
 
  private:
-  // A callback that does nothing once the run is over or has started over.
+  // Returns a callback that does nothing once the run is over or has started over.
   template <class T, class F>
   cache::Done<T> guard(F action) {
     return [weak = weak_from_this(), turn = turn_, action = std::move(action)](Result<T> result) mutable {
@@ -77,10 +79,10 @@ class Run final : public FillEvents, public std::enable_shared_from_this<Run> {
   }
 
   [[nodiscard]] const TransferRequest& request() const { return request_; }
-  // Other jobs of this machine may have it; neighbours too.
+  // Whether other jobs of this machine, and whether neighbours, may have the content.
   [[nodiscard]] bool shareable() const { return reach_of(privacy_) != origin::Reach::own_job; }
   [[nodiscard]] bool for_neighbours() const { return reach_of(privacy_) == origin::Reach::everybody; }
-  // What this run puts into a content may be found there by other jobs; and given to neighbours.
+  // Whether other jobs may find the bytes that this run fetches, and whether neighbours may be given them.
   [[nodiscard]] bool keeps() const { return shareable() && request_.store && request_.ranges.empty(); }
   [[nodiscard]] bool offers() const { return request_.share && for_neighbours(); }
   [[nodiscard]] bool may_start_with_get() const;
@@ -161,44 +163,44 @@ class Run final : public FillEvents, public std::enable_shared_from_this<Run> {
 
   TransferContext& context_;
   RunHost& host_;
-  TransferRequest request_;        // the first owner's: target and what is to be fetched
-  origin::Privacy before_answer_;  // what the request alone says, or an answer that was given up
+  TransferRequest request_;        // of the first owner: target and options
+  origin::Privacy before_answer_;  // privacy by the request alone, and by answers that were given up
   std::vector<MemberPtr> members_;
   RestartRule restarts_;
-  unsigned turn_ = 0;  // grows with each new start: late answers are recognised
+  unsigned turn_ = 0;  // number of the attempt: callbacks of an earlier one are recognised
   bool over_ = false;
   bool connected_ = false;
   bool lost_ = false;          // the attempt failed: bytes in flight are no longer counted
-  bool revalidate_ = false;    // ask past intermediate caches
-  bool finishing_ = false;     // all bytes are there
-  bool contradicted_ = false;  // by the origin, what peers brought: this content is not to be used
+  bool revalidate_ = false;    // ask intermediate caches to revalidate
+  bool finishing_ = false;     // the writer is finishing: no byte is missing
+  bool contradicted_ = false;  // bytes from peers and from the origin differ: the content must not be used
 
   std::optional<origin::FetchId> probe_;
   std::optional<origin::Edition> edition_;
-  origin::Privacy privacy_;  // with what the edition says, once it is known
+  origin::Privacy privacy_;  // of the request and, once known, of the edition
   PieceMap map_ = PieceMap::whole(std::nullopt);
-  cache::Version wanted_;  // what the content is bound to
+  cache::Version wanted_;  // version under which the content is created or found
   std::shared_ptr<CopySource> copy_;
   std::shared_ptr<OriginSource> origin_;
   std::shared_ptr<Fill> fill_;
-  std::unique_ptr<cache::ContentWriter> waiting_;  // the content, until the neighbours have answered
+  std::unique_ptr<cache::ContentWriter> waiting_;  // writer, until the neighbours have answered
   TimerId grace_timer_ = 0;
-  std::shared_ptr<peer::Supply> supply_;  // found, not yet a source
-  std::optional<Error> unreachable_;      // why the origin could not be asked
-  std::optional<WallTime> offline_;       // goes on without it: when the edition was fetched
+  std::shared_ptr<peer::Supply> supply_;  // found before the fill was made
+  std::optional<Error> unreachable_;      // error with which the origin was unreachable
+  std::optional<WallTime> offline_;       // fetch time of the edition that is used without asking the origin
   cache::ContentId content_;
-  // The content of an edition that the origin no longer seems to have, held until the new one is whole: the origin may
-  // find back to it.
+  // Partial content of the edition that the origin had before, held until the new one is complete: the origin may
+  // return to it.
   struct Aside {
     cache::ContentInfo info;
     std::vector<cache::SegmentInfo> segments;
     std::uint64_t contiguous = 0;
   };
-  std::optional<Aside> aside_;                    // until another content is chosen; then it is in Member::held
-  std::optional<cache::FirstAnswer> begun_with_;  // the last edition with a validator that was given up
-  bool found_by_others_ = false;                  // the content, by other jobs
-  std::uint64_t committed_before_ = 0;            // when the content was adopted
-  std::uint64_t kept_ = 0;                        // of unfinished segments, for the next attempt
+  std::optional<Aside> aside_;                    // until a content is chosen; the same content is in Member::held
+  std::optional<cache::FirstAnswer> begun_with_;  // first answer of the last edition with a validator that was given up
+  bool found_by_others_ = false;                  // other jobs may find the content
+  std::uint64_t committed_before_ = 0;            // bytes committed when the content was adopted
+  std::uint64_t kept_ = 0;                        // bytes of unfinished segments kept for the next attempt
   CommittedPrefix prefix_;
   std::uint64_t contiguous_ = 0;
 

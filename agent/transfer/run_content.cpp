@@ -1,4 +1,4 @@
-// Which content a run fills: one that is there already, one to go on with, or a new one.
+// Run: chooses the content to fill: a complete one, a partial one to continue, or a new one.
 #include <algorithm>
 
 #include "agent/transfer/run.h"
@@ -7,8 +7,7 @@
 namespace larder::agent {
 namespace {
 
-// Without a size to hold it against, a content of one job alone may be what a broken connection left: it is not found
-// again.
+// A private content of unknown size may be the truncated answer of a broken connection: it is not used as complete.
 bool may_be_complete(const cache::ContentInfo& info, const cache::Version& version) {
   return version.size.has_value() || info.shareable;
 }
@@ -24,7 +23,7 @@ bool has_two_urls(const cache::ContentInfo& info) {
 
 }  // namespace
 
-// Ranges of what the cache has whole are copied from there; everything else is alike.
+// Ranges of a file that the cache holds complete are copied from there.
 void Run::choose() {
   if (request_.ranges.empty() || !shareable() || request_.origin_alone) return choose_held();
   using Found = std::optional<cache::ContentInfo>;
@@ -50,9 +49,8 @@ void Run::open_copy(const cache::ContentInfo& whole) {
                       }));
 }
 
-// An earlier attempt's content is gone on with when it is of this very version; without a validator that cannot be
-// known. One that was begun for its own job alone stays so, whatever the origin says now: its owner's it is, and nobody
-// else's.
+// Chooses the content of an earlier attempt if it is of exactly this version, which takes a validator to tell. A
+// content begun as private to one job stays so, whatever the origin says now: only its owner continues it.
 void Run::choose_held() {
   if (request_.origin_alone || !names_edition(wanted_) || fill_) return choose_shared();
   const auto members = members_;
@@ -77,7 +75,7 @@ void Run::keep_to_owner(const cache::ContentInfo& info) {
 }
 
 void Run::choose_shared() {
-  const bool known = !fill_ || restarts_.restarts() > 0;  // a first GET is the probe because nothing is known
+  const bool known = !fill_ || restarts_.restarts() > 0;  // a first GET is the probe only where nothing is known
   const bool alone = request_.origin_alone || !shareable() || !request_.ranges.empty();
   if (!known || alone || !names_edition(wanted_)) return create(true);
   using Found = std::optional<cache::ContentInfo>;
@@ -110,7 +108,8 @@ void Run::found(const cache::ContentInfo& info) {
   host_.run_over(*this);
 }
 
-// Bytes of a narrower circle never go into a content of a wider one. `own`: held by a member, of an earlier attempt.
+// Continues a partial content, unless its circle is wider than that of the bytes to come. `own`: a member holds it from
+// an earlier attempt.
 void Run::resume(const cache::ContentInfo& info, bool own) {
   const bool too_wide = info.shareable && (!keeps() || (info.offered && !offers()));
   if (!too_wide) return open_writer(info, info.shareable);
@@ -130,11 +129,12 @@ void Run::resume_privately(const cache::ContentInfo& info) {
 void Run::open_writer(const cache::ContentInfo& info, bool shareable) {
   using Writer = std::unique_ptr<cache::ContentWriter>;
   context_.cache.resume(info.id, guard<Writer>([info, shareable](Run& self, Result<Writer> writer) {
-                          // It may have become another job's own, for another URL, since it was found.
+                          // Since it was found, the content may have become private to another job, under another URL.
                           const bool same = writer && (*writer)->size() == self.map_.content_size() &&
                                             (*writer)->shareable() == shareable && (*writer)->version() == self.wanted_;
                           if (same) return self.adopt(std::move(*writer));
-                          // Another transfer is writing it, or it is not as it was left: then a content of its own.
+                          // Another transfer is writing it, or the file differs from its record: create a content of
+                          // its own.
                           if (!writer) {
                             log::info("partial content not gone on with id={} reason={}", info.id,
                                       writer.error().text());
@@ -158,7 +158,7 @@ void Run::create(bool bounded) {
     const auto self = weak.lock();
     if (!self || self->over_ || self->turn_ != turn) {
       if (!writer) return;
-      // Nobody wants the new content any more and nobody holds it.
+      // The run is over and nobody holds the new content.
       const cache::ContentId id = (*writer)->id();
       writer->reset();
       return cache.drop(id, [](Status) {});
@@ -168,9 +168,9 @@ void Run::create(bool bounded) {
         self->abandon_old_parts([may_widen](Run& run) { run.create(may_widen); })) {
       return;
     }
-    // The cache has no room: the file is still wanted, then it is just not kept.
+    // The cache has no room for it: fetch the file all the same, and do not keep it afterwards.
     if (may_widen && writer.error().code == ErrorCode::disk_full) return self->create(false);
-    // The owner may know another way once it knows how large the file is.
+    // Report the size first: knowing it, the caller may choose another way.
     if (self->edition_) self->tell_progress();
     if (!self->over_) self->fail(writer.error());
   });

@@ -1,4 +1,4 @@
-// Run: the neighbours, and what is done when the origin cannot be reached.
+// Run: the neighbours, and downloads without the origin.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -12,14 +12,13 @@
 namespace larder::agent {
 namespace {
 
-// So long the origin waits for the neighbours' first word at the most; a supply that comes later joins in. Their
-// look-up began with the probe (foresee), and those who are there answer within milliseconds: this is for a busy
-// office.
+// Maximum time that the origin waits for the neighbours' first answer; a later supply joins the running fill. Their
+// look-up began with the probe (foresee), and idle neighbours answer within milliseconds: this is for a busy office.
 constexpr Duration kGrace = std::chrono::milliseconds(300);
-// And so long where some neighbour is known to have an edition of it: what is missing is its word of which.
+// The same where some neighbour is known to have an edition of the URL: only the answer which one is missing.
 constexpr Duration kGraceOfHolders = std::chrono::milliseconds(400);
 
-// The origin, or the way to it, did not answer. What it said itself (any status) is an answer.
+// The origin, or the way to it, did not answer. An HTTP status of any kind is an answer.
 bool is_unreachable(ErrorCode code) {
   constexpr std::array kCodes = {ErrorCode::network_unreachable, ErrorCode::name_not_resolved,
                                  ErrorCode::connect_failed,      ErrorCode::connection_lost,
@@ -43,9 +42,9 @@ PaceRules Run::pace() const {
   return rules;
 }
 
-// Who has it? The content is there already, so that what comes can be given on.
+// Asks the neighbours for the version. The content exists already, so that received blocks can be given on.
 void Run::look_up() {
-  // Where the origin cannot be asked there is nobody else: their word is waited for.
+  // Without the origin, peers are the only source: wait longer for their answer.
   const bool holders = offline_ || context_.neighbours->promising(request_.target.url.canonical());
   const Duration grace = holders ? kGraceOfHolders : kGrace;
   grace_timer_ = context_.runtime.timers.after(grace, [weak = weak_from_this(), turn = turn_] {
@@ -59,7 +58,7 @@ void Run::look_up() {
     const auto self = weak.lock();
     if (self && !self->over_ && self->turn_ == turn) self->found_supply(std::move(supply));
   };
-  // What others may not find is not given to neighbours while it comes either.
+  // A content that other jobs may not find is not given to neighbours while it is filled either.
   peer::NeighbourQuery query{edition_->version, found_by_others_ ? content_ : cache::ContentId()};
   const bool any_segment = edition_->ranges && !edition_->one_stream;
   const bool one_segment = cache::SegmentLayout(map_.content_size().value_or(0)).count() == 1;
@@ -83,7 +82,7 @@ void Run::found_supply(std::shared_ptr<peer::Supply> supply) {
   if (supply && fill_) fill_->add_source(std::make_shared<PeerSource>(context_.runtime, std::move(supply)));
 }
 
-// What was fetched from the origin is attested by that, and compared with what was judged bad before.
+// Reports the segments: those from the origin are attested, and compared with what was judged bad before.
 void Run::tell_neighbours(const std::vector<cache::SegmentInfo>& segments, const cache::ContentId& held) {
   const bool tells = context_.neighbours != nullptr && edition_ && offers() && !offline_ && request_.ranges.empty();
   if (!tells) return;
@@ -91,8 +90,8 @@ void Run::tell_neighbours(const std::vector<cache::SegmentInfo>& segments, const
   if (held != content_) context_.neighbours->merged(edition_->version, segments, held);
 }
 
-// Of a version that is contradicted, segments of peers and of the origin need not be of one edition. All of it from
-// peers is: whoever attested first was believed.
+// Returns true if the content mixes segments of peers and of the origin under a contradicted version: they may be of
+// two editions. A content entirely from peers is of one, since the first attester is believed for all of it.
 bool Run::mixes_editions() const {
   std::uint64_t from_peers = 0, bytes = 0;
   for (const cache::SegmentInfo& segment : writer()->committed()) {
@@ -103,7 +102,7 @@ bool Run::mixes_editions() const {
   return from_peers > 0 && !all_from_peers && !offline_ && context_.neighbours->contradicted(edition_->version);
 }
 
-// A segment that peers brought a part of and the origin the rest is held against what was attested of it.
+// Compares each segment that came partly from peers and partly from the origin with its attestation.
 void Run::look_for_contradiction() {
   if (contradicted_ || !edition_ || context_.neighbours == nullptr) return;
   const auto& committed = writer()->committed();
@@ -117,11 +116,11 @@ void Run::look_for_contradiction() {
       contradicted_ || std::any_of(committed.begin(), committed.end(), [&version](const cache::SegmentInfo& segment) {
         return peer::contradicted(version, segment);
       });
-  // A content on its last steps goes on to its end, whoever lets go of it: finish() waits for that.
+  // A content that is finishing reaches its end even without the run: finish() handles the contradiction then.
   if (contradicted_ && !finishing_) contradicted_soon();
 }
 
-// Not from within the writer's word of a segment or of the end.
+// Posted, since the caller is in a callback of the writer.
 void Run::contradicted_soon() {
   context_.runtime.executor.post([weak = weak_from_this(), turn = turn_] {
     const auto self = weak.lock();
@@ -136,16 +135,17 @@ void Run::origin_contradicts() {
 }
 
 bool Run::may_go_offline(const Error& error) const {
-  // What the request alone keeps to its job was never fetched as anybody else's.
+  // A request that is private by itself gets no edition that was fetched for others.
   const bool may_be_shared = reach_of(before_answer_) != origin::Reach::own_job;
-  // Servers and firewalls hang up on a User-Agent that they do not like: of who asks plainly it says nothing.
+  // Servers and firewalls hang up on headers that they do not like, such as a User-Agent: such an error does not mean
+  // that the origin is unreachable.
   const auto& options = request_.target.options;
   const bool asks_plainly = may_be_shared && (!options || options->headers.empty());
   return request_.offline_ok && asks_plainly && !edition_ && !offline_ && request_.ranges.empty() &&
          !request_.origin_alone && !request_.no_cache && is_unreachable(error.code);
 }
 
-// What an earlier attempt has of the version that the origin named then.
+// Returns a shareable partial content of an earlier attempt, of a version that the origin named; null if none.
 const cache::ContentInfo* Run::begun() const {
   for (const MemberPtr& member : members_) {
     for (const cache::ContentInfo& info : member->held) {
@@ -159,7 +159,7 @@ const cache::ContentInfo* Run::begun() const {
   return nullptr;
 }
 
-// The origin said which version this is when the file was begun: neighbours may have the rest of it.
+// Returns true if the origin named the version when the file was begun: neighbours may have the rest.
 bool Run::may_go_on(const Error& error) const {
   return is_unreachable(error.code) && !edition_ && !unreachable_ && !request_.no_cache && asks_neighbours() &&
          begun() != nullptr;
@@ -178,7 +178,7 @@ void Run::go_on_without_origin(const Error& error) {
   if (edition_known(edition)) choose();
 }
 
-// Where neighbours were asked in the place of the origin, the caller learns what nobody has.
+// Adds the bytes that no neighbour gives to the error, where neighbours replaced the origin.
 Error Run::what_is_missing(const Error& error) {
   const cache::ContentWriter* into = writer();
   if (!unreachable_ || !offline_ || into == nullptr || !into->size()) return error;
@@ -190,7 +190,7 @@ Error Run::what_is_missing(const Error& error) {
 
 void Run::go_offline(const Error& error) {
   unreachable_ = error;
-  offline_ = context_.runtime.clock.wall();  // until it is known
+  offline_ = context_.runtime.clock.wall();  // until the edition's fetch time is known
   ++turn_;
   end_fill();
   using Found = std::optional<cache::ContentInfo>;

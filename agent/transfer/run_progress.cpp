@@ -1,4 +1,4 @@
-// What a run tells its members on the way.
+// Run: progress reports to its members.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -35,14 +35,14 @@ void Run::tell_progress() {
   }
 }
 
-// Bytes in flight are the owner's; to the others they are there already, like all that was not fetched for them.
+// Bytes in flight count for the owner; for the other members they are cache, like all bytes not fetched for them.
 TransferProgress Run::progress_of(const Member& member) const {
   TransferProgress progress;
   progress.size = map_.content_size();
   if (aside_ && content_.empty()) return progress_aside(member);
   if (writer() != nullptr) progress.figures = committed_figures(writer()->committed(), member.file_id());
   std::uint64_t in_flight = fill_ && !lost_ ? fill_->uncommitted() : kept_;
-  // A block that two streams bring at once counts twice until one of them has it.
+  // A block delivered by two streams at once counts twice until one of them completes it.
   const SourceFigures& so_far = progress.figures;
   const std::uint64_t there = so_far.origin + so_far.peers + so_far.cache;
   if (progress.size) in_flight = std::min(in_flight, *progress.size - std::min(*progress.size, there));
@@ -67,7 +67,7 @@ TransferProgress Run::progress_of(const Member& member) const {
   return progress;
 }
 
-// Between two editions, what is there is what is there of the old one.
+// Returns the figures of the old content while the run is between two editions.
 TransferProgress Run::progress_aside(const Member& member) const {
   TransferProgress progress;
   progress.size = aside_->info.size;
@@ -91,7 +91,7 @@ std::string Run::note() const {
                        format_duration(age));
   }
   if (edition_->one_stream) note = "one stream: the origin cannot resume";
-  // What stays on this machine is a word to those alone that have neighbours.
+  // That a content stays on this machine is of interest only where there are neighbours.
   if (!shareable() || (request_.share && context_.neighbours != nullptr && context_.neighbours->anyone())) {
     const std::string why = origin::privacy_note(privacy_);
     if (!why.empty()) note += (note.empty() ? "" : "; ") + why;

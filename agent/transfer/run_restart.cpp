@@ -1,4 +1,4 @@
-// Run: what becomes of a content when the origin's edition changed.
+// Run: what happens to its content when the origin's edition changed.
 #include <algorithm>
 #include <utility>
 
@@ -7,8 +7,8 @@
 
 namespace larder::agent {
 
-// The edition changed, and this file alone begins again. What is there of the old one stays until the new one is whole,
-// since the origin may find back to it.
+// Starts over with the new edition; other files of the job are not affected. The old partial content stays held until
+// the new one is complete, since the origin may return to it.
 void Run::start_over(std::string_view why, bool may_come_back) {
   const bool probed_only = fill_ && fill_->received() == 0 && committed_before_ == 0;
   const bool again = restarts_.restart();
@@ -21,14 +21,14 @@ void Run::start_over(std::string_view why, bool may_come_back) {
             log::redact_url(request_.target.url.canonical()));
   tell_progress();
   if (over_) return;
-  // Where the very first GET contradicts the probe before it, the probe is what is not to be trusted (a HEAD answered
-  // by another server or program than a GET): then a GET is the new probe.
+  // If the very first GET contradicts the probe before it, the probe is distrusted (a HEAD may be answered by another
+  // server or program than a GET): the next probe is a GET.
   const bool get = request_.ranges.empty() && (request_.origin_alone || probed_only);
   if (get) return fetch_as_probe();
   probe();
 }
 
-// `may_come_back`: a part that could be gone on with stays held.
+// `may_come_back`: a partial content that could be continued stays held.
 void Run::give_up_content(bool may_come_back) {
   const auto self = shared_from_this();
   if (fill_) fill_wasted(fill_->uncommitted());
@@ -59,7 +59,7 @@ void Run::give_up_content(bool may_come_back) {
   revalidate_ = true;
 }
 
-// False: there is nothing that could be gone on with.
+// Sets the partial content aside. Returns false if it could not be continued.
 bool Run::put_by() {
   if (content_.empty() || writer() == nullptr || contradicted_) return false;
   cache::ContentInfo info;
@@ -77,15 +77,15 @@ bool Run::put_by() {
   return true;
 }
 
-// What was put by is gone on with. Segments that were still on their way to the disk then, and counted as lost, are
-// there now.
+// Corrects `wasted` when the content set aside is adopted again: segments that were still on their way to the disk
+// then, and counted as wasted, are committed now.
 void Run::not_wasted(std::uint64_t committed) {
   const std::uint64_t more = committed - std::min(committed, aside_->info.bytes_held);
   std::uint64_t& wasted = members_.front()->wasted;
   wasted -= std::min(wasted, more);
 }
 
-// Lets go of all that the members hold beside the content at hand; `then` is not called when the run is over by then.
+// Releases all contents that the members hold but the current one. `then` is not called if the run has ended by then.
 void Run::abandon_all(UniqueFunction<void(Run&)> then) {
   aside_.reset();
   auto left = std::make_shared<std::size_t>(members_.size());
@@ -100,7 +100,7 @@ void Run::abandon_all(UniqueFunction<void(Run&)> then) {
   }
 }
 
-// Where there is no room, what is only kept in case goes first. False: there is nothing of the kind.
+// Releases the old parts first when the disk is full. Returns false, and does not call `then`, if there are none.
 bool Run::abandon_old_parts(UniqueFunction<void(Run&)> then) {
   const bool any = std::any_of(members_.begin(), members_.end(), [this](const MemberPtr& member) {
     return old_part(member->held, content_, request_.target.url.canonical()).has_value();

@@ -13,7 +13,7 @@ void release(cache::Cache& cache, const cache::ContentId& content, const std::st
   });
 }
 
-// Reads are answered in order with writes: the segments are read before the release takes them away.
+// The cache answers reads and writes in order: the segments are read before the release takes them away.
 void abandon(cache::Cache& cache, const MemberPtr& member, const std::vector<cache::ContentInfo>& contents,
              UniqueFunction<void()> done) {
   auto left = std::make_shared<std::size_t>(1);
@@ -45,7 +45,7 @@ class Settling : public std::enable_shared_from_this<Settling> {
   }
 
  private:
-  // The next step where the last one went well.
+  // Returns a callback that takes the next step, or ends with the error of the last one.
   template <class T, class F>
   cache::Done<T> step(F next) {
     return [self = shared_from_this(), next = std::move(next)](Result<T> result) mutable {
@@ -110,7 +110,7 @@ class Settling : public std::enable_shared_from_this<Settling> {
     result.figures = *it_.figures;
     result.figures.wasted = member_->wasted;
     if (wants_digest()) result.sha256 = it_.info.sha256;
-    // What the origin promises is of the whole, not of ranges of it.
+    // The origin's digest is of the whole file, not of ranges of it.
     if (it_.edition && member_->request.ranges.empty()) result.origin_sha256 = it_.edition->sha256;
     if (it_.edition) result.version = it_.edition->version;
     result.effective_url = it_.edition ? it_.edition->effective_url : member_->request.target.url.canonical();

@@ -1,5 +1,5 @@
-// The last steps for one member, when a content with all its bytes is there: hold it, make sure that it can be read,
-// account for its bytes, know its digest where that is wanted. Callbacks of the cache; loop thread only.
+// The last steps for one member once a content has all its bytes: hold it, check that it can be read, account for its
+// bytes, compute its digest where wanted. Loop thread only.
 #pragma once
 
 #include <memory>
@@ -14,10 +14,10 @@ namespace larder::agent {
 
 struct Settlement {
   cache::ContentInfo info;
-  bool found = true;                     // in the cache, rather than just finished: it must be opened to be believed
-  bool held = false;                     // by this file, already
-  std::optional<SourceFigures> figures;  // none: from its segments where it is held, else all of it is cache
-  std::optional<cache::ContentId> replaces;  // a content of this file that was merged into it
+  bool found = true;  // found in the cache rather than just finished: it must be opened to be trusted
+  bool held = false;  // this file holds it already
+  std::optional<SourceFigures> figures;      // none: by its segments if held, else all bytes count as cache
+  std::optional<cache::ContentId> replaces;  // content of this file that was merged into `info`
   std::optional<origin::Edition> edition;
   std::string note;
   origin::Privacy privacy = origin::Privacy::shareable;
@@ -26,20 +26,20 @@ struct Settlement {
 
 struct SettleError {
   Error error;
-  bool vanished = false;  // found, but not there after all: ask again without it
+  bool vanished = false;  // found, but it cannot be held or opened: look it up again without it
 };
 
 using Settled = UniqueFunction<void(tl::expected<TransferResult, SettleError>)>;
 
-// `done` is not called when the member is gone by then.
+// Calls `done` once, perhaps from within the call. Never calls it if the member has ended by then.
 void settle(cache::Cache& cache, MemberPtr member, Settlement settlement, Settled done);
 
-// The file no longer needs the contents that it holds: another edition, or another content was chosen. What was fetched
-// for it into unfinished ones is wasted, and counted by the time of `done`, which always comes.
+// Releases all contents that the member holds but `keep` (another content was chosen). Bytes fetched for the file into
+// unfinished ones count as wasted by the time of `done`, which is always called, perhaps from within the call.
 void abandon_all_but(
     cache::Cache& cache, const MemberPtr& member, const cache::ContentId& keep, UniqueFunction<void()> done = [] {});
-// The same, but for one part of another edition of `url`: until what was chosen is whole, the origin may find back to
-// it.
+// The same, but keeps the largest partial content of another edition of `url` until the chosen content is complete: the
+// origin may return to that edition.
 void abandon_all_but_old_part(cache::Cache& cache, const MemberPtr& member, const cache::ContentId& chosen,
                               const std::string& url);
 

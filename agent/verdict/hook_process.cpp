@@ -17,7 +17,7 @@ tl::unexpected<Error> hook_error(const std::string& name, const std::string& wha
   return fail(ErrorCode::hook_failed, "run the hook " + name, what + ": " + std::strerror(number));
 }
 
-// Out of the way of 0 to 3, onto which they are put in the child one after the other.
+// Moves a descriptor above 0 to 3, which the child fills one after the other.
 bool move_up(UniqueFd& descriptor) {
   descriptor = UniqueFd(::fcntl(descriptor.get(), F_DUPFD_CLOEXEC, 10));
   return descriptor.valid();
@@ -103,7 +103,7 @@ void HookProcess::read_output() {
     if (got <= 0) return output_.reset();
     const std::size_t room = kMaxOutput - text_.size();
     text_.append(buffer, std::min(room, static_cast<std::size_t>(got)));
-    // One read of a program that writes without end is enough for one turn.
+    // One read per turn of the watcher from a program that writes without end.
     if (text_.size() == kMaxOutput) return;
   }
 }
@@ -114,7 +114,7 @@ void HookProcess::kill() {
 }
 
 HookOutcome HookProcess::reap() {
-  // Not reaped yet, so that the group's number cannot belong to anybody else.
+  // Before the process is reaped: until then its group number cannot be reused.
   ::kill(-pid_, SIGKILL);
   int status = 0;
   while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {

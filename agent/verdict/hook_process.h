@@ -1,5 +1,5 @@
-// One run of a hook as a process: spawned, watched, read, killed in time. Used by the watching thread of hook_runner.h
-// only; nothing here blocks except reap().
+// One run of a hook as a process: spawn, watch, read its output, kill it in time. Used only by the watching thread of
+// hook_runner.h; only reap() blocks.
 #pragma once
 
 #include <sys/types.h>
@@ -18,8 +18,8 @@ namespace larder::agent {
 struct HookRequest {
   std::string name;
   std::vector<std::string> command;      // absolute program and arguments; no shell
-  std::vector<std::string> environment;  // "NAME=value", all of it
-  // The content, twice opened anew so that no offset is shared with anybody: standard input and descriptor 3.
+  std::vector<std::string> environment;  // "NAME=value"; the whole environment
+  // The content for standard input and for descriptor 3, each opened anew, so that no file offset is shared.
   UniqueFd content, content_again;
   Duration timeout{};
 };
@@ -34,17 +34,18 @@ class HookProcess {
  public:
   static constexpr std::size_t kMaxOutput = 4096;
 
-  // Own process group, no descriptors but 0 to 3, default signals, working directory "/". Errors: hook_failed.
+  // Starts the program in its own process group, with descriptors 0 to 3 only, default signals and working directory
+  // "/". Errors: hook_failed.
   static Result<std::unique_ptr<HookProcess>> spawn(HookRequest request);
   ~HookProcess();  // kills and reaps what still runs
   HookProcess(const HookProcess&) = delete;
   HookProcess& operator=(const HookProcess&) = delete;
 
-  [[nodiscard]] int pid_descriptor() const { return pidfd_.get(); }      // readable once it has ended
+  [[nodiscard]] int pid_descriptor() const { return pidfd_.get(); }      // readable once the process has ended
   [[nodiscard]] int output_descriptor() const { return output_.get(); }  // -1 once closed
-  void read_output();  // what there is; beyond kMaxOutput it is dropped
-  void kill();         // the whole group; counts as timed out
-  // After its end: takes the exit status and ends what it left behind in its group.
+  void read_output();  // reads available bytes; those beyond kMaxOutput are dropped
+  void kill();         // kills the whole group; counts as timed out
+  // Called after the end of the process: takes the exit status and kills the rest of its group.
   HookOutcome reap();
 
  private:

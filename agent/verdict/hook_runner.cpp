@@ -55,7 +55,8 @@ class Watcher {
 
   void wake() const {
     const std::uint64_t one = 1;
-    [[maybe_unused]] const ssize_t written = ::write(wake_.get(), &one, sizeof one);  // full means it is awake
+    // If it is full, the thread is awake already.
+    [[maybe_unused]] const ssize_t written = ::write(wake_.get(), &one, sizeof one);
   }
 
   void watch() {
@@ -72,7 +73,7 @@ class Watcher {
     running_.clear();
   }
 
-  // False when the thread shall end.
+  // Spawns the hooks launched since the last turn. Returns false when the thread must end.
   bool take_fresh() {
     std::vector<std::pair<std::uint64_t, HookRequest>> fresh;
     {
@@ -125,10 +126,10 @@ class Watcher {
   bool stop_ = false;
   std::vector<std::pair<std::uint64_t, HookRequest>> fresh_;
   std::vector<Running> running_;
-  std::thread thread_;  // last: begins when all else is there
+  std::thread thread_;  // last: it starts when all other members exist
 };
 
-// An open file description of its own: the hook's offset is nobody else's.
+// Opens the file anew, so that the hook has a file offset of its own.
 Result<UniqueFd> open_anew(const std::string& hook, int descriptor) {
   const std::string path = "/proc/self/fd/" + std::to_string(descriptor);
   UniqueFd opened(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
@@ -179,7 +180,7 @@ struct HookRunner::Impl {
     auto tell = alive.guard([this](std::uint64_t id, Result<HookOutcome> outcome) { ended(id, std::move(outcome)); });
     return std::make_unique<Watcher>(
         [tell = std::move(tell), &loop = loop](std::uint64_t id, Result<HookOutcome> outcome) {
-          // Posted from the thread, which the destructor joins before anything goes away.
+          // Called on the watching thread, which the destructor joins before the loop or this object ends.
           loop.post([tell = tell, id, outcome = std::move(outcome)]() mutable { tell(id, std::move(outcome)); });
         });
   }

@@ -1,6 +1,6 @@
-// Runs hooks, at most kMaxRunning of one user at a time and a reserve on top for others; the next one is a user's who
-// has fewest running. Loop thread only; one thread of its own watches the processes and is started with the first of
-// them.
+// Runs hooks: at most kMaxRunning of one user at a time, with a reserve on top for others. The next one belongs to the
+// user with the fewest running. Loop thread only. A thread of its own, started with the first hook, watches the
+// processes.
 #pragma once
 
 #include <memory>
@@ -18,17 +18,18 @@ class HookRunner {
   using Done = UniqueFunction<void(Result<HookOutcome>)>;
 
   explicit HookRunner(Executor& loop);
-  ~HookRunner();  // kills what runs; nothing is called back
+  ~HookRunner();  // kills running hooks; no `done` is called
   HookRunner(const HookRunner&) = delete;
   HookRunner& operator=(const HookRunner&) = delete;
 
-  // `content` is opened anew when its turn comes; `keep` lives until the process has ended.
+  // `content` is opened anew when the hook's turn comes; `keep` lives until the process has ended.
   struct Request {
     HookRequest process;
     int content = -1;
     std::shared_ptr<void> keep;
     Want want = {};
   };
+  // Calls `done` once, on the loop thread and never from within the call.
   void run(Request request, Done done);
 
  private:

@@ -1,4 +1,4 @@
-// Composes the parts of a verdict, cheapest first; all must say valid.
+// Asks the parts of a verdict in turn, the cheapest first; all must say valid.
 #include <algorithm>
 #include <utility>
 
@@ -13,7 +13,7 @@
 namespace larder::agent {
 namespace {
 
-// What a verdict of "not valid" prevents; the parts that find it do not know of which file.
+// What a verdict of "not valid" prevents, for error texts: the parts do not know the file.
 std::string accepting(const Facts& facts) {
   return "accept the content of " + log::redact_url(facts.url);
 }
@@ -30,7 +30,7 @@ class JudgeImpl final : public Judge {
     question->facts = std::move(facts);
     question->content = std::move(content);
     question->done = std::move(done);
-    // Not within the call, whatever the answer.
+    // Posted, so that `done` is never called from within the call.
     runtime_.executor.post(alive_.guard([this, question] { ask_digest(question); }));
   }
 

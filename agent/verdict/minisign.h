@@ -1,5 +1,5 @@
-// Minisign signatures (https://jedisct1.github.io/minisign/): Ed25519, over the content itself (legacy, "Ed") or over
-// its BLAKE2b-512 ("ED", minisign -H and every release since 0.8 by default). Pure: bytes in, answer out.
+// Minisign signatures (https://jedisct1.github.io/minisign/): Ed25519 over the content itself (legacy, "Ed") or over
+// its BLAKE2b-512 ("ED"; minisign -H, and the default of every release since 0.8). Pure: bytes in, result out.
 #pragma once
 
 #include <array>
@@ -24,19 +24,20 @@ struct MinisignSignature {
   bool prehashed = true;
   MinisignKeyId key_id{};
   std::array<std::byte, 64> signature{};
-  std::array<std::byte, 64> global{};  // over signature and trusted comment
+  std::array<std::byte, 64> global{};  // over the signature and the trusted comment
   std::string trusted_comment;
 };
 
-// The base64 line of the .pub file, or the whole file. Errors: invalid_argument.
+// Reads the base64 line of the .pub file, or the whole file. Errors: invalid_argument.
 [[nodiscard]] Result<MinisignKey> parse_minisign_key(const std::string& text);
-// The text of the .minisig file. Errors: invalid_argument.
+// Reads the text of the .minisig file. Errors: invalid_argument.
 [[nodiscard]] Result<MinisignSignature> parse_minisign_signature(const std::string& text);
 
-// libsodium verifies a legacy signature over one run of bytes in memory only; this much and no more.
+// Maximum content under a legacy signature, which libsodium verifies only over one run of bytes in memory.
 inline constexpr std::uint64_t kMaxLegacyContent = 256ULL * 1024 * 1024;
 
-// Takes the content in order. Errors of its verdict: signature_invalid.
+// Checks one content, passed in order. Call begin(), update() for all bytes, finish(). A bad signature:
+// signature_invalid.
 class MinisignCheck {
  public:
   MinisignCheck(MinisignKey key, MinisignSignature signature);
@@ -44,7 +45,7 @@ class MinisignCheck {
   MinisignCheck(const MinisignCheck&) = delete;
   MinisignCheck& operator=(const MinisignCheck&) = delete;
 
-  // What can be said before the content is read: key id, trusted comment, size.
+  // Checks all that needs no content: key id, trusted comment, size.
   [[nodiscard]] Status begin(std::uint64_t content_size);
   void update(Bytes bytes);
   [[nodiscard]] Status finish();

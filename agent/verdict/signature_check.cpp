@@ -11,7 +11,7 @@ namespace larder::agent {
 namespace {
 
 constexpr std::size_t kChunk = 1024 * 1024;
-constexpr std::size_t kStep = 16 * kChunk;  // read by one task, so that the disk pool is shared fairly
+constexpr std::size_t kStep = 16 * kChunk;  // bytes read by one task, so that the disk pool is shared fairly
 constexpr Duration kBusyDelay = std::chrono::milliseconds(5);
 
 }  // namespace
@@ -19,7 +19,7 @@ constexpr Duration kBusyDelay = std::chrono::milliseconds(5);
 struct SignatureChecker::Job {
   Job(MinisignKey key, MinisignSignature signature) : check(key, std::move(signature)) {}
 
-  // On a disk thread. Reads one step; no value while there is more to read.
+  // Reads one step, on a disk thread. Returns no value while bytes are left.
   std::optional<Status> run() {
     if (position == 0) {
       if (Status status = check.begin(size); !status) return status;
@@ -79,7 +79,7 @@ void SignatureChecker::step(std::shared_ptr<Job> job) {
     if (!result) return step(same);
     ended(std::move(*result));
   });
-  // The job goes back to the loop with its result: its lease must not end on another thread.
+  // The job returns to the loop with its result: its lease must not end on another thread.
   const bool queued = disk_.submit([job, &loop, was_read = std::move(was_read)]() mutable {
     std::optional<Status> result = job->run();
     loop.post([job = std::move(job), result = std::move(result), was_read = std::move(was_read)]() mutable {

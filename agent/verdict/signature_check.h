@@ -1,5 +1,5 @@
-// Reads a content in steps on the disk pool and checks its minisign signature. One at a time: a signature costs the
-// speed of the disk, and a legacy one memory.
+// Checks the minisign signature of a content, which it reads in steps on the disk pool. One content at a time, since a
+// check takes the full speed of the disk, and a legacy signature takes memory.
 #pragma once
 
 #include <deque>
@@ -20,10 +20,11 @@ class SignatureChecker {
   using Done = UniqueFunction<void(Status)>;
 
   SignatureChecker(Runtime runtime, WorkerPool& disk);
-  ~SignatureChecker();  // nothing is called back any more
+  ~SignatureChecker();  // no `done` is called any more
   SignatureChecker(const SignatureChecker&) = delete;
   SignatureChecker& operator=(const SignatureChecker&) = delete;
 
+  // Calls `done` once, from within the call if the key or signature is malformed.
   void check(const std::string& public_key, const std::string& signature, std::uint64_t size,
              std::shared_ptr<cache::ContentLease> content, Done done);
 

@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::size_t kPiece = 64 * kKiB;  // of one write, if no single event is larger
 
-// Rendered once, at the time of the event, for all watchers.
+// Rendered once for all watchers, when the event occurs.
 std::string data_of(const Event& event) {
   if (event.job && event.kind == EventKind::file_state && event.file && *event.file < event.job->files.size())
     return file_event_view(*event.job, event.job->files[*event.file]);
@@ -23,7 +23,7 @@ std::string data_of(const Event& event) {
   return json.take();
 }
 
-// That a file is begun with says nothing to who waits for its end.
+// Empty for the start of a file, which is no news to a watcher that waits for its end.
 std::string brief_of(const Event& event) {
   if (!event.job || event.kind != EventKind::file_state || !event.file || *event.file >= event.job->files.size())
     return {};
@@ -37,7 +37,7 @@ struct EventHub::Parts : std::enable_shared_from_this<EventHub::Parts> {
   Parts(Executor& the_executor, Timers& the_timers, EventRing the_ring, Duration the_heartbeat)
       : executor(the_executor), timers(the_timers), ring(std::move(the_ring)), heartbeat(the_heartbeat) {}
 
-  // Events of one turn of the loop go out together.
+  // Wakes the watchers once for all events of a turn of the loop.
   void wake_soon() {
     if (waking || watchers.empty()) return;
     waking = true;
@@ -89,7 +89,7 @@ class EventHub::Watcher final : public BodySource {
     if (!text.empty()) answer(copy_of(as_bytes(text)));
   }
 
-  // A comment: shows that the connection still stands.
+  // Sends a comment, which shows that the connection still stands.
   void beat() {
     if (ready_) answer(copy_of(as_bytes(": \n\n")));
   }
@@ -165,7 +165,7 @@ std::shared_ptr<BodySource> EventHub::watch(EventFilter filter, std::optional<st
     greeting += fmt::format("id: {}\n\n", next - 1);
   }
   auto watcher = std::make_shared<Watcher>(parts_, std::move(filter), next, std::move(greeting));
-  (void)parts_->living();  // forgets those that are gone
+  (void)parts_->living();  // forgets watchers that are gone
   parts_->watchers.push_back(watcher);
   parts_->arm();
   return watcher;

@@ -1,7 +1,7 @@
-// GET /v1/events: turns events of the jobs into server-sent events for whoever watches. Loop thread only.
+// GET /v1/events: turns events of the jobs into server-sent events for its watchers. Loop thread only.
 //
-// There is no queue per watcher: each has a place in the ring and takes from there when its connection can write. One
-// that falls behind the ring is cut off.
+// Watchers have no queues: each has a position in the ring and takes events from there when its connection can write. A
+// watcher that falls behind the ring is disconnected.
 #pragma once
 
 #include <memory>
@@ -16,9 +16,9 @@
 namespace larder::agent {
 
 struct EventFilter {
-  std::optional<uid_t> owner;  // none: everybody's
+  std::optional<uid_t> owner;  // none: events of all users
   std::string job;             // empty: all
-  bool brief = false;          // of files little: FileEventBrief of docs/api.yaml
+  bool brief = false;          // little of each file: FileEventBrief of docs/api.yaml
   [[nodiscard]] bool passes(const StoredEvent& event) const {
     return (!owner || *owner == event.owner) && (job.empty() || job == event.job);
   }
@@ -31,9 +31,9 @@ class EventHub {
   EventHub(const EventHub&) = delete;
   EventHub& operator=(const EventHub&) = delete;
 
-  void add(const Event& event);  // renders it now
-  // From the event after `after` on; with none from now on. Where events in between are gone the first one is "reset":
-  // the client reads the state anew, and goes on from there.
+  void add(const Event& event);  // renders the event at once
+  // Returns a stream of the events after `after`, or of future events if it is empty. If events in between are gone,
+  // the first event is "reset": the client must read the state anew and continue from there.
   [[nodiscard]] std::shared_ptr<BodySource> watch(EventFilter filter, std::optional<std::uint64_t> after);
   [[nodiscard]] const EventRing& ring() const;
 

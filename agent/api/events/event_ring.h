@@ -1,7 +1,7 @@
 // The latest events, for replay. Pure. Bounded in number and in bytes; the oldest go first.
 //
-// Ids grow by one without gaps within a run. They start at a number made of the time, above every id of earlier runs,
-// so that a client that comes back with an id of one gets "reset" and not somebody else's continuation. Below 2^53.
+// Ids grow by one without gaps within a run. They start at a number derived from the time, above every id of earlier
+// runs, so that a client with an id of an earlier run gets "reset" and not unrelated events. Below 2^53.
 #pragma once
 
 #include <sys/types.h>
@@ -21,7 +21,7 @@ struct StoredEvent {
   std::string job;
   uid_t owner = 0;
   std::string data;        // JSON object
-  std::string brief = {};  // the same for who wants little of each file; empty: tells that one nothing new
+  std::string brief = {};  // the same, with little of each file; empty: no news for such a watcher
 };
 
 class EventRing {
@@ -32,10 +32,10 @@ class EventRing {
   static std::uint64_t first_id_of_run(WallTime start);
 
   void add(StoredEvent event);
-  [[nodiscard]] std::uint64_t oldest() const { return oldest_; }                 // equals next() where there is none
-  [[nodiscard]] std::uint64_t next() const { return oldest_ + events_.size(); }  // the id that the next event gets
+  [[nodiscard]] std::uint64_t oldest() const { return oldest_; }                 // equals next() if the ring is empty
+  [[nodiscard]] std::uint64_t next() const { return oldest_ + events_.size(); }  // id of the next event
   [[nodiscard]] const StoredEvent& at(std::uint64_t id) const { return events_[id - oldest_]; }
-  // Whether nothing is missing between `id`, which the client has seen, and now.
+  // Returns true if the ring has every event since `id`, which the client has seen.
   [[nodiscard]] bool can_go_on_after(std::uint64_t id) const { return id + 1 >= oldest_ && id < next(); }
 
  private:

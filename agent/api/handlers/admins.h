@@ -1,5 +1,5 @@
-// Who may see and steer everything: root, the agent's own user, and api.admins of the configuration. And on whose
-// account the ids of other users count.
+// The users with full rights: root, the agent's own user, and api.admins of the configuration. Also maps other users'
+// ids to accounts.
 #pragma once
 
 #include <sys/types.h>
@@ -15,7 +15,7 @@ namespace larder::agent {
 
 class Admins {
  public:
-  // Looks names up in the user database (may block: start-up and reload only). Unknown ones are logged and left out.
+  // Looks the names up in the user database (blocks: start-up and reload only). Unknown names are logged and ignored.
   [[nodiscard]] static Admins resolve(const std::vector<std::string>& names);
 
   [[nodiscard]] Caller caller(uid_t uid) const {

@@ -23,7 +23,7 @@ struct Api::Parts {
   std::unique_ptr<Random> random;
   JobService& jobs;
   Handlers handlers;
-  ApiServer server;  // last: its connections go first
+  ApiServer server;  // last: its connections are destroyed first
 };
 
 Api::Api(Loop& loop, ServerSettings settings, ApiServices services)

@@ -1,4 +1,4 @@
-// The API as a whole: server, routes, handlers, events. What main makes. Loop thread only.
+// The API as a whole: server, routes, handlers, events. Created by main. Loop thread only.
 #pragma once
 
 #include <functional>
@@ -22,17 +22,17 @@ struct ApiServices {  // all referents outlive the Api
   JobService& jobs;
   cache::Cache& cache;
   WorkerPool& disk;               // reads of contents, parsing of large bodies
-  ApiServer::CallerOf caller_of;  // Admins::caller of the configuration in force
+  ApiServer::CallerOf caller_of;  // Admins::caller of the present configuration
   std::function<std::shared_ptr<const Config>()> config;
-  std::function<void(UniqueFunction<void(Status)>)> reload;  // as SIGHUP
+  std::function<void(UniqueFunction<void(Status)>)> reload;  // the same as SIGHUP
   std::string version;
-  GroupService* group = nullptr;     // none: this agent has no part for groups
-  PeerFactsSource* peers = nullptr;  // none: nor for peers
-  // What the watchdog has to say of each thread: its name, and whether it stands still. None: nothing is told.
+  GroupService* group = nullptr;     // none: this agent has no group functions
+  PeerFactsSource* peers = nullptr;  // none: no peer functions
+  // For each thread that the watchdog watches: its name, and whether it is stuck. None: not reported.
   std::function<std::vector<std::pair<std::string, bool>>()> threads;
 };
 
-struct ApiActivity {  // for the end of an idle agent
+struct ApiActivity {  // for an idle agent's decision to end
   std::size_t connections = 0;
   SteadyTime last_request{};  // or the start
 };

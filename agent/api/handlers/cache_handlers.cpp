@@ -12,8 +12,8 @@ namespace {
 constexpr std::size_t kDefaultLimit = 100;
 constexpr std::size_t kMaxLimit = 1000;
 
-// An administrator sees everything. Anybody else is told of what its own user asked for: which records those are, and
-// which of their versions, the cache says; the rest is left out of the view.
+// Administrators see everything. Other users see what they asked for themselves: the cache selects the records and
+// their versions, and the view leaves out the rest.
 RecordDetail detail_for(const Caller& caller) {
   return caller.admin ? RecordDetail::all : RecordDetail::of_own_user;
 }
@@ -21,7 +21,7 @@ std::optional<std::uint32_t> user_of(const Caller& caller) {
   return caller.admin ? std::nullopt : std::optional<std::uint32_t>(caller.uid);
 }
 
-// What a caller may filter by is what it may see: else a filter would tell of a query letter by letter.
+// A filter sees only what its caller may see: otherwise it would reveal a query letter by letter.
 bool shows(const cache::ContentInfo& record, const std::string& part, RecordDetail detail) {
   return part.empty() ||
          std::any_of(record.versions.begin(), record.versions.end(), [&](const cache::Version& version) {

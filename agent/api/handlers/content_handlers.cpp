@@ -11,7 +11,7 @@ namespace {
 using Lease = std::shared_ptr<cache::ContentLease>;
 
 struct ContentRequest {
-  std::string etag;  // quoted; the id of the content names its bytes for good
+  std::string etag;  // quoted; a content's id always names the same bytes
   std::string last_modified;
   std::string range, if_range;
 };
@@ -23,7 +23,7 @@ ApiResponse unsatisfiable(std::uint64_t size) {
   return response;
 }
 
-// Everything but the stream.
+// Returns the answer without its stream.
 ApiResponse content_response(const ContentRequest& request, std::uint64_t size, ByteRange& range) {
   const bool ranged = !request.range.empty() && (request.if_range.empty() || request.if_range == request.etag);
   const auto asked = parse_range(ranged ? request.range : "", size);

@@ -4,7 +4,7 @@
 namespace larder::agent {
 namespace {
 
-// The group as it is after the change, or why there was none.
+// Answers with the group after the change, or with the error.
 GroupService::Done<void> answer_group(GroupService& group, Responder respond, int status = 200) {
   return [&group, respond = std::move(respond), status](Status done) mutable {
     if (!done) return respond.fail(done.error());

@@ -6,7 +6,7 @@
 namespace larder::agent {
 namespace {
 
-// A page in somebody's browser must not reach the loopback port under a name of its own (DNS rebinding).
+// A page in a browser must not reach the loopback port under a host name of its own (DNS rebinding).
 bool is_loopback_host(std::string_view host) {
   if (const auto colon = host.rfind(':');
       colon != std::string_view::npos && host.find(']', colon) == std::string_view::npos)
@@ -15,9 +15,9 @@ bool is_loopback_host(std::string_view host) {
   return std::find(kNames.begin(), kNames.end(), host) != kNames.end();
 }
 
-// A browser sends what any site's page asks it to send to this machine's ports, and says of it where the page is from:
-// older ones by Origin alone, and not with every request. A page of the port itself, and an address that was typed, are
-// not meant.
+// Returns true if a page of another site made the request. A browser sends what any page asks it to send to this
+// machine's ports, and says where the page is from: older ones by Origin alone, and not with every request. A page of
+// the port itself and a typed address are allowed.
 bool is_of_another_site(const ApiRequest& request) {
   const bool own = request.origin.empty() || request.origin == "http://" + request.host;
   const bool told = request.fetch_site.empty() || request.fetch_site == "none" || request.fetch_site == "same-origin";

@@ -1,5 +1,5 @@
-// What each route does. Pure of sockets: a request in, one answer out, at once or later. Loop thread only.
-// One .cpp for each resource: handlers.cpp (choosing), job_handlers.cpp, content_handlers.cpp, cache_handlers.cpp,
+// The handler of each route. Knows no sockets: a request in, one answer out, at once or later. Loop thread only. One
+// .cpp for each resource: handlers.cpp (dispatch), job_handlers.cpp, content_handlers.cpp, cache_handlers.cpp,
 // group_handlers.cpp, status_handlers.cpp.
 #pragma once
 
@@ -22,7 +22,7 @@ class Handlers {
   Handlers(ApiServices services, Runtime runtime, std::function<ServerFigures()> server_figures);
 
   void handle(ApiRequest request, Responder respond);
-  void heard(const Event& event);  // of the jobs
+  void heard(const Event& event);  // an event of the jobs
 
  private:
   void dispatch(const RouteMatch& match, ApiRequest request, Responder respond);
@@ -48,7 +48,7 @@ class Handlers {
   void remove_records(const RouteMatch& match, Responder respond);
   void pin_record(const RouteMatch& match, ApiRequest request, Responder respond);
 
-  // nullptr, and answered, where this agent has no part for groups.
+  // Returns null, and has answered the request, if this agent has no group functions.
   GroupService* group_or_answer(Responder& respond);
   void show_group(const ApiRequest& request, Responder respond);
   void create_group(const ApiRequest& request, Responder respond);
@@ -65,7 +65,7 @@ class Handlers {
   void reload(Responder respond);
   void watch_events(const RouteMatch& match, const ApiRequest& request, Responder respond);
 
-  // Parses small bodies at once and large ones on a worker; `then` gets the value on the loop thread.
+  // Parses a small body at once and a large one on a worker; calls `then` with the value on the loop thread.
   template <class T>
   void parse(std::string body, Result<T> (*parser)(std::string_view), Responder respond,
              UniqueFunction<void(T, Responder)> then);

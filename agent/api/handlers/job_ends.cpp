@@ -17,7 +17,7 @@ void JobEnds::wait(const std::string& job, Duration limit, Task done) {
   }));
 }
 
-// The event comes out of the midst of a change: who waited looks when that is through.
+// Posted, since the event comes in the middle of a change; a waiter reads the job after it.
 void JobEnds::heard(const Event& event) {
   const bool over = event.kind == EventKind::job_removed ||
                     (event.kind == EventKind::job_state && event.job != nullptr && has_ended(event.job->state));

@@ -1,4 +1,4 @@
-// Who waits, for a short while, for a job to end. Loop thread only.
+// Requests that wait, for a short time, for a job to end. Loop thread only.
 #pragma once
 
 #include <map>
@@ -17,7 +17,7 @@ class JobEnds {
   JobEnds(const JobEnds&) = delete;
   JobEnds& operator=(const JobEnds&) = delete;
 
-  // `done` once, not within the call: when the job has ended or is gone, at the latest after `limit`.
+  // Calls `done` once, never from within the call: when the job has ended or is gone, at the latest after `limit`.
   void wait(const std::string& job, Duration limit, Task done);
   void heard(const Event& event);
   [[nodiscard]] std::size_t waiting() const { return waits_.size(); }

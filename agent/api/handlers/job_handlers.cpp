@@ -20,13 +20,13 @@ bool wants_files(const RouteMatch& match) {
 
 ApiResponse job_response(int status, const Job& job, bool files, const EventHub& events) {
   ApiResponse response = json_response(status, job_view(job, files));
-  // Who watches from there on misses nothing of what follows.
+  // A client that watches from this event on misses nothing that follows.
   response.headers.emplace_back("Larder-Event", std::to_string(events.ring().next() - 1));
   if (status == 201) response.headers.emplace_back("Location", "/v1/jobs/" + job.id);
   return response;
 }
 
-// The job after the change, or why there was none.
+// Answers with the job after the change, or with the error.
 JobService::JobDone answer_job(const RouteMatch& match, Responder respond, const EventHub& events, int status = 200) {
   return [respond = std::move(respond), files = wants_files(match), &events, status](const Result<Job>& job) mutable {
     if (!job) return respond.fail(job.error());
@@ -34,7 +34,7 @@ JobService::JobDone answer_job(const RouteMatch& match, Responder respond, const
   };
 }
 
-// How long the answer to a creation may wait for the job's end.
+// Returns the time for which the answer to a creation may wait for the job's end.
 Result<Duration> wait_of(const RouteMatch& match) {
   const auto text = match.asked("wait_ms");
   if (!text) return Duration{};
@@ -46,7 +46,7 @@ Result<Duration> wait_of(const RouteMatch& match) {
   return std::chrono::milliseconds(ms);
 }
 
-// The caller's newest job of that name that is not over.
+// Returns the caller's newest job of that name that is not over; null if none.
 const Job* job_named(const JobService& jobs, Caller who, const std::string& name) {
   for (const Job* job : jobs.list(who))
     if (job->owner == who.uid && job->options.name == name && !is_final(job->state)) return job;
@@ -62,7 +62,7 @@ void Handlers::parse(std::string body, Result<T> (*parser)(std::string_view), Re
     Result<T> value = parser(body);
     return value ? then(std::move(*value), std::move(respond)) : respond.fail(value.error());
   }
-  // A refused task is lost with what it holds: the responder stays here.
+  // A refused task is destroyed with its captures, so the responder stays on this thread.
   struct Pending {
     std::string body;
     Responder respond;
@@ -138,7 +138,7 @@ void Handlers::make_job(const RouteMatch& match, Caller who, Duration wait, Crea
               });
 }
 
-// As the job is now, with all that has come of it. It may not have ended: then it was waited for long enough.
+// Answers with the present job. If it has not ended, its time to wait is over.
 void Handlers::answer_ended(const RouteMatch& match, Caller who, const std::string& id, Responder respond) {
   const auto job = services_.jobs.find(who, id);
   if (!job) return respond.fail(job.error());
@@ -149,7 +149,7 @@ void Handlers::answer_ended(const RouteMatch& match, Caller who, const std::stri
   services_.jobs.open_content(who, id, 0, false,
                               [response = std::move(response), answer = std::move(respond)](
                                   Result<std::shared_ptr<cache::ContentLease>> lease) mutable {
-                                // Why it cannot be opened is told to who asks for it by itself.
+                                // An error of opening is reported to a request for the content itself.
                                 if (lease) response.descriptors.push_back(std::move(*lease));
                                 response.may_do_without = true;
                                 answer(std::move(response));

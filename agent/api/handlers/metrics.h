@@ -25,13 +25,13 @@ struct MetricsFacts {
   // Of sharing (agent/peer_facts.h); all zero without a group.
   std::size_t peers_around = 0, unreached_catalogues = 0, unreached_swarms = 0, unreached_by = 0, not_listened = 0;
   bool copied = false;
-  std::vector<std::pair<std::string, bool>> threads;  // of the watchdog: name, and whether it stands still
+  std::vector<std::pair<std::string, bool>> threads;  // of the watchdog: name, and whether it is stuck
 };
 
 struct SharingFacts;
 void add_sharing(const SharingFacts& sharing, MetricsFacts& facts);
 [[nodiscard]] std::string render_metrics(const MetricsFacts& facts);
-// Resident memory of this process; 0 where the system does not say.
+// Returns the resident memory of this process; 0 if the system does not report it.
 [[nodiscard]] std::uint64_t process_memory();
 
 }  // namespace larder::agent

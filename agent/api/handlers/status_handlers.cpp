@@ -15,7 +15,7 @@ namespace {
 std::optional<std::uint64_t> event_id(const std::string& text) {
   std::uint64_t id = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id);
-  // One past the largest must still be a number.
+  // The id after this one must be a number too.
   if (error != std::errc{} || end != text.data() + text.size() || id == UINT64_MAX) return std::nullopt;
   return id;
 }
@@ -103,7 +103,7 @@ void Handlers::watch_events(const RouteMatch& match, const ApiRequest& request, 
       return respond.fail({ErrorCode::invalid_argument, "watch events", "\"files\" can only be \"brief\""});
     filter.brief = true;
   }
-  // A client that comes back names the last id that it saw; that is newer than what its first URL says.
+  // A reconnecting client sends the last id that it saw, which is newer than `after` in its URL.
   const std::string asked = request.last_event_id.empty() ? match.asked("after").value_or("") : request.last_event_id;
   const auto after = event_id(asked);
   if (!asked.empty() && !after)

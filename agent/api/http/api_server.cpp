@@ -22,10 +22,11 @@ namespace {
 namespace asio = boost::asio;
 using boost::system::error_code;
 
-constexpr int kAcceptsPerTurn = 64;  // so that a flood of connections leaves the loop to others in between
-constexpr Duration kAcceptPause = std::chrono::milliseconds(100);  // out of descriptors: until some are closed
+constexpr int kAcceptsPerTurn = 64;  // a flood of connections must leave turns to others
+// When out of descriptors: some may be closed meanwhile.
+constexpr Duration kAcceptPause = std::chrono::milliseconds(100);
 
-// Hands accepted sockets on.
+// Accepts connections and passes their sockets on.
 class Acceptor : public std::enable_shared_from_this<Acceptor> {
  public:
   Acceptor(Loop& loop, UniqueFd socket, std::function<void(UniqueFd)> on_accept)
@@ -108,7 +109,7 @@ struct ApiServer::Parts final : ConnectionOwner {
     connection->start();
   }
 
-  // One try to say why; a client that cannot take it at once only sees the end.
+  // Tries once to send the reason; a client that cannot take it at once sees only the end.
   void refuse(const UniqueFd& socket, const std::string& why) {
     ++figures.refused;
     ++figures.answers[503];
@@ -163,7 +164,7 @@ struct ApiServer::Parts final : ConnectionOwner {
   Status start_loopback() {
     bool any = false;
     for (const int family : {AF_INET, AF_INET6}) {
-      // Both on the port that the first one got.
+      // Both families use the port that the first one got.
       auto socket = listen_loopback(family, port != 0 ? port : *settings.http_port);
       if (!socket && socket.error().code == ErrorCode::not_found) continue;
       if (!socket) return tl::unexpected<Error>(socket.error());
@@ -182,7 +183,7 @@ struct ApiServer::Parts final : ConnectionOwner {
   const Handler handler;
   std::optional<UnixListener> listener;
   std::list<std::shared_ptr<Acceptor>> acceptors;
-  FairPlaces local{SIZE_MAX};  // connections of users, counted only: their limits are ServerLimits'
+  FairPlaces local{SIZE_MAX};  // connections by user, counted only: the limits are in ServerLimits
   FairPlaces bodies = FairPlaces::with_reserve(settings.limits.bodies_bytes);
   DescriptorsInFlight in_flight{loop, DescriptorsInFlight::limit_of_process()};
   struct Open {
@@ -212,7 +213,7 @@ Status ApiServer::start() {
                                          : UnixListener::open(settings.socket_path, settings.socket_mode);
   if (!listener) return tl::unexpected<Error>(listener.error());
   parts_->listener.emplace(std::move(*listener));
-  // The acceptor gets a descriptor of its own: the listener keeps the path.
+  // The acceptor gets a descriptor of its own; the listener keeps the path.
   UniqueFd copy(::fcntl(parts_->listener->descriptor(), F_DUPFD_CLOEXEC, 0));
   if (!copy) return fail(ErrorCode::internal, "listen on " + parts_->settings.socket_path, std::strerror(errno));
   parts_->listen(std::move(copy), &Parts::accepted_local);

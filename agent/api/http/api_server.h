@@ -1,5 +1,5 @@
-// The listening side of the API: sockets, who may connect, and the connections. It knows HTTP but no routes: every
-// whole request goes to the handler. Loop thread only.
+// The listening side of the API: sockets, admission of clients, and connections. It knows HTTP and no routes: each
+// complete request goes to the handler. Loop thread only.
 #pragma once
 
 #include <sys/types.h>
@@ -21,7 +21,8 @@ namespace larder::agent {
 struct ServerSettings {
   std::string socket_path;
   mode_t socket_mode = 0666;
-  // Listens at socket_path already, passed by a service manager; start() takes it over. None: start() makes one.
+  // A socket that listens at socket_path, passed by a service manager, which start() takes over. None: start() creates
+  // one.
   std::optional<int> passed_socket;
   std::optional<std::uint16_t> http_port;  // loopback, read-only; 0: any free port (tests)
   ServerLimits limits;
@@ -29,7 +30,7 @@ struct ServerSettings {
 
 struct ServerFigures {
   std::size_t connections = 0;
-  std::uint64_t refused = 0;             // for want of room
+  std::uint64_t refused = 0;             // connections refused for want of room
   std::map<int, std::uint64_t> answers;  // by status
   SteadyTime last_request{};             // or the start
 };
@@ -44,9 +45,9 @@ class ApiServer final {
   ApiServer(const ApiServer&) = delete;
   ApiServer& operator=(const ApiServer&) = delete;
 
-  // Blocks for a moment (start-up). already_exists: another agent has the socket.
+  // Opens the sockets; blocks for a moment (start-up). already_exists: another agent has the socket.
   [[nodiscard]] Status start();
-  // No new connections, idle ones and event streams closed; answers under way are finished.
+  // Accepts no more connections, and closes idle ones and event streams. Answers under way are finished.
   void stop();
   [[nodiscard]] const ServerFigures& figures() const;
   [[nodiscard]] std::uint16_t http_port() const;  // in use; 0: none

@@ -30,7 +30,7 @@ namespace http = boost::beast::http;
 using boost::system::error_code;
 
 constexpr Duration kLookAgain = std::chrono::milliseconds(20);  // whether descriptors were taken
-constexpr std::size_t kLingerBytes = 8 * kMiB;  // read and thrown away before the end, so that the answer arrives
+constexpr std::size_t kLingerBytes = 8 * kMiB;                  // discarded before the end, so that the answer arrives
 
 struct Refusal {
   int status = 0;
@@ -62,7 +62,7 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
   }
 
   void start() override {
-    // Whoever has just come has something to say: the time for the request runs from here.
+    // The read time-out starts with the connection: a new client is expected to send at once.
     await_request(limits_.read_timeout);
   }
 
@@ -108,7 +108,7 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
   void on_deadline() {
     deadline_ = 0;
     if (phase_ == Phase::reading) {
-      // The read ends with an error, and that answers.
+      // The read then ends with an error, whose handler answers.
       timed_out_ = true;
       error_code ignored;
       socket_.cancel(ignored);
@@ -137,7 +137,7 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
     });
   }
 
-  // Whoever has not taken the descriptors of the last answer is not heard before.
+  // Reads nothing more from a client that has not taken the descriptors of the last answer.
   void read_next(Duration patience) {
     note_taken();
     if (!passed_) return read_header();
@@ -172,7 +172,7 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
     });
   }
 
-  // Whether that was all of the request: then it has been answered or there is nobody to answer.
+  // Returns true if no request follows: it was answered with an error, or the client is gone.
   bool stopped_reading(const error_code& error) {
     if (timed_out_) {
       refuse(408, {ErrorCode::timed_out, "read the request", "it did not arrive in time"});
@@ -195,7 +195,7 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
                           "its body has no Content-Length; chunked bodies are not taken"});
     const std::size_t length = parser_->content_length() ? *parser_->content_length() : 0;
     if (length == 0) return on_read();
-    // Anybody's page can send to the loopback port, and nothing there takes a body.
+    // Any web page can send to the loopback port, where no route takes a body.
     if (!peer_.local)
       return refuse(
           403, {ErrorCode::permission_denied, "read the request", "this port takes no bodies; use the agent's socket"});
@@ -281,14 +281,14 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
     std::string head = fmt::format(
         "HTTP/1.1 {} {}\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nConnection: {}\r\n",
         response.status, std::string_view(reason.data(), reason.size()), keep_alive_ ? "keep-alive" : "close");
-    // No page of another site may hold what the loopback port says, not even as an image.
+    // A page of another site must not read answers of the loopback port, not even as an image.
     if (!peer_.local) head += "Cross-Origin-Resource-Policy: same-origin\r\n";
     if (response.status != 204) {
       head += fmt::format("Content-Type: {}\r\n", response.content_type);
       if (response.length || !response.stream)
         head += fmt::format("Content-Length: {}\r\n", response.length.value_or(response.body.size()));
     }
-    // Values may stem from an origin: one that could end the line is left out.
+    // Values may stem from an origin: a value that could end the line is left out.
     for (const auto& [name, value] : response.headers)
       if (!has_control(value)) head += fmt::format("{}: {}\r\n", name, value);
     return head + "\r\n";
@@ -313,7 +313,7 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
     next_piece();
   }
 
-  // The descriptors go with the first byte; what the socket does not take at once follows without them.
+  // The descriptors go with the first byte. The part that the socket does not take at once follows without them.
   void send_descriptors() {
     const ssize_t sent = send_with_descriptors(socket_.native_handle(), text_, response_.descriptors);
     if (sent >= 0) {
@@ -334,7 +334,7 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
       return;
     }
     if (error == EPIPE || error == ECONNRESET) return close();
-    // Nothing has been sent yet: say so instead.
+    // Nothing has been sent yet: another answer can replace this one.
     passed_ = {};
     if (response_.may_do_without) {
       response_.descriptors.clear();
@@ -352,7 +352,7 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
   // --- streams
 
   void next_piece() {
-    const auto stream = response_.stream;  // the answer to next() may end this response
+    const auto stream = response_.stream;  // next() may end this response
     stream->next([weak = weak_from_this()](Result<Buffer> piece) {
       if (const auto self = weak.lock()) self->on_piece(std::move(piece));
     });
@@ -365,7 +365,7 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
       return close();
     }
     if (piece->empty()) {
-      // Fewer bytes than the head promised: only the end of the connection can say so now.
+      // Fewer bytes than the head promised: only closing the connection can show it now.
       if (response_.length && streamed_ != *response_.length) return close();
       return end_response();
     }
@@ -381,8 +381,8 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
                       });
   }
 
-  // A client that only listens is noticed when it goes, not at the next event. One that has shut down only its sending
-  // side still listens.
+  // Notices the end of a client that only listens, before the next event. A client that shut down only its sending side
+  // still listens.
   void watch_for_end() {
     socket_.async_wait(asio::socket_base::wait_read, [weak = weak_from_this()](error_code error) {
       const auto self = weak.lock();
@@ -402,7 +402,7 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
     linger();
   }
 
-  // Closing while the client still sends would throw away what it has not read yet.
+  // Discards input before the end: closing while the client sends would destroy an answer that it has not read.
   void linger() {
     phase_ = Phase::lingering;
     arm(limits_.linger);
@@ -438,12 +438,12 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
   FairPlaces::Place body_;
   FairPlaces::Place passed_;  // descriptors that the client has not taken yet
   TimerId taken_timer_ = 0;
-  bool held_up_ = false;  // the next request is not read before they are taken
+  bool held_up_ = false;  // the next request is not read before the descriptors are taken
   bool keep_alive_ = false;
   bool head_only_ = false;
 
   ApiResponse response_;
-  std::string text_;  // what is being written
+  std::string text_;  // head and body being written
   Buffer piece_;
   std::uint64_t streamed_ = 0;
   std::vector<char> discard_buffer_;

@@ -23,7 +23,7 @@ class ContentSource final : public BodySource, public std::enable_shared_from_th
  private:
   void read() {
     const std::size_t wanted = static_cast<std::size_t>(std::min<std::uint64_t>(kContentPiece, rest_.length));
-    // The reference travels to the disk thread and back, so that the lease always ends on the loop thread.
+    // The reference goes to the disk thread and returns, so that the lease always ends on the loop thread.
     const bool taken = disk_.submit([self = shared_from_this(), wanted, offset = rest_.offset]() mutable {
       Buffer buffer(wanted);
       Result<std::size_t> count = self->lease_->file().read_at(offset, buffer.writable());

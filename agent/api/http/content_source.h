@@ -13,7 +13,7 @@ namespace larder::agent {
 
 inline constexpr std::size_t kContentPiece = 256 * kKiB;
 
-// `range` lies within the content. A read that fails or falls short breaks the answer off (content_damaged).
+// `range` lies within the content. A failed or short read breaks the answer off (content_damaged).
 [[nodiscard]] std::shared_ptr<BodySource> make_content_source(std::shared_ptr<cache::ContentLease> lease,
                                                               ByteRange range, Executor& executor, Timers& timers,
                                                               WorkerPool& disk);

@@ -17,7 +17,7 @@ Result<const File*> file_of(const JobService& jobs, Caller who, const std::strin
   return &(*job)->files[index];
 }
 
-// What is opened side by side; the answer goes out with the last one, or with the first that cannot be opened.
+// Contents opened concurrently. The answer is sent with the last one, or at the first error.
 struct Opening : std::enable_shared_from_this<Opening> {
   Opening(JobService& the_jobs, Caller the_who, std::string the_id, std::vector<unsigned> the_files,
           Responder the_respond)
@@ -82,7 +82,7 @@ void open_descriptor(JobService& jobs, Caller who, const std::string& id, unsign
   jobs.open_content(who, id, file, partial,
                     [&jobs, who, id, file, respond = std::move(respond)](Result<Lease> lease) mutable {
                       if (!lease) return respond.fail(lease.error());
-                      // As it is now: what is committed may have grown while the content was opened.
+                      // The present file: more may have been committed while its content was opened.
                       const auto found = file_of(jobs, who, id, file);
                       if (!found) return respond.fail(found.error());
                       ApiResponse response = json_response(200, descriptor_view(**found));

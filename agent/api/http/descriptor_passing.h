@@ -9,10 +9,10 @@
 
 namespace larder::agent {
 
-// One file; with `partial` also while it is transferring.
+// Answers with the descriptor of one file; with `partial` also while it is transferring.
 void open_descriptor(JobService& jobs, Caller who, const std::string& id, unsigned file, bool partial,
                      Responder respond);
-// Several finished files: all of them or an error.
+// Answers with the descriptors of several finished files: all of them, or an error.
 void open_descriptors(JobService& jobs, Caller who, const std::string& id, std::vector<unsigned> files,
                       Responder respond);
 

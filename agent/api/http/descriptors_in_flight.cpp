@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::size_t kMaxDescriptors = 64;  // of one answer
 constexpr Duration kLookAgain = std::chrono::milliseconds(200);
-constexpr rlim_t kManyFiles = 1U << 20U;  // no limit is needed beyond that
+constexpr rlim_t kManyFiles = 1U << 20U;  // a larger limit counts as this
 
 }  // namespace
 
@@ -49,7 +49,7 @@ bool has_taken_all(int socket) {
   return ::ioctl(socket, SIOCOUTQ, &waiting) != 0 || waiting == 0;
 }
 
-// Some of the kernel's are left for what the agent passes on in other ways.
+// Leaves a part of the kernel's limit for descriptors that the agent passes in other ways.
 DescriptorsInFlight::DescriptorsInFlight(Timers& timers, std::size_t limit)
     : timers_(timers), places_(std::max(limit - limit / 8, kMaxDescriptors)) {}
 
@@ -69,7 +69,7 @@ std::optional<FairPlaces::Place> DescriptorsInFlight::admit(Owner owner, std::si
 }
 
 void DescriptorsInFlight::keep(UniqueFd socket, FairPlaces::Place descriptors, FairPlaces::Place connection) {
-  ::shutdown(socket.get(), SHUT_RDWR);  // the client still reads what was sent to it, then end of file
+  ::shutdown(socket.get(), SHUT_RDWR);  // the client can still read the sent bytes, then sees the end
   ended_.push_back({std::move(socket), std::move(descriptors), std::move(connection)});
   look_later();
 }

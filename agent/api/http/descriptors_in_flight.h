@@ -1,5 +1,5 @@
-// Descriptors on their way to clients. The kernel charges what was sent and not received yet to the agent's user, and
-// at RLIMIT_NOFILE of them sendmsg fails for everybody (ETOOMANYREFS): so they are counted, shared by user, and a
+// Descriptors in flight to clients. The kernel charges those sent and not yet received to the agent's user, and from
+// RLIMIT_NOFILE of them on, sendmsg fails for all users (ETOOMANYREFS). So they are counted and shared by user, and a
 // client that does not take them is sent nothing more. Loop thread only.
 #pragma once
 
@@ -18,24 +18,24 @@
 
 namespace larder::agent {
 
-// Sends `text`, or its beginning, with the descriptors on its first byte. As sendmsg: -1 and errno.
+// Sends `text`, or its beginning, with the descriptors on its first byte. Returns as sendmsg: -1 with errno.
 [[nodiscard]] ssize_t send_with_descriptors(int socket, std::string_view text,
                                             const std::vector<std::shared_ptr<cache::ContentLease>>& content);
-// Whether the other end has read, or thrown away, all that was sent.
+// Returns true if the other end has read, or discarded, everything that was sent.
 [[nodiscard]] bool has_taken_all(int socket);
 
 class DescriptorsInFlight {
  public:
-  // `limit`: that the kernel sets, RLIMIT_NOFILE.
+  // `limit`: the kernel's, RLIMIT_NOFILE.
   DescriptorsInFlight(Timers& timers, std::size_t limit);
   ~DescriptorsInFlight();
   DescriptorsInFlight(const DescriptorsInFlight&) = delete;
   DescriptorsInFlight& operator=(const DescriptorsInFlight&) = delete;
 
-  // None: this user has too many on their way, or all have.
+  // Returns none if this user, or all users together, have too many in flight.
   [[nodiscard]] std::optional<FairPlaces::Place> admit(Owner owner, std::size_t count);
-  // A connection that ended before its descriptors were taken: they count, and so does it, until its client has taken
-  // them or is gone too.
+  // Keeps the socket of a connection that ended before its descriptors were taken. Descriptors and connection still
+  // count, until the client has taken them or is gone too.
   void keep(UniqueFd socket, FairPlaces::Place descriptors, FairPlaces::Place connection);
   [[nodiscard]] std::size_t count() const { return places_.held(); }
   [[nodiscard]] static std::size_t limit_of_process();

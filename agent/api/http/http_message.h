@@ -1,5 +1,4 @@
-// A request and its answer, as the server and the handlers pass them: without sockets and without Beast.
-// Loop thread only.
+// A request and its answer, as server and handlers pass them: without sockets and without Beast. Loop thread only.
 #pragma once
 
 #include <cstdint>
@@ -19,21 +18,21 @@ namespace larder::agent {
 
 struct ApiRequest {
   Caller caller;
-  bool local = true;   // on the Unix socket; false: on the loopback port, where nobody is known
+  bool local = true;   // on the Unix socket; false: on the loopback port, whose clients are unknown
   std::string method;  // as it came: "GET"
   std::string target;  // path and query, as they came
   std::string body;    // at most ServerLimits::body_bytes
   std::string host, range, if_range, last_event_id;  // headers; empty where absent
-  std::string origin, fetch_site;  // headers Origin and Sec-Fetch-Site: what a browser says of the page that asks
+  std::string origin, fetch_site;  // Origin and Sec-Fetch-Site: the browser's word on the requesting page
 };
 
-// A body that is made while it is sent. The connection asks for one piece at a time, when the last one is out.
+// A body that is made while it is sent. The connection asks for the next piece when the last one is sent.
 class BodySource {
  public:
   virtual ~BodySource() = default;
-  // Calls `ready` once, at once or later: the next bytes, or none at the end. An error breaks the connection off.
+  // Calls `ready` once, perhaps from within the call: the next bytes, or none at the end. An error ends the connection.
   virtual void next(UniqueFunction<void(Result<Buffer>)> ready) = 0;
-  // The connection is gone; `ready` is not called any more.
+  // The connection has ended; `ready` must not be called any more.
   virtual void cancel() = 0;
 };
 
@@ -44,18 +43,17 @@ struct ApiResponse {
   std::string body;
   // Sent with the first byte (SCM_RIGHTS); on the Unix socket only.
   std::vector<std::shared_ptr<cache::ContentLease>> descriptors;
-  bool may_do_without = false;  // where they cannot be passed the rest is sent all the same
-  // In place of `body`. Without a length it lasts until the connection is closed.
+  bool may_do_without = false;  // if they cannot be passed, the rest is sent all the same
+  // Replaces `body`. Without a length it lasts until the connection is closed.
   std::shared_ptr<BodySource> stream;
-  std::optional<std::uint64_t> length;  // of the stream, or of what HEAD leaves out
+  std::optional<std::uint64_t> length;  // of the stream, or of the body that HEAD leaves out
 };
 
 [[nodiscard]] ApiResponse json_response(int status, std::string body);
-// Status, code and message of the error table; `status` where HTTP has a better one.
+// Returns status, code and message by the error table; `status` overrides where HTTP has a better one.
 [[nodiscard]] ApiResponse error_response(const Error& error, std::optional<int> status = std::nullopt);
 
-// The one answer to a request. Answers `internal` by itself when it is dropped unused, so that no client waits for
-// ever.
+// The one answer to a request. If it is destroyed unused it answers `internal`, so that no client waits for ever.
 class Responder {
  public:
   explicit Responder(UniqueFunction<void(ApiResponse)> send) : send_(std::move(send)) {}

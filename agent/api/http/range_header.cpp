@@ -11,7 +11,7 @@ std::optional<std::uint64_t> number(std::string_view text) {
   std::uint64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (end != text.data() + text.size() || text.empty()) return std::nullopt;
-  // More digits than fit name a place beyond every content.
+  // Too many digits: an offset beyond every content.
   if (error == std::errc::result_out_of_range) return UINT64_MAX;
   return error == std::errc{} ? std::optional<std::uint64_t>(value) : std::nullopt;
 }

@@ -9,7 +9,7 @@
 
 namespace larder::agent {
 
-struct WholeContent {};   // no range, several, or not understood: the whole is a right answer to all of them
+struct WholeContent {};   // no range, several, or malformed: all may be answered with the whole
 struct Unsatisfiable {};  // 416
 
 [[nodiscard]] std::variant<WholeContent, ByteRange, Unsatisfiable> parse_range(std::string_view header,

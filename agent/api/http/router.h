@@ -1,4 +1,4 @@
-// Which handler a method and path belong to. Pure; the table is held against docs/api.yaml by a test.
+// Maps a method and path to a handler. Pure; a test compares the table with docs/api.yaml.
 #pragma once
 
 #include <map>
@@ -52,7 +52,7 @@ struct Route {
   RouteId id;
   std::string_view method;
   std::string_view path;   // "{id}" and "{index}" stand for one segment each
-  std::string_view query;  // names of what may be asked, separated by blanks
+  std::string_view query;  // names of permitted parameters, separated by blanks
   bool admin = false;      // for admins only
   bool loopback = false;   // also on the read-only loopback port
 };
@@ -71,11 +71,11 @@ struct MethodNotAllowed {
   std::string allow;  // "GET, POST"
 };
 
-// not_found where no route has the path, invalid_argument for a bad query. HEAD finds the route of GET.
+// Errors: not_found if no route has the path, invalid_argument for a bad query. HEAD matches the route of GET.
 [[nodiscard]] Result<std::variant<RouteMatch, MethodNotAllowed>> match_route(std::string_view method,
                                                                              std::string_view target);
 
-// %XX decoded; a "+" is a plus. Nothing where an escape is cut short or no hex.
+// Decodes %XX; a "+" stays a plus. Returns nothing for an incomplete escape or one that is not hex.
 [[nodiscard]] std::optional<std::string> percent_decode(std::string_view text);
 
 }  // namespace larder::agent

@@ -1,4 +1,4 @@
-// Bounds on what clients of the API may cost.
+// Limits on the resources that clients of the API may use.
 #pragma once
 
 #include <cstddef>
@@ -16,10 +16,11 @@ struct ServerLimits {
   std::size_t connections_per_user = 32;  // root and admins are exempt
   std::size_t reserve = 16;               // of `connections`, for root and admins
   std::size_t loopback_connections = 32;
-  Duration read_timeout = std::chrono::seconds(10);   // of header and body, from the first byte (or the connection) on
+  Duration read_timeout = std::chrono::seconds(10);   // for header and body, from the first byte (or the connection) on
   Duration idle_timeout = std::chrono::seconds(60);   // between requests
-  Duration write_timeout = std::chrono::seconds(60);  // of one answer, or of one piece of a stream
-  Duration linger = std::chrono::seconds(1);          // for the client to read the answer before the end
+  Duration write_timeout = std::chrono::seconds(60);  // for one answer, or one piece of a stream
+  // For the client to read the answer before the connection is closed.
+  Duration linger = std::chrono::seconds(1);
 };
 
 }  // namespace larder::agent

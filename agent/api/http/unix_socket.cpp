@@ -57,7 +57,7 @@ tl::unexpected<Error> already_runs(const std::string& path) {
               "another agent already runs there; stop it first, or use another runtime directory");
 }
 
-// Held for the life of the agent: of two that start at once, one wins.
+// The lock, held for the life of the agent: of two that start at once, one gets it.
 Result<UniqueFd> take_lock(const std::string& path) {
   const std::string name = path + ".lock";
   UniqueFd lock(::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
@@ -67,7 +67,7 @@ Result<UniqueFd> take_lock(const std::string& path) {
   return failed(path, "lock it", errno);
 }
 
-// What is at the path: nothing or a socket that nobody listens on may be replaced.
+// Returns what is at the path: nothing, and a socket without a listener, may be replaced.
 Status check_replaceable(const std::string& path, const sockaddr_un& address) {
   struct stat info {};
   if (::lstat(path.c_str(), &info) != 0) return errno == ENOENT ? Status{} : failed(path, "look at it", errno);
@@ -76,12 +76,12 @@ Status check_replaceable(const std::string& path, const sockaddr_un& address) {
   const UniqueFd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!probe) return failed(path, "make a socket", errno);
   const int result = ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address));
-  // EAGAIN: somebody listens and is busy.
+  // EAGAIN: there is a listener, and it is busy.
   if (result == 0 || errno == EAGAIN || errno == EINPROGRESS) return already_runs(path);
   return {};
 }
 
-// Made under another name, so that it never is at `path` with a mode or state that is not final.
+// Created under another name, so that `path` never shows a mode or state that is not final.
 Result<UniqueFd> bind_and_rename(const std::string& path, mode_t mode) {
   const std::string temporary = path + ".new";
   const auto address = address_of(temporary);
@@ -106,7 +106,7 @@ int option(int socket, int name) {
   return ::getsockopt(socket, SOL_SOCKET, name, &value, &size) == 0 ? value : -1;
 }
 
-// Of a socket that somebody else made.
+// Checks a socket that was created by another program.
 Status check_listens(int socket, const std::string& path) {
   const auto odd = [&path](const std::string& what) {
     return fail(ErrorCode::invalid_argument, doing_for(path),
@@ -135,7 +135,7 @@ Result<UnixListener> UnixListener::open(const std::string& path, mode_t mode) {
   if (!lock) return tl::unexpected<Error>(lock.error());
   UnixListener listener(path, std::move(*lock), UniqueFd());
   if (auto free = check_replaceable(path, *address); !free) {
-    listener.path_.clear();  // not ours to remove
+    listener.path_.clear();  // not this agent's to remove
     return tl::unexpected<Error>(free.error());
   }
   auto socket = bind_and_rename(path, mode);
@@ -146,7 +146,7 @@ Result<UnixListener> UnixListener::open(const std::string& path, mode_t mode) {
 
 Result<UnixListener> UnixListener::adopt(UniqueFd socket, const std::string& path, mode_t mode) {
   UnixListener listener({}, UniqueFd(),
-                        std::move(socket));  // without the path: the file is the service manager's to remove
+                        std::move(socket));  // without the path: the service manager removes the file
   if (auto checked = check_listens(listener.descriptor(), path); !checked)
     return tl::unexpected<Error>(checked.error());
   auto lock = take_lock(path);
@@ -166,7 +166,7 @@ UnixListener::~UnixListener() {
 void UnixListener::close() {
   if (socket_ && !path_.empty()) ::unlink(path_.c_str());
   socket_.reset();
-  // The lock's file stays: removing it would let two agents hold locks on two files of one name.
+  // The lock file stays: removing it would let two agents lock two files of the same name.
   lock_.reset();
 }
 

@@ -1,4 +1,4 @@
-// Listening sockets. POSIX only: no asio. All calls are quick; at start-up.
+// Listening sockets. POSIX only, without asio. For start-up: all calls return quickly.
 #pragma once
 
 #include <sys/types.h>
@@ -13,15 +13,15 @@
 
 namespace larder::agent {
 
-// The agent's Unix socket. While it lives nobody else can take the path (a lock beside it); a socket that a dead agent
-// left behind is replaced. Removes its own on destruction.
+// The agent's Unix socket. A lock beside it keeps the path from other agents; a socket left behind by a dead agent is
+// replaced. The destructor removes the socket.
 class UnixListener {
  public:
-  // `mode` as of chmod. The directory is made (0755) where it is missing. already_exists: another agent listens there.
+  // `mode` as for chmod. Creates a missing directory (0755). already_exists: another agent listens there.
   static Result<UnixListener> open(const std::string& path, mode_t mode);
-  // Takes over a socket that a service manager made and keeps listening on while agents come and go: who connects in
-  // between waits for the next one. It has to listen at `path`; its file gets `mode`, and stays at the end.
-  // invalid_argument: it is no such socket.
+  // Takes over the socket of a service manager, which listens on it while agents come and go: clients that connect in
+  // between wait for the next agent. The socket must listen at `path`; its file gets `mode`, and is not removed.
+  // invalid_argument: not such a socket.
   static Result<UnixListener> adopt(UniqueFd socket, const std::string& path, mode_t mode);
   UnixListener(UnixListener&&) noexcept = default;
   UnixListener& operator=(UnixListener&&) = delete;
@@ -40,7 +40,7 @@ class UnixListener {
 [[nodiscard]] Result<UniqueFd> listen_loopback(int family, std::uint16_t port);
 [[nodiscard]] std::uint16_t local_port(int socket);
 
-// SO_PEERCRED of an accepted Unix connection.
+// Returns the user of an accepted Unix connection (SO_PEERCRED).
 [[nodiscard]] std::optional<uid_t> peer_user_id(int socket);
 
 }  // namespace larder::agent

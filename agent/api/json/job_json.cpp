@@ -127,7 +127,7 @@ void read_options(JsonReader& reader, JobOptions& options) {
   reader.object("connect", [&](JsonReader& connect) { read_connect(connect, options.connect); });
 }
 
-// [offset, length]; [offset, null]: to the end; [null, length]: the last so many bytes.
+// [offset, length]; [offset, null]: to the end; [null, length]: the last `length` bytes.
 std::optional<ByteRange> range_of(const json& pair) {
   if (!pair.is_array() || pair.size() != 2) return std::nullopt;
   if (pair[0].is_null()) {

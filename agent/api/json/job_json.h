@@ -1,5 +1,5 @@
-// Reads the bodies of requests. Strict: unknown and repeated members, wrong types and values out of range are errors
-// (invalid_argument) that name the member, such as "files[3].sha256". Pure; may run on any thread.
+// Reads request bodies. Strict: unknown and repeated members, wrong types and values out of range are errors
+// (invalid_argument) that name the member, such as "files[3].sha256". Pure; any thread.
 #pragma once
 
 #include <string>
@@ -12,7 +12,7 @@
 namespace larder::agent {
 
 inline constexpr std::size_t kMaxJsonDepth = 32;
-inline constexpr std::size_t kMaxJsonValues = 200'000;  // of one body: bounds what it costs in memory
+inline constexpr std::size_t kMaxJsonValues = 200'000;  // of one body: bounds its memory
 
 struct CreateRequest {
   JobOptions options;

@@ -15,7 +15,7 @@ tl::unexpected<Error> bad_body(const std::string& what) {
   return fail(ErrorCode::invalid_argument, "read the request's body", what);
 }
 
-// Before anything is built: how deep it goes and how many values it has at most.
+// Checks depth and number of values before anything is built.
 Status check_shape(std::string_view text, std::size_t max_depth, std::size_t max_values) {
   std::size_t depth = 0, values = 1;
   bool in_string = false;

@@ -1,5 +1,5 @@
-// Strict reading of one JSON object: every member is asked for by name and type, and what was not asked for is an error
-// at the end. Included by job_json.cpp and group_json.cpp alone, since it brings nlohmann/json.
+// Reads one JSON object strictly: each member is read by name and type, and members that were not read are an error at
+// the end. Included only by job_json.cpp and group_json.cpp, since it brings nlohmann/json.
 #pragma once
 
 #include <functional>
@@ -14,12 +14,11 @@
 
 namespace larder::agent {
 
-// Parsed, within the bounds on depth and number, without repeated members; else invalid_argument.
+// Parses the text within the bounds on depth and number of values, without repeated members; else invalid_argument.
 [[nodiscard]] Result<nlohmann::json> parse_bounded(std::string_view text, std::size_t max_depth,
                                                    std::size_t max_values);
 
-// Remembers the first thing that is wrong; later reads do nothing then. Members that are absent or null keep what the
-// target has.
+// Keeps the first error, after which further reads do nothing. An absent or null member leaves its target as it is.
 class JsonReader {
  public:
   // `error` is shared by the readers of nested objects.
@@ -33,14 +32,14 @@ class JsonReader {
     if (read_count(name, value, least, most)) target = static_cast<Number>(value);
   }
   void duration(const char* name, Duration& target, Duration longest);
-  // Calls `read` with the member where it is given.
+  // Calls `read` with the member, if it is given.
   void with(const char* name, const std::function<void(const nlohmann::json&, const std::string& path)>& read);
   void object(const char* name, const std::function<void(JsonReader&)>& read);
-  // Each element; at most `most` of them.
+  // Calls `read` for each element; more than `most` are an error.
   void each(const char* name, std::size_t most,
             const std::function<void(const nlohmann::json&, const std::string& path)>& read);
   void require(const char* name);
-  void finish();  // what was not asked for is unknown
+  void finish();  // members that were not read are unknown
 
   [[nodiscard]] bool has(const char* name) const;
   void wrong(const std::string& member, const std::string& what);

@@ -37,7 +37,7 @@ void JsonWriter::separate() {
 JsonWriter& JsonWriter::key(std::string_view name) {
   separate();
   text_ += '"';
-  text_ += name;  // ours: there is nothing to escape
+  text_ += name;  // names in this program need no escapes
   text_ += "\":";
   return *this;
 }
@@ -66,7 +66,7 @@ JsonWriter& JsonWriter::member_or_null(std::string_view name, std::string_view t
 void JsonWriter::quote(std::string_view text) {
   text_ += '"';
   while (!text.empty()) {
-    // Nearly all text is plain: it goes over in runs, not letter by letter.
+    // Nearly all text is plain, and is copied in runs instead of byte by byte.
     const std::size_t plain =
         static_cast<std::size_t>(std::find_if_not(text.begin(), text.end(), is_plain) - text.begin());
     text_ += text.substr(0, plain);

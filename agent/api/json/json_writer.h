@@ -1,6 +1,6 @@
-// Writes JSON text in one pass into a string: views of jobs are rendered for every event, so no tree is built first.
-// Commas are put in by themselves; the caller keeps objects and arrays paired. Text that is not UTF-8 is repaired with
-// U+FFFD, since URLs and reasons come from strangers.
+// Writes JSON text in one pass into a string, without a tree, since views of jobs are rendered for every event. Commas
+// are written automatically; the caller pairs objects and arrays. Text that is not UTF-8 is repaired with U+FFFD, since
+// URLs and reasons come from other parties.
 #pragma once
 
 #include <concepts>
@@ -25,9 +25,9 @@ class JsonWriter {
   JsonWriter& value(bool flag) { return raw(flag ? "true" : "false"); }
   JsonWriter& value(std::unsigned_integral auto number) { return raw(std::to_string(number)); }
   JsonWriter& value(std::signed_integral auto number) { return raw(std::to_string(number)); }
-  JsonWriter& value(double number);  // with milliseconds' precision; null where it is not finite
+  JsonWriter& value(double number);  // with milliseconds' precision; null if not finite
   JsonWriter& null() { return raw("null"); }
-  JsonWriter& raw(std::string_view json);  // a whole value, as it is
+  JsonWriter& raw(std::string_view json);  // a complete value, written as it is
 
   template <class T>
   JsonWriter& member(std::string_view name, const T& what) {
@@ -38,7 +38,7 @@ class JsonWriter {
     key(name);
     return what ? value(*what) : null();
   }
-  // Null where there is no text.
+  // Writes null for an empty text.
   JsonWriter& member_or_null(std::string_view name, std::string_view text);
 
   [[nodiscard]] std::string take() { return std::move(text_); }

@@ -1,5 +1,5 @@
-// The words for a member or parameter of a request that this agent does not know. It is refused and not passed over: an
-// agent that passed over a digest would hand over bytes that nobody has proven. Pure.
+// The error text for a member or parameter that this agent does not know. It is refused and not ignored: an agent that
+// ignored a digest would hand over unproven bytes. Pure.
 #pragma once
 
 #include <string>
@@ -7,7 +7,7 @@
 
 namespace larder::agent {
 
-// Goes behind the name in quotes: "is not known to this agent (0.1.0, API 1): …".
+// Follows the quoted name: "is not known to this agent (0.1.0, API 1): …".
 [[nodiscard]] std::string unknown_name();
 
 }  // namespace larder::agent

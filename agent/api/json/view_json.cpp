@@ -126,14 +126,14 @@ void write_file(JsonWriter& json, const File& file) {
 }
 
 struct JobSums {
-  std::optional<std::uint64_t> size = 0;  // none where any file's is not known
+  std::optional<std::uint64_t> size = 0;  // none if any file's is unknown
   std::uint64_t bytes = 0, done = 0;
   SourceFigures figures;
   std::optional<peer::CrowdFigures> crowd;
-  origin::Privacy privacy = origin::Privacy::shareable;  // of the file that the fewest may have
+  origin::Privacy privacy = origin::Privacy::shareable;  // of the file with the smallest reach
 };
 
-// Of all files that are got together with others: the most members and fetchers of any, the segments of all.
+// Adds the figures of a file in a crowd: the most members and fetchers of any file, the segments of all.
 void add_crowd(std::optional<peer::CrowdFigures>& sum, const peer::CrowdFigures& one) {
   if (!sum) sum.emplace();
   sum->members = std::max(sum->members, one.members);
@@ -164,7 +164,7 @@ JobSums sums_of(const Job& job) {
   return sums;
 }
 
-// Of a job that waits for a retry: when it has gone without progress for as long as it may.
+// For a job that waits for a retry: when its time without progress is over.
 std::optional<WallTime> gives_up_at(const Job& job) {
   if (job.state != JobState::transient_error || !job.transient_since) return std::nullopt;
   return *job.transient_since + job.options.no_progress_timeout;

@@ -116,7 +116,7 @@ int remove_records(const CacheArguments& arguments, AgentAccess& agent, const st
   if (!client) return report(client.error());
   auto answer = (*client)->call("DELETE", target);
   if (!answer) return report(answer.error());
-  std::uint64_t removed = 1;  // 204: the one that was named
+  std::uint64_t removed = 1;  // 204: the record that was named
   if (answer->status != 204) {
     const auto count = parse_removed(answer->body);
     if (!count) return report(count.error());

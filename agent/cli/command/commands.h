@@ -1,5 +1,5 @@
-// The command groups of `larder`, one file each. A command's callback leaves its action, which main runs after the
-// whole command line was understood.
+// The command groups of `larder`, one file each. A command's callback sets the action, which main runs after the whole
+// command line was parsed.
 #pragma once
 
 #include <functional>
@@ -16,7 +16,7 @@ struct RequestOptions;
 
 struct Program {
   std::string socket;                       // --socket
-  std::function<int(AgentAccess&)> action;  // gives the exit status
+  std::function<int(AgentAccess&)> action;  // returns the exit status
 };
 
 void add_get_command(CLI::App& app, Program& program);
@@ -24,10 +24,10 @@ void add_job_commands(CLI::App& app, Program& program);
 void add_cache_commands(CLI::App& app, Program& program);
 void add_group_commands(CLI::App& app, Program& program);
 void add_agent_commands(CLI::App& app, Program& program);  // status, config, peers, doctor
-// Options that get and job create share.
+// Adds the options that get and job create share.
 void add_request_options(CLI::App& command, RequestOptions& options);
 
-// docs/exit-status.md, from the table of errors.
+// Returns the text of docs/exit-status.md, from the table of errors.
 [[nodiscard]] std::string exit_status_page();
 
 }  // namespace larder::agent

@@ -17,8 +17,8 @@ using nlohmann::json;
 
 struct Kind {
   std::string_view name, target;
-  std::string_view list;  // the member of the answer that is the list
-  std::string_view word;  // the member of each entry; "": the entry is the word
+  std::string_view list;  // name of the list in the answer
+  std::string_view word;  // name of the word in each entry; "": the entry itself
   std::string (*about)(const json& entry);
 };
 

@@ -1,5 +1,5 @@
-// What a shell offers in place of an argument: ids and names that the agent knows. The completions that are installed
-// ask for them by `larder --complete KIND`.
+// Words that a shell offers as an argument: ids and names that the agent knows. The installed completions get them by
+// `larder --complete KIND`.
 #pragma once
 
 #include <string>
@@ -11,12 +11,13 @@ namespace larder::agent {
 
 class AgentAccess;
 
-// The request that knows the words of a kind ("jobs", "records", "agents", "hooks", "notify"); none: no such kind.
+// Returns the request for the words of a kind ("jobs", "records", "agents", "hooks", "notify"); empty: no such kind.
 [[nodiscard]] std::string completion_target(std::string_view kind);
-// The words in the agent's answer, one on each line; a tab and a description follow where one helps to choose. Control
-// characters are left out: names and URLs come from other people.
+// Returns the words in the agent's answer, one on each line, with a tab and a description where that helps to choose.
+// Control characters are left out, since names and URLs come from other people.
 [[nodiscard]] Result<std::string> completion_words(std::string_view kind, const std::string& answer);
-// Asks a running agent, starts none, and says nothing where none answers: a shell's line must not be disturbed.
+// Asks a running agent, without starting one. Prints nothing if none answers, so that the shell's line is not
+// disturbed.
 int print_completions(const std::string& kind, AgentAccess& agent);
 
 }  // namespace larder::agent

@@ -110,7 +110,7 @@ void add_failed_jobs(const std::vector<JobView>& jobs, std::vector<DoctorLine>& 
   }
 }
 
-// Whoever wonders why nobody has the benefit of a download finds it here, with the key that changes it.
+// Explains why no other agent benefits from a download, and names the key that changes it.
 void add_unshared_jobs(const std::vector<JobView>& jobs, std::vector<DoctorLine>& lines) {
   constexpr std::size_t kMaxLines = 8;
   std::size_t more = 0;

@@ -1,5 +1,5 @@
-// `larder doctor`: what stops larder from working well here, and what to do. Facts are gathered in doctor_facts.cpp;
-// the judgement is pure.
+// `larder doctor`: what prevents larder from working well here, and the remedy. doctor_facts.cpp gathers the facts; the
+// diagnosis is pure.
 #pragma once
 
 #include <cstdint>
@@ -28,24 +28,25 @@ struct DoctorLine {
 struct DoctorFacts {
   std::string own_version;
   std::string agent_place;           // "the system's agent at /run/larder/api.sock"
-  std::optional<Error> unreachable;  // no agent
+  std::optional<Error> unreachable;  // set if no agent answers
   std::optional<StatusView> status;
   std::vector<JobView> jobs;
-  std::optional<PeersView> peers;  // none: the agent does not tell
+  std::optional<PeersView> peers;  // none: the agent does not report it
   std::string config_file;         // empty: none is used
   std::optional<Error> config_error;
-  std::optional<std::uint64_t> state_free, state_total;  // of the state directory's file system, seen from here
-  std::string state_trouble;                             // permissions, seen from here
+  // Of the state directory's file system, as this process sees it.
+  std::optional<std::uint64_t> state_free, state_total;
+  std::string state_trouble;  // its permissions, as this process sees them
   std::uint64_t open_files_limit = 0;
   std::int64_t clock_year = 0;
   bool clock_synchronised = true;
   std::vector<std::string> proxy_variables;  // "http_proxy=http://proxy:3128", without user info
-  std::string larderd;                       // where it was found
+  std::string larderd;                       // path of larderd
 };
 
 [[nodiscard]] DoctorFacts gather_facts(AgentAccess& agent);
 [[nodiscard]] std::vector<DoctorLine> diagnose(const DoctorFacts& facts);
-// Of sharing alone; appended.
+// Appends the lines on sharing.
 void diagnose_peers(const PeersView& peers, std::vector<DoctorLine>& lines);
 [[nodiscard]] std::string doctor_text(const std::vector<DoctorLine>& lines);
 

@@ -79,7 +79,7 @@ void look_at_config(const AgentAccess& agent, DoctorFacts& facts) {
   }
   if (path.empty() || ::access(path.c_str(), F_OK) != 0) return;
   facts.config_file = path;
-  if (::access(path.c_str(), R_OK) != 0) return;  // the admin's business
+  if (::access(path.c_str(), R_OK) != 0) return;  // only the admin can read it
   if (auto config = load_config(path); !config) facts.config_error = config.error();
 }
 

@@ -1,4 +1,4 @@
-// What `larder doctor` says of sharing. Pure.
+// The lines of `larder doctor` on sharing. Pure.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -40,7 +40,7 @@ DoctorLine around_line(const PeersView& peers) {
   return {"peers", Grade::ok, fmt::format("{} around", around), ""};
 }
 
-// Multicast that nobody hears shows only where unicast gets through.
+// That multicast is not received shows only where unicast gets through.
 DoctorLine multicast_line(const PeersView& peers) {
   if (!peers.multicast) return {"multicast", Grade::ok, "not used: peer.multicast is false", ""};
   if (peers.multicast_interfaces == 0)
@@ -57,7 +57,7 @@ DoctorLine serving_line(const PeersView& peers) {
   if (!peers.serving)
     return {"serving", Grade::warn, "peers get nothing from here: " + peers.serving_trouble,
             "nothing, if that is meant so; else change the key named"};
-  // What is offered is of no use where nobody can fetch it.
+  // An offer is useless if others cannot fetch it.
   if (!peers.listening_trouble.empty() || !peers.unreached_trouble.empty())
     return {"serving", Grade::warn,
             fmt::format("{} contents are offered, but not everybody can fetch them", peers.offered),

@@ -27,7 +27,7 @@ Examples:
   larder get -J --netrc 'https://example.org/download?id=7'    the server's name, the password of ~/.netrc
 )";
 
-std::string working_directory() {  // empty: it is gone, or cannot be reached from the root
+std::string working_directory() {  // empty: it was removed, or cannot be reached from the root
   std::string path(PATH_MAX, '\0');
   const bool known = ::getcwd(path.data(), path.size()) != nullptr && path.starts_with('/');
   return known ? std::string(path.c_str()) : std::string();

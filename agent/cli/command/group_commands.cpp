@@ -36,7 +36,7 @@ Result<Answer> ask(AgentAccess& agent, const char* method, const std::string& ta
   return (*client)->call(method, target, body);
 }
 
-// The group as it is afterwards.
+// Prints the group after the change, or the error.
 int show_answer(const GroupArguments& arguments, const Result<Answer>& answer) {
   if (!answer) return failed(arguments, answer.error());
   if (arguments.json) return print(answer->body);
@@ -69,7 +69,7 @@ int invite(const GroupArguments& arguments, AgentAccess& agent) {
   }
   if (arguments.json) return print(answer->body);
   if (const int status = print(invited->line); status != 0) return status;
-  // Apart from the line, so that `larder group invite | ssh HOST larder group join -` carries the line alone.
+  // On standard error, so that `larder group invite | ssh HOST larder group join -` passes on the line alone.
   say(fmt::format("admits {} until {}; keep it secret. On the other machine: larder group join LINE\n",
                   invited->uses == 1 ? "one machine" : fmt::format("{} machines", invited->uses),
                   printable(invited->expires)));

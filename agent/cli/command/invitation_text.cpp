@@ -70,7 +70,7 @@ Status write_invitation(const std::string& path, const std::string& line) {
     if (put < 0 && errno == EINTR) continue;
     if (put <= 0) {
       const int number = put < 0 ? errno : EIO;
-      (void)::unlink(path.c_str());  // half an invitation is of no use; the error is what counts
+      (void)::unlink(path.c_str());  // half an invitation is useless; the first error is returned
       return tl::unexpected<Error>(failure(doing, number));
     }
     done += static_cast<std::size_t>(put);

@@ -1,4 +1,4 @@
-// An invitation on its way between the agent and people: files, standard input, the command line. It is a secret.
+// Reads and writes invitations: files, standard input, the command line. An invitation is a secret.
 #pragma once
 
 #include <string>
@@ -7,9 +7,9 @@
 
 namespace larder::agent {
 
-// Of a file, of standard input ("-"), or the text itself where it begins as an invitation does.
+// Reads a file, or standard input ("-"); a text that begins as an invitation is returned itself.
 [[nodiscard]] Result<std::string> read_invitation(const std::string& source);
-// Into a new file that only its owner may read. already_exists rather than overwriting.
+// Writes a new file that only its owner can read. already_exists: an existing file is not overwritten.
 [[nodiscard]] Status write_invitation(const std::string& path, const std::string& line);
 
 }  // namespace larder::agent

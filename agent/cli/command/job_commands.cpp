@@ -30,7 +30,7 @@ struct JobArguments {
 using Arguments = std::shared_ptr<JobArguments>;
 using Handler = int (*)(const JobArguments&, AgentAccess&);
 
-// Sends the request; the answer is shown as JSON as it came, or as text made by `show`.
+// Sends the request, and prints the answer: its JSON unchanged, or text made by `show`.
 int ask(AgentAccess& agent, bool json, const char* method, const std::string& target, const std::string& body,
         const std::function<Result<std::string>(const std::string&)>& show) {
   auto client = agent.client();
@@ -122,7 +122,7 @@ int content(const JobArguments& arguments, AgentAccess& agent) {
   if (!client) return report(client.error());
   auto stream = (*client)->stream(file_path(arguments, "content"));
   if (!stream) return report(stream.error());
-  int failure = 0;  // errno of the first write that did not work
+  int failure = 0;  // errno of the first failed write
   for (bool more = true; more && failure == 0;) {
     const auto got = (*stream)->read([&](std::string_view bytes) {
       if (failure == 0 && std::fwrite(bytes.data(), 1, bytes.size(), stdout) != bytes.size()) failure = errno;

@@ -68,7 +68,7 @@ int watch_job(Client& client, const std::string& id) {
 int print_events(Client& client, const std::string& id) {
   auto stream = client.stream("/v1/events?job=" + id);
   if (!stream) return report(stream.error());
-  // The state as it is now comes first: the job may have ended already.
+  // The present state first: the job may have ended already.
   auto answer = client.call("GET", "/v1/jobs/" + id + "?files=0");
   if (!answer) return report(answer.error());
   auto job = parse_job(answer->body);

@@ -1,4 +1,4 @@
-// `larder job watch`: follows a job with a progress line until nothing more happens by itself.
+// `larder job watch`: follows a job with a progress line until it no longer changes by itself.
 #pragma once
 
 #include <string>
@@ -7,9 +7,9 @@
 
 namespace larder::agent {
 
-// The exit status: 0 when it was transferred or acknowledged, else that of its error.
+// Returns the exit status: 0 if the job was transferred or acknowledged, else that of its error.
 [[nodiscard]] int watch_job(Client& client, const std::string& id);
-// The events as they come, one JSON object a line, until the job ends.
+// Prints each event as a line of JSON, until the job ends.
 [[nodiscard]] int print_events(Client& client, const std::string& id);
 
 }  // namespace larder::agent

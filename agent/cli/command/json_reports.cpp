@@ -10,7 +10,7 @@ namespace {
 
 using nlohmann::json;
 
-// Paths and messages of the machine need not be UTF-8: bytes that are not become replacement characters.
+// Paths and messages of the machine need not be UTF-8: invalid bytes become replacement characters.
 std::string dump(const json& value) {
   return value.dump(-1, ' ', false, json::error_handler_t::replace);
 }

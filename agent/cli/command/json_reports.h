@@ -1,5 +1,4 @@
-// The JSON that `larder doctor --json` and `larder config keys --json` print: the command makes it, the agent is not
-// asked for it.
+// The JSON of `larder doctor --json` and `larder config keys --json`, which the command makes without the agent.
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-// --check CMD: the user's own program says whether the content is valid.
+// --check CMD: the user's own program decides whether the content is valid.
 #pragma once
 
 #include <string>
@@ -8,7 +8,7 @@
 namespace larder::agent {
 
 // Runs `/bin/sh -c COMMAND larder-check PATH` with LARDER_FILE, LARDER_DESTINATION and LARDER_URL set and its output on
-// standard error. Exit 0 is true, 1 is false, anything else hook_failed. Waits for it.
+// standard error; blocks until it ends. Exit status 0 is true, 1 is false, anything else hook_failed.
 [[nodiscard]] Result<bool> run_check(const std::string& command, const std::string& path,
                                      const std::string& destination, const std::string& url);
 

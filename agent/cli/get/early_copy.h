@@ -1,6 +1,6 @@
-// Which bytes to copy to the destination while the agent still fetches, so that only the tail is left at the end.
-// Pure: what the agent said goes in, the next step comes out. Copies only what is committed, and throws all of it away
-// when the content is another one.
+// Decides which bytes to copy to the destination while the agent still fetches, so that only the tail is left at the
+// end. Pure: the agent's news go in, the next step comes out. Only committed bytes are copied, and all of them are
+// dropped when the content is replaced.
 #pragma once
 
 #include <cstdint>
@@ -14,17 +14,17 @@ namespace larder::agent {
 
 class EarlyCopy {
  public:
-  static constexpr std::uint64_t kMinSize = 4 * kMiB;  // below that the tail is everything
-  static constexpr std::uint64_t kStep = 4 * kMiB;     // between looks at events and signals
+  static constexpr std::uint64_t kMinSize = 4 * kMiB;  // for smaller files the tail is everything
+  static constexpr std::uint64_t kStep = 4 * kMiB;     // bytes between two checks for events and signals
 
-  // The newest the agent said of the file. True when everything copied must be thrown away (another content).
+  // Takes the agent's latest view of the file. Returns true if everything copied must be dropped (another content).
   bool observe(const FileView& file);
-  // Whether it is worth having a descriptor of the unfinished content now.
+  // Returns true if a descriptor of the unfinished content is of use now.
   [[nodiscard]] bool wants_descriptor() const;
-  // The next piece to copy; none while there is nothing to do.
+  // Returns the next piece to copy, if any.
   [[nodiscard]] std::optional<ByteRange> next() const;
   void copied(const ByteRange& range);
-  // Copying early cannot or need not be done for this file: reflink is possible, no room, an error.
+  // Early copying is impossible or unnecessary for this file: reflinks, no room, an error.
   void give_up();
 
   [[nodiscard]] bool given_up() const { return given_up_; }

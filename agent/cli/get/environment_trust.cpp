@@ -37,7 +37,7 @@ Status add_environment_authorities(JobRequest& request, AgentAccess& agent) {
   const AuthorityVariables variables = authority_variables();
   if (variables.empty() || !request.ca_certificates.empty() || !uses_tls(request)) return {};
   auto client = agent.client();
-  if (!client || !is_own(agent)) return {};  // what keeps it from answering is told when it is asked for the job
+  if (!client || !is_own(agent)) return {};  // its error is reported when it is asked for the job
   auto text = read_authorities_of(variables);
   if (!text) {
     Error error = text.error();

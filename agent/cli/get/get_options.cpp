@@ -32,7 +32,7 @@ bool parse_number(std::string_view text, std::uint64_t& value) {
   return error == std::errc() && end == text.data() + text.size();
 }
 
-// 42 bytes that begin with "Ed", as base64. A file of such a name is named with its directory: ./RW…
+// 42 bytes that begin with "Ed", as base64. A file with such a name must be given with its directory: ./RW…
 bool is_minisign_key(std::string_view text) {
   const auto bytes = from_base64(text);
   return bytes && bytes->size() == 42 && (*bytes)[0] == std::byte{'E'} && (*bytes)[1] == std::byte{'d'};
@@ -64,8 +64,8 @@ Status read_user(std::string& user, std::string& password, const std::string& pa
   return {};
 }
 
-// With the caller's rights and in the caller's process: the agent gets the text and opens nothing. What can be seen
-// without OpenSSL, whose loading would be a good part of a short command's time; the agent parses the whole.
+// Reads with the caller's rights, in the caller's process: the agent gets the text and opens no file. Checks only what
+// needs no OpenSSL, whose loading would take a large part of a short command's time; the agent parses the whole.
 Status read_authorities(std::string& into, const std::string& path, const FileReader& read) {
   if (path.empty()) return {};
   if (auto status = read_into(into, path, read); !status) return status;
@@ -236,7 +236,7 @@ Result<std::pair<std::string, std::string>> parse_header(std::string_view text) 
 }
 
 Result<std::pair<std::string, std::string>> parse_user(std::string_view text, const std::string& source) {
-  const std::string_view line = given_lines(text).front();  // blanks may be the password's
+  const std::string_view line = given_lines(text).front();  // blanks may belong to the password
   const auto colon = line.find(':');
   if (colon == std::string_view::npos || colon == 0)
     return wrong(source, "its first line must be user:password");  // the text itself is a secret

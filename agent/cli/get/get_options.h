@@ -1,4 +1,4 @@
-// The options of `larder get` and `larder job create` as typed, and what they mean. Pure but for the reader of files.
+// The options of `larder get` and `larder job create` as typed, and their meaning. Pure but for the reader of files.
 #pragma once
 
 #include <functional>
@@ -24,7 +24,7 @@ struct RequestOptions {  // of get, job create
   std::vector<std::string> mirrors;
   bool netrc = false;
   std::string netrc_file;
-  std::string home;  // where --netrc looks for .netrc
+  std::string home;  // directory in which --netrc looks for .netrc
 };
 
 struct GetOptions {
@@ -33,21 +33,22 @@ struct GetOptions {
   bool json = false, quiet = false, remote_name = false, overwrite = false;
 };
 
-// The text of a file, or of standard input for "-".
+// Returns the text of a file, or of standard input for "-".
 using FileReader = std::function<Result<std::string>(const std::string& path)>;
 [[nodiscard]] Result<std::string> read_text_file(const std::string& path);  // at most 16 MiB
 
 [[nodiscard]] Result<JobRequest> make_request(const RequestOptions& options, const FileReader& read,
                                               std::vector<ListedFile>& listed);
 [[nodiscard]] Result<GetPlan> make_plan(const GetOptions& options, const FileReader& read);
-// Once its destinations are judged: what cannot go together is refused, and the job gets its name.
+// Completes a plan whose destinations are judged: refuses options that exclude each other, and names the job.
 [[nodiscard]] Status complete_plan(GetPlan& plan);
 
-// "0-99,200-299,900-": inclusive, as in HTTP; an open end is to the end. "-100": the last 100 bytes, offset UINT64_MAX.
+// Parses "0-99,200-299,900-": inclusive, as in HTTP; an open end is the end of the file. "-100" is the last 100 bytes,
+// with offset UINT64_MAX.
 [[nodiscard]] Result<std::vector<ByteRange>> parse_ranges(std::string_view text);
-// "Name: value"
+// Parses "Name: value".
 [[nodiscard]] Result<std::pair<std::string, std::string>> parse_header(std::string_view text);
-// "user:password" on the first line.
+// Parses "user:password" on the first line.
 [[nodiscard]] Result<std::pair<std::string, std::string>> parse_user(std::string_view text, const std::string& source);
 
 }  // namespace larder::agent

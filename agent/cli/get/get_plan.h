@@ -1,4 +1,4 @@
-// What one `larder get` means to do, made from its options before anything is asked of the agent.
+// The plan of one `larder get`, made from its options before the agent is asked.
 #pragma once
 
 #include <string>
@@ -12,23 +12,23 @@ struct GetPlan {
   JobRequest request;
   std::string check_command;  // of --check; empty: none
   bool json = false, quiet = false;
-  bool retry_for_given = false;  // then it is kept to, however hopeless
-  bool overwrite = false;        // what the origin named may replace a file that is there (FileRequest::remote_name)
+  bool retry_for_given = false;  // --retry-for was given: the plan keeps to it, however hopeless
+  bool overwrite = false;        // the name given by the origin may replace a file (FileRequest::remote_name)
 };
 
-// Without "user:password@". Pure.
+// Returns the URL without "user:password@". Pure.
 [[nodiscard]] std::string without_user_info(const std::string& url);
-// Eight hex digits that are equal for commands that mean the same files in the same places fetched in the same way. No
-// secret goes in. Pure.
+// Returns eight hex digits that are equal for commands that get the same files to the same places in the same way. No
+// secret is part of it. Pure.
 [[nodiscard]] std::string plan_key(const GetPlan& plan);
-// The name of the job, by which a repeated command finds what an interrupted one began. Pure.
+// Returns the name of the job, by which a repeated command finds the job of an interrupted one. Pure.
 [[nodiscard]] std::string plan_job_name(const GetPlan& plan);
-// Whether `job` is that of an earlier, unfinished run of the same command. Pure.
+// Returns true if `job` is from an earlier, unfinished run of the same command. Pure.
 [[nodiscard]] bool is_job_of(const GetPlan& plan, const JobView& job);
-// Whether to go on with such a job or to make a new one in its place: one that failed for what the request said (wrong
-// password) must be asked with what it says now. Pure.
+// Returns true if such a job should be continued. One that failed because of its request (wrong password) must be
+// replaced by the present request. Pure.
 [[nodiscard]] bool worth_going_on(const JobView& job);
-// A job in the error state that holds nothing of value is cancelled; true when it must stay. Pure.
+// Returns true if a failed job must stay: it has a rejected content or unfinished bytes. Others are cancelled. Pure.
 [[nodiscard]] bool worth_keeping(const JobView& job);
 
 }  // namespace larder::agent

@@ -19,11 +19,12 @@
 namespace larder::agent {
 namespace {
 
-constexpr std::chrono::minutes kAgentPatience{2};  // how long an agent that went away is waited for
+constexpr std::chrono::minutes kAgentPatience{2};  // maximum wait for an agent that disappeared
 constexpr std::chrono::milliseconds kLookAgain{200};
-constexpr std::chrono::milliseconds kQuickEnd{30};  // a job that ends so soon is told with the answer to its creation
+// A job that ends within this time is reported in the answer to its creation.
+constexpr std::chrono::milliseconds kQuickEnd{30};
 
-// The connection is gone, as opposed to an answer that says no.
+// Returns true if the connection is gone, as opposed to a refusal.
 bool agent_went_away(const Error& error) {
   return error.code == ErrorCode::agent_unreachable;
 }
@@ -54,7 +55,7 @@ int GetSession::run() {
     if (files_->reader_gone()) return end_unread();
     if (signal_ == 0) signal_ = interrupts_.take();
     if (signal_ != 0) return interrupted();
-    // Where there was no agent at all there is nothing to wait for.
+    // If no agent was there at all, waiting is useless.
     if (!agent_went_away(step.error()) || !had_agent_) {
       failure_ = step.error();
       return conclude();
@@ -79,7 +80,7 @@ Result<GetSession::Step> GetSession::attempt() {
   const auto opened = made ? follower_->open_new(made->job, made->event) : follower_->open(is_brief());
   if (!opened) {
     if (!had_one || opened.error().code != ErrorCode::not_found) return tl::unexpected(opened.error());
-    job_id_.clear();  // an agent without its state came back: from the start
+    job_id_.clear();  // the agent returned without its state: start anew
     return attempt();
   }
   waiting_said_ = false;
@@ -90,16 +91,16 @@ Result<GetSession::Step> GetSession::attempt() {
   return follow();
 }
 
-// Of many files the events say little: enough, but where the origin gives them their names.
+// Events with little of each file are enough for many files, unless the origin names them.
 bool GetSession::is_brief() const {
   const auto& files = plan_.request.files;
   return files.size() > JobFollower::kFewFiles &&
          std::none_of(files.begin(), files.end(), [](const FileRequest& file) { return file.remote_name; });
 }
 
-// What is in the cache is handed over with this one answer; what is not goes on meanwhile and is followed.
+// Creates the job. This one answer hands over what the cache has; a job that takes longer is followed.
 Result<Answer> GetSession::create_job(bool once) {
-  // With a check of its own the end is not what comes next.
+  // With a check of the user's own, the job does not end by itself.
   const bool quick = plan_.request.files.size() <= JobFollower::kFewFiles && !plan_.request.app_verdict;
   const std::string query =
       (quick ? fmt::format("descriptor=1&wait_ms={}", kQuickEnd.count()) : std::string("files=0")) +
@@ -114,7 +115,7 @@ Status GetSession::obtain_job() {
   auto job = parse_job(answer->body);
   if (!job) return tl::unexpected(job.error());
   std::string replaced;
-  if (answer->status == 200) {  // of an earlier run
+  if (answer->status == 200) {  // the job of an earlier run
     const bool same = is_job_of(plan_, *job);
     if (same && worth_going_on(*job)) {
       job_id_ = job->id;
@@ -133,12 +134,12 @@ Status GetSession::obtain_job() {
   const bool follows_anew = job->files.size() > JobFollower::kFewFiles && !is_brief();
   if (const std::string* event = answer->head.find("larder-event"); event != nullptr && !follows_anew)
     made_ = Made{std::move(*job), *event, std::move(content)};
-  // Only now: what it had fetched is found again by the new one.
+  // Only now, so that the new job finds what the old one fetched.
   if (!replaced.empty()) (void)(**agent_.client()).call("POST", "/v1/jobs/" + replaced + "/cancel");
   return {};
 }
 
-// The answer without its files, and these as they were asked for.
+// Completes an answer without files by the files of the request.
 JobView GetSession::as_made(JobView job) const {
   for (const FileRequest& file : plan_.request.files) {
     FileView& view = job.files.emplace_back();
@@ -157,7 +158,7 @@ Status GetSession::resume_if_needed(const JobView& job) {
     terminal_.line(fmt::format("going on with job {} ({}, {} so far)", job.id, job.state, format_bytes(job.bytes)));
     if (auto answer = client.call("POST", target + "/resume"); !answer) return tl::unexpected(answer.error());
   }
-  // What this run says of pace and urgency counts, not what the earlier one said.
+  // Rate and urgency of this run replace those of the earlier one.
   JobChangeRequest change;
   change.priority = plan_.request.priority;
   change.max_rate = plan_.request.max_rate;
@@ -187,7 +188,7 @@ Result<GetSession::Step> GetSession::follow() {
   }
 }
 
-// The job is told to try no longer; it then fails with what it has, as after any time without progress.
+// Tells a hopeless job to try no longer: it then fails as after its time without progress.
 Status GetSession::end_if_hopeless() {
   const JobView& job = follower_->job();
   const bool news = job.state == "transient_error" && job.error_count != errors_seen_;
@@ -203,7 +204,7 @@ Status GetSession::end_if_hopeless() {
   return {};
 }
 
-// Before the bytes are fetched, as a rule: what is there of them is not worth keeping a job for.
+// Usually before bytes are fetched: these are not worth keeping a job for.
 Result<GetSession::Step> GetSession::refuse_name() {
   final_ = follower_->job();
   failure_ = files_->refused();
@@ -217,7 +218,7 @@ Result<std::optional<GetSession::Step>> GetSession::try_windows() {
   if (windows_tried_ || seen.files.size() != 1 || !can_use_windows(plan_, seen, seen.files.front()))
     return std::optional<Step>();
   windows_tried_ = true;
-  const JobView job = seen;  // the follower goes
+  const JobView job = seen;  // a copy: the follower is reset below
   Client& client = **agent_.client();
   auto answer = client.call("GET", "/v1/status");
   if (!answer) return tl::unexpected(answer.error());
@@ -263,7 +264,7 @@ Result<bool> GetSession::wait_for_window(JobFollower& follower, const FileView& 
 
 Result<bool> GetSession::work() {
   auto worked = files_->step(**agent_.client(), *follower_, now());
-  // An answer that no longer fits a state that changed meanwhile: its event is on the way.
+  // The state changed meanwhile, and the answer no longer fits: the event is on its way.
   if (!worked && worked.error().code == ErrorCode::invalid_state) return false;
   return worked;
 }
@@ -283,7 +284,7 @@ Result<bool> GetSession::wait(bool worked) {
   return false;
 }
 
-// True when a signal came.
+// Returns true if a signal came, or the reader of standard output has gone.
 bool GetSession::poll_for(int events, Duration limit, bool& readable) {
   std::array<pollfd, 2> waited{pollfd{interrupts_.descriptor(), POLLIN, 0}, pollfd{events, POLLIN, 0}};
   const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(limit).count();
@@ -300,14 +301,14 @@ bool GetSession::poll_for(int events, Duration limit, bool& readable) {
 bool GetSession::wait_for_room(int fd) {
   std::array<pollfd, 2> waited{pollfd{interrupts_.descriptor(), POLLIN, 0}, pollfd{fd, POLLOUT, 0}};
   const int limit = fd < 0 ? static_cast<int>(kLookAgain.count()) : -1;
-  (void)::poll(waited.data(), fd < 0 ? 1 : 2, limit);  // interrupted: the write tells
+  (void)::poll(waited.data(), fd < 0 ? 1 : 2, limit);  // if it was interrupted, the write shows it
   if (waited[0].revents != 0) signal_ = interrupts_.take();
   return signal_ == 0;
 }
 
 Status GetSession::finish() {
   Client& client = **agent_.client();
-  // Of many files that all went well the events have told what there is to tell.
+  // For many files that all succeeded, the events have reported everything.
   const bool all_told = follower_->brief() && !plan_.json && follower_->all_transferred();
   if (!follower_->told_whole())
     if (auto read = follower_->refresh(!all_told); !read) return read;
@@ -324,7 +325,7 @@ Status GetSession::finish() {
   if (auto placed = files_->finish(client, *follower_, now()); !placed) {
     if (agent_went_away(placed.error()) || files_->reader_gone() || signal_ != 0) return placed;
     if (plan_.request.files.front().destination == kStandardOutput) {
-      // Whatever it is: the content is in the cache, and a job kept for output that is lost would be in the way.
+      // The content is in the cache: a job kept for lost output would only be in the way.
       failure_ = placed.error();
       (void)client.call("POST", "/v1/jobs/" + final_.id + "/complete?files=0");
       return {};
@@ -343,7 +344,7 @@ Status GetSession::finish() {
 
 Status GetSession::settle_error() {
   failure_ = final_.error.value_or(Error{ErrorCode::internal, "finish job " + final_.id, "it failed without a cause"});
-  // "No byte came for …" says less than what kept them from coming.
+  // "No byte came for …" says less than the error that kept the bytes from coming.
   for (const FileView& file : final_.files)
     if (failure_->code == ErrorCode::no_progress && file.error)
       failure_ = with_advice(*file.error, hopeless_ ? ". Nothing of it has come, so it is not tried again; with "
@@ -383,8 +384,8 @@ Result<bool> GetSession::wait_for_agent(const Error& why) {
 int GetSession::end_unread() {
   terminal_.clear();
   follower_.reset();
-  // What is there whole stays in the cache; the job that nobody wants any more goes. Should the agent be gone as well,
-  // the same command finds the job.
+  // Complete files stay in the cache, and the unwanted job is removed. If the agent has gone as well, the same command
+  // finds the job.
   if (!job_id_.empty()) {
     Client& client = **agent_.client();
     const auto completed = client.call("POST", "/v1/jobs/" + job_id_ + "/complete?files=0");

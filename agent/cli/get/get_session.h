@@ -1,5 +1,5 @@
-// One run of `larder get`: has a job for the plan, follows it, hands the files over, acknowledges it. Whatever ends it
-// (Ctrl-C, kill -9, an agent that goes away), the same command goes on from there.
+// One run of `larder get`: gets a job for the plan, follows it, hands the files over and acknowledges it. However the
+// run ends (Ctrl-C, kill -9, an agent that disappears), the same command continues from there.
 #pragma once
 
 #include <map>
@@ -22,32 +22,32 @@ namespace larder::agent {
 class GetSession {
  public:
   GetSession(GetPlan plan, AgentAccess& agent);
-  // The exit status.
+  // Returns the exit status.
   int run();
 
  private:
   enum class Step { ended, interrupted };
-  Result<Step> attempt();  // until the job has ended, or the agent went away (agent_unreachable)
+  Result<Step> attempt();  // until the job has ended, or the agent disappeared (agent_unreachable)
   [[nodiscard]] bool is_brief() const;
-  Status obtain_job();  // finds the job of an earlier run or makes one
+  Status obtain_job();  // finds the job of an earlier run or creates one
   Result<Answer> create_job(bool once);
   [[nodiscard]] JobView as_made(JobView job) const;
   Status resume_if_needed(const JobView& job);
   Result<Step> follow();
-  Result<bool> work();             // one piece of copying or handing over; whether there was any
+  Result<bool> work();             // one piece of copying or hand-over; false: there was none
   Result<bool> wait(bool worked);  // true: interrupted
-  Status finish();                 // the job has ended: what is left is handed over, then it is acknowledged
+  Status finish();                 // the job has ended: hands over the rest, then acknowledges
   Status settle_error();           // the job failed: keep it or cancel it
-  Status end_if_hopeless();        // the agent would go on trying
-  Result<Step> refuse_name();      // what the origin named cannot be written
-  // The agent has no room for the whole: got in windows where that is possible. None: it is not, go on waiting.
+  Status end_if_hopeless();        // ends a job whose retries cannot succeed
+  Result<Step> refuse_name();      // the name given by the origin cannot be written
+  // Downloads in windows where the agent has no room for the whole. None: impossible, keep waiting.
   Result<std::optional<Step>> try_windows();
   Result<bool> wait_for_window(JobFollower& follower, const FileView& so_far);
   Result<bool> wait_for_agent(const Error& why);  // true: interrupted
   bool poll_for(int events, Duration limit, bool& readable);
-  bool wait_for_room(int fd);  // for what the files are written to; false: a signal came
+  bool wait_for_room(int fd);  // waits until output takes bytes; false: a signal came
   int interrupted();
-  int end_unread();  // who reads the output has had enough
+  int end_unread();  // the reader of the output has gone
   int conclude();
   void show(const JobView& job);
   [[nodiscard]] SteadyTime now() const { return std::chrono::steady_clock::now(); }
@@ -60,23 +60,23 @@ class GetSession {
   std::optional<JobFollower> follower_;
   std::unique_ptr<LocalFiles> files_;
   std::string job_id_;
-  struct Made {  // by obtain_job(), and not followed yet
+  struct Made {  // created by obtain_job() and not followed yet
     JobView job;
     std::string event;
-    UniqueFd content;  // of its only file, where that is finished
+    UniqueFd content;  // of its only file, if that is finished
   };
   std::optional<Made> made_;
-  JobView final_;  // the job as it ended
+  JobView final_;  // the job at its end
   std::optional<Error> failure_;
   SteadyTime started_, shown_{};
   std::string shown_state_;
   int signal_ = 0;
-  bool reader_gone_ = false;  // of standard output, while the bytes were still fetched
+  bool reader_gone_ = false;  // of standard output, while bytes were still being fetched
   bool waiting_said_ = false;
   bool windows_tried_ = false;
   bool hopeless_ = false;
   unsigned errors_seen_ = 0;
-  bool had_agent_ = false;  // one answered at some time
+  bool had_agent_ = false;  // an agent answered at some time
 };
 
 }  // namespace larder::agent

@@ -7,7 +7,7 @@
 namespace larder::agent {
 namespace {
 
-// A blocked signal is kept even where it is ignored, so that those must be left out.
+// Ignored signals are left out, since a blocked signal is kept pending even where it is ignored.
 sigset_t heeded() {
   sigset_t set;
   sigemptyset(&set);

@@ -36,7 +36,8 @@ bool LocalFiles::is_stream(unsigned index) const {
   return locals_[index].named.empty() && (file.stream || file.destination == kStandardOutput);
 }
 
-// The first name counts: what is staged lies beside it. Two files of one name get numbers, as those of one URL do.
+// Takes the first name only, since the staged file lies beside it. Files of one name get numbers, as those of one URL
+// do.
 void LocalFiles::take_name(const FileView& file) {
   Local& local = locals_[file.index];
   const bool wanted = plan_.request.files[file.index].remote_name && local.named.empty() && !file.file_name.empty();
@@ -66,7 +67,7 @@ void LocalFiles::observe(const FileView& file) {
   if (file.state == "transferred" || file.state == "validating") seen.contiguous = file.size.value_or(file.contiguous);
   const bool other = local.plan.observe(seen);
   if (local.phase == Phase::staged && local.staged_content != file.content) {
-    // Judged bad and fetched again: what was staged is not it.
+    // Judged bad and fetched again: the staged content is outdated.
     ready_.erase(std::remove(ready_.begin(), ready_.end(), file.index), ready_.end());
     local.queued = false;
     local.phase = Phase::waiting;
@@ -107,7 +108,7 @@ Status LocalFiles::finish(Client& client, const JobFollower& follower, SteadyTim
   for (;;) {
     const auto staged = stage_ready(client, follower, now);
     if (staged && *staged) continue;
-    // What is whole already is not held back by the one that failed.
+    // Complete files are published even if another one failed.
     if (auto ended = end_publishing(); !ended) return ended;
     if (auto all = publish_staged(); !all) return all;
     return staged ? Status{} : tl::unexpected(staged.error());
@@ -135,7 +136,7 @@ Result<bool> LocalFiles::copy_early(Client& client, const JobFollower& follower)
     const auto piece = local.plan.next();
     if (!piece) continue;
     if (!local.staged->copy(local.partial.get(), *piece)) {
-      // Whatever it was (most often no room), it is met again and told at the hand-over.
+      // The error (most often no room) occurs again at the hand-over, and is reported then.
       local.plan.give_up();
       local.partial.reset();
       local.staged.reset();
@@ -147,19 +148,19 @@ Result<bool> LocalFiles::copy_early(Client& client, const JobFollower& follower)
   return false;
 }
 
-// False where it cannot or need not be done; that is not an error.
+// Returns false if the copy is impossible or unnecessary, which is not an error.
 bool LocalFiles::start_early(Client& client, const FileView& file, Local& local) {
   auto answer = client.call("POST", fmt::format("/v1/jobs/{}/files/{}/descriptor?partial=1", job_id_, file.index));
   const bool refused = !answer || answer->descriptors.size() != 1;
   if (refused) {
-    // It may just have been restarted; the next news of the file brings a new chance.
+    // The file may have been restarted: its next event gives another chance.
     if (answer || answer.error().code != ErrorCode::invalid_state) local.plan.give_up();
     return false;
   }
   if (!local.staged) {
     auto staged = stage_beside(file.index);
     if (!staged || staged->reflink(answer->descriptors.front().get())) {
-      local.plan.give_up();  // by reference the whole takes no time at the end
+      local.plan.give_up();  // a reflink at the end takes no time
       return false;
     }
     local.staged.emplace(std::move(*staged));
@@ -177,7 +178,7 @@ Result<bool> LocalFiles::stage_ready(Client& client, const JobFollower& follower
     const unsigned index = *next;
     const FileView* file = follower.file(index);
     const Local& local = locals_[index];
-    if (local.phase == Phase::staged) queue(index, now);  // by the check
+    if (local.phase == Phase::staged) queue(index, now);  // staged for the check
     if (file == nullptr || file->state != "transferred" || local.phase != Phase::waiting) {
       next = finished_.erase(next);
       continue;
@@ -258,7 +259,7 @@ Status LocalFiles::stage_streamed(Client& client, const FileView& file) {
     const auto spooled = spool_content(client, job_id_, file.index, size);
     return spooled ? stage(file, spooled->get(), facts) : tl::unexpected(spooled.error());
   }
-  // Straight to where it goes: what an early copy has of it is not gone on with.
+  // Received directly into the staged file: an early copy is dropped.
   Local& local = locals_[file.index];
   local.staged.reset();
   local.plan.give_up();
@@ -338,7 +339,8 @@ Status LocalFiles::write_through(const FileView& file, int from, std::uint64_t s
   int to = place->descriptor;
   if (to < 0) {
     if (place->kind == PlaceKind::file)
-      place->kind = PlaceKind::in_place;  // judged so when nothing could be made beside it
+      // The place was judged as written in place, because nothing could be created beside it.
+      place->kind = PlaceKind::in_place;
     auto out = open_when_read(*place, destination);
     if (!out) return tl::unexpected(out.error());
     opened = std::move(*out);

@@ -1,5 +1,5 @@
-// This side of a job's files: early copies while the agent fetches, staging of what is finished, the user's check,
-// publication. Blocks in short pieces; called again and again by GetSession.
+// The client's side of a job's files: early copies while the agent fetches, staging of finished contents, the user's
+// check, publication. Blocks in short pieces; GetSession calls it repeatedly.
 #pragma once
 
 #include <future>
@@ -23,37 +23,38 @@ namespace larder::agent {
 class LocalFiles {
  public:
   static constexpr std::size_t kBatch = 64;          // descriptors in one answer
-  static constexpr std::size_t kEarlyCopies = 4;     // at a time
-  static constexpr std::uint64_t kSmallFile = kMiB;  // below: many in one request
-  static constexpr std::size_t kKeptOpen = 8;        // files in all whose descriptors may stay open until publication
-  static constexpr std::chrono::milliseconds kBatchAfter{200};  // a small file does not wait longer for its batch
-  static constexpr std::size_t kPublishBatch = 256;             // nor for more than so many
-  static constexpr std::chrono::seconds kPublishAfter{2};       // a finished file does not wait longer for the others
+  static constexpr std::size_t kEarlyCopies = 4;     // concurrent early copies
+  static constexpr std::uint64_t kSmallFile = kMiB;  // smaller files are requested many at once
+  // Files of a command that may keep descriptors open until publication.
+  static constexpr std::size_t kKeptOpen = 8;
+  static constexpr std::chrono::milliseconds kBatchAfter{200};  // maximum wait of a small file for its batch
+  static constexpr std::size_t kPublishBatch = 256;             // maximum files that wait for publication
+  static constexpr std::chrono::seconds kPublishAfter{2};       // maximum wait of a finished file for others
 
   explicit LocalFiles(const GetPlan& plan);
   void set_job(std::string id) { job_id_ = std::move(id); }
-  // What is written to (standard output, pipes) is waited for with this.
+  // Sets the wait for room in standard output or a pipe.
   void set_wait(WaitForRoom wait) { wait_ = std::move(wait); }
-  // A descriptor of the finished file that came unasked: it need not be asked for.
+  // Takes a descriptor of the finished file that came with another answer: it is not requested again.
   void take(const FileView& file, UniqueFd content);
 
-  // The agent told something new of a file.
+  // Takes the agent's latest view of a file.
   void observe(const FileView& file);
-  // One piece of work; false when there is none at the moment. disk_full and the like are the destination's; the job
-  // stays as it is.
+  // Does one piece of work; false: there is none at the moment. Errors such as disk_full concern the destination; the
+  // job stays as it is.
   Result<bool> step(Client& client, const JobFollower& follower, SteadyTime now);
-  // Everything finished is in its place afterwards.
+  // Puts everything finished in its place.
   Status finish(Client& client, const JobFollower& follower, SteadyTime now);
 
   void set_written(unsigned index, const std::string& where) { written_[index] = where; }
   [[nodiscard]] const std::vector<std::string>& written() const { return written_; }  // by index; empty: not yet
-  // The reader of a stream had enough: an error that is none.
+  // True: the reader of a stream has gone, and the error of step() or finish() is not to be reported.
   [[nodiscard]] bool reader_gone() const { return reader_gone_; }
-  // Why the name that the origin gave cannot be used; known as soon as the name is.
+  // Why the name given by the origin cannot be used; set as soon as the name is known.
   [[nodiscard]] const std::optional<Error>& refused() const { return refused_; }
-  // Where a file goes, as far as it is known.
+  // Returns the destination of a file, as far as it is known.
   [[nodiscard]] const std::string& destination(unsigned index) const;
-  // What the user should know of how files were put in place.
+  // Notes for the user on how files were put in place.
   [[nodiscard]] const std::vector<std::string>& notes() const { return notes_; }
 
  private:
@@ -64,11 +65,11 @@ class LocalFiles {
     UniqueFd partial;                  // of the unfinished content
     std::optional<StagedFile> staged;  // early copy, or finished
     std::string staged_content;
-    std::string checked_content;  // a verdict was posted for it
-    UniqueFd given;               // of given_content, by take()
+    std::string checked_content;  // content for which a verdict was posted
+    UniqueFd given;               // of given_content, from take()
     std::string given_content;
     bool queued = false;  // in ready_
-    std::string named;    // the destination by the name that the origin gave; empty: as planned
+    std::string named;    // destination by the name that the origin gave; empty: as planned
   };
 
   void take_name(const FileView& file);
@@ -82,14 +83,14 @@ class LocalFiles {
   Status stage_one(Client& client, const FileView& file);
   Result<StagedFile> stage_beside(unsigned index);
   Status stage(const FileView& file, int from, const DescriptorView& facts);
-  Status stage_streamed(Client& client, const FileView& file);  // where no descriptor can be had
+  Status stage_streamed(Client& client, const FileView& file);  // if no descriptor can be had
   Status staged_whole(const FileView& file, const DescriptorView& facts);
   Result<bool> check_one(Client& client, const JobFollower& follower);
-  // Files on their way to their places: a sync of the disk is waited for on a thread of its own, while more are staged.
+  // Files being published: a thread of its own waits for the disk's sync, while more files are staged.
   struct Publishing {
     std::vector<StagedFile> files;
     std::vector<unsigned> indices;
-    std::future<Status> outcome;  // last: whoever goes waits for it
+    std::future<Status> outcome;  // last: its destructor waits for the thread
   };
   void take_ready(Publishing& batch);
   void start_publishing();
@@ -103,7 +104,7 @@ class LocalFiles {
   std::string key_, job_id_;
   std::vector<Local> locals_;
   std::vector<std::string> written_;
-  std::set<unsigned> finished_;  // transferred and not staged yet, or staged for the check only
+  std::set<unsigned> finished_;  // transferred and not staged yet, or staged only for the check
   std::vector<unsigned> ready_;  // staged, finished and judged: to be published
   SteadyTime ready_since_{}, small_since_{};
   std::unique_ptr<Publishing> publishing_;

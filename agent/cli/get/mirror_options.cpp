@@ -58,7 +58,7 @@ Status add_netrc(JobRequest& request, const RequestOptions& options, const FileR
   const std::string path = named ? options.netrc_file : options.home + "/.netrc";
   auto text = read(path);
   if (!text && named) return tl::unexpected(text.error());
-  if (!text) {  // as curl has it: then there are no passwords
+  if (!text) {  // as curl does: continue without passwords
     request.notes.push_back("without passwords: " + text.error().text());
     return {};
   }

@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::size_t kMaxEntries = 10'000;
 
-// The words of one line, unquoted; none where a quote is not closed.
+// Returns the unquoted words of one line; none if a quote is not closed.
 std::optional<std::vector<std::string>> words_of(std::string_view line) {
   std::vector<std::string> words;
   std::size_t at = 0;
@@ -45,7 +45,7 @@ std::optional<std::vector<std::string>> words_of(std::string_view line) {
   }
 }
 
-// As a URL with that host would have it.
+// Returns the host in the form that a URL has.
 std::string machine_of(const std::string& word) {
   const bool v6 = word.find(':') != std::string::npos && !word.starts_with('[');
   const auto url = origin::parse_url("http://" + (v6 ? "[" + word + "]" : word) + "/");
@@ -110,7 +110,7 @@ class Parser {
   const std::string& source_;
   std::size_t line_ = 0;
   std::vector<NetrcEntry> entries_;
-  std::string* wants_ = nullptr;  // of the last entry, which stays where it is until this is filled
+  std::string* wants_ = nullptr;  // of the last entry, which is not moved until this is filled
   bool wants_machine_ = false, skips_ = false, in_macro_ = false;
 };
 

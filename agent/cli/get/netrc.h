@@ -1,5 +1,5 @@
-// The file of user names and passwords that ftp, curl and wget read: ~/.netrc. Read with the caller's rights, in the
-// caller's process; the agent is told what is for the host of each URL, as the URL's own user info, and nothing else.
+// ~/.netrc, the file of user names and passwords that ftp, curl and wget read. It is read with the caller's rights in
+// the caller's process; the agent gets only the entry for the host of each URL, as the URL's own user info.
 #pragma once
 
 #include <optional>
@@ -16,19 +16,19 @@ struct NetrcEntry {
   std::string login, password;
 };
 
-// "machine NAME", "default", "login NAME", "password TEXT", over any number of lines; "account TEXT" and what else is
-// not known is passed over, "macdef NAME" up to the next empty line too; a line whose first word begins with # is a
-// comment. A word may stand in double quotes, with \" \\ \n \r \t in it. `default` ends the file, as what follows could
-// never be found. Error: invalid_argument, which names `source` and the line and quotes nothing of the text. Pure.
+// Reads "machine NAME", "default", "login NAME", "password TEXT", over any number of lines. "account TEXT", unknown
+// words, and "macdef NAME" up to the next empty line are skipped; a line whose first word begins with # is a comment. A
+// word may be in double quotes, with \" \\ \n \r \t in it. `default` ends the file, as later entries could never be
+// found. Error: invalid_argument, which names `source` and the line and quotes nothing of the text. Pure.
 [[nodiscard]] Result<std::vector<NetrcEntry>> parse_netrc(std::string_view text, const std::string& source);
 
-// The first entry for `host` (as in origin::Url), and where the URL names a `user`, the first for that user; null:
-// there is none. Pure.
+// Returns the first entry for `host` (as in origin::Url) or, if the URL names a `user`, the first for that user; null:
+// none. Pure.
 [[nodiscard]] const NetrcEntry* netrc_entry(const std::vector<NetrcEntry>& entries, std::string_view host,
                                             std::string_view user);
 
-// What to tell the caller where others than its owner may read or change the file, or it is of another user; none where
-// it is private, or no file with an owner (a pipe). Looks at the disk.
+// Returns a warning if others than its owner may read or change the file, or another user owns it; none if it is
+// private, or not a file with an owner (a pipe). Looks at the disk.
 [[nodiscard]] std::optional<std::string> netrc_warning(const std::string& path);
 
 }  // namespace larder::agent

@@ -12,7 +12,7 @@
 namespace larder::agent {
 namespace {
 
-// Scheme, host and port, as written.
+// Returns scheme, host and port as written.
 std::string_view site_of(std::string_view url) {
   const auto start = url.find("://");
   if (start == std::string_view::npos) return url;
@@ -27,7 +27,7 @@ bool has_ended(const FileView& file) {
   return file.state == "transferred" || file.state == "failed" || file.state == "validating";
 }
 
-// As the API writes it: 2026-01-31T23:59:59.123Z.
+// Parses the API's format: 2026-01-31T23:59:59.123Z.
 std::optional<WallTime> parse_time(const std::string& text) {
   int year = 0;
   unsigned month = 0, day = 0, hour = 0, minute = 0, second = 0;

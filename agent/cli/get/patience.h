@@ -1,5 +1,5 @@
-// How long `larder get` goes on trying: not at all where asking again will hardly help. The agent stays patient, since
-// a job in the background may outlast what somebody has to mend; a person at a terminal wants the word at once. Pure.
+// How long `larder get` keeps trying: not at all where another try will hardly help. The agent itself stays patient,
+// since a background job may outlast a fault until it is repaired; a person at a terminal wants to know at once. Pure.
 #pragma once
 
 #include <string>
@@ -9,13 +9,13 @@
 
 namespace larder::agent {
 
-// True of a job that waits for a retry when everything that it still lacks cannot be had: the name of the host does not
-// exist, or its port takes no connections (certificates that are not trusted and malformed answers end a job anyway).
-// Never once a byte of the file, or of another one from the same host, has come: then it did exist. With `offline_ok`
-// only after a second attempt, by which the neighbours have been heard.
+// Returns true for a job that waits for a retry if all its missing files are out of reach: the host name does not
+// exist, or its port accepts no connections (untrusted certificates and malformed answers end a job anyway). Never once
+// a byte of the file, or of another one from the same host, has come. With `offline_ok` only after a second attempt, by
+// which the neighbours have answered.
 [[nodiscard]] bool is_hopeless(const JobView& job, bool offline_ok);
 
-// What a job that waits for a retry is told with: why, and for how long it will be tried.
+// Returns the text for a job that waits for a retry: the cause, and how long it will be tried.
 [[nodiscard]] std::string trouble_of(const JobView& job, WallTime now);
 
 }  // namespace larder::agent

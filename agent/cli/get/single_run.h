@@ -1,5 +1,5 @@
-// One command at a time for one set of URLs and destinations: two of them would write the same hidden files. Held by a
-// name in the abstract socket namespace, which the kernel frees whatever way the process ends.
+// One command at a time for one set of URLs and destinations, since two would write the same hidden files. The lock is
+// a name in the abstract socket namespace, which the kernel frees however the process ends.
 #pragma once
 
 #include <optional>
@@ -9,7 +9,7 @@
 
 namespace larder::agent {
 
-// None when another process holds it.
+// Returns none if another process holds the lock.
 [[nodiscard]] std::optional<UniqueFd> acquire_single_run(const std::string& key);
 
 }  // namespace larder::agent

@@ -24,7 +24,7 @@ void add(FiguresView& sum, const FiguresView& more) {
   sum.wasted += more.wasted;
 }
 
-// A job that must not stay behind, whatever came of it.
+// A job that must not remain, however the download ends.
 class OwnedJob {
  public:
   OwnedJob(Client& client, std::string id) : client_(client), id_(std::move(id)) {}
@@ -107,7 +107,7 @@ Result<WindowedGet::Step> WindowedGet::one(StagedFile& staged, const ByteRange& 
   request.name += fmt::format(" bytes {}-{}", range.offset, range.end() - 1);
   request.store = false;
   request.files.front().ranges = {range};
-  request.files.front().sha256.clear();  // of the whole
+  request.files.front().sha256.clear();  // it is of the whole file
   auto made = client_.call("POST", "/v1/jobs", job_body(request));
   if (!made) return tl::unexpected(made.error());
   const auto job = parse_job(made->body);
@@ -134,7 +134,7 @@ Result<WindowedGet::Step> WindowedGet::take(StagedFile& staged, const JobFollowe
   const FileView& got = follower.job().files.front();
   add(file_.figures, got.figures);
   if (got.etag != file_.etag || got.last_modified != file_.last_modified || got.size != range.length) {
-    file_.etag = got.etag;  // the edition that the next attempt begins with
+    file_.etag = got.etag;  // the next attempt expects this edition
     file_.last_modified = got.last_modified;
     return Step::other_edition;
   }
@@ -158,7 +158,7 @@ Result<WindowedGet::Step> WindowedGet::take(StagedFile& staged, const JobFollowe
 Status WindowedGet::check_digest(const StagedFile& staged) const {
   const std::string& wanted = plan_.request.files.front().sha256;
   if (wanted.empty()) return {};
-  crypto_hash_sha256_state sha256;  // slower than the agent's, whose library costs each command its loading
+  crypto_hash_sha256_state sha256;  // slower than the agent's, but loading that library would slow down each command
   crypto_hash_sha256_init(&sha256);
   std::vector<std::byte> buffer(256 * kKiB);
   for (std::uint64_t offset = 0; offset < *file_.size;) {

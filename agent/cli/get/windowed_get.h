@@ -1,5 +1,5 @@
-// A file that does not fit where the agent keeps its state, but fits at its destination: got in windows, each a job of
-// one range that is handed over before the next is asked for. Every window must be of the same edition.
+// Downloads a file that fits its destination but not the agent's disk: in windows, each a job of one range that is
+// handed over before the next one starts. Every window must be of the same edition.
 #pragma once
 
 #include <functional>
@@ -16,22 +16,23 @@ namespace larder::agent {
 inline constexpr std::uint64_t kMinWindow = kMiB;
 inline constexpr std::uint64_t kMaxWindow = 512 * kMiB;
 
-// Whether windows can take the place of this job's whole file: one file, of known size, with a validator that ties the
-// windows together, and judged by nothing that needs to see the whole in the agent. Pure.
+// Returns true if windows can replace the job's whole file: one file, of known size, with a validator that ties the
+// windows together, and with no verdict that needs the whole in the agent. Pure.
 [[nodiscard]] bool can_use_windows(const GetPlan& plan, const JobView& job, const FileView& file);
-// A third of the room there is: the last window may not be gone yet when the next begins. None: too little. Pure.
+// Returns a third of the available room, since the last window may still be there when the next one starts. None: too
+// little. Pure.
 [[nodiscard]] std::optional<std::uint64_t> window_size(std::uint64_t available);
 
 class WindowedGet {
  public:
   static constexpr unsigned kMaxRestarts = 3;
-  // Takes news of the job, or waits a moment; true when the user interrupted.
+  // Takes news of the job, or waits a moment. Returns true if the user interrupted.
   using Wait = std::function<Result<bool>(JobFollower&, const FileView& so_far)>;
 
   WindowedGet(const GetPlan& plan, Client& client, Wait wait) : plan_(plan), client_(client), wait_(std::move(wait)) {}
 
-  // `known`: what the failed attempt learned of the file. None: interrupted. Otherwise the file as it was got; it is at
-  // its destination.
+  // Downloads the file to its destination. `known`: the failed attempt's view of the file. Returns the final view;
+  // none: it was interrupted.
   Result<std::optional<FileView>> run(const FileView& known, std::uint64_t window);
 
  private:
@@ -44,7 +45,7 @@ class WindowedGet {
   const GetPlan& plan_;
   Client& client_;
   Wait wait_;
-  FileView file_;  // the whole
+  FileView file_;  // the whole file
 };
 
 }  // namespace larder::agent

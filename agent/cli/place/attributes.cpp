@@ -15,7 +15,7 @@ namespace {
 
 constexpr const char* kAccessList = "system.posix_acl_access";
 
-// As `from` has it; none where that has none, whatever the directory gives new files. False where it could not be had.
+// Copies the access list, or removes the inherited one if `from` has none. Returns false if that is impossible.
 bool copy_access_list(int to, const AttributesOf& from) {
   const UniqueFd file(::openat(from.directory, from.name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
   const std::string path = fmt::format("/proc/self/fd/{}", file.get());
@@ -33,10 +33,10 @@ tl::expected<std::string, int> take_over_attributes(int to, const struct stat& f
   if (::fstat(to, &own) != 0) return tl::unexpected<int>(errno);
   const bool same = own.st_uid == facts.st_uid && own.st_gid == facts.st_gid;
   if (!same && ::fchown(to, facts.st_uid, facts.st_gid) != 0)
-    (void)!::fchown(to, static_cast<uid_t>(-1), facts.st_gid);  // what came of it is seen below
+    (void)!::fchown(to, static_cast<uid_t>(-1), facts.st_gid);  // checked below
   if (::fstat(to, &own) != 0) return tl::unexpected<int>(errno);
-  // The group's bits of a file with an access list are the list's mask: without the list they would be rights that the
-  // group did not have. Nor is another group given those of the old one.
+  // With an access list, the group's bits are the list's mask: without the list they would be rights that the group did
+  // not have. Nor does another group get the rights of the old one.
   const bool same_rights = copy_access_list(to, from) && own.st_gid == facts.st_gid;
   mode_t mode = facts.st_mode & 0777;
   if (!same_rights) mode &= ~static_cast<mode_t>(070) | (mode & 07) << 3;

@@ -1,4 +1,4 @@
-// What a file that takes the place of another one keeps of it: mode, owner, group, access list.
+// Attributes that a file takes over from the one that it replaces: mode, owner, group, access list.
 #pragma once
 
 #include <sys/stat.h>
@@ -14,9 +14,9 @@ struct AttributesOf {
   const std::string& name;  // in the directory
 };
 
-// Gives the open file `to` what the file `from` has, whose facts are `facts`. Bits that would let a program run as
-// another user are not taken over. Where the owner or the group cannot be, nobody gets more rights by that than before,
-// and the note for the user that is returned says so; empty: all was kept. The error is errno.
+// Gives the open file `to` the attributes of the file `from`, whose stat is `facts`. Set-user-id and similar bits are
+// not taken over. If owner or group cannot be set, no user gets more rights than before, and the returned note for the
+// user says so; empty: all were kept. The error is errno.
 [[nodiscard]] tl::expected<std::string, int> take_over_attributes(int to, const struct stat& facts,
                                                                   const AttributesOf& from);
 

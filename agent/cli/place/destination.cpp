@@ -15,7 +15,7 @@
 namespace larder::agent {
 namespace {
 
-// At most `bytes` bytes, never half a UTF-8 sequence.
+// Shortens the text to at most `bytes` bytes, without cutting a UTF-8 sequence.
 std::string shortened(std::string text, std::size_t bytes) {
   if (text.size() <= bytes) return text;
   while (bytes > 0 && (static_cast<unsigned char>(text[bytes]) & 0xC0) == 0x80) --bytes;
@@ -38,7 +38,7 @@ Result<ListedFile> parse_list_line(std::string_view line, const std::string& whe
   file.url = words.front();
   std::size_t next = 1;
   if (next < words.size() && looks_like_sha256(std::string(words[next]))) file.sha256 = words[next++];
-  // What is left is the name, which may have blanks that no keyboard's space bar makes.
+  // The rest is the name, which may contain blanks other than spaces.
   if (next < words.size()) file.name = line.substr(static_cast<std::size_t>(words[next].data() - line.data()));
   if (file.name.find_first_of(" \t\v\f") != std::string::npos)
     return fail(ErrorCode::invalid_argument, "read " + where, "there is more than \"URL [sha256] [name]\"");
@@ -54,8 +54,8 @@ std::string safe_name(std::string_view name) {
   for (const char c : printable(name)) out += c == '/' || c == '\\' ? '_' : c;
   while (out.starts_with('.')) out.erase(0, 1);  // neither hidden nor "." nor ".."
   while (!out.empty() && (out.back() == ' ')) out.pop_back();
-  while (out.starts_with(' ') || out.starts_with('-')) out.erase(0, 1);  // "-rf" is an option to most programs
-  // Room for the temporary name's own letters around it.
+  while (out.starts_with(' ') || out.starts_with('-')) out.erase(0, 1);  // "-rf" is an option for most programs
+  // Leaves room for the characters of the temporary name.
   out = shortened(std::move(out), kMaxName - 32);
   return out.empty() ? "index" : out;
 }
@@ -126,7 +126,7 @@ Status choose_destinations(const DestinationOptions& options, const std::vector<
       return fail(ErrorCode::invalid_argument, doing,
                   fmt::format("\"{}\" is not the name of a file; -d names a directory", printable(name)));
     file.destination = options.output.empty() ? joined(directory, name) : joined(options.working_directory, name);
-    // What the origin is to name need not be told apart by its URL.
+    // Files that the origin will name may have one name by their URLs: they get numbers.
     const std::string path = file.destination;
     for (unsigned number = 1; file.remote_name && taken.count(file.destination) > 0; ++number)
       file.destination = fmt::format("{}.{}", path, number);
@@ -148,7 +148,7 @@ Status check_destination(const std::string& destination) {
 Status judge_destinations(std::vector<FileRequest>& files) {
   PlaceFinder finder;
   std::map<std::pair<std::string, std::string>, std::string> taken;  // directory and name -> destination
-  std::shared_ptr<const Directory> tried;                            // most are in one directory
+  std::shared_ptr<const Directory> tried;                            // most files go to one directory
   for (FileRequest& file : files) {
     const auto place = finder.find(file.destination);
     if (!place) return tl::unexpected(place.error());
@@ -163,7 +163,7 @@ Status judge_destinations(std::vector<FileRequest>& files) {
                   fmt::format("{} and {} are the same file", other->second, file.destination));
     if (place->kind != PlaceKind::file || place->directory == tried) continue;
     if (auto possible = try_to_create(*place, file.destination); !possible) {
-      // What is there already may be written to all the same.
+      // An existing file may still be written to.
       if (!place->existing) return possible;
       file.stream = true;
       continue;

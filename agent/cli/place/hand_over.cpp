@@ -27,21 +27,21 @@ namespace larder::agent {
 namespace {
 
 constexpr std::size_t kSyncOneByOne = 8;
-constexpr std::uint64_t kSmall = 256 * kKiB;  // below that a plain read and write is cheaper than the rest
+constexpr std::uint64_t kSmall = 256 * kKiB;  // up to here a plain read and write is cheaper
 
 int create_exclusive(int directory, const std::string& name, mode_t mode) {
   return ::openat(directory, name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
 }
 
-// Of this user and a plain file: left by an earlier command that was killed.
+// Returns true for a regular file of this user: left by an earlier command that was killed.
 bool is_left_over(int directory, const std::string& name) {
   struct stat info {};
   return ::fstatat(directory, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(info.st_mode) &&
          info.st_uid == ::geteuid();
 }
 
-// `range` of `from` goes `shift` further on in `to`. Number of the failed call, 0 when all was copied; `read_failed`
-// tells which side.
+// Copies `range` of `from` to `to`, `shift` bytes further on. Returns the errno of the failed call, 0 on success;
+// `read_failed` tells which side.
 int copy_by_hand(int from, int to, ByteRange range, std::uint64_t shift, bool& read_failed) {
   const auto size_of_buffer = static_cast<std::size_t>(std::min(range.length, kSmall));
   const std::unique_ptr<char[]> buffer(new char[size_of_buffer]);  // not filled with zeros
@@ -128,7 +128,7 @@ Result<StagedFile> StagedFile::create(Place place, const std::string& destinatio
   if (place.kind != PlaceKind::file)
     return fail(ErrorCode::already_exists, "write " + destination, "it became something that cannot be replaced");
   const int directory = place.directory->descriptor.get();
-  // What replaces a file is nobody else's to read before it has that file's mode.
+  // A replacement must not be readable by others before it has the mode of the old file.
   const mode_t mode = place.existing ? 0600 : 0666;
   std::string hidden = name_of(temporary_name(place.name, key));
   int fd = create_exclusive(directory, hidden, mode);
@@ -206,7 +206,7 @@ void StagedFile::set_modified(const std::string& http_date) {
   if (!time) return;
   const std::array<timespec, 2> times{timespec{0, UTIME_OMIT},
                                       timespec{std::chrono::system_clock::to_time_t(*time), 0}};
-  ::futimens(fd_.get(), times.data());  // a file system that cannot keep times is no reason to fail
+  ::futimens(fd_.get(), times.data());  // a file system without times is no error
 }
 
 Status StagedFile::take_over() {
@@ -217,11 +217,11 @@ Status StagedFile::take_over() {
   if (fd < 0) return tl::unexpected(write_error(errno, 0));
   struct stat now {};
   const bool there = ::fstatat(directory, place_.name.c_str(), &now, AT_SYMLINK_NOFOLLOW) == 0;
-  if (there && !S_ISREG(now.st_mode) && !S_ISDIR(now.st_mode))  // a directory is no name that rename() would take
+  if (there && !S_ISREG(now.st_mode) && !S_ISDIR(now.st_mode))  // rename() does not replace a directory
     return fail(ErrorCode::already_exists, "write " + destination_, "it became something else than a file meanwhile");
   if (there && S_ISREG(now.st_mode)) place_.existing = now;
   if (!place_.existing || exclusive_) return {};
-  // By its name it could be anything by now that the directory's owner put there; no such thing gets rights from here.
+  // The directory's owner may have replaced the hidden file by now: only the file created here is given attributes.
   if (struct stat own{}; ::fstat(fd, &own) != 0 || own.st_ino != inode_)
     return fail(ErrorCode::already_exists, "write " + destination_, path_ + " was replaced meanwhile");
   auto told = take_over_attributes(fd, *place_.existing, AttributesOf{directory, place_.name});
@@ -248,7 +248,7 @@ Status StagedFile::rename() {
     failed = ::renameat(directory, from, directory, to);
   } else {
     failed = ::renameat2(directory, from, directory, to, RENAME_NOREPLACE);
-    // A file system without it has links, or is told of as it is.
+    // A file system without it may have hard links; otherwise its error is reported.
     if (failed != 0 && (errno == EINVAL || errno == ENOSYS)) {
       failed = ::linkat(directory, from, directory, to, 0);
       if (failed == 0) ::unlinkat(directory, from, 0);
@@ -280,7 +280,7 @@ Status publish(std::vector<StagedFile>& files) {
     file.path_.clear();
     file.fd_.reset();
   }
-  // After an error too: what is in its place is told as being there.
+  // After an error too: files that were renamed are reported as published.
   for (const auto& directory : directories) {
     if (auto status = sync_directory(*directory); !status && outcome) outcome = std::move(status);
   }

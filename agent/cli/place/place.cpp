@@ -43,7 +43,7 @@ bool may(int directory, const std::string& name, int what) {
   return ::faccessat(directory, name.c_str(), what, AT_EACCESS) == 0;
 }
 
-// As fs.protected_regular and fs.protected_fifos have it for files that a program means to make.
+// As fs.protected_regular and fs.protected_fifos treat files that a program means to create.
 bool is_a_trap(const Walked& found) {
   const struct stat& directory = found.directory_facts;
   const uid_t owner = found.object_facts.st_uid;
@@ -57,7 +57,7 @@ bool is_mount_point(int object) {
          (facts.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
 }
 
-// In a sticky directory a name is its owner's to replace.
+// In a sticky directory only the owner of a file can replace it.
 bool is_held_by_sticky_bit(const Walked& found) {
   const uid_t me = ::geteuid();
   return (found.directory_facts.st_mode & S_ISVTX) != 0 && me != 0 && found.object_facts.st_uid != me &&
@@ -83,7 +83,7 @@ Result<PlaceKind> kind_of_existing(const Walked& found, const std::string& doing
   return replaceable ? PlaceKind::file : PlaceKind::in_place;
 }
 
-// Of a directory that was reached through links; where /proc is not there, by its descriptor.
+// Returns the path of a directory reached through links; without /proc, that of its descriptor.
 std::string path_of(int descriptor) {
   std::string link = fmt::format("/proc/self/fd/{}", descriptor);
   std::string path(PATH_MAX, '\0');
@@ -152,7 +152,7 @@ Result<UniqueFd> open_place(const Place& place, const std::string& destination, 
   nobody_reads = false;
   int flags = O_WRONLY | O_CLOEXEC | O_NOCTTY;
   if (place.existing && S_ISFIFO(place.existing->st_mode)) flags |= O_NONBLOCK;
-  // What the last step of /proc leads to has no other name.
+  // The target of a link in /proc has no other name.
   struct stat facts {};
   const int directory = place.directory->descriptor.get();
   const bool is_link =

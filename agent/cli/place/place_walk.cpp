@@ -33,14 +33,14 @@ bool same_file(const struct stat& a, const struct stat& b) {
   return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
-// As may_follow_link() of the kernel: in a directory where anybody may put names, only one's own links and those of the
-// directory's owner are followed.
+// As may_follow_link() of the kernel: in a directory where all users may create names, only links of this user and of
+// the directory's owner are followed.
 bool may_follow(const struct stat& directory, const struct stat& link) {
   if ((directory.st_mode & (S_ISVTX | S_IWOTH)) != (S_ISVTX | S_IWOTH)) return true;
   return link.st_uid == ::geteuid() || link.st_uid == directory.st_uid;
 }
 
-// A link of /proc that the kernel resolves by itself; what readlink says of it need not be a path.
+// Returns true for a link of /proc that the kernel resolves itself; its readlink text need not be a path.
 bool is_magic(int directory, const std::string& name) {
   struct statfs facts {};
   if (::fstatfs(directory, &facts) != 0 || facts.f_type != PROC_SUPER_MAGIC) return false;
@@ -52,7 +52,7 @@ bool is_magic(int directory, const std::string& name) {
          errno != ENOENT;  // a kernel without openat2 resolves all of /proc's links by itself, which is as good
 }
 
-// The number of the descriptor where `directory` is this process's own list of them.
+// Returns the descriptor's number if `directory` is this process's own list of descriptors.
 int own_descriptor(const struct stat& directory, const std::string& name) {
   int number = -1;
   const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
@@ -96,8 +96,8 @@ class Walk {
     return {};
   }
 
-  // Most paths have no link on the way: the kernel then goes through all names but the last in one call, where a step
-  // at a time costs three calls for each name. false: there is a link, an error that step() tells better, or a kernel
+  // Most paths contain no link: the kernel then passes all names but the last in one call, where single steps take
+  // three calls for each name. Returns false for a link, for an error that step() describes better, and on a kernel
   // without openat2.
   bool go_to_last_directory() {
     std::string directories;
@@ -113,7 +113,7 @@ class Walk {
     return true;
   }
 
-  // The names of `path`, to be gone through next. "." at the end stands for the slash there: a directory is meant.
+  // Queues the names of `path`. A "." at the end stands for a final slash, which requires a directory.
   void push(std::string_view path) {
     std::vector<std::string> names;
     if (path.ends_with('/')) names.emplace_back(".");
@@ -126,7 +126,7 @@ class Walk {
     rest_.insert(rest_.end(), std::make_move_iterator(names.begin()), std::make_move_iterator(names.end()));
   }
 
-  // What was found becomes the directory for the next name.
+  // Makes the found object the directory for the next name.
   Status enter(const std::string& name) {
     if (!at_.object) return failed(at_.name, ENOENT);
     if (!S_ISDIR(at_.object_facts.st_mode)) return failed(at_.name, ENOTDIR);
@@ -142,7 +142,7 @@ class Walk {
   Status step(const std::string& name) {
     if (auto entered = enter(name); !entered) return entered;
     at_.object = open_path(at_.directory.get(), name.c_str(), O_NOFOLLOW);
-    if (!at_.object && errno == ENOENT && name != "." && name != "..") {  // right only at the end: see enter()
+    if (!at_.object && errno == ENOENT && name != "." && name != "..") {  // allowed only at the end: see enter()
       at_.own_descriptor = own_descriptor(at_.directory_facts, name);
       return {};
     }

@@ -21,7 +21,7 @@ namespace {
 
 constexpr std::size_t kPiece = 256 * 1024;
 
-// A descriptor for the bytes, and how many of them may be written at a time without waiting where signals are not seen.
+// A descriptor for the bytes, and the most that one write may pass: a blocked write would not see signals.
 class Outlet {
  public:
   explicit Outlet(int fd) : fd_(fd) {
@@ -32,7 +32,7 @@ class Outlet {
     if (is_socket_) return;
     piece_ = PIPE_BUF;
     if (!S_ISFIFO(facts.st_mode)) return;
-    // The same pipe, opened anew: others that have `fd` are not made to not wait.
+    // Opens the same pipe anew: O_NONBLOCK must not affect other holders of `fd`.
     own_ = UniqueFd(::open(fmt::format("/proc/self/fd/{}", fd).c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC));
     if (!own_) return;
     fd_ = own_.get();
@@ -68,7 +68,7 @@ Result<std::size_t> read_piece(int from, char* buffer, std::size_t size, std::ui
 
 bool wait_for_room(int fd) {
   pollfd waited{fd, POLLOUT, 0};
-  (void)::poll(&waited, 1, fd < 0 ? 100 : -1);  // interrupted: looked at again
+  (void)::poll(&waited, 1, fd < 0 ? 100 : -1);  // after an interruption the caller looks again
   return true;
 }
 

@@ -1,4 +1,4 @@
-// Finished bytes to what can only be written to: standard output, pipes, devices, files that cannot be replaced.
+// Writes finished bytes to standard output, pipes, devices, and files that cannot be replaced.
 #pragma once
 
 #include <cstdint>
@@ -11,19 +11,20 @@ namespace larder::agent {
 
 enum class StreamEnd {
   written,
-  reader_gone,  // who reads has had enough
-  interrupted,  // the wait said so
+  reader_gone,  // the reader has gone
+  interrupted,  // WaitForRoom returned false
 };
 
-// Waits until `fd` takes bytes, or a moment where `fd` is negative. False: the user does not want to wait any longer.
+// Waits until `fd` takes bytes, or a moment if `fd` is negative. Returns false if the user does not want to wait
+// longer.
 using WaitForRoom = std::function<bool(int fd)>;
-[[nodiscard]] bool wait_for_room(int fd);  // for as long as it takes
+[[nodiscard]] bool wait_for_room(int fd);  // without a limit
 
-// The first `size` bytes of `from` to `to`. `where` names it in errors; `what` names the content.
+// Writes the first `size` bytes of `from` to `to`. For errors: `where` names the target, `what` the content.
 [[nodiscard]] Result<StreamEnd> write_stream(int from, int to, std::uint64_t size, const WaitForRoom& wait,
                                              const std::string& where, const std::string& what);
 
-// True where `fd` is a pipe or a socket that nobody reads any more.
+// Returns true if `fd` is a pipe or socket without a reader.
 [[nodiscard]] bool reader_is_gone(int fd);
 
 }  // namespace larder::agent

@@ -1,4 +1,4 @@
-// Why a file of the user's could not be written, from the errno of the call that failed. Pure.
+// Errors of writing a file of the user's, from the errno of the failed call. Pure.
 #pragma once
 
 #include <string>
@@ -7,7 +7,7 @@
 
 namespace larder::agent {
 
-// disk_full: room, quota or a limit is used up; permission_denied; anything else is disk_error.
+// Returns disk_full for exhausted room, quota or limit; permission_denied; disk_error for anything else.
 [[nodiscard]] ErrorCode code_of_write(int number);
 // `doing`: "write /a/b".
 [[nodiscard]] Error error_of_write(int number, std::string doing);

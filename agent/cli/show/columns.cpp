@@ -11,7 +11,7 @@ struct Range {
   char32_t first, last;
 };
 
-// Unicode 14: general categories Mn, Me and Cf but for marks that show, and the vowels and final consonants of Hangul,
+// Unicode 14: general categories Mn, Me and Cf, except visible marks; and the vowels and final consonants of Hangul,
 // which join the letter before them.
 constexpr Range kNoColumn[] = {
     {0x300, 0x36F},     {0x483, 0x489},     {0x591, 0x5BD},     {0x5BF, 0x5BF},     {0x5C1, 0x5C2},
@@ -79,7 +79,7 @@ constexpr Range kNoColumn[] = {
     {0x1E8D0, 0x1E8D6}, {0x1E944, 0x1E94A}, {0xE0001, 0xE007F}, {0xE0100, 0xE01EF},
 };
 
-// East_Asian_Width W and F, the planes of ideographs, and the blocks of emoji, also where they have gaps to be filled.
+// East_Asian_Width W and F, the planes of ideographs, and the blocks of emoji including their unassigned gaps.
 constexpr Range kTwoColumns[] = {
     {0x1100, 0x115F},   {0x231A, 0x231B},   {0x2329, 0x232A},   {0x23E9, 0x23EC},   {0x23F0, 0x23F0},
     {0x23F3, 0x23F3},   {0x25FD, 0x25FE},   {0x2614, 0x2615},   {0x2648, 0x2653},   {0x267F, 0x267F},
@@ -107,7 +107,7 @@ bool has(const Range (&table)[N], char32_t point) {
   return after != std::begin(table) && point <= std::prev(after)->last;
 }
 
-// The code point that begins at `at`, which is moved behind it. Text that is not UTF-8 counts byte by byte.
+// Returns the code point at `at` and moves `at` behind it. Text that is not UTF-8 counts byte by byte.
 char32_t next_point(std::string_view text, std::size_t& at) {
   const auto lead = static_cast<unsigned char>(text[at]);
   const std::size_t length = lead < 0xC0 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;

@@ -1,5 +1,5 @@
-// How many columns of a terminal a text takes: two for East Asian and emoji characters, none for marks that join the
-// character before them. A table of its own, since the C library's knows nothing beyond ASCII where LC_ALL is C. Pure.
+// Number of terminal columns of a text: two for East Asian and emoji characters, none for marks that join the character
+// before them. Has its own table, since the C library's covers only ASCII under LC_ALL=C. Pure.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +10,7 @@ namespace larder::agent {
 
 [[nodiscard]] unsigned point_columns(char32_t point);
 
-// Goes through UTF-8 text character by character.
+// Walks through UTF-8 text character by character.
 class ColumnWalk {
  public:
   explicit ColumnWalk(std::string_view text);
@@ -21,12 +21,12 @@ class ColumnWalk {
  private:
   std::string_view text_;
   std::size_t end_ = 0, columns_ = 0;
-  unsigned last_ = 0;  // columns of the last character that has any
+  unsigned last_ = 0;  // columns of the last character that is not a mark
 };
 
-// Never fewer than a terminal uses: emoji that a terminal joins into one are counted one by one.
+// Returns at least what a terminal uses: emoji that a terminal joins are counted one by one.
 [[nodiscard]] std::size_t text_columns(std::string_view text);
-// The part of the text that takes at most `columns`, never half a code point.
+// Returns the beginning of the text within `columns`, without cutting a code point.
 [[nodiscard]] std::string clipped(std::string_view text, std::size_t columns);
 
 }  // namespace larder::agent

@@ -11,7 +11,7 @@ namespace {
 
 using nlohmann::json;
 
-// nlohmann's accessors throw on a wrong type; `read` is the wrapper that ends those exceptions.
+// Catches the exceptions of nlohmann's accessors on a wrong type in `read`.
 template <class T, class Read>
 Result<T> parse(std::string_view text, Read read) {
   try {

@@ -1,4 +1,4 @@
-// The group as the agent's API shows it, and what changes it: reading and writing of their JSON (docs/api.yaml).
+// The group in the API: parsing and writing of its JSON (docs/api.yaml).
 #pragma once
 
 #include <cstdint>
@@ -52,7 +52,7 @@ struct RevokedView {
 [[nodiscard]] std::string leave_body(bool give_up_authority);
 [[nodiscard]] std::string revoke_body(const std::string& agent);
 
-// For people; `printable` of everything that came from others.
+// Text for people; names from others go through `printable`.
 [[nodiscard]] std::string group_page(const GroupView& group);
 
 }  // namespace larder::agent

@@ -22,7 +22,7 @@ std::string sources(const FiguresView& figures) {
   return text;
 }
 
-// Members, then this agent's part of the segments.
+// The members, then this agent's share of the segments.
 std::string crowd_text(const std::optional<CrowdView>& crowd) {
   if (!crowd) return {};
   return fmt::format("{} others, {} fetch; of {} segments {} here ({} from the origin), {} elsewhere, {} on their way",

@@ -119,7 +119,7 @@ std::string own_lines(const PeersView& view) {
 
 }  // namespace
 
-// nlohmann's accessors throw on a wrong type; this is the wrapper that ends those exceptions.
+// Catches the exceptions of nlohmann's accessors on a wrong type.
 Result<PeersView> parse_peers(std::string_view text) {
   try {
     PeersView view;

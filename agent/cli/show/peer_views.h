@@ -1,5 +1,5 @@
-// Sharing as the agent's API shows it (docs/api.yaml, Peers): reading its JSON, the page of `larder peers`, and what
-// `larder doctor` makes of it. Pure.
+// Sharing in the API (docs/api.yaml, Peers): parsing of its JSON, the page of `larder peers`, and the summary for
+// `larder doctor`. Pure.
 #pragma once
 
 #include <cstdint>
@@ -35,12 +35,12 @@ struct PeersView {
 
 [[nodiscard]] Result<PeersView> parse_peers(std::string_view json);
 [[nodiscard]] std::string peers_summary(const PeersView& peers);  // one line
-// For people; `printable` of everything that came from others.
+// Text for people; names from others go through `printable`.
 [[nodiscard]] std::string peers_page(const PeersView& peers);
 
 struct PardonedView {
   std::string id;
-  bool pardoned = false;  // something held against it
+  bool pardoned = false;  // something was held against it
 };
 [[nodiscard]] Result<PardonedView> parse_pardoned(std::string_view json);
 

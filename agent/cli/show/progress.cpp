@@ -23,7 +23,7 @@ std::string percent_text(const ProgressFigures& now) {
   if (!now.size) return "  ?  ";
   if (*now.size == 0) return "100.0%";
   const double percent = 100.0 * static_cast<double>(std::min(now.bytes, *now.size)) / static_cast<double>(*now.size);
-  // 100 % is said only when it is all there.
+  // 100 % is shown only for a complete file.
   return fmt::format("{:5.1f}%", now.bytes < *now.size ? std::min(percent, 99.9) : 100.0);
 }
 
@@ -93,7 +93,7 @@ std::string render_crowd(const std::optional<CrowdView>& crowd) {
 }
 
 std::string render_progress(const ProgressFigures& now, unsigned width) {
-  // Most important first; the line takes as many as fit.
+  // The most important part first; the line takes as many as fit.
   std::vector<std::string> parts = {percent_text(now), pace_text(now), amount_text(now)};
   if (now.files_total > 1) parts.push_back(fmt::format("file {}/{}", now.files_done, now.files_total));
   parts.push_back(render_shares(now.figures));
@@ -103,7 +103,7 @@ std::string render_progress(const ProgressFigures& now, unsigned width) {
     if (part.empty()) continue;
     const std::size_t used = line.empty() ? 0 : text_columns(line) + 2;
     if (used + text_columns(part) > width && !line.empty()) {
-      // The start of a trouble says more than nothing; figures are whole or not there.
+      // The beginning of a trouble text is of use; figures are shown in full or not at all.
       const bool words = &part == &parts[1] && now.state == "transient_error";
       if (words && used < width) line += "  " + clipped(part, width - used);
       break;

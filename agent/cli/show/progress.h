@@ -1,5 +1,5 @@
-// The progress line and the figures shown by `larder get` and `larder job watch`. Pure: figures, width and time in,
-// text out. Text of the other side (names, notes) loses its control characters before a terminal sees it.
+// The progress line and the figures of `larder get` and `larder job watch`. Pure: figures, width and time in, text out.
+// Text from others (names, notes) loses its control characters before it reaches a terminal.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,7 @@ namespace larder::agent {
 class RateMeter {
  public:
   static constexpr std::chrono::seconds kWindow{5};
-  void add(SteadyTime now, std::uint64_t bytes);    // fewer bytes than before (a restart) starts afresh
+  void add(SteadyTime now, std::uint64_t bytes);    // fewer bytes than before (a restart) start anew
   [[nodiscard]] double rate(SteadyTime now) const;  // bytes per second
 
  private:
@@ -32,7 +32,7 @@ class RateMeter {
 struct ProgressFigures {
   std::string name;
   std::string state;
-  std::string trouble;  // of transient_error: why and when again
+  std::string trouble;  // of transient_error: the cause, and how long it will be tried
   std::optional<std::uint64_t> size;
   std::uint64_t bytes = 0;
   double rate = 0;
@@ -41,16 +41,16 @@ struct ProgressFigures {
   std::optional<CrowdView> crowd;
 };
 
-// One line of at most `width` columns, without a newline. Drops the least important parts first.
+// Returns one line of at most `width` columns, without a newline. The least important parts are dropped first.
 [[nodiscard]] std::string render_progress(const ProgressFigures& now, unsigned width);
-// "origin 80% cache 20%"; empty while nothing has come.
+// Returns "origin 80% cache 20%"; empty while no byte has come.
 [[nodiscard]] std::string render_shares(const FiguresView& figures);
-// "crowd of 12, 4 fetch"; empty without one.
+// Returns "crowd of 12, 4 fetch"; empty without a crowd.
 [[nodiscard]] std::string render_crowd(const std::optional<CrowdView>& crowd);
-// After a download: "x.iso  1.00 GiB in 9s (112 MiB/s)  origin 1.00 GiB  cache 0 B".
+// Returns the line after a download: "x.iso  1.00 GiB in 9s (112 MiB/s)  origin 1.00 GiB  cache 0 B".
 [[nodiscard]] std::string render_summary(const std::string& name, std::uint64_t bytes, Duration took,
                                          const FiguresView& figures);
-// Without control characters and escapes; invalid UTF-8 becomes '?'.
+// Returns the text with each control character, bidirectional control and invalid byte replaced by '?'.
 [[nodiscard]] std::string printable(std::string_view text);
 
 }  // namespace larder::agent

@@ -22,7 +22,7 @@ unsigned Terminal::width() const {
 
 void Terminal::progress(const std::string& line) {
   if (quiet_) return;
-  // A line that nobody takes at once is out of date when somebody does.
+  // Written without waiting: a progress line that is taken late is out of date.
   say(tty_ ? "\r\033[K" + line : line + "\n", std::chrono::milliseconds(0));
   shown_ = tty_;
 }
@@ -53,7 +53,7 @@ int print(std::string_view text) {
 
 int report(const Error& error) {
   std::string text = error.text();
-  // Line ends of ours stay, what others put in is made harmless.
+  // Only the final line end stays: control characters in the text become '?'.
   say(fmt::format("larder: {}\n", printable(text)));
   return error_info(error.code).exit_status;
 }

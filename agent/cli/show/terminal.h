@@ -1,4 +1,4 @@
-// Standard error as the place of progress and errors: one rewritten line on a terminal, a line now and then elsewhere.
+// Standard error for progress and errors: one rewritten line on a terminal, otherwise a line at intervals.
 #pragma once
 
 #include <string>
@@ -14,26 +14,26 @@ class Terminal {
   explicit Terminal(bool quiet);
   [[nodiscard]] bool is_tty() const { return tty_; }
   [[nodiscard]] unsigned width() const;
-  // How often a progress line is worth showing.
+  // Returns the interval at which a progress line is shown.
   [[nodiscard]] Duration interval() const { return tty_ ? std::chrono::milliseconds(200) : std::chrono::seconds(5); }
 
-  void progress(const std::string& line);  // replaces the line before
-  void line(std::string_view text);        // stays; not when quiet
-  void error(const Error& error);          // stays, also when quiet
-  void clear();                            // the progress line
+  void progress(const std::string& line);  // replaces the previous progress line
+  void line(std::string_view text);        // stays; not shown when quiet
+  void error(const Error& error);          // stays; also shown when quiet
+  void clear();                            // removes the progress line
 
  private:
   bool quiet_, tty_;
   bool shown_ = false;
 };
 
-// Exit status of an action whose output was closed by its reader before the end: main ends as any program in a pipe
-// does.
+// Exit status of an action whose output's reader has gone before the end: main then ends like any program in a pipe.
 inline constexpr int kReaderGone = 128 + 13;
 
-// To standard output, with a newline; the exit status of a command whose output went nowhere (disk full, closed pipe).
+// Prints to standard output, with a newline. Returns the exit status, an error if the output failed (disk full, closed
+// pipe).
 [[nodiscard]] int print(std::string_view text);
-// To standard error, with the exit status that belongs to the error.
+// Prints to standard error. Returns the exit status of the error.
 int report(const Error& error);
 
 }  // namespace larder::agent

@@ -34,7 +34,7 @@ enum class JobState {
 [[nodiscard]] std::string_view job_state_name(JobState state);
 [[nodiscard]] std::optional<JobState> job_state_from_name(std::string_view name);
 [[nodiscard]] bool is_final(JobState state);
-[[nodiscard]] bool has_ended(JobState state);  // nothing more will happen by itself; its owner may still have a say
+[[nodiscard]] bool has_ended(JobState state);  // nothing more happens without its owner
 
 enum class Priority { foreground, high, normal, low };
 [[nodiscard]] std::string_view priority_name(Priority priority);
@@ -44,7 +44,7 @@ enum class FileState { waiting, active, validating, transferred, failed };
 [[nodiscard]] std::string_view file_state_name(FileState state);
 [[nodiscard]] std::optional<FileState> file_state_from_name(std::string_view name);
 
-// What a caller may choose for a job; each has a default.
+// Options that a caller may choose for a job; each has a default.
 struct JobOptions {
   std::string name;
   Priority priority = Priority::normal;
@@ -54,32 +54,33 @@ struct JobOptions {
   std::uint64_t max_file_size = 0;
   unsigned parallel_ranges = 1;
   bool use_cache = true;
-  bool store = true;        // keep for others
-  bool use_peers = true;    // where the configuration does
-  bool share = true;        // offer it to peers
-  bool offline_ok = false;  // the origin cannot be reached: the newest validated edition will do; policy may forbid
-  bool redirect_loopback = false;                              // asks for it; policy may forbid
-  Duration retry_delay = std::chrono::seconds(5);              // the first; grows to 10 min
+  bool store = true;      // keep the content for others
+  bool use_peers = true;  // if the configuration does
+  bool share = true;      // offer it to peers
+  // The origin cannot be reached: the newest validated edition is enough; policy may forbid it.
+  bool offline_ok = false;
+  bool redirect_loopback = false;                              // request redirects to loopback; policy may forbid them
+  Duration retry_delay = std::chrono::seconds(5);              // first delay; grows to 10 min
   Duration no_progress_timeout = std::chrono::hours(24 * 14);  // 0: no retries
-  Duration maximum_time = std::chrono::hours(24 * 90);         // connecting + transferring
+  Duration maximum_time = std::chrono::hours(24 * 90);         // of connecting and transferring together
   std::string notify_command;                                  // name of a command in the configuration
 };
 
-// Another place of the same file. `url` is canonical once in a job, its user info moved out.
+// Another URL of the same file. `url` is canonical once in a job, with its user info moved out.
 struct Mirror {
   std::string url, user, password;  // the last two are secret and never shown
   friend bool operator==(const Mirror&, const Mirror&) = default;
 };
 
 struct FileSpec {
-  std::string url;          // the caller's; once in a job canonical, its user info moved to `user` and `password`
-  std::string destination;  // for the command line only: where it means to put the file; the agent never writes there
+  std::string url;          // the caller's; canonical once in a job, with its user info moved to `user` and `password`
+  std::string destination;  // for the command line only: its destination; the agent never writes there
   std::vector<ByteRange> ranges;  // UINT64_MAX length: to the end; UINT64_MAX offset: the last `length` bytes
   std::optional<Digest> sha256;
   std::string minisign_signature;  // overrides the job's
   std::string user, password;      // the user info of the URL; secret, for this file alone, never shown
-  // Asked in turn where `url` fails; with sha256 only, which decides. `url` is always the one that is asked now: the
-  // one that failed goes to the end of these.
+  // Asked in turn when `url` fails; only with sha256, which decides over the bytes. `url` is always the present one: a
+  // URL that failed moves to the end of this list.
   std::vector<Mirror> mirrors;
 };
 
@@ -97,20 +98,20 @@ struct File {
   std::optional<Digest> actual_sha256;
   std::string verdict;  // "", "valid", "not_valid"
   std::string verdict_reason;
-  bool version_told = false;  // by the origin itself, as `version`; not where a digest alone found the content
-  bool origin_alone = false;  // refetching after "not valid"
-  cache::ContentId rejected;  // the content that was judged not valid before
-  std::optional<Duration> offline_age;  // the origin was not asked: how old the edition was when it was used
-  bool retargeted = false;              // the URL was changed: whether the content goes on is asked at the next start
-  std::optional<Digest> origin_sha256;  // what Repr-Digest / Digest promised
+  bool version_told = false;  // `version` was named by the origin itself; false where a digest alone found the content
+  bool origin_alone = false;  // fetch from the origin alone after "not valid"
+  cache::ContentId rejected;  // content that was judged not valid before
+  std::optional<Duration> offline_age;  // age of the edition when it was used without asking the origin
+  bool retargeted = false;              // the URL was changed: the next start decides whether the content is continued
+  std::optional<Digest> origin_sha256;  // promised by Repr-Digest or Digest
   std::string effective_url;
   std::string note;
-  std::string file_name;  // as the origin named it to this job (Content-Disposition); no path
-  unsigned mirror = 0;    // which of the caller's URL and its mirrors spec.url is; 0: the caller's URL
-  bool mixed = false;     // the content was gone on with at another URL
-  origin::Privacy privacy = origin::Privacy::shareable;  // why nobody else may have it, as far as it is known
+  std::string file_name;  // named by the origin to this job (Content-Disposition); no path
+  unsigned mirror = 0;    // index of spec.url among the caller's URL (0) and its mirrors
+  bool mixed = false;     // the content was continued at another URL
+  origin::Privacy privacy = origin::Privacy::shareable;  // why no other user or agent may have it, as far as known
   unsigned restarts = 0;
-  std::optional<peer::CrowdFigures> crowd;  // while others want it too
+  std::optional<peer::CrowdFigures> crowd;  // while downloaded in a crowd
   std::optional<Error> error;
 };
 
@@ -122,23 +123,23 @@ struct Job {
   std::vector<File> files;
   WallTime created{};
   WallTime modified{};
-  std::optional<WallTime> finished;  // transferred
+  std::optional<WallTime> finished;  // when it became transferred
   std::optional<Error> error;
   unsigned error_count = 0;
   std::optional<WallTime> retry_at;  // with transient_error
   Duration active_time{};            // connecting + transferring so far
   // Bookkeeping that survives restarts; not shown.
-  unsigned retries = 0;                     // transient errors in a row without progress
-  std::optional<WallTime> transient_since;  // the first of them
+  unsigned retries = 0;                     // consecutive transient errors without progress
+  std::optional<WallTime> transient_since;  // time of the first of them
   bool notify_pending = false;              // the notify command has not succeeded yet
 };
 
-// A change that watchers want to hear of. The listener gets it at once and renders what it needs of `job` there: ids,
-// JSON and the ring for replay are the API's (agent/api).
+// A change for watchers. The listener is called at once and copies what it needs from `job`; ids, JSON and the replay
+// ring are the API's (agent/api).
 enum class EventKind {
   job_created,
   job_state,     // state, error, options or the number of files changed
-  job_progress,  // at most every 250 ms for one job
+  job_progress,  // at most every 100 ms for one job, every 250 ms for one of several files
   file_state,
   job_removed,  // acknowledged or cancelled: no longer listed; still found by id for 10 minutes
 };
@@ -149,7 +150,7 @@ struct Event {
   std::string job_id;
   uid_t owner = 0;
   std::optional<unsigned> file;  // index; with file_state
-  const Job* job = nullptr;      // as it is now; valid during the call only
+  const Job* job = nullptr;      // present state; valid during the call only
 };
 
 }  // namespace larder::agent

@@ -1,5 +1,6 @@
-// What the API may ask of the jobs. Loop thread only; callbacks on the loop thread, after the change is durable.
-// Every call names its caller; another's job is not_found for those who are not admins (its existence is not told).
+// Requests of the API to the jobs. Loop thread only. A callback is called on the loop thread, after the change is
+// durable; a refused request may be answered from within the call. Every call names its caller. Another user's job is
+// not_found unless the caller is an admin, since its existence is not told.
 #pragma once
 
 #include <functional>
@@ -14,12 +15,12 @@ namespace larder::agent {
 struct Caller {
   uid_t uid = 0;
   bool admin = false;                                  // root, the agent's own user, and api.admins
-  std::optional<uid_t> subordinate_to = std::nullopt;  // whose id it is, where it is not a user's own
-  // On whose account it counts, wherever users share something.
+  std::optional<uid_t> subordinate_to = std::nullopt;  // owner of this id, if it is a subordinate one
+  // Returns the account on which the caller counts, wherever users share something.
   [[nodiscard]] uid_t account() const { return subordinate_to.value_or(uid); }
 };
 
-struct JobChange {  // set only what is set
+struct JobChange {  // members without a value stay as they are
   std::optional<std::string> name;
   std::optional<Priority> priority;
   std::optional<std::uint64_t> max_rate;
@@ -27,10 +28,10 @@ struct JobChange {  // set only what is set
   std::optional<std::string> notify_command;
 };
 
-struct Totals {  // since the database was made
+struct Totals {  // since the database was created
   SourceFigures bytes;
   std::uint64_t files_transferred = 0, files_failed = 0, cache_hits = 0, verdicts_not_valid = 0;
-  std::map<JobState, std::uint64_t> jobs;  // now
+  std::map<JobState, std::uint64_t> jobs;  // at present
   std::size_t active_transfers = 0;
 };
 
@@ -40,22 +41,23 @@ class JobService {
   using JobDone = UniqueFunction<void(Result<Job>)>;
   using StatusDone = UniqueFunction<void(Status)>;
 
-  // New jobs are suspended; `start` also resumes it in the same durable step.
+  // Creates a suspended job; `start` also resumes it in the same durable step.
   virtual void create(Caller who, JobOptions options, std::vector<FileSpec> files, bool start, JobDone done) = 0;
   virtual void add_files(Caller who, const std::string& id, std::vector<FileSpec> files, JobDone done) = 0;
   virtual void resume(Caller who, const std::string& id, JobDone done) = 0;  // also out of error and transient_error
   virtual void suspend(Caller who, const std::string& id, JobDone done) = 0;
   virtual void cancel(Caller who, const std::string& id, JobDone done) = 0;
-  virtual void complete(Caller who, const std::string& id, JobDone done) = 0;  // acknowledges; implicit verdict valid
+  // Acknowledges; files without a verdict count as valid.
+  virtual void complete(Caller who, const std::string& id, JobDone done) = 0;
   virtual void change(Caller who, const std::string& id, JobChange change, JobDone done) = 0;
   virtual void verdict(Caller who, const std::string& id, unsigned file, bool valid, std::string reason,
                        JobDone done) = 0;
   virtual void retarget(Caller who, const std::string& id, unsigned file, std::string url, JobDone done) = 0;
-  // Memory only, no wait. Pointers are valid until the loop's next turn.
+  // Read memory only. Pointers are valid until the next turn of the loop.
   [[nodiscard]] virtual Result<const Job*> find(Caller who, const std::string& id) const = 0;
   [[nodiscard]] virtual std::vector<const Job*> list(Caller who) const = 0;  // newest first
-  // A descriptor on a file's content: once validating, transferred or set aside; with `partial` also while it is
-  // transferring (committed bytes only: File::contiguous).
+  // Opens a file's content: once it is validating, transferred or set aside; with `partial` also during the transfer
+  // (committed bytes only: File::contiguous).
   virtual void open_content(Caller who, const std::string& id, unsigned file, bool partial,
                             UniqueFunction<void(Result<std::shared_ptr<cache::ContentLease>>)> done) = 0;
   [[nodiscard]] virtual Totals totals() const = 0;

@@ -1,4 +1,4 @@
-// Several URLs of one file: which is asked, and what follows when it fails. Pure.
+// Several URLs of one file: which one is asked, and the next step when it fails. Pure.
 #pragma once
 
 #include <cstddef>
@@ -10,32 +10,33 @@
 
 namespace larder::agent {
 
-// While another mirror may be asked, one that says nothing is left sooner than the configuration has it.
+// Time-outs for a mirror while another can be asked: shorter than the configured ones.
 inline constexpr Duration kMirrorConnect = std::chrono::seconds(10);
 inline constexpr Duration kMirrorStall = std::chrono::seconds(15);
-// So much more than ever before is progress: all URLs may be asked once more.
+// Bytes of progress after which all URLs may be asked once more.
 inline constexpr std::uint64_t kMirrorProgress = kMiB;
 
-// All URLs of a file in the order in which the caller gave them, whichever is asked now: 0 is FileSpec::url as it was
-// given.
+// Returns a URL by its index in the order in which the caller gave them: 0 is the FileSpec::url of the request.
 [[nodiscard]] const std::string& given_url(const File& file, std::size_t index);
-// The next one is asked from now on; the one that was asked goes to the end.
+// Makes the next mirror the present URL, and moves the present one to the end.
 void turn_to_next_mirror(File& file);
-// The error speaks of the URL or the way to it, so that another one may do better; disk, limits and the like do not.
+// Returns true for an error of the URL or the way to it, so that another URL may succeed; not for disk, limits and so
+// on.
 [[nodiscard]] bool is_of_the_url(ErrorCode code);
 
-// Which URLs of one file failed since it got on. Forgotten at a restart: then each is asked once more.
+// The URLs of one file that failed since its last progress. Not kept over restarts: each is asked once more then.
 class MirrorRound {
  public:
   struct Decision {
-    bool next = false;           // another URL is to be asked at once
-    bool over = false;           // each has failed: `error` is the attempt's, and the next attempt begins with the next
-    std::optional<Error> error;  // one that may pass, where there was one
+    bool next = false;  // ask another URL at once
+    // Each URL has failed: `error` is the attempt's, and the next attempt starts with the next URL.
+    bool over = false;
+    std::optional<Error> error;  // a retryable one, if any URL had one
   };
-  // `urls`: how many there are, the caller's included.
+  // Counts a failure of the present URL. `urls`: number of URLs, the caller's included.
   [[nodiscard]] Decision failed(std::size_t urls, const Error& error);
-  void progress(std::uint64_t bytes);  // in all
-  // Another URL is left to be asked if the one that is asked now fails.
+  void progress(std::uint64_t bytes);  // total bytes of the file
+  // Returns true if another URL is left should the present one fail.
   [[nodiscard]] bool may_turn(std::size_t urls) const { return failed_ + 1 < urls; }
 
  private:

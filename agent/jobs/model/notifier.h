@@ -1,4 +1,4 @@
-// Who is told when a job has ended up transferred or in error. Implemented by agent/notify; loop thread only.
+// Notifies when a job has ended up transferred or in error. Implemented by agent/notify; loop thread only.
 #pragma once
 
 #include <sys/types.h>
@@ -22,8 +22,8 @@ struct Notification {
 class Notifier {
  public:
   virtual ~Notifier() = default;
-  // Tries until the command succeeds or the tries are used up; then `done`, and the job is not notified again after a
-  // restart. Not called after forget().
+  // Runs the command until it succeeds or the tries are used up, then calls `done`: the job is not notified again after
+  // a restart. Calls `done` from within the call if no such command is configured. Not called after forget().
   virtual void notify(Notification what, UniqueFunction<void()> done) = 0;
   // The job has left that state: no more tries. Unknown ids are ignored.
   virtual void forget(const std::string& job_id) = 0;

@@ -1,5 +1,5 @@
-// How much of the disk one user's jobs may hold: what they fetched and nobody has collected yet stays for months, so
-// one user could fill the volume for all. Pure.
+// How much of the disk one user's jobs may hold. Fetched contents that are not collected stay for months, so one user
+// could otherwise fill the volume for all. Pure.
 #pragma once
 
 #include <cstdint>
@@ -11,14 +11,15 @@
 namespace larder::agent {
 
 struct DiskUse {
-  std::uint64_t held = 0;         // what there is of the files, and what running ones will come to
-  std::uint64_t present = 0;      // what there is of them
-  std::uint64_t outstanding = 0;  // what running ones have yet to write
+  std::uint64_t held = 0;         // bytes present, and bytes to come of running files
+  std::uint64_t present = 0;      // bytes present
+  std::uint64_t outstanding = 0;  // bytes that running files have yet to write
 };
 [[nodiscard]] DiskUse disk_use_of(const Job& job);
 
-// Why a user may not hold so much: at most FairPlaces::kTimes as much as is then left for others. None: it may.
-// `available`: on the file system, without what stays free, with what can be evicted; `outstanding`: of all users.
+// Returns why a user may not hold `held_by_user` bytes: at most FairPlaces::kTimes of what is then left for others;
+// nothing if it may. `available`: free and evictable bytes of the file system, without those kept free. `outstanding`:
+// of all users.
 [[nodiscard]] std::optional<std::string> beyond_share(std::uint64_t held_by_user, std::uint64_t outstanding,
                                                       std::uint64_t available);
 

@@ -1,5 +1,5 @@
-// Which file of a job is fetched next: in order of index, those that failed for now kept back until the job is tried
-// again. Pure; every step is logarithmic in the number of files.
+// The order in which a job's files are fetched: by index; files that failed for now are held back until the job is
+// tried again. Pure; every step is logarithmic in the number of files.
 #pragma once
 
 #include <cstddef>
@@ -14,7 +14,7 @@ class FileQueue {
     deferred_.erase(file);
     waiting_.insert(file);
   }
-  // Failed for now: not taken until release().
+  // Holds a failed file back until release().
   void defer(unsigned file) {
     waiting_.erase(file);
     deferred_.insert(file);

@@ -149,13 +149,13 @@ Status check_ranges(const std::vector<ByteRange>& ranges, std::size_t max_ranges
                 fmt::format("a file has {} ranges and {} is the limit", ranges.size(), max_ranges));
   }
   constexpr std::uint64_t kToEnd = UINT64_MAX;
-  // [offset, end) of each; to the end of the content is an end that nothing is beyond.
+  // [offset, end) of each range; a range to the end of the content ends beyond every other.
   std::vector<std::pair<std::uint64_t, std::uint64_t>> spans;
   std::size_t of_the_end = 0;
   for (const ByteRange& range : ranges) {
     of_the_end += range.offset == kFromTheEnd || range.length == kToEnd ? 1 : 0;
     if (range.offset == kFromTheEnd) {
-      // Where it lies is known with the size only (piece_map.h); the end is in each of them.
+      // Its place is known with the size only (piece_map.h), but it includes the end.
       if (range.length == 0) return invalid("the last 0 bytes are no range");
       if (of_the_end > 1) return invalid("two ranges reach to the end and overlap");
       continue;

@@ -1,5 +1,5 @@
-// What a job may be: how many, how large, and with what in it. Pure. Everything a caller sends is checked here before
-// anything of it is kept.
+// Limits of a job: number and size of its parts, and their form. Pure. Everything that a caller sends is checked here
+// before any of it is kept.
 #pragma once
 
 #include <functional>
@@ -30,14 +30,14 @@ struct JobLimits {
   static constexpr Duration kMaxRetryDelay = std::chrono::minutes(10);
 };
 
-// What the configuration knows.
+// Names that the configuration defines.
 struct KnownNames {
   std::vector<std::string> hooks;
   std::vector<std::string> notify_commands;
   std::function<Status(const std::string& public_key, const std::string& signature)> check_minisign;
 };
 
-// `exempt`: root and admins, whom the four numbers do not bind.
+// `exempt`: true for root and admins, whom the four numbers do not bind.
 [[nodiscard]] Status check_job_count(const JobLimits& limits, std::size_t jobs, std::size_t jobs_of_owner, bool exempt);
 [[nodiscard]] Status check_file_count(const JobLimits& limits, std::size_t files, bool exempt);
 
@@ -46,18 +46,18 @@ struct KnownNames {
 [[nodiscard]] Status check_retry_delay(Duration delay);
 [[nodiscard]] Status check_time_limits(Duration no_progress_timeout, Duration maximum_time);
 [[nodiscard]] Status check_notify_command(const std::string& name, const KnownNames& known);
-// A job of an earlier version: in the place of the authorities' text stands the absolute path of a file.
+// Returns true for a job of an earlier version, which has the path of a file instead of the authorities' text.
 [[nodiscard]] bool names_ca_file(const origin::ConnectOptions& connect);
 [[nodiscard]] Status check_reason(const std::string& reason);
 
-// Checks the spec and brings it into the form that is kept: URL canonical, user info apart.
+// Checks the spec and brings it into its stored form: canonical URL, user info moved out.
 [[nodiscard]] Status check_file(FileSpec& spec, const JobOptions& options, const JobLimits& limits,
                                 const origin::UrlPolicy& policy, const KnownNames& known, bool exempt);
-// The URL alone (retarget): sets url, user and password of `spec`.
+// Checks the URL alone (retarget), and sets url, user and password of `spec`.
 [[nodiscard]] Status set_url(FileSpec& spec, const std::string& url, const origin::UrlPolicy& policy);
 [[nodiscard]] Status check_ranges(const std::vector<ByteRange>& ranges, std::size_t max_ranges);
 
-// The policy for a job: what the configuration allows, and what the job asked for within that.
+// Returns the policy for a job: its own wishes within what the configuration allows.
 [[nodiscard]] origin::UrlPolicy job_policy(const origin::UrlPolicy& configured, const JobOptions& options);
 
 }  // namespace larder::agent

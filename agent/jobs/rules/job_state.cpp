@@ -9,7 +9,7 @@ namespace {
 
 using Cell = std::optional<JobState>;
 
-// As short as the cells of the table below have to be.
+// Short names, to fit the cells of the table below.
 // NOLINTBEGIN(readability-identifier-naming)
 constexpr Cell SU = JobState::suspended;
 constexpr Cell QU = JobState::queued;
@@ -30,7 +30,7 @@ struct Row {
   std::array<Cell, kAllJobStates.size()> next;  // in the order of kAllJobStates
 };
 
-// Once suspended, a job stays so whatever its last transfers and judges report; verdicts alone still count.
+// A suspended job stays suspended whatever its last transfers and judges report; only verdicts still count.
 // clang-format off
 constexpr std::array<Row, kJobEventCount> kTable = {{
     // event                        name                                    SU  QU  CO  TR  VA  TD  TE  ER  AK  CA
@@ -39,7 +39,7 @@ constexpr std::array<Row, kJobEventCount> kTable = {{
     {JobEvent::cancel,            "cancel the job",                       {CA, CA, CA, CA, CA, CA, CA, CA, no, no}},
     {JobEvent::complete,          "complete the job",                     {AK, AK, AK, AK, AK, AK, AK, AK, no, no}},
     {JobEvent::change,            "change the job",                       {SU, QU, CO, TR, VA, TD, TE, ER, no, no}},
-    // As in BITS a finished job with more files waits for its owner to resume it.
+    // As in BITS, a finished job that gets more files waits for its owner to resume it.
     {JobEvent::add_files,         "add files to the job",                 {SU, QU, CO, TR, QU, SU, TE, ER, no, no}},
     {JobEvent::retarget,          "give a file of the job a new URL",     {SU, QU, no, no, no, no, TE, ER, no, no}},
     {JobEvent::verdict,           "post a verdict on a file of the job",  {SU, QU, CO, TR, VA, no, TE, ER, no, no}},

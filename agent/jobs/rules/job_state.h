@@ -1,5 +1,5 @@
-// The state machine of a job (docs/design.md, Jobs; after BITS). Pure: one table says for every state and event what
-// follows or that the event is refused there.
+// The state machine of a job (docs/design.md, Jobs; after BITS). Pure: one table gives the next state for every state
+// and event, or refuses the event.
 #pragma once
 
 #include <array>
@@ -13,7 +13,7 @@
 namespace larder::agent {
 
 enum class JobEvent {
-  // Asked for by the owner.
+  // Requests of the owner.
   resume,
   suspend,
   cancel,
@@ -21,15 +21,15 @@ enum class JobEvent {
   change,  // options: name, priority, rate, limits
   add_files,
   retarget,  // a new URL for one file
-  verdict,   // of the application, on one file
+  verdict,   // of the application, for one file
   // From the scheduler.
   slot_given,
-  slot_taken,  // pre-empted, or the time slice is over
+  slot_taken,  // pre-empted, or at the end of its time slice
   // From transfers and judges.
   connected,        // the first answer
-  verdict_awaited,  // nothing is left to transfer and at least one file has no verdict yet
+  verdict_awaited,  // nothing is left to transfer, and some file has no verdict yet
   all_transferred,  // every file is transferred and judged
-  fetch_again,      // a finished file has to be fetched once more: its content was judged not valid, or is gone
+  fetch_again,      // a finished file must be fetched again: judged not valid, or its content is gone
   transient_failure,
   fatal_failure,
   // From time and the network.
@@ -47,8 +47,8 @@ inline constexpr std::array kAllJobStates = {
 };
 inline constexpr std::size_t kJobEventCount = static_cast<std::size_t>(JobEvent::inactive) + 1;
 
-// The state after `event`; the same state where the event has no effect on it. invalid_state, with what the job is and
-// when the event is possible, where it is refused.
+// Returns the state after `event`, the same state if the event has no effect. A refused event gives invalid_state, with
+// the job's state and the states in which the event is possible.
 [[nodiscard]] Result<JobState> next_state(JobState state, JobEvent event);
 [[nodiscard]] std::string_view job_event_name(JobEvent event);  // "resume the job", for error texts
 

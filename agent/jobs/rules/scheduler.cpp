@@ -26,7 +26,7 @@ void Scheduler::remove(const std::string& id) {
   turns_.remove(where.owner);
 }
 
-// A job that runs keeps its slot where the new level has one for it: it goes behind those that run there.
+// A running job keeps its slot if the new level has one for it: it goes behind the running jobs there.
 void Scheduler::set_priority(const std::string& id, Priority priority, SteadyTime now) {
   const auto found = where_.find(id);
   if (found == where_.end()) return;
@@ -44,8 +44,8 @@ void Scheduler::set_priority(const std::string& id, Priority priority, SteadyTim
   found->second.level = new_level;
 }
 
-// The i-th of those that wait takes the place of the i-th oldest of those that run, once the one has waited and the
-// other has run for a slice. Without the first condition one newcomer would push out everybody in turn.
+// The i-th waiting job takes the place of the i-th oldest running job, once it has waited and the other has run for a
+// slice. Without the first condition one newcomer would push out all others in turn.
 void Scheduler::rotate(Level& level, SteadyTime now) const {
   auto running = level.begin();
   auto waiting = std::find_if(level.begin(), level.end(), [](const Entry& each) { return !each.running; });
@@ -63,7 +63,7 @@ std::size_t Scheduler::wanted(const Levels& levels) {
   return wanted;
 }
 
-// One slot to each user who has a job left, and again until none is left.
+// Deals one slot to each user with a job left, and repeats until no slot is left.
 std::map<Owner, std::size_t> Scheduler::deal() const {
   std::map<Owner, std::size_t> dealt;
   for (std::size_t free = slots_; free > 0;) {
@@ -74,12 +74,12 @@ std::map<Owner, std::size_t> Scheduler::deal() const {
       ++dealt[owner];
       --free;
     }
-    if (free == before) break;  // nobody wants any
+    if (free == before) break;  // no user wants more
   }
   return dealt;
 }
 
-// Whoever was first when the slots were dealt is last next time.
+// Deals the slots. After a time slice with an uneven deal, the first user in the order goes to its end.
 std::map<Owner, std::size_t> Scheduler::take_turns(SteadyTime now) {
   if (uneven_since_ && now - *uneven_since_ >= time_slice_) {
     turns_.splice(turns_.end(), turns_, turns_.begin());

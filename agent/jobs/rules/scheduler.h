@@ -1,11 +1,11 @@
-// Which jobs run (docs/decisions/0025-fairness.md). Pure: `now` is an argument, the answer is who gets and who loses a
-// slot.
+// Decides which jobs run (docs/decisions/0025-fairness.md). Pure: `now` is an argument; the result is the jobs that
+// gain and lose a slot.
 //
-// Foreground jobs all run. Background jobs share `slots`, which are dealt round robin to the users that have such jobs;
-// who wants fewer leaves the rest to the others. Among the jobs of one user it is high before normal before low, and a
-// lower level gets no slot while a higher one waits. Inside a level it is round robin: a job that waits for a time
-// slice takes the place of the one that has run longest, once that one has had its slice. Where the slots do not come
-// out even the users take turns with what is over, a time slice each.
+// All foreground jobs run. Background jobs share `slots`, dealt round robin to the users that have such jobs; slots
+// that a user does not need go to the others. Among the jobs of one user, high goes before normal before low; a lower
+// level gets no slot while a higher one waits. Within a level it is round robin: a job that waited for a time slice
+// takes the place of the one that has run longest, once that has had its slice. If the slots do not divide evenly, the
+// users take turns with the remainder, a time slice each.
 #pragma once
 
 #include <array>
@@ -28,20 +28,20 @@ class Scheduler {
 
   explicit Scheduler(unsigned slots, Duration time_slice = kTimeSlice) : slots_(slots), time_slice_(time_slice) {}
 
-  // The job has become runnable: it waits at the end of its level. Known ids are left as they are.
+  // Adds a runnable job at the end of its level. A known id is ignored.
   void add(const std::string& id, Priority priority, SteadyTime now, Owner owner = 0);
-  // No longer runnable, whether it has a slot or not.
+  // Removes a job that is no longer runnable, whether it has a slot or not.
   void remove(const std::string& id);
   void set_priority(const std::string& id, Priority priority, SteadyTime now);
   void set_slots(unsigned slots) { slots_ = slots; }
 
   struct Decision {
-    std::vector<std::string> take;  // first
+    std::vector<std::string> take;  // carry out first
     std::vector<std::string> give;
   };
-  // Decides and assumes that it is carried out.
+  // Decides, and assumes that the decision is carried out.
   [[nodiscard]] Decision decide(SteadyTime now);
-  // When decide() may say something else though nothing was added or removed: the end of a time slice.
+  // Returns when decide() may change its answer without any call: the end of a time slice.
   [[nodiscard]] std::optional<SteadyTime> next_change() const;
   [[nodiscard]] bool has_slot(const std::string& id) const;
 
@@ -49,9 +49,9 @@ class Scheduler {
   struct Entry {
     std::string id;
     bool running = false;
-    SteadyTime since{};  // of running or of waiting
+    SteadyTime since{};  // start of running or of waiting
   };
-  using Level = std::list<Entry>;  // those that run first, oldest first; then those that wait
+  using Level = std::list<Entry>;  // running jobs first, the oldest first; then waiting ones
   using Levels = std::array<Level, 4>;
   static constexpr std::size_t kBackground = 1;
 
@@ -62,16 +62,16 @@ class Scheduler {
   };
 
   void rotate(Level& level, SteadyTime now) const;
-  [[nodiscard]] std::map<Owner, std::size_t> take_turns(SteadyTime now);  // the slots that each user has
+  [[nodiscard]] std::map<Owner, std::size_t> take_turns(SteadyTime now);  // returns the number of slots of each user
   [[nodiscard]] std::map<Owner, std::size_t> deal() const;
   [[nodiscard]] static std::size_t wanted(const Levels& levels);
 
   unsigned slots_;
   Duration time_slice_;
   std::map<Owner, Levels> users_;
-  std::list<Owner> turns_;  // in which order slots are dealt
+  std::list<Owner> turns_;  // order in which slots are dealt to users
   std::unordered_map<std::string, Where> where_;
-  std::optional<SteadyTime> uneven_since_;  // some have a slot more than others that want one
+  std::optional<SteadyTime> uneven_since_;  // since when some users have a slot more than others that want one
 };
 
 }  // namespace larder::agent

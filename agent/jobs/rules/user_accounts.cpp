@@ -15,7 +15,7 @@ namespace larder::agent {
 namespace {
 
 constexpr std::size_t kMaxFile = kMiB;
-constexpr uid_t kLastUser = static_cast<uid_t>(-2);  // -1 is nobody's
+constexpr uid_t kLastUser = static_cast<uid_t>(-2);  // -1 is no user
 
 std::optional<std::uint64_t> number(std::string_view text) {
   std::uint64_t value = 0;
@@ -41,7 +41,7 @@ UserAccounts UserAccounts::parse(std::string_view text, const UserOf& user_of) {
     const std::string name(cut(line, ':'));
     const auto first = number(cut(line, ':'));
     const auto count = number(line);
-    // Root's id is nobody else's.
+    // Root's id belongs to no other account.
     if (name.empty() || !first || !count || *first == 0 || *first > kLastUser || *count == 0) continue;
     const auto [owner, is_new] = known.try_emplace(name);
     if (is_new) owner->second = user_of(name);
@@ -49,7 +49,7 @@ UserAccounts UserAccounts::parse(std::string_view text, const UserOf& user_of) {
     const std::uint64_t last = *first + std::min<std::uint64_t>(*count - 1, kLastUser - *first);
     all.push_back({static_cast<uid_t>(*first), static_cast<uid_t>(last), *owner->second});
   }
-  // Of two that overlap the one that begins first has what both name.
+  // An id in two ranges belongs to the one that begins first.
   std::stable_sort(all.begin(), all.end(), [](const Range& a, const Range& b) { return a.first < b.first; });
   std::vector<Range> apart;
   for (Range range : all) {

@@ -1,5 +1,6 @@
-// On whose account a user id counts. A user of Linux has further ids in reserve, some 65,000 as a rule, which
-// /etc/subuid lists and newuidmap hands out: they count as their owner's, or no limit for a user would bind.
+// The account on which a user id counts. A user of Linux has further ids in reserve, usually some 65,000, which
+// /etc/subuid lists and newuidmap hands out. They count as their owner's, since no limit for a user would bind
+// otherwise.
 #pragma once
 
 #include <sys/types.h>
@@ -18,7 +19,8 @@ class UserAccounts {
   using UserOf = std::function<std::optional<uid_t>(const std::string& name)>;
 
   UserAccounts() = default;  // every id counts for itself
-  // The text of /etc/subuid: lines "NAME:FIRST:COUNT", NAME a user's or a number. Lines that are none are left out.
+  // Reads the text of /etc/subuid: lines "NAME:FIRST:COUNT", where NAME is a user name or a number. Other lines are
+  // ignored.
   [[nodiscard]] static UserAccounts parse(std::string_view text, const UserOf& user_of);
   // Blocks (file and user database): start-up and reload only. Without the file every id counts for itself.
   [[nodiscard]] static UserAccounts read(const std::string& path = "/etc/subuid");
@@ -31,10 +33,10 @@ class UserAccounts {
     uid_t last = 0;  // included
     uid_t owner = 0;
   };
-  std::shared_ptr<const std::vector<Range>> ranges_;  // ascending, apart
+  std::shared_ptr<const std::vector<Range>> ranges_;  // ascending, without overlap
 };
 
-// By its name or its number; none: unknown. Blocks.
+// Returns the id of a user given by name or number; nothing if unknown. Blocks.
 [[nodiscard]] std::optional<uid_t> find_user(const std::string& name);
 
 }  // namespace larder::agent

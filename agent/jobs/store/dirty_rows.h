@@ -1,4 +1,4 @@
-// Which rows differ from the database: what the next transaction has to write. Pure.
+// The rows that differ from the database, for the next transaction to write. Pure.
 #pragma once
 
 #include <map>
@@ -16,7 +16,7 @@ struct DirtyRows {
   std::map<std::string, OfJob> jobs;
   std::vector<std::string> removed;
   bool counters = false;
-  bool secrets_overwritten = false;  // by what changed in `jobs`
+  bool secrets_overwritten = false;  // some changed row in `jobs` held secrets
 
   [[nodiscard]] bool empty() const { return jobs.empty() && removed.empty() && !counters; }
   void merge(DirtyRows other) {

@@ -1,6 +1,6 @@
-// Which member of a job or a file is which column: one list that writes, reads and names the columns, so that none can
-// be forgotten in one of them. A visitor is called with (column name, member) in the order of the list.
-// `identity` columns are written once, `mutable` ones at every change.
+// Maps members of a job or a file to columns: one list to write, read and name them, so that no column can be forgotten
+// in one of these. A visitor is called with (column name, member) in the order of the list. `identity` columns are
+// written once, `mutable` ones at every change.
 #pragma once
 
 #include "agent/jobs/model/job.h"

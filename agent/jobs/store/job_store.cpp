@@ -53,7 +53,8 @@ ALTER TABLE files DROP COLUMN rejected_root;
 ALTER TABLE files ADD COLUMN rejected TEXT NOT NULL DEFAULT '';
 ALTER TABLE files ADD COLUMN version_told INTEGER NOT NULL DEFAULT 0;
 )sql"},
-                                // It held the name of a file, which no longer is read; names_ca_file() knows it.
+                                // The column held a file name, which is not read any more; names_ca_file() recognises
+                                // it.
                                 cache::SchemaStep{"jobs-3", R"sql(
 ALTER TABLE jobs RENAME COLUMN ca_file TO ca_certificates;
 )sql"},
@@ -249,7 +250,7 @@ class Writer {
     statement.exec();
   }
 
-  // Whether there were secrets in the rows that went.
+  // Returns true if the removed rows held secrets.
   [[nodiscard]] bool remove(const std::string& job_id) {
     const bool secrets = has_secrets(job_id);
     for (const char* sql : {"DELETE FROM files WHERE job = ?", "DELETE FROM jobs WHERE id = ?"}) {
@@ -280,7 +281,7 @@ class Writer {
     return *slot;
   }
 
-  // Signed URLs count: who has one has the file.
+  // Signed URLs count as secrets: they give access to the file.
   [[nodiscard]] bool has_secrets(const std::string& job_id) {
     constexpr const char* kSql = R"sql(
 SELECT EXISTS (SELECT 1 FROM jobs WHERE id = ?1 AND (headers || user || password || proxy || proxy_user ||
@@ -348,7 +349,7 @@ Result<std::vector<Job>> load_jobs(SQLite::Database& db) {
   return jobs;
 }
 
-// Both are ordered by the job's id: one pass.
+// Rows of both tables are ordered by the job's id: one pass.
 Status load_files(SQLite::Database& db, std::vector<Job>& jobs) {
   File none;
   Names names{""};

@@ -1,5 +1,5 @@
-// Jobs, files and counters in the database. Loop thread; the work is done on the database's thread, and all calls are
-// carried out in the order in which they were made. Secrets are in these tables (the file is 0600) and nowhere else.
+// Jobs, files and counters in the database. Called on the loop thread; the database's thread does the work, in the
+// order of the calls. Secrets are kept in these tables (the file is 0600) and nowhere else.
 #pragma once
 
 #include <span>
@@ -12,7 +12,7 @@
 
 namespace larder::agent {
 
-// Of all that ever was: what the jobs that are gone have counted, and events that no row tells.
+// Figures over all time: sums of removed jobs, and events that no row records.
 struct Counters {
   SourceFigures removed_jobs;  // bytes of jobs whose rows are gone
   std::uint64_t files_transferred = 0, files_failed = 0, cache_hits = 0, verdicts_not_valid = 0;
@@ -28,9 +28,9 @@ class JobStore {
 
   explicit JobStore(cache::Database& database) : database_(database) {}
 
-  // A new job with its files.
+  // Inserts a new job with its files.
   void insert(Job job, Done done);
-  // More files of a job that is there; nothing where it is gone.
+  // Inserts more files of a job; does nothing if the job is gone.
   void insert_files(std::string job_id, std::vector<File> files, Done done);
 
   struct Changes {
@@ -38,17 +38,17 @@ class JobStore {
     std::vector<std::pair<std::string, File>> files;  // id of the job
     std::vector<std::string> removed;                 // ids of jobs
     std::optional<Counters> counters;
-    bool secrets_overwritten = false;  // a file's rows held a password or a signed URL until now
+    bool secrets_overwritten = false;  // a changed row of a file held a password or a signed URL
   };
-  // All in one transaction. Rows that are gone are left so. Secrets that go with it leave the files soon after
-  // (Database::erase_traces).
+  // Writes all changes in one transaction. Missing rows are not created again. Secrets in removed rows leave the
+  // database's files soon afterwards (Database::erase_traces).
   void save(std::shared_ptr<const Changes> changes, Done done);
 
   struct Loaded {
     std::vector<Job> jobs;  // with their files
     Counters counters;
   };
-  // A row that cannot be understood fails the whole with database_error: jobs are never dropped silently.
+  // Loads everything. A row that cannot be decoded fails the call with database_error: no job is dropped silently.
   void load(UniqueFunction<void(Result<Loaded>)> done);
 
  private:

@@ -1,5 +1,5 @@
-// Composite members of jobs as one text each, for the columns of the database. Pure. Decoding answers nothing where the
-// text is not one that was encoded here.
+// Composite members of jobs as one text each, for the columns of the database. Pure. A decoder returns nothing for a
+// text that its encoder does not produce.
 #pragma once
 
 #include <optional>

@@ -8,11 +8,11 @@
 namespace larder::agent {
 namespace {
 
-// An origin that broke while peers could go on is asked again after so long, twice as long each time.
+// Rest of an origin that broke while peers could go on, doubled each time.
 constexpr Duration kFirstOriginRest = std::chrono::seconds(1);
 constexpr unsigned kMaxOriginDoublings = 5;
 
-// Of the hop that answered: an https URL may have led to a server that speaks http.
+// Transport of the hop that answered: an https URL may have led to a server that speaks http.
 cache::Transport transport_of(const origin::Edition& edition) {
   return edition.effective_url.starts_with("https:") ? cache::Transport::https : cache::Transport::http;
 }
@@ -31,7 +31,7 @@ cache::Source source_of(SourceKind kind) {
 
 }  // namespace
 
-// A stream's end at the source: outlives the fill, then passes nothing on.
+// The receiver of a stream's events. It outlives the fill, and then drops them.
 class Fill::Inlet final : public SourceEvents {
  public:
   Inlet(std::weak_ptr<Fill> fill, std::uint64_t id) : fill_(std::move(fill)), id_(id) {}
@@ -166,7 +166,7 @@ void Fill::open_writing(Stream& stream) {
   writer_->came_over(*stream.writing, stream.transport);
 }
 
-// Neither here nor being delivered.
+// Returns the ranges that are neither received nor in flight.
 std::vector<ByteRange> Fill::missing() const {
   if (!size_) return writer_->missing();
   cache::IntervalSet taken = got_;
@@ -234,7 +234,8 @@ void Fill::pump() {
   broken(last_break_.value_or(Error{ErrorCode::internal, options_.doing, "no source is left for what is missing"}));
 }
 
-// Nothing goes on, but somebody is only given time: there is nobody to wait for. True when something changed.
+// Lifts rests and refusals when no stream is under way, since there is nothing to wait for. Returns false when it
+// changed nothing, or did so too often without progress.
 bool Fill::ask_again() {
   if (++fruitless_ > kMaxFruitless) return false;
   since_fruitless_ = 0;
@@ -273,7 +274,7 @@ void Fill::stream_answered(std::uint64_t id, const origin::Edition* edition, boo
   if (streams_of(source) > 1) start_over(source);
 }
 
-// Each stream of a source that answers with everything costs the way from the start. So one stream takes it all.
+// A source that ignores windows sends everything from the start in each stream. So one stream takes all of it.
 void Fill::start_over(std::size_t source) {
   std::vector<std::uint64_t> ids;
   for (const auto& [id, stream] : streams_) {
@@ -283,7 +284,7 @@ void Fill::start_over(std::size_t source) {
   pump();
 }
 
-// Ends a stream that would go on.
+// Cancels a stream that would go on, and closes it.
 void Fill::give_up(std::uint64_t id) {
   const Stream& stream = *find(id);
   sources_[stream.source].source->cancel(stream.run);
@@ -296,7 +297,7 @@ void Fill::stream_done(std::uint64_t id, Status status) {
   const auto self = shared_from_this();
   if (writer_) return end_stream(id, status);
   if (!status && !stream->begun) return broken(status.error());
-  stream->end = std::move(status);  // what came before is kept once there is something to keep it in
+  stream->end = std::move(status);  // the bytes before it are kept once there is a writer
 }
 
 void Fill::end_stream(std::uint64_t id, const Status& status) {
@@ -318,7 +319,7 @@ void Fill::stream_ended(std::uint64_t id) {
   pump();
 }
 
-// Takes the stream away. What it wrote beyond the last full block is missing again.
+// Removes the stream. Bytes that it wrote beyond the last full block are missing again.
 void Fill::close(std::uint64_t id, bool success) {
   const auto found = streams_.find(id);
   const Stream& stream = found->second;
@@ -332,7 +333,7 @@ void Fill::close(std::uint64_t id, bool success) {
   }
   if (is_peer(stream.source)) {
     pace_.closed(id, success, runtime_.clock.now());
-    // Held back while the writer was behind; nobody asks this stream for them any more.
+    // Reports of consumption held back while the writer was behind.
     for (const ByteRange& range : stream.taken_blocks) {
       sources_[stream.source].source->consumed_blocks(stream.run, range);
     }
@@ -368,7 +369,7 @@ void Fill::stream_broke(std::uint64_t id, const Error& error) {
   pump();
 }
 
-// Peers cannot give this window now: others, or the origin, shall.
+// Peers cannot give this window now: other peers, or the origin, take it.
 void Fill::peers_refused(std::uint64_t id, const Error& error) {
   const Stream& stream = *find(id);
   pace_.refused(layout_->index_at(stream.window.offset), runtime_.clock.now());
@@ -377,7 +378,7 @@ void Fill::peers_refused(std::uint64_t id, const Error& error) {
   pump();
 }
 
-// The origin cannot go on, but peers can.
+// Lets the origin rest: it cannot go on, but peers can.
 void Fill::rest_origin(std::uint64_t id, const Error& error) {
   SourceSlot& slot = sources_[find(id)->source];
   slot.rest_until = runtime_.clock.now() + kFirstOriginRest * (1U << std::min(slot.breaks++, kMaxOriginDoublings));
@@ -410,8 +411,8 @@ void Fill::complete() {
 void Fill::broken(const Error& error) {
   if (stopped_) return;
   const auto self = shared_from_this();
-  // What the streams dropped counts as uncommitted; whoever ends the fill takes it as lost.
-  // Its owner may end on the way.
+  // Bytes that the streams still hold count as uncommitted; Run::fail() counts them as wasted. A copy, since the owner
+  // of `error` may end on the way.
   const Error copy = error;  // NOLINT(performance-unnecessary-copy-initialization)
   stop();
   events_.fill_broken(copy);

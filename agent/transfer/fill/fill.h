@@ -1,10 +1,9 @@
-// Filling one content: asks the plan for windows, runs the streams, hands their bytes to the writer with back-pressure
-// both ways, and answers for every byte received: committed, still in flight, or wasted.
+// Fills one content: asks the plan for windows, runs the streams, hands their bytes to the writer with back-pressure in
+// both directions, and accounts for every byte received: committed, in flight, or wasted.
 //
-// Begins either with a writer (bind, then pump) or with one run of everything whose answer is the probe
-// (start_as_probe); then the bytes wait, bounded by the source, until the writer is there. Peers may join at any time
-// (add_source). Ends once: complete() or broken(). Loop thread only. Owned by run.h, which keeps it until the loop's
-// next turn after its end.
+// Begins in one of two ways: with a writer (bind), or with one run of everything whose answer is the probe
+// (start_as_probe). In the second case the bytes wait, bounded by the source, until bind() brings the writer. Peers may
+// join at any time (add_source). Loop thread only. Owned by run.h, which destroys it at a later turn of the loop.
 //
 // fill.cpp: life, plan; fill_data.cpp: bytes and blocks on their way; fill_peers.cpp: the watch over peers;
 // fill_crowd.cpp: what the crowd leaves to this agent.
@@ -29,17 +28,19 @@
 
 namespace larder::agent {
 
+// Events of a fill, also from within bind() and add_source(); none after stop(). An event may call stop().
+// fill_broken() comes at most once and last; a write error can cause it even after fill_complete().
 class FillEvents {
  public:
   virtual ~FillEvents() = default;
-  // The first answer of each stream of the origin. Only from start_as_probe is it news.
+  // The first answer of each stream from the origin. With start_as_probe() it is the first to name the edition.
   virtual void fill_answered(const origin::Edition& edition) = 0;
-  virtual void fill_received() = 0;  // bytes came
+  virtual void fill_received() = 0;  // bytes or blocks arrived
   virtual void fill_wasted(std::uint64_t bytes) = 0;
   virtual void fill_committed() = 0;  // a segment is durable
   virtual void fill_complete() = 0;   // nothing is missing: finish the writer
   virtual void fill_broken(const Error& error) = 0;
-  [[nodiscard]] virtual const std::string& account() = 0;  // file id for which bytes are fetched from here on
+  [[nodiscard]] virtual const std::string& account() = 0;  // file id on whose account bytes are fetched from now on
 };
 
 class Fill : public std::enable_shared_from_this<Fill> {
@@ -50,7 +51,7 @@ class Fill : public std::enable_shared_from_this<Fill> {
     PaceRules pace;     // of peers
     std::string doing;  // for errors: "fetch https://…"
   };
-  // Sources that failed one after the other, without progress between them, until the fill gives up.
+  // Times that resting sources are asked again at once, without 1 MiB of progress in between. Then the fill fails.
   static constexpr unsigned kMaxFruitless = 4;
 
   Fill(FillEvents& events, Runtime runtime, Options options);
@@ -58,25 +59,26 @@ class Fill : public std::enable_shared_from_this<Fill> {
   Fill(const Fill&) = delete;
   Fill& operator=(const Fill&) = delete;
 
-  // Before bind, or peers at any time.
+  // Adds a source: the origin or a cached copy before bind(), peers at any time.
   void add_source(std::shared_ptr<Source> source);
-  void start_as_probe();  // with the one source that there is
-  // The content's size is the writer's; `resumable`: another stream can go on where one broke, and a change of edition
-  // would be noticed.
+  void start_as_probe();  // with the only source
+  // Takes the writer, whose size is that of the content, and starts streams. `resumable`: another stream can continue a
+  // broken one, and a change of edition would be noticed.
   void bind(std::unique_ptr<cache::ContentWriter> writer, bool resumable);
-  // Nothing is called any more, all streams end.
+  // Ends all streams. No event follows.
   void stop();
   void set_rate(std::uint64_t bytes_per_second);
   void set_pace(PaceRules rules);
-  // Stops, and lets go of the content at once: it is about to be released. Not from within the writer's callbacks.
+  // Stops, and destroys the writer at once, so that its content can be released. Not from within the writer's
+  // callbacks.
   void drop_writer();
 
   [[nodiscard]] cache::ContentWriter* writer() { return writer_.get(); }
-  [[nodiscard]] std::uint64_t received() const { return received_; }  // kept so far, without what was wasted
-  // Received and not committed (yet): lost if the fill ends here. Of it, from peers.
+  [[nodiscard]] std::uint64_t received() const { return received_; }  // bytes kept so far, without the wasted ones
+  // Bytes received and not yet committed, wasted if the fill ends here; and those of them that peers delivered.
   [[nodiscard]] std::uint64_t uncommitted() const { return received_ > committed_ ? received_ - committed_ : 0; }
   [[nodiscard]] std::uint64_t uncommitted_of_peers() const;
-  [[nodiscard]] std::optional<peer::CrowdFigures> crowd() const;  // none: it is in no crowd
+  [[nodiscard]] std::optional<peer::CrowdFigures> crowd() const;  // none: no crowd
 
  private:
   class Inlet;
@@ -84,20 +86,20 @@ class Fill : public std::enable_shared_from_this<Fill> {
     std::size_t source = 0;
     RunId run = 0;
     ByteRange window;
-    bool blocks = false;         // comes as blocks, in any order; otherwise byte after byte:
-    std::uint64_t position = 0;  // of the content: next byte to come
+    bool blocks = false;         // delivers blocks in any order; otherwise bytes in order:
+    std::uint64_t position = 0;  // content offset of the next byte to arrive
     std::uint64_t written = 0;   // next byte to append; behind `position` while bytes wait for the writer
     std::optional<cache::StreamId> writing;
     std::string account;
     cache::Transport transport = cache::Transport::unknown;  // of the answer, where it is the origin's
     std::deque<Buffer> waiting;
     std::size_t unconsumed = 0;
-    std::uint64_t brought = 0;            // in blocks
-    std::vector<ByteRange> taken_blocks;  // in the file, the source not told yet
-    std::vector<ByteRange> extra_blocks;  // another stream brought them, perhaps not in the file yet
+    std::uint64_t brought = 0;            // bytes of blocks that this stream delivered
+    std::vector<ByteRange> taken_blocks;  // written to the file, not yet reported to the source
+    std::vector<ByteRange> extra_blocks;  // delivered by another stream as well, perhaps not written yet
     bool begun = false;
-    bool cut = false;           // the window ends before what the source was asked for
-    std::optional<Status> end;  // came while there was no writer
+    bool cut = false;           // the window ends before the end that the source was asked for
+    std::optional<Status> end;  // end of the stream, while there is no writer
   };
   struct SourceSlot {
     std::shared_ptr<Source> source;
@@ -105,10 +107,10 @@ class Fill : public std::enable_shared_from_this<Fill> {
     unsigned max_streams = 1;
     bool whole_only = false;
     std::size_t holders = 0;
-    unsigned breaks = 0;  // in a row, while peers went on
+    unsigned breaks = 0;  // breaks so far, while peers went on
     SteadyTime rest_until{};
-    bool told_usable = true;  // what the crowd knows of the origin
-    bool narrowed = false;    // it did not bear several streams
+    bool told_usable = true;  // state of the origin last reported to the crowd
+    bool narrowed = false;    // it broke under several streams
   };
 
   // fill.cpp
@@ -186,13 +188,13 @@ class Fill : public std::enable_shared_from_this<Fill> {
   std::unique_ptr<cache::ContentWriter> writer_;
   std::optional<std::uint64_t> size_;
   std::optional<cache::SegmentLayout> layout_;
-  cache::IntervalSet got_;  // blocks that came, or were there; of known size
+  cache::IntervalSet got_;  // blocks received or held before; for a known size
   bool bound_ = false;
   bool resumable_ = false;
   bool end_known_ = false;  // unknown size: the stream has ended
   bool stopped_ = false;
   bool pumping_ = false;
-  bool complete_ = false;  // the writer finishes; segments are still committed
+  bool complete_ = false;  // the writer may finish; segments may still be committed
   std::uint64_t received_ = 0;
   std::uint64_t received_of_peers_ = 0;
   std::uint64_t committed_ = 0;
@@ -203,10 +205,10 @@ class Fill : public std::enable_shared_from_this<Fill> {
   TimerId watch_timer_ = 0;
   unsigned fruitless_ = 0;
   std::uint64_t since_fruitless_ = 0;
-  std::optional<Error> last_break_;  // of the origin, while peers go on; else of peers
-  std::uint64_t came_ = 0;           // received_ when something came last, as far as looked
+  std::optional<Error> last_break_;  // the origin's, while peers go on; otherwise of peers
+  std::uint64_t came_ = 0;           // received_ at the last progress seen
   SteadyTime came_at_{};
-  bool forsaken_ = false;  // by the crowd: the origin is asked whatever it says
+  bool forsaken_ = false;  // no progress in the crowd: the origin is asked without a claim
 };
 
 }  // namespace larder::agent

@@ -1,5 +1,5 @@
-// Fill: the crowd. What it leaves to this agent is all that the origin "has" for the plan; in return it is told how the
-// origin's streams do.
+// Fill: the crowd. For the plan, the origin "has" only what the crowd leaves to this agent. In return the crowd is told
+// the progress of the origin's streams.
 #include <algorithm>
 #include <utility>
 
@@ -10,8 +10,8 @@ namespace larder::agent {
 namespace {
 
 constexpr unsigned kCrowdStreams = 2;
-// Nothing came from anybody for so long: whatever the crowd says, the origin is asked. Its own rules let this agent
-// fetch long before; this bounds what a fault in them, or in what others say, can cost.
+// Without any byte for this time the origin is asked without a claim. The crowd's rules let this agent fetch long
+// before; this bounds the cost of a fault in them, or of false claims by others.
 constexpr Duration kForsaken = std::chrono::seconds(10);
 
 }  // namespace
@@ -28,14 +28,15 @@ std::optional<peer::CrowdFigures> Fill::crowd() const {
   return source == nullptr ? std::nullopt : source->crowd();
 }
 
-// Where the origin cannot be asked for windows it sends everything whatever the crowd leaves to this agent.
+// An origin that cannot serve windows sends everything, whatever the crowd leaves to this agent.
 void Fill::leave_to_crowd(const SourceSlot& slot, SourceState& state) const {
   if (!layout_ || forsaken_ || (!state.windows && layout_->count() > 1)) return;
   const Source* source = crowd_source();
   if (source == nullptr) return;
   state.has_all = false;
   state.has = *source->from_origin();
-  // The next segment is left to this agent shortly before the present one ends: its request is under way by then.
+  // The crowd leaves the next segment to this agent shortly before the present one ends, so that its request is under
+  // way by then.
   if (!slot.narrowed) state.max_streams = std::max(state.max_streams, kCrowdStreams);
 }
 
@@ -46,11 +47,11 @@ bool Fill::waits_for_crowd() const {
   const bool origin = std::any_of(sources_.begin(), sources_.end(), [](const SourceSlot& slot) {
     return slot.source->kind() == SourceKind::origin && slot.usable;
   });
-  // Where the origin can be asked, the crowd leaves something to this agent sooner or later.
+  // Where the origin can be asked, the crowd's rules leave something to this agent sooner or later.
   return origin || source->promising();
 }
 
-// The segment that a stream of the origin is in, or has just filled.
+// Reports the progress of an origin's stream in its present segment, or the segment that it has just filled.
 void Fill::tell_origin(const Stream& stream) {
   Source* source = crowd_source();
   if (source == nullptr || stream.blocks || stream.position <= stream.window.offset) return;
@@ -58,7 +59,7 @@ void Fill::tell_origin(const Stream& stream) {
   source->origin_came(segment, stream.position - layout_->range(segment).offset);
 }
 
-// Which ones it has filled by going on `from` … its position.
+// Reports the segment at `from` if the stream has filled it by going on to its position.
 void Fill::tell_filled(const Stream& stream, std::uint64_t from) {
   if (!layout_ || stream.position == from || sources_[stream.source].source->kind() != SourceKind::origin) return;
   const std::uint64_t segment = layout_->index_at(from);
@@ -66,7 +67,7 @@ void Fill::tell_filled(const Stream& stream, std::uint64_t from) {
   if (Source* source = crowd_source()) source->origin_came(segment, layout_->range(segment).length);
 }
 
-// Where the origin is out of reach from the beginning: this agent is to claim nothing.
+// Keeps this agent from claiming anything where there was no origin from the beginning.
 void Fill::tell_without_origin() {
   const bool origin = std::any_of(sources_.begin(), sources_.end(),
                                   [](const SourceSlot& slot) { return slot.source->kind() == SourceKind::origin; });

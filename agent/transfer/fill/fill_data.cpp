@@ -1,4 +1,4 @@
-// Fill: bytes and blocks on their way from the streams to the writer, and back-pressure on its way back.
+// Fill: bytes and blocks on their way from the streams to the writer, and back-pressure to the sources.
 #include <algorithm>
 #include <utility>
 
@@ -48,7 +48,8 @@ void Fill::note_progress(std::uint64_t bytes) {
   if (since_fruitless_ >= kResumeProgress) fruitless_ = 0;
 }
 
-// Blocks that a stream of bytes has made whole by going on `from` … `to`. What another stream brought before is wasted.
+// Notes the blocks that a stream of bytes completed by going on from `from` to `to`. Those that another stream
+// delivered before are wasted.
 void Fill::note_blocks(std::uint64_t from, std::uint64_t to) {
   if (!size_) return;
   const cache::Interval blocks{from / kBlockSize, to == *size_ ? block_count(to) : to / kBlockSize};
@@ -80,8 +81,8 @@ std::uint64_t Fill::uncommitted_of_peers() const {
   return std::min(bytes, uncommitted());
 }
 
-// A change of owner takes effect at the next block: a writer's stream begins at a block, and what is before it belongs
-// to the stream that began it.
+// Writes bytes on the account of the present owner. A change of owner takes effect at the next block, where a writer's
+// stream can begin: bytes before it belong to the stream that began the block.
 Status Fill::write(Stream& stream, Buffer bytes) {
   if (stream.account == events_.account()) return append(stream, std::move(bytes));
   const std::uint64_t to_block = (kBlockSize - stream.written % kBlockSize) % kBlockSize;
@@ -138,7 +139,7 @@ void Fill::stream_blocks(std::uint64_t id, std::uint64_t offset, Buffer bytes, s
   if (!stopped_) events_.fill_received();
 }
 
-// What came before from another stream is not written again; it may not be in the file yet.
+// Skips blocks that another stream delivered before. These may not be in the file yet.
 Status Fill::append_blocks(Stream& stream, std::uint64_t offset, Buffer bytes, std::vector<Digest> leaves) {
   if (stream.account != events_.account()) {
     writer_->close_stream(*stream.writing);
@@ -177,14 +178,14 @@ void Fill::blocks_written(ByteRange range) {
     stream.taken_blocks.push_back(range);
     return tell_blocks(stream);
   }
-  // Its stream has ended with its last block, as a rule before that was written. No other source gave it.
+  // The stream has ended with its last block, as a rule before that block was written. Only peers deliver blocks.
   for (const SourceSlot& slot : sources_) {
     if (slot.source->kind() == SourceKind::peer) slot.source->consumed_blocks(0, range);
   }
 }
 
 void Fill::tell_blocks(Stream& stream) {
-  if (writer_->queued() == 0) {  // whoever brought them: they are in the file
+  if (writer_->queued() == 0) {  // whichever stream delivered them, they are in the file
     for (const ByteRange& range : std::exchange(stream.extra_blocks, {})) stream.taken_blocks.push_back(range);
   }
   if (writer_behind()) return;
@@ -192,10 +193,10 @@ void Fill::tell_blocks(Stream& stream) {
   for (const ByteRange& range : std::exchange(stream.taken_blocks, {})) source.consumed_blocks(stream.run, range);
 }
 
-// `bringer` went on: ends the streams whose window is complete by that, and `bringer` where its source would go on.
-// Otherwise its source says itself that it has ended.
+// Ends the streams whose window is complete by the progress of `bringer`. `bringer` itself is ended only where its
+// source would go on; otherwise the source reports the end.
 void Fill::end_covered(std::uint64_t bringer) {
-  // What was consumed may have ended the bringer already.
+  // Reporting consumption may have ended `bringer` already.
   const Stream* own = find(bringer);
   if (!size_ || stopped_ || (streams_.size() < 2 && (own == nullptr || !own->cut))) return;
   std::vector<std::uint64_t> covered;
@@ -208,7 +209,7 @@ void Fill::end_covered(std::uint64_t bringer) {
   if (!covered.empty()) pump();
 }
 
-// Bytes that came before there was a writer. False when the fill ended on the way.
+// Writes the bytes that waited for the writer. Returns false if the fill has ended on the way.
 bool Fill::flush(std::uint64_t id) {
   Stream& stream = *find(id);
   if (size_) stream.window.length = *size_;
@@ -249,7 +250,7 @@ void Fill::drained() {
   std::vector<std::uint64_t> ids;
   for (const auto& [id, stream] : streams_) ids.push_back(id);
   for (const std::uint64_t id : ids) {
-    Stream* stream = find(id);  // a source that is let on may end another stream
+    Stream* stream = find(id);  // consumption reported to a source may end another stream
     if (stopped_ || stream == nullptr) continue;
     if (stream->blocks) {
       tell_blocks(*stream);

@@ -22,16 +22,16 @@ void Fill::set_pace(PaceRules rules) {
   apply_pace();
 }
 
-// Peers that keep to a rate which the caller asked for are not slow.
+// Peers that keep to the caller's own rate limit are not slow.
 void Fill::apply_pace() {
   PaceRules rules = options_.pace;
   if (options_.max_rate > 0) rules.min_rate = std::min(rules.min_rate, options_.max_rate / 4);
-  // The crowd counts on this agent to help itself when it says that peers give it too little.
+  // The crowd relies on this agent to fetch from the origin soon after it reports that peers are too slow.
   if (crowd_source() != nullptr) rules.patience = std::min(rules.patience, PeerPace::kStall);
   pace_.set_rules(rules);
 }
 
-// Whether peers have, or are about to have, something of what is missing.
+// Returns true if peers have, or are about to have, missing segments.
 bool Fill::peers_can_go_on() {
   if (!layout_) return false;
   for (std::size_t i = 0; i < sources_.size(); ++i) {
@@ -57,7 +57,7 @@ void Fill::source_changed(std::size_t source) {
   pump();
 }
 
-// Only with peers is there anything to watch.
+// Starts the watch timer, if there are peers to watch.
 void Fill::watch() {
   if (watch_timer_ != 0 || stopped_ || complete_ || !layout_) return;
   const bool any = std::any_of(sources_.begin(), sources_.end(), [](const SourceSlot& slot) {
@@ -93,7 +93,7 @@ void Fill::take_from_stalled(SteadyTime now) {
   for (const std::uint64_t id : ids) {
     const Stream* stream = find(id);
     if (stream == nullptr) continue;
-    // One among others that go on: its segment goes to somebody else for a while.
+    // Other streams go on: this segment is not asked of peers for a while.
     if (ids.size() < of_peers) pace_.refused(layout_->index_at(stream->window.offset), now);
     last_break_ = Error{ErrorCode::no_progress, options_.doing, "neither peers nor the origin deliver the rest"};
     give_up(id);
@@ -139,7 +139,7 @@ void Fill::make(const Revision& revision) {
     case Revision::Kind::race:
       return open(revision.source, revision.window);
   }
-  // The plan gives out what became free, before anything else is changed.
+  // The plan hands out the ranges that became free, before anything else is changed.
   while (const auto window = next_window(plan_input())) open(window->source, window->range);
 }
 

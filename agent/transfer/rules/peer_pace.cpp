@@ -45,7 +45,7 @@ void PeerPace::closed(std::uint64_t delivery, bool success, SteadyTime) {
 }
 
 void PeerPace::hold(bool held, SteadyTime now) {
-  // What was not taken could not come: the count begins anew.
+  // Bytes that were not taken could not arrive: the count begins anew.
   if (held || held_) {
     since_ = last_ = now;
     for (auto& [id, open] : open_) open.last = now;

@@ -20,7 +20,7 @@ std::string describe(std::size_t index, const ByteRange& range) {
   return fmt::format("range {} (offset {}, length {})", index, range.offset, range.length);
 }
 
-// The range with its length known and checked.
+// Returns the range with its length known and checked.
 Result<ByteRange> resolve(std::size_t index, const ByteRange& range, std::optional<std::uint64_t> size,
                           const std::string& doing) {
   if (range.length == 0) {
@@ -75,7 +75,7 @@ Result<PieceMap> PieceMap::of_ranges(const std::vector<ByteRange>& ranges, std::
     map.pieces_.push_back({total, *range});
     total += range->length;
   }
-  // Others were held against each other when they were given.
+  // Other ranges were compared with each other when the job was added.
   for (std::size_t i = 0; i < ranges.size(); ++i) {
     const ByteRange& last = map.pieces_[i].origin;
     for (std::size_t j = 0; is_suffix(ranges[i]) && j < ranges.size(); ++j) {

@@ -1,5 +1,5 @@
-// Where the bytes of a content are at the origin. For a whole file that is the same place; for a file of ranges the
-// content is the ranges one after the other in the order given, as BITS does. Pure.
+// Maps the bytes of a content to their place at the origin. For a whole file that is the same offset; a content of
+// ranges is these ranges one after the other, in the order given, as BITS does. Pure.
 #pragma once
 
 #include <cstdint>
@@ -18,18 +18,19 @@ inline constexpr std::uint64_t kFromTheEnd = UINT64_MAX;  // offset of a range t
 
 class PieceMap {
  public:
-  // The content is the whole, of known size or not.
+  // Returns the map of a whole file, whose size may be unknown.
   static PieceMap whole(std::optional<std::uint64_t> size);
-  // `size` is of the whole at the origin. Errors: invalid_argument for an empty range, one out of bounds, or two that
-  // overlap; range_not_supported where the end is asked for and not known. The last bytes of a file that has fewer are
-  // all of it, of an empty one none (RFC 9110 §14.1.2).
+  // Returns the map of `ranges`; `size` is that of the whole file. Errors: invalid_argument for an empty range, one out
+  // of bounds, a suffix range that overlaps another range, or too large a sum; range_not_supported where a range needs
+  // the size and it is unknown. A suffix range longer than the file is the whole file, of an empty file nothing (RFC
+  // 9110 §14.1.2).
   static Result<PieceMap> of_ranges(const std::vector<ByteRange>& ranges, std::optional<std::uint64_t> size,
                                     const std::string& url);
 
   [[nodiscard]] bool is_whole() const { return pieces_.empty(); }
   [[nodiscard]] std::optional<std::uint64_t> content_size() const { return content_size_; }
   [[nodiscard]] std::optional<std::uint64_t> origin_size() const { return origin_size_; }
-  // The ranges at the origin that make up `window` of the content, in order, neighbours joined.
+  // Returns the ranges at the origin that make up `window` of the content, in its order, adjacent ones joined.
   [[nodiscard]] std::vector<ByteRange> parts(ByteRange window) const;
 
  private:
@@ -42,8 +43,8 @@ class PieceMap {
   std::optional<std::uint64_t> origin_size_;
 };
 
-// The version that a content made of ranges is bound to: the URL carries the ranges as a fragment, which no canonical
-// URL has, so that nobody who asks for the URL finds it, but the same file finds its own earlier attempt.
+// Returns the version under which a content of ranges is stored. Its URL carries the ranges as a fragment, which no
+// canonical URL has: requests for the URL do not find it, but the same file finds its own earlier attempt.
 [[nodiscard]] cache::Version version_of_ranges(const cache::Version& whole, const std::vector<ByteRange>& ranges,
                                                std::optional<std::uint64_t> content_size);
 

@@ -16,7 +16,7 @@ bool is_under_way(const PlanInput& input, ByteRange range) {
   });
 }
 
-// What is missing, with small holes between taken for missing too.
+// Returns the missing ranges, joined across small holes.
 Ranges bridged(const PlanInput& input) {
   Ranges ranges;
   for (const ByteRange& missing : input.missing) {
@@ -37,7 +37,7 @@ bool may_take(const PlanInput& input, const SourceState& source, std::uint64_t i
   return source.kind != SourceKind::origin || input.helping || !left_to_peers(input, index);
 }
 
-// What is missing of a segment, its first run.
+// Returns the first missing range within a segment.
 std::optional<ByteRange> missing_of(const PlanInput& input, const Ranges& ranges, std::uint64_t index) {
   const ByteRange segment = input.layout->range(index);
   for (const ByteRange& missing : ranges) {
@@ -56,7 +56,7 @@ std::optional<ByteRange> first_in_order(const PlanInput& input, const Ranges& ra
   return std::nullopt;
 }
 
-// The first segment, or rest of one, that is missing, free and available from `source`; the last one on probation.
+// Returns the first segment, or rest of one, that is missing, free and available from `source`; on probation the last.
 std::optional<ByteRange> one_segment(const PlanInput& input, const Ranges& ranges, const SourceState& source) {
   if (!source.order.empty()) return first_in_order(input, ranges, source);
   std::optional<ByteRange> found;
@@ -74,7 +74,7 @@ std::optional<ByteRange> one_segment(const PlanInput& input, const Ranges& range
   return found;
 }
 
-// How long a stream may be when `streams` more of them shall share all that is missing: equal parts, whole segments.
+// Returns the length of a stream when `streams` of them share all missing bytes: equal parts, in whole segments.
 std::uint64_t share_of(const PlanInput& input, const Ranges& ranges, std::uint64_t streams) {
   std::uint64_t total = 0;
   for (const ByteRange& missing : ranges) total += missing.length;
@@ -93,11 +93,11 @@ std::optional<ByteRange> longest_stream(const PlanInput& input, const Ranges& ra
   const std::uint64_t streams = source.windows ? source.max_streams - source.active.size() : 1;
   if (source.windows && source.max_streams > 1 && source.has_all) {
     const std::uint64_t limit = first->offset + share_of(input, ranges, streams);
-    // The cut is at a segment's end, also where the start is in the middle of one.
+    // The cut is at a segment's end, even if the stream starts within a segment.
     const std::uint64_t segment = input.layout->segment_size();
     end = std::min(end, (limit + segment - 1) / segment * segment);
   }
-  // Not into a segment that somebody else is delivering, or shall deliver.
+  // Stop before a segment that another source is delivering, or shall deliver.
   std::uint64_t last = first->end();
   while (last < end && may_take(input, source, input.layout->index_at(last))) {
     last = std::min(end, input.layout->range(input.layout->index_at(last)).end());
@@ -118,7 +118,7 @@ std::optional<ByteRange> window_for(const PlanInput& input, const Ranges& ranges
   return longest_stream(input, ranges, source);
 }
 
-// A cached copy of everything answers alone: the others are for what it cannot deliver.
+// A complete cached copy answers alone; other sources are only for what it cannot deliver.
 bool is_copying(const PlanInput& input) {
   return std::any_of(input.sources.begin(), input.sources.end(), [](const SourceState& source) {
     return source.kind == SourceKind::cache && source.usable && source.has_all;
@@ -135,8 +135,8 @@ bool has_segment(const SourceState& source, std::uint64_t index) {
   return source.has_all || std::binary_search(source.has.begin(), source.has.end(), index);
 }
 
-// Two missing ranges of one segment (a stream broke in the middle and another part is under way) must not go to two
-// sources, so a segment in which anything is being delivered is left to whoever delivers it.
+// Two missing ranges of one segment (after a stream broke in its middle) must not go to two sources: a segment of which
+// anything is in flight is left to its source.
 bool is_taken(const PlanInput& input, std::uint64_t index) {
   return is_under_way(input, input.layout->range(index));
 }

@@ -1,4 +1,5 @@
-// Of which URLs a content was got lately: whether what the cache said of a URL at some time still holds. Pure; bounded.
+// URLs of which a content was fetched lately: tells whether an earlier answer of the cache about a URL still holds.
+// Pure; bounded.
 #pragma once
 
 #include <cstddef>
@@ -21,7 +22,7 @@ class RecentUrls {
     order_.emplace_back(now, url);
     while (!order_.empty() && (order_.size() > kMax || now - order_.front().first > kKept)) forget_oldest();
   }
-  // False also where it is not remembered any more.
+  // Returns true if no content of the URL was added since. False also where that is not remembered any more.
   [[nodiscard]] bool unchanged_since(const std::string& url, SteadyTime since) const {
     if (since <= forgotten_) return false;
     const auto found = latest_.find(url);
@@ -38,7 +39,7 @@ class RecentUrls {
 
   std::unordered_map<std::string, SteadyTime> latest_;
   std::deque<std::pair<SteadyTime, std::string>> order_;
-  SteadyTime forgotten_ = SteadyTime::min();  // what was got until then may be forgotten
+  SteadyTime forgotten_ = SteadyTime::min();  // additions up to here may be forgotten
 };
 
 }  // namespace larder::agent

@@ -29,7 +29,7 @@ class Revising {
   [[nodiscard]] std::optional<Revision> give_way(const Delivery& delivery) const {
     const std::uint64_t first = index_at(delivery.left.offset);
     const SourceState& origin = input_.sources[delivery.source];
-    // A claim that is lost with little left of it: asking for that again would cost more than letting it come.
+    // A lost claim with few bytes left is completed: asking another source for them would cost more.
     const bool lost = !has_segment(origin, first) && (!delivery.begun || left_of(delivery, first) > kRaceWorth);
     if (lost || (!delivery.begun && left_to_peers(input_, first))) {
       return Revision{Revision::Kind::end, delivery.id, delivery.source, {}};
@@ -38,7 +38,7 @@ class Revising {
     for (std::uint64_t index = first + 1; index <= last; ++index) {
       if (!has_segment(origin, index) || left_to_peers(input_, index)) return cut_before(delivery, index);
     }
-    // On probation they get the last one that they have.
+    // Peers on probation get the last segment that they have.
     for (std::uint64_t index = last; index > first; --index) {
       if (on_probation(index)) return cut_before(delivery, index);
     }
@@ -83,7 +83,7 @@ class Revising {
     if (!peers || input_.sources[*peers].on_probation || !input_.sources[*peers].active.empty()) return std::nullopt;
     if (anything_for(*peers)) return std::nullopt;
     for (const Delivery& delivery : deliveries_) {
-      // An origin that cannot do windows would go on with everything beside them.
+      // An origin without windows would send everything beside them.
       const bool worth = kind(delivery) == SourceKind::origin && input_.sources[delivery.source].windows &&
                          delivery.left.length > kRaceWorth && !is_raced(delivery);
       if (!worth) continue;
@@ -104,7 +104,7 @@ class Revising {
     return std::nullopt;
   }
 
-  // Something that the plan can still give to the source.
+  // Returns true if the plan can still give a segment to the source.
   [[nodiscard]] bool anything_for(std::size_t source) const {
     for (const ByteRange& missing : input_.missing) {
       for (std::uint64_t index = index_at(missing.offset); index <= index_at(missing.end() - 1); ++index) {

@@ -1,12 +1,12 @@
-// What to change in the deliveries under way when peers come, go, or deliver too little. Pure; the plan (plan.h) then
-// gives out what became free.
+// Decides what to change in the deliveries in flight when peers come, go, or deliver too little. Pure; the plan
+// (plan.h) then hands out the ranges that became free.
 //
-// 1. Peers came while the origin streams: its stream is cut before the first segment that they can give, and given up
-//    where nothing of it came yet. So it is where the crowd leaves a segment to somebody else, also when it has begun.
-// 2. Peers deliver too little and every segment is theirs: the origin takes one that has not begun; when all have
-//    begun, it races for the one with the most left.
-// 3. Nothing is left for the peers and the origin is still busy with what they have: they race for the rest of it.
-// A race is the only case of two sources for one segment; what comes twice is wasted.
+// 1. Peers join while the origin streams: the stream is cut before the first segment that they can give, or given up if
+//    nothing of it arrived yet. The same where the crowd gives the segment to another agent, even after it has begun.
+// 2. Peers deliver too little and every segment is theirs: the origin takes one that has not begun. When all have
+//    begun, it races for the one with the most bytes left.
+// 3. Peers have nothing left to do while the origin delivers a segment that they have: they race for its rest.
+// Only a race has two sources for one segment; bytes that arrive twice are wasted.
 #pragma once
 
 #include <cstdint>
@@ -21,8 +21,8 @@ struct Delivery {
   std::uint64_t id = 0;
   std::size_t source = 0;  // index into PlanInput::sources
   ByteRange window;
-  ByteRange left;      // from the first to the last byte of it that is not there; empty: nothing is
-  bool begun = false;  // something of it came
+  ByteRange left;      // from the first to the last missing byte; empty: nothing is missing
+  bool begun = false;  // some bytes of it arrived
 };
 
 struct Revision {
@@ -38,10 +38,10 @@ struct Revision {
   friend bool operator==(const Revision&, const Revision&) = default;
 };
 
-// Peers do not race for less: it is there before they have begun.
+// Peers do not race for fewer bytes: these arrive before the race has begun.
 inline constexpr std::uint64_t kRaceWorth = 512 * kKiB;
 
-// The next change to make, if any; ask again when it is made and the plan has given out what is free.
+// Returns the next change, if any. Call again after making it, and after the plan has handed out what became free.
 [[nodiscard]] std::optional<Revision> revise(const PlanInput& input, const std::vector<Delivery>& deliveries);
 
 }  // namespace larder::agent

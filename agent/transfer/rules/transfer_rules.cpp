@@ -18,7 +18,7 @@ bool is_lost_link(ErrorCode code) {
   return code == ErrorCode::connection_lost || code == ErrorCode::timed_out || code == ErrorCode::no_progress;
 }
 
-// What an origin says, or does, that dislikes several connections at once; one may still be welcome.
+// Errors of an origin that may refuse several connections at once; one may still be accepted.
 bool may_be_too_many(ErrorCode code) {
   return is_lost_link(code) || code == ErrorCode::connect_failed || code == ErrorCode::http_transient ||
          code == ErrorCode::http_fatal || code == ErrorCode::bad_response;
@@ -97,7 +97,7 @@ Error RestartRule::given_up(const std::string& url) const {
 
 BreakDecision on_origin_break(const StreamBreak& what) {
   if (what.code == ErrorCode::version_changed) return BreakDecision::restart;
-  // The place was given to another user: what is asked for now stands in line for the next one.
+  // Its turn was given to another user: the next request waits for a new turn.
   if (what.resumable && what.code == ErrorCode::busy) return BreakDecision::resume;
   if (what.code == ErrorCode::range_not_supported && !what.whole) return BreakDecision::whole_only;
   if (what.resumable && what.others > 0 && may_be_too_many(what.code)) return BreakDecision::narrow;

@@ -7,7 +7,7 @@ namespace larder::agent {
 namespace {
 
 constexpr std::size_t kChunk = 256 * 1024;
-constexpr std::size_t kAhead = 4 * 1024 * 1024;  // at most so much is read beyond what was consumed
+constexpr std::size_t kAhead = 4 * 1024 * 1024;  // maximum read ahead of consumption
 constexpr Duration kBusyDelay = std::chrono::milliseconds(5);
 
 Result<Buffer> read_chunk(cache::ContentLease& lease, std::uint64_t offset, std::size_t length) {
@@ -65,7 +65,7 @@ class CopyRun : public std::enable_shared_from_this<CopyRun> {
     const ByteRange& part = parts_[part_];
     const auto length = static_cast<std::size_t>(std::min<std::uint64_t>(kChunk, part.length - done_));
     reading_ = true;
-    // The worker's hold on the run goes back to the loop with the bytes: a lease must not end on another thread.
+    // The worker's reference to the run returns to the loop with the bytes: a lease must not end on another thread.
     const bool queued = blocking_([self = shared_from_this(), offset = part.offset + done_, length]() mutable {
       Result<Buffer> chunk = read_chunk(*self->lease_, offset, length);
       Executor& loop = self->runtime_.executor;
@@ -105,7 +105,7 @@ class CopyRun : public std::enable_shared_from_this<CopyRun> {
   std::vector<ByteRange> parts_;
   std::shared_ptr<SourceEvents> events_;
   std::size_t part_ = 0;
-  std::uint64_t done_ = 0;  // of that part
+  std::uint64_t done_ = 0;  // bytes of that part
   std::size_t ahead_ = 0;
   bool reading_ = false;
   bool stopped_ = false;
@@ -136,7 +136,7 @@ void CopySource::cancel(RunId run) {
 void CopySource::consumed(RunId run, std::size_t bytes) {
   const auto found = runs_.find(run);
   if (found == runs_.end()) return;
-  const auto keep = found->second;  // its end may forget it
+  const auto keep = found->second;  // its end may remove it from runs_
   keep->consumed(bytes);
 }
 

@@ -1,4 +1,4 @@
-// A complete cached content as the source of a content made of ranges of it. Reads on a thread that may block.
+// Source of a content made of ranges of a complete cached content. Reads on a thread that may block.
 #pragma once
 
 #include <functional>
@@ -29,7 +29,7 @@ class CopySource final : public Source {
   RunId start(ByteRange window, std::shared_ptr<SourceEvents> events) override;
   void cancel(RunId run) override;
   void consumed(RunId run, std::size_t bytes) override;
-  void set_rate(RunId, std::uint64_t) override {}  // reading what is here costs nobody's line
+  void set_rate(RunId, std::uint64_t) override {}  // reads from the disk are not limited
 
  private:
   Runtime runtime_;

@@ -24,7 +24,7 @@ void OriginRun::stop() {
   source_ = nullptr;
 }
 
-// One request must do where another one could be answered with another edition unnoticed.
+// Returns true where a single request must serve all parts, since another edition would go unnoticed in a second one.
 bool OriginRun::whole_answer() const {
   if (!task_.fetch.expected || !task_.windows) return true;
   return task_.parts.size() > 1 && !task_.fetch.expected->has_validator();
@@ -77,7 +77,7 @@ void OriginRun::on_data(Buffer bytes) {
   if (source_ == nullptr || !fetch_) return;
   const auto self = shared_from_this();
   outstanding_ += bytes.size();
-  // Usually the whole buffer is wanted and travels on as it is; else it is cut into what is wanted and what is not.
+  // Usually the whole buffer is wanted and passed on as it is. Otherwise it is cut into wanted and wasted bytes.
   const ByteRange& part = task_.parts[part_];
   if (phase_ == Phase::reading && position_ == part.offset + delivered_ && bytes.size() <= part.length - delivered_) {
     position_ += bytes.size();
@@ -105,7 +105,7 @@ void OriginRun::cut(Bytes bytes) {
     bytes = bytes.subspan(take);
   }
   if (bytes.empty() || source_ == nullptr) return;
-  events_->on_wasted(bytes.size());  // beyond what is wanted of this answer
+  events_->on_wasted(bytes.size());  // beyond the wanted parts of this answer
   consumed(bytes.size());
 }
 
@@ -158,7 +158,7 @@ void OriginRun::finish(Status status) {
   OriginSource* source = source_;
   const auto events = events_;
   stop();
-  // Consumption of what is still queued at the receiver no longer matters to anybody.
+  // Bytes still queued at the receiver need no report of consumption any more.
   source->forget(id_);
   events->on_done(std::move(status));
 }

@@ -1,8 +1,8 @@
-// One run of an OriginSource: the parts of a window, request by request.
+// One run of an OriginSource: requests the parts of a window one after the other.
 //
-// An answer begins at some offset of the whole and is read in order; what lies before a wanted part is thrown away.
-// When an answer goes on beyond its part (a 200 in place of a 206) the next part is cut out of the same answer if it
-// lies ahead. Without a validator a second request could be of another edition, so then one answer must do.
+// An answer begins at some offset of the whole file and is read in order; bytes before a wanted part are wasted. When
+// an answer goes on beyond its part (a 200 in place of a 206), a next part that lies ahead is cut out of the same
+// answer. Without a validator, a second request could be answered with another edition: then one answer must do.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +28,7 @@ class OriginRun final : public origin::FetchEvents, public std::enable_shared_fr
   OriginRun(OriginSource& source, RunId id, Task task, std::shared_ptr<SourceEvents> events);
 
   void start();
-  void stop();  // nothing follows
+  void stop();  // no event follows
   void consumed(std::size_t bytes);
   void set_rate(std::uint64_t bytes_per_second);
 
@@ -38,10 +38,10 @@ class OriginRun final : public origin::FetchEvents, public std::enable_shared_fr
 
  private:
   enum class Phase {
-    reading,   // the wanted part is coming, or something before it
-    ending,    // all is delivered and the answer is at its end: on_done says whether it ended well
-    complete,  // all is delivered, the answer would go on
-    between,   // the next part needs another request, after this one's on_done
+    reading,   // the wanted part, or bytes before it, are arriving
+    ending,    // all parts delivered, and the answer is at its end: on_done tells whether it ended well
+    complete,  // all parts delivered, and the answer would go on
+    between,   // the next part needs another request, after on_done of this one
     again,     // the same, and this answer would go on
   };
   void request();
@@ -58,16 +58,16 @@ class OriginRun final : public origin::FetchEvents, public std::enable_shared_fr
   Phase phase_ = Phase::reading;
   Task task_;
   std::shared_ptr<SourceEvents> events_;
-  std::size_t part_ = 0;         // which of task_.parts is being delivered
-  std::uint64_t delivered_ = 0;  // of that part
+  std::size_t part_ = 0;         // index in task_.parts of the part being delivered
+  std::uint64_t delivered_ = 0;  // bytes of that part
   std::optional<origin::FetchId> fetch_;
   bool requested_whole_ = false;
   bool answered_ = false;
-  bool goes_on_ = false;        // the answer is everything from its offset on
-  std::uint64_t position_ = 0;  // next byte of the answer
+  bool goes_on_ = false;        // the answer sends everything from its offset on
+  std::uint64_t position_ = 0;  // offset of the next byte of the answer
   std::uint64_t requests_ = 0;
-  std::size_t outstanding_ = 0;  // delivered from the present request and not consumed yet
-  std::size_t settled_ = 0;      // the same of requests that are over: nobody waits for their consumption
+  std::size_t outstanding_ = 0;  // bytes of the present request, delivered and not yet consumed
+  std::size_t settled_ = 0;      // the same of earlier requests: their consumption is not reported to the origin
   std::uint64_t rate_ = 0;
 };
 

@@ -1,5 +1,5 @@
-// The origin as a source of one content's windows: turns a window into requests, one after the other, and cuts the
-// wanted bytes out of an answer that is more than was asked (200 for a range).
+// The origin as a source of one content: turns a window into consecutive requests, and cuts the wanted bytes out of an
+// answer that sends more than was asked (200 for a range).
 #pragma once
 
 #include <map>
@@ -21,8 +21,8 @@ class OriginSource final : public Source {
   OriginSource(const OriginSource&) = delete;
   OriginSource& operator=(const OriginSource&) = delete;
 
-  // From here on every answer must be of `edition`. Before it, only one run of everything may be started: its answer
-  // is the probe.
+  // From now on every answer must be of `edition`. Before this call only one run of everything may be started, whose
+  // answer is the probe.
   void bind(const origin::Edition& edition, PieceMap map);
 
   [[nodiscard]] SourceKind kind() const override { return SourceKind::origin; }

@@ -14,7 +14,7 @@ Duration time_of(std::uint64_t bytes, std::uint64_t rate) {
 
 }  // namespace
 
-// A delivery's end at the source: after the source it passes nothing on.
+// The receiver of a delivery's events. It may outlive the source, and then drops them.
 class PeerSource::Inlet final : public peer::DeliveryEvents {
  public:
   Inlet(PeerSource& source, RunId run, std::shared_ptr<SourceEvents> events)
@@ -46,7 +46,7 @@ class PeerSource::Inlet final : public peer::DeliveryEvents {
 PeerSource::PeerSource(Runtime runtime, std::shared_ptr<peer::Supply> supply)
     : runtime_(runtime), supply_(std::move(supply)) {
   supply_->on_changed = [this] {
-    const auto changed = on_changed;  // it may end this
+    const auto changed = on_changed;  // it may destroy this object
     if (changed) changed();
   };
 }
@@ -93,11 +93,12 @@ void PeerSource::done(RunId id, Status status) {
   Run& run = runs_.at(id);
   if (!status || run.rate == 0) return end(id, std::move(status));
   run.done = true;
-  run.delivery = 0;  // what is consumed from now on is of no delivery
+  run.delivery = 0;  // consumption from now on belongs to no delivery
   end_in_time(id);
 }
 
-// Once all of it might have come at the rate; never at once, since its user may be going through its streams.
+// Ends the run once all its bytes could have arrived at the rate. Never at once, since the caller may be iterating over
+// its streams.
 void PeerSource::end_in_time(RunId id) {
   Run& run = runs_.at(id);
   runtime_.timers.cancel(run.end_timer);

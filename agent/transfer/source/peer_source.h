@@ -1,6 +1,6 @@
-// Peers together as the source of one content: passes a supply's deliveries on as runs of blocks. Loop thread only;
-// owned by the fill. A rate is kept by telling late what was consumed, and that a delivery has ended: the next begins
-// no sooner, however much the supply delivers ahead.
+// All peers together as one source of a content: passes a supply's deliveries on as runs of blocks. Loop thread only;
+// owned by the fill. Rate limit: consumption and the end of a delivery are reported with a delay, so that the next one
+// starts no sooner, however far the supply delivers ahead.
 #pragma once
 
 #include <deque>
@@ -49,15 +49,15 @@ class PeerSource final : public Source {
     peer::DeliveryId delivery = 0;
     std::shared_ptr<Inlet> inlet;
     std::uint64_t rate = 0;
-    std::uint64_t untold = 0;    // bytes that came and were not told as consumed
-    std::deque<ByteRange> late;  // consumed, and not told yet; bounded by what the supply delivers ahead
-    SteadyTime next{};           // when the first of them may be told
+    std::uint64_t untold = 0;    // bytes delivered, whose consumption is not yet reported
+    std::deque<ByteRange> late;  // consumed, not yet reported; bounded by the supply's read-ahead
+    SteadyTime next{};           // when the first of them may be reported
     TimerId timer = 0;
-    bool done = false;  // wholly delivered: only its rate is waited for
+    bool done = false;  // all is delivered; the end waits for the rate
     TimerId end_timer = 0;
   };
   void tell(RunId run);
-  void tell_rest(const Run& over);  // of a delivery that has ended
+  void tell_rest(const Run& over);  // of an ended delivery
   void came(RunId run, std::uint64_t bytes);
   void done(RunId run, Status status);
   void end_in_time(RunId run);
