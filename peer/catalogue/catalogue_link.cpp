@@ -155,7 +155,7 @@ void LoopSide::handle(const RequestTag& tag, WallTime certificate_end, Catalogue
     answer(tag, {503, {}});
     return;
   }
-  const CatalogueHandler handler = handler_;  // it may be replaced, or the link end, while it runs
+  const CatalogueHandler handler = handler_;  // a copy: the call may replace it, or destroy the link
   handler(std::move(request), Answer(weak_from_this(), tag));
 }
 
@@ -255,7 +255,7 @@ class CatalogueLinkImpl final : public CatalogueLink {
   LinkThread thread_;  // ends first: it posts to loop_
 };
 
-// The client of one enrolment. A timer of the loop owns it, so that it ends with the loop at the latest.
+// The client of one enrolment. A timer of the loop owns it, so it ends with the loop at the latest.
 struct Enrolment {
   explicit Enrolment(Runtime runtime)
       : loop(std::make_shared<LoopSide>(runtime)), thread(std::nullopt, std::chrono::seconds(1), *loop) {}

@@ -30,7 +30,7 @@ void restrict(SSL_CTX* context) {
   SSL_CTX_set_options(context, SSL_OP_NO_TICKET | SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
   SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
   SSL_CTX_set_max_cert_list(context, kMaxCertificates);
-  // The one key exchange and the one signature of a group: no second round trip to agree on another.
+  // A group uses one key exchange and one signature only, so that no second round trip is needed to agree on another.
   SSL_CTX_set1_groups_list(context, "X25519");
   SSL_CTX_set1_sigalgs_list(context, "ed25519");
 }

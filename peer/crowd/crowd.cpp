@@ -59,8 +59,8 @@ void Crowd::begin(SteadyTime now) {
 void Crowd::heard(const AgentId& agent, const CrowdStamp& stamp, const CrowdEntry& entry, SteadyTime now) {
   if (agent == self_) return;
   const bool newcomer = members_.heard(agent, stamp, entry, now);
-  // A newcomer with claims may not have heard ours: they are announced before it asks the origin. In a large crowd some
-  // member speaks soon enough anyhow.
+  // A newcomer with claims may not have heard this agent's claims: they are announced before it asks the origin. In a
+  // large crowd some member sends soon enough anyhow.
   if (!newcomer || entry.claims.empty() || own_.empty() || members_.count() > kSmallCrowd) return;
   if (!last_told_ || now - *last_told_ > kNewcomerGap) say(Say::soon);
 }

@@ -30,7 +30,7 @@
 namespace larder::peer {
 
 struct CrowdRules {
-  Duration patience = std::chrono::seconds(5);    // 1 s for foreground
+  Duration patience = std::chrono::seconds(5);    // window of rule 5; the agent passes at most 1.5 s
   std::uint64_t min_rate = 256 * 1024;            // bytes/s from peers below which this agent counts as starving
   bool may_fetch = true;                          // false: metered or on battery; claims only when no other can
   unsigned fetchers = 4;                          // agents that fetch at once, as a rule

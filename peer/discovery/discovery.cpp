@@ -251,7 +251,7 @@ Discovery::Belief Discovery::believe(const Incoming& incoming, const Hello& said
     peers_.checked(datagram.sender, now);
     return Belief::proven;
   }
-  if (verdict == HelloVerdict::busy) return says_new ? Belief::none : Belief::assumed;  // checked at the next one
+  if (verdict == HelloVerdict::busy) return says_new ? Belief::none : Belief::assumed;  // the next HELLO is checked
   // Its certificate has expired: the peer is dropped. A bad signature says nothing about the peer, since any member can
   // write in its name.
   if (!says_new && verdict == HelloVerdict::bad_time) drop(datagram.sender, now);

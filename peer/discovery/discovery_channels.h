@@ -21,7 +21,8 @@ class DiscoveryChannels {
   static constexpr int kPerWakeup = 64;  // datagrams read before the loop's other handlers run
   using Received = std::function<void(Bytes packet, const Endpoint& from, bool multicast)>;
 
-  // `listen` with ports 0; empty: all addresses. connect_failed when a listen address, or every family, fails.
+  // `listen` with ports 0; empty: all addresses. Error: connect_failed when an address of `listen` fails, or, without
+  // `listen`, IPv4 or an IPv6 that the machine has.
   static Result<std::unique_ptr<DiscoveryChannels>> open(const std::vector<Endpoint>& listen, std::uint16_t port,
                                                          std::uint16_t multicast_port, bool multicast, Loop& loop);
   ~DiscoveryChannels();

@@ -44,7 +44,7 @@ struct DiscoveryIdentity {
   std::vector<GroupKey> old;  // newest first; at most KeyRing::kMaxOld are read
 };
 
-// All are called on the loop thread; any may be empty.
+// Callbacks, all called on the loop thread; any may be empty.
 struct DiscoveryEvents {
   Discovery::Holdings holdings;
   std::function<bool(const AgentId&)> refused;  // revoked or shunned: neither heard nor answered
@@ -104,7 +104,8 @@ class DiscoverySocket {
   [[nodiscard]] virtual DiscoveryFigures figures() const = 0;
 };
 
-// connect_failed when no socket can be opened, with the address and the reason (port in use).
+// Makes a socket that is not started yet. Errors: connect_failed with the address and the reason (port in use);
+// invalid_argument for a listen address that is not numeric.
 [[nodiscard]] Result<std::unique_ptr<DiscoverySocket>> make_discovery_socket(const DiscoverySettings& settings,
                                                                              DiscoveryIdentity identity,
                                                                              DiscoverySelf self, DiscoveryEvents events,

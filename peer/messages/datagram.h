@@ -21,7 +21,7 @@ inline constexpr std::size_t kMaxAskKeys = 16;
 inline constexpr std::size_t kMaxSegmentBitmap = 128;     // bytes: 1024 segments, 64 GiB
 inline constexpr std::size_t kMaxHelloCertificate = 900;  // bytes of DER; those of groups have about 450
 inline constexpr std::size_t kMaxEvidence = 900;
-// Of evidence and its certificate together, so that the datagram keeps its bound.
+// Bytes of evidence and its certificate together, so that the datagram fits kMaxDatagram.
 inline constexpr std::size_t kMaxEvidenceWithCertificate = 1080;
 inline constexpr std::size_t kMaxHelloVersion = 24;
 inline constexpr std::size_t kMaxReachItems = 8;

@@ -252,7 +252,7 @@ void CatalogueService::Impl::describe_content(const Offer& offer, const JobPtr& 
                               what->manifest.last_modified = as.last_modified;
                               what->manifest.complete = offer.complete && root.has_value();
                               if (what->manifest.complete) what->manifest.root = root;
-                              // Signing costs more than the loop should spend at once.
+                              // A worker signs: many signatures would hold up the loop.
                               const bool queued = impl.parts.disk.submit(
                                   [weak = impl.weak_from_this(), job, what, with_bytes, as,
                                    segments = std::move(*segments), key = impl.parts.key, group = impl.parts.group,

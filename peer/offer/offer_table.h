@@ -29,7 +29,7 @@ struct Offer {
 
 class OfferTable {
  public:
-  // Bytes of items in one answer: what the seal and the header leave of a datagram.
+  // Bytes of items in one answer: a datagram without its header and encryption.
   static constexpr std::size_t kMaxAnswer = 1000;
 
   // Returns whether the policy lets this version be offered.

@@ -20,9 +20,9 @@ class SharePolicy {
   SharePolicy(std::vector<std::string> never_share, std::uint64_t min_size)
       : never_share_(std::move(never_share)), min_size_(min_size) {}
 
-  // Whether others may be asked for content of this canonical URL.
+  // Returns whether peers may be asked for content of this canonical URL.
   [[nodiscard]] bool may_ask(std::string_view url) const;
-  // Whether content of this canonical URL and size may be offered; an unknown size is not held against it.
+  // Returns whether content of this canonical URL and size may be offered. An unknown size counts as large enough.
   [[nodiscard]] bool may_offer(std::string_view url, std::optional<std::uint64_t> size) const;
 
  private:

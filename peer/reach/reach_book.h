@@ -34,8 +34,8 @@ class ReachBook {
   static constexpr unsigned kDials = 5;                         // failed downloads in a row although the port is open
   static constexpr Duration kSoon = std::chrono::seconds(5);    // within which an agent that appeared is tried
   static constexpr Duration kApart = std::chrono::seconds(1);   // from a failed try to the next
-  static constexpr Duration kAgain = std::chrono::seconds(30);  // while it does not answer
-  static constexpr Duration kAnswering = std::chrono::seconds(300);  // while it does; with many agents longer
+  static constexpr Duration kAgain = std::chrono::seconds(30);  // between tries of a port that does not answer
+  static constexpr Duration kAnswering = std::chrono::seconds(300);  // of ports that answer; with many agents longer
   static constexpr Duration kPerAgent = std::chrono::seconds(1);     // at least one second of rest for each agent
   static constexpr Duration kSuspectAgain = std::chrono::seconds(10);
   enum class News { none, lost, back };

@@ -38,7 +38,7 @@ class HolderTable {
   // Removes the holder and keeps it out from now on. False: it was not in the table.
   bool drop(const AgentId& agent);
   [[nodiscard]] const HolderFacts* find(const AgentId& agent) const;
-  // Complete ones first, then the less loaded, then those with more segments, then as drawn.
+  // Return holders sorted: complete ones first, then the less loaded, then those with more segments, then by `draw`.
   [[nodiscard]] std::vector<HolderFacts> ranked() const;
   [[nodiscard]] std::vector<HolderFacts> ranked_with(std::uint64_t segment) const;
   [[nodiscard]] std::vector<HolderFacts> ranked_complete() const;

@@ -178,7 +178,7 @@ DeliveryId SupplyImpl::deliver(ByteRange window, std::shared_ptr<DeliveryEvents>
 void SupplyImpl::deliver_bytes(DeliveryId id) {
   const auto found = deliveries_.find(id);
   if (found == deliveries_.end()) return;
-  if (!has_bytes()) return end_later(id, tl::unexpected(nobody()));  // contradicted since
+  if (!has_bytes()) return end_later(id, tl::unexpected(nobody()));  // dropped: a contradiction was heard meanwhile
   const ByteRange window = found->second.window;
   found->second.left = 0;
   const auto first = byte_leaves_.begin() + static_cast<std::ptrdiff_t>(window.offset / kBlockSize);

@@ -110,7 +110,7 @@ void VersionLookup::tell_contradicted(const AgentId& agent) {
     }
   }
   for (auto& [who, segments] : contradicted) {
-    segments.erase(std::unique(segments.begin(), segments.end()), segments.end());  // they come ascending
+    segments.erase(std::unique(segments.begin(), segments.end()), segments.end());  // they are ascending
     if (segments.size() > CrowdMembers::kMaxRefusals) {
       supply->seat()->gives_nothing(who);
       continue;

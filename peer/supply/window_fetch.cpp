@@ -174,8 +174,8 @@ void WindowFetch::leaves_checked(const AgentId& agent, std::vector<Digest> leave
   opened(agent);
 }
 
-// Returns whether this holder only announced the segment and never named our root. It may then hold different bytes
-// under the same version, as its origin gave them.
+// Returns whether this holder only announced the segment and never named the believed root. It may then hold different
+// bytes under the same version, as its origin gave them.
 bool WindowFetch::only_said(const AgentId& agent) const {
   const HolderFacts* holder = owner_->holder_table().find(agent);
   return holder != nullptr && (what_.whole ? !holder->hearsay.empty() : holder->hearsay.contains(what_.first));
@@ -265,7 +265,7 @@ void WindowFetch::want(std::vector<ByteRange> ranges) {
     }
     have_.remove({range.offset, range.end()});
   }
-  if (again) return restart();  // begin() comes back here, and nothing has come yet
+  if (again) return restart();  // begin() calls want() again, with given_ empty
   if (fetch_) tools_.swarm.want(*fetch_, in_window(wanted_));
   watch();
 }

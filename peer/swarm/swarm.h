@@ -75,7 +75,7 @@ using SwarmFetchId = std::uint64_t;
 
 struct SwarmFetch {
   SwarmWindow window;
-  std::vector<Digest> leaves;    // one for each block of the window; they fold to window.root (checked by fetch)
+  std::vector<Digest> leaves;    // one for each block; they fold to window.root (checked unless leaves_proven)
   std::vector<SwarmPeer> peers;  // to dial, at most 16
   std::vector<ByteRange> held;   // ranges of the window that are here already
   // Held and consumed ranges are read from it for other downloaders; null: nothing is served.

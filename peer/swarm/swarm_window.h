@@ -36,7 +36,7 @@ class BlockGuard;
 class WindowSink {
  public:
   virtual ~WindowSink() = default;
-  virtual void blocks_ready() = 0;  // take them from blocks()
+  virtual void blocks_ready() = 0;  // blocks are in queue()
   virtual void bad_block(const AgentId& from) = 0;
   virtual void peer_lost(const AgentId& peer) = 0;
   virtual void failed(const Error& error) = 0;  // the window cannot be used any more

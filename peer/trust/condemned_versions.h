@@ -27,7 +27,7 @@ struct Condemned {
 
 class CondemnedVersions {
  public:
-  static constexpr std::size_t kMax = 4096;  // the oldest goes
+  static constexpr std::size_t kMax = 4096;  // the oldest goes, those by own fetches last
   static constexpr Duration kFor = std::chrono::hours(24 * 7);
   static constexpr Duration kForOwn = std::chrono::hours(24 * 365);  // where this agent's own fetches differed
   static constexpr Duration kCounted = std::chrono::hours(1);
