@@ -14,8 +14,8 @@
 namespace larder::peer {
 namespace {
 
-constexpr std::size_t kMaxWaiting = 128;  // requests that the loop has not begun with
-constexpr std::size_t kMaxCalls = 1024;   // under way
+constexpr std::size_t kMaxWaiting = 128;  // requests that the loop has not begun to handle
+constexpr std::size_t kMaxCalls = 1024;   // in flight
 constexpr std::size_t kMaxTarget = 2048;  // bytes of path and query
 
 using CallDone = UniqueFunction<void(Result<CatalogueResponse>)>;
@@ -35,7 +35,7 @@ Status check_call(const CatalogueCall& what) {
 
 class LoopSide;
 
-// Answers a request once; one that is dropped unanswered is answered with 500.
+// Answers a request once; if it is destroyed uncalled, the answer is 500.
 class Answer {
  public:
   Answer(std::weak_ptr<LoopSide> link, RequestTag tag) : link_(std::move(link)), tag_(tag) {}
@@ -50,8 +50,8 @@ class Answer {
   RequestTag tag_;
 };
 
-// What belongs to the loop thread, and what the link's thread posts to it. The tasks posted hold it; after end() they
-// do nothing.
+// The loop thread's side of the link, and the tasks that the link's thread posts to it. The posted tasks hold it; after
+// end() they do nothing.
 class LoopSide final : public LinkThreadEvents, public std::enable_shared_from_this<LoopSide> {
  public:
   explicit LoopSide(Runtime runtime) : runtime_(runtime) {}
@@ -155,7 +155,7 @@ void LoopSide::handle(const RequestTag& tag, WallTime certificate_end, Catalogue
     answer(tag, {503, {}});
     return;
   }
-  const CatalogueHandler handler = handler_;  // it may be replaced, or the link end, while it runs
+  const CatalogueHandler handler = handler_;  // a copy: the call may replace it, or destroy the link
   handler(std::move(request), Answer(weak_from_this(), tag));
 }
 
@@ -233,7 +233,7 @@ class CatalogueLinkImpl final : public CatalogueLink {
       return {};
     }
     credentials_ = {};
-    if (credentials.authority_pem.empty()) {  // without a group: nobody is let in, nobody asked
+    if (credentials.authority_pem.empty()) {  // without a group no connection is accepted or made
       hand_over(nullptr);
       return {};
     }
@@ -255,7 +255,7 @@ class CatalogueLinkImpl final : public CatalogueLink {
   LinkThread thread_;  // ends first: it posts to loop_
 };
 
-// The client of one enrolment. A timer of the loop owns it, so that it ends with the loop at the latest.
+// The client of one enrolment. A timer of the loop owns it, so it ends with the loop at the latest.
 struct Enrolment {
   explicit Enrolment(Runtime runtime)
       : loop(std::make_shared<LoopSide>(runtime)), thread(std::nullopt, std::chrono::seconds(1), *loop) {}
@@ -277,7 +277,7 @@ Result<std::unique_ptr<CatalogueLink>> make_catalogue_link(const LinkSettings& s
 
 void enrol_call(const std::string& authority_pem, CatalogueCall what, Runtime runtime,
                 UniqueFunction<void(Result<CatalogueResponse>)> done) {
-  constexpr Duration kGrace = std::chrono::seconds(5);  // the call has a limit of its own, this one never comes first
+  constexpr Duration kGrace = std::chrono::seconds(5);  // the call's own timeout always comes first
   auto context = make_tls_context({authority_pem, {}, {}});
   if (!context) {
     runtime.executor.post(

@@ -1,10 +1,10 @@
 // The catalogue's transport (docs/formats/catalogue.md, Connection): HTTP/1.1 over TLS 1.3 with both certificates.
-// Server and client; a thread of its own does TLS and HTTP, requests and answers are handed over on the loop thread.
-// Owned by main.
+// Server and client. A thread of its own does TLS and HTTP; all methods and callbacks are on the loop thread, except
+// where stated. Owned by agent/lan. Its destructor waits for that thread and drops calls and requests in flight.
 //
-// Who has no certificate of the group gets no further than the handshake, but for enrolment (`enrolling`), while an
-// invitation is open. Bounded: connections (all, and per address), handshakes under way and their time, request size,
-// requests a second per agent, body sizes, time.
+// A peer without a certificate of the group gets no further than the handshake, except for one enrolment request while
+// an invitation is open (`enrolling`). Bounded: connections (all, and per address), handshakes in flight and their
+// time, request size, requests a second per agent, body sizes, time.
 #pragma once
 
 #include <cstdint>
@@ -41,7 +41,7 @@ struct CatalogueRequest {
 struct CatalogueResponse {
   unsigned status = 200;
   std::vector<std::byte> body;  // application/octet-stream
-  // Of an answer by the server: let go, on any thread, once the body is written or nobody waits for it any more.
+  // For the server's answers: released, on any thread, once the body is written or the asker has gone.
   std::shared_ptr<void> until_written = nullptr;
 };
 
@@ -52,7 +52,7 @@ struct LinkSettings {
   std::uint16_t port = 7475;        // 0: any
   std::size_t max_connections = 256;
   std::size_t max_connections_per_address = 32;
-  std::size_t max_handshakes = 64;  // under way; beyond, the oldest is cut
+  std::size_t max_handshakes = 64;  // in flight; with more, the oldest is cut
   Duration handshake_timeout = std::chrono::seconds(3);
   Duration request_timeout = std::chrono::seconds(10);
   Duration idle_timeout = std::chrono::seconds(60);
@@ -62,13 +62,13 @@ struct LinkSettings {
 
 struct CatalogueCall {
   Endpoint to;
-  AgentId agent{};  // who must answer there: another certificate is certificate_rejected. All zero: anyone of the group
+  AgentId agent{};  // expected there; another one gives certificate_rejected. All zero: any member of the group
   std::string method = "GET";
   std::string target;  // path and query
   std::vector<std::byte> body;
   std::size_t max_answer = 16 * 1024 * 1024;
   Duration timeout = std::chrono::seconds(3);
-  bool any_status = false;  // a refusal is an answer, not an error: for callers that act on its status or body
+  bool any_status = false;  // delivers a refusal as an answer, for callers that act on its status or body
 };
 
 using CallId = std::uint64_t;
@@ -77,33 +77,35 @@ class CatalogueLink {
  public:
   virtual ~CatalogueLink() = default;
   [[nodiscard]] virtual std::uint16_t port() const = 0;
-  // Connections under other certificates end.
+  // Replaces the certificates; connections under the earlier ones end. With an empty authority_pem, or certificates
+  // that cannot be used, every call fails and no connection is accepted.
   virtual void set_credentials(const LinkCredentials& credentials) = 0;
   virtual void set_handler(CatalogueHandler handler) = 0;
   virtual void set_enrolling(bool open) = 0;
-  // Asked (on the loop) for each agent after its handshake and at each request: revoked or shunned ones are cut.
+  // `refused` is called for each agent after its handshake, at each of its requests and at its answers. True (revoked
+  // or shunned): the connection is cut.
   virtual void set_refused(std::function<bool(const AgentId&)> refused) = 0;
-  // They are refused from now on: connections with them end, either way, and calls to them with certificate_rejected.
+  // Ends all connections with these agents, in both directions; calls in flight to them end with certificate_rejected.
   virtual void cut(const std::vector<AgentId>& agents) { (void)agents; }
-  // Connections to a peer are kept and used again; a GET is asked twice where a kept one had just ended. `done` is
-  // called once, never from within call(), and not after cancel() or the link's end. A 503 with a body is an answer (a
-  // busy holder's list of others). Errors: connect_failed, connection_lost, timed_out, certificate_rejected,
-  // tls_failed, bad_response, http_fatal/http_transient with the status and the words that came with it in the detail,
-  // too_large, busy (too many calls under way), invalid_argument.
+  // Sends a request. Connections to a peer are kept and used again; a GET is sent a second time where a kept connection
+  // had just ended. `done` is called once, never from within call(), and not after cancel() or the link's end. A 503
+  // with a body is an answer (a busy holder's list of others). Errors: connect_failed, connection_lost, timed_out,
+  // certificate_rejected, tls_failed, bad_response, http_fatal/http_transient with the status and the peer's reason in
+  // the detail, too_large, busy (too many calls in flight), invalid_argument.
   virtual CallId call(CatalogueCall what, UniqueFunction<void(Result<CatalogueResponse>)> done) = 0;
   virtual void cancel(CallId call) = 0;
-  // The addresses or routes of this machine have changed: kept connections end, and those that come from an address
-  // that is gone; a GET under way is asked once more over a new one.
+  // Call when this machine's addresses or routes have changed. Ends the client's kept connections, and those whose
+  // local address is gone; a GET in flight is sent once more over a new connection.
   virtual void network_changed() {}
-  // Has `answer` called on the link's own thread when its turn comes: a watchdog's question.
+  // Calls `answer` on the link's own thread, for a watchdog.
   virtual void ask(UniqueFunction<void()> answer) { answer(); }
 };
 
 [[nodiscard]] Result<std::unique_ptr<CatalogueLink>> make_catalogue_link(const LinkSettings& settings,
                                                                          const LinkCredentials& credentials,
                                                                          Runtime runtime);
-// One call by a client that has no certificate yet (joining): trusts only `authority_pem`. `done` as for call(); the
-// client ends with the loop's timers at the latest.
+// Sends one request as a client without a certificate yet (joining), which trusts only `authority_pem`. `done` as for
+// call(). A timer of the loop owns the client: it ends after `done`, and with the loop's timers at the latest.
 void enrol_call(const std::string& authority_pem, CatalogueCall what, Runtime runtime,
                 UniqueFunction<void(Result<CatalogueResponse>)> done);
 

@@ -92,7 +92,7 @@ void LinkAdmission::gone(LinkId id) {
 }
 
 void LinkAdmission::failed(const Endpoint& from, SteadyTime now) {
-  // Whoever has more addresses than this to fail from is not slowed by remembering them.
+  // An attacker with more addresses than this is not slowed by remembering them.
   if (failures_.size() >= kMaxAddresses && failures_.count(from.address) == 0) failures_.clear();
   Failures& failures = failures_[from.address];
   if (!failures.allowed.take(now)) failures.turned_away_until = now + kTurnedAway;

@@ -1,9 +1,9 @@
-// Which connections the catalogue's server keeps when it cannot keep all (deciding part; pure, `now` is an argument).
+// Decides which connections the catalogue's server keeps when it cannot keep all. Pure; `now` is an argument.
 //
-// Who has shown a certificate is a member; who has not, takes part in the handshakes. Newcomers are let in at the cost
-// of the oldest handshake, first of an address that no member has come from, so that strangers push out strangers; and
-// no address holds more than a quarter of the handshakes. Members that ask nothing make room last. An address whose
-// handshakes keep failing after work was done for them is turned away before any.
+// A connection is a handshake until its peer has shown a certificate; then it is a member's. A new connection takes the
+// place of the oldest handshake, first of one from an address that no member has come from, so that strangers push out
+// strangers. No address holds more than a quarter of the handshakes. Idle members make room last. An address whose
+// handshakes keep failing after work was done for them is turned away before the handshake.
 #pragma once
 
 #include <array>
@@ -29,7 +29,7 @@ struct AdmissionLimits {
 
 class LinkAdmission {
  public:
-  static constexpr std::size_t kMaxAddresses = 1024;  // remembered, of either kind
+  static constexpr std::size_t kMaxAddresses = 1024;  // remembered: of members, and of failed handshakes
   static constexpr double kFailuresPerSecond = 50;    // of one address
   static constexpr double kFailuresAtOnce = 100;
   static constexpr Duration kTurnedAway = std::chrono::seconds(1);
@@ -38,13 +38,13 @@ class LinkAdmission {
 
   struct Decision {
     bool accepted = false;
-    std::vector<LinkId> cut;  // to be closed for it; forgotten here already
+    std::vector<LinkId> cut;  // connections to close to make room; forgotten here already
   };
   [[nodiscard]] Decision arrived(LinkId id, const Endpoint& from, SteadyTime now);
   void is_member(LinkId id);
-  void set_idle(LinkId id, bool idle);                // a member that asks nothing now
+  void set_idle(LinkId id, bool idle);                // a member without a request in flight
   void gone(LinkId id);                               // unknown ids are ignored
-  void failed(const Endpoint& from, SteadyTime now);  // a handshake that cost something
+  void failed(const Endpoint& from, SteadyTime now);  // a handshake failed after it had cost work
 
   [[nodiscard]] std::size_t connections() const { return entries_.size(); }
   [[nodiscard]] std::size_t handshakes() const;
@@ -74,7 +74,7 @@ class LinkAdmission {
   AdmissionLimits limits_;
   Entries entries_;
   std::uint64_t order_ = 0;
-  std::map<Address, std::uint64_t> known_;  // members came from there; when last
+  std::map<Address, std::uint64_t> known_;  // addresses that members came from, with the order of the last time
   std::map<Address, Failures> failures_;
 };
 

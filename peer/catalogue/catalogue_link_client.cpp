@@ -10,13 +10,13 @@ namespace {
 
 namespace asio = boost::asio;
 
-constexpr std::size_t kMaxReason = 200;  // bytes of an answer that explain its status
+constexpr std::size_t kMaxReason = 200;  // bytes of a refusal's body that are taken as its reason
 
 std::string doing(const CatalogueCall& what) {
   return "ask the peer at " + what.to.text();
 }
 
-// Words that the other side gave with its refusal, where they are words.
+// Returns the reason in a refusal's body, where the body is short printable text.
 std::string reason_of(const CatalogueResponse& response) {
   const auto printable = [](std::byte byte) { return byte >= std::byte{' '} && byte < std::byte{0x7f}; };
   const auto& body = response.body;
@@ -40,7 +40,7 @@ struct LinkClient::Call {
   CallId id;
   CatalogueCall what;
   asio::steady_timer timer;
-  LinkOutgoing* connection = nullptr;  // null: waits for one
+  LinkOutgoing* connection = nullptr;  // null: the call waits for a connection
   bool retried = false;
 };
 
@@ -85,7 +85,7 @@ void LinkClient::start(Call& call, bool fresh) {
   ++peer.connections;
   call.connection = connection.get();
   connection->ask(call.id, call.what);
-  const bool from_loopback = key.first.is_v4() && key.first.is_loopback();  // as the source is
+  const bool from_loopback = key.first.is_v4() && key.first.is_loopback();  // like loopback_source_
   connection->connect(from_loopback ? loopback_source_ : std::nullopt);
 }
 
@@ -105,7 +105,7 @@ void LinkClient::finish(CallId id, const AgentId& agent, Result<CatalogueRespons
   events_.on_outcome(id, agent, std::move(result));
 }
 
-// An answer may still be on its way: the connection ends with its call.
+// Cancels a call and ends its connection, since the answer may still be in flight on it.
 void LinkClient::cancel(CallId id) {
   const auto call = calls_.extract(id);
   if (call.empty()) return;
@@ -181,7 +181,7 @@ void LinkClient::on_ended(LinkOutgoing& connection, Error why, bool stale) {
     serve_waiting(key);
     return;
   }
-  // A kept connection that the other side had just ended says nothing about the peer.
+  // The peer may have ended the kept connection for being idle: the call is sent once more over a new one.
   if (stale && !call->second->retried && call->second->what.method == "GET" && context_) {
     call->second->retried = true;
     start(*call->second, true);
@@ -207,7 +207,7 @@ void LinkClient::cut_agent(const AgentId& agent) {
   }
 }
 
-// Calls under way go on under the new certificates, where asking twice does no harm.
+// Ends all connections. A GET in flight is sent once more under the new certificates; other calls fail.
 void LinkClient::close_all() {
   const auto connections = connections_;
   for (const auto& [pointer, connection] : connections) {
@@ -221,7 +221,8 @@ void LinkClient::close_all() {
   }
 }
 
-// A connection from an address that is gone hears nothing any more. Of those without a call none is worth the doubt.
+// Ends connections whose local address is gone, since nothing is received on them, and all idle ones, which may be dead
+// too.
 void LinkClient::network_changed() {
   const auto connections = connections_;
   for (const auto& [pointer, connection] : connections) {

@@ -1,5 +1,5 @@
-// The catalogue's client: calls, and the connections that they go over, kept for the next. On the link's thread;
-// private to the link's sources.
+// The catalogue's client: its calls and its connections, which are kept for later calls. On the link's thread; private
+// to the link's sources.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -20,21 +20,23 @@ namespace larder::peer {
 class LinkClientEvents {
  public:
   virtual ~LinkClientEvents() = default;
-  // Once for each call that was not cancelled. `agent`: who answered; all zero where nobody did.
+  // Called once for each call that was not cancelled; may come within call(). `agent`: the agent that answered; all
+  // zero where none did.
   virtual void on_outcome(CallId call, const AgentId& agent, Result<CatalogueResponse> result) = 0;
 };
 
 class LinkClient final : private LinkOutgoingOwner {
  public:
-  static constexpr std::size_t kMaxPerPeer = 3;  // connections at once to one; further calls wait for them
-  static constexpr std::size_t kMaxKept = 128;   // without a call, to all peers together
+  static constexpr std::size_t kMaxPerPeer = 3;  // connections to one peer; further calls wait for one of them
+  static constexpr std::size_t kMaxKept = 128;   // idle connections, to all peers together
 
   LinkClient(boost::asio::io_context& io, Duration idle_timeout, LinkClientEvents& events);
   ~LinkClient() override;
 
-  // Agents that share a machine by addresses of its loopback are told apart by them there; elsewhere routes decide.
+  // Sets the source address of connections to loopback: agents that share a machine are told apart by their loopback
+  // address. Elsewhere the routes decide.
   void set_loopback_source(const Endpoint& source) { loopback_source_ = source; }  // before the thread runs
-  void set_context(std::shared_ptr<TlsContext> context);  // null: every call fails. Connections of the old one end
+  void set_context(std::shared_ptr<TlsContext> context);  // null: every call fails. Earlier connections end
   void call(CallId id, CatalogueCall what);
   void cancel(CallId id);
   void cut_agent(const AgentId& agent);
@@ -69,7 +71,7 @@ class LinkClient final : private LinkOutgoingOwner {
   std::map<CallId, std::unique_ptr<Call>> calls_;
   std::map<PeerKey, Peer> peers_;
   std::map<LinkOutgoing*, std::shared_ptr<LinkOutgoing>> connections_;
-  std::deque<LinkOutgoing*> kept_order_;  // the longest unused first
+  std::deque<LinkOutgoing*> kept_order_;  // idle connections, the longest idle first
 };
 
 }  // namespace larder::peer

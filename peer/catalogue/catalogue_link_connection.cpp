@@ -22,9 +22,9 @@ namespace http = boost::beast::http;
 constexpr std::size_t kMaxTarget = 2048;
 constexpr Duration kDrainTime = std::chrono::seconds(1);
 constexpr std::size_t kDrainBytes = 1 * kMiB;
-constexpr double kSlowestReader = 128 * 1024;  // bytes a second that an asker must take of a large answer
-constexpr std::size_t kWithHead = 8 * 1024;    // bytes of a body that go with the head
-constexpr int kSendBuffer = 128 * 1024;        // so that what is written has about been sent
+constexpr double kSlowestReader = 128 * 1024;  // bytes/s at which an asker must read a large answer
+constexpr std::size_t kWithHead = 8 * 1024;    // bytes of a body that are sent with the head
+constexpr int kSendBuffer = 128 * 1024;        // small, so that written bytes are nearly sent
 
 unsigned status_of(const boost::system::error_code& error) {
   if (error == http::error::header_limit || error == http::error::buffer_overflow) return 431;
@@ -57,7 +57,7 @@ LinkConnection::LinkConnection(LinkId id, asio::ip::tcp::socket socket, const En
       owner_(owner) {}
 
 void LinkConnection::start(ClientCertificate certificate) {
-  Error ignored;  // a connection that cannot be told this is only slower
+  Error ignored;  // without these options the connection is only slower
   stream_.next_layer().set_option(asio::ip::tcp::no_delay(true), ignored);
   stream_.next_layer().set_option(asio::socket_base::send_buffer_size(kSendBuffer), ignored);
   prepare_server(stream_, certificate);
@@ -77,7 +77,7 @@ void LinkConnection::on_handshake(const Error& error) {
   if (phase_ == Phase::closed) return;
   if (error) {
     if (handshake_began(stream_)) owner_.on_failed_handshake(from_);
-    finish();  // the other side shall be able to read why
+    finish();  // not close(): the peer is to receive the alert
     return;
   }
   facts_ = peer_facts(stream_);
@@ -87,7 +87,7 @@ void LinkConnection::on_handshake(const Error& error) {
   }
   phase_ = Phase::reading;
   if (facts_) owner_.on_member(id_, facts_->agent);
-  // Whoever has just come has something to say. A stranger's one request counts as part of its handshake.
+  // A new connection is to send its request soon. A stranger's one request has the handshake's deadline.
   begin_request();
   if (phase_ == Phase::reading) {
     arm(facts_ ? settings_.request_timeout : settings_.handshake_timeout, &LinkConnection::close);
@@ -114,8 +114,8 @@ void LinkConnection::begin_request() {
   read();
 }
 
-// A read is under way in every phase but one: with an answer owed and a chunk of the next request kept, the other side
-// has to wait.
+// Starts a read, so that one is in flight in every phase. Except for back-pressure: while an answer is due and a chunk
+// of the next request is buffered, the peer has to wait.
 void LinkConnection::read() {
   if (reading_ || unread_.size() >= kLinkChunk) return;
   reading_ = true;
@@ -128,7 +128,7 @@ void LinkConnection::on_read(const Error& error, std::size_t size) {
   reading_ = false;
   if (phase_ == Phase::closed) return;
   if (error) {
-    close();  // gone, or not TLS: nobody waits for an answer
+    close();  // the peer has gone, or does not speak TLS: no answer is awaited
     return;
   }
   if (phase_ == Phase::draining) {
@@ -193,7 +193,7 @@ void LinkConnection::dispatch() {
     return;
   }
   arm(settings_.request_timeout, &LinkConnection::handler_is_late);
-  read();  // to notice when nobody waits any more
+  read();  // to notice when the asker goes away
   if (const auto status =
           owner_.on_request({id_, request_}, facts_ ? facts_->certificate_end : WallTime{}, std::move(request))) {
     respond({*status, {}}, last_);
@@ -244,11 +244,10 @@ void LinkConnection::on_written(const Error& error) {
   }
 }
 
-// Says that nothing more comes, and throws away what the other side still sends: a reset would take the last answer,
-// or the alert, away from it.
+// Shuts the sending side down and drains the peer's bytes: a reset could make the peer lose the last answer or alert.
 void LinkConnection::finish() {
   phase_ = Phase::draining;
-  Error ignored;  // it is on its way out
+  Error ignored;  // the connection ends anyhow
   stream_.next_layer().shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
   arm(std::min(kDrainTime, settings_.handshake_timeout), &LinkConnection::close);
   drain(0);
@@ -260,7 +259,7 @@ void LinkConnection::drain(std::size_t size) {
     close();
     return;
   }
-  if (std::exchange(reading_, true)) return;  // comes back here
+  if (std::exchange(reading_, true)) return;  // the read in flight comes back here
   stream_.next_layer().async_read_some(
       asio::buffer(chunk_),
       [self = shared_from_this()](const Error& error, std::size_t more) { self->on_read(error, more); });
@@ -273,7 +272,7 @@ void LinkConnection::close() {
   Error ignored;  // closing cannot be refused
   stream_.next_layer().close(ignored);
   timer_.cancel();
-  if (!writing) release_answer();  // otherwise once the write has ended: it reads the bytes
+  if (!writing) release_answer();  // a write in flight still reads the bytes; on_written() releases them
   owner_.on_closed(id_);
 }
 

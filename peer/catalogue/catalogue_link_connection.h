@@ -1,5 +1,5 @@
-// One connection to the catalogue's server: handshake, requests one after the other, answers; each with its time
-// limit. On the link's thread; private to the link's sources, since it brings asio along.
+// One connection to the catalogue's server: handshake, requests one after the other, answers; each with its deadline.
+// On the link's thread; private to the link's sources, since it includes asio.
 #pragma once
 
 #include <array>
@@ -19,7 +19,7 @@
 namespace larder::peer {
 
 inline constexpr std::size_t kMaxLinkHead = 8 * 1024;  // bytes of a request's or an answer's head
-inline constexpr std::size_t kLinkChunk = 16 * 1024;   // read at once: a TLS record
+inline constexpr std::size_t kLinkChunk = 16 * 1024;   // bytes of one read: a TLS record
 
 // Names a request until it is answered.
 struct RequestTag {
@@ -30,13 +30,13 @@ struct RequestTag {
 class LinkConnectionOwner {
  public:
   virtual ~LinkConnectionOwner() = default;
-  virtual void on_failed_handshake(const Endpoint& from) = 0;  // that cost something
+  virtual void on_failed_handshake(const Endpoint& from) = 0;  // failed after it had cost work
   virtual void on_member(LinkId id, const AgentId& agent) = 0;
   virtual void on_idle(LinkId id, bool idle) = 0;
-  // The status to answer with at once; none when answer() will be called.
+  // Returns the status to answer with at once; nullopt: answer() will be called later.
   virtual std::optional<unsigned> on_request(const RequestTag& tag, WallTime certificate_end,
                                              CatalogueRequest request) = 0;
-  // Bytes of answers on their way are counted; false: too many already.
+  // Counts the bytes of an answer in flight, until give_answer_bytes(). False: too many already.
   virtual bool take_answer_bytes(std::size_t bytes) = 0;
   virtual void give_answer_bytes(std::size_t bytes) = 0;
   virtual void on_closed(LinkId id) = 0;
@@ -48,7 +48,7 @@ class LinkConnection : public std::enable_shared_from_this<LinkConnection> {
                  std::shared_ptr<TlsContext> context, const LinkSettings& settings, LinkConnectionOwner& owner);
 
   void start(ClientCertificate certificate);
-  void answer(std::uint64_t request, CatalogueResponse response);  // of a request that is over: ignored
+  void answer(std::uint64_t request, CatalogueResponse response);  // ignored once the request is over
   void close();
   [[nodiscard]] bool is_stranger() const { return !facts_; }
   [[nodiscard]] const std::optional<PeerFacts>& facts() const { return facts_; }
@@ -81,18 +81,18 @@ class LinkConnection : public std::enable_shared_from_this<LinkConnection> {
   LinkConnectionOwner& owner_;
 
   Phase phase_ = Phase::handshake;
-  std::uint64_t armed_ = 0;  // counts limits set: one that is not the last has nothing to say
+  std::uint64_t armed_ = 0;  // counts deadlines set: only the latest one takes effect
   std::optional<PeerFacts> facts_;
-  bool reading_ = false;  // a read is under way
-  bool idle_ = false;     // between requests, nothing of the next is here
+  bool reading_ = false;  // a read is in flight
+  bool idle_ = false;     // between requests, without a byte of the next
   std::array<std::byte, kLinkChunk> chunk_{};
-  boost::beast::flat_buffer unread_;  // came, not parsed yet
+  boost::beast::flat_buffer unread_;  // received, not parsed yet
   std::optional<Parser> parser_;
   std::uint64_t request_ = 0;
-  std::string head_;  // of the answer; with the first bytes of a body, for one TLS record
+  std::string head_;  // the answer's head, with the first bytes of its body in the same TLS record
   CatalogueResponse response_;
   std::size_t answer_bytes_ = 0;
-  bool last_ = false;  // ends after this answer
+  bool last_ = false;  // the connection ends after this answer
   std::size_t drained_ = 0;
 };
 

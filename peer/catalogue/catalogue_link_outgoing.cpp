@@ -40,7 +40,7 @@ void LinkOutgoing::connect(const std::optional<Endpoint>& source) {
   arm(kConnectTimeout, ErrorCode::connect_failed, "it does not take the connection");
   if (source) {
     const auto from = from_endpoint(source->with_port(0));
-    AsioError ignored;  // where this cannot be, connecting says so
+    AsioError ignored;  // connecting fails where binding did
     stream_.next_layer().open(from.protocol(), ignored);
     stream_.next_layer().bind(from, ignored);
   }
@@ -55,8 +55,8 @@ void LinkOutgoing::on_connected(const AsioError& error) {
     return;
   }
   timer_.cancel();
-  ++armed_;           // from here on the call's own time counts
-  AsioError ignored;  // a connection that cannot be told this is only slower
+  ++armed_;           // from here on the call's own deadline counts
+  AsioError ignored;  // without this option the connection is only slower
   stream_.next_layer().set_option(asio::ip::tcp::no_delay(true), ignored);
   prepare_client(stream_);
   stream_.async_handshake(asio::ssl::stream_base::client,
@@ -107,12 +107,12 @@ void LinkOutgoing::send() {
   head_.append(reinterpret_cast<const char*>(body.data()), body.size());  // small: one TLS record for both
   writing_ = true;
   asio::async_write(stream_, asio::buffer(head_), [self = shared_from_this()](const AsioError&, std::size_t) {
-    // What went wrong is heard by the read, after an answer that came before all was sent.
+    // A failure shows in the read, after any answer that came before the request was sent completely.
     self->writing_ = false;
   });
 }
 
-// Always under way, so that an end is noticed when no call waits.
+// Starts a read. One is always in flight, so that the connection's end is noticed without a call too.
 void LinkOutgoing::read() {
   stream_.async_read_some(asio::buffer(chunk_), [self = shared_from_this()](const AsioError& error, std::size_t size) {
     self->on_read(error, size);
@@ -149,7 +149,7 @@ void LinkOutgoing::parse() {
     }
     if (error || taken == 0) break;
   }
-  // Without a length the end of a body could not be told from a connection cut short.
+  // Without a length, the end of a body looks like a connection that was cut.
   if (parser_->is_header_done() && (parser_->chunked() || !parser_->content_length())) {
     end(ErrorCode::bad_response, "its answer does not say how long it is");
     return;
@@ -194,7 +194,7 @@ void LinkOutgoing::end(Error why) {
 bool LinkOutgoing::lost_its_address() const {
   AsioError error;
   const auto local = stream_.next_layer().local_endpoint(error);
-  if (error) return false;  // it has none yet
+  if (error) return false;  // it has no local address yet
   return is_foreign_address(*local.data(), static_cast<socklen_t>(local.size()));
 }
 

@@ -1,5 +1,5 @@
-// One connection of the catalogue's client: connects, checks who answers, carries one call after the other. On the
-// link's thread; private to the link's sources, since it brings asio along.
+// One connection of the catalogue's client: connects, checks the peer's agent id, carries one call after the other. On
+// the link's thread; private to the link's sources, since it includes asio.
 #pragma once
 
 #include <array>
@@ -23,7 +23,7 @@ class LinkOutgoingOwner {
  public:
   virtual ~LinkOutgoingOwner() = default;
   virtual void on_answered(LinkOutgoing& connection, CatalogueResponse response, bool reusable) = 0;
-  // The connection is of no more use. `stale`: it had been kept, and not a byte of an answer had come.
+  // Called when the connection has ended by itself. `stale`: it had been kept, and no byte of an answer had come.
   virtual void on_ended(LinkOutgoing& connection, Error why, bool stale) = 0;
 };
 
@@ -34,16 +34,16 @@ class LinkOutgoing : public std::enable_shared_from_this<LinkOutgoing> {
   LinkOutgoing(boost::asio::io_context& io, const Endpoint& to, const AgentId& expected,
                std::shared_ptr<TlsContext> context, LinkOutgoingOwner& owner);
 
-  // For the first call, given with ask() at once; from address `source` where there is one.
+  // Connects, from address `source` where there is one. The first call was given with ask() before.
   void connect(const std::optional<Endpoint>& source);
   void ask(CallId call, const CatalogueCall& what);
-  void keep(Duration idle_timeout);  // no call now; ends by itself after so long
-  void close();                      // without a word to the owner
+  void keep(Duration idle_timeout);  // makes it idle; on_ended() follows after this time
+  void close();                      // no event follows
   [[nodiscard]] bool lost_its_address() const;
 
   [[nodiscard]] const Endpoint& to() const { return to_; }
   [[nodiscard]] const AgentId& expected() const { return expected_; }
-  [[nodiscard]] const AgentId& agent() const { return agent_; }  // who answers; all zero before that is known
+  [[nodiscard]] const AgentId& agent() const { return agent_; }  // of the peer; all zero before the handshake's end
   [[nodiscard]] CallId call() const { return call_; }            // 0: none
 
  private:
@@ -70,9 +70,9 @@ class LinkOutgoing : public std::enable_shared_from_this<LinkOutgoing> {
   LinkOutgoingOwner& owner_;
 
   bool closed_ = false;
-  bool ready_ = false;    // the other side is who it shall be
-  bool kept_ = false;     // has carried a call before the present one
-  bool writing_ = false;  // a request is on its way out
+  bool ready_ = false;    // the handshake is done, and the peer is the expected agent
+  bool kept_ = false;     // was connected before the present call
+  bool writing_ = false;  // the write of a request is in flight
   bool heard_ = false;    // a byte of the answer has come
   std::uint64_t armed_ = 0;
   AgentId agent_{};

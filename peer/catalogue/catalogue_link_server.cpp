@@ -17,10 +17,10 @@ using boost::system::error_code;
 
 constexpr double kEnrolPerSecond = 5;  // strangers' requests, all together
 constexpr double kEnrolAtOnce = 20;
-constexpr std::size_t kMaxRates = 4096;                        // agents remembered; all start afresh beyond
-constexpr std::size_t kMaxAnswerBytes = 64 * kMiB;             // on their way to all askers together
+constexpr std::size_t kMaxRates = 4096;                        // agents with a rate; with more, all are forgotten
+constexpr std::size_t kMaxAnswerBytes = 64 * kMiB;             // of answers in flight, to all askers together
 constexpr int kPortTries = 16;                                 // for a free port on several addresses
-constexpr auto kAcceptPause = std::chrono::milliseconds(100);  // when there is no descriptor left
+constexpr auto kAcceptPause = std::chrono::milliseconds(100);  // after an error, such as no descriptor left
 
 SteadyTime now() {
   return std::chrono::steady_clock::now();
@@ -52,7 +52,7 @@ LinkServer::~LinkServer() = default;
 
 Status LinkServer::listen() {
   Status done;
-  // Several addresses shall have one port: when any will do, one is tried that the first address had free.
+  // All addresses are to have the same port. Where any port will do, the others try the one that the first address got.
   const int tries = settings_.port == 0 && settings_.listen.size() > 1 ? kPortTries : 1;
   for (int i = 0; i < tries; ++i) {
     listeners_.clear();
@@ -126,7 +126,7 @@ void LinkServer::on_accept(Listener& listener, const error_code& error, tcp::soc
 void LinkServer::admit(tcp::socket socket) {
   error_code error;
   const tcp::endpoint remote = socket.remote_endpoint(error);
-  if (error || !context_) return;  // gone already, or no group: closed
+  if (error || !context_) return;  // the peer has gone, or there is no group: the socket closes
   const Endpoint from = to_endpoint(remote);
   const LinkId id = ++last_id_;
   const auto decision = admission_.arrived(id, from, now());
@@ -138,7 +138,7 @@ void LinkServer::admit(tcp::socket socket) {
   connection->start(enrolling_ ? ClientCertificate::optional : ClientCertificate::required);
 }
 
-// ---- what the loop tells
+// ---- called by the loop's side
 
 void LinkServer::set_context(std::shared_ptr<TlsContext> context) {
   context_ = std::move(context);
@@ -152,7 +152,7 @@ void LinkServer::set_enrolling(bool open) {
 
 void LinkServer::answer(const RequestTag& tag, CatalogueResponse response) {
   const auto found = connections_.find(tag.connection);
-  if (found == connections_.end()) return;  // it did not wait
+  if (found == connections_.end()) return;  // the asker has gone
   const auto connection = found->second;
   connection->answer(tag.request, std::move(response));
 }
@@ -179,7 +179,7 @@ void LinkServer::close_all() {
 
 void LinkServer::stop() {
   stopped_ = true;
-  error_code ignored;  // they are closed whatever this says
+  error_code ignored;  // the sockets are closed in any case
   for (const auto& listener : listeners_) {
     listener->acceptor.close(ignored);
     listener->pause.cancel();
@@ -187,7 +187,7 @@ void LinkServer::stop() {
   close_all();
 }
 
-// ---- what connections tell
+// ---- called by connections
 
 void LinkServer::on_failed_handshake(const Endpoint& from) {
   admission_.failed(from, now());
@@ -211,7 +211,7 @@ bool LinkServer::may_ask(const CatalogueRequest& request) {
 
 std::optional<unsigned> LinkServer::on_request(const RequestTag& tag, WallTime certificate_end,
                                                CatalogueRequest request) {
-  if (!request.agent && !enrolling_) return 403;  // closed since the handshake
+  if (!request.agent && !enrolling_) return 403;  // enrolment was closed after the handshake
   if (!may_ask(request)) return 429;
   if (!events_.on_request(tag, certificate_end, std::move(request))) return 503;
   return std::nullopt;

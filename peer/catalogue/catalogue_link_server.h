@@ -1,5 +1,5 @@
-// The catalogue's server: listens, admits connections, keeps their registry and their rates. On the link's thread,
-// but for listen(); private to the link's sources.
+// The catalogue's server: listens, admits connections, keeps their registry and the agents' request rates. On the
+// link's thread, except listen(); private to the link's sources.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -18,7 +18,7 @@ class LinkServerEvents {
  public:
   virtual ~LinkServerEvents() = default;
   virtual void on_member(LinkId connection, const AgentId& agent) = 0;
-  // False: too many requests wait already. Otherwise answer() or cut() follows.
+  // Hands a request over. False: too many requests wait already. Otherwise answer() or cut() follows.
   virtual bool on_request(const RequestTag& tag, WallTime certificate_end, CatalogueRequest request) = 0;
 };
 
@@ -27,12 +27,13 @@ class LinkServer final : private LinkConnectionOwner {
   LinkServer(boost::asio::io_context& io, LinkSettings settings, LinkServerEvents& events);
   ~LinkServer() override;
 
-  // Before the link's thread runs. connect_failed with the address and the cause.
+  // Opens the listening sockets, before the link's thread runs. Errors: connect_failed with the address and the cause;
+  // invalid_argument for an address that is not numeric.
   [[nodiscard]] Status listen();
   [[nodiscard]] std::uint16_t port() const { return port_; }
   void accept();
 
-  void set_context(std::shared_ptr<TlsContext> context);  // null: nobody is let in. Connections of the old one end
+  void set_context(std::shared_ptr<TlsContext> context);  // null: no connection is accepted. Earlier ones end
   void set_enrolling(bool open);
   void answer(const RequestTag& tag, CatalogueResponse response);
   void cut(LinkId connection);

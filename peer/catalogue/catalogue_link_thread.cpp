@@ -22,7 +22,7 @@ LinkThread::~LinkThread() {
   post([this] {
     if (server_) server_->stop();
     client_.stop();
-    keep_running_.reset();  // run() returns when the last cancelled operation has been told
+    keep_running_.reset();  // run() returns after the handler of the last cancelled operation
   });
   thread_.join();
 }
@@ -43,7 +43,7 @@ void LinkThread::work() {
       io_.run();
       return;
     } catch (const std::exception& error) {
-      // One connection's memory or TLS object was not to be had; the others go on, and time limits clear it away.
+      // No memory or TLS object for one connection. The others go on, and the deadlines end that one.
       log::error("a connection of the catalogue failed cause=\"{}\"", error.what());
     }
   }

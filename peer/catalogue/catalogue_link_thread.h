@@ -1,5 +1,5 @@
-// The link's thread: server and client over an io_context of their own. Everything is handed over by posting; results
-// come back through LinkThreadEvents. Private to the link's sources, since it brings asio along.
+// The link's thread: server and client over an io_context of their own. Work is handed over by posting; results come
+// back through LinkThreadEvents. Private to the link's sources, since it includes asio.
 #pragma once
 
 #include <atomic>
@@ -21,9 +21,9 @@ class LinkThreadEvents : public LinkServerEvents, public LinkClientEvents {};
 
 class LinkThread {
  public:
-  // `events` outlive it. Without a server where `settings` are none.
+  // `events` outlives it. Without `settings` there is no server.
   LinkThread(const std::optional<LinkSettings>& settings, Duration idle_timeout, LinkThreadEvents& events);
-  ~LinkThread();  // ends every connection; waits for the thread, which waits for nobody
+  ~LinkThread();  // ends every connection and joins the thread, which does not block on others
   LinkThread(const LinkThread&) = delete;
   LinkThread& operator=(const LinkThread&) = delete;
 
@@ -31,7 +31,7 @@ class LinkThread {
   [[nodiscard]] std::uint16_t port() const { return server_ ? server_->port() : 0; }
   void run();
 
-  // Any thread; dropped once it has ended.
+  // Runs a task on the link's thread. May be called on any thread; the task is dropped once the thread has ended.
   template <class F>
   void post(F&& task) {
     boost::asio::post(io_, std::forward<F>(task));

@@ -16,7 +16,7 @@ namespace {
 namespace asio = boost::asio;
 using boost::system::error_code;
 
-constexpr long kMaxCertificates = 16 * 1024;  // bytes of them that the other side may send
+constexpr long kMaxCertificates = 16 * 1024;  // bytes of certificates that the peer may send
 
 tl::unexpected<Error> unusable(const error_code& error) {
   return fail(ErrorCode::certificate_rejected, "use the certificates of the group",
@@ -30,7 +30,7 @@ void restrict(SSL_CTX* context) {
   SSL_CTX_set_options(context, SSL_OP_NO_TICKET | SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
   SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
   SSL_CTX_set_max_cert_list(context, kMaxCertificates);
-  // The one key exchange and the one signature of a group: no second round trip to agree on another.
+  // A group uses one key exchange and one signature only, so that no second round trip is needed to agree on another.
   SSL_CTX_set1_groups_list(context, "X25519");
   SSL_CTX_set1_sigalgs_list(context, "ed25519");
 }
@@ -44,7 +44,7 @@ Certificate certificate_of(TlsStream& stream) {
   return Certificate(SSL_get1_peer_certificate(stream.native_handle()));
 }
 
-// Alerts by which the other side says that it does not take this certificate (RFC 8446 §6.2). A signature that does not
+// Returns whether an alert means that the peer refuses this certificate (RFC 8446 §6.2). A signature that does not
 // verify is a decrypt error there.
 bool certificate_alert(int reason) {
   constexpr std::array kReasons = {SSL_R_SSLV3_ALERT_BAD_CERTIFICATE,       SSL_R_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE,
@@ -58,7 +58,7 @@ bool certificate_alert(int reason) {
 Error tls_error(const error_code& error, TlsStream& stream, std::string doing) {
   const int reason = ERR_GET_REASON(static_cast<unsigned long>(error.value()));
   const long why = SSL_get_verify_result(stream.native_handle());
-  if (why != X509_V_OK) {  // the error itself may be any step's of the chain's check
+  if (why != X509_V_OK) {  // `error` itself may come from any step of the chain's check
     return {ErrorCode::certificate_rejected, std::move(doing),
             std::string("its certificate is refused: ") + X509_verify_cert_error_string(why)};
   }

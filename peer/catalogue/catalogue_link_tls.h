@@ -1,5 +1,5 @@
-// TLS as the catalogue uses it: one context for both directions, who is at the other end, what went wrong. Private to
-// the link's sources, since it brings asio along. Exceptions and OpenSSL stay in here.
+// TLS as the catalogue uses it: one context for both directions, the peer's identity, the meaning of failures. Private
+// to the link's sources, since it includes asio. Exceptions and OpenSSL stay in here.
 #pragma once
 
 #include <boost/asio/ip/tcp.hpp>
@@ -17,26 +17,27 @@ namespace larder::peer {
 using TlsContext = boost::asio::ssl::context;
 using TlsStream = boost::asio::ssl::stream<boost::asio::ip::tcp::socket>;
 
-// TLS 1.3 only; trusts the authority alone; shows the certificate where there is one. certificate_rejected when they
-// cannot be used together. Nothing is resumed: what was found out about a certificate ends with its connection.
+// Makes a context: TLS 1.3 only; it trusts the authority alone and shows the certificate where there is one. Error:
+// certificate_rejected when these cannot be used together. Sessions are not resumed: the check of a certificate holds
+// for its connection only.
 [[nodiscard]] Result<std::shared_ptr<TlsContext>> make_tls_context(const LinkCredentials& credentials);
 
 enum class ClientCertificate { required, optional };
 void prepare_server(TlsStream& stream, ClientCertificate certificate);
 void prepare_client(TlsStream& stream);
 
-// After a handshake, which has checked signature, dates and purpose (as check_leaf() does).
+// The peer's certificate after a handshake, which has checked signature, dates and purpose (as check_leaf() does).
 struct PeerFacts {
   AgentId agent{};
   WallTime certificate_end{};
 };
-// Nothing where no certificate was shown, or its key is not an agent's.
+// Returns nullopt where no certificate was shown or its key is not an agent's.
 [[nodiscard]] std::optional<PeerFacts> peer_facts(TlsStream& stream);
 [[nodiscard]] bool shows_certificate(TlsStream& stream);
-// Whether the other side began to speak TLS, so that the handshake has cost something.
+// Returns whether the peer began to speak TLS, so that the handshake has cost work.
 [[nodiscard]] bool handshake_began(TlsStream& stream);
 
-// What a failure of a client's connection means. `code` is for failures that say nothing particular.
+// Translates a failure of a client's connection. `code` is used for failures without a particular meaning.
 [[nodiscard]] Error link_error(const boost::system::error_code& error, TlsStream& stream, ErrorCode code,
                                std::string doing);
 

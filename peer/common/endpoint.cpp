@@ -59,7 +59,7 @@ bool Endpoint::is_one_machine() const {
   if (port == 0) return false;
   if (is_v4()) return address[12] != std::byte{0} && std::to_integer<unsigned>(address[12]) < 224;
   if (address[0] == std::byte{0xff}) return false;
-  // ::, and IPv4 in the form that is used no more (::a.b.c.d): which ::1 is not.
+  // :: and IPv4 in the obsolete form ::a.b.c.d do not count; ::1 does.
   const bool compatible =
       std::all_of(address.begin(), address.begin() + 12, [](std::byte byte) { return byte == std::byte{0}; });
   return !compatible || is_loopback();

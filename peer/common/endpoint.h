@@ -20,7 +20,8 @@ struct Endpoint {
   [[nodiscard]] bool is_v4() const;
   [[nodiscard]] bool is_link_local() const;  // IPv6, fe80::/10
   [[nodiscard]] bool is_loopback() const;    // 127.0.0.0/8, ::1
-  // One machine can be there: neither unspecified nor multicast, broadcast or reserved, and the port is not 0.
+  // Returns whether one machine can have this address: it is neither unspecified nor multicast, broadcast or reserved,
+  // and the port is not 0.
   [[nodiscard]] bool is_one_machine() const;
   [[nodiscard]] Endpoint with_port(std::uint16_t other) const;
   [[nodiscard]] std::string host() const;  // "192.0.2.7", "2001:db8::7", "fe80::1%3"
@@ -31,11 +32,11 @@ struct Endpoint {
   }
 };
 
-// Whether one of these numeric addresses (peer.listen) is of loopback: only then agents may be there. For tests on one
-// machine.
+// Returns whether one of these numeric addresses (peer.listen) is a loopback one: only then may agents be at loopback
+// addresses. For tests on one machine.
 [[nodiscard]] bool listens_on_loopback(const std::vector<std::string>& listen);
 
-// Numeric only; "a.b.c.d:port" and "[v6%scope]:port".
+// Parses numeric texts only: "a.b.c.d:port" and "[v6%scope]:port".
 [[nodiscard]] std::optional<Endpoint> parse_endpoint(std::string_view text);
 
 }  // namespace larder::peer

@@ -27,7 +27,7 @@ class SegmentBits {
   void reset() {
     for (std::uint64_t& word : words_) word = 0;
   }
-  // Eight segments from `first` (a multiple of 8) on; what is beyond the end is ignored.
+  // Sets eight segments from `first` (a multiple of 8) on; bits beyond the end are ignored.
   void set_byte(std::uint64_t first, std::byte bits) {
     if (first >= segments_) return;
     std::uint64_t& word = words_[first / 64];

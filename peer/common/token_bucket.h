@@ -1,8 +1,8 @@
-// A bound on how often something may happen: `rate` a second on average, `burst` at once. Pure.
+// A bound on the rate of events: `rate` a second on average, `burst` at once. Pure.
 //
-// take() refuses an event for which there is no token yet. DebtBucket of origin/http/rate.h is another rule: the bytes
-// of an answer have come already and cannot be refused, so it counts all of them and the next read waits; it begins
-// empty, and saves up next to nothing.
+// take() refuses an event for which there is no token. DebtBucket of origin/http/rate.h is another rule: the bytes of
+// an answer have come already and cannot be refused, so it counts all of them and the next read waits; it begins empty,
+// and saves up next to nothing.
 #pragma once
 
 #include <algorithm>
@@ -27,7 +27,7 @@ class TokenBucket {
     tokens_ = std::min(burst_, tokens_ + std::max(0.0, seconds(now - filled_)) * rate_);
     filled_ = now;
   }
-  // When take() succeeds again, by what the last look left; SteadyTime{}: it would have succeeded then.
+  // Returns when take() succeeds again, by the tokens at the last take() or fill(); SteadyTime{}: one was left then.
   [[nodiscard]] SteadyTime free_at() const {
     if (tokens_ >= 1) return {};
     const std::chrono::duration<double> wait((1 - tokens_) / rate_);

@@ -26,7 +26,7 @@ class WireWriter {
   std::vector<std::byte> out_;
 };
 
-// Reads until something does not fit; from then on everything is empty and ok() is false.
+// Reads fields. After the first one that does not fit, every field is empty and ok() is false.
 class WireReader {
  public:
   explicit WireReader(Bytes bytes) : rest_(bytes) {}

@@ -13,7 +13,7 @@ WriteBehind::WriteBehind(cache::Database& database, Runtime runtime, std::string
 
 WriteBehind::~WriteBehind() {
   runtime_.timers.cancel(timer_);
-  writing_ = false;  // the database keeps the order
+  writing_ = false;  // also beside a write in flight: the database keeps the order
   flush();
 }
 

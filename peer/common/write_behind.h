@@ -1,8 +1,8 @@
-// Changes to the index that nobody waits for: those of one turn of the loop go in one transaction, in order; what could
-// not be written is tried again, before anything newer, until it can be. Loop thread.
+// Deferred writes to the database: no caller waits for them. The changes of one turn of the loop go in one transaction,
+// in order. A failed transaction is retried, before newer changes, until it succeeds. Loop thread.
 //
-// Bounded: kMaxWaiting changes; beyond that the oldest are given up, and it says so. A change may run several times,
-// and must be the same each time.
+// Bounded: with more than kMaxWaiting changes the oldest quarter is given up and logged. A change may run several
+// times, on the database's thread, and must do the same each time.
 #pragma once
 
 #include <functional>
@@ -25,12 +25,12 @@ class WriteBehind {
 
   // `doing`: for logs, as "keep whom to trust".
   WriteBehind(cache::Database& database, Runtime runtime, std::string doing);
-  ~WriteBehind();  // hands over what is left
+  ~WriteBehind();  // hands the remaining changes to the database, without a retry
   WriteBehind(const WriteBehind&) = delete;
   WriteBehind& operator=(const WriteBehind&) = delete;
 
   void add(Change change);
-  [[nodiscard]] std::size_t waiting() const { return waiting_.size(); }  // without what is being written
+  [[nodiscard]] std::size_t waiting() const { return waiting_.size(); }  // without the changes that are being written
 
  private:
   using Changes = std::shared_ptr<std::vector<Change>>;

@@ -7,7 +7,7 @@ namespace larder::peer {
 void ClaimRecord::broke(const AgentId& agent, SteadyTime now) {
   auto at = broken_.find(agent);
   if (at == broken_.end()) {
-    // Full: who broke something longest ago makes room, so that a flood of names cannot keep new liars out.
+    // Full: the agent whose last broken claim is oldest makes room, so that a flood of names cannot keep new ones out.
     if (broken_.size() >= kMaxAgents) {
       broken_.erase(std::min_element(broken_.begin(), broken_.end(), [](const auto& left, const auto& right) {
         return left.second.last < right.second.last;
@@ -23,7 +23,7 @@ void ClaimRecord::broke(const AgentId& agent, SteadyTime now) {
   Duration rest = kFirstRest;
   for (unsigned i = 0; i < record.rests && rest < kLongestRest; ++i) rest *= 2;
   record.until = now + std::min(rest, kLongestRest);
-  record.score = kTooMany - kStrike;  // back from its rest, one broken claim is enough
+  record.score = kTooMany - kStrike;  // after the rest, one broken claim is enough for the next
   ++record.rests;
 }
 

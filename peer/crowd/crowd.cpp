@@ -13,8 +13,8 @@ constexpr Duration kSlept = std::chrono::seconds(3);
 constexpr Duration kIdleStep = std::chrono::seconds(1);
 constexpr Duration kClaimsStep = std::chrono::milliseconds(200);
 constexpr Duration kNewcomerGap = std::chrono::milliseconds(150);
-// Well before the claims become void of those who did not hear it at first, and not so soon that the same fault eats
-// both.
+// Well before the claim expires for agents that lost the first announcement, and late enough that one fault does not
+// lose both.
 constexpr Duration kRepeatAfter = std::chrono::milliseconds(400);
 constexpr std::size_t kSmallCrowd = 64;
 
@@ -59,8 +59,8 @@ void Crowd::begin(SteadyTime now) {
 void Crowd::heard(const AgentId& agent, const CrowdStamp& stamp, const CrowdEntry& entry, SteadyTime now) {
   if (agent == self_) return;
   const bool newcomer = members_.heard(agent, stamp, entry, now);
-  // Whoever has just come and claims may not have heard what is claimed already: it is told before it asks the origin.
-  // In a large crowd somebody always speaks.
+  // A newcomer with claims may not have heard this agent's claims: they are announced before it asks the origin. In a
+  // large crowd some member sends soon enough anyhow.
   if (!newcomer || entry.claims.empty() || own_.empty() || members_.count() > kSmallCrowd) return;
   if (!last_told_ || now - *last_told_ > kNewcomerGap) say(Say::soon);
 }
@@ -100,8 +100,8 @@ void Crowd::held(std::uint64_t segment, bool first_hand, SteadyTime now) {
     ++first_hand_;
     unsaid_ = true;
   }
-  // Others wait for the first copies. Of those that come to hold the rest of them at the same moment, some speak; more
-  // of a small content, which each holder gives to few at a time.
+  // Others wait for the first copies, so these are announced at once. Of agents that come to hold a further copy at the
+  // same moment a few speak; more of a small content, since a holder serves few agents at a time.
   const std::uint64_t draw = mixed(seed_ ^ segment ^ 0x5a) % (members_.count() + 1);
   const std::uint64_t speakers = layout_.count() > 1 ? 4 : 16;
   const bool rare = members_.holders(segment) < 3 && draw < speakers;
@@ -150,8 +150,9 @@ void Crowd::told(SteadyTime now) {
   if (std::exchange(unsaid_, false)) repeat_ = now + kRepeatAfter;
 }
 
-// Of thousands some have lost the datagram that says that a claimed segment is held now. With nothing left to claim
-// this agent's next turn would come long after its claim is void for them: they would fetch the segment again.
+// Repeats the announcement of a first-hand segment once. Of thousands of agents some have lost the datagram that says
+// that a claimed segment is held now. With nothing left to claim this agent's next turn would come long after its claim
+// has expired for them, and they would fetch the segment again.
 void Crowd::repeat_news(SteadyTime now) {
   if (!repeat_ || now < *repeat_) return;
   repeat_.reset();
@@ -180,7 +181,8 @@ CrowdStep Crowd::step(SteadyTime now) {
   return step;
 }
 
-// The machine slept, or this process was stopped: what was not heard meanwhile says nothing of anybody.
+// Called after a gap of more than kSlept: the machine slept or the process was stopped. The members' silence meanwhile
+// does not count against them.
 void Crowd::woke(SteadyTime now) {
   members_.forgive(now);
   window_ = now;
@@ -198,7 +200,7 @@ bool Crowd::anything_to_take() const {
   return false;
 }
 
-// Some segment is to be had from the origin alone, claimed or not.
+// Returns whether some segment can come from the origin alone, claimed or not.
 bool Crowd::anything_open() const {
   if (starving_) return true;
   for (std::size_t i = 0; i < held_.words(); ++i) {
@@ -211,9 +213,9 @@ bool Crowd::is_enough(std::uint64_t bytes, Duration time) const {
   return bytes > 0 && static_cast<double>(bytes) >= static_cast<double>(rules_.min_rate) * seconds(time);
 }
 
-// Rule 5, window by window of the patience. What comes of other versions counts: of hundreds of small files each waits
-// for its turn. While there is something to take, only what comes counts; while there is
-// nothing, the progress of those who fetch is what this agent waits for.
+// Decides after each patience window whether this agent starves (rule 5). Bytes received for any other version count
+// too: of hundreds of small files each waits for its turn. While members hold a missing segment, only received bytes
+// count. While they hold none, the progress of the fetchers counts, since this agent waits for that.
 void Crowd::review_supply(SteadyTime now) {
   if (!anything_to_take()) {
     takeable_.reset();
@@ -221,7 +223,7 @@ void Crowd::review_supply(SteadyTime now) {
     takeable_ = now;
   }
   const std::uint64_t from_peers = record_->all_that_came() - came_before_;
-  // What would be enough for the whole window is here already: of thousands somebody was always unlucky a moment ago.
+  // Starvation ends early, once a whole window's bytes have come: of thousands of agents some starve at any moment.
   if (starving_ && is_enough(from_peers, rules_.patience)) starving_ = false;
   if (now - window_ < rules_.patience) return;
   const bool took = takeable_ && *takeable_ <= window_;
@@ -238,11 +240,11 @@ SteadyTime Crowd::next_time(SteadyTime now) const {
   if (!complete()) next = std::min(next, window_ + rules_.patience);
   if (const auto review = members_.next_review()) next = std::min(next, *review + std::chrono::milliseconds(1));
   if (repeat_) next = std::min(next, *repeat_);
-  // After that it is others' doing that there was nothing to claim.
+  // When the delay is over the claim may be made. Later times depend on other members.
   if (vacant_ && *vacant_ + delay() > now) next = std::min(next, *vacant_ + delay());
   if (freed_ && *freed_ + rules_.line_shows > now) next = std::min(next, *freed_ + rules_.line_shows);
   if (!own_.empty()) next = std::min(next, now + kClaimsStep);
-  if (const auto left = seconds_claimed()) {  // when the next is to be claimed
+  if (const auto left = seconds_claimed()) {  // time of the next claim
     const std::chrono::duration<double> until(*left - seconds(ahead()));
     if (until > Duration{} && until < kClaimsStep)
       next = std::min(next, now + std::chrono::duration_cast<Duration>(until));
@@ -274,7 +276,7 @@ CrowdEntry Crowd::entry() {
 }
 
 std::vector<std::uint64_t> Crowd::to_take(std::size_t most, SteadyTime) const {
-  std::vector<std::pair<std::uint64_t, std::uint64_t>> found;  // how rare, with a draw; segment
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> found;  // (number of holders with a draw, segment)
   for (std::size_t i = 0; i < held_.words(); ++i) {
     for_each_bit(i, members_.held().word(i) & ~held_.word(i), [this, &found](std::uint64_t segment) {
       const std::uint64_t draw = mixed(seed_ ^ segment) >> 32;

@@ -1,11 +1,12 @@
-// One version that several agents want at once, as one of them sees it (docs/decisions/0019-crowd.md): who holds and
-// who fetches what, and from that what this agent shall fetch from the origin, what it leaves to others, what it tells
-// them. Pure: `now` is an argument and never goes backwards by more than is forgiven; what it is told costs nothing of
-// the order of the crowd's size (crowd_claims.cpp: what it claims). Loop thread. One for each version under transfer;
-// the transfer owns it.
+// The crowd of one version as one agent sees it (docs/decisions/0019-crowd.md). From what the members hold and claim
+// it decides which segments this agent fetches from the origin, which it leaves to others, and what it announces.
+// Pure: `now` is an argument and never goes backwards by more than is forgiven. The cost of an input does not grow with
+// the crowd's size (crowd_claims.cpp: its claims). Loop thread; no callbacks. One for each version under transfer,
+// owned by the version's place in CrowdHost.
 //
-// Use: construct, known(), held() for what is here already, heard() for what crowd_memory.h kept, begin(); then tell it
-// whatever happens, and call step() after that and at the time that the last step() named.
+// Order of calls: construct, known(), held() for segments that are here already, heard() for what crowd_memory.h kept,
+// begin(). After that report events in any order, and call step() after each and at the time that the last step()
+// named.
 #pragma once
 
 #include <algorithm>
@@ -29,90 +30,95 @@
 namespace larder::peer {
 
 struct CrowdRules {
-  Duration patience = std::chrono::seconds(5);    // 1 s for foreground
-  std::uint64_t min_rate = 256 * 1024;            // bytes/s: less from peers is as good as nothing
-  bool may_fetch = true;                          // false: metered, on battery; then only when nobody else can
-  unsigned fetchers = 4;                          // at once, as a rule
-  unsigned most_fetchers = 8;                     // when those are not enough
-  Duration wait = std::chrono::milliseconds(50);  // the longest, for others to claim first
-  // A claim that may meet another is told so long before the origin is asked: who was just as quick is heard first.
+  Duration patience = std::chrono::seconds(5);    // window of rule 5; the agent passes at most 1.5 s
+  std::uint64_t min_rate = 256 * 1024;            // bytes/s from peers below which this agent counts as starving
+  bool may_fetch = true;                          // false: metered or on battery; claims only when no other can
+  unsigned fetchers = 4;                          // agents that fetch at once, as a rule
+  unsigned most_fetchers = 8;                     // the same, while this agent starves
+  Duration wait = std::chrono::milliseconds(50);  // longest delay before a claim, for others to claim first
+  // A claim that may meet another is announced this long before the origin is asked, so that a claim made at the same
+  // moment is heard first.
   Duration settle = std::chrono::milliseconds(4);
-  Duration void_after = std::chrono::milliseconds(1500);  // a claim without progress
-  // The next segment is claimed so long before this one ends that its first byte is not waited for, and no longer:
-  // whoever is killed takes both with it.
-  Duration ahead = std::chrono::milliseconds(700);  // at most, and while nothing is known of the origin
+  Duration void_after = std::chrono::milliseconds(1500);  // claim expiry: time without progress
+  // The next segment is claimed this long before the present one ends, so that the origin's first byte is not waited
+  // for. No longer than that, since an agent that is killed takes both claims with it.
+  Duration ahead = std::chrono::milliseconds(700);  // at most, and while the origin's delay is unknown
   Duration ahead_least = std::chrono::milliseconds(150);
-  // So long after its own last claim an agent does not take another's for too slow.
+  // Time after the end of its own last claim in which an agent does not take another fetcher for a straggler.
   Duration line_shows = std::chrono::milliseconds(750);
 };
 
 enum class Say : std::uint8_t {
   nothing,
-  at_pace,  // whenever this agent's turn comes (crowd_pace.h)
-  soon,     // a claim or a held segment that others wait for: at once
+  at_pace,  // at this agent's next turn (crowd_pace.h)
+  soon,     // at once: a claim or a held segment that others wait for
 };
 
 struct CrowdStep {
-  // To be fetched from the origin now, in this order; one GET where they follow one another. All of it, each time: what
-  // is not in it any more is to be given up (somebody else has or fetches it).
+  // Segments to fetch from the origin now, in this order; consecutive ones in one GET. The complete list each time: a
+  // segment that is no longer in it is to be given up, since another agent has or fetches it.
   std::vector<std::uint64_t> fetch;
-  bool changed = false;  // `fetch` is not what the last step said
+  bool changed = false;  // `fetch` differs from the last step's
   Say say = Say::nothing;
-  SteadyTime next{};  // call again then, at the latest
+  SteadyTime next{};  // latest time of the next step()
 };
 
 class Crowd {
  public:
-  static constexpr std::size_t kToTake = 64;  // for to_take(): there are never so many deliveries at once
+  static constexpr std::size_t kToTake = 64;  // for to_take(): more than the deliveries in flight
 
-  // `record` outlives it. `seed` decides ties; from outside, so that a run can be repeated.
+  // `record` outlives it. `seed` decides ties; an argument, so that a run can be repeated.
   Crowd(const AgentId& self, const Digest& version_key, const cache::SegmentLayout& layout, const CrowdRules& rules,
         ClaimRecord& record, std::uint64_t seed);
 
-  // -- told
-  // The agents of the group that are around, whether or not they want this: who is first among them need not wait for
-  // the others. Cheap up to some hundreds; beyond that only their number counts. Again when they change.
+  // -- inputs
+  // Sets the agents of the group that are around, whether or not they want this version. The first ones in the crowd's
+  // order claim without delay. O(n) up to 256 agents; above that only the number is used. Call again whenever the set
+  // changes.
   void known(std::span<const AgentId> agents);
   void begin(SteadyTime now);
-  // `stamp` is of the datagram: what was overtaken by a later one is not read. Entries of another number of segments
-  // are not of this version and are ignored.
+  // Reports an entry of a member's CROWD datagram with the datagram's stamp. Entries older than the last one heard, and
+  // entries with another number of segments (not this version), are ignored.
   void heard(const AgentId& agent, const CrowdStamp& stamp, const CrowdEntry& entry, SteadyTime now);
-  void gone(const AgentId& agent, SteadyTime now);  // BYE, not heard for long, shunned
-  // Learnt otherwise (HAVE, catalogue); `segments` as a HAVE's bitmap, ignored where complete.
+  void gone(const AgentId& agent, SteadyTime now);  // the agent said BYE, was silent for too long, or is shunned
+  // Reports a holder that is known otherwise (HAVE, catalogue); `segments` as a HAVE's bitmap, ignored where complete.
   void holder(const AgentId& agent, bool complete, Bytes segments, SteadyTime now);
-  // It said that it has the segment, and did not give it: not counted as its holder for a while. Who is merely busy
-  // is not to be told here.
+  // Reports a holder that did not deliver a segment that it announced; it does not count as the segment's holder for a
+  // while. Do not call this for a holder that answered "busy".
   void not_given(const AgentId& agent, std::uint64_t segment, SteadyTime now);
-  // It says that it holds something, and can prove nothing of it: nothing that it says so counts for a while.
+  // Reports a holder that can prove nothing of what it announced; it counts as holding nothing for a while.
   void gives_nothing(const AgentId& agent, SteadyTime now);
-  // A peer delivers it now, at min_rate or more in all: the origin is not asked for it (rule 6). Again at least once a
-  // second while that lasts.
+  // Reports that peers deliver the segment, together at min_rate or more: the origin is not asked for it (rule 6).
+  // Valid for 1.5 s; call again at least once a second.
   void delivering(std::uint64_t segment, SteadyTime now);
-  void from_peers(std::uint64_t bytes, SteadyTime now);  // payload of this version
-  // Is here, durable and offered. First-hand: all of it from the origin, by this agent.
+  void from_peers(std::uint64_t bytes, SteadyTime now);  // adds bytes of this version that peers delivered
+  // Reports a segment that is committed and offered here. First-hand: this agent fetched all of it from the origin.
   void held(std::uint64_t segment, bool first_hand, SteadyTime now);
-  // Dropped from the cache, judged bad; or fetched and then not to be had (a disk that is full).
+  // Reports a segment that is not held after all: dropped from the cache, judged bad, or not written (the disk is
+  // full).
   void lost(std::uint64_t segment, SteadyTime now);
-  // Of a segment that this agent fetches; all its bytes so far.
+  // Reports all bytes so far of a segment that this agent fetches.
   void progress(std::uint64_t segment, std::uint64_t bytes, SteadyTime now);
-  void origin_failed(SteadyTime now);  // claims are given up; no new ones until it is back
+  void origin_failed(SteadyTime now);  // gives up the claims at the next step; no new ones until origin_back()
   void origin_back(SteadyTime now);
   void set_may_fetch(bool may, SteadyTime now);
-  void told(SteadyTime now);  // entry() was sent
+  void told(SteadyTime now);  // call after entry() was sent
 
-  // -- asked
+  // -- outputs
   [[nodiscard]] CrowdStep step(SteadyTime now);
-  // What to say; windows of large bitmaps take turns.
+  // Returns what to announce. Each call covers the next window of a large bitmap.
   [[nodiscard]] CrowdEntry entry();
-  // Segments not here that somebody holds, rarest first, equals in an order of this agent's own.
+  // Returns missing segments that some member holds, rarest first; equally rare ones in an order of this agent's own.
   [[nodiscard]] std::vector<std::uint64_t> to_take(std::size_t most, SteadyTime now) const;
-  // Who holds it and can be asked, in an order of this agent's own, so that askers spread; the complete are not first.
+  // Returns holders of the segment in an order of this agent's own, so that askers spread. Complete holders are not
+  // first.
   [[nodiscard]] std::vector<AgentId> holders(std::uint64_t segment, std::size_t most, SteadyTime now) const;
-  // Nobody holds it or fetches it, and this agent cannot: what to report as missing when the origin is out of reach.
+  // Returns the segments that no agent holds or fetches, this one included: to be reported as missing when the origin
+  // is out of reach.
   [[nodiscard]] std::vector<std::uint64_t> missing_everywhere(SteadyTime now) const;
   [[nodiscard]] CrowdFigures figures(SteadyTime now) const;
   [[nodiscard]] const Digest& version_key() const { return version_key_; }
-  // Something was fetched to its end, and is not held yet.
+  // True while a fetched segment is not yet committed and offered.
   [[nodiscard]] bool owes() const;
   [[nodiscard]] bool complete() const { return held_count_ == layout_.count(); }
 
@@ -122,9 +128,9 @@ class Crowd {
     std::uint64_t bytes = 0;
     std::uint64_t size = 0;
     SteadyTime since{};
-    SteadyTime from{};  // the origin may be asked
+    SteadyTime from{};  // when the origin may be asked
     bool settled = false;
-    bool second = false;  // another, too slow, fetches it too
+    bool second = false;  // another agent had claimed the segment too: a straggler
     [[nodiscard]] bool full() const { return bytes >= size; }
     [[nodiscard]] bool half() const { return bytes * 2 > size; }
   };
@@ -137,10 +143,10 @@ class Crowd {
   [[nodiscard]] bool yields(const Own& own, SteadyTime now) const;
   [[nodiscard]] bool may_claim(SteadyTime now);
   [[nodiscard]] bool may_go_on() const;
-  [[nodiscard]] bool alone() const { return members_.count() == 0; }  // nobody was heard of this version
+  [[nodiscard]] bool alone() const { return members_.count() == 0; }  // no member of this crowd was heard
   [[nodiscard]] std::size_t slots() const;
   [[nodiscard]] Duration ahead() const;
-  // Until all that is claimed has come, at the present rate; none where that is not known.
+  // Returns the seconds until all own claims are fetched, at the present rate; nullopt without claims or a rate.
   [[nodiscard]] std::optional<double> seconds_claimed() const;
   [[nodiscard]] Duration delay() const;
   [[nodiscard]] std::optional<std::uint64_t> choose(SteadyTime now) const;
@@ -163,38 +169,38 @@ class Crowd {
   std::uint64_t rank_;
   ClaimRecord* record_;
   CrowdMembers members_;
-  std::size_t known_ = 0;     // agents around
-  std::size_t position_ = 0;  // so many of them are before this one
+  std::size_t known_ = 0;     // number of agents around
+  std::size_t position_ = 0;  // number of those that are before this one in the crowd's order
   SegmentBits held_;
   SegmentBits all_;
   std::uint64_t held_count_ = 0;
   std::uint64_t first_hand_ = 0;
-  std::map<std::uint64_t, SteadyTime> delivering_;  // until when that counts
+  std::map<std::uint64_t, SteadyTime> delivering_;  // by segment: until when the report counts
 
   bool origin_ = true;
   std::vector<Own> own_;
   std::vector<std::uint64_t> told_fetch_;
-  std::optional<std::uint64_t> last_;   // claimed
-  double rate_ = 0;                     // of this agent's origin, bytes/s, lately
-  SteadyTime progress_at_{};            // of any own claim
-  std::optional<Duration> first_byte_;  // of the origin's answers, lately: after the claim
-  std::optional<SteadyTime> vacant_;    // since when this agent might claim, but for its delay
-  std::optional<SteadyTime> freed_;     // when its last claim ended
+  std::optional<std::uint64_t> last_;   // segment claimed last
+  double rate_ = 0;                     // smoothed rate from the origin, bytes/s
+  SteadyTime progress_at_{};            // time of the last progress of any own claim
+  std::optional<Duration> first_byte_;  // smoothed time from a claim to the origin's first byte
+  std::optional<SteadyTime> vacant_;    // since when a claim slot has been free; the claim is made delay() later
+  std::optional<SteadyTime> freed_;     // when the last own claim ended
 
-  // What came in the present window of the patience (rule 5).
+  // The present patience window (rule 5): its start, and the counters at that time.
   SteadyTime window_{};
-  std::uint64_t came_before_ = 0;  // from peers, in all crowds
+  std::uint64_t came_before_ = 0;  // bytes from peers, in all crowds
   std::uint64_t progress_before_ = 0;
-  std::optional<SteadyTime> takeable_;  // since when there is something to take
+  std::optional<SteadyTime> takeable_;  // since when some member has held a missing segment
   bool starving_ = false;
-  unsigned nothing_ = 0;  // windows in a row in which peers had something and gave nothing at all
+  unsigned nothing_ = 0;  // patience windows in a row in which members held something and delivered no byte
 
   Say say_ = Say::nothing;
   std::optional<SteadyTime> last_told_;
-  bool unsaid_ = false;               // something first-hand is held since
-  std::optional<SteadyTime> repeat_;  // when that is said once more
-  std::uint64_t next_window_ = 0;     // of the bitmap
-  SteadyTime promised_{};             // step() was to be called then
+  bool unsaid_ = false;               // a first-hand segment was held since the last announcement
+  std::optional<SteadyTime> repeat_;  // when its announcement is repeated
+  std::uint64_t next_window_ = 0;     // first segment of the bitmap's next window
+  SteadyTime promised_{};             // when step() was to be called
 };
 
 }  // namespace larder::peer

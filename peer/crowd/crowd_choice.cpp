@@ -8,7 +8,7 @@ struct Run {
   std::uint64_t length = 0;
 };
 
-// The largest; of equals the first one.
+// Returns the largest run; of equals the first one.
 Run largest_run(const SegmentBits& free) {
   Run best;
   Run run;

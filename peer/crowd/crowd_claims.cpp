@@ -1,4 +1,4 @@
-// Crowd: what this agent claims, gives up, and fetches a second time.
+// Crowd: which segments this agent claims, gives up, and fetches a second time.
 #include <algorithm>
 #include <cmath>
 
@@ -10,10 +10,10 @@ namespace larder::peer {
 namespace {
 
 constexpr std::size_t kMostOwnClaims = kMaxCrowdClaims;
-constexpr std::ptrdiff_t kUnfinished = 2;  // claims that are not wholly fetched: the one, and the next ahead of its end
-constexpr std::size_t kMostTries = 2;      // fetchers of one segment at once, when the first turned out too slow
-constexpr unsigned kLastResort = 3;
-constexpr Duration kAheadMargin = std::chrono::milliseconds(100);  // progress is told so seldom, about
+constexpr std::ptrdiff_t kUnfinished = 2;  // own claims not wholly fetched: the present one and the next
+constexpr std::size_t kMostTries = 2;      // concurrent fetchers of one segment, when the first is a straggler
+constexpr unsigned kLastResort = 3;        // patience windows without a byte; then no limit of fetchers applies
+constexpr Duration kAheadMargin = std::chrono::milliseconds(100);  // about the interval of progress() calls
 
 }  // namespace
 
@@ -32,8 +32,8 @@ double Crowd::seconds_left(const CrowdMembers::Claimant& claimant, const CrowdMe
   return static_cast<double>(size - claim.bytes) / std::max(1.0, claimant.rate);
 }
 
-// Whether another claim for the same segment goes before this agent's. Both sides come to the same answer when they
-// have heard the same; otherwise two fetch it for a moment, or it is claimed anew.
+// Returns whether another agent's claim for the same segment has precedence over this one. Both sides decide alike when
+// they have heard the same datagrams; otherwise both fetch it for a moment, or it is claimed anew.
 bool Crowd::yields(const Own& own, SteadyTime now) const {
   for (const CrowdMembers::Claimant& other : members_.claimants()) {
     if (!other.live) continue;
@@ -63,7 +63,7 @@ void Crowd::drop_claims(SteadyTime now) {
     if (held_.has(own.segment)) return true;
     if (own.full()) return false;
     if (stop || yields(own, now)) return true;
-    // Somebody has it by now: what is missing comes from there, unless that does not work.
+    // Another member holds or delivers the segment by now: the rest of it comes from there, unless this agent starves.
     const bool elsewhere = members_.holders(own.segment) > 0 || is_delivered(own.segment, now);
     return elsewhere && !own.half() && !starving_;
   });
@@ -74,14 +74,15 @@ void Crowd::drop_claims(SteadyTime now) {
 std::size_t Crowd::slots() const {
   if (nothing_ >= kLastResort) return SIZE_MAX;
   const std::size_t usual = starving_ ? rules_.most_fetchers : rules_.fetchers;
-  // More than segments is only of use where those who fetch are too slow.
+  // More fetchers than segments help only where the present fetchers are too slow.
   return starving_ ? usual : std::min<std::size_t>(usual, layout_.count());
 }
 
-// Nobody waits but who comes after the first: those wait the longer the more agents are before them, so that even of
-// thousands that start at once few have begun when the first claims are heard.
+// Returns how long this agent waits before it claims. The first `fetchers` agents claim at once. The others wait, with
+// a delay that grows with the log of their position, so that of thousands that start at once few have claimed when the
+// first claims are heard.
 Duration Crowd::delay() const {
-  if (!rules_.may_fetch) return rules_.wait;  // who may is heard first
+  if (!rules_.may_fetch) return rules_.wait;  // agents that may fetch claim first
   const auto first = static_cast<double>(std::min<std::size_t>(rules_.fetchers, layout_.count()));
   const auto position = static_cast<double>(position_);
   if (position < first) return Duration(0);
@@ -90,7 +91,8 @@ Duration Crowd::delay() const {
   return std::chrono::duration_cast<Duration>(rules_.wait * std::min(1.0, part));
 }
 
-// While it fetches, an agent goes on, unless enough others do that come before it.
+// Returns whether a fetcher may claim its next segment: not while all slots are taken by fetchers before it in the
+// order.
 bool Crowd::may_go_on() const {
   const std::size_t most = slots();
   return members_.fetchers() < most || !members_.outranked_by(most, rank_);
@@ -98,7 +100,8 @@ bool Crowd::may_go_on() const {
 
 bool Crowd::may_claim(SteadyTime now) {
   if (!origin_ || complete()) return false;
-  // Metered, on battery: only when nobody else wants it, or nobody fetches and nobody has anything.
+  // Metered or on battery: only when no other member wants the version, or when this agent starves while no member
+  // fetches or holds a missing segment.
   if (!rules_.may_fetch && !alone() && !(starving_ && members_.fetchers() == 0 && !takeable_)) return false;
   if (!own_.empty()) return may_go_on();
   if (members_.fetchers() >= slots() || !anything_open()) {
@@ -137,13 +140,14 @@ std::optional<std::uint64_t> Crowd::choose(SteadyTime now) const {
     }
   }
   SegmentBits free(count);
-  SegmentBits rare(count);  // of the free: nobody holds it
+  SegmentBits rare(count);  // free segments that no member holds
   for (std::uint64_t segment = 0; segment < count; ++segment) {
     if (claimed.has(segment) || !is_free(segment, now)) continue;
     free.set(segment);
     if (members_.holders(segment) == 0) rare.set(segment);
   }
-  // Who comes later begins somewhere; alone, at the beginning.
+  // Without other fetchers the choice begins at the first segment, otherwise at a random place. The first `fetchers`
+  // agents have a stripe each.
   std::uint64_t stripe = members_.fetchers() == 0 ? 0 : mixed(rank_ ^ seed_) % count;
   if (position_ < rules_.fetchers) stripe = position_ * count / rules_.fetchers;
   if (const auto chosen = choose_segment({rare, claimed, last_, stripe})) return chosen;
@@ -151,15 +155,15 @@ std::optional<std::uint64_t> Crowd::choose(SteadyTime now) const {
   return second_try(now);
 }
 
-// The end: everything is claimed. A segment whose fetchers are all much too slow may be fetched once more.
+// Chooses a segment to fetch a second time when all are claimed: one whose fetchers are all stragglers.
 std::optional<std::uint64_t> Crowd::second_try(SteadyTime now) const {
-  // The line that it has just left is the others' now: how slow they are by themselves shows a moment later.
+  // The other fetchers have just gained this agent's share of the line: their own rate shows a moment later.
   const bool just_freed = freed_ && now - *freed_ < rules_.line_shows;
   if (!own_.empty() || (just_freed && !starving_)) return std::nullopt;
-  // What this agent may hope for: what it had, what another has; where all are too slow, what would be enough.
+  // The rate that this agent can expect: its own, or the best fetcher's; when it starves, min_rate at least.
   const double likely = std::max({rate_, members_.best_rate(), static_cast<double>(rules_.min_rate) / 16});
   const double rate = starving_ ? std::max(likely, static_cast<double>(rules_.min_rate)) : likely;
-  std::map<std::uint64_t, std::pair<std::size_t, double>> tries;  // by segment: how many, the soonest end
+  std::map<std::uint64_t, std::pair<std::size_t, double>> tries;  // by segment: fetchers, seconds to the soonest end
   for (const CrowdMembers::Claimant& other : members_.claimants()) {
     if (!other.live) continue;
     for (const CrowdMembers::Claim& claim : other.claims) {
@@ -179,7 +183,7 @@ std::optional<std::uint64_t> Crowd::second_try(SteadyTime now) const {
     slowest = segment;
   }
   if (!slowest) return slowest;
-  // Whether the fetcher or the line is slow is found out by trying, now and then.
+  // Whether the fetcher or the line is slow shows only by a second fetch, made now and then.
   const bool sure = longest >= 1.5 * static_cast<double>(layout_.range(*slowest).length) / likely + 0.5;
   return sure || record_->may_try(now) ? slowest : std::nullopt;
 }
@@ -206,7 +210,7 @@ void Crowd::make_claims(SteadyTime now) {
     const auto segment = choose(now);
     if (!segment) return;
     if (own_.empty()) progress_at_ = now;
-    // What follows the last claim meets nobody: others begin elsewhere.
+    // A claim that continues the last one meets no other claim: other fetchers begin elsewhere.
     const bool follows = last_ && *segment == *last_ + 1;
     const SteadyTime from = follows || known_ == 0 ? now : now + rules_.settle;
     own_.push_back({*segment, 0, layout_.range(*segment).length, now, from, false, claimed_by_others(*segment)});

@@ -12,10 +12,10 @@
 namespace larder::peer {
 namespace {
 
-// A step names its own next one; these are bounds on what a fault in it could cost.
+// Bounds of the time to the next step, whatever the step names: they limit the cost of a fault in it.
 constexpr Duration kSoonest = std::chrono::milliseconds(1);
 constexpr Duration kLatest = std::chrono::seconds(1);
-// A transfer ends when its content is complete; that it is offered is known a moment later.
+// Time after a seat's end in which its fetched segments stay claimed: the offer follows the transfer's end.
 constexpr Duration kOwes = std::chrono::seconds(3);
 constexpr unsigned kMaxDatagramsAtOnce = 16;  // 512 versions; the rest at the next turn
 
@@ -32,7 +32,7 @@ struct CrowdSeat::Place {
   std::vector<std::uint64_t> fetch;
   TimerId timer = 0;
   bool poked = false;
-  bool spoke = false;  // others have heard of this member
+  bool spoke = false;  // an entry of this place was sent
   std::optional<SteadyTime> left;
   unsigned last_words = 0;
 };
@@ -50,7 +50,7 @@ struct CrowdHost::State : std::enable_shared_from_this<State> {
   bool speak_once(SteadyTime now);
   void spoken(const Digest& version, SteadyTime now);
   void log_claim(const Place& place, SteadyTime at) const;
-  // It was left with something wholly fetched, whose offer is waited for.
+  // Returns whether the seat was left with a wholly fetched segment whose offer is still awaited.
   [[nodiscard]] bool is_owed(const Place& place) const {
     return place.left && now() - *place.left < kOwes && place.crowd.owes();
   }
@@ -135,7 +135,7 @@ void CrowdHost::heard(const AgentId& sender, const CrowdStamp& stamp, const std:
       state.memory.heard(sender, stamp, entry, now);
       continue;
     }
-    if (entry.segments != place->segments) continue;  // another edition, or nonsense
+    if (entry.segments != place->segments) continue;  // not this version
     place->crowd.heard(sender, stamp, entry, now);
     if (const auto user = place->user.lock()) user->crowd_heard(sender, entry);
     state.poke(place);
@@ -175,7 +175,7 @@ void CrowdHost::held(const Digest& version_key, std::uint64_t segment, bool firs
   if (!place || segment >= place->segments) return;
   place->crowd.held(segment, first_hand, state_->now());
   if (!place->left) return state_->poke(place);
-  // Committed while its transfer was ending: the last words are to tell of it.
+  // Committed after its transfer left: the last announcements start anew, to include it.
   place->last_words = kLastWords;
   state_->pace.soon(version_key, state_->now());
   state_->arm();
@@ -188,7 +188,7 @@ void CrowdHost::State::log_claim(const Place& place, SteadyTime at) const {
              figures.members, figures.held, figures.elsewhere, figures.claimed);
 }
 
-// Whatever happens within one turn of the loop is thought about once.
+// Posts one step for all events of this turn of the loop.
 void CrowdHost::State::poke(const PlacePtr& place) {
   if (std::exchange(place->poked, true)) return;
   parts.runtime.executor.post([weak = weak_from_this(), place] {
@@ -227,10 +227,10 @@ void CrowdHost::State::leave(const PlacePtr& place) {
   place->left = now();
   place->fetch.clear();
   parts.runtime.timers.cancel(std::exchange(place->timer, 0));
-  // Nobody knows of this member, and it has nothing to tell.
+  // No member has heard of this one, and it has nothing to announce.
   if (!place->spoke && place->crowd.figures(now()).held == 0 && !place->crowd.owes()) return erase(version);
   place->last_words = kLastWords;
-  // What it fetched itself others may be waiting for; of the rest they know other holders.
+  // Others may wait for first-hand segments; for the rest they know other holders.
   if (place->crowd.figures(now()).first_hand > 0) {
     pace.soon(version, now());
   } else {
@@ -264,7 +264,7 @@ CrowdEntry CrowdHost::State::entry_of(Place& place) const {
   CrowdEntry entry = place.crowd.entry();
   if (place.left) {
     entry.wants = false;
-    // What is wholly fetched is offered in a moment: nobody shall fetch it again meanwhile.
+    // A wholly fetched segment stays claimed until its offer, so that no other agent fetches it meanwhile.
     if (!is_owed(place)) entry.claims.clear();
   }
   return entry;
@@ -299,7 +299,7 @@ void CrowdHost::State::spoken(const Digest& version, SteadyTime at) {
   const auto place = find(version);
   place->spoke = true;
   place->crowd.told(at);
-  if (!place->left) return poke(place);  // what is to be said next, and when
+  if (!place->left) return poke(place);  // a step decides the next announcement
   if (is_owed(*place)) return pace.at_pace(version, true, at);
   if (place->last_words > 0) --place->last_words;
   if (place->last_words == 0) return erase(version);

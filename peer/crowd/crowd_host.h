@@ -1,6 +1,8 @@
-// The crowds that this agent is in (crowd.h), driven: a seat for each version under transfer, the loop's timers, what
-// others say and what is said to them, several versions in one datagram. Loop thread; nobody is called from within a
-// call but for crowd_heard(). Owned by the neighbourhood; seats may outlive it and then say nothing.
+// The driver of this agent's crowds (crowd.h): one seat for each version under transfer, the loop's timers, and the
+// CROWD datagrams, several versions in one. Owned by the neighbourhood; seats may outlive it and are inert then.
+//
+// Loop thread. Re-entrancy: crowd_heard() is called within heard() and join(); Parts::around and Parts::may_fetch
+// within join() and the ..._changed() calls. crowd_changed() and Parts::say come from later turns of the loop.
 #pragma once
 
 #include <cstdint>
@@ -18,16 +20,17 @@
 
 namespace larder::peer {
 
-// Who sits in a crowd.
+// The user of a seat. CrowdHost keeps it as a weak_ptr: once it is destroyed, neither method is called.
 class CrowdUser {
  public:
   virtual ~CrowdUser() = default;
-  virtual void crowd_changed() = 0;  // what may be fetched from the origin now
-  // What a member says of what it holds; from within CrowdHost::heard() or join().
+  virtual void crowd_changed() = 0;  // called when CrowdSeat::fetch() has changed
+  // Called with each entry of a member, from within CrowdHost::heard() or join().
   virtual void crowd_heard(const AgentId& agent, const CrowdEntry& entry) = 0;
 };
 
-// A place in the crowd of one version. Destroying it leaves the crowd, which is told what is held here once more.
+// This agent's membership of one version's crowd. Destroying it leaves the crowd: what is held here is announced twice
+// more (kLastWords), unless no member has heard of this agent and it holds nothing.
 class CrowdSeat {
  public:
   struct Place;
@@ -36,7 +39,7 @@ class CrowdSeat {
   CrowdSeat(const CrowdSeat&) = delete;
   CrowdSeat& operator=(const CrowdSeat&) = delete;
 
-  // See Crowd.
+  // As in Crowd. Each call is followed by a step() in a later turn of the loop.
   void holder(const AgentId& agent, bool complete, Bytes segments);
   void not_given(const AgentId& agent, std::uint64_t segment);
   void gives_nothing(const AgentId& agent);
@@ -45,12 +48,14 @@ class CrowdSeat {
   void progress(std::uint64_t segment, std::uint64_t bytes);
   void origin_usable(bool usable);
 
-  [[nodiscard]] const std::vector<std::uint64_t>& fetch() const;  // from the origin, ascending
+  [[nodiscard]] const std::vector<std::uint64_t>& fetch() const;  // segments for the origin, ascending
   [[nodiscard]] std::vector<std::uint64_t> to_take(std::size_t most) const;
   [[nodiscard]] std::vector<AgentId> holders(std::uint64_t segment, std::size_t most) const;
-  [[nodiscard]] bool missing_everywhere() const;  // something, and nothing of the rest comes either
+  // True when a segment is missing everywhere and no other segment is held or fetched elsewhere, so that waiting is of
+  // no use; also once the host is gone.
+  [[nodiscard]] bool missing_everywhere() const;
   [[nodiscard]] CrowdFigures figures() const;
-  [[nodiscard]] bool alone() const;  // the host is gone, or the group's key has changed: it is no crowd any more
+  [[nodiscard]] bool alone() const;  // the host is gone or the group's key has changed: the crowd is over
 
  private:
   std::shared_ptr<Place> place_;
@@ -58,14 +63,14 @@ class CrowdSeat {
 
 class CrowdHost {
  public:
-  static constexpr unsigned kLastWords = 2;        // times that who leaves says what it holds
+  static constexpr unsigned kLastWords = 2;        // announcements after the seat's end of what is held
   static constexpr std::size_t kMaxPlaces = 2048;  // versions under transfer, and those just left
 
   struct Parts {
     Runtime runtime;
     AgentId self{};
-    std::function<void(std::vector<CrowdEntry>)> say;  // one datagram to everybody
-    std::function<std::vector<AgentId>()> around;      // who could take part
+    std::function<void(std::vector<CrowdEntry>)> say;  // sends one datagram to the group
+    std::function<std::vector<AgentId>()> around;      // agents that could take part
     std::function<bool()> may_fetch;                   // policy: not metered, not on a low battery
   };
   explicit CrowdHost(Parts parts);
@@ -78,19 +83,20 @@ class CrowdHost {
     cache::SegmentLayout layout{0};
     Duration patience{};
     std::uint64_t min_rate = 0;
-    std::vector<std::pair<std::uint64_t, bool>> held;  // segments offered here already, and whether first-hand
+    std::vector<std::pair<std::uint64_t, bool>> held;  // (segment offered here already, first-hand)
   };
-  // Null where this agent is in it already, or in too many.
+  // Takes a seat. Null: this agent is in that crowd already, or in kMaxPlaces crowds. Calls crowd_heard() for what was
+  // heard of the version earlier, before it returns.
   [[nodiscard]] std::unique_ptr<CrowdSeat> join(const Joining& what, const std::shared_ptr<CrowdUser>& user);
 
   void heard(const AgentId& sender, const CrowdStamp& stamp, const std::vector<CrowdEntry>& entries);
   void gone(const AgentId& agent);
   void around_changed();
   void may_fetch_changed();
-  // A segment is offered here from now on.
+  // Called when this agent offers a segment.
   void held(const Digest& version_key, std::uint64_t segment, bool first_hand);
   [[nodiscard]] bool has(const Digest& version_key) const;  // this agent is in that crowd, or has just left it
-  void forget_all();                                        // the group key changed: other names
+  void forget_all();                                        // the group's key changed: all version keys are new
 
  private:
   struct State;

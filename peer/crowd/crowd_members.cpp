@@ -44,8 +44,8 @@ CrowdMembers::Member& CrowdMembers::member(const AgentId& agent) {
   return made;
 }
 
-// The one that was remembered longest goes, not a claimant, nor who holds what no other does: among thousands it would
-// be long until somebody else is heard to have it. What it holds fades.
+// Forgets one member, in turn. Live claimants and sole holders of a segment stay where possible: among thousands it
+// would be long until another holder is heard. The segments of the forgotten member fade.
 void CrowdMembers::make_room() {
   if (turn_.size() < kMaxMembers) return;
   for (std::size_t tries = 0; tries < turn_.size(); ++tries) {
@@ -92,7 +92,7 @@ void CrowdMembers::move_place(Member& member, std::size_t to) {
   }
 }
 
-// What the entry says, with what is known of the other windows, into scratch_.
+// Reads the entry's bitmap into scratch_, together with what is known of the other windows.
 void CrowdMembers::read_bitmap(const Member& member, const CrowdEntry& entry) {
   scratch_ = member.said;
   if (entry.complete) return scratch_.fill();
@@ -135,7 +135,7 @@ bool CrowdMembers::heard(const AgentId& agent, const CrowdStamp& stamp, const Cr
   const bool newcomer = from.stamp == CrowdStamp{};
   if (stamp <= from.stamp) return false;
   if (stamp.start_epoch != from.stamp.start_epoch && from.stamp.start_epoch != 0) {
-    // Started anew: what it was doing is over.
+    // The agent has restarted: its claims are over.
     if (Claimant* old = claimant(agent)) old->claims.clear();
   }
   from.stamp = stamp;
@@ -201,7 +201,7 @@ CrowdMembers::Claimant* CrowdMembers::claimant(const AgentId& agent) {
   return nullptr;
 }
 
-// Null: there are too many, all of them live. More would change nothing.
+// Adds a claimant. Null: there are kMaxClaimants and all are live; a further one would change nothing.
 CrowdMembers::Claimant* CrowdMembers::new_claimant(const AgentId& agent, SteadyTime now) {
   if (claimants_.size() >= kMaxClaimants) {
     const auto idle = std::find_if(claimants_.begin(), claimants_.end(), [](const Claimant& c) { return !c.live; });
@@ -229,7 +229,7 @@ void CrowdMembers::hear_claims(const AgentId& agent, const CrowdEntry& entry, co
   count_fetchers();
 }
 
-// Replaces the claims; the bytes that this is more than before.
+// Replaces the claims and returns the bytes of progress since the last entry.
 std::uint64_t CrowdMembers::take_claims(Claimant& claimant, const CrowdEntry& entry, const Member& member,
                                         SteadyTime now) {
   std::uint64_t gained = 0;
@@ -345,7 +345,8 @@ void CrowdMembers::forgive(SteadyTime now) {
 }
 
 Duration CrowdMembers::forgotten_after() const {
-  // All of a crowd together say so much in a second (crowd_pace.h); each has four tries.
+  // All members together send a bounded number of datagrams in a second (crowd_pace.h): 40 ms for each member leave
+  // each about four tries.
   return std::max(kForgotten, Duration(std::chrono::milliseconds(40)) * static_cast<std::int64_t>(all()));
 }
 

@@ -1,9 +1,10 @@
-// The other members of a crowd as one of them has heard: who holds what, and whose claims are live
+// The other members of a crowd as this agent has heard them: the segments that each holds, and the live claims
 // (docs/decisions/0019-crowd.md, rules 3 and 5). Pure; loop thread. Bounded: kMaxMembers are remembered, the others
-// only counted; one CROWD datagram costs the words of a bitmap and its claims, whatever the number of members.
+// only counted. One CROWD datagram costs the words of a bitmap and its claims, whatever the number of members.
 //
-// A claim is live while the agent makes progress: kStep in the void time, with what it finished counted; what is
-// finished must be held kHeldWithin later. Progress told in one claim keeps the agent's other ones, which wait for it.
+// Claims are live while their agent makes progress: kStep bytes within the time of claim expiry, finished segments
+// included. A finished segment must be held kHeldWithin later. Progress in one claim keeps the agent's other claims
+// live, since those wait for it.
 #pragma once
 
 #include <algorithm>
@@ -28,10 +29,10 @@ class CrowdMembers {
  public:
   static constexpr std::size_t kMaxMembers = 128;
   static constexpr std::size_t kMaxClaimants = 32;
-  static constexpr std::size_t kCounted = 4;  // claims of one agent: more do not keep others from anything
+  static constexpr std::size_t kCounted = 4;  // claims of one agent; further ones are ignored
   static constexpr std::uint64_t kStep = 16 * 1024;
   static constexpr Duration kHeldWithin = std::chrono::seconds(3);
-  static constexpr Duration kForgotten = std::chrono::seconds(15);  // silent so long; longer in large crowds
+  static constexpr Duration kForgotten = std::chrono::seconds(15);  // of silence; longer in large crowds
   static constexpr Duration kFirstRefusal = std::chrono::seconds(5);
   static constexpr unsigned kMostDoublings = 4;
   static constexpr std::size_t kMaxRefusals = 32;  // of one member
@@ -42,51 +43,52 @@ class CrowdMembers {
     std::uint64_t segment = 0;
     std::uint64_t bytes = 0;
     SteadyTime since{};
-    SteadyTime full{};    // since all of it was said to be fetched; zero: not yet
-    bool broken = false;  // full for too long, and not held
+    SteadyTime full{};    // since when the claim has named all bytes as fetched; zero: not yet
+    bool broken = false;  // full for longer than kHeldWithin, and not held
   };
   struct Claimant {
     AgentId agent{};
     std::uint64_t rank = 0;
     std::vector<Claim> claims;
     SteadyTime heard{};
-    SteadyTime moved{};      // progress of kStep; later by the time without claims: claims taken up and dropped again
-                             // and again are not progress
-    SteadyTime idle{};       // since it has no claims; zero: it has
-    std::uint64_t step = 0;  // progress since `moved`
-    double rate = 0;         // bytes/s, lately
+    SteadyTime moved{};  // time of the last progress of kStep, moved forward by the time without claims: claiming
+    // and dropping is not progress
+    SteadyTime idle{};       // since when it has had no claims; zero: it has some
+    std::uint64_t step = 0;  // bytes of progress since `moved`
+    double rate = 0;         // smoothed, bytes/s
     bool voided = false;
     bool live = false;
   };
 
   CrowdMembers(const Digest& version_key, const cache::SegmentLayout& layout, ClaimRecord& record, std::uint64_t seed);
 
-  // True: it was not among those remembered.
+  // True: this is the first entry heard of the agent, or the first since it was forgotten.
   bool heard(const AgentId& agent, const CrowdStamp& stamp, const CrowdEntry& entry, SteadyTime now);
   void holder(const AgentId& agent, bool complete, Bytes segments, SteadyTime now);
   void not_given(const AgentId& agent, std::uint64_t segment, SteadyTime now);
-  // Nothing of what it says that it holds can be had from it: none of that counts for a while.
+  // Counts the agent as holding nothing for a while: it could prove nothing of what it announced.
   void gives_nothing(const AgentId& agent, SteadyTime now);
   void gone(const AgentId& agent);
   void set_void_after(Duration time) { void_after_ = time; }
-  // Looks for claims that became void and members that were silent for too long.
+  // Voids expired claims, and forgets members that were silent for too long.
   void review(SteadyTime now);
-  void forgive(SteadyTime now);  // this agent slept: nobody is to blame for what it has not heard
+  void forgive(SteadyTime now);  // called after this agent slept: the silence meanwhile does not count
 
   [[nodiscard]] std::uint32_t holders(std::uint64_t segment) const { return holders_[segment]; }
-  [[nodiscard]] const SegmentBits& held() const { return held_; }  // by somebody remembered
-  // By somebody who was heard lately and had to make room: no reason to fetch it again.
+  [[nodiscard]] const SegmentBits& held() const { return held_; }  // by a remembered member
+  // Returns whether a member that lately had to make room held the segment; the origin is not asked for it then.
   [[nodiscard]] bool faded(std::uint64_t segment) const { return faded_.has(segment) || fading_.has(segment); }
   [[nodiscard]] std::uint64_t faded_word(std::size_t index) const { return faded_.word(index) | fading_.word(index); }
   [[nodiscard]] std::vector<AgentId> holders_of(std::uint64_t segment, std::size_t most) const;
   [[nodiscard]] const std::vector<Claimant>& claimants() const { return claimants_; }  // live or not
-  [[nodiscard]] std::size_t fetchers() const { return fetchers_; }                     // live
-  [[nodiscard]] bool outranked_by(std::size_t fetchers, std::uint64_t rank) const;  // so many live ones are before it
+  [[nodiscard]] std::size_t fetchers() const { return fetchers_; }                     // number of live claimants
+  // Returns whether at least `fetchers` live claimants are before `rank` in the crowd's order.
+  [[nodiscard]] bool outranked_by(std::size_t fetchers, std::uint64_t rank) const;
   [[nodiscard]] double best_rate() const;
-  [[nodiscard]] std::uint64_t progress() const { return progress_; }  // told by live claimants, ever
+  [[nodiscard]] std::uint64_t progress() const { return progress_; }  // bytes that live claimants reported, ever
   [[nodiscard]] std::size_t count() const { return remembered_.size() < kMaxMembers ? remembered_.size() : all(); }
   [[nodiscard]] std::uint64_t voided() const { return voided_; }
-  // When review() may find something; none without live claims.
+  // Returns when review() may next void a claim; nullopt without live claims.
   [[nodiscard]] std::optional<SteadyTime> next_review() const;
   [[nodiscard]] Duration void_after(SteadyTime now) const { return void_after_ * record_->stretch(now); }
 
@@ -99,13 +101,14 @@ class CrowdMembers {
   struct Member {
     CrowdStamp stamp;
     SteadyTime heard{};
-    SegmentBits said;  // what it says that it holds, without what it refused
+    SegmentBits said;  // announced as held, without refused segments
     std::vector<Refusal> refusals;
-    SteadyTime nothing_until{};  // whatever it says, it counts as holding nothing
+    SteadyTime nothing_until{};  // until when it counts as holding nothing
     unsigned nothing_times = 0;
-    std::size_t turn = 0;  // its place in turn_
+    std::size_t turn = 0;  // index in turn_
   };
-  // Members by their places in turn_, for each segment: who holds it is asked far more often than anybody leaves.
+  // The holders of one segment, as bits by their places in turn_: holders are asked for far more often than a member is
+  // forgotten.
   using Places = std::array<std::uint64_t, kMaxMembers / 64>;
   struct IdHash {
     std::size_t operator()(const AgentId& id) const { return static_cast<std::size_t>(drawn(id, 0)); }
@@ -135,15 +138,15 @@ class CrowdMembers {
   std::uint64_t seed_;
   Duration void_after_ = std::chrono::milliseconds(1500);
   std::unordered_map<AgentId, Member, IdHash> remembered_;
-  std::vector<AgentId> turn_;  // who makes room next, from hand_ on
+  std::vector<AgentId> turn_;  // the order in which members make room, from hand_ on
   std::size_t hand_ = 0;
   DistinctCount all_;
   std::vector<std::uint32_t> holders_;  // by segment
   std::vector<Places> held_by_;         // by segment
   SegmentBits held_;
-  SegmentBits sole_;  // by one of those remembered alone
+  SegmentBits sole_;  // held by exactly one remembered member
   SegmentBits faded_;
-  SegmentBits fading_;  // the older half
+  SegmentBits fading_;  // faded_ of the previous kFade
   SegmentBits scratch_;
   std::vector<Claimant> claimants_;
   std::size_t fetchers_ = 0;

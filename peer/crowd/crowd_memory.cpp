@@ -31,7 +31,7 @@ void CrowdMemory::heard(const AgentId& agent, const CrowdStamp& stamp, const Cro
     version.heard.erase(known);
   }
   if (!worth_keeping(entry)) return;
-  // Windows of a large bitmap take turns: of each agent the last heard is kept, the rest comes with its next.
+  // Of each agent only the last entry is kept. The other windows of a large bitmap come with its next entries.
   if (version.heard.size() >= kMaxAgents) version.heard.pop_front();
   version.heard.push_back({agent, stamp, entry, now});
 }

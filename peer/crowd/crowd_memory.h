@@ -1,6 +1,6 @@
-// CROWD entries of versions that this agent does not want (yet): who joins a crowd a moment later knows at once who
-// holds and fetches what, and does not ask the origin for what somebody has just fetched. Pure; loop thread; one for an
-// agent; bounded.
+// CROWD entries of versions that this agent does not want (yet). If it joins such a crowd a moment later, it knows the
+// holders and claims at once, and does not ask the origin for what another agent has just fetched. Pure; loop thread;
+// one for this agent; bounded.
 #pragma once
 
 #include <cstddef>
@@ -18,7 +18,7 @@ class CrowdMemory {
  public:
   static constexpr Duration kFor = std::chrono::seconds(20);
   static constexpr std::size_t kMaxVersions = 1024;
-  static constexpr std::size_t kMaxAgents = 16;  // for a version: those with claims or segments; the latest
+  static constexpr std::size_t kMaxAgents = 16;  // for a version: the latest that have claims or segments
 
   struct Heard {
     AgentId agent{};
@@ -29,7 +29,7 @@ class CrowdMemory {
 
   void heard(const AgentId& agent, const CrowdStamp& stamp, const CrowdEntry& entry, SteadyTime now);
   void gone(const AgentId& agent);
-  // Oldest first; to be told to the Crowd with the times at which it was heard.
+  // Removes and returns the entries of a version, oldest first, for Crowd::heard() with the times at which they came.
   [[nodiscard]] std::vector<Heard> take(const Digest& version, SteadyTime now);
 
  private:

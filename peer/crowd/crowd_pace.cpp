@@ -20,7 +20,7 @@ void CrowdPace::shift_slices(SteadyTime now) {
   const std::int64_t slice = now.time_since_epoch() / kSlice;
   const std::int64_t passed = slice - slice_;
   if (passed == 0) return;
-  // A clock that went back, or far on: nothing is known of this second.
+  // The clock went back, or far forward: the counts say nothing about this second.
   if (passed < 0 || passed >= static_cast<std::int64_t>(kSlices)) slices_.fill(0);
   for (std::int64_t i = 1; i <= passed && i < static_cast<std::int64_t>(kSlices); ++i) {
     slices_[static_cast<std::size_t>((slice_ + i) % static_cast<std::int64_t>(kSlices))] = 0;
@@ -94,7 +94,7 @@ std::optional<SteadyTime> CrowdPace::next() const {
   return next;
 }
 
-// The urgent first, then those with claims, then who has waited longest.
+// Returns the urgent versions first, then those with claims, then those sent longest ago.
 std::vector<Digest> CrowdPace::in_turn() const {
   using Known = std::pair<Digest, Version>;
   std::vector<Known> all(versions_.begin(), versions_.end());
@@ -117,7 +117,7 @@ std::vector<Digest> CrowdPace::due(SteadyTime now) {
   if (urgent_ && now >= *urgent_ && urgent_tokens_.take(now)) return in_turn();
   if (!turn_ || now < *turn_) return {};
   const bool claims = any_claims();
-  // Reconsidered with what is known by now of how many there are.
+  // The interval is drawn again with the number of agents that is known by now.
   if (!claims || !claims_turn_) {
     const Duration drawn = interval(claims, now);
     claims_turn_ = claims;

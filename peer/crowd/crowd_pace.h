@@ -1,14 +1,13 @@
-// When this agent sends CROWD datagrams, and what of its crowds goes into the next: so often that claims are believed,
-// so seldom that all agents of the group together stay under kMostPerSecond, whatever their number. Pure; loop thread;
-// one for an agent.
+// Decides when this agent sends CROWD datagrams and which of its versions the next one covers: so often that claims are
+// believed, so seldom that all agents of the group together stay under kMostPerSecond, whatever their number. Pure;
+// loop thread; one for this agent.
 //
-// * A change that others wait for (Say::soon) goes at once, at most kUrgentPerSecond on average.
-// * Who has live claims speaks every kClaimEvery, half as often when much is heard.
-// * Everybody else shares what is left: the interval grows with the number of agents heard, is drawn anew each time,
-// and
-//   is reconsidered when it ends (as RTCP does, RFC 3550 §6.3): thousands that start at once do not speak at once.
-// * When more is heard than a crowd that knows its size says, nobody without claims speaks: it takes N / kForPaced
-//   seconds until everybody was heard once, and until then the number heard is no measure.
+// * A change that others wait for (Say::soon) is sent at once, at most kUrgentPerSecond on average.
+// * An agent with live claims sends every kClaimEvery, and 1.5 times as long apart when more than kLoud is heard.
+// * The other agents share the rest. Their interval grows with the number of agents heard, is drawn anew each time, and
+//   is reconsidered when it ends (as RTCP does, RFC 3550 §6.3): thousands that start at once do not send at once.
+// * When more than kQuiet is heard, agents without claims are silent. It takes N / kForPaced seconds until each of N
+//   agents was heard once, and until then the number heard is no measure of the crowd's size.
 #pragma once
 
 #include <array>
@@ -28,7 +27,7 @@ namespace larder::peer {
 
 class CrowdPace {
  public:
-  static constexpr double kMostPerSecond = 100;  // of the whole group
+  static constexpr double kMostPerSecond = 100;  // datagrams of the whole group
   static constexpr double kUrgentPerSecond = 40;
   static constexpr double kUrgentBurst = 40;
   static constexpr Duration kShortest = std::chrono::milliseconds(500);
@@ -36,18 +35,18 @@ class CrowdPace {
 
   explicit CrowdPace(Random& random);
 
-  // -- told
-  void heard(const AgentId& sender, SteadyTime now);  // a CROWD datagram, of whatever version
-  // Something is to be said of this version; `claims`: this agent has live claims in it.
-  void soon(const Digest& version, SteadyTime now);                  // a change
-  void at_pace(const Digest& version, bool claims, SteadyTime now);  // it goes on; again and again is all right
-  void drop(const Digest& version);                                  // nothing more to say
+  // -- inputs
+  void heard(const AgentId& sender, SteadyTime now);  // a CROWD datagram, of any version
+  // Schedules an announcement of this version; `claims`: this agent has live claims in it. May be called repeatedly.
+  void soon(const Digest& version, SteadyTime now);                  // at once, for a change
+  void at_pace(const Digest& version, bool claims, SteadyTime now);  // at the agent's next turn, and from then on
+  void drop(const Digest& version);                                  // ends the announcements
 
-  // -- asked
-  // When due() may have something; none while there is nothing to say.
+  // -- outputs
+  // Returns when due() may return something; nullopt while nothing is to be announced.
   [[nodiscard]] std::optional<SteadyTime> next() const;
-  // The versions to speak of now, the urgent first; empty: not yet. The caller sends what fits into one datagram
-  // (pack()) and says so.
+  // Returns the versions to announce now, the urgent first; empty: not yet. The caller sends those that fit into one
+  // datagram (fitting()) and calls sent() with them.
   [[nodiscard]] std::vector<Digest> due(SteadyTime now);
   void sent(const std::vector<Digest>& versions, SteadyTime now);
   [[nodiscard]] std::size_t members() const;  // agents heard lately, about
@@ -59,11 +58,12 @@ class CrowdPace {
     bool paced = false;
     SteadyTime sent{};
   };
-  static constexpr double kForPaced = 60;  // of kMostPerSecond: what those with claims leave
-  // Heard in a second: who has no claims is silent (what a crowd settles to, about); who has claims speaks less often.
+  static constexpr double kForPaced = 60;  // share of kMostPerSecond that is left for agents without claims
+  // Datagrams heard in a second: from kQuiet on an agent without claims is silent (about where a crowd settles), from
+  // kLoud on an agent with claims sends less often.
   static constexpr double kQuiet = 72;
   static constexpr double kLoud = 80;
-  static constexpr Duration kGather = std::chrono::microseconds(500);  // what happens at once is told at once
+  static constexpr Duration kGather = std::chrono::microseconds(500);  // for simultaneous changes to share a datagram
   static constexpr Duration kEpoch = std::chrono::seconds(60);
   static constexpr Duration kSlice = std::chrono::milliseconds(100);
   static constexpr std::size_t kSlices = 10;
@@ -71,15 +71,15 @@ class CrowdPace {
   [[nodiscard]] Duration interval(bool claims, SteadyTime now);
   [[nodiscard]] bool any_claims() const;
   [[nodiscard]] std::vector<Digest> in_turn() const;
-  [[nodiscard]] double heard_lately(SteadyTime now);  // in a second
+  [[nodiscard]] double heard_lately(SteadyTime now);  // datagrams in the last second
   void shift_slices(SteadyTime now);
 
   Random* random_;
   std::map<Digest, Version> versions_;
-  std::optional<SteadyTime> urgent_;  // since when something is to go at once
-  std::optional<SteadyTime> turn_;    // when this agent speaks again
-  bool claims_turn_ = false;          // it was drawn for somebody with claims
-  SteadyTime since_{};                // it was drawn from
+  std::optional<SteadyTime> urgent_;  // when the urgent changes are due
+  std::optional<SteadyTime> turn_;    // this agent's next turn
+  bool claims_turn_ = false;          // turn_ was drawn for an agent with claims
+  SteadyTime since_{};                // the time from which turn_ was drawn
   TokenBucket urgent_tokens_{kUrgentPerSecond, kUrgentBurst};
   DistinctCount now_heard_;
   DistinctCount heard_before_;
@@ -88,7 +88,7 @@ class CrowdPace {
   std::int64_t slice_ = 0;
 };
 
-// How many of the entries, from the first on, fit into one datagram: at least one.
+// Returns how many of the entries, from the first on, fit into one datagram: at least one.
 [[nodiscard]] std::size_t fitting(const std::vector<CrowdEntry>& entries);
 
 }  // namespace larder::peer

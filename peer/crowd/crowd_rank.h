@@ -1,5 +1,5 @@
-// The order of a version's members: BLAKE2b(version key, agent id), the lowest first. Every agent knows it of every
-// other, and it is another for each version: so many files spread over all. Pure.
+// The order of a crowd's members: BLAKE2b(version key, agent id), the lowest first. Every agent can compute the rank of
+// every other. It differs from version to version, so that many files spread over all agents. Pure.
 #pragma once
 
 #include <cstdint>

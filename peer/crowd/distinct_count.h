@@ -1,5 +1,5 @@
-// About how many different agents have been heard lately, in little room: the lowest hashes seen tell the number
-// (k minimum values). Exact up to kKept; beyond that within some 15 %. Pure.
+// Estimates the number of different agents heard, in little memory, from the lowest hashes seen (k minimum values).
+// Exact below kKept; from there on within some 15 %. Pure.
 #pragma once
 
 #include <algorithm>
@@ -21,7 +21,7 @@ namespace larder::peer {
   return value ^ (value >> 31);
 }
 
-// An order of agents of one's own: an id is a public key, so its bytes are spread already.
+// Returns a sort key for agents that differs with each seed. An id is a public key, so its bytes are spread already.
 [[nodiscard]] inline std::uint64_t drawn(const AgentId& agent, std::uint64_t seed) {
   std::uint64_t bytes = 0;
   std::memcpy(&bytes, agent.data(), sizeof bytes);

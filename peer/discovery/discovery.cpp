@@ -6,16 +6,16 @@
 namespace larder::peer {
 namespace {
 
-// How exactly silence is measured; looking at every peer at each wake-up would cost more than it tells.
+// Precision of the peers' silence; looking at every peer at each wake-up would cost too much.
 constexpr Duration kExpiryInterval = std::chrono::seconds(1);
 constexpr auto kNever = SteadyTime::max();
 
-// An answer to a probe waits a little where many would answer at once: about 200 answers a second reach the newcomer.
+// Returns the time over which answers to a probe are spread: about 200 answers a second reach the newcomer.
 Duration reply_spread(std::size_t peers) {
   return std::chrono::milliseconds(std::min<std::size_t>(5000, peers * 5));
 }
 
-// Sixteen partial contents do not fit a datagram with their bitmaps; which segments there are tells the catalogue too.
+// Drops bitmaps so that the items fit a datagram: sixteen bitmaps do not. The catalogue names the segments too.
 void fit(std::vector<HaveItem>& items) {
   constexpr std::size_t kBitmaps = 320;
   items.resize(std::min(items.size(), kMaxAskKeys));
@@ -64,7 +64,7 @@ void Discovery::set_self(DiscoverySelf self, SteadyTime now) {
   if (new_key) news_.old_epoch = old_epoch;
 }
 
-// Those who have only the key before learn from this that there is a newer state.
+// Sends a HELLO under the previous key: agents that have only that key learn that there is a newer state.
 void Discovery::say_under_old_key(std::uint32_t epoch) {
   outgoing_.push_back({std::nullopt, hello(false), epoch});
   for (const KnownPeer* peer : peers_.all()) {
@@ -78,8 +78,9 @@ bool Discovery::all_know_the_state() const {
                      [this](const KnownPeer* peer) { return peer->group_version >= self_.group_version; });
 }
 
-// Datagrams get lost, and a revocation is not to wait for the next announcement. Where everybody has said that it knows
-// there is nothing to repeat, so that a large group does not say it all at once again.
+// Repeats the announcement of a newer state: datagrams get lost, and a revocation must not wait for the next
+// announcement. Once all peers have shown that they know the state it stops, so that a large group does not repeat it
+// all at once.
 void Discovery::repeat_news(SteadyTime now) {
   if (!running_ || news_.left == 0 || now < news_.at) return;
   --news_.left;
@@ -119,7 +120,7 @@ void Discovery::to_everybody(const Message& message) {
 
 void Discovery::say_crowd(std::vector<CrowdEntry> entries) {
   if (!running_ || entries.empty()) return;
-  std::vector<Endpoint> apart;  // those whom multicast does not reach; of many, others each time
+  std::vector<Endpoint> apart;  // peers without multicast; of many, different ones each time
   for (const KnownPeer* peer : peers_.all()) {
     if (!peer->multicast) apart.push_back(peer->from);
   }
@@ -165,8 +166,8 @@ void Discovery::receive(const Incoming& incoming, SteadyTime now) {
   receive_earlier_run(incoming, now);
   if (!replay_.fresh(datagram.sender, datagram.start_epoch, datagram.sequence, with_signature)) return;
   const auto* said = std::get_if<Hello>(&datagram.message);
-  // It says nothing that a later one did not; but a recorded one, not heard here before, would be answered to whoever
-  // sends it, and believed to come from there.
+  // A signed datagram that a later one has overtaken says nothing new. If it was recorded and is new here, answering it
+  // would answer whatever address replays it, and take that for the agent's.
   const bool overtaken = replay_.overtaken(datagram.sender, datagram.start_epoch, datagram.sequence);
   if (with_signature && overtaken) return;
   if (incoming.key_epoch != self_.key_epoch) {
@@ -177,8 +178,8 @@ void Discovery::receive(const Incoming& incoming, SteadyTime now) {
   const KnownPeer* peer = peers_.find(datagram.sender);
   if (peer == nullptr || peer->start_epoch != datagram.start_epoch) return probe_unproven(incoming, now);
   if (with_signature) return receive_bye(incoming, now);
-  // The address is one from which this agent never said HELLO: it has moved, another member writes in its name, or a
-  // stranger replays what it said before its first HELLO was heard here. An overtaken datagram is no sign of a move.
+  // The sender's HELLOs never came from this address: the agent has moved, another member writes in its name, or a
+  // stranger replays a datagram from before its first HELLO here. An overtaken datagram is no sign of a move.
   if (!peer->speaks_from(incoming.from)) {
     if (!overtaken) probe_unproven(incoming, now);
     return;
@@ -188,8 +189,8 @@ void Discovery::receive(const Incoming& incoming, SteadyTime now) {
   receive_other(incoming, now);
 }
 
-// Such a HELLO is not believed. Where they go on coming from elsewhere while the later run speaks too, two machines
-// have one identity.
+// Notes a HELLO of an earlier run, which is not believed. If such HELLOs go on coming from another place while the
+// later run is heard too, two machines have one identity.
 void Discovery::receive_earlier_run(const Incoming& incoming, SteadyTime now) {
   const Datagram& datagram = incoming.datagram;
   const KnownPeer* peer = peers_.find(datagram.sender);
@@ -236,8 +237,8 @@ void Discovery::receive_other(const Incoming& incoming, SteadyTime now) {
   }
 }
 
-// A HELLO that says nothing new of a peer that was checked lately needs no signature checked; where there is time it is
-// all the same, since only what is proven moves the window against replays.
+// Decides whether a HELLO is believed. One that says nothing new about a peer that was checked lately needs no check of
+// its signature. It is checked all the same within kRechecks, since only a proven HELLO moves the replay window.
 Discovery::Belief Discovery::believe(const Incoming& incoming, const Hello& said, SteadyTime now) {
   const Datagram& datagram = incoming.datagram;
   const bool says_new = peers_.is_news(datagram.sender, datagram.start_epoch, said, incoming.from);
@@ -250,8 +251,9 @@ Discovery::Belief Discovery::believe(const Incoming& incoming, const Hello& said
     peers_.checked(datagram.sender, now);
     return Belief::proven;
   }
-  if (verdict == HelloVerdict::busy) return says_new ? Belief::none : Belief::assumed;  // checked at the next one
-  // Its certificate has expired. A bad signature is not its own: another member may have written anything.
+  if (verdict == HelloVerdict::busy) return says_new ? Belief::none : Belief::assumed;  // the next HELLO is checked
+  // Its certificate has expired: the peer is dropped. A bad signature says nothing about the peer, since any member can
+  // write in its name.
   if (!says_new && verdict == HelloVerdict::bad_time) drop(datagram.sender, now);
   return Belief::none;
 }
@@ -269,7 +271,8 @@ void Discovery::receive_hello(const Incoming& incoming, const Hello& said, Stead
       peers_.heard_hello(datagram.sender, datagram.start_epoch, said, incoming.from, incoming.multicast, now);
   const bool fresh = change == PeerTable::Change::appeared || change == PeerTable::Change::restarted;
   if (fresh) peers_.checked(datagram.sender, now);
-  // A newcomer that did not ask still wants to know us before our next announcement, one that is behind our state too.
+  // Answered at once: a probe, a newcomer, and a peer with an older group state, which would otherwise wait for the
+  // next announcement.
   if (said.probe || fresh || said.group_version < self_.group_version) owe_reply(incoming.from, false, now);
   tell_newer(incoming, said, now);
   if (change == PeerTable::Change::none || !appeared_) return;
@@ -278,12 +281,12 @@ void Discovery::receive_hello(const Incoming& incoming, const Hello& said, Stead
 
 void Discovery::receive_old_hello(const Incoming& incoming, const Hello& said, SteadyTime now) {
   const Datagram& datagram = incoming.datagram;
-  // Where there are many of us, not all check and answer: the machine says it again in 10 s.
+  // In a large group only some agents check and answer. The machine sends its HELLO again in 10 s.
   if (random_.below(std::max<std::uint64_t>(1, peers_.size())) >= kOldKeyAnswers) return;
   if (!old_answers_.take(now)) return;
   if ((check_ ? check_(incoming) : HelloVerdict::good) != HelloVerdict::good) return;
   if (!replay_.accept_signed(datagram.sender, datagram.start_epoch, datagram.sequence, now)) return;
-  // It may also be this machine that is behind the other's state, with an older key of both in use.
+  // The sender may also know a newer state than this machine, with an older key in use by both.
   tell_newer(incoming, said, now);
   outgoing_.push_back({incoming.from, hello(false), incoming.key_epoch});
 }
@@ -294,7 +297,7 @@ void Discovery::tell_newer(const Incoming& incoming, const Hello& said, SteadyTi
   tell_newer_late(now);
 }
 
-// At once, but not again and again: what is heard too early is told when it is time.
+// Reports a newer state at once, but at most once in kNewerInterval; one that is heard too early is reported later.
 void Discovery::tell_newer_late(SteadyTime now) {
   if (!heard_newer_) return;
   const bool of_use = heard_newer_->version > self_.group_version && !(refused_ && refused_(heard_newer_->agent));
@@ -313,8 +316,8 @@ void Discovery::owe_reply(const Endpoint& to, bool probe, SteadyTime now) {
   reply.probe = reply.probe || probe;
 }
 
-// The group's key alone vouches for it, and it may have been sent before, from anywhere: who it is asks a HELLO that is
-// no larger than what came.
+// Probes the sender of an unproven datagram, which only the group's key protects and which any address may replay. The
+// probe is a HELLO that is no larger than the bytes that came from the address.
 void Discovery::probe_unproven(const Incoming& incoming, SteadyTime now) {
   if (!addresses_.contains(incoming.from) && on_link_ && !on_link_(incoming.from)) return;
   std::erase_if(probed_, [now](const auto& item) { return now - item.second.first >= kProbeInterval; });
@@ -327,7 +330,7 @@ void Discovery::probe_unproven(const Incoming& incoming, SteadyTime now) {
   owe_reply(incoming.from, true, now);
 }
 
-// At most: header, seal and signature, name and certificate.
+// Returns an upper bound of a HELLO's bytes: header, seal and signature, name and certificate.
 std::size_t Discovery::hello_size() const {
   constexpr std::size_t kFixed = 256;
   return kFixed + self_.name.size() + self_.certificate.size();

@@ -1,8 +1,9 @@
-// Discovery, deciding part (docs/design.md, The LAN): when to say HELLO, whom to believe, what to answer, how far to
-// ask. Pure: datagrams and time go in, datagrams to send come out; discovery_socket.* does the rest. Loop thread.
+// Discovery, deciding part (docs/design.md, The LAN): when to send HELLO, which senders to believe, what to answer, how
+// many peers to ask. Pure: datagrams and time go in, datagrams to send come out; discovery_socket.* does the rest. Loop
+// thread. Callbacks come from within receive(), tick(), ask(), forget(), refused_changed() and mark_place().
 //
-// Nobody is listened to before a HELLO of its own that the check found good: the group's key alone, which every member
-// has, lets nobody speak for another. Under an older group key only a HELLO is read, and answered under that key, so
+// Datagrams of an agent are ignored until it has sent a HELLO that the check found good: the group's key, which every
+// member has, does not prove the sender. Under an older group key only a HELLO is read, and answered under that key, so
 // that a machine that slept through a revocation learns that there is a newer state.
 #pragma once
 
@@ -39,39 +40,39 @@ struct DiscoverySelf {
   std::string version{};                 // of the program, for people
 };
 
-// A datagram whose seal opened.
+// A received datagram that was decrypted with a key of the group.
 struct Incoming {
   Datagram datagram;
   Endpoint from;
   bool multicast = false;
-  std::uint32_t key_epoch = 0;      // of the key that opened it
-  std::size_t size = kMaxDatagram;  // bytes on the wire: no answer to what its sender did not sign is larger
+  std::uint32_t key_epoch = 0;      // of the key that decrypted it
+  std::size_t size = kMaxDatagram;  // bytes on the wire; the answer to an unsigned datagram is not larger
 };
 
 class Discovery {
  public:
   static constexpr Duration kHelloInterval = std::chrono::seconds(10);
   static constexpr Duration kCheckAgainAfter = std::chrono::minutes(5);  // a certificate may have expired meanwhile
-  static constexpr Duration kNewerInterval = std::chrono::seconds(1);    // between two tidings of a newer state
-  static constexpr std::size_t kHelloEvery = 1024;  // datagrams: what is not signed counts only near what is
+  static constexpr Duration kNewerInterval = std::chrono::seconds(1);    // between two reports of a newer state
+  static constexpr std::size_t kHelloEvery = 1024;  // datagrams: receivers take unsigned ones only near a signed one
   static constexpr double kRechecks = 50;           // a second: signatures of HELLOs that say nothing new
-  // What a newer state of the group is told again for, while somebody has not said that it knows it.
+  // Repetitions of the announcement of a newer group state, while some peer has not shown that it knows the state.
   static constexpr unsigned kNewsTimes = 2;
-  static constexpr Duration kNewsApart = std::chrono::milliseconds(300);  // so much and up to twice as much
+  static constexpr Duration kNewsApart = std::chrono::milliseconds(300);  // to twice as much
   static constexpr std::size_t kMaxReplies = 1024;
-  // An address that speaks for an agent without its signature may be anybody's: it is answered at most once in this
-  // time, with no more bytes than came from there, and only on the link or where it was told to look for agents.
+  // An unsigned datagram may come from any address. Such an address is answered at most once in this time, with no
+  // more bytes than came from it, and only if it is on the link or among the addresses to look for agents at.
   static constexpr Duration kProbeInterval = std::chrono::seconds(1);
-  static constexpr std::size_t kMaxProbed = 256;  // addresses remembered; beyond it nobody is answered for the moment
-  static constexpr std::size_t kMaxCrowdUnicast = 64;  // agents out of multicast's reach that one CROWD is sent to
-  static constexpr std::size_t kOldKeyAnswers = 8;     // of many agents about so many answer a HELLO under an older key
+  static constexpr std::size_t kMaxProbed = 256;  // addresses remembered; further ones are not answered for the moment
+  static constexpr std::size_t kMaxCrowdUnicast = 64;  // unicast copies of one CROWD, for agents without multicast
+  static constexpr std::size_t kOldKeyAnswers = 8;     // about so many of all agents answer a HELLO under an older key
 
-  // What this agent holds, asked for each ASK that it is to answer; nothing where it holds nothing.
+  // Returns what this agent holds of an ASK's keys; called for each ASK that it is to answer.
   using Holdings = std::function<std::vector<HaveItem>(const Ask&)>;
   using Answered = Lookups::Answered;
   using Gone = std::function<void(const AgentId&)>;
-  using Appeared = std::function<void(const KnownPeer&)>;  // or is known by other facts now
-  // Who knows a newer state of the group, and where its catalogue is.
+  using Appeared = std::function<void(const KnownPeer&)>;  // also when its facts or its address have changed
+  // Called for an agent that knows a newer state of the group, with the address of its catalogue.
   using Newer = std::function<void(const AgentId&, const Endpoint& catalogue, std::uint32_t group_version)>;
   using Evidence = std::function<void(const AgentId& sender, const EvidenceMessage&)>;
   using Check = std::function<HelloVerdict(const Incoming&)>;
@@ -80,10 +81,10 @@ class Discovery {
 
   Discovery(DiscoverySelf self, Random& random, Holdings holdings);
 
-  // Whether a HELLO is the sender's own; without it every one is believed.
+  // Sets the check that a signed datagram is the sender's own; without it every one is believed.
   void set_check(Check check) { check_ = std::move(check); }
-  void allow_loopback(bool allow) { loopback_ = allow; }  // agents may be there: in tests alone
-  // Whether an address is of a network that this machine is in; without it every one is.
+  void allow_loopback(bool allow) { loopback_ = allow; }  // agents may be at loopback addresses: in tests alone
+  // Sets the test whether an address is of a network that this machine is in; without it every one is.
   void set_on_link(std::function<bool(const Endpoint&)> on_link) { on_link_ = std::move(on_link); }
   void set_refused(std::function<bool(const AgentId&)> refused) { refused_ = std::move(refused); }  // revoked, shunned
   void on_appeared(Appeared appeared) { appeared_ = std::move(appeared); }
@@ -93,43 +94,45 @@ class Discovery {
   void on_crowd(CrowdHeard crowd) { crowd_ = std::move(crowd); }
   void on_reach(ReachHeard reach) { reach_ = std::move(reach); }
 
-  // Configured addresses and DNS SRV results: spoken to by unicast, since multicast may not reach them.
+  // Sets configured addresses and DNS SRV results. They are sent HELLO by unicast, since multicast may not reach them.
   void set_addresses(const std::vector<Endpoint>& addresses);
-  void learn_address(const Endpoint& address);  // told by a peer
-  // Announced at once when it differs; with another key epoch under the key before too, for those who have only that.
+  void learn_address(const Endpoint& address);  // an address named by a peer
+  // Replaces the facts of this agent and announces a difference at once. With a new key epoch it is also announced
+  // under the previous key, for agents that have only that.
   void set_self(DiscoverySelf self, SteadyTime now);
 
   void start(SteadyTime now);    // also when an address or a link changed
-  void resumed(SteadyTime now);  // from suspend: nobody is waited for before it is heard again
-  void stop(SteadyTime now);     // BYE
+  void resumed(SteadyTime now);  // after a suspend: look-ups do not wait for a peer before it is heard again
+  void stop(SteadyTime now);     // sends BYE
   void receive(const Incoming& incoming, SteadyTime now);
   void refused_changed(SteadyTime now);
-  // Time passed: call at next_wakeup() or later.
+  // Does what is due; call at next_wakeup() or later.
   void tick(SteadyTime now);
   [[nodiscard]] SteadyTime next_wakeup() const;
-  // Asks who has these; see Lookups. With nobody around `answered` is called from inside, and 0 returned.
+  // Asks the peers for holders of the keys; see Lookups. Without a peer to ask, or with too many queries in flight, it
+  // calls `answered` within the call and returns 0.
   std::uint32_t ask(std::vector<AskKey> keys, SteadyTime now, Answered answered);
   void cancel(std::uint32_t query) { lookups_.cancel(query); }
   void tell_evidence(EvidenceMessage evidence, SteadyTime now) { relay_.tell(std::move(evidence), now); }
-  // Entries that fit one datagram, to everybody; how often is the caller's to bound (crowd_pace.h).
+  // Sends entries that fit one datagram to the group. The caller bounds the rate (crowd_pace.h).
   void say_crowd(std::vector<CrowdEntry> entries);
-  // To the one agent that it is about; nothing where that is not around.
+  // Sends the message to the agent that it is about, if that is around.
   void tell_reach(const AgentId& to, ReachMessage what);
-  // See PeerTable::mark_place(); who appeared is told where the agent is reached elsewhere now.
+  // See PeerTable::mark_place(); on_appeared() is called if the agent is reached at another place now.
   void mark_place(const AgentId& id, const Endpoint& place, bool answers, SteadyTime now);
-  // Where a second machine speaks in the name of an agent that is around.
+  // Returns the record of agents whose identity two machines use.
   [[nodiscard]] const TwinsAround& twins() const { return twins_; }
-  // What is to be sent now, in order.
+  // Removes and returns the datagrams to send now, in order.
   [[nodiscard]] std::vector<Outgoing> take_outgoing();
 
   [[nodiscard]] const PeerTable& peers() const { return peers_; }
-  // Unreachable: not waited for again until it speaks.
+  // Removes an unreachable peer; it is not waited for again until it is heard. on_gone() is not called.
   void forget(const AgentId& id, SteadyTime now);
 
  private:
   struct Reply {
     SteadyTime at{};
-    bool probe = false;  // also asks who that is
+    bool probe = false;  // also asks for a HELLO in return
   };
   void receive_hello(const Incoming& incoming, const Hello& said, SteadyTime now);
   void receive_old_hello(const Incoming& incoming, const Hello& said, SteadyTime now);
@@ -186,17 +189,17 @@ class Discovery {
     std::uint32_t version = 0;
   };
   std::optional<SteadyTime> told_newer_;
-  std::optional<HeardNewer> heard_newer_;  // to be told when it is time
+  std::optional<HeardNewer> heard_newer_;  // to be reported once kNewerInterval has passed
   struct News {
     unsigned left = 0;
     SteadyTime at{};
-    std::uint32_t old_epoch = 0;  // of the group key before; 0: the same
+    std::uint32_t old_epoch = 0;  // of the previous group key; 0: the key has not changed
   };
   News news_;
   TokenBucket rechecks_{kRechecks, kRechecks};
   struct Probed {
-    SteadyTime first{};     // datagram that is not answered yet, or the answer
-    std::size_t bytes = 0;  // that came from there since the last answer
+    SteadyTime first{};     // time of the first unanswered datagram, or of the answer
+    std::size_t bytes = 0;  // received from the address since `first`
     bool answered = false;
   };
   std::map<Endpoint, Probed> probed_;

@@ -15,9 +15,9 @@
 namespace larder::peer {
 namespace {
 
-constexpr int kPortTries = 16;  // of a free port that has to be free for several sockets
+constexpr int kPortTries = 16;  // for a port that is free for all sockets
 
-// Addresses that a machine may lack altogether: then its other family is enough.
+// Returns whether the error means that the machine has no IPv6: then IPv4 is enough.
 bool no_such_family(bool v4, bool wildcard, const Error& error) {
   return wildcard && !v4 && error.code == ErrorCode::connect_failed &&
          (error.detail == std::strerror(EAFNOSUPPORT) || error.detail == std::strerror(EADDRNOTAVAIL));
@@ -31,7 +31,7 @@ struct DiscoveryChannels::Channel {
   boost::asio::posix::stream_descriptor descriptor;
   Endpoint bound;
   bool wildcard;
-  bool group_only;  // hears the group, sends nothing
+  bool group_only;  // receives multicast, sends nothing
   bool closed = false;
   [[nodiscard]] int fd() { return descriptor.native_handle(); }
 };
@@ -52,7 +52,7 @@ Result<std::unique_ptr<DiscoveryChannels>> DiscoveryChannels::open(const std::ve
                                                                    bool multicast, Loop& loop) {
   std::unique_ptr<DiscoveryChannels> channels(new DiscoveryChannels(listen, multicast_port, multicast, loop));
   Status opened = channels->open_all(port);
-  // Port 0: what the first socket got may be taken for the second.
+  // Port 0: the port that the first socket got may be in use for the second.
   for (int i = 1; port == 0 && !opened && i < kPortTries; ++i) {
     channels->channels_.clear();
     opened = channels->open_all(0);
@@ -89,7 +89,7 @@ Status DiscoveryChannels::open_one(const Endpoint& at, bool wildcard) {
   return {};
 }
 
-// A socket at one address does not hear the group: another one does.
+// Opens the sockets that receive multicast: a socket bound to one address does not.
 void DiscoveryChannels::open_groups() {
   for (const bool v4 : {true, false}) {
     const bool used =
@@ -130,7 +130,7 @@ void DiscoveryChannels::wait(const std::shared_ptr<Channel>& channel) {
 
 void DiscoveryChannels::read(const std::shared_ptr<Channel>& channel) {
   std::array<std::byte, kMaxDatagram + 1> buffer{};
-  const auto received = received_;  // a callback may close everything
+  const auto received = received_;  // a callback may call close()
   for (int i = 0; i < kPerWakeup && !channel->closed; ++i) {
     const auto got = receive_datagram(channel->fd(), buffer);
     if (!got) break;
@@ -172,7 +172,7 @@ void DiscoveryChannels::note(int error, const Endpoint& to) {
     trouble_.clear();
     return;
   }
-  // A full queue loses one datagram, as the network may; the rest of these last until something changes.
+  // A full queue or a refused port loses one datagram, as the network may. Other errors last until something changes.
   if (error == EAGAIN || error == EWOULDBLOCK || error == ENOBUFS || error == ECONNREFUSED) return;
   trouble_ = "cannot send to " + to.text() + ": " + std::strerror(error);
 }

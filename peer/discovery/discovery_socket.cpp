@@ -20,7 +20,7 @@
 namespace larder::peer {
 namespace {
 
-constexpr Duration kSettle = std::chrono::milliseconds(200);  // a link that comes up tells many things at once
+constexpr Duration kSettle = std::chrono::milliseconds(200);  // one link that comes up causes several reports
 
 class Socket final : public DiscoverySocket {
  public:
@@ -223,8 +223,8 @@ class Socket final : public DiscoverySocket {
     pump();
   }
 
-  // As a rule this agent's own multicast. From an address that this machine does not have it may be another machine
-  // with the same identity.
+  // Called for datagrams with this agent's own id: usually its own multicast. From an address that this machine does
+  // not have, another machine may have the same identity.
   void heard_self(const Datagram& datagram, const Endpoint& from, std::uint32_t key_epoch, SteadyTime now) {
     const auto* hello = std::get_if<Hello>(&datagram.message);
     if (hello == nullptr || !events_.twin || is_own_address(networks(), settings_.listen, from)) return;
@@ -235,7 +235,7 @@ class Socket final : public DiscoverySocket {
     events_.twin({from.with_port(hello->catalogue_port), hello->name, later || further});
   }
 
-  // Asked seldom: of what nobody has signed, or where it comes from another place than before.
+  // Rarely called: for unsigned datagrams from a new place.
   bool is_on_link(const Endpoint& from) { return on_link(networks(), from); }
 
   const std::vector<Interface>& networks() {
@@ -256,7 +256,7 @@ class Socket final : public DiscoverySocket {
     return known_.contains(from.address);
   }
 
-  // Sends what is to be sent and wakes up when it is time.
+  // Does what is due, sends, and sets the timer for the next wake-up.
   void pump() {
     if (!running_) return;
     const SteadyTime now = loop_.now();
@@ -281,10 +281,11 @@ class Socket final : public DiscoverySocket {
 
   void send(Outgoing out) {
     const GroupKey* key = out.key_epoch == 0 ? &ring_.current() : ring_.find(out.key_epoch);
-    if (key == nullptr) return;  // an older key that was dropped meanwhile
+    if (key == nullptr) return;  // the older key was dropped meanwhile
     if (!out.to && !settings_.multicast) return;
-    // Of a HELLO each copy tells a place, so that they are told apart; the IPv4 one comes after the other, which it
-    // overtakes: an agent is reached there as a rule. What is heard twice of the rest is taken once.
+    // Each copy of a HELLO shows a place of this agent, so each has a sequence number of its own. The IPv4 copy is sent
+    // last and overtakes the other, since agents are usually reached by IPv4. Other messages are taken once if they
+    // come by both families.
     if (!out.to && std::holds_alternative<Hello>(out.message)) {
       for (const bool v4 : {false, true}) {
         if (const auto packet = seal(out.message, *key)) channels_->send_multicast(*packet, v4);
@@ -299,7 +300,7 @@ class Socket final : public DiscoverySocket {
     if (needed.v4) channels_->send_multicast(*packet, true);
   }
 
-  // As the next datagram of this agent.
+  // Signs and encrypts the message as this agent's next datagram.
   std::optional<std::vector<std::byte>> seal(Message message, const GroupKey& key) {
     Datagram datagram{identity_.key.id(), identity_.start_epoch, ++sequence_, std::move(message), {}};
     if (is_signed(datagram.message)) {
@@ -314,7 +315,7 @@ class Socket final : public DiscoverySocket {
     return std::move(*packet);
   }
 
-  // About every second: was the machine suspended, are the interfaces others?
+  // Looks about every second whether the machine was suspended, and every 30th time whether the interfaces changed.
   void look() {
     if (!running_) return;
     if (watch_.look(loop_.now(), time_suspended())) {
@@ -340,7 +341,7 @@ class Socket final : public DiscoverySocket {
         log::warn("names of peers are not resolved error=\"{}\"", names.trouble);
       }
       name_trouble_ = names.trouble;
-      // What was there stays while the resolver does not answer.
+      // The earlier addresses stay while the resolver fails.
       if (!names.endpoints.empty() || names.trouble.empty()) discovery_.set_addresses(names.endpoints);
       pump();
       names_timer_ = loop_.after(names.valid, [this] {
@@ -374,7 +375,7 @@ class Socket final : public DiscoverySocket {
   static constexpr Duration kNetworksFor = std::chrono::seconds(5);
   std::optional<std::vector<Interface>> networks_;  // as they were at networks_at_
   SteadyTime networks_at_{};
-  TokenBucket twin_checks_{1, 4};  // a second: signatures of HELLOs in this agent's own name
+  TokenBucket twin_checks_{1, 4};  // for signatures of HELLOs in this agent's own name
   bool addresses_stale_ = false;
   bool running_ = false;
   bool stopped_ = false;

@@ -1,10 +1,11 @@
-// Discovery, doing part (docs/design.md, The LAN): sockets, interfaces, sealing and names around the deciding class
-// Discovery. Loop thread only, but for name look-ups, which have a thread each while they last. Owned by main.
+// Discovery, doing part (docs/design.md, The LAN): sockets, interfaces, sealing and name look-ups around the deciding
+// class Discovery. Owned by agent/lan. Loop thread only, except that each name look-up has a thread of its own. Events
+// may come from within the methods (see discovery.h); an event may call stop().
 //
-// Sockets: one for each listen address (or one for all of a family), which sends and receives; multicast is joined on
+// Sockets: one for each listen address (or one for all of a family), which sends and receives. Multicast is joined on
 // every interface that is up and has an address, on loopback only where a listen address is a loopback one. Strangers
-// cost little: what is no datagram of the group is dropped by its clear bytes, and what claims to be one is opened only
-// within budgets (receive_budget.h).
+// cost little: a datagram of another group is dropped by its clear bytes, and one that claims to be of this group is
+// decrypted only within budgets (receive_budget.h).
 #pragma once
 
 #include <cstdint>
@@ -31,8 +32,8 @@ struct DiscoverySettings {
   static constexpr std::uint16_t kDefaultPort = 7475;
 };
 
-// Who this agent is and which keys it reads. Replaced as a whole when the group's state, its key or the certificate
-// change; another agent key or another group is another DiscoverySocket.
+// This agent's identity and the group keys that it reads. Replaced as a whole when the group's state, its key or the
+// certificate changes. Another agent key or another group needs another DiscoverySocket.
 struct DiscoveryIdentity {
   AgentKey key;
   std::uint64_t start_epoch = 0;  // IdentityStore::next_start_epoch(); the same for the whole run
@@ -43,28 +44,28 @@ struct DiscoveryIdentity {
   std::vector<GroupKey> old;  // newest first; at most KeyRing::kMaxOld are read
 };
 
-// All are called on the loop thread; any may be empty.
+// Callbacks, all called on the loop thread; any may be empty.
 struct DiscoveryEvents {
   Discovery::Holdings holdings;
   std::function<bool(const AgentId&)> refused;  // revoked or shunned: neither heard nor answered
   Discovery::Appeared appeared;                 // or changed
   Discovery::Gone gone;
-  Discovery::Newer newer_group;  // somebody knows a newer group state: fetch it there
+  Discovery::Newer newer_group;  // a peer knows a newer group state, to be fetched from its catalogue
   Discovery::Evidence evidence;  // once for each piece, from a member; not yet checked
   Discovery::CrowdHeard crowd;
-  Discovery::ReachHeard reach{};                 // what somebody says of this agent's ports
-  std::function<void(const TwinHeard&)> twin{};  // a HELLO with this agent's own key, not sent from here
+  Discovery::ReachHeard reach{};                 // a peer reports whether this agent's ports answer
+  std::function<void(const TwinHeard&)> twin{};  // a HELLO with this agent's own key, from another machine's address
 };
 
 struct DiscoveryFigures {
   std::uint64_t sent = 0, received = 0;  // datagrams of the group
-  std::uint64_t foreign = 0;             // not of this group, or not readable
-  std::uint64_t over_budget = 0;         // dropped unread
+  std::uint64_t foreign = 0;             // datagrams of no known group key, or not decodable
+  std::uint64_t over_budget = 0;         // datagrams dropped unread
   std::uint64_t multicast_hellos = 0;    // heard from others
   std::uint64_t unicast_hellos = 0;
   std::uint64_t clock_rejections = 0;    // HELLOs whose certificate is not valid at this machine's time
   std::size_t multicast_interfaces = 0;  // joined now
-  std::string trouble;                   // why sending or a name look-up fails at present; empty: it does not
+  std::string trouble;                   // why sending or a name look-up fails at present; empty: neither does
 };
 
 class DiscoverySocket {
@@ -72,20 +73,23 @@ class DiscoverySocket {
   virtual ~DiscoverySocket() = default;
   [[nodiscard]] virtual std::uint16_t port() const = 0;
   virtual void start() = 0;
-  virtual void stop() = 0;  // BYE, once; nothing is sent or heard afterwards
-  // Ports, serving, group version, name and load; id and key epoch are the identity's. Announced when it differs.
+  virtual void stop() = 0;  // sends BYE; nothing is sent or received afterwards, and start() does nothing
+  // Replaces ports, serving, group version, name and load; id and key epoch are the identity's. A difference is
+  // announced at once.
   virtual void set_self(DiscoverySelf self) = 0;
   virtual void set_identity(DiscoveryIdentity identity) = 0;
-  virtual void refused_changed() = 0;  // somebody was revoked or shunned
-  virtual void network_changed() = 0;  // addresses, links or routes: sockets and groups are looked at anew
-  virtual void learn_address(const Endpoint& address) = 0;  // told by a peer
-  // As Discovery::ask; `answered` comes from the loop, but with nobody to ask from within.
+  virtual void refused_changed() = 0;  // call when an agent was revoked or shunned
+  virtual void network_changed() = 0;  // call when addresses, links or routes changed: multicast groups are joined anew
+  virtual void learn_address(const Endpoint& address) = 0;  // an address named by a peer
+  // As Discovery::ask(): `answered` is called once, later from the loop, or within the call where there is no peer to
+  // ask. Not after cancel().
   virtual std::uint32_t ask(std::vector<AskKey> keys, Discovery::Answered answered) = 0;
   virtual void cancel(std::uint32_t query) = 0;
-  // At most kMaxEvidence bytes: invalid_argument. Told three times; without its certificate where that does not fit.
+  // Sends evidence to the group three times; without its certificate where that does not fit. Error: invalid_argument
+  // for 0 or more than kMaxEvidence bytes.
   virtual Status tell_evidence(EvidenceMessage evidence) = 0;
   virtual void say_crowd(std::vector<CrowdEntry> entries) { (void)entries; }  // one datagram; see Discovery
-  // It could not be reached: not waited for again until it speaks.
+  // Removes an unreachable peer: it is not waited for again until it is heard.
   virtual void forget(const AgentId& agent) = 0;
   // As in Discovery.
   virtual void tell_reach(const AgentId& to, ReachMessage what) { (void)to, (void)what; }
@@ -100,7 +104,8 @@ class DiscoverySocket {
   [[nodiscard]] virtual DiscoveryFigures figures() const = 0;
 };
 
-// connect_failed when no socket can be opened, with the address and the reason (port in use).
+// Makes a socket that is not started yet. Errors: connect_failed with the address and the reason (port in use);
+// invalid_argument for a listen address that is not numeric.
 [[nodiscard]] Result<std::unique_ptr<DiscoverySocket>> make_discovery_socket(const DiscoverySettings& settings,
                                                                              DiscoveryIdentity identity,
                                                                              DiscoverySelf self, DiscoveryEvents events,

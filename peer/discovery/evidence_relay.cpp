@@ -40,7 +40,7 @@ SteadyTime EvidenceRelay::next_wakeup() const {
 bool EvidenceRelay::hear(const AgentId& sender, const EvidenceMessage& evidence, SteadyTime now) {
   const Digest digest = digest_of(evidence);
   if (heard_.contains(digest)) return false;
-  if (!senders_.contains(sender) && senders_.size() >= kMaxSenders) senders_.clear();  // the bound of all still holds
+  if (!senders_.contains(sender) && senders_.size() >= kMaxSenders) senders_.clear();  // all_ still bounds the rate
   if (!senders_.try_emplace(sender, 20, 40).first->second.take(now) || !all_.take(now)) return false;
   return remember(digest);
 }

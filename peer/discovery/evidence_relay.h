@@ -1,5 +1,5 @@
-// Evidence on its way (docs/decisions/0024-blame.md): told three times, since datagrams get lost; what is heard is
-// given on once, within bounds, since checking it costs signatures. Pure; loop thread.
+// Evidence in flight (docs/decisions/0024-blame.md). Own evidence is sent three times, since datagrams get lost.
+// Received evidence is passed on once, within bounds, since checking it costs signatures. Pure; loop thread.
 #pragma once
 
 #include <cstdint>
@@ -19,19 +19,20 @@ namespace larder::peer {
 class EvidenceRelay {
  public:
   static constexpr unsigned kTimes = 3;
-  static constexpr Duration kApart = std::chrono::milliseconds(150);  // so much and up to twice as much
-  static constexpr std::size_t kMaxTelling = 64;                      // beyond it the oldest is told no more
+  static constexpr Duration kApart = std::chrono::milliseconds(150);  // to twice as much
+  static constexpr std::size_t kMaxTelling = 64;                      // with more, the oldest is not repeated
   static constexpr std::size_t kMaxHeard = 1024;                      // digests remembered; the oldest goes
   static constexpr std::size_t kMaxSenders = 4096;
 
   explicit EvidenceRelay(Random& random) : random_(random) {}
 
   void tell(EvidenceMessage evidence, SteadyTime now);
-  // What is to be sent now.
+  // Returns the evidence to send now.
   [[nodiscard]] std::vector<EvidenceMessage> due(SteadyTime now);
   [[nodiscard]] SteadyTime next_wakeup() const;
-  // Whether it is to be given on: not heard before, not told by this agent, and within 20 a second of this sender and
-  // 50 of all. With another certificate it is something else: who spoils that must not silence who told it well.
+  // Returns whether received evidence is to be passed on to its check: it is new, not this agent's own, and within 20 a
+  // second of this sender and 50 of all. The same evidence with another certificate counts as new: a sender of a spoilt
+  // certificate must not suppress the good copy.
   bool hear(const AgentId& sender, const EvidenceMessage& evidence, SteadyTime now);
 
  private:

@@ -34,7 +34,7 @@ const HelloCheck::Known* HelloCheck::look_up(const Hello& hello, SteadyTime now,
   const std::string pem = certificate_pem(hello.certificate);
   const auto facts = check_leaf(pem, authority_pem_, wall);
   if (!facts) {
-    // Of the group at another time? Then a clock is off, which people want to know.
+    // If the certificate was valid at another time, a clock may be wrong: that is reported to people.
     const auto stated = read_leaf(pem);
     const bool out_of_time = stated && check_leaf(pem, authority_pem_, stated->not_after - std::chrono::seconds(1));
     verdict = out_of_time ? HelloVerdict::bad_time : HelloVerdict::bad;

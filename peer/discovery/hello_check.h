@@ -1,7 +1,8 @@
-// Whether a HELLO is what an agent of the group said of itself: its certificate is of the group, in its time and of the
-// sender's key, and the signature holds. Pure but for the cryptography; loop thread.
+// Checks that a HELLO is the statement of a group's agent about itself: its certificate is of the group, valid now and
+// of the sender's key, and the signature holds. Pure except for the cryptography; loop thread.
 //
-// The cost is bounded: chains are checked once for each sender and certificate, signatures at most kChecksPerSecond.
+// The cost is bounded: a chain is checked once for each certificate while it is remembered, and at most
+// kChecksPerSecond datagrams are checked.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +18,8 @@ namespace larder::peer {
 enum class HelloVerdict {
   good,
   bad,
-  bad_time,  // only the certificate's time is wrong: expired, or a clock is
-  busy,      // not looked at: too many at once
+  bad_time,  // only the certificate's time is wrong: it has expired, or a clock is wrong
+  busy,      // not checked: too many at once
 };
 
 class HelloCheck {
@@ -30,25 +31,25 @@ class HelloCheck {
   HelloCheck(std::string authority_pem, std::uint32_t group_tag)
       : authority_pem_(std::move(authority_pem)), group_tag_(group_tag) {}
 
-  // A BYE carries no certificate: it is for the caller to know that its sender has shown one.
+  // Checks a signed datagram. A BYE carries no certificate: the caller must know that its sender has shown one.
   HelloVerdict check(const Datagram& datagram, std::uint32_t key_epoch, SteadyTime now, WallTime wall);
   [[nodiscard]] std::size_t remembered() const { return known_.size(); }
 
  private:
   HelloVerdict check_signature(const Datagram& datagram, std::uint32_t key_epoch, SteadyTime now);
   struct Known {
-    AgentId agent{};  // whose key the certificate is over
+    AgentId agent{};  // the certificate's key
     WallTime not_after;
     SteadyTime used{};
   };
-  // Null: not a certificate of the group; `verdict` tells which way.
+  // Returns null for a certificate that is not valid in the group; `verdict` says why.
   const Known* look_up(const Hello& hello, SteadyTime now, WallTime wall, HelloVerdict& verdict);
   void make_room();
 
   std::string authority_pem_;
   std::uint32_t group_tag_;
   TokenBucket budget_{kChecksPerSecond, kChecksAtOnce};
-  std::map<Digest, Known> known_;  // by the certificate's digest; only of the group's
+  std::map<Digest, Known> known_;  // by digest; certificates of the group only
 };
 
 }  // namespace larder::peer

@@ -22,13 +22,13 @@ bool has_family(const Interface& interface, bool v4) {
 }
 
 bool holds(const Interface& interface, const Endpoint& listen) {
-  // All of 127.0.0.0/8 is local, though the interface has but one of it.
+  // All of 127.0.0.0/8 is local, though the interface has one address of it only.
   if (interface.loopback && listen.is_loopback()) return true;
   return std::any_of(interface.addresses.begin(), interface.addresses.end(),
                      [&](const Endpoint& address) { return address.address == listen.address; });
 }
 
-// Bits of the 128 that a mask leaves the same.
+// Returns the prefix length of a mask, of 128 bits.
 unsigned prefix_of(const sockaddr& mask, bool v4) {
   const auto* bytes = v4 ? reinterpret_cast<const unsigned char*>(&reinterpret_cast<const sockaddr_in&>(mask).sin_addr)
                          : reinterpret_cast<const sockaddr_in6&>(mask).sin6_addr.s6_addr;
@@ -104,7 +104,7 @@ std::vector<unsigned> multicast_interfaces(const std::vector<Interface>& all, co
                                            bool v4) {
   std::vector<unsigned> chosen;
   for (const Interface& interface : all) {
-    const bool able = interface.multicast || interface.loopback;  // lo lacks the flag and can all the same
+    const bool able = interface.multicast || interface.loopback;  // lo lacks the flag, but is capable
     if (!interface.up || !able || !has_family(interface, v4) || chosen.size() >= kMaxMulticastInterfaces) continue;
     const bool listed = std::any_of(listen.begin(), listen.end(), [&](const Endpoint& address) {
       return address.is_v4() == v4 && holds(interface, address);

@@ -11,7 +11,7 @@ namespace {
 constexpr auto kNever = SteadyTime::max();
 constexpr std::uint16_t kEverybody = std::numeric_limits<std::uint16_t>::max();
 
-// Of each key that is asked for so many at least have all.
+// Returns the least number of complete holders over all keys.
 std::size_t complete_of_each(const std::vector<Holder>& holders, std::size_t keys) {
   std::size_t least = holders.size();
   for (std::size_t key = 0; key < keys; ++key) {
@@ -45,7 +45,7 @@ std::uint32_t Lookups::ask(std::vector<AskKey> keys, std::vector<Askable> around
     if (!each.multicast) query.unicast.push_back(each.at);
     if (small && each.prompt) query.waited.emplace(each.agent, each);
   }
-  // Nobody worth waiting for: those who are, by a mistake of ours, get one moment.
+  // No peer counts as prompt: the others get a short time to answer.
   if (small && query.waited.empty()) query.done_at = now + stretched(kWidenAfter);
   send(query);
   queries_.emplace(number, std::move(query));
@@ -85,13 +85,13 @@ void Lookups::gone(const AgentId& agent, SteadyTime now) {
   }
 }
 
-// After an answer, or with one fewer to wait for.
+// Decides after an answer, or after the loss of an awaited peer, whether the query is done or when.
 void Lookups::settle(std::uint32_t number, Query& query, SteadyTime now) {
   if (query.ask.want_none && query.waited.empty()) return finish(number);
   if (query.holders.empty()) return;
   const std::size_t complete = complete_of_each(query.holders, query.ask.keys.size());
   if (complete == 0) {
-    // In a small group the rest will still answer; in a large one silence tells nothing.
+    // In a small group all peers will answer. In a large one they may stay silent, so the wait is short.
     if (!query.ask.want_none) query.done_at = std::min(query.done_at, now + stretched(kLingerPartial));
     return;
   }
@@ -102,7 +102,7 @@ void Lookups::settle(std::uint32_t number, Query& query, SteadyTime now) {
 
 void Lookups::again(Query& query, SteadyTime now) {
   if (query.ask.want_none) {
-    // By unicast: it is the few whose datagram was lost.
+    // By unicast: only a few datagrams were lost.
     for (const auto& [agent, askable] : query.waited) {
       if (second_tries_.take(now)) outgoing_.push_back({askable.at, query.ask});
     }
@@ -127,8 +127,8 @@ void Lookups::tick(SteadyTime now) {
   }
   for (const std::uint32_t number : over) {
     const auto found = queries_.find(number);
-    if (found == queries_.end()) continue;  // cancelled by what another one's end led to
-    // Asked several times and still silent. (Done early with a complete holder tells nothing of the others.)
+    if (found == queries_.end()) continue;  // cancelled in another query's callback
+    // Peers that were asked kMaxTries times are silent. A query that is done early says nothing about the rest.
     if (found->second.tries >= kMaxTries) {
       for (const auto& [agent, askable] : found->second.waited) silent_.insert(agent);
     }

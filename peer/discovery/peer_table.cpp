@@ -5,9 +5,9 @@
 namespace larder::peer {
 namespace {
 
-// Of the places that it spoke from lately the last one, but a link-local one only where there is no other: libtorrent
-// does not dial those, without a word. One that is known not to answer goes behind those that may: of a machine with
-// several cards not each of them leads to it.
+// Returns the latest place that was heard lately. A link-local place is taken only where there is no other: libtorrent
+// silently does not dial those. A place that does not answer comes after the others: of a machine with several cards
+// not every address leads to it.
 Endpoint best_place(const std::vector<KnownPeer::Place>& places, SteadyTime now) {
   for (const bool unreached : {false, true}) {
     const auto better = std::find_if(places.rbegin(), places.rend(), [&](const KnownPeer::Place& place) {

@@ -1,4 +1,4 @@
-// Which agents of the group are around, where, and how fresh that is. Pure; loop thread.
+// The agents of the group that are around, with their addresses and the time they were last heard. Pure; loop thread.
 #pragma once
 
 #include <algorithm>
@@ -18,28 +18,28 @@ namespace larder::peer {
 struct KnownPeer {
   AgentId id{};
   std::string name;
-  Endpoint from;  // where it is reached (discovery port): see best_place()
+  Endpoint from;  // best address of the agent (discovery port): see best_place()
   std::uint16_t catalogue_port = 0;
   std::uint16_t swarm_port = 0;
   bool serving = true;
   bool multicast = false;    // heard by multicast: an ASK by multicast reaches it
-  SteadyTime in_v4_group{};  // heard there last; zero: never
+  SteadyTime in_v4_group{};  // last heard by IPv4 multicast; zero: never
   std::uint8_t load = 0;
   std::uint32_t group_version = 0;
   SteadyTime first_heard{};
   SteadyTime last_heard{};
   std::uint64_t start_epoch = 0;
-  std::uint8_t protocol = 0;  // as it says, not signed; 0: it does not
+  std::uint8_t protocol = 0;  // as the HELLO states, not signed; 0: not stated
   std::string version{};
-  std::vector<std::byte> certificate;  // DER, as its HELLO carries it
-  SteadyTime checked_at{};             // its HELLO's signature, last
+  std::vector<std::byte> certificate;  // DER, from its HELLO
+  SteadyTime checked_at{};             // last check of a HELLO's signature
   struct Place {
     Endpoint at;
     SteadyTime heard{};
-    bool unreached = false;  // its TCP ports did not answer there
+    bool unreached = false;  // its TCP ports did not answer at this address
   };
-  std::vector<Place> places{};  // where HELLOs of it came from, the latest last; what else comes from there counts
-  bool prompt = true;           // it answered when it was asked last, or spoke since: worth waiting for
+  std::vector<Place> places{};  // sources of its HELLOs, the latest last; other datagrams count only from these
+  bool prompt = true;           // worth waiting for: it answered the last query, or was heard since
   [[nodiscard]] Endpoint catalogue() const { return from.with_port(catalogue_port); }
   [[nodiscard]] Endpoint swarm() const { return from.with_port(swarm_port); }
   [[nodiscard]] bool speaks_from(const Endpoint& place) const {
@@ -49,34 +49,34 @@ struct KnownPeer {
 
 class PeerTable {
  public:
-  static constexpr std::size_t kMaxPlaces = 4;    // of one agent
-  static constexpr std::size_t kMaxPeers = 4096;  // beyond it new ones are ignored until others fall silent
+  static constexpr std::size_t kMaxPlaces = 4;                    // of one agent
+  static constexpr std::size_t kMaxPeers = 4096;                  // with more, new ones are ignored until others expire
   static constexpr Duration kSilence = std::chrono::seconds(35);  // three announcements missed: gone
 
   enum class Change { none, appeared, restarted, changed };
   Change heard_hello(const AgentId& id, std::uint64_t start_epoch, const Hello& hello, const Endpoint& from,
                      bool multicast, SteadyTime now);
-  // Whether that HELLO says anything that is not known: a new peer, a restart, other facts.
+  // Returns whether a HELLO says something new: a new peer, a restart, a new place or other facts.
   [[nodiscard]] bool is_news(const AgentId& id, std::uint64_t start_epoch, const Hello& hello,
                              const Endpoint& from) const;
   void checked(const AgentId& id, SteadyTime now);
   void doubt(const AgentId& id);  // not prompt until it is heard again
   void doubt_all();
-  // Any other datagram of a known peer refreshes it. False when it is not known yet.
+  // Refreshes a known peer, for any other datagram of it. False: the peer is not known.
   bool heard(const AgentId& id, SteadyTime now);
   void set_load(const AgentId& id, std::uint8_t load);
-  // Whether its TCP ports answer at one of its places: where they do not, another place is where it is reached, as long
-  // as there is one. True when it is reached elsewhere now.
+  // Records whether the agent's TCP ports answer at one of its places. Where they do not, `from` becomes another place
+  // if there is one. True: `from` has changed.
   bool mark_place(const AgentId& id, const Endpoint& place, bool answers, SteadyTime now);
-  bool remove(const AgentId& id);  // BYE, revoked or shunned; whether it was there
-  // To which multicast groups something has to go so that all who hear multicast hear it: IPv4's alone where it
-  // reaches everybody. Both while nobody is known.
+  bool remove(const AgentId& id);  // false: it was not in the table
+  // The multicast groups that together reach all peers with multicast: IPv4's alone where that is enough. Both while no
+  // peer is known.
   struct Families {
     bool v4 = true;
     bool v6 = true;
   };
   [[nodiscard]] Families families(SteadyTime now) const;
-  // Those silent for kSilence.
+  // Removes and returns the peers that were silent for kSilence.
   std::vector<AgentId> expire(SteadyTime now);
 
   [[nodiscard]] const KnownPeer* find(const AgentId& id) const;

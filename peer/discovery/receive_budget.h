@@ -1,5 +1,5 @@
-// How many datagrams are worth opening: a seal costs a few microseconds, and anybody on the LAN can send what looks
-// like one. Known peers' addresses have budgets of their own, so that strangers use up only the strangers' one. Pure;
+// Bounds the number of datagrams that are decrypted: one costs a few microseconds, and any machine on the LAN can send
+// what looks like one. Known peers' addresses have budgets of their own, so that strangers use up only theirs. Pure;
 // loop thread.
 #pragma once
 
@@ -18,7 +18,7 @@ class ReceiveBudget {
   static constexpr std::size_t kMaxAddresses = 8192;
   static constexpr double kPerPeer = 1000;    // a second, of one known address
   static constexpr double kPerStranger = 50;  // a second, of one other address
-  static constexpr double kStrangers = 300;   // a second, of all of those; twice as many at once
+  static constexpr double kStrangers = 300;   // a second, of all unknown addresses; twice as many at once
   static constexpr double kAll = 10'000;      // a second
 
   bool take(const Endpoint& from, bool known, SteadyTime now) {

@@ -53,7 +53,7 @@ bool ReplayGuard::accept_signed(const AgentId& sender, std::uint64_t start_epoch
   return true;
 }
 
-// Numbers that come into the window have not been seen.
+// Moves the window: numbers that enter it count as not seen.
 void ReplayGuard::move_to(Sender& sender, std::uint64_t sequence) {
   const std::uint64_t step = sequence - sender.signed_up_to;
   if (step >= kSlots) {

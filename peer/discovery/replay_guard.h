@@ -1,10 +1,10 @@
-// Refuses datagrams that were sent before: per sender, the start epoch and which sequence numbers were seen. Pure.
+// Refuses replayed datagrams. For each sender it keeps the start epoch and the sequence numbers seen. Pure.
 //
 // Start epochs of one sender only grow (docs/decisions: growing start epochs), so that a recorded datagram of an
-// earlier run can neither be believed nor push the present run aside. What only the group's key protects could have
-// been made by any member. So what its sender has signed alone moves the window: everything else is taken up to kAhead
-// numbers beyond it, each number once, and a forged one costs the real sender no more than the one datagram of its
-// number. Bounded: kMaxSenders, of which the longest silent goes.
+// earlier run can neither be believed nor replace the present run. Any member can forge a datagram that only the
+// group's key protects, so only signed datagrams move the window. Unsigned ones are taken up to kAhead numbers beyond
+// it, each number once: a forged one costs the real sender the one datagram of its number. Bounded: kMaxSenders, of
+// which the longest silent one is forgotten.
 #pragma once
 
 #include <bitset>
@@ -19,25 +19,26 @@ namespace larder::peer {
 class ReplayGuard {
  public:
   static constexpr std::size_t kMaxSenders = 4096;
-  static constexpr std::uint64_t kBehind = 64;   // of the last signed one: datagrams may overtake each other by so many
-  static constexpr std::uint64_t kAhead = 4000;  // of the last signed one: a sender signs far more often
+  static constexpr std::uint64_t kBehind = 64;   // numbers behind the last signed one, for reordered datagrams
+  static constexpr std::uint64_t kAhead = 4000;  // numbers ahead of it: a sender signs far more often
 
-  // Whether it may be taken, without remembering it: before what is costly, or not yet believed. One that is signed may
-  // also be further ahead, or of a later run.
+  // Returns whether a datagram may be taken, without remembering it: to be asked before costly checks. A signed one may
+  // also be further ahead. A later run, or an unknown sender, is always fresh.
   [[nodiscard]] bool fresh(const AgentId& sender, std::uint64_t start_epoch, std::uint64_t sequence,
                            bool is_signed) const;
-  // A later one of the same run that its sender signed was accepted.
+  // Returns whether a later signed datagram of the same run was accepted.
   [[nodiscard]] bool overtaken(const AgentId& sender, std::uint64_t start_epoch, std::uint64_t sequence) const;
-  // How far it is ahead of the last signed one of the same run; the greatest number where there is none.
+  // Returns how far it is ahead of the last signed one of the same run; UINT64_MAX where there is none.
   [[nodiscard]] std::uint64_t ahead(const AgentId& sender, std::uint64_t start_epoch, std::uint64_t sequence) const;
-  // True when the datagram is new; it is then remembered. Of a run that nothing signed was accepted of: false.
+  // Remembers an unsigned datagram. False: it was seen before, is outside of the window, or no signed datagram of its
+  // run was accepted.
   bool accept(const AgentId& sender, std::uint64_t start_epoch, std::uint64_t sequence, SteadyTime now);
-  // The same for one whose signature by the sender was found good: begins a run, and moves the window.
+  // Remembers a datagram whose signature was found good; begins a run, and moves the window. False: it is not fresh().
   bool accept_signed(const AgentId& sender, std::uint64_t start_epoch, std::uint64_t sequence, SteadyTime now);
   [[nodiscard]] std::size_t senders() const { return senders_.size(); }
 
  private:
-  static constexpr std::size_t kSlots = 4096;  // numbers remembered, by number modulo this
+  static constexpr std::size_t kSlots = 4096;  // sequence numbers remembered, indexed modulo this
   static_assert(kAhead + kBehind <= kSlots);
   struct Sender {
     std::uint64_t epoch = 0;

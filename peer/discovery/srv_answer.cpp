@@ -23,7 +23,7 @@ unsigned at(Bytes bytes, std::size_t index) {
   return static_cast<unsigned>(bytes[index]);
 }
 
-// The name that starts at `offset`, which moves behind it; pointers lead to other places of the message.
+// Reads the name at `offset`, and moves `offset` behind it; pointers lead to other places of the message.
 std::optional<std::string> read_name(Bytes message, std::size_t& offset) {
   std::string name;
   std::size_t position = offset, pointers = 0;
@@ -79,7 +79,7 @@ std::optional<SrvRecord> read_record(Bytes message, std::size_t offset, std::siz
 
 Result<SrvAnswer> parse_srv_answer(Bytes answer) {
   Cursor in{answer};
-  (void)in.number<std::uint16_t>();  // id: the resolver has compared it
+  (void)in.number<std::uint16_t>();  // id: compared by the resolver
   const auto flags = in.number<std::uint16_t>();
   const auto questions = in.number<std::uint16_t>();
   const auto answers = in.number<std::uint16_t>();
@@ -106,7 +106,7 @@ Result<SrvAnswer> parse_srv_answer(Bytes answer) {
       auto record = read_record(answer, in.offset, end);
       if (!record) return wrong(ErrorCode::bad_response, "an SRV record is malformed");
       ttl = std::min(ttl.value_or(seconds), seconds);
-      // "." says that the service is not there; a port or a name that nothing can be sent to is a mistake of its.
+      // "." means that there is no such service. A record without a usable port or name is a mistake and is left out.
       if (record->port != 0 && is_host_name(record->target)) parsed.records.push_back(std::move(*record));
     }
     in.offset = end;

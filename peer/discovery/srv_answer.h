@@ -1,5 +1,5 @@
-// DNS answers with SRV records (RFC 1035 §4.1, RFC 2782), as a resolver hands them out. Pure; any thread. The bytes
-// come from the network: every length and pointer is checked, and nothing grows beyond kMaxSrvRecords.
+// Parses DNS answers with SRV records (RFC 1035 §4.1, RFC 2782), as a resolver hands them out. Pure; any thread. The
+// bytes come from the network: every length and pointer is checked, and at most kMaxSrvRecords are returned.
 #pragma once
 
 #include <cstdint>
@@ -27,7 +27,8 @@ struct SrvAnswer {
   std::chrono::seconds ttl{};      // the shortest
 };
 
-// bad_response: not a DNS answer. not_found: the name does not exist. name_not_resolved: the server says another error.
+// Errors: bad_response, not a DNS answer; not_found, the name does not exist; name_not_resolved, the server answered
+// another error.
 [[nodiscard]] Result<SrvAnswer> parse_srv_answer(Bytes answer);
 
 }  // namespace larder::peer

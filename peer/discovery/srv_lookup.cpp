@@ -89,7 +89,7 @@ ResolvedNames resolve_names(const std::vector<std::string>& addresses, const std
   return names;
 }
 
-// What the thread may still reach when its owner is gone.
+// The state that the thread shares with its owner, and that outlives it.
 struct SrvLookup::Shared {
   std::mutex mutex;
   Executor* executor = nullptr;  // null: the owner is gone
@@ -112,7 +112,7 @@ bool SrvLookup::start(std::vector<std::string> addresses, std::string srv, Uniqu
                done = std::make_shared<UniqueFunction<void(ResolvedNames)>>(std::move(done))]() mutable {
     ResolvedNames names = resolve_names(addresses, srv);
     const std::lock_guard lock(shared->mutex);
-    // Handed over whole, so that the callback is destroyed on the loop thread too.
+    // The callback is moved along, so that it is destroyed on the loop thread too.
     if (shared->executor == nullptr) return;
     shared->executor->post([shared, done = std::move(done), names = std::move(names)]() mutable {
       shared->under_way = false;

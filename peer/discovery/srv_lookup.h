@@ -1,5 +1,5 @@
-// Names to addresses: configured "host:port" and a DNS SRV name, on a thread of its own that may be slow, since
-// resolvers are. What is still under way at the end is left to itself and answers nobody.
+// Resolves names to addresses: configured "host:port" and a DNS SRV name. Each look-up has a thread of its own, since
+// resolvers may be slow. A look-up in flight at the destructor is not waited for, and its `done` is not called.
 #pragma once
 
 #include <cstdint>
@@ -15,8 +15,8 @@ namespace larder::peer {
 
 struct ResolvedNames {
   std::vector<Endpoint> endpoints;  // at most kMaxEndpoints
-  Duration valid{};                 // look again after so long: the SRV records' TTL within bounds
-  std::string trouble;              // what could not be resolved and why; empty: nothing
+  Duration valid{};                 // time to the next look-up: the SRV records' TTL within bounds
+  std::string trouble;              // which names could not be resolved and why; empty: all were
 };
 
 class SrvLookup {
@@ -24,14 +24,15 @@ class SrvLookup {
   static constexpr std::size_t kMaxEndpoints = 256;
   static constexpr Duration kLeastValid = std::chrono::seconds(30);
   static constexpr Duration kMostValid = std::chrono::hours(1);
-  static constexpr Duration kNamesValid = std::chrono::minutes(5);  // getaddrinfo() does not tell a TTL
+  static constexpr Duration kNamesValid = std::chrono::minutes(5);  // getaddrinfo() does not return a TTL
 
   explicit SrvLookup(Executor& executor);
   ~SrvLookup();
   SrvLookup(const SrvLookup&) = delete;
   SrvLookup& operator=(const SrvLookup&) = delete;
 
-  // `done` on the loop thread. One at a time: false while one is under way.
+  // Starts a look-up; `done` is called on the loop thread. False, and `done` is not called: one is in flight already,
+  // or no thread could be started.
   bool start(std::vector<std::string> addresses, std::string srv, UniqueFunction<void(ResolvedNames)> done);
 
  private:
@@ -39,7 +40,7 @@ class SrvLookup {
   std::shared_ptr<Shared> shared_;
 };
 
-// Blocks. Addresses in numbers need no resolver.
+// Resolves in the calling thread; blocks. Numeric addresses need no resolver.
 [[nodiscard]] ResolvedNames resolve_names(const std::vector<std::string>& addresses, const std::string& srv);
 
 }  // namespace larder::peer

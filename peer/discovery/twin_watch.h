@@ -1,9 +1,9 @@
 // Finds out whether another machine runs with this agent's own identity (a copied disk or state directory), and whether
-// two machines around run with one identity. Pure; loop thread.
+// two other machines run with one identity. Pure; loop thread.
 //
-// A HELLO of the own key from elsewhere is not proof: everybody can send again what was recorded. It is proof where its
-// run began after this one, or where it counts further than this agent did: nothing of that was ever sent from here. In
-// any other case the catalogue at that place is asked: only who has the key answers there.
+// A HELLO with the own key from another address is no proof, since any machine can replay a recorded one. It is proof
+// where its run began after this one, or its sequence number is higher than this agent's: this process never sent it.
+// Otherwise the catalogue at that address is asked, which only a machine with the key can answer.
 #pragma once
 
 #include <cstdint>
@@ -21,9 +21,9 @@ namespace larder::peer {
 
 // A HELLO with the own id and a good signature, from an address that this machine does not have.
 struct TwinHeard {
-  Endpoint catalogue;   // there
-  std::string name;     // of that machine, as it says; a copy may have the name too
-  bool proven = false;  // not of this process, nor of an earlier run
+  Endpoint catalogue;   // at that address
+  std::string name;     // stated by that machine; a copy may have the same name
+  bool proven = false;  // sent neither by this process nor by an earlier run
 };
 
 class TwinWatch {
@@ -37,12 +37,12 @@ class TwinWatch {
     SteadyTime seen{};
   };
 
-  // Whether the catalogue there is to be asked.
+  // Records a HELLO. True: the catalogue at that address is to be asked.
   [[nodiscard]] bool heard(const TwinHeard& what, SteadyTime now);
-  // It answered with the own key, and was not this agent itself.
+  // Records that a catalogue answered with the own key and is not this agent itself.
   void answered(const Endpoint& catalogue, SteadyTime now);
   [[nodiscard]] std::optional<Twin> twin(SteadyTime now) const;  // the one seen last
-  // Whether one of them ran later than this agent, since that was asked last.
+  // Returns whether a proven HELLO was heard since the last call.
   [[nodiscard]] bool take_later() { return std::exchange(later_, false); }
 
  private:
@@ -52,22 +52,23 @@ class TwinWatch {
     std::optional<SteadyTime> asked;
     bool proven = false;
   };
-  Place* place(const Endpoint& catalogue, SteadyTime now);  // null: there are too many
+  Place* place(const Endpoint& catalogue, SteadyTime now);  // null: there are kMaxPlaces already
   std::map<Endpoint, Place> places_;
   bool later_ = false;
 };
 
-// Of other agents: HELLOs of an earlier run that go on coming from elsewhere while a later run speaks too.
+// The signs that two machines use another agent's identity: HELLOs of an earlier run go on coming from another address
+// while a later run is heard too.
 class TwinsAround {
  public:
-  static constexpr unsigned kTimes = 3;  // with growing numbers, within kWithin
+  static constexpr unsigned kTimes = 3;  // HELLOs with growing sequence numbers, each within kWithin of the last
   static constexpr Duration kWithin = std::chrono::minutes(2);
   static constexpr std::size_t kMaxAgents = 256;
 
-  // One with a good signature, of a run before the one that is known; `known_heard`: that one's last datagram.
+  // Records a HELLO with a good signature of an earlier run. `known_heard`: the last datagram of the known, later run.
   void heard_earlier(const AgentId& agent, const Endpoint& from, std::uint64_t sequence, SteadyTime known_heard,
                      SteadyTime now);
-  // Where the second machine is; none: there is none.
+  // Returns the address of the second machine; nullopt: there is none.
   [[nodiscard]] std::optional<Endpoint> second_place(const AgentId& agent, SteadyTime now) const;
 
  private:
@@ -76,7 +77,7 @@ class TwinsAround {
     SteadyTime first{}, last{};
     std::uint64_t sequence = 0;
     unsigned times = 0;
-    bool both = false;  // the later run spoke meanwhile
+    bool both = false;  // the later run was heard meanwhile
   };
   std::map<AgentId, Sign> signs_;
 };

@@ -11,7 +11,7 @@
 namespace larder::peer {
 namespace {
 
-constexpr int kReceiveBuffer = 1024 * 1024;  // a burst waits here while the loop does other things
+constexpr int kReceiveBuffer = 1024 * 1024;  // bytes; holds a burst while the loop is busy
 
 union Address {
   sockaddr any;
@@ -49,12 +49,12 @@ Result<UniqueFd> make(const Endpoint& at) {
   UniqueFd made(::socket(v4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!made) return cannot_open(at, errno);
   const int fd = made.get();
-  // What is not there in an old kernel only makes things less comfortable.
+  // Options that an old kernel lacks are not necessary.
   set(fd, SOL_SOCKET, SO_RCVBUF, kReceiveBuffer);
   if (v4) {
     set(fd, IPPROTO_IP, IP_PKTINFO, 1);
     set(fd, IPPROTO_IP, IP_MULTICAST_ALL, 0);  // only what this socket itself has joined
-    set(fd, IPPROTO_IP, IP_FREEBIND, 1);       // an address that is yet to come (DHCP)
+    set(fd, IPPROTO_IP, IP_FREEBIND, 1);       // for an address that is not assigned yet (DHCP)
   } else {
     set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
     set(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
@@ -81,7 +81,7 @@ Endpoint from_in_addr(const in_addr& address) {
   return *from_sockaddr(any.any);
 }
 
-// Where it was sent to, as the kernel tells it beside the datagram.
+// Returns whether the datagram was sent to the group, from the kernel's control message.
 bool sent_to_group(msghdr& message) {
   for (cmsghdr* each = CMSG_FIRSTHDR(&message); each != nullptr; each = CMSG_NXTHDR(&message, each)) {
     if (each->cmsg_level == IPPROTO_IP && each->cmsg_type == IP_PKTINFO) {
@@ -177,7 +177,7 @@ Status join_group(int fd, bool v4, unsigned interface) {
 }
 
 namespace {
-// What goes along with a datagram on one interface.
+// The control message of a datagram that is sent on one interface.
 class PacketInfo {
  public:
   PacketInfo(msghdr& message, bool v4, unsigned interface, const Endpoint& from) {
@@ -187,7 +187,7 @@ class PacketInfo {
     if (v4) {
       in_pktinfo info{};
       info.ipi_ifindex = static_cast<int>(interface);
-      // Without it the interface's first address would be the source, also of a socket that is bound to another.
+      // Without it the interface's first address would be the source, even if the socket is bound to another one.
       std::memcpy(&info.ipi_spec_dst, from.address.data() + 12, 4);
       put(header, IPPROTO_IP, IP_PKTINFO, info);
     } else {
@@ -245,7 +245,7 @@ std::optional<UdpSocket::Received> receive_datagram(int fd, std::span<std::byte>
   message.msg_controllen = control.size();
   const ssize_t size = ::recvmsg(fd, &message, MSG_DONTWAIT | MSG_TRUNC);
   if (size < 0) {
-    // An ICMP error of something sent before comes up here; the next datagram may be there.
+    // An ICMP error of an earlier datagram is reported here; the next datagram may still be there.
     if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EBADF) return std::nullopt;
     return UdpSocket::Received{};
   }

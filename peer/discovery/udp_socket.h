@@ -1,5 +1,4 @@
-// UDP sockets of discovery: thin wrappers of the system calls, all non-blocking. Owned by whoever opened them; loop
-// thread.
+// UDP sockets of discovery: thin wrappers of the system calls, all non-blocking. Owned by the opener; loop thread.
 #pragma once
 
 #include <sys/socket.h>
@@ -25,15 +24,15 @@ namespace larder::peer {
 class UdpSocket {
  public:
   struct Received {
-    std::size_t size = 0;  // more than the buffer has: cut off
+    std::size_t size = 0;  // of the datagram; larger than the buffer: it was cut off
     Endpoint from;
-    bool multicast = false;  // was sent to the group
+    bool multicast = false;  // was sent to the multicast group
   };
 
-  // At one address, or at all of a family (which hears the group itself once it has joined). connect_failed with the
-  // address and the reason; a port that another program has is one.
+  // Opens a socket at one address, or at all of a family (which receives multicast once it has joined). Error:
+  // connect_failed with the address and the reason, such as a port in use.
   [[nodiscard]] static Result<UdpSocket> open(const Endpoint& at);
-  // Hears the group only, beside others on this machine that do.
+  // Opens a socket that receives multicast only; several agents on one machine can each have one.
   [[nodiscard]] static Result<UdpSocket> open_group(bool v4, std::uint16_t port);
 
   [[nodiscard]] int fd() const { return fd_.get(); }
@@ -44,14 +43,14 @@ class UdpSocket {
   UniqueFd fd_;
 };
 
-// Of any of the descriptors above.
+// Returns the address of any of the descriptors above.
 [[nodiscard]] Result<Endpoint> bound_address(int fd);
 [[nodiscard]] Status join_group(int fd, bool v4, unsigned interface);  // already joined is success
-// errno, or 0.
+// Sends a datagram. Returns errno, or 0.
 [[nodiscard]] int send_datagram(int fd, Bytes packet, const Endpoint& to);
-// On one interface; `from` is the socket's own address (all zero: the interface's).
+// Sends to the group on one interface; `from` is the socket's own address (all zero: the interface's).
 [[nodiscard]] int send_to_group(int fd, Bytes packet, const Endpoint& group, unsigned interface, const Endpoint& from);
-// Nothing: there is none now.
+// Receives a datagram; nullopt: none is there now. Size 0: an error of the socket, to be ignored; read on.
 [[nodiscard]] std::optional<UdpSocket::Received> receive_datagram(int fd, std::span<std::byte> buffer);
 
 }  // namespace larder::peer

@@ -1,5 +1,5 @@
-// Notices that this machine or this program stood still: suspend, a stopped process, a paused virtual machine whose
-// clock went on. Looked at about every second. Pure; loop thread.
+// Notices that this machine or this process stood still: a suspend, a stopped process, a paused virtual machine whose
+// clock went on. To be asked about every second. Pure; loop thread.
 #pragma once
 
 #include <optional>
@@ -11,10 +11,10 @@ namespace larder::peer {
 class WakeWatch {
  public:
   static constexpr Duration kLookEvery = std::chrono::seconds(1);
-  static constexpr Duration kSuspended = std::chrono::milliseconds(500);  // clocks read one after the other differ less
-  static constexpr Duration kStood = std::chrono::seconds(5);             // a loop that was merely busy is quicker
+  static constexpr Duration kSuspended = std::chrono::milliseconds(500);  // more than two clock reads can differ
+  static constexpr Duration kStood = std::chrono::seconds(5);             // longer than a busy loop's delay
 
-  // Whether it stood still since the last look. `suspended`: time_suspended().
+  // Returns whether the machine or process stood still since the last call. `suspended`: time_suspended().
   bool look(SteadyTime now, Duration suspended) {
     const bool woke = seen_ && (suspended - suspended_ > kSuspended || now - *seen_ > kStood);
     seen_ = now;

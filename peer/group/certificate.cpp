@@ -84,7 +84,7 @@ bool set_random_serial(X509* cert) {
 }
 
 bool set_times(X509* cert, WallTime now, Duration lifetime) {
-  // A day back: the clocks of an office differ.
+  // Valid from a day earlier: the clocks of an office differ.
   return ASN1_TIME_set(X509_getm_notBefore(cert), seconds(now - std::chrono::hours(24))) != nullptr &&
          ASN1_TIME_set(X509_getm_notAfter(cert), seconds(now + lifetime)) != nullptr;
 }

@@ -1,8 +1,9 @@
 // A group as one of its agents knows it, and the group's signed state. Plain values; any thread.
 //
-// The authority (whoever made the group holds its key) signs the state: a version that counts up, the group key's epoch
-// and check, which agent holds the authority's key, and who is revoked. Agents take a state only with a valid signature
-// and a higher version; each keeps the newest and hands it to whoever knows an older one (Hello carries the version).
+// The authority, whose key is held by the agent that made the group, signs the state: a version that counts up, the
+// group key's epoch and check, the agent that holds the authority's key, and the revoked agents. An agent takes a state
+// only with a valid signature and a higher version. It keeps the newest one, and gives it to members that have an older
+// one (Hello carries the version).
 #pragma once
 
 #include <cstdint>
@@ -27,7 +28,7 @@ struct GroupState {
   std::uint32_t key_epoch = 1;
   std::vector<Revocation> revoked;  // ascending by agent; at most kMaxRevoked
   AgentId holder{};                 // the agent that holds the authority's key: it admits, renews and revokes
-  Digest key_check{};               // of the group key: a member cannot pass on another one with this state
+  Digest key_check{};               // of the group key, so that a member cannot pass on another key with this state
   Signature signature{};            // of the authority over state_bytes()
   [[nodiscard]] bool is_revoked(const AgentId& agent) const;
   friend bool operator==(const GroupState&, const GroupState&) = default;
@@ -37,23 +38,23 @@ inline constexpr std::size_t kMaxRevoked = 4096;
 inline constexpr std::size_t kMaxStateBytes =
     4 + 4 + 32 + 32 + 4 + kMaxRevoked * 40 + 64;  // as encode_state() makes it
 
-// Tells whether a key is the one that a state speaks of; reveals nothing of it.
+// Returns a digest that identifies a group key without revealing it.
 [[nodiscard]] Digest key_check(const GroupKey& key);
 
 [[nodiscard]] std::vector<std::byte> state_bytes(const GroupState& state, const std::string& authority_pem);
 void sign_state(GroupState& state, const AgentKey& authority, const std::string& authority_pem);
 [[nodiscard]] std::vector<std::byte> encode_state(const GroupState& state);
 [[nodiscard]] Result<GroupState> decode_state(Bytes bytes);
-// Whether `offered` replaces `known`: signed by the authority and of a higher version. certificate_rejected, or
-// invalid_state when it is not newer.
+// Checks that `offered` may replace `known`: the authority signed it, and its version is higher. Errors:
+// certificate_rejected; invalid_state where it is not newer.
 [[nodiscard]] Status check_newer_state(const GroupState& known, const GroupState& offered,
                                        const std::string& authority_pem);
-// `known` with one more agent revoked, next version, signed; `next_key` has the next key epoch.
+// Returns `known` with one more agent revoked and the next version, signed. `next_key` has the next key epoch.
 [[nodiscard]] Result<GroupState> revoke(const GroupState& known, const AgentId& agent, WallTime now,
                                         const GroupKey& next_key, const AgentKey& authority,
                                         const std::string& authority_pem);
 
-// What an agent keeps of its group under <state>/identity.
+// An agent's record of its group, kept under <state>/identity.
 struct Group {
   std::string name;
   std::string authority_pem;
@@ -62,7 +63,7 @@ struct Group {
   GroupState state;
   std::optional<AgentKey> authority;  // only where the group was made
 
-  // Tells packets of other groups at a glance; not secret.
+  // Returns a tag by which packets of other groups are recognised without decryption; not secret.
   [[nodiscard]] std::uint32_t tag() const;
 };
 

@@ -54,7 +54,7 @@ std::vector<std::byte> finish(WireWriter out) {
   return bytes;
 }
 
-// What is between the head and the checksum.
+// Returns the bytes between the head and the checksum.
 Result<Bytes> open(Bytes bytes, Kind kind) {
   const std::size_t head = kMagic.size() + 2;
   if (bytes.size() < head + kChecksum) return damaged("it is cut");
@@ -80,14 +80,14 @@ GroupKey read_key(WireReader& in) {
   return GroupKey::from_secret(epoch, in.array<32>());
 }
 
-// The parts of an identity belong to each other.
+// Checks that the parts of an identity match each other.
 Status check_parts(const Identity& identity) {
   const Group& group = identity.group;
   const auto authority = authority_id(group.authority_pem);
   if (!authority) return damaged("the group's certificate is not readable");
   const auto leaf = read_leaf(group.certificate_pem);
   if (!leaf || leaf->id != identity.id()) return damaged("the certificate is not this agent's");
-  // Within its time, whatever the time is now: only whether the authority signed it.
+  // Checked at a time when it is valid: the question is only whether the authority signed it.
   if (!check_leaf(group.certificate_pem, group.authority_pem, leaf->not_after - std::chrono::seconds(1)))
     return damaged("the group did not sign the certificate");
   if (!verify(*authority, state_bytes(group.state, group.authority_pem), group.state.signature))

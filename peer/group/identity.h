@@ -1,5 +1,5 @@
-// What an agent is in its group, and what it keeps of others where it holds the authority. Plain values and their bytes
-// (docs/formats/identity.md). Pure; any thread.
+// An agent's identity in its group, and the book of other agents that the authority's holder keeps. Plain values and
+// their bytes (docs/formats/identity.md). Pure; any thread.
 #pragma once
 
 #include <cstdint>
@@ -18,12 +18,12 @@ namespace larder::peer {
 
 inline constexpr std::size_t kMaxOldKeys = 8;
 
-// One membership: made when a group is created or joined, gone when it is left. The key belongs to the membership, so
-// that a machine which comes back after leaving is a new agent.
+// One membership: made when a group is created or joined, deleted when it is left. The key belongs to the membership: a
+// machine that joins again after leaving is a new agent.
 struct Identity {
   AgentKey key;
   Group group;
-  // Of earlier epochs, newest first: a machine that slept through a revocation still speaks under one of them.
+  // Keys of earlier epochs, newest first: a machine that slept through a revocation still sends under one of them.
   std::vector<GroupKey> old_keys;
 
   [[nodiscard]] const AgentId& id() const { return key.id(); }
@@ -31,7 +31,7 @@ struct Identity {
   [[nodiscard]] bool is_revoked() const { return group.state.is_revoked(key.id()); }
 };
 
-// Whom this authority has given a certificate.
+// An agent that this authority has given a certificate.
 struct Enrolled {
   AgentId agent{};
   std::string name;
@@ -49,19 +49,19 @@ struct GroupBook {
   friend bool operator==(const GroupBook&, const GroupBook&) = default;
 };
 
-// Everything of the identity that is on disk.
+// The identity as it is on disk.
 struct Stored {
   std::optional<Identity> identity;
   GroupBook book;
-  std::optional<AgentKey> next_key;  // made before a group is asked for admission, so that asking again is the same
+  std::optional<AgentKey> next_key;  // made before the first request for admission, so that retries use the same key
 };
 
 [[nodiscard]] std::vector<std::byte> encode_identity(const Identity& identity);
-// Also holds the parts against each other: the certificate is of this key and authority, the state is signed, the group
-// key is the one that the state speaks of. Not whether the certificate has expired. content_damaged with the reason.
+// Also checks that the parts match: the certificate is of this key and authority, the state is signed, and the group
+// key is the state's. An expired certificate is accepted. Error: content_damaged with the reason.
 [[nodiscard]] Result<Identity> decode_identity(Bytes bytes);
-// A book belongs to one authority: of another group's it is not read (nothing is returned), as after a crash in between
-// leaving one and making another.
+// A book belongs to one authority. decode_book() returns nullopt for another group's book, which a crash between
+// leaving one group and making another can leave behind.
 [[nodiscard]] std::vector<std::byte> encode_book(const GroupBook& book, const std::string& authority_pem);
 [[nodiscard]] Result<std::optional<GroupBook>> decode_book(Bytes bytes, const std::string& authority_pem);
 [[nodiscard]] std::vector<std::byte> encode_next_key(const AgentKey& key);

@@ -23,7 +23,7 @@ constexpr const char* kStartEpoch = "start-epoch";
 constexpr std::string_view kUnfinished = ".new";
 constexpr std::uint64_t kMaxFile = 4 * kMiB;
 
-// Only this user may read what is in it.
+// Checks that only the agent's user may access the path.
 Status check_private(const struct stat& facts, const std::string& path, bool directory) {
   const std::string doing = "use " + path;
   if (facts.st_uid != ::geteuid()) {
@@ -90,7 +90,7 @@ Status IdentityStore::replace(const char* name, Bytes bytes) {
   if (auto checked = check_directory(); !checked) return checked;
   const std::string where = path(name);
   const std::string beside = where + std::string(kUnfinished);
-  if (auto removed = files_.remove(beside); !removed) return removed;  // of a run that ended meanwhile
+  if (auto removed = files_.remove(beside); !removed) return removed;  // left by a run that crashed
   {
     auto file = files_.open(beside, OpenMode::create);
     if (!file) return tl::unexpected<Error>(file.error());
@@ -132,7 +132,7 @@ Result<Stored> IdentityStore::load() {
   if (*next) {
     auto key = decode_next_key(**next);
     if (!key) return tl::unexpected<Error>(about(key.error(), path(kNextKey), kNextKeyAdvice));
-    // In a group it has been used, or the group was made without it.
+    // In a group the key has been used, or the group was made without it.
     if (!stored.identity)
       stored.next_key = *key;
     else if (auto removed = remove(kNextKey); !removed)
@@ -143,7 +143,7 @@ Result<Stored> IdentityStore::load() {
 
 Status IdentityStore::apply(const IdentityChange& change) {
   if (change.leave) {
-    // The group first: what is left of the others without it is nobody's, and load() clears it away.
+    // The group's file first: load() deletes the other files where it is missing.
     for (const char* name : {kGroup, kBook, kNextKey}) {
       if (auto removed = remove(name); !removed) return removed;
     }
@@ -152,7 +152,7 @@ Status IdentityStore::apply(const IdentityChange& change) {
   if (change.next_key) {
     if (auto wrote = replace(kNextKey, encode_next_key(*change.next_key)); !wrote) return wrote;
   }
-  // Before the state: a revocation that closes invitations never leaves them open.
+  // Before the group's file: a crash in a revocation must not leave the closed invitations open.
   if (change.book) {
     if (auto wrote = replace(kBook, encode_book(*change.book, change.authority_pem)); !wrote) return wrote;
   }

@@ -1,9 +1,10 @@
-// The directory <state>/identity (docs/formats/identity.md): who this agent is. Directory 0700, files 0600, each
-// replaced as a whole (written beside, synced, renamed, directory synced), so that a crash leaves the old or the new
-// one.
+// The directory <state>/identity (docs/formats/identity.md), which holds this agent's identity. Directory 0700, files
+// 0600, each replaced as a whole (written beside, synced, renamed, directory synced), so that a crash leaves the old or
+// the new one.
 //
-// Every call blocks: at start, and on a worker afterwards, one at a time. Errors: permission_denied where others may
-// read or write it, content_damaged where a file is not what was written, else the file system's. None holds a secret.
+// Every call blocks: call at start, and later on a worker, one at a time. Errors: permission_denied where other users
+// may access it, content_damaged where a file is not what was written, else the file system's. No error text has a
+// secret.
 #pragma once
 
 #include <cstdint>
@@ -17,14 +18,14 @@
 
 namespace larder::peer {
 
-// What shall be different on disk afterwards; what is not named stays.
+// A change of the stored identity; parts that are not set stay as they are.
 struct IdentityChange {
   std::optional<Identity> identity;
-  std::optional<GroupBook> book;  // of `identity`, or of the one that is there (then `authority_pem` says which)
+  std::optional<GroupBook> book;  // of the group of `authority_pem`
   std::string authority_pem;      // of the group that `book` belongs to
   std::optional<AgentKey> next_key;
   bool drop_next_key = false;
-  bool leave = false;  // identity, book and next key go
+  bool leave = false;  // deletes identity, book and next key
   [[nodiscard]] bool empty() const { return !identity && !book && !next_key && !drop_next_key && !leave; }
 };
 
@@ -32,12 +33,12 @@ class IdentityStore {
  public:
   IdentityStore(FileSystem& files, const std::string& state_directory);
 
-  // Nothing stored is no error. Also clears away what a crash left between two files.
+  // Reads the identity; an empty Stored where nothing is there. Also deletes files that a crash left behind.
   [[nodiscard]] Result<Stored> load();
-  // In an order in which a crash in between does no harm: see the format's page.
+  // Writes a change, in an order in which a crash in between does no harm: see the format's page.
   [[nodiscard]] Status apply(const IdentityChange& change);
-  // The start epoch of this run's datagrams: greater than every one before, durable when returned. Where the file is
-  // damaged the clock alone says it, which is as good unless the clock was set back: logged.
+  // Returns the start epoch of this run's datagrams: greater than all earlier ones, and durable. If the file is
+  // damaged, the epoch comes from the clock alone, which is enough unless the clock was set back; that is logged.
   [[nodiscard]] Result<std::uint64_t> next_start_epoch(WallTime now);
 
   [[nodiscard]] const std::string& directory() const { return directory_; }

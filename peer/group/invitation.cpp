@@ -54,7 +54,7 @@ std::string encode_invitation(const Invitation& invitation) {
   out.number(static_cast<std::uint8_t>(invitation.addresses.size()));
   for (const std::string& address : invitation.addresses) write_text(out, address);
   std::vector<std::byte> body = out.take();
-  // A line that was cut or mistyped is told from one that was forged: the checksum is for people, not for security.
+  // The checksum finds lines that were cut or mistyped, for people; it is no protection against forgery.
   const Digest checksum = blake2b256(body);
   body.insert(body.end(), checksum.begin(), checksum.begin() + kChecksum);
   return std::string(kPrefix) + to_base64(body);
@@ -133,7 +133,7 @@ std::size_t InvitationBook::close_all(WallTime now) {
 }
 
 bool InvitationBook::any_open(WallTime now) const {
-  // Used-up ones count: who asks again must be able to.
+  // Used-up ones count: an admitted agent must be able to ask again.
   return std::any_of(tokens_.begin(), tokens_.end(), [now](const IssuedToken& token) { return token.expires > now; });
 }
 

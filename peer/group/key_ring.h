@@ -1,5 +1,5 @@
-// The group keys that this agent can open datagrams with: the current one, and the last few before it. What an older
-// one opens is only a HELLO of a machine that slept through a revocation (discovery.h). Plain value; loop thread.
+// The group keys that this agent can decrypt datagrams with: the current one and a few earlier ones. Under an earlier
+// key only a HELLO is read, of a machine that slept through a revocation (discovery.h). Plain value; loop thread.
 #pragma once
 
 #include <algorithm>
@@ -21,7 +21,7 @@ class KeyRing {
   }
 
   [[nodiscard]] const GroupKey& current() const { return current_; }
-  // Null: none of that epoch.
+  // Returns null where no key has that epoch.
   [[nodiscard]] const GroupKey* find(std::uint32_t epoch) const {
     if (epoch == current_.epoch()) return &current_;
     const auto found =

@@ -1,7 +1,8 @@
 // The keys of an agent and of a group (docs/design.md, Trust), over libsodium. Plain values; any thread.
 //
 // An agent is an Ed25519 key; its id is the public key. A group has a symmetric key, renewed at each revocation (its
-// epoch counts up); what seals datagrams and what names versions on the LAN are derived from it, never the key itself.
+// epoch counts up). The keys that encrypt datagrams and name versions on the LAN are derived from it; it is never used
+// itself.
 #pragma once
 
 #include <array>
@@ -42,7 +43,7 @@ class AgentKey {
 [[nodiscard]] bool verify(const AgentId& signer, Bytes message, const Signature& signature);
 [[nodiscard]] std::string agent_name(const AgentId& id);  // the first 8 hex digits: for people
 
-// The group's symmetric secret and what is derived from it.
+// The group's symmetric secret and the keys that are derived from it.
 class GroupKey {
  public:
   GroupKey() = default;
@@ -51,14 +52,14 @@ class GroupKey {
 
   [[nodiscard]] std::uint32_t epoch() const { return epoch_; }
   [[nodiscard]] const Digest& secret() const { return secret_; }  // to persist and to enrol; never logged
-  // Names a version, or a URL alone, on the LAN without revealing the URL.
+  // version_key() and url_key() name a version, or a URL alone, on the LAN without revealing the URL.
   [[nodiscard]] Digest version_key(const cache::Version& version) const;
   [[nodiscard]] Digest url_key(const std::string& canonical_url) const;
 
   static constexpr std::size_t kNonceSize = 24;
   static constexpr std::size_t kTagSize = 16;
-  // XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha): nonce (random), then ciphertext with its tag. `header` is
-  // authenticated, not hidden.
+  // seal() encrypts with XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha): nonce (random), then ciphertext with its tag.
+  // `header` is authenticated, not encrypted.
   [[nodiscard]] std::vector<std::byte> seal(Bytes header, Bytes message) const;
   [[nodiscard]] std::optional<std::vector<std::byte>> open(Bytes header, Bytes sealed) const;
 
@@ -70,7 +71,7 @@ class GroupKey {
   Digest lookup_key_{};
 };
 
-// libsodium is ready; called once by main and by tests. Idempotent.
+// Initialises libsodium; called once by main and by tests. Idempotent.
 [[nodiscard]] Status initialise_crypto();
 
 }  // namespace larder::peer

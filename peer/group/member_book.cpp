@@ -24,7 +24,8 @@ void MemberBook::restore(std::vector<KnownMember> members) {
   for (KnownMember& member : members) {
     if (entries_.size() >= kMaxMembers) return;
     const AgentId agent = member.agent;
-    entries_.emplace(agent, Entry{std::move(member), WallTime{}, false, ++uses_});  // what came since is newer
+    entries_.emplace(
+        agent, Entry{std::move(member), WallTime{}, false, ++uses_});  // not over an entry of this run, which is newer
   }
 }
 
@@ -57,8 +58,8 @@ Status MemberBook::remember(const AgentId& agent, Bytes der, WallTime now) {
   return {};
 }
 
-// Checks what an earlier run kept before it is used for the first time. What is out of its time is not forgotten: it
-// may be this machine's clock that is wrong.
+// Returns whether an entry is valid at `now`; checks an entry of an earlier run before its first use. Expired entries
+// are kept, since this machine's clock may be wrong.
 bool MemberBook::usable(Entry& entry, WallTime now) const {
   if (!entry.checked) {
     const auto facts = check_leaf(certificate_pem(entry.member.certificate), authority_pem_, now);

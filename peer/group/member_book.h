@@ -1,10 +1,10 @@
-// Certificates of the group's agents, as this agent has met them (docs/design.md, Trust): in their HELLOs, and with the
-// attestations that others handed over. An attestation counts only where its attester's certificate is here: anybody
-// can make keys, only the group's authority makes members of them. What is here is handed on with the attestations in
-// turn, so that a root is believed although its attester has gone. Pure but for the cryptography; `now` is an argument;
-// member_store.* makes it durable. Loop thread.
+// The certificates of the group's agents that this agent has received (docs/design.md, Trust): in their HELLOs, and
+// with attestations that other members sent. An attestation counts only if its attester's certificate is here: anybody
+// can make keys, but only the group's authority makes members. The certificates are sent along with attestations in
+// turn, so that a root is believed although its attester has gone. Pure except for the cryptography; `now` is an
+// argument; member_store.* makes it durable. Loop thread.
 //
-// Revocation is not looked at here: who asks whether somebody may be heard asks for that too.
+// Revocation is not checked here; callers check it as well.
 #pragma once
 
 #include <cstdint>
@@ -21,39 +21,39 @@ namespace larder::peer {
 struct KnownMember {
   AgentId agent{};
   std::vector<std::byte> certificate;  // DER of its leaf
-  bool attests = false;                // attestations by it were handed to this agent: kept rather than others
+  bool attests = false;                // this agent has attestations by it: it is kept rather than others
   WallTime seen{};                     // when the certificate came
   friend bool operator==(const KnownMember&, const KnownMember&) = default;
 };
 
-// Hears each change of what the book keeps, as it happens.
+// Called for each change of the book, within the call that makes it.
 class MemberJournal {
  public:
   virtual ~MemberJournal() = default;
-  virtual void keep(const KnownMember& member) = 0;  // new, or in the place of what was kept of this agent
+  virtual void keep(const KnownMember& member) = 0;  // new, or replaces the agent's entry
   virtual void forget(const AgentId& agent) = 0;
   virtual void forget_all_members() = 0;
 };
 
 class MemberBook {
  public:
-  static constexpr std::size_t kMaxMembers = 4096;  // then goes who attests nothing, the longest unused first
+  static constexpr std::size_t kMaxMembers = 4096;  // agents without attestations go first, the longest unused of them
 
   void set_journal(MemberJournal* journal) { journal_ = journal; }  // outlives this, or null
-  // Whose signature makes a member; another group's members are none here, and are forgotten.
+  // Sets the authority whose signature makes a member; the members of another group are forgotten.
   void set_authority(const std::string& authority_pem);
-  // What an earlier run kept. Chains are checked when somebody is asked for.
+  // Takes over the entries that an earlier run kept. Their chains are checked when an agent is first asked for.
   void restore(std::vector<KnownMember> members);
   void forget_all();  // the group was left
 
-  // Keeps it where it is a certificate of the group over this agent's key, in its time, and expires no earlier than
-  // what is known. certificate_rejected otherwise: what is known stays.
+  // Keeps a certificate. Error: certificate_rejected where it is not of the group, of another agent's key or not valid
+  // at `now`. A good one that expires earlier than the known one is ignored.
   Status remember(const AgentId& agent, Bytes der, WallTime now);
-  // Whether a certificate of this agent that is in its time is here.
+  // Returns whether a certificate of this agent is here that is valid at `now`.
   [[nodiscard]] bool known(const AgentId& agent, WallTime now);
-  // To be handed on; null where it is not known.
+  // Returns the certificate, to be sent along; null where the agent is not known.
   [[nodiscard]] const std::vector<std::byte>* certificate(const AgentId& agent, WallTime now);
-  // What it attested is held here.
+  // Records that this agent holds attestations by that agent.
   void attests(const AgentId& agent);
   [[nodiscard]] std::size_t size() const { return entries_.size(); }
 
@@ -61,7 +61,7 @@ class MemberBook {
   struct Entry {
     KnownMember member;
     WallTime not_after{};
-    bool checked = false;    // its chain, in this run
+    bool checked = false;    // its chain was checked in this run
     std::uint64_t used = 0;  // counts up
   };
   bool usable(Entry& entry, WallTime now) const;

@@ -27,7 +27,7 @@ CREATE TABLE members (
 
 constexpr std::array<cache::SchemaStep, 1> kSteps{{{"members-1", kTables}}};
 
-// What cannot be read is left out; what is in the certificates is looked at when they are used.
+// The rows that could be read, and the number of those that could not. Certificates are checked when they are used.
 struct Read {
   std::vector<KnownMember> members;
   std::size_t damaged = 0;

@@ -1,6 +1,6 @@
-// Keeps in larder.db whose certificates MemberBook knows, so that what is held of agents that have gone can be
-// believed, and given on, after a restart. Loop thread only. Owned by main: destroyed before the Database, and after
-// the last use of the book whose journal it is. Written behind (write_behind.h).
+// Keeps the certificates of MemberBook in larder.db, so that segments attested by agents that have gone are believed
+// and served after a restart. Loop thread only. Owned by agent/lan: destroyed before the Database, and after the last
+// use of the book whose journal it is. Written behind (write_behind.h).
 #pragma once
 
 #include <memory>
@@ -14,7 +14,7 @@
 
 namespace larder::peer {
 
-// Schema steps; docs/formats/attestation.md says what the columns are.
+// Returns the schema steps; docs/formats/attestation.md describes the columns.
 [[nodiscard]] std::span<const cache::SchemaStep> member_schema();
 
 class MemberStore final : public MemberJournal {
@@ -23,7 +23,8 @@ class MemberStore final : public MemberJournal {
   MemberStore(const MemberStore&) = delete;
   MemberStore& operator=(const MemberStore&) = delete;
 
-  // Puts what was kept into `book` and is its journal from now on; with an error the book begins with what it has.
+  // Restores `book` from the database and becomes its journal. After an error the book keeps the entries that it has.
+  // `done` is called on the loop thread, not within the call, and not after the destructor.
   void load(MemberBook& book, UniqueFunction<void(Status)> done);
 
   void keep(const KnownMember& member) override;

@@ -21,7 +21,7 @@ Membership::Membership(std::shared_ptr<IdentityStore> store, MembershipSettings 
   if (loaded) {
     stored_ = std::move(*loaded);
   } else {
-    problem_ = loaded.error();  // whoever made this logs it
+    problem_ = loaded.error();  // logged by the owner
   }
   was_enrolling_ = enrolling();
   was_active_ = active();
@@ -195,7 +195,7 @@ void Membership::take_over(IdentityChange& change) {
   tell(told);
 }
 
-// Also finds what time alone has changed.
+// Calls the observers; adds changes that only the passing of time has caused.
 void Membership::tell(MembershipChange change) {
   change.enrolling = change.enrolling || enrolling() != was_enrolling_;
   change.certificate = change.certificate || active() != was_active_;
@@ -212,7 +212,8 @@ void Membership::keep_house() {
     change(
         [this]() -> Result<IdentityChange> {
           const WallTime now = runtime_.clock.wall();
-          if (identity() == nullptr || !renewal_due(*identity(), now)) return IdentityChange{};  // done meanwhile
+          if (identity() == nullptr || !renewal_due(*identity(), now))
+            return IdentityChange{};  // renewed or left meanwhile
           return decide_own_renewal(stored_, now);
         },
         [](const Status& status) {
@@ -222,7 +223,7 @@ void Membership::keep_house() {
   plan_house();
 }
 
-// When time alone changes something next.
+// Sets the timer for the next change that time alone causes.
 void Membership::plan_house() {
   const WallTime now = runtime_.clock.wall();
   Duration next = kHouseInterval;

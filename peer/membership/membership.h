@@ -1,10 +1,11 @@
-// What this agent's group is and how that changes (docs/groups.md): making, inviting, joining, leaving, revoking,
-// taking over a newer state, renewing certificates. What is decided is in membership_rules.h; here are the order of
-// things, the disk and the calls. Owned by main; loop thread only; callbacks come later on the loop thread, never from
-// within a call.
+// This agent's group and its changes (docs/groups.md): making, inviting, joining, leaving, revoking, taking over a
+// newer state, renewing certificates. membership_rules.h decides; this class orders the changes, writes them and makes
+// the calls. Owned by agent/lan; loop thread only. `done` and the observers are called later on the loop thread, never
+// within a call, and not after the destructor; only handle() may answer within the call.
 //
-// One change at a time, each durable before it holds: written by a worker, then taken over here, then told to the
-// observers, then answered. While an identity cannot be read (problem()), nothing is changed and the agent works alone.
+// One change at a time, each durable before it holds: a worker writes it, then this class takes it over, calls the
+// observers, and calls `done`. While the identity cannot be read (problem()), every change fails and the agent works
+// alone.
 #pragma once
 
 #include <cstdint>
@@ -30,24 +31,24 @@ namespace larder::peer {
 inline constexpr std::string_view kRenewPath = "/v1/renew";  // POST, by a member, to the authority's holder
 
 struct MembershipSettings {
-  std::string machine;  // this host's name: told when joining; the authority keeps it
+  std::string machine;  // this host's name: sent when joining; the authority keeps it
 };
 
-// What membership needs of the network. Any may be empty: then nothing is called, nobody is named.
+// The network calls that membership makes. Any may be empty: then no call is made and no peer is named.
 struct MembershipNetwork {
   using Answered = UniqueFunction<void(Result<CatalogueResponse>)>;
-  // enrol_call(): to a machine of a group that this one is not in yet.
+  // enrol_call(): to a machine of a group that this agent is not in yet.
   std::function<void(const std::string& authority_pem, CatalogueCall call, Answered done)> enrol;
   // CatalogueLink::call(): to a member, with this agent's certificate.
   std::function<void(CatalogueCall call, Answered done)> call;
-  // Catalogues of members known now: told to a machine that joins, to begin with.
+  // Returns the catalogues of members known now, as first addresses for a machine that joins.
   std::function<std::vector<CataloguePeer>()> peers;
 };
 
 struct InviteOptions {
   Duration lifetime = std::chrono::hours(24);
   std::uint32_t uses = 1;
-  std::vector<std::string> addresses;  // of this agent's catalogue, "host:port", the best first
+  std::vector<std::string> addresses;  // of this agent's catalogue, "host:port", best first
 };
 struct Invited {
   std::string line;  // secret: it admits a machine
@@ -56,8 +57,8 @@ struct Invited {
 
 struct MembershipChange {
   bool identity = false;     // another agent key or group, or none: everything bound to them starts anew or ends
-  bool certificate = false;  // renewed: new credentials for link and swarm
-  bool state = false;        // newer group state and key: the key ring of the datagrams, who is refused
+  bool certificate = false;  // renewed, or active() has changed: new credentials for link and swarm
+  bool state = false;        // newer group state: the datagrams' key ring and the refused agents change
   bool enrolling = false;    // CatalogueLink::set_enrolling()
 };
 
@@ -65,9 +66,9 @@ class Membership {
  public:
   template <class T>
   using Done = UniqueFunction<void(Result<T>)>;
-  static constexpr std::size_t kMaxWaiting = 256;  // changes in the queue; beyond: busy
+  static constexpr std::size_t kMaxWaiting = 256;  // changes in the queue; further ones fail with busy
 
-  // Reads what is stored (blocks): at start.
+  // Reads the stored identity; blocks, so only at start.
   Membership(std::shared_ptr<IdentityStore> store, MembershipSettings settings, Runtime runtime, WorkerPool& disk);
   ~Membership();
   Membership(const Membership&) = delete;
@@ -75,35 +76,39 @@ class Membership {
   void set_network(MembershipNetwork network) { network_ = std::move(network); }
   void observe(std::function<void(const MembershipChange&)> changed) { observers_.push_back(std::move(changed)); }
 
-  // Null: no group. Valid until the next change.
+  // Returns null without a group. Valid until the next change.
   [[nodiscard]] const Identity* identity() const { return stored_.identity ? &*stored_.identity : nullptr; }
-  // In a group, not revoked, the certificate in its time: may speak to peers.
+  // Returns whether this agent may talk to peers: it is in a group, not revoked, and its certificate is valid now.
   [[nodiscard]] bool active() const;
   [[nodiscard]] LinkCredentials credentials() const;       // of identity(); empty without one
   [[nodiscard]] bool refused(const AgentId& agent) const;  // revoked
-  [[nodiscard]] bool enrolling() const;                    // an invitation is open here
+  [[nodiscard]] bool enrolling() const;  // this agent has the authority and an invitation that has not expired
   [[nodiscard]] const std::optional<Error>& problem() const { return problem_; }
   [[nodiscard]] std::optional<WallTime> certificate_expires() const;
   [[nodiscard]] std::vector<IssuedToken> open_invitations() const;
   [[nodiscard]] const std::vector<Enrolled>& enrolled() const { return stored_.book.enrolled; }
-  // Catalogues that the group named when this agent joined, in this run: addresses to begin with.
+  // Returns the catalogues that the group named when this agent joined, in this run: first addresses to look for peers
+  // at.
   [[nodiscard]] const std::vector<Endpoint>& first_peers() const { return first_peers_; }
 
   void create(std::string name, Done<void> done);
   void invite(InviteOptions options, Done<Invited> done);
   void join(const std::string& line, Done<void> done);
-  // The authority's key cannot be had back: leaving with it ends the group's growth, so that has to be said.
+  // Leaves the group. The authority's key cannot be restored, and without it the group cannot grow: its holder must set
+  // `give_up_authority`, or the call fails with invalid_state.
   void leave(bool give_up_authority, Done<void> done);
-  // Also closes all open invitations: the revoked machine may know one. How many were closed.
+  // Revokes an agent and closes all open invitations, since the revoked machine may know one. Returns how many were
+  // closed.
   void revoke(const AgentId& agent, Done<std::size_t> done);
-  // A state and key that a member gave: taken only when the authority signed it, it is newer, and the key is the one
-  // that it speaks of. invalid_state: not newer.
+  // Takes over a state and key from a member if the authority signed the state, it is newer, and the key matches it.
+  // Errors: invalid_state where it is not newer; certificate_rejected.
   void accept_newer(GroupState state, const GroupKey& key, Done<void> done);
-  // Discovery heard a member: fetches the state where that one's is newer, and from the authority's holder a renewed
-  // certificate when it is time.
+  // Called when discovery heard a member. Fetches the group's state if the member has a newer one, and a renewed
+  // certificate if it is due and the member is the authority's holder.
   void heard(const AgentId& agent, const Endpoint& catalogue, std::uint32_t group_version);
 
-  // Requests of the catalogue for /v1/enrol, /v1/group and /v1/renew; false (and `respond` untouched) for others.
+  // Handles catalogue requests for /v1/enrol, /v1/group and /v1/renew; may call `respond` within the call. False, with
+  // `respond` untouched: another path.
   bool handle(const CatalogueRequest& request, UniqueFunction<void(CatalogueResponse)>& respond);
 
  private:
@@ -111,13 +116,14 @@ class Membership {
   struct Waiting;
   using Decide = UniqueFunction<Result<IdentityChange>()>;
 
-  // Queues: `decide` looks at what is stored then and says what to write; `done` comes when it holds.
+  // Queues a change: at its turn `decide` returns what to write, from the state stored then. `done` is called when the
+  // change holds, or has failed.
   void change(Decide decide, UniqueFunction<void(Status)> done);
   void next_change();
   void written(Status status);
   void take_over(IdentityChange& change);
   void tell(MembershipChange change);
-  void later(Task task);  // unless this is gone by then
+  void later(Task task);  // posts a task, which is skipped after the destructor
   void keep_house();
   void plan_house();
 

@@ -11,17 +11,18 @@ namespace larder::peer {
 namespace {
 
 constexpr std::chrono::seconds kAskFor{3};       // one address
-constexpr std::chrono::seconds kJoinWithin{40};  // all of them; whoever waits for it waits for a minute
+constexpr std::chrono::seconds kJoinWithin{40};  // all of them; the caller waits for a minute
 constexpr std::size_t kMaxAddresses = 32;
 constexpr std::size_t kMaxAnswer = 512 * kKiB;
 
-// What says more of why joining failed: an answer of the group before a connection that failed.
+// Returns how much an error says about why joining failed: an answer of the group more than a failed connection.
 int weight(ErrorCode code) {
   if (code == ErrorCode::permission_denied || code == ErrorCode::limit_exceeded) return 3;
   return code == ErrorCode::connect_failed || code == ErrorCode::timed_out ? 1 : 2;
 }
 
-// Who answers names others: never this machine itself, but on one machine alone, in tests.
+// Returns whether an address that another machine named may be asked: a loopback one only if that machine is at
+// loopback too (tests on one machine).
 bool may_be_followed(const Endpoint& named, const Endpoint& by) {
   return named.is_one_machine() && (!named.is_loopback() || by.is_loopback());
 }
@@ -46,14 +47,14 @@ Error why_refused(const std::string& doing, unsigned status) {
   }
 }
 
-// Advice for the cause at hand only: another invitation does not set a clock.
+// Returns advice that fits the cause: a new invitation does not set a clock.
 const char* advice_for(const Error& error) {
   const auto says = [&error](const char* words) { return error.detail.find(words) != std::string::npos; };
   if (weight(error.code) == 1) return "; is the machine that invited on, and can this one reach that address and port?";
   const bool of_certificates = error.code == ErrorCode::certificate_rejected;
   if (of_certificates && (says("not yet valid") || says("expired")))
     return "; compare the clocks of the two machines and set the one that is wrong";
-  // Where no invitation is open, a machine without a certificate is refused as such.
+  // Where no invitation is open, TLS refuses a machine without a certificate.
   if (of_certificates && !says("refuses the certificate of this agent")) return "";
   return "; it may take no machines now because no invitation is open there: ask for a new one";
 }
@@ -129,7 +130,7 @@ void Membership::refused_by(const Endpoint& to, const CatalogueResponse& respons
   Error why = why_refused("join group " + joining_->invitation.group_name, response.status);
   why.detail = to.text() + ": " + why.detail;
   if (response.status == 403) joining_->refused = true;
-  // Who cannot admit names who can.
+  // An agent that cannot admit names the holder of the authority.
   if (const auto others = decode_known_peers(response.body); response.status == 421 && others) {
     for (const CataloguePeer& peer : *others) {
       if (!may_be_followed(peer.catalogue, to)) continue;
@@ -159,7 +160,7 @@ void Membership::admitted(const Endpoint& by, const CatalogueResponse& response)
       },
       [this](Status status) {
         if (status) log::info("group joined name=\"{}\"", joining_->invitation.group_name);
-        // Revoked between asking and the answer: only another key will do.
+        // The agent was revoked between request and answer: a retry needs another key.
         joining_->refused = !status && status.error().code == ErrorCode::permission_denied;
         end_join(std::move(status));
       });
@@ -169,7 +170,7 @@ void Membership::end_join(Status status) {
   const auto ended = std::move(joining_);
   joining_.reset();
   if (!status && ended->refused && stored_.next_key) {
-    // A key that the group refused is not shown again; the answer does not wait for that.
+    // A key that the group refused is deleted; `done` does not wait for that.
     change(
         [this]() -> Result<IdentityChange> {
           IdentityChange change;

@@ -25,7 +25,7 @@ Status check_no_group(const Stored& stored, std::string doing) {
               "this agent is in group " + stored.identity->group.name + "; leave that one first");
 }
 
-// The one who may sign: otherwise who could.
+// Checks that this agent holds the authority; the error names the agent that does.
 Status check_authority(const Stored& stored, const std::string& doing) {
   if (!stored.identity) return no_group(doing);
   if (stored.identity->is_authority()) return {};
@@ -40,7 +40,7 @@ IdentityChange book_change(const Stored& stored, GroupBook book) {
   return change;
 }
 
-// Room for one more agent: those whose certificates have expired are no members any more.
+// Enters an agent into the book. Agents whose certificates have expired are no longer members and make room.
 Status enter(GroupBook& book, const Enrolled& enrolled, WallTime now) {
   std::erase_if(book.enrolled,
                 [&](const Enrolled& one) { return one.agent == enrolled.agent || one.certified_until <= now; });
@@ -246,7 +246,7 @@ Result<AdmitDecision> decide_admit(const Stored& stored, const EnrolRequest& req
   const Identity& identity = *stored.identity;
   if (!check(request)) return fail(ErrorCode::invalid_argument, doing, "its signature does not hold");
   InvitationBook invitations(stored.book.tokens);
-  // First the token: who has none learns nothing of whom the group has revoked.
+  // The token first: a machine without one must not learn which agents are revoked.
   if (auto redeemed = invitations.redeem(request.token, request.agent, now); !redeemed) return pass(redeemed.error());
   const auto authority = authority_id(identity.group.authority_pem);
   if (identity.group.state.is_revoked(request.agent) || request.agent == identity.id() ||
@@ -259,7 +259,8 @@ Result<AdmitDecision> decide_admit(const Stored& stored, const EnrolRequest& req
   AdmitDecision decision{{}, std::move(*answer)};
   GroupBook book = stored.book;
   book.tokens = invitations.tokens();
-  if (book.tokens == stored.book.tokens && book.find(request.agent) != nullptr) return decision;  // asked again
+  if (book.tokens == stored.book.tokens && book.find(request.agent) != nullptr)
+    return decision;  // the agent asks again: its answer was lost
   if (auto entered = enter(book, {request.agent, name, now + kCertificateLifetime}, now); !entered)
     return pass(entered.error());
   decision.change = book_change(stored, std::move(book));

@@ -1,9 +1,9 @@
-// What each change of a membership takes and makes (docs/groups.md). Pure: what is stored, what was asked and the time
-// go in, what to write and to answer comes out, or why not. membership.h does it. Any thread.
+// The rules of each change of a membership (docs/groups.md). Pure: the stored state, the request and the time go in;
+// the change to write and the answer come out, or an error. membership.h carries the change out. Any thread.
 //
-// Certificates last a year and are renewed from half of that on, by a member itself, when it is in contact with the
-// authority's holder; who was away for longer needs a new invitation. The authority's own certificate, which is in
-// every torrent, lasts as long as a group may.
+// Certificates last a year. From half of that on a member renews its own when it is in contact with the authority's
+// holder; a member that was away for longer needs a new invitation. The authority's own certificate, which is in every
+// torrent, lasts as long as a group may.
 #pragma once
 
 #include <cstddef>
@@ -20,11 +20,11 @@ namespace larder::peer {
 
 inline constexpr Duration kAuthorityLifetime = std::chrono::hours(24 * 365 * 30);
 inline constexpr Duration kCertificateLifetime = std::chrono::hours(24 * 365);
-inline constexpr Duration kRenewWithin = kCertificateLifetime / 2;  // of the end
+inline constexpr Duration kRenewWithin = kCertificateLifetime / 2;  // before the end
 inline constexpr Duration kRenewedAtMostEvery = std::chrono::hours(1);
 inline constexpr Duration kMaxInvitationLifetime = std::chrono::hours(24 * 365);
 
-// Printable and at most 64 bytes, as a certificate and a HELLO take it; never empty.
+// Returns the name as a HELLO takes it: printable, at most 64 bytes; the agent's name in place of an empty one.
 [[nodiscard]] std::string machine_name(const std::string& name, const AgentId& agent);
 
 [[nodiscard]] Result<IdentityChange> decide_create(const Stored& stored, const std::string& name, WallTime now);
@@ -36,11 +36,11 @@ struct InviteDecision {
 [[nodiscard]] Result<InviteDecision> decide_invite(const Stored& stored, Duration lifetime, std::uint32_t uses,
                                                    std::vector<std::string> addresses, WallTime now);
 
-// The line as it was pasted: readable, with a group's certificate, not expired.
+// Checks a pasted line: it is readable, names a group with its certificate, and has not expired.
 [[nodiscard]] Result<Invitation> check_invitation(const std::string& line, WallTime now);
-// Not in a group; and a key to ask with, the same as the last time when the answer was lost.
+// Decides to ask for admission: this agent is in no group, and uses the key of an earlier attempt, or a new one.
 [[nodiscard]] Result<IdentityChange> decide_ask(const Stored& stored);
-// What the group answered, held against the invitation: everything in it is the authority's work.
+// Checks the group's answer against the invitation: the authority signed the certificate and the state.
 [[nodiscard]] Result<IdentityChange> decide_join(const Stored& stored, const Invitation& invitation,
                                                  const AgentKey& key, const EnrolAnswer& answer, WallTime now);
 [[nodiscard]] Result<IdentityChange> decide_leave(const Stored& stored, bool give_up_authority);
@@ -56,15 +56,15 @@ struct AdmitDecision {
   IdentityChange change;
   EnrolAnswer answer;  // without peers
 };
-// A machine shows a token. invalid_state: this agent does not hold the authority.
+// Decides whether to admit a machine by its token. Error: invalid_state where this agent does not hold the authority.
 [[nodiscard]] Result<AdmitDecision> decide_admit(const Stored& stored, const EnrolRequest& request, WallTime now);
-// A member wants its certificate renewed. busy: that was done a moment ago.
+// Decides whether to renew a member's certificate. Error: busy where it was renewed within kRenewedAtMostEvery.
 [[nodiscard]] Result<AdmitDecision> decide_renewal(const Stored& stored, const AgentId& member, WallTime now);
 
 [[nodiscard]] bool renewal_due(const Identity& identity, WallTime now);
-// The holder's answer, at the member; with a newer state where there is one.
+// Takes the holder's answer at the member: its new certificate, and a newer state where there is one.
 [[nodiscard]] Result<IdentityChange> decide_renewed(const Stored& stored, const EnrolAnswer& answer, WallTime now);
-// The holder's own.
+// Renews the holder's own certificate.
 [[nodiscard]] Result<IdentityChange> decide_own_renewal(const Stored& stored, WallTime now);
 
 }  // namespace larder::peer

@@ -1,4 +1,4 @@
-// Membership among members: answering the catalogue's requests for it, and keeping up with the group.
+// Membership: its answers to catalogue requests, and its requests to members to keep up with the group.
 #include "base/io/log.h"
 #include "peer/membership/membership_parts.h"
 #include "peer/membership/membership_rules.h"
@@ -43,7 +43,7 @@ CatalogueResponse Membership::answer_group(const CatalogueRequest& request) cons
   return {200, encode(GroupAnswer{self->group.state, self->group.key.epoch(), self->group.key.secret()})};
 }
 
-// The body names who can, where this agent is not the one; nothing else is told.
+// Returns the refusal's status. For 421 the body names the holder of the authority; the others have no body.
 CatalogueResponse Membership::refusal(const Error& error) const {
   if (error.code == ErrorCode::invalid_state && identity() != nullptr) {
     std::vector<CataloguePeer> holder = network_.peers ? network_.peers() : std::vector<CataloguePeer>();

@@ -15,7 +15,7 @@ void write_field(WireWriter& out, std::string_view text) {
   out.bytes(as_bytes(text));
 }
 
-// All but the signature.
+// Writes all fields except the signature.
 void write_facts(WireWriter& out, const Attestation& attestation) {
   out.bytes(attestation.agent);
   out.bytes(attestation.version);

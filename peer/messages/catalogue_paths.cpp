@@ -17,7 +17,7 @@ std::optional<Digest> key_after(std::string_view prefix, std::string_view path) 
   return digest_from_hex(path.substr(prefix.size()));
 }
 
-// Hands each "name=value" to `take`, which says whether it is acceptable.
+// Calls `take` for each "name=value" of the query. False: the query is malformed, or `take` refused a member.
 template <class Take>
 bool each_member(std::string_view query, Take take) {
   if (query.size() > kMaxQuery) return false;

@@ -1,5 +1,4 @@
-// The catalogue's paths: what is asked, and the text of it in a request. Pure; any thread. Format:
-// docs/formats/catalogue.md.
+// The catalogue's paths: the queries, and their text in a request. Pure; any thread. Format: docs/formats/catalogue.md.
 #pragma once
 
 #include <cstdint>
@@ -20,8 +19,8 @@ inline constexpr std::string_view kPeersPath = "/v1/peers";
 struct ManifestQuery {
   Digest key{};
   KeyKind kind = KeyKind::version;
-  bool with_bytes = false;   // the content itself, where it is small
-  bool comes_again = false;  // whoever has it already may be asked instead, or this agent once more
+  bool with_bytes = false;   // also asks for the bytes of a small content
+  bool comes_again = false;  // the asker will retry, here or at another holder, so "busy" is a fitting answer
   friend bool operator==(const ManifestQuery&, const ManifestQuery&) = default;
 };
 
@@ -29,15 +28,15 @@ struct ManifestQuery {
 struct LeavesQuery {
   Digest key{};
   std::uint64_t first = 0;
-  std::optional<std::uint64_t> count;  // none: all from `first`
-  bool open = false;                   // answered once the swarm serves them
-  bool leaves = true;                  // false: the asker knows them, an empty body will do
+  std::optional<std::uint64_t> count;  // nullopt: all from `first`
+  bool open = false;                   // answered once the swarm serves the segments
+  bool leaves = true;                  // false: the asker has the leaves; the body is empty
   friend bool operator==(const LeavesQuery&, const LeavesQuery&) = default;
 };
 
 [[nodiscard]] std::string target_of(const ManifestQuery& query);
 [[nodiscard]] std::string target_of(const LeavesQuery& query);
-// Nothing where path and query are not exactly of this form; members that are not known are skipped.
+// Parse a path and query; nullopt where they are not of this form. Unknown members are skipped.
 [[nodiscard]] std::optional<ManifestQuery> parse_manifest_query(std::string_view path, std::string_view query);
 [[nodiscard]] std::optional<LeavesQuery> parse_leaves_query(std::string_view path, std::string_view query);
 

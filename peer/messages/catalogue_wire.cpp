@@ -13,7 +13,7 @@ constexpr std::size_t kMaxState = 256 * kKiB;  // more than a full list of revok
 // Flags of a manifest.
 constexpr std::uint8_t kComplete = 1;
 constexpr std::uint8_t kHasBytes = 2;
-// The least that one of them takes: bounds what is set aside for a count.
+// The least size of one item: bounds the memory that is reserved for a count.
 constexpr std::size_t kLeastSegment = 8 + 32 + 2;
 constexpr std::size_t kLeastCertificate = 32 + 2;
 
@@ -77,7 +77,7 @@ std::string to_text(Bytes bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-// Reads one body; the first thing that is wrong with it is kept as the reason.
+// Reads one body; keeps the first fault as the reason.
 class BodyReader {
  public:
   BodyReader(std::string_view what, Bytes body) : what_(what), in_(body) {
@@ -92,7 +92,7 @@ class BodyReader {
   std::array<std::byte, N> array() {
     return in_.array<N>();
   }
-  // A count of things of which each takes `least` bytes or more.
+  // Reads a count of things, each of `least` bytes or more.
   template <std::unsigned_integral T>
   std::size_t count(std::size_t most, std::size_t least, std::string_view things) {
     const std::size_t value = in_.number<T>();
@@ -108,7 +108,7 @@ class BodyReader {
     const std::size_t length = in_.number<std::uint16_t>();
     return to_text(field(length, most, thing));
   }
-  // Validators go into requests and logs: printable, as HTTP has them.
+  // Reads a validator. It is used in requests and logs, so it must be printable, as in HTTP.
   std::string header_text(std::string_view thing) {
     std::string value = text(kMaxWireText, thing);
     const auto printable = [](char letter) { return letter >= ' ' && letter < 0x7f; };
@@ -127,7 +127,7 @@ class BodyReader {
   [[nodiscard]] bool good() const { return reason_.empty() && in_.ok(); }
   [[nodiscard]] std::size_t left() const { return in_.left(); }
 
-  // Bytes beyond the known fields are a later Larder's: skipped.
+  // Bytes beyond the known fields are of a later version of Larder and are skipped.
   template <class T>
   Result<T> finish(T value) {
     if (!reason_.empty()) return malformed(what_, reason_);
@@ -215,7 +215,7 @@ std::vector<AttesterCertificate> read_certificates(BodyReader& in) {
   return certificates;
 }
 
-// Before a verdict the one segment of a small content is all of it, too.
+// Returns whether the manifest names the whole content: before a verdict, the single segment of a small content counts.
 bool names_all(const Manifest& manifest) {
   return manifest.complete || manifest.segments.size() == 1;
 }
@@ -227,7 +227,8 @@ void read_inline(BodyReader& in, Manifest& manifest) {
   if (in.good()) manifest.bytes.emplace(bytes.begin(), bytes.end());
 }
 
-// What an agent signs to be enrolled. The token's length goes first, so that no two requests have the same bytes.
+// Returns the bytes that an agent signs to be enrolled. The token's length goes first, so that no two requests have the
+// same bytes.
 std::vector<std::byte> enrol_statement(const EnrolRequest& request) {
   WireWriter out;
   out.bytes(as_bytes("larder enrol v1"));

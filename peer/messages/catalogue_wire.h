@@ -1,9 +1,9 @@
-// The bodies that travel on the catalogue's connections (docs/design.md, The LAN): plain values and their bytes. Format
-// byte by byte: docs/formats/catalogue.md. Pure; any thread.
+// The bodies of catalogue requests and answers (docs/design.md, The LAN): plain values and their bytes. Format byte by
+// byte: docs/formats/catalogue.md. Pure; any thread.
 //
-// What is decoded comes from members that may be broken, and an EnrolRequest from strangers: every length has a bound,
-// and nothing is allocated for a number before the bytes that it counts are seen to be there. Errors of decoding are
-// bad_response with the reason. What is encoded must keep the bounds below.
+// Decoded bytes come from members that may be broken, and an EnrolRequest from strangers. Every length has a bound, and
+// memory for a count is allocated only if as many bytes are there. Errors of decoding are bad_response with the reason.
+// Encoded values must keep the bounds below.
 #pragma once
 
 #include <cstdint>
@@ -50,7 +50,7 @@ struct EnrolAnswer {
   GroupState state;
   std::uint32_t key_epoch = 0;
   Digest key_secret{};          // never logged
-  std::vector<Endpoint> peers;  // catalogues to begin with; scopes do not travel
+  std::vector<Endpoint> peers;  // first catalogues to ask; scopes are not sent
   friend bool operator==(const EnrolAnswer&, const EnrolAnswer&) = default;
 };
 [[nodiscard]] std::vector<std::byte> encode(const EnrolAnswer& answer);
@@ -66,7 +66,7 @@ struct GroupAnswer {
 [[nodiscard]] std::vector<std::byte> encode(const GroupAnswer& answer);
 [[nodiscard]] Result<GroupAnswer> decode_group_answer(Bytes body);
 
-// Another agent that has or takes the same.
+// Another agent that has or downloads the version.
 struct CatalogueHolder {
   AgentId agent{};
   Endpoint catalogue;
@@ -80,19 +80,19 @@ struct CatalogueHolder {
 struct ManifestSegment {
   std::uint64_t index = 0;
   Digest root{};
-  // As encode_attestations() makes them; at most kMaxAttestations. They are looked at when the segment is wanted.
+  // As encode_attestations() makes them; at most kMaxAttestations. Not decoded here.
   std::vector<std::byte> attestations;
   friend bool operator==(const ManifestSegment&, const ManifestSegment&) = default;
 };
 
-// The certificate of an attester, so that it is known to be a member where it was never heard.
+// The certificate of an attester, which proves its membership to agents that never heard it.
 struct AttesterCertificate {
   AgentId agent{};
   std::vector<std::byte> certificate;  // DER; 1 to kMaxManifestCertificate bytes
   friend bool operator==(const AttesterCertificate&, const AttesterCertificate&) = default;
 };
 
-// GET /v1/versions/<key>: what this agent has of a version.
+// GET /v1/versions/<key>: the parts of a version that this agent has.
 struct Manifest {
   std::uint64_t size = 0;  // of the whole content, bytes
   std::string etag;
@@ -101,14 +101,14 @@ struct Manifest {
   std::optional<Digest> root;             // of the whole; exactly when complete
   std::vector<ManifestSegment> segments;  // ascending by index
   std::vector<CatalogueHolder> others;
-  std::vector<AttesterCertificate> certificates;  // of those that the segments' attestations name, as far as known
-  std::optional<std::vector<std::byte>> bytes;    // the whole content, where that was asked for and is small
+  std::vector<AttesterCertificate> certificates;  // of the segments' attesters, as far as known
+  std::optional<std::vector<std::byte>> bytes;    // the whole content, if it is small and was asked for
   friend bool operator==(const Manifest&, const Manifest&) = default;
 };
 [[nodiscard]] std::vector<std::byte> encode(const Manifest& manifest);
 [[nodiscard]] Result<Manifest> decode_manifest(Bytes body);
 
-// GET /v1/leaves/<key>: of the named segments, one after the other.
+// GET /v1/leaves/<key>: the leaves of the named segments, one after the other.
 [[nodiscard]] std::vector<std::byte> encode_leaves(const std::vector<Digest>& leaves);
 [[nodiscard]] Result<std::vector<Digest>> decode_leaves(Bytes body);
 

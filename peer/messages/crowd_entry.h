@@ -1,4 +1,4 @@
-// What a CROWD datagram says of one version (docs/formats/datagram.md). Plain values.
+// The entry of a CROWD datagram for one version (docs/formats/datagram.md). Plain values.
 #pragma once
 
 #include <compare>
@@ -25,24 +25,24 @@ struct CrowdClaim {
 struct CrowdEntry {
   Digest version_key{};
   std::uint32_t segments = 1;      // of the content; at least 1
-  bool wants = true;               // not all is held yet, and the transfer goes on
-  bool complete = false;           // all is held: `held` is empty
-  std::uint32_t first = 0;         // the segment of the bitmap's first bit, a multiple of 8: large contents in windows
-  std::vector<std::byte> held;     // lowest bit first; what is beyond its end in the window is not held
-  std::vector<CrowdClaim> claims;  // in the order in which they are fetched
+  bool wants = true;               // segments are missing, and the transfer goes on
+  bool complete = false;           // all segments are held; `held` is empty
+  std::uint32_t first = 0;         // segment of the bitmap's first bit, a multiple of 8; large contents take turns
+  std::vector<std::byte> held;     // bitmap, lowest bit first; segments beyond its end in the window are not held
+  std::vector<CrowdClaim> claims;  // in the order of their fetches
   friend bool operator==(const CrowdEntry&, const CrowdEntry&) = default;
 };
 
-// When it was said, by the sender's own count: start epoch and sequence of its datagram.
+// The order of a sender's entries: start epoch and sequence of its datagram.
 struct CrowdStamp {
   std::uint64_t start_epoch = 0;
   std::uint64_t sequence = 0;
   friend auto operator<=>(const CrowdStamp&, const CrowdStamp&) = default;
 };
 
-// Bytes that the entry takes in a datagram.
+// Returns the bytes that the entry takes in a datagram.
 [[nodiscard]] std::size_t encoded_size(const CrowdEntry& entry);
-// For entries, together: what a datagram has room for.
+// Room of one datagram for all its entries, bytes.
 inline constexpr std::size_t kMaxCrowdBytes = 1090;
 
 }  // namespace larder::peer

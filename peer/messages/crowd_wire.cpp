@@ -9,7 +9,7 @@ constexpr std::uint8_t kWants = 1;
 constexpr std::uint8_t kComplete = 2;
 constexpr std::uint8_t kSingle = 4;  // one segment: neither number nor bitmap follow, claims have no segment
 constexpr std::uint8_t kClaims = 8;
-constexpr std::size_t kKey = sizeof(Digest) + 1;  // and the flags
+constexpr std::size_t kKey = sizeof(Digest) + 1;  // with the flags
 constexpr std::size_t kNumbers = 4 + 4 + 1;       // number of segments, first, length of the bitmap
 
 bool is_single(const CrowdEntry& entry) {
@@ -44,7 +44,7 @@ void write_entry(WireWriter& out, const CrowdEntry& entry) {
   }
 }
 
-// Nothing: it is as it must be.
+// Returns what is wrong with an entry; empty: nothing.
 std::string wrong_with(const CrowdEntry& entry) {
   if (entry.segments == 0 || entry.segments > kMaxCrowdSegments) return "a crowd's number of segments cannot be";
   if (entry.first % 8 != 0 || entry.first >= entry.segments) return "a crowd's bitmap begins where none can";

@@ -12,7 +12,7 @@
 namespace larder::peer {
 
 void write_crowd(WireWriter& out, const std::vector<CrowdEntry>& entries);
-// The error says what is wrong with them. Where the bytes end too early, `in` says so.
+// Returns an error text for entries that cannot be. Where the bytes end too early, in.ok() is false.
 [[nodiscard]] tl::expected<std::vector<CrowdEntry>, std::string> read_crowd(WireReader& in);
 
 }  // namespace larder::peer

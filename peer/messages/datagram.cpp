@@ -31,7 +31,7 @@ tl::unexpected<Error> malformed(std::string why) {
   return fail(ErrorCode::bad_response, "read a datagram", std::move(why));
 }
 
-// Names are shown to people: nothing that a terminal would obey.
+// Names are shown to people: bytes that a terminal could obey (all but printable ASCII) are replaced.
 char shown(char letter) {
   return letter > ' ' && letter < 0x7f ? letter : '?';
 }
@@ -103,14 +103,14 @@ void write(WireWriter& out, const ReachMessage& reach) {
   }
 }
 
-// Bytes of a signed message after its signature, which does not cover them.
+// Returns the number of bytes of a signed message after its signature, which does not cover them.
 std::size_t unsigned_size(const Message& message) {
   const auto* hello = std::get_if<Hello>(&message);
   if (hello == nullptr || hello->protocol == 0) return 0;
   return 2 + std::min(hello->version.size(), kMaxHelloVersion);
 }
 
-// `body` is all that `in` reads; the digest of what the signature covers goes to `signed_digest`.
+// Reads a signature. `body`: all the bytes that `in` reads; `signed_digest`: set to the digest of the signed bytes.
 Signature read_signature(WireReader& in, Bytes body, Digest& signed_digest) {
   const std::size_t signed_size = body.size() - in.left();
   const Signature signature = in.array<64>();
@@ -118,7 +118,8 @@ Signature read_signature(WireReader& in, Bytes body, Digest& signed_digest) {
   return signature;
 }
 
-// Nothing that anybody relies on: what cannot be read of it is as if it were not there, as in an earlier Larder's.
+// Reads protocol and version. Nothing relies on them: unreadable ones are ignored, as if an earlier version had sent
+// none.
 void read_version(WireReader in, Hello& hello) {
   const auto protocol = in.number<std::uint8_t>();
   const std::size_t length = in.number<std::uint8_t>();
@@ -163,7 +164,7 @@ Result<Message> read_ask(WireReader& in) {
   if (count == 0 || count > kMaxAskKeys) return malformed("it asks for no key or for too many");
   for (std::size_t i = 0; i < count && in.ok(); ++i) {
     AskKey key;
-    // One of a kind that is not known keeps its place: answers name keys by their number.
+    // A key of an unknown kind keeps its place: answers name keys by their index.
     key.kind = static_cast<KeyKind>(in.number<std::uint8_t>());
     key.key = in.array<32>();
     ask.keys.push_back(key);
@@ -198,7 +199,7 @@ Result<Message> read_evidence(WireReader& in) {
   if (length == 0 || length > kMaxEvidence) return malformed("its evidence is empty or too long");
   const Bytes bytes = in.bytes(length);
   EvidenceMessage evidence{{bytes.begin(), bytes.end()}, {}};
-  if (in.left() == 0) return evidence;  // an earlier Larder's
+  if (in.left() == 0) return evidence;  // sent by an earlier version of Larder
   const std::size_t certificate = in.number<std::uint16_t>();
   if (certificate > kMaxHelloCertificate) return malformed("a certificate is too long");
   const Bytes der = in.bytes(certificate);
@@ -212,7 +213,7 @@ Result<Message> read_crowd_message(WireReader& in) {
   return CrowdMessage{std::move(*entries)};
 }
 
-// What is said of a kind of port that is not known is skipped.
+// Reads a REACH; items of unknown kinds of port are skipped.
 Result<Message> read_reach(WireReader& in) {
   ReachMessage reach;
   const std::size_t count = in.number<std::uint8_t>();
@@ -278,7 +279,7 @@ Result<Datagram> decode_body(Bytes body) {
   datagram.sequence = in.number<std::uint64_t>();
   auto message = read_message(kind, in, body, datagram.signed_digest);
   if (!message) return tl::unexpected<Error>(message.error());
-  // Bytes beyond the known fields are a later Larder's: skipped.
+  // Bytes beyond the known fields are of a later version of Larder and are skipped.
   if (!in.ok()) return malformed("it ends too early");
   datagram.message = std::move(*message);
   return datagram;
@@ -315,7 +316,7 @@ Result<Datagram> decode(Bytes packet, const GroupKey& key) {
 }
 
 namespace {
-// For a Bye too: what is signed has the kind in front.
+// Returns the bytes that are signed, of a Hello or a Bye: the digest covers the kind, so they cannot be confused.
 std::vector<std::byte> signed_statement(const Digest& signed_digest, std::uint32_t group_tag, std::uint32_t key_epoch) {
   WireWriter out;
   out.bytes(as_bytes(kHelloPurpose));

@@ -1,6 +1,6 @@
-// The datagrams of discovery (docs/design.md, The LAN): their fields, and their bytes before sealing. Format byte by
-// byte in docs/formats/datagram.md. Pure; any thread. Everything read here comes from strangers until the seal has
-// opened, and from members that may be broken after that: every length is checked, unknown fields are skipped.
+// The datagrams of discovery (docs/design.md, The LAN): their fields, and their bytes before encryption. Format byte by
+// byte in docs/formats/datagram.md. Pure; any thread. The bytes come from strangers until they are decrypted, and from
+// members that may be broken after that: every length is checked, and unknown fields are skipped.
 #pragma once
 
 #include <cstdint>
@@ -21,37 +21,37 @@ inline constexpr std::size_t kMaxAskKeys = 16;
 inline constexpr std::size_t kMaxSegmentBitmap = 128;     // bytes: 1024 segments, 64 GiB
 inline constexpr std::size_t kMaxHelloCertificate = 900;  // bytes of DER; those of groups have about 450
 inline constexpr std::size_t kMaxEvidence = 900;
-// Of evidence and its certificate together, so that the datagram keeps its bound.
+// Bytes of evidence and its certificate together, so that the datagram fits kMaxDatagram.
 inline constexpr std::size_t kMaxEvidenceWithCertificate = 1080;
 inline constexpr std::size_t kMaxHelloVersion = 24;
 inline constexpr std::size_t kMaxReachItems = 8;
-// Of the datagrams and of the catalogue together: grows when something is added that an agent before it does not know.
+// Version of the datagrams and the catalogue together: grows with each addition that earlier agents do not know.
 inline constexpr std::uint8_t kProtocol = 1;
 
-// "I am here": at start, on change, every 10 s with jitter. Signed, since every member has the group's key: what others
-// believe of an agent it has said itself, and what is sealed under an older key may be read at all.
+// "I am here": at start, on change, every 10 s with jitter. Signed, since every member has the group's key: so facts
+// about an agent come from that agent alone, and a HELLO under an older group key can be read too.
 struct Hello {
   std::uint16_t catalogue_port = 0;
   std::uint16_t swarm_port = 0;
-  bool serving = true;                 // false: metered, on battery or told not to
-  bool probe = false;                  // asks those who hear it to answer with their own Hello, unicast
+  bool serving = true;                 // false: metered, on battery or configured not to
+  bool probe = false;                  // asks receivers to answer with their own Hello, unicast
   std::uint32_t group_version = 0;     // of the group's signed state (revocations); a higher one is to be fetched
   std::string name;                    // host name, for people; at most 64 bytes of printable ASCII
   std::vector<std::byte> certificate;  // DER of the sender's leaf
   Signature signature{};               // by the sender; see sign_datagram()
-  // For people alone, since the signature does not cover them: an agent before it ends with the signature.
-  std::uint8_t protocol = 0;  // 0: it does not say
+  // For people only, since the signature does not cover them: a Hello of earlier agents ends with the signature.
+  std::uint8_t protocol = 0;  // 0: not stated
   std::string version{};      // of the program; at most kMaxHelloVersion bytes of printable ASCII
   friend bool operator==(const Hello&, const Hello&) = default;
 };
 
-// "I am going": stop or suspend. Signed: it would silence another otherwise.
+// "I am going": stop or suspend. Signed, so that no member can silence another one.
 struct Bye {
   Signature signature{};
   friend bool operator==(const Bye&, const Bye&) = default;
 };
 
-// Others are a later Larder's: nobody here has anything of them.
+// Other values are of a later version of Larder; no key of such a kind is held here.
 enum class KeyKind : std::uint8_t { version = 1, url = 2 };
 
 struct AskKey {
@@ -63,8 +63,8 @@ struct AskKey {
 // "Who has these?" Only agents whose draw (see answers()) is below the threshold answer.
 struct Ask {
   std::uint32_t query = 0;
-  std::uint16_t threshold = 0xffff;  // 0xffff: everybody
-  bool want_none = false;            // "tell me also that you have none": in small groups, to be done soon
+  std::uint16_t threshold = 0xffff;  // 0xffff: all agents answer
+  bool want_none = false;            // agents without any of the keys answer too: in small groups, to be done soon
   std::vector<AskKey> keys;          // 1 to kMaxAskKeys
   friend bool operator==(const Ask&, const Ask&) = default;
 };
@@ -73,7 +73,7 @@ struct HaveItem {
   std::uint8_t key = 0;  // index into the Ask's keys
   bool complete = false;
   std::uint64_t size = 0;
-  Digest version_key{};             // what was asked, or the newest version of the URL that was
+  Digest version_key{};             // the version asked for, or the best one of the URL asked for
   std::vector<std::byte> segments;  // bitmap, lowest bit first; empty when complete
   friend bool operator==(const HaveItem&, const HaveItem&) = default;
 };
@@ -81,23 +81,23 @@ struct HaveItem {
 // The unicast answer. Without items: "none of these".
 struct Have {
   std::uint32_t query = 0;
-  std::uint8_t load = 0;  // transfers being served, capped at 255: the less loaded is asked first
+  std::uint8_t load = 0;  // transfers being served, capped at 255; less loaded holders are asked first
   std::vector<HaveItem> items;
   friend bool operator==(const Have&, const Have&) = default;
 };
 
-// Against an attester (peer/trust/trust.h), opaque here; multicast and unicast. The accused has perhaps never been met
-// by who hears of it: its certificate, as the accuser knows it, lets the statement be weighed all the same. The
-// accuser's own is in its HELLO.
+// Evidence against an attester (peer/trust/trust.h), opaque here; multicast and unicast. The receiver may never have
+// met the accused: its certificate, as the sender knows it, lets the receiver weigh the statement all the same. The
+// accuser's own certificate is in its HELLO.
 struct EvidenceMessage {
   std::vector<std::byte> bytes{};        // at most kMaxEvidence
-  std::vector<std::byte> certificate{};  // DER of the accused's leaf; empty: it is left out
+  std::vector<std::byte> certificate{};  // DER of the accused's leaf; empty: left out
   friend bool operator==(const EvidenceMessage&, const EvidenceMessage&) = default;
 };
 
-// "This is what I want, hold and fetch", of several versions at once: multicast, as crowd_pace.h says.
+// "This is what I want, hold and fetch", for several versions at once; multicast, at the times of crowd_pace.h.
 struct CrowdMessage {
-  std::vector<CrowdEntry> entries;  // 1 to kMaxCrowdEntries, each version once; what does not fit is not sent
+  std::vector<CrowdEntry> entries;  // 1 to kMaxCrowdEntries, each version once; they must fit kMaxCrowdBytes
   friend bool operator==(const CrowdMessage&, const CrowdMessage&) = default;
 };
 
@@ -110,7 +110,8 @@ struct ReachItem {
   friend bool operator==(const ReachItem&, const ReachItem&) = default;
 };
 
-// "I tried your TCP ports": unicast, to whom it is about. Who does not hear that it cannot be reached would never know.
+// "I tried your TCP ports": unicast, to the agent that it is about, which could not find out by itself that it is
+// unreachable.
 struct ReachMessage {
   std::vector<ReachItem> items;  // 1 to kMaxReachItems
   friend bool operator==(const ReachMessage&, const ReachMessage&) = default;
@@ -123,7 +124,7 @@ struct Datagram {
   std::uint64_t start_epoch = 0;  // grows with each start of the sender, against replay
   std::uint64_t sequence = 0;     // counts up from 1 within a start epoch
   Message message;
-  Digest signed_digest{};  // of a received Hello or Bye: BLAKE2b-256 of its bytes before the signature, as they came
+  Digest signed_digest{};  // of a received Hello or Bye: BLAKE2b-256 of its received bytes before the signature
 };
 
 // The clear bytes in front: magic, format version, tag of the group, epoch of the group key.
@@ -136,27 +137,28 @@ inline constexpr std::size_t kEnvelopeSize = 12;
 // too_large where the message does not fit kMaxDatagram.
 [[nodiscard]] Result<std::vector<std::byte>> encode(const Datagram& datagram, std::uint32_t group_tag,
                                                     const GroupKey& key);
-// Of any bytes at all; nothing where they are not ours.
+// Reads the envelope of any bytes; nullopt where they are no datagram of Larder.
 [[nodiscard]] std::optional<Envelope> read_envelope(Bytes packet);
-// bad_response with the reason; never more than kMaxDatagram bytes are looked at.
+// Decrypts and decodes a datagram of at most kMaxDatagram bytes. Error: bad_response with the reason.
 [[nodiscard]] Result<Datagram> decode(Bytes packet, const GroupKey& key);
 
-// The bytes inside the seal, for tests, golden packets and the fuzzer.
+// Encode and decode the bytes before encryption, for tests, golden packets and the fuzzer.
 [[nodiscard]] std::vector<std::byte> encode_body(const Datagram& datagram);
 [[nodiscard]] Result<Datagram> decode_body(Bytes body);
 
-// What says of its sender itself is signed; of everything else the receiver knows only that a member has made it.
+// Returns whether the message is signed: those about the sender itself are. Of the others the receiver knows only that
+// some member has sent them.
 [[nodiscard]] inline bool is_signed(const Message& message) {
   return std::holds_alternative<Hello>(message) || std::holds_alternative<Bye>(message);
 }
-// Fills in the signature, which covers everything before it, the group's tag and the epoch of the key that will seal
-// it. The message must be a Hello with the certificate in it, or a Bye.
+// Fills in the signature, which covers everything before it, the group's tag and the epoch of the key that encrypts
+// the datagram. The message must be a Hello with its certificate, or a Bye.
 void sign_datagram(Datagram& datagram, const AgentKey& key, std::uint32_t group_tag, std::uint32_t key_epoch);
-// Of a decoded one; false for what is not signed.
+// Returns whether a decoded datagram's signature holds; false for an unsigned message.
 [[nodiscard]] bool signature_holds(const Datagram& datagram, std::uint32_t group_tag, std::uint32_t key_epoch);
 
-// Whether this agent shall answer: its draw for the query is below the threshold. About 8 of `peers` answer with
-// threshold_for(peers, 8).
+// Returns whether this agent is to answer: its draw for the query is below the threshold. With threshold_for(peers, 8)
+// about 8 of `peers` answer.
 [[nodiscard]] bool answers(const AgentId& self, const AgentId& asker, const Ask& ask);
 [[nodiscard]] std::uint16_t threshold_for(std::size_t peers, std::size_t wanted);
 

@@ -1,4 +1,4 @@
-// Segments as HAVE and CROWD tell them: a bitmap, lowest bit first (docs/formats/datagram.md). Pure; any thread.
+// The bitmap of segments in HAVE and CROWD, lowest bit first (docs/formats/datagram.md). Pure; any thread.
 #pragma once
 
 #include <algorithm>
@@ -10,7 +10,7 @@
 
 namespace larder::peer {
 
-// Of ascending segments; those beyond kMaxSegmentBitmap are left out.
+// Returns the bitmap of ascending segments; those beyond kMaxSegmentBitmap bytes are left out.
 template <typename Segments>
 [[nodiscard]] std::vector<std::byte> bitmap_of(const Segments& segments) {
   std::vector<std::byte> bitmap;

@@ -15,15 +15,15 @@ namespace {
 
 constexpr unsigned kOk = 200, kBadRequest = 400, kForbidden = 403, kNotFound = 404, kNoSuchMethod = 405, kBusy = 503;
 
-// One version as it is here, without what differs from asker to asker.
+// The manifest of one version that is here, without the parts that differ from asker to asker.
 struct Described {
   cache::ContentId content;
   Manifest manifest;
-  std::vector<AgentId> attesters;  // whose certificates go with it
+  std::vector<AgentId> attesters;  // their certificates are sent along
   std::uint64_t change = 0;        // Impl::changes when it began to be read
 };
 
-// The version of this name among those that a content is known for.
+// Returns the version with this key among those that a content is known for.
 std::optional<cache::Version> named(const cache::ContentInfo& info, const GroupKey& key, const Digest& version_key) {
   for (const cache::Version& version : info.versions) {
     if (key.version_key(version) == version_key) return version;
@@ -31,9 +31,9 @@ std::optional<cache::Version> named(const cache::ContentInfo& info, const GroupK
   return std::nullopt;
 }
 
-// This agent's own word goes before what is kept of others; it gives that for the version alone as which the segment
-// was fetched. Of a content whose bytes turned out to be those of another version the segments keep what vouches for
-// that.
+// Describes a segment with its attestations, this agent's own first. It attests a segment only for the version as which
+// it fetched the segment. A content whose bytes turned out to be those of another version keeps that version's
+// attestations in its segments.
 ManifestSegment describe(const cache::SegmentInfo& segment, const cache::Version& as, const Digest& digest,
                          const AgentKey& key, const Digest& group, WallTime now) {
   auto attestations = kept_attestations(digest, segment);
@@ -47,8 +47,8 @@ ManifestSegment describe(const cache::SegmentInfo& segment, const cache::Version
 
 }  // namespace
 
-// One request on its way. It counts as under way until it is answered or forgotten: where a step drops its callback,
-// the asker is told to ask again, and nothing stays counted that does not go on.
+// One request in flight. It counts until it is answered or destroyed: where a step drops its callback, the destructor
+// answers 503, and the count does not stay too high.
 struct CatalogueService::Job {
   Job() = default;
   Job(const Job&) = delete;
@@ -61,8 +61,8 @@ struct CatalogueService::Job {
   Digest version_key{};
   UniqueFunction<void(CatalogueResponse)> respond;
   std::function<void(UniqueFunction<void(CatalogueResponse)>)> on_forgotten;
-  std::shared_ptr<void> place;   // among those under way
-  std::shared_ptr<void> giving;  // its place among those that are given bytes
+  std::shared_ptr<void> place;   // its count in under_way
+  std::shared_ptr<void> giving;  // its count in share
 };
 
 struct CatalogueService::Impl : std::enable_shared_from_this<Impl> {
@@ -89,7 +89,8 @@ struct CatalogueService::Impl : std::enable_shared_from_this<Impl> {
   [[nodiscard]] bool overloaded() const;
   void remember_taker(const JobPtr& job);
   [[nodiscard]] std::vector<CatalogueHolder> others(const Job& job) const;
-  // A step that does nothing once the service is gone; then the request is answered by the link's end.
+  // Wraps a callback: it does nothing once the service is gone (the link then answers the request), and passes an error
+  // to failed().
   template <class T, class F>
   cache::Done<T> step(const JobPtr& job, F action) {
     return [weak = weak_from_this(), job, action = std::move(action)](Result<T> result) mutable {
@@ -101,11 +102,11 @@ struct CatalogueService::Impl : std::enable_shared_from_this<Impl> {
   }
 
   CatalogueServiceParts parts;
-  // Requests that have a place. A place may end on any thread, and after the service.
+  // Requests in flight. A count may end on any thread, and after the service.
   std::shared_ptr<std::atomic<std::size_t>> under_way = std::make_shared<std::atomic<std::size_t>>(0);
-  std::uint64_t changes = 0;                                 // of any content
+  std::uint64_t changes = 0;                                 // number of changes of any content
   std::map<Digest, std::shared_ptr<const Described>> known;  // by version key
-  std::map<Digest, std::deque<AgentId>> takers;              // by version key, the latest last
+  std::map<Digest, std::deque<AgentId>> takers;              // agents that were served, by version key, the latest last
   InlineShare share;
 };
 
@@ -168,7 +169,7 @@ void CatalogueService::Impl::busy(const JobPtr& job) {
 }
 
 void CatalogueService::Impl::failed(const JobPtr& job, const Error& error) {
-  // What has gone in the meantime is no news; the rest an operator wants to see.
+  // A content that was dropped meanwhile is ordinary; other errors are logged for the operator.
   if (error.code == ErrorCode::not_found || error.code == ErrorCode::invalid_argument) return end(job, kNotFound);
   log::warn("catalogue request not answered agent={} error=\"{}\"", agent_name(job->asker), error.text());
   busy(job);
@@ -210,7 +211,7 @@ void CatalogueService::Impl::answer_manifest(const ManifestQuery& query, const J
   if (!offer) return end(job, kNotFound);
   job->version_key = offer->version_key;
   if (overloaded()) return busy(job);
-  // One segment, attested: its bytes are as good before a verdict as after it.
+  // A small content has one segment, which is attested: its bytes may be sent before a verdict too.
   const bool with_bytes = query.with_bytes && offer->size <= kMaxInline;
   if (with_bytes && query.comes_again && !may_give(job)) return busy(job);
   const auto remembered = known.find(offer->version_key);
@@ -222,7 +223,7 @@ void CatalogueService::Impl::answer_manifest(const ManifestQuery& query, const J
 
 bool CatalogueService::Impl::may_give(const JobPtr& job) {
   if (!share.begin(job->version_key)) return false;
-  // Let go by the link's thread when the bytes are written.
+  // The link's thread lets go of it when the bytes are written.
   job->giving = {nullptr,
                  [weak = weak_from_this(), version = job->version_key, &executor = parts.runtime.executor](void*) {
                    executor.post([weak, version] {
@@ -251,7 +252,7 @@ void CatalogueService::Impl::describe_content(const Offer& offer, const JobPtr& 
                               what->manifest.last_modified = as.last_modified;
                               what->manifest.complete = offer.complete && root.has_value();
                               if (what->manifest.complete) what->manifest.root = root;
-                              // Signing costs more than the loop should spend at once.
+                              // A worker signs: many signatures would hold up the loop.
                               const bool queued = impl.parts.disk.submit(
                                   [weak = impl.weak_from_this(), job, what, with_bytes, as,
                                    segments = std::move(*segments), key = impl.parts.key, group = impl.parts.group,
@@ -274,9 +275,9 @@ void CatalogueService::Impl::describe_content(const Offer& offer, const JobPtr& 
 void CatalogueService::Impl::described(const JobPtr& job, Described what, bool with_bytes) {
   auto shared = std::make_shared<const Described>(std::move(what));
   const auto offer = parts.offers.find(KeyKind::version, job->version_key);
-  // Judged bad, dropped or gone on with in the meantime: what was read is not said any more, or not remembered.
+  // The content was judged bad or dropped while it was read: it is not offered any more.
   if (!offer || offer->content != shared->content) return end(job, kNotFound);
-  // What changed while it was read is not remembered.
+  // A manifest that was overtaken by a change is sent but not remembered.
   if (offer->complete == shared->manifest.complete && shared->change == changes) {
     if (known.size() >= kMaxRemembered) known.erase(known.begin());
     known[job->version_key] = shared;
@@ -298,7 +299,7 @@ void CatalogueService::Impl::read_bytes(const JobPtr& job, std::shared_ptr<const
                                          &executor = parts.runtime.executor]() mutable {
     std::vector<std::byte> bytes(what->manifest.size);
     const auto read = lease->file().read_at(0, bytes);
-    // The lease ends on the loop, where it came from.
+    // The lease is moved along, to end on the loop thread.
     executor.post([weak, job, what, lease = std::move(lease), bytes = std::move(bytes), read]() mutable {
       const auto self = weak.lock();
       if (!self) return;

@@ -1,6 +1,7 @@
-// What this agent answers to its neighbours' catalogue calls (docs/formats/catalogue.md, Paths): versions with their
-// proofs, leaves, opening of torrents, members it knows. Loop thread; the cache answers later, signatures and file
-// reads are done by a worker. Owned by main.
+// Answers neighbours' catalogue requests (docs/formats/catalogue.md, Paths): manifests of versions with their proofs,
+// leaves, the opening of torrents, the members that this agent knows. Loop thread; the cache answers later, and
+// signatures and file reads are done by a worker. Owned by agent/lan. `respond` may be called within handle(); requests
+// in flight at the destructor are answered by the link (their `respond` is destroyed uncalled).
 #pragma once
 
 #include <deque>
@@ -31,8 +32,8 @@ struct CatalogueServiceParts {  // all outlive it
   Runtime runtime;
   AgentKey key;
   Digest group{};
-  std::size_t max_connections = 200;  // of the swarm: beyond, others are named instead
-  // Paths of the group: true when it took the request.
+  std::size_t max_connections = 200;  // of the swarm; above it askers get 503 with other holders' names
+  // Handles the paths of the group; true: it took the request and answers it.
   std::function<bool(const CatalogueRequest&, UniqueFunction<void(CatalogueResponse)>&)> group_paths;
   std::function<const PeerTable&()> peers;
   std::function<bool(const AgentId&)> refused;
@@ -42,7 +43,7 @@ struct CatalogueServiceParts {  // all outlive it
 class CatalogueService {
  public:
   static constexpr std::size_t kMaxUnderWay = 64;     // requests being answered
-  static constexpr std::size_t kMaxRemembered = 512;  // manifests; and versions whose takers are named to others
+  static constexpr std::size_t kMaxRemembered = 512;  // manifests; also versions whose takers are kept
   static constexpr std::size_t kMaxOpened = 64;       // torrents of segments opened by one request
 
   explicit CatalogueService(CatalogueServiceParts parts);
@@ -52,8 +53,8 @@ class CatalogueService {
 
   void handle(CatalogueRequest request, UniqueFunction<void(CatalogueResponse)> respond);
   void changed(const cache::ContentId& id);  // for Cache::observe
-  void forget_all();                         // the group key changed: other names
-  [[nodiscard]] std::uint8_t load() const;   // for discovery
+  void forget_all();                         // the group's key changed: all version keys are new
+  [[nodiscard]] std::uint8_t load() const;   // swarm connections and requests in flight, for discovery
 
  private:
   struct Job;

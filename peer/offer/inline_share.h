@@ -1,6 +1,6 @@
-// To how many askers at once this agent gives the bytes of a small content with its catalogue's answers. Who is refused
-// and comes again finds others that hold it by then: so a crowd is served by all who have it, not by the first alone,
-// whose line would have to carry it as often as there are members. Pure; loop thread; one for an agent.
+// Bounds the askers that this agent sends the bytes of small contents to at once, with its catalogue's answers. A
+// refused peer retries and finds other holders by then. So all holders serve a crowd, and not the first one alone,
+// whose line would carry the content once for each member. Pure; loop thread; one for this agent.
 #pragma once
 
 #include <cstddef>
@@ -13,9 +13,9 @@ namespace larder::peer {
 class InlineShare {
  public:
   static constexpr std::size_t kOfOne = 2;   // askers of one version
-  static constexpr std::size_t kOfAll = 16;  // of all together
+  static constexpr std::size_t kOfAll = 16;  // of all versions together
 
-  // False: too many are being given to. Otherwise end() is to follow once the bytes are on their way.
+  // Counts an asker. False: too many are being served. Otherwise end() is to follow once the bytes are written.
   [[nodiscard]] bool begin(const Digest& version_key) {
     const auto known = giving_.find(version_key);
     if (all_ >= kOfAll || (known != giving_.end() && known->second >= kOfOne)) return false;

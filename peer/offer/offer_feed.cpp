@@ -20,7 +20,7 @@ struct OfferFeed::State : std::enable_shared_from_this<State> {
   cache::Cache& cache;
   OfferTable& table;
   Runtime runtime;
-  unsigned turn = 0;  // of reading everything; an older one ends
+  unsigned turn = 0;  // number of the present restart(); older scans end
   bool scanning = false;
   TimerId timer = 0;
   std::set<cache::ContentId> waiting;
@@ -48,7 +48,7 @@ void OfferFeed::restart() {
 
 void OfferFeed::changed(const cache::ContentId& id) {
   if (state_->waiting.size() >= kMaxWaiting) {
-    // What has gone meanwhile is among them: only an empty table has nothing of it.
+    // Dropped contents may be among those that waited: an empty table is sure to list none of them.
     state_->waiting.clear();
     state_->table.reset(GroupKey(state_->table.key()));
     return restart();
@@ -77,7 +77,7 @@ void OfferFeed::State::scan(const cache::ContentId& after) {
           return self->scan_later(kRetry, after);
         }
         for (const auto& item : *page) {
-          // What changed meanwhile is looked at by itself, later than this page was read.
+          // A content that changed meanwhile is read by itself, later than this page.
           const bool newer = self->waiting.contains(item.info.id) || self->under_way.contains(item.info.id);
           if (!newer) self->table.update(item.info, item.segments);
         }
@@ -91,7 +91,7 @@ void OfferFeed::State::scan(const cache::ContentId& after) {
 
 void OfferFeed::State::pump() {
   for (auto next = waiting.begin(); next != waiting.end() && under_way.size() < kMaxUnderWay;) {
-    if (under_way.contains(*next)) {  // once more when the present look is over
+    if (under_way.contains(*next)) {  // read again once the present read has ended
       ++next;
       continue;
     }
@@ -103,7 +103,7 @@ void OfferFeed::State::pump() {
 }
 
 void OfferFeed::State::look_at(const cache::ContentId& id) {
-  // One of few places: a look whose callback is lost must not keep it.
+  // One of kMaxUnderWay places: the token gives it back even if the callback is lost.
   const auto place = std::make_shared<CallbackToken>(runtime.executor, [weak = weak_from_this(), id] {
     if (const auto self = weak.lock()) self->looked(id);
   });

@@ -1,5 +1,6 @@
-// Keeps the offer table in step with the cache: all of it at the start and after a new group key, page by page with
-// pauses between, then each content that changes. Loop thread; cache calls are asynchronous. Owned by main.
+// Keeps the offer table in step with the cache. restart() reads all contents, page by page with pauses, at the start
+// and after a new group key; from then on changed() reads each content that changes. Loop thread; cache calls are
+// asynchronous. Owned by agent/lan; nothing is called after its destructor.
 #pragma once
 
 #include <functional>
@@ -15,9 +16,9 @@ namespace larder::peer {
 class OfferFeed {
  public:
   static constexpr std::size_t kPage = 128;
-  static constexpr Duration kPause = std::chrono::milliseconds(5);  // others need the index too
+  static constexpr Duration kPause = std::chrono::milliseconds(5);  // between pages: the index has other users
   static constexpr std::size_t kMaxUnderWay = 4;
-  static constexpr std::size_t kMaxWaiting = 4096;  // beyond it everything is read again
+  static constexpr std::size_t kMaxWaiting = 4096;  // changed contents; with more, everything is read again
   static constexpr Duration kRetry = std::chrono::seconds(5);
 
   OfferFeed(cache::Cache& cache, OfferTable& table, Runtime runtime);
@@ -25,12 +26,13 @@ class OfferFeed {
   OfferFeed(const OfferFeed&) = delete;
   OfferFeed& operator=(const OfferFeed&) = delete;
 
-  // A content that changed is offered as it is now; `segments` are the committed ones, none where it is offered whole.
+  // Called after a changed content was put into the table (not for pages of restart()). `segments`: the committed
+  // segments; empty for a complete, validated content.
   using Offered = std::function<void(const cache::ContentInfo& info, const std::vector<cache::SegmentInfo>& segments)>;
   void on_offered(Offered offered);
-  void restart();                            // reads everything
+  void restart();                            // reads everything again
   void changed(const cache::ContentId& id);  // for Cache::observe
-  [[nodiscard]] bool settled() const;        // all was read, and nothing waits
+  [[nodiscard]] bool settled() const;        // everything was read, and no change waits
 
  private:
   struct State;

@@ -55,7 +55,7 @@ void OfferTable::update(const cache::ContentInfo& info, std::span<const std::uin
   erase(*id);
   if (!info.shareable || !info.offered || info.state == cache::ContentState::set_aside || !info.size) return;
   Entry entry{*id, *info.size, to_unix_ns(info.created), false, {}, names_of(info)};
-  // Whole, but nobody has judged it yet: its attested segments are as good as those of a partial one.
+  // A complete content without a verdict is offered like a partial one: by its attested segments.
   entry.complete = info.state == cache::ContentState::complete && info.validated;
   if (!entry.complete) entry.segments = bitmap_of(segments);
   if (entry.names.empty() || (!entry.complete && entry.segments.empty())) return;
@@ -101,7 +101,7 @@ void OfferTable::remove(const cache::ContentId& id) {
   if (const auto known = raw(id)) erase(*known);
 }
 
-// Rare: looking at all of them costs less than one more index of all.
+// Rare, so it goes through all records: another index would cost more.
 void OfferTable::withdraw(const Digest& version) {
   std::vector<Entry> changed;
   for (const auto& [id, slot] : slot_of_) {
@@ -117,14 +117,14 @@ void OfferTable::withdraw(const Digest& version) {
 }
 
 bool OfferTable::better(const Entry& one, const Entry& other, KeyKind kind) const {
-  // Of one version whoever has most; of a URL the newest that is whole.
+  // Of one version the record with most segments; of a URL the newest complete one.
   if (one.complete != other.complete) return one.complete;
   if (kind == KeyKind::version && !one.complete) return count(one.segments) > count(other.segments);
   return one.created_ns > other.created_ns;
 }
 
 std::optional<Offer> OfferTable::find(KeyKind kind, const Digest& key) const {
-  if (kind != KeyKind::version && kind != KeyKind::url) return std::nullopt;  // a later Larder's
+  if (kind != KeyKind::version && kind != KeyKind::url) return std::nullopt;  // a kind of a later version of Larder
   const Index& index = kind == KeyKind::version ? by_version_ : by_url_;
   const auto [first, last] = index.equal_range(key);
   const Entry* best = nullptr;

@@ -1,7 +1,7 @@
-// What this agent offers the group, found by version key or URL key. Pure; loop thread.
+// The contents that this agent offers the group, found by version key or URL key. Pure; loop thread.
 //
-// offer_feed.* keeps it in step with the cache. The names in it are made with the group's lookup key: a new key empties
-// it, and the feed fills it anew. Some 400 bytes a record, so that 100,000 of them are no burden.
+// offer_feed.* keeps it in step with the cache. Its keys are made with the group's lookup key: a new key empties the
+// table, and the feed fills it anew. Some 400 bytes a record, so that 100,000 of them are no burden.
 #pragma once
 
 #include <array>
@@ -29,27 +29,29 @@ struct Offer {
 
 class OfferTable {
  public:
-  // Bytes of items in one answer: what the seal and the header leave of a datagram.
+  // Bytes of items in one answer: a datagram without its header and encryption.
   static constexpr std::size_t kMaxAnswer = 1000;
 
-  // Whether the policy lets this version be offered at all.
+  // Returns whether the policy lets this version be offered.
   using Filter = std::function<bool(const cache::Version&)>;
 
   OfferTable(GroupKey key, Filter filter);
 
   void reset(const GroupKey& key);  // empties it
-  // What the cache says of a content now; replaces what was known of it. `segments` are the committed ones, ascending,
-  // and are looked at where it is not complete and validated.
+  // Replaces the record of a content by its present state in the cache. `segments`: the committed segments, ascending;
+  // ignored for a complete, validated content. A content that may not be offered is removed.
   void update(const cache::ContentInfo& info, std::span<const std::uint64_t> segments);
   void remove(const cache::ContentId& id);
 
-  // A complete content rather than a partial one, the newest for a URL.
+  // Returns the best offer for a key: a complete content before partial ones; of partial ones of a version the one with
+  // most segments; otherwise the newest.
   [[nodiscard]] std::optional<Offer> find(KeyKind kind, const Digest& key) const;
-  // What of it is here, as much as a datagram holds.
+  // Returns the items for the keys that are offered here, as many as a datagram holds.
   [[nodiscard]] std::vector<HaveItem> answer(const Ask& ask) const;
-  // The version of this digest (attestation.h) is shared no more: gone at once. Keeping it out is the filter's part.
+  // Removes the version with this digest (attestation.h) from all records at once. The filter keeps it out from then
+  // on.
   void withdraw(const Digest& version);
-  // Whether the policy lets it be offered.
+  // Returns whether the policy lets the version be offered.
   [[nodiscard]] bool may_offer(const cache::Version& version) const { return !filter_ || filter_(version); }
   [[nodiscard]] std::size_t size() const { return slot_of_.size(); }
   [[nodiscard]] const GroupKey& key() const { return key_; }

@@ -1,5 +1,5 @@
-// Whether this agent gives content to peers now: not when it is told not to, not over a network that is paid by volume,
-// not on a battery that runs low. Pure; any thread.
+// Decides whether this agent serves peers now: not when the configuration forbids it, not over a metered network, not
+// on a battery that runs low. Pure; any thread.
 #pragma once
 
 #include <string>
@@ -22,7 +22,7 @@ struct ServingFacts {
 enum class ServingStop { none, configured, metered, battery };
 
 [[nodiscard]] ServingStop serving_stop(const ServingRules& rules, const ServingFacts& facts);
-// For people: "" or why not, and what changes it.
+// Returns for people why this agent does not serve and which setting changes that; "" while it serves.
 [[nodiscard]] std::string serving_stop_text(ServingStop stop, const ServingRules& rules, const ServingFacts& facts);
 
 }  // namespace larder::peer

@@ -7,7 +7,7 @@
 namespace larder::peer {
 bool matches_url_glob(std::string_view pattern, std::string_view url) {
   std::size_t p = 0, u = 0;
-  std::size_t star = std::string_view::npos, resume = 0;  // the last star, and what comes behind what it stands for
+  std::size_t star = std::string_view::npos, resume = 0;  // the last star, and the end of the text that it matches
   while (u < url.size()) {
     if (p < pattern.size() && pattern[p] == '*') {
       star = p++;

@@ -1,4 +1,5 @@
-// What the admin lets be shared: URLs that never are, sizes that are not worth it. Plain value; pure; any thread.
+// The admin's policy of sharing: URLs that are never shared, and the least size worth it. Plain value; pure; any
+// thread.
 #pragma once
 
 #include <cstdint>
@@ -9,8 +10,8 @@
 
 namespace larder::peer {
 
-// "*" stands for any text, also none; every other character for itself, upper and lower case of ASCII being one. Time
-// is bounded by pattern times text.
+// Returns whether a URL matches a pattern: "*" stands for any text, also none; every other character for itself, in
+// either case of ASCII. The time is bounded by pattern length times URL length.
 [[nodiscard]] bool matches_url_glob(std::string_view pattern, std::string_view url);
 
 class SharePolicy {
@@ -19,9 +20,9 @@ class SharePolicy {
   SharePolicy(std::vector<std::string> never_share, std::uint64_t min_size)
       : never_share_(std::move(never_share)), min_size_(min_size) {}
 
-  // Whether others may be asked for content of this canonical URL.
+  // Returns whether peers may be asked for content of this canonical URL.
   [[nodiscard]] bool may_ask(std::string_view url) const;
-  // Whether content of this canonical URL and size may be offered; an unknown size is not held against it.
+  // Returns whether content of this canonical URL and size may be offered. An unknown size counts as large enough.
   [[nodiscard]] bool may_offer(std::string_view url, std::optional<std::uint64_t> size) const;
 
  private:

@@ -51,7 +51,7 @@ void read_power(const std::string& root, ServingFacts& facts) {
   fs::directory_iterator supplies(root + "/sys/class/power_supply", error);
   for (; !error && supplies != fs::directory_iterator(); supplies.increment(error)) {
     const fs::path at = supplies->path();
-    if (read_word(at / "scope") == "Device") continue;  // of a mouse
+    if (read_word(at / "scope") == "Device") continue;  // the battery of a mouse or the like
     const std::string type = read_word(at / "type");
     if (type == "Mains" || type == "USB") mains = mains || read_number(at / "online").value_or(0) != 0;
     if (type != "Battery") continue;
@@ -66,7 +66,7 @@ void read_power(const std::string& root, ServingFacts& facts) {
   facts.on_battery = discharging && !mains;
 }
 
-// Of /proc/net/route: the interface of the default route with the lowest metric.
+// Returns the interface of the default route with the lowest metric, from the text of /proc/net/route.
 std::string default_interface(const std::string& routes) {
   std::istringstream lines(routes);
   std::string line, best;

@@ -1,8 +1,8 @@
-// What the kernel tells of power and network (sysfs, procfs): a thin reader for the policy of serving. Reading a
-// battery may take milliseconds: on a worker.
+// A thin reader of the kernel's facts about power and network (sysfs, procfs), for the policy of serving. Reading a
+// battery may take milliseconds: call it on a worker.
 //
-// Metered networks: no kernel file says it. A default route over a mobile modem (wwan) or a tethered phone (its USB
-// drivers) is taken for one; whoever knows better says so with peer.metered.
+// No kernel file says whether a network is metered. A default route over a mobile modem (wwan) or a tethered phone (its
+// USB drivers) is taken for a metered one; the setting peer.metered overrides this.
 #pragma once
 
 #include <string>
@@ -11,7 +11,7 @@
 
 namespace larder::peer {
 
-// `root` is in front of /sys and /proc: "" but in tests. What cannot be read is not there: mains, not metered.
+// `root` is put before /sys and /proc: "" except in tests. Facts that cannot be read count as mains and not metered.
 [[nodiscard]] ServingFacts read_serving_facts(const std::string& root = "");
 
 }  // namespace larder::peer

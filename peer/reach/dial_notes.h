@@ -1,5 +1,5 @@
-// What downloads find out about reaching agents, for whoever tells people (agent/lan/reach_watch.h). Plain; loop
-// thread; either may be empty.
+// Callbacks by which downloads report whether agents can be reached; agent/lan/reach_watch.h shows that to people.
+// Plain; loop thread; either may be empty.
 #pragma once
 
 #include <functional>
@@ -9,7 +9,7 @@
 namespace larder::peer {
 
 enum class DialEnd {
-  silent,     // its catalogue did not answer, or it had not sent a byte when it was left
+  silent,     // its catalogue did not answer, or it had sent no byte when it was dropped
   not_begun,  // the swarm's connection failed, or ended before a byte came
 };
 

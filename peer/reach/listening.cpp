@@ -15,7 +15,8 @@
 namespace larder::peer {
 namespace {
 
-// Of a descriptor that may have been closed, or be another one, since its number was read: the kernel says.
+// Returns where a descriptor listens. It may have been closed or reused since its number was read, so the kernel is
+// asked.
 std::optional<Endpoint> listens_at(int fd) {
   int listens = 0, type = 0;
   socklen_t size = sizeof listens;

@@ -1,5 +1,5 @@
-// Whether this process takes TCP connections at the addresses that the machine has now. The comparison is pure; looking
-// reads the kernel's facts and is for a worker thread.
+// Finds addresses of this machine at which the process accepts no TCP connections. The comparison is pure;
+// listening_sockets() reads the kernel's facts: call it on a worker thread.
 #pragma once
 
 #include <cstdint>
@@ -11,14 +11,15 @@
 
 namespace larder::peer {
 
-// Where this process listens by TCP now, ports included. Asks each open socket of the process: whatever opened it, and
-// whatever it was told to listen on.
+// Returns the addresses and ports at which this process listens by TCP now. Asks each open socket of the process,
+// whichever part opened it.
 [[nodiscard]] std::vector<Endpoint> listening_sockets();
 
-// The addresses of interfaces that are up where nothing listens on `port` and should, with that port. Without `listen`
-// (peer.listen) that is every IPv4 address, and of IPv6 where an interface has no IPv4 address: there one of its
-// addresses is enough, since others may be temporary or out of use. Loopback and link-local addresses do not count.
-// With `listen` it is those of its addresses that the machine has; numeric ones, what is none is passed over.
+// Returns the addresses, with `port`, at which the process should listen and does not, of interfaces that are up.
+// If `listen` (peer.listen) is empty or names 0.0.0.0 or ::, it should listen at every IPv4 address, and at one IPv6
+// address of an interface without IPv4: its other ones may be temporary or out of use. Loopback and link-local
+// addresses do not count. Otherwise it should listen at those addresses of `listen` that the machine has; texts that
+// are no numeric address are skipped.
 [[nodiscard]] std::vector<Endpoint> not_listened(const std::vector<Interface>& interfaces,
                                                  const std::vector<std::string>& listen,
                                                  const std::vector<Endpoint>& listening, std::uint16_t port);

@@ -35,7 +35,7 @@ void ReachBook::appeared(const AgentId& agent, double spread, SteadyTime now) {
 
 void ReachBook::suspect(const AgentId& agent, SteadyTime now) {
   Entry& found = entry(agent, now);
-  // Not again and again while it is known: a download that fails each second tells nothing new.
+  // While it is known, further failed downloads say nothing new.
   if (found.ports[0].lost || found.ports[1].lost) return;
   const SteadyTime at = found.tried_at ? std::max(now, *found.tried_at + kSuspectAgain) : now;
   found.next_try = std::min(found.next_try, at);
@@ -44,7 +44,7 @@ void ReachBook::suspect(const AgentId& agent, SteadyTime now) {
 ReachBook::News ReachBook::dial_failed(const AgentId& agent, const Endpoint& swarm, SteadyTime now) {
   suspect(agent, now);
   Entry& found = entry(agent, now);
-  // Several windows of one transfer lose it at the same moment.
+  // Several windows of one transfer lose the agent at the same moment: that counts once.
   if (found.dials > 0 && now - found.last_dial < kApart) return News::none;
   found.last_dial = now;
   ++found.dials;
@@ -89,7 +89,7 @@ ReachBook::News ReachBook::tried(const AgentId& agent, ReachPort which, const En
   Entry& found = entry(agent, now);
   Port& port = of(found, which);
   if (reason.empty()) {
-    // Downloads that fail although the port answers are told until one does not.
+    // Failed downloads count more than a port that answers, until one download delivers.
     const bool by_dials = which == ReachPort::swarm && found.dials >= kDials;
     return by_dials ? News::none : answered(port, at);
   }
@@ -111,7 +111,7 @@ void ReachBook::finished(const AgentId& agent, SteadyTime now) {
   Duration wait = rest();
   for (const Port& port : one.ports) {
     if (port.lost) wait = std::min<Duration>(wait, kAgain);
-    // Of one that is heard no more a few tries are enough; it is tried again when it appears.
+    // A few quick retries are enough for an agent that is no longer heard; it is tried again when it appears.
     if (!port.lost && port.times > 0 && port.times < 4 * kTimes) wait = std::min<Duration>(wait, kApart);
   }
   one.next_try = now + wait;

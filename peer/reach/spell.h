@@ -1,5 +1,5 @@
-// A time during which something holds against somebody, and ends by itself. Whoever comes to it again within kMemory of
-// its end has it twice as long as before, up to a longest. Plain value; `now` is an argument.
+// A time in which a sanction holds (a doubt, a shunning, a mark), and which ends by itself. A spell that begins within
+// kMemory of the last one's end is twice as long as that, up to a longest. Plain value; `now` is an argument.
 #pragma once
 
 #include <algorithm>
@@ -16,7 +16,7 @@ struct Spell {
   unsigned times = 0;
   friend bool operator==(const Spell&, const Spell&) = default;
 
-  // No spell is longer than `longest` from now: a clock that was set back must not make it so.
+  // A spell that ends later than `longest` from now is not in force: the clock was set back.
   [[nodiscard]] bool in_force(WallTime now, Duration longest) const { return now < until && until - now <= longest; }
   [[nodiscard]] bool remembered(WallTime now, Duration longest) const {
     return times > 0 && until - now <= longest && now - until < kMemory;

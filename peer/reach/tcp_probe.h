@@ -1,5 +1,5 @@
-// Tries whether a TCP port takes connections: connects and hangs up, without a byte. Loop thread only; bounded by its
-// caller, which keeps it alive while it wants answers.
+// Tries whether a TCP port accepts connections: connects and closes, without a byte. Loop thread only. The caller
+// bounds the number of tries, and keeps this object while it wants answers.
 #pragma once
 
 #include <memory>
@@ -15,14 +15,14 @@ namespace larder::peer {
 class TcpProbe {
  public:
   static constexpr Duration kLimit = std::chrono::seconds(3);
-  using Done = UniqueFunction<void(const std::string& reason)>;  // empty: it took the connection
+  using Done = UniqueFunction<void(const std::string& reason)>;  // why it failed; empty: the port accepted
 
   explicit TcpProbe(Loop& loop);
-  ~TcpProbe();  // no answer comes any more
+  ~TcpProbe();  // ends all tries; no `done` is called any more
   TcpProbe(const TcpProbe&) = delete;
   TcpProbe& operator=(const TcpProbe&) = delete;
 
-  // `done` is called once, from the loop, within kLimit.
+  // Starts a try. `done` is called once, later from the loop, within kLimit.
   void connect(const Endpoint& to, Done done);
 
  private:

@@ -41,7 +41,7 @@ bool HolderTable::add(const HolderFacts& holder) {
 }
 
 bool HolderTable::drop(const AgentId& agent) {
-  // Bounded by those that were in the table before, each once.
+  // dropped_ is bounded: only agents that were in the table come into it, each once.
   if (holders_.erase(agent) == 0) return false;
   dropped_.insert(agent);
   return true;

@@ -1,4 +1,4 @@
-// Which holder is asked, and when one has been silent for too long. Pure; `now` is an argument.
+// Chooses the holders of a version to ask, and finds the one that has stalled. Pure; `now` is an argument.
 #pragma once
 
 #include <cstdint>
@@ -19,35 +19,36 @@ struct HolderFacts {
   Endpoint swarm;
   bool complete = false;
   std::set<std::uint64_t> segments;  // of one that is not complete
-  // Of them those that it only said it has (HAVE, CROWD), all of one that is complete: it may mean another content than
-  // the one whose root is believed.
+  // Segments that it only announced (HAVE, CROWD), and that no manifest of its own has named yet; for a complete holder
+  // they may be all. It may mean another content than the one whose root is believed.
   std::set<std::uint64_t> hearsay;
   std::uint8_t load = 0;   // transfers that it is serving
-  std::uint64_t draw = 0;  // random: equals are taken in another order by each asker, so that askers spread
+  std::uint64_t draw = 0;  // random tie-break, so that askers spread over equal holders
 
   [[nodiscard]] bool has(std::uint64_t segment) const { return complete || segments.contains(segment); }
 };
 
-// All that hold something of one version, and those of them that failed.
+// The known holders of one version, and the agents that were dropped as holders.
 class HolderTable {
  public:
   static constexpr std::size_t kMaxHolders = 64;
 
-  // What is said later of one that is known replaces the earlier; one that was dropped stays out. False: not taken.
+  // Inserts or updates a holder. False: refused, since it was dropped earlier, the table is full, or it has nothing.
   bool add(const HolderFacts& holder);
-  // False when it was not there.
+  // Removes the holder and keeps it out from now on. False: it was not in the table.
   bool drop(const AgentId& agent);
   [[nodiscard]] const HolderFacts* find(const AgentId& agent) const;
-  // Complete ones first, then the less loaded, then those with more segments, then as drawn.
+  // Return holders sorted: complete ones first, then the less loaded, then those with more segments, then by `draw`.
   [[nodiscard]] std::vector<HolderFacts> ranked() const;
   [[nodiscard]] std::vector<HolderFacts> ranked_with(std::uint64_t segment) const;
   [[nodiscard]] std::vector<HolderFacts> ranked_complete() const;
   [[nodiscard]] bool any_complete() const;
-  // Which of `count` segments somebody has.
+  // Returns for each of `count` segments whether some holder has it.
   [[nodiscard]] std::vector<bool> held(std::uint64_t count) const;
-  // Makes room for one that has what nobody here has: of those that are not complete the one with the least goes.
+  // Makes room for a holder of rare segments: erases the incomplete holder with the fewest segments if the table is
+  // full.
   void make_room();
-  // It was dropped, and is there again after all.
+  // Lets a dropped agent be added again.
   void readmit(const AgentId& agent) { dropped_.erase(agent); }
   [[nodiscard]] std::size_t size() const { return holders_.size(); }
   [[nodiscard]] bool dropped(const AgentId& agent) const { return dropped_.contains(agent); }
@@ -57,13 +58,13 @@ class HolderTable {
   std::set<AgentId> dropped_;
 };
 
-// How many complete holders deliver one content together: one is as fast as its line for what is soon over.
+// Returns how many holders are asked for one window together. For small windows one holder is as fast as its line.
 [[nodiscard]] std::size_t wanted_holders(std::uint64_t bytes);
 
-// Watches the peers of one download. Nothing came from any of them for kStall (kStallOfSeveral, where there is somebody
-// else to ask, who then has kAfterLoss at least) although something is wanted: the one
-// that has been silent longest is to go. So a slow one that holds back the last blocks goes when the others are done,
-// and one that delivers nothing costs nobody a good one.
+// Watches the peers of one fetch for a stall: bytes are wanted, and none of the peers delivered any for kStall (with
+// several peers kStallOfSeveral; after the loss of one the rest have at least kAfterLoss). The peer that has been
+// silent longest is then to be dropped. So a slow peer that holds back the last blocks goes once the others are done,
+// and a peer that delivers nothing does not cost the fetch a good one.
 class StallWatch {
  public:
   static constexpr Duration kStall = std::chrono::seconds(1);
@@ -73,9 +74,9 @@ class StallWatch {
   void add(const AgentId& peer, SteadyTime now);
   void remove(const AgentId& peer, SteadyTime now);
   void delivered(const AgentId& peer, SteadyTime now);
-  void set_wanting(bool wanting, SteadyTime now);  // silence counts from here on
+  void set_wanting(bool wanting, SteadyTime now);  // a change of it restarts the time of silence
   [[nodiscard]] std::optional<AgentId> stalled(SteadyTime now) const;
-  // When stalled() could say something; none while nothing is wanted or nobody is there.
+  // Returns when stalled() can name a peer; nullopt while nothing is wanted or there is no peer.
   [[nodiscard]] std::optional<SteadyTime> next_check() const;
   [[nodiscard]] bool has(const AgentId& peer) const { return last_.contains(peer); }
   [[nodiscard]] std::size_t peers() const { return last_.size(); }
@@ -83,8 +84,8 @@ class StallWatch {
  private:
   [[nodiscard]] Duration limit() const { return last_.size() > 1 ? kStallOfSeveral : kStall; }
 
-  std::map<AgentId, SteadyTime> last_;  // block, or since when it could have sent one
-  SteadyTime quiet_since_{};            // nothing from anybody since
+  std::map<AgentId, SteadyTime> last_;  // time of its last block, or of add()
+  SteadyTime quiet_since_{};            // since when no peer has delivered a block
   bool wanting_ = false;
 };
 

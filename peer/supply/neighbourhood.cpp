@@ -15,14 +15,14 @@ Neighbourhood::Neighbourhood(NeighbourhoodParts parts) : parts_(std::move(parts)
   const auto lied_here = [this](const AgentId& agent) { lied(agent); };
   const auto unreachable = [this](const AgentId& agent) {
     if (parts_.dials.failed) parts_.dials.failed(agent, DialEnd::silent);
-    // Who speaks is there, and only slow.
+    // A peer that was heard just now is reachable, and only slow.
     const KnownPeer* peer = parts_.discovery.peers().find(agent);
     if (peer && parts_.runtime.clock.now() - peer->last_heard < kSpokeJustNow) return;
     parts_.discovery.forget(agent);
     gone(agent);
   };
   const auto found_evidence = [this](const Evidence& evidence) {
-    // Later: it ends the very look-up that found it.
+    // Posted: acting on the evidence may end the look-up that found it.
     parts_.runtime.executor.post(alive_.guard([this, evidence] { weigh(evidence); }));
   };
   make_crowds();
@@ -78,8 +78,8 @@ void Neighbourhood::tidy() {
   std::erase_if(supplies_, [](const auto& supply) { return supply.expired(); });
 }
 
-// While the origin is asked which version there is: who has any. A connection to one of them is made meanwhile, since
-// its TLS costs more than all the rest of a look-up.
+// Looks up the holders of any version while the origin's probe is in flight. A connection to one holder is opened
+// meanwhile, since its TLS handshake costs more than the rest of a look-up.
 void Neighbourhood::foresee(const std::string& url) {
   if (!anyone()) return;
   const SteadyTime now = parts_.runtime.clock.now();
@@ -89,7 +89,7 @@ void Neighbourhood::foresee(const std::string& url) {
   foreseen_[url] = {now, false, {}};
   to_foresee_.push_back(url);
   if (to_foresee_.size() > 1) return;
-  // Files of one job are probed together, and asked for in one question.
+  // Files of one job are probed together; their look-ups go into one datagram.
   parts_.runtime.timers.after(kGatherUrls, alive_.guard([this] { ask_foreseen(); }));
 }
 
@@ -139,7 +139,7 @@ void Neighbourhood::warm_up(const Digest& url_key, const Holder& holder) {
   call.agent = holder.agent;
   call.target = target_of(ManifestQuery{url_key, KeyKind::url, false});
   call.timeout = kForeseenFor;
-  parts_.link.call(std::move(call), [](const Result<CatalogueResponse>&) {});  // the connection is what is wanted
+  parts_.link.call(std::move(call), [](const Result<CatalogueResponse>&) {});  // only the connection is wanted
 }
 
 std::shared_ptr<SupplyImpl> Neighbourhood::look_up(const cache::Version& version, std::vector<Holder> foreseen,
@@ -153,7 +153,7 @@ std::shared_ptr<SupplyImpl> Neighbourhood::look_up(const cache::Version& version
   });
   supplies_.push_back(supply);
   lookups_.push_back(lookup);
-  // Not from within: who looks up may answer at once.
+  // Posted: start() may call `found` within the call.
   parts_.runtime.executor.post([weak = std::weak_ptr(lookup)] {
     if (const auto still = weak.lock()) still->start();
   });
@@ -166,7 +166,7 @@ void Neighbourhood::find(NeighbourQuery query, UniqueFunction<void(std::shared_p
   parts_.trust.know(version_digest(query.version), query.version.url);
   if (!may_share(query.version)) return done(nullptr);
   if (const auto asked = foreseen_.find(query.version.url); asked != foreseen_.end() && !asked->second.answered) {
-    // Everybody has just been asked for the URL: one question is enough.
+    // A look-up of the URL is in flight; this look-up starts with its answer instead of asking again.
     asked->second.waiting.push_back(
         [this, alive = alive_.watch(), query = std::move(query), done = std::move(done)]() mutable {
           if (alive.expired()) return done(nullptr);
@@ -191,7 +191,7 @@ void Neighbourhood::find(NeighbourQuery query, UniqueFunction<void(std::shared_p
 void Neighbourhood::give_own(const cache::ContentId& content, const std::shared_ptr<SupplyImpl>& supply) {
   const auto opened = [this, content,
                        weak = std::weak_ptr(supply)](const Result<std::shared_ptr<cache::ContentLease>>& lease) {
-    // Nothing committed yet, as a rule; then there is nothing to give before the next look.
+    // A new content has no committed segment as a rule. Nothing of it is served from here then.
     if (!lease) return;
     parts_.cache.segments(content, [weak, lease = *lease](const Result<std::vector<cache::SegmentInfo>>& segments) {
       const auto user = weak.lock();
@@ -225,7 +225,8 @@ void Neighbourhood::judged_bad(const cache::Version& version, const std::vector<
   const Digest digest = version_digest(version);
   std::vector<Attestation> attested;
   for (const cache::SegmentInfo& segment : segments) {
-    // Also of other roots: where bytes of the origin are among them, that is what was not true.
+    // Attestations of other roots count too: where a segment also has bytes of the origin, the attested root may have
+    // been the false one.
     const auto said = said_of(digest, segment);
     attested.insert(attested.end(), said.begin(), said.end());
   }
@@ -251,7 +252,7 @@ void Neighbourhood::merged(const cache::Version& version, const std::vector<cach
   }
   if (vouching->empty()) return;
   const auto listed = [this, held, vouching](const Result<std::vector<cache::SegmentInfo>>& there) {
-    if (!there) return;  // gone meanwhile: nothing is lost
+    if (!there) return;  // the content was dropped meanwhile: nothing is lost
     cache::Cache::Vouching kept;
     for (const cache::SegmentInfo& segment : *there) {
       const auto found = vouching->find(segment.index);
@@ -281,20 +282,20 @@ void Neighbourhood::received_evidence(const AgentId& from, const EvidenceMessage
   act_on(*outcome);
 }
 
-// What members told this agent contradicts itself: the others are told, so that nobody shares it.
+// Acts on a contradiction between statements of two members: informs the group, so that no agent shares the version.
 void Neighbourhood::weigh(const Evidence& evidence) {
   const auto outcome = parts_.trust.receive(evidence, circle(), parts_.runtime.clock.wall());
-  if (!outcome) return;  // not signed as it says: no matter
+  if (!outcome) return;  // a signature does not hold: the evidence proves nothing
   if (!outcome->condemned.empty()) {
-    // Both ways round: each time the certificate of one of the two goes with it, and others may have met neither.
+    // Sent both ways round: each message carries the certificate of one of the two, and receivers may know neither.
     tell_group(evidence);
     tell_group({evidence.accuser, evidence.accused});
   }
   act_on(*outcome);
 }
 
-// Whose attestations may come this way later, although it has not been met. Only of evidence that holds: so a broken
-// member cannot have certificates checked at its pleasure.
+// Remembers the certificate of an accused agent that this agent has not met, since its attestations may arrive later.
+// Only with evidence that holds, so that a broken member cannot make this agent check certificates without end.
 void Neighbourhood::meet(const Evidence& evidence, Bytes certificate) {
   const WallTime now = parts_.runtime.clock.wall();
   const AgentId& accused = evidence.accused.agent;
@@ -334,7 +335,7 @@ void Neighbourhood::act_on(const Trust::Outcome& outcome) {
     stop_supplies();
     if (parts_.offers_changed) parts_.offers_changed();
   }
-  for (const AgentId& agent : outcome.doubted) gone(agent);  // of the crowds: nobody waits for what it fetches
+  for (const AgentId& agent : outcome.doubted) gone(agent);  // crowds no longer wait for its claims
   if (!outcome.shunned.empty() && parts_.shunned_changed) parts_.shunned_changed();
 }
 
@@ -343,7 +344,7 @@ void Neighbourhood::share_no_more(const std::vector<Digest>& versions) {
   if (!versions.empty()) stop_supplies();
 }
 
-// Of what may not be shared any more; the rest comes from the origin.
+// Closes the supplies of versions that may not be shared any more; the rest of their bytes comes from the origin.
 void Neighbourhood::stop_supplies() {
   for (const auto& weak : supplies_) {
     const auto supply = weak.lock();
@@ -359,7 +360,7 @@ void Neighbourhood::stop_supplies() {
 void Neighbourhood::lied(const AgentId& agent) {
   if (!parts_.trust.sent_bad_block(agent, parts_.runtime.clock.wall())) return;
   log::warn("agent sent what is not attested; it is shunned for a while agent={}", agent_name(agent));
-  // Later: connections that are cut must not end calls that are being answered just now.
+  // Posted: cutting connections must not end a call whose answer is being handled.
   parts_.runtime.executor.post(alive_.guard([this] {
     if (parts_.shunned_changed) parts_.shunned_changed();
   }));

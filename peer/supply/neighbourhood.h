@@ -1,6 +1,6 @@
-// The agents nearby as transfers see them (neighbours.h): looks versions up, makes supplies, and turns what transfers
-// and the swarm find out into trust. Loop thread only. Owned by main, which ends it when this agent leaves its group;
-// supplies that are still used then deliver nothing more.
+// The neighbours as transfers see them (neighbours.h): looks versions up, makes supplies, and turns the findings of
+// transfers and of the swarm into trust. Loop thread only. Owned by agent/lan, which destroys it when this agent leaves
+// its group. The destructor closes supplies that are still used: they deliver nothing more.
 #pragma once
 
 #include <functional>
@@ -39,11 +39,10 @@ struct NeighbourhoodParts {  // all outlive it
   AgentKey key;
   Digest group{};  // group_digest()
   std::function<bool(const AgentId&)> revoked;
-  std::function<bool()> serving;          // policy: what is fetched here can be given on now
-  std::function<void()> shunned_changed;  // connections and datagrams of somebody are to be refused from now on
-  bool loopback = false;                  // members may be on loopback addresses: peer.listen names one
-  std::function<void()>
-      offers_changed{};  // an origin is not constant: what of its versions is offered is to be read anew
+  std::function<bool()> serving;           // policy: this agent may serve fetched segments now
+  std::function<void()> shunned_changed;   // the set of shunned agents grew: refuse their connections and datagrams
+  bool loopback = false;                   // members may be on loopback addresses: peer.listen names one
+  std::function<void()> offers_changed{};  // an origin is not constant: the offers of its versions are to be read again
   DialNotes dials{};
 };
 
@@ -54,7 +53,8 @@ class Neighbourhood final : public Neighbours {
   Neighbourhood(const Neighbourhood&) = delete;
   Neighbourhood& operator=(const Neighbourhood&) = delete;
 
-  // Whether the configuration lets anything be taken from peers, and what is wanted be divided with others who want it.
+  // Sets the configuration's permissions: `use`, to take bytes from peers; `crowd`, to share the origin's work with
+  // agents that want the same version.
   void set_using(bool use, bool crowd) {
     using_ = use;
     crowd_ = crowd;
@@ -71,14 +71,15 @@ class Neighbourhood final : public Neighbours {
   void merged(const cache::Version& version, const std::vector<cache::SegmentInfo>& segments,
               const cache::ContentId& held) override;
 
-  void received_evidence(const AgentId& from, const EvidenceMessage& told);  // of discovery
-  // neighbourhood_crowd.cpp. Of discovery; of the offer feed; when the policy of serving may have changed.
+  void received_evidence(const AgentId& from, const EvidenceMessage& told);  // called by discovery
+  // In neighbourhood_crowd.cpp. The first three are called by discovery, offered() by the offer feed, and
+  // serving_changed() when the policy of serving may have changed.
   void heard_crowd(const AgentId& from, const CrowdStamp& stamp, const std::vector<CrowdEntry>& entries);
   void around_changed();
   void gone(const AgentId& agent);
   void offered(const cache::ContentInfo& info, const std::vector<cache::SegmentInfo>& segments);
   void serving_changed();
-  void key_changed();                                      // of the group: every name is another
+  void key_changed();                                      // the group's key changed, and with it every version key
   [[nodiscard]] bool refused(const AgentId& agent) const;  // revoked or shunned
 
  private:
@@ -86,13 +87,13 @@ class Neighbourhood final : public Neighbours {
     SteadyTime at{};
     bool answered = false;
     std::vector<Holder> holders;                  // of any version of the URL
-    std::vector<UniqueFunction<void()>> waiting;  // look-ups that this will answer
+    std::vector<UniqueFunction<void()>> waiting;  // look-ups that start once this is answered
   };
   static constexpr Duration kForeseenFor = std::chrono::seconds(2);
   static constexpr std::size_t kMaxForeseen = 256;
   static constexpr Duration kSpokeJustNow = std::chrono::milliseconds(700);
   static constexpr Duration kGatherUrls = std::chrono::milliseconds(1);
-  // Whoever was asked for the URL so shortly ago need not be asked for the version of it.
+  // After an empty answer for the URL, a look-up of its version within this time does not ask again.
   static constexpr Duration kJustAsked = std::chrono::milliseconds(300);
 
   void ask_foreseen();
@@ -121,7 +122,7 @@ class Neighbourhood final : public Neighbours {
   bool using_ = true;
   bool crowd_ = false;
   std::map<std::string, Foreseen> foreseen_;  // by URL
-  std::vector<std::string> to_foresee_;       // of them, not asked for yet
+  std::vector<std::string> to_foresee_;       // those of foreseen_ that are not asked for yet
   std::shared_ptr<SupplyTools> supply_tools_;
   std::shared_ptr<LookupTools> lookup_tools_;
   std::vector<std::shared_ptr<VersionLookup>> lookups_;

@@ -1,4 +1,4 @@
-// Neighbourhood: who wants a version at the same time as others shares the origin's work with them.
+// Neighbourhood: its crowds, in which agents that want one version at the same time share the origin's work.
 #include <algorithm>
 #include <utility>
 
@@ -9,8 +9,7 @@
 namespace larder::peer {
 namespace {
 
-// Nothing from peers for so long counts as their giving nothing, whatever the patience: the longest gap stays under 3
-// s.
+// Upper bound of a crowd's patience, whatever the transfer's own: the longest gap without bytes stays under 3 s.
 constexpr Duration kLongestPatience = std::chrono::milliseconds(1500);
 constexpr std::size_t kMaxAround = 512;
 
@@ -55,7 +54,8 @@ void Neighbourhood::join_crowd(const NeighbourQuery& query, const std::shared_pt
   supply->sit(std::move(seat), query.min_rate);
 }
 
-// What a member fetches helps nobody that does not take its word for it: its claims are not waited for.
+// Returns whether the crowd waits for this member's claims. A doubted member's attestation is not believed alone, so
+// waiting for its fetches would be of no use.
 bool Neighbourhood::counted_on(const AgentId& agent) const {
   return !parts_.trust.doubted(agent, false, parts_.runtime.clock.wall());
 }
@@ -78,12 +78,12 @@ void Neighbourhood::serving_changed() {
 }
 
 void Neighbourhood::key_changed() {
-  foreseen_.clear();  // answers to what was asked under the key before are nobody's any more
+  foreseen_.clear();  // answers to keys of the old group key mean nothing now
   to_foresee_.clear();
   crowds_->forget_all();
 }
 
-// Only now is it said that a segment is held: who hears it asks at once.
+// Announces a segment as held only now that it is offered: members that hear the announcement ask at once.
 void Neighbourhood::offered(const cache::ContentInfo& info, const std::vector<cache::SegmentInfo>& segments) {
   for (const cache::Version& version : info.versions) {
     if (!version.size || !version.has_validator()) continue;

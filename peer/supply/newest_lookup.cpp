@@ -12,7 +12,8 @@ namespace {
 
 constexpr unsigned kOk = 200;
 
-// When the attesters of the whole fetched it: the earliest of its segments, since the edition is no newer than that.
+// Returns when the attesters fetched the content. Per segment the latest attestation counts, and over the segments the
+// earliest of these: the edition is no newer than that.
 std::optional<WallTime> fetched_at(const Manifest& manifest, const Digest& version, const Digest& group,
                                    const std::function<bool(const AgentId&)>& not_heard) {
   std::optional<std::uint64_t> earliest;
@@ -52,7 +53,7 @@ void NewestLookup::stop() {
 }
 
 void NewestLookup::start() {
-  // Keeps itself until it is over.
+  // The timer keeps the look-up until finish() or stop().
   deadline_ = tools_->runtime.timers.after(kWithin, [self = shared_from_this()] { self->finish(); });
   tools_->discovery.ask({{KeyKind::url, url_key_}}, [weak = weak_from_this()](const std::vector<Holder>& holders) {
     if (const auto self = weak.lock()) self->answered(holders);

@@ -1,6 +1,6 @@
-// Which edition of a URL the neighbours know to have been valid, when the origin cannot be asked: whoever holds one
-// whole and judged tells its size and validators; the one fetched last counts. Loop thread. Ends by itself, within
-// kWithin.
+// Looks up the newest edition of a URL that neighbours found valid, for when the origin cannot be reached. Each holder
+// of a complete and judged edition answers its size and validators; the edition that was fetched last is chosen.
+// Loop thread. Keeps itself until it has called `found`, once, within kWithin; destroyed earlier, it posts nullopt.
 #pragma once
 
 #include <memory>
@@ -29,7 +29,7 @@ class NewestLookup final : public std::enable_shared_from_this<NewestLookup> {
   NewestLookup(const NewestLookup&) = delete;
   NewestLookup& operator=(const NewestLookup&) = delete;
   void start();
-  void stop();  // what it uses goes away: answers that nothing was found, from the loop
+  void stop();  // called before its tools end: calls off its requests and posts `found` with nullopt
 
  private:
   void answered(const std::vector<Holder>& holders);

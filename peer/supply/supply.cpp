@@ -9,10 +9,10 @@
 namespace larder::peer {
 namespace {
 
-// Torrents of finished segments that stay for others; what is committed is served on demand anyhow.
+// Torrents of finished segments that go on serving peers. Committed segments are served on demand anyhow.
 constexpr std::size_t kLingering = 8;
-// A fetch that nobody wants goes on for others so long: a place among all fetches of the agent, connections and hashes
-// are held meanwhile.
+// A fetch without a delivery goes on serving peers for this long. Meanwhile it occupies one of the agent's fetches, its
+// connections and its hashes.
 constexpr std::chrono::seconds kLinger{30};
 
 std::uint64_t block_end(std::uint64_t offset, std::uint64_t end) {
@@ -73,7 +73,7 @@ void SupplyImpl::set_own(std::shared_ptr<cache::ContentLease> content, std::vect
 
 void SupplyImpl::updated() {
   if (closed_) return;
-  // Each may end, and then takes itself out.
+  // A copy: holders_changed() may end a fetch, which erases it from by_segment_.
   std::vector<std::shared_ptr<WindowFetch>> fetches;
   if (whole_) fetches.push_back(whole_);
   for (const auto& [segment, fetch] : by_segment_) fetches.push_back(fetch);
@@ -99,7 +99,8 @@ bool SupplyImpl::complete() const {
 std::vector<std::uint64_t> SupplyImpl::segments() const {
   std::vector<std::uint64_t> out;
   if (closed_) return out;
-  // In a crowd a catalogue will bring it all sooner or later: hundreds of torrents of one small file each are no way.
+  // In a crowd a small content comes with a catalogue's answer. Hundreds of torrents of one small file each would cost
+  // too much.
   if (seat_ && size() <= kMaxInline && !has_bytes()) return out;
   const std::vector<bool> held = table_.held(proof_.layout().count());
   for (std::uint64_t segment = 0; segment < held.size(); ++segment) {
@@ -116,13 +117,13 @@ std::vector<std::byte> SupplyImpl::attestation(std::uint64_t segment) const {
   return proof_.attestation(segment);
 }
 
-// Believed, and not by one alone where another may still be heard.
+// Returns whether the segment's root is believed and no second opinion of it is awaited.
 bool SupplyImpl::takable(std::uint64_t segment) const {
   return proof_.root(segment) && !opinions_.waits(segment);
 }
 
 bool SupplyImpl::as_whole() const {
-  // In a crowd that takes segments already, the leaves of everything are not worth their way any more.
+  // Once segments are taken one by one in a crowd, the leaves of the whole content are not worth their transfer.
   if (size() > kMaxWholeTorrent || !proof_.whole() || opinions_.any_waits()) return false;
   return table_.any_complete() && !(seat_ && by_segments_);
 }
@@ -144,7 +145,7 @@ std::shared_ptr<WindowFetch> SupplyImpl::fetch_for(std::uint64_t segment) {
   by_segments_ = by_segments_ || !whole;
   slot = std::make_shared<WindowFetch>(*tools_, *this, std::move(what));
   auto fetch = slot;
-  // Not from within deliver(): it may end at once.
+  // Posted: start() may end the fetch at once, and deliver() must not see that.
   tools_->runtime.executor.post([weak = std::weak_ptr(fetch)] {
     if (const auto still = weak.lock()) still->start();
   });
@@ -177,7 +178,7 @@ DeliveryId SupplyImpl::deliver(ByteRange window, std::shared_ptr<DeliveryEvents>
 void SupplyImpl::deliver_bytes(DeliveryId id) {
   const auto found = deliveries_.find(id);
   if (found == deliveries_.end()) return;
-  if (!has_bytes()) return end_later(id, tl::unexpected(nobody()));  // contradicted since
+  if (!has_bytes()) return end_later(id, tl::unexpected(nobody()));  // dropped: a contradiction was heard meanwhile
   const ByteRange window = found->second.window;
   found->second.left = 0;
   const auto first = byte_leaves_.begin() + static_cast<std::ptrdiff_t>(window.offset / kBlockSize);
@@ -214,7 +215,7 @@ void SupplyImpl::left(const std::shared_ptr<WindowFetch>& fetch) {
   if (closed_ || used(*fetch)) return;
   const auto segment =
       std::find_if(by_segment_.begin(), by_segment_.end(), [&](const auto& item) { return item.second == fetch; });
-  if (segment == by_segment_.end() && whole_ != fetch) return;  // it is over
+  if (segment == by_segment_.end() && whole_ != fetch) return;  // the fetch has ended already
   unused_since_[fetch] = tools_->runtime.clock.now();
   if (segment != by_segment_.end()) finished_.push_back(segment->first);
   retire_finished();
@@ -247,7 +248,7 @@ WindowFetch* SupplyImpl::fetch_at(std::uint64_t offset) const {
 }
 
 void SupplyImpl::consumed(DeliveryId, std::uint64_t offset, std::uint64_t bytes) {
-  // By its place: a delivery's last bytes are consumed after its end.
+  // Found by the offset, not by the delivery: its last bytes are consumed after its end.
   if (WindowFetch* fetch = fetch_at(offset)) fetch->consumed(offset, bytes);
 }
 
@@ -259,8 +260,8 @@ DeliveryId SupplyImpl::delivery_at(std::uint64_t offset) const {
   return 0;
 }
 
-// Which delivery each block is for, and marks them as come, all of them before anybody is told: who is told asks for
-// more, and that must not be what is in hand already.
+// Assigns each block of the range to a delivery and marks it as come. All blocks are marked before the first event is
+// sent: a receiver asks for more within the event, and must not be sent a block twice.
 std::vector<SupplyImpl::Part> SupplyImpl::allot(ByteRange range) {
   std::vector<Part> parts;
   for (std::uint64_t at = range.offset; at < range.end(); at = block_end(at, range.end())) {
@@ -285,12 +286,12 @@ void SupplyImpl::window_blocks(WindowFetch& fetch, std::uint64_t offset, Buffer 
   const auto alive = fetch.shared_from_this();
   came_for_crowd(offset, bytes.size());
   const auto parts = allot({offset, bytes.size()});
-  // All of it for one delivery, as a rule: then nothing is copied.
+  // Usually all blocks are for one delivery; then nothing is copied.
   if (parts.size() == 1 && parts.front().id != 0) {
     return hand_on(parts.front().id, offset, std::move(bytes), std::move(leaves));
   }
   for (const Part& part : parts) {
-    if (self.use_count() == 1 || closed_) return;  // nobody uses it any more
+    if (self.use_count() == 1 || closed_) return;  // the transfer let go of the supply in an event
     if (part.id == 0) {
       fetch.dropped(part.range.length);
       continue;
@@ -303,7 +304,7 @@ void SupplyImpl::window_blocks(WindowFetch& fetch, std::uint64_t offset, Buffer 
 
 void SupplyImpl::hand_on(DeliveryId id, std::uint64_t offset, Buffer bytes, std::vector<Digest> leaves) {
   const auto found = deliveries_.find(id);
-  if (found == deliveries_.end()) return;  // cancelled while others were told
+  if (found == deliveries_.end()) return;  // cancelled in another delivery's event
   const bool last = found->second.left == 0;
   const auto events = found->second.events;
   events->on_blocks(offset, std::move(bytes), std::move(leaves));

@@ -1,8 +1,9 @@
-// What peers together give of one version, being used (neighbours.h): the proof of its roots, its holders, and the
-// deliveries, which share one torrent of the whole or one for each segment. Loop thread only.
-// supply_crowd.cpp: its place in the crowd of the version, where it has one.
+// One version as peers deliver it (neighbours.h): the proof of its roots, its holders, and the deliveries, which share
+// one torrent of the whole content or one for each segment. Loop thread only.
+// supply_crowd.cpp: its membership in the version's crowd, where it has one.
 //
-// The Neighbourhood that made it may end first: close() then ends all deliveries with no_progress.
+// Owned by the transfer and, until the hand-over, by the look-up. The Neighbourhood that made it may end first: close()
+// then ends all deliveries with no_progress.
 #pragma once
 
 #include <deque>
@@ -38,23 +39,25 @@ class SupplyImpl final : public Supply,
   HolderTable& holder_table() override { return table_; }
   [[nodiscard]] Proof& proof() { return proof_; }
   [[nodiscard]] Opinions& opinions() { return opinions_; }
-  // Its whole, small, as a holder sent it; whether that is what is attested.
+  // Takes a whole small content that a holder's catalogue sent. False: the bytes do not match the attested root.
   bool take_bytes(std::vector<std::byte> bytes);
   [[nodiscard]] bool has_bytes() const { return !bytes_.empty(); }
-  void drop_bytes() { bytes_.clear(); }  // before it is handed over: somebody contradicts
-  // Own partial content, to give on what is held; empty ranges are all right.
+  void drop_bytes() { bytes_.clear(); }  // another member contradicts the root: deliveries of them fail
+  // Sets the transfer's own partial content, from which fetches serve other peers; `held` may be empty.
   void set_own(std::shared_ptr<cache::ContentLease> content, std::vector<ByteRange> held);
-  // Something was learnt: fetches may use it, and the transfer is told.
+  // Called when holders or roots were learnt: running fetches may use them, and on_changed is called later.
   void updated();
   void on_others(std::function<void(const std::vector<std::byte>&)> others) { others_ = std::move(others); }
   [[nodiscard]] bool in_use() const { return !deliveries_.empty(); }
   void close();
-  // -- the crowd: a place in it; who is told of what members say that they hold
+  // -- the crowd. sit() takes the membership of this version's crowd; on_heard() sets the listener for what members
+  // announce that they hold.
   void sit(std::unique_ptr<CrowdSeat> seat, std::uint64_t min_rate);
   [[nodiscard]] CrowdSeat* seat() const { return seat_.get(); }
   void on_heard(std::function<void(const AgentId&, const CrowdEntry&)> heard) { heard_ = std::move(heard); }
-  void found_holdings(std::size_t more) { holdings_ += more; }  // somebody has what it had not before
-  // A segment is offered by this agent from now on: its torrent is for the swarm to serve.
+  void found_holdings(std::size_t more) { holdings_ += more; }  // a holder announced segments that are new for it
+  // Called when this agent offers a segment. The swarm serves it on demand from now on, so a fetch of it that serves no
+  // peers and has no delivery is stopped.
   void offered(std::uint64_t segment);
   void crowd_changed() override { tell_changed(); }
   void crowd_heard(const AgentId& agent, const CrowdEntry& entry) override {
@@ -94,7 +97,7 @@ class SupplyImpl final : public Supply,
     std::uint64_t left = 0;  // bytes to come
   };
   struct Part {
-    DeliveryId id = 0;  // 0: nobody wants it
+    DeliveryId id = 0;  // 0: no delivery wants it
     ByteRange range;
   };
   [[nodiscard]] std::vector<Part> allot(ByteRange range);
@@ -107,10 +110,10 @@ class SupplyImpl final : public Supply,
   void end(DeliveryId id, Status status);
   void end_later(DeliveryId id, Status status);
   void tell_changed();
-  [[nodiscard]] DeliveryId delivery_at(std::uint64_t offset) const;  // 0: nobody wants it
+  [[nodiscard]] DeliveryId delivery_at(std::uint64_t offset) const;  // 0: no delivery wants it
   [[nodiscard]] WindowFetch* fetch_at(std::uint64_t offset) const;
   [[nodiscard]] bool used(const WindowFetch& fetch) const;
-  void left(const std::shared_ptr<WindowFetch>& fetch);  // a delivery of it is gone
+  void left(const std::shared_ptr<WindowFetch>& fetch);  // called when one of its deliveries has ended
   void retire_finished();
   void end_unused();
   void came_for_crowd(std::uint64_t offset, std::uint64_t bytes);
@@ -119,7 +122,7 @@ class SupplyImpl final : public Supply,
   cache::Version version_;
   Digest version_key_;
   Proof proof_;
-  Opinions opinions_;  // without a crowd the look-up hears two before it hands this over
+  Opinions opinions_;  // for crowds; outside of one the look-up hears two holders before the hand-over
   HolderTable table_;
   std::vector<std::byte> bytes_;
   std::vector<Digest> byte_leaves_;
@@ -130,17 +133,17 @@ class SupplyImpl final : public Supply,
   std::map<DeliveryId, Delivery> deliveries_;
   std::shared_ptr<WindowFetch> whole_;
   std::map<std::uint64_t, std::shared_ptr<WindowFetch>> by_segment_;
-  std::deque<std::uint64_t> finished_;  // segments whose torrents go on for others, the latest last
-  std::map<std::shared_ptr<WindowFetch>, SteadyTime> unused_since_;  // nobody wants anything of these now
+  std::deque<std::uint64_t> finished_;  // segments whose torrents go on serving peers, the latest last
+  std::map<std::shared_ptr<WindowFetch>, SteadyTime> unused_since_;  // fetches without a delivery
   TimerId unused_timer_ = 0;
   bool telling_ = false;
   bool closed_ = false;
   std::unique_ptr<CrowdSeat> seat_;
   std::function<void(const AgentId&, const CrowdEntry&)> heard_;
   std::size_t holdings_ = 0;
-  bool by_segments_ = false;  // segments travel one by one
+  bool by_segments_ = false;  // a torrent of one segment was begun
   std::uint64_t min_rate_ = 0;
-  struct Round {  // of what peers deliver, to tell the crowd
+  struct Round {  // measures the rate of peers' bytes, for the crowd's "delivering"
     SteadyTime since{};
     std::uint64_t bytes = 0;
     std::set<std::uint64_t> segments;

@@ -1,4 +1,4 @@
-// SupplyImpl: its place in the crowd of the version.
+// SupplyImpl: its membership in the version's crowd.
 #include <algorithm>
 #include <utility>
 
@@ -9,7 +9,7 @@ namespace larder::peer {
 namespace {
 
 constexpr std::size_t kMaxAsked = 16;  // holders of one segment
-// How long what peers deliver is added up before the crowd is told whether it is enough.
+// Time over which peers' bytes are summed before their rate is compared with min_rate.
 constexpr Duration kRound = std::chrono::milliseconds(250);
 
 }  // namespace
@@ -51,7 +51,7 @@ void SupplyImpl::origin_usable(bool usable) {
   if (seat_) seat_->origin_usable(usable);
 }
 
-// Each asker has an order of its own, so that they do not all go to the same holder.
+// Each asker sorts the holders in an order of its own, so that askers spread over them.
 std::vector<HolderFacts> SupplyImpl::ranked_with(std::uint64_t segment) {
   std::vector<HolderFacts> all = table_.ranked_with(segment);
   if (!seat_) return all;
@@ -68,7 +68,7 @@ void SupplyImpl::window_not_given(std::uint64_t segment, const AgentId& agent) {
   if (seat_) seat_->not_given(agent, segment);
 }
 
-// A fetch that gives nothing to others would keep them waiting for as long as it lingers.
+// A fetch without own content serves no peers: lingering, it would keep them waiting for the segment.
 void SupplyImpl::offered(std::uint64_t segment) {
   const auto found = by_segment_.find(segment);
   if (found == by_segment_.end() || found->second->gives()) return;
@@ -84,7 +84,7 @@ void SupplyImpl::came_for_crowd(std::uint64_t offset, std::uint64_t bytes) {
   const SteadyTime now = tools_->runtime.clock.now();
   const std::uint64_t segment = proof_.layout().index_at(offset);
   if (round_.segments.empty()) round_ = {now, 0, {}};
-  // The first of it: given the benefit of the doubt until it can be measured.
+  // A segment's first bytes count as delivering until their rate is measured.
   if (round_.segments.insert(segment).second) seat_->delivering(segment);
   round_.bytes += bytes;
   const Duration passed = now - round_.since;

@@ -12,7 +12,7 @@ namespace larder::peer {
 namespace {
 
 constexpr unsigned kOk = 200, kBusy = 503;
-constexpr std::size_t kManifestRoom = 64 * kKiB;  // and so much for each segment's attestations
+constexpr std::size_t kManifestRoom = 64 * kKiB;  // of an answer, besides its segments' attestations
 constexpr std::size_t kMaxOthers = 64;
 
 std::set<std::uint64_t> segments_of(const std::vector<std::byte>& bitmap) {
@@ -38,7 +38,7 @@ VersionLookup::VersionLookup(std::shared_ptr<LookupTools> tools, std::shared_ptr
       supply_(building_),
       foreseen_(std::move(foreseen)),
       found_(std::move(found)) {
-  // Where the catalogue brings the bytes themselves one good holder will do, and a second opinion.
+  // A small content comes with the catalogue's answer: one good holder is enough, and a second for its opinion.
   if (small()) together_ = kOpinions;
 }
 
@@ -78,10 +78,10 @@ void VersionLookup::look() {
   asking_ = true;
   asked_count_ = 0;
   asked_.clear();
-  if (crowd_ && !found_ && !supply->complete()) manifests_.clear();  // whoever could not prove it then may now
+  if (crowd_ && !found_ && !supply->complete()) manifests_.clear();  // a holder that had no proof then may have one now
   auto foreseen = std::exchange(foreseen_, {});
   std::erase_if(foreseen, [&](const Holder& holder) { return holder.item.version_key != supply->version_key(); });
-  // Members that said so before this agent wanted it need not be asked whether they have it.
+  // Members that announced the version before this agent joined need not be asked whether they have it.
   const bool remembered = crowd_ && found_ && supply->holder_table().size() > 0;
   if (!foreseen.empty() || remembered || std::exchange(asked_around_, false)) return answered(foreseen);
   auto query = tools_->discovery.ask({{KeyKind::version, supply->version_key()}},
@@ -89,7 +89,7 @@ void VersionLookup::look() {
                                        const auto self = weak.lock();
                                        if (self && !self->ended_) self->answered(holders);
                                      });
-  if (asking_) query_ = query;  // otherwise it has answered already
+  if (asking_) query_ = query;  // not asking: the answer came within ask()
 }
 
 void VersionLookup::answered(const std::vector<Holder>& holders) {
@@ -111,7 +111,7 @@ void VersionLookup::answered(const std::vector<Holder>& holders) {
       facts.hearsay = facts.segments;
       for (std::uint64_t i = 0; facts.complete && i < supply->proof().layout().count(); ++i) facts.hearsay.insert(i);
     }
-    // Its bytes are as good as any once they are proven; who is doubted proves nothing.
+    // A doubted holder proves nothing, so it is asked last. Its bytes are as good as any once they are proven.
     const bool https = supply->version().url.starts_with("https:");
     const bool doubted = tools_->trust.doubted(holder.agent, https, tools_->runtime.clock.wall());
     facts.load = doubted ? UINT8_MAX : holder.load;
@@ -131,7 +131,7 @@ void VersionLookup::pump() {
   if (!supply || ended_) return;
   if (crowd_) {
     ask_proofs();
-    // Who may fetch is the crowd's to say from here on, and what is proven later is heard of all the same.
+    // The crowd decides from here on which segments are fetched; what is proven later is added to the supply.
     return asking_ ? settle() : finish();
   }
   if (!enough()) {
@@ -174,7 +174,7 @@ void VersionLookup::call(const HolderFacts& holder) {
     self->bytes_under_way_ -= bytes ? 1 : 0;
     self->proving_.erase(holder.agent);
     --self->under_way_;
-    // Who gives the bytes to others just now has not said what it thinks of them.
+    // "Busy" to a request for the bytes means that they are being given to others; it says nothing about the root.
     const bool gives_to_others = bytes && answer && answer->status == kBusy;
     self->manifest(holder, std::move(answer), bytes);
     if (!gives_to_others) self->note_in_vain(holder);
@@ -198,7 +198,7 @@ void VersionLookup::failed(const AgentId& agent, const Error& error) {
   const auto supply = supply_.lock();
   log::debug("peer's catalogue does not answer agent={} error=\"{}\"", agent_name(agent), error.text());
   const bool silent = error.code == ErrorCode::connect_failed || error.code == ErrorCode::timed_out;
-  // In a crowd who is busy, or has not got round to offering what it has just fetched, is asked again.
+  // In a crowd a holder that is busy, or that has not yet offered what it has just fetched, is asked again.
   const bool stays = crowd_ && (error.code == ErrorCode::busy || error.code == ErrorCode::timed_out);
   const bool has_none = error.code == ErrorCode::http_fatal || error.code == ErrorCode::bad_response;
   if (supply && has_none && supply->seat() != nullptr) supply->seat()->gives_nothing(agent);
@@ -252,7 +252,7 @@ void VersionLookup::take(const HolderFacts& holder, Manifest said) {
   said.certificates.clear();
   for (ManifestSegment& segment : said.segments) segment.attestations.clear();
   manifests_[holder.agent] = std::move(said);
-  // What one attests may prove what another told before.
+  // One holder's attestation may prove what another holder's manifest named earlier.
   for (const auto& [agent, manifest] : manifests_) {
     const HolderFacts* known = supply->holder_table().find(agent);
     if (known || agent == holder.agent) believe(known ? *known : holder, manifest);
@@ -275,7 +275,7 @@ void VersionLookup::learn(const std::vector<CatalogueHolder>& others) {
     if (asked_.contains(other.agent) || !usable(other.agent)) continue;
     HolderFacts facts;
     facts.agent = other.agent;
-    // Where it is it said itself, signed, where it was heard. Of one that was not another member may say anything.
+    // Signed addresses of its own, where discovery heard it; otherwise the unsigned word of another member.
     const KnownPeer* known = tools_->discovery.peers().find(other.agent);
     facts.catalogue = known ? known->catalogue() : other.catalogue;
     facts.swarm = known ? known->swarm() : other.swarm;
@@ -295,7 +295,7 @@ bool VersionLookup::enough() const {
   if (supply->opinions().any_waits()) return false;
   if (supply->has_bytes()) return true;
   if (!supply->proof().whole()) return false;
-  // Whoever said it is complete has been heard; what more of them say is not waited for.
+  // One complete holder's manifest is enough; those of further holders are not waited for.
   return std::any_of(manifests_.begin(), manifests_.end(), [&](const auto& item) {
     const HolderFacts* facts = supply->holder_table().find(item.first);
     return facts && facts->complete;
@@ -306,9 +306,9 @@ void VersionLookup::settle() {
   if (enough() || (!asking_ && under_way_ == 0)) finish();
 }
 
-// One member alone may lie. Where others have it too, one more is heard, so that a contradiction is seen before
-// anything is taken; nothing is believed of one while another's word is on its way, which ends with the call's own
-// time. The origin is not kept waiting for that long.
+// Returns whether the hand-over waits for a second member's manifest. One member alone may lie: where others have the
+// version too, one more is heard, so that a contradiction is seen before any byte is taken. The wait ends with the
+// calls' own timeouts. The origin does not wait for it: the caller has a grace period of its own.
 bool VersionLookup::awaits_opinion() const {
   return !crowd_ && found_ && under_way_ > 0 && manifests_.size() == 1;
 }

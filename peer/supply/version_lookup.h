@@ -1,8 +1,13 @@
-// The look-up of one version among the neighbours: who has it (discovery), what they say of it (their catalogues, a few
-// at a time), until a supply can be made of it or nobody is left to ask. While the supply lives and is not complete, it
-// looks again from time to time, and soon once where it knows one holder or none. In a crowd (version_lookup_crowd.cpp)
-// it hears who holds what, asks for the proof of that alone, hears a second member where one is known (opinions.h), and
-// hands a supply over though nobody has anything yet. Loop thread. Owned by neighbourhood.*.
+// The look-up of one version among the neighbours. It finds holders by discovery and reads their manifests from their
+// catalogues, a few at a time, until the supply can be handed over or no holder is left to ask. While the supply lives
+// and is not complete, the look-up repeats from time to time, and once soon where it knows one holder or none.
+//
+// In a crowd (version_lookup_crowd.cpp) it hands the supply over, even empty, as soon as discovery has answered, and
+// adds segments as members announce them. It reads manifests only to prove what was announced, two of them where two
+// members hold a segment (opinions.h).
+//
+// Loop thread. Owned by neighbourhood.*. start() may call `found` within the call. `found` is called once; after stop()
+// or the destructor it is posted with null.
 #pragma once
 
 #include <functional>
@@ -27,54 +32,57 @@ struct LookupTools {
   const Trust& trust;
   MemberBook& members;
   std::function<bool(const AgentId&)> refused;    // revoked or shunned
-  std::function<bool(const AgentId&)> not_heard;  // as an attester
+  std::function<bool(const AgentId&)> not_heard;  // its attestations do not count
   std::function<void(const AgentId&)> lied;
   std::function<void(const AgentId&)> unreachable;
   AgentId self{};
-  bool loopback = false;                                // members may be on loopback addresses: peer.listen names one
-  std::function<void(const Evidence&)> contradicted{};  // what members told of a version; acted on later
+  bool loopback = false;  // members may be on loopback addresses: peer.listen names one
+  std::function<void(const Evidence&)>
+      contradicted{};  // two members' statements disagree; must not act within the call
 };
 
 class VersionLookup final : public std::enable_shared_from_this<VersionLookup> {
  public:
-  static constexpr std::size_t kTogether = 3;       // catalogues asked at once
-  static constexpr std::size_t kMaxManifests = 12;  // in one look
+  static constexpr std::size_t kTogether = 3;       // requests in flight
+  static constexpr std::size_t kMaxManifests = 12;  // requested in one round of the look-up
   static constexpr Duration kHedgeAfter = std::chrono::milliseconds(40);
-  static constexpr std::size_t kOpinions = 2;                          // heard where so many have it
-  static constexpr Duration kWithin = std::chrono::milliseconds(400);  // after which what is there must do
+  static constexpr std::size_t kOpinions = 2;                          // manifests read, where so many hold it
+  static constexpr Duration kWithin = std::chrono::milliseconds(400);  // then the hand-over, with what is known
   static constexpr Duration kAgain = std::chrono::seconds(1);
-  static constexpr Duration kWithinInCrowd = std::chrono::milliseconds(250);  // who is asked answers sooner
-  static constexpr Duration kAgainInCrowd = std::chrono::seconds(5);          // members tell by themselves
-  // Where one alone has all of it, or nobody any of it: a holder may not have been heard, and the one may go, or stall.
+  static constexpr Duration kWithinInCrowd = std::chrono::milliseconds(250);  // members answer sooner
+  static constexpr Duration kAgainInCrowd = std::chrono::seconds(5);          // members announce by themselves
+  // Where one holder alone is complete, or none is known: others may have answered late or not been heard, and the one
+  // may leave or stall.
   static constexpr Duration kSecondLook = std::chrono::milliseconds(200);
-  // In a crowd a holder is asked by many at once; who gives up and asks anew makes it worse.
+  // Timeout of a request in a crowd, where many ask one holder at once: giving up early and asking again adds load.
   static constexpr Duration kBusyCrowd = std::chrono::seconds(3);
   static constexpr Duration kProofGap = std::chrono::milliseconds(100);  // between two manifests of one holder
-  static constexpr Duration kReadmit = std::chrono::seconds(2);          // who did not answer and is heard all the same
+  static constexpr Duration kReadmit =
+      std::chrono::seconds(2);  // between readmissions of a dropped holder that is heard
 
-  using Found = UniqueFunction<void(std::shared_ptr<SupplyImpl>)>;  // null: nobody has any of it
+  using Found = UniqueFunction<void(std::shared_ptr<SupplyImpl>)>;  // null: no neighbour has any of it
 
-  // `foreseen`: holders that are known already; with any of this version the first look asks nobody else.
+  // `foreseen`: holders known already. If any of them has this version, the first round sends no question of its own.
   VersionLookup(std::shared_ptr<LookupTools> tools, std::shared_ptr<SupplyImpl> supply, std::vector<Holder> foreseen,
                 Found found);
   ~VersionLookup();
   VersionLookup(const VersionLookup&) = delete;
   VersionLookup& operator=(const VersionLookup&) = delete;
 
-  // Before start(), and before anybody of the crowd is heard. `asked`: everybody around was asked a moment ago, and had
-  // none of it.
+  // Sets whether the look-up is for a crowd. Call it before start() and before heard(). `asked`: all neighbours were
+  // asked a moment ago and none had the version.
   void in_crowd(bool is, bool asked) {
     crowd_ = is;
     asked_around_ = asked;
   }
   void start();
-  // A member of the crowd says what it holds.
+  // Called when a member of the crowd announces what it holds; may be called before start().
   void heard(const AgentId& agent, const CrowdEntry& entry);
   [[nodiscard]] bool is_for(const std::shared_ptr<SupplyImpl>& supply) const { return supply_.lock() == supply; }
-  // Nobody can use its result any more.
+  // Returns whether its result can no longer be used.
   [[nodiscard]] bool over() const { return ended_ || (!found_ && supply_.expired()); }
-  void stop();  // what it uses goes away: answers that nothing was found, from the loop
-  // Others that a holder named.
+  void stop();  // called before its tools end: cancels all requests and posts `found` with null, if not called yet
+  // Adds further holders, named in the body of a holder's "busy" answer.
   void add_others(const std::vector<std::byte>& body);
 
  private:
@@ -116,7 +124,7 @@ class VersionLookup final : public std::enable_shared_from_this<VersionLookup> {
   [[nodiscard]] bool usable(const AgentId& agent) const;
 
   std::shared_ptr<LookupTools> tools_;
-  std::shared_ptr<SupplyImpl> building_;  // until it is handed over
+  std::shared_ptr<SupplyImpl> building_;  // until the hand-over
   std::weak_ptr<SupplyImpl> supply_;
   std::vector<Holder> foreseen_;
   Found found_;
@@ -127,17 +135,17 @@ class VersionLookup final : public std::enable_shared_from_this<VersionLookup> {
   std::size_t under_way_ = 0, asked_count_ = 0, bytes_under_way_ = 0;
   std::set<AgentId> asked_;
   std::map<AgentId, HolderFacts> others_;  // named by holders, not asked yet
-  std::map<AgentId, Manifest> manifests_;  // without bytes and attestations
+  std::map<AgentId, Manifest> manifests_;  // as received, without bytes and attestations
   std::set<CallId> calls_;
   TimerId deadline_ = 0, hedge_ = 0, again_ = 0, proofs_ = 0, opinions_ = 0;
   bool ended_ = false;
   bool crowd_ = false, asked_around_ = false, bytes_asked_ = false;
   bool second_over_ = false;
-  std::map<AgentId, SteadyTime> manifest_at_;  // asked last; bounded by the holders
-  std::map<AgentId, HolderFacts> proving_;     // being asked, and what they had when they were
+  std::map<AgentId, SteadyTime> manifest_at_;  // time of the last request to each; bounded by the holders
+  std::map<AgentId, HolderFacts> proving_;     // requests in flight, with what the holder had at their start
   std::map<AgentId, SteadyTime> readmitted_;
-  std::set<AgentId> without_bytes_;  // whose manifests came, and were not asked for the bytes
-  std::set<AgentId> known_first_;    // of a small one: known to have it when the bytes were asked for, or by discovery
+  std::set<AgentId> without_bytes_;  // agents whose manifest came without the bytes, as they were not asked for
+  std::set<AgentId> known_first_;    // holders of a small content when its bytes were asked for, or found by discovery
 };
 
 }  // namespace larder::peer

@@ -1,4 +1,4 @@
-// VersionLookup in a crowd: what members say that they hold, and the proof of it.
+// VersionLookup in a crowd: what members announce that they hold, and the proofs of it.
 #include <algorithm>
 #include <utility>
 
@@ -9,11 +9,11 @@
 namespace larder::peer {
 namespace {
 
-constexpr std::size_t kMaxUnproven = 8;  // of what one says that it has: beyond, nothing of it is believed
+constexpr std::size_t kMaxUnproven = 8;  // announced segments of one holder; above it none of them count
 
 }  // namespace
 
-// What of a holder is true by its manifest. In a crowd it may have said more since.
+// Updates a holder by its manifest. In a crowd it may have announced more segments since, which stay.
 void VersionLookup::believe(const HolderFacts& holder, const Manifest& manifest) {
   const auto supply = supply_.lock();
   const auto told = supply->proof().told(manifest);
@@ -26,7 +26,7 @@ void VersionLookup::believe(const HolderFacts& holder, const Manifest& manifest)
     if (told.segments.contains(named.index)) {
       facts.segments.insert(named.index);
     } else if (supply->proof().root(named.index)) {
-      facts.segments.erase(named.index);  // of another content than the one that is believed
+      facts.segments.erase(named.index);  // its root is not the believed one
     }
   }
   if (supply->holder_table().add(facts)) tell_crowd(facts);
@@ -38,7 +38,7 @@ void VersionLookup::tell_crowd(const HolderFacts& holder) {
   supply->seat()->holder(holder.agent, holder.complete, bitmap_of(holder.segments));
 }
 
-// What it said that it has, and cannot prove now that it was asked for that.
+// Reports to the crowd the segments that a holder announced and that its manifest does not name.
 void VersionLookup::tell_unproven(const HolderFacts& asked) {
   const auto supply = supply_.lock();
   if (supply->seat() == nullptr) return;
@@ -88,13 +88,14 @@ void VersionLookup::heard(const AgentId& agent, const CrowdEntry& entry) {
   facts.hearsay.insert(news.begin(), news.end());
   if (!table.add(facts)) return;
   supply->found_holdings(news.size());
-  if (started_ == SteadyTime{}) return;  // told while it takes its place in the crowd
-  if (found_) return pump();             // still looking: one more to ask
+  if (started_ == SteadyTime{}) return;  // replayed from the crowd's memory, before start()
+  if (found_) return pump();             // the hand-over is still to come: one more holder to ask
   ask_proofs();
   supply->updated();
 }
 
-// Two that were heard name different roots: neither counts as a holder for a while, so the origin is asked.
+// Reports holders that name different roots for a segment of which none is believed. Neither counts as its holder for a
+// while, so the origin is asked.
 void VersionLookup::tell_contradicted(const AgentId& agent) {
   const auto supply = supply_.lock();
   if (supply->seat() == nullptr) return;
@@ -109,7 +110,7 @@ void VersionLookup::tell_contradicted(const AgentId& agent) {
     }
   }
   for (auto& [who, segments] : contradicted) {
-    segments.erase(std::unique(segments.begin(), segments.end()), segments.end());  // they come ascending
+    segments.erase(std::unique(segments.begin(), segments.end()), segments.end());  // they are ascending
     if (segments.size() > CrowdMembers::kMaxRefusals) {
       supply->seat()->gives_nothing(who);
       continue;
@@ -135,8 +136,8 @@ std::size_t VersionLookup::named_alike(std::uint64_t segment, const Digest& root
   }));
 }
 
-// What of that which is believed may be taken, and what waits for another's word. True: some of it waited, and does no
-// more.
+// Decides for each believed segment whether it may be taken or waits for a second member's manifest. True: a segment
+// that waited does so no more.
 bool VersionLookup::hear_opinions() {
   const auto supply = supply_.lock();
   Opinions& opinions = supply->opinions();
@@ -179,7 +180,8 @@ bool VersionLookup::anybody_named(std::uint64_t segment) const {
                      [&](const auto& item) { return named(item.first, segment) != nullptr; });
 }
 
-// Segments that somebody has and this agent could not believe yet, or not on the word of one.
+// Returns the segments that some holder has and for which a manifest is still to be requested: their root is not
+// believed, a second opinion is awaited, or the bytes of a small content are missing.
 std::vector<bool> VersionLookup::unproven() const {
   const auto supply = supply_.lock();
   std::vector<bool> out = supply->holder_table().held(supply->proof().layout().count());
@@ -190,13 +192,13 @@ std::vector<bool> VersionLookup::unproven() const {
     if (!out[segment] || proving_.empty()) continue;
     const auto under_way = std::count_if(proving_.begin(), proving_.end(),
                                          [segment](const auto& item) { return item.second.has(segment); });
-    // Of what nobody has named yet two may be asked, where two have it.
+    // A segment that no manifest has named yet may be asked of two holders at once.
     out[segment] = under_way == 0 || (under_way == 1 && !anybody_named(segment));
   }
   return out;
 }
 
-// Its manifest named the segment, with whatever root.
+// Returns the agent's manifest entry for the segment, whatever root it names; null where there is none.
 const ManifestSegment* VersionLookup::named(const AgentId& agent, std::uint64_t segment) const {
   const auto manifest = manifests_.find(agent);
   if (manifest == manifests_.end()) return nullptr;
@@ -213,15 +215,15 @@ bool VersionLookup::contradicts(const AgentId& agent, std::uint64_t segment) con
   return said != nullptr && root && *root != said->root;
 }
 
-// Of hundreds of small files, who comes to hold one while another is being asked for it has it from the same, as a
-// rule: to hear those too would be half as many requests again. Who says first that it holds one is believed anyhow.
-// Who was refused the bytes, and asks others, needs no more of them than the first it knew.
+// Keeps the holders of a small content that are known when its bytes are first asked for. An agent that comes to hold
+// it later usually has it from the same holder; hearing those too would cost half as many requests again, with hundreds
+// of small files. The first to announce it is believed anyhow. Called once: after a refusal the set stays as it is.
 void VersionLookup::remember_first() {
   if (std::exchange(bytes_asked_, true)) return;
   for (const HolderFacts& holder : supply_.lock()->holder_table().ranked()) known_first_.insert(holder.agent);
 }
 
-// Whether it has the segment, and its manifest would say something new of it.
+// Returns whether the holder has the segment and a manifest from it would say something new about it.
 bool VersionLookup::may_tell(const HolderFacts& holder, std::uint64_t segment) const {
   const auto supply = supply_.lock();
   if (!holder.has(segment) || supply->opinions().was_in_vain(segment, holder.agent)) return false;
@@ -230,8 +232,8 @@ bool VersionLookup::may_tell(const HolderFacts& holder, std::uint64_t segment) c
   return named(holder.agent, segment) == nullptr || (for_bytes && without_bytes_.contains(holder.agent));
 }
 
-// Whoever can prove most of it. Who was asked just now is asked a moment later (`later`), and nobody for what it has
-// told before the next look.
+// Returns the holder that can prove most of `unproven`. A holder that was asked less than kProofGap ago is passed over
+// and sets `later`; what a manifest named already is not asked for again before the next round.
 std::optional<HolderFacts> VersionLookup::next_to_prove(const std::vector<bool>& unproven, bool& later) const {
   const auto supply = supply_.lock();
   const SteadyTime now = tools_->runtime.clock.now();

@@ -12,19 +12,19 @@
 namespace larder::peer {
 namespace {
 
-// A holder that is suspended or cut off must not cost more; opening a torrent takes some milliseconds.
+// Bounds what a suspended or cut-off holder costs; opening a torrent takes some milliseconds.
 constexpr Duration kOpenTimeout = std::chrono::seconds(2);
-// Below it folding the leaves costs the loop less than a trip to another thread.
+// Up to so many leaves, folding them on the loop costs less than the hand-over to a worker.
 constexpr std::size_t kFoldHere = 2048;
-// Blocks for nobody occupy the swarm's memory until the torrent is made anew.
+// Unwanted blocks occupy the swarm's memory until the torrent is made anew; above this bound it is.
 constexpr std::uint64_t kMaxDropped = 4 * kMiB;
-// With so much waiting for the disk here, nobody else is to blame for the silence.
+// With so many bytes unconsumed here, the silence is back-pressure and not the peer's stall.
 constexpr std::uint64_t kOwnSlowness = 1 * kMiB;
-// Unless it never gets there: the windows were given up. Then only a new torrent makes room.
+// Without consumption for this long the deliveries were given up, and only a new torrent makes room.
 constexpr Duration kForgotten = std::chrono::seconds(2);
-// So often the only holder of a segment is given the stall time once more.
+// The only holder of a segment is dropped when it stalls, but is given the stall time anew this many times before.
 constexpr unsigned kWaitForOnly = 2;
-// Who has not sent a byte for so long although it was asked may be out of reach.
+// A peer that was asked and has sent no byte for this long may be out of reach.
 constexpr Duration kSilent = std::chrono::milliseconds(300);
 constexpr unsigned kOk = 200, kBusy = 503;
 
@@ -63,7 +63,7 @@ void WindowFetch::stop() {
   fetch_.reset();
 }
 
-// The origin may have been quicker than the end of a vain dialling.
+// Reports open peers that sent no byte: the fetch may end, with the bytes from the origin, before the dialling fails.
 void WindowFetch::note_silent() const {
   const bool waited = fetch_ && !wanted_.empty() && tools_.runtime.clock.now() - begun_at_ >= kSilent;
   if (!waited || !tools_.dials.failed) return;
@@ -174,7 +174,8 @@ void WindowFetch::leaves_checked(const AgentId& agent, std::vector<Digest> leave
   opened(agent);
 }
 
-// It never named the root that is believed: what it holds may be what its origin gave it.
+// Returns whether this holder only announced the segment and never named the believed root. It may then hold different
+// bytes under the same version, as its origin gave them.
 bool WindowFetch::only_said(const AgentId& agent) const {
   const HolderFacts* holder = owner_->holder_table().find(agent);
   return holder != nullptr && (what_.whole ? !holder->hearsay.empty() : holder->hearsay.contains(what_.first));
@@ -190,7 +191,7 @@ void WindowFetch::opened(const AgentId& agent) {
     const HolderFacts* holder = owner_->holder_table().find(agent);
     if (holder) tools_.swarm.add_peers(*fetch_, {SwarmPeer{agent, holder->swarm}});
   }
-  // Somebody must bring the leaves when all others only opened.
+  // The holder that was asked for the leaves may have failed: this one is then asked for them.
   if (owner_ && leaves_.empty() && !asking_leaves_) {
     open_.erase(agent);
     stall_.remove(agent, tools_.runtime.clock.now());
@@ -212,7 +213,7 @@ std::vector<SwarmPeer> WindowFetch::peers() const {
 
 void WindowFetch::begin() {
   SwarmFetch fetch;
-  // Of the whole they were held against the roots of all segments: that need not be done again.
+  // Leaves of a whole content were checked against all segment roots; their root is folded from those.
   fetch.window =
       what_.whole ? SwarmWindow{fold_segment_roots(what_.segment_roots, what_.layout.segment_blocks()), range_.length}
                   : torrent_window(leaves_, range_.length);
@@ -264,7 +265,7 @@ void WindowFetch::want(std::vector<ByteRange> ranges) {
     }
     have_.remove({range.offset, range.end()});
   }
-  if (again) return restart();  // begin() comes back here, and nothing has come yet
+  if (again) return restart();  // begin() calls want() again, with given_ empty
   if (fetch_) tools_.swarm.want(*fetch_, in_window(wanted_));
   watch();
 }
@@ -283,7 +284,7 @@ void WindowFetch::dropped(std::uint64_t bytes) {
   if (dropped_bytes_ >= kMaxDropped) make_room();
 }
 
-// What came and will not be consumed occupies the swarm's memory.
+// Restarts the torrent: bytes that came and will not be consumed occupy the swarm's memory.
 void WindowFetch::make_room() {
   std::vector<ByteRange> still;
   for (const ByteRange& range : wanted_) {
@@ -335,7 +336,7 @@ void WindowFetch::lose(const AgentId& agent, bool everywhere) {
   open_.erase(agent);
   stall_.remove(agent, tools_.runtime.clock.now());
   failed_.insert(agent);
-  const auto self = shared_from_this();  // the owner may let go of it
+  const auto self = shared_from_this();  // the owner may let go of the fetch
   if (!what_.whole && last_error_.code != ErrorCode::busy) owner_->window_not_given(what_.first, agent);
   if (everywhere && owner_->holder_table().drop(agent)) owner_->window_lost_holder(agent);
   if (!owner_) return;
@@ -367,7 +368,7 @@ void WindowFetch::look() {
     return watch();
   }
   const AgentId agent = *silent;
-  // Whoever alone has a segment that many want is not left at once: there is nobody to go to.
+  // The only holder of a segment is not dropped at once: there is no other to ask.
   if (!what_.whole) waited_ = only_ == agent ? waited_ + 1 : 0;
   only_ = agent;
   if (!what_.whole && nobody_else() && waited_ < kWaitForOnly) {
@@ -378,7 +379,7 @@ void WindowFetch::look() {
   last_error_ = {ErrorCode::no_progress, "fetch from peer " + agent_name(agent), "it stalled", std::nullopt};
   if (!delivered_.contains(agent) && tools_.dials.failed) tools_.dials.failed(agent, DialEnd::silent);
   if (fetch_) tools_.swarm.drop_peer(*fetch_, agent);
-  stall_.set_wanting(false, tools_.runtime.clock.now());  // the others have their time anew
+  stall_.set_wanting(false, tools_.runtime.clock.now());  // restarts the stall time of the others
   stall_.set_wanting(!wanted_.empty(), tools_.runtime.clock.now());
   lose(agent, what_.whole);
 }
@@ -394,7 +395,7 @@ bool WindowFetch::nobody_else() const {
 void WindowFetch::over(const std::string& why) {
   WindowOwner* owner = owner_;
   if (!owner) return;
-  const auto self = shared_from_this();  // the owner lets go of it
+  const auto self = shared_from_this();  // the owner lets go of the fetch
   stop();
   owner->window_over(*this, {ErrorCode::no_progress, "fetch from peers",
                              fmt::format("{}; the last: {}", why, last_error_.text()), std::nullopt});

@@ -1,6 +1,7 @@
-// One window of a content on its way from its holders: a segment, or the whole. Gets the leaves from a holder and holds
-// them against the believed roots, has holders open the torrent, runs the swarm's fetch, and puts the next holder in
-// the place of one that stalls, lies or goes away. Loop thread. Owned by supply.*.
+// One window of a content, fetched from its holders: a segment, or the whole content. It requests the leaves from a
+// holder, checks them against the believed roots, asks holders to open the torrent, and runs the swarm's fetch. A
+// holder that stalls, lies or goes away is replaced by the next one. Loop thread; leaves of large windows are checked
+// by a worker. Owned by supply.*.
 #pragma once
 
 #include <algorithm>
@@ -24,35 +25,37 @@
 
 namespace larder::peer {
 
-// What a supply and its fetches use of the rest; all of it outlives them, but see Supply's end in supply.h.
+// What supplies and their fetches use. All of it outlives their use of it: SupplyImpl::close() comes first.
 struct SupplyTools {
   CatalogueLink& link;
   Swarm& swarm;
   Runtime runtime;
-  std::function<bool(Task)> blocking;               // a worker thread; false: its queue is full
-  std::function<void(const AgentId&)> lied;         // bytes or leaves that are not what is attested
-  std::function<void(const AgentId&)> unreachable;  // does not answer
+  std::function<bool(Task)> blocking;               // runs a task on a worker thread; false: its queue is full
+  std::function<void(const AgentId&)> lied;         // the agent sent bytes or leaves that do not match the root
+  std::function<void(const AgentId&)> unreachable;  // its catalogue does not answer
   DialNotes dials{};
 };
 
 class WindowFetch;
 
+// Receives the results of a WindowFetch. Calls may come from within any method of the fetch but stop(), and from the
+// swarm's events. They may let go of the fetch.
 class WindowOwner {
  public:
   virtual ~WindowOwner() = default;
   virtual HolderTable& holder_table() = 0;
-  // Who has the segment, in the order in which they are asked.
+  // Returns the holders of the segment in the order in which they are asked.
   [[nodiscard]] virtual std::vector<HolderFacts> ranked_with(std::uint64_t segment) {
     return holder_table().ranked_with(segment);
   }
   // Checked blocks; `offset` is of the content.
   virtual void window_blocks(WindowFetch& fetch, std::uint64_t offset, Buffer bytes, std::vector<Digest> leaves) = 0;
-  // A busy holder named others.
+  // Called when a busy holder named other holders.
   virtual void window_others(const std::vector<std::byte>& body) = 0;
-  virtual void window_lost_holder(const AgentId& agent) = 0;  // it is dropped from the table
-  // It said that it has the segment and did not give it; not of who is merely busy.
+  virtual void window_lost_holder(const AgentId& agent) = 0;  // called when the holder was dropped from the table
+  // Called when a holder did not deliver a segment that it announced, unless it is merely busy.
   virtual void window_not_given(std::uint64_t segment, const AgentId& agent) { (void)segment, (void)agent; }
-  // Nobody delivers it (any more): nothing more comes. Last; perhaps from within start() or holders_changed().
+  // Called last, when no holder delivers the window (any more).
   virtual void window_over(WindowFetch& fetch, const Error& error) = 0;
 };
 
@@ -62,10 +65,10 @@ class WindowFetch final : public SwarmEvents, public std::enable_shared_from_thi
     Digest version_key{};
     cache::SegmentLayout layout{0};
     bool whole = false;
-    std::uint64_t first = 0;            // segment
-    std::vector<Digest> segment_roots;  // believed; of the whole or of one segment
-    std::vector<ByteRange> held;        // of the content: here already
-    std::shared_ptr<cache::ContentLease> content;
+    std::uint64_t first = 0;                       // segment
+    std::vector<Digest> segment_roots;             // believed; of the whole or of one segment
+    std::vector<ByteRange> held;                   // ranges of the content that are here already
+    std::shared_ptr<cache::ContentLease> content;  // from where other peers are served; may be null
   };
   WindowFetch(SupplyTools& tools, WindowOwner& owner, What what);
   ~WindowFetch() override;
@@ -73,16 +76,16 @@ class WindowFetch final : public SwarmEvents, public std::enable_shared_from_thi
   WindowFetch& operator=(const WindowFetch&) = delete;
 
   void start();
-  void stop();  // nothing is called any more
-  // Ranges of the content, within the window, replacing earlier ones. What came before and is wanted once more comes
-  // in a new torrent.
+  void stop();  // ends the fetch; the owner is not called any more
+  // Sets the wanted ranges of the content, within the window; they replace the earlier ones. A range that came already
+  // is fetched again by a new torrent.
   void want(std::vector<ByteRange> ranges);
   void consumed(std::uint64_t offset, std::uint64_t bytes);
-  // So many bytes came for nobody.
+  // Called for bytes that came and that no delivery wanted.
   void dropped(std::uint64_t bytes);
   void holders_changed();
   [[nodiscard]] bool whole() const { return what_.whole; }
-  [[nodiscard]] bool gives() const { return what_.content != nullptr; }  // what has come, to others
+  [[nodiscard]] bool gives() const { return what_.content != nullptr; }  // serves other peers meanwhile
 
   void on_blocks(std::uint64_t offset, Buffer bytes, const AgentId& from) override;
   void on_bad_block(const AgentId& from) override;
@@ -117,9 +120,9 @@ class WindowFetch final : public SwarmEvents, public std::enable_shared_from_thi
   ByteRange range_;             // of the content
   std::vector<Digest> leaves_;  // once checked
   bool asking_leaves_ = false;
-  std::set<AgentId> asked_;   // opening, or their leaves are being checked
-  std::set<AgentId> open_;    // serve it
-  std::set<AgentId> failed_;  // not taken again for this window
+  std::set<AgentId> asked_;   // asked to open the torrent, or their leaves are being checked
+  std::set<AgentId> open_;    // have opened the torrent
+  std::set<AgentId> failed_;  // not asked again for this window
   std::set<AgentId> delivered_;
   std::set<CallId> calls_;
   std::optional<SwarmFetchId> fetch_;
@@ -131,8 +134,8 @@ class WindowFetch final : public SwarmEvents, public std::enable_shared_from_thi
   SteadyTime last_consumed_{};
   SteadyTime begun_at_{};  // of the present torrent
   StallWatch stall_;
-  std::optional<AgentId> only_;  // has been silent, and nobody else has it
-  unsigned waited_ = 0;          // for it
+  std::optional<AgentId> only_;  // the last holder found stalled
+  unsigned waited_ = 0;          // times in a row that only_ was found stalled
   TimerId timer_ = 0;
   Error last_error_{ErrorCode::no_progress, "fetch from peers", "nobody delivers it", std::nullopt};
 };

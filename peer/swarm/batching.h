@@ -1,5 +1,5 @@
-// When what lies ready is handed from one thread to another. Each hand-over wakes a thread, which costs more than the
-// block of 16 KiB that it is about: many go together, unless somebody waits for this one. Pure.
+// Decides when blocks and reads are handed from one thread to another. Each hand-over wakes a thread, which costs more
+// than the handling of one block of 16 KiB: so many go together, unless one is waited for. Pure.
 #pragma once
 
 #include <algorithm>
@@ -10,17 +10,17 @@
 
 namespace larder::peer {
 
-// Nothing waits longer than this for company; also what asks for the next look.
+// The longest wait for further blocks or reads to go along.
 inline constexpr Duration kBatchPause = std::chrono::milliseconds(2);
 
-// Blocks that arrived, on their way to the loop: told when they are enough, or when nothing more is to come.
+// Blocks that arrived and are to be reported to the loop: once there are enough, or once no wanted block is missing.
 class ArrivalBatch {
  public:
   static constexpr std::uint64_t kEnough = 256 * kKiB;
 
   void wanted(std::uint64_t blocks) { missing_ += blocks; }
   void unwanted(std::uint64_t blocks) { missing_ -= std::min(missing_, blocks); }
-  // Whether to tell now.
+  // Counts an arrived block. True: report now.
   [[nodiscard]] bool arrived(std::uint64_t bytes, bool wanted) {
     untold_ += bytes;
     if (wanted) unwanted(1);
@@ -30,11 +30,11 @@ class ArrivalBatch {
   [[nodiscard]] bool waits() const { return untold_ > 0; }
 
  private:
-  std::uint64_t missing_ = 0;  // blocks that are wanted and did not arrive
+  std::uint64_t missing_ = 0;  // wanted blocks that have not arrived
   std::uint64_t untold_ = 0;
 };
 
-// Reads on their way to the threads that do them: the first after a pause goes at once.
+// Reads that are to be handed to the reader threads. The first one after a pause is due at once.
 class ReadBatch {
  public:
   static constexpr std::size_t kEnough = 16;

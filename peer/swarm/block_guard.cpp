@@ -34,7 +34,7 @@ bool BlockGuard::on_handshake(lt::span<const char> /*reserved*/) {
   send_without_delay(connection_);
   if (!acceptable()) {
     cut();
-    return true;  // false would take the guard off the connection
+    return true;  // false would remove the guard from the connection
   }
   connected_ = true;
   window_->add_guard(*this);
@@ -42,7 +42,7 @@ bool BlockGuard::on_handshake(lt::span<const char> /*reserved*/) {
   return true;
 }
 
-// Whom the certificate names is whom we dialled, and neither revoked nor dropped.
+// Returns whether the certificate's agent is the one that was dialled, and neither refused nor dropped.
 bool BlockGuard::acceptable() {
   if (window_->shared().encryption) {
     const std::optional<AgentId> proven = agent_of(connection_);
@@ -97,7 +97,7 @@ void BlockGuard::gather_requests(std::uint64_t bytes) {
   send_without_delay(connection_, false);
 }
 
-// Nothing is given away of a window that nobody may read here.
+// Returns true, which ignores the request, for a window without content to read from.
 bool BlockGuard::on_request(const lt::peer_request& /*request*/) {
   only_takes_ = false;
   if (std::exchange(gathers_, false)) send_without_delay(connection_);

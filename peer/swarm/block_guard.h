@@ -1,7 +1,7 @@
-// The check in front of libtorrent (docs/design.md, Hashes and segments): every block is held against its leaf before
-// libtorrent sees it, since a piece that fails its hash corrupts the heap of libtorrent 2.0.8. Who sends a bad one is
-// cut and named. Connections with agents other than the one dialled, refused ones and dropped ones end at the
-// handshake. Network thread.
+// The check in front of libtorrent (docs/design.md, Hashes and segments): every block is checked against its leaf
+// before libtorrent sees it, since a piece that fails its hash corrupts the heap of libtorrent 2.0.8. A peer that sends
+// a bad block is cut and reported. Connections to another agent than the one dialled, to refused and to dropped agents
+// end at the handshake. Network thread.
 #pragma once
 
 #include <libtorrent/extensions.hpp>
@@ -20,7 +20,7 @@ class BlockGuard final : public libtorrent::peer_plugin {
   BlockGuard(const BlockGuard&) = delete;
   BlockGuard& operator=(const BlockGuard&) = delete;
 
-  // All zero over plain TCP for who dialled us.
+  // Returns the peer's id; all zero over plain TCP if the peer dialled.
   [[nodiscard]] const AgentId& agent() const { return agent_; }
   void cut();
 
@@ -33,7 +33,7 @@ class BlockGuard final : public libtorrent::peer_plugin {
   void sent_payload(int bytes) override;
 
  private:
-  // By then so many requests are on their way that none is missed when it waits for others.
+  // After so many bytes enough requests are in flight that a request may wait for others without a stall.
   static constexpr std::uint64_t kMuch = 8 * kMiB;
 
   [[nodiscard]] bool acceptable();
@@ -43,12 +43,12 @@ class BlockGuard final : public libtorrent::peer_plugin {
   libtorrent::peer_connection_handle connection_;
   std::shared_ptr<Window> window_;
   AgentId agent_{};
-  bool asked_for_ = false;  // we dialled it
+  bool asked_for_ = false;  // this agent dialled the peer
   bool connected_ = false;
   bool ended_ = false;
-  std::uint64_t taken_ = 0;  // bytes, while only taking
-  bool gathers_ = false;     // its requests
-  bool only_takes_ = true;
+  std::uint64_t taken_ = 0;  // bytes received while only_takes_
+  bool gathers_ = false;     // small packets wait for each other (no TCP_NODELAY)
+  bool only_takes_ = true;   // the peer has requested nothing
 };
 
 // One torrent.

@@ -32,7 +32,7 @@ std::vector<BlockQueue::Run> BlockQueue::take() {
   const std::lock_guard lock(mutex_);
   std::size_t fitting = 0;
   for (const Run& run : runs_) {
-    const bool filled = run.bytes.size() == run.bytes.capacity();  // it might have become longer
+    const bool filled = run.bytes.size() == run.bytes.capacity();  // a larger buffer might have held more
     fitting = std::max(fitting, std::bit_ceil(run.bytes.size()) * (filled ? 2 : 1));
   }
   if (fitting > 0) next_capacity_ = std::clamp(fitting, kMinRun, kMaxRun);

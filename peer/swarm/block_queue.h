@@ -1,5 +1,5 @@
-// Proven blocks on their way from the network thread to the loop, gathered into runs: a busy loop gets longer ones.
-// Thread-safe. How much may lie here is bounded by who appends (swarm_window.h).
+// A queue of proven blocks from the network thread to the loop. Consecutive blocks form runs, so a busy loop gets
+// longer runs. Thread-safe. The appending window bounds the bytes in the queue (swarm_window.h).
 #pragma once
 
 #include <cstdint>
@@ -26,14 +26,14 @@ class BlockQueue {
   static constexpr std::size_t kMinRun = 16 * 1024;
   static constexpr std::size_t kMaxRun = 256 * 1024;
 
-  // Several senders take turns: so many of the last runs may be the one that a block continues.
+  // Blocks of several peers are interleaved: a block may continue one of so many last runs.
   static constexpr std::size_t kOpenRuns = 16;
 
   [[nodiscard]] Run* continued(std::uint64_t offset, Bytes block, const AgentId& from);
 
   std::mutex mutex_;
   std::vector<Run> runs_;
-  std::size_t next_capacity_ = kMinRun;  // follows the longest of late, so that lone blocks hold no large buffers
+  std::size_t next_capacity_ = kMinRun;  // follows recent run lengths, so that single blocks hold no large buffers
 };
 
 }  // namespace larder::peer

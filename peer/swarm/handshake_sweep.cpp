@@ -19,15 +19,15 @@ struct Expose {
 auto& pending_handshakes(lt::aux::session_impl& session);
 template struct Expose<&lt::aux::session_impl::m_incoming_sockets>;
 
-// Those of uTP are never made here.
+// Returns the TCP socket of a handshake; null for other kinds (uTP is off).
 lt::tcp::socket* transport(lt::aux::socket_type& socket) {
   auto* const secure = boost::get<lt::ssl_stream<lt::tcp::socket>>(&socket);
   return secure == nullptr ? nullptr : &secure->next_layer();
 }
 
 void end(lt::tcp::socket& socket) {
-  lt::error_code ignored;  // it ends either way
-  socket.close(ignored);   // libtorrent forgets it when it hears so
+  lt::error_code ignored;  // the socket closes either way
+  socket.close(ignored);   // libtorrent removes it in the aborted handshake's handler
 }
 
 }  // namespace

@@ -8,7 +8,7 @@ void Mailbox::post(Task task) {
   const std::lock_guard lock(mutex_);
   if (closed_) return;
   tasks_.push_back(std::move(task));
-  // Under the lock: after close() the loop may be gone.
+  // Under the lock: after close() loop_ may be destroyed.
   if (tasks_.size() == 1) loop_.post([self = shared_from_this()] { self->drain(); });
 }
 

@@ -1,5 +1,5 @@
-// Tasks from other threads to the loop, in order; many posts wake the loop once. Any thread may post; the owner closes
-// it on the loop thread, and nothing runs after.
+// A queue of tasks from other threads to the loop, in order; many posts wake the loop once. Any thread may post. The
+// owner closes it on the loop thread: tasks that have not run are destroyed then, and later ones are dropped.
 #pragma once
 
 #include <memory>

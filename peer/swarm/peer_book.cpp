@@ -9,7 +9,7 @@ bool PeerBook::add(const SwarmPeer& peer) {
   const auto found = peers_.find(peer.agent);
   if (found == peers_.end()) {
     if (peers_.size() >= kMaxPeers) {
-      // Room is made by one that is gone; those that work stay.
+      // A lost or dropped peer makes room; peers that work stay.
       const auto gone = std::find_if(peers_.begin(), peers_.end(), [this](const auto& entry) {
         return entry.second.connections == 0 && (entry.second.lost || dropped(entry.first));
       });

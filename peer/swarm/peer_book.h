@@ -1,4 +1,4 @@
-// Whom one fetch dials, and what became of them. Plain class; no clock, no sockets.
+// The peers that one fetch dials, with the state of their connections. Plain class; no clock, no sockets.
 #pragma once
 
 #include <cstddef>
@@ -15,23 +15,23 @@ class PeerBook {
  public:
   static constexpr std::size_t kMaxPeers = 16;
 
-  // True when this one is to be dialled: not dropped, and there is room.
+  // Adds or updates a peer. True: dial it. False: it is dropped or connected, or there is no room.
   [[nodiscard]] bool add(const SwarmPeer& peer);
   [[nodiscard]] std::optional<AgentId> at(const Endpoint& endpoint) const;
-  // Not dialled again, and nothing is taken from it.
+  // Marks a peer as dropped: it is not dialled again, and its connections are refused.
   void drop(const AgentId& agent) { dropped_.insert(agent); }
   [[nodiscard]] bool dropped(const AgentId& agent) const { return dropped_.contains(agent); }
 
   void connected(const AgentId& agent);
-  // A connection ended, or an attempt failed. True when that is news: the last connection of a peer that was asked for
-  // and not dropped, or its first failed attempt.
+  // Records that a connection ended or an attempt failed. True: report the peer as lost. That is so for the last
+  // connection of a known peer that was not dropped, and for its first failed attempt.
   [[nodiscard]] bool ended(const AgentId& agent, bool was_connected);
 
  private:
   struct Entry {
     Endpoint endpoint;
     std::size_t connections = 0;
-    bool lost = false;  // told already
+    bool lost = false;  // reported as lost
   };
   std::map<AgentId, Entry> peers_;
   std::set<AgentId> dropped_;

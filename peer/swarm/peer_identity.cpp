@@ -15,7 +15,7 @@ namespace lt = libtorrent;
 using Plain = lt::tcp::socket;
 using Secure = lt::ssl_stream<lt::tcp::socket>;
 
-constexpr std::size_t kMapped = 12;  // ::ffff:a.b.c.d begins with so many bytes before a
+constexpr std::size_t kMapped = 12;  // bytes before a.b.c.d in ::ffff:a.b.c.d
 
 Plain* transport(const lt::peer_connection_handle& connection) {
   const std::shared_ptr<lt::peer_connection> peer = connection.native_handle();
@@ -45,12 +45,12 @@ std::optional<AgentId> agent_of(const lt::peer_connection_handle& connection) {
 }
 
 void send_without_delay(const lt::peer_connection_handle& connection, bool without) {
-  lt::error_code ignored;  // slower, not wrong
+  lt::error_code ignored;  // without the option the connection is only slower
   if (auto* const socket = transport(connection)) socket->set_option(lt::tcp::no_delay(without), ignored);
 }
 
 void stop_reading(const lt::peer_connection_handle& connection) {
-  lt::error_code ignored;  // it was not connected, or no longer is
+  lt::error_code ignored;  // the socket is not connected (any more)
   if (auto* const socket = transport(connection)) socket->shutdown(lt::tcp::socket::shutdown_receive, ignored);
 }
 

@@ -19,7 +19,7 @@ Error renewed() {
 
 }  // namespace
 
-// What a window of a fetch tells, carried to the loop. The mailbox is closed before the swarm goes.
+// Carries the events of a fetch's window to the loop. The mailbox is closed before the swarm is destroyed.
 class LibtorrentSwarm::FetchSink final : public WindowSink {
  public:
   FetchSink(LibtorrentSwarm& swarm, SwarmFetchId id) : swarm_(swarm), mailbox_(swarm.mailbox_), id_(id) {}
@@ -64,7 +64,7 @@ Status LibtorrentSwarm::start() {
   auto first = make_line(true);
   if (!first) return tl::unexpected<Error>(first.error());
   lines_.push_back(std::move(*first));
-  read_news(main());  // what came before somebody was to be told
+  read_news(main());  // news from before the line was in lines_
   look_for_idle();
   sweep();
   return {};
@@ -81,7 +81,7 @@ void LibtorrentSwarm::sweep() {
 void LibtorrentSwarm::read_news(Line& line) {
   for (const SessionNews& news : line.session->pop_news()) {
     if (news.root.empty()) {
-      // Listening is tried again and again where an address cannot be had.
+      // Logged once: libtorrent retries listening where an address is not available.
       if (told_news_.size() >= kMaxToldNews) told_news_.clear();
       if (told_news_.insert(news.error.text()).second) log::warn("swarm: {}", news.error.text());
       continue;
@@ -148,7 +148,7 @@ LibtorrentSwarm::Fetch* LibtorrentSwarm::find(SwarmFetchId id) {
 }
 
 std::shared_ptr<SwarmEvents> LibtorrentSwarm::events_of(SwarmFetchId id) {
-  deliver(id);  // what came before the news
+  deliver(id);  // blocks that came before the event
   const Fetch* const fetch = find(id);
   return fetch == nullptr ? nullptr : fetch->events;
 }
@@ -267,7 +267,7 @@ void LibtorrentSwarm::deliver(SwarmFetchId id) {
   const std::shared_ptr<Window> window = fetch->window;
   const std::shared_ptr<SwarmEvents> events = fetch->events;
   for (BlockQueue::Run& run : window->queue().take()) {
-    if (find(id) == nullptr) return;  // stopped meanwhile
+    if (find(id) == nullptr) return;  // stopped in an event
     events->on_blocks(run.offset, std::move(run.bytes), run.from);
   }
 }

@@ -1,9 +1,12 @@
 // The swarm (docs/design.md, Hashes and segments; The LAN): moves windows of contents between agents with libtorrent's
-// SSL torrents. Called on the loop thread, events on the loop thread; libtorrent has a thread of its own, disk reads
-// have theirs. Owned by main.
+// SSL torrents. Owned by agent/lan.
+//
+// Thread: methods, events and `done` on the loop thread; libtorrent and the disk reads have threads of their own.
+// Re-entrancy: events and `done` never come from within a method; an event may call any method. After the destructor
+// none comes, also no `done` that is still due.
 //
 // A torrent is a window of a content, named by root and length alone. Every block is checked against its leaf hash
-// before libtorrent sees it; a peer that sends a bad one is cut and named. Only who downloads dials.
+// before libtorrent sees it; a peer that sends a bad one is cut and reported. Only the downloading side dials.
 #pragma once
 
 #include <cstdint>
@@ -41,15 +44,15 @@ struct SwarmCredentials {
 
 struct SwarmSettings {
   std::vector<std::string> listen;  // numeric addresses to listen on; empty: all
-  std::uint16_t port = 7476;        // 0: any
+  std::uint16_t port = 7476;        // 0: any free one
   bool encryption = true;           // false: plain TCP
   std::uint64_t upload_rate = 0;    // bytes/s to all peers together, 0: unlimited
   std::uint64_t download_rate = 0;
   unsigned max_connections = 200;
   std::size_t max_fetches = 256;
-  Duration idle_close = std::chrono::seconds(60);  // a served torrent without peers goes after so long
-  // Bytes read for others are held against their leaves first, so that a rotten disk is found here and not by them.
-  // Off only to play a liar.
+  Duration idle_close = std::chrono::seconds(60);  // a served torrent without peers is closed after this time
+  // Bytes read for peers are checked against their leaves first, so that a bad disk is found here and not by the peers.
+  // Off only in tests, to play a liar.
   bool verify_reads = true;
 };
 
@@ -61,24 +64,24 @@ struct SwarmPeer {
 class SwarmEvents {
  public:
   virtual ~SwarmEvents() = default;
-  // Whole blocks that match their leaves, in any order, each once; `offset` in the window, block-aligned.
+  // Called with whole blocks that match their leaves, in any order, each once; `offset` in the window, block-aligned.
   virtual void on_blocks(std::uint64_t offset, Buffer bytes, const AgentId& from) = 0;
-  virtual void on_bad_block(const AgentId& from) = 0;  // it was cut
-  virtual void on_peer_lost(const AgentId& peer) = 0;  // could not be reached, or went away
-  virtual void on_failed(const Error& error) = 0;      // nothing more comes; at most once, last
+  virtual void on_bad_block(const AgentId& from) = 0;  // the peer sent a bad block and was cut
+  virtual void on_peer_lost(const AgentId& peer) = 0;  // the peer could not be reached, or went away
+  virtual void on_failed(const Error& error) = 0;      // the fetch has ended; at most once, last
 };
 
 using SwarmFetchId = std::uint64_t;
 
 struct SwarmFetch {
   SwarmWindow window;
-  std::vector<Digest> leaves;    // one for each block of the window; they fold to window.root (checked by fetch)
-  std::vector<SwarmPeer> peers;  // whom to dial, at most 16
-  std::vector<ByteRange> held;   // of the window: what is here already
-  // To read what is held, and what was written meanwhile, for other downloaders; null: nothing is given away.
+  std::vector<Digest> leaves;    // one for each block; they fold to window.root (checked unless leaves_proven)
+  std::vector<SwarmPeer> peers;  // to dial, at most 16
+  std::vector<ByteRange> held;   // ranges of the window that are here already
+  // Held and consumed ranges are read from it for other downloaders; null: nothing is served.
   std::shared_ptr<cache::ContentLease> content;
   std::uint64_t offset = 0;    // of the window in the content's file
-  bool leaves_proven = false;  // they were checked: of 512 MiB that takes as long as 2 MiB take on the line
+  bool leaves_proven = false;  // the caller checked them: for 512 MiB that takes as long as 2 MiB on the line
 };
 
 struct SwarmFigures {
@@ -88,30 +91,30 @@ struct SwarmFigures {
   std::uint64_t downloaded = 0;
   std::uint64_t bad_blocks = 0;
   std::uint64_t refused_fetches =
-      0;  // since start, since as many as may be were under way: the origin was asked instead
+      0;  // since start: fetches refused as max_fetches were in flight; the origin was asked instead
 };
 
 class Swarm {
  public:
-  virtual ~Swarm() = default;  // ends libtorrent within a bounded time
+  virtual ~Swarm() = default;  // ends libtorrent, and waits for that 5 s at most
 
-  [[nodiscard]] virtual std::uint16_t port() const = 0;  // really listened on
-  // New certificates (joined, renewed): torrents of the old ones end.
+  [[nodiscard]] virtual std::uint16_t port() const = 0;  // the bound port
+  // Replaces the certificates (joined, renewed). Served torrents end, and so do fetches, with on_failed().
   virtual void set_credentials(const SwarmCredentials& credentials) = 0;
   virtual void set_rates(std::uint64_t upload, std::uint64_t download) = 0;
-  // Looks at the machine's addresses and listens at those where it does not yet. Costs nothing where nothing is new,
-  // and ends no connection. libtorrent does so by itself when an address comes, but not when its interface goes up
-  // later.
+  // Listens at addresses of this machine where it does not yet. Costs nothing where no address is new, and ends no
+  // connection. libtorrent does so by itself when an address is added, but not when its interface goes up later.
   virtual void listen_anew() {}
-  // Agents that are not talked to whoever dials, all of them, replacing earlier ones: revoked members. Connections with
-  // them end. Needs encryption: over plain TCP nobody proves who it is.
+  // Sets all refused agents (revoked members), replacing earlier ones: connections with them end, in both directions.
+  // Needs encryption: over plain TCP no peer proves its identity.
   virtual void set_refused(std::vector<AgentId> /*agents*/) {}
-  // From where TLS handshakes are waited for (ports do not count), replacing earlier ones; empty: from everywhere.
-  // Others are ended within a second. Whom a fetch dials needs not be among them.
+  // Sets the addresses from which incoming TLS handshakes are accepted (ports do not count), replacing earlier ones;
+  // empty: from every address. Others are ended within a second. Peers that a fetch dials need not be among them.
   virtual void set_known(std::vector<Endpoint> /*addresses*/) {}
 
-  // Serves a window of a whole content or of committed segments. `done` once the torrent accepts connections; at once
-  // when it does already. Ends by itself when idle, and when the bytes cannot be read.
+  // Serves a window of a whole content or of committed segments. `done` comes once the torrent accepts connections, or
+  // with an error. If the window is being fetched, the fetch serves it, and the window itself is served after the
+  // fetch. Serving ends by itself when idle, and when the bytes cannot be read.
   struct Serve {
     SwarmWindow window;
     std::vector<Digest> leaves;
@@ -120,20 +123,22 @@ class Swarm {
   };
   virtual void serve(Serve what, UniqueFunction<void(Status)> done) = 0;
   [[nodiscard]] virtual bool serves(const SwarmWindow& window) const = 0;
-  virtual void withdraw(const SwarmWindow& window) = 0;  // judged bad, dropped
+  virtual void withdraw(const SwarmWindow& window) = 0;  // stops serving it
 
-  // invalid_argument where the leaves do not fold to the root.
+  // Starts a fetch; peers are dialled at once. Errors: invalid_argument where the leaves do not fit the window or there
+  // are more than 16 peers, limit_exceeded with max_fetches in flight, busy with 8 fetches of this window in flight.
   [[nodiscard]] virtual Result<SwarmFetchId> fetch(SwarmFetch what, std::shared_ptr<SwarmEvents> events) = 0;
-  // The ranges of the window that are wanted now (all of them, replacing earlier ones); nothing is fetched before.
+  // Sets the wanted ranges of the window, all of them, replacing earlier ones; no byte is fetched before this call.
   virtual void want(SwarmFetchId fetch, std::vector<ByteRange> ranges) = 0;
   virtual void add_peers(SwarmFetchId fetch, const std::vector<SwarmPeer>& peers) = 0;
-  virtual void drop_peer(SwarmFetchId fetch, const AgentId& peer) = 0;  // stalled: cut, and not dialled again
-  // So many bytes of on_blocks are on the disk: bounds what is in memory, and makes them readable for others.
+  virtual void drop_peer(SwarmFetchId fetch, const AgentId& peer) = 0;  // cuts it, and does not dial it again
+  // Back-pressure: reports that bytes of on_blocks() are in the content's file. They leave the memory, and other peers
+  // can be served them.
   virtual void consumed(SwarmFetchId fetch, std::uint64_t offset, std::uint64_t bytes) = 0;
   virtual void stop(SwarmFetchId fetch) = 0;  // no event follows
 
   [[nodiscard]] virtual SwarmFigures figures() const = 0;
-  // Has `answer` called on the swarm's own thread when its turn comes: a watchdog's question.
+  // Calls `answer` on the swarm's own thread, for a watchdog.
   virtual void ask(UniqueFunction<void()> answer) { answer(); }
 };
 

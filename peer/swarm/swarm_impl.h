@@ -1,10 +1,10 @@
 // The swarm over libtorrent: the half on the loop. Its other half is on the network thread (swarm_session.h); the two
-// share windows and talk by tasks. Private to the swarm: swarm.cpp has the fetches, swarm_serve.cpp what is served,
-// swarm_lines.cpp where several go at once.
+// share windows and exchange tasks. Private to the swarm: swarm.cpp has the fetches, swarm_serve.cpp the served
+// windows, swarm_lines.cpp the lines.
 //
-// A session of libtorrent knows each torrent once. Where the window that is to be fetched is fetched or served already
-// (two URLs with the same content), the fetch goes over another session, which only dials: a line. The first line is
-// the one that listens, and all that is served is there.
+// A session of libtorrent knows each torrent once. If the window to fetch is fetched or served already (two URLs with
+// the same content), the fetch uses another session, which only dials: a line. The first line listens and serves all
+// served windows.
 #pragma once
 
 #include <map>
@@ -57,15 +57,15 @@ class LibtorrentSwarm final : public Swarm {
   struct Line {
     std::shared_ptr<SwarmShared> shared;
     std::unique_ptr<SwarmSession> session;
-    std::pair<std::uint64_t, std::uint64_t> rates;  // upload and download, as it was told
+    std::pair<std::uint64_t, std::uint64_t> rates;  // upload and download, as set last
   };
   struct Fetch {
     Line* line = nullptr;
     std::shared_ptr<Window> window;
     std::shared_ptr<SwarmEvents> events;
     std::vector<bool> wanted;                                       // by piece
-    std::unique_ptr<Serve> serve_after;                             // what shall be served once this fetch is over
-    std::vector<UniqueFunction<void(Status)>> serve_after_waiting;  // who asked for it
+    std::unique_ptr<Serve> serve_after;                             // to be served once this fetch has ended
+    std::vector<UniqueFunction<void(Status)>> serve_after_waiting;  // `done` of those serve() calls
   };
   struct Served {
     std::shared_ptr<Window> window;
@@ -109,7 +109,7 @@ class LibtorrentSwarm final : public Swarm {
   std::uint64_t served_blocks_ = 0;
   SwarmFetchId last_fetch_ = 0;
   std::uint64_t refused_fetches_ = 0;
-  std::set<std::string> told_news_;  // of the session itself, so that the log has each once
+  std::set<std::string> told_news_;  // the session's own news, to log each once
   std::shared_ptr<const std::set<Address>> known_ = std::make_shared<std::set<Address>>();
   TimerId idle_timer_ = 0;
   TimerId sweep_timer_ = 0;

@@ -6,7 +6,7 @@
 namespace larder::peer {
 namespace {
 
-// Each has threads of its own; more fetches of one window at once than this are refused.
+// Each line has threads of its own. With so many fetches of one window in flight, a further one is refused.
 constexpr std::size_t kMaxLines = 8;
 
 }  // namespace
@@ -21,7 +21,7 @@ Result<std::unique_ptr<LibtorrentSwarm::Line>> LibtorrentSwarm::make_line(bool l
       settings_, line->shared,
       [this, mailbox = mailbox_, made = line.get()] {
         mailbox->post([this, made] {
-          // Not one whose start failed after all.
+          // The line may be missing: its start may have failed.
           const auto found = std::ranges::find_if(lines_, [made](const auto& one) { return one.get() == made; });
           if (found != lines_.end()) read_news(**found);
         });
@@ -33,8 +33,8 @@ Result<std::unique_ptr<LibtorrentSwarm::Line>> LibtorrentSwarm::make_line(bool l
   return line;
 }
 
-// The first line on which the window is neither fetched nor served. What is served there stays so: others are taking
-// it.
+// Returns the first line on which the window is neither fetched nor served, or a new line. A served window is not
+// withdrawn for the fetch, since peers are downloading it.
 Result<LibtorrentSwarm::Line*> LibtorrentSwarm::line_for(const SwarmWindow& window) {
   for (const auto& line : lines_) {
     const bool served = line.get() == &main() && served_.contains(window);
@@ -55,7 +55,7 @@ bool LibtorrentSwarm::in_use(const Line& line) const {
          std::ranges::any_of(fetches_, [&line](const auto& entry) { return entry.second.line == &line; });
 }
 
-// The limits are of all lines together. Only the first gives anything away.
+// Divides the download limit among the lines in use. Only the first line serves, so it has the whole upload limit.
 void LibtorrentSwarm::share_rates() {
   const auto lines =
       static_cast<std::uint64_t>(std::ranges::count_if(lines_, [this](const auto& line) { return in_use(*line); }));

@@ -47,7 +47,7 @@ void LibtorrentSwarm::serve(Serve what, UniqueFunction<void(Status)> done) {
     found->second.waiting.push_back(std::move(done));
     return;
   }
-  // A fetch of it gives what it has; what is asked for here follows when the fetch is over.
+  // A running fetch serves the bytes that it has; the window itself is served after the fetch.
   if (Fetch* const fetch = find(fetching(what.window, main()))) {
     const bool gives = fetch->window->gives();
     fetch->serve_after = std::make_unique<Serve>(std::move(what));
@@ -93,7 +93,7 @@ void LibtorrentSwarm::opened(const std::shared_ptr<Window>& window, const Status
   answer_all(std::exchange(found->second.waiting, {}), {});
 }
 
-// Of idle ones the one that was used longest ago makes room; what somebody is connected to stays.
+// Withdraws idle windows, the one used longest ago first, until there is room; windows with connections stay.
 Status LibtorrentSwarm::make_room(std::uint64_t blocks) {
   while (served_.size() >= kMaxServed || served_blocks_ + blocks > kMaxServedBlocks) {
     auto oldest = served_.end();

@@ -31,13 +31,14 @@ namespace {
 namespace lt = libtorrent;
 namespace asio = boost::asio;
 
-constexpr auto kMaxEnding = std::chrono::seconds(5);  // libtorrent gives the end of a TLS connection 3 s
+constexpr auto kMaxEnding = std::chrono::seconds(5);  // libtorrent waits 3 s for the end of a TLS connection
 
 Error error_of(std::string doing, const lt::error_code& error) {
   return {ErrorCode::internal, std::move(doing), error.message()};
 }
 
-// Every address is of the local class: always unchoked, and under one limit, also where the LAN has public addresses.
+// Puts every address into the local class: always unchoked and under one limit, even where the LAN has public
+// addresses.
 void one_peer_class(lt::session& session) {
   const auto bit = std::uint32_t{1} << static_cast<std::uint32_t>(lt::session::local_peer_class_id);
   lt::ip_filter filter;
@@ -80,7 +81,8 @@ void tell_what_is_held(const Window& window, lt::add_torrent_params& params) {
   }
 }
 
-// Whether it is to be dialled. libtorrent passes over link-local addresses without a word (peer_list.cpp, 2.0.8).
+// Adds a peer to the window's book. True: dial it. libtorrent silently skips link-local addresses (peer_list.cpp,
+// 2.0.8), so such a peer is reported as lost.
 bool add_to_book(Window& window, const SwarmPeer& peer) {
   if (!window.book().add(peer)) return false;
   if (!peer.swarm.is_link_local()) return true;
@@ -90,8 +92,7 @@ bool add_to_book(Window& window, const SwarmPeer& peer) {
 
 }  // namespace
 
-// Everything of the network thread. When libtorrent does not end in time it is left behind whole, never half
-// destroyed.
+// All state of the network thread. If libtorrent does not end in time, all of it is left behind and nothing destroyed.
 struct SwarmSession::Network {
   explicit Network(std::shared_ptr<SwarmShared> of_swarm) : shared(std::move(of_swarm)) {}
 
@@ -99,7 +100,7 @@ struct SwarmSession::Network {
   asio::io_context context{1};
   std::optional<asio::executor_work_guard<asio::io_context::executor_type>> keep{context.get_executor()};
   std::shared_ptr<WindowRegistry> expected = std::make_shared<WindowRegistry>();
-  lt::session_proxy proxy;  // keeps libtorrent's innards until everything that they posted has run
+  lt::session_proxy proxy;  // keeps libtorrent's objects until all handlers that they posted have run
   std::unique_ptr<lt::session> session;
   HandshakeSweep handshakes;
   std::uint64_t last_path = 0;
@@ -154,7 +155,7 @@ Result<std::unique_ptr<SwarmSession>> SwarmSession::start(const SwarmSettings& s
   lt::session& session = network.live();
   if (listens) made->port_ = settings.encryption ? session.ssl_listen_port() : session.listen_port();
   if (made->port_ != 0 && settings.port == 0 && settings.listen.size() != 1) {
-    // Any port, but the same on every address.
+    // Any free port, but the same one on every address.
     lt::settings_pack pack;
     pack.set_str(lt::settings_pack::listen_interfaces, swarm_listen_interfaces(settings, made->port_));
     session.apply_settings(pack);
@@ -176,7 +177,7 @@ Result<std::unique_ptr<SwarmSession>> SwarmSession::start(const SwarmSettings& s
 
 void SwarmSession::begin_to_end() {
   if (!thread_.joinable() || std::exchange(ending_, true)) return;
-  // libtorrent's own end frees handshakes that are pending before it is told that they ended.
+  // Ends pending handshakes first: libtorrent's own end frees them before their handlers have run.
   run([network = network_.get()] {
     HandshakeSweep::end_all(network->live());
     asio::post(network->context, [network] {
@@ -190,7 +191,7 @@ void SwarmSession::begin_to_end() {
 }
 
 SwarmSession::~SwarmSession() {
-  if (!thread_.joinable()) return;  // libtorrent did not even start
+  if (!thread_.joinable()) return;  // libtorrent did not start
   begin_to_end();
   if (network_->wait_for_end()) {
     thread_.join();
@@ -207,7 +208,7 @@ std::vector<SessionNews> SwarmSession::pop_news() {
   for (const lt::alert* alert : alerts) {
     log::debug("swarm: libtorrent {}: {}", alert->what(), alert->message());
     if (const auto* failed = lt::alert_cast<lt::torrent_error_alert>(alert)) {
-      // None are given; TLS 1.3 needs none.
+      // No DH parameters are given; TLS 1.3 needs none.
       if (std::string_view(failed->filename()) == "[dh params]") continue;
       news.push_back({failed->torrent_name(), error_of("keep a torrent going", failed->error)});
     } else if (const auto* wrong = lt::alert_cast<lt::hash_failed_alert>(alert)) {
@@ -271,7 +272,7 @@ void SwarmSession::add_peers(const std::shared_ptr<Window>& window, const std::v
 }
 
 void SwarmSession::dial(const std::shared_ptr<Window>& window) try {
-  // libtorrent dials on its tick of a second, and at once on resume. The guard stops the pause before it does anything.
+  // libtorrent dials at its tick of a second, and at once on resume. WindowGuard::on_pause() cancels the pause itself.
   window->redialling = true;
   window->handle.pause();
   window->redialling = false;

@@ -1,6 +1,5 @@
-// libtorrent's session on a thread of its own. What is to be done there is run() there, where libtorrent's own calls
-// answer at once; nothing here waits for that thread but the start and, for a bounded time, the end. Private to the
-// swarm.
+// libtorrent's session on a thread of its own. Work is handed over with run(), since libtorrent's calls do not block on
+// its own thread. Only start() and, for a bounded time, the destructor wait for that thread. Private to the swarm.
 #pragma once
 
 #include <functional>
@@ -16,20 +15,20 @@
 
 namespace larder::peer {
 
-// What the session says of itself, drained on the loop.
+// An alert of the session, to be read on the loop.
 struct SessionNews {
-  std::string root;  // hex, of the window it is about; empty: the session's own
+  std::string root;  // hex, of the window concerned; empty: the session's own
   Error error;
 };
 
 class SwarmSession {
  public:
   // `news_ready` is called on any thread when pop_news() has something; it must not block.
-  // Without `listens` it only dials.
+  // Without `listens` the session only dials.
   static Result<std::unique_ptr<SwarmSession>> start(const SwarmSettings& settings, std::shared_ptr<SwarmShared> shared,
                                                      std::function<void()> news_ready, bool listens = true);
   ~SwarmSession();      // waits for libtorrent's end, 5 s at most
-  void begin_to_end();  // without waiting: several end in the time of one
+  void begin_to_end();  // begins the end without waiting, so that several sessions end at the same time
   SwarmSession(const SwarmSession&) = delete;
   SwarmSession& operator=(const SwarmSession&) = delete;
 
@@ -39,17 +38,17 @@ class SwarmSession {
   void run(Task task);  // on the network thread, in order
 
   // The rest on the network thread only.
-  // Added paused, given its certificate, resumed: peers are dialled at once.
+  // Opens a torrent: adds it paused, sets its certificate, resumes it. Peers are dialled at once.
   Status open(const std::shared_ptr<Window>& window, const SwarmCredentials& credentials,
               const std::vector<SwarmPeer>& peers);
   void close(const std::shared_ptr<Window>& window);
   void add_peers(const std::shared_ptr<Window>& window, const std::vector<SwarmPeer>& peers);
-  void dial(const std::shared_ptr<Window>& window);  // at once whom it knows and is not connected with
-  // Piece and whether it is wanted from now on. A torrent with nothing wanted does not dial.
+  void dial(const std::shared_ptr<Window>& window);  // dials known peers without a connection at once
+  // want() takes pairs of piece and whether it is wanted from now on. A torrent with nothing wanted does not dial.
   void want_nothing(const std::shared_ptr<Window>& window);
   void want(const std::shared_ptr<Window>& window, const std::vector<std::pair<std::uint64_t, bool>>& pieces);
   void set_rates(std::uint64_t upload, std::uint64_t download);
-  void listen_anew();  // at addresses where it does not yet; of a session that listens
+  void listen_anew();  // listens at new addresses; for a session that listens
   // Ends TLS handshakes that take too long or are too many (handshake_sweep.h): libtorrent does neither.
   void sweep_handshakes(const std::function<bool(const Endpoint&)>& known);
 

@@ -9,7 +9,8 @@ namespace {
 namespace lt = libtorrent;
 using Pack = lt::settings_pack;
 
-// Nothing that speaks to strangers, and no uTP: slower on a LAN, and it corrupts payload on close in 2.0.8.
+// Turns off everything that contacts strangers, and uTP, which is slower on a LAN and corrupts payload on close
+// in 2.0.8.
 void no_strangers(Pack& pack) {
   for (const int off :
        {Pack::enable_dht, Pack::enable_lsd, Pack::enable_upnp, Pack::enable_natpmp, Pack::enable_incoming_utp,
@@ -21,13 +22,13 @@ void no_strangers(Pack& pack) {
   pack.set_str(Pack::handshake_client_version, "larder");
   pack.set_str(Pack::peer_fingerprint, "-LD0100-");
   pack.set_int(Pack::mixed_mode_algorithm, Pack::prefer_tcp);
-  // TLS or plain TCP by the torrent; never the RC4 of the protocol's own.
+  // The torrent decides between TLS and plain TCP; the protocol's own RC4 is never used.
   pack.set_int(Pack::out_enc_policy, Pack::pe_disabled);
   pack.set_int(Pack::in_enc_policy, Pack::pe_disabled);
 }
 
 void full_pipes(Pack& pack) {
-  // In the first second the rate is unknown and the low watermark rules: 10 KiB of it stall a small window for 44 ms.
+  // In the first second the rate is unknown and the low watermark counts: with 10 KiB a small window stalls for 44 ms.
   pack.set_int(Pack::send_buffer_low_watermark, 1024 * 1024);
   pack.set_int(Pack::send_buffer_watermark, 4 * 1024 * 1024);
   pack.set_int(Pack::send_buffer_watermark_factor, 150);
@@ -56,9 +57,9 @@ void prompt_dialling(Pack& pack) {
   pack.set_int(Pack::request_timeout, 5);
   pack.set_int(Pack::peer_timeout, 20);
   pack.set_bool(Pack::allow_multiple_connections_per_ip, true);
-  // Only who downloads dials.
+  // Only the downloading side dials.
   pack.set_bool(Pack::seeding_outgoing_connections, false);
-  // A fetch with nothing wanted for now keeps its connections; its owner ends them with it.
+  // A fetch that wants nothing for now keeps its connections until it is stopped.
   pack.set_bool(Pack::close_redundant_connections, false);
 }
 
@@ -79,7 +80,7 @@ void bounds(Pack& pack, const SwarmSettings& settings) {
   pack.set_int(Pack::alert_mask, lt::alert_category::error | lt::alert_category::status | lt::alert_category::storage);
 }
 
-// The disk is window_disk.h; these keep the stock one harmless should it ever be reached.
+// window_disk.h replaces libtorrent's disk; these settings keep that one harmless should it ever be used.
 void no_mapped_files(Pack& pack) {
   pack.set_int(Pack::mmap_file_size_cutoff, std::numeric_limits<int>::max());
   pack.set_int(Pack::disk_write_mode, Pack::always_pwrite);
@@ -115,7 +116,7 @@ lt::settings_pack swarm_settings_pack(const SwarmSettings& settings) {
   bounds(pack, settings);
   no_mapped_files(pack);
   pack.set_str(Pack::listen_interfaces, swarm_listen_interfaces(settings, settings.port));
-  // A port in use is an error to be told, not a reason to listen somewhere else.
+  // A port in use is reported as an error; libtorrent must not choose another one.
   pack.set_bool(Pack::listen_system_port_fallback, false);
   pack.set_int(Pack::max_retry_port_bind, 0);
   return pack;

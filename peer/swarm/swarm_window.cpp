@@ -91,7 +91,7 @@ bool Window::piece_readable(std::uint64_t piece) const {
   return readable(begin, std::min<std::uint64_t>(piece_length_, what_.window.length - begin));
 }
 
-// Blocks that lie whole in a range, as (first, count).
+// Returns the blocks that lie completely in a range, as (first, count).
 ByteRange Window::blocks_within(std::uint64_t offset, std::uint64_t bytes) const {
   const std::uint64_t end = std::min(what_.window.length, offset + bytes);
   const std::uint64_t first = block_count(offset);

@@ -1,9 +1,9 @@
-// One window that is open in libtorrent: what the block check, the disk and the peers' connections share. Network
-// thread only, unless said otherwise; held by the session and by libtorrent's torrent. Private to the swarm.
+// One window that is open in libtorrent: the state shared by the block check, the disk and the peers' connections.
+// Network thread only, unless stated otherwise; held by the swarm and by libtorrent's torrent. Private to the swarm.
 //
-// A block that arrived is in memory until its owner wrote it (consumed). Only then libtorrent hears that it was
-// written, and of a piece that its hash is right once all of it was written: so nothing is announced to others that
-// cannot be read, and a hash never overtakes a write.
+// A block that arrived stays in memory until its owner has written it (consumed). Only then is it reported to
+// libtorrent as written, and a piece as hashed once all of it is written. So no piece is announced to peers before it
+// can be read, and a hash never overtakes a write.
 #pragma once
 
 #include <atomic>
@@ -32,17 +32,17 @@ namespace larder::peer {
 
 class BlockGuard;
 
-// What a window tells its owner. Any thread; must not block.
+// Receives a window's events. Called on any thread; must not block.
 class WindowSink {
  public:
   virtual ~WindowSink() = default;
-  virtual void blocks_ready() = 0;  // take them from blocks()
+  virtual void blocks_ready() = 0;  // blocks are in queue()
   virtual void bad_block(const AgentId& from) = 0;
   virtual void peer_lost(const AgentId& peer) = 0;
-  virtual void failed(const Error& error) = 0;  // the window is of no more use
+  virtual void failed(const Error& error) = 0;  // the window cannot be used any more
 };
 
-// Of the whole swarm.
+// State shared by all windows of a session.
 struct SwarmShared {
   bool encryption = true;
   bool verify_reads = true;
@@ -59,7 +59,7 @@ class Window {
   struct What {
     SwarmWindow window;
     std::vector<Digest> leaves;
-    std::vector<ByteRange> held;  // of the window; all of it where it is served
+    std::vector<ByteRange> held;  // ranges of the window; ignored where it is served, since all of it is there
     std::shared_ptr<cache::ContentLease> content;
     std::uint64_t offset = 0;  // of the window in the content's file
     bool serving = false;
@@ -68,8 +68,8 @@ class Window {
   using HashDone =
       std::function<void(libtorrent::piece_index_t, const libtorrent::sha1_hash&, const libtorrent::storage_error&)>;
 
-  // In memory for one fetch; beyond it connections are read no further. What their receive buffers hold already still
-  // comes, so that at most 32 MiB lie here with 16 peers.
+  // Back-pressure: bytes in memory for one fetch, above which connections are paused until kLowWater is reached. The
+  // bytes in their receive buffers still come, so that at most 32 MiB lie here with 16 peers.
   static constexpr std::uint64_t kHighWater = 16 * kMiB;
   static constexpr std::uint64_t kLowWater = 8 * kMiB;
 
@@ -85,48 +85,50 @@ class Window {
   [[nodiscard]] std::uint64_t pieces() const;
   [[nodiscard]] std::uint32_t block_length(std::uint64_t block) const;
   [[nodiscard]] std::uint64_t offset_of(const libtorrent::peer_request& request) const;
-  // Whether a block has its leaf. libtorrent 2.0.8 pads the last block of a torrent to its full length on the wire.
+  // Returns whether the bytes match the block's leaf. libtorrent 2.0.8 pads the last block of a torrent to its full
+  // length on the wire.
   [[nodiscard]] bool matches(std::uint64_t block, Bytes bytes) const;
   [[nodiscard]] WindowSink& sink() const { return *sink_; }
   [[nodiscard]] SwarmShared& shared() const { return *shared_; }
   [[nodiscard]] BlockQueue& queue() { return queue_; }
   [[nodiscard]] std::uint32_t connections() const { return connections_; }
-  // Reads from the content's file, on a reader thread, zeros beyond the window's end; bytes that are not those of the
-  // leaves are an error.
+  // Reads from the content's file, on a reader thread, with zeros beyond the window's end. Error: content_damaged where
+  // the bytes do not match the leaves.
   [[nodiscard]] Status read(std::uint64_t offset, std::span<std::byte> into) const;
 
-  // What libtorrent is told when the torrent is added: pieces that are here, and pieces of which some blocks are.
+  // State reported to libtorrent when the torrent is added: complete pieces, and blocks of incomplete ones.
   [[nodiscard]] bool piece_readable(std::uint64_t piece) const;
   [[nodiscard]] bool readable(std::uint64_t offset, std::uint64_t length) const;
   [[nodiscard]] bool arrived(std::uint64_t block) const { return arrived_[block]; }
   [[nodiscard]] bool gives() const { return what_.content != nullptr; }
 
-  // Of the disk. True when the connection shall pause until `observer` hears of room.
+  // Called by the disk with an arrived block. True: the connection is to pause until `observer` is called.
   [[nodiscard]] bool write(std::uint64_t offset, Bytes block, std::weak_ptr<libtorrent::disk_observer> observer,
                            WriteDone done);
-  // Blocks wait for more to come before the owner is told: it is to be told when a pause was long enough.
+  // Returns whether arrived blocks are not reported yet, as they wait for more: call tell() after kBatchPause.
   [[nodiscard]] bool waits_to_tell() const { return batch_.waits(); }
   void tell();
-  // Kept until all of the piece is readable. False when it is: the caller answers at once, and has `done` still. It is
-  // never copied: `into` points to what it owns.
+  // Keeps `done` until all of the piece is readable. False: it is readable, and the caller answers and keeps `done`.
+  // `done` is never copied: `into` points to memory that it owns.
   [[nodiscard]] bool wait_for_hash(libtorrent::piece_index_t piece, libtorrent::span<libtorrent::sha256_hash> into,
                                    HashDone& done);
   void fill_hashes(libtorrent::piece_index_t piece, libtorrent::span<libtorrent::sha256_hash> into) const;
   void consumed(std::uint64_t offset, std::uint64_t bytes);
   void want(std::uint64_t piece, bool wanted);
-  // Everything that waits, ended as aborted: to be run by the caller, outside of libtorrent's call.
+  // Removes all waiting writes and hashes and returns tasks that end them as aborted. The caller runs these outside of
+  // libtorrent's call.
   [[nodiscard]] std::vector<std::function<void()>> abandon();
 
-  // Of the connections.
-  void set_sender(const AgentId& agent) { sender_ = agent; }  // of the block that write() gets next
+  // Called by the connections.
+  void set_sender(const AgentId& agent) { sender_ = agent; }  // of the block in the next write()
   void add_guard(BlockGuard& guard);
   void remove_guard(BlockGuard& guard);
-  void cut(const AgentId& agent);  // every connection with it
+  void cut(const AgentId& agent);  // ends every connection with the agent
   void cut_refused();
   [[nodiscard]] PeerBook& book() { return book_; }
 
   libtorrent::torrent_handle handle;
-  bool redialling = false;  // inside the pause that only makes libtorrent dial at once
+  bool redialling = false;  // during the pause and resume that make libtorrent dial at once
 
  private:
   struct WaitingHash {
@@ -142,8 +144,8 @@ class Window {
   std::uint32_t piece_length_;
   std::shared_ptr<WindowSink> sink_;
   std::shared_ptr<SwarmShared> shared_;
-  std::vector<bool> arrived_;   // here, in memory or on disk
-  std::vector<bool> readable_;  // on disk
+  std::vector<bool> arrived_;   // by block: in memory or on disk
+  std::vector<bool> readable_;  // by block: on disk
   std::vector<bool> wanted_;    // by piece
   BlockQueue queue_;
   ArrivalBatch batch_;

@@ -22,7 +22,7 @@ std::string raw(const Digest& digest) {
   return {reinterpret_cast<const char*>(digest.data()), digest.size()};
 }
 
-// The info dictionary alone is hashed. The layers of pieces stay out: the leaves travel in the catalogue.
+// Encodes the torrent. Only the info dictionary is hashed. Piece layers are left out: the catalogue sends the leaves.
 std::string encode_torrent(const SwarmWindow& window, const std::string& authority_pem) {
   const std::string name = to_hex(window.root);
   lt::entry file;
@@ -41,8 +41,8 @@ std::string encode_torrent(const SwarmWindow& window, const std::string& authori
   return text;
 }
 
-// Leaves alone, with the mask that says so: the shortest form from which libtorrent answers and checks everything. A
-// window of one block has no tree beside its root.
+// Adds the leaves, with the mask of their positions: the shortest form from which libtorrent can answer and check all
+// hashes. A window of one block has no tree besides its root.
 void add_tree(lt::add_torrent_params& params, std::span<const Digest> leaves) {
   if (leaves.size() < 2) return;
   const std::size_t width = std::bit_ceil(leaves.size());

@@ -17,10 +17,10 @@ namespace {
 namespace lt = libtorrent;
 
 constexpr std::size_t kReaders = 2;
-// More than the send buffers of 200 connections may ask for at once (swarm_settings.cpp).
+// More reads than the send buffers of 200 connections can request at once (swarm_settings.cpp).
 constexpr std::size_t kMaxWaitingReads = 65536;
-// Behind a block there is room for the header of the next one: libtorrent puts it there, and TLS then has a record of
-// full length where it has two halves otherwise (boost.asio puts at most 8 KiB of several buffers into one record).
+// Room behind a block for the header of the next one: libtorrent puts it there, and TLS then sends one record of full
+// length instead of two halves (boost.asio puts at most 8 KiB of several buffers into one record).
 constexpr std::uint64_t kNextHeader = 13;
 
 lt::storage_error read_error(boost::system::errc::errc_t code) {
@@ -33,11 +33,11 @@ std::size_t index_of(lt::storage_index_t storage) {
 
 }  // namespace
 
-// Reads that are done, handed to the network thread many at once. Outlives the disk while readers run.
+// Finished reads, handed to the network thread many at once. Outlives the disk while readers run.
 struct WindowDisk::Completions {
   Completions(boost::asio::io_context& context, WindowDisk& owner) : network(context), disk(owner) {}
 
-  // `self` keeps the network thread's context from running dry while a read is on its way.
+  // The posted handler holds `self` until the reads are delivered.
   static void add(const std::shared_ptr<Completions>& self, std::vector<ReadDone> reads) {
     const std::lock_guard lock(self->mutex);
     if (self->done.empty()) boost::asio::post(self->network, [self] { self->deliver(); });
@@ -62,7 +62,7 @@ struct WindowDisk::Completions {
   }
 
   boost::asio::io_context& network;
-  WindowDisk& disk;  // lives as long as the session, and so longer than what the network thread runs
+  WindowDisk& disk;  // lives as long as the session, and so longer than the network thread's handlers
   std::mutex mutex;
   std::vector<ReadDone> done;
 };
@@ -85,7 +85,7 @@ void WindowDisk::free_disk_buffer(char* buffer) {
 
 lt::storage_holder WindowDisk::new_torrent(const lt::storage_params& params, const std::shared_ptr<void>& /*torrent*/) {
   const auto found = expected_->find(params.path);
-  if (found == expected_->end()) throw std::bad_alloc();  // a torrent that was not opened here
+  if (found == expected_->end()) throw std::bad_alloc();  // the torrent was not opened by SwarmSession
   std::size_t index = 0;
   while (index < windows_.size() && windows_[index] != nullptr) ++index;
   if (index == windows_.size()) windows_.emplace_back();
@@ -155,7 +155,7 @@ void WindowDisk::start_reads() {
   }
 }
 
-// What waits for company does not wait long, whether or not any comes.
+// Starts the pause after which waiting reads are started and waiting blocks reported, alone if need be.
 void WindowDisk::look_again_soon() {
   if (std::exchange(pausing_, true)) return;
   pause_.expires_after(kBatchPause);
@@ -222,7 +222,7 @@ void WindowDisk::async_check_files(lt::storage_index_t /*storage*/, const lt::ad
 }
 
 void WindowDisk::async_stop_torrent(lt::storage_index_t storage, std::function<void()> handler) {
-  // What waits holds the torrent alive; it must end before libtorrent can let go of it.
+  // Waiting handlers keep the torrent alive; they must end before libtorrent can release it.
   for (auto& task : at(storage).abandon()) boost::asio::post(network_, std::move(task));
   if (handler) boost::asio::post(network_, std::move(handler));
 }
@@ -264,10 +264,10 @@ void WindowDisk::abort(bool wait) {
   pause_.cancel();
   pausing_ = false;
   for (Read& read : std::exchange(reads_, {})) refuse_read(std::move(read.handler));
-  if (wait) readers_.reset();  // the reads that wait end as cancelled
+  if (wait) readers_.reset();  // waiting reads end as cancelled
 }
 
-// libtorrent says so at the end of each of its events.
+// Called by libtorrent at the end of each of its events.
 void WindowDisk::submit_jobs() {
   if (read_batch_.due(reads_.size(), std::chrono::steady_clock::now())) start_reads();
 }

@@ -1,6 +1,6 @@
-// libtorrent's disk, as windows into contents (docs/design.md, Hashes and segments): no files of its own, no mapping.
-// Reads of served blocks go through the content's lease on threads of their own; blocks that arrive go to the window's
-// owner; hashes are the leaves that the block check proved. Network thread, as libtorrent calls it. Private to the
+// libtorrent's disk interface over windows of contents (docs/design.md, Hashes and segments): no files of its own, no
+// mapping. Served blocks are read through the content's lease on reader threads. Arrived blocks go to the window's
+// owner. Hashes are the leaves that the block check proved. Called by libtorrent on the network thread. Private to the
 // swarm.
 #pragma once
 
@@ -22,7 +22,7 @@
 
 namespace larder::peer {
 
-// Which window a torrent that is being added belongs to: its save path is the key. Network thread.
+// The windows of torrents that are being added, by save path. Network thread.
 using WindowRegistry = std::map<std::string, std::shared_ptr<Window>>;
 
 class WindowDisk final : public libtorrent::disk_interface, public libtorrent::buffer_allocator_interface {
@@ -54,7 +54,7 @@ class WindowDisk final : public libtorrent::disk_interface, public libtorrent::b
       std::function<void(libtorrent::piece_index_t, const libtorrent::sha256_hash&, const libtorrent::storage_error&)>
           handler) override;
 
-  // A window cannot be moved, renamed or deleted from here; none of these is asked for.
+  // A window cannot be moved, renamed or deleted from here; libtorrent is never asked to.
   void async_move_storage(
       libtorrent::storage_index_t storage, std::string path, libtorrent::move_flags_t flags,
       std::function<void(libtorrent::status_t, const std::string&, const libtorrent::storage_error&)> handler) override;
@@ -111,7 +111,7 @@ class WindowDisk final : public libtorrent::disk_interface, public libtorrent::b
   std::vector<std::shared_ptr<Window>> windows_;  // by storage index; null: free
   std::shared_ptr<Completions> completions_;
   std::shared_ptr<std::atomic<bool>> aborting_;
-  std::vector<Read> reads_;  // that wait for company
+  std::vector<Read> reads_;  // wait for further reads to go along
   ReadBatch read_batch_;
   boost::asio::steady_timer pause_;
   bool pausing_ = false;

@@ -1,4 +1,4 @@
-// The windows of a content that travel as torrents, and how their leaves are held against what is believed. Pure.
+// The windows of a content that are sent as torrents, and the check of their leaves against believed roots. Pure.
 #pragma once
 
 #include <cstdint>
@@ -12,18 +12,18 @@
 
 namespace larder::peer {
 
-// Above it segments stay the unit: the leaves of a torrent are held in memory.
+// Above this size a torrent is one segment, not the whole content: a torrent's leaves are held in memory.
 inline constexpr std::uint64_t kMaxWholeTorrent = 4 * kGiB;
 
-// Blocks of `segment`.
+// Returns the number of blocks of `segment`.
 [[nodiscard]] std::uint64_t leaves_of(const cache::SegmentLayout& layout, std::uint64_t segment);
-// The node of the content's tree: what attestations name.
+// Returns the segment's node in the content's tree, which attestations name.
 [[nodiscard]] Digest segment_root(const cache::SegmentLayout& layout, std::span<const Digest> leaves);
-// Whether `leaves` are those of consecutive segments from `first` on with these roots, and no more.
+// Returns whether `leaves` are exactly those of consecutive segments from `first` on with these roots.
 [[nodiscard]] bool leaves_match(const cache::SegmentLayout& layout, std::uint64_t first,
                                 std::span<const Digest> segment_roots, std::span<const Digest> leaves);
-// The torrent of a window. Its root is that of a file of these bytes alone: a short last segment's differs from its
-// node in the content's tree, which is padded to the others' width.
+// Returns a window's torrent. Its root is that of a file with these bytes alone. The root of a short last segment
+// differs from its node in the content's tree, which is padded to the width of the others.
 [[nodiscard]] SwarmWindow torrent_window(std::span<const Digest> leaves, std::uint64_t length);
 
 }  // namespace larder::peer

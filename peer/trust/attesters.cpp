@@ -12,7 +12,7 @@ namespace larder::peer {
 std::vector<AgentId> attesters_of(const std::vector<ManifestSegment>& segments) {
   std::map<AgentId, std::size_t> counts;
   for (const ManifestSegment& segment : segments) {
-    // Their ids stand first (docs/formats/attestation.md): nothing else of them is needed.
+    // An attestation begins with its agent's id (docs/formats/attestation.md); nothing else of it is read.
     const Bytes bytes = segment.attestations;
     for (std::size_t at = 0; at + kAttestationSize <= bytes.size(); at += kAttestationSize) {
       AgentId agent{};

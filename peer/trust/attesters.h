@@ -1,5 +1,5 @@
-// The certificates that travel with attestations: which of them a manifest hands over, and what its receiver takes
-// over. Loop thread; checking a chain costs some 0.2 ms, so what a member can make this agent check is bounded.
+// The certificates that are sent with attestations: a manifest's sender chooses them, and its receiver checks and keeps
+// them. Loop thread except where stated. Checking a chain costs some 0.2 ms, so the number of checks is bounded.
 #pragma once
 
 #include <vector>
@@ -10,15 +10,16 @@
 
 namespace larder::peer {
 
-// Beyond so many that are none of the group's the rest of a manifest's certificates is not looked at.
+// After so many certificates that are not of the group, the rest of a manifest's certificates is ignored.
 inline constexpr std::size_t kMaxBadCertificates = 8;
 
-// Who attests these segments, whoever attests most of them first; at most kMaxManifestCertificates. Any thread.
+// Returns the agents that attest these segments, those that attest most of them first; at most
+// kMaxManifestCertificates. Any thread.
 [[nodiscard]] std::vector<AgentId> attesters_of(const std::vector<ManifestSegment>& segments);
-// Their certificates, of those who are known.
+// Returns the certificates of those agents that are known.
 [[nodiscard]] std::vector<AttesterCertificate> certificates_of(const std::vector<AgentId>& agents, MemberBook& members,
                                                                WallTime now);
-// Remembers whom the book does not know yet. What is no certificate of the group is left out.
+// Adds agents that the book does not know yet. Certificates that are not of the group are left out.
 void take_certificates(const std::vector<AttesterCertificate>& offered, MemberBook& members, WallTime now);
 
 }  // namespace larder::peer

@@ -39,7 +39,7 @@ bool CondemnedVersions::own_two_roots(const Digest& version, WallTime now) const
 CondemnedVersions::Change CondemnedVersions::put(const Condemned& condemned, WallTime now) {
   Change change{condemned, find(condemned.version, now) == nullptr, std::nullopt};
   if (!versions_.contains(condemned.version) && versions_.size() >= kMax) {
-    // What this agent found out by its own fetches stays longest: nobody can make it go by condemning others.
+    // Versions condemned by own fetches stay longest: members cannot push them out by condemning other versions.
     const auto gone = std::min_element(versions_.begin(), versions_.end(), [](const auto& a, const auto& b) {
       return std::pair(a.second.own_two_roots, a.second.since) < std::pair(b.second.own_two_roots, b.second.since);
     });

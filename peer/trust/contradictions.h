@@ -1,5 +1,6 @@
-// Which members contradicted which, over what: two agents told different roots of one segment. Told of pairs, since
-// nobody can tell who of the two is wrong; what many pairs have in common can. Pure; `now` is an argument; loop thread.
+// The contradictions between members: two agents attested different roots of one segment. They are kept as pairs, since
+// one pair does not show which of the two is wrong; the common member of many pairs does. Pure; `now` is an argument;
+// loop thread.
 #pragma once
 
 #include <cstdint>
@@ -22,34 +23,35 @@ struct Contradiction {
   AgentId one{};  // the lesser id
   AgentId other{};
   Digest version{};
-  bool https = false;                 // both fetched it so
+  bool https = false;                 // both fetched it by HTTPS
   std::string host;                   // of the version's URL, where this agent knows it
   WallTime at{};                      // when this agent learnt of it
-  WallTime one_said{}, other_said{};  // when they fetched it, as they say
+  WallTime one_said{}, other_said{};  // times of their fetches, as they state them
   friend bool operator==(const Contradiction&, const Contradiction&) = default;
 };
 
 class Contradictions {
  public:
   static constexpr std::size_t kMax = 8192;      // the oldest goes
-  static constexpr std::size_t kMaxOfOne = 256;  // in which one member takes part; more are not kept
-  static constexpr std::size_t kMaxOfPair = 16;  // so that few members cannot fill up another's
+  static constexpr std::size_t kMaxOfOne = 256;  // of one member; more are not kept
+  static constexpr std::size_t kMaxOfPair = 16;  // so that a few members cannot fill up another one's kMaxOfOne
   static constexpr Duration kFor = std::chrono::hours(24 * 7);
 
   [[nodiscard]] bool known(const AgentId& a, const AgentId& b, const Digest& version) const;
-  // Puts the two in order. False: known, or beyond the bounds. `gone` made room.
+  // Adds a contradiction, its two agents in order. False: it is known, of one agent alone, or beyond the bounds.
+  // `gone`: the one that made room.
   bool add(Contradiction what, std::optional<Contradiction>& gone);
-  // Those of one member that are not too old.
+  // Returns the contradictions of one member that are younger than kFor.
   [[nodiscard]] std::vector<Contradiction> of(const AgentId& agent, WallTime now) const;
-  // With how many different others a member was in contradiction within the time before.
+  // Returns how many different members contradicted this one within the time before `now`.
   [[nodiscard]] std::size_t counterparts(const AgentId& agent, WallTime now, Duration within) const;
-  // Whether one member that is wrong would explain all contradictions over this host. `self` is not wrong.
-  // Those that a member takes part in that is `discounted` are explained by it already.
+  // Returns whether one wrong member would explain all contradictions over this host. `self` is not wrong.
+  // Contradictions of a member that is `discounted` count as explained.
   [[nodiscard]] bool one_explains(const std::string& host, const AgentId& self, WallTime now,
                                   const std::function<bool(const AgentId&)>& discounted = {}) const;
-  // This agent's own are among those over the host.
+  // Returns whether `self` takes part in a contradiction over the host.
   [[nodiscard]] bool any_of(const std::string& host, const AgentId& self, WallTime now) const;
-  // Takes them out and returns them.
+  // Removes and returns the contradictions that match.
   std::vector<Contradiction> drop_if(const std::function<bool(const Contradiction&)>& which);
   [[nodiscard]] std::vector<Contradiction> tidy(WallTime now);
   void forget_all();
@@ -67,7 +69,7 @@ class Contradictions {
 
   std::map<Key, Kept> all_;
   std::map<std::uint64_t, Key> by_order_;              // the oldest first
-  std::map<AgentId, std::set<std::uint64_t>> of_one_;  // orders
+  std::map<AgentId, std::set<std::uint64_t>> of_one_;  // keys of by_order_
   std::map<std::pair<AgentId, AgentId>, std::set<std::uint64_t>> of_pair_;
   std::uint64_t last_order_ = 0;
 };

@@ -14,7 +14,8 @@ bool in_force(const Doubted& doubted, WallTime now) {
   return doubted.spell.in_force(now, MemberStanding::kLongestDoubt);
 }
 
-// Who may go first when there is no room: what was over, then bad blocks, then what began first.
+// Returns the sort key of the one that makes room: ended spells first, then those for bad blocks (those for plain HTTP
+// alone), then those that began first.
 auto goes_first(const Shunned& shunned, WallTime now) {
   return std::tuple(in_force(shunned, now), shunned.reason != ShunReason::sent_bad_blocks, shunned.spell.since);
 }
@@ -112,7 +113,7 @@ MemberStanding::Change<Doubted> MemberStanding::doubt(const AgentId& agent, Doub
   one.site = !known ? site : (one.site == site ? site : std::string());
   one.https = https || (before && one.https);
   if (!before || proven) one.reason = reason;
-  // While it holds, more of the same does not make it longer: what it said before it was found out comes in late.
+  // More contradictions do not extend a doubt while it holds: statements from before it may arrive late.
   if (!before) one.spell.begin(now, kFirstDoubt, kLongestDoubt);
   change.fresh = !before || wider;
   change.now = one;
@@ -123,7 +124,7 @@ std::vector<Doubted> MemberStanding::lift(const std::string& site, WallTime now)
   std::vector<Doubted> changed;
   for (auto& [agent, one] : doubted_) {
     if (site.empty() || one.site != site || !in_force(one, now)) continue;
-    one.spell.until = now;  // what it was about is remembered
+    one.spell.until = now;  // the site stays remembered
     changed.push_back(one);
   }
   return changed;
@@ -135,7 +136,7 @@ std::optional<Doubted> MemberStanding::bear_out(const AgentId& agent, WallTime n
   Doubted& one = found->second;
   if (one.reason != DoubtReason::contradicts_too_much) return std::nullopt;
   one.spell.until = now;
-  --one.spell.times;  // it was none
+  --one.spell.times;  // the spell does not count
   return one;
 }
 
@@ -166,7 +167,7 @@ void MemberStanding::restore(Shunned shunned, WallTime now) {
   if (shunned_.size() >= kMax) return;
   if (!in_force(shunned, now) && !shunned.spell.remembered(now, kLongestShun)) return;
   const AgentId agent = shunned.agent;
-  shunned_.emplace(agent, std::move(shunned));  // what was found out since is newer
+  shunned_.emplace(agent, std::move(shunned));  // not over an entry of this run, which is newer
 }
 
 void MemberStanding::restore(Doubted doubted, WallTime now) {

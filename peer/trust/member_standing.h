@@ -1,6 +1,7 @@
-// How each member stands with this agent. Shunned: nothing is taken from it, given to it or heard of it. Doubted: its
-// word alone makes nothing believed, and condemns nothing; its bytes are as good as any, since they are checked. Both
-// end by themselves, and by an admin's pardon. Pure; `now` is an argument; bounded; loop thread.
+// The standing of each member with this agent. Shunned: this agent takes nothing from it, gives it nothing and ignores
+// its datagrams. Doubted: its attestation alone makes nothing believed and condemns nothing; its bytes are as good as
+// any, since they are checked. Both end by themselves, and by an admin's pardon. Pure; `now` is an argument; bounded;
+// loop thread.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +16,7 @@
 
 namespace larder::peer {
 
-// The numbers are kept in larder.db; 0 stands there for a rule that is no more.
+// The numbers are kept in larder.db; 0 is of a rule that no longer exists.
 enum class ShunReason : std::uint8_t { retired = 0, contradicted_by_group = 1, sent_bad_blocks = 2 };
 struct Shunned {
   AgentId agent{};
@@ -29,9 +30,9 @@ enum class DoubtReason : std::uint8_t { contradicted_here = 0, contradicts_too_m
 struct Doubted {
   AgentId agent{};
   DoubtReason reason = DoubtReason::contradicted_here;
-  bool https = false;  // of everything; otherwise of what is published by plain HTTP alone
+  bool https = false;  // doubted for all versions; false: only for those published by plain HTTP
   Spell spell;
-  std::string site;  // of the origin that it is about; empty: several, or not known
+  std::string site;  // of the origin concerned; empty: several, or not known
   friend bool operator==(const Doubted&, const Doubted&) = default;
 };
 
@@ -51,40 +52,42 @@ class MemberStanding {
   static constexpr Duration kLongestDoubt = std::chrono::hours(24);
 
   [[nodiscard]] bool shunned(const AgentId& agent, WallTime now) const;
-  // `https`: of what is published by HTTPS, as far as the agent that asks can tell.
+  // `https`: the version is published by HTTPS, as far as the caller can tell.
   [[nodiscard]] bool doubted(const AgentId& agent, bool https, WallTime now) const;
-  // For something that does not come of this site alone.
+  // Returns whether it is doubted for another reason than contradictions over this site alone.
   [[nodiscard]] bool doubted_elsewhere(const AgentId& agent, const std::string& site, WallTime now) const;
   [[nodiscard]] std::vector<Shunned> all_shunned(WallTime now) const;
   [[nodiscard]] std::vector<Doubted> all_doubted(WallTime now) const;
 
   template <class T>
   struct Change {
-    std::optional<T> now;         // as it is now; nothing: no change
-    bool fresh = false;           // it did not hold before
-    std::optional<AgentId> gone;  // made room
+    std::optional<T> now;         // the present state; nullopt: no change
+    bool fresh = false;           // it did not hold before, or is wider now
+    std::optional<AgentId> gone;  // the agent that made room
   };
-  // An hour, anew each time; what is longer stays.
+  // Shuns the member for an hour from now; a shunning for another reason stays as it is.
   Change<Shunned> sent_bad_blocks(const AgentId& agent, WallTime now);
   Change<Shunned> shun(const AgentId& agent, std::string detail, WallTime now);
   Change<Doubted> doubt(const AgentId& agent, DoubtReason reason, bool https, const std::string& site, WallTime now);
-  // The site turned out not to be constant: doubts that came of it alone end. What changed.
+  // Called when a site turned out not to be constant: ends doubts that concern it alone. Returns those that changed.
   std::vector<Doubted> lift(const std::string& site, WallTime now);
-  // This agent's own fetch agrees with it: that it contradicted too many is no matter any more. What changed.
+  // Called when this agent's own fetch agrees with the member: ends a doubt for contradicting too many. Returns the
+  // change.
   std::optional<Doubted> bear_out(const AgentId& agent, WallTime now);
-  // By the admin. Whether anything held against it; `gone` made room for the pardon.
+  // The result of an admin's pardon: whether the member was shunned or doubted; `gone`, the one that made room.
   struct Pardoned {
     bool any = false;
     std::optional<AgentId> gone;
   };
   Pardoned pardon(const AgentId& agent, WallTime now);
-  // What was said of it up to then counts no more: its last pardon, or the beginning of its last shunning.
+  // Returns the time up to which statements against the member no longer count: its last pardon, or the beginning of
+  // its last shunning.
   [[nodiscard]] WallTime counts_from(const AgentId& agent) const;
 
   void restore(Shunned shunned, WallTime now);
   void restore(Doubted doubted, WallTime now);
   void restore(const Pardon& pardon);
-  // What nothing remembers any more; `ended`: a spell ended since the last call.
+  // The agents that were forgotten; `ended`: a spell ended since the last call.
   struct Tidied {
     std::vector<AgentId> shunned, doubted;
     bool ended = false;

@@ -1,8 +1,7 @@
-// In a crowd: which segments are believed by the word of one member and wait for another's before anything of them is
-// taken. Where two are known to hold a segment, the manifests of two must have named it; where one alone does, as a
-// rule because it has just fetched it, there is nobody else to hear, and nothing waits. What was settled stays so.
-// Pure; `now` is an argument. The look-up tells it, the supply keeps to it. Bounded by the segments and by who holds
-// them.
+// Second opinions in a crowd: a segment whose root one member's manifest proved waits for a second manifest before any
+// byte of it is taken. Where two members are known to hold a segment, two manifests must have named it. Where one alone
+// holds it, usually because it has just fetched it, nothing is waited for. A settled segment stays settled.
+// Pure; `now` is an argument. The look-up feeds it, the supply obeys it. Bounded by the segments and their holders.
 #pragma once
 
 #include <cstddef>
@@ -19,24 +18,24 @@ namespace larder::peer {
 
 class Opinions {
  public:
-  static constexpr std::size_t kWanted = 2;                     // manifests that name it
-  static constexpr Duration kWithin = std::chrono::seconds(3);  // after which one must do
+  static constexpr std::size_t kWanted = 2;                     // manifests that name the segment
+  static constexpr Duration kWithin = std::chrono::seconds(3);  // longest wait; then one manifest is enough
 
   explicit Opinions(std::uint64_t segments) : settled_(segments) {}
 
-  // The segment is believed; `named` manifests say so, and `others` who are known to hold it could still be heard.
-  // True: it waited, and does no more.
+  // Judges a segment whose root is believed. `named`: manifests that name the root; `others`: known holders whose
+  // manifest could still be heard. True: the segment waited and does so no more.
   bool judge(std::uint64_t segment, std::size_t named, std::size_t others, SteadyTime now);
-  // Asked for it, this one did not name it. Of no matter while nothing waits for its word.
+  // Records that the agent was asked and did not name the segment. Ignored unless the segment waits.
   void in_vain(std::uint64_t segment, const AgentId& agent);
-  // It is not believed any more: those who were heard contradict each other.
+  // Stops waiting for a segment whose root is not believed: its holders contradict each other.
   void contradicted(std::uint64_t segment) { waiting_.erase(segment); }
 
   [[nodiscard]] bool settled(std::uint64_t segment) const { return settled_.has(segment); }
   [[nodiscard]] bool waits(std::uint64_t segment) const { return waiting_.contains(segment); }
   [[nodiscard]] bool any_waits() const { return !waiting_.empty(); }
   [[nodiscard]] bool was_in_vain(std::uint64_t segment, const AgentId& agent) const;
-  // When the time of one of those that wait is over.
+  // Returns when the first wait ends.
   [[nodiscard]] std::optional<SteadyTime> due() const;
 
  private:

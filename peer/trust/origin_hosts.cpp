@@ -22,7 +22,7 @@ bool is_public_label(std::string_view label) {
   return std::find(kLabels.begin(), kLabels.end(), label) != kLabels.end();
 }
 
-// Where the label before the last dot begins, counted from `end`.
+// Returns where the label that ends at `end` begins; 0: it is the first.
 std::size_t label_before(std::string_view host, std::size_t end) {
   const auto dot = host.rfind('.', end == 0 ? 0 : end - 1);
   return dot == std::string_view::npos || dot >= end ? 0 : dot + 1;
@@ -57,7 +57,7 @@ std::string site_of(std::string_view host) {
   const std::size_t last = label_before(host, host.size());
   if (last == 0) return std::string(host);
   std::size_t from = label_before(host, last - 1);
-  // co.uk, com.au, ac.jp and their like are nobody's own.
+  // co.uk, com.au, ac.jp and the like are public suffixes.
   if (host.size() - last == 2 && from > 0 && is_public_label(host.substr(from, last - 1 - from))) {
     from = label_before(host, from - 1);
   }

@@ -1,6 +1,6 @@
-// What this agent knows of origins: from which host a version comes (of the URLs that it asked for itself: statements
-// of others name versions by digests alone), and which hosts were found to give different bytes under one name. Such a
-// host is "not constant" for some hours: nothing of it is shared, and no member is blamed by it. Pure; `now` is an
+// This agent's knowledge of origins: the host of each version (from the URLs that it asked for itself, since members'
+// statements name versions by digests alone), and the hosts that gave different bytes under one name. Such a host is
+// "not constant" for some hours: its versions are not shared, and no member is blamed over them. Pure; `now` is an
 // argument; bounded; loop thread.
 #pragma once
 
@@ -23,10 +23,11 @@ struct OriginName {
   bool https = false;
   friend bool operator==(const OriginName&, const OriginName&) = default;
 };
-// Of a canonical URL; an empty host where it is none.
+// Returns the origin of a canonical URL; an empty host for any other text.
 [[nodiscard]] OriginName origin_of(std::string_view url);
-// Hosts of one site are related: whoever has one name under example.org can have a thousand. The last two labels of a
-// name, three where the last two may be a public suffix (example.co.uk); all of an address.
+// Returns the site of a host. Hosts of one site count as one origin: the owner of example.org can make a thousand names
+// under it. The site is the last two labels, three where the last two may be a public suffix (example.co.uk); of an
+// address the whole.
 [[nodiscard]] std::string site_of(std::string_view host);
 
 struct HostMark {
@@ -37,7 +38,7 @@ struct HostMark {
 
 class OriginHosts {
  public:
-  static constexpr std::size_t kMaxVersions = 8192;  // of which the host is known; the oldest goes
+  static constexpr std::size_t kMaxVersions = 8192;  // with a known host; the oldest goes
   static constexpr std::size_t kMaxMarks = 1024;     // the one that ends first goes
   static constexpr Duration kFirst = std::chrono::hours(1);
   static constexpr Duration kLongest = std::chrono::hours(24);
@@ -45,12 +46,12 @@ class OriginHosts {
   void know(const Digest& version, std::string_view url);
   [[nodiscard]] std::optional<OriginName> of(const Digest& version) const;
 
-  // The mark as it is now; nothing where it is in force already.
+  // Marks a host as not constant and returns the mark; nullopt where it is marked already.
   std::optional<HostMark> mark(const std::string& host, WallTime now);
   [[nodiscard]] bool not_constant(const std::string& host, WallTime now) const;
   [[nodiscard]] std::vector<HostMark> marks(WallTime now) const;  // in force
   void restore(HostMark mark, WallTime now);
-  // Hosts whose marks nothing remembers any more. `ended`: whether one ended since the last call.
+  // The hosts whose marks were forgotten. `ended`: a mark ended since the last call.
   struct Tidied {
     std::vector<std::string> forgotten;
     bool ended = false;
@@ -61,10 +62,10 @@ class OriginHosts {
  private:
   struct Marked {
     HostMark mark;
-    bool told = false;  // that it ended
+    bool told = false;  // its end was reported
   };
   std::map<Digest, OriginName> versions_;
-  std::deque<Digest> order_;  // of them, the oldest first
+  std::deque<Digest> order_;  // keys of versions_, the oldest first
   std::map<std::string, Marked, std::less<>> marks_;
 };
 

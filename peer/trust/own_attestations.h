@@ -1,4 +1,4 @@
-// What this agent can vouch for itself. Pure; any thread. Each signature costs some 30 µs.
+// This agent's own attestations, and those kept with a segment. Pure; any thread. Each signature costs some 30 µs.
 #pragma once
 
 #include <vector>
@@ -9,25 +9,26 @@
 
 namespace larder::peer {
 
-// Every byte of it came from the origin, to this agent, when it asked for this version (`name`: cache::version_name()).
-// That the content is known by a version is not enough: its bytes may have come as another.
+// Returns whether this agent may attest the segment for this version (`name`: cache::version_name()): it fetched every
+// byte from the origin as this version. A content may also be known under versions that its bytes were not fetched as.
 [[nodiscard]] bool self_attestable(const cache::SegmentInfo& segment, const Digest& name);
-// With the transport of the last hop; of one that is not remembered the weaker is said.
+// Signs an attestation. It states the transport of the last hop; plain HTTP where that was not recorded.
 [[nodiscard]] Attestation attest(const cache::Version& version, const cache::SegmentInfo& segment, const AgentKey& key,
                                  const Digest& group, WallTime now);
-// Of all that can be attested.
+// Attests all segments that this agent may attest.
 [[nodiscard]] std::vector<Attestation> attest_own(const cache::Version& version,
                                                   const std::vector<cache::SegmentInfo>& segments, const AgentKey& key,
                                                   const Digest& group, WallTime now);
-// All that was kept with the segment and speaks of this version, whatever root it names.
+// Returns the attestations kept with the segment that are of this version, whatever root they name.
 [[nodiscard]] std::vector<Attestation> said_of(const Digest& version, const cache::SegmentInfo& segment);
-// Bytes of peers and of the origin are in this segment, and its root is none of those that were attested for it. The
-// bytes of peers were checked block by block: so the origin's are others than who attested it has told.
+// Returns whether a segment with bytes of both peers and the origin has a root that none of its attestations names. The
+// bytes of peers were checked block by block, so the origin's bytes differ from those that were attested.
 [[nodiscard]] bool contradicted(const Digest& version, const cache::SegmentInfo& segment);
-// What is kept with the segment, encoded, with `more` before it; at most kMaxAttestations, the oldest go.
+// Returns `more` followed by the attestations kept with the segment, encoded; at most kMaxAttestations, the last go.
 [[nodiscard]] std::vector<std::byte> add_attestations(const std::vector<Attestation>& more,
                                                       const cache::SegmentInfo& segment);
-// What was kept with the segments and speaks of this version; what cannot be read is left out.
+// Returns the attestations kept with the segment that are of this version and name its root. Unreadable ones are left
+// out.
 [[nodiscard]] std::vector<Attestation> kept_attestations(const Digest& version, const cache::SegmentInfo& segment);
 
 }  // namespace larder::peer

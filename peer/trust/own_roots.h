@@ -1,5 +1,5 @@
-// The roots of the segments that this agent fetched from origins itself: whether an origin gives it something else
-// under the same name than before. Pure; bounded; loop thread.
+// The roots of the segments that this agent fetched from origins itself. They show whether an origin now gives it other
+// bytes under the same name. Pure; bounded; loop thread.
 #pragma once
 
 #include <array>
@@ -15,18 +15,18 @@ namespace larder::peer {
 struct OwnRoot {
   Digest version{};
   std::uint64_t segment = 0;
-  std::array<std::byte, 8> root{};  // its first bytes: nobody can choose them, this agent hashed the bytes itself
+  std::array<std::byte, 8> root{};  // its first bytes: enough, since this agent hashed the content itself
   friend bool operator==(const OwnRoot&, const OwnRoot&) = default;
 };
 
 class OwnRoots {
  public:
   static constexpr std::size_t kMaxVersions = 4096;   // the one that came first goes
-  static constexpr std::size_t kMaxSegments = 65536;  // of all of them
+  static constexpr std::size_t kMaxSegments = 65536;  // of all versions together
 
-  // Whether another root of the segment is known.
+  // Returns whether another root of the segment is known.
   bool differs(const Digest& version, std::uint64_t segment, const Digest& root) const;
-  // Keeps the first one of a segment. The versions that made room.
+  // Keeps the first root of a segment; later ones are ignored. Returns the versions that made room.
   std::vector<Digest> keep(const Digest& version, std::uint64_t segment, const Digest& root);
   std::vector<Digest> restore(const OwnRoot& root);
   [[nodiscard]] std::vector<OwnRoot> of(const Digest& version) const;

@@ -25,7 +25,7 @@ Status Proof::check_edition(const Manifest& manifest) const {
   return {};
 }
 
-// Whether it says something new.
+// Adds a segment's attestations. True: some are new.
 bool Proof::take(const ManifestSegment& offered, const Refused& refused) {
   const auto attestations = decode_attestations(offered.attestations);
   if (!attestations) return false;
@@ -33,13 +33,12 @@ bool Proof::take(const ManifestSegment& offered, const Refused& refused) {
   Segment& segment = segments_[offered.index];
   for (const Attestation& attestation : *attestations) {
     if (attestation.version != version_digest_ || attestation.segment != offered.index) continue;
-    // The newest word of an agent about a segment would let it take back what it said: the first one of each root
-    // stays.
+    // The first attestation of each agent and root stays: replacing it would let the agent take its statement back.
     const bool known = std::any_of(segment.attestations.begin(), segment.attestations.end(), [&](const auto& other) {
       return other.agent == attestation.agent && other.root == attestation.root;
     });
     if (known || segment.attestations.size() >= kMaxAttestations) continue;
-    // One that is forged, or of who may not be heard, must not take the place of a good one.
+    // A forged attestation, or one of a refused agent, must not take the place of a good one.
     if ((refused && refused(attestation.agent)) || !check(attestation, group_)) continue;
     segment.attestations.push_back(attestation);
     if (attesters_.insert(attestation.agent).second) new_attesters_.push_back(attestation.agent);

@@ -1,7 +1,8 @@
-// What is proven of one version: puts together what several holders say, and believes a segment's root only because
-// of its attestations, the root of the whole only because it folds from believed roots. Pure; `now` is an argument.
+// The proof of one version, from the manifests of several holders. It believes a segment's root only by its
+// attestations (Trust::believe), and the root of the whole only if that folds from believed roots. Pure; `now` is an
+// argument.
 //
-// Whatever the holders send, no more is kept than kMaxAttestations for each segment that a content of this size has.
+// Bounded: at most kMaxAttestations for each segment of a content of this size, whatever the holders send.
 #pragma once
 
 #include <cstdint>
@@ -26,22 +27,22 @@ class Proof {
   Proof(const cache::Version& version, const Digest& group);
 
   struct Told {
-    bool complete = false;             // its root of the whole is the believed one
-    std::set<std::uint64_t> segments;  // whose roots are the believed ones
+    bool complete = false;             // the holder is complete, and its root of the whole is the believed one
+    std::set<std::uint64_t> segments;  // those whose root is the believed one
   };
-  // bad_response where it is of another edition, or no such content can be.
+  // Adds a holder's manifest. Error: bad_response where it is of another edition, or contradicts itself.
   [[nodiscard]] Status add(const Manifest& manifest, const Trust& trust, const Refused& refused, WallTime now);
-  // What of it agrees with what is believed now.
+  // Returns the parts of a manifest that agree with the roots believed now.
   [[nodiscard]] Told told(const Manifest& manifest) const;
 
   [[nodiscard]] const cache::SegmentLayout& layout() const { return layout_; }
-  // Nothing where nobody believed attests it, or those who do contradict each other.
+  // Returns the believed root; nullopt where too few heard agents attest one, or they contradict each other.
   [[nodiscard]] std::optional<Digest> root(std::uint64_t segment) const;
   [[nodiscard]] std::optional<Digest> whole() const { return whole_; }
   [[nodiscard]] std::vector<std::byte> attestation(std::uint64_t segment) const;  // encoded
-  // Two that are heard contradict each other: found since the last call, once for the version.
+  // Removes and returns a contradiction between two heard agents; at most one for the version.
   [[nodiscard]] std::optional<Evidence> take_contradiction() { return std::exchange(contradiction_, std::nullopt); }
-  // Whose attestations were taken up for the first time since the last call.
+  // Removes and returns the agents whose first attestation was added since the last call.
   [[nodiscard]] std::vector<AgentId> take_new_attesters() { return std::exchange(new_attesters_, {}); }
 
  private:
@@ -62,7 +63,7 @@ class Proof {
   std::set<AgentId> attesters_;
   std::vector<AgentId> new_attesters_;
   std::optional<Evidence> contradiction_;
-  bool contradicted_ = false;  // told already
+  bool contradicted_ = false;  // a contradiction was reported
 };
 
 }  // namespace larder::peer

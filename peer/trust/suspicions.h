@@ -1,5 +1,5 @@
-// Attestations that are in doubt: of content that was judged not valid, or that another contradicts. What this agent
-// fetches from the origin itself settles them. Pure; bounded; loop thread.
+// Attestations that are in doubt, since their content was judged not valid or another attestation contradicts them.
+// This agent's own fetch from the origin settles them. Pure; bounded; loop thread.
 #pragma once
 
 #include <cstdint>
@@ -18,9 +18,9 @@ class Suspicions {
  public:
   static constexpr std::size_t kMax = 4096;  // the oldest goes
 
-  // False: it is there already. `gone` made room.
+  // Adds an attestation. False: it is there already. `gone`: the one that made room.
   bool add(const Attestation& attestation, std::optional<Attestation>& gone);
-  // Takes out all of this segment.
+  // Removes and returns all attestations of this segment.
   std::vector<Attestation> take(const Digest& version, std::uint64_t size, std::uint64_t segment);
   std::vector<Attestation> take_version(const Digest& version);
   [[nodiscard]] bool any_of(const Digest& version) const;

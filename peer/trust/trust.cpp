@@ -29,7 +29,7 @@ void Trust::set_min_attesters(std::size_t count) {
 }
 
 void Trust::restore(TrustState state, WallTime now) {
-  TrustJournal* journal = std::exchange(journal_, nullptr);  // it knows all of this
+  TrustJournal* journal = std::exchange(journal_, nullptr);  // the state comes from the journal
   for (const Pardon& pardon : state.pardons) standing_.restore(pardon);
   for (Shunned& one : state.shunned) standing_.restore(std::move(one), now);
   for (Doubted& one : state.doubted) standing_.restore(std::move(one), now);
@@ -85,8 +85,8 @@ void Trust::doubt(const AgentId& agent, DoubtReason reason, bool https, const st
   if (change.now && change.fresh) outcome.doubted.push_back(agent);
 }
 
-// Those who contradict it over origins that this agent can tell, by HTTPS, where one wrong member explains everything
-// that is known of the host; and who are believed themselves.
+// Shuns the agent if enough members contradict it. Counted are accusers that are believed themselves, over HTTPS
+// origins that this agent knows, and where one wrong member explains all contradictions over the host.
 void Trust::weigh(const AgentId& agent, const Circle& circle, Outcome& outcome, WallTime now) {
   if (agent == circle.self) return;
   std::set<AgentId> accusers;
@@ -130,7 +130,7 @@ void Trust::condemn(const CondemnedVersions::Change& change, Outcome& outcome) {
   if (change.gone && journal_ != nullptr) journal_->forget_condemned(*change.gone);
   if (!change.fresh) return;
   outcome.condemned.push_back(change.condemned.version);
-  // What was fetched of it before is needed from now on, over restarts too: to know a second answer for what it is.
+  // The roots of earlier own fetches become durable, so that a different answer of the origin is recognised later.
   for (const OwnRoot& root : own_roots_.of(change.condemned.version)) note(root);
 }
 
@@ -142,13 +142,13 @@ void Trust::mark_host(const std::string& host, Outcome& outcome, WallTime now) {
   for (const Doubted& lifted : standing_.lift(site_of(host), now)) note(lifted);
 }
 
-// Where no one member can have been wrong in all contradictions over a host, and this agent saw one of them itself, the
-// host gives different bytes to different askers.
+// Marks the version's host as not constant if no single member explains all contradictions over the host and this agent
+// takes part in one of them: the host then gives different bytes to different askers.
 void Trust::look_at_host(const Digest& version, const Circle& circle, Outcome& outcome, WallTime now) {
   const auto origin = hosts_.of(version);
   if (!origin || hosts_.not_constant(origin->host, now)) return;
   if (!contradictions_.any_of(origin->host, circle.self, now)) return;
-  // Who is doubted for something else explains its own contradictions here.
+  // A member that is doubted over another site explains its own contradictions here.
   const auto discounted = [&, site = site_of(origin->host)](const AgentId& agent) {
     return standing_.doubted_elsewhere(agent, site, now);
   };
@@ -183,8 +183,8 @@ Trust::Believed Trust::believe(const std::vector<Attestation>& offered, const As
     if (one.version != asked.version || one.size != asked.size || one.segment != asked.segment) continue;
     if (++looked_at > kMaxOffered) break;
     if (standing_.shunned(one.agent, now) || (refused && refused(one.agent))) continue;
-    // Its own word that it was HTTPS counts as far as the URL says so too; that it was not is not believed of an HTTPS
-    // URL: a contradiction over plain HTTP costs the one that lies next to nothing.
+    // Of an HTTPS URL only attestations by HTTPS count: a false attestation by plain HTTP would cost the liar next to
+    // nothing.
     if (asked.https && one.transport != Transport::https) continue;
     if (standing_.doubted(one.agent, asked.https, now)) continue;
     const auto known = said_by.find(one.agent);
@@ -208,7 +208,7 @@ Trust::Believed Trust::believe(const std::vector<Attestation>& offered, const As
   return out;
 }
 
-// -- what happens -----------------------------------------------------------------------------------------------------
+// -- events -----------------------------------------------------------------------------------------------------------
 
 void Trust::suspect(const std::vector<Attestation>& attested, const Digest& group) {
   std::set<Digest> versions;
@@ -233,7 +233,7 @@ void Trust::forget_suspicions_of(const Digest& version) {
   }
 }
 
-// Whether the origin gave this agent something else under this name before.
+// Records the roots of an own fetch. True: the origin gave this agent other bytes under this name before.
 bool Trust::note_own(const std::vector<Attestation>& own, WallTime now) {
   bool two = false;
   const Digest& version = own.front().version;
@@ -250,7 +250,7 @@ bool Trust::note_own(const std::vector<Attestation>& own, WallTime now) {
   return two;
 }
 
-// The origin gives this agent itself two contents under one name: nobody is to blame for naming another than it did.
+// Called when the origin gave this agent itself two contents under one name: no member is blamed for another root.
 void Trust::give_up_blame(const Digest& version, const Circle& circle, Outcome& outcome, WallTime now) {
   const bool fresh = !condemned_.own_two_roots(version, now);
   if (fresh) condemn(condemned_.condemn_own(version, now), outcome);
@@ -258,7 +258,7 @@ void Trust::give_up_blame(const Digest& version, const Circle& circle, Outcome& 
   const auto dropped = contradictions_.drop_if([&](const Contradiction& what) {
     return what.version == version && (what.one == circle.self || what.other == circle.self);
   });
-  // Once: what it gives from then on may be one thing.
+  // Only the first time: the host may be constant from then on.
   if (const auto origin = hosts_.of(version); origin && fresh) mark_host(origin->host, outcome, now);
   if (journal_ == nullptr) return;
   for (const Contradiction& what : dropped) journal_->forget(what);
@@ -266,7 +266,7 @@ void Trust::give_up_blame(const Digest& version, const Circle& circle, Outcome& 
 
 void Trust::settle(const Attestation& mine, std::vector<AgentId>& agreed, std::vector<Attestation>& against) {
   for (const Attestation& theirs : suspicions_.take(mine.version, mine.size, mine.segment)) {
-    // Either way it is settled: proven another, or what the origin gives is what was suspected.
+    // The own fetch settles the suspicion either way: it contradicts the attestation or confirms it.
     if (journal_ != nullptr) journal_->forget(theirs);
     if (theirs.agent == mine.agent) continue;
     if (theirs.root == mine.root) {
@@ -293,7 +293,7 @@ Trust::Outcome Trust::fetched(std::string_view url, const std::vector<Attestatio
     std::vector<Attestation> against;
     settle(mine, agreed, against);
     for (const Attestation& theirs : against) {
-      if (holds(blamed, theirs.agent)) continue;  // once for each version: more of it proves no more
+      if (holds(blamed, theirs.agent)) continue;  // once for each version: further segments prove no more
       blamed.push_back(theirs.agent);
       outcome.evidence.push_back({theirs, mine});
       contradicted_here({theirs, mine}, theirs.agent, circle, outcome, now);
@@ -323,7 +323,7 @@ bool Trust::add_contradiction(const Said& said, WallTime now) {
   what.at = now;
   what.one_said = from_seconds(said.one.at_s);
   what.other_said = from_seconds(said.other.at_s);
-  if (what.other < what.one) {  // as it is kept, so that it is found again to be forgotten
+  if (what.other < what.one) {  // the order in which it is kept: the journal's row must be found again
     std::swap(what.one, what.other);
     std::swap(what.one_said, what.other_said);
   }
@@ -334,7 +334,7 @@ bool Trust::add_contradiction(const Said& said, WallTime now) {
   return true;
 }
 
-// This agent's own fetch is one of the two.
+// Handles a contradiction with this agent's own fetch.
 void Trust::contradicted_here(const Said& said, const AgentId& agent, const Circle& circle, Outcome& outcome,
                               WallTime now) {
   const Digest& version = said.one.version;
@@ -350,7 +350,8 @@ void Trust::contradicted_here(const Said& said, const AgentId& agent, const Circ
   weigh(agent, circle, outcome, now);
 }
 
-// The one that contradicts more different members is the likelier to be wrong; where that does not tell, both.
+// Doubts members that condemned too many versions. Of the two, the one that contradicts more different members is more
+// likely wrong; with equal numbers both may be doubted.
 void Trust::not_heard_for_a_while(const Said& said, Outcome& outcome, WallTime now) {
   const auto others = [&](const AgentId& agent) {
     return contradictions_.counterparts(agent, now, CondemnedVersions::kCounted);
@@ -363,7 +364,7 @@ void Trust::not_heard_for_a_while(const Said& said, Outcome& outcome, WallTime n
   }
 }
 
-// Between two others.
+// Handles a contradiction between two other members.
 void Trust::contradicted_there(const Said& said, const Circle& circle, Outcome& outcome, WallTime now) {
   const Digest& version = said.one.version;
   const bool https = is_https(said);
@@ -378,7 +379,7 @@ void Trust::contradicted_there(const Said& said, const Circle& circle, Outcome& 
     }
   }
   if (condemned_.has(version, now) && !condemned_.own_two_roots(version, now)) {
-    add_suspicion(said.one);  // the next own fetch tells who of them is right
+    add_suspicion(said.one);  // the next own fetch settles both
     add_suspicion(said.other);
   }
   look_at_host(version, circle, outcome, now);
@@ -390,14 +391,14 @@ Result<Trust::Outcome> Trust::receive(const Evidence& evidence, const Circle& ci
   const AgentId& one = evidence.accused.agent;
   const AgentId& other = evidence.accuser.agent;
   const Digest& version = evidence.accused.version;
-  // What is known already costs no signature check to hear again.
+  // A known contradiction is not checked again: that would cost two signature checks.
   if (contradictions_.known(one, other, version)) return Outcome{};
   if (Status valid = check_evidence(evidence, circle.group); !valid) return tl::unexpected(valid.error());
   Outcome outcome;
   for (const AgentId& agent : {one, other}) {
     if (agent == circle.self) continue;
     if (standing_.shunned(agent, now) || (circle.refused && circle.refused(agent))) return outcome;
-    // What was said before a pardon is told again.
+    // Statements from before a pardon or a shunning may be sent again.
     const Attestation& against = agent == one ? evidence.accuser : evidence.accused;
     if (from_seconds(against.at_s) <= standing_.counts_from(agent) && condemned_.has(version, now)) return outcome;
   }
@@ -409,7 +410,7 @@ Result<Trust::Outcome> Trust::receive(const Evidence& evidence, const Circle& ci
   if (condemned_.own_two_roots(version, now)) return outcome;
   const AgentId& theirs = one == circle.self ? other : one;
   if (standing_.doubted(theirs, is_https(said), now)) {
-    // It cannot take out of sharing what this agent fetched, one after the other.
+    // A doubted member cannot have this agent's versions condemned, one after the other.
     add_contradiction(said, now);
     weigh(theirs, circle, outcome, now);
   } else {

@@ -1,14 +1,14 @@
-// Whom and what to believe (docs/formats/attestation.md, docs/decisions/0024-blame.md). Deciding part; pure, `now` is
-// an argument; trust_store.* makes it durable. Loop thread.
+// Decides which agents and attestations to believe (docs/formats/attestation.md, docs/decisions/0024-blame.md). Pure,
+// `now` is an argument; trust_store.* makes it durable. Loop thread.
 //
 // A contradiction, two roots for one segment of one version, proves that two agents got different bytes. It does not
-// prove that one lied: an origin may give each asker something else. So it is held against the version first (shared by
-// nobody), then against the origin where several contradictions over it cannot be one member's doing, and against a
-// member last: doubted by an agent whose own fetch it contradicts, shunned where a share of the group contradicts it
-// over several unrelated origins. All of that ends by itself.
+// prove that one lied: an origin may give each asker other bytes. So it counts against the version first, which is no
+// longer shared. It counts against the origin where no single member explains several contradictions over that origin.
+// It counts against a member last: this agent doubts a member that contradicts its own fetch, and shuns a member that a
+// share of the group contradicts over several unrelated origins. All of that ends by itself.
 //
-// A signature says only that a key signed. Anybody can make keys, so who does not hold a certificate of the group has
-// to be kept out by `refused`: it answers true for revoked agents and for those not known to be members.
+// A signature proves only that a key signed, and anybody can make keys. So `refused` has to keep out agents without a
+// certificate of the group: it returns true for revoked agents and for those not known to be members.
 #pragma once
 
 #include <cstdint>
@@ -31,7 +31,7 @@
 
 namespace larder::peer {
 
-// All that Trust keeps, to make it durable. Of each kind the oldest first.
+// The durable state of Trust. Of each kind the oldest first.
 struct TrustState {
   std::vector<Shunned> shunned;
   std::vector<Doubted> doubted;
@@ -40,10 +40,10 @@ struct TrustState {
   std::vector<Contradiction> contradictions;
   std::vector<Condemned> condemned;
   std::vector<HostMark> hosts;
-  std::vector<OwnRoot> own_roots;  // of versions that are in doubt
+  std::vector<OwnRoot> own_roots;  // of versions that are suspected or condemned
 };
 
-// Hears each change of what Trust keeps, as it happens.
+// Called for each change of the durable state, within the call that makes it.
 class TrustJournal {
  public:
   virtual ~TrustJournal() = default;
@@ -68,28 +68,28 @@ class TrustJournal {
 
 class Trust {
  public:
-  static constexpr std::size_t kMaxOffered = 64;  // attestations looked at for one segment
+  static constexpr std::size_t kMaxOffered = 64;  // attestations considered for one segment
   static constexpr std::size_t kMinAccusers =
       3;  // and at least a third of the known members: docs/decisions/0024-blame.md
   static constexpr std::size_t kMinSites = 3;           // unrelated origins, by HTTPS
-  using Refused = std::function<bool(const AgentId&)>;  // empty: nobody
+  using Refused = std::function<bool(const AgentId&)>;  // empty: no agent is refused
 
-  // The group as it is for whoever asks.
+  // The group as this agent sees it now.
   struct Circle {
     AgentId self{};
     Digest group{};
-    std::size_t members = 0;  // known, this agent among them
+    std::size_t members = 0;  // number of known members, this agent included
     Refused refused;
   };
 
-  // `min_attesters`: so many different believed agents must attest a root; 0 counts as 1.
+  // `min_attesters`: number of different believed agents that must attest a root; 0 counts as 1.
   explicit Trust(std::size_t min_attesters = 1);
 
   void set_min_attesters(std::size_t count);
-  // What an earlier run kept, before anything else is asked; what does not fit the bounds is left out.
+  // Takes over the state that an earlier run kept, before any other call; entries beyond the bounds are left out.
   void restore(TrustState state, WallTime now);
   void set_journal(TrustJournal* journal) { journal_ = journal; }  // outlives this, or null
-  // The group was left: its agents are no concern any more.
+  // Forgets everything; call when this agent leaves the group.
   void forget_all();
 
   // -- members
@@ -99,43 +99,45 @@ class Trust {
   }
   [[nodiscard]] std::vector<Shunned> all_shunned(WallTime now) const { return standing_.all_shunned(now); }
   [[nodiscard]] std::vector<Doubted> all_doubted(WallTime now) const { return standing_.all_doubted(now); }
-  // By the admin: what was said against it until now counts no more. Whether anything held against it.
+  // Pardons a member on the admin's order: statements against it until now no longer count. True: it was shunned or
+  // doubted.
   bool pardon(const AgentId& agent, WallTime now);
-  // A peer sent a block that does not match its leaf hash.
-  bool sent_bad_block(const AgentId& agent, WallTime now);  // whether it is shunned newly
+  // Records that a peer sent a block that does not match its leaf hash. True: it is newly shunned.
+  bool sent_bad_block(const AgentId& agent, WallTime now);
 
   // -- versions and origins
-  // This agent asks for, or has, this version: statements about it can be laid at its origin's door.
+  // Records the URL of a version that this agent asks for or has, so that contradictions over it can count against its
+  // origin.
   void know(const Digest& version, std::string_view url) { hosts_.know(version, url); }
-  // Neither is the version condemned nor its origin "not constant": it may be offered, taken and attested.
+  // Returns whether the version may be offered, taken and attested: it is not condemned, and its origin is constant.
   [[nodiscard]] bool may_share(const Digest& version, std::string_view url, WallTime now) const;
   [[nodiscard]] bool condemned(const Digest& version, WallTime now) const { return condemned_.has(version, now); }
   [[nodiscard]] std::size_t condemned_count() const { return condemned_.size(); }
   [[nodiscard]] std::vector<HostMark> inconstant_hosts(WallTime now) const { return hosts_.marks(now); }
 
-  // What is to be believed of one segment.
+  // The segment that believe() is asked about, and its answer.
   struct Asked {
     Digest version{};
     std::uint64_t size = 0;
     std::uint64_t segment = 0;
-    bool https = true;  // the version's URL is
+    bool https = true;  // the version's URL is an HTTPS one
   };
   struct Believed {
-    std::optional<Digest> root;             // attested well enough
-    std::optional<Evidence> contradiction;  // between two that are heard: there is no root then
+    std::optional<Digest> root;             // attested by min_attesters agents
+    std::optional<Evidence> contradiction;  // between two heard agents; there is no root then
   };
-  // No root when nobody believed attests it, or believed agents contradict each other (then the origin is asked). One
-  // that attests two roots is not heard, nor is one that is doubted. Signatures are checked here, `refused` agents do
-  // not count.
+  // Returns the root to believe. No root: fewer than min_attesters heard agents attest it, or heard agents contradict
+  // each other (then the origin is asked). Not heard: refused, shunned and doubted agents, those that attest two roots,
+  // and for an HTTPS URL attestations by plain HTTP. Signatures are checked here.
   [[nodiscard]] Believed believe(const std::vector<Attestation>& offered, const Asked& asked, const Digest& group,
                                  const Refused& refused, WallTime now) const;
 
-  // -- what happens
-  // Content judged not valid: who attested what of it. What is not signed as it says is left out: it proves nothing,
-  // and anybody may have written it.
+  // -- events
+  // Records the attestations of content that was judged not valid. Those whose signature does not hold are left out:
+  // anybody may have written them.
   void suspect(const std::vector<Attestation>& attested, const Digest& group);
   struct Outcome {
-    std::vector<Evidence> evidence;  // this agent's own: to tell the group
+    std::vector<Evidence> evidence;  // with this agent's own attestation, to be sent to the group
     std::vector<AgentId> shunned;    // newly
     std::vector<AgentId> doubted;    // newly
     std::vector<Digest> condemned;   // newly
@@ -144,13 +146,14 @@ class Trust {
       return evidence.empty() && shunned.empty() && doubted.empty() && condemned.empty() && hosts.empty();
     }
   };
-  // This agent fetched these segments of one version from the origin itself (`own` are its attestations).
+  // Records that this agent fetched segments of one version from the origin itself (`own` are its attestations), and
+  // settles the suspicions about them.
   Outcome fetched(std::string_view url, const std::vector<Attestation>& own, const Circle& circle, WallTime now);
-  // Of the group, or found by this agent in what members told it. Invalid evidence changes nothing and is the sender's
-  // fault (it is not looked at where the same two are known to contradict each other over this version already). What
-  // is from or against a refused or shunned agent changes nothing either.
+  // Takes evidence that a member sent, or that this agent found between members' statements. Invalid evidence is an
+  // error, the sender's fault, and changes nothing. Evidence is ignored unchecked where the two agents are known to
+  // contradict each other over this version, and without effect where one of the two is refused or shunned.
   [[nodiscard]] Result<Outcome> receive(const Evidence& evidence, const Circle& circle, WallTime now);
-  // Time passed. Whether anything that was held back may be shared again, or somebody heard.
+  // Ends what is due. True: a version or origin may be shared again, or a member is heard again.
   bool tidy(WallTime now);
 
  private:

@@ -43,8 +43,8 @@ CREATE TABLE trust_accusations (
 );
 )sql";
 
-// Contradictions shunned for good before: those end with this step. What two accusers had said does not tell over which
-// origin, nor by which transport; it counts no more.
+// Earlier versions shunned for good after a contradiction: this step ends those. The old accusations name neither the
+// origin nor the transport, so they are dropped.
 constexpr std::string_view kEnding = R"sql(
 ALTER TABLE trust_shunned ADD COLUMN times INTEGER NOT NULL DEFAULT 0;
 UPDATE trust_shunned SET until = since + 3600000000000 WHERE reason IN (0, 1);
@@ -122,7 +122,7 @@ WallTime time_from(const SQLite::Column& column) {
   return from_unix_ns(column.getInt64());
 }
 
-// What cannot be read is left out; how many rows that were.
+// The rows that could be read, and the number of those that could not.
 struct Read {
   TrustState state;
   std::size_t damaged = 0;
@@ -272,7 +272,7 @@ void TrustStore::load(Trust& trust, WallTime now, UniqueFunction<void(Status)> d
   forget_what_is_over(now);
 }
 
-// What ended while the agent was off: nothing in memory will have it forgotten.
+// Deletes rows that ended while the agent was off: they are not restored, so no later event would delete them.
 void TrustStore::forget_what_is_over(WallTime now) {
   writes_.add([now](SQLite::Database& db) {
     const std::int64_t over = to_unix_ns(now), forgotten = to_unix_ns(now - Spell::kMemory);

@@ -1,8 +1,8 @@
-// Keeps in larder.db what Trust knows, so that a restart changes nothing of it. Read once at the start;
-// each change is written behind, those of one turn of the loop together. Loop thread only. Owned by main: destroyed
-// before the Database, and after the last use of the Trust whose journal it is.
+// Keeps the state of Trust in larder.db over restarts. It is read once at the start; changes are written behind, those
+// of one turn of the loop together. Loop thread only. Owned by agent/lan: destroyed before the Database, and after the
+// last use of the Trust whose journal it is.
 //
-// A change that cannot be written is tried again (write_behind.h); Trust goes on with it in memory.
+// A change that cannot be written is retried (write_behind.h); Trust goes on with it in memory.
 #pragma once
 
 #include <memory>
@@ -17,7 +17,7 @@
 
 namespace larder::peer {
 
-// Schema steps; docs/formats/attestation.md says what the columns are.
+// Returns the schema steps; docs/formats/attestation.md describes the columns.
 [[nodiscard]] std::span<const cache::SchemaStep> trust_schema();
 
 class TrustStore final : public TrustJournal {
@@ -26,8 +26,8 @@ class TrustStore final : public TrustJournal {
   TrustStore(const TrustStore&) = delete;
   TrustStore& operator=(const TrustStore&) = delete;
 
-  // Puts what was kept into `trust` and is its journal from now on. Nobody is asked or judged before `done`; with an
-  // error `trust` begins empty.
+  // Restores `trust` from the database and becomes its journal. `trust` must not be used before `done`; after an error
+  // it begins empty. `done` is called on the loop thread, not within the call, and not after the destructor.
   void load(Trust& trust, WallTime now, UniqueFunction<void(Status)> done);
 
   void keep(const Shunned& shunned) override;
