@@ -267,13 +267,18 @@ void Discovery::receive_hello(const Incoming& incoming, const Hello& said, Stead
           : belief == Belief::assumed && replay_.accept(datagram.sender, datagram.start_epoch, datagram.sequence, now);
   if (!taken) return;
   addresses_.heard_from(incoming.from);
+  const KnownPeer* before = peers_.find(datagram.sender);
+  const bool link_local_before = before != nullptr && before->from.is_link_local();
   const auto change =
       peers_.heard_hello(datagram.sender, datagram.start_epoch, said, incoming.from, incoming.multicast, now);
   const bool fresh = change == PeerTable::Change::appeared || change == PeerTable::Change::restarted;
   if (fresh) peers_.checked(datagram.sender, now);
   // Answered at once: a probe, a newcomer, and a peer with an older group state, which would otherwise wait for the
   // next announcement.
-  if (said.probe || fresh || said.group_version < self_.group_version) owe_reply(incoming.from, false, now);
+  const bool better_place = link_local_before && !incoming.from.is_link_local();
+  if (better_place) drop_link_local_replies(*peers_.find(datagram.sender));
+  if (said.probe || fresh || better_place || said.group_version < self_.group_version)
+    owe_reply(incoming.from, false, now);
   tell_newer(incoming, said, now);
   if (change == PeerTable::Change::none || !appeared_) return;
   if (const KnownPeer* peer = peers_.find(datagram.sender)) appeared_(*peer);
@@ -306,6 +311,15 @@ void Discovery::tell_newer_late(SteadyTime now) {
   if (!of_use) return;
   told_newer_ = now;
   newer_(heard.agent, heard.catalogue, heard.version);
+}
+
+// A HELLO comes by IPv6 and IPv4, as a rule by IPv6 first. A reply to the link-local address would show this agent's
+// link-local address alone, at which libtorrent does not dial it: for 10 s the newcomer could take nothing from here.
+void Discovery::drop_link_local_replies(const KnownPeer& peer) {
+  for (const KnownPeer::Place& place : peer.places) {
+    const auto owed = place.at.is_link_local() ? replies_.find(place.at) : replies_.end();
+    if (owed != replies_.end() && !owed->second.probe) replies_.erase(owed);
+  }
 }
 
 void Discovery::owe_reply(const Endpoint& to, bool probe, SteadyTime now) {

@@ -143,6 +143,7 @@ class Discovery {
   Belief believe(const Incoming& incoming, const Hello& said, SteadyTime now);
   void receive_ask(const AgentId& sender, const Ask& ask, const Endpoint& from, SteadyTime now);
   void owe_reply(const Endpoint& to, bool probe, SteadyTime now);
+  void drop_link_local_replies(const KnownPeer& peer);
   void probe_unproven(const Incoming& incoming, SteadyTime now);
   [[nodiscard]] std::size_t hello_size() const;
   [[nodiscard]] bool may_be_there(const Endpoint& place) const;

@@ -6,6 +6,7 @@
 namespace larder::peer {
 namespace {
 
+using std::chrono::milliseconds;
 using test::Office;
 using test::seconds;
 
@@ -48,6 +49,52 @@ TEST(Discovery, WhatNobodySignedIsAnsweredWithNoMoreThanCameAndOnceASecond) {
     answered += answers_after(("192.0.2." + std::to_string(i) + ":2").c_str(), 1, 1200, now);
   }
   EXPECT_LE(answered, Discovery::kMaxProbed);
+}
+
+// A HELLO of a newcomer by both families, IPv6 first.
+class NewcomerByBothFamilies : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    office_.start(host_);
+    std::ignore = host_.discovery->take_outgoing();
+    sender_[0] = std::byte{9};
+  }
+  void hear(const char* from, std::uint64_t sequence) {
+    const Hello hello{1, 2, true, false, 1, "x", {}, {}};
+    host_.discovery->receive({Datagram{sender_, 5, sequence, hello, {}}, *parse_endpoint(from), true, 1}, now_);
+  }
+  // Where HELLOs went by unicast.
+  std::vector<std::string> replies_within(Duration time) {
+    std::vector<std::string> places;
+    for (const SteadyTime end = now_ + time; now_ < end; now_ += milliseconds(1)) {
+      host_.discovery->tick(now_);
+      for (const Outgoing& sent : host_.discovery->take_outgoing()) {
+        if (sent.to) places.push_back(sent.to->text());
+      }
+    }
+    return places;
+  }
+
+  Office office_;
+  Office::Host& host_ = office_.add();
+  AgentId sender_{};
+  SteadyTime now_ = office_.now();
+};
+
+TEST_F(NewcomerByBothFamilies, IsAnsweredOnceAndWhereTheSwarmCanBeDialled) {
+  hear("[fe80::9%3]:7475", 1);
+  hear("192.0.2.9:7475", 2);
+  EXPECT_EQ(replies_within(seconds(2)), std::vector<std::string>{"192.0.2.9:7475"});
+}
+
+TEST_F(NewcomerByBothFamilies, IsAnsweredAgainWhereTheSecondCopyComesLate) {
+  hear("[fe80::9%3]:7475", 1);
+  EXPECT_EQ(replies_within(seconds(2)), std::vector<std::string>{"[fe80::9%3]:7475"});
+  hear("192.0.2.9:7475", 2);
+  EXPECT_EQ(replies_within(seconds(2)), std::vector<std::string>{"192.0.2.9:7475"});
+  hear("[fe80::9%3]:7475", 3);
+  hear("192.0.2.9:7475", 4);
+  EXPECT_TRUE(replies_within(seconds(2)).empty()) << "it knows this agent";
 }
 
 TEST(Discovery, NobodyIsWhereNoMachineCanBe) {
