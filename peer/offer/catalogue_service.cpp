@@ -81,6 +81,7 @@ struct CatalogueService::Impl : std::enable_shared_from_this<Impl> {
   void open_whole(const LeavesQuery& query, const Offer& offer, const JobPtr& job);
   void serve_whole(const JobPtr& job, const SwarmWindow& window, const cache::ContentId& content,
                    std::vector<Digest> leaves, bool answer_leaves);
+  [[nodiscard]] std::function<bool()> still_offered(const JobPtr& job, const cache::ContentId& content);
   void open_segments(const Offer& offer, const JobPtr& job, std::uint64_t first, std::vector<Digest> leaves,
                      bool answer_leaves);
   void end(const JobPtr& job, unsigned status, std::vector<std::byte> body = {});
@@ -364,14 +365,23 @@ void CatalogueService::Impl::serve_whole(const JobPtr& job, const SwarmWindow& w
   auto body = answer_leaves ? encode_leaves(leaves) : std::vector<std::byte>();
   parts.cache.open(
       content,
-      step<std::shared_ptr<cache::ContentLease>>(job, [job, window, leaves = std::move(leaves), body = std::move(body)](
-                                                          Impl& self, auto lease) mutable {
-        self.parts.swarm.serve({window, std::move(leaves), std::move(*lease), 0},
+      step<std::shared_ptr<cache::ContentLease>>(job, [job, window, content, leaves = std::move(leaves),
+                                                       body = std::move(body)](Impl& self, auto lease) mutable {
+        self.parts.swarm.serve({window, std::move(leaves), std::move(*lease), 0, self.still_offered(job, content)},
                                self.step<void>(job, [job, body = std::move(body)](Impl& impl, const Status&) mutable {
                                  impl.remember_taker(job);
                                  impl.end(job, kOk, std::move(body));
                                }));
       }));
+}
+
+// Members that opened a torrent download from it without asking the catalogue again.
+std::function<bool()> CatalogueService::Impl::still_offered(const JobPtr& job, const cache::ContentId& content) {
+  return [weak = weak_from_this(), version = job->version_key, content] {
+    const auto self = weak.lock();
+    const auto offer = self ? self->parts.offers.find(KeyKind::version, version) : std::nullopt;
+    return offer && offer->content == content;
+  };
 }
 
 void CatalogueService::Impl::open_segments(const Offer& offer, const JobPtr& job, std::uint64_t first,
@@ -388,7 +398,11 @@ void CatalogueService::Impl::open_segments(const Offer& offer, const JobPtr& job
           const ByteRange range = layout.range(segment);
           const auto mine = rest.first(std::min<std::size_t>(rest.size(), leaves_of(layout, segment)));
           rest = rest.subspan(mine.size());
-          serves.push_back({torrent_window(mine, range.length), {mine.begin(), mine.end()}, *lease, range.offset});
+          serves.push_back({torrent_window(mine, range.length),
+                            {mine.begin(), mine.end()},
+                            *lease,
+                            range.offset,
+                            self.still_offered(job, offer.content)});
         }
         *left = serves.size();
         if (serves.empty()) return self.end(job, kNotFound);

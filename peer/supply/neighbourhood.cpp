@@ -341,7 +341,9 @@ void Neighbourhood::act_on(const Trust::Outcome& outcome) {
 
 void Neighbourhood::share_no_more(const std::vector<Digest>& versions) {
   for (const Digest& version : versions) parts_.offers.withdraw(version);
-  if (!versions.empty()) stop_supplies();
+  if (versions.empty()) return;
+  parts_.swarm.end_unshared();
+  stop_supplies();
 }
 
 // Closes the supplies of versions that may not be shared any more; the rest of their bytes comes from the origin.

@@ -120,10 +120,14 @@ class Swarm {
     std::vector<Digest> leaves;
     std::shared_ptr<cache::ContentLease> content;
     std::uint64_t offset = 0;
+    // Returns whether the content is still offered. Called on the loop thread, from end_unshared(). Empty: always.
+    std::function<bool()> still_offered = {};
   };
   virtual void serve(Serve what, UniqueFunction<void(Status)> done) = 0;
   [[nodiscard]] virtual bool serves(const SwarmWindow& window) const = 0;
-  virtual void withdraw(const SwarmWindow& window) = 0;  // stops serving it
+  // Stops serving the windows whose content is not offered any more (Serve::still_offered): members that download them
+  // are cut. Done every 5 s at the latest in any case.
+  virtual void end_unshared() {}
 
   // Starts a fetch; peers are dialled at once. Errors: invalid_argument where the leaves do not fit the window or there
   // are more than 16 peers, limit_exceeded with max_fetches in flight, busy with 8 fetches of this window in flight.

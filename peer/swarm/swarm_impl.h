@@ -38,7 +38,7 @@ class LibtorrentSwarm final : public Swarm {
 
   void serve(Serve what, UniqueFunction<void(Status)> done) override;
   [[nodiscard]] bool serves(const SwarmWindow& window) const override { return served_.contains(window); }
-  void withdraw(const SwarmWindow& window) override;
+  void end_unshared() override;
 
   [[nodiscard]] Result<SwarmFetchId> fetch(SwarmFetch what, std::shared_ptr<SwarmEvents> events) override;
   void want(SwarmFetchId id, std::vector<ByteRange> ranges) override;
@@ -71,9 +71,11 @@ class LibtorrentSwarm final : public Swarm {
     std::shared_ptr<Window> window;
     SteadyTime used;
     bool open = false;
+    std::function<bool()> still_offered;
     std::vector<UniqueFunction<void(Status)>> waiting;
   };
 
+  void withdraw(const SwarmWindow& window);  // stops serving it
   [[nodiscard]] Fetch* find(SwarmFetchId id);
   [[nodiscard]] std::shared_ptr<SwarmEvents> events_of(SwarmFetchId id);
   [[nodiscard]] Status check_fetch(const SwarmFetch& what) const;

@@ -43,6 +43,8 @@ void LibtorrentSwarm::serve(Serve what, UniqueFunction<void(Status)> done) {
   const auto found = served_.find(what.window);
   if (found != served_.end()) {
     found->second.used = runtime_.clock.now();
+    // Another content with the same bytes may be the one that stays offered.
+    found->second.still_offered = std::move(what.still_offered);
     if (found->second.open) return answer(std::move(done), {});
     found->second.waiting.push_back(std::move(done));
     return;
@@ -77,6 +79,7 @@ void LibtorrentSwarm::open_served(Serve what, std::vector<UniqueFunction<void(St
       Window::What{what.window, std::move(what.leaves), {}, std::move(what.content), what.offset, true},
       std::make_shared<ServeSink>(*this, key), main().shared);
   served.used = runtime_.clock.now();
+  served.still_offered = std::move(what.still_offered);
   served.waiting = std::move(waiting);
   const std::shared_ptr<Window> window = served.window;
   served_.emplace(key, std::move(served));
@@ -127,7 +130,19 @@ void LibtorrentSwarm::serve_failed(const SwarmWindow& window, const Error& error
   answer_all(std::move(served.waiting), tl::unexpected<Error>(error));
 }
 
+void LibtorrentSwarm::end_unshared() {
+  std::vector<SwarmWindow> ended;
+  for (const auto& [key, served] : served_) {
+    if (served.still_offered && !served.still_offered()) ended.push_back(key);
+  }
+  for (const SwarmWindow& key : ended) {
+    log::info("swarm: what is not offered any more is served no more root={}", to_hex(key.root));
+    withdraw(key);
+  }
+}
+
 void LibtorrentSwarm::look_for_idle() {
+  end_unshared();
   const SteadyTime now = runtime_.clock.now();
   std::vector<SwarmWindow> idle;
   for (auto& [key, served] : served_) {

@@ -26,6 +26,7 @@ class IdleSwarm final : public Swarm {
   void set_rates(std::uint64_t, std::uint64_t) override {}
   void serve(Serve what, UniqueFunction<void(Status)> done) override {
     served.push_back(what.window);
+    still_offered.push_back(what.still_offered);
     if (forgets > 0) {
       --forgets;
       return;
@@ -33,7 +34,6 @@ class IdleSwarm final : public Swarm {
     done({});
   }
   [[nodiscard]] bool serves(const SwarmWindow&) const override { return false; }
-  void withdraw(const SwarmWindow&) override {}
   Result<SwarmFetchId> fetch(SwarmFetch, std::shared_ptr<SwarmEvents>) override {
     return fail(ErrorCode::invalid_state, "fetch", "nothing is fetched here");
   }
@@ -44,6 +44,7 @@ class IdleSwarm final : public Swarm {
   void stop(SwarmFetchId) override {}
   [[nodiscard]] SwarmFigures figures() const override { return {}; }
   std::vector<SwarmWindow> served;
+  std::vector<std::function<bool()>> still_offered;
   std::size_t forgets = 0;  // so many callbacks are destroyed uncalled
 };
 
@@ -244,6 +245,31 @@ TEST_F(CatalogueServiceTest, TheLeavesAreAnsweredAndTheTorrentsOpened) {
   query.first = UINT64_MAX;
   query.count = UINT64_MAX;
   EXPECT_EQ(ask(target_of(query)), 404U);
+}
+
+// Members that have opened a torrent do not ask the catalogue again.
+TEST_F(CatalogueServiceTest, ATorrentIsServedAsLongAsItsContentIsOffered) {
+  for (const bool withdrawn : {true, false}) {
+    const auto content = put({one_}, {0, 2});
+    LeavesQuery query;
+    query.key = key_.version_key(one_);
+    query.first = 2;
+    query.count = 1;
+    query.open = true;
+    ASSERT_EQ(ask(target_of(query)), 200U);
+    ASSERT_FALSE(swarm_.still_offered.empty());
+    const auto offered = swarm_.still_offered.back();
+    EXPECT_TRUE(offered());
+    if (withdrawn) {
+      offers_.withdraw(version_digest(one_));
+    } else {
+      offers_.remove(content);
+    }
+    EXPECT_FALSE(offered());
+  }
+  const auto offered = swarm_.still_offered.back();
+  service_.reset();
+  EXPECT_FALSE(offered()) << "nobody offers anything";
 }
 
 TEST_F(CatalogueServiceTest, WhoMayNotAskIsNotAnswered) {

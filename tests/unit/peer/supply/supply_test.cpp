@@ -26,7 +26,6 @@ class FakeSwarm final : public Swarm {
   void set_rates(std::uint64_t, std::uint64_t) override {}
   void serve(Serve, UniqueFunction<void(Status)> done) override { done({}); }
   [[nodiscard]] bool serves(const SwarmWindow&) const override { return false; }
-  void withdraw(const SwarmWindow&) override {}
   Result<SwarmFetchId> fetch(SwarmFetch what, std::shared_ptr<SwarmEvents> events) override {
     EXPECT_EQ(content_root(what.leaves), what.window.root);
     running[++last] = {std::move(what), std::move(events), {}, {}, 0};

@@ -236,17 +236,30 @@ TEST_F(SwarmTest, a_window_that_is_being_fetched_is_served_after_it) {
   expect_content(*second, content, content.all());
 }
 
-TEST_F(SwarmTest, a_window_is_withdrawn) {
-  const Content content(1 * kMiB);
-  const auto holder = make_agent();
-  const auto taker = make_agent();
-  serve(*holder, content);
-  holder->swarm->withdraw(content.window(content.all()));
-  EXPECT_FALSE(holder->swarm->serves(content.window(content.all())));
-  const auto download = begin(*taker, request(content, content.all(), {holder->peer()}));
-  ASSERT_TRUE(wait([&] { return !download->lost.empty(); }));
-  EXPECT_EQ(download->received, 0U);
-  EXPECT_EQ(download->lost, std::vector<AgentId>{holder->key.id()});
+TEST_F(SwarmTest, what_is_not_offered_any_more_is_served_to_nobody_also_who_has_half_of_it) {
+  for (const bool told : {true, false}) {
+    const Content content(8 * kMiB);
+    AgentOptions slow;
+    slow.settings.upload_rate = 1 * kMiB;
+    slow.settings.idle_close = seconds(1);
+    const auto holder = make_agent(slow);
+    const auto taker = make_agent();
+    const auto offered = std::make_shared<bool>(true);
+    std::optional<Status> status;
+    holder->swarm->serve({content.window(content.all()), content.leaves(content.all()), lease(content.bytes), 0,
+                          [offered] { return *offered; }},
+                         [&status](Status answered) { status = std::move(answered); });
+    ASSERT_TRUE(wait([&status] { return status.has_value(); }));
+    const auto download = begin(*taker, request(content, content.all(), {holder->peer()}));
+    ASSERT_TRUE(wait([&] { return download->received > 0; }));
+    holder->swarm->end_unshared();
+    EXPECT_TRUE(holder->swarm->serves(content.window(content.all())));
+    *offered = false;
+    if (told) holder->swarm->end_unshared();
+    ASSERT_TRUE(wait([&] { return !download->lost.empty(); })) << told;
+    EXPECT_FALSE(holder->swarm->serves(content.window(content.all())));
+    EXPECT_LT(download->received, content.bytes.size());
+  }
 }
 
 TEST_F(SwarmTest, plain_tcp_where_the_group_wants_it) {
