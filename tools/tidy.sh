@@ -15,10 +15,21 @@ build=build/tidy
 folders="base/* database/* cache/* origin/* peer/* client/* agent/*"
 all_sources() { git ls-files $(printf '%s.cpp ' $folders); }
 
-# Files that changed since a commit, by their new names; what only moved, or has other includes and comments, did not.
+# Files whose code changed since a commit, by their new names; what only moved, or has other includes and comments, did not.
 changed_since() {
-  git diff -z --numstat --diff-filter=d -M -l9999 -I'^#include' -I'^ *//' "$1" -- $folders | tr '\0' '\n' |
-    awk -F'\t' '{ name = $3; if (name == "") { getline; getline name }; if ($1 + $2 > 0) print name }'
+  git diff -U0 -M -l9999 "$1" -- $folders | awk '
+    function told() { if (name != "" && before != after) print name; name = before = after = "" }
+    /^diff --git / { told(); next }
+    /^--- / { next }
+    /^\+\+\+ / { name = $2 == "/dev/null" ? "" : substr($2, 3); next }
+    /^[-+]/ {
+      line = substr($0, 2)
+      sub(/^ *\/\/.*$/, "", line)
+      sub(/ +\/\/ .*$/, "", line)
+      if (line ~ /^ *$/ || line ~ /^#include/) next
+      if (/^-/) before = before line "\n"; else after = after line "\n"
+    }
+    END { told() }'
 }
 
 recent_sources() {
