@@ -241,7 +241,7 @@ TEST_F(SwarmTest, what_is_not_offered_any_more_is_served_to_nobody_also_who_has_
     const Content content(8 * kMiB);
     AgentOptions slow;
     slow.settings.upload_rate = 1 * kMiB;
-    slow.settings.idle_close = seconds(1);
+    slow.settings.idle_close = std::chrono::seconds(1);
     const auto holder = make_agent(slow);
     const auto taker = make_agent();
     const auto offered = std::make_shared<bool>(true);
