@@ -276,7 +276,7 @@ void Discovery::receive_hello(const Incoming& incoming, const Hello& said, Stead
   // Answered at once: a probe, a newcomer, and a peer with an older group state, which would otherwise wait for the
   // next announcement.
   const bool better_place = link_local_before && !incoming.from.is_link_local();
-  if (better_place) drop_link_local_replies(*peers_.find(datagram.sender));
+  if (better_place) drop_link_local_replies(*before);
   if (said.probe || fresh || better_place || said.group_version < self_.group_version)
     owe_reply(incoming.from, false, now);
   tell_newer(incoming, said, now);
