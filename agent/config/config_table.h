@@ -20,7 +20,8 @@ template <class Target>
 struct ConfigRow {
   ConfigKey key;
   bool required = false;  // must be given in its section (only in [[hook]] and [[notify]])
-  // Sets the value, or returns what is wrong with it ("must be a …").
+  // Sets the value in Target. Returns why the value is refused, as the end of a sentence ("must be a …"); none: it is
+  // set.
   std::function<std::optional<std::string>(Target&, const ConfigValue&)> set;
   std::function<std::string(const Target&)> get;  // as a TOML value that `set` accepts
 };

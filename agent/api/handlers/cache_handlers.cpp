@@ -12,8 +12,8 @@ namespace {
 constexpr std::size_t kDefaultLimit = 100;
 constexpr std::size_t kMaxLimit = 1000;
 
-// Administrators see everything. Other users see what they asked for themselves: the cache selects the records and
-// their versions, and the view leaves out the rest.
+// Administrators see all fields of a record. For other users the cache selects the records and versions that the user
+// asked for, and the view leaves out what other users did.
 RecordDetail detail_for(const Caller& caller) {
   return caller.admin ? RecordDetail::all : RecordDetail::of_own_user;
 }
@@ -21,7 +21,8 @@ std::optional<std::uint32_t> user_of(const Caller& caller) {
   return caller.admin ? std::nullopt : std::optional<std::uint32_t>(caller.uid);
 }
 
-// A filter sees only what its caller may see: otherwise it would reveal a query letter by letter.
+// Compares a filter only with URLs in the form that its caller may see. Compared with the full URL, a filter would let
+// the caller guess a hidden query letter by letter.
 bool shows(const cache::ContentInfo& record, const std::string& part, RecordDetail detail) {
   return part.empty() ||
          std::any_of(record.versions.begin(), record.versions.end(), [&](const cache::Version& version) {

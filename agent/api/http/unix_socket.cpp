@@ -67,7 +67,7 @@ Result<UniqueFd> take_lock(const std::string& path) {
   return failed(path, "lock it", errno);
 }
 
-// Returns what is at the path: nothing, and a socket without a listener, may be replaced.
+// Checks that a new socket may take the path: there is no file, or a socket without a listener.
 Status check_replaceable(const std::string& path, const sockaddr_un& address) {
   struct stat info {};
   if (::lstat(path.c_str(), &info) != 0) return errno == ENOENT ? Status{} : failed(path, "look at it", errno);

@@ -18,8 +18,8 @@ struct GetPlan {
 
 // Returns the URL without "user:password@". Pure.
 [[nodiscard]] std::string without_user_info(const std::string& url);
-// Returns eight hex digits that are equal for commands that get the same files to the same places in the same way. No
-// secret is part of it. Pure.
+// Returns eight hex digits that are equal for commands that get the same files to the same places in the same way. The
+// key is computed without secrets. Pure.
 [[nodiscard]] std::string plan_key(const GetPlan& plan);
 // Returns the name of the job, by which a repeated command finds the job of an interrupted one. Pure.
 [[nodiscard]] std::string plan_job_name(const GetPlan& plan);

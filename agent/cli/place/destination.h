@@ -37,7 +37,7 @@ struct DestinationOptions {
 // Sets `destination` (absolute, or kStandardOutput) of every file. Refuses two files with one destination. Pure.
 [[nodiscard]] Status choose_destinations(const DestinationOptions& options, const std::vector<ListedFile>& listed,
                                          std::vector<FileRequest>& files);
-// Checks that the destinations can be written, before anything is fetched, by what they lead to (place.h). A
+// Checks, before anything is fetched, that the file or device behind each destination (place.h) can be written. A
 // destination that is standard output becomes kStandardOutput; one that is written to instead of replaced gets its
 // `stream`. Refuses two files with one place.
 [[nodiscard]] Status judge_destinations(std::vector<FileRequest>& files);

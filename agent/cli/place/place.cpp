@@ -83,7 +83,7 @@ Result<PlaceKind> kind_of_existing(const Walked& found, const std::string& doing
   return replaceable ? PlaceKind::file : PlaceKind::in_place;
 }
 
-// Returns the path of a directory reached through links; without /proc, that of its descriptor.
+// Returns the path, without links, of the directory that the descriptor has open; without /proc, "/proc/self/fd/N".
 std::string path_of(int descriptor) {
   std::string link = fmt::format("/proc/self/fd/{}", descriptor);
   std::string path(PATH_MAX, '\0');

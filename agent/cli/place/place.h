@@ -47,7 +47,7 @@ class PlaceFinder {
   [[nodiscard]] Result<Place> find(const std::string& destination);
 
  private:
-  std::string typed_;  // directory of the last destination, usually the same as that of the next
+  std::string typed_;  // directory of the last destination as typed: most destinations of a list share it
   std::weak_ptr<const Directory> found_;
 };
 
