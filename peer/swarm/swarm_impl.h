@@ -92,7 +92,6 @@ class LibtorrentSwarm final : public Swarm {
   void opened(const std::shared_ptr<Window>& window, const Status& status);
   void serve_failed(const SwarmWindow& window, const Error& error);
   void close_window(Line& line, const std::shared_ptr<Window>& window);
-  void close_idle();
   void read_news(Line& line);
   void window_failed(const Line& line, const SessionNews& news);
   void look_for_idle();

@@ -255,7 +255,11 @@ TEST_F(SwarmTest, what_is_not_offered_any_more_is_served_to_nobody_also_who_has_
     holder->swarm->end_unshared();
     EXPECT_TRUE(holder->swarm->serves(content.window(content.all())));
     *offered = false;
-    if (told) holder->swarm->end_unshared();
+    if (told) {
+      holder->swarm->end_unshared();
+    } else {
+      loop_.advance(slow.settings.idle_close);  // the look for idle windows finds it
+    }
     ASSERT_TRUE(wait([&] { return !download->lost.empty(); })) << told;
     EXPECT_FALSE(holder->swarm->serves(content.window(content.all())));
     EXPECT_LT(download->received, content.bytes.size());
