@@ -1,4 +1,4 @@
-// A member: one start() of a file, with its request and its state across the runs that it joins.
+// A member: one start() of a file, with its request and its state across the downloads that it joins.
 #pragma once
 
 #include <memory>
@@ -17,7 +17,7 @@ struct Member {
   std::uint64_t wasted = 0;
   unsigned restarts = 0;
   unsigned relaunches = 0;  // times that a chosen content turned out to be missing
-  bool alone = false;       // must not share a run
+  bool alone = false;       // must not share a download
   bool connected = false;   // on_connected was called
   bool gone = false;        // stopped or done: no more events
 

@@ -411,8 +411,8 @@ void Fill::complete() {
 void Fill::broken(const Error& error) {
   if (stopped_) return;
   const auto self = shared_from_this();
-  // Bytes that the streams still hold count as uncommitted; Run::fail() counts them as wasted. A copy, since the owner
-  // of `error` may end on the way.
+  // Bytes that the streams still hold count as uncommitted; Download::fail_members() counts them as wasted. A copy,
+  // since the owner of `error` may end on the way.
   const Error copy = error;  // NOLINT(performance-unnecessary-copy-initialization)
   stop();
   events_.fill_broken(copy);
