@@ -348,7 +348,7 @@ void CrowdSeat::progress(std::uint64_t segment, std::uint64_t bytes) {
   tell(place_, [&](Crowd& crowd, SteadyTime now) { crowd.progress(segment, bytes, now); });
 }
 
-void CrowdSeat::origin_usable(bool usable) {
+void CrowdSeat::set_origin_usable(bool usable) {
   tell(place_, [&](Crowd& crowd, SteadyTime now) { usable ? crowd.origin_back(now) : crowd.origin_failed(now); });
 }
 

@@ -46,7 +46,7 @@ class CrowdSeat {
   void delivering(std::uint64_t segment);
   void from_peers(std::uint64_t bytes);
   void progress(std::uint64_t segment, std::uint64_t bytes);
-  void origin_usable(bool usable);
+  void set_origin_usable(bool usable);
 
   [[nodiscard]] const std::vector<std::uint64_t>& fetch() const;  // segments for the origin, ascending
   [[nodiscard]] std::vector<std::uint64_t> to_take(std::size_t most) const;

@@ -73,8 +73,8 @@ class Supply {
   [[nodiscard]] virtual std::optional<CrowdFigures> crowd() const { return std::nullopt; }
   // Reports what the transfer does: `bytes` of a segment have come so far from the origin's running stream; whether
   // the origin can be asked (false: it failed).
-  virtual void origin_came(std::uint64_t segment, std::uint64_t bytes) { (void)segment, (void)bytes; }
-  virtual void origin_usable(bool usable) { (void)usable; }
+  virtual void on_origin_progress(std::uint64_t segment, std::uint64_t bytes) { (void)segment, (void)bytes; }
+  virtual void set_origin_usable(bool usable) { (void)usable; }
 };
 
 struct NeighbourQuery {

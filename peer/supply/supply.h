@@ -77,8 +77,8 @@ class SupplyImpl final : public Supply,
   [[nodiscard]] std::vector<std::uint64_t> order() const override;
   [[nodiscard]] bool promising() const override;
   [[nodiscard]] std::optional<CrowdFigures> crowd() const override;
-  void origin_came(std::uint64_t segment, std::uint64_t bytes) override;
-  void origin_usable(bool usable) override;
+  void on_origin_progress(std::uint64_t segment, std::uint64_t bytes) override;
+  void set_origin_usable(bool usable) override;
 
   // -- WindowOwner
   [[nodiscard]] std::vector<HolderFacts> ranked_with(std::uint64_t segment) override;

@@ -43,12 +43,12 @@ std::optional<CrowdFigures> SupplyImpl::crowd() const {
   return seat_->figures();
 }
 
-void SupplyImpl::origin_came(std::uint64_t segment, std::uint64_t bytes) {
+void SupplyImpl::on_origin_progress(std::uint64_t segment, std::uint64_t bytes) {
   if (seat_) seat_->progress(segment, bytes);
 }
 
-void SupplyImpl::origin_usable(bool usable) {
-  if (seat_) seat_->origin_usable(usable);
+void SupplyImpl::set_origin_usable(bool usable) {
+  if (seat_) seat_->set_origin_usable(usable);
 }
 
 // Each asker sorts the holders in an order of its own, so that askers spread over them.

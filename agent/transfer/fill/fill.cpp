@@ -32,9 +32,9 @@ cache::Source source_of(SourceKind kind) {
 }  // namespace
 
 // The receiver of a stream's events. It outlives the fill, and then drops them.
-class Fill::Inlet final : public SourceEvents {
+class Fill::StreamSink final : public SourceEvents {
  public:
-  Inlet(std::weak_ptr<Fill> fill, std::uint64_t id) : fill_(std::move(fill)), id_(id) {}
+  StreamSink(std::weak_ptr<Fill> fill, std::uint64_t id) : fill_(std::move(fill)), id_(id) {}
   void on_answer(const origin::Edition* edition, bool whole) override {
     if (const auto fill = fill_.lock()) fill->stream_answered(id_, edition, whole);
   }
@@ -91,7 +91,7 @@ void Fill::stop() {
   stopped_ = true;
   runtime_.timers.cancel(std::exchange(watch_timer_, 0));
   // The streams themselves stay: one of them may be on the stack.
-  for (auto& [id, stream] : streams_) sources_[stream.source].source->cancel(stream.run);
+  for (auto& [id, stream] : streams_) sources_[stream.source].source->cancel_stream(stream.source_stream);
   for (SourceSlot& slot : sources_) slot.source->on_changed = nullptr;
 }
 
@@ -147,7 +147,8 @@ void Fill::open(std::size_t source, ByteRange window) {
   stream.blocks = sources_[source].source->blocks();
   stream.position = stream.written = window.offset;
   if (writer_) open_writing(stream);
-  stream.run = sources_[source].source->start(window, std::make_shared<Inlet>(weak_from_this(), id));
+  stream.source_stream =
+      sources_[source].source->start_stream(window, std::make_shared<StreamSink>(weak_from_this(), id));
   streams_.emplace(id, std::move(stream));
   if (is_peer(source)) pace_.opened(id, runtime_.clock.now());
   share_rate();
@@ -287,7 +288,7 @@ void Fill::start_over(std::size_t source) {
 // Cancels a stream that would go on, and closes it.
 void Fill::give_up(std::uint64_t id) {
   const Stream& stream = *find(id);
-  sources_[stream.source].source->cancel(stream.run);
+  sources_[stream.source].source->cancel_stream(stream.source_stream);
   close(id);
 }
 
@@ -335,7 +336,7 @@ void Fill::close(std::uint64_t id, bool success) {
     pace_.closed(id, success, runtime_.clock.now());
     // Reports of consumption held back while the writer was behind.
     for (const ByteRange& range : stream.taken_blocks) {
-      sources_[stream.source].source->consumed_blocks(stream.run, range);
+      sources_[stream.source].source->consumed_blocks(stream.source_stream, range);
     }
   }
   streams_.erase(found);
@@ -385,7 +386,7 @@ void Fill::rest_origin(std::uint64_t id, const Error& error) {
   last_break_ = error;
   since_break_ = 0;
   close(id);
-  if (Source* crowd = crowd_source()) crowd->origin_usable(slot.told_usable = false);
+  if (Source* crowd = crowd_source()) crowd->set_origin_usable(slot.told_usable = false);
   pump();
 }
 
@@ -399,7 +400,7 @@ void Fill::share_rate() {
   if (streams_.empty() || stopped_) return;
   const std::uint64_t rate = options_.max_rate;
   const std::uint64_t each = rate == 0 ? 0 : std::max<std::uint64_t>(1, rate / streams_.size());
-  for (auto& [id, stream] : streams_) sources_[stream.source].source->set_rate(stream.run, each);
+  for (auto& [id, stream] : streams_) sources_[stream.source].source->set_rate(stream.source_stream, each);
 }
 
 void Fill::complete() {

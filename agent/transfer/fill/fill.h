@@ -1,7 +1,7 @@
 // Fills one content: asks the plan for windows, runs the streams, hands their bytes to the writer with back-pressure in
 // both directions, and accounts for every byte received: committed, in flight, or wasted.
 //
-// Begins in one of two ways: with a writer (bind), or with one run of everything whose answer is the probe
+// Begins in one of two ways: with a writer (bind), or with one stream of everything whose answer is the probe
 // (start_as_probe). In the second case the bytes wait, bounded by the source, until bind() brings the writer. Peers may
 // join at any time (add_source). Loop thread only. Owned by run.h, which destroys it at a later turn of the loop.
 //
@@ -81,10 +81,10 @@ class Fill : public std::enable_shared_from_this<Fill> {
   [[nodiscard]] std::optional<peer::CrowdFigures> crowd() const;  // none: no crowd
 
  private:
-  class Inlet;
+  class StreamSink;
   struct Stream {
     std::size_t source = 0;
-    RunId run = 0;
+    SourceStreamId source_stream = 0;
     ByteRange window;
     bool blocks = false;         // delivers blocks in any order; otherwise bytes in order:
     std::uint64_t position = 0;  // content offset of the next byte to arrive

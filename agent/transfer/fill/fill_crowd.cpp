@@ -56,7 +56,7 @@ void Fill::tell_origin(const Stream& stream) {
   Source* source = crowd_source();
   if (source == nullptr || stream.blocks || stream.position <= stream.window.offset) return;
   const std::uint64_t segment = layout_->index_at(stream.position - 1);
-  source->origin_came(segment, stream.position - layout_->range(segment).offset);
+  source->on_origin_progress(segment, stream.position - layout_->range(segment).offset);
 }
 
 // Reports the segment at `from` if the stream has filled it by going on to its position.
@@ -64,7 +64,7 @@ void Fill::tell_filled(const Stream& stream, std::uint64_t from) {
   if (!layout_ || stream.position == from || sources_[stream.source].source->kind() != SourceKind::origin) return;
   const std::uint64_t segment = layout_->index_at(from);
   if (stream.position < layout_->range(segment).end()) return;
-  if (Source* source = crowd_source()) source->origin_came(segment, layout_->range(segment).length);
+  if (Source* source = crowd_source()) source->on_origin_progress(segment, layout_->range(segment).length);
 }
 
 // Keeps this agent from claiming anything where there was no origin from the beginning.
@@ -72,7 +72,7 @@ void Fill::tell_without_origin() {
   const bool origin = std::any_of(sources_.begin(), sources_.end(),
                                   [](const SourceSlot& slot) { return slot.source->kind() == SourceKind::origin; });
   if (origin) return;
-  if (Source* source = crowd_source()) source->origin_usable(false);
+  if (Source* source = crowd_source()) source->set_origin_usable(false);
 }
 
 void Fill::look_at_crowd(SteadyTime now) {
@@ -87,10 +87,10 @@ void Fill::look_at_crowd(SteadyTime now) {
   for (SourceSlot& slot : sources_) {
     if (slot.source->kind() != SourceKind::origin) continue;
     const bool usable = slot.usable && now >= slot.rest_until;
-    if (std::exchange(slot.told_usable, usable) != usable) crowd_source()->origin_usable(usable);
+    if (std::exchange(slot.told_usable, usable) != usable) crowd_source()->set_origin_usable(usable);
   }
   const bool held = writer_behind() || std::any_of(sources_.begin(), sources_.end(),
-                                                   [](const SourceSlot& slot) { return slot.source->held_back(); });
+                                                   [](const SourceSlot& slot) { return slot.source->throttled(); });
   if (held) came_at_ = now;
   if (forsaken_ || now - came_at_ < kForsaken) return;
   forsaken_ = true;

@@ -36,7 +36,7 @@ void Fill::stream_data(std::uint64_t id, Buffer bytes) {
     tell_filled(*stream, from);
     stream->unconsumed += size;
     if (!writer_behind()) {
-      sources_[stream->source].source->consumed(stream->run, std::exchange(stream->unconsumed, 0));
+      sources_[stream->source].source->consumed(stream->source_stream, std::exchange(stream->unconsumed, 0));
     }
     end_covered(id);
   }
@@ -119,7 +119,7 @@ void Fill::stream_blocks(std::uint64_t id, std::uint64_t offset, Buffer bytes, s
   const std::size_t size = bytes.size();
   if (!well_formed(*stream, offset, size, leaves.size())) {
     events_.fill_wasted(size);
-    sources_[stream->source].source->cancel(stream->run);
+    sources_[stream->source].source->cancel_stream(stream->source_stream);
     return stream_broke(id, Error{ErrorCode::bad_response, options_.doing, "blocks came that were not asked for"});
   }
   stream->begun = true;
@@ -190,7 +190,8 @@ void Fill::tell_blocks(Stream& stream) {
   }
   if (writer_behind()) return;
   Source& source = *sources_[stream.source].source;
-  for (const ByteRange& range : std::exchange(stream.taken_blocks, {})) source.consumed_blocks(stream.run, range);
+  for (const ByteRange& range : std::exchange(stream.taken_blocks, {}))
+    source.consumed_blocks(stream.source_stream, range);
 }
 
 // Ends the streams whose window is complete by the progress of `bringer`. `bringer` itself is ended only where its
@@ -219,7 +220,7 @@ bool Fill::flush(std::uint64_t id) {
     return false;
   }
   if (size_ == 0U) {  // nothing to write, nothing to wait for
-    sources_[stream.source].source->cancel(stream.run);
+    sources_[stream.source].source->cancel_stream(stream.source_stream);
     streams_.clear();
     return true;
   }
@@ -239,7 +240,7 @@ bool Fill::flush(std::uint64_t id) {
     return !stopped_;
   }
   if (!writer_behind() && stream.unconsumed > 0) {
-    sources_[stream.source].source->consumed(stream.run, std::exchange(stream.unconsumed, 0));
+    sources_[stream.source].source->consumed(stream.source_stream, std::exchange(stream.unconsumed, 0));
   }
   return true;
 }
@@ -255,7 +256,7 @@ void Fill::drained() {
     if (stream->blocks) {
       tell_blocks(*stream);
     } else if (stream->unconsumed > 0) {
-      sources_[stream->source].source->consumed(stream->run, std::exchange(stream->unconsumed, 0));
+      sources_[stream->source].source->consumed(stream->source_stream, std::exchange(stream->unconsumed, 0));
     }
   }
 }

@@ -74,7 +74,7 @@ void Fill::look() {
   if (stopped_ || complete_) return;
   const SteadyTime now = runtime_.clock.now();
   const bool rated =
-      std::any_of(sources_.begin(), sources_.end(), [](const SourceSlot& slot) { return slot.source->held_back(); });
+      std::any_of(sources_.begin(), sources_.end(), [](const SourceSlot& slot) { return slot.source->throttled(); });
   pace_.hold(rated || writer_behind(), now);
   take_from_stalled(now);
   if (stopped_) return;

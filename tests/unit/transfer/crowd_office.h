@@ -49,8 +49,8 @@ class OfficeSupply final : public peer::Supply,
   [[nodiscard]] std::vector<std::uint64_t> order() const override { return seat->to_take(64); }
   [[nodiscard]] bool promising() const override { return !seat->missing_everywhere(); }
   [[nodiscard]] std::optional<peer::CrowdFigures> crowd() const override { return seat->figures(); }
-  void origin_came(std::uint64_t segment, std::uint64_t bytes) override { seat->progress(segment, bytes); }
-  void origin_usable(bool usable) override { seat->origin_usable(usable); }
+  void on_origin_progress(std::uint64_t segment, std::uint64_t bytes) override { seat->progress(segment, bytes); }
+  void set_origin_usable(bool usable) override { seat->set_origin_usable(usable); }
 
  private:
   struct Delivery {

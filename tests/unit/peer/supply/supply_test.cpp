@@ -305,7 +305,7 @@ TEST_F(SupplyTest, InACrowdItTakesWhatIsLeftToItAndOthersGiveTheRest) {
   EXPECT_EQ(supply->crowd()->members, 1U);
   EXPECT_EQ(supply->crowd()->elsewhere, 1U);
   // Fetched, offered: said at once; and once more when this agent has left.
-  supply->origin_came(2, layout_.range(2).length);
+  supply->on_origin_progress(2, layout_.range(2).length);
   host.held(Digest{}, 2, true);
   loop_.advance(std::chrono::milliseconds(20));
   ASSERT_EQ(said.size(), 1U);
