@@ -58,8 +58,8 @@ void CacheImpl::simple_write(std::string doing, UniqueFunction<Status(SQLite::Da
 }
 
 void CacheImpl::check_row(index::Row row, UniqueFunction<void(Result<FileVerdict>)> done) {
-  disk_.run([&files = files_, path = layout_.content_path(row.info.id), mark = row.mark,
-             done = std::move(done)]() mutable -> Task {
+  disk_.submit([&files = files_, path = layout_.content_path(row.info.id), mark = row.mark,
+                done = std::move(done)]() mutable -> Task {
     auto verdict = check_file(files, path, mark);
     return [done = std::move(done), verdict = std::move(verdict)]() mutable { done(std::move(verdict)); };
   });

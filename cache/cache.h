@@ -100,8 +100,8 @@ class Cache {
   };
   virtual void create(Create what, Done<std::unique_ptr<ContentWriter>> done) = 0;
   // Makes a writer for a partial content; waits while segments of the last writer are being committed. Unfinished
-  // segments that the last writer was told to keep() are there again, for kKeptFor and for the kMaxKept contents that
-  // were left last. known() returns such contents too. Error: busy while another writer lives.
+  // segments that the last writer was told to keep_unfinished() are there again, for kKeptFor and for the kMaxKept
+  // contents that were left last. known() returns such contents too. Error: busy while another writer lives.
   static constexpr Duration kKeptFor = std::chrono::minutes(20);
   static constexpr std::size_t kMaxKept = 64;
   virtual void resume(const ContentId& id, Done<std::unique_ptr<ContentWriter>> done) = 0;

@@ -155,9 +155,9 @@ class CacheImpl final : public Cache, private WriterHost, private MaintenanceHos
   void commit(index::Commit what, UniqueFunction<void(Status)> done) override;
   void complete(index::Completion what, UniqueFunction<void(Result<ContentInfo>)> done) override;
   void make_room(const ContentId& id, std::uint64_t bytes, UniqueFunction<void(Status)> done) override;
-  void wrote(const ContentId& id, std::uint64_t bytes) override;
-  void grew(const ContentId& id, std::uint64_t size) override;
-  void closed(const ContentId& id) override;
+  void on_bytes_written(const ContentId& id, std::uint64_t bytes) override;
+  void on_size_grown(const ContentId& id, std::uint64_t size) override;
+  void on_writer_closed(const ContentId& id) override;
   void make_writer(const ContentId& id, WriterCore::Start start, Done<std::unique_ptr<ContentWriter>> done);
 
   // cache_kept.cpp: unfinished segments of the last writer

@@ -48,7 +48,7 @@ void SpaceKeeper::measure(UniqueFunction<void(Status)> done) {
   measure_waiters_.push_back(std::move(done));
   if (measuring_) return;
   measuring_ = true;
-  disk_.run([this, &files = files_, directory = directory_]() -> Task {
+  disk_.submit([this, &files = files_, directory = directory_]() -> Task {
     return [this, space = files.space(directory)] {
       if (!space) return measured(tl::unexpected(space.error()));
       read_totals(*space);

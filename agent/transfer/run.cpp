@@ -49,7 +49,7 @@ void Download::abort_download() {
 void Download::keep_unfinished() {
   if (contradicted_ || finishing_ || !edition_ || !wanted_.has_validator() || writer() == nullptr) return;
   if (fill_) fill_->stop();
-  if (writer()->keep()) kept_ = writer()->unfinished().bytes;
+  if (writer()->keep_unfinished()) kept_ = writer()->unfinished().bytes;
 }
 
 void Download::end_fill() {
@@ -312,11 +312,12 @@ bool Download::wants_sha256() const {
 void Download::finish_content() {
   if (contradicted_) return;
   finishing_ = true;
-  writer()->finish(wants_sha256(), guard<cache::ContentInfo>([](Download& self, Result<cache::ContentInfo> info) {
-                     if (self.contradicted_) return self.on_contradicted_finished(info);
-                     if (!info) return self.fail_members(info.error());
-                     self.on_content_finished(*info);
-                   }));
+  writer()->finish_content(wants_sha256(),
+                           guard<cache::ContentInfo>([](Download& self, Result<cache::ContentInfo> info) {
+                             if (self.contradicted_) return self.on_contradicted_finished(info);
+                             if (!info) return self.fail_members(info.error());
+                             self.on_content_finished(*info);
+                           }));
 }
 
 void Download::on_content_finished(const cache::ContentInfo& info) {

@@ -266,7 +266,7 @@ void LibtorrentSwarm::deliver(SwarmFetchId id) {
   if (fetch == nullptr) return;
   const std::shared_ptr<Window> window = fetch->window;
   const std::shared_ptr<SwarmEvents> events = fetch->events;
-  for (BlockQueue::Run& run : window->queue().take()) {
+  for (BlockQueue::Span& run : window->queue().take_spans()) {
     if (find(id) == nullptr) return;  // stopped in an event
     events->on_blocks(run.offset, std::move(run.bytes), run.from);
   }

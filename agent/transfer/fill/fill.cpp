@@ -164,7 +164,7 @@ void Fill::open_writing(Stream& stream) {
   }
   const ByteRange rest{stream.written, stream.window.end() - stream.written};
   stream.writing = writer_->open_stream(rest, source_of(source.kind()), stream.account);
-  writer_->came_over(*stream.writing, stream.transport);
+  writer_->set_transport(*stream.writing, stream.transport);
 }
 
 // Returns the ranges that are neither received nor in flight.
@@ -267,7 +267,7 @@ void Fill::stream_answered(std::uint64_t id, const origin::Edition* edition, boo
   const std::size_t source = stream->source;
   if (edition != nullptr) {
     stream->transport = transport_of(*edition);
-    if (stream->writing && !stream->blocks) writer_->came_over(*stream->writing, stream->transport);
+    if (stream->writing && !stream->blocks) writer_->set_transport(*stream->writing, stream->transport);
     events_.fill_answered(*edition);
   }
   if (stopped_ || !whole) return;

@@ -85,12 +85,12 @@ TEST(BlockCutter, AnyBufferSizesGiveTheSameBytes) {
     std::size_t whole = 0;
     for (std::size_t at = 0; at < bytes.size(); at += step) {
       whole += cutter.append(buffer_of(std::string_view(bytes).substr(at, step)));
-      if (at % 3 == 0) cuts.push_back(cutter.take());
+      if (at % 3 == 0) cuts.push_back(cutter.take_blocks());
     }
     EXPECT_EQ(whole, 5 * kBlockSize) << step;
     EXPECT_EQ(cutter.partial(), 123u);
     EXPECT_EQ(cutter.end_here(), 123u);
-    cuts.push_back(cutter.take());
+    cuts.push_back(cutter.take_blocks());
     EXPECT_EQ(joined(cuts, 3 * kBlockSize), bytes) << step;
     EXPECT_EQ(cutter.next(), 3 * kBlockSize + bytes.size());
     EXPECT_EQ(cutter.first_uncut(), cutter.next());
@@ -102,7 +102,7 @@ TEST(BlockCutter, AlignedBuffersAreNotCopied) {
   Buffer buffer = buffer_of(pattern(4 * kBlockSize));
   const std::byte* data = buffer.bytes().data();
   EXPECT_EQ(cutter.append(std::move(buffer)), 4 * kBlockSize);
-  const Cut cut = cutter.take();
+  const Cut cut = cutter.take_blocks();
   ASSERT_EQ(cut.pieces.size(), 1u);
   EXPECT_EQ(cut.pieces[0].bytes.data(), data);
 }
@@ -111,7 +111,7 @@ TEST(BlockCutter, FirstUncutCountsWhatIsPending) {
   BlockCutter cutter(0);
   cutter.append(buffer_of(pattern(kBlockSize + 5)));
   EXPECT_EQ(cutter.first_uncut(), 0u);
-  static_cast<void>(cutter.take());
+  static_cast<void>(cutter.take_blocks());
   EXPECT_EQ(cutter.first_uncut(), kBlockSize);
 }
 

@@ -84,7 +84,7 @@ Status CacheFixture::append_all(ContentWriter& writer, std::string_view bytes, s
 }
 
 Result<ContentInfo> CacheFixture::finish(ContentWriter& writer, bool want_sha256) {
-  return wait<ContentInfo>([&](auto done) { writer.finish(want_sha256, std::move(done)); });
+  return wait<ContentInfo>([&](auto done) { writer.finish_content(want_sha256, std::move(done)); });
 }
 
 Result<ContentInfo> CacheFixture::store(const Version& version, std::string_view bytes, const std::string& holder,

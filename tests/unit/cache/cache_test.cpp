@@ -219,7 +219,7 @@ TEST_F(CacheTest, AHoldDuringTheLastTransactionFollowsTheSurvivor) {
   ASSERT_TRUE(first && writer);
   ASSERT_TRUE(append_all(**writer, bytes));
   std::optional<ContentInfo> info;
-  (*writer)->finish(false, [&](Result<ContentInfo> result) { info = *result; });
+  (*writer)->finish_content(false, [&](Result<ContentInfo> result) { info = *result; });
   // Posted tasks one by one until the transaction is under way; then the hold comes.
   Status held = fail(ErrorCode::internal, "hold", "not answered");
   bool answered = false;

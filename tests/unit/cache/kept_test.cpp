@@ -10,7 +10,7 @@ class Kept : public CacheFixture {
   // Writes `bytes` of the content from `offset` on, as far as they are whole blocks, and leaves them for the next.
   void leave(std::unique_ptr<ContentWriter> writer, std::string_view bytes, std::uint64_t offset) {
     ASSERT_TRUE(append_all(*writer, bytes, offset));
-    EXPECT_TRUE(writer->keep());
+    EXPECT_TRUE(writer->keep_unfinished());
   }
   Cache::Known known(const std::string& holder) {
     auto known = wait<Cache::Known>([&](auto done) { cache->known("http://a/x", holder, std::move(done)); });

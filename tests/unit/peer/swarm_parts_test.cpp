@@ -84,7 +84,7 @@ TEST(BlockQueue, neighbours_of_one_sender_become_one_run) {
   queue.append(2 * kBlockSize, block(), agent(1));
   queue.append(3 * kBlockSize, block(), agent(2));
   queue.append(9 * kBlockSize, block(100), agent(2));
-  const auto runs = queue.take();
+  const auto runs = queue.take_spans();
   std::uint64_t bytes = 0;
   for (const auto& run : runs) bytes += run.bytes.size();
   EXPECT_EQ(bytes, 4 * kBlockSize + 100);
@@ -92,7 +92,7 @@ TEST(BlockQueue, neighbours_of_one_sender_become_one_run) {
   EXPECT_EQ(runs.front().offset, 0U);
   EXPECT_EQ(runs.back().offset, 9 * kBlockSize);
   EXPECT_EQ(runs.back().from, agent(2));
-  EXPECT_TRUE(queue.take().empty());
+  EXPECT_TRUE(queue.take_spans().empty());
 }
 
 // As several peers give at once, a piece each: what the loop gets are runs, not blocks.
@@ -105,7 +105,7 @@ TEST(BlockQueue, senders_that_take_turns_have_a_run_each) {
         queue.append((piece + i) * kBlockSize, std::vector(kBlockSize, std::byte(sender)), agent(sender));
       }
     }
-    const auto runs = queue.take();
+    const auto runs = queue.take_spans();
     if (time == 0) continue;
     ASSERT_EQ(runs.size(), 3U);
     for (int sender = 0; sender < 3; ++sender) {
@@ -121,11 +121,11 @@ TEST(BlockQueue, senders_that_take_turns_have_a_run_each) {
 TEST(BlockQueue, lone_blocks_hold_no_large_buffers) {
   BlockQueue queue;
   for (std::uint64_t i = 0; i < 64; ++i) queue.append(i * kBlockSize, block(), agent(1));
-  EXPECT_EQ(queue.take().back().bytes.capacity(), 256 * kKiB);
+  EXPECT_EQ(queue.take_spans().back().bytes.capacity(), 256 * kKiB);
   queue.append(0, block(), agent(1));
-  EXPECT_EQ(queue.take().front().bytes.capacity(), 256 * kKiB);
+  EXPECT_EQ(queue.take_spans().front().bytes.capacity(), 256 * kKiB);
   queue.append(0, block(), agent(1));
-  EXPECT_EQ(queue.take().front().bytes.capacity(), kBlockSize);
+  EXPECT_EQ(queue.take_spans().front().bytes.capacity(), kBlockSize);
 }
 
 TEST(ArrivalBatch, tells_of_many_blocks_at_once_and_of_the_last_one_at_once) {

@@ -32,7 +32,7 @@ TEST(ContentIds, LieTogetherInRuns) {
   const WallTime now{std::chrono::seconds(1'700'000'000)};
   ContentId last = ids.next(now);
   EXPECT_TRUE(is_content_id(last));
-  for (std::uint32_t i = 1; i < ContentIds::kRun; ++i) {
+  for (std::uint32_t i = 1; i < ContentIds::kContentsPerPrefix; ++i) {
     const ContentId next = ids.next(now + std::chrono::microseconds(i));
     EXPECT_TRUE(is_content_id(next)) << next;
     EXPECT_EQ(prefix_of(next), prefix_of(last));
