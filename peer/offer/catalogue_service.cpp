@@ -79,7 +79,7 @@ struct CatalogueService::Impl : std::enable_shared_from_this<Impl> {
   void send_manifest(const JobPtr& job, const Described& what, std::optional<std::vector<std::byte>> bytes);
   void answer_leaves(const LeavesQuery& query, const JobPtr& job);
   void open_whole(const LeavesQuery& query, const Offer& offer, const JobPtr& job);
-  void serve_whole(const JobPtr& job, const SwarmWindow& window, const cache::ContentId& content,
+  void serve_whole(const JobPtr& job, const TorrentId& torrent, const cache::ContentId& content,
                    std::vector<Digest> leaves, bool answer_leaves);
   [[nodiscard]] std::function<bool()> still_offered(const JobPtr& job, const cache::ContentId& content);
   void open_segments(const Offer& offer, const JobPtr& job, std::uint64_t first, std::vector<Digest> leaves,
@@ -346,28 +346,28 @@ void CatalogueService::Impl::answer_leaves(const LeavesQuery& query, const JobPt
 void CatalogueService::Impl::open_whole(const LeavesQuery& query, const Offer& offer, const JobPtr& job) {
   parts.cache.get(offer.content, step<cache::ContentInfo>(job, [job, query, offer](Impl& self, auto info) {
                     if (!info->root) return self.end(job, kNotFound);
-                    const SwarmWindow window{*info->root, offer.size};
-                    if (!query.leaves && self.parts.swarm.serves(window)) {
+                    const TorrentId torrent{*info->root, offer.size};
+                    if (!query.leaves && self.parts.swarm.serves(torrent)) {
                       self.remember_taker(job);
                       return self.end(job, kOk);
                     }
                     const std::uint64_t count = cache::SegmentLayout(offer.size).count();
                     self.parts.cache.leaves(
                         offer.content, 0, count,
-                        self.step<std::vector<Digest>>(job, [job, query, offer, window](Impl& impl, auto leaves) {
-                          impl.serve_whole(job, window, offer.content, std::move(*leaves), query.leaves);
+                        self.step<std::vector<Digest>>(job, [job, query, offer, torrent](Impl& impl, auto leaves) {
+                          impl.serve_whole(job, torrent, offer.content, std::move(*leaves), query.leaves);
                         }));
                   }));
 }
 
-void CatalogueService::Impl::serve_whole(const JobPtr& job, const SwarmWindow& window, const cache::ContentId& content,
+void CatalogueService::Impl::serve_whole(const JobPtr& job, const TorrentId& torrent, const cache::ContentId& content,
                                          std::vector<Digest> leaves, bool answer_leaves) {
   auto body = answer_leaves ? encode_leaves(leaves) : std::vector<std::byte>();
   parts.cache.open(
       content,
-      step<std::shared_ptr<cache::ContentLease>>(job, [job, window, content, leaves = std::move(leaves),
+      step<std::shared_ptr<cache::ContentLease>>(job, [job, torrent, content, leaves = std::move(leaves),
                                                        body = std::move(body)](Impl& self, auto lease) mutable {
-        self.parts.swarm.serve({window, std::move(leaves), std::move(*lease), 0, self.still_offered(job, content)},
+        self.parts.swarm.serve({torrent, std::move(leaves), std::move(*lease), 0, self.still_offered(job, content)},
                                self.step<void>(job, [job, body = std::move(body)](Impl& impl, const Status&) mutable {
                                  impl.remember_taker(job);
                                  impl.end(job, kOk, std::move(body));
@@ -398,7 +398,7 @@ void CatalogueService::Impl::open_segments(const Offer& offer, const JobPtr& job
           const ByteRange range = layout.range(segment);
           const auto mine = rest.first(std::min<std::size_t>(rest.size(), leaves_of(layout, segment)));
           rest = rest.subspan(mine.size());
-          serves.push_back({torrent_window(mine, range.length),
+          serves.push_back({torrent_id(mine, range.length),
                             {mine.begin(), mine.end()},
                             *lease,
                             range.offset,

@@ -214,9 +214,9 @@ std::vector<SwarmPeer> WindowFetch::peers() const {
 void WindowFetch::begin() {
   SwarmFetch fetch;
   // Leaves of a whole content were checked against all segment roots; their root is folded from those.
-  fetch.window =
-      what_.whole ? SwarmWindow{fold_segment_roots(what_.segment_roots, what_.layout.segment_blocks()), range_.length}
-                  : torrent_window(leaves_, range_.length);
+  fetch.torrent = what_.whole
+                      ? TorrentId{fold_segment_roots(what_.segment_roots, what_.layout.segment_blocks()), range_.length}
+                      : torrent_id(leaves_, range_.length);
   fetch.leaves_proven = true;
   fetch.leaves = leaves_;
   fetch.peers = peers();

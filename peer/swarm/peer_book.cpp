@@ -4,7 +4,7 @@
 
 namespace larder::peer {
 
-bool PeerBook::add(const SwarmPeer& peer) {
+bool PeerBook::add_peer(const SwarmPeer& peer) {
   if (dropped(peer.agent)) return false;
   const auto found = peers_.find(peer.agent);
   if (found == peers_.end()) {

@@ -123,7 +123,7 @@ class IdleSwarm final : public Swarm {
   void set_credentials(const SwarmCredentials&) override {}
   void set_rates(std::uint64_t, std::uint64_t) override {}
   void serve(Serve, UniqueFunction<void(Status)> done) override { done({}); }
-  [[nodiscard]] bool serves(const SwarmWindow&) const override { return false; }
+  [[nodiscard]] bool serves(const TorrentId&) const override { return false; }
   Result<SwarmFetchId> fetch(SwarmFetch, std::shared_ptr<SwarmEvents>) override { return ++last_; }
   void want(SwarmFetchId, std::vector<ByteRange>) override {}
   void add_peers(SwarmFetchId, const std::vector<SwarmPeer>&) override {}

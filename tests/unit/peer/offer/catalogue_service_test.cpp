@@ -25,7 +25,7 @@ class IdleSwarm final : public Swarm {
   void set_credentials(const SwarmCredentials&) override {}
   void set_rates(std::uint64_t, std::uint64_t) override {}
   void serve(Serve what, UniqueFunction<void(Status)> done) override {
-    served.push_back(what.window);
+    served.push_back(what.torrent);
     still_offered.push_back(what.still_offered);
     if (forgets > 0) {
       --forgets;
@@ -33,7 +33,7 @@ class IdleSwarm final : public Swarm {
     }
     done({});
   }
-  [[nodiscard]] bool serves(const SwarmWindow&) const override { return false; }
+  [[nodiscard]] bool serves(const TorrentId&) const override { return false; }
   Result<SwarmFetchId> fetch(SwarmFetch, std::shared_ptr<SwarmEvents>) override {
     return fail(ErrorCode::invalid_state, "fetch", "nothing is fetched here");
   }
@@ -43,7 +43,7 @@ class IdleSwarm final : public Swarm {
   void consumed(SwarmFetchId, std::uint64_t, std::uint64_t) override {}
   void stop(SwarmFetchId) override {}
   [[nodiscard]] SwarmFigures figures() const override { return {}; }
-  std::vector<SwarmWindow> served;
+  std::vector<TorrentId> served;
   std::vector<std::function<bool()>> still_offered;
   std::size_t forgets = 0;  // so many callbacks are destroyed uncalled
 };

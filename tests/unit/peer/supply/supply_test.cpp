@@ -25,9 +25,9 @@ class FakeSwarm final : public Swarm {
   void set_credentials(const SwarmCredentials&) override {}
   void set_rates(std::uint64_t, std::uint64_t) override {}
   void serve(Serve, UniqueFunction<void(Status)> done) override { done({}); }
-  [[nodiscard]] bool serves(const SwarmWindow&) const override { return false; }
+  [[nodiscard]] bool serves(const TorrentId&) const override { return false; }
   Result<SwarmFetchId> fetch(SwarmFetch what, std::shared_ptr<SwarmEvents> events) override {
-    EXPECT_EQ(content_root(what.leaves), what.window.root);
+    EXPECT_EQ(content_root(what.leaves), what.torrent.root);
     running[++last] = {std::move(what), std::move(events), {}, {}, 0};
     return last;
   }
@@ -167,7 +167,7 @@ TEST_F(SupplyTest, TheWholeTravelsAsOneTorrent) {
   EXPECT_NE(link_.asked[0].call.target.find("count=all&open=1"), std::string::npos) << link_.asked[0].call.target;
   answer(ok(leaves_));
   ASSERT_EQ(swarm_.running.size(), 1U);
-  EXPECT_EQ(fetch().what.window.length, bytes_.size());
+  EXPECT_EQ(fetch().what.torrent.length, bytes_.size());
   EXPECT_EQ(fetch().wanted, std::vector{layout_.range(1)});
   send({kSegment, kSegment - kMiB}, agent(1));
   EXPECT_FALSE(taken_->done);
@@ -200,7 +200,7 @@ TEST_F(SupplyTest, SegmentsTravelOneByOneWhileNobodyIsComplete) {
   EXPECT_NE(link_.asked[0].call.target.find("first=2&count=1&open=1"), std::string::npos);
   answer(ok(leaves_of_segment(2)));
   ASSERT_EQ(swarm_.running.size(), 1U);
-  EXPECT_EQ(fetch().what.window.length, 1 * kMiB);
+  EXPECT_EQ(fetch().what.torrent.length, 1 * kMiB);
   EXPECT_EQ(fetch().what.offset, 2 * kSegment);
   send(layout_.range(2), agent(1));
   consume(*supply, 1, layout_.range(2));
