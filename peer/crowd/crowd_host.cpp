@@ -113,7 +113,7 @@ std::unique_ptr<CrowdSeat> CrowdHost::join(const Joining& what, const std::share
   for (const auto& heard : state.memory.take(what.version_key, now)) {
     if (heard.entry.segments != place->segments) continue;
     place->crowd.heard(heard.agent, heard.stamp, heard.entry, heard.at);
-    user->crowd_heard(heard.agent, heard.entry);
+    user->on_crowd_entry(heard.agent, heard.entry);
   }
   place->crowd.begin(now);
   state.poke(place);
@@ -137,7 +137,7 @@ void CrowdHost::heard(const AgentId& sender, const CrowdStamp& stamp, const std:
     }
     if (entry.segments != place->segments) continue;  // not this version
     place->crowd.heard(sender, stamp, entry, now);
-    if (const auto user = place->user.lock()) user->crowd_heard(sender, entry);
+    if (const auto user = place->user.lock()) user->on_crowd_entry(sender, entry);
     state.poke(place);
   }
   state.arm();
@@ -219,7 +219,7 @@ void CrowdHost::State::step(const PlacePtr& place) {
   arm();
   if (!changed) return;
   if (!place->fetch.empty()) log_claim(*place, at);
-  if (const auto user = place->user.lock()) user->crowd_changed();
+  if (const auto user = place->user.lock()) user->on_crowd_changed();
 }
 
 void CrowdHost::State::leave(const PlacePtr& place) {

@@ -1,8 +1,8 @@
 // The driver of this agent's crowds (crowd.h): one seat for each version under transfer, the loop's timers, and the
 // CROWD datagrams, several versions in one. Owned by the neighbourhood; seats may outlive it and are inert then.
 //
-// Loop thread. Re-entrancy: crowd_heard() is called within heard() and join(); Parts::around and Parts::may_fetch
-// within join() and the ..._changed() calls. crowd_changed() and Parts::say come from later turns of the loop.
+// Loop thread. Re-entrancy: on_crowd_entry() is called within heard() and join(); Parts::around and Parts::may_fetch
+// within join() and the ..._changed() calls. on_crowd_changed() and Parts::say come from later turns of the loop.
 #pragma once
 
 #include <cstdint>
@@ -24,9 +24,9 @@ namespace larder::peer {
 class CrowdUser {
  public:
   virtual ~CrowdUser() = default;
-  virtual void crowd_changed() = 0;  // called when CrowdSeat::fetch() has changed
+  virtual void on_crowd_changed() = 0;  // called when CrowdSeat::fetch() has changed
   // Called with each entry of a member, from within CrowdHost::heard() or join().
-  virtual void crowd_heard(const AgentId& agent, const CrowdEntry& entry) = 0;
+  virtual void on_crowd_entry(const AgentId& agent, const CrowdEntry& entry) = 0;
 };
 
 // This agent's membership of one version's crowd. Destroying it leaves the crowd: what is held here is announced twice
@@ -85,8 +85,8 @@ class CrowdHost {
     std::uint64_t min_rate = 0;
     std::vector<std::pair<std::uint64_t, bool>> held;  // (segment offered here already, first-hand)
   };
-  // Takes a seat. Null: this agent is in that crowd already, or in kMaxPlaces crowds. Calls crowd_heard() for what was
-  // heard of the version earlier, before it returns.
+  // Takes a seat. Null: this agent is in that crowd already, or in kMaxPlaces crowds. Calls on_crowd_entry() for what
+  // was heard of the version earlier, before it returns.
   [[nodiscard]] std::unique_ptr<CrowdSeat> join(const Joining& what, const std::shared_ptr<CrowdUser>& user);
 
   void heard(const AgentId& sender, const CrowdStamp& stamp, const std::vector<CrowdEntry>& entries);

@@ -148,7 +148,7 @@ std::shared_ptr<SupplyImpl> Neighbourhood::look_up(const cache::Version& version
   const Digest key = parts_.offers.key().version_key(version);
   auto supply = std::make_shared<SupplyImpl>(supply_tools_, version, key, parts_.group);
   auto lookup = std::make_shared<VersionLookup>(lookup_tools_, supply, std::move(foreseen), std::move(found));
-  supply->on_others([weak = std::weak_ptr(lookup)](const std::vector<std::byte>& body) {
+  supply->set_others_listener([weak = std::weak_ptr(lookup)](const std::vector<std::byte>& body) {
     if (const auto still = weak.lock()) still->add_others(body);
   });
   supplies_.push_back(supply);

@@ -45,13 +45,13 @@ void Neighbourhood::join_crowd(const NeighbourQuery& query, const std::shared_pt
       if (own->complete || has_bit(own->segments, segment)) joining.held.emplace_back(segment, false);
     }
   }
-  supply->on_heard([weak = lookup.weak_from_this()](const AgentId& agent, const CrowdEntry& entry) {
+  supply->set_crowd_listener([weak = lookup.weak_from_this()](const AgentId& agent, const CrowdEntry& entry) {
     if (const auto still = weak.lock()) still->heard(agent, entry);
   });
   lookup.in_crowd(true, asked);
   auto seat = crowds_->join(joining, supply);
   if (!seat) return lookup.in_crowd(false, false);
-  supply->sit(std::move(seat), query.min_rate);
+  supply->join_crowd(std::move(seat), query.min_rate);
 }
 
 // Returns whether the crowd waits for this member's claims. A doubted member's attestation is not believed alone, so
@@ -94,7 +94,7 @@ void Neighbourhood::offered(const cache::ContentInfo& info, const std::vector<ca
     for (const auto& weak : supplies_) {
       const auto supply = weak.lock();
       if (!supply || supply->version_key() != key) continue;
-      for (const cache::SegmentInfo& segment : segments) supply->offered(segment.index);
+      for (const cache::SegmentInfo& segment : segments) supply->on_offered(segment.index);
     }
     const Digest name = cache::version_name(version);
     for (const cache::SegmentInfo& segment : segments) {

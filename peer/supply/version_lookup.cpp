@@ -117,12 +117,12 @@ void VersionLookup::answered(const std::vector<Holder>& holders) {
     facts.load = doubted ? UINT8_MAX : holder.load;
     facts.draw = tools_->runtime.random.next();
     if (crowd_ && small()) known_first_.insert(holder.agent);
-    const bool known = supply->holder_table().find(holder.agent) != nullptr;
-    if (!supply->holder_table().add(facts)) continue;
+    const bool known = supply->holder_table().find_holder(holder.agent) != nullptr;
+    if (!supply->holder_table().add_holder(facts)) continue;
     more = more || !known;
     tell_crowd(facts);
   }
-  if (more && !found_) supply->updated();
+  if (more && !found_) supply->on_holders_learnt();
   pump();
 }
 
@@ -201,8 +201,8 @@ void VersionLookup::failed(const AgentId& agent, const Error& error) {
   // In a crowd a holder that is busy, or that has not yet offered what it has just fetched, is asked again.
   const bool stays = crowd_ && (error.code == ErrorCode::busy || error.code == ErrorCode::timed_out);
   const bool has_none = error.code == ErrorCode::http_fatal || error.code == ErrorCode::bad_response;
-  if (supply && has_none && supply->seat() != nullptr) supply->seat()->gives_nothing(agent);
-  if (supply && !stays && supply->holder_table().drop(agent)) supply->updated();
+  if (supply && has_none && supply->membership() != nullptr) supply->membership()->gives_nothing(agent);
+  if (supply && !stays && supply->holder_table().drop_holder(agent)) supply->on_holders_learnt();
   if (silent) tools_->unreachable(agent);
 }
 
@@ -254,7 +254,7 @@ void VersionLookup::take(const HolderFacts& holder, Manifest said) {
   manifests_[holder.agent] = std::move(said);
   // One holder's attestation may prove what another holder's manifest named earlier.
   for (const auto& [agent, manifest] : manifests_) {
-    const HolderFacts* known = supply->holder_table().find(agent);
+    const HolderFacts* known = supply->holder_table().find_holder(agent);
     if (known || agent == holder.agent) believe(known ? *known : holder, manifest);
   }
   if (crowd_) {
@@ -262,7 +262,7 @@ void VersionLookup::take(const HolderFacts& holder, Manifest said) {
     tell_contradicted(holder.agent);
     hear_opinions();
   }
-  if (!found_) supply->updated();
+  if (!found_) supply->on_holders_learnt();
 }
 
 void VersionLookup::add_others(const std::vector<std::byte>& body) {
@@ -297,7 +297,7 @@ bool VersionLookup::enough() const {
   if (!supply->proof().whole()) return false;
   // One complete holder's manifest is enough; those of further holders are not waited for.
   return std::any_of(manifests_.begin(), manifests_.end(), [&](const auto& item) {
-    const HolderFacts* facts = supply->holder_table().find(item.first);
+    const HolderFacts* facts = supply->holder_table().find_holder(item.first);
     return facts && facts->complete;
   });
 }
@@ -361,8 +361,8 @@ void VersionLookup::look_again() {
 // look.
 bool VersionLookup::finds_nobody() const {
   const auto supply = supply_.lock();
-  return crowd_ && !small() && supply->holders() == 0 && supply->seat() != nullptr &&
-         supply->seat()->figures().members == 0;
+  return crowd_ && !small() && supply->holders() == 0 && supply->membership() != nullptr &&
+         supply->membership()->figures().members == 0;
 }
 
 bool VersionLookup::depends_on_one() const {

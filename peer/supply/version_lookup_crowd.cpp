@@ -29,26 +29,26 @@ void VersionLookup::believe(const HolderFacts& holder, const Manifest& manifest)
       facts.segments.erase(named.index);  // its root is not the believed one
     }
   }
-  if (supply->holder_table().add(facts)) tell_crowd(facts);
+  if (supply->holder_table().add_holder(facts)) tell_crowd(facts);
 }
 
 void VersionLookup::tell_crowd(const HolderFacts& holder) {
   const auto supply = supply_.lock();
-  if (!supply || supply->seat() == nullptr) return;
-  supply->seat()->holder(holder.agent, holder.complete, bitmap_of(holder.segments));
+  if (!supply || supply->membership() == nullptr) return;
+  supply->membership()->holder(holder.agent, holder.complete, bitmap_of(holder.segments));
 }
 
 // Reports to the crowd the segments that a holder announced and that its manifest does not name.
 void VersionLookup::tell_unproven(const HolderFacts& asked) {
   const auto supply = supply_.lock();
-  if (supply->seat() == nullptr) return;
+  if (supply->membership() == nullptr) return;
   const std::uint64_t count = supply->proof().layout().count();
   std::vector<std::uint64_t> unproven;
   for (std::uint64_t segment = 0; segment < count; ++segment) {
     if (asked.has(segment) && named(asked.agent, segment) == nullptr) unproven.push_back(segment);
   }
-  if (unproven.size() > kMaxUnproven) return supply->seat()->gives_nothing(asked.agent);
-  for (const std::uint64_t segment : unproven) supply->seat()->not_given(asked.agent, segment);
+  if (unproven.size() > kMaxUnproven) return supply->membership()->gives_nothing(asked.agent);
+  for (const std::uint64_t segment : unproven) supply->membership()->not_given(asked.agent, segment);
 }
 
 void VersionLookup::heard(const AgentId& agent, const CrowdEntry& entry) {
@@ -62,7 +62,7 @@ void VersionLookup::heard(const AgentId& agent, const CrowdEntry& entry) {
     readmitted_[agent] = now;
     table.readmit(agent);
   }
-  const HolderFacts* known = table.find(agent);
+  const HolderFacts* known = table.find_holder(agent);
   const std::uint64_t count = supply->proof().layout().count();
   std::vector<std::uint64_t> news;
   const auto has = [&](std::uint64_t segment) {
@@ -86,19 +86,19 @@ void VersionLookup::heard(const AgentId& agent, const CrowdEntry& entry) {
   if (!known) facts.draw = tools_->runtime.random.next();
   facts.segments.insert(news.begin(), news.end());
   facts.hearsay.insert(news.begin(), news.end());
-  if (!table.add(facts)) return;
-  supply->found_holdings(news.size());
+  if (!table.add_holder(facts)) return;
+  supply->count_new_holdings(news.size());
   if (started_ == SteadyTime{}) return;  // replayed from the crowd's memory, before start()
   if (found_) return pump();             // the hand-over is still to come: one more holder to ask
   ask_proofs();
-  supply->updated();
+  supply->on_holders_learnt();
 }
 
 // Reports holders that name different roots for a segment of which none is believed. Neither counts as its holder for a
 // while, so the origin is asked.
 void VersionLookup::tell_contradicted(const AgentId& agent) {
   const auto supply = supply_.lock();
-  if (supply->seat() == nullptr) return;
+  if (supply->membership() == nullptr) return;
   std::map<AgentId, std::vector<std::uint64_t>> contradicted;
   for (const ManifestSegment& said : manifests_.at(agent).segments) {
     if (supply->proof().root(said.index)) continue;
@@ -112,10 +112,10 @@ void VersionLookup::tell_contradicted(const AgentId& agent) {
   for (auto& [who, segments] : contradicted) {
     segments.erase(std::unique(segments.begin(), segments.end()), segments.end());  // they are ascending
     if (segments.size() > CrowdMembers::kMaxRefusals) {
-      supply->seat()->gives_nothing(who);
+      supply->membership()->gives_nothing(who);
       continue;
     }
-    for (const std::uint64_t segment : segments) supply->seat()->not_given(who, segment);
+    for (const std::uint64_t segment : segments) supply->membership()->not_given(who, segment);
   }
 }
 
@@ -260,7 +260,7 @@ std::optional<HolderFacts> VersionLookup::next_to_prove(const std::vector<bool>&
 void VersionLookup::ask_proofs() {
   const auto supply = supply_.lock();
   if (!supply || ended_) return;
-  if (hear_opinions() && !found_) supply->updated();
+  if (hear_opinions() && !found_) supply->on_holders_learnt();
   bool later = false;
   while (under_way_ < together_) {
     const auto holder = next_to_prove(unproven(), later);

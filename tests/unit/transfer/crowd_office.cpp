@@ -189,7 +189,7 @@ void OfficeSupply::tell_changed() {
   });
 }
 
-void OfficeSupply::crowd_heard(const peer::AgentId& agent, const peer::CrowdEntry& entry) {
+void OfficeSupply::on_crowd_entry(const peer::AgentId& agent, const peer::CrowdEntry& entry) {
   std::set<std::uint64_t>& mine = known[agent];
   const std::size_t before = mine.size();
   for (std::uint64_t i = 0; entry.complete && i < entry.segments; ++i) mine.insert(i);

@@ -34,8 +34,8 @@ class OfficeSupply final : public peer::Supply,
   std::unique_ptr<peer::CrowdSeat> seat;
   std::map<peer::AgentId, std::set<std::uint64_t>> known;  // what members said they hold
 
-  void crowd_changed() override { tell_changed(); }
-  void crowd_heard(const peer::AgentId& agent, const peer::CrowdEntry& entry) override;
+  void on_crowd_changed() override { tell_changed(); }
+  void on_crowd_entry(const peer::AgentId& agent, const peer::CrowdEntry& entry) override;
 
   [[nodiscard]] std::uint64_t size() const override;
   [[nodiscard]] bool complete() const override { return false; }

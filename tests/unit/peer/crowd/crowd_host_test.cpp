@@ -14,8 +14,8 @@ using std::chrono::seconds;
 
 class Sitter final : public CrowdUser {
  public:
-  void crowd_changed() override {}
-  void crowd_heard(const AgentId&, const CrowdEntry&) override {}
+  void on_crowd_changed() override {}
+  void on_crowd_entry(const AgentId&, const CrowdEntry&) override {}
 };
 
 class CrowdHostTest : public ::testing::Test {

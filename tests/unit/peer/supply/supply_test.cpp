@@ -114,7 +114,7 @@ class SupplyTest : public ::testing::Test {
     holder.complete = complete;
     holder.segments = std::move(segments);
     holder.draw = number;
-    ASSERT_TRUE(supply.holder_table().add(holder));
+    ASSERT_TRUE(supply.holder_table().add_holder(holder));
   }
   static AgentId agent(std::uint8_t number) {
     AgentId id{};
@@ -233,7 +233,7 @@ TEST_F(SupplyTest, WhoOnlySaidThatItHasASegmentIsNotCalledALiar) {
   HolderFacts holder;
   holder.agent = agent(1);
   holder.segments = holder.hearsay = {1};
-  supply->holder_table().add(holder);
+  supply->holder_table().add_holder(holder);
   supply->deliver(layout_.range(1), taken_);
   loop_.run_ready();
   auto other = leaves_of_segment(1);
@@ -252,12 +252,12 @@ TEST_F(SupplyTest, ASegmentThatIsOfferedNoLongerLingers) {
   loop_.run_ready();
   answer(ok(leaves_of_segment(0)));
   ASSERT_EQ(swarm_.running.size(), 1U);
-  supply->offered(0);
+  supply->on_offered(0);
   EXPECT_EQ(swarm_.running.size(), 1U) << "it is still coming";
   send(layout_.range(0), agent(1));
   ASSERT_TRUE(taken_->done);
   EXPECT_EQ(swarm_.running.size(), 1U);
-  supply->offered(0);
+  supply->on_offered(0);
   EXPECT_TRUE(swarm_.running.empty()) << "others would wait for a torrent that gives nothing";
 }
 
@@ -284,8 +284,8 @@ TEST_F(SupplyTest, InACrowdItTakesWhatIsLeftToItAndOthersGiveTheRest) {
   joining.patience = std::chrono::milliseconds(1500);
   joining.min_rate = 1000;
   std::vector<AgentId> heard;
-  supply->on_heard([&heard](const AgentId& from, const CrowdEntry&) { heard.push_back(from); });
-  supply->sit(host.join(joining, supply), 1000);
+  supply->set_crowd_listener([&heard](const AgentId& from, const CrowdEntry&) { heard.push_back(from); });
+  supply->join_crowd(host.join(joining, supply), 1000);
   ASSERT_TRUE(supply->from_origin());
   EXPECT_TRUE(supply->from_origin()->empty()) << "not before the first step";
   CrowdEntry other;

@@ -42,14 +42,14 @@ class VersionLookupCrowdTest : public PlayedOffice {
     lookup_ =
         std::make_shared<VersionLookup>(tools_, supply, std::vector<Holder>{},
                                         [this](std::shared_ptr<SupplyImpl> found) { supply_ = std::move(found); });
-    supply->on_heard([this](const AgentId& agent, const CrowdEntry& entry) { lookup_->heard(agent, entry); });
+    supply->set_crowd_listener([this](const AgentId& agent, const CrowdEntry& entry) { lookup_->heard(agent, entry); });
     lookup_->in_crowd(true, asked);
     CrowdHost::Joining joining;
     joining.version_key = kKey;
     joining.layout = cache::SegmentLayout(*version_.size);
     joining.patience = milliseconds(1500);
     joining.min_rate = 1000;
-    supply->sit(host_->join(joining, supply), joining.min_rate);
+    supply->join_crowd(host_->join(joining, supply), joining.min_rate);
     supply.reset();
     lookup_->start();
     loop_.run_ready();

@@ -156,7 +156,7 @@ TEST_F(VersionLookupTest, BytesThatAreNotWhatIsAttestedAreALie) {
   ASSERT_NE(supply_, nullptr);
   EXPECT_FALSE(supply_->has_bytes()) << "the honest one's come over the swarm";
   EXPECT_TRUE(supply_->holder_table().dropped(id(1)));
-  EXPECT_NE(supply_->holder_table().find(id(2)), nullptr);
+  EXPECT_NE(supply_->holder_table().find_holder(id(2)), nullptr);
 }
 
 TEST_F(VersionLookupTest, ASilentHolderIsOvertakenByTheNext) {
@@ -264,7 +264,7 @@ TEST_F(VersionLookupTest, ItLooksAgainWhileItsSupplyIsUsedAndNotComplete) {
   ASSERT_NE(supply_, nullptr);
   loop_.advance(VersionLookup::kAgain * 3);
   EXPECT_TRUE(discovery_.asked.empty()) << "somebody has all of it";
-  supply_->holder_table().drop(id(1));
+  supply_->holder_table().drop_holder(id(1));
   supply_->drop_bytes();
   loop_.advance(VersionLookup::kAgain);
   EXPECT_EQ(discovery_.asked.size(), 1U);
@@ -291,7 +291,7 @@ TEST_F(VersionLookupTest, ItLooksOnceMoreWhereItDependsOnOne) {
   loop_.run_ready();
   EXPECT_EQ(supply_->holder_table().ranked_complete().size(), 2U);
   EXPECT_EQ(changes, 1U) << "what is being fetched takes it in";
-  EXPECT_TRUE(supply_->holder_table().find(id(1))->hearsay.empty()) << "what it proved stays proven";
+  EXPECT_TRUE(supply_->holder_table().find_holder(id(1))->hearsay.empty()) << "what it proved stays proven";
   loop_.advance(VersionLookup::kAgain * 5);
   EXPECT_TRUE(discovery_.asked.empty());
 }
