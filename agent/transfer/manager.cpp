@@ -121,13 +121,13 @@ void Manager::look_up(const MemberPtr& member) {
   auto told = std::exchange(member->request.known, std::nullopt);
   if (told && recent_.unchanged_since(url, member->request.known_at)) {
     member->url_known = told->url;
-    member->held = std::move(told->held);
+    member->own_contents = std::move(told->held);
     return place(member);
   }
   context_.cache.known(url, member->file_id(), guard<Known>(member, [this, member](Result<Known> known) {
                          if (known) {
                            member->url_known = known->url;
-                           member->held = std::move(known->held);
+                           member->own_contents = std::move(known->held);
                          } else {
                            log::warn("cache not asked error={}", known.error().text());
                          }

@@ -12,8 +12,8 @@ struct Member {
   TransferId id = 0;
   TransferRequest request;
   std::shared_ptr<TransferEvents> events;
-  bool url_known = false;                // the cache knows some record of the URL
-  std::vector<cache::ContentInfo> held;  // contents of earlier attempts, until one is chosen
+  bool url_known = false;                        // the cache knows some record of the URL
+  std::vector<cache::ContentInfo> own_contents;  // contents of earlier attempts, until one is chosen
   std::uint64_t wasted = 0;
   unsigned restarts = 0;
   unsigned relaunches = 0;  // times that a chosen content turned out to be missing

@@ -48,7 +48,7 @@ void Download::abort_download() {
 // breaks within a segment. Only for an edition that the next attempt can tell from another.
 void Download::keep_unfinished() {
   if (contradicted_ || finishing_ || !edition_ || !wanted_.has_validator() || writer() == nullptr) return;
-  if (fill_) fill_->stop();
+  if (fill_) fill_->stop_streams();
   if (writer()->keep_unfinished()) kept_ = writer()->unfinished().bytes;
 }
 
@@ -58,7 +58,7 @@ void Download::end_fill() {
   supply_.reset();
   origin_.reset();
   if (!fill_) return;
-  fill_->stop();
+  fill_->stop_streams();
   host_.retire_later(std::move(fill_));
   fill_.reset();
 }
@@ -69,7 +69,7 @@ bool Download::may_start_with_get() const {
   if (!request_.ranges.empty() || request_.parallel_ranges > 1) return false;
   if (request_.origin_alone) return true;
   const Member& owner = *members_.front();
-  return !owner.url_known && owner.held.empty() && !asks_neighbours();
+  return !owner.url_known && owner.own_contents.empty() && !asks_neighbours();
 }
 
 void Download::start() {
@@ -106,7 +106,7 @@ void Download::make_fill() {
   fill_->add_source(origin_);
 }
 
-void Download::fill_answered(const origin::Edition& edition) {
+void Download::on_fill_answer(const origin::Edition& edition) {
   if (!edition_) {
     if (set_edition(edition)) choose_content();
     return;
@@ -128,7 +128,7 @@ void Download::narrow_privacy(origin::Privacy privacy) {
 }
 
 std::optional<Error> Download::doubt_about(const origin::Edition& edition) const {
-  std::vector<cache::FirstAnswer> begun = begun_with(members_.front()->held);
+  std::vector<cache::FirstAnswer> begun = begun_with(members_.front()->own_contents);
   if (begun_with_ && !begun_with_->host.empty()) begun.push_back(*begun_with_);
   const auto why = why_not_the_origins(begun, edition);
   if (!why) return std::nullopt;
@@ -140,7 +140,7 @@ std::optional<Error> Download::doubt_about(const origin::Edition& edition) const
 Error Download::doubtful(Error error) const {
   const bool begun = (writer() != nullptr && !writer()->committed().empty()) ||
                      std::any_of(members_.begin(), members_.end(), [](const MemberPtr& member) {
-                       return std::any_of(member->held.begin(), member->held.end(), can_go_on);
+                       return std::any_of(member->own_contents.begin(), member->own_contents.end(), can_go_on);
                      });
   if (error.code != ErrorCode::redirect_forbidden || !begun) return error;
   error.code = ErrorCode::http_transient;
@@ -273,17 +273,17 @@ void Download::update_rate() {
   fill_->set_pace(pace());
 }
 
-void Download::fill_received() {
+void Download::on_fill_received() {
   const auto self = shared_from_this();
   if (!map_.content_size() && !refuse_too_large(fill_->received())) return;
   schedule_progress();
 }
 
-void Download::fill_wasted(std::uint64_t bytes) {
+void Download::on_fill_wasted(std::uint64_t bytes) {
   if (!members_.empty()) members_.front()->wasted += bytes;
 }
 
-void Download::fill_committed() {
+void Download::on_fill_committed() {
   check_contradiction();
   if (contradicted_) return;
   contiguous_ = prefix_.update(writer()->committed());
@@ -292,11 +292,11 @@ void Download::fill_committed() {
   if (!ends) report_progress();
 }
 
-void Download::fill_complete() {
+void Download::on_fill_complete() {
   finish_content();
 }
 
-void Download::fill_broken(const Error& error) {
+void Download::on_fill_broken(const Error& error) {
   const auto self = shared_from_this();
   if (error.code == ErrorCode::version_changed) return start_over();
   fail_members(error);
@@ -325,7 +325,7 @@ void Download::on_content_finished(const cache::ContentInfo& info) {
   const std::vector<cache::SegmentInfo> segments = writer()->committed();
   const std::uint64_t committed = bytes_of(segments);
   const std::uint64_t added = committed - std::min(committed, committed_before_);
-  fill_wasted(fill_->received() - std::min(fill_->received(), added));
+  on_fill_wasted(fill_->received() - std::min(fill_->received(), added));
 
   Settlement settlement;
   settlement.info = info;
@@ -380,7 +380,7 @@ void Download::fail_members(const Error& error) {
     return;
   const Error told = what_is_missing(copy);
   keep_unfinished();
-  if (fill_) fill_wasted(fill_->uncommitted() - std::min(kept_, fill_->uncommitted()));
+  if (fill_) on_fill_wasted(fill_->uncommitted() - std::min(kept_, fill_->uncommitted()));
   // The final figures: uncommitted bytes are wasted. An attempt without content and waste reports nothing, since the
   // figures of an earlier attempt still hold.
   attempt_failed_ = true;

@@ -60,12 +60,12 @@ class Download final : public FillEvents, public std::enable_shared_from_this<Do
   void abort_download();  // ends the download without events
 
   // FillEvents
-  void fill_answered(const origin::Edition& edition) override;
-  void fill_received() override;
-  void fill_wasted(std::uint64_t bytes) override;
-  void fill_committed() override;
-  void fill_complete() override;
-  void fill_broken(const Error& error) override;
+  void on_fill_answer(const origin::Edition& edition) override;
+  void on_fill_received() override;
+  void on_fill_wasted(std::uint64_t bytes) override;
+  void on_fill_committed() override;
+  void on_fill_complete() override;
+  void on_fill_broken(const Error& error) override;
   [[nodiscard]] const std::string& account() override { return members_.front()->file_id(); }
 
  private:

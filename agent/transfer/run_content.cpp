@@ -55,7 +55,7 @@ void Download::choose_own_content() {
   if (request_.origin_alone || !names_edition(wanted_) || fill_) return choose_shared_content();
   const auto members = members_;
   for (const MemberPtr& member : members) {
-    for (const cache::ContentInfo& info : member->held) {
+    for (const cache::ContentInfo& info : member->own_contents) {
       if (info.state == cache::ContentState::set_aside || !knows(info, wanted_)) continue;
       const bool complete = info.state == cache::ContentState::complete;
       if (complete ? !may_be_complete(info, wanted_) : !info.size || info.size != map_.content_size()) continue;
@@ -92,7 +92,7 @@ void Download::choose_shared_content() {
 
 void Download::use_content(const cache::ContentInfo& info) {
   const auto self = shared_from_this();
-  if (fill_) fill_wasted(fill_->uncommitted());
+  if (fill_) on_fill_wasted(fill_->uncommitted());
   Settlement settlement;
   settlement.info = info;
   settlement.edition = edition_;
@@ -101,7 +101,7 @@ void Download::use_content(const cache::ContentInfo& info) {
   settlement.offline = offline_;
   for (const MemberPtr& member : end_members()) {
     Settlement own = settlement;
-    own.held = std::any_of(member->held.begin(), member->held.end(),
+    own.held = std::any_of(member->own_contents.begin(), member->own_contents.end(),
                            [&info](const cache::ContentInfo& held) { return held.id == info.id; });
     host_.on_bytes_complete(member, std::move(own));
   }

@@ -148,7 +148,7 @@ bool Download::may_go_offline(const Error& error) const {
 // Returns a shareable partial content of an earlier attempt, of a version that the origin named; null if none.
 const cache::ContentInfo* Download::begun() const {
   for (const MemberPtr& member : members_) {
-    for (const cache::ContentInfo& info : member->held) {
+    for (const cache::ContentInfo& info : member->own_contents) {
       const bool partial = info.state == cache::ContentState::partial && info.shareable && info.size;
       if (partial && info.versions.size() == 1 && info.versions.front().has_validator() &&
           info.versions.front().url == request_.target.url.canonical()) {

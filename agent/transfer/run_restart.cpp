@@ -32,7 +32,7 @@ void Download::start_over(std::string_view why, bool may_come_back) {
 // `may_come_back`: a partial content that could be continued stays held.
 void Download::give_up_content(bool may_come_back) {
   const auto self = shared_from_this();
-  if (fill_) fill_wasted(fill_->uncommitted());
+  if (fill_) on_fill_wasted(fill_->uncommitted());
   if (edition_ && edition_->version.has_validator() && !offline_) begun_with_ = first_answer_of(*edition_);
   const bool aside = may_come_back && set_part_aside();
   for (const MemberPtr& member : members_) {
@@ -73,7 +73,7 @@ bool Download::set_part_aside() {
   info.created = context_.runtime.clock.wall();  // the origin named its edition in this attempt
   if (!offline_) info.first_answer = first_answer_of(*edition_);
   if (!can_go_on(info)) return false;
-  for (const MemberPtr& member : members_) member->held.push_back(info);
+  for (const MemberPtr& member : members_) member->own_contents.push_back(info);
   aside_ = Aside{std::move(info), writer()->committed(), contiguous_};
   return true;
 }
@@ -105,7 +105,7 @@ void Download::abandon_all(UniqueFunction<void(Download&)> then) {
 // Releases the old parts first when the disk is full. Returns false, and does not call `then`, if there are none.
 bool Download::abandon_old_parts(UniqueFunction<void(Download&)> then) {
   const bool any = std::any_of(members_.begin(), members_.end(), [this](const MemberPtr& member) {
-    return old_part(member->held, content_, request_.target.url.canonical()).has_value();
+    return old_part(member->own_contents, content_, request_.target.url.canonical()).has_value();
   });
   if (any) abandon_all(std::move(then));
   return any;

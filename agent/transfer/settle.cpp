@@ -135,7 +135,7 @@ void settle(cache::Cache& cache, MemberPtr member, Settlement settlement, Settle
 
 void abandon_all_but(cache::Cache& cache, const MemberPtr& member, const cache::ContentId& keep,
                      UniqueFunction<void()> done) {
-  std::vector<cache::ContentInfo> contents = std::exchange(member->held, {});
+  std::vector<cache::ContentInfo> contents = std::exchange(member->own_contents, {});
   std::erase_if(contents, [&keep](const cache::ContentInfo& info) {
     return info.id == keep || info.state == cache::ContentState::set_aside;
   });
@@ -145,10 +145,10 @@ void abandon_all_but(cache::Cache& cache, const MemberPtr& member, const cache::
 void abandon_all_but_old_part(cache::Cache& cache, const MemberPtr& member, const cache::ContentId& chosen,
                               const std::string& url) {
   const std::optional<cache::ContentInfo> old =
-      member->request.origin_alone ? std::nullopt : old_part(member->held, chosen, url);
-  if (old) std::erase_if(member->held, [&old](const cache::ContentInfo& info) { return info.id == old->id; });
+      member->request.origin_alone ? std::nullopt : old_part(member->own_contents, chosen, url);
+  if (old) std::erase_if(member->own_contents, [&old](const cache::ContentInfo& info) { return info.id == old->id; });
   abandon_all_but(cache, member, chosen);
-  if (old) member->held.push_back(*old);
+  if (old) member->own_contents.push_back(*old);
 }
 
 }  // namespace larder::agent
