@@ -433,7 +433,7 @@ void CacheImpl::drop_unheld(std::vector<ContentId> ids, index::RemoveOnly only, 
 
 void CacheImpl::check_space() {
   let_old_go();
-  space_.settle();
+  space_.evict_overdrawn();
 }
 
 }  // namespace larder::cache

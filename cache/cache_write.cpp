@@ -250,7 +250,7 @@ void CacheImpl::on_size_grown(const ContentId& id, std::uint64_t size) {
   if (ledger.has(id)) return;
   // The size was not known beforehand: if the cache's limits do not suffice, the content goes on outside them.
   if (!ledger.can_have(id)) ledger.unbind(id);
-  space_.settle();
+  space_.evict_overdrawn();
 }
 
 void CacheImpl::on_writer_closed(const ContentId& id) {

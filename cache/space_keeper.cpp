@@ -36,7 +36,7 @@ SpaceKeeper::SpaceKeeper(Runtime runtime, DiskQueue& disk, Database& database, F
 void SpaceKeeper::apply(const CacheSettings& settings) {
   settings_ = settings;
   ledger_.set_limits(limits_in_force(settings.max_size, settings.keep_free, ledger_.disk().total));
-  settle();
+  evict_overdrawn();
 }
 
 bool SpaceKeeper::is_fresh() const {
@@ -136,7 +136,7 @@ void SpaceKeeper::refuse_full(const ContentId& id, UniqueFunction<void(Status)> 
   });
 }
 
-void SpaceKeeper::settle() {
+void SpaceKeeper::evict_overdrawn() {
   measure([this](Status status) {
     if (!status) return log::warn("cannot check the cache's space error=\"{}\"", status.error().text());
     if (ledger_.overdrawn() > 0) evict(0, [](std::uint64_t) {});

@@ -71,7 +71,7 @@ void JobEngine::admit(LiveJob& live) {
   if (live.job.notify_pending) update_notification(live, true);
   reschedule();
   arm_housekeeping();
-  settle(live);
+  advance_job(live);
 }
 
 // Files that failed are tried again: those judged not valid from the start, the others from where they stopped.
@@ -95,7 +95,7 @@ void JobEngine::resume(LiveJob& live) {
       live.queue.add(file.index);
     }
   }
-  settle(live);
+  advance_job(live);
 }
 
 void JobEngine::leave(LiveJob& live) {
@@ -261,11 +261,11 @@ void JobEngine::pump(LiveJob& live) {
   }
   look_ahead(live);
   if (live.job.options.max_rate > 0) share_rate(live);
-  settle(live);
+  advance_job(live);
 }
 
 // Moves a job on once none of its files is in transfer.
-void JobEngine::settle(LiveJob& live) {
+void JobEngine::advance_job(LiveJob& live) {
   const JobState state = live.job.state;
   if (stopped_ || !live.active.empty() || live.job.files.empty()) return;
   if (!is_runnable(state) && state != JobState::validating) return;
@@ -349,7 +349,7 @@ void JobEngine::retry(LiveJob& live) {
   apply_internal(live, JobEvent::retry_due);
 }
 
-// Fails the job for one file, but fetches the files that can be fetched now first: settle() fails it then.
+// Fails the job for one file, but fetches the files that can be fetched now first: advance_job() fails it then.
 void JobEngine::fail_after_the_rest(LiveJob& live, const Error& error) {
   const bool rest = is_running(live.job.state) && (!live.active.empty() || live.queue.waiting() > 0);
   if (!rest) return fail_job(live, error);

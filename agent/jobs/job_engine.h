@@ -71,7 +71,7 @@ class JobEngine {
   void state_changed(LiveJob& live, JobState old_state);
   void reschedule();
   void decide();
-  void settle(LiveJob& live);
+  void advance_job(LiveJob& live);
   void wait_for_retry(LiveJob& live);
   void arm_retry(LiveJob& live);
   void retry(LiveJob& live);

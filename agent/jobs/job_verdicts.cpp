@@ -136,7 +136,7 @@ void JobEngine::judge_opened(LiveJob& live, unsigned file, std::shared_ptr<cache
 }
 
 void JobEngine::judgement_over(const Place& place) {
-  place->settle();
+  place->mark_answered();
   judge_next();
 }
 
@@ -206,7 +206,7 @@ void JobEngine::accept(LiveJob& live, unsigned file, bool explicitly) {
   ++book_.counters().files_transferred;
   book_.touch_counters();
   book_.set_file_state(live, file, FileState::transferred);
-  settle(live);
+  advance_job(live);
 }
 
 // Returns true if the request was one that the agent makes for anybody, and the origin named the edition: then a valid
@@ -281,7 +281,7 @@ void JobEngine::leave_rejected(LiveJob& live, unsigned file, bool for_all) {
     LiveJob* waiting = current(id, file, attempt);
     if (waiting == nullptr) return;
     waiting->queue.add(file);
-    settle(*waiting);
+    advance_job(*waiting);
     pump(*waiting);
   });
   if (for_all && !content.empty()) return set_aside(content, version, {}, std::move(released));
@@ -328,7 +328,7 @@ void JobEngine::content_lost(LiveJob& live, unsigned file, const Error& error) {
   book_.set_file_state(live, file, FileState::waiting);
   live.queue.add(file);
   if (live.job.state == JobState::transferred) apply_internal(live, JobEvent::fetch_again);
-  settle(live);
+  advance_job(live);
   pump(live);
 }
 

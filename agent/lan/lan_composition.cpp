@@ -453,7 +453,7 @@ LanFacts LanComposition::facts() const {
   facts.swarm_port = state_->network->swarm->port();
   facts.discovery_port = state_->network->discovery->port();
   facts.offered = state_->network->offers->size();
-  facts.offering_settled = state_->network->feed->settled();
+  facts.offering_idle = state_->network->feed->idle();
   return facts;
 }
 

@@ -109,9 +109,9 @@ void Manager::find_by_digest(const MemberPtr& member) {
     const bool hit = info && *info && (*info)->state == cache::ContentState::complete && (*info)->shareable &&
                      (limit == 0 || (*info)->size.value_or(0) <= limit);
     if (!hit) return look_up(member);
-    Settlement settlement;
-    settlement.info = **info;
-    on_bytes_complete(member, std::move(settlement));
+    MemberContent content;
+    content.info = **info;
+    on_bytes_complete(member, std::move(content));
   }));
 }
 
@@ -150,14 +150,14 @@ void Manager::place(const MemberPtr& member) {
   download->start();
 }
 
-void Manager::on_bytes_complete(const MemberPtr& member, Settlement settlement) {
+void Manager::on_bytes_complete(const MemberPtr& member, MemberContent content) {
   const auto found = entries_.find(member->id);
   if (found == entries_.end() || member->gone) return;
   found->second.download.reset();
   recent_.add(member->request.target.url.canonical(), context_.runtime.clock.now());
   if (!std::exchange(member->connected, true)) member->events->on_connected();
   if (member->gone) return;
-  const auto settled = [this, member](tl::expected<TransferResult, SettleError> result) {
+  const auto concluded = [this, member](tl::expected<TransferResult, ConcludeError> result) {
     if (member->gone) return;
     if (result) return done(member, std::move(*result));
     if (result.error().vanished) {
@@ -166,7 +166,7 @@ void Manager::on_bytes_complete(const MemberPtr& member, Settlement settlement) 
     }
     done(member, tl::unexpected<Error>(result.error().error));
   };
-  settle(context_.cache, member, std::move(settlement), alive_.guard(settled));
+  conclude_member(context_.cache, member, std::move(content), alive_.guard(concluded));
 }
 
 void Manager::vanished(const MemberPtr& member) {

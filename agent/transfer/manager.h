@@ -34,7 +34,7 @@ class Manager final : public Transfers, public DownloadHost {
                   UniqueFunction<void()> done) override;
   [[nodiscard]] std::size_t active() const override { return entries_.size(); }
 
-  void on_bytes_complete(const MemberPtr& member, Settlement settlement) override;
+  void on_bytes_complete(const MemberPtr& member, MemberContent content) override;
   void on_download_failed(const MemberPtr& member, const Error& error) override;
   void on_must_not_share(const MemberPtr& member) override;
   void on_download_private(Download& download) override;

@@ -287,7 +287,7 @@ void Download::on_fill_committed() {
   check_contradiction();
   if (contradicted_) return;
   contiguous_ = prefix_.update(writer()->committed());
-  // The settlement that follows at once reports the same.
+  // The conclusion that follows at once reports the same.
   const bool ends = finishing_ && map_.content_size().value_or(UINT64_MAX) <= kSmall;
   if (!ends) report_progress();
 }
@@ -327,18 +327,18 @@ void Download::on_content_finished(const cache::ContentInfo& info) {
   const std::uint64_t added = committed - std::min(committed, committed_before_);
   on_fill_wasted(fill_->received() - std::min(fill_->received(), added));
 
-  Settlement settlement;
-  settlement.info = info;
-  settlement.found = false;
-  settlement.held = info.id == content_;
-  if (!settlement.held) settlement.replaces = content_;
-  settlement.edition = edition_;
-  settlement.note = note();
-  settlement.privacy = privacy_;
-  settlement.offline = offline_;
+  MemberContent content;
+  content.info = info;
+  content.found = false;
+  content.held = info.id == content_;
+  if (!content.held) content.replaces = content_;
+  content.edition = edition_;
+  content.note = note();
+  content.privacy = privacy_;
+  content.offline = offline_;
   if (info.shareable) attest_segments(segments, info.id);
   for (const MemberPtr& member : end_members()) {
-    Settlement own = settlement;
+    MemberContent own = content;
     own.figures = finished_figures(segments, member->file_id(), info.size.value_or(committed));
     host_.on_bytes_complete(member, std::move(own));
   }

@@ -38,7 +38,7 @@ struct TransferContext {
 class DownloadHost {
  public:
   virtual ~DownloadHost() = default;
-  virtual void on_bytes_complete(const MemberPtr& member, Settlement settlement) = 0;
+  virtual void on_bytes_complete(const MemberPtr& member, MemberContent content) = 0;
   virtual void on_download_failed(const MemberPtr& member, const Error& error) = 0;
   virtual void on_must_not_share(const MemberPtr& member) = 0;  // give the member a download of its own
   virtual void on_download_private(Download& download) = 0;     // no further member may join
@@ -196,7 +196,7 @@ class Download final : public FillEvents, public std::enable_shared_from_this<Do
     std::vector<cache::SegmentInfo> segments;
     std::uint64_t contiguous = 0;
   };
-  std::optional<Aside> aside_;                    // until a content is chosen; the same content is in Member::held
+  std::optional<Aside> aside_;  // until a content is chosen; the same content is in Member::own_contents
   std::optional<cache::FirstAnswer> begun_with_;  // first answer of the last edition with a validator that was given up
   bool found_by_others_ = false;                  // other jobs may find the content
   std::uint64_t committed_before_ = 0;            // bytes committed when the content was adopted

@@ -93,14 +93,14 @@ void Download::choose_shared_content() {
 void Download::use_content(const cache::ContentInfo& info) {
   const auto self = shared_from_this();
   if (fill_) on_fill_wasted(fill_->uncommitted());
-  Settlement settlement;
-  settlement.info = info;
-  settlement.edition = edition_;
-  settlement.note = note();
-  settlement.privacy = privacy_;
-  settlement.offline = offline_;
+  MemberContent content;
+  content.info = info;
+  content.edition = edition_;
+  content.note = note();
+  content.privacy = privacy_;
+  content.offline = offline_;
   for (const MemberPtr& member : end_members()) {
-    Settlement own = settlement;
+    MemberContent own = content;
     own.held = std::any_of(member->own_contents.begin(), member->own_contents.end(),
                            [&info](const cache::ContentInfo& held) { return held.id == info.id; });
     host_.on_bytes_complete(member, std::move(own));

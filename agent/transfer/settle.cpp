@@ -34,14 +34,14 @@ void abandon(cache::Cache& cache, const MemberPtr& member, const std::vector<cac
   one_less();
 }
 
-class Settling : public std::enable_shared_from_this<Settling> {
+class Conclusion : public std::enable_shared_from_this<Conclusion> {
  public:
-  Settling(cache::Cache& cache, MemberPtr member, Settlement settlement, Settled done)
-      : cache_(cache), member_(std::move(member)), it_(std::move(settlement)), done_(std::move(done)) {}
+  Conclusion(cache::Cache& cache, MemberPtr member, MemberContent content, Concluded done)
+      : cache_(cache), member_(std::move(member)), it_(std::move(content)), done_(std::move(done)) {}
 
   void hold() {
     if (it_.held) return replace();
-    cache_.hold(it_.info.id, member_->holder(), step<void>([](Settling& self) { self.replace(); }));
+    cache_.hold(it_.info.id, member_->holder(), step<void>([](Conclusion& self) { self.replace(); }));
   }
 
  private:
@@ -61,14 +61,14 @@ class Settling : public std::enable_shared_from_this<Settling> {
 
   void failed(Error error) {
     if (it_.found) release(cache_, it_.info.id, member_->file_id());
-    done_(tl::unexpected<SettleError>(SettleError{std::move(error), it_.found}));
+    done_(tl::unexpected<ConcludeError>(ConcludeError{std::move(error), it_.found}));
   }
 
   void replace() {
     if (it_.replaces) release(cache_, *it_.replaces, member_->file_id());
     if (!it_.found) return account();
     using Lease = std::shared_ptr<cache::ContentLease>;
-    cache_.open(it_.info.id, step<Lease>([](Settling& self, const Lease&) { self.account(); }));
+    cache_.open(it_.info.id, step<Lease>([](Conclusion& self, const Lease&) { self.account(); }));
   }
 
   void account() {
@@ -79,7 +79,7 @@ class Settling : public std::enable_shared_from_this<Settling> {
       return digest();
     }
     using Segments = std::vector<cache::SegmentInfo>;
-    cache_.segments(it_.info.id, step<Segments>([size](Settling& self, const Segments& segments) {
+    cache_.segments(it_.info.id, step<Segments>([size](Conclusion& self, const Segments& segments) {
                       self.it_.figures = finished_figures(segments, self.member_->file_id(), size);
                       self.digest();
                     }));
@@ -92,7 +92,7 @@ class Settling : public std::enable_shared_from_this<Settling> {
 
   void digest() {
     if (!wants_digest() || it_.info.sha256) return finish();
-    cache_.compute_sha256(it_.info.id, step<Digest>([](Settling& self, const Digest& digest) {
+    cache_.compute_sha256(it_.info.id, step<Digest>([](Conclusion& self, const Digest& digest) {
                             self.it_.info.sha256 = digest;
                             self.finish();
                           }));
@@ -123,14 +123,14 @@ class Settling : public std::enable_shared_from_this<Settling> {
 
   cache::Cache& cache_;
   MemberPtr member_;
-  Settlement it_;
-  Settled done_;
+  MemberContent it_;
+  Concluded done_;
 };
 
 }  // namespace
 
-void settle(cache::Cache& cache, MemberPtr member, Settlement settlement, Settled done) {
-  std::make_shared<Settling>(cache, std::move(member), std::move(settlement), std::move(done))->hold();
+void conclude_member(cache::Cache& cache, MemberPtr member, MemberContent content, Concluded done) {
+  std::make_shared<Conclusion>(cache, std::move(member), std::move(content), std::move(done))->hold();
 }
 
 void abandon_all_but(cache::Cache& cache, const MemberPtr& member, const cache::ContentId& keep,

@@ -1,5 +1,5 @@
-// A token for a place, a count or a turn that a callback gives back. The callback holds the token and settles it when
-// it is called. If the callback is destroyed uncalled, on any thread, `on_lost` is posted to the loop. So no lost
+// A token for a place, a count or a turn that a callback gives back. The callback holds the token and marks it answered
+// when it is called. If the callback is destroyed uncalled, on any thread, `on_lost` is posted to the loop. So no lost
 // callback leaves a count too high or a caller waiting.
 //
 // It does not tell whether the owner still lives: docs/callbacks.md, "CallbackToken".
@@ -23,7 +23,7 @@ class CallbackToken {
   CallbackToken(const CallbackToken&) = delete;
   CallbackToken& operator=(const CallbackToken&) = delete;
 
-  void settle() { on_lost_ = nullptr; }  // to be called when the answer came
+  void mark_answered() { on_lost_ = nullptr; }  // to be called when the answer came
 
  private:
   Executor& executor_;

@@ -32,7 +32,7 @@ class OfferFeed {
   void on_offered(Offered offered);
   void restart();                            // reads everything again
   void changed(const cache::ContentId& id);  // for Cache::observe
-  [[nodiscard]] bool settled() const;        // everything was read, and no change waits
+  [[nodiscard]] bool idle() const;           // everything was read, and no change waits
 
  private:
   struct State;

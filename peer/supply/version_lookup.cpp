@@ -132,7 +132,7 @@ void VersionLookup::pump() {
   if (crowd_) {
     ask_proofs();
     // The crowd decides from here on which segments are fetched; what is proven later is added to the supply.
-    return asking_ ? settle() : finish();
+    return asking_ ? hand_over_if_ready() : finish();
   }
   if (!enough()) {
     std::vector<HolderFacts> next = supply->holder_table().ranked();
@@ -144,7 +144,7 @@ void VersionLookup::pump() {
       call(holder);
     }
   }
-  settle();
+  hand_over_if_ready();
 }
 
 void VersionLookup::call(const HolderFacts& holder) {
@@ -302,7 +302,7 @@ bool VersionLookup::enough() const {
   });
 }
 
-void VersionLookup::settle() {
+void VersionLookup::hand_over_if_ready() {
   if (enough() || (!asking_ && under_way_ == 0)) finish();
 }
 

@@ -94,7 +94,7 @@ class VersionLookup final : public std::enable_shared_from_this<VersionLookup> {
   void take(const HolderFacts& holder, Manifest manifest);
   void failed(const AgentId& agent, const Error& error);
   void learn(const std::vector<CatalogueHolder>& others);
-  void settle();
+  void hand_over_if_ready();
   void finish();
   void again_later();
   void look_again();

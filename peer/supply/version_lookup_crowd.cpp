@@ -146,7 +146,7 @@ bool VersionLookup::hear_opinions() {
   for (std::uint64_t segment = 0; segment < proof.layout().count(); ++segment) {
     if (!proof.root(segment)) {
       opinions.contradicted(segment);
-    } else if (!opinions.settled(segment)) {
+    } else if (!opinions.is_decided(segment)) {
       open.push_back(segment);
     }
   }

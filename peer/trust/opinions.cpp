@@ -5,14 +5,14 @@
 namespace larder::peer {
 
 bool Opinions::judge(std::uint64_t segment, std::size_t named, std::size_t others, SteadyTime now) {
-  if (segment >= settled_.size() || settled(segment)) return false;
+  if (segment >= decided_.size() || is_decided(segment)) return false;
   const auto waiting = waiting_.find(segment);
   const bool over = waiting != waiting_.end() && now >= waiting->second.until;
   if (named < kWanted && others > 0 && !over) {
     if (waiting == waiting_.end()) waiting_.emplace(segment, Waiting{now + kWithin, {}});
     return false;
   }
-  settled_.set(segment);
+  decided_.set(segment);
   if (waiting == waiting_.end()) return false;
   waiting_.erase(waiting);
   return true;

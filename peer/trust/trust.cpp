@@ -264,7 +264,7 @@ void Trust::give_up_blame(const Digest& version, const Circle& circle, Outcome& 
   for (const Contradiction& what : dropped) journal_->forget(what);
 }
 
-void Trust::settle(const Attestation& mine, std::vector<AgentId>& agreed, std::vector<Attestation>& against) {
+void Trust::judge_evidence(const Attestation& mine, std::vector<AgentId>& agreed, std::vector<Attestation>& against) {
   for (const Attestation& theirs : suspicions_.take(mine.version, mine.size, mine.segment)) {
     // The own fetch settles the suspicion either way: it contradicts the attestation or confirms it.
     if (journal_ != nullptr) journal_->forget(theirs);
@@ -291,7 +291,7 @@ Trust::Outcome Trust::fetched(std::string_view url, const std::vector<Attestatio
   std::vector<AgentId> agreed, blamed;
   for (const Attestation& mine : own) {
     std::vector<Attestation> against;
-    settle(mine, agreed, against);
+    judge_evidence(mine, agreed, against);
     for (const Attestation& theirs : against) {
       if (holds(blamed, theirs.agent)) continue;  // once for each version: further segments prove no more
       blamed.push_back(theirs.agent);

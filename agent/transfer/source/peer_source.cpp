@@ -154,8 +154,9 @@ void PeerSource::report_consumed(SourceStreamId id) {
 }
 
 bool PeerSource::throttled() const {
-  return std::any_of(streams_.begin(), streams_.end(),
-                     [](const auto& entry) { return entry.second.done || !entry.second.late.empty(); });
+  return std::any_of(streams_.begin(), streams_.end(), [](const auto& entry) {
+    return entry.second.delivered || !entry.second.unreported_ranges.empty();
+  });
 }
 
 void PeerSource::set_rate(SourceStreamId stream, std::uint64_t bytes_per_second) {

@@ -15,7 +15,7 @@ const cache::Version kTwo{"https://example.org/two", 2 * cache::kMinSegment + kM
 class OfferFeedTest : public ::testing::Test {
  protected:
   void settle() {
-    ASSERT_TRUE(loop_.run_until([this] { return feed_.settled(); }, std::chrono::minutes(1)));
+    ASSERT_TRUE(loop_.run_until([this] { return feed_.idle(); }, std::chrono::minutes(1)));
   }
   [[nodiscard]] std::optional<Offer> offer(const cache::Version& version) const {
     return table_.find(KeyKind::version, key_.version_key(version));
@@ -32,7 +32,7 @@ TEST_F(OfferFeedTest, WhatIsThereAtTheStartIsOffered) {
   test::put(cache_, 'a', {kOne}, bytes_, {0, 1, 2});
   test::put(cache_, 'b', {kTwo}, bytes_, {1});
   feed_.restart();
-  EXPECT_FALSE(feed_.settled());
+  EXPECT_FALSE(feed_.idle());
   settle();
   EXPECT_EQ(table_.size(), 2U);
   ASSERT_TRUE(offer(kOne) && offer(kTwo));
