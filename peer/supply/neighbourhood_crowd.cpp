@@ -42,14 +42,14 @@ void Neighbourhood::join_crowd(const NeighbourQuery& query, const std::shared_pt
   joining.min_rate = query.min_rate;
   if (const auto own = parts_.offers.find(KeyKind::version, supply->version_key())) {
     for (std::uint64_t segment = 0; segment < joining.layout.count(); ++segment) {
-      if (own->complete || has_bit(own->segments, segment)) joining.held.emplace_back(segment, false);
+      if (own->complete || has_bit(own->segments, segment)) joining.offered.emplace_back(segment, false);
     }
   }
   supply->set_crowd_listener([weak = lookup.weak_from_this()](const AgentId& agent, const CrowdEntry& entry) {
     if (const auto still = weak.lock()) still->heard(agent, entry);
   });
   lookup.in_crowd(true, asked);
-  auto seat = crowds_->join(joining, supply);
+  auto seat = crowds_->join_crowd(joining, supply);
   if (!seat) return lookup.in_crowd(false, false);
   supply->join_crowd(std::move(seat), query.min_rate);
 }
@@ -61,20 +61,20 @@ bool Neighbourhood::counted_on(const AgentId& agent) const {
 }
 
 void Neighbourhood::heard_crowd(const AgentId& from, const CrowdStamp& stamp, const std::vector<CrowdEntry>& entries) {
-  if (crowd_ && !refused(from) && counted_on(from)) crowds_->heard(from, stamp, entries);
+  if (crowd_ && !refused(from) && counted_on(from)) crowds_->on_datagram(from, stamp, entries);
 }
 
 void Neighbourhood::around_changed() {
-  crowds_->around_changed();
+  crowds_->on_agents_changed();
 }
 
 void Neighbourhood::gone(const AgentId& agent) {
-  crowds_->gone(agent);
-  crowds_->around_changed();
+  crowds_->on_agent_gone(agent);
+  crowds_->on_agents_changed();
 }
 
 void Neighbourhood::serving_changed() {
-  crowds_->may_fetch_changed();
+  crowds_->on_may_fetch_changed();
 }
 
 void Neighbourhood::key_changed() {
@@ -98,10 +98,11 @@ void Neighbourhood::offered(const cache::ContentInfo& info, const std::vector<ca
     }
     const Digest name = cache::version_name(version);
     for (const cache::SegmentInfo& segment : segments) {
-      crowds_->held(key, segment.index, self_attestable(segment, name));
+      crowds_->on_segment_offered(key, segment.index, self_attestable(segment, name));
     }
     const std::uint64_t count = cache::SegmentLayout(*version.size).count();
-    for (std::uint64_t segment = 0; offer->complete && segment < count; ++segment) crowds_->held(key, segment, false);
+    for (std::uint64_t segment = 0; offer->complete && segment < count; ++segment)
+      crowds_->on_segment_offered(key, segment, false);
   }
 }
 

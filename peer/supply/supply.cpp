@@ -62,7 +62,7 @@ bool SupplyImpl::take_bytes(std::vector<std::byte> bytes) {
   if (proof_.root(0) != content_root(leaves)) return false;
   bytes_ = std::move(bytes);
   byte_leaves_ = std::move(leaves);
-  if (membership_) membership_->from_peers(bytes_.size());
+  if (membership_) membership_->on_bytes_from_peers(bytes_.size());
   return true;
 }
 

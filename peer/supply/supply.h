@@ -54,8 +54,8 @@ class SupplyImpl final : public Supply,
   void close();
   // -- the crowd. join_crowd() takes the membership of this version's crowd; set_crowd_listener() sets the listener for
   // what members announce that they hold.
-  void join_crowd(std::unique_ptr<CrowdSeat> seat, std::uint64_t min_rate);
-  [[nodiscard]] CrowdSeat* membership() const { return membership_.get(); }
+  void join_crowd(std::unique_ptr<CrowdMembership> seat, std::uint64_t min_rate);
+  [[nodiscard]] CrowdMembership* membership() const { return membership_.get(); }
   void set_crowd_listener(std::function<void(const AgentId&, const CrowdEntry&)> heard) {
     crowd_listener_ = std::move(heard);
   }
@@ -142,7 +142,7 @@ class SupplyImpl final : public Supply,
   TimerId unused_timer_ = 0;
   bool change_posted_ = false;
   bool closed_ = false;
-  std::unique_ptr<CrowdSeat> membership_;
+  std::unique_ptr<CrowdMembership> membership_;
   std::function<void(const AgentId&, const CrowdEntry&)> crowd_listener_;
   std::size_t holdings_ = 0;
   bool by_segments_ = false;  // a torrent of one segment was begun

@@ -14,7 +14,7 @@ constexpr Duration kRound = std::chrono::milliseconds(250);
 
 }  // namespace
 
-void SupplyImpl::join_crowd(std::unique_ptr<CrowdSeat> seat, std::uint64_t min_rate) {
+void SupplyImpl::join_crowd(std::unique_ptr<CrowdMembership> seat, std::uint64_t min_rate) {
   membership_ = std::move(seat);
   min_rate_ = min_rate;
 }
@@ -44,7 +44,7 @@ std::optional<CrowdFigures> SupplyImpl::crowd() const {
 }
 
 void SupplyImpl::on_origin_progress(std::uint64_t segment, std::uint64_t bytes) {
-  if (membership_) membership_->progress(segment, bytes);
+  if (membership_) membership_->on_progress(segment, bytes);
 }
 
 void SupplyImpl::set_origin_usable(bool usable) {
@@ -65,7 +65,7 @@ std::vector<HolderFacts> SupplyImpl::ranked_with(std::uint64_t segment) {
 }
 
 void SupplyImpl::on_segment_not_given(std::uint64_t segment, const AgentId& agent) {
-  if (membership_) membership_->not_given(agent, segment);
+  if (membership_) membership_->on_segment_not_given(agent, segment);
 }
 
 // A fetch without own content serves no peers: lingering, it would keep them waiting for the segment.
@@ -80,18 +80,18 @@ void SupplyImpl::on_offered(std::uint64_t segment) {
 
 void SupplyImpl::count_for_crowd(std::uint64_t offset, std::uint64_t bytes) {
   if (!membership_) return;
-  membership_->from_peers(bytes);
+  membership_->on_bytes_from_peers(bytes);
   const SteadyTime now = tools_->runtime.clock.now();
   const std::uint64_t segment = proof_.layout().index_at(offset);
   if (round_.segments.empty()) round_ = {now, 0, {}};
   // A segment's first bytes count as delivering until their rate is measured.
-  if (round_.segments.insert(segment).second) membership_->delivering(segment);
+  if (round_.segments.insert(segment).second) membership_->on_delivering(segment);
   round_.bytes += bytes;
   const Duration passed = now - round_.since;
   if (passed < kRound) return;
   const double rate = static_cast<double>(round_.bytes) / seconds(passed);
   if (rate >= static_cast<double>(min_rate_)) {
-    for (const std::uint64_t each : round_.segments) membership_->delivering(each);
+    for (const std::uint64_t each : round_.segments) membership_->on_delivering(each);
   }
   round_.segments.clear();
 }

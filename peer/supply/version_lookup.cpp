@@ -201,7 +201,7 @@ void VersionLookup::failed(const AgentId& agent, const Error& error) {
   // In a crowd a holder that is busy, or that has not yet offered what it has just fetched, is asked again.
   const bool stays = crowd_ && (error.code == ErrorCode::busy || error.code == ErrorCode::timed_out);
   const bool has_none = error.code == ErrorCode::http_fatal || error.code == ErrorCode::bad_response;
-  if (supply && has_none && supply->membership() != nullptr) supply->membership()->gives_nothing(agent);
+  if (supply && has_none && supply->membership() != nullptr) supply->membership()->on_nothing_proven(agent);
   if (supply && !stays && supply->holder_table().drop_holder(agent)) supply->on_holders_learnt();
   if (silent) tools_->unreachable(agent);
 }

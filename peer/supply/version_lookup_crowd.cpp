@@ -35,7 +35,7 @@ void VersionLookup::believe(const HolderFacts& holder, const Manifest& manifest)
 void VersionLookup::tell_crowd(const HolderFacts& holder) {
   const auto supply = supply_.lock();
   if (!supply || supply->membership() == nullptr) return;
-  supply->membership()->holder(holder.agent, holder.complete, bitmap_of(holder.segments));
+  supply->membership()->on_holder(holder.agent, holder.complete, bitmap_of(holder.segments));
 }
 
 // Reports to the crowd the segments that a holder announced and that its manifest does not name.
@@ -47,8 +47,8 @@ void VersionLookup::tell_unproven(const HolderFacts& asked) {
   for (std::uint64_t segment = 0; segment < count; ++segment) {
     if (asked.has(segment) && named(asked.agent, segment) == nullptr) unproven.push_back(segment);
   }
-  if (unproven.size() > kMaxUnproven) return supply->membership()->gives_nothing(asked.agent);
-  for (const std::uint64_t segment : unproven) supply->membership()->not_given(asked.agent, segment);
+  if (unproven.size() > kMaxUnproven) return supply->membership()->on_nothing_proven(asked.agent);
+  for (const std::uint64_t segment : unproven) supply->membership()->on_segment_not_given(asked.agent, segment);
 }
 
 void VersionLookup::heard(const AgentId& agent, const CrowdEntry& entry) {
@@ -112,10 +112,10 @@ void VersionLookup::tell_contradicted(const AgentId& agent) {
   for (auto& [who, segments] : contradicted) {
     segments.erase(std::unique(segments.begin(), segments.end()), segments.end());  // they are ascending
     if (segments.size() > CrowdMembers::kMaxRefusals) {
-      supply->membership()->gives_nothing(who);
+      supply->membership()->on_nothing_proven(who);
       continue;
     }
-    for (const std::uint64_t segment : segments) supply->membership()->not_given(who, segment);
+    for (const std::uint64_t segment : segments) supply->membership()->on_segment_not_given(who, segment);
   }
 }
 

@@ -285,14 +285,14 @@ TEST_F(SupplyTest, InACrowdItTakesWhatIsLeftToItAndOthersGiveTheRest) {
   joining.min_rate = 1000;
   std::vector<AgentId> heard;
   supply->set_crowd_listener([&heard](const AgentId& from, const CrowdEntry&) { heard.push_back(from); });
-  supply->join_crowd(host.join(joining, supply), 1000);
+  supply->join_crowd(host.join_crowd(joining, supply), 1000);
   ASSERT_TRUE(supply->from_origin());
   EXPECT_TRUE(supply->from_origin()->empty()) << "not before the first step";
   CrowdEntry other;
   other.segments = 3;
   other.held = {std::byte{0b001}};
   other.claims = {{1, 100}};
-  host.heard(agent(1), {1, ++sequence}, {other});
+  host.on_datagram(agent(1), {1, ++sequence}, {other});
   EXPECT_EQ(heard, std::vector{agent(1)});
   loop_.advance(std::chrono::milliseconds(100));
   EXPECT_EQ(supply->from_origin(), std::vector<std::uint64_t>{2}) << "0 is held and 1 is claimed elsewhere";
@@ -306,7 +306,7 @@ TEST_F(SupplyTest, InACrowdItTakesWhatIsLeftToItAndOthersGiveTheRest) {
   EXPECT_EQ(supply->crowd()->elsewhere, 1U);
   // Fetched, offered: said at once; and once more when this agent has left.
   supply->on_origin_progress(2, layout_.range(2).length);
-  host.held(Digest{}, 2, true);
+  host.on_segment_offered(Digest{}, 2, true);
   loop_.advance(std::chrono::milliseconds(20));
   ASSERT_EQ(said.size(), 1U);
   EXPECT_EQ(said[0].held, std::vector{std::byte{0b100}});
