@@ -92,7 +92,7 @@ void LibtorrentSwarm::read_news(Line& line) {
 
 void LibtorrentSwarm::on_torrent_failed(const Line& line, const SessionNews& news) {
   const auto fetch = std::find_if(fetches_.begin(), fetches_.end(), [&](const auto& entry) {
-    return entry.second.line == &line && to_hex(entry.second.window->id().root) == news.root;
+    return entry.second.line == &line && to_hex(entry.second.storage->id().root) == news.root;
   });
   if (fetch != fetches_.end()) return fetch_failed(fetch->first, news.error);
   if (&line != &main()) return;

@@ -23,12 +23,12 @@ inline constexpr std::uint64_t kMaxTorrentLength = 4 * kGiB;
 
 // check_leaf_count() checks that there is one leaf per block; check_leaves() also that they fold to the root. Error:
 // invalid_argument.
-[[nodiscard]] Status check_leaf_count(const TorrentId& torrent, std::span<const Digest> leaves);
-[[nodiscard]] Status check_leaves(const TorrentId& torrent, std::span<const Digest> leaves);
+[[nodiscard]] Status check_leaf_count(const TorrentId& id, std::span<const Digest> leaves);
+[[nodiscard]] Status check_leaves(const TorrentId& id, std::span<const Digest> leaves);
 
 // Returns parameters that add the torrent paused, unmanaged, without a check of files, and with the whole hash tree, so
 // that neither side asks the other for hashes. `leaves` were checked. `authority_pem` empty: a torrent of plain TCP.
-[[nodiscard]] Result<libtorrent::add_torrent_params> form_torrent(const TorrentId& torrent,
+[[nodiscard]] Result<libtorrent::add_torrent_params> form_torrent(const TorrentId& id,
                                                                   std::span<const Digest> leaves,
                                                                   const std::string& authority_pem);
 

@@ -110,14 +110,14 @@ void TorrentDisk::refuse_read(ReadHandler handler) {
 
 void TorrentDisk::async_read(lt::storage_index_t storage, const lt::peer_request& request, ReadHandler handler,
                              lt::disk_job_flags_t /*flags*/) {
-  const std::shared_ptr<TorrentStorage> storage = storages_[index_of(storage)];
-  const std::uint64_t offset = storage->offset_of(request);
+  const std::shared_ptr<TorrentStorage> torrent = storages_[index_of(storage)];
+  const std::uint64_t offset = torrent->offset_of(request);
   const auto length = static_cast<std::uint64_t>(request.length);
-  if (length > kBlockSize || !storage->readable(offset, length) || aborting_->load()) {
+  if (length > kBlockSize || !torrent->readable(offset, length) || aborting_->load()) {
     refuse_read(std::move(handler));
     return;
   }
-  reads_.push_back({storage, offset, length, std::move(handler)});
+  reads_.push_back({torrent, offset, length, std::move(handler)});
   look_again_soon();
 }
 
@@ -164,8 +164,8 @@ void TorrentDisk::look_again_soon() {
     if (error) return;
     pausing_ = false;
     if (!reads_.empty()) start_reads();
-    for (const auto& storage : storages_) {
-      if (storage) storage->report_arrivals();
+    for (const auto& torrent : storages_) {
+      if (torrent) torrent->report_arrivals();
     }
   });
 }
@@ -173,31 +173,31 @@ void TorrentDisk::look_again_soon() {
 bool TorrentDisk::async_write(lt::storage_index_t storage, const lt::peer_request& request, const char* bytes,
                               std::shared_ptr<lt::disk_observer> observer,
                               std::function<void(const lt::storage_error&)> handler, lt::disk_job_flags_t /*flags*/) {
-  TorrentStorage& storage = at(storage);
+  TorrentStorage& torrent = at(storage);
   const Bytes block(reinterpret_cast<const std::byte*>(bytes), static_cast<std::size_t>(request.length));
-  const bool pause = storage.write(storage.offset_of(request), block, observer, std::move(handler));
-  if (storage.has_unreported_arrivals()) look_again_soon();
+  const bool pause = torrent.write(torrent.offset_of(request), block, observer, std::move(handler));
+  if (torrent.has_unreported_arrivals()) look_again_soon();
   return pause;
 }
 
 void TorrentDisk::async_hash(lt::storage_index_t storage, lt::piece_index_t piece, lt::span<lt::sha256_hash> into,
                              lt::disk_job_flags_t /*flags*/, TorrentStorage::HashDone handler) {
-  TorrentStorage& storage = at(storage);
-  if (storage.wait_for_hash(piece, into, handler)) return;
-  storage.fill_hashes(piece, into);
+  TorrentStorage& torrent = at(storage);
+  if (torrent.wait_for_hash(piece, into, handler)) return;
+  torrent.fill_hashes(piece, into);
   boost::asio::post(network_, [piece, handler = std::move(handler)] { handler(piece, {}, {}); });
 }
 
 void TorrentDisk::async_hash2(
     lt::storage_index_t storage, lt::piece_index_t piece, int offset, lt::disk_job_flags_t /*flags*/,
     std::function<void(lt::piece_index_t, const lt::sha256_hash&, const lt::storage_error&)> handler) {
-  const TorrentStorage& storage = at(storage);
-  const std::uint64_t block = static_cast<std::uint64_t>(static_cast<int>(piece)) * storage.blocks_in_piece() +
+  const TorrentStorage& torrent = at(storage);
+  const std::uint64_t block = static_cast<std::uint64_t>(static_cast<int>(piece)) * torrent.blocks_in_piece() +
                               static_cast<std::uint64_t>(offset) / kBlockSize;
   lt::sha256_hash hash;
   lt::storage_error error;
-  if (block < storage.blocks()) {
-    hash.assign(reinterpret_cast<const char*>(storage.leaves()[block].data()));
+  if (block < torrent.blocks()) {
+    hash.assign(reinterpret_cast<const char*>(torrent.leaves()[block].data()));
   } else {
     error = read_error(boost::system::errc::invalid_argument);
   }
