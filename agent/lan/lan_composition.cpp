@@ -199,17 +199,17 @@ Status LanComposition::State::make_network(Network& out) {
   };
   events.gone = [this](const peer::AgentId& agent) {
     known_changed();
-    if (network) network->neighbourhood->gone(agent);
+    if (network) network->neighbourhood->on_agent_gone(agent);
   };
   events.crowd = [this](const peer::AgentId& from, const peer::CrowdStamp& stamp,
                         const std::vector<peer::CrowdEntry>& entries) {
-    if (network) network->neighbourhood->heard_crowd(from, stamp, entries);
+    if (network) network->neighbourhood->on_crowd_entries(from, stamp, entries);
   };
   events.newer_group = [this](const peer::AgentId& agent, const peer::Endpoint& catalogue, std::uint32_t version) {
     membership->heard(agent, catalogue, version);
   };
   events.evidence = [this](const peer::AgentId& from, const peer::EvidenceMessage& evidence) {
-    if (network) network->neighbourhood->received_evidence(from, evidence);
+    if (network) network->neighbourhood->on_evidence(from, evidence);
   };
   events.reach = [this](const peer::AgentId& from, const peer::ReachMessage& what) {
     if (network) network->reach->said(from, what);
@@ -258,7 +258,7 @@ void LanComposition::State::connect_parts(Network& made) {
     network->feed->changed(id);
     network->service->changed(id);
   });
-  made.feed->on_offered(std::bind_front(&peer::Neighbourhood::offered, made.neighbourhood.get()));
+  made.feed->on_offered(std::bind_front(&peer::Neighbourhood::on_offered, made.neighbourhood.get()));
   made.feed->restart();
   made.discovery->start();
   made.reach->start();
@@ -322,7 +322,7 @@ void LanComposition::State::group_state_changed() {
   network->discovery->set_self(self(*network));
   network->discovery->set_identity(discovery_identity(*membership, *start_epoch.value()));
   network->offers->reset(membership->identity()->group.key);  // all names on the LAN are derived from it
-  network->neighbourhood->key_changed();
+  network->neighbourhood->on_key_changed();
   network->service->forget_all();
   network->feed->restart();
   refusals_changed();
@@ -351,7 +351,7 @@ void LanComposition::State::known_changed() {
   std::vector<peer::Endpoint> known(askers.begin(), askers.end());
   for (const peer::KnownPeer* peer : network->discovery->peers().all()) known.push_back(peer->swarm());
   network->swarm->set_known(std::move(known));
-  network->neighbourhood->around_changed();
+  network->neighbourhood->on_agents_changed();
 }
 
 void LanComposition::State::serve(peer::CatalogueRequest request,
@@ -377,7 +377,7 @@ void LanComposition::State::refresh_self() {
     refusals_changed();
   }
   network->discovery->set_self(self(*network));
-  network->neighbourhood->serving_changed();
+  network->neighbourhood->on_serving_changed();
 }
 
 peer::DiscoverySelf LanComposition::State::self(const Network& of) const {

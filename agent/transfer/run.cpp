@@ -78,7 +78,7 @@ void Download::start() {
 }
 
 void Download::probe_origin() {
-  if (asks_neighbours()) context_.neighbours->foresee(request_.target.url.canonical());
+  if (asks_neighbours()) context_.neighbours->prefetch_lookup(request_.target.url.canonical());
   probe_ =
       context_.origin.probe(request_.target, guard<origin::Edition>([](Download& self, Result<origin::Edition> answer) {
                               self.probe_.reset();

@@ -13,7 +13,8 @@ namespace larder::agent {
 namespace {
 
 // Maximum time that the origin waits for the neighbours' first answer; a later supply joins the running fill. Their
-// look-up began with the probe (foresee), and idle neighbours answer within milliseconds: this is for a busy office.
+// look-up began with the probe (prefetch_lookup), and idle neighbours answer within milliseconds: this is for a busy
+// office.
 constexpr Duration kGrace = std::chrono::milliseconds(300);
 // The same where some neighbour is known to have an edition of the URL: only the answer which one is missing.
 constexpr Duration kGraceOfHolders = std::chrono::milliseconds(400);
@@ -65,7 +66,7 @@ void Download::look_up_holders() {
   query.gives = found_by_others_ && offers() && (any_segment || one_segment);
   query.patience = pace().patience;
   query.min_rate = request_.peer_min_rate;
-  context_.neighbours->find(std::move(query), found);
+  context_.neighbours->find_supply(std::move(query), found);
 }
 
 void Download::on_supply(std::shared_ptr<peer::Supply> supply) {

@@ -46,7 +46,7 @@ void Neighbourhood::join_crowd(const NeighbourQuery& query, const std::shared_pt
     }
   }
   supply->set_crowd_listener([weak = lookup.weak_from_this()](const AgentId& agent, const CrowdEntry& entry) {
-    if (const auto still = weak.lock()) still->heard(agent, entry);
+    if (const auto still = weak.lock()) still->on_crowd_entry(agent, entry);
   });
   lookup.in_crowd(true, asked);
   auto seat = crowds_->join_crowd(joining, supply);
@@ -60,31 +60,32 @@ bool Neighbourhood::counted_on(const AgentId& agent) const {
   return !parts_.trust.doubted(agent, false, parts_.runtime.clock.wall());
 }
 
-void Neighbourhood::heard_crowd(const AgentId& from, const CrowdStamp& stamp, const std::vector<CrowdEntry>& entries) {
+void Neighbourhood::on_crowd_entries(const AgentId& from, const CrowdStamp& stamp,
+                                     const std::vector<CrowdEntry>& entries) {
   if (crowd_ && !refused(from) && counted_on(from)) crowds_->on_datagram(from, stamp, entries);
 }
 
-void Neighbourhood::around_changed() {
+void Neighbourhood::on_agents_changed() {
   crowds_->on_agents_changed();
 }
 
-void Neighbourhood::gone(const AgentId& agent) {
+void Neighbourhood::on_agent_gone(const AgentId& agent) {
   crowds_->on_agent_gone(agent);
   crowds_->on_agents_changed();
 }
 
-void Neighbourhood::serving_changed() {
+void Neighbourhood::on_serving_changed() {
   crowds_->on_may_fetch_changed();
 }
 
-void Neighbourhood::key_changed() {
-  foreseen_.clear();  // answers to keys of the old group key mean nothing now
-  to_foresee_.clear();
+void Neighbourhood::on_key_changed() {
+  prefetches_.clear();  // answers to keys of the old group key mean nothing now
+  prefetches_to_ask_.clear();
   crowds_->forget_all();
 }
 
 // Announces a segment as held only now that it is offered: members that hear the announcement ask at once.
-void Neighbourhood::offered(const cache::ContentInfo& info, const std::vector<cache::SegmentInfo>& segments) {
+void Neighbourhood::on_offered(const cache::ContentInfo& info, const std::vector<cache::SegmentInfo>& segments) {
   for (const cache::Version& version : info.versions) {
     if (!version.size || !version.has_validator()) continue;
     const Digest key = parts_.offers.key().version_key(version);

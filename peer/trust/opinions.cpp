@@ -18,13 +18,14 @@ bool Opinions::judge(std::uint64_t segment, std::size_t named, std::size_t other
   return true;
 }
 
-void Opinions::in_vain(std::uint64_t segment, const AgentId& agent) {
-  if (const auto waiting = waiting_.find(segment); waiting != waiting_.end()) waiting->second.in_vain.insert(agent);
+void Opinions::note_without_answer(std::uint64_t segment, const AgentId& agent) {
+  if (const auto waiting = waiting_.find(segment); waiting != waiting_.end())
+    waiting->second.without_answer.insert(agent);
 }
 
-bool Opinions::was_in_vain(std::uint64_t segment, const AgentId& agent) const {
+bool Opinions::was_without_answer(std::uint64_t segment, const AgentId& agent) const {
   const auto waiting = waiting_.find(segment);
-  return waiting != waiting_.end() && waiting->second.in_vain.contains(agent);
+  return waiting != waiting_.end() && waiting->second.without_answer.contains(agent);
 }
 
 std::optional<SteadyTime> Opinions::due() const {

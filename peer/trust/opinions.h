@@ -27,21 +27,21 @@ class Opinions {
   // manifest could still be heard. True: the segment waited and does so no more.
   bool judge(std::uint64_t segment, std::size_t named, std::size_t others, SteadyTime now);
   // Records that the agent was asked and did not name the segment. Ignored unless the segment waits.
-  void in_vain(std::uint64_t segment, const AgentId& agent);
+  void note_without_answer(std::uint64_t segment, const AgentId& agent);
   // Stops waiting for a segment whose root is not believed: its holders contradict each other.
   void contradicted(std::uint64_t segment) { waiting_.erase(segment); }
 
   [[nodiscard]] bool is_decided(std::uint64_t segment) const { return decided_.has(segment); }
   [[nodiscard]] bool waits(std::uint64_t segment) const { return waiting_.contains(segment); }
   [[nodiscard]] bool any_waits() const { return !waiting_.empty(); }
-  [[nodiscard]] bool was_in_vain(std::uint64_t segment, const AgentId& agent) const;
+  [[nodiscard]] bool was_without_answer(std::uint64_t segment, const AgentId& agent) const;
   // Returns when the first wait ends.
   [[nodiscard]] std::optional<SteadyTime> due() const;
 
  private:
   struct Waiting {
     SteadyTime until{};
-    std::set<AgentId> in_vain;
+    std::set<AgentId> without_answer;
   };
   SegmentBits decided_;
   std::map<std::uint64_t, Waiting> waiting_;

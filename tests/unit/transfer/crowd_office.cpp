@@ -29,7 +29,7 @@ class CrowdOffice::HostNeighbours final : public peer::Neighbours {
  public:
   HostNeighbours(CrowdOffice& office, std::size_t host) : office_(office), host_(host) {}
   [[nodiscard]] bool anyone() const override { return office_.hosts_.size() > 1; }
-  void find(peer::NeighbourQuery query, UniqueFunction<void(std::shared_ptr<peer::Supply>)> done) override {
+  void find_supply(peer::NeighbourQuery query, UniqueFunction<void(std::shared_ptr<peer::Supply>)> done) override {
     EXPECT_TRUE(query.gives);
     auto supply = std::make_shared<OfficeSupply>(office_, host_);
     peer::CrowdHost::Joining joining;

@@ -110,7 +110,7 @@ class CatalogueServiceTest : public ::testing::Test {
     take_certificates(said.certificates, nobody, now_);
     Proof proof(version, group_);
     const Trust trust;
-    const auto added = proof.add(
+    const auto added = proof.add_manifest(
         said, trust, [&](const AgentId& agent) { return !nobody.known(agent, now_); }, now_);
     EXPECT_TRUE(added);
     return proof.whole();

@@ -101,9 +101,9 @@ class SupplyTest : public ::testing::Test {
     manifest.complete = segments.size() == layout_.count();
     if (manifest.complete) manifest.root = fold_segment_roots(roots, layout_.segment_blocks());
     auto supply = std::make_shared<SupplyImpl>(tools_, version_, Digest{}, group_);
-    const auto added = supply->proof().add(manifest, trust_, {}, WallTime{});
+    const auto added = supply->proof().add_manifest(manifest, trust_, {}, WallTime{});
     EXPECT_TRUE(added) << added.error().text();
-    const auto told = supply->proof().told(manifest);
+    const auto told = supply->proof().agreement_with(manifest);
     EXPECT_EQ(told.complete, manifest.complete);
     EXPECT_EQ(told.segments.size(), segments.size());
     return supply;
@@ -550,7 +550,7 @@ TEST(SupplyBytes, SmallContentsComeWithTheCataloguesAnswer) {
   manifest.root = attestation.root;
   manifest.segments = {{0, attestation.root, encode_attestations({attestation})}};
   const auto supply = std::make_shared<SupplyImpl>(tools, version, Digest{}, group);
-  ASSERT_TRUE(supply->proof().add(manifest, trust, {}, WallTime{}));
+  ASSERT_TRUE(supply->proof().add_manifest(manifest, trust, {}, WallTime{}));
   auto wrong = bytes;
   wrong[39999] ^= std::byte{1};
   EXPECT_FALSE(supply->take_bytes(wrong));

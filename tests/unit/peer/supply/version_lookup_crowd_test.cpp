@@ -42,7 +42,8 @@ class VersionLookupCrowdTest : public PlayedOffice {
     lookup_ =
         std::make_shared<VersionLookup>(tools_, supply, std::vector<Holder>{},
                                         [this](std::shared_ptr<SupplyImpl> found) { supply_ = std::move(found); });
-    supply->set_crowd_listener([this](const AgentId& agent, const CrowdEntry& entry) { lookup_->heard(agent, entry); });
+    supply->set_crowd_listener(
+        [this](const AgentId& agent, const CrowdEntry& entry) { lookup_->on_crowd_entry(agent, entry); });
     lookup_->in_crowd(true, asked);
     CrowdHost::Joining joining;
     joining.version_key = kKey;

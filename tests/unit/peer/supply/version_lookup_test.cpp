@@ -11,7 +11,7 @@ using std::chrono::milliseconds;
 
 class VersionLookupTest : public PlayedOffice {
  protected:
-  void begin(std::vector<Holder> foreseen = {}, bool crowd = false) {
+  void begin(std::vector<Holder> prefetched = {}, bool crowd = false) {
     supply_tools_ = std::make_shared<SupplyTools>(SupplyTools{link_, swarm_, loop_.runtime(),
                                                               [](Task task) {
                                                                 task();
@@ -19,11 +19,11 @@ class VersionLookupTest : public PlayedOffice {
                                                               },
                                                               [](const AgentId&) {}, [](const AgentId&) {}});
     auto supply = std::make_shared<SupplyImpl>(supply_tools_, version_, kKey, group_);
-    lookup_ =
-        std::make_shared<VersionLookup>(tools_, supply, std::move(foreseen), [this](std::shared_ptr<SupplyImpl> found) {
-          ++answers_;
-          supply_ = std::move(found);
-        });
+    lookup_ = std::make_shared<VersionLookup>(tools_, supply, std::move(prefetched),
+                                              [this](std::shared_ptr<SupplyImpl> found) {
+                                                ++answers_;
+                                                supply_ = std::move(found);
+                                              });
     supply.reset();
     lookup_->in_crowd(crowd, false);
     lookup_->start();
@@ -244,7 +244,7 @@ TEST_F(VersionLookupTest, ItEndsWhileCallsAreUnderWay) {
   EXPECT_EQ(supply_, nullptr);
   EXPECT_TRUE(link_.asked.empty());
   EXPECT_EQ(loop_.timers(), 0U);
-  EXPECT_TRUE(lookup_->over());
+  EXPECT_TRUE(lookup_->is_over());
 }
 
 TEST_F(VersionLookupTest, ItEndsWhileDiscoveryIsAsked) {
@@ -272,7 +272,7 @@ TEST_F(VersionLookupTest, ItLooksAgainWhileItsSupplyIsUsedAndNotComplete) {
   discovery_.answer({has_all(2, kKey)});
   EXPECT_TRUE(link_.asks(id(2)));
   supply_.reset();
-  EXPECT_TRUE(lookup_->over());
+  EXPECT_TRUE(lookup_->is_over());
 }
 
 // 1 said at once that it has all; of 2 nothing was heard in time.

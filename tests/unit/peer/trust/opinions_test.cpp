@@ -77,15 +77,15 @@ TEST(Opinions, WhatIsContradictedNeitherWaitsNorIsSettled) {
 
 TEST(Opinions, WhoWasAskedInVainIsRememberedWhileItWaits) {
   Opinions opinions(2);
-  opinions.in_vain(0, agent(1));
-  EXPECT_FALSE(opinions.was_in_vain(0, agent(1))) << "nothing waited for its word";
+  opinions.note_without_answer(0, agent(1));
+  EXPECT_FALSE(opinions.was_without_answer(0, agent(1))) << "nothing waited for its word";
   opinions.judge(0, 1, 2, kStart);
-  opinions.in_vain(0, agent(1));
-  EXPECT_TRUE(opinions.was_in_vain(0, agent(1)));
-  EXPECT_FALSE(opinions.was_in_vain(0, agent(2)));
-  EXPECT_FALSE(opinions.was_in_vain(1, agent(1)));
+  opinions.note_without_answer(0, agent(1));
+  EXPECT_TRUE(opinions.was_without_answer(0, agent(1)));
+  EXPECT_FALSE(opinions.was_without_answer(0, agent(2)));
+  EXPECT_FALSE(opinions.was_without_answer(1, agent(1)));
   opinions.judge(0, 2, 0, kStart);
-  EXPECT_FALSE(opinions.was_in_vain(0, agent(1)));
+  EXPECT_FALSE(opinions.was_without_answer(0, agent(1)));
 }
 
 TEST(Opinions, TheFirstThatIsDueCounts) {
