@@ -84,7 +84,7 @@ void CacheImpl::find_checked(Finder finder, Done<std::optional<ContentInfo>> don
   });
 }
 
-void CacheImpl::find(const Version& version, Done<std::optional<ContentInfo>> done) {
+void CacheImpl::find_version(const Version& version, Done<std::optional<ContentInfo>> done) {
   if (!version.has_validator()) return answer<std::optional<ContentInfo>>(std::move(done), std::nullopt);
   find_checked([version](SQLite::Database& db) { return index::find_version(db, version); }, std::move(done));
 }

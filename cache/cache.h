@@ -60,7 +60,7 @@ class Cache {
   // validator. Checks the file (size, inode, modification time), except while it is being written. A record whose file
   // has changed is dropped, and the next one is looked for. Empty optional: not found. find_by_sha256() and
   // find_newest() check alike.
-  virtual void find(const Version& version, Done<std::optional<ContentInfo>> done) = 0;
+  virtual void find_version(const Version& version, Done<std::optional<ContentInfo>> done) = 0;
   // Finds a complete, shareable record.
   virtual void find_by_sha256(const Digest& sha256, Done<std::optional<ContentInfo>> done) = 0;
   // Finds the newest complete, validated, shareable version of a URL, whatever its validators (offline_ok).

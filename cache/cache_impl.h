@@ -40,7 +40,7 @@ class CacheImpl final : public Cache, private WriterHost, private MaintenanceHos
             DiskSpace space);
   ~CacheImpl() override;
 
-  void find(const Version& version, Done<std::optional<ContentInfo>> done) override;
+  void find_version(const Version& version, Done<std::optional<ContentInfo>> done) override;
   void find_by_sha256(const Digest& sha256, Done<std::optional<ContentInfo>> done) override;
   void find_newest(const std::string& url, Done<std::optional<ContentInfo>> done) override;
   void get(const ContentId& id, Done<ContentInfo> done) override;

@@ -49,7 +49,7 @@ struct CacheImpl::Hashing {
 };
 
 void CacheImpl::open(const ContentId& id, Done<std::shared_ptr<ContentLease>> done) {
-  if (const auto mark = recent_.find(id)) {
+  if (const auto mark = recent_.find_mark(id)) {
     index::Row row;
     row.info.id = id;
     row.mark = *mark;

@@ -213,7 +213,7 @@ void CacheImpl::completed(const index::Completion& what, index::CompletionOutcom
   space_.ledger().committed(id, what.commit.added_bytes);
   if (Active* content = active(id)) content->fresh.reset();
   end_active(id, survivor);
-  recent_.add(survivor, outcome.row.mark);
+  recent_.add_mark(survivor, outcome.row.mark);
   changed(id);
   if (outcome.merged) changed(survivor);
   if (!outcome.merged) return done(std::move(outcome.row.info));

@@ -47,7 +47,7 @@ class JobFollower {
  private:
   Status subscribe(const std::string& query);
   Status take_news(std::string_view data, const std::function<void(const FileView&)>& changed);
-  FileView* find(unsigned index);
+  FileView* find_file(unsigned index);
   Status apply(const ServerEvent& event, const std::function<void(const FileView&)>& changed);
   Client& client_;
   std::string id_;

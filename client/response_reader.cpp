@@ -81,7 +81,7 @@ bool has_odd_line(std::string_view text, bool begun) {
 
 }  // namespace
 
-const std::string* ResponseHead::find(std::string_view name) const {
+const std::string* ResponseHead::find_field(std::string_view name) const {
   for (const auto& [key, value] : headers)
     if (key == name) return &value;
   return nullptr;

@@ -17,7 +17,7 @@ namespace larder::agent {
 struct ResponseHead {
   int status = 0;
   std::vector<std::pair<std::string, std::string>> headers;  // names in lower case, values trimmed
-  [[nodiscard]] const std::string* find(std::string_view name) const;
+  [[nodiscard]] const std::string* find_field(std::string_view name) const;
 };
 
 class ResponseReader {

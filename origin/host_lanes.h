@@ -64,7 +64,7 @@ class HostLanes {
     bool widened = false;  // since the last refusal
     unsigned served_in_a_row = 0;
   };
-  [[nodiscard]] Host* find(const std::string& host, SteadyTime now);
+  [[nodiscard]] Host* find_host(const std::string& host, SteadyTime now);
   [[nodiscard]] static SteadyTime open_at(const Host& host);
   void make_room();
 

@@ -17,7 +17,7 @@ constexpr std::uint64_t kRedirectBody = 16 * 1024;  // read to keep the connecti
 
 // Returns whether a GET must confirm this answer to a HEAD: it has no length, or fields that are often wrong for HEAD.
 bool head_useless(const HttpHead& head) {
-  if (head.find("content-encoding") != nullptr || head.find("transfer-encoding") != nullptr) return true;
+  if (head.find_field("content-encoding") != nullptr || head.find_field("transfer-encoding") != nullptr) return true;
   const auto length = content_length(head.headers);
   return !length || !*length || **length == 0;
 }
@@ -159,7 +159,7 @@ void OriginRequest::note_hop(const HttpHead& head) {
 void OriginRequest::on_head(const HttpHead& head) {
   if (finished_) return;
   note_hop(head);
-  if (is_redirect(head.status) && head.find("location") != nullptr) return redirect(head);
+  if (is_redirect(head.status) && head.find_field("location") != nullptr) return redirect(head);
   if (plan_.probe) return answer_probe(head);
   if (suspicion_) return answer_confirmation(head);
   answer_fetch(head);
@@ -198,7 +198,7 @@ void OriginRequest::redirect(const HttpHead& head) {
   const auto length = content_length(head.headers);
   // With Transfer-Encoding libcurl and the origin may disagree on where the body ends: its rest must not be read as the
   // next answer on the connection.
-  const bool plain = head.find("transfer-encoding") == nullptr;
+  const bool plain = head.find_field("transfer-encoding") == nullptr;
   if (head_ || (plain && length && *length && **length <= kRedirectBody)) {
     next_ = *to;
     return;

@@ -53,7 +53,7 @@ void JobManager::create(Caller who, JobOptions options, std::vector<FileSpec> fi
   Job job;
   do {
     job.id = new_id(parts.runtime.random);
-  } while (parts.book.find(job.id) != nullptr);
+  } while (parts.book.find_live_job(job.id) != nullptr);
   job.owner = who.uid;
   job.options = std::move(options);
   job.state = start ? JobState::queued : JobState::suspended;
@@ -67,7 +67,7 @@ void JobManager::create(Caller who, JobOptions options, std::vector<FileSpec> fi
     if (!status) return done(tl::unexpected<Error>(status.error()));
     const std::string id = job.id;
     self->created(std::move(job));
-    done(self->book.find(id)->job);
+    done(self->book.find_live_job(id)->job);
   };
   parts.book.store().insert(std::move(job), parts.alive.guard(std::move(recorded)));
 }
@@ -107,7 +107,7 @@ void JobManager::Parts::add_files_now(Caller who, const std::string& id, std::ve
 
 void JobManager::Parts::files_added(const std::string& id, std::vector<File> files, const Status& status,
                                     JobDone done) {
-  LiveJob* live = book.find(id);
+  LiveJob* live = book.find_live_job(id);
   if (live == nullptr) return done(fail(ErrorCode::not_found, "add files to the job", "it is over"));
   live->adding = false;
   if (!status) {

@@ -31,7 +31,7 @@ Job head_of(Job& job) {
 
 }  // namespace
 
-LiveJob* JobBook::find(const std::string& id) {
+LiveJob* JobBook::find_live_job(const std::string& id) {
   const auto found = jobs_.find(id);
   return found == jobs_.end() ? nullptr : found->second.get();
 }
@@ -172,7 +172,7 @@ void JobBook::emit_progress(LiveJob& live) {
     return;
   }
   const auto late = [this, id = live.job.id] {
-    LiveJob* job = find(id);
+    LiveJob* job = find_live_job(id);
     if (job == nullptr) return;
     job->progress_timer = 0;
     job->last_progress_event = runtime_.clock.now();
@@ -237,7 +237,7 @@ void JobBook::write_soon() {
 std::shared_ptr<const JobStore::Changes> JobBook::collect(const DirtyRows& rows) {
   auto changes = std::make_shared<JobStore::Changes>();
   for (const auto& [id, of_job] : rows.jobs) {
-    LiveJob* live = find(id);
+    LiveJob* live = find_live_job(id);
     if (live == nullptr) continue;
     if (of_job.row) changes->jobs.push_back(head_of(live->job));
     for (const unsigned file : of_job.files) changes->files.emplace_back(id, live->job.files[file]);
@@ -270,7 +270,7 @@ void JobBook::written(const Status& status, std::vector<JobService::StatusDone> 
   if (!status) {
     log::error("jobs not recorded, tried again in 5 s: {}", status.error().text());
     std::erase_if(rows.jobs, [this](const auto& entry) {  // retired since: its rows are removed, not changed
-      const LiveJob* live = find(entry.first);
+      const LiveJob* live = find_live_job(entry.first);
       return live == nullptr || is_final(live->job.state);
     });
     dirty_.merge(std::move(rows));

@@ -185,7 +185,7 @@ void JobEngine::update_notification(LiveJob& live, bool entered) {
   what.owner = job.owner;
   if (job.state == JobState::error && job.error) what.error_code = error_info(job.error->code).name;
   notifier_.notify(std::move(what), alive_.guard([this, id = job.id] {
-    LiveJob* notified = book_.find(id);
+    LiveJob* notified = book_.find_live_job(id);
     if (notified == nullptr) return;
     notified->job.notify_pending = false;
     book_.touch(*notified);
@@ -206,14 +206,14 @@ void JobEngine::decide() {
   const SteadyTime now = runtime_.clock.now();
   const Scheduler::Decision decision = scheduler_.decide(now);
   for (const std::string& id : decision.take) {
-    LiveJob* live = book_.find(id);
+    LiveJob* live = book_.find_live_job(id);
     if (live == nullptr) continue;
     stop_files(*live);
     live->queue.release();
     apply_internal(*live, JobEvent::slot_taken);
   }
   for (const std::string& id : decision.give) {
-    LiveJob* live = book_.find(id);
+    LiveJob* live = book_.find_live_job(id);
     if (live == nullptr) continue;
     apply_internal(*live, JobEvent::slot_given);
     pump(*live);
@@ -329,7 +329,7 @@ void JobEngine::arm_retry(LiveJob& live) {
       std::clamp(std::min(until_retry, end - now), Duration::zero(), Duration(std::chrono::hours(24)));
   if (live.retry_timer != 0) runtime_.timers.cancel(live.retry_timer);
   live.retry_timer = runtime_.timers.after(delay, alive_.guard([this, id = live.job.id] {
-    LiveJob* waiting = book_.find(id);
+    LiveJob* waiting = book_.find_live_job(id);
     if (waiting == nullptr || waiting->job.state != JobState::transient_error) return;
     waiting->retry_timer = 0;
     retry(*waiting);
@@ -381,7 +381,7 @@ void JobEngine::arm_maximum(LiveJob& live) {
   if (live.maximum_timer != 0) runtime_.timers.cancel(live.maximum_timer);
   const Duration left = std::max(live.job.options.maximum_time - active_time(live), Duration::zero());
   live.maximum_timer = runtime_.timers.after(left, alive_.guard([this, id = live.job.id] {
-    LiveJob* slow = book_.find(id);
+    LiveJob* slow = book_.find_live_job(id);
     if (slow == nullptr || !is_running(slow->job.state)) return;
     slow->maximum_timer = 0;
     const Error error{ErrorCode::maximum_time, "finish job " + id,
@@ -421,7 +421,7 @@ void JobEngine::housekeeping() {
 }
 
 LiveJob* JobEngine::current(const std::string& job_id, unsigned file, std::uint64_t attempt) {
-  LiveJob* live = book_.find(job_id);
+  LiveJob* live = book_.find_live_job(job_id);
   if (live == nullptr || is_final(live->job.state)) return nullptr;
   return live->live[file].attempt == attempt ? live : nullptr;
 }

@@ -75,7 +75,7 @@ void JobManager::Parts::loaded(JobStore::Loaded found, UniqueFunction<void(Statu
     ids.push_back(job.id);
     book.insert(std::move(job), false);
   }
-  for (const std::string& id : ids) engine.admit(*book.find(id));
+  for (const std::string& id : ids) engine.admit(*book.find_live_job(id));
   log::info("jobs loaded count={}", ids.size());
   std::sort(alive_files.begin(), alive_files.end());
   cache.release_all_but(std::move(alive_files), std::move(done));

@@ -118,7 +118,7 @@ void JobEngine::look_ahead(LiveJob& live) {
   using Known = std::vector<cache::Cache::Known>;
   cache_.known_of(std::move(questions), alive_.guard([this, id = live.job.id, files = std::move(files),
                                                       asked = runtime_.clock.now()](Result<Known> known) {
-    LiveJob* asking = book_.find(id);
+    LiveJob* asking = book_.find_live_job(id);
     if (asking == nullptr) return;
     asking->looking_ahead = false;
     if (known) return looked_ahead(*asking, files, std::move(*known), asked);

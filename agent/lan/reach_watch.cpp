@@ -65,7 +65,7 @@ void ReachWatch::appeared(const peer::KnownPeer& peer) {
 peer::DialNotes ReachWatch::dials() {
   peer::DialNotes notes;
   notes.failed = alive_.guard([this](const peer::AgentId& agent, peer::DialEnd end) {
-    const peer::KnownPeer* peer = parts_.discovery.peers().find(agent);
+    const peer::KnownPeer* peer = parts_.discovery.peers().find_peer(agent);
     if (end == peer::DialEnd::silent || peer == nullptr) return book_.suspect(agent, now());
     news(agent, book_.dial_failed(agent, peer->swarm(), now()));
   });
@@ -74,7 +74,7 @@ peer::DialNotes ReachWatch::dials() {
 }
 
 void ReachWatch::try_ports(const peer::AgentId& agent) {
-  const peer::KnownPeer* peer = parts_.discovery.peers().find(agent);
+  const peer::KnownPeer* peer = parts_.discovery.peers().find_peer(agent);
   const bool dialled = peer != nullptr && peer->serving && parts_.use() && !peer->from.is_link_local();
   if (!dialled) return book_.finished(agent, now());
   auto one = std::make_shared<Try>(Try{agent, peer->from, now()});
@@ -91,7 +91,7 @@ void ReachWatch::try_ports(const peer::AgentId& agent) {
 
 void ReachWatch::tried(const std::shared_ptr<Try>& one, ReachPort port, const std::string& reason) {
   one->failed = one->failed || !reason.empty();
-  const peer::KnownPeer* peer = parts_.discovery.peers().find(one->agent);
+  const peer::KnownPeer* peer = parts_.discovery.peers().find_peer(one->agent);
   if (peer != nullptr) {
     const std::uint16_t number = port == ReachPort::catalogue ? peer->catalogue_port : peer->swarm_port;
     const auto what =
@@ -103,7 +103,7 @@ void ReachWatch::tried(const std::shared_ptr<Try>& one, ReachPort port, const st
   book_.finished(one->agent, now());
   parts_.discovery.mark_place(one->agent, one->place, !one->failed);
   // If the agent has another address, that is tried before the agent is told.
-  peer = parts_.discovery.peers().find(one->agent);
+  peer = parts_.discovery.peers().find_peer(one->agent);
   if (one->failed && peer != nullptr && peer->from != one->place) book_.appeared(one->agent, 0, now());
 }
 
@@ -120,7 +120,7 @@ void ReachWatch::news(const peer::AgentId& agent, ReachBook::News what) {
 }
 
 void ReachWatch::tell(const peer::AgentId& agent) {
-  const peer::KnownPeer* peer = parts_.discovery.peers().find(agent);
+  const peer::KnownPeer* peer = parts_.discovery.peers().find_peer(agent);
   if (peer == nullptr) return;
   parts_.discovery.tell_reach(
       agent, {{{ReachPort::catalogue, book_.answers(agent, ReachPort::catalogue), peer->catalogue_port},
@@ -172,7 +172,7 @@ std::string ReachWatch::sayings_text() const {
 }
 
 std::string ReachWatch::name_of(const peer::AgentId& agent) const {
-  const peer::KnownPeer* peer = parts_.discovery.peers().find(agent);
+  const peer::KnownPeer* peer = parts_.discovery.peers().find_peer(agent);
   return peer == nullptr || peer->name.empty() ? peer::agent_name(agent)
                                                : fmt::format("{} ({})", peer->name, peer->from.host());
 }

@@ -27,13 +27,13 @@ bool has_two_urls(const cache::ContentInfo& info) {
 void Download::choose_content() {
   if (request_.ranges.empty() || !shareable() || request_.origin_alone) return choose_own_content();
   using Found = std::optional<cache::ContentInfo>;
-  context_.cache.find(edition_->version, guard<Found>([](Download& self, Result<Found> info) {
-                        if (!info) log::warn("cache not asked error={}", info.error().text());
-                        const bool usable =
-                            info && *info && (*info)->state == cache::ContentState::complete && (*info)->shareable;
-                        if (usable) return self.open_copy(**info);
-                        self.choose_own_content();
-                      }));
+  context_.cache.find_version(edition_->version, guard<Found>([](Download& self, Result<Found> info) {
+                                if (!info) log::warn("cache not asked error={}", info.error().text());
+                                const bool usable = info && *info && (*info)->state == cache::ContentState::complete &&
+                                                    (*info)->shareable;
+                                if (usable) return self.open_copy(**info);
+                                self.choose_own_content();
+                              }));
 }
 
 void Download::open_copy(const cache::ContentInfo& whole) {
@@ -79,15 +79,16 @@ void Download::choose_shared_content() {
   const bool alone = request_.origin_alone || !shareable() || !request_.ranges.empty();
   if (!known || alone || !names_edition(wanted_)) return create_content(true);
   using Found = std::optional<cache::ContentInfo>;
-  context_.cache.find(wanted_, guard<Found>([](Download& self, Result<Found> info) {
-                        if (!info) log::warn("cache not asked error={}", info.error().text());
-                        if (!info || !*info || !(*info)->shareable) return self.create_content(true);
-                        if ((*info)->state == cache::ContentState::complete) return self.use_content(**info);
-                        // A GET of everything is under way already: it fills a content of its own.
-                        const bool fits = !self.fill_ && (*info)->size && (*info)->size == self.map_.content_size();
-                        if (!fits) return self.create_content(true);
-                        self.resume_content(**info, false);
-                      }));
+  context_.cache.find_version(wanted_, guard<Found>([](Download& self, Result<Found> info) {
+                                if (!info) log::warn("cache not asked error={}", info.error().text());
+                                if (!info || !*info || !(*info)->shareable) return self.create_content(true);
+                                if ((*info)->state == cache::ContentState::complete) return self.use_content(**info);
+                                // A GET of everything is under way already: it fills a content of its own.
+                                const bool fits =
+                                    !self.fill_ && (*info)->size && (*info)->size == self.map_.content_size();
+                                if (!fits) return self.create_content(true);
+                                self.resume_content(**info, false);
+                              }));
 }
 
 void Download::use_content(const cache::ContentInfo& info) {

@@ -37,7 +37,7 @@ bool CurlWorker::head_came(CurlExchange& exchange, const HttpHead& head) {
     return entry.second.exchange->host_key() == host && entry.second.exchange->served();
   }));
   refusal.begun_at = exchange.begun_at();
-  const std::string* retry_after = head.find("retry-after");
+  const std::string* retry_after = head.find_field("retry-after");
   if (retry_after != nullptr) refusal.retry_after = parse_retry_after(*retry_after, std::chrono::system_clock::now());
   const bool first = exchange.asked_again() == 0;
   if (!first && lanes_.served_since(host, exchange.refused_at())) return false;

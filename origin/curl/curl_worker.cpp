@@ -99,7 +99,7 @@ void CurlWorker::cancel(HttpId id) {
 
 void CurlWorker::resume(HttpId id) {
   command([id](CurlWorker& worker) {
-    if (CurlExchange* exchange = worker.find(id)) exchange->resume(steady_now());
+    if (CurlExchange* exchange = worker.find_exchange(id)) exchange->resume(steady_now());
   });
 }
 
@@ -108,7 +108,7 @@ void CurlWorker::set_rate(HttpId id, std::uint64_t bytes_per_second) {
     for (const auto& exchange : worker.waiting_.items()) {
       if (exchange->id() == id) exchange->set_rate(bytes_per_second, steady_now());
     }
-    if (CurlExchange* exchange = worker.find(id)) {
+    if (CurlExchange* exchange = worker.find_exchange(id)) {
       exchange->set_rate(bytes_per_second, steady_now());
       exchange->resume_after_rate_change(steady_now());
     }
@@ -224,7 +224,7 @@ std::optional<HttpId> CurlWorker::who_yields(SteadyTime now) {
 
 // An exchange without events so far goes back to the queue. Another one ends with `busy`, and its caller retries.
 void CurlWorker::yield(HttpId id) {
-  const CurlExchange& exchange = *find(id);
+  const CurlExchange& exchange = *find_exchange(id);
   if (!exchange.may_begin_again()) {
     Error error{ErrorCode::busy, "fetch from " + exchange.host_key(),
                 "its place was given to another user, who had fewer; it waits for its turn"};
@@ -237,7 +237,7 @@ void CurlWorker::yield(HttpId id) {
   begin_waiting();
 }
 
-CurlExchange* CurlWorker::find(HttpId id) {
+CurlExchange* CurlWorker::find_exchange(HttpId id) {
   const auto found = active_.find(id);
   return found == active_.end() ? nullptr : found->second.exchange.get();
 }

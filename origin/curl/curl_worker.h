@@ -88,7 +88,7 @@ class CurlWorker {
   void read_messages();
   void tick();
   [[nodiscard]] int poll_timeout() const;
-  CurlExchange* find(HttpId id);
+  CurlExchange* find_exchange(HttpId id);
   void end_with(HttpId id, Status status);
   [[nodiscard]] bool add(CurlExchange& exchange);
   Waiting take_out(HttpId id);

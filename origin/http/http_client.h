@@ -78,7 +78,7 @@ struct HttpHead {
   std::vector<Header> headers;  // names in lower case, values trimmed; at most 64 KiB in all
   bool via_proxy = false;       // through a proxy that sees the exchange, not one that only tunnels TLS
   std::string address;          // numeric address of the host; empty: through a proxy, or not known
-  [[nodiscard]] const std::string* find(std::string_view name) const;  // the last field of that name, or null
+  [[nodiscard]] const std::string* find_field(std::string_view name) const;  // the last field of that name, or null
 };
 
 class HttpEvents {

@@ -175,7 +175,7 @@ void Discovery::receive(const Incoming& incoming, SteadyTime now) {
     return;
   }
   if (said != nullptr) return receive_hello(incoming, *said, now);
-  const KnownPeer* peer = peers_.find(datagram.sender);
+  const KnownPeer* peer = peers_.find_peer(datagram.sender);
   if (peer == nullptr || peer->start_epoch != datagram.start_epoch) return probe_unproven(incoming, now);
   if (with_signature) return receive_bye(incoming, now);
   // The sender's HELLOs never came from this address: the agent has moved, another member writes in its name, or a
@@ -193,7 +193,7 @@ void Discovery::receive(const Incoming& incoming, SteadyTime now) {
 // later run is heard too, two machines have one identity.
 void Discovery::receive_earlier_run(const Incoming& incoming, SteadyTime now) {
   const Datagram& datagram = incoming.datagram;
-  const KnownPeer* peer = peers_.find(datagram.sender);
+  const KnownPeer* peer = peers_.find_peer(datagram.sender);
   if (!std::holds_alternative<Hello>(datagram.message) || incoming.key_epoch != self_.key_epoch) return;
   if (peer == nullptr || datagram.start_epoch >= peer->start_epoch || incoming.from.is_link_local()) return;
   const bool same_place = std::any_of(peer->places.begin(), peer->places.end(), [&](const KnownPeer::Place& place) {
@@ -205,13 +205,13 @@ void Discovery::receive_earlier_run(const Incoming& incoming, SteadyTime now) {
 }
 
 void Discovery::tell_reach(const AgentId& to, ReachMessage what) {
-  const KnownPeer* peer = peers_.find(to);
+  const KnownPeer* peer = peers_.find_peer(to);
   if (running_ && peer != nullptr) outgoing_.push_back({peer->from, std::move(what)});
 }
 
 void Discovery::mark_place(const AgentId& id, const Endpoint& place, bool answers, SteadyTime now) {
   if (!peers_.mark_place(id, place, answers, now) || !appeared_) return;
-  if (const KnownPeer* peer = peers_.find(id)) appeared_(*peer);
+  if (const KnownPeer* peer = peers_.find_peer(id)) appeared_(*peer);
 }
 
 void Discovery::receive_bye(const Incoming& incoming, SteadyTime now) {
@@ -242,7 +242,7 @@ void Discovery::receive_other(const Incoming& incoming, SteadyTime now) {
 Discovery::Belief Discovery::believe(const Incoming& incoming, const Hello& said, SteadyTime now) {
   const Datagram& datagram = incoming.datagram;
   const bool says_new = peers_.is_news(datagram.sender, datagram.start_epoch, said, incoming.from);
-  const KnownPeer* peer = peers_.find(datagram.sender);
+  const KnownPeer* peer = peers_.find_peer(datagram.sender);
   const bool far = replay_.ahead(datagram.sender, datagram.start_epoch, datagram.sequence) > ReplayGuard::kAhead / 2;
   const bool due = says_new || far || now - peer->checked_at >= kCheckAgainAfter;
   if (!due && !rechecks_.take(now)) return Belief::assumed;
@@ -267,7 +267,7 @@ void Discovery::receive_hello(const Incoming& incoming, const Hello& said, Stead
           : belief == Belief::assumed && replay_.accept(datagram.sender, datagram.start_epoch, datagram.sequence, now);
   if (!taken) return;
   addresses_.heard_from(incoming.from);
-  const KnownPeer* before = peers_.find(datagram.sender);
+  const KnownPeer* before = peers_.find_peer(datagram.sender);
   const bool link_local_before = before != nullptr && before->from.is_link_local();
   const auto change =
       peers_.heard_hello(datagram.sender, datagram.start_epoch, said, incoming.from, incoming.multicast, now);
@@ -281,7 +281,7 @@ void Discovery::receive_hello(const Incoming& incoming, const Hello& said, Stead
     owe_reply(incoming.from, false, now);
   tell_newer(incoming, said, now);
   if (change == PeerTable::Change::none || !appeared_) return;
-  if (const KnownPeer* peer = peers_.find(datagram.sender)) appeared_(*peer);
+  if (const KnownPeer* peer = peers_.find_peer(datagram.sender)) appeared_(*peer);
 }
 
 void Discovery::receive_old_hello(const Incoming& incoming, const Hello& said, SteadyTime now) {

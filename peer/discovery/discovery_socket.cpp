@@ -199,7 +199,7 @@ class Socket final : public DiscoverySocket {
   void receive(Bytes packet, const Endpoint& from, bool multicast) {
     const auto envelope = read_envelope(packet);
     const GroupKey* key =
-        envelope && envelope->group_tag == identity_.group_tag ? ring_.find(envelope->key_epoch) : nullptr;
+        envelope && envelope->group_tag == identity_.group_tag ? ring_.find_key(envelope->key_epoch) : nullptr;
     if (key == nullptr) {
       ++figures_.foreign;
       return;
@@ -280,7 +280,7 @@ class Socket final : public DiscoverySocket {
   }
 
   void send(Outgoing out) {
-    const GroupKey* key = out.key_epoch == 0 ? &ring_.current() : ring_.find(out.key_epoch);
+    const GroupKey* key = out.key_epoch == 0 ? &ring_.current() : ring_.find_key(out.key_epoch);
     if (key == nullptr) return;  // the older key was dropped meanwhile
     if (!out.to && !settings_.multicast) return;
     // Each copy of a HELLO shows a place of this agent, so each has a sequence number of its own. The IPv4 copy is sent

@@ -21,7 +21,7 @@ Endpoint best_place(const std::vector<KnownPeer::Place>& places, SteadyTime now)
 }  // namespace
 
 bool PeerTable::is_news(const AgentId& id, std::uint64_t start_epoch, const Hello& hello, const Endpoint& from) const {
-  const KnownPeer* peer = find(id);
+  const KnownPeer* peer = find_peer(id);
   return peer == nullptr || peer->start_epoch != start_epoch || !peer->speaks_from(from) ||
          peer->catalogue_port != hello.catalogue_port || peer->swarm_port != hello.swarm_port ||
          peer->serving != hello.serving || peer->group_version != hello.group_version || peer->name != hello.name ||
@@ -129,7 +129,7 @@ std::vector<AgentId> PeerTable::expire(SteadyTime now) {
   return gone;
 }
 
-const KnownPeer* PeerTable::find(const AgentId& id) const {
+const KnownPeer* PeerTable::find_peer(const AgentId& id) const {
   const auto found = peers_.find(id);
   return found == peers_.end() ? nullptr : &found->second;
 }

@@ -79,7 +79,7 @@ class PeerTable {
   // Removes and returns the peers that were silent for kSilence.
   std::vector<AgentId> expire(SteadyTime now);
 
-  [[nodiscard]] const KnownPeer* find(const AgentId& id) const;
+  [[nodiscard]] const KnownPeer* find_peer(const AgentId& id) const;
   [[nodiscard]] std::vector<const KnownPeer*> all() const;  // ascending by id; valid until the next change
   [[nodiscard]] std::size_t size() const { return peers_.size(); }
 

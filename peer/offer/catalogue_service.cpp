@@ -198,7 +198,7 @@ std::vector<CatalogueHolder> CatalogueService::Impl::others(const Job& job) cons
   const auto found = takers.find(job.version_key);
   if (found == takers.end()) return out;
   for (auto agent = found->second.rbegin(); agent != found->second.rend() && out.size() < kMaxHolders; ++agent) {
-    const KnownPeer* peer = parts.peers().find(*agent);
+    const KnownPeer* peer = parts.peers().find_peer(*agent);
     if (*agent == job.asker || !peer || !peer->serving || parts.refused(*agent)) continue;
     out.push_back({*agent, peer->catalogue(), peer->swarm()});
   }
@@ -208,7 +208,7 @@ std::vector<CatalogueHolder> CatalogueService::Impl::others(const Job& job) cons
 // -- versions ---------------------------------------------------------------------------------------------------------
 
 void CatalogueService::Impl::answer_manifest(const ManifestQuery& query, const JobPtr& job) {
-  const auto offer = parts.offers.find(query.kind, query.key);
+  const auto offer = parts.offers.find_offer(query.kind, query.key);
   if (!offer) return end(job, kNotFound);
   job->version_key = offer->version_key;
   if (overloaded()) return busy(job);
@@ -275,7 +275,7 @@ void CatalogueService::Impl::describe_content(const Offer& offer, const JobPtr& 
 
 void CatalogueService::Impl::described(const JobPtr& job, Described what, bool with_bytes) {
   auto shared = std::make_shared<const Described>(std::move(what));
-  const auto offer = parts.offers.find(KeyKind::version, job->version_key);
+  const auto offer = parts.offers.find_offer(KeyKind::version, job->version_key);
   // The content was judged bad or dropped while it was read: it is not offered any more.
   if (!offer || offer->content != shared->content) return end(job, kNotFound);
   // A manifest that was overtaken by a change is sent but not remembered.
@@ -325,7 +325,7 @@ void CatalogueService::Impl::send_manifest(const JobPtr& job, const Described& w
 // -- leaves -----------------------------------------------------------------------------------------------------------
 
 void CatalogueService::Impl::answer_leaves(const LeavesQuery& query, const JobPtr& job) {
-  const auto offer = parts.offers.find(KeyKind::version, query.key);
+  const auto offer = parts.offers.find_offer(KeyKind::version, query.key);
   if (!offer) return end(job, kNotFound);
   job->version_key = query.key;
   if (overloaded()) return busy(job);
@@ -379,7 +379,7 @@ void CatalogueService::Impl::serve_whole(const JobPtr& job, const TorrentId& tor
 std::function<bool()> CatalogueService::Impl::still_offered(const JobPtr& job, const cache::ContentId& content) {
   return [weak = weak_from_this(), version = job->version_key, content] {
     const auto self = weak.lock();
-    const auto offer = self ? self->parts.offers.find(KeyKind::version, version) : std::nullopt;
+    const auto offer = self ? self->parts.offers.find_offer(KeyKind::version, version) : std::nullopt;
     return offer && offer->content == content;
   };
 }

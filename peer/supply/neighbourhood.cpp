@@ -16,7 +16,7 @@ Neighbourhood::Neighbourhood(NeighbourhoodParts parts) : parts_(std::move(parts)
   const auto unreachable = [this](const AgentId& agent) {
     if (parts_.dials.failed) parts_.dials.failed(agent, DialEnd::silent);
     // A peer that was heard just now is reachable, and only slow.
-    const KnownPeer* peer = parts_.discovery.peers().find(agent);
+    const KnownPeer* peer = parts_.discovery.peers().find_peer(agent);
     if (peer && parts_.runtime.clock.now() - peer->last_heard < kHeardLately) return;
     parts_.discovery.forget(agent);
     on_agent_gone(agent);
@@ -132,7 +132,7 @@ bool Neighbourhood::promising(const std::string& url) const {
 }
 
 void Neighbourhood::warm_up(const Digest& url_key, const Holder& holder) {
-  const KnownPeer* peer = parts_.discovery.peers().find(holder.agent);
+  const KnownPeer* peer = parts_.discovery.peers().find_peer(holder.agent);
   if (!peer || refused(holder.agent)) return;
   CatalogueCall call;
   call.to = peer->catalogue();

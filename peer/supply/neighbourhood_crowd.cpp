@@ -40,7 +40,7 @@ void Neighbourhood::join_crowd(const NeighbourQuery& query, const std::shared_pt
   joining.layout = supply->proof().layout();
   joining.patience = std::min(query.patience, kLongestPatience);
   joining.min_rate = query.min_rate;
-  if (const auto own = parts_.offers.find(KeyKind::version, supply->version_key())) {
+  if (const auto own = parts_.offers.find_offer(KeyKind::version, supply->version_key())) {
     for (std::uint64_t segment = 0; segment < joining.layout.count(); ++segment) {
       if (own->complete || has_bit(own->segments, segment)) joining.offered.emplace_back(segment, false);
     }
@@ -90,7 +90,7 @@ void Neighbourhood::on_offered(const cache::ContentInfo& info, const std::vector
     if (!version.size || !version.has_validator()) continue;
     const Digest key = parts_.offers.key().version_key(version);
     if (!crowds_->has(key)) continue;
-    const auto offer = parts_.offers.find(KeyKind::version, key);
+    const auto offer = parts_.offers.find_offer(KeyKind::version, key);
     if (!offer || offer->content != info.id) continue;
     for (const auto& weak : supplies_) {
       const auto supply = weak.lock();

@@ -63,7 +63,7 @@ void NewestLookup::start() {
 void NewestLookup::on_holders(const std::vector<Holder>& holders) {
   if (!found_) return;
   for (const Holder& holder : holders) {
-    const KnownPeer* peer = tools_->discovery.peers().find(holder.agent);
+    const KnownPeer* peer = tools_->discovery.peers().find_peer(holder.agent);
     if (!peer || !holder.item.complete || tools_->refused(holder.agent) || under_way_ >= kAsked) continue;
     CatalogueCall call;
     call.to = peer->catalogue();

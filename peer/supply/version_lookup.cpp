@@ -100,7 +100,7 @@ void VersionLookup::on_holders(const std::vector<Holder>& holders) {
   if (!supply) return;
   bool more = false;
   for (const Holder& holder : holders) {
-    const KnownPeer* peer = tools_->discovery.peers().find(holder.agent);
+    const KnownPeer* peer = tools_->discovery.peers().find_peer(holder.agent);
     if (!peer || !usable(holder.agent) || holder.item.size != supply->size()) continue;
     HolderFacts facts;
     facts.agent = holder.agent;
@@ -277,7 +277,7 @@ void VersionLookup::add_named_holders(const std::vector<CatalogueHolder>& others
     HolderFacts facts;
     facts.agent = other.agent;
     // Signed addresses of its own, where discovery heard it; otherwise the unsigned word of another member.
-    const KnownPeer* known = tools_->discovery.peers().find(other.agent);
+    const KnownPeer* known = tools_->discovery.peers().find_peer(other.agent);
     facts.catalogue = known ? known->catalogue() : other.catalogue;
     facts.swarm = known ? known->swarm() : other.swarm;
     const auto may_be = [this](const Endpoint& at) {

@@ -53,7 +53,7 @@ void VersionLookup::report_unproven(const HolderFacts& asked) {
 
 void VersionLookup::on_crowd_entry(const AgentId& agent, const CrowdEntry& entry) {
   const auto supply = supply_.lock();
-  const KnownPeer* peer = tools_->discovery.peers().find(agent);
+  const KnownPeer* peer = tools_->discovery.peers().find_peer(agent);
   if (!supply || ended_ || !peer || !peer->serving || !usable(agent)) return;
   HolderTable& table = supply->holder_table();
   const SteadyTime now = tools_->runtime.clock.now();

@@ -174,7 +174,7 @@ class Bench {
 
   ContentId find(std::size_t number) {
     auto found =
-        wait<std::optional<ContentInfo>>([&](auto done) { cache_->find(version_of(number), std::move(done)); });
+        wait<std::optional<ContentInfo>>([&](auto done) { cache_->find_version(version_of(number), std::move(done)); });
     return found ? found->id : ContentId();
   }
 

@@ -132,7 +132,7 @@ Status GetSession::obtain_job() {
   UniqueFd content;
   if (answer->descriptors.size() == 1) content = std::move(answer->descriptors.front());
   const bool follows_anew = job->files.size() > JobFollower::kFewFiles && !is_brief();
-  if (const std::string* event = answer->head.find("larder-event"); event != nullptr && !follows_anew)
+  if (const std::string* event = answer->head.find_field("larder-event"); event != nullptr && !follows_anew)
     made_ = Made{std::move(*job), *event, std::move(content)};
   // Only now, so that the new job finds what the old one fetched.
   if (!replaced.empty()) (void)(**agent_.client()).call("POST", "/v1/jobs/" + replaced + "/cancel");

@@ -99,7 +99,7 @@ Result<ContentInfo> CacheFixture::store(const Version& version, std::string_view
 }
 
 Result<std::optional<ContentInfo>> CacheFixture::find(const Version& version) {
-  return wait<std::optional<ContentInfo>>([&](auto done) { cache->find(version, std::move(done)); });
+  return wait<std::optional<ContentInfo>>([&](auto done) { cache->find_version(version, std::move(done)); });
 }
 
 Result<ContentInfo> CacheFixture::get(const ContentId& id) {

@@ -141,9 +141,9 @@ TEST(ResponseReader, LeavesWhatComesAfterIt) {
 TEST(ResponseReader, FindsHeadersInLowerCase) {
   ResponseReader reader;
   ASSERT_TRUE(reader.feed("HTTP/1.1 200 OK\r\nContent-TYPE:  a/b \r\nContent-Length: 0\r\n\r\n", {}));
-  ASSERT_NE(reader.head().find("content-type"), nullptr);
-  EXPECT_EQ(*reader.head().find("content-type"), "a/b");
-  EXPECT_EQ(reader.head().find("etag"), nullptr);
+  ASSERT_NE(reader.head().find_field("content-type"), nullptr);
+  EXPECT_EQ(*reader.head().find_field("content-type"), "a/b");
+  EXPECT_EQ(reader.head().find_field("etag"), nullptr);
 }
 
 }  // namespace

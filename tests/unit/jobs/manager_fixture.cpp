@@ -200,7 +200,7 @@ Result<Job> ManagerTest::retarget(const std::string& id, unsigned index, const s
 
 const Job& ManagerTest::job(const std::string& id) {
   static const Job nothing;
-  const auto found = manager_->find(kRoot, id);
+  const auto found = manager_->find_job(kRoot, id);
   if (found) return **found;
   ADD_FAILURE() << found.error().text();
   return nothing;

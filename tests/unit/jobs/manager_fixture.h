@@ -79,7 +79,7 @@ class FakeCache final : public cache::Cache {
   std::optional<cache::CacheFigures> disk;          // what figures() tells
   std::map<std::string, cache::ContentInfo> infos;  // what get() tells
 
-  void find(const cache::Version&, cache::Done<std::optional<cache::ContentInfo>> done) override { none(done); }
+  void find_version(const cache::Version&, cache::Done<std::optional<cache::ContentInfo>> done) override { none(done); }
   void find_by_sha256(const Digest&, cache::Done<std::optional<cache::ContentInfo>> done) override { none(done); }
   void find_newest(const std::string&, cache::Done<std::optional<cache::ContentInfo>> done) override { none(done); }
   void get(const cache::ContentId& id, cache::Done<cache::ContentInfo> done) override {

@@ -24,7 +24,7 @@ class ReachWatchTest : public ::testing::Test {
   void SetUp() override {
     watch_.start();
     discovery_.meet(kPeer, 2, loop_.now());
-    watch_.appeared(*discovery_.table.find(kPeer));
+    watch_.appeared(*discovery_.table.find_peer(kPeer));
   }
   // Time passes, and the others say HELLO meanwhile.
   void pass(int count) {

@@ -173,16 +173,16 @@ TEST(PeerTable, AnotherPlaceIsTakenWhereOneDoesNotAnswer) {
   const SteadyTime now{std::chrono::hours(1)};
   table.heard_hello(agent(1), 1, hello, at("10.0.0.3:7475"), true, now);
   table.heard_hello(agent(1), 1, hello, at("10.0.0.2:7475"), true, now + seconds(1));
-  EXPECT_EQ(table.find(agent(1))->from, at("10.0.0.2:7475"));
+  EXPECT_EQ(table.find_peer(agent(1))->from, at("10.0.0.2:7475"));
   EXPECT_TRUE(table.mark_place(agent(1), at("10.0.0.2:7475"), false, now + seconds(2)));
-  EXPECT_EQ(table.find(agent(1))->from, at("10.0.0.3:7475"));
+  EXPECT_EQ(table.find_peer(agent(1))->from, at("10.0.0.3:7475"));
   table.heard_hello(agent(1), 1, hello, at("10.0.0.2:7475"), true, now + seconds(10));
-  EXPECT_EQ(table.find(agent(1))->from, at("10.0.0.3:7475")) << "it speaks there, and is not reached there";
+  EXPECT_EQ(table.find_peer(agent(1))->from, at("10.0.0.3:7475")) << "it speaks there, and is not reached there";
   EXPECT_TRUE(table.mark_place(agent(1), at("10.0.0.3:7475"), false, now + seconds(11)));
-  EXPECT_EQ(table.find(agent(1))->from, at("10.0.0.2:7475")) << "no place is better";
+  EXPECT_EQ(table.find_peer(agent(1))->from, at("10.0.0.2:7475")) << "no place is better";
   EXPECT_FALSE(table.mark_place(agent(1), at("10.0.0.2:7475"), true, now + seconds(12)));
   table.heard_hello(agent(1), 2, hello, at("10.0.0.3:7475"), true, now + seconds(20));
-  EXPECT_EQ(table.find(agent(1))->from, at("10.0.0.3:7475")) << "a new run begins anew";
+  EXPECT_EQ(table.find_peer(agent(1))->from, at("10.0.0.3:7475")) << "a new run begins anew";
 }
 
 }  // namespace

@@ -66,7 +66,7 @@ cache::ContentId FakeCache::put(const cache::Version& version, std::vector<std::
   return id;
 }
 
-void FakeCache::find(const cache::Version& version, cache::Done<std::optional<cache::ContentInfo>> done) {
+void FakeCache::find_version(const cache::Version& version, cache::Done<std::optional<cache::ContentInfo>> done) {
   ++finds;
   later([this, version, done = std::move(done)]() mutable {
     std::optional<cache::ContentInfo> best;

@@ -101,13 +101,13 @@ TEST(KeyRing, FindsTheCurrentAndTheLastEight) {
   std::vector<GroupKey> old;
   for (std::uint32_t epoch = 11; epoch > 1; --epoch) old.push_back(GroupKey::from_secret(epoch, Digest{}));
   const KeyRing ring(GroupKey::from_secret(12, Digest{}), old);
-  EXPECT_EQ(ring.find(12), &ring.current());
+  EXPECT_EQ(ring.find_key(12), &ring.current());
   for (std::uint32_t epoch = 4; epoch <= 11; ++epoch) {
-    ASSERT_NE(ring.find(epoch), nullptr) << epoch;
-    EXPECT_EQ(ring.find(epoch)->epoch(), epoch);
+    ASSERT_NE(ring.find_key(epoch), nullptr) << epoch;
+    EXPECT_EQ(ring.find_key(epoch)->epoch(), epoch);
   }
-  EXPECT_EQ(ring.find(3), nullptr);
-  EXPECT_EQ(ring.find(13), nullptr);
+  EXPECT_EQ(ring.find_key(3), nullptr);
+  EXPECT_EQ(ring.find_key(13), nullptr);
 }
 
 class EvidenceRelayTest : public ::testing::Test {

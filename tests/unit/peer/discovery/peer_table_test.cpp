@@ -49,10 +49,10 @@ TEST(PeerTable, AnAgentIsReachedAtItsLastPlaceThatIsNotLinkLocal) {
     for (const Heard& heard : each.heard) {
       table.heard_hello(agent, 1, hello, *parse_endpoint(heard.from), true, kNow + heard.at);
     }
-    ASSERT_NE(table.find(agent), nullptr) << each.what;
-    EXPECT_EQ(table.find(agent)->catalogue().text(), each.reached) << each.what;
+    ASSERT_NE(table.find_peer(agent), nullptr) << each.what;
+    EXPECT_EQ(table.find_peer(agent)->catalogue().text(), each.reached) << each.what;
     for (const Heard& heard : each.heard) {
-      EXPECT_TRUE(table.find(agent)->speaks_from(*parse_endpoint(heard.from))) << each.what << " " << heard.from;
+      EXPECT_TRUE(table.find_peer(agent)->speaks_from(*parse_endpoint(heard.from))) << each.what << " " << heard.from;
     }
   }
 }
@@ -98,8 +98,8 @@ TEST(PeerTable, ARestartForgetsWhereTheAgentWas) {
   const Endpoint before = *parse_endpoint("192.0.2.7:7475"), after = *parse_endpoint("[fe80::7%3]:7475");
   table.heard_hello(agent, 1, hello, before, true, kNow);
   EXPECT_EQ(table.heard_hello(agent, 2, hello, after, true, kNow), PeerTable::Change::restarted);
-  EXPECT_FALSE(table.find(agent)->speaks_from(before));
-  EXPECT_EQ(table.find(agent)->from, after);
+  EXPECT_FALSE(table.find_peer(agent)->speaks_from(before));
+  EXPECT_EQ(table.find_peer(agent)->from, after);
 }
 
 }  // namespace

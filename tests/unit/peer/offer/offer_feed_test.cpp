@@ -18,7 +18,7 @@ class OfferFeedTest : public ::testing::Test {
     ASSERT_TRUE(loop_.run_until([this] { return feed_.idle(); }, std::chrono::minutes(1)));
   }
   [[nodiscard]] std::optional<Offer> offer(const cache::Version& version) const {
-    return table_.find(KeyKind::version, key_.version_key(version));
+    return table_.find_offer(KeyKind::version, key_.version_key(version));
   }
   larder::test::VirtualLoop loop_;
   larder::test::FakeCache cache_{loop_.runtime()};
