@@ -37,11 +37,11 @@ class OriginPlaces {
     FairPlaces::Place connection, host, lane;
   };
 
-  void seen(Owner owner, SteadyTime now);  // to be called at each request of `owner`
+  void note_request(Owner owner, SteadyTime now);  // to be called at each request of `owner`
   [[nodiscard]] bool has_room(const Need& need, Owner owner, SteadyTime now);
   [[nodiscard]] bool host_has_room(const std::string& host, std::size_t host_limit, Owner owner, SteadyTime now);
   [[nodiscard]] std::size_t held_of_host(const std::string& host) const;
-  [[nodiscard]] Held take(const Need& need, Owner owner);
+  [[nodiscard]] Held take_places(const Need& need, Owner owner);
   [[nodiscard]] const FairPlaces& connections() const { return connections_; }
 
   struct Running {

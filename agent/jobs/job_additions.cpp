@@ -60,7 +60,7 @@ void JobManager::create(Caller who, JobOptions options, std::vector<FileSpec> fi
   job.files = files_of(job.id, 0, std::move(files));
   job.created = job.modified = parts.runtime.clock.wall();
   // Counts until the job is answered, or can no longer be.
-  auto counted = parts.creating.take(parts.engine.settings().accounts.account_of(who.uid));
+  auto counted = parts.creating.take_places(parts.engine.settings().accounts.account_of(who.uid));
   auto recorded = [self = &parts, job, counted = std::move(counted),
                    done = std::move(done)](const Status& status) mutable {
     counted = {};

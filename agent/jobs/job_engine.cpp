@@ -255,7 +255,7 @@ void JobEngine::pump(LiveJob& live) {
   // A dead origin is not asked for each of a thousand files: after as many consecutive failures as files may run at
   // once, the rest waits for the retry.
   while (may_start_another(live) && live.failures_in_a_row < most) {
-    const auto file = live.queue.take();
+    const auto file = live.queue.take_file();
     if (!file) break;
     start_file(live, *file);
   }

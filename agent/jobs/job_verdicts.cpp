@@ -72,9 +72,9 @@ void JobEngine::judge_next() {
 void JobEngine::judge_next_of(Judges& judges) {
   const auto wants = [](const Turn& turn) { return std::array{turn.want}; };
   const auto fits = [&judges](const Turn&, Owner owner) { return judges.places.may_take(owner); };
-  while (auto next = judges.waiting.take(judges.places, wants, fits)) {
+  while (auto next = judges.waiting.take_next(judges.places, wants, fits)) {
     const Turn& turn = next->item;
-    if (current(turn.job_id, turn.file, turn.attempt) != nullptr) judge(turn, judges.places.take(next->owner));
+    if (current(turn.job_id, turn.file, turn.attempt) != nullptr) judge(turn, judges.places.take_places(next->owner));
   }
 }
 

@@ -36,7 +36,7 @@ SegmentTable::Open& SegmentTable::open_segment(std::uint64_t index) {
   return segment;
 }
 
-std::vector<Interval> SegmentTable::take(Interval blocks, Source source, const std::string& fetched_for) {
+std::vector<Interval> SegmentTable::take_blocks(Interval blocks, Source source, const std::string& fetched_for) {
   std::vector<Interval> result;
   for (Interval gap : taken_.gaps(blocks)) {
     while (gap.begin < gap.end) {

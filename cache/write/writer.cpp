@@ -197,7 +197,7 @@ std::shared_ptr<WriteJob> WriterCore::make_job(const Stream& stream, Cut cut) {
     offered += piece.bytes.size();
     const std::uint64_t piece_end = piece.offset + piece.bytes.size();
     const Interval blocks{piece.offset / kBlockSize, block_count(piece_end)};
-    for (const Interval part : table_.take(blocks, stream.source, stream.fetched_for)) {
+    for (const Interval part : table_.take_blocks(blocks, stream.source, stream.fetched_for)) {
       const std::uint64_t offset = part.begin * kBlockSize;
       const std::uint64_t end = std::min(piece_end, part.end * kBlockSize);
       job->parts.push_back(
@@ -276,7 +276,7 @@ void WriterCore::job_written(const std::shared_ptr<WriteJob>& job) {
 
 void WriterCore::hash_next() {
   if (hashing_) return;
-  auto jobs = ordered_.take();
+  auto jobs = ordered_.take_jobs();
   if (jobs.empty()) return;
   hashing_ = true;
   host()->disk().submit([self = shared_from_this(), hash = ordered_.hash(), jobs = std::move(jobs)]() mutable -> Task {

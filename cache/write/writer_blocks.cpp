@@ -72,7 +72,7 @@ void WriterCore::gather(OpenSpan& span, std::uint64_t offset, Buffer bytes, cons
   const Interval blocks{offset / kBlockSize, block_count(offset + bytes.size())};
   const std::uint64_t bytes_end = offset + bytes.size();
   span.appended.add(blocks);
-  const auto parts = table_.take(blocks, Source::peer, span.what.fetched_for);
+  const auto parts = table_.take_blocks(blocks, Source::peer, span.what.fetched_for);
   if (parts.empty()) return;
   if (!span.gathered) {
     span.gathered = std::make_shared<WriteJob>();

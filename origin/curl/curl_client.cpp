@@ -58,7 +58,7 @@ class CurlClient final : public HttpClient {
 
   void read_outbox() {
     const std::shared_ptr<CurlClient*> self = self_;
-    std::vector<CurlEvent> events = outbox_->take();
+    std::vector<CurlEvent> events = outbox_->take_events();
     for (CurlEvent& event : events) {
       if (*self == nullptr) return;  // a listener destroyed the client
       dispatch(event);

@@ -33,7 +33,7 @@ void CurlOutbox::put(std::vector<CurlEvent>& events) {
   if (post) loop_.post([reader = reader_] { reader(); });
 }
 
-std::vector<CurlEvent> CurlOutbox::take() {
+std::vector<CurlEvent> CurlOutbox::take_events() {
   const std::lock_guard lock(mutex_);
   posted_ = false;
   return std::exchange(events_, {});
@@ -157,7 +157,7 @@ OriginPlaces::Need CurlWorker::need_of(const CurlExchange& exchange, SteadyTime 
 void CurlWorker::wait(Waiting exchange) {
   const SteadyTime now = steady_now();
   exchange->wait_from(now);
-  for (const Want& want : exchange->wants()) places_.seen(want.owner, now);
+  for (const Want& want : exchange->wants()) places_.note_request(want.owner, now);
   waiting_.add(std::move(exchange));
 }
 
@@ -175,7 +175,7 @@ void CurlWorker::begin(Waiting exchange, Owner owner) {
     return;
   }
   lanes_.began(exchange->host_key(), now);
-  OriginPlaces::Held places = places_.take(need_of(*exchange, now), owner);
+  OriginPlaces::Held places = places_.take_places(need_of(*exchange, now), owner);
   active_.emplace(id, Active{std::move(exchange), std::move(places)});
 }
 
@@ -187,7 +187,7 @@ void CurlWorker::begin_waiting() {
     return places_.has_room(need_of(*exchange, now), owner, now) &&
            lanes_.may_begin(host, places_.held_of_host(host), now);
   };
-  while (auto next = waiting_.take(places_.connections(), wants, fits)) begin(std::move(next->item), next->owner);
+  while (auto next = waiting_.take_next(places_.connections(), wants, fits)) begin(std::move(next->item), next->owner);
 }
 
 // Lets requests yield to waiting users that hold fewer places. Also begins waiting requests that another user has

@@ -31,7 +31,7 @@ class CurlOutbox {
   explicit CurlOutbox(Executor& loop) : loop_(loop) {}
   void set_reader(std::function<void()> reader) { reader_ = std::move(reader); }  // before the thread starts
   void put(std::vector<CurlEvent>& events);                                       // moves the events out
-  [[nodiscard]] std::vector<CurlEvent> take();
+  [[nodiscard]] std::vector<CurlEvent> take_events();
 
  private:
   Executor& loop_;

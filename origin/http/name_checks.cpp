@@ -82,7 +82,7 @@ void NameChecks::ask(HttpId id, std::string name, Status status, SteadyTime now)
   }
 }
 
-std::vector<NameChecks::Told> NameChecks::take(SteadyTime now) {
+std::vector<NameChecks::Told> NameChecks::take_answered(SteadyTime now) {
   std::vector<std::pair<HttpId, NameFact>> come;
   {
     const std::lock_guard lock(answers_->mutex);

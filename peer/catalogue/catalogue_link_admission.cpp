@@ -95,7 +95,7 @@ void LinkAdmission::failed(const Endpoint& from, SteadyTime now) {
   // An attacker with more addresses than this is not slowed by remembering them.
   if (failures_.size() >= kMaxAddresses && failures_.count(from.address) == 0) failures_.clear();
   Failures& failures = failures_[from.address];
-  if (!failures.allowed.take(now)) failures.turned_away_until = now + kTurnedAway;
+  if (!failures.allowed.take_token(now)) failures.turned_away_until = now + kTurnedAway;
 }
 
 }  // namespace larder::peer

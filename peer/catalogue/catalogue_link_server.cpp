@@ -203,10 +203,10 @@ void LinkServer::on_idle(LinkId id, bool idle) {
 }
 
 bool LinkServer::may_ask(const CatalogueRequest& request) {
-  if (!request.agent) return enrol_rate_.take(now());
+  if (!request.agent) return enrol_rate_.take_token(now());
   if (rates_.size() >= kMaxRates && rates_.count(*request.agent) == 0) rates_.clear();
   const double rate = settings_.requests_per_second;
-  return rates_.try_emplace(*request.agent, rate, rate).first->second.take(now());
+  return rates_.try_emplace(*request.agent, rate, rate).first->second.take_token(now());
 }
 
 std::optional<unsigned> LinkServer::on_request(const RequestTag& tag, WallTime certificate_end,

@@ -110,7 +110,7 @@ std::unique_ptr<CrowdMembership> CrowdHost::join_crowd(const Joining& what, cons
   state.places.emplace(what.version_key, place);
   place->crowd.set_known_agents(state.parts.around());
   for (const auto& [segment, first_hand] : what.offered) place->crowd.on_segment_offered(segment, first_hand, now);
-  for (const auto& heard : state.memory.take(what.version_key, now)) {
+  for (const auto& heard : state.memory.take_entries(what.version_key, now)) {
     if (heard.entry.segments != place->segments) continue;
     place->crowd.on_entry(heard.agent, heard.stamp, heard.entry, heard.at);
     user->on_crowd_entry(heard.agent, heard.entry);

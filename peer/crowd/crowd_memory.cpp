@@ -42,7 +42,7 @@ void CrowdMemory::on_agent_gone(const AgentId& agent) {
   }
 }
 
-std::vector<CrowdMemory::Heard> CrowdMemory::take(const Digest& version, SteadyTime now) {
+std::vector<CrowdMemory::Heard> CrowdMemory::take_entries(const Digest& version, SteadyTime now) {
   const auto at = versions_.find(version);
   if (at == versions_.end()) return {};
   std::vector<Heard> fresh;

@@ -31,7 +31,7 @@ class CrowdMemory {
   void on_agent_gone(const AgentId& agent);
   // Removes and returns the entries of a version, oldest first, for Crowd::on_entry() with the times at which they
   // came.
-  [[nodiscard]] std::vector<Heard> take(const Digest& version, SteadyTime now);
+  [[nodiscard]] std::vector<Heard> take_entries(const Digest& version, SteadyTime now);
 
  private:
   struct Version {

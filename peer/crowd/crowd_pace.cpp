@@ -114,7 +114,7 @@ std::vector<Digest> CrowdPace::in_turn() const {
 
 std::vector<Digest> CrowdPace::due(SteadyTime now) {
   urgent_tokens_.fill(now);
-  if (urgent_at_ && now >= *urgent_at_ && urgent_tokens_.take(now)) return in_turn();
+  if (urgent_at_ && now >= *urgent_at_ && urgent_tokens_.take_token(now)) return in_turn();
   if (!turn_at_ || now < *turn_at_) return {};
   const bool claims = any_claims();
   // The interval is drawn again with the number of agents that is known by now.

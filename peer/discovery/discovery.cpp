@@ -199,7 +199,7 @@ void Discovery::receive_earlier_run(const Incoming& incoming, SteadyTime now) {
   const bool same_place = std::any_of(peer->places.begin(), peer->places.end(), [&](const KnownPeer::Place& place) {
     return place.at.address == incoming.from.address;
   });
-  if (same_place || !twin_checks_.take(now)) return;
+  if (same_place || !twin_checks_.take_token(now)) return;
   if ((check_ ? check_(incoming) : HelloVerdict::good) != HelloVerdict::good) return;
   twins_.heard_earlier(datagram.sender, incoming.from, datagram.sequence, peer->last_heard, now);
 }
@@ -245,7 +245,7 @@ Discovery::Belief Discovery::believe(const Incoming& incoming, const Hello& said
   const KnownPeer* peer = peers_.find_peer(datagram.sender);
   const bool far = replay_.ahead(datagram.sender, datagram.start_epoch, datagram.sequence) > ReplayGuard::kAhead / 2;
   const bool due = says_new || far || now - peer->checked_at >= kCheckAgainAfter;
-  if (!due && !rechecks_.take(now)) return Belief::assumed;
+  if (!due && !rechecks_.take_token(now)) return Belief::assumed;
   const HelloVerdict verdict = check_ ? check_(incoming) : HelloVerdict::good;
   if (verdict == HelloVerdict::good) {
     peers_.checked(datagram.sender, now);
@@ -288,7 +288,7 @@ void Discovery::receive_old_hello(const Incoming& incoming, const Hello& said, S
   const Datagram& datagram = incoming.datagram;
   // In a large group only some agents check and answer. The machine sends its HELLO again in 10 s.
   if (random_.below(std::max<std::uint64_t>(1, peers_.size())) >= kOldKeyAnswers) return;
-  if (!old_answers_.take(now)) return;
+  if (!old_answers_.take_token(now)) return;
   if ((check_ ? check_(incoming) : HelloVerdict::good) != HelloVerdict::good) return;
   if (!replay_.accept_signed(datagram.sender, datagram.start_epoch, datagram.sequence, now)) return;
   // The sender may also know a newer state than this machine, with an older key in use by both.
@@ -356,7 +356,7 @@ void Discovery::send_replies(SteadyTime now) {
       ++reply;
       continue;
     }
-    if (running_ && hello_answers_.take(now)) outgoing_.push_back({reply->first, hello(reply->second.probe)});
+    if (running_ && hello_answers_.take_token(now)) outgoing_.push_back({reply->first, hello(reply->second.probe)});
     reply = replies_.erase(reply);
   }
 }
@@ -364,7 +364,7 @@ void Discovery::send_replies(SteadyTime now) {
 void Discovery::receive_ask(const AgentId& sender, const Ask& asked, const Endpoint& from, SteadyTime now) {
   if (!self_.serving || !answers(self_.id, sender, asked)) return;
   std::vector<HaveItem> items = holdings_ ? holdings_(asked) : std::vector<HaveItem>();
-  if ((items.empty() && !asked.want_none) || !answers_.take(now)) return;
+  if ((items.empty() && !asked.want_none) || !answers_.take_token(now)) return;
   fit(items);
   outgoing_.push_back({from, Have{asked.query, self_.load, std::move(items)}});
 }

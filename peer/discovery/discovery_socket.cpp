@@ -205,7 +205,7 @@ class Socket final : public DiscoverySocket {
       return;
     }
     const SteadyTime now = loop_.now();
-    if (!budget_.take(from, is_known(from), now)) {
+    if (!budget_.admit_datagram(from, is_known(from), now)) {
       ++figures_.over_budget;
       return;
     }
@@ -228,7 +228,7 @@ class Socket final : public DiscoverySocket {
   void heard_self(const Datagram& datagram, const Endpoint& from, std::uint32_t key_epoch, SteadyTime now) {
     const auto* hello = std::get_if<Hello>(&datagram.message);
     if (hello == nullptr || !events_.twin || is_own_address(networks(), settings_.listen, from)) return;
-    if (!from.is_one_machine() || from.is_link_local() || !twin_checks_.take(now)) return;
+    if (!from.is_one_machine() || from.is_link_local() || !twin_checks_.take_token(now)) return;
     if (check_.check(datagram, key_epoch, now, loop_.wall()) != HelloVerdict::good) return;
     const bool later = datagram.start_epoch > identity_.start_epoch;
     const bool further = datagram.start_epoch == identity_.start_epoch && datagram.sequence > sequence_;

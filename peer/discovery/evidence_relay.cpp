@@ -41,7 +41,7 @@ bool EvidenceRelay::hear(const AgentId& sender, const EvidenceMessage& evidence,
   const Digest digest = digest_of(evidence);
   if (heard_.contains(digest)) return false;
   if (!senders_.contains(sender) && senders_.size() >= kMaxSenders) senders_.clear();  // all_ still bounds the rate
-  if (!senders_.try_emplace(sender, 20, 40).first->second.take(now) || !all_.take(now)) return false;
+  if (!senders_.try_emplace(sender, 20, 40).first->second.take_token(now) || !all_.take_token(now)) return false;
   return remember(digest);
 }
 

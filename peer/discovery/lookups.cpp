@@ -104,7 +104,7 @@ void Lookups::again(Query& query, SteadyTime now) {
   if (query.ask.want_none) {
     // By unicast: only a few datagrams were lost.
     for (const auto& [agent, askable] : query.waited) {
-      if (second_tries_.take(now)) outgoing_.push_back({askable.at, query.ask});
+      if (second_tries_.take_token(now)) outgoing_.push_back({askable.at, query.ask});
     }
     query.again_at = ++query.tries < kMaxTries ? now + stretched(kAgainAfter) * query.tries : kNever;
     return;

@@ -24,11 +24,11 @@ bool Contradictions::add(Contradiction what, std::optional<Contradiction>& gone)
   if (what.one == what.other || all_.contains(key)) return false;
   const auto pair = of_pair_.find({what.one, what.other});
   if (pair != of_pair_.end() && pair->second.size() >= kMaxOfPair) {
-    take(by_order_.at(*pair->second.begin()), gone);
+    remove(by_order_.at(*pair->second.begin()), gone);
   } else if (full(what.one) || full(what.other)) {
     return false;
   } else if (all_.size() >= kMax) {
-    take(Key(by_order_.begin()->second), gone);
+    remove(Key(by_order_.begin()->second), gone);
   }
   by_order_[++last_order_] = key;
   of_one_[what.one].insert(last_order_);
@@ -43,7 +43,7 @@ bool Contradictions::full(const AgentId& agent) const {
   return orders != of_one_.end() && orders->second.size() >= kMaxOfOne;
 }
 
-void Contradictions::take(Key key, std::optional<Contradiction>& gone) {
+void Contradictions::remove(Key key, std::optional<Contradiction>& gone) {
   gone = all_.at(key).what;
   erase(key);
 }

@@ -64,7 +64,7 @@ class Contradictions {
     std::uint64_t order = 0;
   };
   [[nodiscard]] bool full(const AgentId& agent) const;
-  void take(Key key, std::optional<Contradiction>& gone);
+  void remove(Key key, std::optional<Contradiction>& gone);
   void erase(const Key& key);
 
   std::map<Key, Kept> all_;

@@ -144,7 +144,7 @@ void World::begin(std::uint32_t index) {
       task.crowd->on_segment_offered(segment, false, now_);
     }
   }
-  for (const auto& heard : host.memory.take(keys_[task.file], now_)) {
+  for (const auto& heard : host.memory.take_entries(keys_[task.file], now_)) {
     task.crowd->on_entry(heard.agent, heard.stamp, heard.entry, heard.at);
   }
   task.crowd->begin_crowd(now_);

@@ -232,7 +232,7 @@ Status LocalFiles::stage_batch(Client& client, const std::vector<const FileView*
   return {};
 }
 
-void LocalFiles::take(const FileView& file, UniqueFd content) {
+void LocalFiles::take_content(const FileView& file, UniqueFd content) {
   if (file.index >= locals_.size()) return;
   locals_[file.index].given = std::move(content);
   locals_[file.index].given_content = file.content;

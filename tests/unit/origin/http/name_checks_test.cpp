@@ -23,7 +23,7 @@ class NameChecksTest : public ::testing::Test {
     std::unique_lock lock(mutex_);
     while (all.size() < count) {
       lock.unlock();
-      for (NameChecks::Told& told : checks.take(now)) all.push_back(std::move(told));
+      for (NameChecks::Told& told : checks.take_answered(now)) all.push_back(std::move(told));
       lock.lock();
       if (all.size() >= count) break;
       if (!woken_.wait_for(lock, std::chrono::seconds(20), [this] { return wakes_ > 0; })) break;
@@ -76,10 +76,10 @@ TEST_F(NameChecksTest, WaitsForNobodyLongerThanItsPatience) {
   checks.ask(1, "slow", unresolved("slow"), now);
   checks.ask(2, "left", unresolved("left"), now);
   checks.cancel(2);
-  EXPECT_TRUE(checks.take(now).empty());
+  EXPECT_TRUE(checks.take_answered(now).empty());
   EXPECT_EQ(checks.next(), now + NameChecks::kPatience);
   now += NameChecks::kPatience;
-  const auto told = checks.take(now);
+  const auto told = checks.take_answered(now);
   ASSERT_EQ(told.size(), 1U);
   EXPECT_EQ(told[0].status.error().code, ErrorCode::network_unreachable);
   hold.set_value();
@@ -95,7 +95,7 @@ TEST_F(NameChecksTest, AsksForSoManyAtATime) {
     return NameFact::absent;
   });
   for (HttpId id = 1; id <= NameChecks::kMost + 5; ++id) checks.ask(id, "n", unresolved("n"), now);
-  EXPECT_EQ(checks.take(now).size(), 5U) << "the others are told at once that nothing is certain";
+  EXPECT_EQ(checks.take_answered(now).size(), 5U) << "the others are told at once that nothing is certain";
   hold.set_value();
   EXPECT_EQ(take(checks, NameChecks::kMost).size(), NameChecks::kMost);
   EXPECT_EQ(*asked, NameChecks::kMost);

@@ -209,39 +209,39 @@ TEST(CrowdMemoryTest, WhoJoinsKnowsWhatWasSaidBefore) {
   CrowdMemory memory;
   const SteadyTime now{seconds(100)};
   memory.on_entry(agent_of(2), {1, 1}, entry_of(7, false), now);
-  EXPECT_THAT(memory.take(key_of(7), now), IsEmpty()) << "it holds and fetches nothing";
+  EXPECT_THAT(memory.take_entries(key_of(7), now), IsEmpty()) << "it holds and fetches nothing";
   memory.on_entry(agent_of(2), {1, 3}, entry_of(7, true), now);
   memory.on_entry(agent_of(2), {1, 2}, entry_of(7, false), now);
   memory.on_entry(agent_of(3), {1, 1}, entry_of(7, true), now + seconds(1));
-  const auto heard = memory.take(key_of(7), now + CrowdMemory::kFor);
+  const auto heard = memory.take_entries(key_of(7), now + CrowdMemory::kFor);
   ASSERT_EQ(heard.size(), 2u);
   EXPECT_EQ(heard[0].agent, agent_of(2));
   EXPECT_TRUE(heard[0].entry.complete) << "the earlier came later";
-  EXPECT_THAT(memory.take(key_of(7), now), IsEmpty());
+  EXPECT_THAT(memory.take_entries(key_of(7), now), IsEmpty());
 }
 
 TEST(CrowdMemoryTest, ForgetsWhatIsOldAndWhoIsGone) {
   CrowdMemory memory;
   const SteadyTime now{seconds(100)};
   memory.on_entry(agent_of(2), {1, 1}, entry_of(7, true), now);
-  EXPECT_THAT(memory.take(key_of(7), now + CrowdMemory::kFor + seconds(1)), IsEmpty());
+  EXPECT_THAT(memory.take_entries(key_of(7), now + CrowdMemory::kFor + seconds(1)), IsEmpty());
   memory.on_entry(agent_of(2), {1, 1}, entry_of(7, true), now);
   memory.on_agent_gone(agent_of(2));
-  EXPECT_THAT(memory.take(key_of(7), now), IsEmpty());
+  EXPECT_THAT(memory.take_entries(key_of(7), now), IsEmpty());
 }
 
 TEST(CrowdMemoryTest, IsBounded) {
   CrowdMemory memory;
   const SteadyTime now{seconds(100)};
   for (std::uint64_t i = 0; i < 100; ++i) memory.on_entry(numbered(i), {1, 1}, entry_of(7, true), now);
-  EXPECT_EQ(memory.take(key_of(7), now).size(), CrowdMemory::kMaxAgents);
+  EXPECT_EQ(memory.take_entries(key_of(7), now).size(), CrowdMemory::kMaxAgents);
   memory.on_entry(agent_of(1), {1, 1}, entry_of(7, true), now);
   for (std::uint64_t i = 0; i < CrowdMemory::kMaxVersions; ++i) {
     CrowdEntry entry = entry_of(0, true);
     entry.version_key = numbered(i);
     memory.on_entry(agent_of(1), {1, 1}, entry, now + seconds(1));
   }
-  EXPECT_THAT(memory.take(key_of(7), now + seconds(1)), IsEmpty()) << "the oldest made room";
+  EXPECT_THAT(memory.take_entries(key_of(7), now + seconds(1)), IsEmpty()) << "the oldest made room";
 }
 
 // -- record
