@@ -131,7 +131,7 @@ Result<std::size_t> ResponseReader::feed(std::string_view bytes, const Sink& bod
   return bytes.size();
 }
 
-Status ResponseReader::end() {
+Status ResponseReader::end_input() {
   State& state = *state_;
   BeastError error;
   if (!state.failed && !done()) state.parser->put_eof(error);

@@ -35,7 +35,7 @@ class ResponseReader {
   // done). Error: agent_answer_invalid, also for every later call.
   Result<std::size_t> feed(std::string_view bytes, const Sink& body);
   // Called when the connection ended. Error: agent_unreachable unless the body may end there.
-  Status end();
+  Status end_input();
 
   [[nodiscard]] bool head_done() const;
   [[nodiscard]] bool done() const;

@@ -72,7 +72,7 @@ void JobBook::append_files(LiveJob& live, std::vector<File> files) {
     const unsigned index = file.index;
     live.job.files.push_back(std::move(file));
     const File& kept = live.job.files.back();
-    LiveFile& state = live.live.emplace_back();
+    LiveFile& state = live.files.emplace_back();
     state.most_bytes = kept.bytes;
     add(live_bytes_, kept.figures);
     count_file(live, index, kept.state, true);

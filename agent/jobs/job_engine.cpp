@@ -79,7 +79,7 @@ void JobEngine::resume(LiveJob& live) {
   live.failures_in_a_row = 0;
   live.queue.release();
   for (File& file : live.job.files) {
-    LiveFile& state = live.live[file.index];
+    LiveFile& state = live.files[file.index];
     if (file.state == FileState::validating && state.judge_again != 0) {
       runtime_.timers.cancel(std::exchange(state.judge_again, 0));
       judge_file(live, file.index);
@@ -423,7 +423,7 @@ void JobEngine::housekeeping() {
 LiveJob* JobEngine::current(const std::string& job_id, unsigned file, std::uint64_t attempt) {
   LiveJob* live = book_.find_live_job(job_id);
   if (live == nullptr || is_final(live->job.state)) return nullptr;
-  return live->live[file].attempt == attempt ? live : nullptr;
+  return live->files[file].attempt == attempt ? live : nullptr;
 }
 
 }  // namespace larder::agent

@@ -161,7 +161,7 @@ void JobManager::verdict(Caller who, const std::string& id, unsigned file, bool 
   if (!found) return done(tl::unexpected<Error>(found.error()));
   LiveJob& live = **found;
   if (auto status = check_reason(reason); !status) return done(tl::unexpected<Error>(status.error()));
-  LiveFile& judged = live.live[file];
+  LiveFile& judged = live.files[file];
   if (!judged.awaiting_app && judged.judging && live.job.options.verdict.app) {
     // The verdict arrived before those of digest, signature and hook, which come first: it waits for them.
     judged.when_judged.emplace_back(

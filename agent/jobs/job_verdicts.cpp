@@ -55,7 +55,7 @@ bool JobEngine::needs_judgement(const LiveJob& live, unsigned file) const {
 }
 
 void JobEngine::judge_file(LiveJob& live, unsigned file) {
-  LiveFile& state = live.live[file];
+  LiveFile& state = live.files[file];
   if (state.judging) return;
   state.judging = true;
   state.awaiting_app = false;
@@ -127,7 +127,7 @@ void JobEngine::judge_opened(LiveJob& live, unsigned file, std::shared_ptr<cache
   told.sha256 = facts.actual_sha256;
   told.wanted_sha256 = facts.spec.sha256;
   told.origin_sha256 = facts.origin_sha256;
-  const auto done = [this, id = live.job.id, file, attempt = live.live[file].attempt,
+  const auto done = [this, id = live.job.id, file, attempt = live.files[file].attempt,
                      place](Result<Judgement> judgement) {
     if (LiveJob* judging = current(id, file, attempt)) judged(*judging, file, std::move(judgement));
     judgement_over(place);
@@ -148,7 +148,7 @@ void JobEngine::judgement_lost(const Turn& turn) {
 
 void JobEngine::judged(LiveJob& live, unsigned file, Result<Judgement> judgement) {
   File& facts = live.job.files[file];
-  LiveFile& state = live.live[file];
+  LiveFile& state = live.files[file];
   state.judging = false;
   told_of_judgement(state);
   if (!judgement) {
@@ -177,7 +177,7 @@ void JobEngine::told_of_judgement(LiveFile& file) {
 // The judge failed, not the content: the file stays validating, and the reason is shown.
 void JobEngine::judge_again_later(LiveJob& live, unsigned file, const Error& error) {
   File& facts = live.job.files[file];
-  LiveFile& state = live.live[file];
+  LiveFile& state = live.files[file];
   facts.error = error;
   const origin::RetryRule rule{std::chrono::seconds(5), kLongestDelay};
   const Duration delay = origin::retry_delay(rule, ++state.judge_failures, error.retry_after, runtime_.random);
@@ -187,14 +187,14 @@ void JobEngine::judge_again_later(LiveJob& live, unsigned file, const Error& err
       runtime_.timers.after(delay, alive_.guard([this, id = live.job.id, file, attempt = state.attempt] {
         LiveJob* waiting = current(id, file, attempt);
         if (waiting == nullptr) return;
-        waiting->live[file].judge_again = 0;
+        waiting->files[file].judge_again = 0;
         judge_file(*waiting, file);
       }));
 }
 
 void JobEngine::accept(LiveJob& live, unsigned file, bool explicitly) {
   File& facts = live.job.files[file];
-  live.live[file].awaiting_app = false;
+  live.files[file].awaiting_app = false;
   facts.error.reset();
   if (explicitly) {
     facts.verdict = "valid";
@@ -220,7 +220,7 @@ bool JobEngine::vouches_for_all(LiveJob& live, unsigned file) const {
 // A verdict binds its own job. `for_all`: the judge is not the caller's (speaks_for_all).
 void JobEngine::reject(LiveJob& live, unsigned file, const Error& reason, bool for_all) {
   File& facts = live.job.files[file];
-  LiveFile& state = live.live[file];
+  LiveFile& state = live.files[file];
   state.awaiting_app = false;
   ++state.attempt;
   ++book_.counters().verdicts_not_valid;
@@ -276,7 +276,7 @@ void JobEngine::leave_rejected(LiveJob& live, unsigned file, bool for_all) {
   discard_content(live, file);
   facts.rejected = content;
   book_.touch_file(live, file);
-  Task released = alive_.guard([this, id = live.job.id, file, attempt = ++live.live[file].attempt, content, holder] {
+  Task released = alive_.guard([this, id = live.job.id, file, attempt = ++live.files[file].attempt, content, holder] {
     if (!content.empty()) release(content, holder);
     LiveJob* waiting = current(id, file, attempt);
     if (waiting == nullptr) return;
@@ -320,10 +320,10 @@ void JobEngine::verdict_posted(LiveJob& live, unsigned file, bool valid, const s
 void JobEngine::content_lost(LiveJob& live, unsigned file, const Error& error) {
   File& facts = live.job.files[file];
   log::warn("content lost, fetched again file={}: {}", facts.id, error.text());
-  live.live[file].awaiting_app = false;
-  ++live.live[file].attempt;
+  live.files[file].awaiting_app = false;
+  ++live.files[file].attempt;
   discard_content(live, file);
-  if (++live.live[file].lost > kMaxLost) return file_failed_for_good(live, file, error);
+  if (++live.files[file].lost > kMaxLost) return file_failed_for_good(live, file, error);
   facts.note = "fetched again: " + error.detail;
   book_.set_file_state(live, file, FileState::waiting);
   live.queue.add(file);
@@ -358,7 +358,7 @@ void JobEngine::finish(LiveJob& live, bool keep) {
   }
   std::vector<cache::Reference> references;
   for (File& file : live.job.files) {
-    LiveFile& state = live.live[file.index];
+    LiveFile& state = live.files[file.index];
     if (state.judge_again != 0) runtime_.timers.cancel(std::exchange(state.judge_again, 0));
     const bool finished = file.state == FileState::transferred || state.awaiting_app;
     const bool holds_more = !finished && (state.attempt > 0 || !file.content.empty());

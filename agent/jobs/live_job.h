@@ -46,7 +46,7 @@ struct LiveJob {
   std::shared_ptr<const origin::ConnectOptions> connect;
   std::shared_ptr<const origin::UrlPolicy> policy;
   std::shared_ptr<const origin::Lane> lane;  // limits the concurrent requests of these files at the origin
-  std::vector<LiveFile> live;                // in the order of job.files
+  std::vector<LiveFile> files;               // in the order of job.files
   FileQueue queue;                           // waiting files
   std::set<unsigned> active;                 // files in transfer
   unsigned small_in_a_row = 0;               // consecutive files that turned out to be small

@@ -195,7 +195,7 @@ Status LanComposition::State::make_network(Network& out) {
     kept.met(peer.id, peer.certificate, parts.runtime.clock.wall());
     known_changed();
     network->reach->appeared(peer);
-    membership->heard(peer.id, peer.catalogue(), peer.group_version);
+    membership->on_member_heard(peer.id, peer.catalogue(), peer.group_version);
   };
   events.gone = [this](const peer::AgentId& agent) {
     known_changed();
@@ -206,7 +206,7 @@ Status LanComposition::State::make_network(Network& out) {
     if (network) network->neighbourhood->on_crowd_entries(from, stamp, entries);
   };
   events.newer_group = [this](const peer::AgentId& agent, const peer::Endpoint& catalogue, std::uint32_t version) {
-    membership->heard(agent, catalogue, version);
+    membership->on_member_heard(agent, catalogue, version);
   };
   events.evidence = [this](const peer::AgentId& from, const peer::EvidenceMessage& evidence) {
     if (network) network->neighbourhood->on_evidence(from, evidence);
@@ -398,7 +398,7 @@ LanComposition::~LanComposition() {
 
 void LanComposition::start() {
   state_->started = true;
-  state_->serving_watch.look();
+  state_->serving_watch.read_facts();
   state_->kept.load(state_->parts.runtime.clock.wall(), [weak = std::weak_ptr(state_)] {
     const auto state = weak.lock();
     if (!state || state->stopped) return;

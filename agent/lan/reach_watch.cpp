@@ -32,12 +32,12 @@ ReachWatch::~ReachWatch() {
 }
 
 void ReachWatch::start() {
-  listening_.look();
+  listening_.check_listening();
   tick();
 }
 
 void ReachWatch::network_changed() {
-  listening_.look();
+  listening_.check_listening();
   for (const peer::KnownPeer* peer : parts_.discovery.peers().all()) {
     if (!book_.answers(peer->id, ReachPort::catalogue) || !book_.answers(peer->id, ReachPort::swarm))
       book_.appeared(peer->id, parts_.runtime.random.unit(), now());
@@ -146,7 +146,7 @@ void ReachWatch::tell_again() {
 // -- whether others reach this agent ----------------------------------------------------------------------------------
 
 void ReachWatch::said(const peer::AgentId& from, const peer::ReachMessage& what) {
-  if (sayings_.heard(from, what, now())) look_at_sayings();
+  if (sayings_.on_report(from, what, now())) look_at_sayings();
 }
 
 void ReachWatch::look_at_sayings() {
@@ -161,7 +161,7 @@ std::string ReachWatch::sayings_text() const {
   if (all.empty()) return {};
   std::vector<peer::ReachItem> ports;
   for (const peer::AgentId& agent : all) {
-    for (const peer::ReachItem& item : sayings_.said_by(agent, now())) {
+    for (const peer::ReachItem& item : sayings_.reported_by(agent, now())) {
       if (ports.size() < peer::kMaxReachItems && std::find(ports.begin(), ports.end(), item) == ports.end())
         ports.push_back(item);
     }
@@ -180,7 +180,7 @@ std::string ReachWatch::name_of(const peer::AgentId& agent) const {
 // -- whether this identity is used by one machine ---------------------------------------------------------------------
 
 void ReachWatch::twin_heard(const peer::TwinHeard& what) {
-  if (twins_.heard(what, now())) ask_twin(what.catalogue);
+  if (twins_.on_datagram(what, now())) ask_twin(what.catalogue);
   look_at_twin();
 }
 
@@ -247,7 +247,8 @@ void ReachWatch::add_to(SharingFacts& facts) const {
       fact.unreachable = peer::unreached_text(*unreached);
       ++(book_.answers(*id, ReachPort::catalogue) ? facts.unreached_swarms : facts.unreached_catalogues);
     }
-    if (const auto ports = sayings_.said_by(*id, now()); !ports.empty()) fact.cannot_reach = peer::ports_text(ports);
+    if (const auto ports = sayings_.reported_by(*id, now()); !ports.empty())
+      fact.cannot_reach = peer::ports_text(ports);
     if (const auto place = parts_.discovery.second_place(*id)) fact.second_place = place->host();
   }
 }

@@ -81,7 +81,7 @@ class ReachWatch {
   ReachParts parts_;
   ListenWatch listening_;
   peer::ReachBook book_;
-  peer::ReachSayings sayings_;
+  peer::ReachReports sayings_;
   peer::TwinWatch twins_;
   std::map<peer::AgentId, SteadyTime> told_;  // agents whose ports do not answer: when they were last told
   std::string own_question_;                  // query of the question in flight

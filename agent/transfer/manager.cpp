@@ -44,7 +44,7 @@ Manager::Manager(cache::Cache& cache, origin::Origin& origin, Runtime runtime, B
     : context_{cache, origin, runtime, std::move(blocking), neighbours} {}
 
 Manager::~Manager() {
-  alive_.end();
+  alive_.end_guards();
   for (auto& [id, entry] : entries_) entry.member->gone = true;
   for (const auto& download : downloads_) download->abort_download();
 }

@@ -206,7 +206,7 @@ struct HookRunner::Impl {
 HookRunner::HookRunner(Executor& loop) : impl_(std::make_unique<Impl>(loop)) {}
 
 HookRunner::~HookRunner() {
-  impl_->alive.end();
+  impl_->alive.end_guards();
   impl_->watcher.reset();
 }
 

@@ -32,7 +32,7 @@ std::string LinkOutgoing::doing() const {
 void LinkOutgoing::arm(Duration limit, ErrorCode code, std::string why) {
   timer_.expires_after(std::chrono::duration_cast<asio::steady_timer::duration>(limit));
   timer_.async_wait([self = shared_from_this(), armed = ++armed_, code, why = std::move(why)](const AsioError& error) {
-    if (!error && armed == self->armed_) self->end(code, why);
+    if (!error && armed == self->armed_) self->end_connection(code, why);
   });
 }
 
@@ -51,7 +51,7 @@ void LinkOutgoing::connect(const std::optional<Endpoint>& source) {
 void LinkOutgoing::on_connected(const AsioError& error) {
   if (closed_) return;
   if (error) {
-    end(ErrorCode::connect_failed, error.message());
+    end_connection(ErrorCode::connect_failed, error.message());
     return;
   }
   timer_.cancel();
@@ -66,17 +66,17 @@ void LinkOutgoing::on_connected(const AsioError& error) {
 void LinkOutgoing::on_handshake(const AsioError& error) {
   if (closed_) return;
   if (error) {
-    end(link_error(error, stream_, ErrorCode::tls_failed, doing()));
+    end_connection(link_error(error, stream_, ErrorCode::tls_failed, doing()));
     return;
   }
   const auto facts = peer_facts(stream_);
   if (!facts) {
-    end(ErrorCode::certificate_rejected, "its certificate is not an agent's");
+    end_connection(ErrorCode::certificate_rejected, "its certificate is not an agent's");
     return;
   }
   if (expected_ != AgentId{} && facts->agent != expected_) {
-    end(ErrorCode::certificate_rejected,
-        "agent " + agent_name(facts->agent) + " answers there, not " + agent_name(expected_));
+    end_connection(ErrorCode::certificate_rejected,
+                   "agent " + agent_name(facts->agent) + " answers there, not " + agent_name(expected_));
     return;
   }
   agent_ = facts->agent;
@@ -122,11 +122,11 @@ void LinkOutgoing::read() {
 void LinkOutgoing::on_read(const AsioError& error, std::size_t size) {
   if (closed_) return;
   if (error) {
-    end(link_error(error, stream_, ErrorCode::connection_lost, doing()));
+    end_connection(link_error(error, stream_, ErrorCode::connection_lost, doing()));
     return;
   }
   if (call_ == 0) {
-    end(ErrorCode::bad_response, "it sends what was not asked for");
+    end_connection(ErrorCode::bad_response, "it sends what was not asked for");
     return;
   }
   heard_ = true;
@@ -140,18 +140,18 @@ void LinkOutgoing::parse() {
     const std::size_t taken = parser_->put(unread_.data(), error);
     unread_.consume(taken);
     if (error == http::error::body_limit) {
-      end(ErrorCode::too_large, fmt::format("its answer has more than {} bytes", max_answer_));
+      end_connection(ErrorCode::too_large, fmt::format("its answer has more than {} bytes", max_answer_));
       return;
     }
     if (error && error != http::error::need_more) {
-      end(ErrorCode::bad_response, "it does not answer as HTTP/1.1 asks for: " + error.message());
+      end_connection(ErrorCode::bad_response, "it does not answer as HTTP/1.1 asks for: " + error.message());
       return;
     }
     if (error || taken == 0) break;
   }
   // Without a length, the end of a body looks like a connection that was cut.
   if (parser_->is_header_done() && (parser_->chunked() || !parser_->content_length())) {
-    end(ErrorCode::bad_response, "its answer does not say how long it is");
+    end_connection(ErrorCode::bad_response, "its answer does not say how long it is");
     return;
   }
   if (parser_->is_done()) {
@@ -180,11 +180,11 @@ void LinkOutgoing::keep(Duration idle_timeout) {
   arm(idle_timeout, ErrorCode::timed_out, "unused");
 }
 
-void LinkOutgoing::end(ErrorCode code, std::string detail) {
-  end(Error{code, doing(), std::move(detail), std::nullopt});
+void LinkOutgoing::end_connection(ErrorCode code, std::string detail) {
+  end_connection(Error{code, doing(), std::move(detail), std::nullopt});
 }
 
-void LinkOutgoing::end(Error why) {
+void LinkOutgoing::end_connection(Error why) {
   if (closed_) return;
   const auto self = shared_from_this();
   close();

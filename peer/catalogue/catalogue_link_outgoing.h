@@ -58,8 +58,8 @@ class LinkOutgoing : public std::enable_shared_from_this<LinkOutgoing> {
   void parse();
   void answered();
   void arm(Duration limit, ErrorCode code, std::string why);
-  void end(Error why);
-  void end(ErrorCode code, std::string detail);
+  void end_connection(Error why);
+  void end_connection(ErrorCode code, std::string detail);
   [[nodiscard]] std::string doing() const;
 
   const Endpoint to_;

@@ -87,7 +87,7 @@ void Crowd::on_delivering(std::uint64_t segment, SteadyTime now) {
 }
 
 void Crowd::on_bytes_from_peers(std::uint64_t bytes, SteadyTime) {
-  record_->came(bytes);
+  record_->count_received(bytes);
   if (bytes > 0) empty_rounds_ = 0;
 }
 

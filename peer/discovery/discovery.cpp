@@ -185,7 +185,7 @@ void Discovery::receive(const Incoming& incoming, SteadyTime now) {
     return;
   }
   if (!replay_.accept(datagram.sender, datagram.start_epoch, datagram.sequence, now)) return;
-  peers_.heard(datagram.sender, now);
+  peers_.on_datagram(datagram.sender, now);
   receive_other(incoming, now);
 }
 
@@ -248,7 +248,7 @@ Discovery::Belief Discovery::believe(const Incoming& incoming, const Hello& said
   if (!due && !rechecks_.take_token(now)) return Belief::assumed;
   const HelloVerdict verdict = check_ ? check_(incoming) : HelloVerdict::good;
   if (verdict == HelloVerdict::good) {
-    peers_.checked(datagram.sender, now);
+    peers_.on_checked(datagram.sender, now);
     return Belief::proven;
   }
   if (verdict == HelloVerdict::busy) return says_new ? Belief::none : Belief::assumed;  // the next HELLO is checked
@@ -270,9 +270,9 @@ void Discovery::receive_hello(const Incoming& incoming, const Hello& said, Stead
   const KnownPeer* before = peers_.find_peer(datagram.sender);
   const bool link_local_before = before != nullptr && before->from.is_link_local();
   const auto change =
-      peers_.heard_hello(datagram.sender, datagram.start_epoch, said, incoming.from, incoming.multicast, now);
+      peers_.on_hello(datagram.sender, datagram.start_epoch, said, incoming.from, incoming.multicast, now);
   const bool fresh = change == PeerTable::Change::appeared || change == PeerTable::Change::restarted;
-  if (fresh) peers_.checked(datagram.sender, now);
+  if (fresh) peers_.on_checked(datagram.sender, now);
   // Answered at once: a probe, a newcomer, and a peer with an older group state, which would otherwise wait for the
   // next announcement.
   const bool better_place = link_local_before && !incoming.from.is_link_local();

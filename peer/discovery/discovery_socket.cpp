@@ -318,7 +318,7 @@ class Socket final : public DiscoverySocket {
   // Looks about every second whether the machine was suspended, and every 30th time whether the interfaces changed.
   void look() {
     if (!running_) return;
-    if (watch_.look(loop_.now(), time_suspended())) {
+    if (watch_.notice_wake(loop_.now(), time_suspended())) {
       log::info("discovery starts anew after a standstill");
       channels_->refresh();
       discovery_.resumed(loop_.now());

@@ -28,7 +28,7 @@ bool PeerTable::is_news(const AgentId& id, std::uint64_t start_epoch, const Hell
          peer->certificate != hello.certificate;
 }
 
-void PeerTable::checked(const AgentId& id, SteadyTime now) {
+void PeerTable::on_checked(const AgentId& id, SteadyTime now) {
   if (const auto found = peers_.find(id); found != peers_.end()) found->second.checked_at = now;
 }
 
@@ -40,8 +40,8 @@ void PeerTable::doubt_all() {
   for (auto& [id, peer] : peers_) peer.prompt = false;
 }
 
-PeerTable::Change PeerTable::heard_hello(const AgentId& id, std::uint64_t start_epoch, const Hello& hello,
-                                         const Endpoint& from, bool multicast, SteadyTime now) {
+PeerTable::Change PeerTable::on_hello(const AgentId& id, std::uint64_t start_epoch, const Hello& hello,
+                                      const Endpoint& from, bool multicast, SteadyTime now) {
   auto found = peers_.find(id);
   const bool is_new = found == peers_.end();
   const bool changed = is_news(id, start_epoch, hello, from);
@@ -78,7 +78,7 @@ PeerTable::Change PeerTable::heard_hello(const AgentId& id, std::uint64_t start_
   return changed || peer.from != before ? Change::changed : Change::none;
 }
 
-bool PeerTable::heard(const AgentId& id, SteadyTime now) {
+bool PeerTable::on_datagram(const AgentId& id, SteadyTime now) {
   const auto found = peers_.find(id);
   if (found == peers_.end()) return false;
   found->second.last_heard = now;

@@ -223,12 +223,12 @@ void CatalogueService::Impl::answer_manifest(const ManifestQuery& query, const J
 }
 
 bool CatalogueService::Impl::may_give(const JobPtr& job) {
-  if (!share.begin(job->version_key)) return false;
+  if (!share.begin_share(job->version_key)) return false;
   // The link's thread lets go of it when the bytes are written.
   job->giving = {nullptr,
                  [weak = weak_from_this(), version = job->version_key, &executor = parts.runtime.executor](void*) {
                    executor.post([weak, version] {
-                     if (const auto self = weak.lock()) self->share.end(version);
+                     if (const auto self = weak.lock()) self->share.end_share(version);
                    });
                  }};
   return true;

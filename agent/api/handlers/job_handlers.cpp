@@ -132,9 +132,10 @@ void Handlers::make_job(const RouteMatch& match, Caller who, Duration wait, Crea
               [this, match, who, wait, answer = std::move(respond)](Result<Job> job) mutable {
                 if (!job) return answer.fail(job.error());
                 if (has_ended(job->state)) return answer_ended(match, who, job->id, std::move(answer));
-                ends_.wait(job->id, wait, [this, match, who, id = job->id, answer = std::move(answer)]() mutable {
-                  answer_ended(match, who, id, std::move(answer));
-                });
+                outcomes_.wait_for_end(job->id, wait,
+                                       [this, match, who, id = job->id, answer = std::move(answer)]() mutable {
+                                         answer_ended(match, who, id, std::move(answer));
+                                       });
               });
 }
 

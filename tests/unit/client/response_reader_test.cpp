@@ -25,7 +25,8 @@ Outcome read(const std::string& text, std::size_t piece, bool ends = false) {
     outcome.used += *used;
   }
   if (ends)
-    if (const auto ended = reader.end(); !ended) return {false, false, false, 0, outcome.body, 0, ended.error().code};
+    if (const auto ended = reader.end_input(); !ended)
+      return {false, false, false, 0, outcome.body, 0, ended.error().code};
   outcome.done = reader.done();
   outcome.status = reader.head().status;
   outcome.keep_alive = reader.keep_alive();

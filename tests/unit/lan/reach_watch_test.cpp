@@ -30,7 +30,7 @@ class ReachWatchTest : public ::testing::Test {
   void pass(int count) {
     for (int i = 0; i < count; ++i) {
       loop_.advance(seconds(1));
-      discovery_.table.heard(kPeer, loop_.now());
+      discovery_.table.on_datagram(kPeer, loop_.now());
     }
   }
   SharingFacts facts() {

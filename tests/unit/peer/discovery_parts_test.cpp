@@ -100,12 +100,12 @@ TEST(Interfaces, ThisMachineHasALoopback) {
 
 TEST(WakeWatch, TellsSuspendAndStandstillFromBeingBusy) {
   WakeWatch watch;
-  EXPECT_FALSE(watch.look(kNow, seconds(50)));
-  EXPECT_FALSE(watch.look(kNow + seconds(1), seconds(50) + milliseconds(1)));
-  EXPECT_TRUE(watch.look(kNow + seconds(2), seconds(60))) << "suspended for ten seconds";
-  EXPECT_FALSE(watch.look(kNow + seconds(3), seconds(60)));
-  EXPECT_FALSE(watch.look(kNow + seconds(6), seconds(60))) << "only busy";
-  EXPECT_TRUE(watch.look(kNow + seconds(36), seconds(60))) << "stopped and continued";
+  EXPECT_FALSE(watch.notice_wake(kNow, seconds(50)));
+  EXPECT_FALSE(watch.notice_wake(kNow + seconds(1), seconds(50) + milliseconds(1)));
+  EXPECT_TRUE(watch.notice_wake(kNow + seconds(2), seconds(60))) << "suspended for ten seconds";
+  EXPECT_FALSE(watch.notice_wake(kNow + seconds(3), seconds(60)));
+  EXPECT_FALSE(watch.notice_wake(kNow + seconds(6), seconds(60))) << "only busy";
+  EXPECT_TRUE(watch.notice_wake(kNow + seconds(36), seconds(60))) << "stopped and continued";
 }
 
 TEST(ReceiveBudget, AFloodFromOneAddressOrFromManyLeavesKnownPeersTheirs) {

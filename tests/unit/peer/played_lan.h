@@ -60,7 +60,7 @@ class PlayedDiscovery final : public DiscoverySocket {
     Hello hello;
     hello.catalogue_port = static_cast<std::uint16_t>(1000 + number);
     hello.swarm_port = static_cast<std::uint16_t>(2000 + number);
-    table.heard_hello(agent, 1, hello, *parse_endpoint("10.0.0." + std::to_string(number) + ":7475"), true, now);
+    table.on_hello(agent, 1, hello, *parse_endpoint("10.0.0." + std::to_string(number) + ":7475"), true, now);
   }
   // Answers the oldest question.
   void answer(const std::vector<Holder>& holders) {

@@ -315,15 +315,15 @@ TEST(InlineShare, IsBoundedForOneVersionAndForAll) {
   };
   std::size_t given = 0;
   for (std::uint8_t version = 0; version < 100; ++version) {
-    for (int i = 0; i < 3; ++i) given += share.begin(key(version)) ? 1U : 0U;
+    for (int i = 0; i < 3; ++i) given += share.begin_share(key(version)) ? 1U : 0U;
   }
   EXPECT_EQ(given, InlineShare::kOfAll);
   EXPECT_EQ(share.giving(), InlineShare::kOfAll);
-  share.end(key(99));
-  EXPECT_FALSE(share.begin(key(0))) << "an end of what was not begun counts for nothing";
-  share.end(key(1));
-  EXPECT_FALSE(share.begin(key(0))) << "two of it already";
-  EXPECT_TRUE(share.begin(key(50)));
+  share.end_share(key(99));
+  EXPECT_FALSE(share.begin_share(key(0))) << "an end of what was not begun counts for nothing";
+  share.end_share(key(1));
+  EXPECT_FALSE(share.begin_share(key(0))) << "two of it already";
+  EXPECT_TRUE(share.begin_share(key(50)));
 }
 
 }  // namespace
