@@ -45,8 +45,8 @@ class CacheImpl final : public Cache, private WriterHost, private MaintenanceHos
   void find_newest(const std::string& url, Done<std::optional<ContentInfo>> done) override;
   void get(const ContentId& id, Done<ContentInfo> done) override;
   void get_for(const ContentId& id, std::uint32_t user, Done<ContentInfo> done) override;
-  void known(const std::string& url, const std::string& holder, Done<Known> done) override;
-  void known_of(std::vector<Question> questions, Done<std::vector<Known>> done) override;
+  void find_known(const std::string& url, const std::string& holder, Done<Known> done) override;
+  void find_known_of(std::vector<Question> questions, Done<std::vector<Known>> done) override;
   void create(Create what, Done<std::unique_ptr<ContentWriter>> done) override;
   void resume(const ContentId& id, Done<std::unique_ptr<ContentWriter>> done) override;
   void open(const ContentId& id, Done<std::shared_ptr<ContentLease>> done) override;
@@ -76,7 +76,7 @@ class CacheImpl final : public Cache, private WriterHost, private MaintenanceHos
   void observe(std::function<void(const ContentId&)> changed) override;
   void figures(Done<CacheFigures> done) override;
   void apply(const CacheSettings& settings) override;
-  bool ask_sync(UniqueFunction<void()> answer) override { return sync_->ask(std::move(answer)); }
+  bool ask_sync(UniqueFunction<void()> answer) override { return sync_->ask_thread(std::move(answer)); }
   void start_maintenance() override;
 
  private:

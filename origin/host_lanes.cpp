@@ -28,7 +28,7 @@ void HostLanes::make_room() {
   }));
 }
 
-void HostLanes::refused(const std::string& name, const Refusal& refusal, SteadyTime now) {
+void HostLanes::on_refused(const std::string& name, const Refusal& refusal, SteadyTime now) {
   Host* host = find_host(name, now);
   const bool fresh = host == nullptr;
   if (fresh) {

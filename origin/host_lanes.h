@@ -36,7 +36,7 @@ class HostLanes {
     SteadyTime begun_at{};
     std::optional<std::chrono::seconds> retry_after;
   };
-  void refused(const std::string& host, const Refusal& refusal, SteadyTime now);
+  void on_refused(const std::string& host, const Refusal& refusal, SteadyTime now);
   void served(const std::string& host, SteadyTime now);
   void began(const std::string& host, SteadyTime now);
 

@@ -51,14 +51,14 @@ bool OriginPlaces::has_room(const Need& need, Owner owner, SteadyTime now) {
          host_has_room(need.host, need.host_limit, owner, now);
 }
 
-std::size_t OriginPlaces::held_of_host(const std::string& host) const {
+std::size_t OriginPlaces::places_of_host(const std::string& host) const {
   const auto found = hosts_.find(host);
   return found == hosts_.end() ? 0 : found->second.held();
 }
 
-OriginPlaces::Held OriginPlaces::take_places(const Need& need, Owner owner) {
+OriginPlaces::Places OriginPlaces::take_places(const Need& need, Owner owner) {
   forget_empty();
-  Held held;
+  Places held;
   held.connection = connections_.take_places(owner);
   held.host = host_places(need.host, need.host_limit).take_places(owner);
   if (need.lane != nullptr) held.lane = lanes_.try_emplace(need.lane, need.lane->most).first->second.take_places(owner);

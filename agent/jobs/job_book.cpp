@@ -261,10 +261,10 @@ void JobBook::write_now() {
   writing_rows_ = std::exchange(dirty_, {});
   auto shared = std::make_shared<std::vector<JobService::StatusDone>>(std::move(waiters));
   store_.save(collect(writing_rows_),
-              alive_.guard([this, shared](const Status& status) { written(status, std::move(*shared)); }));
+              alive_.guard([this, shared](const Status& status) { on_written(status, std::move(*shared)); }));
 }
 
-void JobBook::written(const Status& status, std::vector<JobService::StatusDone> waiters) {
+void JobBook::on_written(const Status& status, std::vector<JobService::StatusDone> waiters) {
   writing_ = false;
   DirtyRows rows = std::exchange(writing_rows_, {});
   if (!status) {

@@ -74,7 +74,7 @@ class JobBook {
   void count_file(LiveJob& live, unsigned file, FileState state, bool more);
   void write_soon();
   void write_now();
-  void written(const Status& status, std::vector<JobService::StatusDone> waiters);
+  void on_written(const Status& status, std::vector<JobService::StatusDone> waiters);
   [[nodiscard]] std::shared_ptr<const JobStore::Changes> collect(const DirtyRows& rows);
   void forget_oldest_final();
 

@@ -80,8 +80,8 @@ void JobEngine::resume(LiveJob& live) {
   live.queue.release();
   for (File& file : live.job.files) {
     LiveFile& state = live.files[file.index];
-    if (file.state == FileState::validating && state.judge_again != 0) {
-      runtime_.timers.cancel(std::exchange(state.judge_again, 0));
+    if (file.state == FileState::validating && state.judge_again_timer != 0) {
+      runtime_.timers.cancel(std::exchange(state.judge_again_timer, 0));
       judge_file(live, file.index);
     }
     if (file.state != FileState::failed) continue;
@@ -409,7 +409,7 @@ void JobEngine::housekeeping() {
                 format_duration(settings_.inactivity_timeout));
       live->job.error = Error{ErrorCode::inactive, "keep job " + live->job.id, "nothing happened to it for too long"};
       apply_internal(*live, JobEvent::inactive);
-      finish(*live, false);
+      finish_job(*live, false);
     } else if (is_running(live->job.state)) {
       live->job.active_time = active_time(*live);
       live->running_since = now;

@@ -114,7 +114,7 @@ void JobManager::cancel(Caller who, const std::string& id, JobDone done) {
   auto found = parts_->allowed(who, id, JobEvent::cancel);
   if (!found) return done(tl::unexpected<Error>(found.error()));
   static_cast<void>(parts_->book.apply(**found, JobEvent::cancel));  // allowed() has said that it is possible
-  parts_->engine.finish(**found, false);
+  parts_->engine.finish_job(**found, false);
   parts_->answer(id, std::move(done));
 }
 
@@ -122,7 +122,7 @@ void JobManager::complete(Caller who, const std::string& id, JobDone done) {
   auto found = parts_->allowed(who, id, JobEvent::complete);
   if (!found) return done(tl::unexpected<Error>(found.error()));
   static_cast<void>(parts_->book.apply(**found, JobEvent::complete));  // allowed() has said that it is possible
-  parts_->engine.finish(**found, true);
+  parts_->engine.finish_job(**found, true);
   parts_->answer(id, std::move(done));
 }
 

@@ -11,7 +11,7 @@ namespace larder::agent {
 void JobEngine::attempt_failed(LiveJob& live, unsigned file, const Error& error) {
   File& facts = live.job.files[file];
   LiveFile& state = live.files[file];
-  const MirrorRound::Decision decision = state.mirrors.failed(facts.spec.mirrors.size() + 1, error);
+  const MirrorRound::Decision decision = state.mirrors.on_failed(facts.spec.mirrors.size() + 1, error);
   if (!decision.next) {
     if (decision.over) turn_mirror(live, file);
     return file_failed(live, file, decision.error.value_or(error));
@@ -54,7 +54,7 @@ bool JobEngine::ask_mirror_after_mismatch(LiveJob& live, unsigned file, const Er
     state.mixed_badly = true;
     facts.origin_alone = true;
   } else {
-    if (!state.mirrors.failed(facts.spec.mirrors.size() + 1, reason).next) return false;
+    if (!state.mirrors.on_failed(facts.spec.mirrors.size() + 1, reason).next) return false;
     facts.origin_alone = false;
   }
   log::warn("content of a mirror has another digest, {} file={}: {}", mixed ? "fetched anew" : "the next is asked",

@@ -28,7 +28,7 @@ bool JobEngine::shares_disk(const LiveJob& live) const {
 // asked for together, once per kShareStep.
 void JobEngine::ask_disk_share(LiveJob& live, unsigned file, std::uint64_t more) {
   if (more == 0 || !shares_disk(live)) return;
-  live.files[file].share_told = live.job.files[file].bytes;
+  live.files[file].share_counted = live.job.files[file].bytes;
   std::uint64_t& unasked = unasked_[account_of(live)];
   unasked += more;
   if (unasked < kShareStep) return;

@@ -14,9 +14,9 @@
 namespace larder::agent {
 namespace {
 
-constexpr std::size_t kAhead = 128;      // files about which the cache is asked at once, ahead of their turn
-constexpr std::size_t kAheadAgain = 64;  // with fewer answers left, it is asked about the next files
-constexpr std::size_t kFewWaiting = 16;  // with fewer waiting files, it is not asked ahead
+constexpr std::size_t kMaxLookUps = 128;       // files about which the cache is asked at once, ahead of their turn
+constexpr std::size_t kLookUpAgainBelow = 64;  // with fewer answers left, it is asked about the next files
+constexpr std::size_t kFewWaiting = 16;        // with fewer waiting files, it is not asked ahead
 
 // Patience with too slow peers (docs/decisions/0021-transfer-with-peers.md).
 Duration patience_of(Priority priority) {
@@ -102,11 +102,11 @@ class JobEngine::FileEvents final : public TransferEvents {
 // Asks the cache about many of the next files at once, ahead of their turn. Asked one by one, each would wait for the
 // index while files before it are written, and the origin would wait as well.
 void JobEngine::look_ahead(LiveJob& live) {
-  if (live.looking_ahead || live.looked_up >= kAheadAgain || live.queue.waiting() < kFewWaiting) return;
+  if (live.looking_ahead || live.looked_up >= kLookUpAgainBelow || live.queue.waiting() < kFewWaiting) return;
   std::vector<unsigned> files;
   std::vector<cache::Cache::Question> questions;
   for (const unsigned file : live.queue.waiting_files()) {
-    if (files.size() == kAhead) break;
+    if (files.size() == kMaxLookUps) break;
     const LiveFile& state = live.files[file];
     const File& facts = live.job.files[file];
     if (state.known || state.attempt > 0 || facts.retargeted) continue;
@@ -116,8 +116,8 @@ void JobEngine::look_ahead(LiveJob& live) {
   if (files.empty()) return;
   live.looking_ahead = true;
   using Known = std::vector<cache::Cache::Known>;
-  cache_.known_of(std::move(questions), alive_.guard([this, id = live.job.id, files = std::move(files),
-                                                      asked = runtime_.clock.now()](Result<Known> known) {
+  cache_.find_known_of(std::move(questions), alive_.guard([this, id = live.job.id, files = std::move(files),
+                                                           asked = runtime_.clock.now()](Result<Known> known) {
     LiveJob* asking = book_.find_live_job(id);
     if (asking == nullptr) return;
     asking->looking_ahead = false;
@@ -143,7 +143,7 @@ void JobEngine::start_file(LiveJob& live, unsigned file) {
   LiveFile& state = live.files[file];
   ++state.attempt;
   state.judging = false;
-  told_of_judgement(state);
+  post_waiting_verdicts(state);
   state.wasted_before = facts.figures.wasted;
   state.restarts_before = facts.restarts;
   facts.error.reset();
@@ -310,7 +310,7 @@ void JobEngine::stop_file(LiveJob& live, unsigned file) {
   if (state.probe != 0) origin_.cancel(std::exchange(state.probe, 0));
   ++state.attempt;
   live.job.files[file].crowd.reset();
-  told_of_judgement(state);
+  post_waiting_verdicts(state);
 }
 
 void JobEngine::stop_files(LiveJob& live) {
@@ -351,7 +351,7 @@ void JobEngine::file_progress(LiveJob& live, unsigned file, const TransferProgre
   if (record) book_.touch_file(live, file);
   book_.emit_progress(live);
   if (now.size && !std::exchange(state.share_asked, true)) ask_disk_share(live, file, *now.size);
-  if (!now.size) ask_disk_share(live, file, now.bytes - std::min(now.bytes, state.share_told));
+  if (!now.size) ask_disk_share(live, file, now.bytes - std::min(now.bytes, state.share_counted));
 }
 
 void JobEngine::file_failed(LiveJob& live, unsigned file, const Error& error) {

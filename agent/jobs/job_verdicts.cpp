@@ -93,7 +93,7 @@ void JobEngine::judge(const Turn& turn, FairPlaces::Place held) {
     LiveJob* judging = current(turn.job_id, turn.file, turn.attempt);
     if (judging == nullptr) return judgement_over(place);
     if (!digest) {
-      judged(*judging, turn.file, tl::unexpected<Error>(digest.error()));
+      on_judged(*judging, turn.file, tl::unexpected<Error>(digest.error()));
       return judgement_over(place);
     }
     judging->job.files[turn.file].actual_sha256 = *digest;
@@ -106,7 +106,7 @@ void JobEngine::judge_with_digest(const Turn& turn, const Place& place) {
   const auto opened = [this, turn, place](Result<std::shared_ptr<cache::ContentLease>> content) {
     LiveJob* judging = current(turn.job_id, turn.file, turn.attempt);
     if (judging != nullptr && content) return judge_opened(*judging, turn.file, std::move(*content), place);
-    if (judging != nullptr) judged(*judging, turn.file, tl::unexpected<Error>(content.error()));
+    if (judging != nullptr) on_judged(*judging, turn.file, tl::unexpected<Error>(content.error()));
     judgement_over(place);
   };
   cache_.open(live->job.files[turn.file].content, alive_.guard(opened));
@@ -117,22 +117,22 @@ void JobEngine::judge_opened(LiveJob& live, unsigned file, std::shared_ptr<cache
   const File& facts = live.job.files[file];
   VerdictPolicy policy = live.job.options.verdict;
   if (!facts.spec.minisign_signature.empty()) policy.minisign_signature = facts.spec.minisign_signature;
-  Facts told;
-  told.url = facts.spec.url;
-  told.size = facts.size.value_or(0);
-  told.source = source_of(facts.figures);
-  told.job_id = live.job.id;
-  told.want = want_of(live);
-  told.file_id = facts.id;
-  told.sha256 = facts.actual_sha256;
-  told.wanted_sha256 = facts.spec.sha256;
-  told.origin_sha256 = facts.origin_sha256;
+  Facts reported;
+  reported.url = facts.spec.url;
+  reported.size = facts.size.value_or(0);
+  reported.source = source_of(facts.figures);
+  reported.job_id = live.job.id;
+  reported.want = want_of(live);
+  reported.file_id = facts.id;
+  reported.sha256 = facts.actual_sha256;
+  reported.wanted_sha256 = facts.spec.sha256;
+  reported.origin_sha256 = facts.origin_sha256;
   const auto done = [this, id = live.job.id, file, attempt = live.files[file].attempt,
                      place](Result<Judgement> judgement) {
-    if (LiveJob* judging = current(id, file, attempt)) judged(*judging, file, std::move(judgement));
+    if (LiveJob* judging = current(id, file, attempt)) on_judged(*judging, file, std::move(judgement));
     judgement_over(place);
   };
-  judge_.judge(std::move(policy), std::move(told), std::move(content), alive_.guard(done));
+  judge_.judge(std::move(policy), std::move(reported), std::move(content), alive_.guard(done));
 }
 
 void JobEngine::judgement_over(const Place& place) {
@@ -142,15 +142,15 @@ void JobEngine::judgement_over(const Place& place) {
 
 void JobEngine::judgement_lost(const Turn& turn) {
   if (LiveJob* live = current(turn.job_id, turn.file, turn.attempt))
-    judged(*live, turn.file, fail(ErrorCode::internal, "judge the content", "the judgement was lost on its way"));
+    on_judged(*live, turn.file, fail(ErrorCode::internal, "judge the content", "the judgement was lost on its way"));
   judge_next();
 }
 
-void JobEngine::judged(LiveJob& live, unsigned file, Result<Judgement> judgement) {
+void JobEngine::on_judged(LiveJob& live, unsigned file, Result<Judgement> judgement) {
   File& facts = live.job.files[file];
   LiveFile& state = live.files[file];
   state.judging = false;
-  told_of_judgement(state);
+  post_waiting_verdicts(state);
   if (!judgement) {
     const ErrorCode code = judgement.error().code;
     const bool lost = code == ErrorCode::not_found || code == ErrorCode::content_damaged;
@@ -170,7 +170,7 @@ void JobEngine::judged(LiveJob& live, unsigned file, Result<Judgement> judgement
   }
 }
 
-void JobEngine::told_of_judgement(LiveFile& file) {
+void JobEngine::post_waiting_verdicts(LiveFile& file) {
   for (Task& task : std::exchange(file.when_judged, {})) runtime_.executor.post(std::move(task));
 }
 
@@ -183,11 +183,11 @@ void JobEngine::judge_again_later(LiveJob& live, unsigned file, const Error& err
   const Duration delay = origin::retry_delay(rule, ++state.judge_failures, error.retry_after, runtime_.random);
   log::warn("file not judged, again in {} id={}: {}", format_duration(delay), facts.id, error.text());
   book_.set_file_state(live, file, FileState::validating);
-  state.judge_again =
+  state.judge_again_timer =
       runtime_.timers.after(delay, alive_.guard([this, id = live.job.id, file, attempt = state.attempt] {
         LiveJob* waiting = current(id, file, attempt);
         if (waiting == nullptr) return;
-        waiting->files[file].judge_again = 0;
+        waiting->files[file].judge_again_timer = 0;
         judge_file(*waiting, file);
       }));
 }
@@ -323,7 +323,7 @@ void JobEngine::content_lost(LiveJob& live, unsigned file, const Error& error) {
   live.files[file].awaiting_app = false;
   ++live.files[file].attempt;
   discard_content(live, file);
-  if (++live.files[file].lost > kMaxLost) return file_failed_for_good(live, file, error);
+  if (++live.files[file].times_lost > kMaxLost) return file_failed_for_good(live, file, error);
   facts.note = "fetched again: " + error.detail;
   book_.set_file_state(live, file, FileState::waiting);
   live.queue.add(file);
@@ -345,21 +345,21 @@ void JobEngine::release(const cache::ContentId& content, const std::string& hold
 void JobEngine::release_others(const File& file) {
   const auto others = [this, id = file.id, told = file.content](Result<cache::Cache::Known> known) {
     if (!known) return log::warn("cannot look up what {} holds: {}", id, known.error().text());
-    for (const cache::ContentInfo& content : known->held) {
+    for (const cache::ContentInfo& content : known->own_contents) {
       if (content.id != told) release(content.id, id);
     }
   };
-  cache_.known(file.spec.url, file.id, alive_.guard(others));
+  cache_.find_known(file.spec.url, file.id, alive_.guard(others));
 }
 
-void JobEngine::finish(LiveJob& live, bool keep) {
+void JobEngine::finish_job(LiveJob& live, bool keep) {
   for (const TimerId timer : {live.retry_timer, live.maximum_timer, live.progress_timer}) {
     if (timer != 0) runtime_.timers.cancel(timer);
   }
   std::vector<cache::Reference> references;
   for (File& file : live.job.files) {
     LiveFile& state = live.files[file.index];
-    if (state.judge_again != 0) runtime_.timers.cancel(std::exchange(state.judge_again, 0));
+    if (state.judge_again_timer != 0) runtime_.timers.cancel(std::exchange(state.judge_again_timer, 0));
     const bool finished = file.state == FileState::transferred || state.awaiting_app;
     const bool holds_more = !finished && (state.attempt > 0 || !file.content.empty());
     stop_file(live, file.index);

@@ -192,7 +192,7 @@ Status LanComposition::State::make_network(Network& out) {
   events.refused = [this](const peer::AgentId& agent) { return refused(agent); };
   events.appeared = [this](const peer::KnownPeer& peer) {
     if (!network) return;
-    kept.met(peer.id, peer.certificate, parts.runtime.clock.wall());
+    kept.on_member_met(peer.id, peer.certificate, parts.runtime.clock.wall());
     known_changed();
     network->reach->appeared(peer);
     membership->on_member_heard(peer.id, peer.catalogue(), peer.group_version);
@@ -212,7 +212,7 @@ Status LanComposition::State::make_network(Network& out) {
     if (network) network->neighbourhood->on_evidence(from, evidence);
   };
   events.reach = [this](const peer::AgentId& from, const peer::ReachMessage& what) {
-    if (network) network->reach->said(from, what);
+    if (network) network->reach->on_report(from, what);
   };
   events.twin = [this](const peer::TwinHeard& what) {
     if (network) network->reach->twin_heard(what);
@@ -255,7 +255,7 @@ void LanComposition::State::connect_parts(Network& made) {
   });
   parts.cache.observe([this](const cache::ContentId& id) {
     if (!network) return;
-    network->feed->changed(id);
+    network->feed->on_content_changed(id);
     network->service->changed(id);
   });
   made.feed->on_offered(std::bind_front(&peer::Neighbourhood::on_offered, made.neighbourhood.get()));
@@ -342,7 +342,7 @@ void LanComposition::State::met_self() {
   const peer::Group& of = membership->identity()->group;
   kept.members.set_authority(of.authority_pem);
   if (const auto der = peer::certificate_der(of.certificate_pem))
-    kept.met(membership->identity()->id(), *der, parts.runtime.clock.wall());
+    kept.on_member_met(membership->identity()->id(), *der, parts.runtime.clock.wall());
 }
 
 // The swarm's port accepts only agents that can have found it.
@@ -473,12 +473,12 @@ SharingFacts LanComposition::sharing_facts() const {
 
 void LanComposition::ask_catalogue(UniqueFunction<void()> answer) {
   if (!state_->network) return answer();
-  state_->network->link->ask(std::move(answer));
+  state_->network->link->ask_thread(std::move(answer));
 }
 
 void LanComposition::ask_swarm(UniqueFunction<void()> answer) {
   if (!state_->network) return answer();
-  state_->network->swarm->ask(std::move(answer));
+  state_->network->swarm->ask_thread(std::move(answer));
 }
 
 Result<PardonAnswer> LanComposition::pardon(const std::string& agent) {

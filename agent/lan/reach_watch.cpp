@@ -67,9 +67,9 @@ peer::DialNotes ReachWatch::dials() {
   notes.failed = alive_.guard([this](const peer::AgentId& agent, peer::DialEnd end) {
     const peer::KnownPeer* peer = parts_.discovery.peers().find_peer(agent);
     if (end == peer::DialEnd::silent || peer == nullptr) return book_.suspect(agent, now());
-    news(agent, book_.dial_failed(agent, peer->swarm(), now()));
+    on_news(agent, book_.dial_failed(agent, peer->swarm(), now()));
   });
-  notes.delivered = alive_.guard([this](const peer::AgentId& agent) { news(agent, book_.delivered(agent, now())); });
+  notes.delivered = alive_.guard([this](const peer::AgentId& agent) { on_news(agent, book_.delivered(agent, now())); });
   return notes;
 }
 
@@ -99,7 +99,7 @@ void ReachWatch::tried(const std::shared_ptr<Try>& one, ReachPort port, const st
     if (what != ReachBook::News::none) one->news = what;
   }
   if (--one->left > 0) return;
-  news(one->agent, one->news);  // for both ports at once
+  on_news(one->agent, one->news);  // for both ports at once
   book_.finished(one->agent, now());
   parts_.discovery.mark_place(one->agent, one->place, !one->failed);
   // If the agent has another address, that is tried before the agent is told.
@@ -107,7 +107,7 @@ void ReachWatch::tried(const std::shared_ptr<Try>& one, ReachPort port, const st
   if (one->failed && peer != nullptr && peer->from != one->place) book_.appeared(one->agent, 0, now());
 }
 
-void ReachWatch::news(const peer::AgentId& agent, ReachBook::News what) {
+void ReachWatch::on_news(const peer::AgentId& agent, ReachBook::News what) {
   if (what == ReachBook::News::none) return;
   const auto unreached = book_.unreached(agent);
   if (what == ReachBook::News::lost && unreached) {
@@ -116,10 +116,10 @@ void ReachWatch::news(const peer::AgentId& agent, ReachBook::News what) {
   }
   if (what == ReachBook::News::back && !unreached)
     log::info("the ports answer again agent={} name={}", peer::agent_name(agent), name_of(agent));
-  tell(agent);
+  send_report(agent);
 }
 
-void ReachWatch::tell(const peer::AgentId& agent) {
+void ReachWatch::send_report(const peer::AgentId& agent) {
   const peer::KnownPeer* peer = parts_.discovery.peers().find_peer(agent);
   if (peer == nullptr) return;
   parts_.discovery.tell_reach(
@@ -139,13 +139,13 @@ void ReachWatch::tell_again() {
   }
   for (const peer::AgentId& agent : due) {
     told_.erase(agent);
-    tell(agent);
+    send_report(agent);
   }
 }
 
 // -- whether others reach this agent ----------------------------------------------------------------------------------
 
-void ReachWatch::said(const peer::AgentId& from, const peer::ReachMessage& what) {
+void ReachWatch::on_report(const peer::AgentId& from, const peer::ReachMessage& what) {
   if (sayings_.on_report(from, what, now())) look_at_sayings();
 }
 

@@ -121,21 +121,21 @@ void Manager::look_up(const MemberPtr& member) {
   auto told = std::exchange(member->request.known, std::nullopt);
   if (told && recent_.unchanged_since(url, member->request.known_at)) {
     member->url_known = told->url;
-    member->own_contents = std::move(told->held);
-    return place(member);
+    member->own_contents = std::move(told->own_contents);
+    return place_member(member);
   }
-  context_.cache.known(url, member->file_id(), guard<Known>(member, [this, member](Result<Known> known) {
-                         if (known) {
-                           member->url_known = known->url;
-                           member->own_contents = std::move(known->held);
-                         } else {
-                           log::warn("cache not asked error={}", known.error().text());
-                         }
-                         place(member);
-                       }));
+  context_.cache.find_known(url, member->file_id(), guard<Known>(member, [this, member](Result<Known> known) {
+                              if (known) {
+                                member->url_known = known->url;
+                                member->own_contents = std::move(known->own_contents);
+                              } else {
+                                log::warn("cache not asked error={}", known.error().text());
+                              }
+                              place_member(member);
+                            }));
 }
 
-void Manager::place(const MemberPtr& member) {
+void Manager::place_member(const MemberPtr& member) {
   const std::string key = member->alone ? std::string() : sharing_key(member->request);
   const auto found = entries_.find(member->id);
   if (const auto shared = joinable_.find(key); !key.empty() && shared != joinable_.end()) {
@@ -159,24 +159,24 @@ void Manager::on_bytes_complete(const MemberPtr& member, MemberContent content) 
   if (member->gone) return;
   const auto concluded = [this, member](tl::expected<TransferResult, ConcludeError> result) {
     if (member->gone) return;
-    if (result) return done(member, std::move(*result));
+    if (result) return finish_member(member, std::move(*result));
     if (result.error().vanished) {
       log::warn("cached content not usable, fetching file={} error={}", member->file_id(), result.error().error.text());
-      return vanished(member);
+      return look_up_again(member);
     }
-    done(member, tl::unexpected<Error>(result.error().error));
+    finish_member(member, tl::unexpected<Error>(result.error().error));
   };
   conclude_member(context_.cache, member, std::move(content), alive_.guard(concluded));
 }
 
-void Manager::vanished(const MemberPtr& member) {
+void Manager::look_up_again(const MemberPtr& member) {
   if (++member->relaunches > kMaxRelaunches) member->request.origin_alone = true;
   if (member->relaunches > 1) member->request.no_cache = true;  // its digest must not find it again
   find_by_digest(member);
 }
 
 void Manager::on_download_failed(const MemberPtr& member, const Error& error) {
-  done(member, tl::unexpected<Error>(error));
+  finish_member(member, tl::unexpected<Error>(error));
 }
 
 void Manager::on_must_not_share(const MemberPtr& member) {
@@ -209,7 +209,7 @@ void Manager::retire_later(std::shared_ptr<void> object) {
   context_.runtime.executor.post(alive_.guard([this] { std::exchange(retired_, {}); }));
 }
 
-void Manager::done(const MemberPtr& member, Result<TransferResult> result) {
+void Manager::finish_member(const MemberPtr& member, Result<TransferResult> result) {
   if (member->gone) return;
   member->gone = true;
   entries_.erase(member->id);

@@ -44,7 +44,7 @@ class Manager final : public Transfers, public DownloadHost {
  private:
   struct Entry {
     MemberPtr member;
-    std::shared_ptr<Download> download;  // null before place() and after the download gave the member back
+    std::shared_ptr<Download> download;  // null before place_member() and after the download gave the member back
   };
   // Returns a callback that does nothing once the member has ended or the manager is destroyed.
   template <class T, class F>
@@ -56,9 +56,9 @@ class Manager final : public Transfers, public DownloadHost {
 
   void find_by_digest(const MemberPtr& member);
   void look_up(const MemberPtr& member);
-  void place(const MemberPtr& member);
-  void vanished(const MemberPtr& member);
-  void done(const MemberPtr& member, Result<TransferResult> result);
+  void place_member(const MemberPtr& member);
+  void look_up_again(const MemberPtr& member);
+  void finish_member(const MemberPtr& member, Result<TransferResult> result);
 
   TransferContext context_;
   TransferId next_id_ = 1;

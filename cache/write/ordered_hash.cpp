@@ -16,7 +16,7 @@ bool OrderedHash::expect(const WriteJob& job) {
   return true;
 }
 
-void OrderedHash::written(std::shared_ptr<WriteJob> job) {
+void OrderedHash::on_written(std::shared_ptr<WriteJob> job) {
   const std::uint64_t offset = job->parts.front().offset;
   waiting_.emplace(offset, std::move(job));
 }

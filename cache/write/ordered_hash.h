@@ -21,7 +21,7 @@ class OrderedHash {
   // Called for each job when it is cut, in that order. False: the job will not be hashed.
   bool expect(const WriteJob& job);
   // Called when an expected job was written.
-  void written(std::shared_ptr<WriteJob> job);
+  void on_written(std::shared_ptr<WriteJob> job);
   // Returns the jobs that can be hashed now, in order.
   [[nodiscard]] std::vector<std::shared_ptr<WriteJob>> take_jobs();
   [[nodiscard]] const std::shared_ptr<Sha256>& hash() const { return hash_; }

@@ -57,13 +57,13 @@ std::vector<Interval> SegmentTable::take_blocks(Interval blocks, Source source, 
   return result;
 }
 
-void SegmentTable::came_from_peer(std::uint64_t block, std::uint64_t bytes, const std::vector<std::byte>& attestation) {
+void SegmentTable::note_from_peer(std::uint64_t block, std::uint64_t bytes, const std::vector<std::byte>& attestation) {
   Open& segment = open_.at(block / unit_blocks_);
   segment.peer_bytes += bytes;
   if (!attestation.empty()) segment.attestation = attestation;
 }
 
-void SegmentTable::came_from_origin(std::uint64_t block, Transport transport) {
+void SegmentTable::note_from_origin(std::uint64_t block, Transport transport) {
   Open& segment = open_.at(block / unit_blocks_);
   segment.transport = std::min(segment.transport.value_or(transport), transport);
 }

@@ -47,9 +47,9 @@ class SegmentTable {
   std::vector<Interval> take_blocks(Interval blocks, Source source, const std::string& fetched_for);
   // Records that `bytes` of blocks just taken in the segment of `block` came from a peer. An empty attestation changes
   // nothing.
-  void came_from_peer(std::uint64_t block, std::uint64_t bytes, const std::vector<std::byte>& attestation);
+  void note_from_peer(std::uint64_t block, std::uint64_t bytes, const std::vector<std::byte>& attestation);
   // Records that blocks just taken in the segment of `block` came from the origin over `transport`.
-  void came_from_origin(std::uint64_t block, Transport transport);
+  void note_from_origin(std::uint64_t block, Transport transport);
   // Returns the number of segments with all blocks taken but not all written: they get complete without another
   // take_blocks().
   [[nodiscard]] std::size_t filling() const { return filling_; }

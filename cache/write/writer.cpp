@@ -203,8 +203,8 @@ std::shared_ptr<WriteJob> WriterCore::make_job(const Stream& stream, Cut cut) {
       job->parts.push_back(
           {offset, piece.bytes.subspan(offset - piece.offset, end - offset), part, table_.leaf_place(part.begin)});
       job->bytes += end - offset;
-      if (stream.source == Source::peer) table_.came_from_peer(part.begin, end - offset, {});
-      if (stream.source == Source::origin) table_.came_from_origin(part.begin, stream.transport);
+      if (stream.source == Source::peer) table_.note_from_peer(part.begin, end - offset, {});
+      if (stream.source == Source::origin) table_.note_from_origin(part.begin, stream.transport);
     }
   }
   was_high_ = was_high_ || behind();
@@ -266,7 +266,7 @@ void WriterCore::job_written(const std::shared_ptr<WriteJob>& job) {
     if (auto whole = table_.wrote(part.blocks)) segment_whole(std::move(*whole));
   }
   if (job->ordered) {
-    ordered_.written(job);
+    ordered_.on_written(job);
     hash_next();
   } else {
     unqueue(job->bytes);

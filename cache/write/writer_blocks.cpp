@@ -85,7 +85,7 @@ void WriterCore::gather(OpenSpan& span, std::uint64_t offset, Buffer bytes, cons
     WritePart piece{begin, bytes.bytes().subspan(begin - offset, end - begin), part, table_.leaf_place(part.begin)};
     std::copy_n(leaves.begin() + static_cast<std::ptrdiff_t>(part.begin - blocks.begin), part.end - part.begin,
                 piece.place.leaves->begin() + static_cast<std::ptrdiff_t>(piece.place.first));
-    table_.came_from_peer(part.begin, end - begin, span.what.attestation);
+    table_.note_from_peer(part.begin, end - begin, span.what.attestation);
     job.parts.push_back(std::move(piece));
     job.bytes += end - begin;
     queued_ += end - begin;

@@ -32,7 +32,7 @@ bool CurlWorker::head_came(CurlExchange& exchange, const HttpHead& head) {
     return false;
   }
   HostLanes::Refusal refusal;
-  refusal.active = places_.held_of_host(host);
+  refusal.active = places_.places_of_host(host);
   refusal.served = static_cast<std::size_t>(std::count_if(active_.begin(), active_.end(), [&host](const auto& entry) {
     return entry.second.exchange->host_key() == host && entry.second.exchange->served();
   }));
@@ -48,7 +48,7 @@ bool CurlWorker::head_came(CurlExchange& exchange, const HttpHead& head) {
   const bool soon = !refusal.retry_after || *refusal.retry_after <= HostLanes::kLongestPause;
   const bool again = crowded && soon && (first || works) && exchange.asked_again() < kMostAgain &&
                      now - exchange.first_begun_at() < kLongestAgain;
-  if (first || again) lanes_.refused(host, refusal, now);
+  if (first || again) lanes_.on_refused(host, refusal, now);
   return again;
 }
 

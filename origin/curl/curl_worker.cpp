@@ -122,7 +122,7 @@ void CurlWorker::set_total_rate(std::uint64_t bytes_per_second) {
   });
 }
 
-void CurlWorker::ask(UniqueFunction<void()> answer) {
+void CurlWorker::ask_thread(UniqueFunction<void()> answer) {
   auto shared = std::make_shared<UniqueFunction<void()>>(std::move(answer));  // std::function wants copies
   command([shared](CurlWorker&) { (*shared)(); });
 }
@@ -175,7 +175,7 @@ void CurlWorker::begin(Waiting exchange, Owner owner) {
     return;
   }
   lanes_.began(exchange->host_key(), now);
-  OriginPlaces::Held places = places_.take_places(need_of(*exchange, now), owner);
+  OriginPlaces::Places places = places_.take_places(need_of(*exchange, now), owner);
   active_.emplace(id, Active{std::move(exchange), std::move(places)});
 }
 
@@ -185,7 +185,7 @@ void CurlWorker::begin_waiting() {
   const auto fits = [this, now](const Waiting& exchange, Owner owner) {
     const std::string& host = exchange->host_key();
     return places_.has_room(need_of(*exchange, now), owner, now) &&
-           lanes_.may_begin(host, places_.held_of_host(host), now);
+           lanes_.may_begin(host, places_.places_of_host(host), now);
   };
   while (auto next = waiting_.take_next(places_.connections(), wants, fits)) begin(std::move(next->item), next->owner);
 }
@@ -280,7 +280,7 @@ void CurlWorker::read_messages() {
     }
     if (exchange->try_fresh_connection(code) && add(*exchange)) continue;
     if (const std::string name = exchange->unresolved(code); !name.empty()) {
-      names_.ask(exchange->id(), name, exchange->status_of(code), steady_now());
+      names_.check_name(exchange->id(), name, exchange->status_of(code), steady_now());
       take_out(exchange->id());
       begin_waiting();
       continue;

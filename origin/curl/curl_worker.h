@@ -56,7 +56,7 @@ class CurlWorker {
   void resume(HttpId id);
   void set_rate(HttpId id, std::uint64_t bytes_per_second);
   void set_total_rate(std::uint64_t bytes_per_second);
-  void ask(UniqueFunction<void()> answer);
+  void ask_thread(UniqueFunction<void()> answer);
   void network_changed();
 
  private:
@@ -74,7 +74,7 @@ class CurlWorker {
   void run_commands();
   struct Active {
     std::unique_ptr<CurlExchange> exchange;
-    OriginPlaces::Held places;
+    OriginPlaces::Places places;
   };
   using Waiting = std::unique_ptr<CurlExchange>;
   void wait(Waiting exchange);

@@ -106,7 +106,7 @@ class HttpClient {
   // that is gone ends at once (connection_lost) if the head of its answer has come.
   virtual void network_changed() {}
   // Queues `answer` to be called on the client's own thread; a watchdog sees by it whether that thread still runs.
-  virtual void ask(UniqueFunction<void()> answer) { answer(); }
+  virtual void ask_thread(UniqueFunction<void()> answer) { answer(); }
 };
 
 }  // namespace larder::origin

@@ -37,14 +37,14 @@ class NameChecks {
   NameChecks(const NameChecks&) = delete;
   NameChecks& operator=(const NameChecks&) = delete;
 
-  struct Told {
+  struct Answered {
     HttpId id = 0;
     Status status;
   };
-  void ask(HttpId id, std::string name, Status status, SteadyTime now);
+  void check_name(HttpId id, std::string name, Status status, SteadyTime now);
   void cancel(HttpId id) { waiting_.erase(id); }
   // Returns and removes the exchanges whose name is answered, or that have waited for kPatience.
-  [[nodiscard]] std::vector<Told> take_answered(SteadyTime now);
+  [[nodiscard]] std::vector<Answered> take_answered(SteadyTime now);
   [[nodiscard]] SteadyTime next() const;  // the earliest deadline; max: none waits
 
  private:

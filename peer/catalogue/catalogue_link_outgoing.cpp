@@ -85,7 +85,7 @@ void LinkOutgoing::on_handshake(const AsioError& error) {
   if (call_ != 0) send();
 }
 
-void LinkOutgoing::ask(CallId call, const CatalogueCall& what) {
+void LinkOutgoing::send_call(CallId call, const CatalogueCall& what) {
   kept_ = ready_;
   heard_ = false;
   call_ = call;
@@ -155,13 +155,13 @@ void LinkOutgoing::parse() {
     return;
   }
   if (parser_->is_done()) {
-    answered();
+    on_answer();
   } else {
     read();
   }
 }
 
-void LinkOutgoing::answered() {
+void LinkOutgoing::on_answer() {
   auto& message = parser_->get();
   CatalogueResponse response;
   response.status = message.result_int();
@@ -174,7 +174,7 @@ void LinkOutgoing::answered() {
   owner_.on_answered(*this, std::move(response), reusable);
 }
 
-void LinkOutgoing::keep(Duration idle_timeout) {
+void LinkOutgoing::keep_idle(Duration idle_timeout) {
   call_ = 0;
   body_ = {};
   arm(idle_timeout, ErrorCode::timed_out, "unused");

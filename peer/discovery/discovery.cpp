@@ -228,7 +228,7 @@ void Discovery::receive_other(const Incoming& incoming, SteadyTime now) {
     peers_.set_load(datagram.sender, have->load);
     lookups_.receive(datagram.sender, *have, now);
   } else if (const auto* evidence = std::get_if<EvidenceMessage>(&datagram.message)) {
-    if (relay_.hear(datagram.sender, *evidence, now) && evidence_) evidence_(datagram.sender, *evidence);
+    if (relay_.on_evidence(datagram.sender, *evidence, now) && evidence_) evidence_(datagram.sender, *evidence);
   } else if (const auto* crowd = std::get_if<CrowdMessage>(&datagram.message)) {
     const CrowdStamp stamp{datagram.start_epoch, datagram.sequence};
     if (crowd_) crowd_(datagram.sender, stamp, crowd->entries);
@@ -243,7 +243,7 @@ Discovery::Belief Discovery::believe(const Incoming& incoming, const Hello& said
   const Datagram& datagram = incoming.datagram;
   const bool says_new = peers_.is_news(datagram.sender, datagram.start_epoch, said, incoming.from);
   const KnownPeer* peer = peers_.find_peer(datagram.sender);
-  const bool far = replay_.ahead(datagram.sender, datagram.start_epoch, datagram.sequence) > ReplayGuard::kAhead / 2;
+  const bool far = replay_.ahead(datagram.sender, datagram.start_epoch, datagram.sequence) > ReplayGuard::kMaxAhead / 2;
   const bool due = says_new || far || now - peer->checked_at >= kCheckAgainAfter;
   if (!due && !rechecks_.take_token(now)) return Belief::assumed;
   const HelloVerdict verdict = check_ ? check_(incoming) : HelloVerdict::good;
@@ -378,12 +378,12 @@ std::uint32_t Discovery::ask(std::vector<AskKey> keys, SteadyTime now, Answered 
 }
 
 void Discovery::forget(const AgentId& id, SteadyTime now) {
-  if (peers_.remove(id)) lookups_.gone(id, now);
+  if (peers_.remove(id)) lookups_.on_agent_gone(id, now);
 }
 
 void Discovery::drop(const AgentId& id, SteadyTime now) {
   if (!peers_.remove(id)) return;
-  lookups_.gone(id, now);
+  lookups_.on_agent_gone(id, now);
   if (gone_) gone_(id);
 }
 
@@ -422,7 +422,7 @@ SteadyTime Discovery::next_wakeup() const {
 void Discovery::expire(SteadyTime now) {
   next_expiry_ = now + kExpiryInterval;
   for (const AgentId& id : peers_.expire(now)) {
-    lookups_.gone(id, now);
+    lookups_.on_agent_gone(id, now);
     if (gone_) gone_(id);
   }
   refused_changed(now);

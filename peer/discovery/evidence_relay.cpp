@@ -13,7 +13,7 @@ Digest digest_of(const EvidenceMessage& evidence) {
 
 }  // namespace
 
-void EvidenceRelay::tell(EvidenceMessage evidence, SteadyTime now) {
+void EvidenceRelay::send_evidence(EvidenceMessage evidence, SteadyTime now) {
   remember(digest_of(evidence));
   if (telling_.size() >= kMaxTelling) telling_.pop_front();
   telling_.push_back({std::move(evidence), kTimes, now});
@@ -37,7 +37,7 @@ SteadyTime EvidenceRelay::next_wakeup() const {
   return next;
 }
 
-bool EvidenceRelay::hear(const AgentId& sender, const EvidenceMessage& evidence, SteadyTime now) {
+bool EvidenceRelay::on_evidence(const AgentId& sender, const EvidenceMessage& evidence, SteadyTime now) {
   const Digest digest = digest_of(evidence);
   if (heard_.contains(digest)) return false;
   if (!senders_.contains(sender) && senders_.size() >= kMaxSenders) senders_.clear();  // all_ still bounds the rate

@@ -75,7 +75,7 @@ void Lookups::receive(const AgentId& sender, const Have& have, SteadyTime now) {
   settle(have.query, query, now);
 }
 
-void Lookups::gone(const AgentId& agent, SteadyTime now) {
+void Lookups::on_agent_gone(const AgentId& agent, SteadyTime now) {
   std::vector<std::uint32_t> concerned;
   for (auto& [number, query] : queries_) {
     if (query.waited.erase(agent) != 0) concerned.push_back(number);

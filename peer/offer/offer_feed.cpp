@@ -46,7 +46,7 @@ void OfferFeed::restart() {
   state_->scan({});
 }
 
-void OfferFeed::changed(const cache::ContentId& id) {
+void OfferFeed::on_content_changed(const cache::ContentId& id) {
   if (state_->waiting.size() >= kMaxWaiting) {
     // Dropped contents may be among those that waited: an empty table is sure to list none of them.
     state_->waiting.clear();

@@ -51,7 +51,7 @@ class HolderTable {
   // Lets a dropped agent be added again.
   void readmit(const AgentId& agent) { dropped_.erase(agent); }
   [[nodiscard]] std::size_t size() const { return holders_.size(); }
-  [[nodiscard]] bool dropped(const AgentId& agent) const { return dropped_.contains(agent); }
+  [[nodiscard]] bool was_dropped(const AgentId& agent) const { return dropped_.contains(agent); }
 
  private:
   std::map<AgentId, HolderFacts> holders_;

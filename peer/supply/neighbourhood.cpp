@@ -31,7 +31,7 @@ Neighbourhood::Neighbourhood(NeighbourhoodParts parts) : parts_(std::move(parts)
       [&disk = parts_.disk](Task task) { return disk.submit(std::move(task)); }, lied_here, unreachable, parts_.dials});
   lookup_tools_ = std::make_shared<LookupTools>(
       LookupTools{parts_.discovery, parts_.link, parts_.runtime, parts_.trust, parts_.members,
-                  [this](const AgentId& agent) { return refused(agent); },
+                  [this](const AgentId& agent) { return is_refused(agent); },
                   [this](const AgentId& agent) { return not_heard(agent); }, lied_here, unreachable, parts_.key.id(),
                   parts_.loopback, alive_.guard(found_evidence)});
 }
@@ -49,12 +49,12 @@ Neighbourhood::~Neighbourhood() {
   }
 }
 
-bool Neighbourhood::refused(const AgentId& agent) const {
+bool Neighbourhood::is_refused(const AgentId& agent) const {
   return (parts_.revoked && parts_.revoked(agent)) || parts_.trust.shunned(agent, parts_.runtime.clock.wall());
 }
 
 bool Neighbourhood::not_heard(const AgentId& agent) const {
-  return refused(agent) || !parts_.members.known(agent, parts_.runtime.clock.wall());
+  return is_refused(agent) || !parts_.members.is_known(agent, parts_.runtime.clock.wall());
 }
 
 Trust::Circle Neighbourhood::circle() const {
@@ -70,7 +70,7 @@ bool Neighbourhood::anyone() const {
   if (!using_) return false;
   const auto peers = parts_.discovery.peers().all();
   return std::any_of(peers.begin(), peers.end(),
-                     [this](const KnownPeer* peer) { return peer->serving && !refused(peer->id); });
+                     [this](const KnownPeer* peer) { return peer->serving && !is_refused(peer->id); });
 }
 
 void Neighbourhood::tidy() {
@@ -133,7 +133,7 @@ bool Neighbourhood::promising(const std::string& url) const {
 
 void Neighbourhood::warm_up(const Digest& url_key, const Holder& holder) {
   const KnownPeer* peer = parts_.discovery.peers().find_peer(holder.agent);
-  if (!peer || refused(holder.agent)) return;
+  if (!peer || is_refused(holder.agent)) return;
   CatalogueCall call;
   call.to = peer->catalogue();
   call.agent = holder.agent;
@@ -266,7 +266,7 @@ void Neighbourhood::merged(const cache::Version& version, const std::vector<cach
 }
 
 void Neighbourhood::on_evidence(const AgentId& from, const EvidenceMessage& told) {
-  if (refused(from)) return;
+  if (is_refused(from)) return;
   const auto evidence = decode_evidence(told.bytes);
   if (!evidence) {
     log::warn("evidence that cannot be read came from agent={} error=\"{}\"", agent_name(from),
@@ -299,7 +299,7 @@ void Neighbourhood::weigh(const Evidence& evidence) {
 void Neighbourhood::meet_member(const Evidence& evidence, Bytes certificate) {
   const WallTime now = parts_.runtime.clock.wall();
   const AgentId& accused = evidence.accused.agent;
-  if (certificate.empty() || parts_.members.known(accused, now) || !check_evidence(evidence, parts_.group)) return;
+  if (certificate.empty() || parts_.members.is_known(accused, now) || !check_evidence(evidence, parts_.group)) return;
   if (const Status status = parts_.members.remember(accused, certificate, now); !status) {
     log::warn("the accused's certificate does not hold agent={} error=\"{}\"", agent_name(accused),
               status.error().text());

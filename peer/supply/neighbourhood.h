@@ -79,8 +79,8 @@ class Neighbourhood final : public Neighbours {
   void on_agent_gone(const AgentId& agent);
   void on_offered(const cache::ContentInfo& info, const std::vector<cache::SegmentInfo>& segments);
   void on_serving_changed();
-  void on_key_changed();                                   // the group's key changed, and with it every version key
-  [[nodiscard]] bool refused(const AgentId& agent) const;  // revoked or shunned
+  void on_key_changed();                                      // the group's key changed, and with it every version key
+  [[nodiscard]] bool is_refused(const AgentId& agent) const;  // revoked or shunned
 
  private:
   struct Prefetch {

@@ -25,7 +25,7 @@ void Neighbourhood::make_crowds() {
     std::vector<AgentId> around;
     for (const KnownPeer* peer : parts_.discovery.peers().all()) {
       if (around.size() >= kMaxAround) break;
-      if (peer->serving && !refused(peer->id) && counted_on(peer->id)) around.push_back(peer->id);
+      if (peer->serving && !is_refused(peer->id) && counted_on(peer->id)) around.push_back(peer->id);
     }
     return around;
   };
@@ -62,7 +62,7 @@ bool Neighbourhood::counted_on(const AgentId& agent) const {
 
 void Neighbourhood::on_crowd_entries(const AgentId& from, const CrowdStamp& stamp,
                                      const std::vector<CrowdEntry>& entries) {
-  if (crowd_ && !refused(from) && counted_on(from)) crowds_->on_datagram(from, stamp, entries);
+  if (crowd_ && !is_refused(from) && counted_on(from)) crowds_->on_datagram(from, stamp, entries);
 }
 
 void Neighbourhood::on_agents_changed() {

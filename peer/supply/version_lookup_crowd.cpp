@@ -57,7 +57,7 @@ void VersionLookup::on_crowd_entry(const AgentId& agent, const CrowdEntry& entry
   if (!supply || ended_ || !peer || !peer->serving || !usable(agent)) return;
   HolderTable& table = supply->holder_table();
   const SteadyTime now = tools_->runtime.clock.now();
-  if (table.dropped(agent)) {
+  if (table.was_dropped(agent)) {
     if (now - readmitted_at_[agent] < kReadmit) return;
     readmitted_at_[agent] = now;
     table.readmit(agent);

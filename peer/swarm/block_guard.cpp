@@ -38,7 +38,7 @@ bool BlockGuard::on_handshake(lt::span<const char> /*reserved*/) {
   }
   connected_ = true;
   storage_->add_guard(*this);
-  storage_->book().connected(agent_);
+  storage_->book().on_connected(agent_);
   return true;
 }
 
@@ -53,7 +53,7 @@ bool BlockGuard::acceptable() {
     }
     agent_ = *proven;
   }
-  return !storage_->shared().refused.contains(agent_) && !storage_->book().dropped(agent_);
+  return !storage_->shared().refused.contains(agent_) && !storage_->book().was_dropped(agent_);
 }
 
 void BlockGuard::on_disconnect(const lt::error_code& error) {
@@ -67,7 +67,7 @@ void BlockGuard::on_ended() {
   if (std::exchange(ended_, true)) return;
   storage_->remove_guard(*this);
   if (connected_ || asked_for_) {
-    if (storage_->book().ended(agent_, connected_)) storage_->sink().on_peer_lost(agent_);
+    if (storage_->book().on_connection_ended(agent_, connected_)) storage_->sink().on_peer_lost(agent_);
   }
 }
 

@@ -144,7 +144,7 @@ class Swarm {
 
   [[nodiscard]] virtual SwarmFigures figures() const = 0;
   // Calls `answer` on the swarm's own thread, for a watchdog.
-  virtual void ask(UniqueFunction<void()> answer) { answer(); }
+  virtual void ask_thread(UniqueFunction<void()> answer) { answer(); }
 };
 
 [[nodiscard]] Result<std::unique_ptr<Swarm>> make_swarm(const SwarmSettings& settings,

@@ -48,7 +48,7 @@ class LibtorrentSwarm final : public Swarm {
   void stop(SwarmFetchId id) override;
 
   [[nodiscard]] SwarmFigures figures() const override;
-  void ask(UniqueFunction<void()> answer) override { main().session->post(std::move(answer)); }
+  void ask_thread(UniqueFunction<void()> answer) override { main().session->post(std::move(answer)); }
 
  private:
   using Address = decltype(Endpoint::address);

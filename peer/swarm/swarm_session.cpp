@@ -64,7 +64,7 @@ lt::bitfield blocks_of(const TorrentStorage& storage, std::uint64_t piece) {
   const std::uint64_t count = std::min(storage.blocks_in_piece(), storage.blocks() - first);
   lt::bitfield blocks(static_cast<int>(count), false);
   for (std::uint64_t i = 0; i < count; ++i) {
-    if (storage.arrived(first + i)) blocks.set_bit(static_cast<int>(i));
+    if (storage.has_arrived(first + i)) blocks.set_bit(static_cast<int>(i));
   }
   return blocks;
 }
@@ -86,7 +86,7 @@ void tell_what_is_held(const TorrentStorage& storage, lt::add_torrent_params& pa
 bool add_to_book(TorrentStorage& storage, const SwarmPeer& peer) {
   if (!storage.book().add_peer(peer)) return false;
   if (!peer.swarm.is_link_local()) return true;
-  if (storage.book().ended(peer.agent, false)) storage.sink().on_peer_lost(peer.agent);
+  if (storage.book().on_connection_ended(peer.agent, false)) storage.sink().on_peer_lost(peer.agent);
   return false;
 }
 

@@ -99,7 +99,7 @@ class TorrentStorage {
   // State reported to libtorrent when the torrent is added: complete pieces, and blocks of incomplete ones.
   [[nodiscard]] bool piece_readable(std::uint64_t piece) const;
   [[nodiscard]] bool readable(std::uint64_t offset, std::uint64_t length) const;
-  [[nodiscard]] bool arrived(std::uint64_t block) const { return arrived_[block]; }
+  [[nodiscard]] bool has_arrived(std::uint64_t block) const { return arrived_[block]; }
   [[nodiscard]] bool gives() const { return what_.content != nullptr; }
 
   // Called by the disk with an arrived block. True: the connection is to pause until `observer` is called.

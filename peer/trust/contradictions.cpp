@@ -11,7 +11,7 @@ bool recent(const Contradiction& what, WallTime now, Duration within) {
 
 }  // namespace
 
-bool Contradictions::known(const AgentId& a, const AgentId& b, const Digest& version) const {
+bool Contradictions::is_known(const AgentId& a, const AgentId& b, const Digest& version) const {
   return all_.contains({std::min(a, b), std::max(a, b), version});
 }
 

@@ -392,7 +392,7 @@ Result<Trust::Outcome> Trust::receive(const Evidence& evidence, const Circle& ci
   const AgentId& other = evidence.accuser.agent;
   const Digest& version = evidence.accused.version;
   // A known contradiction is not checked again: that would cost two signature checks.
-  if (contradictions_.known(one, other, version)) return Outcome{};
+  if (contradictions_.is_known(one, other, version)) return Outcome{};
   if (Status valid = check_evidence(evidence, circle.group); !valid) return tl::unexpected(valid.error());
   Outcome outcome;
   for (const AgentId& agent : {one, other}) {

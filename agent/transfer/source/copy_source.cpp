@@ -7,7 +7,7 @@ namespace larder::agent {
 namespace {
 
 constexpr std::size_t kChunk = 256 * 1024;
-constexpr std::size_t kAhead = 4 * 1024 * 1024;  // maximum read ahead of consumption
+constexpr std::size_t kReadAhead = 4 * 1024 * 1024;  // maximum read ahead of consumption
 constexpr Duration kBusyDelay = std::chrono::milliseconds(5);
 
 Result<Buffer> read_chunk(cache::ContentLease& lease, std::uint64_t offset, std::size_t length) {
@@ -57,7 +57,7 @@ class CopyStream : public std::enable_shared_from_this<CopyStream> {
   }
 
   void read() {
-    if (stopped_ || reading_ || ahead_ >= kAhead) return;
+    if (stopped_ || reading_ || ahead_ >= kReadAhead) return;
     if (part_ == parts_.size()) {
       stopped_ = true;
       return events_->on_done({});

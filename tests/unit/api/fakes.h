@@ -90,7 +90,7 @@ class FakeCache final : public cache::Cache {
   void find_version(const cache::Version&, cache::Done<std::optional<cache::ContentInfo>>) override { unasked(); }
   void find_by_sha256(const Digest&, cache::Done<std::optional<cache::ContentInfo>>) override { unasked(); }
   void find_newest(const std::string&, cache::Done<std::optional<cache::ContentInfo>>) override { unasked(); }
-  void known(const std::string&, const std::string&, cache::Done<Known>) override { unasked(); }
+  void find_known(const std::string&, const std::string&, cache::Done<Known>) override { unasked(); }
   void create(Create, cache::Done<std::unique_ptr<cache::ContentWriter>>) override { unasked(); }
   void resume(const cache::ContentId&, cache::Done<std::unique_ptr<cache::ContentWriter>>) override { unasked(); }
   void open(const cache::ContentId&, cache::Done<std::shared_ptr<cache::ContentLease>>) override { unasked(); }

@@ -188,11 +188,11 @@ TEST(OrderedHash, HashesInOrderWhateverOrderTheJobsReturnIn) {
     jobs.push_back(job_of(i * kBlockSize, view.subspan(i * kBlockSize, kBlockSize)));
     EXPECT_TRUE(hash.expect(*jobs.back()));
   }
-  hash.written(jobs[2]);
-  hash.written(jobs[1]);
+  hash.on_written(jobs[2]);
+  hash.on_written(jobs[1]);
   EXPECT_TRUE(hash.take_jobs().empty());
   EXPECT_FALSE(hash.finish(bytes.size()));
-  hash.written(jobs[0]);
+  hash.on_written(jobs[0]);
   hash_jobs(*hash.hash(), hash.take_jobs());
   EXPECT_EQ(hash.finish(bytes.size()), sha256(view));
 }

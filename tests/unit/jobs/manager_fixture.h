@@ -87,7 +87,7 @@ class FakeCache final : public cache::Cache {
     if (found == infos.end()) return refuse(done);
     answer<cache::ContentInfo>(done, found->second);
   }
-  void known(const std::string& url, const std::string& holder, cache::Done<Known> done) override;
+  void find_known(const std::string& url, const std::string& holder, cache::Done<Known> done) override;
   void create(Create, cache::Done<std::unique_ptr<cache::ContentWriter>> done) override { refuse(done); }
   void resume(const cache::ContentId&, cache::Done<std::unique_ptr<cache::ContentWriter>> done) override {
     refuse(done);

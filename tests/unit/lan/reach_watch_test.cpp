@@ -100,7 +100,7 @@ TEST_F(ReachWatchTest, ADownloadThatFailsHasItTriedAtOnce) {
 }
 
 TEST_F(ReachWatchTest, WhatOthersSayOfThisAgentIsToldWhileTheySayIt) {
-  watch_.said(kPeer, {{{peer::ReachPort::catalogue, true, 7475}, {peer::ReachPort::swarm, false, 7476}}});
+  watch_.on_report(kPeer, {{{peer::ReachPort::catalogue, true, 7475}, {peer::ReachPort::swarm, false, 7476}}});
   EXPECT_EQ(facts().unreached_by, 1U);
   EXPECT_EQ(facts().unreached_trouble.find("TCP 7476 of this machine does not answer"), 0U);
   EXPECT_EQ(facts().peers[0].cannot_reach, "TCP 7476");

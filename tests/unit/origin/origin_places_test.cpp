@@ -45,7 +45,7 @@ class OriginPlacesTest : public testing::Test {
 
   OriginPlaces places_{64};
   SteadyTime now_ = kStart;
-  std::vector<OriginPlaces::Held> held_;
+  std::vector<OriginPlaces::Places> held_;
   std::vector<OriginPlaces::Running> running_;
 };
 

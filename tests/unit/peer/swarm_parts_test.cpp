@@ -169,40 +169,40 @@ TEST(PeerBook, a_peer_is_told_lost_once_for_each_time_it_was_asked_for) {
   EXPECT_TRUE(book.add_peer(peer(1)));
   EXPECT_EQ(book.at(peer(1).swarm), agent(1));
   EXPECT_FALSE(book.at(peer(2).swarm));
-  EXPECT_TRUE(book.ended(agent(1), false));
-  EXPECT_FALSE(book.ended(agent(1), false));  // libtorrent tries again by itself
-  book.connected(agent(1));
-  EXPECT_TRUE(book.ended(agent(1), true));
+  EXPECT_TRUE(book.on_connection_ended(agent(1), false));
+  EXPECT_FALSE(book.on_connection_ended(agent(1), false));  // libtorrent tries again by itself
+  book.on_connected(agent(1));
+  EXPECT_TRUE(book.on_connection_ended(agent(1), true));
   EXPECT_TRUE(book.add_peer(peer(1)));
-  EXPECT_TRUE(book.ended(agent(1), false));
+  EXPECT_TRUE(book.on_connection_ended(agent(1), false));
 }
 
 TEST(PeerBook, one_of_two_connections_ending_is_no_loss) {
   PeerBook book;
   EXPECT_TRUE(book.add_peer(peer(1)));
-  book.connected(agent(1));
-  book.connected(agent(1));
+  book.on_connected(agent(1));
+  book.on_connected(agent(1));
   EXPECT_FALSE(book.add_peer(peer(1)));  // nothing to dial
-  EXPECT_FALSE(book.ended(agent(1), true));
-  EXPECT_TRUE(book.ended(agent(1), true));
+  EXPECT_FALSE(book.on_connection_ended(agent(1), true));
+  EXPECT_TRUE(book.on_connection_ended(agent(1), true));
 }
 
 TEST(PeerBook, who_was_dropped_is_neither_dialled_nor_missed) {
   PeerBook book;
   EXPECT_TRUE(book.add_peer(peer(1)));
-  book.connected(agent(1));
+  book.on_connected(agent(1));
   book.drop_peer(agent(1));
-  EXPECT_TRUE(book.dropped(agent(1)));
-  EXPECT_FALSE(book.ended(agent(1), true));
+  EXPECT_TRUE(book.was_dropped(agent(1)));
+  EXPECT_FALSE(book.on_connection_ended(agent(1), true));
   EXPECT_FALSE(book.add_peer(peer(1)));
-  EXPECT_FALSE(book.ended(agent(9), false));  // nobody asked for it
+  EXPECT_FALSE(book.on_connection_ended(agent(9), false));  // nobody asked for it
 }
 
 TEST(PeerBook, the_gone_make_room_for_others) {
   PeerBook book;
   for (int i = 1; i <= 16; ++i) EXPECT_TRUE(book.add_peer(peer(i)));
   EXPECT_FALSE(book.add_peer(peer(17)));
-  EXPECT_TRUE(book.ended(agent(5), false));
+  EXPECT_TRUE(book.on_connection_ended(agent(5), false));
   EXPECT_TRUE(book.add_peer(peer(17)));
   EXPECT_FALSE(book.at(peer(5).swarm));
 }

@@ -55,7 +55,7 @@ class FakeCache final : public cache::Cache {
   void find_newest(const std::string& url, cache::Done<std::optional<cache::ContentInfo>> done) override;
   void get(const cache::ContentId& id, cache::Done<cache::ContentInfo> done) override;
   void get_for(const cache::ContentId& id, std::uint32_t user, cache::Done<cache::ContentInfo> done) override;
-  void known(const std::string& url, const std::string& holder, cache::Done<Known> done) override;
+  void find_known(const std::string& url, const std::string& holder, cache::Done<Known> done) override;
   void create(Create what, cache::Done<std::unique_ptr<cache::ContentWriter>> done) override;
   void resume(const cache::ContentId& id, cache::Done<std::unique_ptr<cache::ContentWriter>> done) override;
   void open(const cache::ContentId& id, cache::Done<std::shared_ptr<cache::ContentLease>> done) override;

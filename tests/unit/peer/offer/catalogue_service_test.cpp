@@ -111,7 +111,7 @@ class CatalogueServiceTest : public ::testing::Test {
     Proof proof(version, group_);
     const Trust trust;
     const auto added = proof.add_manifest(
-        said, trust, [&](const AgentId& agent) { return !nobody.known(agent, now_); }, now_);
+        said, trust, [&](const AgentId& agent) { return !nobody.is_known(agent, now_); }, now_);
     EXPECT_TRUE(added);
     return proof.whole();
   }

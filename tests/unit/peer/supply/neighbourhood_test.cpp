@@ -219,7 +219,7 @@ TEST_F(NeighbourhoodTest, EvidenceOfAnAttesterThatWasNeverMetCountsByTheCertific
   ASSERT_NE(supply_, nullptr);
   EXPECT_TRUE(supply_->complete());
   hear(1, {says(5, "bad"), says(1, "good")}, certificate(5));
-  EXPECT_TRUE(book_.known(id(5), loop_.wall()));
+  EXPECT_TRUE(book_.is_known(id(5), loop_.wall()));
   EXPECT_FALSE(shunned(5) || shunned(1));
   EXPECT_FALSE(supply_->complete()) << "nothing more is taken of what is contradicted";
   const int before = found_;
@@ -260,7 +260,7 @@ TEST_F(NeighbourhoodTest, WithoutAGoodCertificateAStrangerIsNobody) {
     for (const std::uint8_t accuser : std::vector<std::uint8_t>{1, 2}) {
       hear(accuser, {says(5, "bad", ++segment), says(accuser, "good", segment)}, der);
     }
-    EXPECT_FALSE(book_.known(id(5), loop_.wall())) << what;
+    EXPECT_FALSE(book_.is_known(id(5), loop_.wall())) << what;
     EXPECT_FALSE(shunned(5)) << what;
   }
 }
@@ -269,10 +269,10 @@ TEST_F(NeighbourhoodTest, EvidenceThatDoesNotHoldMakesNobodyKnown) {
   Evidence forged{says(5, "bad"), says(1, "good")};
   forged.accused.signature[0] ^= std::byte{1};
   hear(1, forged, certificate(5));
-  EXPECT_FALSE(book_.known(id(5), loop_.wall()));
+  EXPECT_FALSE(book_.is_known(id(5), loop_.wall()));
   refused_.insert(id(1));
   hear(1, {says(5, "bad"), says(1, "good")}, certificate(5));
-  EXPECT_FALSE(book_.known(id(5), loop_.wall())) << "who is revoked is not heard";
+  EXPECT_FALSE(book_.is_known(id(5), loop_.wall())) << "who is revoked is not heard";
 }
 
 TEST_F(NeighbourhoodTest, WhatIsToldTheGroupCarriesTheAccusedsCertificate) {

@@ -225,7 +225,7 @@ TEST_F(SupplyTest, WhoSendsWrongLeavesIsNamedAndTheNextIsTaken) {
   ASSERT_EQ(swarm_.running.size(), 1U);
   EXPECT_EQ(fetch().what.peers.size(), 1U);
   EXPECT_EQ(fetch().what.peers[0].agent, honest);
-  EXPECT_TRUE(supply->holder_table().dropped(liar));
+  EXPECT_TRUE(supply->holder_table().was_dropped(liar));
 }
 
 TEST_F(SupplyTest, WhoOnlySaidThatItHasASegmentIsNotCalledALiar) {
@@ -240,7 +240,7 @@ TEST_F(SupplyTest, WhoOnlySaidThatItHasASegmentIsNotCalledALiar) {
   other[5] = other[6];
   answer(ok(other));
   EXPECT_TRUE(liars_.empty()) << "its origin may have given it other bytes";
-  EXPECT_FALSE(supply->holder_table().dropped(agent(1)));
+  EXPECT_FALSE(supply->holder_table().was_dropped(agent(1)));
   ASSERT_TRUE(taken_->done);
   EXPECT_EQ(taken_->done->error().code, ErrorCode::no_progress);
 }

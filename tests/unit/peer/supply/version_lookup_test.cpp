@@ -155,7 +155,7 @@ TEST_F(VersionLookupTest, BytesThatAreNotWhatIsAttestedAreALie) {
   ASSERT_EQ(answers_, 1);
   ASSERT_NE(supply_, nullptr);
   EXPECT_FALSE(supply_->has_bytes()) << "the honest one's come over the swarm";
-  EXPECT_TRUE(supply_->holder_table().dropped(id(1)));
+  EXPECT_TRUE(supply_->holder_table().was_dropped(id(1)));
   EXPECT_NE(supply_->holder_table().find_holder(id(2)), nullptr);
 }
 
@@ -172,7 +172,7 @@ TEST_F(VersionLookupTest, ASilentHolderIsOvertakenByTheNext) {
   EXPECT_TRUE(supply_->has_bytes());
   answer(1, no_answer());
   EXPECT_EQ(silent_, std::vector{id(1)});
-  EXPECT_TRUE(supply_->holder_table().dropped(id(1)));
+  EXPECT_TRUE(supply_->holder_table().was_dropped(id(1)));
 }
 
 TEST_F(VersionLookupTest, ABusyHolderNamesOthersAndTheyAreAsked) {
