@@ -4,7 +4,7 @@
 #include <deque>
 #include <unordered_map>
 
-#include "origin/origin_run.h"
+#include "origin/origin_request.h"
 
 namespace larder::origin {
 namespace {

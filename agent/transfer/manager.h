@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "agent/transfer/download.h"
 #include "agent/transfer/rules/recent_urls.h"
-#include "agent/transfer/run.h"
 #include "base/runtime/alive.h"
 
 namespace larder::agent {

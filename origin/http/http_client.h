@@ -1,7 +1,7 @@
 // HTTP exchanges: the seam between the rules of origin/ and libcurl; tests put a scripted client in its place.
 // Thread: loop thread only; events come on the loop thread. CurlClient (curl_client.h) runs libcurl multi on a thread
 // of its own. It posts events, so none comes within a call; an event may cancel, or destroy the client. Redirects are
-// not followed here: origin_run.cpp decides on each.
+// not followed here: origin_request.cpp decides on each.
 #pragma once
 
 #include <cstdint>

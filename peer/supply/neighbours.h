@@ -112,8 +112,8 @@ class Neighbours {
   // neighbour has it, outside of a crowd; in a crowd the supply may be empty and is filled as members announce
   // segments. `done` is due within 400 ms of the look-up's start (250 ms in a crowd); where a second member's word is
   // awaited, when its calls end (1 s each). The caller starts the origin after its own grace period
-  // (agent/transfer/run_peers.cpp) and adds a later supply. `done` is destroyed uncalled if the group's key changes
-  // while prefetch_lookup() is in flight.
+  // (agent/transfer/download_peers.cpp) and adds a later supply. `done` is destroyed uncalled if the group's key
+  // changes while prefetch_lookup() is in flight.
   virtual void find_supply(NeighbourQuery query, UniqueFunction<void(std::shared_ptr<Supply>)> done) = 0;
   // Looks up the newest edition of the URL that a peer holds complete and validated; nullopt where none does. May call
   // `done` within the call.

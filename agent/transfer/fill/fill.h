@@ -3,7 +3,7 @@
 //
 // Begins in one of two ways: with a writer (bind), or with one stream of everything whose answer is the probe
 // (start_as_probe). In the second case the bytes wait, bounded by the source, until bind() brings the writer. Peers may
-// join at any time (add_source). Loop thread only. Owned by run.h, which destroys it at a later turn of the loop.
+// join at any time (add_source). Loop thread only. Owned by download.h, which destroys it at a later turn of the loop.
 //
 // fill.cpp: life, plan; fill_data.cpp: bytes and blocks on their way; fill_peers.cpp: the watch over peers;
 // fill_crowd.cpp: what the crowd leaves to this agent.

@@ -1,6 +1,6 @@
 #include "agent/transfer/source/origin_source.h"
 
-#include "agent/transfer/source/origin_run.h"
+#include "agent/transfer/source/origin_stream.h"
 
 namespace larder::agent {
 

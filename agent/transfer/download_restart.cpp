@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "agent/transfer/run.h"
+#include "agent/transfer/download.h"
 #include "base/io/log.h"
 
 namespace larder::agent {

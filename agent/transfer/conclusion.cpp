@@ -1,4 +1,4 @@
-#include "agent/transfer/settle.h"
+#include "agent/transfer/conclusion.h"
 
 #include "agent/transfer/account.h"
 #include "agent/transfer/rules/transfer_rules.h"

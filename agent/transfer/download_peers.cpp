@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <array>
 
-#include "agent/transfer/run.h"
+#include "agent/transfer/download.h"
 #include "agent/transfer/source/peer_source.h"
 #include "base/io/log.h"
 #include "peer/trust/own_attestations.h"

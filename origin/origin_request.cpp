@@ -1,4 +1,4 @@
-#include "origin/origin_run.h"
+#include "origin/origin_request.h"
 
 #include <fmt/format.h>
 

@@ -13,10 +13,10 @@
 #include <vector>
 
 #include "agent/transfer/account.h"
+#include "agent/transfer/conclusion.h"
 #include "agent/transfer/fill/fill.h"
 #include "agent/transfer/member.h"
 #include "agent/transfer/rules/transfer_rules.h"
-#include "agent/transfer/settle.h"
 #include "agent/transfer/source/copy_source.h"
 #include "agent/transfer/source/origin_source.h"
 #include "peer/supply/neighbours.h"
@@ -113,7 +113,7 @@ class Download final : public FillEvents, public std::enable_shared_from_this<Do
   void hold_content(const MemberPtr& member);
   void make_fill();
 
-  // run_peers.cpp
+  // download_peers.cpp
   [[nodiscard]] bool asks_neighbours() const;
   void look_up_holders();
   void on_supply(std::shared_ptr<peer::Supply> supply);

@@ -1,7 +1,7 @@
 // Download: chooses the content to fill: a complete one, a partial one to continue, or a new one.
 #include <algorithm>
 
-#include "agent/transfer/run.h"
+#include "agent/transfer/download.h"
 #include "base/io/log.h"
 
 namespace larder::agent {

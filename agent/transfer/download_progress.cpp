@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "agent/transfer/run.h"
+#include "agent/transfer/download.h"
 
 namespace larder::agent {
 namespace {

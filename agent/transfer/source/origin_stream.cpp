@@ -1,4 +1,4 @@
-#include "agent/transfer/source/origin_run.h"
+#include "agent/transfer/source/origin_stream.h"
 
 #include <fmt/format.h>
 

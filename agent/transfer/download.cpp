@@ -1,4 +1,4 @@
-#include "agent/transfer/run.h"
+#include "agent/transfer/download.h"
 
 #include <fmt/format.h>
 
