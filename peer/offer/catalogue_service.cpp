@@ -6,7 +6,7 @@
 
 #include "base/io/log.h"
 #include "peer/offer/inline_share.h"
-#include "peer/swarm/windows.h"
+#include "peer/swarm/segment_leaves.h"
 #include "peer/trust/attesters.h"
 #include "peer/trust/own_attestations.h"
 

@@ -15,7 +15,7 @@
 #include "cache/record/interval_set.h"
 #include "peer/crowd/crowd_host.h"
 #include "peer/supply/neighbours.h"
-#include "peer/supply/window_fetch.h"
+#include "peer/supply/segment_fetch.h"
 #include "peer/trust/opinions.h"
 #include "peer/trust/proof.h"
 

@@ -8,7 +8,7 @@
 #include <libtorrent/peer_connection_handle.hpp>
 #include <memory>
 
-#include "peer/swarm/swarm_window.h"
+#include "peer/swarm/torrent_storage.h"
 
 namespace larder::peer {
 

@@ -1,5 +1,5 @@
 // A queue of proven blocks from the network thread to the loop. Consecutive blocks form spans, so a busy loop gets
-// longer spans. Thread-safe. The appending torrent bounds the bytes in the queue (swarm_window.h).
+// longer spans. Thread-safe. The appending torrent bounds the bytes in the queue (torrent_storage.h).
 #pragma once
 
 #include <cstdint>

@@ -16,7 +16,7 @@
 #include "peer/swarm/mailbox.h"
 #include "peer/swarm/swarm.h"
 #include "peer/swarm/swarm_session.h"
-#include "peer/swarm/swarm_window.h"
+#include "peer/swarm/torrent_storage.h"
 
 namespace larder::peer {
 

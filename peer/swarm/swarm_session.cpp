@@ -22,8 +22,8 @@
 #include "peer/swarm/handshake_sweep.h"
 #include "peer/swarm/peer_identity.h"
 #include "peer/swarm/swarm_settings.h"
+#include "peer/swarm/torrent_disk.h"
 #include "peer/swarm/torrent_form.h"
-#include "peer/swarm/window_disk.h"
 
 namespace larder::peer {
 namespace {

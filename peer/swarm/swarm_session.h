@@ -11,7 +11,7 @@
 
 #include "base/result.h"
 #include "base/unique_function.h"
-#include "peer/swarm/swarm_window.h"
+#include "peer/swarm/torrent_storage.h"
 
 namespace larder::peer {
 

@@ -80,7 +80,7 @@ void bounds(Pack& pack, const SwarmSettings& settings) {
   pack.set_int(Pack::alert_mask, lt::alert_category::error | lt::alert_category::status | lt::alert_category::storage);
 }
 
-// window_disk.h replaces libtorrent's disk; these settings keep that one harmless should it ever be used.
+// torrent_disk.h replaces libtorrent's disk; these settings keep that one harmless should it ever be used.
 void no_mapped_files(Pack& pack) {
   pack.set_int(Pack::mmap_file_size_cutoff, std::numeric_limits<int>::max());
   pack.set_int(Pack::disk_write_mode, Pack::always_pwrite);

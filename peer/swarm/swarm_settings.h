@@ -14,9 +14,9 @@ namespace larder::peer {
 // Returns libtorrent's form: "10.0.0.1:7476s,[2001:db8::7]:7476s"; `s` marks a TLS listener.
 [[nodiscard]] std::string swarm_listen_interfaces(const SwarmSettings& settings, std::uint16_t port);
 
-// Size of one connection's receive buffer: bytes that can still arrive after a fetch asked for a pause (window_disk.h).
-// TLS gives 16 KiB at a time whatever the size. Above the allocator's mapping threshold (process_setup.cpp) each growth
-// costs fresh pages.
+// Size of one connection's receive buffer: bytes that can still arrive after a fetch asked for a pause
+// (torrent_disk.h). TLS gives 16 KiB at a time whatever the size. Above the allocator's mapping threshold
+// (process_setup.cpp) each growth costs fresh pages.
 inline constexpr int kMaxReceiveBuffer = 256 * 1024;
 
 }  // namespace larder::peer

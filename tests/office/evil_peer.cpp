@@ -24,8 +24,8 @@
 #include "peer/group/identity_store.h"
 #include "peer/messages/catalogue_paths.h"
 #include "peer/messages/catalogue_wire.h"
+#include "peer/swarm/segment_leaves.h"
 #include "peer/swarm/swarm.h"
-#include "peer/swarm/windows.h"
 #include "tests/office/evil_content.h"
 #include "tests/office/evil_crowd.h"
 

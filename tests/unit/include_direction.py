@@ -64,7 +64,7 @@ CLOCK_MAY = (
     "database/database.cpp",
     "cache/write/sync_batcher.cpp",
     "peer/catalogue/catalogue_link_server.cpp",
-    "peer/swarm/window_disk.cpp",
+    "peer/swarm/torrent_disk.cpp",
     "tests/support/",
     "tests/bench/",
     "tests/sim/",

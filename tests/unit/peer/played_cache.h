@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "base/hash/merkle.h"
-#include "peer/swarm/windows.h"
+#include "peer/swarm/segment_leaves.h"
 #include "tests/unit/transfer/fake_cache.h"
 
 namespace larder::peer::test {

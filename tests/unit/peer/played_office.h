@@ -6,7 +6,7 @@
 
 #include "base/hash/merkle.h"
 #include "peer/supply/version_lookup.h"
-#include "peer/swarm/windows.h"
+#include "peer/swarm/segment_leaves.h"
 #include "peer/trust/trust.h"
 #include "tests/support/virtual_loop.h"
 #include "tests/unit/peer/played_lan.h"

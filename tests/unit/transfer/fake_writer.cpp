@@ -6,7 +6,7 @@
 #include <cstring>
 
 #include "base/hash/merkle.h"
-#include "peer/swarm/windows.h"
+#include "peer/swarm/segment_leaves.h"
 
 namespace larder::test {
 namespace {

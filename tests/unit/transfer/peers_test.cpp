@@ -3,7 +3,7 @@
 
 #include "base/hash/merkle.h"
 #include "peer/messages/attestation.h"
-#include "peer/swarm/windows.h"
+#include "peer/swarm/segment_leaves.h"
 #include "tests/unit/transfer/transfer_lab.h"
 
 namespace larder::test {

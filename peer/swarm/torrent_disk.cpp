@@ -1,4 +1,4 @@
-#include "peer/swarm/window_disk.h"
+#include "peer/swarm/torrent_disk.h"
 
 #include <algorithm>
 #include <boost/asio/executor_work_guard.hpp>

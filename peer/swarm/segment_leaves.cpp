@@ -1,4 +1,4 @@
-#include "peer/swarm/windows.h"
+#include "peer/swarm/segment_leaves.h"
 
 #include "base/hash/merkle.h"
 

@@ -1,4 +1,4 @@
-#include "peer/supply/window_fetch.h"
+#include "peer/supply/segment_fetch.h"
 
 #include <fmt/format.h>
 

@@ -20,8 +20,8 @@
 #include "peer/messages/catalogue_paths.h"
 #include "peer/reach/dial_notes.h"
 #include "peer/supply/holder_choice.h"
+#include "peer/swarm/segment_leaves.h"
 #include "peer/swarm/swarm.h"
-#include "peer/swarm/windows.h"
 
 namespace larder::peer {
 

@@ -18,7 +18,7 @@
 
 #include "base/runtime/worker_pool.h"
 #include "peer/swarm/batching.h"
-#include "peer/swarm/swarm_window.h"
+#include "peer/swarm/torrent_storage.h"
 
 namespace larder::peer {
 

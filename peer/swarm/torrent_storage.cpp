@@ -1,4 +1,4 @@
-#include "peer/swarm/swarm_window.h"
+#include "peer/swarm/torrent_storage.h"
 
 #include <algorithm>
 #include <boost/asio/error.hpp>
