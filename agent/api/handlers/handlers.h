@@ -9,7 +9,7 @@
 
 #include "agent/api/events/event_hub.h"
 #include "agent/api/handlers/api.h"
-#include "agent/api/handlers/job_ends.h"
+#include "agent/api/handlers/job_outcomes.h"
 #include "agent/api/http/http_message.h"
 #include "agent/api/http/router.h"
 

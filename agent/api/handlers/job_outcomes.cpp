@@ -1,4 +1,4 @@
-#include "agent/api/handlers/job_ends.h"
+#include "agent/api/handlers/job_outcomes.h"
 
 #include <utility>
 
