@@ -81,7 +81,7 @@ FileView* JobFollower::find_file(unsigned index) {
   return found == job_.files.end() ? nullptr : &*found;
 }
 
-Status JobFollower::take_events(const std::function<void(const FileView&)>& changed) {
+Status JobFollower::take(const std::function<void(const FileView&)>& changed) {
   Status outcome;
   const std::uint64_t dropped = parser_.dropped();
   const auto more = stream_->read([&](std::string_view bytes) {

@@ -33,7 +33,7 @@ class JobFollower {
   [[nodiscard]] bool pending() const { return stream_ && stream_->pending(); }  // events that poll does not report
   // Waits for the next bytes of events and applies them. Calls `changed` with each file of a file event. Error:
   // agent_unreachable when the agent has ended the stream.
-  Status take_events(const std::function<void(const FileView&)>& changed);
+  Status take(const std::function<void(const FileView&)>& changed);
 
   [[nodiscard]] const JobView& job() const { return job_; }
   [[nodiscard]] const FileView* file(unsigned index) const;

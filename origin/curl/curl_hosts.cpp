@@ -71,7 +71,9 @@ SteadyTime CurlWorker::next_place(SteadyTime now) const {
 }
 
 void CurlWorker::tell_of_names() {
-  for (NameChecks::Told& told : names_.take(steady_now())) events_.push_back({told.id, std::move(told.status)});
+  for (NameChecks::Answered& answered : names_.take_answered(steady_now())) {
+    events_.push_back({answered.id, std::move(answered.status)});
+  }
 }
 
 void CurlWorker::network_changed() {

@@ -254,7 +254,7 @@ Result<bool> GetSession::wait_for_window(JobFollower& follower, const FileView& 
   bool readable = false;
   if (poll_for(follower.descriptor(), kLookAgain, readable)) return true;
   if (readable)
-    if (const auto taken = follower.take_events([](const FileView&) {}); !taken) return tl::unexpected(taken.error());
+    if (const auto taken = follower.take([](const FileView&) {}); !taken) return tl::unexpected(taken.error());
   JobView whole = follower.job();
   whole.size = so_far.size;
   whole.bytes += so_far.bytes;
@@ -274,7 +274,7 @@ Result<bool> GetSession::wait(bool worked) {
   const bool at_once = worked || follower_->pending();
   if (poll_for(follower_->descriptor(), at_once ? Duration{} : Duration{kLookAgain}, readable)) return true;
   if (!readable && !follower_->pending()) return false;
-  const auto taken = follower_->take_events([this](const FileView& file) { files_->observe(file); });
+  const auto taken = follower_->take([this](const FileView& file) { files_->observe(file); });
   if (!taken) return tl::unexpected(taken.error());
   if (has_ended(follower_->job().state)) return false;  // finish() reads it
   const auto read = follower_->refresh_after_progress(now());

@@ -25,12 +25,12 @@ class CrowdIntervalsTest : public ::testing::Test {
  protected:
   // `count` datagrams of `agents` other agents.
   void hear(std::size_t count, std::size_t agents, SteadyTime when) {
-    for (std::size_t i = 0; i < count; ++i) pace.heard(agent_of(static_cast<std::uint8_t>(2 + i % agents)), when);
+    for (std::size_t i = 0; i < count; ++i) pace.on_datagram(agent_of(static_cast<std::uint8_t>(2 + i % agents)), when);
   }
   // When the next turn comes, from the moment that it is asked for.
   double turn_after(bool claims, SteadyTime from) {
-    pace.drop(kVersion);
-    pace.at_pace(kVersion, claims, from);
+    pace.drop_version(kVersion);
+    pace.announce_at_pace(kVersion, claims, from);
     return std::chrono::duration<double, std::milli>(*pace.next() - from).count();
   }
 
@@ -84,26 +84,26 @@ TEST_F(CrowdIntervalsTest, WithoutClaimsAMemberHasItsShareOfSixtyASecond) {
 TEST_F(CrowdIntervalsTest, MembersAreThoseOfThisMinuteOrOfTheLast) {
   hear(59, 59, now);
   EXPECT_EQ(pace.members(), 59U);
-  pace.heard(agent_of(100), now + seconds(60));
+  pace.on_datagram(agent_of(100), now + seconds(60));
   EXPECT_EQ(pace.members(), 60U) << "the minute is not over";
-  pace.heard(agent_of(101), now + seconds(60) + nanoseconds(1));
+  pace.on_datagram(agent_of(101), now + seconds(60) + nanoseconds(1));
   EXPECT_EQ(pace.members(), 60U) << "those of the last one";
-  pace.heard(agent_of(102), now + seconds(120) + nanoseconds(1));
+  pace.on_datagram(agent_of(102), now + seconds(120) + nanoseconds(1));
   EXPECT_EQ(pace.members(), 60U);
-  pace.heard(agent_of(103), now + seconds(120) + nanoseconds(2));
+  pace.on_datagram(agent_of(103), now + seconds(120) + nanoseconds(2));
   EXPECT_EQ(pace.members(), 2U) << "101 and 102";
 }
 
 TEST_F(CrowdIntervalsTest, ATurnIsWhenItIsDue) {
-  pace.at_pace(kVersion, true, now);
+  pace.announce_at_pace(kVersion, true, now);
   EXPECT_THAT(pace.due(now + milliseconds(400) - nanoseconds(1)), IsEmpty());
   EXPECT_THAT(pace.due(now + milliseconds(400)), ElementsAre(kVersion));
-  pace.sent({kVersion}, now + milliseconds(400));
+  pace.on_sent({kVersion}, now + milliseconds(400));
   EXPECT_EQ(pace.next(), now + milliseconds(800));
 }
 
 TEST_F(CrowdIntervalsTest, ATurnWithoutClaimsWaitsWhereMoreMembersAreKnownByThen) {
-  pace.at_pace(kVersion, false, now);
+  pace.announce_at_pace(kVersion, false, now);
   EXPECT_EQ(pace.next(), now + milliseconds(500));
   hear(59, 59, now);
   EXPECT_THAT(pace.due(now + milliseconds(500)), IsEmpty());
@@ -112,7 +112,7 @@ TEST_F(CrowdIntervalsTest, ATurnWithoutClaimsWaitsWhereMoreMembersAreKnownByThen
 }
 
 TEST_F(CrowdIntervalsTest, ATurnWithoutClaimsIsPutOffWhereSeventyTwoAreHeardInASecond) {
-  pace.at_pace(kVersion, false, now);
+  pace.announce_at_pace(kVersion, false, now);
   hear(71, 10, now);
   EXPECT_THAT(pace.due(now + milliseconds(500)), ElementsAre(kVersion));
   hear(1, 10, now + milliseconds(500));
@@ -125,68 +125,68 @@ TEST_F(CrowdIntervalsTest, ATurnWithoutClaimsIsPutOffWhereSeventyTwoAreHeardInAS
 }
 
 TEST_F(CrowdIntervalsTest, ClaimsBringATurnForwardAndNothingElseDoes) {
-  pace.at_pace(kVersion, false, now);
-  pace.at_pace(key_of(2), false, now + milliseconds(10));
+  pace.announce_at_pace(kVersion, false, now);
+  pace.announce_at_pace(key_of(2), false, now + milliseconds(10));
   EXPECT_EQ(pace.next(), now + milliseconds(500)) << "there is a turn already";
-  pace.at_pace(key_of(3), true, now + milliseconds(50));
+  pace.announce_at_pace(key_of(3), true, now + milliseconds(50));
   EXPECT_EQ(pace.next(), now + milliseconds(450));
-  pace.at_pace(key_of(4), true, now + milliseconds(100));
-  pace.at_pace(kVersion, false, now + milliseconds(100));
+  pace.announce_at_pace(key_of(4), true, now + milliseconds(100));
+  pace.announce_at_pace(kVersion, false, now + milliseconds(100));
   EXPECT_EQ(pace.next(), now + milliseconds(450));
 }
 
 TEST_F(CrowdIntervalsTest, WhatIsUrgentIsGatheredForHalfAMillisecond) {
-  pace.soon(kVersion, now);
-  pace.soon(key_of(2), now + microseconds(100));
+  pace.announce_soon(kVersion, now);
+  pace.announce_soon(key_of(2), now + microseconds(100));
   EXPECT_EQ(pace.next(), now + microseconds(500));
   EXPECT_THAT(pace.due(now + microseconds(500) - nanoseconds(1)), IsEmpty());
   EXPECT_THAT(pace.due(now + microseconds(500)), ElementsAre(kVersion, key_of(2)));
-  pace.sent({kVersion}, now + milliseconds(1));
+  pace.on_sent({kVersion}, now + milliseconds(1));
   EXPECT_THAT(pace.due(now + milliseconds(1)), ElementsAre(key_of(2))) << "what did not fit goes at once";
-  pace.sent({key_of(2)}, now + milliseconds(1));
+  pace.on_sent({key_of(2)}, now + milliseconds(1));
   EXPECT_FALSE(pace.next()) << "nobody asked for more than that";
 }
 
 TEST_F(CrowdIntervalsTest, TheSoonerOfTurnAndUrgencyIsNext) {
-  pace.at_pace(kVersion, true, now);
-  pace.soon(kVersion, now + milliseconds(100));
+  pace.announce_at_pace(kVersion, true, now);
+  pace.announce_soon(kVersion, now + milliseconds(100));
   EXPECT_EQ(pace.next(), now + milliseconds(100) + microseconds(500));
-  pace.drop(kVersion);
+  pace.drop_version(kVersion);
   EXPECT_FALSE(pace.next());
-  pace.at_pace(kVersion, true, now);
-  pace.soon(key_of(2), now + milliseconds(399) + microseconds(900));
+  pace.announce_at_pace(kVersion, true, now);
+  pace.announce_soon(key_of(2), now + milliseconds(399) + microseconds(900));
   EXPECT_EQ(pace.next(), now + milliseconds(400));
 }
 
 TEST_F(CrowdIntervalsTest, WhatIsDroppedTakesOnlyItsOwnUrgencyAlong) {
-  pace.soon(kVersion, now);
-  pace.soon(key_of(2), now);
-  pace.drop(kVersion);
+  pace.announce_soon(kVersion, now);
+  pace.announce_soon(key_of(2), now);
+  pace.drop_version(kVersion);
   EXPECT_EQ(pace.next(), now + microseconds(500));
-  pace.at_pace(key_of(3), true, now);
-  pace.drop(key_of(2));
+  pace.announce_at_pace(key_of(3), true, now);
+  pace.drop_version(key_of(2));
   EXPECT_EQ(pace.next(), now + milliseconds(400));
 }
 
 TEST_F(CrowdIntervalsTest, AfterWhatWasSaidThePaceIsThatOfWhatIsLeft) {
-  pace.at_pace(kVersion, true, now);
-  pace.at_pace(key_of(2), false, now);
-  pace.at_pace(kVersion, false, now);  // its claims are done
-  pace.sent({kVersion, key_of(2)}, now + milliseconds(100));
+  pace.announce_at_pace(kVersion, true, now);
+  pace.announce_at_pace(key_of(2), false, now);
+  pace.announce_at_pace(kVersion, false, now);  // its claims are done
+  pace.on_sent({kVersion, key_of(2)}, now + milliseconds(100));
   EXPECT_EQ(pace.next(), now + milliseconds(600));
-  pace.sent({key_of(9)}, now + milliseconds(200));
+  pace.on_sent({key_of(9)}, now + milliseconds(200));
   EXPECT_EQ(pace.next(), now + milliseconds(700)) << "of what is unknown nothing is noted, but a datagram went";
 }
 
 TEST_F(CrowdIntervalsTest, ATurnForClaimsIsKeptAsItWasDrawn) {
-  pace.at_pace(kVersion, true, now);
+  pace.announce_at_pace(kVersion, true, now);
   random.value = HeldRandom::kAll;
   EXPECT_THAT(pace.due(now + milliseconds(400)), ElementsAre(kVersion));
 }
 
 TEST_F(CrowdIntervalsTest, ATurnForClaimsThatAreDoneIsPutOffToThePaceOfTheOthers) {
-  pace.at_pace(kVersion, true, now);
-  pace.at_pace(kVersion, false, now);
+  pace.announce_at_pace(kVersion, true, now);
+  pace.announce_at_pace(kVersion, false, now);
   EXPECT_THAT(pace.due(now + milliseconds(400)), IsEmpty());
   EXPECT_EQ(pace.next(), now + milliseconds(500));
 }
