@@ -62,7 +62,7 @@ Status WriterCore::append_blocks(StreamId id, std::uint64_t offset, Buffer bytes
   if (Status good = check_blocks(run, offset, bytes.size(), leaves.size()); !good) return good;
   gather(run, offset, std::move(bytes), leaves);
   if (queued_ >= ContentWriter::kHighWater || behind()) was_high_ = true;
-  if (run.gathered && (run.gathered->bytes >= kJobBytes || jobs_ == 0)) submit_run(run);
+  if (run.gathered && (run.gathered->bytes >= kJobBytes || jobs_.count() == 0)) submit_run(run);
   return {};
 }
 
