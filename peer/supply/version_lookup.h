@@ -34,7 +34,7 @@ struct LookupTools {
   MemberBook& members;
   std::function<bool(const AgentId&)> refused;    // revoked or shunned
   std::function<bool(const AgentId&)> not_heard;  // its attestations do not count
-  std::function<void(const AgentId&)> lied;
+  std::function<void(const AgentId&)> lied;       // has it shunned: its bytes do not match the root
   std::function<void(const AgentId&)> unreachable;
   AgentId self{};
   bool loopback = false;  // members may be on loopback addresses: peer.listen names one
