@@ -70,7 +70,7 @@ bool FairPlaces::holds_too_much(Owner owner) const {
   return own > 1 && own * (times_ + 1) > times_ * (total_ - std::min(total_, held() - own));
 }
 
-FairPlaces::Place FairPlaces::take(Owner owner, std::size_t size) {
+FairPlaces::Place FairPlaces::take_places(Owner owner, std::size_t size) {
   Book::Account& account = book_->accounts[owner];
   account.held += size;
   account.served = ++book_->turn;

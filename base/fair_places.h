@@ -61,7 +61,7 @@ class FairPlaces {
   [[nodiscard]] bool may_take(Owner owner, std::size_t size = 1, bool alone = false) const;
   // Returns whether the owner holds more than one place, and more than the rule allows while others are present.
   [[nodiscard]] bool holds_too_much(Owner owner) const;
-  [[nodiscard]] Place take(Owner owner, std::size_t size = 1);
+  [[nodiscard]] Place take_places(Owner owner, std::size_t size = 1);
 
   [[nodiscard]] std::size_t held() const;
   [[nodiscard]] std::size_t held(Owner owner) const;

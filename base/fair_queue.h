@@ -34,7 +34,7 @@ class FairQueue {
   // Removes and returns the next item that `fits(item, owner)`. `wants(item)` is a range of Want: an item that several
   // owners want is served for the owner whose turn comes first.
   template <class Wants, class Fits>
-  std::optional<Next> take(const FairPlaces& places, Wants wants, Fits fits) {
+  std::optional<Next> take_next(const FairPlaces& places, Wants wants, Fits fits) {
     using Key = std::pair<FairPlaces::Rank, unsigned>;
     std::optional<std::tuple<Key, std::size_t, Owner>> best;
     for (std::size_t i = 0; i < items_.size(); ++i) {

@@ -8,7 +8,7 @@
 namespace larder::cache {
 namespace {
 
-constexpr unsigned kMostWaits = 8;  // waits for writers of one holder, before known() answers without them
+constexpr unsigned kMostWaits = 8;  // waits for writers of one holder, before find_known() answers without them
 
 std::optional<ContentInfo> info_of(const std::optional<index::Row>& row) {
   if (!row) return std::nullopt;
@@ -21,7 +21,7 @@ Result<Cache::Known> look_up(SQLite::Database& db, const std::string& url, const
   if (!any || !held) return tl::unexpected(!any ? any.error() : held.error());
   Cache::Known known;
   known.url = *any;
-  for (index::Row& row : *held) known.held.push_back(std::move(row.info));
+  for (index::Row& row : *held) known.own_contents.push_back(std::move(row.info));
   return known;
 }
 
@@ -58,8 +58,8 @@ void CacheImpl::simple_write(std::string doing, UniqueFunction<Status(SQLite::Da
 }
 
 void CacheImpl::check_row(index::Row row, UniqueFunction<void(Result<FileVerdict>)> done) {
-  disk_.run([&files = files_, path = layout_.content_path(row.info.id), mark = row.mark,
-             done = std::move(done)]() mutable -> Task {
+  disk_.submit([&files = files_, path = layout_.content_path(row.info.id), mark = row.mark,
+                done = std::move(done)]() mutable -> Task {
     auto verdict = check_file(files, path, mark);
     return [done = std::move(done), verdict = std::move(verdict)]() mutable { done(std::move(verdict)); };
   });
@@ -84,7 +84,7 @@ void CacheImpl::find_checked(Finder finder, Done<std::optional<ContentInfo>> don
   });
 }
 
-void CacheImpl::find(const Version& version, Done<std::optional<ContentInfo>> done) {
+void CacheImpl::find_version(const Version& version, Done<std::optional<ContentInfo>> done) {
   if (!version.has_validator()) return answer<std::optional<ContentInfo>>(std::move(done), std::nullopt);
   find_checked([version](SQLite::Database& db) { return index::find_version(db, version); }, std::move(done));
 }
@@ -134,13 +134,13 @@ void CacheImpl::get_for(const ContentId& id, std::uint32_t user, Done<ContentInf
       });
 }
 
-void CacheImpl::known(const std::string& url, const std::string& holder, Done<Known> done) {
+void CacheImpl::find_known(const std::string& url, const std::string& holder, Done<Known> done) {
   known_in({url, holder}, kMostWaits, std::move(done));
 }
 
-// An earlier attempt of this holder may still be committing its last segments. known() waits for it: otherwise the new
-// attempt would miss a content that it holds. Contents of other holders are not waited for. This first check, before
-// the index is asked, finds a content without a record: its first segment may be committed while the query runs.
+// An earlier attempt of this holder may still be committing its last segments. find_known() waits for it: otherwise the
+// new attempt would miss a content that it holds. Contents of other holders are not waited for. This first check,
+// before the index is asked, finds a content without a record: its first segment may be committed while the query runs.
 CacheImpl::Active* CacheImpl::ending_before(const std::string& holder) {
   for (auto& [id, content] : active_) {
     if (content.ending() && content.fresh && content.fresh->holders.contains(holder)) return &content;
@@ -150,7 +150,7 @@ CacheImpl::Active* CacheImpl::ending_before(const std::string& holder) {
 
 // The second check, after the query, finds contents that the index names.
 CacheImpl::Active* CacheImpl::ending_of(const Known& known) {
-  for (const ContentInfo& info : known.held) {
+  for (const ContentInfo& info : known.own_contents) {
     Active* content = active(info.id);
     if (content != nullptr && content->ending()) return content;
   }
@@ -177,7 +177,7 @@ void CacheImpl::known_in(Question question, unsigned waits, Done<Known> done) {
 }
 
 // Default implementation: asks one by one.
-void Cache::known_of(std::vector<Question> questions, Done<std::vector<Known>> done) {
+void Cache::find_known_of(std::vector<Question> questions, Done<std::vector<Known>> done) {
   struct Asking {
     std::size_t open;
     Result<std::vector<Known>> all;
@@ -187,7 +187,7 @@ void Cache::known_of(std::vector<Question> questions, Done<std::vector<Known>> d
   auto asking =
       std::make_shared<Asking>(Asking{questions.size(), std::vector<Known>(questions.size()), std::move(done)});
   for (std::size_t i = 0; i < questions.size(); ++i) {
-    known(questions[i].url, questions[i].holder, [asking, i](Result<Known> one) {
+    find_known(questions[i].url, questions[i].holder, [asking, i](Result<Known> one) {
       if (!one) {
         asking->all = tl::unexpected(one.error());
       } else if (asking->all) {
@@ -199,7 +199,7 @@ void Cache::known_of(std::vector<Question> questions, Done<std::vector<Known>> d
 }
 
 // One query for all; the few questions that must wait for a writer are then asked one by one.
-void CacheImpl::known_of(std::vector<Question> questions, Done<std::vector<Known>> done) {
+void CacheImpl::find_known_of(std::vector<Question> questions, Done<std::vector<Known>> done) {
   struct Asked {
     std::vector<Question> questions;
     std::vector<bool> late;
@@ -228,8 +228,8 @@ void CacheImpl::known_of(std::vector<Question> questions, Done<std::vector<Known
           places.push_back(i);
         }
         if (late.empty()) return done(std::move(all));
-        Cache::known_of(std::move(late), [all = std::move(*all), places = std::move(places),
-                                          done = std::move(done)](Result<std::vector<Known>> known) mutable {
+        Cache::find_known_of(std::move(late), [all = std::move(*all), places = std::move(places),
+                                               done = std::move(done)](Result<std::vector<Known>> known) mutable {
           if (!known) return done(std::move(known));
           for (std::size_t i = 0; i < places.size(); ++i) all[places[i]] = std::move((*known)[i]);
           done(std::move(all));

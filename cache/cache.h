@@ -60,7 +60,7 @@ class Cache {
   // validator. Checks the file (size, inode, modification time), except while it is being written. A record whose file
   // has changed is dropped, and the next one is looked for. Empty optional: not found. find_by_sha256() and
   // find_newest() check alike.
-  virtual void find(const Version& version, Done<std::optional<ContentInfo>> done) = 0;
+  virtual void find_version(const Version& version, Done<std::optional<ContentInfo>> done) = 0;
   // Finds a complete, shareable record.
   virtual void find_by_sha256(const Digest& sha256, Done<std::optional<ContentInfo>> done) = 0;
   // Finds the newest complete, validated, shareable version of a URL, whatever its validators (offline_ok).
@@ -75,15 +75,15 @@ class Cache {
   // checks no file, is not counted as a use.
   struct Known {
     bool url = false;
-    std::vector<ContentInfo> held;
+    std::vector<ContentInfo> own_contents;
   };
-  virtual void known(const std::string& url, const std::string& holder, Done<Known> done) = 0;
+  virtual void find_known(const std::string& url, const std::string& holder, Done<Known> done) = 0;
   // The same for many questions, in their order, by one query of the index for all that need not wait.
   struct Question {
     std::string url;
     std::string holder;
   };
-  virtual void known_of(std::vector<Question> questions, Done<std::vector<Known>> done);
+  virtual void find_known_of(std::vector<Question> questions, Done<std::vector<Known>> done);
 
   // Makes a new content of `version` (size may be unknown). Reserves space for the whole first, evicting by rule.
   // Error: disk_full, which says what is missing. `bounded_by_cache` false: a job needs the content although the cache
@@ -100,8 +100,8 @@ class Cache {
   };
   virtual void create(Create what, Done<std::unique_ptr<ContentWriter>> done) = 0;
   // Makes a writer for a partial content; waits while segments of the last writer are being committed. Unfinished
-  // segments that the last writer was told to keep() are there again, for kKeptFor and for the kMaxKept contents that
-  // were left last. known() returns such contents too. Error: busy while another writer lives.
+  // segments that the last writer was told to keep_unfinished() are there again, for kKeptFor and for the kMaxKept
+  // contents that were left last. find_known() returns such contents too. Error: busy while another writer lives.
   static constexpr Duration kKeptFor = std::chrono::minutes(20);
   static constexpr std::size_t kMaxKept = 64;
   virtual void resume(const ContentId& id, Done<std::unique_ptr<ContentWriter>> done) = 0;

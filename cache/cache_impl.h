@@ -40,13 +40,13 @@ class CacheImpl final : public Cache, private WriterHost, private MaintenanceHos
             DiskSpace space);
   ~CacheImpl() override;
 
-  void find(const Version& version, Done<std::optional<ContentInfo>> done) override;
+  void find_version(const Version& version, Done<std::optional<ContentInfo>> done) override;
   void find_by_sha256(const Digest& sha256, Done<std::optional<ContentInfo>> done) override;
   void find_newest(const std::string& url, Done<std::optional<ContentInfo>> done) override;
   void get(const ContentId& id, Done<ContentInfo> done) override;
   void get_for(const ContentId& id, std::uint32_t user, Done<ContentInfo> done) override;
-  void known(const std::string& url, const std::string& holder, Done<Known> done) override;
-  void known_of(std::vector<Question> questions, Done<std::vector<Known>> done) override;
+  void find_known(const std::string& url, const std::string& holder, Done<Known> done) override;
+  void find_known_of(std::vector<Question> questions, Done<std::vector<Known>> done) override;
   void create(Create what, Done<std::unique_ptr<ContentWriter>> done) override;
   void resume(const ContentId& id, Done<std::unique_ptr<ContentWriter>> done) override;
   void open(const ContentId& id, Done<std::shared_ptr<ContentLease>> done) override;
@@ -76,7 +76,7 @@ class CacheImpl final : public Cache, private WriterHost, private MaintenanceHos
   void observe(std::function<void(const ContentId&)> changed) override;
   void figures(Done<CacheFigures> done) override;
   void apply(const CacheSettings& settings) override;
-  bool ask_sync(UniqueFunction<void()> answer) override { return sync_->ask(std::move(answer)); }
+  bool ask_sync(UniqueFunction<void()> answer) override { return sync_->ask_thread(std::move(answer)); }
   void start_maintenance() override;
 
  private:
@@ -155,9 +155,9 @@ class CacheImpl final : public Cache, private WriterHost, private MaintenanceHos
   void commit(index::Commit what, UniqueFunction<void(Status)> done) override;
   void complete(index::Completion what, UniqueFunction<void(Result<ContentInfo>)> done) override;
   void make_room(const ContentId& id, std::uint64_t bytes, UniqueFunction<void(Status)> done) override;
-  void wrote(const ContentId& id, std::uint64_t bytes) override;
-  void grew(const ContentId& id, std::uint64_t size) override;
-  void closed(const ContentId& id) override;
+  void on_bytes_written(const ContentId& id, std::uint64_t bytes) override;
+  void on_size_grown(const ContentId& id, std::uint64_t size) override;
+  void on_writer_closed(const ContentId& id) override;
   void make_writer(const ContentId& id, WriterCore::Start start, Done<std::unique_ptr<ContentWriter>> done);
 
   // cache_kept.cpp: unfinished segments of the last writer

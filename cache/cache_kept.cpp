@@ -38,7 +38,7 @@ void CacheImpl::let_kept_go(const ContentId& id) {
 void CacheImpl::add_kept(const std::string& url, const std::string& holder, Known& known) const {
   for (const auto& [id, content] : active_) {
     if (!content.kept || !content.fresh || !content.fresh->holders.contains(holder)) continue;
-    known.held.push_back(fresh_info(id, content));
+    known.own_contents.push_back(fresh_info(id, content));
     known.url = known.url || content.fresh->version.url == url;
   }
 }

@@ -49,7 +49,7 @@ struct CacheImpl::Hashing {
 };
 
 void CacheImpl::open(const ContentId& id, Done<std::shared_ptr<ContentLease>> done) {
-  if (const auto mark = recent_.find(id)) {
+  if (const auto mark = recent_.find_mark(id)) {
     index::Row row;
     row.info.id = id;
     row.mark = *mark;
@@ -84,8 +84,8 @@ void CacheImpl::open_partial(const ContentId& id, Done<std::shared_ptr<ContentLe
 // Opens a content that is being written and has no record: no segment is committed, but its file may exist.
 void CacheImpl::open_fresh(const ContentId& id, Done<std::shared_ptr<ContentLease>> done) {
   auto count = std::make_unique<LeaseCount>(leases_, id);
-  disk_.run([&files = files_, id, path = layout_.content_path(id), count = std::move(count),
-             done = std::move(done)]() mutable -> Task {
+  disk_.submit([&files = files_, id, path = layout_.content_path(id), count = std::move(count),
+                done = std::move(done)]() mutable -> Task {
     auto file = files.open(path, OpenMode::read);
     return [id, file = std::move(file), count = std::move(count), done = std::move(done)]() mutable {
       if (file) return done(std::make_shared<Lease>(std::move(count), std::move(*file)));
@@ -99,8 +99,8 @@ void CacheImpl::open_row(index::Row row, bool use, Done<std::shared_ptr<ContentL
   const ContentId id = row.info.id;
   // The lease is counted before the file is opened, so that the content is not evicted in between.
   auto count = std::make_unique<LeaseCount>(leases_, id);
-  disk_.run([this, &files = files_, id, path = layout_.content_path(id), mark = row.mark, use, count = std::move(count),
-             done = std::move(done)]() mutable -> Task {
+  disk_.submit([this, &files = files_, id, path = layout_.content_path(id), mark = row.mark, use,
+                count = std::move(count), done = std::move(done)]() mutable -> Task {
     auto opened = open_checked(files, path, mark);
     return [this, id, use, opened = std::move(opened), count = std::move(count), done = std::move(done)]() mutable {
       if (!opened) return done(tl::unexpected(opened.error()));
@@ -141,7 +141,7 @@ void CacheImpl::compute_sha256(const ContentId& id, Done<Digest> done) {
 }
 
 void CacheImpl::hash_on(std::shared_ptr<Hashing> hashing) {
-  disk_.run([this, hashing = std::move(hashing)]() mutable -> Task {
+  disk_.submit([this, hashing = std::move(hashing)]() mutable -> Task {
     auto reached = hash_step(hashing->lease->file(), hashing->id, hashing->hash, hashing->offset, hashing->size);
     return [this, hashing = std::move(hashing), reached = std::move(reached)]() mutable {
       if (!reached) {

@@ -42,7 +42,7 @@ void CacheImpl::remove_files(std::vector<ContentId> ids, Task then) {
     recent_.forget(id);
     paths.push_back(layout_.content_path(id));
   }
-  disk_.run([&files = files_, paths = std::move(paths), then = std::move(then)]() mutable -> Task {
+  disk_.submit([&files = files_, paths = std::move(paths), then = std::move(then)]() mutable -> Task {
     for (const std::string& path : paths) {
       // A file that cannot be removed has no record any more: maintenance removes it after the next start.
       if (Status removed = files.remove(path); !removed) {
@@ -433,7 +433,7 @@ void CacheImpl::drop_unheld(std::vector<ContentId> ids, index::RemoveOnly only, 
 
 void CacheImpl::check_space() {
   let_old_go();
-  space_.settle();
+  space_.evict_overdrawn();
 }
 
 }  // namespace larder::cache

@@ -213,7 +213,7 @@ void CacheImpl::completed(const index::Completion& what, index::CompletionOutcom
   space_.ledger().committed(id, what.commit.added_bytes);
   if (Active* content = active(id)) content->fresh.reset();
   end_active(id, survivor);
-  recent_.add(survivor, outcome.row.mark);
+  recent_.add_mark(survivor, outcome.row.mark);
   changed(id);
   if (outcome.merged) changed(survivor);
   if (!outcome.merged) return done(std::move(outcome.row.info));
@@ -237,11 +237,11 @@ void CacheImpl::make_room(const ContentId& id, std::uint64_t bytes, UniqueFuncti
   space_.make_room(id, bytes, std::move(done));
 }
 
-void CacheImpl::wrote(const ContentId& id, std::uint64_t bytes) {
+void CacheImpl::on_bytes_written(const ContentId& id, std::uint64_t bytes) {
   space_.ledger().wrote(id, bytes);
 }
 
-void CacheImpl::grew(const ContentId& id, std::uint64_t size) {
+void CacheImpl::on_size_grown(const ContentId& id, std::uint64_t size) {
   SpaceLedger& ledger = space_.ledger();
   // In steps of 16 MiB, so that the accounts are not checked for every buffer.
   constexpr std::uint64_t kStep = 16 * kMiB;
@@ -250,15 +250,15 @@ void CacheImpl::grew(const ContentId& id, std::uint64_t size) {
   if (ledger.has(id)) return;
   // The size was not known beforehand: if the cache's limits do not suffice, the content goes on outside them.
   if (!ledger.can_have(id)) ledger.unbind(id);
-  space_.settle();
+  space_.evict_overdrawn();
 }
 
-void CacheImpl::closed(const ContentId& id) {
+void CacheImpl::on_writer_closed(const ContentId& id) {
   const auto found = active_.find(id);
   if (found == active_.end() || !found->second.core || !found->second.core->abandoned()) return;
   const auto& fresh = found->second.fresh;
   const bool unwanted = fresh && fresh->holders.empty();
-  if (found->second.core->keeps() && !unwanted) return keep_for_next(id, found->second);
+  if (found->second.core->keeps_unfinished() && !unwanted) return keep_for_next(id, found->second);
   close_content(id, found->second);
 }
 

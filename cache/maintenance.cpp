@@ -71,7 +71,7 @@ void Maintenance::step(std::size_t prefix) {
     }
     return age_out(std::nullopt);
   }
-  disk_.run([this, &files = files_, layout = layout_, prefix]() -> Task {
+  disk_.submit([this, &files = files_, layout = layout_, prefix]() -> Task {
     return [this, prefix, names = list_contents(files, layout, prefix)]() mutable {
       auto directory = std::make_shared<Directory>();
       directory->prefix = prefix;
@@ -111,7 +111,7 @@ void Maintenance::compare(std::shared_ptr<Directory> directory) {
     if (at == directory->rows.end() || at->id != id) orphans.push_back(id);
   }
   std::erase_if(directory->rows, [this](const index::PrefixRow& row) { return host_.in_use(row.id); });
-  disk_.run([this, directory, orphans = std::move(orphans), &files = files_, layout = layout_]() -> Task {
+  disk_.submit([this, directory, orphans = std::move(orphans), &files = files_, layout = layout_]() -> Task {
     auto damages = std::make_shared<std::vector<Damage>>();
     for (const ContentId& id : orphans) {
       if (Status removed = files.remove(layout.content_path(id)); !removed) {

@@ -15,7 +15,7 @@ class RecentMarks {
  public:
   static constexpr std::size_t kMax = 2048;
 
-  void add(const ContentId& id, const index::FileMark& mark) {
+  void add_mark(const ContentId& id, const index::FileMark& mark) {
     if (!marks_.insert_or_assign(id, mark).second) return;
     order_.push_back(id);
     if (order_.size() <= kMax) return;
@@ -23,7 +23,7 @@ class RecentMarks {
     order_.pop_front();
   }
   void forget(const ContentId& id) { marks_.erase(id); }
-  [[nodiscard]] std::optional<index::FileMark> find(const ContentId& id) const {
+  [[nodiscard]] std::optional<index::FileMark> find_mark(const ContentId& id) const {
     const auto found = marks_.find(id);
     return found == marks_.end() ? std::nullopt : std::optional(found->second);
   }

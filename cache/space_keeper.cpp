@@ -36,7 +36,7 @@ SpaceKeeper::SpaceKeeper(Runtime runtime, DiskQueue& disk, Database& database, F
 void SpaceKeeper::apply(const CacheSettings& settings) {
   settings_ = settings;
   ledger_.set_limits(limits_in_force(settings.max_size, settings.keep_free, ledger_.disk().total));
-  settle();
+  evict_overdrawn();
 }
 
 bool SpaceKeeper::is_fresh() const {
@@ -48,7 +48,7 @@ void SpaceKeeper::measure(UniqueFunction<void(Status)> done) {
   measure_waiters_.push_back(std::move(done));
   if (measuring_) return;
   measuring_ = true;
-  disk_.run([this, &files = files_, directory = directory_]() -> Task {
+  disk_.submit([this, &files = files_, directory = directory_]() -> Task {
     return [this, space = files.space(directory)] {
       if (!space) return measured(tl::unexpected(space.error()));
       read_totals(*space);
@@ -136,7 +136,7 @@ void SpaceKeeper::refuse_full(const ContentId& id, UniqueFunction<void(Status)> 
   });
 }
 
-void SpaceKeeper::settle() {
+void SpaceKeeper::evict_overdrawn() {
   measure([this](Status status) {
     if (!status) return log::warn("cannot check the cache's space error=\"{}\"", status.error().text());
     if (ledger_.overdrawn() > 0) evict(0, [](std::uint64_t) {});

@@ -44,7 +44,7 @@ class SpaceKeeper {
   // Evicts for a write of `id` that failed because the disk is full. Error: disk_full if nothing was freed.
   void make_room(const ContentId& id, std::uint64_t bytes, UniqueFunction<void(Status)> done);
   // Evicts in the background while the accounts are overdrawn.
-  void settle();
+  void evict_overdrawn();
 
  private:
   struct Evictor {

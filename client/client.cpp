@@ -145,7 +145,7 @@ Result<bool> AnswerStream::read(const ResponseReader::Sink& sink) {
     const auto received = receive(connection_.get(), buffer_, nullptr);
     if (!received) return tl::unexpected(received.error());
     if (received->empty()) {
-      if (auto ended = reader_.end(); !ended) return tl::unexpected(ended.error());
+      if (auto ended = reader_.end_input(); !ended) return tl::unexpected(ended.error());
       return false;
     }
     piece = *received;
@@ -180,7 +180,7 @@ Result<Answer> Client::exchange_once(std::string_view request, bool& nothing_cam
     if (!received) return tl::unexpected(received.error());
     if (received->empty()) {
       if (nothing_came) return tl::unexpected(lost("it closed the connection"));
-      if (auto ended = reader.end(); !ended) return tl::unexpected(ended.error());
+      if (auto ended = reader.end_input(); !ended) return tl::unexpected(ended.error());
       break;
     }
     nothing_came = false;

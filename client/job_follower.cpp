@@ -71,17 +71,17 @@ bool JobFollower::all_transferred() const {
 }
 
 const FileView* JobFollower::file(unsigned index) const {
-  return const_cast<JobFollower*>(this)->find(index);
+  return const_cast<JobFollower*>(this)->find_file(index);
 }
 
-FileView* JobFollower::find(unsigned index) {
+FileView* JobFollower::find_file(unsigned index) {
   if (index < job_.files.size() && job_.files[index].index == index) return &job_.files[index];
   const auto found =
       std::find_if(job_.files.begin(), job_.files.end(), [&](const FileView& file) { return file.index == index; });
   return found == job_.files.end() ? nullptr : &*found;
 }
 
-Status JobFollower::take(const std::function<void(const FileView&)>& changed) {
+Status JobFollower::take_events(const std::function<void(const FileView&)>& changed) {
   Status outcome;
   const std::uint64_t dropped = parser_.dropped();
   const auto more = stream_->read([&](std::string_view bytes) {
@@ -106,7 +106,7 @@ Status JobFollower::apply(const ServerEvent& event, const std::function<void(con
     if (brief_) return take_news(event.data, changed);
     auto file = parse_file_event(event.data);
     if (!file) return tl::unexpected(file.error());
-    if (FileView* known = find(file->index)) *known = *file;
+    if (FileView* known = find_file(file->index)) *known = *file;
     changed(*file);
     return {};
   }
@@ -125,7 +125,7 @@ Status JobFollower::apply(const ServerEvent& event, const std::function<void(con
 Status JobFollower::take_news(std::string_view data, const std::function<void(const FileView&)>& changed) {
   auto news = parse_file_news(data);
   if (!news) return tl::unexpected(news.error());
-  FileView* known = find(news->index);
+  FileView* known = find_file(news->index);
   if (known == nullptr) return {};
   known->state = std::move(news->state);
   known->content = std::move(news->content);

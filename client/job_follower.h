@@ -33,7 +33,7 @@ class JobFollower {
   [[nodiscard]] bool pending() const { return stream_ && stream_->pending(); }  // events that poll does not report
   // Waits for the next bytes of events and applies them. Calls `changed` with each file of a file event. Error:
   // agent_unreachable when the agent has ended the stream.
-  Status take(const std::function<void(const FileView&)>& changed);
+  Status take_events(const std::function<void(const FileView&)>& changed);
 
   [[nodiscard]] const JobView& job() const { return job_; }
   [[nodiscard]] const FileView* file(unsigned index) const;
@@ -47,7 +47,7 @@ class JobFollower {
  private:
   Status subscribe(const std::string& query);
   Status take_news(std::string_view data, const std::function<void(const FileView&)>& changed);
-  FileView* find(unsigned index);
+  FileView* find_file(unsigned index);
   Status apply(const ServerEvent& event, const std::function<void(const FileView&)>& changed);
   Client& client_;
   std::string id_;

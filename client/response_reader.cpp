@@ -81,7 +81,7 @@ bool has_odd_line(std::string_view text, bool begun) {
 
 }  // namespace
 
-const std::string* ResponseHead::find(std::string_view name) const {
+const std::string* ResponseHead::find_field(std::string_view name) const {
   for (const auto& [key, value] : headers)
     if (key == name) return &value;
   return nullptr;
@@ -131,7 +131,7 @@ Result<std::size_t> ResponseReader::feed(std::string_view bytes, const Sink& bod
   return bytes.size();
 }
 
-Status ResponseReader::end() {
+Status ResponseReader::end_input() {
   State& state = *state_;
   BeastError error;
   if (!state.failed && !done()) state.parser->put_eof(error);

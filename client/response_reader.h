@@ -17,7 +17,7 @@ namespace larder::agent {
 struct ResponseHead {
   int status = 0;
   std::vector<std::pair<std::string, std::string>> headers;  // names in lower case, values trimmed
-  [[nodiscard]] const std::string* find(std::string_view name) const;
+  [[nodiscard]] const std::string* find_field(std::string_view name) const;
 };
 
 class ResponseReader {
@@ -35,7 +35,7 @@ class ResponseReader {
   // done). Error: agent_answer_invalid, also for every later call.
   Result<std::size_t> feed(std::string_view bytes, const Sink& body);
   // Called when the connection ended. Error: agent_unreachable unless the body may end there.
-  Status end();
+  Status end_input();
 
   [[nodiscard]] bool head_done() const;
   [[nodiscard]] bool done() const;

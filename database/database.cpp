@@ -33,7 +33,7 @@ constexpr int kBusyTimeoutMs = 5000;        // wait for another program that rea
 constexpr std::chrono::milliseconds kLater{500};
 constexpr std::size_t kMaxLater = 512;
 constexpr unsigned kReadsBeforeLater = 64;
-constexpr std::size_t kStream = 8;      // after a group of this size, the next one is gathered:
+constexpr std::size_t kGatherFrom = 8;  // after a group of this size, the next one is gathered:
 constexpr std::size_t kGathered = 128;  // until it has this size, or for kGatherFor
 constexpr std::chrono::milliseconds kGatherFor{4};
 constexpr std::chrono::seconds kEraseAgain{10};  // after a failed attempt
@@ -223,7 +223,7 @@ struct Database::Impl {
   // Waits for a larger group while many writes arrive: each commit costs a sync of the disk, and writes pages again
   // that the previous one has written.
   void gather(std::unique_lock<std::mutex>& lock) {
-    if (!queue.front().write || last_group < kStream || queue.size() >= kGathered) return;
+    if (!queue.front().write || last_group < kGatherFrom || queue.size() >= kGathered) return;
     gathering = true;
     wake.wait_for(lock, kGatherFor, [this] { return stopping || queue.size() >= kGathered; });
     gathering = false;

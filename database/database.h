@@ -57,13 +57,13 @@ class Database {
   template <class T>
   void read(std::string doing, UniqueFunction<Result<T>(SQLite::Database&)> work,
             UniqueFunction<void(Result<T>)> done) {
-    look<T>(false, std::move(doing), std::move(work), std::move(done));
+    query<T>(false, std::move(doing), std::move(work), std::move(done));
   }
   // A read that may miss deferred writes, and does not force them to be written first.
   template <class T>
   void peek(std::string doing, UniqueFunction<Result<T>(SQLite::Database&)> work,
             UniqueFunction<void(Result<T>)> done) {
-    look<T>(true, std::move(doing), std::move(work), std::move(done));
+    query<T>(true, std::move(doing), std::move(work), std::move(done));
   }
 
   // Removes deleted and overwritten data from the files: the WAL, which still holds old pages, is written back and cut
@@ -78,8 +78,8 @@ class Database {
   struct Impl;
   explicit Database(std::unique_ptr<Impl> impl);
   template <class T>
-  void look(bool peek, std::string doing, UniqueFunction<Result<T>(SQLite::Database&)> work,
-            UniqueFunction<void(Result<T>)> done) {
+  void query(bool peek, std::string doing, UniqueFunction<Result<T>(SQLite::Database&)> work,
+             UniqueFunction<void(Result<T>)> done) {
     auto slot = std::make_shared<Result<T>>(tl::unexpected<Error>(Error{}));
     run_read(
         peek, std::move(doing),

@@ -57,18 +57,18 @@ CacheEvidence cache_evidence(const HttpHead& head) {
       if (evidence.name.empty()) evidence.name = from_name(*value);
     }
   }
-  const std::string* age = head.find("age");
+  const std::string* age = head.find_field("age");
   if (age != nullptr && evidence.answered == CacheEvidence::Answered::unknown) {
     evidence.answered = parse_decimal(trim(*age)).value_or(0) > 0 ? CacheEvidence::Answered::by_cache
                                                                   : CacheEvidence::Answered::by_origin;
   }
-  if (const std::string* via = head.find("via"); via != nullptr && evidence.name.empty())
+  if (const std::string* via = head.find_field("via"); via != nullptr && evidence.name.empty())
     evidence.name = via_name(*via);
   if (!evidence.name.empty()) return evidence;
   for (const std::string_view field : kCacheFields) {
-    if (head.find(field) != nullptr) evidence.name = fmt::format("a cache that names itself by {} only", field);
+    if (head.find_field(field) != nullptr) evidence.name = fmt::format("a cache that names itself by {} only", field);
   }
-  if (head.find("cf-cache-status") != nullptr) evidence.name = "Cloudflare";
+  if (head.find_field("cf-cache-status") != nullptr) evidence.name = "Cloudflare";
   if (evidence.name.empty() && age != nullptr) evidence.name = "a cache that names itself by Age only";
   if (evidence.name.empty() && head.via_proxy) evidence.name = "the configured proxy";
   return evidence;

@@ -5,7 +5,7 @@
 namespace larder::origin {
 
 // Widens the host for each quiet time that has passed. A host that has all of its places again is forgotten.
-HostLanes::Host* HostLanes::find(const std::string& name, SteadyTime now) {
+HostLanes::Host* HostLanes::find_host(const std::string& name, SteadyTime now) {
   const auto found = hosts_.find(name);
   if (found == hosts_.end()) return nullptr;
   Host& host = found->second;
@@ -28,8 +28,8 @@ void HostLanes::make_room() {
   }));
 }
 
-void HostLanes::refused(const std::string& name, const Refusal& refusal, SteadyTime now) {
-  Host* host = find(name, now);
+void HostLanes::on_refused(const std::string& name, const Refusal& refusal, SteadyTime now) {
+  Host* host = find_host(name, now);
   const bool fresh = host == nullptr;
   if (fresh) {
     make_room();
@@ -56,14 +56,14 @@ void HostLanes::refused(const std::string& name, const Refusal& refusal, SteadyT
 }
 
 void HostLanes::served(const std::string& name, SteadyTime now) {
-  Host* host = find(name, now);
+  Host* host = find_host(name, now);
   if (host == nullptr) return;
   host->served_at = now;
   if (++host->served_in_a_row % kServedBeforeFaster == 0) host->gap = host->gap * 3 / 4;
 }
 
 void HostLanes::began(const std::string& name, SteadyTime now) {
-  if (Host* host = find(name, now)) host->began_at = now;
+  if (Host* host = find_host(name, now)) host->began_at = now;
 }
 
 SteadyTime HostLanes::open_at(const Host& host) {
@@ -71,7 +71,7 @@ SteadyTime HostLanes::open_at(const Host& host) {
 }
 
 bool HostLanes::may_begin(const std::string& name, std::size_t active, SteadyTime now) {
-  const Host* host = find(name, now);
+  const Host* host = find_host(name, now);
   return host == nullptr || (active < host->places && now >= open_at(*host));
 }
 
@@ -92,7 +92,7 @@ bool HostLanes::served_since(const std::string& name, SteadyTime then) const {
 }
 
 std::size_t HostLanes::places(const std::string& name, SteadyTime now) {
-  const Host* host = find(name, now);
+  const Host* host = find_host(name, now);
   return host == nullptr ? most_ : std::min(host->places, most_);
 }
 

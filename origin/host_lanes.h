@@ -38,7 +38,7 @@ class HostLanes {
     SteadyTime begun_at{};
     std::optional<std::chrono::seconds> retry_after;
   };
-  void refused(const std::string& host, const Refusal& refusal, SteadyTime now);
+  void on_refused(const std::string& host, const Refusal& refusal, SteadyTime now);
   void served(const std::string& host, SteadyTime now);
   void began(const std::string& host, SteadyTime now);
 
@@ -66,7 +66,7 @@ class HostLanes {
     bool widened = false;  // since the last refusal
     unsigned served_in_a_row = 0;
   };
-  [[nodiscard]] Host* find(const std::string& host, SteadyTime now);
+  [[nodiscard]] Host* find_host(const std::string& host, SteadyTime now);
   [[nodiscard]] static SteadyTime open_at(const Host& host);
   void make_room();
 

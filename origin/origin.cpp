@@ -38,7 +38,7 @@ class OriginImpl final : public Origin {
   void set_rate(FetchId id, std::uint64_t bytes_per_second) override;
 
  private:
-  struct Entry final : RunListener {
+  struct Entry final : RequestListener {
     void on_edition(const Edition& edition, std::uint64_t offset) override;
     void on_data(Buffer bytes) override;
     void on_finish(Status status) override;
@@ -46,13 +46,13 @@ class OriginImpl final : public Origin {
     OriginImpl* owner = nullptr;
     FetchId id = 0;
     Url url;
-    std::shared_ptr<OriginRun> run;
+    std::shared_ptr<OriginRequest> run;
     std::shared_ptr<FetchEvents> events;               // of a fetch
     UniqueFunction<void(Result<Edition>)> probe_done;  // of a probe
     Edition edition;                                   // of a probe
   };
 
-  FetchId add(RunPlan plan, std::shared_ptr<Entry> entry);
+  FetchId add(RequestPlan plan, std::shared_ptr<Entry> entry);
   void begin(FetchId id);
   void ended(Entry& entry, Status status);
 
@@ -71,7 +71,7 @@ OriginImpl::~OriginImpl() {
 }
 
 FetchId OriginImpl::probe(const Target& target, UniqueFunction<void(Result<Edition>)> done) {
-  RunPlan plan;
+  RequestPlan plan;
   plan.target = target;
   plan.probe = true;
   plan.first_step = helpers_.first_step(target.url, runtime_.clock.now());
@@ -82,7 +82,7 @@ FetchId OriginImpl::probe(const Target& target, UniqueFunction<void(Result<Editi
 }
 
 FetchId OriginImpl::fetch(const Fetch& fetch, std::shared_ptr<FetchEvents> events) {
-  RunPlan plan;
+  RequestPlan plan;
   plan.target = fetch.target;
   plan.expected = fetch.expected;
   plan.offset = fetch.offset;
@@ -94,11 +94,11 @@ FetchId OriginImpl::fetch(const Fetch& fetch, std::shared_ptr<FetchEvents> event
   return add(std::move(plan), std::move(entry));
 }
 
-FetchId OriginImpl::add(RunPlan plan, std::shared_ptr<Entry> entry) {
+FetchId OriginImpl::add(RequestPlan plan, std::shared_ptr<Entry> entry) {
   entry->owner = this;
   entry->id = ++last_id_;
   entry->url = plan.target.url;
-  entry->run = std::make_shared<OriginRun>(http_, runtime_.clock, std::move(plan), *entry);
+  entry->run = std::make_shared<OriginRequest>(http_, runtime_.clock, std::move(plan), *entry);
   const FetchId id = entry->id;
   entries_.emplace(id, std::move(entry));
   // Not within the call: a refusal by policy would reach the caller before it knows the id.

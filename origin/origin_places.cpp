@@ -18,7 +18,7 @@ void forget_unheld(Map& map) {
 OriginPlaces::OriginPlaces(std::size_t connections_of_one_user)
     : connections_(FairPlaces::with_reserve(connections_of_one_user)) {}
 
-void OriginPlaces::seen(Owner owner, SteadyTime now) {
+void OriginPlaces::note_request(Owner owner, SteadyTime now) {
   about_[owner] = now;
   if (about_.size() > kEmptyEntries)
     std::erase_if(about_, [now](const auto& one) { return one.second + kAbout < now; });
@@ -51,17 +51,17 @@ bool OriginPlaces::has_room(const Need& need, Owner owner, SteadyTime now) {
          host_has_room(need.host, need.host_limit, owner, now);
 }
 
-std::size_t OriginPlaces::held_of_host(const std::string& host) const {
+std::size_t OriginPlaces::places_of_host(const std::string& host) const {
   const auto found = hosts_.find(host);
   return found == hosts_.end() ? 0 : found->second.held();
 }
 
-OriginPlaces::Held OriginPlaces::take(const Need& need, Owner owner) {
+OriginPlaces::Places OriginPlaces::take_places(const Need& need, Owner owner) {
   forget_empty();
-  Held held;
-  held.connection = connections_.take(owner);
-  held.host = host_places(need.host, need.host_limit).take(owner);
-  if (need.lane != nullptr) held.lane = lanes_.try_emplace(need.lane, need.lane->most).first->second.take(owner);
+  Places held;
+  held.connection = connections_.take_places(owner);
+  held.host = host_places(need.host, need.host_limit).take_places(owner);
+  if (need.lane != nullptr) held.lane = lanes_.try_emplace(need.lane, need.lane->most).first->second.take_places(owner);
   return held;
 }
 

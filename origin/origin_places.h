@@ -33,15 +33,15 @@ class OriginPlaces {
     const Lane* lane = nullptr;
     std::size_t host_limit = 1;  // places that the host has now
   };
-  struct Held {
+  struct Places {
     FairPlaces::Place connection, host, lane;
   };
 
-  void seen(Owner owner, SteadyTime now);  // to be called at each request of `owner`
+  void note_request(Owner owner, SteadyTime now);  // to be called at each request of `owner`
   [[nodiscard]] bool has_room(const Need& need, Owner owner, SteadyTime now);
   [[nodiscard]] bool host_has_room(const std::string& host, std::size_t host_limit, Owner owner, SteadyTime now);
-  [[nodiscard]] std::size_t held_of_host(const std::string& host) const;
-  [[nodiscard]] Held take(const Need& need, Owner owner);
+  [[nodiscard]] std::size_t places_of_host(const std::string& host) const;
+  [[nodiscard]] Places take_places(const Need& need, Owner owner);
   [[nodiscard]] const FairPlaces& connections() const { return connections_; }
 
   struct Running {

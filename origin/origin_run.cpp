@@ -17,33 +17,33 @@ constexpr std::uint64_t kRedirectBody = 16 * 1024;  // read to keep the connecti
 
 // Returns whether a GET must confirm this answer to a HEAD: it has no length, or fields that are often wrong for HEAD.
 bool head_useless(const HttpHead& head) {
-  if (head.find("content-encoding") != nullptr || head.find("transfer-encoding") != nullptr) return true;
+  if (head.find_field("content-encoding") != nullptr || head.find_field("transfer-encoding") != nullptr) return true;
   const auto length = content_length(head.headers);
   return !length || !*length || **length == 0;
 }
 
 }  // namespace
 
-class OriginRun::Exchange final : public HttpEvents {
+class OriginRequest::Exchange final : public HttpEvents {
  public:
-  explicit Exchange(std::weak_ptr<OriginRun> run) : run_(std::move(run)) {}
+  explicit Exchange(std::weak_ptr<OriginRequest> request) : run_(std::move(request)) {}
   void abandon() { run_.reset(); }
 
   void on_head(const HttpHead& head) override {
-    if (const auto run = run_.lock()) run->on_head(head);
+    if (const auto request = run_.lock()) request->on_head(head);
   }
   void on_data(Buffer bytes) override {
-    if (const auto run = run_.lock()) run->on_data(std::move(bytes));
+    if (const auto request = run_.lock()) request->on_data(std::move(bytes));
   }
   void on_done(Status status) override {
-    if (const auto run = run_.lock()) run->on_done(std::move(status));
+    if (const auto request = run_.lock()) request->on_done(std::move(status));
   }
 
  private:
-  std::weak_ptr<OriginRun> run_;
+  std::weak_ptr<OriginRequest> run_;
 };
 
-OriginRun::OriginRun(HttpClient& http, Clock& clock, RunPlan plan, RunListener& listener)
+OriginRequest::OriginRequest(HttpClient& http, Clock& clock, RequestPlan plan, RequestListener& listener)
     : http_(http),
       clock_(clock),
       plan_(std::move(plan)),
@@ -54,7 +54,7 @@ OriginRun::OriginRun(HttpClient& http, Clock& clock, RunPlan plan, RunListener& 
       no_cache_(plan_.no_cache || plan_.probe),
       rate_(plan_.max_rate) {}
 
-void OriginRun::start() {
+void OriginRequest::start() {
   if (plan_.length && (*plan_.length == 0 || plan_.offset + *plan_.length < plan_.offset)) {
     return fail_with({ErrorCode::invalid_argument, {}, "the range is empty or beyond what can be counted"});
   }
@@ -62,24 +62,24 @@ void OriginRun::start() {
   if (plan_.target.policy) {
     if (Status ok = check_url(*plan_.target.policy, plan_.target.url); !ok) return fail_with(ok.error());
   }
-  ask(plan_.target.url);
+  send_request(plan_.target.url);
 }
 
-void OriginRun::stop() {
+void OriginRequest::stop() {
   finished_ = true;
   abandon_exchange();
 }
 
-void OriginRun::consumed(std::size_t bytes) {
+void OriginRequest::consumed(std::size_t bytes) {
   if (http_id_ != 0) http_.consumed(http_id_, bytes);
 }
 
-void OriginRun::set_rate(std::uint64_t bytes_per_second) {
+void OriginRequest::set_rate(std::uint64_t bytes_per_second) {
   rate_ = bytes_per_second;
   if (http_id_ != 0) http_.set_rate(http_id_, bytes_per_second);
 }
 
-RequestShape OriginRun::shape() const {
+RequestShape OriginRequest::shape() const {
   RequestShape shape;
   shape.expected = plan_.expected ? &*plan_.expected : nullptr;
   shape.head = head_;
@@ -101,7 +101,7 @@ RequestShape OriginRun::shape() const {
   return shape;
 }
 
-AnswerContext OriginRun::context() const {
+AnswerContext OriginRequest::context() const {
   AnswerContext context;
   context.url = plan_.target.url.canonical();
   context.effective_url = url_.canonical();
@@ -114,7 +114,7 @@ AnswerContext OriginRun::context() const {
   return context;
 }
 
-void OriginRun::ask(const Url& url) {
+void OriginRequest::send_request(const Url& url) {
   url_ = url;
   received_ = 0;
   promised_.reset();
@@ -138,7 +138,7 @@ void OriginRun::ask(const Url& url) {
   http_id_ = http_.start(std::move(request), exchange_);
 }
 
-void OriginRun::abandon_exchange() {
+void OriginRequest::abandon_exchange() {
   if (exchange_) exchange_->abandon();
   exchange_.reset();
   if (http_id_ != 0) http_.cancel(std::exchange(http_id_, 0));
@@ -146,7 +146,7 @@ void OriginRun::abandon_exchange() {
 
 // Collects what each answer on the way says about sharing. Vary of a redirect counts, since another request could have
 // been led elsewhere. Set-Cookie and no-store of a redirect do not count: they are not about the file.
-void OriginRun::note_hop(const HttpHead& head) {
+void OriginRequest::note_hop(const HttpHead& head) {
   const std::string& address = head.address.empty() ? url_.host : head.address;
   outside_ = outside_ || host_scope(address) == AddressScope::global;
   local_address_ = local_address_ || is_local_address(address) || is_local_host(url_.host);
@@ -156,16 +156,16 @@ void OriginRun::note_hop(const HttpHead& head) {
   for (std::string& name : vary_names(head.headers)) redirects_vary_.push_back(std::move(name));
 }
 
-void OriginRun::on_head(const HttpHead& head) {
+void OriginRequest::on_head(const HttpHead& head) {
   if (finished_) return;
   note_hop(head);
-  if (is_redirect(head.status) && head.find("location") != nullptr) return redirect(head);
+  if (is_redirect(head.status) && head.find_field("location") != nullptr) return redirect(head);
   if (plan_.probe) return answer_probe(head);
   if (suspicion_) return answer_confirmation(head);
   answer_fetch(head);
 }
 
-void OriginRun::redirect(const HttpHead& head) {
+void OriginRequest::redirect(const HttpHead& head) {
   const auto locations = find_all(head.headers, "location");
   for (const std::string* other : locations) {
     if (*other != *locations.front()) {
@@ -198,26 +198,26 @@ void OriginRun::redirect(const HttpHead& head) {
   const auto length = content_length(head.headers);
   // With Transfer-Encoding libcurl and the origin may disagree on where the body ends: its rest must not be read as the
   // next answer on the connection.
-  const bool plain = head.find("transfer-encoding") == nullptr;
+  const bool plain = head.find_field("transfer-encoding") == nullptr;
   if (head_ || (plain && length && *length && **length <= kRedirectBody)) {
     next_ = *to;
     return;
   }
-  follow(*to);
+  follow_redirect(*to);
 }
 
-void OriginRun::follow(const Url& url) {
+void OriginRequest::follow_redirect(const Url& url) {
   next_.reset();
   abandon_exchange();
-  ask(url);
+  send_request(url);
 }
 
 // A useless HEAD teaches nothing about the host (no lesson): HEAD may work for its other files.
-void OriginRun::answer_probe(const HttpHead& head) {
+void OriginRequest::answer_probe(const HttpHead& head) {
   if (head_ && head.status == 200 && head_useless(head)) {
     abandon_exchange();
     take_step();
-    return ask(url_);
+    return send_request(url_);
   }
   if (is_for_next_time(step_, head.status)) {
     lesson_ = ProbeLesson{ProbeStep::first_byte};
@@ -235,34 +235,34 @@ void OriginRun::answer_probe(const HttpHead& head) {
   const auto keep = shared_from_this();
   abandon_exchange();
   listener_.on_edition(accepted->edition, 0);
-  finish({});
+  finish_request({});
 }
 
-void OriginRun::take_step() {
+void OriginRequest::take_step() {
   step_ = step_ == ProbeStep::head ? ProbeStep::first_byte : ProbeStep::whole;
   head_ = false;
 }
 
 // Starts again at the URL asked for, since the redirects may have depended on the request that failed. `broke`: no
 // answer came, which is a lesson about the host; a refusal may be about this file only.
-void OriginRun::ask_plainer(bool broke) {
+void OriginRequest::ask_plainer(bool broke) {
   if (step_ == ProbeStep::head) tried_.host = ProbeStep::first_byte;
   if (step_ == ProbeStep::first_byte) (broke ? tried_.host : tried_.url) = ProbeStep::whole;
   take_step();
   hops_ = 0;
   next_.reset();
   abandon_exchange();
-  ask(plan_.target.url);
+  send_request(plan_.target.url);
 }
 
 // The failure of a helper request does not fail the download as long as a plainer request is left to try.
-void OriginRun::request_failed(const Error& error) {
+void OriginRequest::request_failed(const Error& error) {
   if (!plan_.probe || !asks_plainer_after(step_, error.code)) return fail_with(error);
   log::debug("asked in a plainer way url={}: {}", log::redact_url(url_.canonical()), error.text());
   ask_plainer(error.code == ErrorCode::no_progress || error.code == ErrorCode::connection_lost);
 }
 
-void OriginRun::answer_fetch(const HttpHead& head) {
+void OriginRequest::answer_fetch(const HttpHead& head) {
   const RequestShape sent = shape();
   Asked asked;
   asked.expected = sent.expected;
@@ -283,7 +283,7 @@ void OriginRun::answer_fetch(const HttpHead& head) {
 // Finds out whether the other edition is the origin's, or an old one of a cache on the way. A cache that names itself
 // and may have answered by itself is asked to revalidate, once. If the answer is another edition again, a HEAD asks the
 // origin: if it has the expected edition, the cache is stale, else the edition has changed.
-void OriginRun::version_differs(const HttpHead& head, Error error) {
+void OriginRequest::version_differs(const HttpHead& head, Error error) {
   const CacheEvidence evidence = cache_evidence(head);
   if (evidence.name.empty() || evidence.answered == CacheEvidence::Answered::by_origin) return fail_with(error);
   if (no_cache_) {
@@ -296,10 +296,10 @@ void OriginRun::version_differs(const HttpHead& head, Error error) {
   no_cache_ = true;
   hops_ = 0;
   abandon_exchange();
-  ask(plan_.target.url);
+  send_request(plan_.target.url);
 }
 
-void OriginRun::answer_confirmation(const HttpHead& head) {
+void OriginRequest::answer_confirmation(const HttpHead& head) {
   Error error = *suspicion_;
   const auto length = content_length(head.headers);
   const bool answered = head.status == 200 && length;
@@ -309,7 +309,7 @@ void OriginRun::answer_confirmation(const HttpHead& head) {
   fail_with(error);
 }
 
-void OriginRun::on_data(Buffer bytes) {
+void OriginRequest::on_data(Buffer bytes) {
   if (finished_) return;
   if (!accepted_) return consumed(bytes.size());  // the body of a redirect
   received_ += bytes.size();
@@ -322,10 +322,10 @@ void OriginRun::on_data(Buffer bytes) {
   listener_.on_data(std::move(bytes));
 }
 
-void OriginRun::on_done(Status status) {
+void OriginRequest::on_done(Status status) {
   if (finished_) return;
   http_id_ = 0;
-  if (next_) return follow(Url(*next_));  // also when the body of the redirect failed
+  if (next_) return follow_redirect(Url(*next_));  // also when the body of the redirect failed
   if (!status && suspicion_) suspicion_->code = ErrorCode::version_changed;
   if (suspicion_) return fail_with(*suspicion_);
   if (!status) return request_failed(status.error());
@@ -334,18 +334,18 @@ void OriginRun::on_done(Status status) {
         {ErrorCode::connection_lost, {}, fmt::format("the origin ended after {} of {} bytes", received_, *promised_)});
   }
   if (!accepted_) return request_failed({ErrorCode::bad_response, {}, "the origin ended without an answer"});
-  finish({});
+  finish_request({});
 }
 
-void OriginRun::fail_with(Error error) {
+void OriginRequest::fail_with(Error error) {
   error.doing = fmt::format("{} {}", plan_.probe ? "probe" : "fetch", log::redact_url(plan_.target.url.canonical()));
   if (hops_ > 0 && url_.host != plan_.target.url.host) {
     error.detail += fmt::format(" (redirected to {})", log::redact_url(url_.canonical()));
   }
-  finish(tl::unexpected(std::move(error)));
+  finish_request(tl::unexpected(std::move(error)));
 }
 
-void OriginRun::finish(Status status) {
+void OriginRequest::finish_request(Status status) {
   const auto keep = shared_from_this();
   if (finished_) return;
   finished_ = true;

@@ -16,17 +16,17 @@
 
 namespace larder::origin {
 
-// Receives the events of a run: one on_finish, last. After on_finish or stop() nothing follows. An event may stop the
-// run, or drop its last reference.
-class RunListener {
+// Receives the events of a request: one on_finish, last. After on_finish or stop() nothing follows. An event may stop
+// the request, or drop its last reference.
+class RequestListener {
  public:
-  virtual ~RunListener() = default;
+  virtual ~RequestListener() = default;
   virtual void on_edition(const Edition& edition, std::uint64_t offset) = 0;
   virtual void on_data(Buffer bytes) = 0;
   virtual void on_finish(Status status) = 0;
 };
 
-struct RunPlan {
+struct RequestPlan {
   Target target;
   bool probe = false;
   ProbeStep first_step = ProbeStep::head;  // of a probe
@@ -37,9 +37,9 @@ struct RunPlan {
   std::uint64_t max_rate = 0;
 };
 
-class OriginRun : public std::enable_shared_from_this<OriginRun> {
+class OriginRequest : public std::enable_shared_from_this<OriginRequest> {
  public:
-  OriginRun(HttpClient& http, Clock& clock, RunPlan plan, RunListener& listener);
+  OriginRequest(HttpClient& http, Clock& clock, RequestPlan plan, RequestListener& listener);
 
   void start();  // may finish within the call
   void stop();   // no event follows
@@ -51,7 +51,7 @@ class OriginRun : public std::enable_shared_from_this<OriginRun> {
  private:
   class Exchange;  // HttpEvents of one request; events of an abandoned request are dropped
 
-  void ask(const Url& url);
+  void send_request(const Url& url);
   void abandon_exchange();
   [[nodiscard]] RequestShape shape() const;
   [[nodiscard]] AnswerContext context() const;
@@ -62,7 +62,7 @@ class OriginRun : public std::enable_shared_from_this<OriginRun> {
   void on_done(Status status);
 
   void redirect(const HttpHead& head);
-  void follow(const Url& url);
+  void follow_redirect(const Url& url);
   void answer_probe(const HttpHead& head);
   void take_step();
   void ask_plainer(bool broke);
@@ -70,13 +70,13 @@ class OriginRun : public std::enable_shared_from_this<OriginRun> {
   void answer_fetch(const HttpHead& head);
   void version_differs(const HttpHead& head, Error error);
   void answer_confirmation(const HttpHead& head);
-  void finish(Status status);
+  void finish_request(Status status);
   void fail_with(Error error);
 
   HttpClient& http_;
   Clock& clock_;
-  const RunPlan plan_;
-  RunListener& listener_;
+  const RequestPlan plan_;
+  RequestListener& listener_;
 
   std::shared_ptr<const ConnectOptions> options_;  // for the site asked for
   Url url_;                                        // of the current request

@@ -314,7 +314,7 @@ void Agent::watch_threads(std::optional<Duration> patience) {
   };
   const Duration computes = std::max<Duration>(quick, kComputes), syncs = std::max<Duration>(quick, kSyncs),
                  reads = std::max<Duration>(quick, kReadsAndSyncs);
-  of.watch->add("http", quick, always([&of](Answer answer) { of.http->ask(std::move(answer)); }));
+  of.watch->add("http", quick, always([&of](Answer answer) { of.http->ask_thread(std::move(answer)); }));
   of.watch->add("catalogue", computes, always([&of](Answer answer) { of.lan->ask_catalogue(std::move(answer)); }));
   of.watch->add("swarm", computes, always([&of](Answer answer) { of.lan->ask_swarm(std::move(answer)); }));
   of.watch->add("index", syncs, always(ask_index));

@@ -31,7 +31,7 @@ void ThreadWatch::start() {
 }
 
 void ThreadWatch::tick() {
-  for (const Watchdog::Change& change : watchdog_.look(runtime_.clock.now())) {
+  for (const Watchdog::Change& change : watchdog_.check_threads(runtime_.clock.now())) {
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(change.waited).count();
     if (change.stands) {
       log::error("a thread stands still name={} for_s={}; under systemd the agent is started anew", change.name,

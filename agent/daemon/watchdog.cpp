@@ -12,10 +12,10 @@ std::size_t Watchdog::add(std::string name, Duration bound) {
   return threads_.size() - 1;
 }
 
-std::vector<Watchdog::Change> Watchdog::look(SteadyTime now) {
-  const bool first = last_look_ == SteadyTime{};
-  const Duration step = first ? Duration{} : std::clamp(now - last_look_, Duration{}, kLongestStep);
-  last_look_ = now;
+std::vector<Watchdog::Change> Watchdog::check_threads(SteadyTime now) {
+  const bool first = last_check_at_ == SteadyTime{};
+  const Duration step = first ? Duration{} : std::clamp(now - last_check_at_, Duration{}, kLongestStep);
+  last_check_at_ = now;
   std::vector<Change> changes;
   for (Thread& thread : threads_) {
     if (thread.asked) thread.waited += step;

@@ -28,7 +28,7 @@ class Watchdog {
     bool stands = false;
     Duration waited{};
   };
-  [[nodiscard]] std::vector<Change> look(SteadyTime now);
+  [[nodiscard]] std::vector<Change> check_threads(SteadyTime now);
   struct Question {
     std::size_t thread = 0;
     std::uint64_t number = 0;
@@ -55,7 +55,7 @@ class Watchdog {
     Duration waited{};
   };
   std::vector<Thread> threads_;
-  SteadyTime last_look_{};
+  SteadyTime last_check_at_{};
 };
 
 }  // namespace larder::agent

@@ -53,21 +53,21 @@ void JobManager::create(Caller who, JobOptions options, std::vector<FileSpec> fi
   Job job;
   do {
     job.id = new_id(parts.runtime.random);
-  } while (parts.book.find(job.id) != nullptr);
+  } while (parts.book.find_live_job(job.id) != nullptr);
   job.owner = who.uid;
   job.options = std::move(options);
   job.state = start ? JobState::queued : JobState::suspended;
   job.files = files_of(job.id, 0, std::move(files));
   job.created = job.modified = parts.runtime.clock.wall();
   // Counts until the job is answered, or can no longer be.
-  auto counted = parts.creating.take(parts.engine.settings().accounts.account_of(who.uid));
+  auto counted = parts.creating.take_places(parts.engine.settings().accounts.account_of(who.uid));
   auto recorded = [self = &parts, job, counted = std::move(counted),
                    done = std::move(done)](const Status& status) mutable {
     counted = {};
     if (!status) return done(tl::unexpected<Error>(status.error()));
     const std::string id = job.id;
     self->created(std::move(job));
-    done(self->book.find(id)->job);
+    done(self->book.find_live_job(id)->job);
   };
   parts.book.store().insert(std::move(job), parts.alive.guard(std::move(recorded)));
 }
@@ -107,7 +107,7 @@ void JobManager::Parts::add_files_now(Caller who, const std::string& id, std::ve
 
 void JobManager::Parts::files_added(const std::string& id, std::vector<File> files, const Status& status,
                                     JobDone done) {
-  LiveJob* live = book.find(id);
+  LiveJob* live = book.find_live_job(id);
   if (live == nullptr) return done(fail(ErrorCode::not_found, "add files to the job", "it is over"));
   live->adding = false;
   if (!status) {

@@ -31,7 +31,7 @@ Job head_of(Job& job) {
 
 }  // namespace
 
-LiveJob* JobBook::find(const std::string& id) {
+LiveJob* JobBook::find_live_job(const std::string& id) {
   const auto found = jobs_.find(id);
   return found == jobs_.end() ? nullptr : found->second.get();
 }
@@ -72,7 +72,7 @@ void JobBook::append_files(LiveJob& live, std::vector<File> files) {
     const unsigned index = file.index;
     live.job.files.push_back(std::move(file));
     const File& kept = live.job.files.back();
-    LiveFile& state = live.live.emplace_back();
+    LiveFile& state = live.files.emplace_back();
     state.most_bytes = kept.bytes;
     add(live_bytes_, kept.figures);
     count_file(live, index, kept.state, true);
@@ -172,7 +172,7 @@ void JobBook::emit_progress(LiveJob& live) {
     return;
   }
   const auto late = [this, id = live.job.id] {
-    LiveJob* job = find(id);
+    LiveJob* job = find_live_job(id);
     if (job == nullptr) return;
     job->progress_timer = 0;
     job->last_progress_event = runtime_.clock.now();
@@ -237,7 +237,7 @@ void JobBook::write_soon() {
 std::shared_ptr<const JobStore::Changes> JobBook::collect(const DirtyRows& rows) {
   auto changes = std::make_shared<JobStore::Changes>();
   for (const auto& [id, of_job] : rows.jobs) {
-    LiveJob* live = find(id);
+    LiveJob* live = find_live_job(id);
     if (live == nullptr) continue;
     if (of_job.row) changes->jobs.push_back(head_of(live->job));
     for (const unsigned file : of_job.files) changes->files.emplace_back(id, live->job.files[file]);
@@ -261,16 +261,16 @@ void JobBook::write_now() {
   writing_rows_ = std::exchange(dirty_, {});
   auto shared = std::make_shared<std::vector<JobService::StatusDone>>(std::move(waiters));
   store_.save(collect(writing_rows_),
-              alive_.guard([this, shared](const Status& status) { written(status, std::move(*shared)); }));
+              alive_.guard([this, shared](const Status& status) { on_written(status, std::move(*shared)); }));
 }
 
-void JobBook::written(const Status& status, std::vector<JobService::StatusDone> waiters) {
+void JobBook::on_written(const Status& status, std::vector<JobService::StatusDone> waiters) {
   writing_ = false;
   DirtyRows rows = std::exchange(writing_rows_, {});
   if (!status) {
     log::error("jobs not recorded, tried again in 5 s: {}", status.error().text());
     std::erase_if(rows.jobs, [this](const auto& entry) {  // retired since: its rows are removed, not changed
-      const LiveJob* live = find(entry.first);
+      const LiveJob* live = find_live_job(entry.first);
       return live == nullptr || is_final(live->job.state);
     });
     dirty_.merge(std::move(rows));

@@ -35,8 +35,8 @@ class JobBook {
 
   JobBook(cache::Database& database, Runtime runtime) : store_(database), runtime_(runtime) {}
 
-  [[nodiscard]] LiveJob* find(const std::string& id);  // including final jobs that are kept
-  [[nodiscard]] std::vector<LiveJob*> unfinished();    // in no order
+  [[nodiscard]] LiveJob* find_live_job(const std::string& id);  // including final jobs that are kept
+  [[nodiscard]] std::vector<LiveJob*> unfinished();             // in no order
   [[nodiscard]] std::size_t count() const { return unfinished_; }
   // Counts the unfinished jobs of all ids that count on this account.
   [[nodiscard]] std::size_t count(uid_t account, const UserAccounts& accounts) const;
@@ -61,7 +61,7 @@ class JobBook {
   void note_activity(LiveJob& live);
   void emit(EventKind kind, const LiveJob& live, std::optional<unsigned> file = std::nullopt);
   void emit_progress(LiveJob& live);
-  // Removes a final job's rows. Its figures stay in the counters, and find() returns it for kKeepFinal.
+  // Removes a final job's rows. Its figures stay in the counters, and find_live_job() returns it for kKeepFinal.
   void retire(LiveJob& live);
 
   // Calls `done` once all changes made so far are durable, or with the error of the write, which is tried again after
@@ -74,7 +74,7 @@ class JobBook {
   void count_file(LiveJob& live, unsigned file, FileState state, bool more);
   void write_soon();
   void write_now();
-  void written(const Status& status, std::vector<JobService::StatusDone> waiters);
+  void on_written(const Status& status, std::vector<JobService::StatusDone> waiters);
   [[nodiscard]] std::shared_ptr<const JobStore::Changes> collect(const DirtyRows& rows);
   void forget_oldest_final();
 

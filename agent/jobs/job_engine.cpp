@@ -71,7 +71,7 @@ void JobEngine::admit(LiveJob& live) {
   if (live.job.notify_pending) update_notification(live, true);
   reschedule();
   arm_housekeeping();
-  settle(live);
+  advance_job(live);
 }
 
 // Files that failed are tried again: those judged not valid from the start, the others from where they stopped.
@@ -79,9 +79,9 @@ void JobEngine::resume(LiveJob& live) {
   live.failures_in_a_row = 0;
   live.queue.release();
   for (File& file : live.job.files) {
-    LiveFile& state = live.live[file.index];
-    if (file.state == FileState::validating && state.judge_again != 0) {
-      runtime_.timers.cancel(std::exchange(state.judge_again, 0));
+    LiveFile& state = live.files[file.index];
+    if (file.state == FileState::validating && state.judge_again_timer != 0) {
+      runtime_.timers.cancel(std::exchange(state.judge_again_timer, 0));
       judge_file(live, file.index);
     }
     if (file.state != FileState::failed) continue;
@@ -95,7 +95,7 @@ void JobEngine::resume(LiveJob& live) {
       live.queue.add(file.index);
     }
   }
-  settle(live);
+  advance_job(live);
 }
 
 void JobEngine::leave(LiveJob& live) {
@@ -185,7 +185,7 @@ void JobEngine::update_notification(LiveJob& live, bool entered) {
   what.owner = job.owner;
   if (job.state == JobState::error && job.error) what.error_code = error_info(job.error->code).name;
   notifier_.notify(std::move(what), alive_.guard([this, id = job.id] {
-    LiveJob* notified = book_.find(id);
+    LiveJob* notified = book_.find_live_job(id);
     if (notified == nullptr) return;
     notified->job.notify_pending = false;
     book_.touch(*notified);
@@ -206,14 +206,14 @@ void JobEngine::decide() {
   const SteadyTime now = runtime_.clock.now();
   const Scheduler::Decision decision = scheduler_.decide(now);
   for (const std::string& id : decision.take) {
-    LiveJob* live = book_.find(id);
+    LiveJob* live = book_.find_live_job(id);
     if (live == nullptr) continue;
     stop_files(*live);
     live->queue.release();
     apply_internal(*live, JobEvent::slot_taken);
   }
   for (const std::string& id : decision.give) {
-    LiveJob* live = book_.find(id);
+    LiveJob* live = book_.find_live_job(id);
     if (live == nullptr) continue;
     apply_internal(*live, JobEvent::slot_given);
     pump(*live);
@@ -255,17 +255,17 @@ void JobEngine::pump(LiveJob& live) {
   // A dead origin is not asked for each of a thousand files: after as many consecutive failures as files may run at
   // once, the rest waits for the retry.
   while (may_start_another(live) && live.failures_in_a_row < most) {
-    const auto file = live.queue.take();
+    const auto file = live.queue.take_file();
     if (!file) break;
     start_file(live, *file);
   }
   look_ahead(live);
   if (live.job.options.max_rate > 0) share_rate(live);
-  settle(live);
+  advance_job(live);
 }
 
 // Moves a job on once none of its files is in transfer.
-void JobEngine::settle(LiveJob& live) {
+void JobEngine::advance_job(LiveJob& live) {
   const JobState state = live.job.state;
   if (stopped_ || !live.active.empty() || live.job.files.empty()) return;
   if (!is_runnable(state) && state != JobState::validating) return;
@@ -329,7 +329,7 @@ void JobEngine::arm_retry(LiveJob& live) {
       std::clamp(std::min(until_retry, end - now), Duration::zero(), Duration(std::chrono::hours(24)));
   if (live.retry_timer != 0) runtime_.timers.cancel(live.retry_timer);
   live.retry_timer = runtime_.timers.after(delay, alive_.guard([this, id = live.job.id] {
-    LiveJob* waiting = book_.find(id);
+    LiveJob* waiting = book_.find_live_job(id);
     if (waiting == nullptr || waiting->job.state != JobState::transient_error) return;
     waiting->retry_timer = 0;
     retry(*waiting);
@@ -349,7 +349,7 @@ void JobEngine::retry(LiveJob& live) {
   apply_internal(live, JobEvent::retry_due);
 }
 
-// Fails the job for one file, but fetches the files that can be fetched now first: settle() fails it then.
+// Fails the job for one file, but fetches the files that can be fetched now first: advance_job() fails it then.
 void JobEngine::fail_after_the_rest(LiveJob& live, const Error& error) {
   const bool rest = is_running(live.job.state) && (!live.active.empty() || live.queue.waiting() > 0);
   if (!rest) return fail_job(live, error);
@@ -381,7 +381,7 @@ void JobEngine::arm_maximum(LiveJob& live) {
   if (live.maximum_timer != 0) runtime_.timers.cancel(live.maximum_timer);
   const Duration left = std::max(live.job.options.maximum_time - active_time(live), Duration::zero());
   live.maximum_timer = runtime_.timers.after(left, alive_.guard([this, id = live.job.id] {
-    LiveJob* slow = book_.find(id);
+    LiveJob* slow = book_.find_live_job(id);
     if (slow == nullptr || !is_running(slow->job.state)) return;
     slow->maximum_timer = 0;
     const Error error{ErrorCode::maximum_time, "finish job " + id,
@@ -409,7 +409,7 @@ void JobEngine::housekeeping() {
                 format_duration(settings_.inactivity_timeout));
       live->job.error = Error{ErrorCode::inactive, "keep job " + live->job.id, "nothing happened to it for too long"};
       apply_internal(*live, JobEvent::inactive);
-      finish(*live, false);
+      finish_job(*live, false);
     } else if (is_running(live->job.state)) {
       live->job.active_time = active_time(*live);
       live->running_since = now;
@@ -421,9 +421,9 @@ void JobEngine::housekeeping() {
 }
 
 LiveJob* JobEngine::current(const std::string& job_id, unsigned file, std::uint64_t attempt) {
-  LiveJob* live = book_.find(job_id);
+  LiveJob* live = book_.find_live_job(job_id);
   if (live == nullptr || is_final(live->job.state)) return nullptr;
-  return live->live[file].attempt == attempt ? live : nullptr;
+  return live->files[file].attempt == attempt ? live : nullptr;
 }
 
 }  // namespace larder::agent

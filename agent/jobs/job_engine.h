@@ -58,9 +58,9 @@ class JobEngine {
   void options_changed(LiveJob& live, bool priority_changed);
   void network_returned();
   void verdict_posted(LiveJob& live, unsigned file, bool valid, const std::string& reason);
-  void told_of_judgement(LiveFile& file);  // posts the verdicts in when_judged, which wait for the judge
+  void post_waiting_verdicts(LiveFile& file);  // posts the verdicts in when_judged, which wait for the judge
   // Ends an acknowledged or cancelled job and releases its contents. `keep`: finished files count as valid.
-  void finish(LiveJob& live, bool keep);
+  void finish_job(LiveJob& live, bool keep);
   // Fetches a finished file again whose content is gone, or fails it.
   void content_lost(LiveJob& live, unsigned file, const Error& error);
   [[nodiscard]] Duration active_time(const LiveJob& live) const;
@@ -72,7 +72,7 @@ class JobEngine {
   void state_changed(LiveJob& live, JobState old_state);
   void reschedule();
   void decide();
-  void settle(LiveJob& live);
+  void advance_job(LiveJob& live);
   void wait_for_retry(LiveJob& live);
   void arm_retry(LiveJob& live);
   void retry(LiveJob& live);
@@ -140,7 +140,7 @@ class JobEngine {
   void judge_opened(LiveJob& live, unsigned file, std::shared_ptr<cache::ContentLease> content, const Place& place);
   void judgement_over(const Place& place);
   void judgement_lost(const Turn& turn);
-  void judged(LiveJob& live, unsigned file, Result<Judgement> judgement);
+  void on_judged(LiveJob& live, unsigned file, Result<Judgement> judgement);
   void judge_again_later(LiveJob& live, unsigned file, const Error& error);
   void accept(LiveJob& live, unsigned file, bool explicitly);
   [[nodiscard]] bool vouches_for_all(LiveJob& live, unsigned file) const;

@@ -75,7 +75,7 @@ void JobManager::Parts::loaded(JobStore::Loaded found, UniqueFunction<void(Statu
     ids.push_back(job.id);
     book.insert(std::move(job), false);
   }
-  for (const std::string& id : ids) engine.admit(*book.find(id));
+  for (const std::string& id : ids) engine.admit(*book.find_live_job(id));
   log::info("jobs loaded count={}", ids.size());
   std::sort(alive_files.begin(), alive_files.end());
   cache.release_all_but(std::move(alive_files), std::move(done));
@@ -114,7 +114,7 @@ void JobManager::cancel(Caller who, const std::string& id, JobDone done) {
   auto found = parts_->allowed(who, id, JobEvent::cancel);
   if (!found) return done(tl::unexpected<Error>(found.error()));
   static_cast<void>(parts_->book.apply(**found, JobEvent::cancel));  // allowed() has said that it is possible
-  parts_->engine.finish(**found, false);
+  parts_->engine.finish_job(**found, false);
   parts_->answer(id, std::move(done));
 }
 
@@ -122,7 +122,7 @@ void JobManager::complete(Caller who, const std::string& id, JobDone done) {
   auto found = parts_->allowed(who, id, JobEvent::complete);
   if (!found) return done(tl::unexpected<Error>(found.error()));
   static_cast<void>(parts_->book.apply(**found, JobEvent::complete));  // allowed() has said that it is possible
-  parts_->engine.finish(**found, true);
+  parts_->engine.finish_job(**found, true);
   parts_->answer(id, std::move(done));
 }
 
@@ -161,7 +161,7 @@ void JobManager::verdict(Caller who, const std::string& id, unsigned file, bool 
   if (!found) return done(tl::unexpected<Error>(found.error()));
   LiveJob& live = **found;
   if (auto status = check_reason(reason); !status) return done(tl::unexpected<Error>(status.error()));
-  LiveFile& judged = live.live[file];
+  LiveFile& judged = live.files[file];
   if (!judged.awaiting_app && judged.judging && live.job.options.verdict.app) {
     // The verdict arrived before those of digest, signature and hook, which come first: it waits for them.
     judged.when_judged.emplace_back(

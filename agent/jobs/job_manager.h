@@ -64,7 +64,7 @@ class JobManager final : public JobService {
   void change(Caller who, const std::string& id, JobChange change, JobDone done) override;
   void verdict(Caller who, const std::string& id, unsigned file, bool valid, std::string reason, JobDone done) override;
   void retarget(Caller who, const std::string& id, unsigned file, std::string url, JobDone done) override;
-  [[nodiscard]] Result<const Job*> find(Caller who, const std::string& id) const override;
+  [[nodiscard]] Result<const Job*> find_job(Caller who, const std::string& id) const override;
   [[nodiscard]] std::vector<const Job*> list(Caller who) const override;
   void open_content(Caller who, const std::string& id, unsigned file, bool partial,
                     UniqueFunction<void(Result<std::shared_ptr<cache::ContentLease>>)> done) override;

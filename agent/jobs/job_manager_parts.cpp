@@ -7,7 +7,7 @@
 namespace larder::agent {
 
 Result<LiveJob*> JobManager::Parts::accessible(Caller who, const std::string& id, std::string_view doing) {
-  LiveJob* live = book.find(id);
+  LiveJob* live = book.find_live_job(id);
   if (live == nullptr || (live->job.owner != who.uid && !who.admin)) {
     return fail(ErrorCode::not_found, std::string(doing), fmt::format("there is no job {}", id));
   }
@@ -40,7 +40,7 @@ Duration JobManager::Parts::shown_active_time(LiveJob& live) {
 void JobManager::Parts::answer(const std::string& id, JobDone done) {
   book.flush([this, id, done = std::move(done)](Status status) mutable {
     if (!status) return done(tl::unexpected<Error>(status.error()));
-    LiveJob* live = book.find(id);
+    LiveJob* live = book.find_live_job(id);
     if (live == nullptr) return done(fail(ErrorCode::not_found, "show job " + id, "it is over"));
     live->job.active_time = shown_active_time(*live);
     done(live->job);

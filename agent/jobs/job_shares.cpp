@@ -28,7 +28,7 @@ bool JobEngine::shares_disk(const LiveJob& live) const {
 // asked for together, once per kShareStep.
 void JobEngine::ask_disk_share(LiveJob& live, unsigned file, std::uint64_t more) {
   if (more == 0 || !shares_disk(live)) return;
-  live.live[file].share_told = live.job.files[file].bytes;
+  live.files[file].share_counted = live.job.files[file].bytes;
   std::uint64_t& unasked = unasked_[account_of(live)];
   unasked += more;
   if (unasked < kShareStep) return;
@@ -46,7 +46,7 @@ bool JobEngine::waits_for_disk_share(LiveJob& live, unsigned file) {
 
 // Refuses the file or lets it continue; `begins`: it has not begun yet.
 void JobEngine::judge_disk_share(LiveJob& live, unsigned file, bool begins) {
-  const auto answer = [this, id = live.job.id, file, attempt = live.live[file].attempt,
+  const auto answer = [this, id = live.job.id, file, attempt = live.files[file].attempt,
                        begins](Result<cache::CacheFigures> figures) {
     LiveJob* asking = current(id, file, attempt);
     if (asking == nullptr) return;

@@ -14,9 +14,9 @@
 namespace larder::agent {
 namespace {
 
-constexpr std::size_t kAhead = 128;      // files about which the cache is asked at once, ahead of their turn
-constexpr std::size_t kAheadAgain = 64;  // with fewer answers left, it is asked about the next files
-constexpr std::size_t kFewWaiting = 16;  // with fewer waiting files, it is not asked ahead
+constexpr std::size_t kMaxLookUps = 128;       // files about which the cache is asked at once, ahead of their turn
+constexpr std::size_t kLookUpAgainBelow = 64;  // with fewer answers left, it is asked about the next files
+constexpr std::size_t kFewWaiting = 16;        // with fewer waiting files, it is not asked ahead
 
 // Patience with too slow peers (docs/decisions/0021-transfer-with-peers.md).
 Duration patience_of(Priority priority) {
@@ -102,12 +102,12 @@ class JobEngine::FileEvents final : public TransferEvents {
 // Asks the cache about many of the next files at once, ahead of their turn. Asked one by one, each would wait for the
 // index while files before it are written, and the origin would wait as well.
 void JobEngine::look_ahead(LiveJob& live) {
-  if (live.looking_ahead || live.looked_up >= kAheadAgain || live.queue.waiting() < kFewWaiting) return;
+  if (live.looking_ahead || live.looked_up >= kLookUpAgainBelow || live.queue.waiting() < kFewWaiting) return;
   std::vector<unsigned> files;
   std::vector<cache::Cache::Question> questions;
   for (const unsigned file : live.queue.waiting_files()) {
-    if (files.size() == kAhead) break;
-    const LiveFile& state = live.live[file];
+    if (files.size() == kMaxLookUps) break;
+    const LiveFile& state = live.files[file];
     const File& facts = live.job.files[file];
     if (state.known || state.attempt > 0 || facts.retargeted) continue;
     files.push_back(file);
@@ -116,9 +116,9 @@ void JobEngine::look_ahead(LiveJob& live) {
   if (files.empty()) return;
   live.looking_ahead = true;
   using Known = std::vector<cache::Cache::Known>;
-  cache_.known_of(std::move(questions), alive_.guard([this, id = live.job.id, files = std::move(files),
-                                                      asked = runtime_.clock.now()](Result<Known> known) {
-    LiveJob* asking = book_.find(id);
+  cache_.find_known_of(std::move(questions), alive_.guard([this, id = live.job.id, files = std::move(files),
+                                                           asked = runtime_.clock.now()](Result<Known> known) {
+    LiveJob* asking = book_.find_live_job(id);
     if (asking == nullptr) return;
     asking->looking_ahead = false;
     if (known) return looked_ahead(*asking, files, std::move(*known), asked);
@@ -129,7 +129,7 @@ void JobEngine::look_ahead(LiveJob& live) {
 void JobEngine::looked_ahead(LiveJob& live, const std::vector<unsigned>& files, std::vector<cache::Cache::Known> known,
                              SteadyTime asked) {
   for (std::size_t i = 0; i < files.size(); ++i) {
-    LiveFile& state = live.live[files[i]];
+    LiveFile& state = live.files[files[i]];
     if (state.attempt > 0) continue;  // it has started already
     state.known = std::move(known[i]);
     state.known_url = live.job.files[files[i]].spec.url;
@@ -140,10 +140,10 @@ void JobEngine::looked_ahead(LiveJob& live, const std::vector<unsigned>& files, 
 
 void JobEngine::start_file(LiveJob& live, unsigned file) {
   File& facts = live.job.files[file];
-  LiveFile& state = live.live[file];
+  LiveFile& state = live.files[file];
   ++state.attempt;
   state.judging = false;
-  told_of_judgement(state);
+  post_waiting_verdicts(state);
   state.wasted_before = facts.figures.wasted;
   state.restarts_before = facts.restarts;
   facts.error.reset();
@@ -162,7 +162,7 @@ void JobEngine::begin_file(LiveJob& live, unsigned file) {
 
 // Posted, since the caller is starting files.
 void JobEngine::refuse_ca_file(LiveJob& live, unsigned file) {
-  runtime_.executor.post(alive_.guard([this, id = live.job.id, file, attempt = live.live[file].attempt] {
+  runtime_.executor.post(alive_.guard([this, id = live.job.id, file, attempt = live.files[file].attempt] {
     LiveJob* asking = current(id, file, attempt);
     if (asking == nullptr) return;
     file_failed(*asking, file,
@@ -178,17 +178,17 @@ void JobEngine::ask_new_url(LiveJob& live, unsigned file) {
   const File& facts = live.job.files[file];
   if (facts.content.empty() || !facts.version) return new_url_answered(live, file, origin::Edition{});
   const auto answer = [this, id = live.job.id, file,
-                       attempt = live.live[file].attempt](Result<origin::Edition> edition) {
+                       attempt = live.files[file].attempt](Result<origin::Edition> edition) {
     if (LiveJob* asking = current(id, file, attempt)) new_url_answered(*asking, file, std::move(edition));
   };
   origin::Target target = target_of(live, file);
   target.claim = std::make_shared<origin::Claim>(want_of(live));
-  live.live[file].probe = origin_.probe(target, alive_.guard(answer));
+  live.files[file].probe = origin_.probe(target, alive_.guard(answer));
 }
 
 void JobEngine::new_url_answered(LiveJob& live, unsigned file, Result<origin::Edition> edition) {
   File& facts = live.job.files[file];
-  live.live[file].probe = 0;
+  live.files[file].probe = 0;
   if (!edition) return attempt_failed(live, file, edition.error());
   facts.retargeted = false;
   const cache::Version as = edition->version;
@@ -197,7 +197,7 @@ void JobEngine::new_url_answered(LiveJob& live, unsigned file, Result<origin::Ed
   const bool goes_on =
       facts.version && facts.spec.ranges.empty() && (same_edition(*facts.version, as) || may_mix(live, file, as));
   if (!goes_on) return start_afresh(live, file);
-  const auto made_private = [this, id = live.job.id, file, attempt = live.live[file].attempt,
+  const auto made_private = [this, id = live.job.id, file, attempt = live.files[file].attempt,
                              as](const Status& status) {
     LiveJob* asking = current(id, file, attempt);
     if (asking == nullptr) return;
@@ -217,7 +217,7 @@ void JobEngine::start_afresh(LiveJob& live, unsigned file) {
   const cache::ContentId old = live.job.files[file].content;
   discard_content(live, file);
   cache_.release(old, live.job.files[file].id,
-                 alive_.guard([this, id = live.job.id, file, attempt = live.live[file].attempt](const Status& status) {
+                 alive_.guard([this, id = live.job.id, file, attempt = live.files[file].attempt](const Status& status) {
                    if (!status) log::warn("content not released file={}.{}: {}", id, file, status.error().text());
                    if (LiveJob* asking = current(id, file, attempt)) begin_transfer(*asking, file);
                  }));
@@ -246,7 +246,7 @@ void JobEngine::begin_transfer(LiveJob& live, unsigned file) {
   request.offline_ok = job.options.offline_ok && settings_.offline_ok;
   request.patience = patience_of(job.options.priority);
   request.peer_min_rate = settings_.peer_min_rate;
-  LiveFile& state = live.live[file];
+  LiveFile& state = live.files[file];
   state.share_asked = false;
   if (auto known = std::exchange(state.known, std::nullopt)) {
     --live.looked_up;
@@ -258,7 +258,7 @@ void JobEngine::begin_transfer(LiveJob& live, unsigned file) {
   const std::string id = job.id;
   const TransferId transfer =
       transfers_.start(std::move(request), std::make_shared<FileEvents>(*this, id, file, attempt));
-  if (LiveJob* started = current(id, file, attempt)) started->live[file].transfer = transfer;
+  if (LiveJob* started = current(id, file, attempt)) started->files[file].transfer = transfer;
 }
 
 void JobEngine::make_connection(LiveJob& live) const {
@@ -286,7 +286,7 @@ origin::Target JobEngine::target_of(LiveJob& live, unsigned file) const {
   target.bytes_proven = spec.sha256.has_value() || !live.job.options.verdict.minisign_public_key.empty();
   // The stored URL was made by parse_url: it parses again.
   if (auto url = origin::parse_url(spec.url)) target.url = std::move(*url);
-  const bool impatient = live.live[file].mirrors.may_turn(spec.mirrors.size() + 1);
+  const bool impatient = live.files[file].mirrors.may_turn(spec.mirrors.size() + 1);
   const bool elsewhere = is_elsewhere(live.job.files[file], target.url);
   if (impatient || elsewhere || !spec.user.empty() || !spec.password.empty()) {
     auto own = std::make_shared<origin::ConnectOptions>(elsewhere ? *origin::options_for_stranger(*live.connect)
@@ -305,12 +305,12 @@ origin::Target JobEngine::target_of(LiveJob& live, unsigned file) const {
 }
 
 void JobEngine::stop_file(LiveJob& live, unsigned file) {
-  LiveFile& state = live.live[file];
+  LiveFile& state = live.files[file];
   if (state.transfer != 0) transfers_.stop(std::exchange(state.transfer, 0));
   if (state.probe != 0) origin_.cancel(std::exchange(state.probe, 0));
   ++state.attempt;
   live.job.files[file].crowd.reset();
-  told_of_judgement(state);
+  post_waiting_verdicts(state);
 }
 
 void JobEngine::stop_files(LiveJob& live) {
@@ -324,7 +324,7 @@ void JobEngine::stop_files(LiveJob& live) {
 
 void JobEngine::file_progress(LiveJob& live, unsigned file, const TransferProgress& now) {
   File& facts = live.job.files[file];
-  LiveFile& state = live.live[file];
+  LiveFile& state = live.files[file];
   const bool record = facts.content != now.content || facts.version != now.version || facts.file_name != now.file_name;
   const bool size_told = !facts.size && now.size;
   if (size_told) live.small_in_a_row = *now.size <= kNearlyAll ? live.small_in_a_row + 1 : 0;
@@ -351,13 +351,13 @@ void JobEngine::file_progress(LiveJob& live, unsigned file, const TransferProgre
   if (record) book_.touch_file(live, file);
   book_.emit_progress(live);
   if (now.size && !std::exchange(state.share_asked, true)) ask_disk_share(live, file, *now.size);
-  if (!now.size) ask_disk_share(live, file, now.bytes - std::min(now.bytes, state.share_told));
+  if (!now.size) ask_disk_share(live, file, now.bytes - std::min(now.bytes, state.share_counted));
 }
 
 void JobEngine::file_failed(LiveJob& live, unsigned file, const Error& error) {
   File& facts = live.job.files[file];
-  live.live[file].transfer = 0;
-  ++live.live[file].attempt;
+  live.files[file].transfer = 0;
+  ++live.files[file].attempt;
   facts.crowd.reset();
   if (!error_info(error.code).retryable) return file_failed_for_good(live, file, error);
   if (lost_its_place(error)) {
@@ -383,7 +383,7 @@ void JobEngine::file_failed_for_good(LiveJob& live, unsigned file, const Error& 
 
 void JobEngine::file_done(LiveJob& live, unsigned file, TransferResult result) {
   File& facts = live.job.files[file];
-  LiveFile& state = live.live[file];
+  LiveFile& state = live.files[file];
   state.transfer = 0;
   ++state.attempt;
   state.judge_failures = 0;
@@ -430,7 +430,7 @@ void JobEngine::discard_content(LiveJob& live, unsigned file) {
   SourceFigures figures;
   figures.wasted = facts.figures.wasted + facts.figures.origin + facts.figures.peers + facts.figures.cache;
   book_.set_figures(live, file, figures);
-  live.live[file].wasted_before = figures.wasted;
+  live.files[file].wasted_before = figures.wasted;
   facts.content.clear();
   facts.version.reset();
   facts.version_told = false;
@@ -451,7 +451,7 @@ void JobEngine::share_rate(LiveJob& live) {
   if (live.active.empty()) return;
   const std::uint64_t share = rate == 0 ? 0 : std::max<std::uint64_t>(1, rate / live.active.size());
   for (const unsigned file : live.active) {
-    if (live.live[file].transfer != 0) transfers_.set_rate(live.live[file].transfer, share);
+    if (live.files[file].transfer != 0) transfers_.set_rate(live.files[file].transfer, share);
   }
 }
 

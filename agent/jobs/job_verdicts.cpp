@@ -55,7 +55,7 @@ bool JobEngine::needs_judgement(const LiveJob& live, unsigned file) const {
 }
 
 void JobEngine::judge_file(LiveJob& live, unsigned file) {
-  LiveFile& state = live.live[file];
+  LiveFile& state = live.files[file];
   if (state.judging) return;
   state.judging = true;
   state.awaiting_app = false;
@@ -72,9 +72,9 @@ void JobEngine::judge_next() {
 void JobEngine::judge_next_of(Judges& judges) {
   const auto wants = [](const Turn& turn) { return std::array{turn.want}; };
   const auto fits = [&judges](const Turn&, Owner owner) { return judges.places.may_take(owner); };
-  while (auto next = judges.waiting.take(judges.places, wants, fits)) {
+  while (auto next = judges.waiting.take_next(judges.places, wants, fits)) {
     const Turn& turn = next->item;
-    if (current(turn.job_id, turn.file, turn.attempt) != nullptr) judge(turn, judges.places.take(next->owner));
+    if (current(turn.job_id, turn.file, turn.attempt) != nullptr) judge(turn, judges.places.take_places(next->owner));
   }
 }
 
@@ -93,7 +93,7 @@ void JobEngine::judge(const Turn& turn, FairPlaces::Place held) {
     LiveJob* judging = current(turn.job_id, turn.file, turn.attempt);
     if (judging == nullptr) return judgement_over(place);
     if (!digest) {
-      judged(*judging, turn.file, tl::unexpected<Error>(digest.error()));
+      on_judged(*judging, turn.file, tl::unexpected<Error>(digest.error()));
       return judgement_over(place);
     }
     judging->job.files[turn.file].actual_sha256 = *digest;
@@ -106,7 +106,7 @@ void JobEngine::judge_with_digest(const Turn& turn, const Place& place) {
   const auto opened = [this, turn, place](Result<std::shared_ptr<cache::ContentLease>> content) {
     LiveJob* judging = current(turn.job_id, turn.file, turn.attempt);
     if (judging != nullptr && content) return judge_opened(*judging, turn.file, std::move(*content), place);
-    if (judging != nullptr) judged(*judging, turn.file, tl::unexpected<Error>(content.error()));
+    if (judging != nullptr) on_judged(*judging, turn.file, tl::unexpected<Error>(content.error()));
     judgement_over(place);
   };
   cache_.open(live->job.files[turn.file].content, alive_.guard(opened));
@@ -117,40 +117,40 @@ void JobEngine::judge_opened(LiveJob& live, unsigned file, std::shared_ptr<cache
   const File& facts = live.job.files[file];
   VerdictPolicy policy = live.job.options.verdict;
   if (!facts.spec.minisign_signature.empty()) policy.minisign_signature = facts.spec.minisign_signature;
-  Facts told;
-  told.url = facts.spec.url;
-  told.size = facts.size.value_or(0);
-  told.source = source_of(facts.figures);
-  told.job_id = live.job.id;
-  told.want = want_of(live);
-  told.file_id = facts.id;
-  told.sha256 = facts.actual_sha256;
-  told.wanted_sha256 = facts.spec.sha256;
-  told.origin_sha256 = facts.origin_sha256;
-  const auto done = [this, id = live.job.id, file, attempt = live.live[file].attempt,
+  Facts reported;
+  reported.url = facts.spec.url;
+  reported.size = facts.size.value_or(0);
+  reported.source = source_of(facts.figures);
+  reported.job_id = live.job.id;
+  reported.want = want_of(live);
+  reported.file_id = facts.id;
+  reported.sha256 = facts.actual_sha256;
+  reported.wanted_sha256 = facts.spec.sha256;
+  reported.origin_sha256 = facts.origin_sha256;
+  const auto done = [this, id = live.job.id, file, attempt = live.files[file].attempt,
                      place](Result<Judgement> judgement) {
-    if (LiveJob* judging = current(id, file, attempt)) judged(*judging, file, std::move(judgement));
+    if (LiveJob* judging = current(id, file, attempt)) on_judged(*judging, file, std::move(judgement));
     judgement_over(place);
   };
-  judge_.judge(std::move(policy), std::move(told), std::move(content), alive_.guard(done));
+  judge_.judge(std::move(policy), std::move(reported), std::move(content), alive_.guard(done));
 }
 
 void JobEngine::judgement_over(const Place& place) {
-  place->settle();
+  place->mark_answered();
   judge_next();
 }
 
 void JobEngine::judgement_lost(const Turn& turn) {
   if (LiveJob* live = current(turn.job_id, turn.file, turn.attempt))
-    judged(*live, turn.file, fail(ErrorCode::internal, "judge the content", "the judgement was lost on its way"));
+    on_judged(*live, turn.file, fail(ErrorCode::internal, "judge the content", "the judgement was lost on its way"));
   judge_next();
 }
 
-void JobEngine::judged(LiveJob& live, unsigned file, Result<Judgement> judgement) {
+void JobEngine::on_judged(LiveJob& live, unsigned file, Result<Judgement> judgement) {
   File& facts = live.job.files[file];
-  LiveFile& state = live.live[file];
+  LiveFile& state = live.files[file];
   state.judging = false;
-  told_of_judgement(state);
+  post_waiting_verdicts(state);
   if (!judgement) {
     const ErrorCode code = judgement.error().code;
     const bool lost = code == ErrorCode::not_found || code == ErrorCode::content_damaged;
@@ -170,31 +170,31 @@ void JobEngine::judged(LiveJob& live, unsigned file, Result<Judgement> judgement
   }
 }
 
-void JobEngine::told_of_judgement(LiveFile& file) {
+void JobEngine::post_waiting_verdicts(LiveFile& file) {
   for (Task& task : std::exchange(file.when_judged, {})) runtime_.executor.post(std::move(task));
 }
 
 // The judge failed, not the content: the file stays validating, and the reason is shown.
 void JobEngine::judge_again_later(LiveJob& live, unsigned file, const Error& error) {
   File& facts = live.job.files[file];
-  LiveFile& state = live.live[file];
+  LiveFile& state = live.files[file];
   facts.error = error;
   const origin::RetryRule rule{std::chrono::seconds(5), kLongestDelay};
   const Duration delay = origin::retry_delay(rule, ++state.judge_failures, error.retry_after, runtime_.random);
   log::warn("file not judged, again in {} id={}: {}", format_duration(delay), facts.id, error.text());
   book_.set_file_state(live, file, FileState::validating);
-  state.judge_again =
+  state.judge_again_timer =
       runtime_.timers.after(delay, alive_.guard([this, id = live.job.id, file, attempt = state.attempt] {
         LiveJob* waiting = current(id, file, attempt);
         if (waiting == nullptr) return;
-        waiting->live[file].judge_again = 0;
+        waiting->files[file].judge_again_timer = 0;
         judge_file(*waiting, file);
       }));
 }
 
 void JobEngine::accept(LiveJob& live, unsigned file, bool explicitly) {
   File& facts = live.job.files[file];
-  live.live[file].awaiting_app = false;
+  live.files[file].awaiting_app = false;
   facts.error.reset();
   if (explicitly) {
     facts.verdict = "valid";
@@ -206,7 +206,7 @@ void JobEngine::accept(LiveJob& live, unsigned file, bool explicitly) {
   ++book_.counters().files_transferred;
   book_.touch_counters();
   book_.set_file_state(live, file, FileState::transferred);
-  settle(live);
+  advance_job(live);
 }
 
 // Returns true if the request was one that the agent makes for anybody, and the origin named the edition: then a valid
@@ -220,7 +220,7 @@ bool JobEngine::vouches_for_all(LiveJob& live, unsigned file) const {
 // A verdict binds its own job. `for_all`: the judge is not the caller's (speaks_for_all).
 void JobEngine::reject(LiveJob& live, unsigned file, const Error& reason, bool for_all) {
   File& facts = live.job.files[file];
-  LiveFile& state = live.live[file];
+  LiveFile& state = live.files[file];
   state.awaiting_app = false;
   ++state.attempt;
   ++book_.counters().verdicts_not_valid;
@@ -276,12 +276,12 @@ void JobEngine::leave_rejected(LiveJob& live, unsigned file, bool for_all) {
   discard_content(live, file);
   facts.rejected = content;
   book_.touch_file(live, file);
-  Task released = alive_.guard([this, id = live.job.id, file, attempt = ++live.live[file].attempt, content, holder] {
+  Task released = alive_.guard([this, id = live.job.id, file, attempt = ++live.files[file].attempt, content, holder] {
     if (!content.empty()) release(content, holder);
     LiveJob* waiting = current(id, file, attempt);
     if (waiting == nullptr) return;
     waiting->queue.add(file);
-    settle(*waiting);
+    advance_job(*waiting);
     pump(*waiting);
   });
   if (for_all && !content.empty()) return set_aside(content, version, {}, std::move(released));
@@ -320,15 +320,15 @@ void JobEngine::verdict_posted(LiveJob& live, unsigned file, bool valid, const s
 void JobEngine::content_lost(LiveJob& live, unsigned file, const Error& error) {
   File& facts = live.job.files[file];
   log::warn("content lost, fetched again file={}: {}", facts.id, error.text());
-  live.live[file].awaiting_app = false;
-  ++live.live[file].attempt;
+  live.files[file].awaiting_app = false;
+  ++live.files[file].attempt;
   discard_content(live, file);
-  if (++live.live[file].lost > kMaxLost) return file_failed_for_good(live, file, error);
+  if (++live.files[file].times_lost > kMaxLost) return file_failed_for_good(live, file, error);
   facts.note = "fetched again: " + error.detail;
   book_.set_file_state(live, file, FileState::waiting);
   live.queue.add(file);
   if (live.job.state == JobState::transferred) apply_internal(live, JobEvent::fetch_again);
-  settle(live);
+  advance_job(live);
   pump(live);
 }
 
@@ -345,21 +345,21 @@ void JobEngine::release(const cache::ContentId& content, const std::string& hold
 void JobEngine::release_others(const File& file) {
   const auto others = [this, id = file.id, told = file.content](Result<cache::Cache::Known> known) {
     if (!known) return log::warn("cannot look up what {} holds: {}", id, known.error().text());
-    for (const cache::ContentInfo& content : known->held) {
+    for (const cache::ContentInfo& content : known->own_contents) {
       if (content.id != told) release(content.id, id);
     }
   };
-  cache_.known(file.spec.url, file.id, alive_.guard(others));
+  cache_.find_known(file.spec.url, file.id, alive_.guard(others));
 }
 
-void JobEngine::finish(LiveJob& live, bool keep) {
+void JobEngine::finish_job(LiveJob& live, bool keep) {
   for (const TimerId timer : {live.retry_timer, live.maximum_timer, live.progress_timer}) {
     if (timer != 0) runtime_.timers.cancel(timer);
   }
   std::vector<cache::Reference> references;
   for (File& file : live.job.files) {
-    LiveFile& state = live.live[file.index];
-    if (state.judge_again != 0) runtime_.timers.cancel(std::exchange(state.judge_again, 0));
+    LiveFile& state = live.files[file.index];
+    if (state.judge_again_timer != 0) runtime_.timers.cancel(std::exchange(state.judge_again_timer, 0));
     const bool finished = file.state == FileState::transferred || state.awaiting_app;
     const bool holds_more = !finished && (state.attempt > 0 || !file.content.empty());
     stop_file(live, file.index);

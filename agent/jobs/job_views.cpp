@@ -7,7 +7,7 @@
 #include "agent/jobs/job_manager_parts.h"
 
 namespace larder::agent {
-Result<const Job*> JobManager::find(Caller who, const std::string& id) const {
+Result<const Job*> JobManager::find_job(Caller who, const std::string& id) const {
   auto live = parts_->accessible(who, id, "show the job");
   if (!live) return tl::unexpected<Error>(live.error());
   return &(*live)->job;
@@ -49,11 +49,11 @@ void JobManager::open_content(Caller who, const std::string& id, unsigned file, 
                      fmt::format("file {} is {}; wait until it is finished{}", facts.id, file_state_name(facts.state),
                                  partial ? "" : ", or ask for what is there with partial")));
   }
-  const std::uint64_t attempt = live.live[file].attempt;
+  const std::uint64_t attempt = live.files[file].attempt;
   auto opened = [parts = parts_.get(), id, file, attempt,
                  done = std::move(done)](Result<std::shared_ptr<cache::ContentLease>> content) mutable {
-    LiveJob* asked = parts->book.find(id);
-    const bool current = asked != nullptr && !is_final(asked->job.state) && asked->live[file].attempt == attempt;
+    LiveJob* asked = parts->book.find_live_job(id);
+    const bool current = asked != nullptr && !is_final(asked->job.state) && asked->files[file].attempt == attempt;
     const bool transferred = current && asked->job.files[file].state == FileState::transferred;
     if (!content && transferred &&
         (content.error().code == ErrorCode::not_found || content.error().code == ErrorCode::content_damaged)) {

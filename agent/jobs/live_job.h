@@ -23,20 +23,20 @@ struct LiveFile {
   origin::FetchId probe = 0;        // of a new URL, before its transfer
   std::uint64_t wasted_before = 0;  // bytes wasted by earlier attempts
   unsigned restarts_before = 0;
-  std::uint64_t most_bytes = 0;   // largest number of bytes so far: more is progress
-  std::uint64_t share_told = 0;   // for an unknown size: bytes already counted for the user's share of the disk
-  bool share_asked = false;       // for a known size: the share of the disk was asked for in this attempt
-  bool judging = false;           // the file is at the judge or waits for its turn
-  bool awaiting_app = false;      // the judge awaits the owner's verdict
-  std::vector<Task> when_judged;  // the owner's verdicts that arrived before the judge was done
+  std::uint64_t most_bytes = 0;     // largest number of bytes so far: more is progress
+  std::uint64_t share_counted = 0;  // for an unknown size: bytes already counted for the user's share of the disk
+  bool share_asked = false;         // for a known size: the share of the disk was asked for in this attempt
+  bool judging = false;             // the file is at the judge or waits for its turn
+  bool awaiting_app = false;        // the judge awaits the owner's verdict
+  std::vector<Task> when_judged;    // the owner's verdicts that arrived before the judge was done
   unsigned judge_failures = 0;
-  TimerId judge_again = 0;
+  TimerId judge_again_timer = 0;
   std::optional<cache::Cache::Known> known;  // the cache's answer for known_url, asked before the first start
   std::string known_url;
   SteadyTime known_at{};
   MirrorRound mirrors;
   bool mixed_badly = false;  // bytes of two mirrors together had another digest: they are not mixed again
-  unsigned lost = 0;         // times that its finished content was gone
+  unsigned times_lost = 0;   // times that its finished content was gone
 };
 
 struct LiveJob {
@@ -46,7 +46,7 @@ struct LiveJob {
   std::shared_ptr<const origin::ConnectOptions> connect;
   std::shared_ptr<const origin::UrlPolicy> policy;
   std::shared_ptr<const origin::Lane> lane;  // limits the concurrent requests of these files at the origin
-  std::vector<LiveFile> live;                // in the order of job.files
+  std::vector<LiveFile> files;               // in the order of job.files
   FileQueue queue;                           // waiting files
   std::set<unsigned> active;                 // files in transfer
   unsigned small_in_a_row = 0;               // consecutive files that turned out to be small

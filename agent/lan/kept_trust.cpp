@@ -20,7 +20,7 @@ void KeptTrust::load(WallTime now, std::function<void()> done) {
   });
 }
 
-void KeptTrust::met(const peer::AgentId& agent, Bytes certificate, WallTime now) {
+void KeptTrust::on_member_met(const peer::AgentId& agent, Bytes certificate, WallTime now) {
   const Status kept = members.remember(agent, certificate, now);
   if (!kept) log::info("certificate not kept agent={} error=\"{}\"", peer::agent_name(agent), kept.error().text());
 }

@@ -25,7 +25,7 @@ class KeptTrust {
   void load(WallTime now, std::function<void()> done);
   void forget_all();  // after leaving the group
   // Remembers the certificate of an agent, if it is one of the group.
-  void met(const peer::AgentId& agent, Bytes certificate, WallTime now);
+  void on_member_met(const peer::AgentId& agent, Bytes certificate, WallTime now);
   [[nodiscard]] std::vector<peer::AgentId> all_shunned(WallTime now) const;
 
  private:

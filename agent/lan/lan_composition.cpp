@@ -192,27 +192,27 @@ Status LanComposition::State::make_network(Network& out) {
   events.refused = [this](const peer::AgentId& agent) { return refused(agent); };
   events.appeared = [this](const peer::KnownPeer& peer) {
     if (!network) return;
-    kept.met(peer.id, peer.certificate, parts.runtime.clock.wall());
+    kept.on_member_met(peer.id, peer.certificate, parts.runtime.clock.wall());
     known_changed();
     network->reach->appeared(peer);
-    membership->heard(peer.id, peer.catalogue(), peer.group_version);
+    membership->on_member_heard(peer.id, peer.catalogue(), peer.group_version);
   };
   events.gone = [this](const peer::AgentId& agent) {
     known_changed();
-    if (network) network->neighbourhood->gone(agent);
+    if (network) network->neighbourhood->on_agent_gone(agent);
   };
   events.crowd = [this](const peer::AgentId& from, const peer::CrowdStamp& stamp,
                         const std::vector<peer::CrowdEntry>& entries) {
-    if (network) network->neighbourhood->heard_crowd(from, stamp, entries);
+    if (network) network->neighbourhood->on_crowd_entries(from, stamp, entries);
   };
   events.newer_group = [this](const peer::AgentId& agent, const peer::Endpoint& catalogue, std::uint32_t version) {
-    membership->heard(agent, catalogue, version);
+    membership->on_member_heard(agent, catalogue, version);
   };
   events.evidence = [this](const peer::AgentId& from, const peer::EvidenceMessage& evidence) {
-    if (network) network->neighbourhood->received_evidence(from, evidence);
+    if (network) network->neighbourhood->on_evidence(from, evidence);
   };
   events.reach = [this](const peer::AgentId& from, const peer::ReachMessage& what) {
-    if (network) network->reach->said(from, what);
+    if (network) network->reach->on_report(from, what);
   };
   events.twin = [this](const peer::TwinHeard& what) {
     if (network) network->reach->twin_heard(what);
@@ -255,10 +255,10 @@ void LanComposition::State::connect_parts(Network& made) {
   });
   parts.cache.observe([this](const cache::ContentId& id) {
     if (!network) return;
-    network->feed->changed(id);
+    network->feed->on_content_changed(id);
     network->service->changed(id);
   });
-  made.feed->on_offered(std::bind_front(&peer::Neighbourhood::offered, made.neighbourhood.get()));
+  made.feed->on_offered(std::bind_front(&peer::Neighbourhood::on_offered, made.neighbourhood.get()));
   made.feed->restart();
   made.discovery->start();
   made.reach->start();
@@ -322,7 +322,7 @@ void LanComposition::State::group_state_changed() {
   network->discovery->set_self(self(*network));
   network->discovery->set_identity(discovery_identity(*membership, *start_epoch.value()));
   network->offers->reset(membership->identity()->group.key);  // all names on the LAN are derived from it
-  network->neighbourhood->key_changed();
+  network->neighbourhood->on_key_changed();
   network->service->forget_all();
   network->feed->restart();
   refusals_changed();
@@ -342,7 +342,7 @@ void LanComposition::State::met_self() {
   const peer::Group& of = membership->identity()->group;
   kept.members.set_authority(of.authority_pem);
   if (const auto der = peer::certificate_der(of.certificate_pem))
-    kept.met(membership->identity()->id(), *der, parts.runtime.clock.wall());
+    kept.on_member_met(membership->identity()->id(), *der, parts.runtime.clock.wall());
 }
 
 // The swarm's port accepts only agents that can have found it.
@@ -351,7 +351,7 @@ void LanComposition::State::known_changed() {
   std::vector<peer::Endpoint> known(askers.begin(), askers.end());
   for (const peer::KnownPeer* peer : network->discovery->peers().all()) known.push_back(peer->swarm());
   network->swarm->set_known(std::move(known));
-  network->neighbourhood->around_changed();
+  network->neighbourhood->on_agents_changed();
 }
 
 void LanComposition::State::serve(peer::CatalogueRequest request,
@@ -377,7 +377,7 @@ void LanComposition::State::refresh_self() {
     refusals_changed();
   }
   network->discovery->set_self(self(*network));
-  network->neighbourhood->serving_changed();
+  network->neighbourhood->on_serving_changed();
 }
 
 peer::DiscoverySelf LanComposition::State::self(const Network& of) const {
@@ -398,7 +398,7 @@ LanComposition::~LanComposition() {
 
 void LanComposition::start() {
   state_->started = true;
-  state_->serving_watch.look();
+  state_->serving_watch.read_facts();
   state_->kept.load(state_->parts.runtime.clock.wall(), [weak = std::weak_ptr(state_)] {
     const auto state = weak.lock();
     if (!state || state->stopped) return;
@@ -453,7 +453,7 @@ LanFacts LanComposition::facts() const {
   facts.swarm_port = state_->network->swarm->port();
   facts.discovery_port = state_->network->discovery->port();
   facts.offered = state_->network->offers->size();
-  facts.offering_settled = state_->network->feed->settled();
+  facts.offering_idle = state_->network->feed->idle();
   return facts;
 }
 
@@ -473,12 +473,12 @@ SharingFacts LanComposition::sharing_facts() const {
 
 void LanComposition::ask_catalogue(UniqueFunction<void()> answer) {
   if (!state_->network) return answer();
-  state_->network->link->ask(std::move(answer));
+  state_->network->link->ask_thread(std::move(answer));
 }
 
 void LanComposition::ask_swarm(UniqueFunction<void()> answer) {
   if (!state_->network) return answer();
-  state_->network->swarm->ask(std::move(answer));
+  state_->network->swarm->ask_thread(std::move(answer));
 }
 
 Result<PardonAnswer> LanComposition::pardon(const std::string& agent) {

@@ -42,7 +42,7 @@ struct LanFacts {
   std::string trouble;  // why it is not up: "cannot …"
   std::uint16_t catalogue_port = 0, swarm_port = 0, discovery_port = 0;
   std::size_t offered = 0;  // records
-  bool offering_settled = false;
+  bool offering_idle = false;
 };
 
 class LanComposition final : public PeerFactsSource {

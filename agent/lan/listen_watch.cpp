@@ -23,7 +23,7 @@ ListenWatch::~ListenWatch() {
   runtime_.timers.cancel(timer_);
 }
 
-void ListenWatch::look() {
+void ListenWatch::check_listening() {
   tries_ = 0;
   read_now();
 }

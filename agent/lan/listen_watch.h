@@ -29,7 +29,7 @@ class ListenWatch {
   ListenWatch(const ListenWatch&) = delete;
   ListenWatch& operator=(const ListenWatch&) = delete;
 
-  void look();  // looks now; if a look is under way, once more after it
+  void check_listening();  // looks now; if a look is under way, once more after it
   // Returns the endpoints that repeatedly failed to listen; empty: all listen.
   [[nodiscard]] const std::vector<peer::Endpoint>& missing() const { return told_; }
   [[nodiscard]] std::string trouble() const;  // of missing(): "the swarm does not listen on TCP 7476 of 10.0.0.2"

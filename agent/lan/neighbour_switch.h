@@ -21,15 +21,15 @@ class NeighbourSwitch final : public peer::Neighbours {
   void set(peer::Neighbours* now) { now_ = now; }  // null: no peers
 
   [[nodiscard]] bool anyone() const override { return now_ != nullptr && now_->anyone(); }
-  void foresee(const std::string& url) override {
-    if (now_ != nullptr && may_ask(url)) now_->foresee(url);
+  void prefetch_lookup(const std::string& url) override {
+    if (now_ != nullptr && may_ask(url)) now_->prefetch_lookup(url);
   }
   [[nodiscard]] bool promising(const std::string& url) const override {
     return now_ != nullptr && now_->promising(url);
   }
-  void find(peer::NeighbourQuery query, UniqueFunction<void(std::shared_ptr<peer::Supply>)> done) override {
+  void find_supply(peer::NeighbourQuery query, UniqueFunction<void(std::shared_ptr<peer::Supply>)> done) override {
     if (now_ == nullptr || !may_ask(query.version.url)) return done(nullptr);
-    now_->find(std::move(query), std::move(done));
+    now_->find_supply(std::move(query), std::move(done));
   }
   void find_newest(const std::string& url, UniqueFunction<void(std::optional<peer::NewestEdition>)> done) override {
     if (now_ == nullptr || !may_ask(url)) return done(std::nullopt);

@@ -32,12 +32,12 @@ ReachWatch::~ReachWatch() {
 }
 
 void ReachWatch::start() {
-  listening_.look();
+  listening_.check_listening();
   tick();
 }
 
 void ReachWatch::network_changed() {
-  listening_.look();
+  listening_.check_listening();
   for (const peer::KnownPeer* peer : parts_.discovery.peers().all()) {
     if (!book_.answers(peer->id, ReachPort::catalogue) || !book_.answers(peer->id, ReachPort::swarm))
       book_.appeared(peer->id, parts_.runtime.random.unit(), now());
@@ -65,16 +65,16 @@ void ReachWatch::appeared(const peer::KnownPeer& peer) {
 peer::DialNotes ReachWatch::dials() {
   peer::DialNotes notes;
   notes.failed = alive_.guard([this](const peer::AgentId& agent, peer::DialEnd end) {
-    const peer::KnownPeer* peer = parts_.discovery.peers().find(agent);
+    const peer::KnownPeer* peer = parts_.discovery.peers().find_peer(agent);
     if (end == peer::DialEnd::silent || peer == nullptr) return book_.suspect(agent, now());
-    news(agent, book_.dial_failed(agent, peer->swarm(), now()));
+    on_news(agent, book_.dial_failed(agent, peer->swarm(), now()));
   });
-  notes.delivered = alive_.guard([this](const peer::AgentId& agent) { news(agent, book_.delivered(agent, now())); });
+  notes.delivered = alive_.guard([this](const peer::AgentId& agent) { on_news(agent, book_.delivered(agent, now())); });
   return notes;
 }
 
 void ReachWatch::try_ports(const peer::AgentId& agent) {
-  const peer::KnownPeer* peer = parts_.discovery.peers().find(agent);
+  const peer::KnownPeer* peer = parts_.discovery.peers().find_peer(agent);
   const bool dialled = peer != nullptr && peer->serving && parts_.use() && !peer->from.is_link_local();
   if (!dialled) return book_.finished(agent, now());
   auto one = std::make_shared<Try>(Try{agent, peer->from, now()});
@@ -91,7 +91,7 @@ void ReachWatch::try_ports(const peer::AgentId& agent) {
 
 void ReachWatch::tried(const std::shared_ptr<Try>& one, ReachPort port, const std::string& reason) {
   one->failed = one->failed || !reason.empty();
-  const peer::KnownPeer* peer = parts_.discovery.peers().find(one->agent);
+  const peer::KnownPeer* peer = parts_.discovery.peers().find_peer(one->agent);
   if (peer != nullptr) {
     const std::uint16_t number = port == ReachPort::catalogue ? peer->catalogue_port : peer->swarm_port;
     const auto what =
@@ -99,15 +99,15 @@ void ReachWatch::tried(const std::shared_ptr<Try>& one, ReachPort port, const st
     if (what != ReachBook::News::none) one->news = what;
   }
   if (--one->left > 0) return;
-  news(one->agent, one->news);  // for both ports at once
+  on_news(one->agent, one->news);  // for both ports at once
   book_.finished(one->agent, now());
   parts_.discovery.mark_place(one->agent, one->place, !one->failed);
   // If the agent has another address, that is tried before the agent is told.
-  peer = parts_.discovery.peers().find(one->agent);
+  peer = parts_.discovery.peers().find_peer(one->agent);
   if (one->failed && peer != nullptr && peer->from != one->place) book_.appeared(one->agent, 0, now());
 }
 
-void ReachWatch::news(const peer::AgentId& agent, ReachBook::News what) {
+void ReachWatch::on_news(const peer::AgentId& agent, ReachBook::News what) {
   if (what == ReachBook::News::none) return;
   const auto unreached = book_.unreached(agent);
   if (what == ReachBook::News::lost && unreached) {
@@ -116,11 +116,11 @@ void ReachWatch::news(const peer::AgentId& agent, ReachBook::News what) {
   }
   if (what == ReachBook::News::back && !unreached)
     log::info("the ports answer again agent={} name={}", peer::agent_name(agent), name_of(agent));
-  tell(agent);
+  send_report(agent);
 }
 
-void ReachWatch::tell(const peer::AgentId& agent) {
-  const peer::KnownPeer* peer = parts_.discovery.peers().find(agent);
+void ReachWatch::send_report(const peer::AgentId& agent) {
+  const peer::KnownPeer* peer = parts_.discovery.peers().find_peer(agent);
   if (peer == nullptr) return;
   parts_.discovery.tell_reach(
       agent, {{{ReachPort::catalogue, book_.answers(agent, ReachPort::catalogue), peer->catalogue_port},
@@ -139,14 +139,14 @@ void ReachWatch::tell_again() {
   }
   for (const peer::AgentId& agent : due) {
     told_.erase(agent);
-    tell(agent);
+    send_report(agent);
   }
 }
 
 // -- whether others reach this agent ----------------------------------------------------------------------------------
 
-void ReachWatch::said(const peer::AgentId& from, const peer::ReachMessage& what) {
-  if (sayings_.heard(from, what, now())) look_at_sayings();
+void ReachWatch::on_report(const peer::AgentId& from, const peer::ReachMessage& what) {
+  if (sayings_.on_report(from, what, now())) look_at_sayings();
 }
 
 void ReachWatch::look_at_sayings() {
@@ -161,7 +161,7 @@ std::string ReachWatch::sayings_text() const {
   if (all.empty()) return {};
   std::vector<peer::ReachItem> ports;
   for (const peer::AgentId& agent : all) {
-    for (const peer::ReachItem& item : sayings_.said_by(agent, now())) {
+    for (const peer::ReachItem& item : sayings_.reported_by(agent, now())) {
       if (ports.size() < peer::kMaxReachItems && std::find(ports.begin(), ports.end(), item) == ports.end())
         ports.push_back(item);
     }
@@ -172,7 +172,7 @@ std::string ReachWatch::sayings_text() const {
 }
 
 std::string ReachWatch::name_of(const peer::AgentId& agent) const {
-  const peer::KnownPeer* peer = parts_.discovery.peers().find(agent);
+  const peer::KnownPeer* peer = parts_.discovery.peers().find_peer(agent);
   return peer == nullptr || peer->name.empty() ? peer::agent_name(agent)
                                                : fmt::format("{} ({})", peer->name, peer->from.host());
 }
@@ -180,7 +180,7 @@ std::string ReachWatch::name_of(const peer::AgentId& agent) const {
 // -- whether this identity is used by one machine ---------------------------------------------------------------------
 
 void ReachWatch::twin_heard(const peer::TwinHeard& what) {
-  if (twins_.heard(what, now())) ask_twin(what.catalogue);
+  if (twins_.on_datagram(what, now())) ask_twin(what.catalogue);
   look_at_twin();
 }
 
@@ -247,7 +247,8 @@ void ReachWatch::add_to(SharingFacts& facts) const {
       fact.unreachable = peer::unreached_text(*unreached);
       ++(book_.answers(*id, ReachPort::catalogue) ? facts.unreached_swarms : facts.unreached_catalogues);
     }
-    if (const auto ports = sayings_.said_by(*id, now()); !ports.empty()) fact.cannot_reach = peer::ports_text(ports);
+    if (const auto ports = sayings_.reported_by(*id, now()); !ports.empty())
+      fact.cannot_reach = peer::ports_text(ports);
     if (const auto place = parts_.discovery.second_place(*id)) fact.second_place = place->host();
   }
 }

@@ -53,8 +53,9 @@ class ReachWatch {
 
   void start();
   void network_changed();
-  void appeared(const peer::KnownPeer& peer);                            // also for a peer that changed
-  void said(const peer::AgentId& from, const peer::ReachMessage& what);  // an agent's report about this agent's ports
+  void appeared(const peer::KnownPeer& peer);  // also for a peer that changed
+  // Takes an agent's report about this agent's ports.
+  void on_report(const peer::AgentId& from, const peer::ReachMessage& what);
   void twin_heard(const peer::TwinHeard& what);
   [[nodiscard]] peer::DialNotes dials();  // for downloads; they do nothing once this object is destroyed
   // For the catalogue's server: true for this agent's own question to the address of a possible twin.
@@ -66,8 +67,8 @@ class ReachWatch {
   void tick();
   void try_ports(const peer::AgentId& agent);
   void tried(const std::shared_ptr<Try>& one, peer::ReachPort port, const std::string& reason);
-  void news(const peer::AgentId& agent, peer::ReachBook::News what);
-  void tell(const peer::AgentId& agent);
+  void on_news(const peer::AgentId& agent, peer::ReachBook::News what);
+  void send_report(const peer::AgentId& agent);
   void tell_again();
   void ask_twin(const peer::Endpoint& catalogue);
   void look_at_sayings();
@@ -81,7 +82,7 @@ class ReachWatch {
   ReachParts parts_;
   ListenWatch listening_;
   peer::ReachBook book_;
-  peer::ReachSayings sayings_;
+  peer::ReachReports sayings_;
   peer::TwinWatch twins_;
   std::map<peer::AgentId, SteadyTime> told_;  // agents whose ports do not answer: when they were last told
   std::string own_question_;                  // query of the question in flight

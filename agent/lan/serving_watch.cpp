@@ -20,11 +20,11 @@ ServingWatch::~ServingWatch() {
   runtime_.timers.cancel(timer_);
 }
 
-void ServingWatch::look() {
+void ServingWatch::read_facts() {
   runtime_.timers.cancel(timer_);
   timer_ = runtime_.timers.after(kInterval, [this] {
     timer_ = 0;
-    look();
+    read_facts();
   });
   if (reading_) return;
   auto tell = alive_.guard([this](const peer::ServingFacts& facts) {

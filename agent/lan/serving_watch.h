@@ -23,7 +23,7 @@ class ServingWatch {
   ServingWatch(const ServingWatch&) = delete;
   ServingWatch& operator=(const ServingWatch&) = delete;
 
-  void look();  // reads now, and every kInterval from now on
+  void read_facts();  // reads now, and every kInterval from now on
   [[nodiscard]] bool serving(const Config& config) const;
   [[nodiscard]] std::string trouble(const Config& config) const;  // why it does not serve; empty: it serves
 

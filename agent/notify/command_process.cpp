@@ -49,9 +49,8 @@ RunCommand run_as_process(Executor& loop) {
     request.process.timeout = command.timeout;
     request.content = nothing.get();
     request.keep = std::make_shared<UniqueFd>(std::move(nothing));
-    runner->run(std::move(request), [name = command.name, done = std::move(done)](Result<HookOutcome> outcome) mutable {
-      done(status_of(name, outcome));
-    });
+    runner->run_hook(std::move(request), [name = command.name, done = std::move(done)](
+                                             Result<HookOutcome> outcome) mutable { done(status_of(name, outcome)); });
   };
 }
 

@@ -44,9 +44,9 @@ Manager::Manager(cache::Cache& cache, origin::Origin& origin, Runtime runtime, B
     : context_{cache, origin, runtime, std::move(blocking), neighbours} {}
 
 Manager::~Manager() {
-  alive_.end();
+  alive_.end_guards();
   for (auto& [id, entry] : entries_) entry.member->gone = true;
-  for (const auto& run : runs_) run->abort();
+  for (const auto& download : downloads_) download->abort_download();
 }
 
 TransferId Manager::start(TransferRequest request, std::shared_ptr<TransferEvents> events) {
@@ -67,14 +67,14 @@ void Manager::stop(TransferId id) {
   const Entry entry = std::move(found->second);
   entries_.erase(found);
   entry.member->gone = true;
-  if (entry.run) entry.run->leave(entry.member);
+  if (entry.download) entry.download->leave(entry.member);
 }
 
 void Manager::set_rate(TransferId id, std::uint64_t bytes_per_second) {
   const auto found = entries_.find(id);
   if (found == entries_.end()) return;
   found->second.member->request.max_rate = bytes_per_second;
-  if (found->second.run) found->second.run->update_rate();
+  if (found->second.download) found->second.download->update_rate();
 }
 
 void Manager::judged_bad(cache::Version version, const cache::ContentId& content, const cache::ContentId& fresh,
@@ -109,9 +109,9 @@ void Manager::find_by_digest(const MemberPtr& member) {
     const bool hit = info && *info && (*info)->state == cache::ContentState::complete && (*info)->shareable &&
                      (limit == 0 || (*info)->size.value_or(0) <= limit);
     if (!hit) return look_up(member);
-    Settlement settlement;
-    settlement.info = **info;
-    run_settles(member, std::move(settlement));
+    MemberContent content;
+    content.info = **info;
+    on_bytes_complete(member, std::move(content));
   }));
 }
 
@@ -121,95 +121,95 @@ void Manager::look_up(const MemberPtr& member) {
   auto told = std::exchange(member->request.known, std::nullopt);
   if (told && recent_.unchanged_since(url, member->request.known_at)) {
     member->url_known = told->url;
-    member->held = std::move(told->held);
-    return place(member);
+    member->own_contents = std::move(told->own_contents);
+    return place_member(member);
   }
-  context_.cache.known(url, member->file_id(), guard<Known>(member, [this, member](Result<Known> known) {
-                         if (known) {
-                           member->url_known = known->url;
-                           member->held = std::move(known->held);
-                         } else {
-                           log::warn("cache not asked error={}", known.error().text());
-                         }
-                         place(member);
-                       }));
+  context_.cache.find_known(url, member->file_id(), guard<Known>(member, [this, member](Result<Known> known) {
+                              if (known) {
+                                member->url_known = known->url;
+                                member->own_contents = std::move(known->own_contents);
+                              } else {
+                                log::warn("cache not asked error={}", known.error().text());
+                              }
+                              place_member(member);
+                            }));
 }
 
-void Manager::place(const MemberPtr& member) {
+void Manager::place_member(const MemberPtr& member) {
   const std::string key = member->alone ? std::string() : sharing_key(member->request);
   const auto found = entries_.find(member->id);
   if (const auto shared = joinable_.find(key); !key.empty() && shared != joinable_.end()) {
-    const auto run = shared->second;
-    found->second.run = run;
-    return run->join(member);
+    const auto download = shared->second;
+    found->second.download = download;
+    return download->join(member);
   }
-  auto run = std::make_shared<Run>(context_, *this, member);
-  found->second.run = run;
-  runs_.insert(run);
-  if (!key.empty()) joinable_.emplace(key, run);
-  run->start();
+  auto download = std::make_shared<Download>(context_, *this, member);
+  found->second.download = download;
+  downloads_.insert(download);
+  if (!key.empty()) joinable_.emplace(key, download);
+  download->start();
 }
 
-void Manager::run_settles(const MemberPtr& member, Settlement settlement) {
+void Manager::on_bytes_complete(const MemberPtr& member, MemberContent content) {
   const auto found = entries_.find(member->id);
   if (found == entries_.end() || member->gone) return;
-  found->second.run.reset();
+  found->second.download.reset();
   recent_.add(member->request.target.url.canonical(), context_.runtime.clock.now());
   if (!std::exchange(member->connected, true)) member->events->on_connected();
   if (member->gone) return;
-  const auto settled = [this, member](tl::expected<TransferResult, SettleError> result) {
+  const auto concluded = [this, member](tl::expected<TransferResult, ConcludeError> result) {
     if (member->gone) return;
-    if (result) return done(member, std::move(*result));
+    if (result) return finish_member(member, std::move(*result));
     if (result.error().vanished) {
       log::warn("cached content not usable, fetching file={} error={}", member->file_id(), result.error().error.text());
-      return vanished(member);
+      return look_up_again(member);
     }
-    done(member, tl::unexpected<Error>(result.error().error));
+    finish_member(member, tl::unexpected<Error>(result.error().error));
   };
-  settle(context_.cache, member, std::move(settlement), alive_.guard(settled));
+  conclude_member(context_.cache, member, std::move(content), alive_.guard(concluded));
 }
 
-void Manager::vanished(const MemberPtr& member) {
+void Manager::look_up_again(const MemberPtr& member) {
   if (++member->relaunches > kMaxRelaunches) member->request.origin_alone = true;
   if (member->relaunches > 1) member->request.no_cache = true;  // its digest must not find it again
   find_by_digest(member);
 }
 
-void Manager::run_failed(const MemberPtr& member, const Error& error) {
-  done(member, tl::unexpected<Error>(error));
+void Manager::on_download_failed(const MemberPtr& member, const Error& error) {
+  finish_member(member, tl::unexpected<Error>(error));
 }
 
-void Manager::run_alone(const MemberPtr& member) {
+void Manager::on_must_not_share(const MemberPtr& member) {
   const auto found = entries_.find(member->id);
   if (found == entries_.end() || member->gone) return;
-  found->second.run.reset();
+  found->second.download.reset();
   member->alone = true;
   look_up(member);
 }
 
-void Manager::run_private(Run& run) {
-  std::erase_if(joinable_, [&run](const auto& entry) { return entry.second.get() == &run; });
+void Manager::on_download_private(Download& download) {
+  std::erase_if(joinable_, [&download](const auto& entry) { return entry.second.get() == &download; });
 }
 
-void Manager::run_over(Run& run) {
-  run_private(run);
-  const auto found =
-      std::find_if(runs_.begin(), runs_.end(), [&run](const auto& entry) { return entry.get() == &run; });
-  if (found == runs_.end()) return;
+void Manager::on_download_over(Download& download) {
+  on_download_private(download);
+  const auto found = std::find_if(downloads_.begin(), downloads_.end(),
+                                  [&download](const auto& entry) { return entry.get() == &download; });
+  if (found == downloads_.end()) return;
   auto keep = *found;
-  runs_.erase(found);
-  retire(std::move(keep));
+  downloads_.erase(found);
+  retire_later(std::move(keep));
 }
 
 // Destruction is deferred to the next turn of the loop: an ended object is often still on the call stack.
-void Manager::retire(std::shared_ptr<void> object) {
+void Manager::retire_later(std::shared_ptr<void> object) {
   const bool first = retired_.empty();
   retired_.push_back(std::move(object));
   if (!first) return;
   context_.runtime.executor.post(alive_.guard([this] { std::exchange(retired_, {}); }));
 }
 
-void Manager::done(const MemberPtr& member, Result<TransferResult> result) {
+void Manager::finish_member(const MemberPtr& member, Result<TransferResult> result) {
   if (member->gone) return;
   member->gone = true;
   entries_.erase(member->id);

@@ -1,4 +1,4 @@
-// All transfers: decides which requests share a run, and takes each member from start() to its result. Loop thread
+// All transfers: decides which requests share a download, and takes each member from start() to its result. Loop thread
 // only.
 #pragma once
 
@@ -14,11 +14,11 @@
 
 namespace larder::agent {
 
-// Returns the key by which requests share a run: equal keys may share; an empty key never does (credentials, ranges, a
-// fetch from the origin alone, content that is not to be kept).
+// Returns the key by which requests share a download: equal keys may share; an empty key never does (credentials,
+// ranges, a fetch from the origin alone, content that is not to be kept).
 [[nodiscard]] std::string sharing_key(const TransferRequest& request);
 
-class Manager final : public Transfers, public RunHost {
+class Manager final : public Transfers, public DownloadHost {
  public:
   // `neighbours` may be null.
   Manager(cache::Cache& cache, origin::Origin& origin, Runtime runtime, Blocking blocking,
@@ -34,17 +34,17 @@ class Manager final : public Transfers, public RunHost {
                   UniqueFunction<void()> done) override;
   [[nodiscard]] std::size_t active() const override { return entries_.size(); }
 
-  void run_settles(const MemberPtr& member, Settlement settlement) override;
-  void run_failed(const MemberPtr& member, const Error& error) override;
-  void run_alone(const MemberPtr& member) override;
-  void run_private(Run& run) override;
-  void run_over(Run& run) override;
-  void retire(std::shared_ptr<void> object) override;
+  void on_bytes_complete(const MemberPtr& member, MemberContent content) override;
+  void on_download_failed(const MemberPtr& member, const Error& error) override;
+  void on_must_not_share(const MemberPtr& member) override;
+  void on_download_private(Download& download) override;
+  void on_download_over(Download& download) override;
+  void retire_later(std::shared_ptr<void> object) override;
 
  private:
   struct Entry {
     MemberPtr member;
-    std::shared_ptr<Run> run;  // null before place() and after the run gave the member back
+    std::shared_ptr<Download> download;  // null before place_member() and after the download gave the member back
   };
   // Returns a callback that does nothing once the member has ended or the manager is destroyed.
   template <class T, class F>
@@ -56,15 +56,15 @@ class Manager final : public Transfers, public RunHost {
 
   void find_by_digest(const MemberPtr& member);
   void look_up(const MemberPtr& member);
-  void place(const MemberPtr& member);
-  void vanished(const MemberPtr& member);
-  void done(const MemberPtr& member, Result<TransferResult> result);
+  void place_member(const MemberPtr& member);
+  void look_up_again(const MemberPtr& member);
+  void finish_member(const MemberPtr& member, Result<TransferResult> result);
 
   TransferContext context_;
   TransferId next_id_ = 1;
   std::map<TransferId, Entry> entries_;
-  std::set<std::shared_ptr<Run>> runs_;
-  std::map<std::string, std::shared_ptr<Run>> joinable_;
+  std::set<std::shared_ptr<Download>> downloads_;
+  std::map<std::string, std::shared_ptr<Download>> joinable_;
   RecentUrls recent_;
   std::vector<std::shared_ptr<void>> retired_;
   Alive alive_;

@@ -1,4 +1,4 @@
-// A member: one start() of a file, with its request and its state across the runs that it joins.
+// A member: one start() of a file, with its request and its state across the downloads that it joins.
 #pragma once
 
 #include <memory>
@@ -12,12 +12,12 @@ struct Member {
   TransferId id = 0;
   TransferRequest request;
   std::shared_ptr<TransferEvents> events;
-  bool url_known = false;                // the cache knows some record of the URL
-  std::vector<cache::ContentInfo> held;  // contents of earlier attempts, until one is chosen
+  bool url_known = false;                        // the cache knows some record of the URL
+  std::vector<cache::ContentInfo> own_contents;  // contents of earlier attempts, until one is chosen
   std::uint64_t wasted = 0;
   unsigned restarts = 0;
   unsigned relaunches = 0;  // times that a chosen content turned out to be missing
-  bool alone = false;       // must not share a run
+  bool alone = false;       // must not share a download
   bool connected = false;   // on_connected was called
   bool gone = false;        // stopped or done: no more events
 

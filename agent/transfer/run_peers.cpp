@@ -1,4 +1,4 @@
-// Run: the neighbours, and downloads without the origin.
+// Download: the neighbours, and downloads without the origin.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -13,7 +13,8 @@ namespace larder::agent {
 namespace {
 
 // Maximum time that the origin waits for the neighbours' first answer; a later supply joins the running fill. Their
-// look-up began with the probe (foresee), and idle neighbours answer within milliseconds: this is for a busy office.
+// look-up began with the probe (prefetch_lookup), and idle neighbours answer within milliseconds: this is for a busy
+// office.
 constexpr Duration kGrace = std::chrono::milliseconds(300);
 // The same where some neighbour is known to have an edition of the URL: only the answer which one is missing.
 constexpr Duration kGraceOfHolders = std::chrono::milliseconds(400);
@@ -29,34 +30,34 @@ bool is_unreachable(ErrorCode code) {
 
 }  // namespace
 
-bool Run::asks_neighbours() const {
+bool Download::asks_neighbours() const {
   if (context_.neighbours == nullptr || !request_.use_peers || request_.origin_alone || !request_.ranges.empty()) {
     return false;
   }
   return reach_of(before_answer_) == origin::Reach::everybody && context_.neighbours->anyone();
 }
 
-PaceRules Run::pace() const {
+PaceRules Download::pace() const {
   PaceRules rules{request_.patience, request_.peer_min_rate};
   for (const MemberPtr& member : members_) rules.patience = std::min(rules.patience, member->request.patience);
   return rules;
 }
 
 // Asks the neighbours for the version. The content exists already, so that received blocks can be given on.
-void Run::look_up() {
+void Download::look_up_holders() {
   // Without the origin, peers are the only source: wait longer for their answer.
   const bool holders = offline_ || context_.neighbours->promising(request_.target.url.canonical());
   const Duration grace = holders ? kGraceOfHolders : kGrace;
-  grace_timer_ = context_.runtime.timers.after(grace, [weak = weak_from_this(), turn = turn_] {
+  grace_timer_ = context_.runtime.timers.after(grace, [weak = weak_from_this(), attempt = attempt_] {
     const auto self = weak.lock();
-    if (!self || self->over_ || self->turn_ != turn) return;
+    if (!self || self->ended_ || self->attempt_ != attempt) return;
     self->grace_timer_ = 0;
     log::debug("neighbours have not answered in time url={}", log::redact_url(self->request_.target.url.canonical()));
-    self->begin();
+    self->begin_fill();
   });
-  const auto found = [weak = weak_from_this(), turn = turn_](std::shared_ptr<peer::Supply> supply) {
+  const auto found = [weak = weak_from_this(), attempt = attempt_](std::shared_ptr<peer::Supply> supply) {
     const auto self = weak.lock();
-    if (self && !self->over_ && self->turn_ == turn) self->found_supply(std::move(supply));
+    if (self && !self->ended_ && self->attempt_ == attempt) self->on_supply(std::move(supply));
   };
   // A content that other jobs may not find is not given to neighbours while it is filled either.
   peer::NeighbourQuery query{edition_->version, found_by_others_ ? content_ : cache::ContentId()};
@@ -65,10 +66,10 @@ void Run::look_up() {
   query.gives = found_by_others_ && offers() && (any_segment || one_segment);
   query.patience = pace().patience;
   query.min_rate = request_.peer_min_rate;
-  context_.neighbours->find(std::move(query), found);
+  context_.neighbours->find_supply(std::move(query), found);
 }
 
-void Run::found_supply(std::shared_ptr<peer::Supply> supply) {
+void Download::on_supply(std::shared_ptr<peer::Supply> supply) {
   const auto self = shared_from_this();
   if (supply && supply->size() != map_.content_size()) {
     log::warn("neighbours offer another size, not taken file={} size={} offered={}", members_.front()->file_id(),
@@ -77,13 +78,13 @@ void Run::found_supply(std::shared_ptr<peer::Supply> supply) {
   }
   if (waiting_) {
     supply_ = std::move(supply);
-    return begin();
+    return begin_fill();
   }
   if (supply && fill_) fill_->add_source(std::make_shared<PeerSource>(context_.runtime, std::move(supply)));
 }
 
 // Reports the segments: those from the origin are attested, and compared with what was judged bad before.
-void Run::tell_neighbours(const std::vector<cache::SegmentInfo>& segments, const cache::ContentId& held) {
+void Download::attest_segments(const std::vector<cache::SegmentInfo>& segments, const cache::ContentId& held) {
   const bool tells = context_.neighbours != nullptr && edition_ && offers() && !offline_ && request_.ranges.empty();
   if (!tells) return;
   context_.neighbours->fetched(edition_->version, segments);
@@ -92,7 +93,7 @@ void Run::tell_neighbours(const std::vector<cache::SegmentInfo>& segments, const
 
 // Returns true if the content mixes segments of peers and of the origin under a contradicted version: they may be of
 // two editions. A content entirely from peers is of one, since the first attester is believed for all of it.
-bool Run::mixes_editions() const {
+bool Download::mixes_editions() const {
   std::uint64_t from_peers = 0, bytes = 0;
   for (const cache::SegmentInfo& segment : writer()->committed()) {
     from_peers += segment.peer_bytes;
@@ -103,7 +104,7 @@ bool Run::mixes_editions() const {
 }
 
 // Compares each segment that came partly from peers and partly from the origin with its attestation.
-void Run::look_for_contradiction() {
+void Download::check_contradiction() {
   if (contradicted_ || !edition_ || context_.neighbours == nullptr) return;
   const auto& committed = writer()->committed();
   contradicted_ = mixes_editions();
@@ -116,25 +117,25 @@ void Run::look_for_contradiction() {
       contradicted_ || std::any_of(committed.begin(), committed.end(), [&version](const cache::SegmentInfo& segment) {
         return peer::contradicted(version, segment);
       });
-  // A content that is finishing reaches its end even without the run: finish() handles the contradiction then.
-  if (contradicted_ && !finishing_) contradicted_soon();
+  // A content that is finishing reaches its end even without the download: finish_content() handles that case.
+  if (contradicted_ && !finishing_) post_contradiction();
 }
 
 // Posted, since the caller is in a callback of the writer.
-void Run::contradicted_soon() {
-  context_.runtime.executor.post([weak = weak_from_this(), turn = turn_] {
+void Download::post_contradiction() {
+  context_.runtime.executor.post([weak = weak_from_this(), attempt = attempt_] {
     const auto self = weak.lock();
-    if (self && !self->over_ && self->turn_ == turn) self->origin_contradicts();
+    if (self && !self->ended_ && self->attempt_ == attempt) self->on_origin_contradicts();
   });
 }
 
-void Run::origin_contradicts() {
+void Download::on_origin_contradicts() {
   context_.neighbours->judged_bad(edition_->version, writer()->committed());
   request_.origin_alone = true;
   start_over("the origin's bytes are not what other agents attested, nothing is taken from peers");
 }
 
-bool Run::may_go_offline(const Error& error) const {
+bool Download::may_go_offline(const Error& error) const {
   // A request that is private by itself gets no edition that was fetched for others.
   const bool may_be_shared = reach_of(before_answer_) != origin::Reach::own_job;
   // Servers and firewalls hang up on headers that they do not like, such as a User-Agent: such an error does not mean
@@ -146,9 +147,9 @@ bool Run::may_go_offline(const Error& error) const {
 }
 
 // Returns a shareable partial content of an earlier attempt, of a version that the origin named; null if none.
-const cache::ContentInfo* Run::begun() const {
+const cache::ContentInfo* Download::begun() const {
   for (const MemberPtr& member : members_) {
-    for (const cache::ContentInfo& info : member->held) {
+    for (const cache::ContentInfo& info : member->own_contents) {
       const bool partial = info.state == cache::ContentState::partial && info.shareable && info.size;
       if (partial && info.versions.size() == 1 && info.versions.front().has_validator() &&
           info.versions.front().url == request_.target.url.canonical()) {
@@ -160,26 +161,26 @@ const cache::ContentInfo* Run::begun() const {
 }
 
 // Returns true if the origin named the version when the file was begun: neighbours may have the rest.
-bool Run::may_go_on(const Error& error) const {
+bool Download::may_go_on(const Error& error) const {
   return is_unreachable(error.code) && !edition_ && !unreachable_ && !request_.no_cache && asks_neighbours() &&
          begun() != nullptr;
 }
 
-void Run::go_on_without_origin(const Error& error) {
+void Download::go_on_without_origin(const Error& error) {
   const cache::ContentInfo& info = *begun();
   unreachable_ = error;
   offline_ = info.created;
-  ++turn_;
+  ++attempt_;
   end_fill();
   origin::Edition edition;
   edition.version = info.versions.front();
   edition.ranges = true;
   edition.effective_url = edition.version.url;
-  if (edition_known(edition)) choose();
+  if (set_edition(edition)) choose_content();
 }
 
 // Adds the bytes that no neighbour gives to the error, where neighbours replaced the origin.
-Error Run::what_is_missing(const Error& error) {
+Error Download::what_is_missing(const Error& error) {
   const cache::ContentWriter* into = writer();
   if (!unreachable_ || !offline_ || into == nullptr || !into->size()) return error;
   Error told = *unreachable_;
@@ -188,13 +189,13 @@ Error Run::what_is_missing(const Error& error) {
   return told;
 }
 
-void Run::go_offline(const Error& error) {
+void Download::go_offline(const Error& error) {
   unreachable_ = error;
   offline_ = context_.runtime.clock.wall();  // until the edition's fetch time is known
-  ++turn_;
+  ++attempt_;
   end_fill();
   using Found = std::optional<cache::ContentInfo>;
-  context_.cache.find_newest(request_.target.url.canonical(), guard<Found>([](Run& self, Result<Found> info) {
+  context_.cache.find_newest(request_.target.url.canonical(), guard<Found>([](Download& self, Result<Found> info) {
                                if (!info) log::warn("cache not asked error={}", info.error().text());
                                const bool usable = info && *info && (*info)->state == cache::ContentState::complete &&
                                                    (*info)->shareable;
@@ -203,7 +204,7 @@ void Run::go_offline(const Error& error) {
                              }));
 }
 
-void Run::offline_from_cache(const cache::ContentInfo& info) {
+void Download::offline_from_cache(const cache::ContentInfo& info) {
   origin::Edition edition;
   const auto& versions = info.versions;
   const auto of_url = std::find_if(versions.begin(), versions.end(), [this](const cache::Version& version) {
@@ -213,33 +214,33 @@ void Run::offline_from_cache(const cache::ContentInfo& info) {
   edition.version = *of_url;
   edition.effective_url = of_url->url;
   offline_ = info.created;
-  if (edition_known(edition)) found(info);
+  if (set_edition(edition)) use_content(info);
 }
 
-void Run::offline_from_peers() {
+void Download::offline_from_peers() {
   const Error error = *unreachable_;
-  if (!asks_neighbours()) return fail(error);
-  const auto found = [weak = weak_from_this(), turn = turn_](std::optional<peer::NewestEdition> newest) {
+  if (!asks_neighbours()) return fail_members(error);
+  const auto found = [weak = weak_from_this(), attempt = attempt_](std::optional<peer::NewestEdition> newest) {
     const auto self = weak.lock();
-    if (!self || self->over_ || self->turn_ != turn) return;
-    if (newest && newest->supply) return self->offline_found(std::move(*newest));
-    self->fail(*self->unreachable_);
+    if (!self || self->ended_ || self->attempt_ != attempt) return;
+    if (newest && newest->supply) return self->on_newest_edition(std::move(*newest));
+    self->fail_members(*self->unreachable_);
   };
   context_.neighbours->find_newest(request_.target.url.canonical(), found);
 }
 
-void Run::offline_found(peer::NewestEdition newest) {
+void Download::on_newest_edition(peer::NewestEdition newest) {
   const auto self = shared_from_this();
   const bool right = newest.version.url == request_.target.url.canonical() && newest.version.has_validator() &&
                      newest.version.size && *newest.version.size > 0 && newest.version.size == newest.supply->size();
-  if (!right) return fail(*unreachable_);
+  if (!right) return fail_members(*unreachable_);
   origin::Edition edition;
   edition.version = std::move(newest.version);
   edition.ranges = true;
   edition.effective_url = edition.version.url;
   offline_ = newest.fetched;
   supply_ = std::move(newest.supply);
-  if (edition_known(edition)) choose();
+  if (set_edition(edition)) choose_content();
 }
 
 }  // namespace larder::agent

@@ -1,4 +1,4 @@
-// Run: progress reports to its members.
+// Download: progress reports to its members.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -12,36 +12,36 @@ constexpr Duration kProgressInterval = std::chrono::milliseconds(100);
 
 }  // namespace
 
-void Run::progress_soon() {
-  if (over_ || progress_timer_ != 0 || finishing_) return;
+void Download::schedule_progress() {
+  if (ended_ || progress_timer_ != 0 || finishing_) return;
   const Duration since = context_.runtime.clock.now() - last_progress_;
-  if (since >= kProgressInterval) return tell_progress();
+  if (since >= kProgressInterval) return report_progress();
   progress_timer_ = context_.runtime.timers.after(kProgressInterval - since, [weak = weak_from_this()] {
     const auto self = weak.lock();
-    if (!self || self->over_) return;
+    if (!self || self->ended_) return;
     self->progress_timer_ = 0;
-    self->tell_progress();
+    self->report_progress();
   });
 }
 
-void Run::tell_progress() {
+void Download::report_progress() {
   const auto self = shared_from_this();
   context_.runtime.timers.cancel(std::exchange(progress_timer_, 0));
   last_progress_ = context_.runtime.clock.now();
   const auto members = members_;
   for (const MemberPtr& member : members) {
-    if (over_) return;
+    if (ended_) return;
     if (!member->gone) member->events->on_progress(progress_of(*member));
   }
 }
 
 // Bytes in flight count for the owner; for the other members they are cache, like all bytes not fetched for them.
-TransferProgress Run::progress_of(const Member& member) const {
+TransferProgress Download::progress_of(const Member& member) const {
   TransferProgress progress;
   progress.size = map_.content_size();
   if (aside_ && content_.empty()) return progress_aside(member);
   if (writer() != nullptr) progress.figures = committed_figures(writer()->committed(), member.file_id());
-  std::uint64_t in_flight = fill_ && !lost_ ? fill_->uncommitted() : kept_;
+  std::uint64_t in_flight = fill_ && !attempt_failed_ ? fill_->uncommitted() : kept_;
   // A block delivered by two streams at once counts twice until one of them completes it.
   const SourceFigures& so_far = progress.figures;
   const std::uint64_t there = so_far.origin + so_far.peers + so_far.cache;
@@ -67,8 +67,8 @@ TransferProgress Run::progress_of(const Member& member) const {
   return progress;
 }
 
-// Returns the figures of the old content while the run is between two editions.
-TransferProgress Run::progress_aside(const Member& member) const {
+// Returns the figures of the old content while the download is between two editions.
+TransferProgress Download::progress_aside(const Member& member) const {
   TransferProgress progress;
   progress.size = aside_->info.size;
   progress.figures = committed_figures(aside_->segments, member.file_id());
@@ -82,7 +82,7 @@ TransferProgress Run::progress_aside(const Member& member) const {
   return progress;
 }
 
-std::string Run::note() const {
+std::string Download::note() const {
   if (!edition_) return {};
   std::string note;
   if (offline_ && unreachable_) {

@@ -39,14 +39,14 @@ void abandon(cache::Cache& cache, const MemberPtr& member, const std::vector<cac
   }
 }
 
-class Settling : public std::enable_shared_from_this<Settling> {
+class Conclusion : public std::enable_shared_from_this<Conclusion> {
  public:
-  Settling(cache::Cache& cache, MemberPtr member, Settlement settlement, Settled done)
-      : cache_(cache), member_(std::move(member)), it_(std::move(settlement)), done_(std::move(done)) {}
+  Conclusion(cache::Cache& cache, MemberPtr member, MemberContent content, Concluded done)
+      : cache_(cache), member_(std::move(member)), it_(std::move(content)), done_(std::move(done)) {}
 
   void hold() {
     if (it_.held) return replace();
-    cache_.hold(it_.info.id, member_->holder(), step<void>([](Settling& self) { self.replace(); }));
+    cache_.hold(it_.info.id, member_->holder(), step<void>([](Conclusion& self) { self.replace(); }));
   }
 
  private:
@@ -66,14 +66,14 @@ class Settling : public std::enable_shared_from_this<Settling> {
 
   void failed(Error error) {
     if (it_.found) release(cache_, it_.info.id, member_->file_id());
-    done_(tl::unexpected<SettleError>(SettleError{std::move(error), it_.found}));
+    done_(tl::unexpected<ConcludeError>(ConcludeError{std::move(error), it_.found}));
   }
 
   void replace() {
     if (it_.replaces) release(cache_, *it_.replaces, member_->file_id());
     if (!it_.found) return account();
     using Lease = std::shared_ptr<cache::ContentLease>;
-    cache_.open(it_.info.id, step<Lease>([](Settling& self, const Lease&) { self.account(); }));
+    cache_.open(it_.info.id, step<Lease>([](Conclusion& self, const Lease&) { self.account(); }));
   }
 
   void account() {
@@ -84,7 +84,7 @@ class Settling : public std::enable_shared_from_this<Settling> {
       return digest();
     }
     using Segments = std::vector<cache::SegmentInfo>;
-    cache_.segments(it_.info.id, step<Segments>([size](Settling& self, const Segments& segments) {
+    cache_.segments(it_.info.id, step<Segments>([size](Conclusion& self, const Segments& segments) {
                       self.it_.figures = finished_figures(segments, self.member_->file_id(), size);
                       self.digest();
                     }));
@@ -97,7 +97,7 @@ class Settling : public std::enable_shared_from_this<Settling> {
 
   void digest() {
     if (!wants_digest() || it_.info.sha256) return finish();
-    cache_.compute_sha256(it_.info.id, step<Digest>([](Settling& self, const Digest& digest) {
+    cache_.compute_sha256(it_.info.id, step<Digest>([](Conclusion& self, const Digest& digest) {
                             self.it_.info.sha256 = digest;
                             self.finish();
                           }));
@@ -128,19 +128,19 @@ class Settling : public std::enable_shared_from_this<Settling> {
 
   cache::Cache& cache_;
   MemberPtr member_;
-  Settlement it_;
-  Settled done_;
+  MemberContent it_;
+  Concluded done_;
 };
 
 }  // namespace
 
-void settle(cache::Cache& cache, MemberPtr member, Settlement settlement, Settled done) {
-  std::make_shared<Settling>(cache, std::move(member), std::move(settlement), std::move(done))->hold();
+void conclude_member(cache::Cache& cache, MemberPtr member, MemberContent content, Concluded done) {
+  std::make_shared<Conclusion>(cache, std::move(member), std::move(content), std::move(done))->hold();
 }
 
 void abandon_all_but(cache::Cache& cache, const MemberPtr& member, const cache::ContentId& keep,
                      UniqueFunction<void()> done) {
-  std::vector<cache::ContentInfo> contents = std::exchange(member->held, {});
+  std::vector<cache::ContentInfo> contents = std::exchange(member->own_contents, {});
   std::erase_if(contents, [&keep](const cache::ContentInfo& info) {
     return info.id == keep || info.state == cache::ContentState::set_aside;
   });
@@ -150,10 +150,10 @@ void abandon_all_but(cache::Cache& cache, const MemberPtr& member, const cache::
 void abandon_all_but_old_part(cache::Cache& cache, const MemberPtr& member, const cache::ContentId& chosen,
                               const std::string& url) {
   const std::optional<cache::ContentInfo> old =
-      member->request.origin_alone ? std::nullopt : old_part(member->held, chosen, url);
-  if (old) std::erase_if(member->held, [&old](const cache::ContentInfo& info) { return info.id == old->id; });
+      member->request.origin_alone ? std::nullopt : old_part(member->own_contents, chosen, url);
+  if (old) std::erase_if(member->own_contents, [&old](const cache::ContentInfo& info) { return info.id == old->id; });
   abandon_all_but(cache, member, chosen);
-  if (old) member->held.push_back(*old);
+  if (old) member->own_contents.push_back(*old);
 }
 
 }  // namespace larder::agent

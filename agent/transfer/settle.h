@@ -12,7 +12,7 @@
 
 namespace larder::agent {
 
-struct Settlement {
+struct MemberContent {
   cache::ContentInfo info;
   bool found = true;  // found in the cache rather than just finished: it must be opened to be trusted
   bool held = false;  // this file holds it already
@@ -24,15 +24,15 @@ struct Settlement {
   std::optional<WallTime> offline;  // as in TransferResult
 };
 
-struct SettleError {
+struct ConcludeError {
   Error error;
   bool vanished = false;  // found, but it cannot be held or opened: look it up again without it
 };
 
-using Settled = UniqueFunction<void(tl::expected<TransferResult, SettleError>)>;
+using Concluded = UniqueFunction<void(tl::expected<TransferResult, ConcludeError>)>;
 
 // Calls `done` once, perhaps from within the call. Never calls it if the member has ended by then.
-void settle(cache::Cache& cache, MemberPtr member, Settlement settlement, Settled done);
+void conclude_member(cache::Cache& cache, MemberPtr member, MemberContent content, Concluded done);
 
 // Releases all contents that the member holds but `keep` (another content was chosen). Bytes fetched for the file into
 // unfinished ones count as wasted by the time of `done`, which is always called, perhaps from within the call.

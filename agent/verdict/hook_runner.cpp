@@ -161,7 +161,7 @@ struct HookRunner::Impl {
   void start_next() {
     const auto wants = [](const Pending& pending) { return std::array{pending.request.want}; };
     const auto fits = [this](const Pending&, Owner owner) { return places.may_take(owner); };
-    while (auto turn = waiting.take(places, wants, fits)) {
+    while (auto turn = waiting.take_next(places, wants, fits)) {
       Pending next = std::move(turn->item);
       if (const Status status = open_content(next.request); !status) {
         loop.post(alive.guard(
@@ -171,7 +171,7 @@ struct HookRunner::Impl {
       const std::uint64_t id = ++last_id;
       if (!watcher) watcher = make_watcher();
       watcher->launch(id, std::move(next.request.process));
-      next.place = places.take(turn->owner);
+      next.place = places.take_places(turn->owner);
       running.emplace(id, std::move(next));
     }
   }
@@ -206,11 +206,11 @@ struct HookRunner::Impl {
 HookRunner::HookRunner(Executor& loop) : impl_(std::make_unique<Impl>(loop)) {}
 
 HookRunner::~HookRunner() {
-  impl_->alive.end();
+  impl_->alive.end_guards();
   impl_->watcher.reset();
 }
 
-void HookRunner::run(Request request, Done done) {
+void HookRunner::run_hook(Request request, Done done) {
   impl_->waiting.add({std::move(request), std::move(done)});
   impl_->start_next();
 }

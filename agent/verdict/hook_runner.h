@@ -30,7 +30,7 @@ class HookRunner {
     Want want = {};
   };
   // Calls `done` once, on the loop thread and never from within the call.
-  void run(Request request, Done done);
+  void run_hook(Request request, Done done);
 
  private:
   struct Impl;

@@ -92,7 +92,7 @@ class JudgeImpl final : public Judge {
     request.content = question->content->descriptor();
     request.keep = question->content;
     request.want = question->facts.want;
-    hooks_.run(std::move(request), [this, question, name, timeout = hook->timeout](Result<HookOutcome> outcome) {
+    hooks_.run_hook(std::move(request), [this, question, name, timeout = hook->timeout](Result<HookOutcome> outcome) {
       hook_ended(question, name, timeout, outcome);
     });
   }

@@ -24,7 +24,7 @@ class Alive {
   // Returns a token for a callback that also has work to do without its owner: it tests expired().
   [[nodiscard]] std::weak_ptr<const char> watch() const { return token_; }
   // Disables all guarded callbacks. A destructor calls it before it destroys members that call back.
-  void end() { token_.reset(); }
+  void end_guards() { token_.reset(); }
 
  private:
   std::shared_ptr<char> token_ = std::make_shared<char>();

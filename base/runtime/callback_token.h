@@ -1,6 +1,6 @@
-// A token for a place or a turn that a callback gives back. The callback holds the token and settles it when
-// it is called. If the callback is destroyed uncalled, on any thread, `on_lost` is posted to the loop. So no lost
-// callback leaves a place taken or a caller waiting. InFlight is for a plain count.
+// A token for a place or a turn that a callback gives back. The callback holds the token and marks it answered when it
+// is called. If the callback is destroyed uncalled, on any thread, `on_lost` is posted to the loop. So no lost callback
+// leaves a place taken or a caller waiting. InFlight is for a plain count.
 //
 // It does not tell whether the owner still lives: docs/callbacks.md, "CallbackToken".
 #pragma once
@@ -23,7 +23,7 @@ class CallbackToken {
   CallbackToken(const CallbackToken&) = delete;
   CallbackToken& operator=(const CallbackToken&) = delete;
 
-  void settle() { on_lost_ = nullptr; }  // to be called when the answer came
+  void mark_answered() { on_lost_ = nullptr; }  // to be called when the answer came
 
  private:
   Executor& executor_;

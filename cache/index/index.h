@@ -20,8 +20,8 @@ class Database;
 
 namespace larder::cache::index {
 
-// The state in which the file was left; find() and maintenance compare the file with it. Only a complete content has
-// the modification time: a partial one's changes with every block.
+// The state in which the file was left; find_version() and maintenance compare the file with it. Only a complete
+// content has the modification time: a partial one's changes with every block.
 struct FileMark {
   std::uint64_t inode = 0;
   std::uint64_t size = 0;

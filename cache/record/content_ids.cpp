@@ -15,7 +15,7 @@ constexpr std::uint32_t kCountMask = (1U << 20U) - 1;
 ContentIds::ContentIds() : random_(make_system_random()) {}
 
 ContentId ContentIds::next(WallTime now) {
-  if (count_ % kRun == 0) prefix_ = fmt::format("{:02x}", random_->next() & 0xffU);
+  if (count_ % kContentsPerPrefix == 0) prefix_ = fmt::format("{:02x}", random_->next() & 0xffU);
   const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count();
   return fmt::format("{}{:011x}{:05x}{:014x}", prefix_, static_cast<std::uint64_t>(milliseconds) & kTimeMask,
                      count_++ & kCountMask, random_->next() >> 8U);

@@ -54,7 +54,7 @@ std::size_t BlockCutter::end_here() {
   return size;
 }
 
-Cut BlockCutter::take() {
+Cut BlockCutter::take_blocks() {
   pending_ = 0;
   return std::exchange(cut_, Cut());
 }

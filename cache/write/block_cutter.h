@@ -34,7 +34,7 @@ class BlockCutter {
   [[nodiscard]] std::uint64_t first_uncut() const { return next_ - pending_ - carry_.size(); }
   [[nodiscard]] std::size_t pending() const { return pending_; }       // bytes of whole blocks not taken yet
   [[nodiscard]] std::size_t partial() const { return carry_.size(); }  // bytes of the incomplete block
-  [[nodiscard]] Cut take();                                            // returns all whole blocks
+  [[nodiscard]] Cut take_blocks();                                     // returns all whole blocks
 
  private:
   void add_piece(Bytes bytes);

@@ -1,8 +1,8 @@
 // Writes one content: blocks are hashed and written on the disk threads in any order; a segment is committed to the
-// index once all its blocks are written and synced.
-// Made by Cache, owned and ended by its caller. Thread: loop thread only; callbacks come on the loop thread. A callback
-// may destroy the writer. After its destruction, or the Cache's, no callback comes, `done` of finish() included.
-// Re-entrancy: set_end() may call on_error, and finish() may call `done`, within the call; other callbacks come later.
+// index once all its blocks are written and synced. Made by Cache, owned and ended by its caller. Thread: loop thread
+// only; callbacks come on the loop thread. A callback may destroy the writer. After its destruction, or the Cache's, no
+// callback comes, `done` of finish_content() included. Re-entrancy: set_end() may call on_error, and finish_content()
+// may call `done`, within the call; other callbacks come later.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,7 @@ using StreamId = std::uint32_t;
 
 class ContentWriter {
  public:
-  // Complete segments are still committed; other blocks are lost, unless keep() was called.
+  // Complete segments are still committed; other blocks are lost, unless keep_unfinished() was called.
   virtual ~ContentWriter() = default;
 
   [[nodiscard]] virtual const ContentId& id() const = 0;
@@ -43,7 +43,7 @@ class ContentWriter {
   // segment that the stream's bytes complete: the id of the file (agent/jobs) on whose account it was fetched.
   virtual StreamId open_stream(ByteRange range, Source source, std::string fetched_for) = 0;
   // Sets the transport of an origin's stream; to be called before its bytes are appended.
-  virtual void came_over(StreamId stream, Transport transport) = 0;
+  virtual void set_transport(StreamId stream, Transport transport) = 0;
   // Appends the next bytes of the stream. Error: too_large for bytes beyond the range or the content.
   virtual Status append(StreamId stream, Buffer bytes) = 0;
   // A peer's window within one segment: whole blocks, in any order, whose leaves are known already.
@@ -53,8 +53,8 @@ class ContentWriter {
     std::vector<std::byte> attestation;  // stored with the segment (the latest of several); opaque
   };
   static constexpr std::size_t kMaxAttestation = 4 * kKiB;
-  // Opens a run of blocks. An invalid run takes no block: append_blocks() returns the error.
-  virtual StreamId open_blocks(BlockRun run) = 0;
+  // Opens a span of blocks. An invalid run takes no block: append_blocks() returns the error.
+  virtual StreamId open_blocks(BlockRun span) = 0;
   // Appends whole blocks at a block-aligned offset of the content, each once, with one leaf for each. They are written
   // without being hashed again: the caller has compared them with the leaves. Blocks that another stream brought
   // meanwhile are dropped silently. Error: invalid_argument (too_large beyond the run) for blocks outside the run,
@@ -75,7 +75,7 @@ class ContentWriter {
   // Called when a segment was committed (durable).
   std::function<void(const SegmentInfo&)> on_segment;
   // Called once when disk or index failed; nothing more is accepted. disk_full says what is missing. Not called if
-  // finish() is pending, which gets the error, or if the content was dropped: then calls return not_found.
+  // finish_content() is pending, which gets the error, or if the content was dropped: then calls return not_found.
   std::function<void(const Error&)> on_error;
 
   // Sets the size of a content of unknown size: it must be the end of the bytes appended.
@@ -84,7 +84,7 @@ class ContentWriter {
   // there is one (then info.id differs from id()), and marks the content complete. With `want_sha256` also computes the
   // plain SHA-256 of all bytes (while they arrived, if in order, else read once). The record is bound to version().
   // Error: invalid_state if bytes are missing.
-  virtual void finish(bool want_sha256, UniqueFunction<void(Result<ContentInfo>)> done) = 0;
+  virtual void finish_content(bool want_sha256, UniqueFunction<void(Result<ContentInfo>)> done) = 0;
 
   // Whole blocks that are not committed, in segments that are incomplete or being committed.
   struct Unfinished {
@@ -95,9 +95,9 @@ class ContentWriter {
   // Closes all streams, and keeps the blocks of unfinished() for the next writer of this content (Cache::resume) after
   // this one is destroyed: in memory, for Cache::kKeptFor, also if no segment is committed. False: nothing is kept,
   // since the size is unknown, the writer has failed or finished, or there is no such block.
-  virtual bool keep() { return false; }
+  virtual bool keep_unfinished() { return false; }
 };
 
-using BlockRun = ContentWriter::BlockRun;
+using BlockSpan = ContentWriter::BlockRun;
 
 }  // namespace larder::cache

@@ -20,7 +20,7 @@ DiskQueue::~DiskQueue() {
   runtime_.timers.cancel(retry_);
 }
 
-void DiskQueue::run(Work work) {
+void DiskQueue::submit(Work work) {
   held_back_.push_back(std::make_shared<Work>(std::move(work)));
   if (held_back_.size() == 1) pump();
 }

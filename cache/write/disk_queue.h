@@ -23,7 +23,7 @@ class DiskQueue {
   DiskQueue(const DiskQueue&) = delete;
   DiskQueue& operator=(const DiskQueue&) = delete;
 
-  void run(Work work);
+  void submit(Work work);
 
  private:
   struct Shared;

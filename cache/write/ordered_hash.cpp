@@ -7,7 +7,7 @@ bool OrderedHash::expect(const WriteJob& job) {
   std::uint64_t at = expected_;
   for (const WritePart& part : job.parts) {
     if (part.offset != at) {
-      alive_ = false;  // jobs in flight are still returned by take(), so that their bytes are freed
+      alive_ = false;  // jobs in flight are still returned by take_jobs(), so that their bytes are freed
       return false;
     }
     at += part.bytes.size();
@@ -16,12 +16,12 @@ bool OrderedHash::expect(const WriteJob& job) {
   return true;
 }
 
-void OrderedHash::written(std::shared_ptr<WriteJob> job) {
+void OrderedHash::on_written(std::shared_ptr<WriteJob> job) {
   const std::uint64_t offset = job->parts.front().offset;
   waiting_.emplace(offset, std::move(job));
 }
 
-std::vector<std::shared_ptr<WriteJob>> OrderedHash::take() {
+std::vector<std::shared_ptr<WriteJob>> OrderedHash::take_jobs() {
   std::vector<std::shared_ptr<WriteJob>> jobs;
   for (auto first = waiting_.begin(); first != waiting_.end() && first->first == taken_; first = waiting_.begin()) {
     taken_ += first->second->bytes;

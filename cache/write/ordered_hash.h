@@ -21,9 +21,9 @@ class OrderedHash {
   // Called for each job when it is cut, in that order. False: the job will not be hashed.
   bool expect(const WriteJob& job);
   // Called when an expected job was written.
-  void written(std::shared_ptr<WriteJob> job);
+  void on_written(std::shared_ptr<WriteJob> job);
   // Returns the jobs that can be hashed now, in order.
-  [[nodiscard]] std::vector<std::shared_ptr<WriteJob>> take();
+  [[nodiscard]] std::vector<std::shared_ptr<WriteJob>> take_jobs();
   [[nodiscard]] const std::shared_ptr<Sha256>& hash() const { return hash_; }
   // Returns the digest, once, if every byte up to `size` was taken for hashing.
   [[nodiscard]] std::optional<Digest> finish(std::uint64_t size);

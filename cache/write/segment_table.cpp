@@ -36,7 +36,7 @@ SegmentTable::Open& SegmentTable::open_segment(std::uint64_t index) {
   return segment;
 }
 
-std::vector<Interval> SegmentTable::take(Interval blocks, Source source, const std::string& fetched_for) {
+std::vector<Interval> SegmentTable::take_blocks(Interval blocks, Source source, const std::string& fetched_for) {
   std::vector<Interval> result;
   for (Interval gap : taken_.gaps(blocks)) {
     while (gap.begin < gap.end) {
@@ -57,13 +57,13 @@ std::vector<Interval> SegmentTable::take(Interval blocks, Source source, const s
   return result;
 }
 
-void SegmentTable::came_from_peer(std::uint64_t block, std::uint64_t bytes, const std::vector<std::byte>& attestation) {
+void SegmentTable::note_from_peer(std::uint64_t block, std::uint64_t bytes, const std::vector<std::byte>& attestation) {
   Open& segment = open_.at(block / unit_blocks_);
   segment.peer_bytes += bytes;
   if (!attestation.empty()) segment.attestation = attestation;
 }
 
-void SegmentTable::came_from_origin(std::uint64_t block, Transport transport) {
+void SegmentTable::note_from_origin(std::uint64_t block, Transport transport) {
   Open& segment = open_.at(block / unit_blocks_);
   segment.transport = std::min(segment.transport.value_or(transport), transport);
 }

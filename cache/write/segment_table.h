@@ -39,18 +39,19 @@ class SegmentTable {
 
   [[nodiscard]] std::optional<std::uint64_t> size() const { return size_; }
   [[nodiscard]] std::uint64_t blocks() const;  // UINT64_MAX while the size is unknown
-  // Blocks accepted by take(), or committed.
+  // Blocks accepted by take_blocks(), or committed.
   [[nodiscard]] const IntervalSet& taken() const { return taken_; }
 
   // Takes the free ones of `blocks` and returns them, cut at segment boundaries. The call that takes the last free
   // block of a segment determines the segment's `source` and `fetched_for`.
-  std::vector<Interval> take(Interval blocks, Source source, const std::string& fetched_for);
+  std::vector<Interval> take_blocks(Interval blocks, Source source, const std::string& fetched_for);
   // Records that `bytes` of blocks just taken in the segment of `block` came from a peer. An empty attestation changes
   // nothing.
-  void came_from_peer(std::uint64_t block, std::uint64_t bytes, const std::vector<std::byte>& attestation);
+  void note_from_peer(std::uint64_t block, std::uint64_t bytes, const std::vector<std::byte>& attestation);
   // Records that blocks just taken in the segment of `block` came from the origin over `transport`.
-  void came_from_origin(std::uint64_t block, Transport transport);
-  // Returns the number of segments with all blocks taken but not all written: they get complete without another take().
+  void note_from_origin(std::uint64_t block, Transport transport);
+  // Returns the number of segments with all blocks taken but not all written: they get complete without another
+  // take_blocks().
   [[nodiscard]] std::size_t filling() const { return filling_; }
   // Returns the taken blocks of segments that are not all written; none while the size is unknown.
   [[nodiscard]] ContentWriter::Unfinished unfinished() const;
@@ -60,8 +61,8 @@ class SegmentTable {
     std::size_t first = 0;
   };
   [[nodiscard]] LeafPlace leaf_place(std::uint64_t block) const;
-  // Called when a job wrote `blocks` (within one segment, as take() returned them). Returns the segment once all its
-  // blocks are written, and removes it from the table.
+  // Called when a job wrote `blocks` (within one segment, as take_blocks() returned them). Returns the segment once all
+  // its blocks are written, and removes it from the table.
   std::optional<WholeSegment> wrote(Interval blocks);
 
   // Sets an unknown size, when every block up to it is written and no job is in flight. Returns all segments. None if a

@@ -7,7 +7,7 @@
 namespace larder::cache {
 namespace {
 
-constexpr std::size_t kPlaces = 2;  // in the thread's queue: one for work(), one for ask()
+constexpr std::size_t kPlaces = 2;  // in the thread's queue: one for work(), one for ask_thread()
 
 Result<FileStat> stat_of(ContentFile& content) {
   auto file = content.open();
@@ -48,7 +48,7 @@ void SyncBatcher::request(std::shared_ptr<ContentFile> file, SyncDone done) {
   if (!running_) log::error("the sync thread refused work; waiting={}", waiting_.size());
 }
 
-bool SyncBatcher::ask(Task answer) {
+bool SyncBatcher::ask_thread(Task answer) {
   const std::lock_guard lock(mutex_);
   if (asked_) return false;
   asked_ = thread_.submit([this, answer = std::move(answer)]() mutable {
@@ -63,7 +63,7 @@ bool SyncBatcher::ask(Task answer) {
 
 // Waits for a larger batch while many files arrive: one sync of the file system costs nearly the same for many.
 void SyncBatcher::gather(std::unique_lock<std::mutex>& lock, std::size_t last) {
-  if (last < kStream || waiting_.size() >= kGathered) return;
+  if (last < kGatherFrom || waiting_.size() >= kGathered) return;
   gathering_ = true;
   gathered_.wait_for(lock, kGatherFor, [this] { return waiting_.size() >= kGathered; });
   gathering_ = false;

@@ -30,14 +30,14 @@ class SyncBatcher {
   // it.
   void request(std::shared_ptr<ContentFile> file, SyncDone done);
   // Queues `answer` to be called on the sync thread. False while another one waits there. Loop thread.
-  [[nodiscard]] bool ask(Task answer);
+  [[nodiscard]] bool ask_thread(Task answer);
 
  private:
   struct Waiting {
     std::shared_ptr<ContentFile> file;
     SyncDone done;
   };
-  static constexpr std::size_t kStream = 8;      // after a batch of this size, the next one is gathered:
+  static constexpr std::size_t kGatherFrom = 8;  // after a batch of this size, the next one is gathered:
   static constexpr std::size_t kGathered = 128;  // until it has this size, or for kGatherFor
   static constexpr std::chrono::milliseconds kGatherFor{5};
   void work();

@@ -38,34 +38,34 @@ WriterCore::WriterCore(std::shared_ptr<const WriterHostLink> host, Start start)
 std::unique_ptr<ContentWriter> WriterCore::make_handle() {
   auto handle = std::make_unique<WriterHandle>(shared_from_this());
   handle_ = handle.get();
-  keep_ = closed_ = false;
+  keep_unfinished_ = closed_ = false;
   return handle;
 }
 
-bool WriterCore::keep() {
+bool WriterCore::keep_unfinished() {
   if (failed_ || finish_ || finished_ || !size_) return false;
   while (!streams_.empty()) close_stream(streams_.begin()->first);
-  while (!runs_.empty()) close_run(runs_.begin()->first);
-  keep_ = true;
+  while (!spans_.empty()) close_span(spans_.begin()->first);
+  keep_unfinished_ = true;
   return unfinished().bytes > 0;
 }
 
 // Complete segments that are being committed count too.
 ContentWriter::Unfinished WriterCore::unfinished() const {
   ContentWriter::Unfinished sum = table_.unfinished();
-  sum.bytes += settling_bytes_.bytes;
-  sum.of_peers += settling_bytes_.of_peers;
+  sum.bytes += committing_bytes_.bytes;
+  sum.of_peers += committing_bytes_.of_peers;
   return sum;
 }
 
-bool WriterCore::keeps() const {
-  return keep_ && abandoned() && sound_ && !failed_ && !finished_ && !cancelled_ && unfinished().bytes > 0;
+bool WriterCore::keeps_unfinished() const {
+  return keep_unfinished_ && abandoned() && sound_ && !failed_ && !finished_ && !cancelled_ && unfinished().bytes > 0;
 }
 
 void WriterCore::abandon() {
   handle_ = nullptr;
   streams_.clear();
-  runs_.clear();
+  spans_.clear();
   tail_.reset();
   // A finish in its last steps goes on to its end, without calling `done`.
   if (finish_ && finish_->started) {
@@ -85,7 +85,7 @@ void WriterCore::cancel() {
 }
 
 bool WriterCore::idle() const {
-  return jobs_.count() == 0 && settled() && !(finish_ && finish_->started);
+  return jobs_.count() == 0 && all_committed() && !(finish_ && finish_->started);
 }
 
 std::uint64_t WriterCore::end_of(const Stream& stream) const {
@@ -98,7 +98,7 @@ std::vector<ByteRange> WriterCore::missing() const {
   for (const auto& [id, stream] : streams_) {
     taken.add({stream.cutter.first_uncut() / kBlockSize, block_count(end_of(stream))});
   }
-  for (const auto& [id, run] : runs_) taken.add(run.blocks);
+  for (const auto& [id, span] : spans_) taken.add(span.blocks);
   if (tail_) taken.add({tail_->cutter.first_uncut() / kBlockSize, block_count(tail_->cutter.next())});
   const std::optional<std::uint64_t> size = size_ ? size_ : set_end_;
   std::vector<ByteRange> ranges;
@@ -116,7 +116,7 @@ StreamId WriterCore::open_stream(ByteRange range, Source source, std::string fet
   return stream;
 }
 
-void WriterCore::came_over(StreamId id, Transport transport) {
+void WriterCore::set_transport(StreamId id, Transport transport) {
   if (const auto found = streams_.find(id); found != streams_.end()) found->second.transport = transport;
 }
 
@@ -142,14 +142,14 @@ Status WriterCore::append(StreamId id, Buffer bytes) {
   if (queued_ >= ContentWriter::kHighWater) was_high_ = true;
   if (!size_) {
     appended_end_ = std::max(appended_end_, stream.cutter.next());
-    host()->grew(id_, appended_end_);
+    host()->on_size_grown(id_, appended_end_);
   }
   if (stream.cutter.pending() >= kJobBytes || jobs_.count() == 0) cut(stream);
   return {};
 }
 
 void WriterCore::close_stream(StreamId id) {
-  close_run(id);
+  close_span(id);
   const auto found = streams_.find(id);
   if (found == streams_.end()) return;
   Stream stream = std::move(found->second);
@@ -182,12 +182,12 @@ void WriterCore::set_end(std::uint64_t size) {
 
 void WriterCore::cut(Stream& stream) {
   if (host() == nullptr || stream.cutter.pending() == 0) return;
-  if (auto job = make_job(stream, stream.cutter.take())) submit(std::move(job));
+  if (auto job = make_job(stream, stream.cutter.take_blocks())) submit(std::move(job));
 }
 
 void WriterCore::cut_all() {
   for (auto& [id, stream] : streams_) cut(stream);
-  for (auto& [id, run] : runs_) submit_run(run);
+  for (auto& [id, span] : spans_) submit_span(span);
 }
 
 std::shared_ptr<WriteJob> WriterCore::make_job(const Stream& stream, Cut cut) {
@@ -197,14 +197,14 @@ std::shared_ptr<WriteJob> WriterCore::make_job(const Stream& stream, Cut cut) {
     offered += piece.bytes.size();
     const std::uint64_t piece_end = piece.offset + piece.bytes.size();
     const Interval blocks{piece.offset / kBlockSize, block_count(piece_end)};
-    for (const Interval part : table_.take(blocks, stream.source, stream.fetched_for)) {
+    for (const Interval part : table_.take_blocks(blocks, stream.source, stream.fetched_for)) {
       const std::uint64_t offset = part.begin * kBlockSize;
       const std::uint64_t end = std::min(piece_end, part.end * kBlockSize);
       job->parts.push_back(
           {offset, piece.bytes.subspan(offset - piece.offset, end - offset), part, table_.leaf_place(part.begin)});
       job->bytes += end - offset;
-      if (stream.source == Source::peer) table_.came_from_peer(part.begin, end - offset, {});
-      if (stream.source == Source::origin) table_.came_from_origin(part.begin, stream.transport);
+      if (stream.source == Source::peer) table_.note_from_peer(part.begin, end - offset, {});
+      if (stream.source == Source::origin) table_.note_from_origin(part.begin, stream.transport);
     }
   }
   was_high_ = was_high_ || behind();
@@ -217,7 +217,7 @@ std::shared_ptr<WriteJob> WriterCore::make_job(const Stream& stream, Cut cut) {
 
 void WriterCore::submit(std::shared_ptr<WriteJob> job) {
   job->in_flight = jobs_.begin();
-  host()->disk().run([self = shared_from_this(), job = std::move(job)]() mutable -> Task {
+  host()->disk().submit([self = shared_from_this(), job = std::move(job)]() mutable -> Task {
     Status status = run_write_job(*job, *self->file_);
     return [self = std::move(self), job = std::move(job), status = std::move(status)]() mutable {
       self->job_returned(job, std::move(status));
@@ -260,13 +260,13 @@ void WriterCore::job_failed(const Error& error) {
 
 void WriterCore::job_written(const std::shared_ptr<WriteJob>& job) {
   bytes_written_ += job->bytes;
-  host()->wrote(id_, job->bytes);
+  host()->on_bytes_written(id_, job->bytes);
   for (WritePart& part : job->parts) {
     part.place.leaves.reset();
     if (auto whole = table_.wrote(part.blocks)) segment_whole(std::move(*whole));
   }
   if (job->ordered) {
-    ordered_.written(job);
+    ordered_.on_written(job);
     hash_next();
   } else {
     unqueue(job->bytes);
@@ -276,10 +276,10 @@ void WriterCore::job_written(const std::shared_ptr<WriteJob>& job) {
 
 void WriterCore::hash_next() {
   if (hashing_) return;
-  auto jobs = ordered_.take();
+  auto jobs = ordered_.take_jobs();
   if (jobs.empty()) return;
   hashing_ = true;
-  host()->disk().run([self = shared_from_this(), hash = ordered_.hash(), jobs = std::move(jobs)]() mutable -> Task {
+  host()->disk().submit([self = shared_from_this(), hash = ordered_.hash(), jobs = std::move(jobs)]() mutable -> Task {
     hash_jobs(*hash, jobs);
     std::size_t bytes = 0;
     for (const auto& job : jobs) bytes += job->bytes;
@@ -311,9 +311,9 @@ void WriterCore::fail(const Error& error) {
   if (failed_ || finished_) return;
   failed_ = error;
   streams_.clear();
-  runs_.clear();
+  spans_.clear();
   tail_.reset();
-  if (finish_) return end(tl::unexpected(error));
+  if (finish_) return answer_finish(tl::unexpected(error));
   if (handle_ == nullptr || cancelled_) return;
   const auto on_error = handle_->on_error;
   if (on_error) on_error(error);
@@ -324,7 +324,7 @@ void WriterCore::advance() {
   try_finish();
   if (!abandoned() || !idle() || closed_ || finished_) return;
   closed_ = true;
-  host()->closed(id_);
+  host()->on_writer_closed(id_);
 }
 
 }  // namespace larder::cache

@@ -37,9 +37,9 @@ class WriterHost {
   // Called when the disk is full: evicts at least `bytes`, as far as it may. Error: disk_full, which says what is
   // missing, if nothing was freed.
   virtual void make_room(const ContentId& id, std::uint64_t bytes, UniqueFunction<void(Status)> done) = 0;
-  virtual void wrote(const ContentId& id, std::uint64_t bytes) = 0;  // for the accounts of space
-  virtual void grew(const ContentId& id, std::uint64_t size) = 0;    // the same, for an unknown size
-  virtual void closed(const ContentId& id) = 0;                      // no handle, nothing in flight: may drop the core
+  virtual void on_bytes_written(const ContentId& id, std::uint64_t bytes) = 0;  // for the accounts of space
+  virtual void on_size_grown(const ContentId& id, std::uint64_t size) = 0;      // the same, for an unknown size
+  virtual void on_writer_closed(const ContentId& id) = 0;  // no handle, nothing in flight: may drop the core
 };
 
 // The link from cores to their host. The host sets it to null in its destructor; a core does nothing after that.
@@ -55,7 +55,7 @@ class WriterCore : public std::enable_shared_from_this<WriterCore> {
   static constexpr std::uint64_t kMaxUnknownSize = 64 * kGiB;
   // Maximum number of complete segments that are not committed; above it the source is paused. After a crash these, and
   // the bytes in flight, are fetched again.
-  static constexpr std::size_t kMaxUnsettled = 0;
+  static constexpr std::size_t kMaxUncommitted = 0;
 
   struct Start {
     ContentId id;
@@ -69,13 +69,14 @@ class WriterCore : public std::enable_shared_from_this<WriterCore> {
   WriterCore(std::shared_ptr<const WriterHostLink> host, Start start);
 
   [[nodiscard]] std::unique_ptr<ContentWriter> make_handle();
-  // Called when the handle is destroyed: commits complete segments, then calls host.closed().
+  // Called when the handle is destroyed: commits complete segments, then calls host.on_writer_closed().
   void abandon();
   // Called when the content was dropped: no further segment is committed, and calls return not_found.
   void cancel();
   [[nodiscard]] bool abandoned() const { return handle_ == nullptr; }
-  // Returns whether keep() was called, the handle is gone, and a new handle can go on with unfinished blocks.
-  [[nodiscard]] bool keeps() const;
+  // Returns whether keep_unfinished() was called, the handle is gone, and a new handle can go on with unfinished
+  // blocks.
+  [[nodiscard]] bool keeps_unfinished() const;
   [[nodiscard]] bool idle() const;
   [[nodiscard]] const std::shared_ptr<ContentFile>& file() const { return file_; }
 
@@ -89,15 +90,15 @@ class WriterCore : public std::enable_shared_from_this<WriterCore> {
   [[nodiscard]] std::uint64_t bytes_written() const { return bytes_written_; }
   [[nodiscard]] std::size_t queued() const { return queued_ + (behind() ? ContentWriter::kHighWater + 1 : 0); }
   StreamId open_stream(ByteRange range, Source source, std::string fetched_for);
-  void came_over(StreamId stream, Transport transport);
+  void set_transport(StreamId stream, Transport transport);
   Status append(StreamId stream, Buffer bytes);
-  StreamId open_blocks(BlockRun run);
+  StreamId open_blocks(BlockSpan span);
   Status append_blocks(StreamId stream, std::uint64_t offset, Buffer bytes, std::vector<Digest> leaves);
   void close_stream(StreamId stream);
   void set_end(std::uint64_t size);
-  void finish(bool want_sha256, UniqueFunction<void(Result<ContentInfo>)> done);
+  void finish_content(bool want_sha256, UniqueFunction<void(Result<ContentInfo>)> done);
   [[nodiscard]] ContentWriter::Unfinished unfinished() const;
-  bool keep();
+  bool keep_unfinished();
 
  private:
   struct Stream {
@@ -107,10 +108,10 @@ class WriterCore : public std::enable_shared_from_this<WriterCore> {
     BlockCutter cutter;
     Transport transport = Transport::unknown;
   };
-  struct Run {  // an open BlockRun
-    BlockRun what;
+  struct OpenSpan {  // an open BlockSpan
+    BlockSpan what;
     Interval blocks;                     // empty if refused
-    IntervalSet came;                    // blocks appended so far
+    IntervalSet appended;                // blocks appended so far
     std::shared_ptr<WriteJob> gathered;  // blocks taken and not submitted yet
     std::optional<Error> refused;
   };
@@ -134,16 +135,19 @@ class WriterCore : public std::enable_shared_from_this<WriterCore> {
   void unqueue(std::size_t bytes);
   void tell_drained();
   // Returns whether too many complete segments are not durable: a crash would lose them all.
-  [[nodiscard]] bool behind() const { return !finish_ && !failed_ && table_.filling() + unsettled_ > kMaxUnsettled; }
+  [[nodiscard]] bool behind() const {
+    return !finish_ && !failed_ && table_.filling() + uncommitted_ > kMaxUncommitted;
+  }
   void fail(const Error& error);
   void advance();
 
   // writer_blocks.cpp: blocks of peers
-  [[nodiscard]] std::optional<Error> refusal_of(const BlockRun& run) const;
-  [[nodiscard]] Status check_blocks(const Run& run, std::uint64_t offset, std::size_t size, std::size_t leaves) const;
-  void gather(Run& run, std::uint64_t offset, Buffer bytes, const std::vector<Digest>& leaves);
-  void submit_run(Run& run);
-  void close_run(StreamId stream);
+  [[nodiscard]] std::optional<Error> refusal_of(const BlockSpan& span) const;
+  [[nodiscard]] Status check_blocks(const OpenSpan& span, std::uint64_t offset, std::size_t size,
+                                    std::size_t leaves) const;
+  void gather(OpenSpan& span, std::uint64_t offset, Buffer bytes, const std::vector<Digest>& leaves);
+  void submit_span(OpenSpan& span);
+  void close_span(StreamId stream);
   void tell_blocks_written(const WriteJob& job);
 
   // writer_commit.cpp: segments and the end
@@ -158,12 +162,12 @@ class WriterCore : public std::enable_shared_from_this<WriterCore> {
   void add_committed(const std::vector<index::Segment>& segments);
   void try_finish();
   [[nodiscard]] bool all_ready() const;
-  [[nodiscard]] bool settled() const;
+  [[nodiscard]] bool all_committed() const;
   void cut_unknown_size();
   void find_sha256();
   void read_for_sha256(std::shared_ptr<Sha256> hash, std::uint64_t offset);
   void complete(std::optional<Digest> sha256);
-  void end(Result<ContentInfo> result);
+  void answer_finish(Result<ContentInfo> result);
 
   [[nodiscard]] WriterHost* host() const { return host_->host; }
 
@@ -175,13 +179,13 @@ class WriterCore : public std::enable_shared_from_this<WriterCore> {
   const bool shareable_;
   std::optional<std::uint64_t> size_;
   std::uint64_t appended_end_ = 0;        // with an unknown size: the end of the last byte appended
-  std::optional<std::uint64_t> set_end_;  // the size by set_end(), until finish() cuts the segments
+  std::optional<std::uint64_t> set_end_;  // the size by set_end(), until finish_content() cuts the segments
   const std::shared_ptr<ContentFile> file_;
   SegmentTable table_;
   std::vector<SegmentInfo> committed_;  // by index
 
   std::map<StreamId, Stream> streams_;
-  std::map<StreamId, Run> runs_;
+  std::map<StreamId, OpenSpan> spans_;
   std::optional<Stream> tail_;  // unknown size: a closed stream's incomplete block, which may be the content's last
   StreamId last_stream_ = 0;
   std::size_t queued_ = 0;
@@ -191,24 +195,24 @@ class WriterCore : public std::enable_shared_from_this<WriterCore> {
   OrderedHash ordered_;
   bool hashing_ = false;
 
-  struct Settling {  // a complete segment whose root and sync are in flight, side by side
+  struct Committing {  // a complete segment whose root and sync are in flight, side by side
     index::Segment segment;
     bool has_root = false;
     bool synced = false;
   };
-  std::map<std::uint64_t, Settling> settling_;
+  std::map<std::uint64_t, Committing> committing_;
   std::vector<index::Segment> ready_;  // complete and synced segments, not yet given to the index
   InFlight commits_;
-  std::size_t unsettled_ = 0;                 // complete segments that are not committed
-  ContentWriter::Unfinished settling_bytes_;  // bytes of these segments
-  std::optional<FileStat> left_;              // the file's state after the latest sync
+  std::size_t uncommitted_ = 0;                 // complete segments that are not committed
+  ContentWriter::Unfinished committing_bytes_;  // bytes of these segments
+  std::optional<FileStat> last_synced_state_;   // the file's state after the latest sync
   std::optional<Finish> finish_;
   std::optional<Error> failed_;
   bool sound_ = true;  // complete segments may still be committed after a failure; false after a failed sync or commit
   bool cancelled_ = false;
   bool finished_ = false;
   bool closed_ = false;
-  bool keep_ = false;
+  bool keep_unfinished_ = false;
 };
 
 class WriterHandle final : public ContentWriter {
@@ -225,20 +229,20 @@ class WriterHandle final : public ContentWriter {
   StreamId open_stream(ByteRange range, Source source, std::string fetched_for) override {
     return core_->open_stream(range, source, std::move(fetched_for));
   }
-  void came_over(StreamId stream, Transport transport) override { core_->came_over(stream, transport); }
+  void set_transport(StreamId stream, Transport transport) override { core_->set_transport(stream, transport); }
   Status append(StreamId stream, Buffer bytes) override { return core_->append(stream, std::move(bytes)); }
-  StreamId open_blocks(BlockRun run) override { return core_->open_blocks(std::move(run)); }
+  StreamId open_blocks(BlockRun span) override { return core_->open_blocks(std::move(span)); }
   Status append_blocks(StreamId stream, std::uint64_t offset, Buffer bytes, std::vector<Digest> leaves) override {
     return core_->append_blocks(stream, offset, std::move(bytes), std::move(leaves));
   }
   void close_stream(StreamId stream) override { core_->close_stream(stream); }
   [[nodiscard]] std::size_t queued() const override { return core_->queued(); }
   void set_end(std::uint64_t size) override { core_->set_end(size); }
-  void finish(bool want_sha256, UniqueFunction<void(Result<ContentInfo>)> done) override {
-    core_->finish(want_sha256, std::move(done));
+  void finish_content(bool want_sha256, UniqueFunction<void(Result<ContentInfo>)> done) override {
+    core_->finish_content(want_sha256, std::move(done));
   }
   [[nodiscard]] Unfinished unfinished() const override { return core_->unfinished(); }
-  bool keep() override { return core_->keep(); }
+  bool keep_unfinished() override { return core_->keep_unfinished(); }
 
  private:
   std::shared_ptr<WriterCore> core_;

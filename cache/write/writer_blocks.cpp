@@ -9,14 +9,14 @@
 
 namespace larder::cache {
 
-std::optional<Error> WriterCore::refusal_of(const BlockRun& run) const {
+std::optional<Error> WriterCore::refusal_of(const BlockSpan& span) const {
   const std::string doing = "write blocks of content " + id_;
   if (!size_) return Error{ErrorCode::invalid_state, doing, "its size is not known"};
-  if (run.attestation.size() > ContentWriter::kMaxAttestation) {
+  if (span.attestation.size() > ContentWriter::kMaxAttestation) {
     return Error{ErrorCode::invalid_argument, doing,
-                 fmt::format("an attestation of {} bytes is too long", run.attestation.size())};
+                 fmt::format("an attestation of {} bytes is too long", span.attestation.size())};
   }
-  const ByteRange range = run.range;
+  const ByteRange range = span.range;
   const bool inside = range.length > 0 && range.offset < *size_ && range.length <= *size_ - range.offset;
   const bool aligned = range.offset % kBlockSize == 0 && (range.end() % kBlockSize == 0 || range.end() == *size_);
   const SegmentLayout layout(*size_);
@@ -25,18 +25,19 @@ std::optional<Error> WriterCore::refusal_of(const BlockRun& run) const {
                fmt::format("{} bytes at {} are not blocks of one segment", range.length, range.offset)};
 }
 
-StreamId WriterCore::open_blocks(BlockRun run) {
+StreamId WriterCore::open_blocks(BlockSpan span) {
   const StreamId stream = ++last_stream_;
-  Run& opened = runs_[stream];
-  opened.refused = refusal_of(run);
-  if (!opened.refused) opened.blocks = {run.range.offset / kBlockSize, block_count(run.range.end())};
-  opened.what = std::move(run);
+  OpenSpan& opened = spans_[stream];
+  opened.refused = refusal_of(span);
+  if (!opened.refused) opened.blocks = {span.range.offset / kBlockSize, block_count(span.range.end())};
+  opened.what = std::move(span);
   return stream;
 }
 
-Status WriterCore::check_blocks(const Run& run, std::uint64_t offset, std::size_t size, std::size_t leaves) const {
+Status WriterCore::check_blocks(const OpenSpan& span, std::uint64_t offset, std::size_t size,
+                                std::size_t leaves) const {
   const std::string doing = "write blocks of content " + id_;
-  const ByteRange range = run.what.range;
+  const ByteRange range = span.what.range;
   const auto refuse = [&](ErrorCode code, std::string_view why) {
     return larder::fail(code, doing, fmt::format("{} bytes at {} {}", size, offset, why));
   };
@@ -46,7 +47,7 @@ Status WriterCore::check_blocks(const Run& run, std::uint64_t offset, std::size_
   if (offset % kBlockSize != 0 || !whole) return refuse(ErrorCode::invalid_argument, "are not whole blocks");
   if (leaves != block_count(size)) return refuse(ErrorCode::invalid_argument, "do not have a leaf for each block");
   const Interval blocks{offset / kBlockSize, block_count(offset + size)};
-  if (run.came.gaps(blocks) != std::vector{blocks}) return refuse(ErrorCode::invalid_argument, "came before");
+  if (span.appended.gaps(blocks) != std::vector{blocks}) return refuse(ErrorCode::invalid_argument, "came before");
   return {};
 }
 
@@ -54,37 +55,37 @@ Status WriterCore::append_blocks(StreamId id, std::uint64_t offset, Buffer bytes
   if (failed_) return tl::unexpected(*failed_);
   const std::string doing = "write blocks of content " + id_;
   if (host() == nullptr) return larder::fail(ErrorCode::cancelled, doing, "the cache is closing");
-  const auto found = runs_.find(id);
-  if (found == runs_.end() || finish_ || finished_)
+  const auto found = spans_.find(id);
+  if (found == spans_.end() || finish_ || finished_)
     return larder::fail(ErrorCode::invalid_state, doing, "the stream is closed");
-  Run& run = found->second;
-  if (run.refused) return tl::unexpected(*run.refused);
-  if (Status good = check_blocks(run, offset, bytes.size(), leaves.size()); !good) return good;
-  gather(run, offset, std::move(bytes), leaves);
+  OpenSpan& span = found->second;
+  if (span.refused) return tl::unexpected(*span.refused);
+  if (Status good = check_blocks(span, offset, bytes.size(), leaves.size()); !good) return good;
+  gather(span, offset, std::move(bytes), leaves);
   if (queued_ >= ContentWriter::kHighWater || behind()) was_high_ = true;
-  if (run.gathered && (run.gathered->bytes >= kJobBytes || jobs_.count() == 0)) submit_run(run);
+  if (span.gathered && (span.gathered->bytes >= kJobBytes || jobs_.count() == 0)) submit_span(span);
   return {};
 }
 
 // Takes the blocks that no other stream took. Their leaves are set here: no disk job writes them.
-void WriterCore::gather(Run& run, std::uint64_t offset, Buffer bytes, const std::vector<Digest>& leaves) {
+void WriterCore::gather(OpenSpan& span, std::uint64_t offset, Buffer bytes, const std::vector<Digest>& leaves) {
   const Interval blocks{offset / kBlockSize, block_count(offset + bytes.size())};
   const std::uint64_t bytes_end = offset + bytes.size();
-  run.came.add(blocks);
-  const auto parts = table_.take(blocks, Source::peer, run.what.fetched_for);
+  span.appended.add(blocks);
+  const auto parts = table_.take_blocks(blocks, Source::peer, span.what.fetched_for);
   if (parts.empty()) return;
-  if (!run.gathered) {
-    run.gathered = std::make_shared<WriteJob>();
-    run.gathered->hashed = run.gathered->of_peers = true;
+  if (!span.gathered) {
+    span.gathered = std::make_shared<WriteJob>();
+    span.gathered->hashed = span.gathered->of_peers = true;
   }
-  WriteJob& job = *run.gathered;
+  WriteJob& job = *span.gathered;
   for (const Interval part : parts) {
     const std::uint64_t begin = part.begin * kBlockSize;
     const std::uint64_t end = std::min(bytes_end, part.end * kBlockSize);
     WritePart piece{begin, bytes.bytes().subspan(begin - offset, end - begin), part, table_.leaf_place(part.begin)};
     std::copy_n(leaves.begin() + static_cast<std::ptrdiff_t>(part.begin - blocks.begin), part.end - part.begin,
                 piece.place.leaves->begin() + static_cast<std::ptrdiff_t>(piece.place.first));
-    table_.came_from_peer(part.begin, end - begin, run.what.attestation);
+    table_.note_from_peer(part.begin, end - begin, span.what.attestation);
     job.parts.push_back(std::move(piece));
     job.bytes += end - begin;
     queued_ += end - begin;
@@ -92,9 +93,9 @@ void WriterCore::gather(Run& run, std::uint64_t offset, Buffer bytes, const std:
   job.buffers.push_back(std::move(bytes));
 }
 
-void WriterCore::submit_run(Run& run) {
-  if (host() == nullptr || !run.gathered) return;
-  auto job = std::exchange(run.gathered, nullptr);
+void WriterCore::submit_span(OpenSpan& span) {
+  if (host() == nullptr || !span.gathered) return;
+  auto job = std::exchange(span.gathered, nullptr);
   job->ordered = ordered_.expect(*job);
   submit(std::move(job));
 }
@@ -115,12 +116,12 @@ void WriterCore::tell_blocks_written(const WriteJob& job) {
   }
 }
 
-void WriterCore::close_run(StreamId id) {
-  const auto found = runs_.find(id);
-  if (found == runs_.end()) return;
-  Run run = std::move(found->second);
-  runs_.erase(found);
-  submit_run(run);
+void WriterCore::close_span(StreamId id) {
+  const auto found = spans_.find(id);
+  if (found == spans_.end()) return;
+  OpenSpan span = std::move(found->second);
+  spans_.erase(found);
+  submit_span(span);
 }
 
 }  // namespace larder::cache

@@ -23,36 +23,36 @@ Digest WriterCore::root_of(const Leaves& leaves) const {
 
 void WriterCore::segment_whole(WholeSegment segment) {
   const std::uint64_t index = segment.index;
-  ++unsettled_;
-  settling_bytes_.bytes += SegmentLayout(*size_).range(index).length;
-  settling_bytes_.of_peers += segment.peer_bytes;
-  settling_[index].segment = {index,
-                              {},
-                              std::move(segment.leaves),
-                              segment.source,
-                              std::move(segment.fetched_for),
-                              segment.peer_bytes,
-                              std::move(segment.attestation),
-                              segment.source == Source::origin ? version_name_ : Digest{},
-                              segment.transport};
+  ++uncommitted_;
+  committing_bytes_.bytes += SegmentLayout(*size_).range(index).length;
+  committing_bytes_.of_peers += segment.peer_bytes;
+  committing_[index].segment = {index,
+                                {},
+                                std::move(segment.leaves),
+                                segment.source,
+                                std::move(segment.fetched_for),
+                                segment.peer_bytes,
+                                std::move(segment.attestation),
+                                segment.source == Source::origin ? version_name_ : Digest{},
+                                segment.transport};
   start_root(index);
   sync_segment(index);
 }
 
 void WriterCore::start_root(std::uint64_t index) {
-  Settling& settling = settling_.at(index);
+  Committing& settling = committing_.at(index);
   if (settling.segment.leaves->size() <= kLeavesOnLoop) {
     settling.segment.root = root_of(*settling.segment.leaves);
     settling.has_root = true;
     return;
   }
-  host()->disk().run([self = shared_from_this(), leaves = settling.segment.leaves, index]() mutable -> Task {
+  host()->disk().submit([self = shared_from_this(), leaves = settling.segment.leaves, index]() mutable -> Task {
     const Digest root = self->root_of(*leaves);
     return [self = std::move(self), index, root] {
       if (self->host() == nullptr) return;
-      Settling& settling = self->settling_.at(index);
-      settling.segment.root = root;
-      settling.has_root = true;
+      Committing& committing = self->committing_.at(index);
+      committing.segment.root = root;
+      committing.has_root = true;
       self->segment_part_done(index);
     };
   });
@@ -62,7 +62,7 @@ void WriterCore::sync_segment(std::uint64_t index) {
   host()->sync().request(file_, [self = shared_from_this(), index](Result<FileStat> left) {
     if (self->host() == nullptr) return;
     if (left) {
-      self->left_ = *left;
+      self->last_synced_state_ = *left;
     } else {
       self->sound_ = false;  // the durable part of the file is not known any more
       self->fail(left.error());
@@ -73,16 +73,16 @@ void WriterCore::sync_segment(std::uint64_t index) {
 }
 
 void WriterCore::segment_part_done(std::uint64_t index) {
-  const auto found = settling_.find(index);
+  const auto found = committing_.find(index);
   if (!found->second.has_root || !found->second.synced) return;
   ready_.push_back(std::move(found->second.segment));
-  settling_.erase(found);
+  committing_.erase(found);
   commit_ready();
   advance();
 }
 
-bool WriterCore::settled() const {
-  return !hashing_ && settling_.empty() && commits_.count() == 0;
+bool WriterCore::all_committed() const {
+  return !hashing_ && committing_.empty() && commits_.count() == 0;
 }
 
 bool WriterCore::all_ready() const {
@@ -96,7 +96,8 @@ index::Commit WriterCore::ready_commit() const {
   commit.content_size = *size_;
   commit.segments = ready_;
   for (const index::Segment& segment : ready_) commit.added_bytes += layout.range(segment.index).length;
-  if (left_) commit.mark = {left_->inode, left_->size, left_->modified_ns};
+  if (last_synced_state_)
+    commit.mark = {last_synced_state_->inode, last_synced_state_->size, last_synced_state_->modified_ns};
   return commit;
 }
 
@@ -127,24 +128,24 @@ void WriterCore::add_committed(const std::vector<index::Segment>& segments) {
     const auto at = std::lower_bound(committed_.begin(), committed_.end(), info.index,
                                      [](const SegmentInfo& one, std::uint64_t index) { return one.index < index; });
     committed_.insert(at, info);
-    settling_bytes_.bytes -= info.range.length;
-    settling_bytes_.of_peers -= info.peer_bytes;
+    committing_bytes_.bytes -= info.range.length;
+    committing_bytes_.of_peers -= info.peer_bytes;
     if (handle_ == nullptr) continue;
     const auto on_segment = handle_->on_segment;  // a copy: the callback may destroy the handle
     if (on_segment) on_segment(info);
   }
-  unsettled_ -= std::min(unsettled_, segments.size());
+  uncommitted_ -= std::min(uncommitted_, segments.size());
   tell_drained();
 }
 
-void WriterCore::finish(bool want_sha256, UniqueFunction<void(Result<ContentInfo>)> done) {
+void WriterCore::finish_content(bool want_sha256, UniqueFunction<void(Result<ContentInfo>)> done) {
   const std::string doing = "finish content " + id_;
   std::optional<Error> refused = failed_;
   if (!refused && (finish_ || finished_)) refused = Error{ErrorCode::invalid_state, doing, "it is finished already"};
   if (!refused && !size_ && !set_end_) refused = Error{ErrorCode::invalid_state, doing, "its size is not known"};
   if (!refused) {
     while (!streams_.empty()) close_stream(streams_.begin()->first);
-    while (!runs_.empty()) close_run(runs_.begin()->first);
+    while (!spans_.empty()) close_span(spans_.begin()->first);
     std::uint64_t bytes = 0;
     for (const ByteRange& range : missing()) bytes += range.length;
     if (bytes > 0) refused = Error{ErrorCode::invalid_state, doing, fmt::format("{} bytes of it are missing", bytes)};
@@ -170,14 +171,14 @@ void WriterCore::cut_unknown_size() {
 }
 
 void WriterCore::try_finish() {
-  if (!finish_ || finish_->started || failed_ || jobs_.count() > 0 || !settled()) return;
+  if (!finish_ || finish_->started || failed_ || jobs_.count() > 0 || !all_committed()) return;
   if (!size_) {
     cut_unknown_size();
-    if (failed_ || !settled()) return;
+    if (failed_ || !all_committed()) return;
   }
   if (!all_ready()) return;
   finish_->started = true;
-  if (left_) return find_sha256();
+  if (last_synced_state_) return find_sha256();
   sync_for_finish();
 }
 
@@ -189,7 +190,7 @@ void WriterCore::sync_for_finish() {
       self->fail(left.error());
       return self->advance();
     }
-    self->left_ = *left;
+    self->last_synced_state_ = *left;
     self->find_sha256();
   });
 }
@@ -203,7 +204,7 @@ void WriterCore::find_sha256() {
 }
 
 void WriterCore::read_for_sha256(std::shared_ptr<Sha256> hash, std::uint64_t offset) {
-  host()->disk().run([self = shared_from_this(), hash = std::move(hash), offset]() mutable -> Task {
+  host()->disk().submit([self = shared_from_this(), hash = std::move(hash), offset]() mutable -> Task {
     const auto file = self->file_->open();
     Result<std::uint64_t> reached = offset;
     if (file) {
@@ -249,12 +250,12 @@ void WriterCore::complete(std::optional<Digest> sha256) {
     }
     self->finished_ = true;
     self->add_committed(segments);
-    self->end(std::move(result));
+    self->answer_finish(std::move(result));
     self->advance();
   });
 }
 
-void WriterCore::end(Result<ContentInfo> result) {
+void WriterCore::answer_finish(Result<ContentInfo> result) {
   if (!finish_) return;
   auto done = std::move(finish_->done);
   finish_.reset();

@@ -46,7 +46,7 @@ class CurlClient final : public HttpClient {
   void set_rate(HttpId id, std::uint64_t bytes_per_second) override {
     if (listeners_.contains(id)) worker_.set_rate(id, bytes_per_second);
   }
-  void ask(UniqueFunction<void()> answer) override { worker_.ask(std::move(answer)); }
+  void ask_thread(UniqueFunction<void()> answer) override { worker_.ask_thread(std::move(answer)); }
   void network_changed() override { worker_.network_changed(); }
   void set_total_rate(std::uint64_t bytes_per_second) override { worker_.set_total_rate(bytes_per_second); }
 
@@ -58,7 +58,7 @@ class CurlClient final : public HttpClient {
 
   void read_outbox() {
     const std::shared_ptr<CurlClient*> self = self_;
-    std::vector<CurlEvent> events = outbox_->take();
+    std::vector<CurlEvent> events = outbox_->take_events();
     for (CurlEvent& event : events) {
       if (*self == nullptr) return;  // a listener destroyed the client
       dispatch(event);

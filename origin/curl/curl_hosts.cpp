@@ -32,12 +32,12 @@ bool CurlWorker::head_came(CurlExchange& exchange, const HttpHead& head) {
     return false;
   }
   HostLanes::Refusal refusal;
-  refusal.active = places_.held_of_host(host);
+  refusal.active = places_.places_of_host(host);
   refusal.served = static_cast<std::size_t>(std::count_if(active_.begin(), active_.end(), [&host](const auto& entry) {
     return entry.second.exchange->host_key() == host && entry.second.exchange->served();
   }));
   refusal.begun_at = exchange.begun_at();
-  const std::string* retry_after = head.find("retry-after");
+  const std::string* retry_after = head.find_field("retry-after");
   if (retry_after != nullptr) refusal.retry_after = parse_retry_after(*retry_after, std::chrono::system_clock::now());
   const bool first = exchange.asked_again() == 0;
   if (!first && lanes_.served_since(host, exchange.refused_at())) return false;
@@ -48,7 +48,7 @@ bool CurlWorker::head_came(CurlExchange& exchange, const HttpHead& head) {
   const bool soon = !refusal.retry_after || *refusal.retry_after <= HostLanes::kLongestPause;
   const bool again = crowded && soon && (first || works) && exchange.asked_again() < kMostAgain &&
                      now - exchange.first_begun_at() < kLongestAgain;
-  if (first || again) lanes_.refused(host, refusal, now);
+  if (first || again) lanes_.on_refused(host, refusal, now);
   return again;
 }
 

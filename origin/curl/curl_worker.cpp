@@ -33,7 +33,7 @@ void CurlOutbox::put(std::vector<CurlEvent>& events) {
   if (post) loop_.post([reader = reader_] { reader(); });
 }
 
-std::vector<CurlEvent> CurlOutbox::take() {
+std::vector<CurlEvent> CurlOutbox::take_events() {
   const std::lock_guard lock(mutex_);
   posted_ = false;
   return std::exchange(events_, {});
@@ -99,7 +99,7 @@ void CurlWorker::cancel(HttpId id) {
 
 void CurlWorker::resume(HttpId id) {
   command([id](CurlWorker& worker) {
-    if (CurlExchange* exchange = worker.find(id)) exchange->resume(steady_now());
+    if (CurlExchange* exchange = worker.find_exchange(id)) exchange->resume(steady_now());
   });
 }
 
@@ -108,7 +108,7 @@ void CurlWorker::set_rate(HttpId id, std::uint64_t bytes_per_second) {
     for (const auto& exchange : worker.waiting_.items()) {
       if (exchange->id() == id) exchange->set_rate(bytes_per_second, steady_now());
     }
-    if (CurlExchange* exchange = worker.find(id)) {
+    if (CurlExchange* exchange = worker.find_exchange(id)) {
       exchange->set_rate(bytes_per_second, steady_now());
       exchange->resume_after_rate_change(steady_now());
     }
@@ -122,7 +122,7 @@ void CurlWorker::set_total_rate(std::uint64_t bytes_per_second) {
   });
 }
 
-void CurlWorker::ask(UniqueFunction<void()> answer) {
+void CurlWorker::ask_thread(UniqueFunction<void()> answer) {
   auto shared = std::make_shared<UniqueFunction<void()>>(std::move(answer));  // std::function wants copies
   command([shared](CurlWorker&) { (*shared)(); });
 }
@@ -157,7 +157,7 @@ OriginPlaces::Need CurlWorker::need_of(const CurlExchange& exchange, SteadyTime 
 void CurlWorker::wait(Waiting exchange) {
   const SteadyTime now = steady_now();
   exchange->wait_from(now);
-  for (const Want& want : exchange->wants()) places_.seen(want.owner, now);
+  for (const Want& want : exchange->wants()) places_.note_request(want.owner, now);
   waiting_.add(std::move(exchange));
 }
 
@@ -175,7 +175,7 @@ void CurlWorker::begin(Waiting exchange, Owner owner) {
     return;
   }
   lanes_.began(exchange->host_key(), now);
-  OriginPlaces::Held places = places_.take(need_of(*exchange, now), owner);
+  OriginPlaces::Places places = places_.take_places(need_of(*exchange, now), owner);
   active_.emplace(id, Active{std::move(exchange), std::move(places)});
 }
 
@@ -185,9 +185,9 @@ void CurlWorker::begin_waiting() {
   const auto fits = [this, now](const Waiting& exchange, Owner owner) {
     const std::string& host = exchange->host_key();
     return places_.has_room(need_of(*exchange, now), owner, now) &&
-           lanes_.may_begin(host, places_.held_of_host(host), now);
+           lanes_.may_begin(host, places_.places_of_host(host), now);
   };
-  while (auto next = waiting_.take(places_.connections(), wants, fits)) begin(std::move(next->item), next->owner);
+  while (auto next = waiting_.take_next(places_.connections(), wants, fits)) begin(std::move(next->item), next->owner);
 }
 
 // Lets requests yield to waiting users that hold fewer places. Also begins waiting requests that another user has
@@ -224,7 +224,7 @@ std::optional<HttpId> CurlWorker::who_yields(SteadyTime now) {
 
 // An exchange without events so far goes back to the queue. Another one ends with `busy`, and its caller retries.
 void CurlWorker::yield(HttpId id) {
-  const CurlExchange& exchange = *find(id);
+  const CurlExchange& exchange = *find_exchange(id);
   if (!exchange.may_begin_again()) {
     Error error{ErrorCode::busy, "fetch from " + exchange.host_key(),
                 "its place was given to another user, who had fewer; it waits for its turn"};
@@ -237,7 +237,7 @@ void CurlWorker::yield(HttpId id) {
   begin_waiting();
 }
 
-CurlExchange* CurlWorker::find(HttpId id) {
+CurlExchange* CurlWorker::find_exchange(HttpId id) {
   const auto found = active_.find(id);
   return found == active_.end() ? nullptr : found->second.exchange.get();
 }
@@ -280,7 +280,7 @@ void CurlWorker::read_messages() {
     }
     if (exchange->try_fresh_connection(code) && add(*exchange)) continue;
     if (const std::string name = exchange->unresolved(code); !name.empty()) {
-      names_.ask(exchange->id(), name, exchange->status_of(code), steady_now());
+      names_.check_name(exchange->id(), name, exchange->status_of(code), steady_now());
       take_out(exchange->id());
       begin_waiting();
       continue;

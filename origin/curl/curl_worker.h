@@ -31,7 +31,7 @@ class CurlOutbox {
   explicit CurlOutbox(Executor& loop) : loop_(loop) {}
   void set_reader(std::function<void()> reader) { reader_ = std::move(reader); }  // before the thread starts
   void put(std::vector<CurlEvent>& events);                                       // moves the events out
-  [[nodiscard]] std::vector<CurlEvent> take();
+  [[nodiscard]] std::vector<CurlEvent> take_events();
 
  private:
   Executor& loop_;
@@ -56,7 +56,7 @@ class CurlWorker {
   void resume(HttpId id);
   void set_rate(HttpId id, std::uint64_t bytes_per_second);
   void set_total_rate(std::uint64_t bytes_per_second);
-  void ask(UniqueFunction<void()> answer);
+  void ask_thread(UniqueFunction<void()> answer);
   void network_changed();
 
  private:
@@ -74,7 +74,7 @@ class CurlWorker {
   void run_commands();
   struct Active {
     std::unique_ptr<CurlExchange> exchange;
-    OriginPlaces::Held places;
+    OriginPlaces::Places places;
   };
   using Waiting = std::unique_ptr<CurlExchange>;
   void wait(Waiting exchange);
@@ -88,7 +88,7 @@ class CurlWorker {
   void read_messages();
   void tick();
   [[nodiscard]] int poll_timeout() const;
-  CurlExchange* find(HttpId id);
+  CurlExchange* find_exchange(HttpId id);
   void end_with(HttpId id, Status status);
   [[nodiscard]] bool add(CurlExchange& exchange);
   Waiting take_out(HttpId id);

@@ -18,7 +18,7 @@ tl::unexpected<Error> invalid(std::string detail) {
 
 }  // namespace
 
-const std::string* HttpHead::find(std::string_view name) const {
+const std::string* HttpHead::find_field(std::string_view name) const {
   for (auto it = headers.rbegin(); it != headers.rend(); ++it) {
     if (it->first == name) return &it->second;
   }

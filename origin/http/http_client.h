@@ -78,7 +78,7 @@ struct HttpHead {
   std::vector<Header> headers;  // names in lower case, values trimmed; at most 64 KiB in all
   bool via_proxy = false;       // through a proxy that sees the exchange, not one that only tunnels TLS
   std::string address;          // numeric address of the host; empty: through a proxy, or not known
-  [[nodiscard]] const std::string* find(std::string_view name) const;  // the last field of that name, or null
+  [[nodiscard]] const std::string* find_field(std::string_view name) const;  // the last field of that name, or null
 };
 
 class HttpEvents {
@@ -106,7 +106,7 @@ class HttpClient {
   // that is gone ends at once (connection_lost) if the head of its answer has come.
   virtual void network_changed() {}
   // Queues `answer` to be called on the client's own thread; a watchdog sees by it whether that thread still runs.
-  virtual void ask(UniqueFunction<void()> answer) { answer(); }
+  virtual void ask_thread(UniqueFunction<void()> answer) { answer(); }
 };
 
 }  // namespace larder::origin

@@ -63,7 +63,7 @@ NameChecks::~NameChecks() {
   answers_->wake = nullptr;
 }
 
-void NameChecks::ask(HttpId id, std::string name, Status status, SteadyTime now) {
+void NameChecks::check_name(HttpId id, std::string name, Status status, SteadyTime now) {
   waiting_.insert_or_assign(id, Waiting{name, std::move(status), now + kPatience});
   {
     const std::lock_guard lock(answers_->mutex);
@@ -82,7 +82,7 @@ void NameChecks::ask(HttpId id, std::string name, Status status, SteadyTime now)
   }
 }
 
-std::vector<NameChecks::Told> NameChecks::take(SteadyTime now) {
+std::vector<NameChecks::Answered> NameChecks::take_answered(SteadyTime now) {
   std::vector<std::pair<HttpId, NameFact>> come;
   {
     const std::lock_guard lock(answers_->mutex);
@@ -91,7 +91,7 @@ std::vector<NameChecks::Told> NameChecks::take(SteadyTime now) {
   for (const auto& [id, waiting] : waiting_) {
     if (now >= waiting.until) come.emplace_back(id, NameFact::unknown);
   }
-  std::vector<Told> told;
+  std::vector<Answered> told;
   for (const auto& [id, fact] : come) {
     auto found = waiting_.extract(id);
     if (found.empty()) continue;

@@ -24,8 +24,8 @@ enum class NameFact { exists, unknown, absent };
 // absent, otherwise network_unreachable, also if the name resolves by now.
 [[nodiscard]] Status told_of_name(Status status, const std::string& name, NameFact fact);
 
-// Used on one thread. `wake` is called on any thread when an answer is there to take(), under a lock: it must not call
-// back.
+// Used on one thread. `wake` is called on any thread when an answer is there to take_answered(), under a lock: it must
+// not call back.
 class NameChecks {
  public:
   static constexpr std::size_t kMost = 16;  // look-ups in flight; beyond it a name is unknown at once
@@ -37,14 +37,14 @@ class NameChecks {
   NameChecks(const NameChecks&) = delete;
   NameChecks& operator=(const NameChecks&) = delete;
 
-  struct Told {
+  struct Answered {
     HttpId id = 0;
     Status status;
   };
-  void ask(HttpId id, std::string name, Status status, SteadyTime now);
+  void check_name(HttpId id, std::string name, Status status, SteadyTime now);
   void cancel(HttpId id) { waiting_.erase(id); }
   // Returns and removes the exchanges whose name is answered, or that have waited for kPatience.
-  [[nodiscard]] std::vector<Told> take(SteadyTime now);
+  [[nodiscard]] std::vector<Answered> take_answered(SteadyTime now);
   [[nodiscard]] SteadyTime next() const;  // the earliest deadline; max: none waits
 
  private:

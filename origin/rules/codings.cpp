@@ -87,7 +87,7 @@ bool is_named_so(const Row& row, const std::vector<std::string>& names) {
 }
 
 bool is_of_type(const Row& row, const HttpHead& head) {
-  const std::string* type = head.find("content-type");
+  const std::string* type = head.find_field("content-type");
   return type != nullptr && holds(row.types, lower_case(trim(std::string_view(*type).substr(0, type->find(';')))));
 }
 

@@ -35,7 +35,7 @@ bool end_is_announced(const HttpHead& head, const AnswerContext& context) {
 
 std::string media_type_of(const HttpHead& head) {
   constexpr std::size_t kMax = 127;
-  const std::string* value = head.find("content-type");
+  const std::string* value = head.find_field("content-type");
   if (value == nullptr) return {};
   return lower_case(trim(std::string_view(*value).substr(0, value->find(';')))).substr(0, kMax);
 }
@@ -65,8 +65,8 @@ std::string last_modified(const std::vector<Header>& headers, WallTime now) {
 }
 
 bool last_modified_is_strong(const HttpHead& head, WallTime now) {
-  const std::string* modified = head.find("last-modified");
-  const std::string* date = head.find("date");
+  const std::string* modified = head.find_field("last-modified");
+  const std::string* date = head.find_field("date");
   if (modified == nullptr) return false;
   if (date == nullptr) return true;  // no reason to doubt it
   const auto modified_at = parse_http_date(*modified, now), answered_at = parse_http_date(*date, now);
@@ -75,7 +75,7 @@ bool last_modified_is_strong(const HttpHead& head, WallTime now) {
 }
 
 CodingFinding coding_of(const HttpHead& head, const AnswerContext& context) {
-  if (head.find("content-encoding") == nullptr && head.status != 226) return {};
+  if (head.find_field("content-encoding") == nullptr && head.status != 226) return {};
   return find_coding(head, file_names(head, {context.url, context.effective_url}));
 }
 
@@ -83,12 +83,12 @@ AnswerFacts answer_facts(const HttpHead& head, const cache::Version& version, co
   AnswerFacts facts;
   facts.no_store = says(head, "no-store");
   facts.is_private = says(head, "private");
-  facts.sets_cookie = head.find("set-cookie") != nullptr || head.find("set-cookie2") != nullptr;
+  facts.sets_cookie = head.find_field("set-cookie") != nullptr || head.find_field("set-cookie2") != nullptr;
   facts.vary = vary_names(head.headers);
   facts.vary.insert(facts.vary.end(), context.redirects_vary.begin(), context.redirects_vary.end());
   facts.has_validator = version.has_validator();
-  facts.weak_etag = head.find("etag") != nullptr && version.etag.empty();
-  const bool dated = head.find("last-modified") != nullptr;  // not repeated in every 206
+  facts.weak_etag = head.find_field("etag") != nullptr && version.etag.empty();
+  const bool dated = head.find_field("last-modified") != nullptr;  // not repeated in every 206
   facts.weak_date = version.etag.empty() && dated && !last_modified_is_strong(head, context.now);
   facts.coded = coding_of(head, context).what == CodingFinding::What::coded;
   facts.transformed = head.status == 203;
@@ -115,7 +115,7 @@ Edition edition_of(const HttpHead& head, std::optional<std::uint64_t> size, cons
   edition.ranges = version.size.has_value() && version.has_validator() && head.version != 10 &&
                    parse_accept_ranges(head.headers) != AcceptRanges::none && head.status != 203;
   edition.one_stream = !edition.ranges;
-  edition.any_validator = head.find("etag") != nullptr || head.find("last-modified") != nullptr;
+  edition.any_validator = head.find_field("etag") != nullptr || head.find_field("last-modified") != nullptr;
   edition.media_type = media_type_of(head);
   edition.file_name = offered_file_name(head.headers);
   const AnswerFacts facts = answer_facts(head, version, context);

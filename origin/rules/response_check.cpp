@@ -66,7 +66,7 @@ Comparison compare_date(const cache::Version& expected, const HttpHead& head, Wa
 
 // Reads the one valid Content-Range that a 206 must have.
 Result<ContentRange> read_range(const HttpHead& head) {
-  if (const std::string* type = head.find("content-type");
+  if (const std::string* type = head.find_field("content-type");
       type != nullptr && lower_case(trim(*type)).starts_with("multipart/byteranges")) {
     return bad("it answers one range with multipart/byteranges");
   }
@@ -174,7 +174,7 @@ Result<Accepted> check_whole(const HttpHead& head, const Asked& asked, const Ans
 // Judges a 416: an empty file, another edition, or a refused range.
 Result<Accepted> check_unsatisfied(const HttpHead& head, const Asked& asked, const AnswerContext& context) {
   std::optional<std::uint64_t> total;
-  if (const std::string* value = head.find("content-range")) {
+  if (const std::string* value = head.find_field("content-range")) {
     const auto range = parse_content_range(*value);
     if (range && range->unsatisfied) total = range->total;
   }

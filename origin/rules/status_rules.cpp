@@ -65,7 +65,7 @@ Error status_error(const HttpHead& head, WallTime now) {
   error.detail =
       row.text.empty() ? fmt::format("the origin answered with status {}", head.status) : std::string(row.text);
   if (row.code == ErrorCode::http_transient) {
-    if (const std::string* value = head.find("retry-after")) error.retry_after = parse_retry_after(*value, now);
+    if (const std::string* value = head.find_field("retry-after")) error.retry_after = parse_retry_after(*value, now);
   }
   return error;
 }

@@ -220,7 +220,7 @@ class CatalogueLinkImpl final : public CatalogueLink {
   }
   CallId call(CatalogueCall what, CallDone done) override { return loop_->call(std::move(what), std::move(done)); }
   void cancel(CallId call) override { loop_->cancel(call); }
-  void ask(UniqueFunction<void()> answer) override { thread_.post(std::move(answer)); }
+  void ask_thread(UniqueFunction<void()> answer) override { thread_.post(std::move(answer)); }
   void network_changed() override {
     thread_.post([this] { thread_.client().network_changed(); });
   }

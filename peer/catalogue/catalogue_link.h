@@ -98,7 +98,7 @@ class CatalogueLink {
   // local address is gone; a GET in flight is sent once more over a new connection.
   virtual void network_changed() {}
   // Calls `answer` on the link's own thread, for a watchdog.
-  virtual void ask(UniqueFunction<void()> answer) { answer(); }
+  virtual void ask_thread(UniqueFunction<void()> answer) { answer(); }
 };
 
 [[nodiscard]] Result<std::unique_ptr<CatalogueLink>> make_catalogue_link(const LinkSettings& settings,

@@ -59,7 +59,7 @@ bool LinkAdmission::make_room(const Address& from, Decision& decision) {
          cut(entries_, oldest(idle), decision);
 }
 
-LinkAdmission::Decision LinkAdmission::arrived(LinkId id, const Endpoint& from, SteadyTime now) {
+LinkAdmission::Decision LinkAdmission::on_arrived(LinkId id, const Endpoint& from, SteadyTime now) {
   Decision decision;
   const auto failures = failures_.find(from.address);
   if (failures != failures_.end() && now < failures->second.turned_away_until) return decision;
@@ -87,15 +87,15 @@ void LinkAdmission::set_idle(LinkId id, bool idle) {
   found->second.since = ++order_;
 }
 
-void LinkAdmission::gone(LinkId id) {
+void LinkAdmission::on_gone(LinkId id) {
   entries_.erase(id);
 }
 
-void LinkAdmission::failed(const Endpoint& from, SteadyTime now) {
+void LinkAdmission::on_failed(const Endpoint& from, SteadyTime now) {
   // An attacker with more addresses than this is not slowed by remembering them.
   if (failures_.size() >= kMaxAddresses && failures_.count(from.address) == 0) failures_.clear();
   Failures& failures = failures_[from.address];
-  if (!failures.allowed.take(now)) failures.turned_away_until = now + kTurnedAway;
+  if (!failures.allowed.take_token(now)) failures.turned_away_until = now + kTurnedAway;
 }
 
 }  // namespace larder::peer

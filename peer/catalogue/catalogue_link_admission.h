@@ -40,11 +40,11 @@ class LinkAdmission {
     bool accepted = false;
     std::vector<LinkId> cut;  // connections to close to make room; forgotten here already
   };
-  [[nodiscard]] Decision arrived(LinkId id, const Endpoint& from, SteadyTime now);
+  [[nodiscard]] Decision on_arrived(LinkId id, const Endpoint& from, SteadyTime now);
   void is_member(LinkId id);
-  void set_idle(LinkId id, bool idle);                // a member without a request in flight
-  void gone(LinkId id);                               // unknown ids are ignored
-  void failed(const Endpoint& from, SteadyTime now);  // a handshake failed after it had cost work
+  void set_idle(LinkId id, bool idle);                   // a member without a request in flight
+  void on_gone(LinkId id);                               // unknown ids are ignored
+  void on_failed(const Endpoint& from, SteadyTime now);  // a handshake failed after it had cost work
 
   [[nodiscard]] std::size_t connections() const { return entries_.size(); }
   [[nodiscard]] std::size_t handshakes() const;

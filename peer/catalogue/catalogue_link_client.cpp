@@ -71,7 +71,7 @@ void LinkClient::start(Call& call, bool fresh) {
     LinkOutgoing& connection = *peer.kept.back();
     forget_kept(connection);
     call.connection = &connection;
-    connection.ask(call.id, call.what);
+    connection.send_call(call.id, call.what);
     return;
   }
   if (!fresh && peer.connections >= kMaxPerPeer) {
@@ -84,7 +84,7 @@ void LinkClient::start(Call& call, bool fresh) {
   connections_.emplace(connection.get(), connection);
   ++peer.connections;
   call.connection = connection.get();
-  connection->ask(call.id, call.what);
+  connection->send_call(call.id, call.what);
   const bool from_loopback = key.first.is_v4() && key.first.is_loopback();  // like loopback_source_
   connection->connect(from_loopback ? loopback_source_ : std::nullopt);
 }
@@ -146,7 +146,7 @@ void LinkClient::on_answered(LinkOutgoing& connection, CatalogueResponse respons
   const AgentId agent = connection.agent();
   const PeerKey key{connection.to(), connection.expected()};
   if (reusable) {
-    connection.keep(idle_timeout_);
+    connection.keep_idle(idle_timeout_);
     peers_[key].kept.push_back(&connection);
     kept_order_.push_back(&connection);
     if (kept_order_.size() > kMaxKept) {

@@ -32,7 +32,7 @@ std::string LinkOutgoing::doing() const {
 void LinkOutgoing::arm(Duration limit, ErrorCode code, std::string why) {
   timer_.expires_after(std::chrono::duration_cast<asio::steady_timer::duration>(limit));
   timer_.async_wait([self = shared_from_this(), armed = ++armed_, code, why = std::move(why)](const AsioError& error) {
-    if (!error && armed == self->armed_) self->end(code, why);
+    if (!error && armed == self->armed_) self->end_connection(code, why);
   });
 }
 
@@ -51,7 +51,7 @@ void LinkOutgoing::connect(const std::optional<Endpoint>& source) {
 void LinkOutgoing::on_connected(const AsioError& error) {
   if (closed_) return;
   if (error) {
-    end(ErrorCode::connect_failed, error.message());
+    end_connection(ErrorCode::connect_failed, error.message());
     return;
   }
   timer_.cancel();
@@ -66,17 +66,17 @@ void LinkOutgoing::on_connected(const AsioError& error) {
 void LinkOutgoing::on_handshake(const AsioError& error) {
   if (closed_) return;
   if (error) {
-    end(link_error(error, stream_, ErrorCode::tls_failed, doing()));
+    end_connection(link_error(error, stream_, ErrorCode::tls_failed, doing()));
     return;
   }
   const auto facts = peer_facts(stream_);
   if (!facts) {
-    end(ErrorCode::certificate_rejected, "its certificate is not an agent's");
+    end_connection(ErrorCode::certificate_rejected, "its certificate is not an agent's");
     return;
   }
   if (expected_ != AgentId{} && facts->agent != expected_) {
-    end(ErrorCode::certificate_rejected,
-        "agent " + agent_name(facts->agent) + " answers there, not " + agent_name(expected_));
+    end_connection(ErrorCode::certificate_rejected,
+                   "agent " + agent_name(facts->agent) + " answers there, not " + agent_name(expected_));
     return;
   }
   agent_ = facts->agent;
@@ -85,7 +85,7 @@ void LinkOutgoing::on_handshake(const AsioError& error) {
   if (call_ != 0) send();
 }
 
-void LinkOutgoing::ask(CallId call, const CatalogueCall& what) {
+void LinkOutgoing::send_call(CallId call, const CatalogueCall& what) {
   kept_ = ready_;
   heard_ = false;
   call_ = call;
@@ -122,11 +122,11 @@ void LinkOutgoing::read() {
 void LinkOutgoing::on_read(const AsioError& error, std::size_t size) {
   if (closed_) return;
   if (error) {
-    end(link_error(error, stream_, ErrorCode::connection_lost, doing()));
+    end_connection(link_error(error, stream_, ErrorCode::connection_lost, doing()));
     return;
   }
   if (call_ == 0) {
-    end(ErrorCode::bad_response, "it sends what was not asked for");
+    end_connection(ErrorCode::bad_response, "it sends what was not asked for");
     return;
   }
   heard_ = true;
@@ -140,28 +140,28 @@ void LinkOutgoing::parse() {
     const std::size_t taken = parser_->put(unread_.data(), error);
     unread_.consume(taken);
     if (error == http::error::body_limit) {
-      end(ErrorCode::too_large, fmt::format("its answer has more than {} bytes", max_answer_));
+      end_connection(ErrorCode::too_large, fmt::format("its answer has more than {} bytes", max_answer_));
       return;
     }
     if (error && error != http::error::need_more) {
-      end(ErrorCode::bad_response, "it does not answer as HTTP/1.1 asks for: " + error.message());
+      end_connection(ErrorCode::bad_response, "it does not answer as HTTP/1.1 asks for: " + error.message());
       return;
     }
     if (error || taken == 0) break;
   }
   // Without a length, the end of a body looks like a connection that was cut.
   if (parser_->is_header_done() && (parser_->chunked() || !parser_->content_length())) {
-    end(ErrorCode::bad_response, "its answer does not say how long it is");
+    end_connection(ErrorCode::bad_response, "its answer does not say how long it is");
     return;
   }
   if (parser_->is_done()) {
-    answered();
+    on_answer();
   } else {
     read();
   }
 }
 
-void LinkOutgoing::answered() {
+void LinkOutgoing::on_answer() {
   auto& message = parser_->get();
   CatalogueResponse response;
   response.status = message.result_int();
@@ -174,17 +174,17 @@ void LinkOutgoing::answered() {
   owner_.on_answered(*this, std::move(response), reusable);
 }
 
-void LinkOutgoing::keep(Duration idle_timeout) {
+void LinkOutgoing::keep_idle(Duration idle_timeout) {
   call_ = 0;
   body_ = {};
   arm(idle_timeout, ErrorCode::timed_out, "unused");
 }
 
-void LinkOutgoing::end(ErrorCode code, std::string detail) {
-  end(Error{code, doing(), std::move(detail), std::nullopt});
+void LinkOutgoing::end_connection(ErrorCode code, std::string detail) {
+  end_connection(Error{code, doing(), std::move(detail), std::nullopt});
 }
 
-void LinkOutgoing::end(Error why) {
+void LinkOutgoing::end_connection(Error why) {
   if (closed_) return;
   const auto self = shared_from_this();
   close();

@@ -34,11 +34,11 @@ class LinkOutgoing : public std::enable_shared_from_this<LinkOutgoing> {
   LinkOutgoing(boost::asio::io_context& io, const Endpoint& to, const AgentId& expected,
                std::shared_ptr<TlsContext> context, LinkOutgoingOwner& owner);
 
-  // Connects, from address `source` where there is one. The first call was given with ask() before.
+  // Connects, from address `source` where there is one. The first call was given with send_call() before.
   void connect(const std::optional<Endpoint>& source);
-  void ask(CallId call, const CatalogueCall& what);
-  void keep(Duration idle_timeout);  // makes it idle; on_ended() follows after this time
-  void close();                      // no event follows
+  void send_call(CallId call, const CatalogueCall& what);
+  void keep_idle(Duration idle_timeout);  // makes it idle; on_ended() follows after this time
+  void close();                           // no event follows
   [[nodiscard]] bool lost_its_address() const;
 
   [[nodiscard]] const Endpoint& to() const { return to_; }
@@ -56,10 +56,10 @@ class LinkOutgoing : public std::enable_shared_from_this<LinkOutgoing> {
   void read();
   void on_read(const AsioError& error, std::size_t size);
   void parse();
-  void answered();
+  void on_answer();
   void arm(Duration limit, ErrorCode code, std::string why);
-  void end(Error why);
-  void end(ErrorCode code, std::string detail);
+  void end_connection(Error why);
+  void end_connection(ErrorCode code, std::string detail);
   [[nodiscard]] std::string doing() const;
 
   const Endpoint to_;

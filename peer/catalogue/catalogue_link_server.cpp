@@ -129,7 +129,7 @@ void LinkServer::admit(tcp::socket socket) {
   if (error || !context_) return;  // the peer has gone, or there is no group: the socket closes
   const Endpoint from = to_endpoint(remote);
   const LinkId id = ++last_id_;
-  const auto decision = admission_.arrived(id, from, now());
+  const auto decision = admission_.on_arrived(id, from, now());
   for (const LinkId victim : decision.cut) cut(victim);
   if (!decision.accepted) return;
   const auto connection = std::make_shared<LinkConnection>(id, std::move(socket), from, context_, settings_,
@@ -190,7 +190,7 @@ void LinkServer::stop() {
 // ---- called by connections
 
 void LinkServer::on_failed_handshake(const Endpoint& from) {
-  admission_.failed(from, now());
+  admission_.on_failed(from, now());
 }
 
 void LinkServer::on_member(LinkId id, const AgentId& agent) {
@@ -203,10 +203,10 @@ void LinkServer::on_idle(LinkId id, bool idle) {
 }
 
 bool LinkServer::may_ask(const CatalogueRequest& request) {
-  if (!request.agent) return enrol_rate_.take(now());
+  if (!request.agent) return enrol_rate_.take_token(now());
   if (rates_.size() >= kMaxRates && rates_.count(*request.agent) == 0) rates_.clear();
   const double rate = settings_.requests_per_second;
-  return rates_.try_emplace(*request.agent, rate, rate).first->second.take(now());
+  return rates_.try_emplace(*request.agent, rate, rate).first->second.take_token(now());
 }
 
 std::optional<unsigned> LinkServer::on_request(const RequestTag& tag, WallTime certificate_end,
@@ -228,7 +228,7 @@ void LinkServer::give_answer_bytes(std::size_t bytes) {
 }
 
 void LinkServer::on_closed(LinkId id) {
-  admission_.gone(id);
+  admission_.on_gone(id);
   connections_.erase(id);
 }
 

@@ -1,8 +1,8 @@
 // A bound on the rate of events: `rate` a second on average, `burst` at once. Pure.
 //
-// take() refuses an event for which there is no token. DebtBucket of origin/http/rate.h is another rule: the bytes of
-// an answer have come already and cannot be refused, so it counts all of them and the next read waits; it begins empty,
-// and saves up next to nothing.
+// take_token() refuses an event for which there is no token. DebtBucket of origin/http/rate.h is another rule: the
+// bytes of an answer have come already and cannot be refused, so it counts all of them and the next read waits; it
+// begins empty, and saves up next to nothing.
 #pragma once
 
 #include <algorithm>
@@ -16,7 +16,7 @@ class TokenBucket {
  public:
   TokenBucket(double rate, double burst) : rate_(rate), burst_(burst), tokens_(burst) {}
 
-  bool take(SteadyTime now) {
+  bool take_token(SteadyTime now) {
     fill(now);
     if (tokens_ < 1) return false;
     tokens_ -= 1;
@@ -27,7 +27,8 @@ class TokenBucket {
     tokens_ = std::min(burst_, tokens_ + std::max(0.0, seconds(now - filled_)) * rate_);
     filled_ = now;
   }
-  // Returns when take() succeeds again, by the tokens at the last take() or fill(); SteadyTime{}: one was left then.
+  // Returns when take_token() succeeds again, by the tokens at the last take_token() or fill(); SteadyTime{}: one was
+  // left then.
   [[nodiscard]] SteadyTime free_at() const {
     if (tokens_ >= 1) return {};
     const std::chrono::duration<double> wait((1 - tokens_) / rate_);

@@ -33,8 +33,8 @@ class ClaimRecord {
   bool may_try(SteadyTime now);
   [[nodiscard]] unsigned stretch(SteadyTime now) const;  // factor of claim expiry: 1, 2 or 4
   // Adds bytes from peers, of any version: an agent that gets enough in one crowd does not starve in another.
-  void came(std::uint64_t bytes) { came_ += bytes; }
-  [[nodiscard]] std::uint64_t all_that_came() const { return came_; }
+  void count_received(std::uint64_t bytes) { received_ += bytes; }
+  [[nodiscard]] std::uint64_t all_that_came() const { return received_; }
 
  private:
   struct Broken {
@@ -47,7 +47,7 @@ class ClaimRecord {
   unsigned stretch_ = 1;
   SteadyTime stretched_{};
   SteadyTime tried_{};
-  std::uint64_t came_ = 0;
+  std::uint64_t received_ = 0;
 };
 
 }  // namespace larder::peer

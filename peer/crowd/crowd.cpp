@@ -30,93 +30,93 @@ Crowd::Crowd(const AgentId& self, const Digest& version_key, const cache::Segmen
       rank_(crowd_rank(version_key, self)),
       record_(&record),
       members_(version_key, layout, rules.void_after, record, seed),
-      held_(layout.count()),
+      offered_(layout.count()),
       all_(layout.count()) {
   all_.fill();
 }
 
-void Crowd::known(std::span<const AgentId> agents) {
-  known_ = agents.size();
-  if (known_ <= kExactRanks) {
+void Crowd::set_known_agents(std::span<const AgentId> agents) {
+  known_agents_ = agents.size();
+  if (known_agents_ <= kExactRanks) {
     position_ = static_cast<std::size_t>(std::count_if(agents.begin(), agents.end(), [this](const AgentId& agent) {
       return agent != self_ && crowd_rank(version_key_, agent) < rank_;
     }));
     return;
   }
   const double part = static_cast<double>(rank_) / 18446744073709551616.0;
-  position_ = static_cast<std::size_t>(part * static_cast<double>(known_));
+  position_ = static_cast<std::size_t>(part * static_cast<double>(known_agents_));
 }
 
-void Crowd::begin(SteadyTime now) {
-  window_ = now;
-  promised_ = now;
-  came_before_ = record_->all_that_came();
+void Crowd::begin_crowd(SteadyTime now) {
+  patience_began_at_ = now;
+  next_step_at_ = now;
+  from_peers_before_ = record_->all_that_came();
   progress_before_ = members_.progress();
-  say(Say::at_pace);
+  raise_urgency(SendUrgency::at_pace);
 }
 
-void Crowd::heard(const AgentId& agent, const CrowdStamp& stamp, const CrowdEntry& entry, SteadyTime now) {
+void Crowd::on_entry(const AgentId& agent, const CrowdStamp& stamp, const CrowdEntry& entry, SteadyTime now) {
   if (agent == self_) return;
-  const bool newcomer = members_.heard(agent, stamp, entry, now);
+  const bool newcomer = members_.on_entry(agent, stamp, entry, now);
   // A newcomer with claims may not have heard this agent's claims: they are announced before it asks the origin. In a
   // large crowd some member sends soon enough anyhow.
   if (!newcomer || entry.claims.empty() || own_.empty() || members_.count() > kSmallCrowd) return;
-  if (!last_told_ || now - *last_told_ > kNewcomerGap) say(Say::soon);
+  if (!last_sent_at_ || now - *last_sent_at_ > kNewcomerGap) raise_urgency(SendUrgency::soon);
 }
 
-void Crowd::gone(const AgentId& agent, SteadyTime) {
-  members_.gone(agent);
+void Crowd::on_agent_gone(const AgentId& agent, SteadyTime) {
+  members_.on_agent_gone(agent);
 }
 
-void Crowd::holder(const AgentId& agent, bool complete, Bytes segments, SteadyTime now) {
-  if (agent != self_) members_.holder(agent, complete, segments, now);
+void Crowd::on_holder(const AgentId& agent, bool complete, Bytes segments, SteadyTime now) {
+  if (agent != self_) members_.on_holder(agent, complete, segments, now);
 }
 
-void Crowd::not_given(const AgentId& agent, std::uint64_t segment, SteadyTime now) {
-  members_.not_given(agent, segment, now);
+void Crowd::on_segment_not_given(const AgentId& agent, std::uint64_t segment, SteadyTime now) {
+  members_.on_segment_not_given(agent, segment, now);
   delivering_.erase(segment);
 }
 
-void Crowd::gives_nothing(const AgentId& agent, SteadyTime now) {
-  members_.gives_nothing(agent, now);
+void Crowd::on_nothing_proven(const AgentId& agent, SteadyTime now) {
+  members_.on_nothing_proven(agent, now);
 }
 
-void Crowd::delivering(std::uint64_t segment, SteadyTime now) {
+void Crowd::on_delivering(std::uint64_t segment, SteadyTime now) {
   if (segment < layout_.count()) delivering_[segment] = now + kDeliveringFor;
 }
 
-void Crowd::from_peers(std::uint64_t bytes, SteadyTime) {
-  record_->came(bytes);
-  if (bytes > 0) nothing_ = 0;
+void Crowd::on_bytes_from_peers(std::uint64_t bytes, SteadyTime) {
+  record_->count_received(bytes);
+  if (bytes > 0) empty_rounds_ = 0;
 }
 
-void Crowd::held(std::uint64_t segment, bool first_hand, SteadyTime now) {
-  if (segment >= layout_.count() || held_.has(segment)) return;
-  held_.set(segment);
-  ++held_count_;
+void Crowd::on_segment_offered(std::uint64_t segment, bool first_hand, SteadyTime now) {
+  if (segment >= layout_.count() || offered_.has(segment)) return;
+  offered_.set(segment);
+  ++offered_count_;
   delivering_.erase(segment);
   if (first_hand) {
     ++first_hand_;
-    unsaid_ = true;
+    unannounced_ = true;
   }
   // Others wait for the first copies, so these are announced at once. Of agents that come to hold a further copy at the
   // same moment a few speak; more of a small content, since a holder serves few agents at a time.
   const std::uint64_t draw = mixed(seed_ ^ segment ^ 0x5a) % (members_.count() + 1);
   const std::uint64_t speakers = layout_.count() > 1 ? 4 : 16;
   const bool rare = members_.holders(segment) < 3 && draw < speakers;
-  say(first_hand || rare ? Say::soon : Say::at_pace);
+  raise_urgency(first_hand || rare ? SendUrgency::soon : SendUrgency::at_pace);
   (void)now;
 }
 
-void Crowd::lost(std::uint64_t segment, SteadyTime) {
+void Crowd::on_segment_lost(std::uint64_t segment, SteadyTime) {
   std::erase_if(own_, [segment](const Own& own) { return own.segment == segment; });
-  if (!held_.has(segment)) return;
-  held_.clear(segment);
-  --held_count_;
-  say(Say::soon);
+  if (!offered_.has(segment)) return;
+  offered_.clear(segment);
+  --offered_count_;
+  raise_urgency(SendUrgency::soon);
 }
 
-void Crowd::progress(std::uint64_t segment, std::uint64_t bytes, SteadyTime now) {
+void Crowd::on_progress(std::uint64_t segment, std::uint64_t bytes, SteadyTime now) {
   const auto own = std::find_if(own_.begin(), own_.end(), [segment](const Own& o) { return o.segment == segment; });
   if (own == own_.end() || bytes <= own->bytes) return;
   const std::uint64_t gained = std::min(bytes, own->size) - std::min(own->bytes, own->size);
@@ -131,11 +131,11 @@ void Crowd::progress(std::uint64_t segment, std::uint64_t bytes, SteadyTime now)
   progress_at_ = now;
 }
 
-void Crowd::origin_failed(SteadyTime) {
+void Crowd::on_origin_failed(SteadyTime) {
   origin_ = false;
 }
 
-void Crowd::origin_back(SteadyTime) {
+void Crowd::on_origin_back(SteadyTime) {
   origin_ = true;
 }
 
@@ -143,23 +143,23 @@ void Crowd::set_may_fetch(bool may, SteadyTime) {
   rules_.may_fetch = may;
 }
 
-void Crowd::told(SteadyTime now) {
-  last_told_ = now;
-  repeat_.reset();
-  if (std::exchange(unsaid_, false)) repeat_ = now + kRepeatAfter;
+void Crowd::on_entry_sent(SteadyTime now) {
+  last_sent_at_ = now;
+  repeat_at_.reset();
+  if (std::exchange(unannounced_, false)) repeat_at_ = now + kRepeatAfter;
 }
 
 // Repeats the announcement of a first-hand segment once. Of thousands of agents some have lost the datagram that says
 // that a claimed segment is held now. With nothing left to claim this agent's next turn would come long after its claim
 // has expired for them, and they would fetch the segment again.
 void Crowd::repeat_news(SteadyTime now) {
-  if (!repeat_ || now < *repeat_) return;
-  repeat_.reset();
-  say(Say::soon);
+  if (!repeat_at_ || now < *repeat_at_) return;
+  repeat_at_.reset();
+  raise_urgency(SendUrgency::soon);
 }
 
-CrowdStep Crowd::step(SteadyTime now) {
-  if (now - promised_ > kSlept) woke(now);
+CrowdStep Crowd::take_step(SteadyTime now) {
+  if (now - next_step_at_ > kSlept) notice_sleep(now);
   members_.review(now);
   std::erase_if(delivering_, [now](const auto& known) { return known.second < now; });
   review_supply(now);
@@ -168,33 +168,33 @@ CrowdStep Crowd::step(SteadyTime now) {
   make_claims(now);
   CrowdStep step;
   for (Own& own : own_) {
-    own.settled = own.settled || own.from <= now;
-    if (own.settled && !own.full()) step.fetch.push_back(own.segment);
+    own.confirmed = own.confirmed || own.from <= now;
+    if (own.confirmed && !own.full()) step.fetch.push_back(own.segment);
   }
-  step.changed = step.fetch != told_fetch_;
-  told_fetch_ = step.fetch;
-  step.say = std::exchange(say_, Say::nothing);
-  if (step.say == Say::nothing && (!complete() || !own_.empty())) step.say = Say::at_pace;
-  step.next = next_time(now);
-  promised_ = step.next;
+  step.changed = step.fetch != reported_fetch_;
+  reported_fetch_ = step.fetch;
+  step.urgency = std::exchange(urgency_, SendUrgency::nothing);
+  if (step.urgency == SendUrgency::nothing && (!complete() || !own_.empty())) step.urgency = SendUrgency::at_pace;
+  step.next_step_at = next_time(now);
+  next_step_at_ = step.next_step_at;
   return step;
 }
 
 // Called after a gap of more than kSlept: the machine slept or the process was stopped. The members' silence meanwhile
 // does not count against them.
-void Crowd::woke(SteadyTime now) {
-  members_.forgive(now);
-  window_ = now;
-  came_before_ = record_->all_that_came();
+void Crowd::notice_sleep(SteadyTime now) {
+  members_.forgive_silence(now);
+  patience_began_at_ = now;
+  from_peers_before_ = record_->all_that_came();
   progress_before_ = members_.progress();
   progress_at_ = now;
-  takeable_.reset();
-  vacant_.reset();
+  takeable_since_.reset();
+  slot_free_since_.reset();
 }
 
 bool Crowd::anything_to_take() const {
-  for (std::size_t i = 0; i < held_.words(); ++i) {
-    if ((members_.held().word(i) & ~held_.word(i)) != 0) return true;
+  for (std::size_t i = 0; i < offered_.words(); ++i) {
+    if ((members_.announced_by_any().word(i) & ~offered_.word(i)) != 0) return true;
   }
   return false;
 }
@@ -202,8 +202,9 @@ bool Crowd::anything_to_take() const {
 // Returns whether some segment can come from the origin alone, claimed or not.
 bool Crowd::anything_open() const {
   if (starving_) return true;
-  for (std::size_t i = 0; i < held_.words(); ++i) {
-    if ((~(members_.held().word(i) | held_.word(i) | members_.faded_word(i)) & all_.word(i)) != 0) return true;
+  for (std::size_t i = 0; i < offered_.words(); ++i) {
+    if ((~(members_.announced_by_any().word(i) | offered_.word(i) | members_.faded_word(i)) & all_.word(i)) != 0)
+      return true;
   }
   return false;
 }
@@ -217,31 +218,32 @@ bool Crowd::is_enough(std::uint64_t bytes, Duration time) const {
 // count. While they hold none, the progress of the fetchers counts, since this agent waits for that.
 void Crowd::review_supply(SteadyTime now) {
   if (!anything_to_take()) {
-    takeable_.reset();
-  } else if (!takeable_) {
-    takeable_ = now;
+    takeable_since_.reset();
+  } else if (!takeable_since_) {
+    takeable_since_ = now;
   }
-  const std::uint64_t from_peers = record_->all_that_came() - came_before_;
+  const std::uint64_t from_peers = record_->all_that_came() - from_peers_before_;
   // Starvation ends early, once a whole window's bytes have come: of thousands of agents some starve at any moment.
   if (starving_ && is_enough(from_peers, rules_.patience)) starving_ = false;
-  if (now - window_ < rules_.patience) return;
-  const bool took = takeable_ && *takeable_ <= window_;
+  if (now - patience_began_at_ < rules_.patience) return;
+  const bool took = takeable_since_ && *takeable_since_ <= patience_began_at_;
   const std::uint64_t others = took ? 0 : members_.progress() - progress_before_;
-  starving_ = !is_enough(from_peers + others, now - window_);
-  if (took && from_peers == 0) ++nothing_;
-  window_ = now;
-  came_before_ = record_->all_that_came();
+  starving_ = !is_enough(from_peers + others, now - patience_began_at_);
+  if (took && from_peers == 0) ++empty_rounds_;
+  patience_began_at_ = now;
+  from_peers_before_ = record_->all_that_came();
   progress_before_ = members_.progress();
 }
 
 SteadyTime Crowd::next_time(SteadyTime now) const {
   SteadyTime next = now + kIdleStep;
-  if (!complete()) next = std::min(next, window_ + rules_.patience);
+  if (!complete()) next = std::min(next, patience_began_at_ + rules_.patience);
   if (const auto review = members_.next_review()) next = std::min(next, *review + std::chrono::milliseconds(1));
-  if (repeat_) next = std::min(next, *repeat_);
+  if (repeat_at_) next = std::min(next, *repeat_at_);
   // When the delay is over the claim may be made. Later times depend on other members.
-  if (vacant_ && *vacant_ + delay() > now) next = std::min(next, *vacant_ + delay());
-  if (freed_ && *freed_ + rules_.line_shows > now) next = std::min(next, *freed_ + rules_.line_shows);
+  if (slot_free_since_ && *slot_free_since_ + delay() > now) next = std::min(next, *slot_free_since_ + delay());
+  if (claim_ended_at_ && *claim_ended_at_ + rules_.line_shows > now)
+    next = std::min(next, *claim_ended_at_ + rules_.line_shows);
   if (!own_.empty()) next = std::min(next, now + kClaimsStep);
   if (const auto left = seconds_claimed()) {  // time of the next claim
     const std::chrono::duration<double> until(*left - seconds(ahead()));
@@ -249,7 +251,7 @@ SteadyTime Crowd::next_time(SteadyTime now) const {
       next = std::min(next, now + std::chrono::duration_cast<Duration>(until));
   }
   for (const Own& own : own_) {
-    if (!own.settled) next = std::min(next, own.from);
+    if (!own.confirmed) next = std::min(next, own.from);
   }
   return std::max(next, now + std::chrono::milliseconds(1));
 }
@@ -262,12 +264,13 @@ CrowdEntry Crowd::entry() {
   entry.complete = complete();
   if (entry.complete) return entry;
   const std::uint64_t window = kMaxCrowdBitmap * 8;
-  if (next_window_ >= layout_.count()) next_window_ = 0;
-  entry.first = static_cast<std::uint32_t>(next_window_);
-  const std::uint64_t end = std::min(layout_.count(), next_window_ + window);
-  for (std::uint64_t segment = entry.first; segment < end; segment += 8) entry.held.push_back(held_.byte_at(segment));
+  if (next_bitmap_start_ >= layout_.count()) next_bitmap_start_ = 0;
+  entry.first = static_cast<std::uint32_t>(next_bitmap_start_);
+  const std::uint64_t end = std::min(layout_.count(), next_bitmap_start_ + window);
+  for (std::uint64_t segment = entry.first; segment < end; segment += 8)
+    entry.held.push_back(offered_.byte_at(segment));
   while (!entry.held.empty() && entry.held.back() == std::byte{0}) entry.held.pop_back();
-  next_window_ = end;
+  next_bitmap_start_ = end;
   for (const Own& own : own_) {
     entry.claims.push_back({static_cast<std::uint32_t>(own.segment), static_cast<std::uint32_t>(own.bytes)});
   }
@@ -276,8 +279,8 @@ CrowdEntry Crowd::entry() {
 
 std::vector<std::uint64_t> Crowd::to_take(std::size_t most, SteadyTime) const {
   std::vector<std::pair<std::uint64_t, std::uint64_t>> found;  // (number of holders with a draw, segment)
-  for (std::size_t i = 0; i < held_.words(); ++i) {
-    for_each_bit(i, members_.held().word(i) & ~held_.word(i), [this, &found](std::uint64_t segment) {
+  for (std::size_t i = 0; i < offered_.words(); ++i) {
+    for_each_bit(i, members_.announced_by_any().word(i) & ~offered_.word(i), [this, &found](std::uint64_t segment) {
       const std::uint64_t draw = mixed(seed_ ^ segment) >> 32;
       found.emplace_back((static_cast<std::uint64_t>(members_.holders(segment)) << 32) | draw, segment);
     });
@@ -302,7 +305,7 @@ std::vector<std::uint64_t> Crowd::missing_everywhere(SteadyTime now) const {
     }
   }
   for (std::uint64_t segment = 0; segment < layout_.count(); ++segment) {
-    const bool somewhere = held_.has(segment) || members_.holders(segment) > 0 || claimed.has(segment);
+    const bool somewhere = offered_.has(segment) || members_.holders(segment) > 0 || claimed.has(segment);
     if (!somewhere && own_claim(segment) == nullptr && !is_delivered(segment, now)) missing.push_back(segment);
   }
   return missing;
@@ -313,11 +316,11 @@ CrowdFigures Crowd::figures(SteadyTime now) const {
   figures.members = members_.count();
   figures.fetchers = members_.fetchers() + (own_.empty() ? 0 : 1);
   figures.segments = layout_.count();
-  figures.held = held_count_;
+  figures.held = offered_count_;
   figures.first_hand = first_hand_;
   figures.voided = members_.voided();
   for (std::uint64_t segment = 0; segment < layout_.count(); ++segment) {
-    if (!held_.has(segment) && members_.holders(segment) > 0) ++figures.elsewhere;
+    if (!offered_.has(segment) && members_.holders(segment) > 0) ++figures.elsewhere;
   }
   for (const CrowdMembers::Claimant& other : members_.claimants()) {
     if (other.live) figures.claimed += other.claims.size();

@@ -1,12 +1,12 @@
-// The crowd of one version as one agent sees it (docs/decisions/0019-crowd.md). From what the members hold and claim
-// it decides which segments this agent fetches from the origin, which it leaves to others, and what it announces.
-// Pure: `now` is an argument and never goes backwards by more than is forgiven. The cost of an input does not grow with
-// the crowd's size (crowd_claims.cpp: its claims). Loop thread; no callbacks. One for each version under transfer,
-// owned by the version's place in CrowdHost.
+// The crowd of one version as one agent sees it (docs/decisions/0019-crowd.md). From what the members hold and claim it
+// decides which segments this agent fetches from the origin, which it leaves to others, and what it announces. Pure:
+// `now` is an argument and never goes backwards by more than is forgiven. The cost of an input does not grow with the
+// crowd's size (crowd_claims.cpp: its claims). Loop thread; no callbacks. One for each version under transfer, owned by
+// the version's place in CrowdHost.
 //
-// Order of calls: construct, known(), held() for segments that are here already, heard() for what crowd_memory.h kept,
-// begin(). After that report events in any order, and call step() after each and at the time that the last step()
-// named.
+// Order of calls: construct, set_known_agents(), on_segment_offered() for segments that are here already, on_entry()
+// for the entries that crowd_memory.h kept, begin_crowd(). After that report events in any order, and call take_step()
+// after each and at the time that the last take_step() named.
 #pragma once
 
 #include <algorithm>
@@ -38,7 +38,7 @@ struct CrowdRules {
   Duration wait = std::chrono::milliseconds(50);  // longest delay before a claim, for others to claim first
   // A claim that may meet another is announced this long before the origin is asked, so that a claim made at the same
   // moment is heard first.
-  Duration settle = std::chrono::milliseconds(4);
+  Duration confirm_after = std::chrono::milliseconds(4);
   Duration void_after = std::chrono::milliseconds(1500);  // claim expiry: time without progress
   // The next segment is claimed this long before the present one ends, so that the origin's first byte is not waited
   // for. No longer than that, since an agent that is killed takes both claims with it.
@@ -48,7 +48,7 @@ struct CrowdRules {
   Duration line_shows = std::chrono::milliseconds(750);
 };
 
-enum class Say : std::uint8_t {
+enum class SendUrgency : std::uint8_t {
   nothing,
   at_pace,  // at this agent's next turn (crowd_pace.h)
   soon,     // at once: a claim or a held segment that others wait for
@@ -59,8 +59,8 @@ struct CrowdStep {
   // segment that is no longer in it is to be given up, since another agent has or fetches it.
   std::vector<std::uint64_t> fetch;
   bool changed = false;  // `fetch` differs from the last step's
-  Say say = Say::nothing;
-  SteadyTime next{};  // latest time of the next step()
+  SendUrgency urgency = SendUrgency::nothing;
+  SteadyTime next_step_at{};  // latest time of the next take_step()
 };
 
 class Crowd {
@@ -75,37 +75,38 @@ class Crowd {
   // Sets the agents of the group that are around, whether or not they want this version. The first ones in the crowd's
   // order claim without delay. O(n) up to 256 agents; above that only the number is used. Call again whenever the set
   // changes.
-  void known(std::span<const AgentId> agents);
-  void begin(SteadyTime now);
+  void set_known_agents(std::span<const AgentId> agents);
+  void begin_crowd(SteadyTime now);
   // Reports an entry of a member's CROWD datagram with the datagram's stamp. Entries older than the last one heard, and
   // entries with another number of segments (not this version), are ignored.
-  void heard(const AgentId& agent, const CrowdStamp& stamp, const CrowdEntry& entry, SteadyTime now);
-  void gone(const AgentId& agent, SteadyTime now);  // the agent said BYE, was silent for too long, or is shunned
+  void on_entry(const AgentId& agent, const CrowdStamp& stamp, const CrowdEntry& entry, SteadyTime now);
+  // Reports an agent that said BYE, was silent for too long, or is shunned.
+  void on_agent_gone(const AgentId& agent, SteadyTime now);
   // Reports a holder that is known otherwise (HAVE, catalogue); `segments` as a HAVE's bitmap, ignored where complete.
-  void holder(const AgentId& agent, bool complete, Bytes segments, SteadyTime now);
+  void on_holder(const AgentId& agent, bool complete, Bytes segments, SteadyTime now);
   // Reports a holder that did not deliver a segment that it announced; it does not count as the segment's holder for a
   // while. Do not call this for a holder that answered "busy".
-  void not_given(const AgentId& agent, std::uint64_t segment, SteadyTime now);
+  void on_segment_not_given(const AgentId& agent, std::uint64_t segment, SteadyTime now);
   // Reports a holder that can prove nothing of what it announced; it counts as holding nothing for a while.
-  void gives_nothing(const AgentId& agent, SteadyTime now);
+  void on_nothing_proven(const AgentId& agent, SteadyTime now);
   // Reports that peers deliver the segment, together at min_rate or more: the origin is not asked for it (rule 6).
   // Valid for 1.5 s; call again at least once a second.
-  void delivering(std::uint64_t segment, SteadyTime now);
-  void from_peers(std::uint64_t bytes, SteadyTime now);  // adds bytes of this version that peers delivered
+  void on_delivering(std::uint64_t segment, SteadyTime now);
+  void on_bytes_from_peers(std::uint64_t bytes, SteadyTime now);  // adds bytes of this version that peers delivered
   // Reports a segment that is committed and offered here. First-hand: this agent fetched all of it from the origin.
-  void held(std::uint64_t segment, bool first_hand, SteadyTime now);
+  void on_segment_offered(std::uint64_t segment, bool first_hand, SteadyTime now);
   // Reports a segment that is not held after all: dropped from the cache, judged bad, or not written (the disk is
   // full).
-  void lost(std::uint64_t segment, SteadyTime now);
+  void on_segment_lost(std::uint64_t segment, SteadyTime now);
   // Reports all bytes so far of a segment that this agent fetches.
-  void progress(std::uint64_t segment, std::uint64_t bytes, SteadyTime now);
-  void origin_failed(SteadyTime now);  // gives up the claims at the next step; no new ones until origin_back()
-  void origin_back(SteadyTime now);
+  void on_progress(std::uint64_t segment, std::uint64_t bytes, SteadyTime now);
+  void on_origin_failed(SteadyTime now);  // gives up the claims at the next step; no new ones until on_origin_back()
+  void on_origin_back(SteadyTime now);
   void set_may_fetch(bool may, SteadyTime now);
-  void told(SteadyTime now);  // call after entry() was sent
+  void on_entry_sent(SteadyTime now);  // call after entry() was sent
 
   // -- outputs
-  [[nodiscard]] CrowdStep step(SteadyTime now);
+  [[nodiscard]] CrowdStep take_step(SteadyTime now);
   // Returns what to announce. Each call covers the next window of a large bitmap.
   [[nodiscard]] CrowdEntry entry();
   // Returns missing segments that some member holds, rarest first; equally rare ones in an order of this agent's own.
@@ -119,8 +120,8 @@ class Crowd {
   [[nodiscard]] CrowdFigures figures(SteadyTime now) const;
   [[nodiscard]] const Digest& version_key() const { return version_key_; }
   // True while a fetched segment is not yet committed and offered.
-  [[nodiscard]] bool owes() const;
-  [[nodiscard]] bool complete() const { return held_count_ == layout_.count(); }
+  [[nodiscard]] bool has_uncommitted() const;
+  [[nodiscard]] bool complete() const { return offered_count_ == layout_.count(); }
 
  private:
   struct Own {  // a claim of this agent
@@ -129,12 +130,12 @@ class Crowd {
     std::uint64_t size = 0;
     SteadyTime since{};
     SteadyTime from{};  // when the origin may be asked
-    bool settled = false;
+    bool confirmed = false;
     bool second = false;  // another agent had claimed the segment too: a straggler
     [[nodiscard]] bool full() const { return bytes >= size; }
     [[nodiscard]] bool half() const { return bytes * 2 > size; }
   };
-  void woke(SteadyTime now);
+  void notice_sleep(SteadyTime now);
   void review_supply(SteadyTime now);
   [[nodiscard]] bool is_enough(std::uint64_t bytes, Duration time) const;
   void repeat_news(SteadyTime now);
@@ -159,7 +160,7 @@ class Crowd {
   [[nodiscard]] double seconds_left(const CrowdMembers::Claimant& claimant, const CrowdMembers::Claim& claim) const;
   [[nodiscard]] const Own* own_claim(std::uint64_t segment) const;
   [[nodiscard]] SteadyTime next_time(SteadyTime now) const;
-  void say(Say what) { say_ = std::max(say_, what); }
+  void raise_urgency(SendUrgency what) { urgency_ = std::max(urgency_, what); }
 
   AgentId self_{};
   Digest version_key_{};
@@ -169,38 +170,38 @@ class Crowd {
   std::uint64_t rank_;
   ClaimRecord* record_;
   CrowdMembers members_;
-  std::size_t known_ = 0;     // number of agents around
-  std::size_t position_ = 0;  // number of those that are before this one in the crowd's order
-  SegmentBits held_;
+  std::size_t known_agents_ = 0;  // number of agents around
+  std::size_t position_ = 0;      // number of those that are before this one in the crowd's order
+  SegmentBits offered_;
   SegmentBits all_;
-  std::uint64_t held_count_ = 0;
+  std::uint64_t offered_count_ = 0;
   std::uint64_t first_hand_ = 0;
   std::map<std::uint64_t, SteadyTime> delivering_;  // by segment: until when the report counts
 
   bool origin_ = true;
   std::vector<Own> own_;
-  std::vector<std::uint64_t> told_fetch_;
-  std::optional<std::uint64_t> last_;   // segment claimed last
-  double rate_ = 0;                     // smoothed rate from the origin, bytes/s
-  SteadyTime progress_at_{};            // time of the last progress of any own claim
-  std::optional<Duration> first_byte_;  // smoothed time from a claim to the origin's first byte
-  std::optional<SteadyTime> vacant_;    // since when a claim slot has been free; the claim is made delay() later
-  std::optional<SteadyTime> freed_;     // when the last own claim ended
+  std::vector<std::uint64_t> reported_fetch_;
+  std::optional<std::uint64_t> last_claimed_;  // segment claimed last
+  double rate_ = 0;                            // smoothed rate from the origin, bytes/s
+  SteadyTime progress_at_{};                   // time of the last progress of any own claim
+  std::optional<Duration> first_byte_;         // smoothed time from a claim to the origin's first byte
+  std::optional<SteadyTime> slot_free_since_;  // since when a claim slot has been free; the claim is made delay() later
+  std::optional<SteadyTime> claim_ended_at_;   // when the last own claim ended
 
   // The present patience window (rule 5): its start, and the counters at that time.
-  SteadyTime window_{};
-  std::uint64_t came_before_ = 0;  // bytes from peers, in all crowds
+  SteadyTime patience_began_at_{};
+  std::uint64_t from_peers_before_ = 0;  // bytes from peers, in all crowds
   std::uint64_t progress_before_ = 0;
-  std::optional<SteadyTime> takeable_;  // since when some member has held a missing segment
+  std::optional<SteadyTime> takeable_since_;  // since when some member has held a missing segment
   bool starving_ = false;
-  unsigned nothing_ = 0;  // patience windows in a row in which members held something and delivered no byte
+  unsigned empty_rounds_ = 0;  // patience windows in a row in which members held something and delivered no byte
 
-  Say say_ = Say::nothing;
-  std::optional<SteadyTime> last_told_;
-  bool unsaid_ = false;               // a first-hand segment was held since the last announcement
-  std::optional<SteadyTime> repeat_;  // when its announcement is repeated
-  std::uint64_t next_window_ = 0;     // first segment of the bitmap's next window
-  SteadyTime promised_{};             // when step() was to be called
+  SendUrgency urgency_ = SendUrgency::nothing;
+  std::optional<SteadyTime> last_sent_at_;
+  bool unannounced_ = false;             // a first-hand segment was held since the last announcement
+  std::optional<SteadyTime> repeat_at_;  // when its announcement is repeated
+  std::uint64_t next_bitmap_start_ = 0;  // first segment of the bitmap's next window
+  SteadyTime next_step_at_{};            // when take_step() was to be called
 };
 
 }  // namespace larder::peer

@@ -13,7 +13,7 @@ constexpr std::size_t kMostOwnClaims = kMaxCrowdClaims;
 constexpr std::ptrdiff_t kUnfinished = 2;  // own claims not wholly fetched: the present one and the next
 constexpr std::size_t kMostTries = 2;      // concurrent fetchers of one segment, when the first is a straggler
 constexpr unsigned kLastResort = 3;        // patience windows without a byte; then no limit of fetchers applies
-constexpr Duration kAheadMargin = std::chrono::milliseconds(100);  // about the interval of progress() calls
+constexpr Duration kAheadMargin = std::chrono::milliseconds(100);  // about the interval of on_progress() calls
 
 }  // namespace
 
@@ -22,9 +22,9 @@ const Crowd::Own* Crowd::own_claim(std::uint64_t segment) const {
   return own == own_.end() ? nullptr : &*own;
 }
 
-bool Crowd::owes() const {
+bool Crowd::has_uncommitted() const {
   return std::any_of(own_.begin(), own_.end(),
-                     [this](const Own& own) { return own.full() && !held_.has(own.segment); });
+                     [this](const Own& own) { return own.full() && !offered_.has(own.segment); });
 }
 
 double Crowd::seconds_left(const CrowdMembers::Claimant& claimant, const CrowdMembers::Claim& claim) const {
@@ -60,19 +60,19 @@ void Crowd::drop_claims(SteadyTime now) {
   const bool stop = !origin_ || (!rules_.may_fetch && !starving_ && !alone());
   const std::size_t before = own_.size();
   std::erase_if(own_, [&](const Own& own) {
-    if (held_.has(own.segment)) return true;
+    if (offered_.has(own.segment)) return true;
     if (own.full()) return false;
     if (stop || yields(own, now)) return true;
     // Another member holds or delivers the segment by now: the rest of it comes from there, unless this agent starves.
     const bool elsewhere = members_.holders(own.segment) > 0 || is_delivered(own.segment, now);
     return elsewhere && !own.half() && !starving_;
   });
-  if (own_.size() != before) say(Say::soon);
-  if (own_.empty() && before > 0) freed_ = now;
+  if (own_.size() != before) raise_urgency(SendUrgency::soon);
+  if (own_.empty() && before > 0) claim_ended_at_ = now;
 }
 
 std::size_t Crowd::slots() const {
-  if (nothing_ >= kLastResort) return SIZE_MAX;
+  if (empty_rounds_ >= kLastResort) return SIZE_MAX;
   const std::size_t usual = starving_ ? rules_.most_fetchers : rules_.fetchers;
   // More fetchers than segments help only where the present fetchers are too slow.
   return starving_ ? usual : std::min<std::size_t>(usual, layout_.count());
@@ -86,7 +86,7 @@ Duration Crowd::delay() const {
   const auto first = static_cast<double>(std::min<std::size_t>(rules_.fetchers, layout_.count()));
   const auto position = static_cast<double>(position_);
   if (position < first) return Duration(0);
-  const double all = std::max(static_cast<double>(known_) + 1, position + 1);
+  const double all = std::max(static_cast<double>(known_agents_) + 1, position + 1);
   const double part = std::log((position + 1) / first) / std::log(all / first);
   return std::chrono::duration_cast<Duration>(rules_.wait * std::min(1.0, part));
 }
@@ -102,14 +102,14 @@ bool Crowd::may_claim(SteadyTime now) {
   if (!origin_ || complete()) return false;
   // Metered or on battery: only when no other member wants the version, or when this agent starves while no member
   // fetches or holds a missing segment.
-  if (!rules_.may_fetch && !alone() && !(starving_ && members_.fetchers() == 0 && !takeable_)) return false;
+  if (!rules_.may_fetch && !alone() && !(starving_ && members_.fetchers() == 0 && !takeable_since_)) return false;
   if (!own_.empty()) return may_go_on();
   if (members_.fetchers() >= slots() || !anything_open()) {
-    vacant_.reset();
+    slot_free_since_.reset();
     return false;
   }
-  if (!vacant_) vacant_ = now;
-  return now >= *vacant_ + delay();
+  if (!slot_free_since_) slot_free_since_ = now;
+  return now >= *slot_free_since_ + delay();
 }
 
 bool Crowd::is_delivered(std::uint64_t segment, SteadyTime now) const {
@@ -118,7 +118,7 @@ bool Crowd::is_delivered(std::uint64_t segment, SteadyTime now) const {
 }
 
 bool Crowd::is_free(std::uint64_t segment, SteadyTime now) const {
-  if (held_.has(segment) || own_claim(segment) != nullptr || is_delivered(segment, now)) return false;
+  if (offered_.has(segment) || own_claim(segment) != nullptr || is_delivered(segment, now)) return false;
   return starving_ || (members_.holders(segment) == 0 && !members_.faded(segment));
 }
 
@@ -150,15 +150,15 @@ std::optional<std::uint64_t> Crowd::choose(SteadyTime now) const {
   // agents have a stripe each.
   std::uint64_t stripe = members_.fetchers() == 0 ? 0 : mixed(rank_ ^ seed_) % count;
   if (position_ < rules_.fetchers) stripe = position_ * count / rules_.fetchers;
-  if (const auto chosen = choose_segment({rare, claimed, last_, stripe})) return chosen;
-  if (const auto chosen = choose_segment({free, claimed, last_, stripe})) return chosen;
+  if (const auto chosen = choose_segment({rare, claimed, last_claimed_, stripe})) return chosen;
+  if (const auto chosen = choose_segment({free, claimed, last_claimed_, stripe})) return chosen;
   return second_try(now);
 }
 
 // Chooses a segment to fetch a second time when all are claimed: one whose fetchers are all stragglers.
 std::optional<std::uint64_t> Crowd::second_try(SteadyTime now) const {
   // The other fetchers have just gained this agent's share of the line: their own rate shows a moment later.
-  const bool just_freed = freed_ && now - *freed_ < rules_.line_shows;
+  const bool just_freed = claim_ended_at_ && now - *claim_ended_at_ < rules_.line_shows;
   if (!own_.empty() || (just_freed && !starving_)) return std::nullopt;
   // The rate that this agent can expect: its own, or the best fetcher's; when it starves, min_rate at least.
   const double likely = std::max({rate_, members_.best_rate(), static_cast<double>(rules_.min_rate) / 16});
@@ -211,12 +211,12 @@ void Crowd::make_claims(SteadyTime now) {
     if (!segment) return;
     if (own_.empty()) progress_at_ = now;
     // A claim that continues the last one meets no other claim: other fetchers begin elsewhere.
-    const bool follows = last_ && *segment == *last_ + 1;
-    const SteadyTime from = follows || known_ == 0 ? now : now + rules_.settle;
+    const bool follows = last_claimed_ && *segment == *last_claimed_ + 1;
+    const SteadyTime from = follows || known_agents_ == 0 ? now : now + rules_.confirm_after;
     own_.push_back({*segment, 0, layout_.range(*segment).length, now, from, false, claimed_by_others(*segment)});
-    last_ = segment;
-    vacant_.reset();
-    say(Say::soon);
+    last_claimed_ = segment;
+    slot_free_since_.reset();
+    raise_urgency(SendUrgency::soon);
   }
 }
 

@@ -21,7 +21,7 @@ constexpr unsigned kMaxDatagramsAtOnce = 16;  // 512 versions; the rest at the n
 
 }  // namespace
 
-struct CrowdSeat::Place {
+struct CrowdMembership::Place {
   Place(Crowd made, std::weak_ptr<CrowdHost::State> of, std::weak_ptr<CrowdUser> sitting)
       : crowd(std::move(made)), host(std::move(of)), user(std::move(sitting)) {}
 
@@ -38,7 +38,7 @@ struct CrowdSeat::Place {
 };
 
 struct CrowdHost::State : std::enable_shared_from_this<State> {
-  using Place = CrowdSeat::Place;
+  using Place = CrowdMembership::Place;
   using PlacePtr = std::shared_ptr<Place>;
   explicit State(Parts p) : parts(std::move(p)), pace(parts.runtime.random) {}
 
@@ -52,7 +52,7 @@ struct CrowdHost::State : std::enable_shared_from_this<State> {
   void log_claim(const Place& place, SteadyTime at) const;
   // Returns whether the seat was left with a wholly fetched segment whose offer is still awaited.
   [[nodiscard]] bool is_owed(const Place& place) const {
-    return place.left && now() - *place.left < kOwes && place.crowd.owes();
+    return place.left && now() - *place.left < kOwes && place.crowd.has_uncommitted();
   }
   [[nodiscard]] CrowdEntry entry_of(Place& place) const;
   [[nodiscard]] PlacePtr find(const Digest& version) const {
@@ -87,11 +87,11 @@ void CrowdHost::State::erase(const Digest& version) {
   if (found == places.end()) return;
   parts.runtime.timers.cancel(std::exchange(found->second->timer, 0));
   found->second->host.reset();
-  pace.drop(version);
+  pace.drop_version(version);
   places.erase(found);
 }
 
-std::unique_ptr<CrowdSeat> CrowdHost::join(const Joining& what, const std::shared_ptr<CrowdUser>& user) {
+std::unique_ptr<CrowdMembership> CrowdHost::join_crowd(const Joining& what, const std::shared_ptr<CrowdUser>& user) {
   State& state = *state_;
   if (const auto there = state.find(what.version_key)) {
     if (!there->left) return nullptr;
@@ -103,65 +103,65 @@ std::unique_ptr<CrowdSeat> CrowdHost::join(const Joining& what, const std::share
   rules.min_rate = what.min_rate;
   rules.may_fetch = !state.parts.may_fetch || state.parts.may_fetch();
   const SteadyTime now = state.now();
-  auto place = std::make_shared<CrowdSeat::Place>(
+  auto place = std::make_shared<CrowdMembership::Place>(
       Crowd(state.parts.self, what.version_key, what.layout, rules, state.record, state.parts.runtime.random.next()),
       state_, user);
   place->segments = what.layout.count();
   state.places.emplace(what.version_key, place);
-  place->crowd.known(state.parts.around());
-  for (const auto& [segment, first_hand] : what.held) place->crowd.held(segment, first_hand, now);
-  for (const auto& heard : state.memory.take(what.version_key, now)) {
+  place->crowd.set_known_agents(state.parts.around());
+  for (const auto& [segment, first_hand] : what.offered) place->crowd.on_segment_offered(segment, first_hand, now);
+  for (const auto& heard : state.memory.take_entries(what.version_key, now)) {
     if (heard.entry.segments != place->segments) continue;
-    place->crowd.heard(heard.agent, heard.stamp, heard.entry, heard.at);
-    user->crowd_heard(heard.agent, heard.entry);
+    place->crowd.on_entry(heard.agent, heard.stamp, heard.entry, heard.at);
+    user->on_crowd_entry(heard.agent, heard.entry);
   }
-  place->crowd.begin(now);
+  place->crowd.begin_crowd(now);
   state.poke(place);
-  return std::make_unique<CrowdSeat>(place);
+  return std::make_unique<CrowdMembership>(place);
 }
 
 bool CrowdHost::has(const Digest& version_key) const {
   return state_->find(version_key) != nullptr;
 }
 
-void CrowdHost::heard(const AgentId& sender, const CrowdStamp& stamp, const std::vector<CrowdEntry>& entries) {
+void CrowdHost::on_datagram(const AgentId& sender, const CrowdStamp& stamp, const std::vector<CrowdEntry>& entries) {
   State& state = *state_;
   if (sender == state.parts.self) return;
   const SteadyTime now = state.now();
-  state.pace.heard(sender, now);
+  state.pace.on_datagram(sender, now);
   for (const CrowdEntry& entry : entries) {
     const auto place = state.find(entry.version_key);
     if (!place || place->left) {
-      state.memory.heard(sender, stamp, entry, now);
+      state.memory.on_entry(sender, stamp, entry, now);
       continue;
     }
     if (entry.segments != place->segments) continue;  // not this version
-    place->crowd.heard(sender, stamp, entry, now);
-    if (const auto user = place->user.lock()) user->crowd_heard(sender, entry);
+    place->crowd.on_entry(sender, stamp, entry, now);
+    if (const auto user = place->user.lock()) user->on_crowd_entry(sender, entry);
     state.poke(place);
   }
   state.arm();
 }
 
-void CrowdHost::gone(const AgentId& agent) {
+void CrowdHost::on_agent_gone(const AgentId& agent) {
   const SteadyTime now = state_->now();
-  state_->memory.gone(agent);
+  state_->memory.on_agent_gone(agent);
   for (const auto& [version, place] : state_->places) {
-    place->crowd.gone(agent, now);
+    place->crowd.on_agent_gone(agent, now);
     state_->poke(place);
   }
 }
 
-void CrowdHost::around_changed() {
+void CrowdHost::on_agents_changed() {
   if (state_->places.empty()) return;
   const auto around = state_->parts.around();
   for (const auto& [version, place] : state_->places) {
-    place->crowd.known(around);
+    place->crowd.set_known_agents(around);
     state_->poke(place);
   }
 }
 
-void CrowdHost::may_fetch_changed() {
+void CrowdHost::on_may_fetch_changed() {
   const bool may = !state_->parts.may_fetch || state_->parts.may_fetch();
   const SteadyTime now = state_->now();
   for (const auto& [version, place] : state_->places) {
@@ -170,14 +170,14 @@ void CrowdHost::may_fetch_changed() {
   }
 }
 
-void CrowdHost::held(const Digest& version_key, std::uint64_t segment, bool first_hand) {
+void CrowdHost::on_segment_offered(const Digest& version_key, std::uint64_t segment, bool first_hand) {
   const auto place = state_->find(version_key);
   if (!place || segment >= place->segments) return;
-  place->crowd.held(segment, first_hand, state_->now());
+  place->crowd.on_segment_offered(segment, first_hand, state_->now());
   if (!place->left) return state_->poke(place);
   // Committed after its transfer left: the last announcements start anew, to include it.
   place->last_words = kLastWords;
-  state_->pace.soon(version_key, state_->now());
+  state_->pace.announce_soon(version_key, state_->now());
   state_->arm();
 }
 
@@ -199,16 +199,16 @@ void CrowdHost::State::poke(const PlacePtr& place) {
 
 void CrowdHost::State::step(const PlacePtr& place) {
   const SteadyTime at = now();
-  CrowdStep step = place->crowd.step(at);
+  CrowdStep step = place->crowd.take_step(at);
   const Digest& version = place->crowd.version_key();
   const bool claims = !step.fetch.empty();
-  if (step.say == Say::soon) pace.soon(version, at);
-  if (step.say != Say::nothing) pace.at_pace(version, claims, at);
+  if (step.urgency == SendUrgency::soon) pace.announce_soon(version, at);
+  if (step.urgency != SendUrgency::nothing) pace.announce_at_pace(version, claims, at);
   std::sort(step.fetch.begin(), step.fetch.end());
   const bool changed = step.fetch != place->fetch;
   place->fetch = std::move(step.fetch);
   parts.runtime.timers.cancel(place->timer);
-  place->timer = parts.runtime.timers.after(std::clamp<Duration>(step.next - at, kSoonest, kLatest),
+  place->timer = parts.runtime.timers.after(std::clamp<Duration>(step.next_step_at - at, kSoonest, kLatest),
                                             [weak = weak_from_this(), other = std::weak_ptr(place)] {
                                               const auto self = weak.lock();
                                               const auto due = other.lock();
@@ -219,7 +219,7 @@ void CrowdHost::State::step(const PlacePtr& place) {
   arm();
   if (!changed) return;
   if (!place->fetch.empty()) log_claim(*place, at);
-  if (const auto user = place->user.lock()) user->crowd_changed();
+  if (const auto user = place->user.lock()) user->on_crowd_changed();
 }
 
 void CrowdHost::State::leave(const PlacePtr& place) {
@@ -228,13 +228,13 @@ void CrowdHost::State::leave(const PlacePtr& place) {
   place->fetch.clear();
   parts.runtime.timers.cancel(std::exchange(place->timer, 0));
   // No member has heard of this one, and it has nothing to announce.
-  if (!place->spoke && place->crowd.figures(now()).held == 0 && !place->crowd.owes()) return erase(version);
+  if (!place->spoke && place->crowd.figures(now()).held == 0 && !place->crowd.has_uncommitted()) return erase(version);
   place->last_words = kLastWords;
   // Others may wait for first-hand segments; for the rest they know other holders.
   if (place->crowd.figures(now()).first_hand > 0) {
-    pace.soon(version, now());
+    pace.announce_soon(version, now());
   } else {
-    pace.at_pace(version, false, now());
+    pace.announce_at_pace(version, false, now());
   }
   arm();
 }
@@ -279,7 +279,7 @@ bool CrowdHost::State::speak_once(SteadyTime at) {
   for (const Digest& version : due) {
     const auto place = find(version);
     if (!place) {
-      pace.drop(version);
+      pace.drop_version(version);
       continue;
     }
     entries.push_back(entry_of(*place));
@@ -289,33 +289,33 @@ bool CrowdHost::State::speak_once(SteadyTime at) {
   const std::size_t fits = std::clamp<std::size_t>(fitting(entries), 1, entries.size());
   entries.resize(fits);
   versions.resize(fits);
-  pace.sent(versions, at);
+  pace.on_sent(versions, at);
   for (const Digest& version : versions) spoken(version, at);
-  parts.say(std::move(entries));
+  parts.send_entries(std::move(entries));
   return true;
 }
 
 void CrowdHost::State::spoken(const Digest& version, SteadyTime at) {
   const auto place = find(version);
   place->spoke = true;
-  place->crowd.told(at);
+  place->crowd.on_entry_sent(at);
   if (!place->left) return poke(place);  // a step decides the next announcement
-  if (is_owed(*place)) return pace.at_pace(version, true, at);
+  if (is_owed(*place)) return pace.announce_at_pace(version, true, at);
   if (place->last_words > 0) --place->last_words;
   if (place->last_words == 0) return erase(version);
-  pace.at_pace(version, false, at);
+  pace.announce_at_pace(version, false, at);
 }
 
 // -- a seat -----------------------------------------------------------------------------------------------------------
 
-CrowdSeat::~CrowdSeat() {
+CrowdMembership::~CrowdMembership() {
   if (const auto host = place_->host.lock()) host->leave(place_);
 }
 
 namespace {
 
 template <class F>
-void tell(const std::shared_ptr<CrowdSeat::Place>& place, F what) {
+void tell(const std::shared_ptr<CrowdMembership::Place>& place, F what) {
   const auto host = place->host.lock();
   if (!host) return;
   what(place->crowd, host->now());
@@ -324,49 +324,49 @@ void tell(const std::shared_ptr<CrowdSeat::Place>& place, F what) {
 
 }  // namespace
 
-void CrowdSeat::holder(const AgentId& agent, bool complete, Bytes segments) {
-  tell(place_, [&](Crowd& crowd, SteadyTime now) { crowd.holder(agent, complete, segments, now); });
+void CrowdMembership::on_holder(const AgentId& agent, bool complete, Bytes segments) {
+  tell(place_, [&](Crowd& crowd, SteadyTime now) { crowd.on_holder(agent, complete, segments, now); });
 }
 
-void CrowdSeat::not_given(const AgentId& agent, std::uint64_t segment) {
-  tell(place_, [&](Crowd& crowd, SteadyTime now) { crowd.not_given(agent, segment, now); });
+void CrowdMembership::on_segment_not_given(const AgentId& agent, std::uint64_t segment) {
+  tell(place_, [&](Crowd& crowd, SteadyTime now) { crowd.on_segment_not_given(agent, segment, now); });
 }
 
-void CrowdSeat::gives_nothing(const AgentId& agent) {
-  tell(place_, [&](Crowd& crowd, SteadyTime now) { crowd.gives_nothing(agent, now); });
+void CrowdMembership::on_nothing_proven(const AgentId& agent) {
+  tell(place_, [&](Crowd& crowd, SteadyTime now) { crowd.on_nothing_proven(agent, now); });
 }
 
-void CrowdSeat::delivering(std::uint64_t segment) {
-  tell(place_, [&](Crowd& crowd, SteadyTime now) { crowd.delivering(segment, now); });
+void CrowdMembership::on_delivering(std::uint64_t segment) {
+  tell(place_, [&](Crowd& crowd, SteadyTime now) { crowd.on_delivering(segment, now); });
 }
 
-void CrowdSeat::from_peers(std::uint64_t bytes) {
-  tell(place_, [&](Crowd& crowd, SteadyTime now) { crowd.from_peers(bytes, now); });
+void CrowdMembership::on_bytes_from_peers(std::uint64_t bytes) {
+  tell(place_, [&](Crowd& crowd, SteadyTime now) { crowd.on_bytes_from_peers(bytes, now); });
 }
 
-void CrowdSeat::progress(std::uint64_t segment, std::uint64_t bytes) {
-  tell(place_, [&](Crowd& crowd, SteadyTime now) { crowd.progress(segment, bytes, now); });
+void CrowdMembership::on_progress(std::uint64_t segment, std::uint64_t bytes) {
+  tell(place_, [&](Crowd& crowd, SteadyTime now) { crowd.on_progress(segment, bytes, now); });
 }
 
-void CrowdSeat::origin_usable(bool usable) {
-  tell(place_, [&](Crowd& crowd, SteadyTime now) { usable ? crowd.origin_back(now) : crowd.origin_failed(now); });
+void CrowdMembership::set_origin_usable(bool usable) {
+  tell(place_, [&](Crowd& crowd, SteadyTime now) { usable ? crowd.on_origin_back(now) : crowd.on_origin_failed(now); });
 }
 
-const std::vector<std::uint64_t>& CrowdSeat::fetch() const {
+const std::vector<std::uint64_t>& CrowdMembership::fetch() const {
   return place_->fetch;
 }
 
-std::vector<std::uint64_t> CrowdSeat::to_take(std::size_t most) const {
+std::vector<std::uint64_t> CrowdMembership::to_take(std::size_t most) const {
   const auto host = place_->host.lock();
   return host ? place_->crowd.to_take(most, host->now()) : std::vector<std::uint64_t>();
 }
 
-std::vector<AgentId> CrowdSeat::holders(std::uint64_t segment, std::size_t most) const {
+std::vector<AgentId> CrowdMembership::holders(std::uint64_t segment, std::size_t most) const {
   const auto host = place_->host.lock();
   return host ? place_->crowd.holders(segment, most, host->now()) : std::vector<AgentId>();
 }
 
-bool CrowdSeat::missing_everywhere() const {
+bool CrowdMembership::missing_everywhere() const {
   const auto host = place_->host.lock();
   if (!host) return true;
   const CrowdFigures figures = place_->crowd.figures(host->now());
@@ -374,12 +374,12 @@ bool CrowdSeat::missing_everywhere() const {
   return !coming && !place_->crowd.missing_everywhere(host->now()).empty();
 }
 
-CrowdFigures CrowdSeat::figures() const {
+CrowdFigures CrowdMembership::figures() const {
   const auto host = place_->host.lock();
   return host ? place_->crowd.figures(host->now()) : CrowdFigures{};
 }
 
-bool CrowdSeat::alone() const {
+bool CrowdMembership::alone() const {
   return place_->host.expired();
 }
 

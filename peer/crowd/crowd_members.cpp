@@ -26,9 +26,9 @@ CrowdMembers::CrowdMembers(const Digest& version_key, const cache::SegmentLayout
       seed_(seed),
       all_(mixed(seed)),
       holders_(layout.count()),
-      held_by_(layout.count()),
-      held_(layout.count()),
-      sole_(layout.count()),
+      announced_by_(layout.count()),
+      announced_by_any_(layout.count()),
+      announced_by_one_(layout.count()),
       faded_(layout.count()),
       fading_(layout.count()),
       scratch_(layout.count()) {}
@@ -37,9 +37,9 @@ CrowdMembers::Member& CrowdMembers::member(const AgentId& agent) {
   const auto at = remembered_.find(agent);
   if (at != remembered_.end()) return at->second;
   make_room();
-  all_.heard(agent);
+  all_.count_agent(agent);
   Member& made = remembered_[agent];
-  made.said = SegmentBits(layout_.count());
+  made.announced = SegmentBits(layout_.count());
   made.turn = turn_.size();
   turn_.push_back(agent);
   return made;
@@ -56,15 +56,15 @@ void CrowdMembers::make_room() {
     const Member& leaving = remembered_.find(agent)->second;
     const bool needed = (fetches != nullptr && fetches->live) || holds_alone(leaving);
     if (needed && tries + 1 < turn_.size()) continue;
-    for (std::size_t i = 0; i < faded_.words(); ++i) faded_.word(i) |= leaving.said.word(i);
+    for (std::size_t i = 0; i < faded_.words(); ++i) faded_.word(i) |= leaving.announced.word(i);
     forget(agent);
     return;
   }
 }
 
 bool CrowdMembers::holds_alone(const Member& member) const {
-  for (std::size_t i = 0; i < sole_.words(); ++i) {
-    if ((member.said.word(i) & sole_.word(i)) != 0) return true;
+  for (std::size_t i = 0; i < announced_by_one_.words(); ++i) {
+    if ((member.announced.word(i) & announced_by_one_.word(i)) != 0) return true;
   }
   return false;
 }
@@ -73,7 +73,7 @@ void CrowdMembers::forget(const AgentId& agent) {
   const auto at = remembered_.find(agent);
   if (at == remembered_.end()) return;
   scratch_.reset();
-  set_said(at->second, scratch_, {});
+  set_announced(at->second, scratch_, {});
   const std::size_t turn = at->second.turn;
   remembered_.erase(at);
   if (turn + 1 < turn_.size()) {
@@ -85,17 +85,17 @@ void CrowdMembers::forget(const AgentId& agent) {
 
 void CrowdMembers::move_place(Member& member, std::size_t to) {
   const std::size_t from = std::exchange(member.turn, to);
-  for (std::size_t i = 0; i < member.said.words(); ++i) {
-    for_each_bit(i, member.said.word(i), [this, from, to](std::uint64_t segment) {
-      held_by_[segment][from / 64] &= ~bit_of(from);
-      held_by_[segment][to / 64] |= bit_of(to);
+  for (std::size_t i = 0; i < member.announced.words(); ++i) {
+    for_each_bit(i, member.announced.word(i), [this, from, to](std::uint64_t segment) {
+      announced_by_[segment][from / 64] &= ~bit_of(from);
+      announced_by_[segment][to / 64] |= bit_of(to);
     });
   }
 }
 
 // Reads the entry's bitmap into scratch_, together with what is known of the other windows.
 void CrowdMembers::read_bitmap(const Member& member, const CrowdEntry& entry) {
-  scratch_ = member.said;
+  scratch_ = member.announced;
   if (entry.complete) return scratch_.fill();
   const std::uint64_t end = std::min<std::uint64_t>(layout_.count(), entry.first + kWindow);
   for (std::uint64_t first = entry.first, i = 0; first < end; first += 8, ++i) {
@@ -105,32 +105,32 @@ void CrowdMembers::read_bitmap(const Member& member, const CrowdEntry& entry) {
 
 void CrowdMembers::count_holders(std::uint64_t segment, std::uint32_t holders) {
   holders_[segment] = holders;
-  holders > 0 ? held_.set(segment) : held_.clear(segment);
-  holders == 1 ? sole_.set(segment) : sole_.clear(segment);
+  holders > 0 ? announced_by_any_.set(segment) : announced_by_any_.clear(segment);
+  holders == 1 ? announced_by_one_.set(segment) : announced_by_one_.clear(segment);
 }
 
-void CrowdMembers::set_said(Member& member, const SegmentBits& said, SteadyTime now) {
+void CrowdMembers::set_announced(Member& member, const SegmentBits& said, SteadyTime now) {
   for (std::size_t i = 0; i < said.words(); ++i) {
     std::uint64_t bits = member.nothing_until > now ? 0 : said.word(i);
     for (const Refusal& refusal : member.refusals) {
       if (refusal.segment / 64 == i && refusal.until > now) bits &= ~bit_of(refusal.segment);
     }
-    const std::uint64_t before = member.said.word(i);
+    const std::uint64_t before = member.announced.word(i);
     if (bits == before) continue;
-    member.said.word(i) = bits;
+    member.announced.word(i) = bits;
     const std::size_t place = member.turn;
     for_each_bit(i, bits & ~before, [this, place](std::uint64_t segment) {
-      held_by_[segment][place / 64] |= bit_of(place);
+      announced_by_[segment][place / 64] |= bit_of(place);
       count_holders(segment, holders_[segment] + 1);
     });
     for_each_bit(i, before & ~bits, [this, place](std::uint64_t segment) {
-      held_by_[segment][place / 64] &= ~bit_of(place);
+      announced_by_[segment][place / 64] &= ~bit_of(place);
       count_holders(segment, holders_[segment] - 1);
     });
   }
 }
 
-bool CrowdMembers::heard(const AgentId& agent, const CrowdStamp& stamp, const CrowdEntry& entry, SteadyTime now) {
+bool CrowdMembers::on_entry(const AgentId& agent, const CrowdStamp& stamp, const CrowdEntry& entry, SteadyTime now) {
   if (entry.segments != layout_.count()) return false;
   Member& from = member(agent);
   const bool newcomer = from.stamp == CrowdStamp{};
@@ -140,17 +140,17 @@ bool CrowdMembers::heard(const AgentId& agent, const CrowdStamp& stamp, const Cr
     if (Claimant* old = claimant(agent)) old->claims.clear();
   }
   from.stamp = stamp;
-  from.heard = now;
+  from.heard_at = now;
   read_bitmap(from, entry);
-  set_said(from, scratch_, now);
-  hear_claims(agent, entry, from, now);
+  set_announced(from, scratch_, now);
+  read_claims(agent, entry, from, now);
   return newcomer;
 }
 
-void CrowdMembers::holder(const AgentId& agent, bool complete, Bytes segments, SteadyTime now) {
+void CrowdMembers::on_holder(const AgentId& agent, bool complete, Bytes segments, SteadyTime now) {
   Member& from = member(agent);
-  from.heard = std::max(from.heard, now);
-  scratch_ = from.said;
+  from.heard_at = std::max(from.heard_at, now);
+  scratch_ = from.announced;
   if (complete) {
     scratch_.fill();
   } else {
@@ -158,10 +158,10 @@ void CrowdMembers::holder(const AgentId& agent, bool complete, Bytes segments, S
       scratch_.set_byte(8 * i, segments[i] | scratch_.byte_at(8 * i));
     }
   }
-  set_said(from, scratch_, now);
+  set_announced(from, scratch_, now);
 }
 
-void CrowdMembers::not_given(const AgentId& agent, std::uint64_t segment, SteadyTime now) {
+void CrowdMembers::on_segment_not_given(const AgentId& agent, std::uint64_t segment, SteadyTime now) {
   const auto at = remembered_.find(agent);
   if (at == remembered_.end() || segment >= layout_.count()) return;
   Member& from = at->second;
@@ -173,23 +173,23 @@ void CrowdMembers::not_given(const AgentId& agent, std::uint64_t segment, Steady
   }
   refusal->until = now + kFirstRefusal * (1U << std::min(refusal->times, kMostDoublings));
   ++refusal->times;
-  scratch_ = from.said;
-  set_said(from, scratch_, now);
+  scratch_ = from.announced;
+  set_announced(from, scratch_, now);
   fading_.clear(segment);
   faded_.clear(segment);
 }
 
-void CrowdMembers::gives_nothing(const AgentId& agent, SteadyTime now) {
+void CrowdMembers::on_nothing_proven(const AgentId& agent, SteadyTime now) {
   const auto at = remembered_.find(agent);
   if (at == remembered_.end()) return;
   Member& from = at->second;
   from.nothing_until = now + kFirstRefusal * (1U << std::min(from.nothing_times, kMostDoublings));
   ++from.nothing_times;
   scratch_.reset();
-  set_said(from, scratch_, now);
+  set_announced(from, scratch_, now);
 }
 
-void CrowdMembers::gone(const AgentId& agent) {
+void CrowdMembers::on_agent_gone(const AgentId& agent) {
   forget(agent);
   std::erase_if(claimants_, [&agent](const Claimant& claimant) { return claimant.agent == agent; });
   count_fetchers();
@@ -212,13 +212,13 @@ CrowdMembers::Claimant* CrowdMembers::new_claimant(const AgentId& agent, SteadyT
   Claimant made;
   made.agent = agent;
   made.rank = crowd_rank(version_key_, agent);
-  made.heard = now;
-  made.moved = now;
+  made.heard_at = now;
+  made.last_progress_at = now;
   claimants_.push_back(std::move(made));
   return &claimants_.back();
 }
 
-void CrowdMembers::hear_claims(const AgentId& agent, const CrowdEntry& entry, const Member& member, SteadyTime now) {
+void CrowdMembers::read_claims(const AgentId& agent, const CrowdEntry& entry, const Member& member, SteadyTime now) {
   Claimant* from = claimant(agent);
   if (from == nullptr) {
     if (entry.claims.empty()) return;
@@ -226,34 +226,34 @@ void CrowdMembers::hear_claims(const AgentId& agent, const CrowdEntry& entry, co
     if (from == nullptr) return;
   }
   advance(*from, entry, member, now);
-  judge(*from, now);
+  judge_claims(*from, now);
   count_fetchers();
 }
 
 // Replaces the claims and returns the bytes of progress since the last entry.
-std::uint64_t CrowdMembers::take_claims(Claimant& claimant, const CrowdEntry& entry, const Member& member,
-                                        SteadyTime now) {
+std::uint64_t CrowdMembers::update_claims(Claimant& claimant, const CrowdEntry& entry, const Member& member,
+                                          SteadyTime now) {
   std::uint64_t gained = 0;
   for (const Claim& old : claimant.claims) {
-    if (!member.said.has(old.segment)) continue;
+    if (!member.announced.has(old.segment)) continue;
     gained += layout_.range(old.segment).length - old.bytes;
     if (!old.broken) record_->kept(claimant.agent);
-    claimant.moved = now;
+    claimant.last_progress_at = now;
   }
   std::vector<Claim> claims;
   for (const CrowdClaim& said : entry.claims) {
     const auto same = [&said](const Claim& claim) { return claim.segment == said.segment; };
     if (claims.size() >= kCounted) break;
-    if (member.said.has(said.segment) || std::any_of(claims.begin(), claims.end(), same)) continue;
+    if (member.announced.has(said.segment) || std::any_of(claims.begin(), claims.end(), same)) continue;
     const std::uint64_t size = layout_.range(said.segment).length;
     Claim claim{said.segment, std::min<std::uint64_t>(said.bytes, size), now, {}, false};
     const auto old = std::find_if(claimant.claims.begin(), claimant.claims.end(), same);
     if (old != claimant.claims.end()) {
       const std::uint64_t bytes = std::max(old->bytes, claim.bytes);
       gained += bytes - old->bytes;
-      claim = Claim{said.segment, bytes, old->since, old->full, old->broken};
+      claim = Claim{said.segment, bytes, old->since, old->full_since, old->broken};
     }
-    if (claim.bytes == size && claim.full == SteadyTime{}) claim.full = now;
+    if (claim.bytes == size && claim.full_since == SteadyTime{}) claim.full_since = now;
     claims.push_back(claim);
   }
   claimant.claims = std::move(claims);
@@ -261,23 +261,23 @@ std::uint64_t CrowdMembers::take_claims(Claimant& claimant, const CrowdEntry& en
 }
 
 void CrowdMembers::advance(Claimant& claimant, const CrowdEntry& entry, const Member& member, SteadyTime now) {
-  const std::uint64_t gained = take_claims(claimant, entry, member, now);
-  const double passed = std::max(0.001, seconds(now - claimant.heard));
+  const std::uint64_t gained = update_claims(claimant, entry, member, now);
+  const double passed = std::max(0.001, seconds(now - claimant.heard_at));
   claimant.rate += std::min(1.0, passed / 1.5) * (static_cast<double>(gained) / passed - claimant.rate);
-  claimant.heard = now;
+  claimant.heard_at = now;
   claimant.step += gained;
   if (claimant.live) progress_ += gained;
   if (claimant.claims.empty()) {
-    if (claimant.idle == SteadyTime{}) claimant.idle = now;
-  } else if (claimant.idle != SteadyTime{}) {
-    claimant.moved += now - claimant.idle;
-    claimant.idle = {};
+    if (claimant.idle_since == SteadyTime{}) claimant.idle_since = now;
+  } else if (claimant.idle_since != SteadyTime{}) {
+    claimant.last_progress_at += now - claimant.idle_since;
+    claimant.idle_since = {};
   }
   const auto& claims = claimant.claims;
   const bool all_full = !claims.empty() && std::all_of(claims.begin(), claims.end(),
-                                                       [](const Claim& c) { return c.full != SteadyTime{}; });
-  if (claimant.step < kStep && claimant.moved != now && !(all_full && gained > 0)) return;
-  claimant.moved = now;
+                                                       [](const Claim& c) { return c.full_since != SteadyTime{}; });
+  if (claimant.step < kStep && claimant.last_progress_at != now && !(all_full && gained > 0)) return;
+  claimant.last_progress_at = now;
   claimant.step = 0;
   if (claimant.voided) {
     claimant.voided = false;
@@ -285,20 +285,20 @@ void CrowdMembers::advance(Claimant& claimant, const CrowdEntry& entry, const Me
   }
 }
 
-void CrowdMembers::judge(Claimant& claimant, SteadyTime now) {
+void CrowdMembers::judge_claims(Claimant& claimant, SteadyTime now) {
   bool fetching = false;
   bool believed = false;
   for (Claim& claim : claimant.claims) {
-    if (claim.full == SteadyTime{}) {
+    if (claim.full_since == SteadyTime{}) {
       fetching = true;
-    } else if (!claim.broken && now - claim.full > kHeldWithin) {
+    } else if (!claim.broken && now - claim.full_since > kHeldWithin) {
       claim.broken = true;
       ++voided_;
       record_->broke(claimant.agent, now);
     }
     believed = believed || !claim.broken;
   }
-  if (fetching && !claimant.voided && now - claimant.moved > void_after(now)) {
+  if (fetching && !claimant.voided && now - claimant.last_progress_at > void_after(now)) {
     claimant.voided = true;
     ++voided_;
     record_->broke(claimant.agent, now);
@@ -312,37 +312,38 @@ void CrowdMembers::count_fetchers() {
 }
 
 void CrowdMembers::review(SteadyTime now) {
-  if (claimants_.empty() && now < next_sweep_) return;
-  for (Claimant& claimant : claimants_) judge(claimant, now);
-  if (now >= next_sweep_) sweep(now);
+  if (claimants_.empty() && now < next_sweep_at_) return;
+  for (Claimant& claimant : claimants_) judge_claims(claimant, now);
+  if (now >= next_sweep_at_) sweep_silent(now);
   count_fetchers();
 }
 
-void CrowdMembers::sweep(SteadyTime now) {
-  next_sweep_ = now + kSweepEvery;
+void CrowdMembers::sweep_silent(SteadyTime now) {
+  next_sweep_at_ = now + kSweepEvery;
   std::erase_if(claimants_, [now](const Claimant& claimant) {
-    return (claimant.idle != SteadyTime{} && now - claimant.idle > kIdle) || now - claimant.heard > kForgotten;
+    return (claimant.idle_since != SteadyTime{} && now - claimant.idle_since > kIdle) ||
+           now - claimant.heard_at > kForgotten;
   });
   std::vector<AgentId> silent;
   for (const auto& [agent, member] : remembered_) {
-    if (now - member.heard > forgotten_after()) silent.push_back(agent);
+    if (now - member.heard_at > forgotten_after()) silent.push_back(agent);
   }
   for (const AgentId& agent : silent) forget(agent);
-  if (now < next_fade_) return;
-  next_fade_ = now + kFade;
+  if (now < next_fade_at_) return;
+  next_fade_at_ = now + kFade;
   fading_ = faded_;
   faded_.reset();
 }
 
-void CrowdMembers::forgive(SteadyTime now) {
+void CrowdMembers::forgive_silence(SteadyTime now) {
   for (Claimant& claimant : claimants_) {
-    claimant.moved = now;
-    claimant.heard = now;
+    claimant.last_progress_at = now;
+    claimant.heard_at = now;
     for (Claim& claim : claimant.claims) {
-      if (claim.full != SteadyTime{}) claim.full = now;
+      if (claim.full_since != SteadyTime{}) claim.full_since = now;
     }
   }
-  for (auto& [agent, member] : remembered_) member.heard = now;
+  for (auto& [agent, member] : remembered_) member.heard_at = now;
 }
 
 Duration CrowdMembers::forgotten_after() const {
@@ -355,8 +356,8 @@ std::vector<AgentId> CrowdMembers::holders_of(std::uint64_t segment, std::size_t
   if (segment >= layout_.count()) return {};
   std::vector<std::pair<std::uint64_t, const AgentId*>> found;
   const std::uint64_t draw = seed_ ^ mixed(segment);
-  for (std::size_t i = 0; i < held_by_[segment].size(); ++i) {
-    for_each_bit(i, held_by_[segment][i], [this, draw, &found](std::uint64_t place) {
+  for (std::size_t i = 0; i < announced_by_[segment].size(); ++i) {
+    for_each_bit(i, announced_by_[segment][i], [this, draw, &found](std::uint64_t place) {
       found.emplace_back(drawn(turn_[place], draw), &turn_[place]);
     });
   }
@@ -386,9 +387,9 @@ std::optional<SteadyTime> CrowdMembers::next_review() const {
   std::optional<SteadyTime> next;
   for (const Claimant& claimant : claimants_) {
     if (!claimant.live) continue;
-    SteadyTime at = claimant.moved + void_after(claimant.heard);
+    SteadyTime at = claimant.last_progress_at + void_after(claimant.heard_at);
     for (const Claim& claim : claimant.claims) {
-      if (claim.full != SteadyTime{} && !claim.broken) at = std::min(at, claim.full + kHeldWithin);
+      if (claim.full_since != SteadyTime{} && !claim.broken) at = std::min(at, claim.full_since + kHeldWithin);
     }
     if (!next || at < *next) next = at;
   }

@@ -44,21 +44,22 @@ class CrowdMembers {
     std::uint64_t segment = 0;
     std::uint64_t bytes = 0;
     SteadyTime since{};
-    SteadyTime full{};    // since when the claim has named all bytes as fetched; zero: not yet
-    bool broken = false;  // full for longer than kHeldWithin, and not held
+    SteadyTime full_since{};  // since when the claim has named all bytes as fetched; zero: not yet
+    bool broken = false;      // full for longer than kHeldWithin, and not held
   };
   struct Claimant {
     AgentId agent{};
     std::uint64_t rank = 0;
     std::vector<Claim> claims;
-    SteadyTime heard{};
-    SteadyTime moved{};  // time of the last progress of kStep, moved forward by the time without claims: claiming
-    // and dropping is not progress
-    SteadyTime idle{};       // since when it has had no claims; zero: it has some
-    std::uint64_t step = 0;  // bytes of progress since `moved`
-    double rate = 0;         // smoothed, bytes/s
-    bool voided = false;     // no kStep of progress within the claim expiry: all its claims are void
-    bool live = false;       // it is waited for: not voided, has a claim that is not broken, and a good record
+    SteadyTime heard_at{};
+    // Time of the last progress of kStep, moved forward by the time without claims: claiming and dropping is not
+    // progress.
+    SteadyTime last_progress_at{};
+    SteadyTime idle_since{};  // since when it has had no claims; zero: it has some
+    std::uint64_t step = 0;   // bytes of progress since last_progress_at
+    double rate = 0;          // smoothed, bytes/s
+    bool voided = false;      // no kStep of progress within the claim expiry: all its claims are void
+    bool live = false;        // it is waited for: not voided, has a claim that is not broken, and a good record
   };
 
   // `void_after`: the claim expiry while nothing stretches it.
@@ -66,18 +67,18 @@ class CrowdMembers {
                std::uint64_t seed);
 
   // True: this is the first entry heard of the agent, or the first since it was forgotten.
-  bool heard(const AgentId& agent, const CrowdStamp& stamp, const CrowdEntry& entry, SteadyTime now);
-  void holder(const AgentId& agent, bool complete, Bytes segments, SteadyTime now);
-  void not_given(const AgentId& agent, std::uint64_t segment, SteadyTime now);
+  bool on_entry(const AgentId& agent, const CrowdStamp& stamp, const CrowdEntry& entry, SteadyTime now);
+  void on_holder(const AgentId& agent, bool complete, Bytes segments, SteadyTime now);
+  void on_segment_not_given(const AgentId& agent, std::uint64_t segment, SteadyTime now);
   // Counts the agent as holding nothing for a while: it could prove nothing of what it announced.
-  void gives_nothing(const AgentId& agent, SteadyTime now);
-  void gone(const AgentId& agent);
+  void on_nothing_proven(const AgentId& agent, SteadyTime now);
+  void on_agent_gone(const AgentId& agent);
   // Voids expired claims, and forgets members that were silent for too long.
   void review(SteadyTime now);
-  void forgive(SteadyTime now);  // called after this agent slept: the silence meanwhile does not count
+  void forgive_silence(SteadyTime now);  // called after this agent slept: the silence meanwhile does not count
 
   [[nodiscard]] std::uint32_t holders(std::uint64_t segment) const { return holders_[segment]; }
-  [[nodiscard]] const SegmentBits& held() const { return held_; }  // by a remembered member
+  [[nodiscard]] const SegmentBits& announced_by_any() const { return announced_by_any_; }  // by a remembered member
   // Returns whether a member that lately had to make room held the segment; the origin is not asked for it then.
   [[nodiscard]] bool faded(std::uint64_t segment) const { return faded_.has(segment) || fading_.has(segment); }
   [[nodiscard]] std::uint64_t faded_word(std::size_t index) const { return faded_.word(index) | fading_.word(index); }
@@ -103,8 +104,8 @@ class CrowdMembers {
   };
   struct Member {
     CrowdStamp stamp;
-    SteadyTime heard{};
-    SegmentBits said;  // announced as held, without refused segments
+    SteadyTime heard_at{};
+    SegmentBits announced;  // announced as held, without refused segments
     std::vector<Refusal> refusals;
     SteadyTime nothing_until{};  // until when it counts as holding nothing
     unsigned nothing_times = 0;
@@ -121,17 +122,17 @@ class CrowdMembers {
   void forget(const AgentId& agent);
   void read_bitmap(const Member& member, const CrowdEntry& entry);
   void count_holders(std::uint64_t segment, std::uint32_t holders);
-  void set_said(Member& member, const SegmentBits& said, SteadyTime now);
+  void set_announced(Member& member, const SegmentBits& said, SteadyTime now);
   [[nodiscard]] bool holds_alone(const Member& member) const;
   void move_place(Member& member, std::size_t to);
-  void hear_claims(const AgentId& agent, const CrowdEntry& entry, const Member& member, SteadyTime now);
+  void read_claims(const AgentId& agent, const CrowdEntry& entry, const Member& member, SteadyTime now);
   Claimant* claimant(const AgentId& agent);
   Claimant* new_claimant(const AgentId& agent, SteadyTime now);
   void advance(Claimant& claimant, const CrowdEntry& entry, const Member& member, SteadyTime now);
-  std::uint64_t take_claims(Claimant& claimant, const CrowdEntry& entry, const Member& member, SteadyTime now);
-  void judge(Claimant& claimant, SteadyTime now);
+  std::uint64_t update_claims(Claimant& claimant, const CrowdEntry& entry, const Member& member, SteadyTime now);
+  void judge_claims(Claimant& claimant, SteadyTime now);
   void count_fetchers();
-  void sweep(SteadyTime now);
+  void sweep_silent(SteadyTime now);
   [[nodiscard]] std::size_t all() const { return std::max(remembered_.size(), all_.count()); }
   [[nodiscard]] Duration forgotten_after() const;
 
@@ -145,9 +146,9 @@ class CrowdMembers {
   std::size_t hand_ = 0;
   DistinctCount all_;
   std::vector<std::uint32_t> holders_;  // by segment
-  std::vector<Places> held_by_;         // by segment
-  SegmentBits held_;
-  SegmentBits sole_;  // held by exactly one remembered member
+  std::vector<Places> announced_by_;    // by segment
+  SegmentBits announced_by_any_;
+  SegmentBits announced_by_one_;  // held by exactly one remembered member
   SegmentBits faded_;
   SegmentBits fading_;  // faded_ of the previous kFade
   SegmentBits scratch_;
@@ -155,8 +156,8 @@ class CrowdMembers {
   std::size_t fetchers_ = 0;
   std::uint64_t progress_ = 0;
   std::uint64_t voided_ = 0;
-  SteadyTime next_sweep_{};
-  SteadyTime next_fade_{};
+  SteadyTime next_sweep_at_{};
+  SteadyTime next_fade_at_{};
 };
 
 }  // namespace larder::peer

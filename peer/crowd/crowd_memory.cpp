@@ -11,7 +11,7 @@ bool worth_keeping(const CrowdEntry& entry) {
 
 }  // namespace
 
-void CrowdMemory::heard(const AgentId& agent, const CrowdStamp& stamp, const CrowdEntry& entry, SteadyTime now) {
+void CrowdMemory::on_entry(const AgentId& agent, const CrowdStamp& stamp, const CrowdEntry& entry, SteadyTime now) {
   auto at = versions_.find(entry.version_key);
   if (at == versions_.end()) {
     if (!worth_keeping(entry)) return;
@@ -36,13 +36,13 @@ void CrowdMemory::heard(const AgentId& agent, const CrowdStamp& stamp, const Cro
   version.heard.push_back({agent, stamp, entry, now});
 }
 
-void CrowdMemory::gone(const AgentId& agent) {
+void CrowdMemory::on_agent_gone(const AgentId& agent) {
   for (auto& [key, version] : versions_) {
     std::erase_if(version.heard, [&agent](const Heard& heard) { return heard.agent == agent; });
   }
 }
 
-std::vector<CrowdMemory::Heard> CrowdMemory::take(const Digest& version, SteadyTime now) {
+std::vector<CrowdMemory::Heard> CrowdMemory::take_entries(const Digest& version, SteadyTime now) {
   const auto at = versions_.find(version);
   if (at == versions_.end()) return {};
   std::vector<Heard> fresh;

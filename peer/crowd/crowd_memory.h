@@ -27,10 +27,11 @@ class CrowdMemory {
     SteadyTime at{};
   };
 
-  void heard(const AgentId& agent, const CrowdStamp& stamp, const CrowdEntry& entry, SteadyTime now);
-  void gone(const AgentId& agent);
-  // Removes and returns the entries of a version, oldest first, for Crowd::heard() with the times at which they came.
-  [[nodiscard]] std::vector<Heard> take(const Digest& version, SteadyTime now);
+  void on_entry(const AgentId& agent, const CrowdStamp& stamp, const CrowdEntry& entry, SteadyTime now);
+  void on_agent_gone(const AgentId& agent);
+  // Removes and returns the entries of a version, oldest first, for Crowd::on_entry() with the times at which they
+  // came.
+  [[nodiscard]] std::vector<Heard> take_entries(const Digest& version, SteadyTime now);
 
  private:
   struct Version {

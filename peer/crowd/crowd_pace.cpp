@@ -28,16 +28,16 @@ void CrowdPace::shift_slices(SteadyTime now) {
   slice_ = slice;
 }
 
-void CrowdPace::heard(const AgentId& sender, SteadyTime now) {
+void CrowdPace::on_datagram(const AgentId& sender, SteadyTime now) {
   shift_slices(now);
   ++slices_[static_cast<std::size_t>(slice_ % static_cast<std::int64_t>(kSlices))];
-  if (epoch_ == SteadyTime{}) epoch_ = now;
-  if (now - epoch_ > kEpoch) {
+  if (epoch_began_at_ == SteadyTime{}) epoch_began_at_ = now;
+  if (now - epoch_began_at_ > kEpoch) {
     heard_before_ = now_heard_;
     now_heard_.clear();
-    epoch_ = now;
+    epoch_began_at_ = now;
   }
-  now_heard_.heard(sender);
+  now_heard_.count_agent(sender);
 }
 
 std::size_t CrowdPace::members() const {
@@ -51,26 +51,26 @@ double CrowdPace::heard_lately(SteadyTime now) {
   return sum;
 }
 
-void CrowdPace::soon(const Digest& version, SteadyTime now) {
+void CrowdPace::announce_soon(const Digest& version, SteadyTime now) {
   versions_[version].urgent = true;
-  if (!urgent_) urgent_ = now + kGather;
+  if (!urgent_at_) urgent_at_ = now + kGather;
 }
 
-void CrowdPace::at_pace(const Digest& version, bool claims, SteadyTime now) {
+void CrowdPace::announce_at_pace(const Digest& version, bool claims, SteadyTime now) {
   Version& known = versions_[version];
   known.paced = true;
   known.claims = claims;
-  if (turn_ && (!claims || claims_turn_)) return;
+  if (turn_at_ && (!claims || claims_turn_)) return;
   claims_turn_ = claims;
-  since_ = now;
-  turn_ = now + interval(claims, now);
+  turn_drawn_at_ = now;
+  turn_at_ = now + interval(claims, now);
 }
 
-void CrowdPace::drop(const Digest& version) {
+void CrowdPace::drop_version(const Digest& version) {
   versions_.erase(version);
-  if (versions_.empty()) turn_.reset();
+  if (versions_.empty()) turn_at_.reset();
   if (std::none_of(versions_.begin(), versions_.end(), [](const auto& known) { return known.second.urgent; }))
-    urgent_.reset();
+    urgent_at_.reset();
 }
 
 bool CrowdPace::any_claims() const {
@@ -86,9 +86,9 @@ Duration CrowdPace::interval(bool claims, SteadyTime now) {
 }
 
 std::optional<SteadyTime> CrowdPace::next() const {
-  std::optional<SteadyTime> next = turn_;
-  if (urgent_) {
-    const SteadyTime at = std::max(*urgent_, urgent_tokens_.free_at());
+  std::optional<SteadyTime> next = turn_at_;
+  if (urgent_at_) {
+    const SteadyTime at = std::max(*urgent_at_, urgent_tokens_.free_at());
     next = next ? std::min(*next, at) : at;
   }
   return next;
@@ -114,26 +114,26 @@ std::vector<Digest> CrowdPace::in_turn() const {
 
 std::vector<Digest> CrowdPace::due(SteadyTime now) {
   urgent_tokens_.fill(now);
-  if (urgent_ && now >= *urgent_ && urgent_tokens_.take(now)) return in_turn();
-  if (!turn_ || now < *turn_) return {};
+  if (urgent_at_ && now >= *urgent_at_ && urgent_tokens_.take_token(now)) return in_turn();
+  if (!turn_at_ || now < *turn_at_) return {};
   const bool claims = any_claims();
   // The interval is drawn again with the number of agents that is known by now.
   if (!claims || !claims_turn_) {
     const Duration drawn = interval(claims, now);
     claims_turn_ = claims;
-    if (since_ + drawn > now) {
-      turn_ = since_ + drawn;
+    if (turn_drawn_at_ + drawn > now) {
+      turn_at_ = turn_drawn_at_ + drawn;
       return {};
     }
   }
   if (!claims && heard_lately(now) >= kQuiet) {
-    turn_ = now + scaled(kShortest, 0.2 + 0.8 * random_->unit());
+    turn_at_ = now + scaled(kShortest, 0.2 + 0.8 * random_->unit());
     return {};
   }
   return in_turn();
 }
 
-void CrowdPace::sent(const std::vector<Digest>& versions, SteadyTime now) {
+void CrowdPace::on_sent(const std::vector<Digest>& versions, SteadyTime now) {
   for (const Digest& version : versions) {
     const auto at = versions_.find(version);
     if (at == versions_.end()) continue;
@@ -141,16 +141,16 @@ void CrowdPace::sent(const std::vector<Digest>& versions, SteadyTime now) {
     at->second.sent = now;
     if (!at->second.paced) versions_.erase(at);
   }
-  urgent_.reset();
+  urgent_at_.reset();
   bool paced = false;
   for (const auto& [version, known] : versions_) {
-    if (known.urgent) urgent_ = now;
+    if (known.urgent) urgent_at_ = now;
     paced = paced || known.paced;
   }
-  if (!paced) return turn_.reset();
+  if (!paced) return turn_at_.reset();
   claims_turn_ = any_claims();
-  since_ = now;
-  turn_ = now + interval(claims_turn_, now);
+  turn_drawn_at_ = now;
+  turn_at_ = now + interval(claims_turn_, now);
 }
 
 std::size_t fitting(const std::vector<CrowdEntry>& entries) {

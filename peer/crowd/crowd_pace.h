@@ -2,7 +2,7 @@
 // believed, so seldom that all agents of the group together stay under kMostPerSecond, whatever their number. Pure;
 // loop thread; one for this agent.
 //
-// * A change that others wait for (Say::soon) is sent at once, at most kUrgentPerSecond on average.
+// * A change that others wait for (SendUrgency::soon) is sent at once, at most kUrgentPerSecond on average.
 // * An agent with live claims sends every kClaimEvery, and 1.5 times as long apart when more than kLoud is heard.
 // * The other agents share the rest. Their interval grows with the number of agents heard, is drawn anew each time, and
 //   is reconsidered when it ends (as RTCP does, RFC 3550 §6.3): thousands that start at once do not send at once.
@@ -36,19 +36,20 @@ class CrowdPace {
   explicit CrowdPace(Random& random);
 
   // -- inputs
-  void heard(const AgentId& sender, SteadyTime now);  // a CROWD datagram, of any version
+  void on_datagram(const AgentId& sender, SteadyTime now);  // a CROWD datagram, of any version
   // Schedules an announcement of this version; `claims`: this agent has live claims in it. May be called repeatedly.
-  void soon(const Digest& version, SteadyTime now);                  // at once, for a change
-  void at_pace(const Digest& version, bool claims, SteadyTime now);  // at the agent's next turn, and from then on
-  void drop(const Digest& version);                                  // ends the announcements
+  void announce_soon(const Digest& version, SteadyTime now);  // at once, for a change
+  void announce_at_pace(const Digest& version, bool claims,
+                        SteadyTime now);     // at the agent's next turn, and from then on
+  void drop_version(const Digest& version);  // ends the announcements
 
   // -- outputs
   // Returns when due() may return something; nullopt while nothing is to be announced.
   [[nodiscard]] std::optional<SteadyTime> next() const;
   // Returns the versions to announce now, the urgent first; empty: not yet. The caller sends those that fit into one
-  // datagram (fitting()) and calls sent() with them.
+  // datagram (fitting()) and calls on_sent() with them.
   [[nodiscard]] std::vector<Digest> due(SteadyTime now);
-  void sent(const std::vector<Digest>& versions, SteadyTime now);
+  void on_sent(const std::vector<Digest>& versions, SteadyTime now);
   [[nodiscard]] std::size_t members() const;  // agents heard lately, about
 
  private:
@@ -76,14 +77,14 @@ class CrowdPace {
 
   Random* random_;
   std::map<Digest, Version> versions_;
-  std::optional<SteadyTime> urgent_;  // when the urgent changes are due
-  std::optional<SteadyTime> turn_;    // this agent's next turn
-  bool claims_turn_ = false;          // turn_ was drawn for an agent with claims
-  SteadyTime since_{};                // the time from which turn_ was drawn
+  std::optional<SteadyTime> urgent_at_;  // when the urgent changes are due
+  std::optional<SteadyTime> turn_at_;    // this agent's next turn
+  bool claims_turn_ = false;             // turn_at_ was drawn for an agent with claims
+  SteadyTime turn_drawn_at_{};           // the time from which turn_at_ was drawn
   TokenBucket urgent_tokens_{kUrgentPerSecond, kUrgentBurst};
   DistinctCount now_heard_;
   DistinctCount heard_before_;
-  SteadyTime epoch_{};
+  SteadyTime epoch_began_at_{};
   std::array<std::uint32_t, kSlices> slices_{};  // datagrams heard, by kSlice
   std::int64_t slice_ = 0;
 };

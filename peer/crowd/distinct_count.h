@@ -33,7 +33,7 @@ class DistinctCount {
   static constexpr std::size_t kKept = 64;
   explicit DistinctCount(std::uint64_t seed) : seed_(seed) {}
 
-  void heard(const AgentId& agent) {
+  void count_agent(const AgentId& agent) {
     const std::uint64_t hash = drawn(agent, seed_);
     if (lowest_.size() == kKept && hash >= lowest_.back()) return;
     const auto at = std::lower_bound(lowest_.begin(), lowest_.end(), hash);

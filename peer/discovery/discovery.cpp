@@ -175,7 +175,7 @@ void Discovery::receive(const Incoming& incoming, SteadyTime now) {
     return;
   }
   if (said != nullptr) return receive_hello(incoming, *said, now);
-  const KnownPeer* peer = peers_.find(datagram.sender);
+  const KnownPeer* peer = peers_.find_peer(datagram.sender);
   if (peer == nullptr || peer->start_epoch != datagram.start_epoch) return probe_unproven(incoming, now);
   if (with_signature) return receive_bye(incoming, now);
   // The sender's HELLOs never came from this address: the agent has moved, another member writes in its name, or a
@@ -185,7 +185,7 @@ void Discovery::receive(const Incoming& incoming, SteadyTime now) {
     return;
   }
   if (!replay_.accept(datagram.sender, datagram.start_epoch, datagram.sequence, now)) return;
-  peers_.heard(datagram.sender, now);
+  peers_.on_datagram(datagram.sender, now);
   receive_other(incoming, now);
 }
 
@@ -193,25 +193,25 @@ void Discovery::receive(const Incoming& incoming, SteadyTime now) {
 // later run is heard too, two machines have one identity.
 void Discovery::receive_earlier_run(const Incoming& incoming, SteadyTime now) {
   const Datagram& datagram = incoming.datagram;
-  const KnownPeer* peer = peers_.find(datagram.sender);
+  const KnownPeer* peer = peers_.find_peer(datagram.sender);
   if (!std::holds_alternative<Hello>(datagram.message) || incoming.key_epoch != self_.key_epoch) return;
   if (peer == nullptr || datagram.start_epoch >= peer->start_epoch || incoming.from.is_link_local()) return;
   const bool same_place = std::any_of(peer->places.begin(), peer->places.end(), [&](const KnownPeer::Place& place) {
     return place.at.address == incoming.from.address;
   });
-  if (same_place || !twin_checks_.take(now)) return;
+  if (same_place || !twin_checks_.take_token(now)) return;
   if ((check_ ? check_(incoming) : HelloVerdict::good) != HelloVerdict::good) return;
   twins_.heard_earlier(datagram.sender, incoming.from, datagram.sequence, peer->last_heard, now);
 }
 
 void Discovery::tell_reach(const AgentId& to, ReachMessage what) {
-  const KnownPeer* peer = peers_.find(to);
+  const KnownPeer* peer = peers_.find_peer(to);
   if (running_ && peer != nullptr) outgoing_.push_back({peer->from, std::move(what)});
 }
 
 void Discovery::mark_place(const AgentId& id, const Endpoint& place, bool answers, SteadyTime now) {
   if (!peers_.mark_place(id, place, answers, now) || !appeared_) return;
-  if (const KnownPeer* peer = peers_.find(id)) appeared_(*peer);
+  if (const KnownPeer* peer = peers_.find_peer(id)) appeared_(*peer);
 }
 
 void Discovery::receive_bye(const Incoming& incoming, SteadyTime now) {
@@ -228,7 +228,7 @@ void Discovery::receive_other(const Incoming& incoming, SteadyTime now) {
     peers_.set_load(datagram.sender, have->load);
     lookups_.receive(datagram.sender, *have, now);
   } else if (const auto* evidence = std::get_if<EvidenceMessage>(&datagram.message)) {
-    if (relay_.hear(datagram.sender, *evidence, now) && evidence_) evidence_(datagram.sender, *evidence);
+    if (relay_.on_evidence(datagram.sender, *evidence, now) && evidence_) evidence_(datagram.sender, *evidence);
   } else if (const auto* crowd = std::get_if<CrowdMessage>(&datagram.message)) {
     const CrowdStamp stamp{datagram.start_epoch, datagram.sequence};
     if (crowd_) crowd_(datagram.sender, stamp, crowd->entries);
@@ -242,13 +242,13 @@ void Discovery::receive_other(const Incoming& incoming, SteadyTime now) {
 Discovery::Belief Discovery::believe(const Incoming& incoming, const Hello& said, SteadyTime now) {
   const Datagram& datagram = incoming.datagram;
   const bool says_new = peers_.is_news(datagram.sender, datagram.start_epoch, said, incoming.from);
-  const KnownPeer* peer = peers_.find(datagram.sender);
-  const bool far = replay_.ahead(datagram.sender, datagram.start_epoch, datagram.sequence) > ReplayGuard::kAhead / 2;
+  const KnownPeer* peer = peers_.find_peer(datagram.sender);
+  const bool far = replay_.ahead(datagram.sender, datagram.start_epoch, datagram.sequence) > ReplayGuard::kMaxAhead / 2;
   const bool due = says_new || far || now - peer->checked_at >= kCheckAgainAfter;
-  if (!due && !rechecks_.take(now)) return Belief::assumed;
+  if (!due && !rechecks_.take_token(now)) return Belief::assumed;
   const HelloVerdict verdict = check_ ? check_(incoming) : HelloVerdict::good;
   if (verdict == HelloVerdict::good) {
-    peers_.checked(datagram.sender, now);
+    peers_.on_checked(datagram.sender, now);
     return Belief::proven;
   }
   if (verdict == HelloVerdict::busy) return says_new ? Belief::none : Belief::assumed;  // the next HELLO is checked
@@ -267,12 +267,12 @@ void Discovery::receive_hello(const Incoming& incoming, const Hello& said, Stead
           : belief == Belief::assumed && replay_.accept(datagram.sender, datagram.start_epoch, datagram.sequence, now);
   if (!taken) return;
   addresses_.heard_from(incoming.from);
-  const KnownPeer* before = peers_.find(datagram.sender);
+  const KnownPeer* before = peers_.find_peer(datagram.sender);
   const bool link_local_before = before != nullptr && before->from.is_link_local();
   const auto change =
-      peers_.heard_hello(datagram.sender, datagram.start_epoch, said, incoming.from, incoming.multicast, now);
+      peers_.on_hello(datagram.sender, datagram.start_epoch, said, incoming.from, incoming.multicast, now);
   const bool fresh = change == PeerTable::Change::appeared || change == PeerTable::Change::restarted;
-  if (fresh) peers_.checked(datagram.sender, now);
+  if (fresh) peers_.on_checked(datagram.sender, now);
   // Answered at once: a probe, a newcomer, and a peer with an older group state, which would otherwise wait for the
   // next announcement.
   const bool better_place = link_local_before && !incoming.from.is_link_local();
@@ -281,14 +281,14 @@ void Discovery::receive_hello(const Incoming& incoming, const Hello& said, Stead
     owe_reply(incoming.from, false, now);
   tell_newer(incoming, said, now);
   if (change == PeerTable::Change::none || !appeared_) return;
-  if (const KnownPeer* peer = peers_.find(datagram.sender)) appeared_(*peer);
+  if (const KnownPeer* peer = peers_.find_peer(datagram.sender)) appeared_(*peer);
 }
 
 void Discovery::receive_old_hello(const Incoming& incoming, const Hello& said, SteadyTime now) {
   const Datagram& datagram = incoming.datagram;
   // In a large group only some agents check and answer. The machine sends its HELLO again in 10 s.
   if (random_.below(std::max<std::uint64_t>(1, peers_.size())) >= kOldKeyAnswers) return;
-  if (!old_answers_.take(now)) return;
+  if (!old_answers_.take_token(now)) return;
   if ((check_ ? check_(incoming) : HelloVerdict::good) != HelloVerdict::good) return;
   if (!replay_.accept_signed(datagram.sender, datagram.start_epoch, datagram.sequence, now)) return;
   // The sender may also know a newer state than this machine, with an older key in use by both.
@@ -356,7 +356,7 @@ void Discovery::send_replies(SteadyTime now) {
       ++reply;
       continue;
     }
-    if (running_ && hello_answers_.take(now)) outgoing_.push_back({reply->first, hello(reply->second.probe)});
+    if (running_ && hello_answers_.take_token(now)) outgoing_.push_back({reply->first, hello(reply->second.probe)});
     reply = replies_.erase(reply);
   }
 }
@@ -364,7 +364,7 @@ void Discovery::send_replies(SteadyTime now) {
 void Discovery::receive_ask(const AgentId& sender, const Ask& asked, const Endpoint& from, SteadyTime now) {
   if (!self_.serving || !answers(self_.id, sender, asked)) return;
   std::vector<HaveItem> items = holdings_ ? holdings_(asked) : std::vector<HaveItem>();
-  if ((items.empty() && !asked.want_none) || !answers_.take(now)) return;
+  if ((items.empty() && !asked.want_none) || !answers_.take_token(now)) return;
   fit(items);
   outgoing_.push_back({from, Have{asked.query, self_.load, std::move(items)}});
 }
@@ -378,12 +378,12 @@ std::uint32_t Discovery::ask(std::vector<AskKey> keys, SteadyTime now, Answered 
 }
 
 void Discovery::forget(const AgentId& id, SteadyTime now) {
-  if (peers_.remove(id)) lookups_.gone(id, now);
+  if (peers_.remove(id)) lookups_.on_agent_gone(id, now);
 }
 
 void Discovery::drop(const AgentId& id, SteadyTime now) {
   if (!peers_.remove(id)) return;
-  lookups_.gone(id, now);
+  lookups_.on_agent_gone(id, now);
   if (gone_) gone_(id);
 }
 
@@ -422,7 +422,7 @@ SteadyTime Discovery::next_wakeup() const {
 void Discovery::expire(SteadyTime now) {
   next_expiry_ = now + kExpiryInterval;
   for (const AgentId& id : peers_.expire(now)) {
-    lookups_.gone(id, now);
+    lookups_.on_agent_gone(id, now);
     if (gone_) gone_(id);
   }
   refused_changed(now);

@@ -113,7 +113,7 @@ class Discovery {
   // calls `answered` within the call and returns 0.
   std::uint32_t ask(std::vector<AskKey> keys, SteadyTime now, Answered answered);
   void cancel(std::uint32_t query) { lookups_.cancel(query); }
-  void tell_evidence(EvidenceMessage evidence, SteadyTime now) { relay_.tell(std::move(evidence), now); }
+  void tell_evidence(EvidenceMessage evidence, SteadyTime now) { relay_.send_evidence(std::move(evidence), now); }
   // Sends entries that fit one datagram to the group. The caller bounds the rate (crowd_pace.h).
   void say_crowd(std::vector<CrowdEntry> entries);
   // Sends the message to the agent that it is about, if that is around.

@@ -199,13 +199,13 @@ class Socket final : public DiscoverySocket {
   void receive(Bytes packet, const Endpoint& from, bool multicast) {
     const auto envelope = read_envelope(packet);
     const GroupKey* key =
-        envelope && envelope->group_tag == identity_.group_tag ? ring_.find(envelope->key_epoch) : nullptr;
+        envelope && envelope->group_tag == identity_.group_tag ? ring_.find_key(envelope->key_epoch) : nullptr;
     if (key == nullptr) {
       ++figures_.foreign;
       return;
     }
     const SteadyTime now = loop_.now();
-    if (!budget_.take(from, is_known(from), now)) {
+    if (!budget_.admit_datagram(from, is_known(from), now)) {
       ++figures_.over_budget;
       return;
     }
@@ -228,7 +228,7 @@ class Socket final : public DiscoverySocket {
   void heard_self(const Datagram& datagram, const Endpoint& from, std::uint32_t key_epoch, SteadyTime now) {
     const auto* hello = std::get_if<Hello>(&datagram.message);
     if (hello == nullptr || !events_.twin || is_own_address(networks(), settings_.listen, from)) return;
-    if (!from.is_one_machine() || from.is_link_local() || !twin_checks_.take(now)) return;
+    if (!from.is_one_machine() || from.is_link_local() || !twin_checks_.take_token(now)) return;
     if (check_.check(datagram, key_epoch, now, loop_.wall()) != HelloVerdict::good) return;
     const bool later = datagram.start_epoch > identity_.start_epoch;
     const bool further = datagram.start_epoch == identity_.start_epoch && datagram.sequence > sequence_;
@@ -280,7 +280,7 @@ class Socket final : public DiscoverySocket {
   }
 
   void send(Outgoing out) {
-    const GroupKey* key = out.key_epoch == 0 ? &ring_.current() : ring_.find(out.key_epoch);
+    const GroupKey* key = out.key_epoch == 0 ? &ring_.current() : ring_.find_key(out.key_epoch);
     if (key == nullptr) return;  // the older key was dropped meanwhile
     if (!out.to && !settings_.multicast) return;
     // Each copy of a HELLO shows a place of this agent, so each has a sequence number of its own. The IPv4 copy is sent
@@ -318,7 +318,7 @@ class Socket final : public DiscoverySocket {
   // Looks about every second whether the machine was suspended, and every 30th time whether the interfaces changed.
   void look() {
     if (!running_) return;
-    if (watch_.look(loop_.now(), time_suspended())) {
+    if (watch_.notice_wake(loop_.now(), time_suspended())) {
       log::info("discovery starts anew after a standstill");
       channels_->refresh();
       discovery_.resumed(loop_.now());

@@ -13,7 +13,7 @@ Digest digest_of(const EvidenceMessage& evidence) {
 
 }  // namespace
 
-void EvidenceRelay::tell(EvidenceMessage evidence, SteadyTime now) {
+void EvidenceRelay::send_evidence(EvidenceMessage evidence, SteadyTime now) {
   remember(digest_of(evidence));
   if (telling_.size() >= kMaxTelling) telling_.pop_front();
   telling_.push_back({std::move(evidence), kTimes, now});
@@ -37,11 +37,11 @@ SteadyTime EvidenceRelay::next_wakeup() const {
   return next;
 }
 
-bool EvidenceRelay::hear(const AgentId& sender, const EvidenceMessage& evidence, SteadyTime now) {
+bool EvidenceRelay::on_evidence(const AgentId& sender, const EvidenceMessage& evidence, SteadyTime now) {
   const Digest digest = digest_of(evidence);
   if (heard_.contains(digest)) return false;
   if (!senders_.contains(sender) && senders_.size() >= kMaxSenders) senders_.clear();  // all_ still bounds the rate
-  if (!senders_.try_emplace(sender, 20, 40).first->second.take(now) || !all_.take(now)) return false;
+  if (!senders_.try_emplace(sender, 20, 40).first->second.take_token(now) || !all_.take_token(now)) return false;
   return remember(digest);
 }
 

@@ -26,14 +26,14 @@ class EvidenceRelay {
 
   explicit EvidenceRelay(Random& random) : random_(random) {}
 
-  void tell(EvidenceMessage evidence, SteadyTime now);
+  void send_evidence(EvidenceMessage evidence, SteadyTime now);
   // Returns the evidence to send now.
   [[nodiscard]] std::vector<EvidenceMessage> due(SteadyTime now);
   [[nodiscard]] SteadyTime next_wakeup() const;
   // Returns whether received evidence is to be passed on to its check: it is new, not this agent's own, and within 20 a
   // second of this sender and 50 of all. The same evidence with another certificate counts as new: a sender of a spoilt
   // certificate must not suppress the good copy.
-  bool hear(const AgentId& sender, const EvidenceMessage& evidence, SteadyTime now);
+  bool on_evidence(const AgentId& sender, const EvidenceMessage& evidence, SteadyTime now);
 
  private:
   struct Telling {

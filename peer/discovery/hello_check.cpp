@@ -10,7 +10,7 @@ HelloVerdict HelloCheck::check(const Datagram& datagram, std::uint32_t key_epoch
   const auto* hello = std::get_if<Hello>(&datagram.message);
   if (hello == nullptr) return check_signature(datagram, key_epoch, now);
   if (hello->certificate.empty()) return HelloVerdict::bad;
-  if (!budget_.take(now)) return HelloVerdict::busy;
+  if (!budget_.take_token(now)) return HelloVerdict::busy;
   auto verdict = HelloVerdict::bad;
   const Known* known = look_up(*hello, now, wall, verdict);
   if (known == nullptr) return verdict;
@@ -19,7 +19,7 @@ HelloVerdict HelloCheck::check(const Datagram& datagram, std::uint32_t key_epoch
 }
 
 HelloVerdict HelloCheck::check_signature(const Datagram& datagram, std::uint32_t key_epoch, SteadyTime now) {
-  if (!budget_.take(now)) return HelloVerdict::busy;
+  if (!budget_.take_token(now)) return HelloVerdict::busy;
   return signature_holds(datagram, group_tag_, key_epoch) ? HelloVerdict::good : HelloVerdict::bad;
 }
 

@@ -75,7 +75,7 @@ void Lookups::receive(const AgentId& sender, const Have& have, SteadyTime now) {
   settle(have.query, query, now);
 }
 
-void Lookups::gone(const AgentId& agent, SteadyTime now) {
+void Lookups::on_agent_gone(const AgentId& agent, SteadyTime now) {
   std::vector<std::uint32_t> concerned;
   for (auto& [number, query] : queries_) {
     if (query.waited.erase(agent) != 0) concerned.push_back(number);
@@ -104,7 +104,7 @@ void Lookups::again(Query& query, SteadyTime now) {
   if (query.ask.want_none) {
     // By unicast: only a few datagrams were lost.
     for (const auto& [agent, askable] : query.waited) {
-      if (second_tries_.take(now)) outgoing_.push_back({askable.at, query.ask});
+      if (second_tries_.take_token(now)) outgoing_.push_back({askable.at, query.ask});
     }
     query.again_at = ++query.tries < kMaxTries ? now + stretched(kAgainAfter) * query.tries : kNever;
     return;

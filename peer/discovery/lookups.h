@@ -65,12 +65,13 @@ class Lookups {
 
   explicit Lookups(Random& random) : random_(random) {}
 
-  // Starts a query. `answered` is called once, from a later call of receive(), gone() or tick(); not after cancel().
-  // Without a peer or a key, or with kMaxQueries in flight, it is called within the call, empty, and 0 is returned.
+  // Starts a query. `answered` is called once, from a later call of receive(), on_agent_gone() or tick(); not after
+  // cancel(). Without a peer or a key, or with kMaxQueries in flight, it is called within the call, empty, and 0 is
+  // returned.
   std::uint32_t ask(std::vector<AskKey> keys, std::vector<Askable> around, SteadyTime now, Answered answered);
   void cancel(std::uint32_t query) { queries_.erase(query); }
   void receive(const AgentId& sender, const Have& have, SteadyTime now);
-  void gone(const AgentId& agent, SteadyTime now);  // no query waits for the agent any more
+  void on_agent_gone(const AgentId& agent, SteadyTime now);  // no query waits for the agent any more
   void tick(SteadyTime now);
   [[nodiscard]] SteadyTime next_wakeup() const;
   [[nodiscard]] std::vector<Outgoing> take_outgoing() { return std::exchange(outgoing_, {}); }

@@ -21,14 +21,14 @@ Endpoint best_place(const std::vector<KnownPeer::Place>& places, SteadyTime now)
 }  // namespace
 
 bool PeerTable::is_news(const AgentId& id, std::uint64_t start_epoch, const Hello& hello, const Endpoint& from) const {
-  const KnownPeer* peer = find(id);
+  const KnownPeer* peer = find_peer(id);
   return peer == nullptr || peer->start_epoch != start_epoch || !peer->speaks_from(from) ||
          peer->catalogue_port != hello.catalogue_port || peer->swarm_port != hello.swarm_port ||
          peer->serving != hello.serving || peer->group_version != hello.group_version || peer->name != hello.name ||
          peer->certificate != hello.certificate;
 }
 
-void PeerTable::checked(const AgentId& id, SteadyTime now) {
+void PeerTable::on_checked(const AgentId& id, SteadyTime now) {
   if (const auto found = peers_.find(id); found != peers_.end()) found->second.checked_at = now;
 }
 
@@ -40,8 +40,8 @@ void PeerTable::doubt_all() {
   for (auto& [id, peer] : peers_) peer.prompt = false;
 }
 
-PeerTable::Change PeerTable::heard_hello(const AgentId& id, std::uint64_t start_epoch, const Hello& hello,
-                                         const Endpoint& from, bool multicast, SteadyTime now) {
+PeerTable::Change PeerTable::on_hello(const AgentId& id, std::uint64_t start_epoch, const Hello& hello,
+                                      const Endpoint& from, bool multicast, SteadyTime now) {
   auto found = peers_.find(id);
   const bool is_new = found == peers_.end();
   const bool changed = is_news(id, start_epoch, hello, from);
@@ -78,7 +78,7 @@ PeerTable::Change PeerTable::heard_hello(const AgentId& id, std::uint64_t start_
   return changed || peer.from != before ? Change::changed : Change::none;
 }
 
-bool PeerTable::heard(const AgentId& id, SteadyTime now) {
+bool PeerTable::on_datagram(const AgentId& id, SteadyTime now) {
   const auto found = peers_.find(id);
   if (found == peers_.end()) return false;
   found->second.last_heard = now;
@@ -129,7 +129,7 @@ std::vector<AgentId> PeerTable::expire(SteadyTime now) {
   return gone;
 }
 
-const KnownPeer* PeerTable::find(const AgentId& id) const {
+const KnownPeer* PeerTable::find_peer(const AgentId& id) const {
   const auto found = peers_.find(id);
   return found == peers_.end() ? nullptr : &found->second;
 }

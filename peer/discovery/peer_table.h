@@ -54,16 +54,16 @@ class PeerTable {
   static constexpr Duration kSilence = std::chrono::seconds(35);  // three announcements missed: gone
 
   enum class Change { none, appeared, restarted, changed };
-  Change heard_hello(const AgentId& id, std::uint64_t start_epoch, const Hello& hello, const Endpoint& from,
-                     bool multicast, SteadyTime now);
+  Change on_hello(const AgentId& id, std::uint64_t start_epoch, const Hello& hello, const Endpoint& from,
+                  bool multicast, SteadyTime now);
   // Returns whether a HELLO says something new: a new peer, a restart, a new place or other facts.
   [[nodiscard]] bool is_news(const AgentId& id, std::uint64_t start_epoch, const Hello& hello,
                              const Endpoint& from) const;
-  void checked(const AgentId& id, SteadyTime now);
+  void on_checked(const AgentId& id, SteadyTime now);
   void doubt(const AgentId& id);  // not prompt until it is heard again
   void doubt_all();
   // Refreshes a known peer, for any other datagram of it. False: the peer is not known.
-  bool heard(const AgentId& id, SteadyTime now);
+  bool on_datagram(const AgentId& id, SteadyTime now);
   void set_load(const AgentId& id, std::uint8_t load);
   // Records whether the agent's TCP ports answer at one of its places. Where they do not, `from` becomes another place
   // if there is one. True: `from` has changed.
@@ -79,7 +79,7 @@ class PeerTable {
   // Removes and returns the peers that were silent for kSilence.
   std::vector<AgentId> expire(SteadyTime now);
 
-  [[nodiscard]] const KnownPeer* find(const AgentId& id) const;
+  [[nodiscard]] const KnownPeer* find_peer(const AgentId& id) const;
   [[nodiscard]] std::vector<const KnownPeer*> all() const;  // ascending by id; valid until the next change
   [[nodiscard]] std::size_t size() const { return peers_.size(); }
 

@@ -22,12 +22,12 @@ class ReceiveBudget {
   static constexpr double kStrangers = 300;   // a second, of all unknown addresses; twice as many at once
   static constexpr double kAll = 10'000;      // a second
 
-  bool take(const Endpoint& from, bool known, SteadyTime now) {
+  bool admit_datagram(const Endpoint& from, bool known, SteadyTime now) {
     if (addresses_.size() >= kMaxAddresses && !addresses_.contains(from.address)) addresses_.clear();
     const double rate = known ? kPerPeer : kPerStranger;
     auto& mine = addresses_.try_emplace(from.address, Address{known, TokenBucket(rate, 2 * rate)}).first->second;
     if (mine.known != known) mine = Address{known, TokenBucket(rate, 2 * rate)};
-    return mine.bucket.take(now) && (known || strangers_.take(now)) && all_.take(now);
+    return mine.bucket.take_token(now) && (known || strangers_.take_token(now)) && all_.take_token(now);
   }
 
  private:

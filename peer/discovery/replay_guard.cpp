@@ -5,8 +5,8 @@
 namespace larder::peer {
 
 bool ReplayGuard::inside(const Sender& sender, std::uint64_t sequence) {
-  if (sequence > sender.signed_up_to) return sequence - sender.signed_up_to <= kAhead;
-  return sender.signed_up_to - sequence < kBehind;
+  if (sequence > sender.signed_up_to) return sequence - sender.signed_up_to <= kMaxAhead;
+  return sender.signed_up_to - sequence < kMaxBehind;
 }
 
 bool ReplayGuard::fresh(const AgentId& sender, std::uint64_t start_epoch, std::uint64_t sequence,
@@ -59,7 +59,7 @@ void ReplayGuard::move_to(Sender& sender, std::uint64_t sequence) {
   if (step >= kSlots) {
     sender.seen.reset();
   } else {
-    for (std::uint64_t i = 1; i <= step; ++i) sender.seen.reset((sender.signed_up_to + kAhead + i) % kSlots);
+    for (std::uint64_t i = 1; i <= step; ++i) sender.seen.reset((sender.signed_up_to + kMaxAhead + i) % kSlots);
   }
   sender.signed_up_to = sequence;
 }

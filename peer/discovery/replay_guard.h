@@ -2,9 +2,9 @@
 //
 // Start epochs of one sender only grow (docs/decisions: growing start epochs), so that a recorded datagram of an
 // earlier run can neither be believed nor replace the present run. Any member can forge a datagram that only the
-// group's key protects, so only signed datagrams move the window. Unsigned ones are taken up to kAhead numbers beyond
-// it, each number once: a forged one costs the real sender the one datagram of its number. Bounded: kMaxSenders, of
-// which the longest silent one is forgotten.
+// group's key protects, so only signed datagrams move the window. Unsigned ones are taken up to kMaxAhead numbers
+// beyond it, each number once: a forged one costs the real sender the one datagram of its number. Bounded: kMaxSenders,
+// of which the longest silent one is forgotten.
 #pragma once
 
 #include <bitset>
@@ -19,8 +19,8 @@ namespace larder::peer {
 class ReplayGuard {
  public:
   static constexpr std::size_t kMaxSenders = 4096;
-  static constexpr std::uint64_t kBehind = 64;   // numbers behind the last signed one, for reordered datagrams
-  static constexpr std::uint64_t kAhead = 4000;  // numbers ahead of it: a sender signs far more often
+  static constexpr std::uint64_t kMaxBehind = 64;   // numbers behind the last signed one, for reordered datagrams
+  static constexpr std::uint64_t kMaxAhead = 4000;  // numbers ahead of it: a sender signs far more often
 
   // Returns whether a datagram may be taken, without remembering it: to be asked before costly checks. A signed one may
   // also be further ahead. A later run, or an unknown sender, is always fresh.
@@ -39,11 +39,11 @@ class ReplayGuard {
 
  private:
   static constexpr std::size_t kSlots = 4096;  // sequence numbers remembered, indexed modulo this
-  static_assert(kAhead + kBehind <= kSlots);
+  static_assert(kMaxAhead + kMaxBehind <= kSlots);
   struct Sender {
     std::uint64_t epoch = 0;
     std::uint64_t signed_up_to = 0;
-    std::bitset<kSlots> seen;  // of signed_up_to - kBehind (exclusive) to signed_up_to + kAhead
+    std::bitset<kSlots> seen;  // of signed_up_to - kMaxBehind (exclusive) to signed_up_to + kMaxAhead
     SteadyTime last{};
   };
   [[nodiscard]] static bool inside(const Sender& sender, std::uint64_t sequence);

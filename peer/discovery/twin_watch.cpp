@@ -13,7 +13,7 @@ TwinWatch::Place* TwinWatch::place(const Endpoint& catalogue, SteadyTime now) {
   return &found;
 }
 
-bool TwinWatch::heard(const TwinHeard& what, SteadyTime now) {
+bool TwinWatch::on_datagram(const TwinHeard& what, SteadyTime now) {
   Place* const found = place(what.catalogue, now);
   if (found == nullptr) return false;
   found->twin.name = what.name;

@@ -38,7 +38,7 @@ class TwinWatch {
   };
 
   // Records a HELLO. True: the catalogue at that address is to be asked.
-  [[nodiscard]] bool heard(const TwinHeard& what, SteadyTime now);
+  [[nodiscard]] bool on_datagram(const TwinHeard& what, SteadyTime now);
   // Records that a catalogue answered with the own key and is not this agent itself.
   void answered(const Endpoint& catalogue, SteadyTime now);
   [[nodiscard]] std::optional<Twin> twin(SteadyTime now) const;  // the one seen last

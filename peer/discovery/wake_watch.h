@@ -15,7 +15,7 @@ class WakeWatch {
   static constexpr Duration kStood = std::chrono::seconds(5);             // longer than a busy loop's delay
 
   // Returns whether the machine or process stood still since the last call. `suspended`: time_suspended().
-  bool look(SteadyTime now, Duration suspended) {
+  bool notice_wake(SteadyTime now, Duration suspended) {
     const bool woke = seen_ && (suspended - suspended_ > kSuspended || now - *seen_ > kStood);
     seen_ = now;
     suspended_ = suspended;

@@ -126,7 +126,7 @@ Enrolled read_enrolled(WireReader& in) {
 
 }  // namespace
 
-const Enrolled* GroupBook::find(const AgentId& agent) const {
+const Enrolled* GroupBook::find_enrolled(const AgentId& agent) const {
   const auto found = std::lower_bound(enrolled.begin(), enrolled.end(), agent,
                                       [](const Enrolled& one, const AgentId& id) { return one.agent < id; });
   return found != enrolled.end() && found->agent == agent ? &*found : nullptr;

@@ -45,7 +45,7 @@ struct GroupBook {
 
   std::vector<IssuedToken> tokens;
   std::vector<Enrolled> enrolled;  // ascending by agent
-  [[nodiscard]] const Enrolled* find(const AgentId& agent) const;
+  [[nodiscard]] const Enrolled* find_enrolled(const AgentId& agent) const;
   friend bool operator==(const GroupBook&, const GroupBook&) = default;
 };
 

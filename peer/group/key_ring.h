@@ -22,7 +22,7 @@ class KeyRing {
 
   [[nodiscard]] const GroupKey& current() const { return current_; }
   // Returns null where no key has that epoch.
-  [[nodiscard]] const GroupKey* find(std::uint32_t epoch) const {
+  [[nodiscard]] const GroupKey* find_key(std::uint32_t epoch) const {
     if (epoch == current_.epoch()) return &current_;
     const auto found =
         std::find_if(old_.begin(), old_.end(), [&](const GroupKey& key) { return key.epoch() == epoch; });

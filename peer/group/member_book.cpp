@@ -69,7 +69,7 @@ bool MemberBook::usable(Entry& entry, WallTime now) const {
   return entry.checked && now < entry.not_after;
 }
 
-bool MemberBook::known(const AgentId& agent, WallTime now) {
+bool MemberBook::is_known(const AgentId& agent, WallTime now) {
   return certificate(agent, now) != nullptr;
 }
 

@@ -50,7 +50,7 @@ class MemberBook {
   // at `now`. A good one that expires earlier than the known one is ignored.
   Status remember(const AgentId& agent, Bytes der, WallTime now);
   // Returns whether a certificate of this agent is here that is valid at `now`.
-  [[nodiscard]] bool known(const AgentId& agent, WallTime now);
+  [[nodiscard]] bool is_known(const AgentId& agent, WallTime now);
   // Returns the certificate, to be sent along; null where the agent is not known.
   [[nodiscard]] const std::vector<std::byte>* certificate(const AgentId& agent, WallTime now);
   // Records that this agent holds attestations by that agent.

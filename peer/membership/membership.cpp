@@ -192,11 +192,11 @@ void Membership::take_over(IdentityChange& change) {
     told.state = before->group.state.version != after->group.state.version;
   }
   plan_house();
-  tell(told);
+  report_change(told);
 }
 
 // Calls the observers; adds changes that only the passing of time has caused.
-void Membership::tell(MembershipChange change) {
+void Membership::report_change(MembershipChange change) {
   change.enrolling = change.enrolling || enrolling() != was_enrolling_;
   change.certificate = change.certificate || active() != was_active_;
   was_enrolling_ = enrolling();
@@ -206,7 +206,7 @@ void Membership::tell(MembershipChange change) {
 }
 
 void Membership::keep_house() {
-  tell({});
+  report_change({});
   if (const Identity* self = identity();
       self != nullptr && self->is_authority() && renewal_due(*self, runtime_.clock.wall())) {
     change(

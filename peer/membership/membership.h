@@ -105,7 +105,7 @@ class Membership {
   void accept_newer(GroupState state, const GroupKey& key, Done<void> done);
   // Called when discovery heard a member. Fetches the group's state if the member has a newer one, and a renewed
   // certificate if it is due and the member is the authority's holder.
-  void heard(const AgentId& agent, const Endpoint& catalogue, std::uint32_t group_version);
+  void on_member_heard(const AgentId& agent, const Endpoint& catalogue, std::uint32_t group_version);
 
   // Handles catalogue requests for /v1/enrol, /v1/group and /v1/renew; may call `respond` within the call. False, with
   // `respond` untouched: another path.
@@ -122,13 +122,13 @@ class Membership {
   void next_change();
   void written(Status status);
   void take_over(IdentityChange& change);
-  void tell(MembershipChange change);
+  void report_change(MembershipChange change);
   void later(Task task);  // posts a task, which is skipped after the destructor
   void keep_house();
   void plan_house();
 
   void ask_next();
-  void asked(const Endpoint& to, Result<CatalogueResponse> response);
+  void on_answer(const Endpoint& to, Result<CatalogueResponse> response);
   void refused_by(const Endpoint& to, const CatalogueResponse& response);
   void admitted(const Endpoint& by, const CatalogueResponse& response);
   void end_join(Status status);

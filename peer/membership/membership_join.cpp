@@ -113,10 +113,10 @@ void Membership::ask_next() {
   call.timeout = kAskFor;
   call.any_status = true;
   network_.enrol(joining_->invitation.authority_pem, std::move(call),
-                 alive_.guard([this, to](Result<CatalogueResponse> response) { asked(to, std::move(response)); }));
+                 alive_.guard([this, to](Result<CatalogueResponse> response) { on_answer(to, std::move(response)); }));
 }
 
-void Membership::asked(const Endpoint& to, Result<CatalogueResponse> response) {
+void Membership::on_answer(const Endpoint& to, Result<CatalogueResponse> response) {
   if (response && response->status == 200) return admitted(to, *response);
   if (response) {
     refused_by(to, *response);

@@ -259,7 +259,7 @@ Result<AdmitDecision> decide_admit(const Stored& stored, const EnrolRequest& req
   AdmitDecision decision{{}, std::move(*answer)};
   GroupBook book = stored.book;
   book.tokens = invitations.tokens();
-  if (book.tokens == stored.book.tokens && book.find(request.agent) != nullptr)
+  if (book.tokens == stored.book.tokens && book.find_enrolled(request.agent) != nullptr)
     return decision;  // the agent asks again: its answer was lost
   if (auto entered = enter(book, {request.agent, name, now + kCertificateLifetime}, now); !entered)
     return pass(entered.error());
@@ -272,7 +272,7 @@ Result<AdmitDecision> decide_renewal(const Stored& stored, const AgentId& member
   if (auto may = check_authority(stored, doing); !may) return pass(may.error());
   const Group& group = stored.identity->group;
   if (group.state.is_revoked(member)) return fail(ErrorCode::permission_denied, doing, "it is revoked");
-  const Enrolled* known = stored.book.find(member);
+  const Enrolled* known = stored.book.find_enrolled(member);
   if (known != nullptr && known->certified_until > now + kCertificateLifetime - kRenewedAtMostEvery)
     return fail(ErrorCode::busy, doing, "it was renewed a moment ago");
   const std::string name = known != nullptr ? known->name : agent_name(member);

@@ -95,7 +95,7 @@ void Membership::answer_renew(const AgentId& agent, UniqueFunction<void(Catalogu
       });
 }
 
-void Membership::heard(const AgentId& agent, const Endpoint& catalogue, std::uint32_t group_version) {
+void Membership::on_member_heard(const AgentId& agent, const Endpoint& catalogue, std::uint32_t group_version) {
   const Identity* self = identity();
   const SteadyTime now = runtime_.clock.now();
   if (self == nullptr || !network_.call || refused(agent) || agent == self->id()) return;

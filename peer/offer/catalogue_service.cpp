@@ -79,7 +79,7 @@ struct CatalogueService::Impl : std::enable_shared_from_this<Impl> {
   void send_manifest(const JobPtr& job, const Described& what, std::optional<std::vector<std::byte>> bytes);
   void answer_leaves(const LeavesQuery& query, const JobPtr& job);
   void open_whole(const LeavesQuery& query, const Offer& offer, const JobPtr& job);
-  void serve_whole(const JobPtr& job, const SwarmWindow& window, const cache::ContentId& content,
+  void serve_whole(const JobPtr& job, const TorrentId& torrent, const cache::ContentId& content,
                    std::vector<Digest> leaves, bool answer_leaves);
   [[nodiscard]] std::function<bool()> still_offered(const JobPtr& job, const cache::ContentId& content);
   void open_segments(const Offer& offer, const JobPtr& job, std::uint64_t first, std::vector<Digest> leaves,
@@ -198,7 +198,7 @@ std::vector<CatalogueHolder> CatalogueService::Impl::others(const Job& job) cons
   const auto found = takers.find(job.version_key);
   if (found == takers.end()) return out;
   for (auto agent = found->second.rbegin(); agent != found->second.rend() && out.size() < kMaxHolders; ++agent) {
-    const KnownPeer* peer = parts.peers().find(*agent);
+    const KnownPeer* peer = parts.peers().find_peer(*agent);
     if (*agent == job.asker || !peer || !peer->serving || parts.refused(*agent)) continue;
     out.push_back({*agent, peer->catalogue(), peer->swarm()});
   }
@@ -208,7 +208,7 @@ std::vector<CatalogueHolder> CatalogueService::Impl::others(const Job& job) cons
 // -- versions ---------------------------------------------------------------------------------------------------------
 
 void CatalogueService::Impl::answer_manifest(const ManifestQuery& query, const JobPtr& job) {
-  const auto offer = parts.offers.find(query.kind, query.key);
+  const auto offer = parts.offers.find_offer(query.kind, query.key);
   if (!offer) return end(job, kNotFound);
   job->version_key = offer->version_key;
   if (overloaded()) return busy(job);
@@ -223,12 +223,12 @@ void CatalogueService::Impl::answer_manifest(const ManifestQuery& query, const J
 }
 
 bool CatalogueService::Impl::may_give(const JobPtr& job) {
-  if (!share.begin(job->version_key)) return false;
+  if (!share.begin_share(job->version_key)) return false;
   // The link's thread lets go of it when the bytes are written.
   job->giving = {nullptr,
                  [weak = weak_from_this(), version = job->version_key, &executor = parts.runtime.executor](void*) {
                    executor.post([weak, version] {
-                     if (const auto self = weak.lock()) self->share.end(version);
+                     if (const auto self = weak.lock()) self->share.end_share(version);
                    });
                  }};
   return true;
@@ -275,7 +275,7 @@ void CatalogueService::Impl::describe_content(const Offer& offer, const JobPtr& 
 
 void CatalogueService::Impl::described(const JobPtr& job, Described what, bool with_bytes) {
   auto shared = std::make_shared<const Described>(std::move(what));
-  const auto offer = parts.offers.find(KeyKind::version, job->version_key);
+  const auto offer = parts.offers.find_offer(KeyKind::version, job->version_key);
   // The content was judged bad or dropped while it was read: it is not offered any more.
   if (!offer || offer->content != shared->content) return end(job, kNotFound);
   // A manifest that was overtaken by a change is sent but not remembered.
@@ -325,7 +325,7 @@ void CatalogueService::Impl::send_manifest(const JobPtr& job, const Described& w
 // -- leaves -----------------------------------------------------------------------------------------------------------
 
 void CatalogueService::Impl::answer_leaves(const LeavesQuery& query, const JobPtr& job) {
-  const auto offer = parts.offers.find(KeyKind::version, query.key);
+  const auto offer = parts.offers.find_offer(KeyKind::version, query.key);
   if (!offer) return end(job, kNotFound);
   job->version_key = query.key;
   if (overloaded()) return busy(job);
@@ -346,28 +346,28 @@ void CatalogueService::Impl::answer_leaves(const LeavesQuery& query, const JobPt
 void CatalogueService::Impl::open_whole(const LeavesQuery& query, const Offer& offer, const JobPtr& job) {
   parts.cache.get(offer.content, step<cache::ContentInfo>(job, [job, query, offer](Impl& self, auto info) {
                     if (!info->root) return self.end(job, kNotFound);
-                    const SwarmWindow window{*info->root, offer.size};
-                    if (!query.leaves && self.parts.swarm.serves(window)) {
+                    const TorrentId torrent{*info->root, offer.size};
+                    if (!query.leaves && self.parts.swarm.serves(torrent)) {
                       self.remember_taker(job);
                       return self.end(job, kOk);
                     }
                     const std::uint64_t count = cache::SegmentLayout(offer.size).count();
                     self.parts.cache.leaves(
                         offer.content, 0, count,
-                        self.step<std::vector<Digest>>(job, [job, query, offer, window](Impl& impl, auto leaves) {
-                          impl.serve_whole(job, window, offer.content, std::move(*leaves), query.leaves);
+                        self.step<std::vector<Digest>>(job, [job, query, offer, torrent](Impl& impl, auto leaves) {
+                          impl.serve_whole(job, torrent, offer.content, std::move(*leaves), query.leaves);
                         }));
                   }));
 }
 
-void CatalogueService::Impl::serve_whole(const JobPtr& job, const SwarmWindow& window, const cache::ContentId& content,
+void CatalogueService::Impl::serve_whole(const JobPtr& job, const TorrentId& torrent, const cache::ContentId& content,
                                          std::vector<Digest> leaves, bool answer_leaves) {
   auto body = answer_leaves ? encode_leaves(leaves) : std::vector<std::byte>();
   parts.cache.open(
       content,
-      step<std::shared_ptr<cache::ContentLease>>(job, [job, window, content, leaves = std::move(leaves),
+      step<std::shared_ptr<cache::ContentLease>>(job, [job, torrent, content, leaves = std::move(leaves),
                                                        body = std::move(body)](Impl& self, auto lease) mutable {
-        self.parts.swarm.serve({window, std::move(leaves), std::move(*lease), 0, self.still_offered(job, content)},
+        self.parts.swarm.serve({torrent, std::move(leaves), std::move(*lease), 0, self.still_offered(job, content)},
                                self.step<void>(job, [job, body = std::move(body)](Impl& impl, const Status&) mutable {
                                  impl.remember_taker(job);
                                  impl.end(job, kOk, std::move(body));
@@ -379,7 +379,7 @@ void CatalogueService::Impl::serve_whole(const JobPtr& job, const SwarmWindow& w
 std::function<bool()> CatalogueService::Impl::still_offered(const JobPtr& job, const cache::ContentId& content) {
   return [weak = weak_from_this(), version = job->version_key, content] {
     const auto self = weak.lock();
-    const auto offer = self ? self->parts.offers.find(KeyKind::version, version) : std::nullopt;
+    const auto offer = self ? self->parts.offers.find_offer(KeyKind::version, version) : std::nullopt;
     return offer && offer->content == content;
   };
 }
@@ -398,7 +398,7 @@ void CatalogueService::Impl::open_segments(const Offer& offer, const JobPtr& job
           const ByteRange range = layout.range(segment);
           const auto mine = rest.first(std::min<std::size_t>(rest.size(), leaves_of(layout, segment)));
           rest = rest.subspan(mine.size());
-          serves.push_back({torrent_window(mine, range.length),
+          serves.push_back({torrent_id(mine, range.length),
                             {mine.begin(), mine.end()},
                             *lease,
                             range.offset,

@@ -15,8 +15,8 @@ class InlineShare {
   static constexpr std::size_t kOfOne = 2;   // askers of one version
   static constexpr std::size_t kOfAll = 16;  // of all versions together
 
-  // Counts an asker. False: too many are being served. Otherwise end() is to follow once the bytes are written.
-  [[nodiscard]] bool begin(const Digest& version_key) {
+  // Counts an asker. False: too many are being served. Otherwise end_share() is to follow once the bytes are written.
+  [[nodiscard]] bool begin_share(const Digest& version_key) {
     const auto known = giving_.find(version_key);
     if (all_ >= kOfAll || (known != giving_.end() && known->second >= kOfOne)) return false;
     ++giving_[version_key];
@@ -24,7 +24,7 @@ class InlineShare {
     return true;
   }
 
-  void end(const Digest& version_key) {
+  void end_share(const Digest& version_key) {
     const auto known = giving_.find(version_key);
     if (known == giving_.end()) return;
     --all_;

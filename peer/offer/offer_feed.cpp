@@ -46,7 +46,7 @@ void OfferFeed::restart() {
   state_->scan({});
 }
 
-void OfferFeed::changed(const cache::ContentId& id) {
+void OfferFeed::on_content_changed(const cache::ContentId& id) {
   if (state_->waiting.size() >= kMaxWaiting) {
     // Dropped contents may be among those that waited: an empty table is sure to list none of them.
     state_->waiting.clear();
@@ -57,7 +57,7 @@ void OfferFeed::changed(const cache::ContentId& id) {
   state_->pump();
 }
 
-bool OfferFeed::settled() const {
+bool OfferFeed::idle() const {
   return !state_->scanning && state_->waiting.empty() && state_->under_way.empty();
 }
 
@@ -112,13 +112,13 @@ void OfferFeed::State::look_at(const cache::ContentId& id) {
     if (!self) return;
     if (!got) {
       if (got.error().code == ErrorCode::not_found) self->table.remove(id);
-      place->settle();
+      place->mark_answered();
       return self->looked(id);
     }
     if (got->state == cache::ContentState::complete && got->validated) {
       self->table.update(*got, {});
       if (self->offered) self->offered(*got, {});
-      place->settle();
+      place->mark_answered();
       return self->looked(id);
     }
     self->cache.segments(id,
@@ -131,7 +131,7 @@ void OfferFeed::State::look_at(const cache::ContentId& id) {
                            }
                            still->table.update(info, committed);
                            if (still->offered && segments) still->offered(info, *segments);
-                           place->settle();
+                           place->mark_answered();
                            still->looked(id);
                          });
   });

@@ -1,6 +1,6 @@
 // Keeps the offer table in step with the cache. restart() reads all contents, page by page with pauses, at the start
-// and after a new group key; from then on changed() reads each content that changes. Loop thread; cache calls are
-// asynchronous. Owned by agent/lan; nothing is called after its destructor.
+// and after a new group key; from then on on_content_changed() reads each content that changes. Loop thread; cache
+// calls are asynchronous. Owned by agent/lan; nothing is called after its destructor.
 #pragma once
 
 #include <functional>
@@ -30,9 +30,9 @@ class OfferFeed {
   // segments; empty for a complete, validated content.
   using Offered = std::function<void(const cache::ContentInfo& info, const std::vector<cache::SegmentInfo>& segments)>;
   void on_offered(Offered offered);
-  void restart();                            // reads everything again
-  void changed(const cache::ContentId& id);  // for Cache::observe
-  [[nodiscard]] bool settled() const;        // everything was read, and no change waits
+  void restart();                                       // reads everything again
+  void on_content_changed(const cache::ContentId& id);  // for Cache::observe
+  [[nodiscard]] bool idle() const;                      // everything was read, and no change waits
 
  private:
   struct State;

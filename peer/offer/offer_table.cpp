@@ -123,7 +123,7 @@ bool OfferTable::better(const Entry& one, const Entry& other, KeyKind kind) cons
   return one.created_ns > other.created_ns;
 }
 
-std::optional<Offer> OfferTable::find(KeyKind kind, const Digest& key) const {
+std::optional<Offer> OfferTable::find_offer(KeyKind kind, const Digest& key) const {
   if (kind != KeyKind::version && kind != KeyKind::url) return std::nullopt;  // a kind of a later version of Larder
   const Index& index = kind == KeyKind::version ? by_version_ : by_url_;
   const auto [first, last] = index.equal_range(key);
@@ -146,7 +146,7 @@ std::vector<HaveItem> OfferTable::answer(const Ask& ask) const {
   std::vector<HaveItem> items;
   std::size_t used = 0;
   for (std::size_t i = 0; i < std::min(ask.keys.size(), kMaxAskKeys); ++i) {
-    auto offer = find(ask.keys[i].kind, ask.keys[i].key);
+    auto offer = find_offer(ask.keys[i].kind, ask.keys[i].key);
     if (!offer) continue;
     used += kItemSize + offer->segments.size();
     if (used > kMaxAnswer) break;

@@ -45,7 +45,7 @@ class OfferTable {
 
   // Returns the best offer for a key: a complete content before partial ones; of partial ones of a version the one with
   // most segments; otherwise the newest.
-  [[nodiscard]] std::optional<Offer> find(KeyKind kind, const Digest& key) const;
+  [[nodiscard]] std::optional<Offer> find_offer(KeyKind kind, const Digest& key) const;
   // Returns the items for the keys that are offered here, as many as a datagram holds.
   [[nodiscard]] std::vector<HaveItem> answer(const Ask& ask) const;
   // Removes the version with this digest (attestation.h) from all records at once. The filter keeps it out from then

@@ -145,28 +145,28 @@ std::string unreached_text(const Unreached& what) {
                      what.times);
 }
 
-bool ReachSayings::heard(const AgentId& from, const ReachMessage& said, SteadyTime now) {
-  const std::vector<ReachItem> before = said_by(from, now);
-  std::erase_if(said_, [now](const auto& item) { return now - item.second.at >= kValid; });
+bool ReachReports::on_report(const AgentId& from, const ReachMessage& said, SteadyTime now) {
+  const std::vector<ReachItem> before = reported_by(from, now);
+  std::erase_if(reports_, [now](const auto& item) { return now - item.second.at >= kValid; });
   std::vector<ReachItem> items;
   std::copy_if(said.items.begin(), said.items.end(), std::back_inserter(items),
                [](const ReachItem& item) { return !item.answers; });
   if (items.empty()) {
-    said_.erase(from);
-  } else if (said_.contains(from) || said_.size() < ReachBook::kMaxAgents) {
-    said_[from] = {items, now};
+    reports_.erase(from);
+  } else if (reports_.contains(from) || reports_.size() < ReachBook::kMaxAgents) {
+    reports_[from] = {items, now};
   }
-  return before != said_by(from, now);
+  return before != reported_by(from, now);
 }
 
-std::vector<ReachItem> ReachSayings::said_by(const AgentId& from, SteadyTime now) const {
-  const auto found = said_.find(from);
-  return found != said_.end() && now - found->second.at < kValid ? found->second.items : std::vector<ReachItem>();
+std::vector<ReachItem> ReachReports::reported_by(const AgentId& from, SteadyTime now) const {
+  const auto found = reports_.find(from);
+  return found != reports_.end() && now - found->second.at < kValid ? found->second.items : std::vector<ReachItem>();
 }
 
-std::vector<AgentId> ReachSayings::all(SteadyTime now) const {
+std::vector<AgentId> ReachReports::all(SteadyTime now) const {
   std::vector<AgentId> out;
-  for (const auto& [agent, said] : said_) {
+  for (const auto& [agent, said] : reports_) {
     if (now - said.at < kValid) out.push_back(agent);
   }
   return out;

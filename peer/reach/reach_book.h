@@ -93,21 +93,21 @@ class ReachBook {
 [[nodiscard]] std::string unreached_text(const Unreached& what);
 
 // The agents that report that they cannot reach this one (REACH datagrams). Pure; loop thread; bounded as ReachBook.
-class ReachSayings {
+class ReachReports {
  public:
   static constexpr Duration kValid = std::chrono::minutes(3);  // agents repeat the report each minute
-  // Records a report. True: said_by() changes.
-  bool heard(const AgentId& from, const ReachMessage& said, SteadyTime now);
+  // Records a report. True: reported_by() changes.
+  bool on_report(const AgentId& from, const ReachMessage& said, SteadyTime now);
   // Returns the ports of this agent that `from` does not reach now.
-  [[nodiscard]] std::vector<ReachItem> said_by(const AgentId& from, SteadyTime now) const;
+  [[nodiscard]] std::vector<ReachItem> reported_by(const AgentId& from, SteadyTime now) const;
   [[nodiscard]] std::vector<AgentId> all(SteadyTime now) const;  // agents with a valid report, ascending
 
  private:
-  struct Said {
+  struct Report {
     std::vector<ReachItem> items;  // ports that do not answer
     SteadyTime at{};
   };
-  std::map<AgentId, Said> said_;
+  std::map<AgentId, Report> reports_;
 };
 
 // Returns "TCP 7475 and 7476".

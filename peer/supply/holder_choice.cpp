@@ -26,7 +26,7 @@ std::vector<HolderFacts> ranked_where(const std::map<AgentId, HolderFacts>& hold
 
 }  // namespace
 
-bool HolderTable::add(const HolderFacts& holder) {
+bool HolderTable::add_holder(const HolderFacts& holder) {
   if (dropped_.contains(holder.agent)) return false;
   const auto known = holders_.find(holder.agent);
   if (known == holders_.end()) {
@@ -40,14 +40,14 @@ bool HolderTable::add(const HolderFacts& holder) {
   return true;
 }
 
-bool HolderTable::drop(const AgentId& agent) {
+bool HolderTable::drop_holder(const AgentId& agent) {
   // dropped_ is bounded: only agents that were in the table come into it, each once.
   if (holders_.erase(agent) == 0) return false;
   dropped_.insert(agent);
   return true;
 }
 
-const HolderFacts* HolderTable::find(const AgentId& agent) const {
+const HolderFacts* HolderTable::find_holder(const AgentId& agent) const {
   const auto found = holders_.find(agent);
   return found == holders_.end() ? nullptr : &found->second;
 }
@@ -92,7 +92,7 @@ std::size_t wanted_holders(std::uint64_t bytes) {
   return bytes <= kOneIsEnough ? 1 : kTogether;
 }
 
-void StallWatch::add(const AgentId& peer, SteadyTime now) {
+void StallWatch::add_peer(const AgentId& peer, SteadyTime now) {
   if (last_.empty()) quiet_since_ = now;
   last_.emplace(peer, now);
 }

@@ -34,10 +34,10 @@ class HolderTable {
   static constexpr std::size_t kMaxHolders = 64;
 
   // Inserts or updates a holder. False: refused, since it was dropped earlier, the table is full, or it has nothing.
-  bool add(const HolderFacts& holder);
+  bool add_holder(const HolderFacts& holder);
   // Removes the holder and keeps it out from now on. False: it was not in the table.
-  bool drop(const AgentId& agent);
-  [[nodiscard]] const HolderFacts* find(const AgentId& agent) const;
+  bool drop_holder(const AgentId& agent);
+  [[nodiscard]] const HolderFacts* find_holder(const AgentId& agent) const;
   // Return holders sorted: complete ones first, then the less loaded, then those with more segments, then by `draw`.
   [[nodiscard]] std::vector<HolderFacts> ranked() const;
   [[nodiscard]] std::vector<HolderFacts> ranked_with(std::uint64_t segment) const;
@@ -51,14 +51,14 @@ class HolderTable {
   // Lets a dropped agent be added again.
   void readmit(const AgentId& agent) { dropped_.erase(agent); }
   [[nodiscard]] std::size_t size() const { return holders_.size(); }
-  [[nodiscard]] bool dropped(const AgentId& agent) const { return dropped_.contains(agent); }
+  [[nodiscard]] bool was_dropped(const AgentId& agent) const { return dropped_.contains(agent); }
 
  private:
   std::map<AgentId, HolderFacts> holders_;
   std::set<AgentId> dropped_;
 };
 
-// Returns how many holders are asked for one window together. For small windows one holder is as fast as its line.
+// Returns how many holders are asked for one segment together. For small segments one holder is as fast as its line.
 [[nodiscard]] std::size_t wanted_holders(std::uint64_t bytes);
 
 // Watches the peers of one fetch for a stall: bytes are wanted, and none of the peers delivered any for kStall (with
@@ -71,7 +71,7 @@ class StallWatch {
   static constexpr Duration kStallOfSeveral = std::chrono::milliseconds(600);
   static constexpr Duration kAfterLoss = std::chrono::milliseconds(300);
 
-  void add(const AgentId& peer, SteadyTime now);
+  void add_peer(const AgentId& peer, SteadyTime now);
   void remove(const AgentId& peer, SteadyTime now);
   void delivered(const AgentId& peer, SteadyTime now);
   void set_wanting(bool wanting, SteadyTime now);  // a change of it restarts the time of silence
@@ -84,7 +84,7 @@ class StallWatch {
  private:
   [[nodiscard]] Duration limit() const { return last_.size() > 1 ? kStallOfSeveral : kStall; }
 
-  std::map<AgentId, SteadyTime> last_;  // time of its last block, or of add()
+  std::map<AgentId, SteadyTime> last_;  // time of its last block, or of add_peer()
   SteadyTime quiet_since_{};            // since when no peer has delivered a block
   bool wanting_ = false;
 };

@@ -12,14 +12,14 @@
 namespace larder::peer {
 
 Neighbourhood::Neighbourhood(NeighbourhoodParts parts) : parts_(std::move(parts)) {
-  const auto lied_here = [this](const AgentId& agent) { lied(agent); };
+  const auto lied_here = [this](const AgentId& agent) { on_lie(agent); };
   const auto unreachable = [this](const AgentId& agent) {
     if (parts_.dials.failed) parts_.dials.failed(agent, DialEnd::silent);
     // A peer that was heard just now is reachable, and only slow.
-    const KnownPeer* peer = parts_.discovery.peers().find(agent);
-    if (peer && parts_.runtime.clock.now() - peer->last_heard < kSpokeJustNow) return;
+    const KnownPeer* peer = parts_.discovery.peers().find_peer(agent);
+    if (peer && parts_.runtime.clock.now() - peer->last_heard < kHeardLately) return;
     parts_.discovery.forget(agent);
-    gone(agent);
+    on_agent_gone(agent);
   };
   const auto found_evidence = [this](const Evidence& evidence) {
     // Posted: acting on the evidence may end the look-up that found it.
@@ -31,13 +31,13 @@ Neighbourhood::Neighbourhood(NeighbourhoodParts parts) : parts_(std::move(parts)
       [&disk = parts_.disk](Task task) { return disk.submit(std::move(task)); }, lied_here, unreachable, parts_.dials});
   lookup_tools_ = std::make_shared<LookupTools>(
       LookupTools{parts_.discovery, parts_.link, parts_.runtime, parts_.trust, parts_.members,
-                  [this](const AgentId& agent) { return refused(agent); },
+                  [this](const AgentId& agent) { return is_refused(agent); },
                   [this](const AgentId& agent) { return not_heard(agent); }, lied_here, unreachable, parts_.key.id(),
                   parts_.loopback, alive_.guard(found_evidence)});
 }
 
 Neighbourhood::~Neighbourhood() {
-  for (auto& [url, seen] : foreseen_) {
+  for (auto& [url, seen] : prefetches_) {
     for (auto& waiting : seen.waiting) parts_.runtime.executor.post(std::move(waiting));
   }
   for (const auto& lookup : lookups_) lookup->stop();
@@ -49,12 +49,12 @@ Neighbourhood::~Neighbourhood() {
   }
 }
 
-bool Neighbourhood::refused(const AgentId& agent) const {
+bool Neighbourhood::is_refused(const AgentId& agent) const {
   return (parts_.revoked && parts_.revoked(agent)) || parts_.trust.shunned(agent, parts_.runtime.clock.wall());
 }
 
 bool Neighbourhood::not_heard(const AgentId& agent) const {
-  return refused(agent) || !parts_.members.known(agent, parts_.runtime.clock.wall());
+  return is_refused(agent) || !parts_.members.is_known(agent, parts_.runtime.clock.wall());
 }
 
 Trust::Circle Neighbourhood::circle() const {
@@ -70,7 +70,7 @@ bool Neighbourhood::anyone() const {
   if (!using_) return false;
   const auto peers = parts_.discovery.peers().all();
   return std::any_of(peers.begin(), peers.end(),
-                     [this](const KnownPeer* peer) { return peer->serving && !refused(peer->id); });
+                     [this](const KnownPeer* peer) { return peer->serving && !is_refused(peer->id); });
 }
 
 void Neighbourhood::tidy() {
@@ -80,21 +80,21 @@ void Neighbourhood::tidy() {
 
 // Looks up the holders of any version while the origin's probe is in flight. A connection to one holder is opened
 // meanwhile, since its TLS handshake costs more than the rest of a look-up.
-void Neighbourhood::foresee(const std::string& url) {
+void Neighbourhood::prefetch_lookup(const std::string& url) {
   if (!anyone()) return;
   const SteadyTime now = parts_.runtime.clock.now();
-  std::erase_if(foreseen_,
-                [now](const auto& item) { return now - item.second.at > kForeseenFor && item.second.waiting.empty(); });
-  if (foreseen_.contains(url) || foreseen_.size() >= kMaxForeseen) return;
-  foreseen_[url] = {now, false, {}};
-  to_foresee_.push_back(url);
-  if (to_foresee_.size() > 1) return;
+  std::erase_if(prefetches_,
+                [now](const auto& item) { return now - item.second.at > kPrefetchFor && item.second.waiting.empty(); });
+  if (prefetches_.contains(url) || prefetches_.size() >= kMaxPrefetches) return;
+  prefetches_[url] = {now, false, {}};
+  prefetches_to_ask_.push_back(url);
+  if (prefetches_to_ask_.size() > 1) return;
   // Files of one job are probed together; their look-ups go into one datagram.
-  parts_.runtime.timers.after(kGatherUrls, alive_.guard([this] { ask_foreseen(); }));
+  parts_.runtime.timers.after(kGatherUrls, alive_.guard([this] { ask_prefetches(); }));
 }
 
-void Neighbourhood::ask_foreseen() {
-  const std::vector<std::string> all = std::exchange(to_foresee_, {});
+void Neighbourhood::ask_prefetches() {
+  const std::vector<std::string> all = std::exchange(prefetches_to_ask_, {});
   for (std::size_t first = 0; first < all.size(); first += kMaxAskKeys) {
     const std::size_t last = std::min(all.size(), first + kMaxAskKeys);
     const std::vector<std::string> urls(all.begin() + static_cast<std::ptrdiff_t>(first),
@@ -107,16 +107,16 @@ void Neighbourhood::ask_foreseen() {
         std::vector<Holder> holders;
         std::copy_if(found.begin(), found.end(), std::back_inserter(holders),
                      [i](const Holder& holder) { return holder.item.key == i; });
-        foreseen(urls[i], holders);
+        on_prefetch_answer(urls[i], holders);
       }
     };
     parts_.discovery.ask(std::move(keys), alive_.guard(heard));
   }
 }
 
-void Neighbourhood::foreseen(const std::string& url, const std::vector<Holder>& holders) {
-  const auto found = foreseen_.find(url);
-  if (found == foreseen_.end()) return;
+void Neighbourhood::on_prefetch_answer(const std::string& url, const std::vector<Holder>& holders) {
+  const auto found = prefetches_.find(url);
+  if (found == prefetches_.end()) return;
   found->second.answered = true;
   found->second.holders = holders;
   const auto best = std::min_element(holders.begin(), holders.end(), [](const Holder& a, const Holder& b) {
@@ -127,28 +127,28 @@ void Neighbourhood::foreseen(const std::string& url, const std::vector<Holder>& 
 }
 
 bool Neighbourhood::promising(const std::string& url) const {
-  const auto found = foreseen_.find(url);
-  return found != foreseen_.end() && !found->second.holders.empty();
+  const auto found = prefetches_.find(url);
+  return found != prefetches_.end() && !found->second.holders.empty();
 }
 
 void Neighbourhood::warm_up(const Digest& url_key, const Holder& holder) {
-  const KnownPeer* peer = parts_.discovery.peers().find(holder.agent);
-  if (!peer || refused(holder.agent)) return;
+  const KnownPeer* peer = parts_.discovery.peers().find_peer(holder.agent);
+  if (!peer || is_refused(holder.agent)) return;
   CatalogueCall call;
   call.to = peer->catalogue();
   call.agent = holder.agent;
   call.target = target_of(ManifestQuery{url_key, KeyKind::url, false});
-  call.timeout = kForeseenFor;
+  call.timeout = kPrefetchFor;
   parts_.link.call(std::move(call), [](const Result<CatalogueResponse>&) {});  // only the connection is wanted
 }
 
-std::shared_ptr<SupplyImpl> Neighbourhood::look_up(const cache::Version& version, std::vector<Holder> foreseen,
+std::shared_ptr<SupplyImpl> Neighbourhood::look_up(const cache::Version& version, std::vector<Holder> prefetched,
                                                    VersionLookup::Found found) {
   tidy();
   const Digest key = parts_.offers.key().version_key(version);
   auto supply = std::make_shared<SupplyImpl>(supply_tools_, version, key, parts_.group);
-  auto lookup = std::make_shared<VersionLookup>(lookup_tools_, supply, std::move(foreseen), std::move(found));
-  supply->on_others([weak = std::weak_ptr(lookup)](const std::vector<std::byte>& body) {
+  auto lookup = std::make_shared<VersionLookup>(lookup_tools_, supply, std::move(prefetched), std::move(found));
+  supply->set_others_listener([weak = std::weak_ptr(lookup)](const std::vector<std::byte>& body) {
     if (const auto still = weak.lock()) still->add_others(body);
   });
   supplies_.push_back(supply);
@@ -160,26 +160,26 @@ std::shared_ptr<SupplyImpl> Neighbourhood::look_up(const cache::Version& version
   return supply;
 }
 
-void Neighbourhood::find(NeighbourQuery query, UniqueFunction<void(std::shared_ptr<Supply>)> done) {
+void Neighbourhood::find_supply(NeighbourQuery query, UniqueFunction<void(std::shared_ptr<Supply>)> done) {
   const bool worthwhile = query.version.size.value_or(0) > 0 && query.version.has_validator();
   if (!worthwhile || !anyone()) return done(nullptr);
   parts_.trust.know(version_digest(query.version), query.version.url);
   if (!may_share(query.version)) return done(nullptr);
-  if (const auto asked = foreseen_.find(query.version.url); asked != foreseen_.end() && !asked->second.answered) {
+  if (const auto asked = prefetches_.find(query.version.url); asked != prefetches_.end() && !asked->second.answered) {
     // A look-up of the URL is in flight; this look-up starts with its answer instead of asking again.
     asked->second.waiting.push_back(
         [this, alive = alive_.watch(), query = std::move(query), done = std::move(done)]() mutable {
           if (alive.expired()) return done(nullptr);
-          find(std::move(query), std::move(done));
+          find_supply(std::move(query), std::move(done));
         });
     return;
   }
   std::vector<Holder> known;
   bool asked = false;
-  if (const auto seen = foreseen_.find(query.version.url); seen != foreseen_.end() && seen->second.answered) {
-    if (parts_.runtime.clock.now() - seen->second.at <= kForeseenFor) known = std::move(seen->second.holders);
+  if (const auto seen = prefetches_.find(query.version.url); seen != prefetches_.end() && seen->second.answered) {
+    if (parts_.runtime.clock.now() - seen->second.at <= kPrefetchFor) known = std::move(seen->second.holders);
     asked = known.empty() && parts_.runtime.clock.now() - seen->second.at <= kJustAsked;
-    foreseen_.erase(seen);
+    prefetches_.erase(seen);
   }
   const auto supply =
       look_up(query.version, std::move(known),
@@ -265,15 +265,15 @@ void Neighbourhood::merged(const cache::Version& version, const std::vector<cach
   parts_.cache.segments(held, alive_.guard(listed));
 }
 
-void Neighbourhood::received_evidence(const AgentId& from, const EvidenceMessage& told) {
-  if (refused(from)) return;
+void Neighbourhood::on_evidence(const AgentId& from, const EvidenceMessage& told) {
+  if (is_refused(from)) return;
   const auto evidence = decode_evidence(told.bytes);
   if (!evidence) {
     log::warn("evidence that cannot be read came from agent={} error=\"{}\"", agent_name(from),
               evidence.error().text());
     return;
   }
-  meet(*evidence, told.certificate);
+  meet_member(*evidence, told.certificate);
   const auto outcome = parts_.trust.receive(*evidence, circle(), parts_.runtime.clock.wall());
   if (!outcome) {
     log::warn("evidence from agent={} proves nothing error=\"{}\"", agent_name(from), outcome.error().text());
@@ -296,10 +296,10 @@ void Neighbourhood::weigh(const Evidence& evidence) {
 
 // Remembers the certificate of an accused agent that this agent has not met, since its attestations may arrive later.
 // Only with evidence that holds, so that a broken member cannot make this agent check certificates without end.
-void Neighbourhood::meet(const Evidence& evidence, Bytes certificate) {
+void Neighbourhood::meet_member(const Evidence& evidence, Bytes certificate) {
   const WallTime now = parts_.runtime.clock.wall();
   const AgentId& accused = evidence.accused.agent;
-  if (certificate.empty() || parts_.members.known(accused, now) || !check_evidence(evidence, parts_.group)) return;
+  if (certificate.empty() || parts_.members.is_known(accused, now) || !check_evidence(evidence, parts_.group)) return;
   if (const Status status = parts_.members.remember(accused, certificate, now); !status) {
     log::warn("the accused's certificate does not hold agent={} error=\"{}\"", agent_name(accused),
               status.error().text());
@@ -335,7 +335,7 @@ void Neighbourhood::act_on(const Trust::Outcome& outcome) {
     stop_supplies();
     if (parts_.offers_changed) parts_.offers_changed();
   }
-  for (const AgentId& agent : outcome.doubted) gone(agent);  // crowds no longer wait for its claims
+  for (const AgentId& agent : outcome.doubted) on_agent_gone(agent);  // crowds no longer wait for its claims
   if (!outcome.shunned.empty() && parts_.shunned_changed) parts_.shunned_changed();
 }
 
@@ -359,7 +359,7 @@ void Neighbourhood::stop_supplies() {
   }
 }
 
-void Neighbourhood::lied(const AgentId& agent) {
+void Neighbourhood::on_lie(const AgentId& agent) {
   if (!parts_.trust.sent_bad_block(agent, parts_.runtime.clock.wall())) return;
   log::warn("agent sent what is not attested; it is shunned for a while agent={}", agent_name(agent));
   // Posted: cutting connections must not end a call whose answer is being handled.

@@ -61,9 +61,9 @@ class Neighbourhood final : public Neighbours {
   }
 
   [[nodiscard]] bool anyone() const override;
-  void foresee(const std::string& url) override;
+  void prefetch_lookup(const std::string& url) override;
   [[nodiscard]] bool promising(const std::string& url) const override;
-  void find(NeighbourQuery query, UniqueFunction<void(std::shared_ptr<Supply>)> done) override;
+  void find_supply(NeighbourQuery query, UniqueFunction<void(std::shared_ptr<Supply>)> done) override;
   void find_newest(const std::string& url, UniqueFunction<void(std::optional<NewestEdition>)> done) override;
   [[nodiscard]] bool contradicted(const cache::Version& version) const override { return !may_share(version); }
   void judged_bad(const cache::Version& version, const std::vector<cache::SegmentInfo>& segments) override;
@@ -71,35 +71,35 @@ class Neighbourhood final : public Neighbours {
   void merged(const cache::Version& version, const std::vector<cache::SegmentInfo>& segments,
               const cache::ContentId& held) override;
 
-  void received_evidence(const AgentId& from, const EvidenceMessage& told);  // called by discovery
-  // In neighbourhood_crowd.cpp. The first three are called by discovery, offered() by the offer feed, and
-  // serving_changed() when the policy of serving may have changed.
-  void heard_crowd(const AgentId& from, const CrowdStamp& stamp, const std::vector<CrowdEntry>& entries);
-  void around_changed();
-  void gone(const AgentId& agent);
-  void offered(const cache::ContentInfo& info, const std::vector<cache::SegmentInfo>& segments);
-  void serving_changed();
-  void key_changed();                                      // the group's key changed, and with it every version key
-  [[nodiscard]] bool refused(const AgentId& agent) const;  // revoked or shunned
+  void on_evidence(const AgentId& from, const EvidenceMessage& told);  // called by discovery
+  // In neighbourhood_crowd.cpp. The first three are called by discovery, on_offered() by the offer feed, and
+  // on_serving_changed() when the policy of serving may have changed.
+  void on_crowd_entries(const AgentId& from, const CrowdStamp& stamp, const std::vector<CrowdEntry>& entries);
+  void on_agents_changed();
+  void on_agent_gone(const AgentId& agent);
+  void on_offered(const cache::ContentInfo& info, const std::vector<cache::SegmentInfo>& segments);
+  void on_serving_changed();
+  void on_key_changed();                                      // the group's key changed, and with it every version key
+  [[nodiscard]] bool is_refused(const AgentId& agent) const;  // revoked or shunned
 
  private:
-  struct Foreseen {
+  struct Prefetch {
     SteadyTime at{};
     bool answered = false;
     std::vector<Holder> holders;                  // of any version of the URL
     std::vector<UniqueFunction<void()>> waiting;  // look-ups that start once this is answered
   };
-  static constexpr Duration kForeseenFor = std::chrono::seconds(2);
-  static constexpr std::size_t kMaxForeseen = 256;
-  static constexpr Duration kSpokeJustNow = std::chrono::milliseconds(700);
+  static constexpr Duration kPrefetchFor = std::chrono::seconds(2);
+  static constexpr std::size_t kMaxPrefetches = 256;
+  static constexpr Duration kHeardLately = std::chrono::milliseconds(700);
   static constexpr Duration kGatherUrls = std::chrono::milliseconds(1);
   // After an empty answer for the URL, a look-up of its version within this time does not ask again.
   static constexpr Duration kJustAsked = std::chrono::milliseconds(300);
 
-  void ask_foreseen();
-  void foreseen(const std::string& url, const std::vector<Holder>& holders);
+  void ask_prefetches();
+  void on_prefetch_answer(const std::string& url, const std::vector<Holder>& holders);
   void warm_up(const Digest& url_key, const Holder& holder);
-  void lied(const AgentId& agent);
+  void on_lie(const AgentId& agent);
   void weigh(const Evidence& evidence);
   [[nodiscard]] Trust::Circle circle() const;
   [[nodiscard]] bool may_share(const cache::Version& version) const;
@@ -108,9 +108,9 @@ class Neighbourhood final : public Neighbours {
   void share_no_more(const std::vector<Digest>& versions);
   void stop_supplies();
   void tell_group(const Evidence& evidence);
-  void meet(const Evidence& evidence, Bytes certificate);
+  void meet_member(const Evidence& evidence, Bytes certificate);
   [[nodiscard]] bool not_heard(const AgentId& agent) const;  // as an attester
-  std::shared_ptr<SupplyImpl> look_up(const cache::Version& version, std::vector<Holder> foreseen,
+  std::shared_ptr<SupplyImpl> look_up(const cache::Version& version, std::vector<Holder> prefetched,
                                       VersionLookup::Found found);
   void make_crowds();
   void join_crowd(const NeighbourQuery& query, const std::shared_ptr<SupplyImpl>& supply, VersionLookup& lookup,
@@ -121,8 +121,8 @@ class Neighbourhood final : public Neighbours {
   NeighbourhoodParts parts_;
   bool using_ = true;
   bool crowd_ = false;
-  std::map<std::string, Foreseen> foreseen_;  // by URL
-  std::vector<std::string> to_foresee_;       // those of foreseen_ that are not asked for yet
+  std::map<std::string, Prefetch> prefetches_;  // by URL
+  std::vector<std::string> prefetches_to_ask_;  // those of prefetches_ that are not asked for yet
   std::shared_ptr<SupplyTools> supply_tools_;
   std::shared_ptr<LookupTools> lookup_tools_;
   std::vector<std::shared_ptr<VersionLookup>> lookups_;

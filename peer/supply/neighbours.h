@@ -1,9 +1,9 @@
 // The LAN as the agent's transfers see it: which neighbours hold a version, and its bytes, proven. The seam between
 // agent/transfer and the rest of peer/. Owned by agent/lan.
 //
-// Thread: loop thread only, callbacks included.
-// Re-entrancy: find() and find_newest() may call `done` within the call, where nothing is to be asked; every other
-// callback and event comes from a later turn of the loop. A callback may call back into the supply and let go of it.
+// Thread: loop thread only, callbacks included. Re-entrancy: find_supply() and find_newest() may call `done` within the
+// call, where nothing is to be asked; every other callback and event comes from a later turn of the loop. A callback
+// may call back into the supply and let go of it.
 #pragma once
 
 #include <cstdint>
@@ -73,8 +73,8 @@ class Supply {
   [[nodiscard]] virtual std::optional<CrowdFigures> crowd() const { return std::nullopt; }
   // Reports what the transfer does: `bytes` of a segment have come so far from the origin's running stream; whether
   // the origin can be asked (false: it failed).
-  virtual void origin_came(std::uint64_t segment, std::uint64_t bytes) { (void)segment, (void)bytes; }
-  virtual void origin_usable(bool usable) { (void)usable; }
+  virtual void on_origin_progress(std::uint64_t segment, std::uint64_t bytes) { (void)segment, (void)bytes; }
+  virtual void set_origin_usable(bool usable) { (void)usable; }
 };
 
 struct NeighbourQuery {
@@ -100,9 +100,9 @@ class Neighbours {
   virtual ~Neighbours() = default;
   [[nodiscard]] virtual bool anyone() const = 0;  // some peer that serves is known, so that asking may be worthwhile
   // Starts looking up holders of any version of this URL (by URL key) while the origin's probe is in flight, so that
-  // find() need not wait for the answer.
-  virtual void foresee(const std::string& url) { (void)url; }
-  // Returns whether foresee() has found a neighbour that holds an edition of the URL.
+  // find_supply() need not wait for the answer.
+  virtual void prefetch_lookup(const std::string& url) { (void)url; }
+  // Returns whether prefetch_lookup() has found a neighbour that holds an edition of the URL.
   [[nodiscard]] virtual bool promising(const std::string& url) const {
     (void)url;
     return false;
@@ -113,8 +113,8 @@ class Neighbours {
   // segments. `done` is due within 400 ms of the look-up's start (250 ms in a crowd); where a second member's word is
   // awaited, when its calls end (1 s each). The caller starts the origin after its own grace period
   // (agent/transfer/run_peers.cpp) and adds a later supply. `done` is destroyed uncalled if the group's key changes
-  // while foresee() is in flight.
-  virtual void find(NeighbourQuery query, UniqueFunction<void(std::shared_ptr<Supply>)> done) = 0;
+  // while prefetch_lookup() is in flight.
+  virtual void find_supply(NeighbourQuery query, UniqueFunction<void(std::shared_ptr<Supply>)> done) = 0;
   // Looks up the newest edition of the URL that a peer holds complete and validated; nullopt where none does. May call
   // `done` within the call.
   virtual void find_newest(const std::string& url, UniqueFunction<void(std::optional<NewestEdition>)> done) {

@@ -53,17 +53,17 @@ void NewestLookup::stop() {
 }
 
 void NewestLookup::start() {
-  // The timer keeps the look-up until finish() or stop().
-  deadline_ = tools_->runtime.timers.after(kWithin, [self = shared_from_this()] { self->finish(); });
+  // The timer keeps the look-up until answer_newest() or stop().
+  deadline_ = tools_->runtime.timers.after(kWithin, [self = shared_from_this()] { self->answer_newest(); });
   tools_->discovery.ask({{KeyKind::url, url_key_}}, [weak = weak_from_this()](const std::vector<Holder>& holders) {
-    if (const auto self = weak.lock()) self->answered(holders);
+    if (const auto self = weak.lock()) self->on_holders(holders);
   });
 }
 
-void NewestLookup::answered(const std::vector<Holder>& holders) {
+void NewestLookup::on_holders(const std::vector<Holder>& holders) {
   if (!found_) return;
   for (const Holder& holder : holders) {
-    const KnownPeer* peer = tools_->discovery.peers().find(holder.agent);
+    const KnownPeer* peer = tools_->discovery.peers().find_peer(holder.agent);
     if (!peer || !holder.item.complete || tools_->refused(holder.agent) || calls_.size() >= kAsked) continue;
     CatalogueCall call;
     call.to = peer->catalogue();
@@ -75,15 +75,15 @@ void NewestLookup::answered(const std::vector<Holder>& holders) {
       const auto self = weak.lock();
       if (!self || !self->found_) return;
       self->calls_.erase(*id);
-      self->manifest(answer);
-      if (self->calls_.empty()) self->finish();
+      self->on_manifest(answer);
+      if (self->calls_.empty()) self->answer_newest();
     });
     calls_.insert(*id);
   }
-  if (calls_.empty()) finish();
+  if (calls_.empty()) answer_newest();
 }
 
-void NewestLookup::manifest(const Result<CatalogueResponse>& answer) {
+void NewestLookup::on_manifest(const Result<CatalogueResponse>& answer) {
   if (!answer || answer->status != kOk) return;
   const auto said = decode_manifest(answer->body);
   if (!said || !said->complete) return;
@@ -94,7 +94,7 @@ void NewestLookup::manifest(const Result<CatalogueResponse>& answer) {
   if (fetched && (!best_ || *fetched > best_->fetched)) best_ = FoundEdition{version, *fetched};
 }
 
-void NewestLookup::finish() {
+void NewestLookup::answer_newest() {
   auto found = std::exchange(found_, nullptr);
   if (!found) return;
   const auto self = shared_from_this();

@@ -32,9 +32,9 @@ class NewestLookup final : public std::enable_shared_from_this<NewestLookup> {
   void stop();  // called before its tools end: calls off its requests and posts `found` with nullopt
 
  private:
-  void answered(const std::vector<Holder>& holders);
-  void manifest(const Result<CatalogueResponse>& answer);
-  void finish();
+  void on_holders(const std::vector<Holder>& holders);
+  void on_manifest(const Result<CatalogueResponse>& answer);
+  void answer_newest();
 
   std::shared_ptr<LookupTools> tools_;
   std::string url_;

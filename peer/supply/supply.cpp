@@ -47,12 +47,12 @@ void SupplyImpl::close() {
   by_segment_.clear();
   unused_since_.clear();
   own_.reset();
-  seat_.reset();
+  membership_.reset();
   for (auto& [id, delivery] : deliveries_) {
     delivery.fetch.reset();
-    end_later(id, tl::unexpected(nobody()));
+    post_delivery_end(id, tl::unexpected(nobody()));
   }
-  tell_changed();
+  post_changed();
 }
 
 bool SupplyImpl::take_bytes(std::vector<std::byte> bytes) {
@@ -62,31 +62,31 @@ bool SupplyImpl::take_bytes(std::vector<std::byte> bytes) {
   if (proof_.root(0) != content_root(leaves)) return false;
   bytes_ = std::move(bytes);
   byte_leaves_ = std::move(leaves);
-  if (seat_) seat_->from_peers(bytes_.size());
+  if (membership_) membership_->on_bytes_from_peers(bytes_.size());
   return true;
 }
 
 void SupplyImpl::set_own(std::shared_ptr<cache::ContentLease> content, std::vector<ByteRange> held) {
   own_ = std::move(content);
-  held_ = std::move(held);
+  own_ranges_ = std::move(held);
 }
 
-void SupplyImpl::updated() {
+void SupplyImpl::on_holders_learnt() {
   if (closed_) return;
-  // A copy: holders_changed() may end a fetch, which erases it from by_segment_.
-  std::vector<std::shared_ptr<WindowFetch>> fetches;
+  // A copy: on_holders_changed() may end a fetch, which erases it from by_segment_.
+  std::vector<std::shared_ptr<SegmentFetch>> fetches;
   if (whole_) fetches.push_back(whole_);
   for (const auto& [segment, fetch] : by_segment_) fetches.push_back(fetch);
-  for (const auto& fetch : fetches) fetch->holders_changed();
-  tell_changed();
+  for (const auto& fetch : fetches) fetch->on_holders_changed();
+  post_changed();
 }
 
-void SupplyImpl::tell_changed() {
-  if (std::exchange(telling_, true)) return;
+void SupplyImpl::post_changed() {
+  if (std::exchange(change_posted_, true)) return;
   tools_->runtime.executor.post([weak = weak_from_this()] {
     const auto self = weak.lock();
     if (!self) return;
-    self->telling_ = false;
+    self->change_posted_ = false;
     const auto changed = self->on_changed;  // a copy: it may replace itself
     if (changed) changed();
   });
@@ -101,10 +101,10 @@ std::vector<std::uint64_t> SupplyImpl::segments() const {
   if (closed_) return out;
   // In a crowd a small content comes with a catalogue's answer. Hundreds of torrents of one small file each would cost
   // too much.
-  if (seat_ && size() <= kMaxInline && !has_bytes()) return out;
+  if (membership_ && size() <= kMaxInline && !has_bytes()) return out;
   const std::vector<bool> held = table_.held(proof_.layout().count());
   for (std::uint64_t segment = 0; segment < held.size(); ++segment) {
-    if ((has_bytes() || held[segment]) && takable(segment)) out.push_back(segment);
+    if ((has_bytes() || held[segment]) && is_deliverable(segment)) out.push_back(segment);
   }
   return out;
 }
@@ -118,22 +118,22 @@ std::vector<std::byte> SupplyImpl::attestation(std::uint64_t segment) const {
 }
 
 // Returns whether the segment's root is believed and no second opinion of it is awaited.
-bool SupplyImpl::takable(std::uint64_t segment) const {
+bool SupplyImpl::is_deliverable(std::uint64_t segment) const {
   return proof_.root(segment) && !opinions_.waits(segment);
 }
 
 bool SupplyImpl::as_whole() const {
   // Once segments are taken one by one in a crowd, the leaves of the whole content are not worth their transfer.
   if (size() > kMaxWholeTorrent || !proof_.whole() || opinions_.any_waits()) return false;
-  return table_.any_complete() && !(seat_ && by_segments_);
+  return table_.any_complete() && !(membership_ && by_segments_);
 }
 
-std::shared_ptr<WindowFetch> SupplyImpl::fetch_for(std::uint64_t segment) {
+std::shared_ptr<SegmentFetch> SupplyImpl::fetch_for(std::uint64_t segment) {
   const bool whole = as_whole();
-  if (!whole && (segment >= proof_.layout().count() || !takable(segment))) return nullptr;
-  std::shared_ptr<WindowFetch>& slot = whole ? whole_ : by_segment_[segment];
+  if (!whole && (segment >= proof_.layout().count() || !is_deliverable(segment))) return nullptr;
+  std::shared_ptr<SegmentFetch>& slot = whole ? whole_ : by_segment_[segment];
   if (slot) return slot;
-  WindowFetch::What what;
+  SegmentFetch::Task what;
   what.version_key = version_key_;
   what.layout = proof_.layout();
   what.whole = whole;
@@ -141,9 +141,9 @@ std::shared_ptr<WindowFetch> SupplyImpl::fetch_for(std::uint64_t segment) {
   const std::uint64_t count = whole ? proof_.layout().count() : 1;
   for (std::uint64_t i = 0; i < count; ++i) what.segment_roots.push_back(*proof_.root(what.first + i));
   what.content = own_;
-  what.held = held_;
+  what.present = own_ranges_;
   by_segments_ = by_segments_ || !whole;
-  slot = std::make_shared<WindowFetch>(*tools_, *this, std::move(what));
+  slot = std::make_shared<SegmentFetch>(*tools_, *this, std::move(what));
   auto fetch = slot;
   // Posted: start() may end the fetch at once, and deliver() must not see that.
   tools_->runtime.executor.post([weak = std::weak_ptr(fetch)] {
@@ -157,7 +157,7 @@ DeliveryId SupplyImpl::deliver(ByteRange window, std::shared_ptr<DeliveryEvents>
   Delivery delivery;
   delivery.window = window;
   delivery.events = std::move(events);
-  delivery.left = window.length;
+  delivery.missing_bytes = window.length;
   const bool inside = window.length > 0 && window.end() <= size() && window.offset % kBlockSize == 0;
   if (inside && !closed_ && !has_bytes()) delivery.fetch = fetch_for(proof_.layout().index_at(window.offset));
   const auto fetch = delivery.fetch;
@@ -165,12 +165,12 @@ DeliveryId SupplyImpl::deliver(ByteRange window, std::shared_ptr<DeliveryEvents>
   if (fetch) {
     unused_since_.erase(fetch);
     update_wants(fetch);
-  } else if (inside && !closed_ && has_bytes() && takable(0)) {
+  } else if (inside && !closed_ && has_bytes() && is_deliverable(0)) {
     tools_->runtime.executor.post([weak = weak_from_this(), id] {
       if (const auto self = weak.lock()) self->deliver_bytes(id);
     });
   } else {
-    end_later(id, tl::unexpected(nobody()));
+    post_delivery_end(id, tl::unexpected(nobody()));
   }
   return id;
 }
@@ -178,23 +178,24 @@ DeliveryId SupplyImpl::deliver(ByteRange window, std::shared_ptr<DeliveryEvents>
 void SupplyImpl::deliver_bytes(DeliveryId id) {
   const auto found = deliveries_.find(id);
   if (found == deliveries_.end()) return;
-  if (!has_bytes()) return end_later(id, tl::unexpected(nobody()));  // dropped: a contradiction was heard meanwhile
+  if (!has_bytes())
+    return post_delivery_end(id, tl::unexpected(nobody()));  // dropped: a contradiction was heard meanwhile
   const ByteRange window = found->second.window;
-  found->second.left = 0;
+  found->second.missing_bytes = 0;
   const auto first = byte_leaves_.begin() + static_cast<std::ptrdiff_t>(window.offset / kBlockSize);
-  hand_on(id, window.offset, copy_of(Bytes(bytes_).subspan(window.offset, window.length)),
-          std::vector<Digest>(first, first + static_cast<std::ptrdiff_t>(block_count(window.length))));
+  pass_blocks(id, window.offset, copy_of(Bytes(bytes_).subspan(window.offset, window.length)),
+              std::vector<Digest>(first, first + static_cast<std::ptrdiff_t>(block_count(window.length))));
 }
 
-void SupplyImpl::update_wants(const std::shared_ptr<WindowFetch>& fetch) {
+void SupplyImpl::update_wants(const std::shared_ptr<SegmentFetch>& fetch) {
   std::vector<ByteRange> wanted;
   for (const auto& [id, delivery] : deliveries_) {
     if (delivery.fetch != fetch) continue;
-    for (const auto& gap : delivery.came.gaps({delivery.window.offset, delivery.window.end()})) {
+    for (const auto& gap : delivery.received.gaps({delivery.window.offset, delivery.window.end()})) {
       wanted.push_back({gap.begin, gap.end - gap.begin});
     }
   }
-  fetch->want(std::move(wanted));
+  fetch->set_wanted(std::move(wanted));
 }
 
 void SupplyImpl::cancel(DeliveryId id) {
@@ -202,28 +203,28 @@ void SupplyImpl::cancel(DeliveryId id) {
   if (found == deliveries_.end()) return;
   const auto fetch = found->second.fetch;
   deliveries_.erase(found);
-  if (fetch) left(fetch);
+  if (fetch) on_delivery_left(fetch);
 }
 
-bool SupplyImpl::used(const WindowFetch& fetch) const {
+bool SupplyImpl::has_delivery(const SegmentFetch& fetch) const {
   return std::any_of(deliveries_.begin(), deliveries_.end(),
                      [&](const auto& item) { return item.second.fetch.get() == &fetch; });
 }
 
-void SupplyImpl::left(const std::shared_ptr<WindowFetch>& fetch) {
+void SupplyImpl::on_delivery_left(const std::shared_ptr<SegmentFetch>& fetch) {
   update_wants(fetch);
-  if (closed_ || used(*fetch)) return;
+  if (closed_ || has_delivery(*fetch)) return;
   const auto segment =
       std::find_if(by_segment_.begin(), by_segment_.end(), [&](const auto& item) { return item.second == fetch; });
   if (segment == by_segment_.end() && whole_ != fetch) return;  // the fetch has ended already
   unused_since_[fetch] = tools_->runtime.clock.now();
   if (segment != by_segment_.end()) finished_.push_back(segment->first);
-  retire_finished();
+  retire_finished_fetches();
   if (unused_timer_ == 0 && !unused_since_.empty())
-    unused_timer_ = tools_->runtime.timers.after(kLinger, [this] { end_unused(); });
+    unused_timer_ = tools_->runtime.timers.after(kLinger, [this] { end_unused_fetches(); });
 }
 
-void SupplyImpl::end_unused() {
+void SupplyImpl::end_unused_fetches() {
   unused_timer_ = 0;
   const SteadyTime now = tools_->runtime.clock.now();
   std::optional<SteadyTime> next;
@@ -239,22 +240,22 @@ void SupplyImpl::end_unused() {
     if (whole_ == fetch) whole_.reset();
     std::erase_if(by_segment_, [&fetch = fetch](const auto& slot) { return slot.second == fetch; });
   }
-  if (next) unused_timer_ = tools_->runtime.timers.after(*next + kLinger - now, [this] { end_unused(); });
+  if (next) unused_timer_ = tools_->runtime.timers.after(*next + kLinger - now, [this] { end_unused_fetches(); });
 }
 
-WindowFetch* SupplyImpl::fetch_at(std::uint64_t offset) const {
+SegmentFetch* SupplyImpl::fetch_at(std::uint64_t offset) const {
   const auto found = by_segment_.find(proof_.layout().index_at(offset));
   return found != by_segment_.end() ? found->second.get() : whole_.get();
 }
 
 void SupplyImpl::consumed(DeliveryId, std::uint64_t offset, std::uint64_t bytes) {
   // Found by the offset, not by the delivery: its last bytes are consumed after its end.
-  if (WindowFetch* fetch = fetch_at(offset)) fetch->consumed(offset, bytes);
+  if (SegmentFetch* fetch = fetch_at(offset)) fetch->consumed(offset, bytes);
 }
 
 DeliveryId SupplyImpl::delivery_at(std::uint64_t offset) const {
   for (const auto& [id, delivery] : deliveries_) {
-    if (offset >= delivery.window.offset && offset < delivery.window.end() && !delivery.came.contains(offset))
+    if (offset >= delivery.window.offset && offset < delivery.window.end() && !delivery.received.contains(offset))
       return id;
   }
   return 0;
@@ -262,15 +263,15 @@ DeliveryId SupplyImpl::delivery_at(std::uint64_t offset) const {
 
 // Assigns each block of the range to a delivery and marks it as come. All blocks are marked before the first event is
 // sent: a receiver asks for more within the event, and must not be sent a block twice.
-std::vector<SupplyImpl::Part> SupplyImpl::allot(ByteRange range) {
+std::vector<SupplyImpl::Part> SupplyImpl::split_by_delivery(ByteRange range) {
   std::vector<Part> parts;
   for (std::uint64_t at = range.offset; at < range.end(); at = block_end(at, range.end())) {
     const std::uint64_t length = block_end(at, range.end()) - at;
     const DeliveryId id = delivery_at(at);
     if (id != 0) {
       Delivery& delivery = deliveries_.at(id);
-      delivery.came.add({at, at + length});
-      delivery.left -= std::min(delivery.left, length);
+      delivery.received.add({at, at + length});
+      delivery.missing_bytes -= std::min(delivery.missing_bytes, length);
     }
     if (!parts.empty() && parts.back().id == id) {
       parts.back().range.length += length;
@@ -281,83 +282,85 @@ std::vector<SupplyImpl::Part> SupplyImpl::allot(ByteRange range) {
   return parts;
 }
 
-void SupplyImpl::window_blocks(WindowFetch& fetch, std::uint64_t offset, Buffer bytes, std::vector<Digest> leaves) {
+void SupplyImpl::on_fetched_blocks(SegmentFetch& fetch, std::uint64_t offset, Buffer bytes,
+                                   std::vector<Digest> leaves) {
   const auto self = shared_from_this();
   const auto alive = fetch.shared_from_this();
-  came_for_crowd(offset, bytes.size());
-  const auto parts = allot({offset, bytes.size()});
+  count_for_crowd(offset, bytes.size());
+  const auto parts = split_by_delivery({offset, bytes.size()});
   // Usually all blocks are for one delivery; then nothing is copied.
   if (parts.size() == 1 && parts.front().id != 0) {
-    return hand_on(parts.front().id, offset, std::move(bytes), std::move(leaves));
+    return pass_blocks(parts.front().id, offset, std::move(bytes), std::move(leaves));
   }
   for (const Part& part : parts) {
     if (self.use_count() == 1 || closed_) return;  // the transfer let go of the supply in an event
     if (part.id == 0) {
-      fetch.dropped(part.range.length);
+      fetch.count_unwanted(part.range.length);
       continue;
     }
     const auto first = leaves.begin() + static_cast<std::ptrdiff_t>((part.range.offset - offset) / kBlockSize);
-    hand_on(part.id, part.range.offset, copy_of(bytes.bytes().subspan(part.range.offset - offset, part.range.length)),
-            {first, first + static_cast<std::ptrdiff_t>(block_count(part.range.length))});
+    pass_blocks(part.id, part.range.offset,
+                copy_of(bytes.bytes().subspan(part.range.offset - offset, part.range.length)),
+                {first, first + static_cast<std::ptrdiff_t>(block_count(part.range.length))});
   }
 }
 
-void SupplyImpl::hand_on(DeliveryId id, std::uint64_t offset, Buffer bytes, std::vector<Digest> leaves) {
+void SupplyImpl::pass_blocks(DeliveryId id, std::uint64_t offset, Buffer bytes, std::vector<Digest> leaves) {
   const auto found = deliveries_.find(id);
   if (found == deliveries_.end()) return;  // cancelled in another delivery's event
-  const bool last = found->second.left == 0;
+  const bool last = found->second.missing_bytes == 0;
   const auto events = found->second.events;
   events->on_blocks(offset, std::move(bytes), std::move(leaves));
-  if (last) end(id, {});
+  if (last) end_delivery(id, {});
 }
 
-void SupplyImpl::end(DeliveryId id, Status status) {
+void SupplyImpl::end_delivery(DeliveryId id, Status status) {
   const auto found = deliveries_.find(id);
   if (found == deliveries_.end()) return;  // cancelled meanwhile
   const auto fetch = found->second.fetch;
   const auto events = found->second.events;
   deliveries_.erase(found);
-  if (fetch) left(fetch);
+  if (fetch) on_delivery_left(fetch);
   events->on_done(std::move(status));
 }
 
-void SupplyImpl::retire_finished() {
+void SupplyImpl::retire_finished_fetches() {
   while (finished_.size() > kLingering) {
     const auto found = by_segment_.find(finished_.front());
     finished_.pop_front();
     if (found == by_segment_.end()) continue;
-    if (used(*found->second)) continue;
+    if (has_delivery(*found->second)) continue;
     unused_since_.erase(found->second);
     found->second->stop();
     by_segment_.erase(found);
   }
 }
 
-void SupplyImpl::end_later(DeliveryId id, Status status) {
+void SupplyImpl::post_delivery_end(DeliveryId id, Status status) {
   tools_->runtime.executor.post([weak = weak_from_this(), id, status = std::move(status)]() mutable {
-    if (const auto self = weak.lock()) self->end(id, std::move(status));
+    if (const auto self = weak.lock()) self->end_delivery(id, std::move(status));
   });
 }
 
-void SupplyImpl::window_others(const std::vector<std::byte>& body) {
-  if (others_) others_(body);
+void SupplyImpl::on_other_holders(const std::vector<std::byte>& body) {
+  if (others_listener_) others_listener_(body);
 }
 
-void SupplyImpl::window_lost_holder(const AgentId&) {
-  tell_changed();
+void SupplyImpl::on_holder_lost(const AgentId&) {
+  post_changed();
 }
 
-void SupplyImpl::window_over(WindowFetch& fetch, const Error& error) {
+void SupplyImpl::on_fetch_over(SegmentFetch& fetch, const Error& error) {
   log::debug("window from peers is over error=\"{}\"", error.text());
   for (auto& [id, delivery] : deliveries_) {
     if (delivery.fetch.get() != &fetch) continue;
     delivery.fetch.reset();
-    end_later(id, tl::unexpected(error));
+    post_delivery_end(id, tl::unexpected(error));
   }
   std::erase_if(unused_since_, [&](const auto& item) { return item.first.get() == &fetch; });
   if (whole_.get() == &fetch) whole_.reset();
   std::erase_if(by_segment_, [&](const auto& item) { return item.second.get() == &fetch; });
-  tell_changed();
+  post_changed();
 }
 
 }  // namespace larder::peer

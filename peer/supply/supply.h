@@ -22,7 +22,7 @@
 namespace larder::peer {
 
 class SupplyImpl final : public Supply,
-                         public WindowOwner,
+                         public SegmentFetchOwner,
                          public CrowdUser,
                          public std::enable_shared_from_this<SupplyImpl> {
  public:
@@ -46,22 +46,26 @@ class SupplyImpl final : public Supply,
   // Sets the transfer's own partial content, from which fetches serve other peers; `held` may be empty.
   void set_own(std::shared_ptr<cache::ContentLease> content, std::vector<ByteRange> held);
   // Called when holders or roots were learnt: running fetches may use them, and on_changed is called later.
-  void updated();
-  void on_others(std::function<void(const std::vector<std::byte>&)> others) { others_ = std::move(others); }
+  void on_holders_learnt();
+  void set_others_listener(std::function<void(const std::vector<std::byte>&)> others) {
+    others_listener_ = std::move(others);
+  }
   [[nodiscard]] bool in_use() const { return !deliveries_.empty(); }
   void close();
-  // -- the crowd. sit() takes the membership of this version's crowd; on_heard() sets the listener for what members
-  // announce that they hold.
-  void sit(std::unique_ptr<CrowdSeat> seat, std::uint64_t min_rate);
-  [[nodiscard]] CrowdSeat* seat() const { return seat_.get(); }
-  void on_heard(std::function<void(const AgentId&, const CrowdEntry&)> heard) { heard_ = std::move(heard); }
-  void found_holdings(std::size_t more) { holdings_ += more; }  // a holder announced segments that are new for it
+  // -- the crowd. join_crowd() takes the membership of this version's crowd; set_crowd_listener() sets the listener for
+  // what members announce that they hold.
+  void join_crowd(std::unique_ptr<CrowdMembership> seat, std::uint64_t min_rate);
+  [[nodiscard]] CrowdMembership* membership() const { return membership_.get(); }
+  void set_crowd_listener(std::function<void(const AgentId&, const CrowdEntry&)> heard) {
+    crowd_listener_ = std::move(heard);
+  }
+  void count_new_holdings(std::size_t more) { holdings_ += more; }  // a holder announced segments that are new for it
   // Called when this agent offers a segment. The swarm serves it on demand from now on, so a fetch of it that serves no
   // peers and has no delivery is stopped.
-  void offered(std::uint64_t segment);
-  void crowd_changed() override { tell_changed(); }
-  void crowd_heard(const AgentId& agent, const CrowdEntry& entry) override {
-    if (heard_) heard_(agent, entry);
+  void on_offered(std::uint64_t segment);
+  void on_crowd_changed() override { post_changed(); }
+  void on_crowd_entry(const AgentId& agent, const CrowdEntry& entry) override {
+    if (crowd_listener_) crowd_listener_(agent, entry);
   }
 
   // -- Supply
@@ -77,46 +81,46 @@ class SupplyImpl final : public Supply,
   [[nodiscard]] std::vector<std::uint64_t> order() const override;
   [[nodiscard]] bool promising() const override;
   [[nodiscard]] std::optional<CrowdFigures> crowd() const override;
-  void origin_came(std::uint64_t segment, std::uint64_t bytes) override;
-  void origin_usable(bool usable) override;
+  void on_origin_progress(std::uint64_t segment, std::uint64_t bytes) override;
+  void set_origin_usable(bool usable) override;
 
-  // -- WindowOwner
+  // -- SegmentFetchOwner
   [[nodiscard]] std::vector<HolderFacts> ranked_with(std::uint64_t segment) override;
-  void window_not_given(std::uint64_t segment, const AgentId& agent) override;
-  void window_blocks(WindowFetch& fetch, std::uint64_t offset, Buffer bytes, std::vector<Digest> leaves) override;
-  void window_others(const std::vector<std::byte>& body) override;
-  void window_lost_holder(const AgentId& agent) override;
-  void window_over(WindowFetch& fetch, const Error& error) override;
+  void on_segment_not_given(std::uint64_t segment, const AgentId& agent) override;
+  void on_fetched_blocks(SegmentFetch& fetch, std::uint64_t offset, Buffer bytes, std::vector<Digest> leaves) override;
+  void on_other_holders(const std::vector<std::byte>& body) override;
+  void on_holder_lost(const AgentId& agent) override;
+  void on_fetch_over(SegmentFetch& fetch, const Error& error) override;
 
  private:
   struct Delivery {
     ByteRange window;
     std::shared_ptr<DeliveryEvents> events;
-    std::shared_ptr<WindowFetch> fetch;  // null: from the bytes that came with the catalogue's answer
-    cache::IntervalSet came;
-    std::uint64_t left = 0;  // bytes to come
+    std::shared_ptr<SegmentFetch> fetch;  // null: from the bytes that came with the catalogue's answer
+    cache::IntervalSet received;
+    std::uint64_t missing_bytes = 0;  // bytes to come
   };
   struct Part {
     DeliveryId id = 0;  // 0: no delivery wants it
     ByteRange range;
   };
-  [[nodiscard]] std::vector<Part> allot(ByteRange range);
+  [[nodiscard]] std::vector<Part> split_by_delivery(ByteRange range);
   [[nodiscard]] bool as_whole() const;
-  [[nodiscard]] bool takable(std::uint64_t segment) const;
-  std::shared_ptr<WindowFetch> fetch_for(std::uint64_t segment);
+  [[nodiscard]] bool is_deliverable(std::uint64_t segment) const;
+  std::shared_ptr<SegmentFetch> fetch_for(std::uint64_t segment);
   void deliver_bytes(DeliveryId id);
-  void hand_on(DeliveryId id, std::uint64_t offset, Buffer bytes, std::vector<Digest> leaves);
-  void update_wants(const std::shared_ptr<WindowFetch>& fetch);
-  void end(DeliveryId id, Status status);
-  void end_later(DeliveryId id, Status status);
-  void tell_changed();
+  void pass_blocks(DeliveryId id, std::uint64_t offset, Buffer bytes, std::vector<Digest> leaves);
+  void update_wants(const std::shared_ptr<SegmentFetch>& fetch);
+  void end_delivery(DeliveryId id, Status status);
+  void post_delivery_end(DeliveryId id, Status status);
+  void post_changed();
   [[nodiscard]] DeliveryId delivery_at(std::uint64_t offset) const;  // 0: no delivery wants it
-  [[nodiscard]] WindowFetch* fetch_at(std::uint64_t offset) const;
-  [[nodiscard]] bool used(const WindowFetch& fetch) const;
-  void left(const std::shared_ptr<WindowFetch>& fetch);  // called when one of its deliveries has ended
-  void retire_finished();
-  void end_unused();
-  void came_for_crowd(std::uint64_t offset, std::uint64_t bytes);
+  [[nodiscard]] SegmentFetch* fetch_at(std::uint64_t offset) const;
+  [[nodiscard]] bool has_delivery(const SegmentFetch& fetch) const;
+  void on_delivery_left(const std::shared_ptr<SegmentFetch>& fetch);  // called when one of its deliveries has ended
+  void retire_finished_fetches();
+  void end_unused_fetches();
+  void count_for_crowd(std::uint64_t offset, std::uint64_t bytes);
 
   std::shared_ptr<SupplyTools> tools_;
   cache::Version version_;
@@ -127,19 +131,19 @@ class SupplyImpl final : public Supply,
   std::vector<std::byte> bytes_;
   std::vector<Digest> byte_leaves_;
   std::shared_ptr<cache::ContentLease> own_;
-  std::vector<ByteRange> held_;
-  std::function<void(const std::vector<std::byte>&)> others_;
+  std::vector<ByteRange> own_ranges_;
+  std::function<void(const std::vector<std::byte>&)> others_listener_;
   DeliveryId next_ = 1;
   std::map<DeliveryId, Delivery> deliveries_;
-  std::shared_ptr<WindowFetch> whole_;
-  std::map<std::uint64_t, std::shared_ptr<WindowFetch>> by_segment_;
+  std::shared_ptr<SegmentFetch> whole_;
+  std::map<std::uint64_t, std::shared_ptr<SegmentFetch>> by_segment_;
   std::deque<std::uint64_t> finished_;  // segments whose torrents go on serving peers, the latest last
-  std::map<std::shared_ptr<WindowFetch>, SteadyTime> unused_since_;  // fetches without a delivery
+  std::map<std::shared_ptr<SegmentFetch>, SteadyTime> unused_since_;  // fetches without a delivery
   TimerId unused_timer_ = 0;
-  bool telling_ = false;
+  bool change_posted_ = false;
   bool closed_ = false;
-  std::unique_ptr<CrowdSeat> seat_;
-  std::function<void(const AgentId&, const CrowdEntry&)> heard_;
+  std::unique_ptr<CrowdMembership> membership_;
+  std::function<void(const AgentId&, const CrowdEntry&)> crowd_listener_;
   std::size_t holdings_ = 0;
   bool by_segments_ = false;  // a torrent of one segment was begun
   std::uint64_t min_rate_ = 0;

@@ -14,48 +14,48 @@ constexpr Duration kRound = std::chrono::milliseconds(250);
 
 }  // namespace
 
-void SupplyImpl::sit(std::unique_ptr<CrowdSeat> seat, std::uint64_t min_rate) {
-  seat_ = std::move(seat);
+void SupplyImpl::join_crowd(std::unique_ptr<CrowdMembership> seat, std::uint64_t min_rate) {
+  membership_ = std::move(seat);
   min_rate_ = min_rate;
 }
 
 std::optional<std::vector<std::uint64_t>> SupplyImpl::from_origin() const {
-  if (closed_ || !seat_ || seat_->alone()) return std::nullopt;
-  return seat_->fetch();
+  if (closed_ || !membership_ || membership_->alone()) return std::nullopt;
+  return membership_->fetch();
 }
 
 std::vector<std::uint64_t> SupplyImpl::order() const {
-  if (closed_ || !seat_) return {};
+  if (closed_ || !membership_) return {};
   const std::vector<std::uint64_t> can = segments();
   std::vector<std::uint64_t> out;
-  for (const std::uint64_t segment : seat_->to_take(Crowd::kToTake)) {
+  for (const std::uint64_t segment : membership_->to_take(Crowd::kToTake)) {
     if (std::binary_search(can.begin(), can.end(), segment)) out.push_back(segment);
   }
   return out;
 }
 
 bool SupplyImpl::promising() const {
-  return !closed_ && seat_ && !seat_->missing_everywhere();
+  return !closed_ && membership_ && !membership_->missing_everywhere();
 }
 
 std::optional<CrowdFigures> SupplyImpl::crowd() const {
-  if (closed_ || !seat_) return std::nullopt;
-  return seat_->figures();
+  if (closed_ || !membership_) return std::nullopt;
+  return membership_->figures();
 }
 
-void SupplyImpl::origin_came(std::uint64_t segment, std::uint64_t bytes) {
-  if (seat_) seat_->progress(segment, bytes);
+void SupplyImpl::on_origin_progress(std::uint64_t segment, std::uint64_t bytes) {
+  if (membership_) membership_->on_progress(segment, bytes);
 }
 
-void SupplyImpl::origin_usable(bool usable) {
-  if (seat_) seat_->origin_usable(usable);
+void SupplyImpl::set_origin_usable(bool usable) {
+  if (membership_) membership_->set_origin_usable(usable);
 }
 
 // Each asker sorts the holders in an order of its own, so that askers spread over them.
 std::vector<HolderFacts> SupplyImpl::ranked_with(std::uint64_t segment) {
   std::vector<HolderFacts> all = table_.ranked_with(segment);
-  if (!seat_) return all;
-  const std::vector<AgentId> order = seat_->holders(segment, kMaxAsked);
+  if (!membership_) return all;
+  const std::vector<AgentId> order = membership_->holders(segment, kMaxAsked);
   const auto place = [&order](const HolderFacts& holder) {
     return std::find(order.begin(), order.end(), holder.agent) - order.begin();
   };
@@ -64,34 +64,34 @@ std::vector<HolderFacts> SupplyImpl::ranked_with(std::uint64_t segment) {
   return all;
 }
 
-void SupplyImpl::window_not_given(std::uint64_t segment, const AgentId& agent) {
-  if (seat_) seat_->not_given(agent, segment);
+void SupplyImpl::on_segment_not_given(std::uint64_t segment, const AgentId& agent) {
+  if (membership_) membership_->on_segment_not_given(agent, segment);
 }
 
 // A fetch without own content serves no peers: lingering, it would keep them waiting for the segment.
-void SupplyImpl::offered(std::uint64_t segment) {
+void SupplyImpl::on_offered(std::uint64_t segment) {
   const auto found = by_segment_.find(segment);
   if (found == by_segment_.end() || found->second->gives()) return;
-  if (used(*found->second)) return;
+  if (has_delivery(*found->second)) return;
   unused_since_.erase(found->second);
   found->second->stop();
   by_segment_.erase(found);
 }
 
-void SupplyImpl::came_for_crowd(std::uint64_t offset, std::uint64_t bytes) {
-  if (!seat_) return;
-  seat_->from_peers(bytes);
+void SupplyImpl::count_for_crowd(std::uint64_t offset, std::uint64_t bytes) {
+  if (!membership_) return;
+  membership_->on_bytes_from_peers(bytes);
   const SteadyTime now = tools_->runtime.clock.now();
   const std::uint64_t segment = proof_.layout().index_at(offset);
   if (round_.segments.empty()) round_ = {now, 0, {}};
   // A segment's first bytes count as delivering until their rate is measured.
-  if (round_.segments.insert(segment).second) seat_->delivering(segment);
+  if (round_.segments.insert(segment).second) membership_->on_delivering(segment);
   round_.bytes += bytes;
   const Duration passed = now - round_.since;
   if (passed < kRound) return;
   const double rate = static_cast<double>(round_.bytes) / seconds(passed);
   if (rate >= static_cast<double>(min_rate_)) {
-    for (const std::uint64_t each : round_.segments) seat_->delivering(each);
+    for (const std::uint64_t each : round_.segments) membership_->on_delivering(each);
   }
   round_.segments.clear();
 }

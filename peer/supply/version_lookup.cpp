@@ -32,11 +32,11 @@ std::size_t answer_bound(const cache::SegmentLayout& layout, bool with_bytes) {
 }  // namespace
 
 VersionLookup::VersionLookup(std::shared_ptr<LookupTools> tools, std::shared_ptr<SupplyImpl> supply,
-                             std::vector<Holder> foreseen, Found found)
+                             std::vector<Holder> prefetched, Found found)
     : tools_(std::move(tools)),
       building_(std::move(supply)),
       supply_(building_),
-      foreseen_(std::move(foreseen)),
+      prefetched_(std::move(prefetched)),
       found_(std::move(found)) {
   // A small content comes with the catalogue's answer: one good holder is enough, and a second for its opinion.
   if (small()) together_ = kOpinions;
@@ -50,7 +50,8 @@ void VersionLookup::stop() {
   if (std::exchange(ended_, true)) return;
   if (query_ != 0) tools_->discovery.cancel(query_);
   for (const CallId call : calls_) tools_->link.cancel(call);
-  for (const TimerId timer : {deadline_, hedge_, again_, proofs_, opinions_}) tools_->runtime.timers.cancel(timer);
+  for (const TimerId timer : {deadline_timer_, hedge_timer_, next_look_timer_, proofs_timer_, opinions_timer_})
+    tools_->runtime.timers.cancel(timer);
   if (!found_) return;
   tools_->runtime.executor.post([found = std::exchange(found_, nullptr)]() mutable { found(nullptr); });
 }
@@ -65,41 +66,41 @@ bool VersionLookup::usable(const AgentId& agent) const {
 }
 
 void VersionLookup::start() {
-  started_ = tools_->runtime.clock.now();
-  deadline_ = tools_->runtime.timers.after(crowd_ ? kWithinInCrowd : kWithin, [weak = weak_from_this()] {
-    if (const auto self = weak.lock()) self->time_over();
+  started_at_ = tools_->runtime.clock.now();
+  deadline_timer_ = tools_->runtime.timers.after(crowd_ ? kWithinInCrowd : kWithin, [weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->on_deadline();
   });
-  look();
+  ask_discovery();
 }
 
-void VersionLookup::look() {
+void VersionLookup::ask_discovery() {
   const auto supply = supply_.lock();
   if (!supply || ended_) return;
   asking_ = true;
   asked_count_ = 0;
   asked_.clear();
   if (crowd_ && !found_ && !supply->complete()) manifests_.clear();  // a holder that had no proof then may have one now
-  auto foreseen = std::exchange(foreseen_, {});
-  std::erase_if(foreseen, [&](const Holder& holder) { return holder.item.version_key != supply->version_key(); });
+  auto prefetched = std::exchange(prefetched_, {});
+  std::erase_if(prefetched, [&](const Holder& holder) { return holder.item.version_key != supply->version_key(); });
   // Members that announced the version before this agent joined need not be asked whether they have it.
   const bool remembered = crowd_ && found_ && supply->holder_table().size() > 0;
-  if (!foreseen.empty() || remembered || std::exchange(asked_around_, false)) return answered(foreseen);
+  if (!prefetched.empty() || remembered || std::exchange(asked_around_, false)) return on_holders(prefetched);
   auto query = tools_->discovery.ask({{KeyKind::version, supply->version_key()}},
                                      [weak = weak_from_this()](const std::vector<Holder>& holders) {
                                        const auto self = weak.lock();
-                                       if (self && !self->ended_) self->answered(holders);
+                                       if (self && !self->ended_) self->on_holders(holders);
                                      });
   if (asking_) query_ = query;  // not asking: the answer came within ask()
 }
 
-void VersionLookup::answered(const std::vector<Holder>& holders) {
+void VersionLookup::on_holders(const std::vector<Holder>& holders) {
   asking_ = false;
   query_ = 0;
   const auto supply = supply_.lock();
   if (!supply) return;
   bool more = false;
   for (const Holder& holder : holders) {
-    const KnownPeer* peer = tools_->discovery.peers().find(holder.agent);
+    const KnownPeer* peer = tools_->discovery.peers().find_peer(holder.agent);
     if (!peer || !usable(holder.agent) || holder.item.size != supply->size()) continue;
     HolderFacts facts;
     facts.agent = holder.agent;
@@ -116,13 +117,13 @@ void VersionLookup::answered(const std::vector<Holder>& holders) {
     const bool doubted = tools_->trust.doubted(holder.agent, https, tools_->runtime.clock.wall());
     facts.load = doubted ? UINT8_MAX : holder.load;
     facts.draw = tools_->runtime.random.next();
-    if (crowd_ && small()) known_first_.insert(holder.agent);
-    const bool known = supply->holder_table().find(holder.agent) != nullptr;
-    if (!supply->holder_table().add(facts)) continue;
+    if (crowd_ && small()) first_holders_.insert(holder.agent);
+    const bool known = supply->holder_table().find_holder(holder.agent) != nullptr;
+    if (!supply->holder_table().add_holder(facts)) continue;
     more = more || !known;
-    tell_crowd(facts);
+    report_holder_to_crowd(facts);
   }
-  if (more && !found_) supply->updated();
+  if (more && !found_) supply->on_holders_learnt();
   pump();
 }
 
@@ -132,7 +133,7 @@ void VersionLookup::pump() {
   if (crowd_) {
     ask_proofs();
     // The crowd decides from here on which segments are fetched; what is proven later is added to the supply.
-    return asking_ ? settle() : finish();
+    return asking_ ? hand_over_if_ready() : hand_over();
   }
   if (!enough()) {
     std::vector<HolderFacts> next = supply->holder_table().ranked();
@@ -141,16 +142,16 @@ void VersionLookup::pump() {
       if (calls_.size() >= together_ || asked_count_ >= kMaxManifests) break;
       if (!asked_.insert(holder.agent).second || !usable(holder.agent)) continue;
       others_.erase(holder.agent);
-      call(holder);
+      call_holder(holder);
     }
   }
-  settle();
+  hand_over_if_ready();
 }
 
-void VersionLookup::call(const HolderFacts& holder) {
+void VersionLookup::call_holder(const HolderFacts& holder) {
   const auto supply = supply_.lock();
   ++asked_count_;
-  manifest_at_[holder.agent] = tools_->runtime.clock.now();
+  manifest_asked_at_[holder.agent] = tools_->runtime.clock.now();
   proving_[holder.agent] = holder;
   ManifestQuery query;
   query.key = supply->version_key();
@@ -174,45 +175,45 @@ void VersionLookup::call(const HolderFacts& holder) {
     self->proving_.erase(holder.agent);
     // "Busy" to a request for the bytes means that they are being given to others; it says nothing about the root.
     const bool gives_to_others = bytes && answer && answer->status == kBusy;
-    self->manifest(holder, std::move(answer), bytes);
-    if (!gives_to_others) self->note_in_vain(holder);
+    self->on_manifest(holder, std::move(answer), bytes);
+    if (!gives_to_others) self->note_without_answer(holder);
     self->pump();
   });
   calls_.insert(*id);
-  if (together_ < kTogether && hedge_ == 0) hedge();
+  if (together_ < kTogether && hedge_timer_ == 0) call_another();
 }
 
-void VersionLookup::hedge() {
-  hedge_ = tools_->runtime.timers.after(kHedgeAfter, [weak = weak_from_this()] {
+void VersionLookup::call_another() {
+  hedge_timer_ = tools_->runtime.timers.after(kHedgeAfter, [weak = weak_from_this()] {
     const auto self = weak.lock();
     if (!self || self->ended_) return;
-    self->hedge_ = 0;
+    self->hedge_timer_ = 0;
     ++self->together_;
     self->pump();
   });
 }
 
-void VersionLookup::failed(const AgentId& agent, const Error& error) {
+void VersionLookup::on_holder_failed(const AgentId& agent, const Error& error) {
   const auto supply = supply_.lock();
   log::debug("peer's catalogue does not answer agent={} error=\"{}\"", agent_name(agent), error.text());
   const bool silent = error.code == ErrorCode::connect_failed || error.code == ErrorCode::timed_out;
   // In a crowd a holder that is busy, or that has not yet offered what it has just fetched, is asked again.
   const bool stays = crowd_ && (error.code == ErrorCode::busy || error.code == ErrorCode::timed_out);
   const bool has_none = error.code == ErrorCode::http_fatal || error.code == ErrorCode::bad_response;
-  if (supply && has_none && supply->seat() != nullptr) supply->seat()->gives_nothing(agent);
-  if (supply && !stays && supply->holder_table().drop(agent)) supply->updated();
+  if (supply && has_none && supply->membership() != nullptr) supply->membership()->on_nothing_proven(agent);
+  if (supply && !stays && supply->holder_table().drop_holder(agent)) supply->on_holders_learnt();
   if (silent) tools_->unreachable(agent);
 }
 
-void VersionLookup::manifest(const HolderFacts& holder, Result<CatalogueResponse> answer, bool with_bytes) {
-  if (!answer) return failed(holder.agent, answer.error());
+void VersionLookup::on_manifest(const HolderFacts& holder, Result<CatalogueResponse> answer, bool with_bytes) {
+  if (!answer) return on_holder_failed(holder.agent, answer.error());
   if (answer->status == kBusy) add_others(answer->body);
   if (answer->status != kOk) {
-    return failed(holder.agent, {ErrorCode::busy, "ask peer " + agent_name(holder.agent),
-                                 "its catalogue answers " + std::to_string(answer->status), std::nullopt});
+    return on_holder_failed(holder.agent, {ErrorCode::busy, "ask peer " + agent_name(holder.agent),
+                                           "its catalogue answers " + std::to_string(answer->status), std::nullopt});
   }
   auto said = decode_manifest(answer->body);
-  if (!said) return failed(holder.agent, said.error());
+  if (!said) return on_holder_failed(holder.agent, said.error());
   log::debug("peer told what it has agent={} segments={} complete={} bytes={}", agent_name(holder.agent),
              said->segments.size(), said->complete, said->bytes ? said->bytes->size() : 0);
   if (with_bytes) {
@@ -220,26 +221,26 @@ void VersionLookup::manifest(const HolderFacts& holder, Result<CatalogueResponse
   } else {
     without_bytes_.insert(holder.agent);
   }
-  take(holder, std::move(*said));
+  learn_manifest(holder, std::move(*said));
 }
 
-void VersionLookup::take(const HolderFacts& holder, Manifest said) {
+void VersionLookup::learn_manifest(const HolderFacts& holder, Manifest said) {
   const auto supply = supply_.lock();
   if (!supply) return;
   const WallTime now = tools_->runtime.clock.wall();
   take_certificates(said.certificates, tools_->members, now);
-  const auto added = supply->proof().add(said, tools_->trust, tools_->not_heard, now);
-  if (!added) return failed(holder.agent, added.error());
+  const auto added = supply->proof().add_manifest(said, tools_->trust, tools_->not_heard, now);
+  if (!added) return on_holder_failed(holder.agent, added.error());
   if (const auto evidence = supply->proof().take_contradiction(); evidence && tools_->contradicted) {
     tools_->contradicted(*evidence);
   }
   for (const AgentId& attester : supply->proof().take_new_attesters()) tools_->members.attests(attester);
-  learn(said.others);
+  add_named_holders(said.others);
   if (said.bytes && !supply->has_bytes() && supply->proof().root(0) && !supply->take_bytes(std::move(*said.bytes))) {
     log::warn("peer's catalogue sent bytes that are not what is attested agent={}", agent_name(holder.agent));
     tools_->lied(holder.agent);
-    return failed(holder.agent, {ErrorCode::bad_response, "ask peer " + agent_name(holder.agent),
-                                 "its bytes do not match the attested root", std::nullopt});
+    return on_holder_failed(holder.agent, {ErrorCode::bad_response, "ask peer " + agent_name(holder.agent),
+                                           "its bytes do not match the attested root", std::nullopt});
   }
   if (supply->has_bytes() && !supply->proof().root(0)) {
     log::info("neighbours contradict each other url={}", supply->version().url);
@@ -252,29 +253,29 @@ void VersionLookup::take(const HolderFacts& holder, Manifest said) {
   manifests_[holder.agent] = std::move(said);
   // One holder's attestation may prove what another holder's manifest named earlier.
   for (const auto& [agent, manifest] : manifests_) {
-    const HolderFacts* known = supply->holder_table().find(agent);
+    const HolderFacts* known = supply->holder_table().find_holder(agent);
     if (known || agent == holder.agent) believe(known ? *known : holder, manifest);
   }
   if (crowd_) {
-    tell_unproven(holder);
-    tell_contradicted(holder.agent);
+    report_unproven(holder);
+    report_contradicted(holder.agent);
     hear_opinions();
   }
-  if (!found_) supply->updated();
+  if (!found_) supply->on_holders_learnt();
 }
 
 void VersionLookup::add_others(const std::vector<std::byte>& body) {
-  if (const auto others = decode_holders(body)) learn(*others);
+  if (const auto others = decode_holders(body)) add_named_holders(*others);
 }
 
-void VersionLookup::learn(const std::vector<CatalogueHolder>& others) {
+void VersionLookup::add_named_holders(const std::vector<CatalogueHolder>& others) {
   for (const CatalogueHolder& other : others) {
     if (others_.size() >= kMaxOthers) return;
     if (asked_.contains(other.agent) || !usable(other.agent)) continue;
     HolderFacts facts;
     facts.agent = other.agent;
     // Signed addresses of its own, where discovery heard it; otherwise the unsigned word of another member.
-    const KnownPeer* known = tools_->discovery.peers().find(other.agent);
+    const KnownPeer* known = tools_->discovery.peers().find_peer(other.agent);
     facts.catalogue = known ? known->catalogue() : other.catalogue;
     facts.swarm = known ? known->swarm() : other.swarm;
     const auto may_be = [this](const Endpoint& at) {
@@ -295,13 +296,13 @@ bool VersionLookup::enough() const {
   if (!supply->proof().whole()) return false;
   // One complete holder's manifest is enough; those of further holders are not waited for.
   return std::any_of(manifests_.begin(), manifests_.end(), [&](const auto& item) {
-    const HolderFacts* facts = supply->holder_table().find(item.first);
+    const HolderFacts* facts = supply->holder_table().find_holder(item.first);
     return facts && facts->complete;
   });
 }
 
-void VersionLookup::settle() {
-  if (enough() || (!asking_ && calls_.empty())) finish();
+void VersionLookup::hand_over_if_ready() {
+  if (enough() || (!asking_ && calls_.empty())) hand_over();
 }
 
 // Returns whether the hand-over waits for a second member's manifest. One member alone may lie: where others have the
@@ -311,47 +312,47 @@ bool VersionLookup::awaits_opinion() const {
   return !crowd_ && found_ && !calls_.empty() && manifests_.size() == 1;
 }
 
-void VersionLookup::time_over() {
-  deadline_ = 0;
-  if (!awaits_opinion()) finish();
+void VersionLookup::on_deadline() {
+  deadline_timer_ = 0;
+  if (!awaits_opinion()) hand_over();
 }
 
-void VersionLookup::finish() {
-  tools_->runtime.timers.cancel(std::exchange(deadline_, 0));
+void VersionLookup::hand_over() {
+  tools_->runtime.timers.cancel(std::exchange(deadline_timer_, 0));
   if (!found_) {
-    if (again_ == 0) again_later();
+    if (next_look_timer_ == 0) schedule_next_look();
     return;
   }
   auto found = std::exchange(found_, nullptr);
   auto supply = std::exchange(building_, nullptr);
   const auto self = shared_from_this();
-  const std::chrono::duration<double, std::milli> took = tools_->runtime.clock.now() - started_;
+  const std::chrono::duration<double, std::milli> took = tools_->runtime.clock.now() - started_at_;
   log::debug("looked for a version holders={} took_ms={:.3f}", supply->holder_table().size(), took.count());
   if (!crowd_ && supply->segments().empty()) {
     stop();
     return found(nullptr);
   }
-  again_later();
+  schedule_next_look();
   found(std::move(supply));
 }
 
-void VersionLookup::again_later() {
+void VersionLookup::schedule_next_look() {
   if (ended_) return;
   const Duration wait = crowd_ ? kAgainInCrowd : kAgain;
-  again_ = tools_->runtime.timers.after(second_over_ ? wait : kSecondLook, [weak = weak_from_this()] {
+  next_look_timer_ = tools_->runtime.timers.after(second_over_ ? wait : kSecondLook, [weak = weak_from_this()] {
     const auto self = weak.lock();
     if (self && !self->ended_) self->look_again();
   });
 }
 
 void VersionLookup::look_again() {
-  again_ = 0;
+  next_look_timer_ = 0;
   const auto supply = supply_.lock();
   if (!supply) return stop();
   const bool second = !std::exchange(second_over_, true);
   const bool wants = second ? depends_on_one() || finds_nobody() : !supply->complete() || supply->holders() == 0;
-  if (!wants || asking_ || !calls_.empty()) return again_later();
-  look();
+  if (!wants || asking_ || !calls_.empty()) return schedule_next_look();
+  ask_discovery();
 }
 
 // No member seems to have it or to want it. A question or its answer may have been lost, and a complete holder that
@@ -359,8 +360,8 @@ void VersionLookup::look_again() {
 // look.
 bool VersionLookup::finds_nobody() const {
   const auto supply = supply_.lock();
-  return crowd_ && !small() && supply->holders() == 0 && supply->seat() != nullptr &&
-         supply->seat()->figures().members == 0;
+  return crowd_ && !small() && supply->holders() == 0 && supply->membership() != nullptr &&
+         supply->membership()->figures().members == 0;
 }
 
 bool VersionLookup::depends_on_one() const {

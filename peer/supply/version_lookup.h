@@ -63,52 +63,52 @@ class VersionLookup final : public std::enable_shared_from_this<VersionLookup> {
 
   using Found = UniqueFunction<void(std::shared_ptr<SupplyImpl>)>;  // null: no neighbour has any of it
 
-  // `foreseen`: holders known already. If any of them has this version, the first round sends no question of its own.
-  VersionLookup(std::shared_ptr<LookupTools> tools, std::shared_ptr<SupplyImpl> supply, std::vector<Holder> foreseen,
+  // `prefetched`: holders known already. If any of them has this version, the first round sends no question of its own.
+  VersionLookup(std::shared_ptr<LookupTools> tools, std::shared_ptr<SupplyImpl> supply, std::vector<Holder> prefetched,
                 Found found);
   ~VersionLookup();
   VersionLookup(const VersionLookup&) = delete;
   VersionLookup& operator=(const VersionLookup&) = delete;
 
-  // Sets whether the look-up is for a crowd. Call it before start() and before heard(). `asked`: all neighbours were
-  // asked a moment ago and none had the version.
+  // Sets whether the look-up is for a crowd. Call it before start() and before on_crowd_entry(). `asked`: all
+  // neighbours were asked a moment ago and none had the version.
   void in_crowd(bool is, bool asked) {
     crowd_ = is;
     asked_around_ = asked;
   }
   void start();
   // Called when a member of the crowd announces what it holds; may be called before start().
-  void heard(const AgentId& agent, const CrowdEntry& entry);
+  void on_crowd_entry(const AgentId& agent, const CrowdEntry& entry);
   [[nodiscard]] bool is_for(const std::shared_ptr<SupplyImpl>& supply) const { return supply_.lock() == supply; }
   // Returns whether its result can no longer be used.
-  [[nodiscard]] bool over() const { return ended_ || (!found_ && supply_.expired()); }
+  [[nodiscard]] bool is_over() const { return ended_ || (!found_ && supply_.expired()); }
   void stop();  // called before its tools end: cancels all requests and posts `found` with null, if not called yet
   // Adds further holders, named in the body of a holder's "busy" answer.
   void add_others(const std::vector<std::byte>& body);
 
  private:
-  void look();
-  void answered(const std::vector<Holder>& holders);
+  void ask_discovery();
+  void on_holders(const std::vector<Holder>& holders);
   void pump();
-  void call(const HolderFacts& holder);
-  void manifest(const HolderFacts& holder, Result<CatalogueResponse> answer, bool with_bytes);
-  void take(const HolderFacts& holder, Manifest manifest);
-  void failed(const AgentId& agent, const Error& error);
-  void learn(const std::vector<CatalogueHolder>& others);
-  void settle();
-  void finish();
-  void again_later();
+  void call_holder(const HolderFacts& holder);
+  void on_manifest(const HolderFacts& holder, Result<CatalogueResponse> answer, bool with_bytes);
+  void learn_manifest(const HolderFacts& holder, Manifest manifest);
+  void on_holder_failed(const AgentId& agent, const Error& error);
+  void add_named_holders(const std::vector<CatalogueHolder>& others);
+  void hand_over_if_ready();
+  void hand_over();
+  void schedule_next_look();
   void look_again();
   [[nodiscard]] bool depends_on_one() const;
   [[nodiscard]] bool finds_nobody() const;
-  void hedge();
+  void call_another();
   [[nodiscard]] bool awaits_opinion() const;
-  void time_over();
+  void on_deadline();
   void believe(const HolderFacts& holder, const Manifest& manifest);
-  void tell_crowd(const HolderFacts& holder);
-  void tell_unproven(const HolderFacts& asked);
-  void tell_contradicted(const AgentId& agent);
-  void note_in_vain(const HolderFacts& asked);
+  void report_holder_to_crowd(const HolderFacts& holder);
+  void report_unproven(const HolderFacts& asked);
+  void report_contradicted(const AgentId& agent);
+  void note_without_answer(const HolderFacts& asked);
   bool hear_opinions();
   void await_opinions();
   void remember_first();
@@ -116,7 +116,7 @@ class VersionLookup final : public std::enable_shared_from_this<VersionLookup> {
   void ask_proofs();
   [[nodiscard]] std::vector<bool> unproven() const;
   [[nodiscard]] bool anybody_named(std::uint64_t segment) const;
-  [[nodiscard]] bool may_tell(const HolderFacts& holder, std::uint64_t segment) const;
+  [[nodiscard]] bool may_name(const HolderFacts& holder, std::uint64_t segment) const;
   [[nodiscard]] std::optional<HolderFacts> next_to_prove(const std::vector<bool>& unproven, bool& later) const;
   [[nodiscard]] const ManifestSegment* named(const AgentId& agent, std::uint64_t segment) const;
   [[nodiscard]] bool contradicts(const AgentId& agent, std::uint64_t segment) const;
@@ -127,9 +127,9 @@ class VersionLookup final : public std::enable_shared_from_this<VersionLookup> {
   std::shared_ptr<LookupTools> tools_;
   std::shared_ptr<SupplyImpl> building_;  // until the hand-over
   std::weak_ptr<SupplyImpl> supply_;
-  std::vector<Holder> foreseen_;
+  std::vector<Holder> prefetched_;
   Found found_;
-  SteadyTime started_{};
+  SteadyTime started_at_{};
   std::uint32_t query_ = 0;
   bool asking_ = false;
   std::size_t together_ = kTogether;
@@ -139,15 +139,15 @@ class VersionLookup final : public std::enable_shared_from_this<VersionLookup> {
   std::map<AgentId, HolderFacts> others_;  // named by holders, not asked yet
   std::map<AgentId, Manifest> manifests_;  // as received, without bytes and attestations
   std::set<CallId> calls_;
-  TimerId deadline_ = 0, hedge_ = 0, again_ = 0, proofs_ = 0, opinions_ = 0;
+  TimerId deadline_timer_ = 0, hedge_timer_ = 0, next_look_timer_ = 0, proofs_timer_ = 0, opinions_timer_ = 0;
   bool ended_ = false;
   bool crowd_ = false, asked_around_ = false, bytes_asked_ = false;
   bool second_over_ = false;
-  std::map<AgentId, SteadyTime> manifest_at_;  // time of the last request to each; bounded by the holders
-  std::map<AgentId, HolderFacts> proving_;     // requests in flight, with what the holder had at their start
-  std::map<AgentId, SteadyTime> readmitted_;
+  std::map<AgentId, SteadyTime> manifest_asked_at_;  // time of the last request to each; bounded by the holders
+  std::map<AgentId, HolderFacts> proving_;           // requests in flight, with what the holder had at their start
+  std::map<AgentId, SteadyTime> readmitted_at_;
   std::set<AgentId> without_bytes_;  // agents whose manifest came without the bytes, as they were not asked for
-  std::set<AgentId> known_first_;    // holders of a small content when its bytes were asked for, or found by discovery
+  std::set<AgentId> first_holders_;  // holders of a small content when its bytes were asked for, or found by discovery
 };
 
 }  // namespace larder::peer

@@ -16,7 +16,7 @@ constexpr std::size_t kMaxUnproven = 8;  // announced segments of one holder; ab
 // Updates a holder by its manifest. In a crowd it may have announced more segments since, which stay.
 void VersionLookup::believe(const HolderFacts& holder, const Manifest& manifest) {
   const auto supply = supply_.lock();
-  const auto told = supply->proof().told(manifest);
+  const auto told = supply->proof().agreement_with(manifest);
   HolderFacts facts = holder;
   facts.complete = told.complete;
   if (told.complete || !crowd_) facts.segments = told.complete ? std::set<std::uint64_t>{} : told.segments;
@@ -29,40 +29,40 @@ void VersionLookup::believe(const HolderFacts& holder, const Manifest& manifest)
       facts.segments.erase(named.index);  // its root is not the believed one
     }
   }
-  if (supply->holder_table().add(facts)) tell_crowd(facts);
+  if (supply->holder_table().add_holder(facts)) report_holder_to_crowd(facts);
 }
 
-void VersionLookup::tell_crowd(const HolderFacts& holder) {
+void VersionLookup::report_holder_to_crowd(const HolderFacts& holder) {
   const auto supply = supply_.lock();
-  if (!supply || supply->seat() == nullptr) return;
-  supply->seat()->holder(holder.agent, holder.complete, bitmap_of(holder.segments));
+  if (!supply || supply->membership() == nullptr) return;
+  supply->membership()->on_holder(holder.agent, holder.complete, bitmap_of(holder.segments));
 }
 
 // Reports to the crowd the segments that a holder announced and that its manifest does not name.
-void VersionLookup::tell_unproven(const HolderFacts& asked) {
+void VersionLookup::report_unproven(const HolderFacts& asked) {
   const auto supply = supply_.lock();
-  if (supply->seat() == nullptr) return;
+  if (supply->membership() == nullptr) return;
   const std::uint64_t count = supply->proof().layout().count();
   std::vector<std::uint64_t> unproven;
   for (std::uint64_t segment = 0; segment < count; ++segment) {
     if (asked.has(segment) && named(asked.agent, segment) == nullptr) unproven.push_back(segment);
   }
-  if (unproven.size() > kMaxUnproven) return supply->seat()->gives_nothing(asked.agent);
-  for (const std::uint64_t segment : unproven) supply->seat()->not_given(asked.agent, segment);
+  if (unproven.size() > kMaxUnproven) return supply->membership()->on_nothing_proven(asked.agent);
+  for (const std::uint64_t segment : unproven) supply->membership()->on_segment_not_given(asked.agent, segment);
 }
 
-void VersionLookup::heard(const AgentId& agent, const CrowdEntry& entry) {
+void VersionLookup::on_crowd_entry(const AgentId& agent, const CrowdEntry& entry) {
   const auto supply = supply_.lock();
-  const KnownPeer* peer = tools_->discovery.peers().find(agent);
+  const KnownPeer* peer = tools_->discovery.peers().find_peer(agent);
   if (!supply || ended_ || !peer || !peer->serving || !usable(agent)) return;
   HolderTable& table = supply->holder_table();
   const SteadyTime now = tools_->runtime.clock.now();
-  if (table.dropped(agent)) {
-    if (now - readmitted_[agent] < kReadmit) return;
-    readmitted_[agent] = now;
+  if (table.was_dropped(agent)) {
+    if (now - readmitted_at_[agent] < kReadmit) return;
+    readmitted_at_[agent] = now;
     table.readmit(agent);
   }
-  const HolderFacts* known = table.find(agent);
+  const HolderFacts* known = table.find_holder(agent);
   const std::uint64_t count = supply->proof().layout().count();
   std::vector<std::uint64_t> news;
   const auto has = [&](std::uint64_t segment) {
@@ -86,19 +86,19 @@ void VersionLookup::heard(const AgentId& agent, const CrowdEntry& entry) {
   if (!known) facts.draw = tools_->runtime.random.next();
   facts.segments.insert(news.begin(), news.end());
   facts.hearsay.insert(news.begin(), news.end());
-  if (!table.add(facts)) return;
-  supply->found_holdings(news.size());
-  if (started_ == SteadyTime{}) return;  // replayed from the crowd's memory, before start()
-  if (found_) return pump();             // the hand-over is still to come: one more holder to ask
+  if (!table.add_holder(facts)) return;
+  supply->count_new_holdings(news.size());
+  if (started_at_ == SteadyTime{}) return;  // replayed from the crowd's memory, before start()
+  if (found_) return pump();                // the hand-over is still to come: one more holder to ask
   ask_proofs();
-  supply->updated();
+  supply->on_holders_learnt();
 }
 
 // Reports holders that name different roots for a segment of which none is believed. Neither counts as its holder for a
 // while, so the origin is asked.
-void VersionLookup::tell_contradicted(const AgentId& agent) {
+void VersionLookup::report_contradicted(const AgentId& agent) {
   const auto supply = supply_.lock();
-  if (supply->seat() == nullptr) return;
+  if (supply->membership() == nullptr) return;
   std::map<AgentId, std::vector<std::uint64_t>> contradicted;
   for (const ManifestSegment& said : manifests_.at(agent).segments) {
     if (supply->proof().root(said.index)) continue;
@@ -112,19 +112,19 @@ void VersionLookup::tell_contradicted(const AgentId& agent) {
   for (auto& [who, segments] : contradicted) {
     segments.erase(std::unique(segments.begin(), segments.end()), segments.end());  // they are ascending
     if (segments.size() > CrowdMembers::kMaxRefusals) {
-      supply->seat()->gives_nothing(who);
+      supply->membership()->on_nothing_proven(who);
       continue;
     }
-    for (const std::uint64_t segment : segments) supply->seat()->not_given(who, segment);
+    for (const std::uint64_t segment : segments) supply->membership()->on_segment_not_given(who, segment);
   }
 }
 
-void VersionLookup::note_in_vain(const HolderFacts& asked) {
+void VersionLookup::note_without_answer(const HolderFacts& asked) {
   const auto supply = supply_.lock();
   if (!supply || !crowd_) return;
   for (std::uint64_t segment = 0; segment < supply->proof().layout().count(); ++segment) {
     if (asked.has(segment) && named(asked.agent, segment) == nullptr) {
-      supply->opinions().in_vain(segment, asked.agent);
+      supply->opinions().note_without_answer(segment, asked.agent);
     }
   }
 }
@@ -146,7 +146,7 @@ bool VersionLookup::hear_opinions() {
   for (std::uint64_t segment = 0; segment < proof.layout().count(); ++segment) {
     if (!proof.root(segment)) {
       opinions.contradicted(segment);
-    } else if (!opinions.settled(segment)) {
+    } else if (!opinions.is_decided(segment)) {
       open.push_back(segment);
     }
   }
@@ -156,7 +156,7 @@ bool VersionLookup::hear_opinions() {
   for (const std::uint64_t segment : open) {
     std::size_t others = 0;
     for (const HolderFacts& holder : holders) {
-      if (usable(holder.agent) && named(holder.agent, segment) == nullptr && may_tell(holder, segment)) ++others;
+      if (usable(holder.agent) && named(holder.agent, segment) == nullptr && may_name(holder, segment)) ++others;
     }
     some |= opinions.judge(segment, named_alike(segment, *proof.root(segment)), others, tools_->runtime.clock.now());
   }
@@ -166,11 +166,11 @@ bool VersionLookup::hear_opinions() {
 
 void VersionLookup::await_opinions() {
   const auto due = supply_.lock()->opinions().due();
-  if (!due || opinions_ != 0) return;
-  opinions_ = tools_->runtime.timers.after(*due - tools_->runtime.clock.now(), [weak = weak_from_this()] {
+  if (!due || opinions_timer_ != 0) return;
+  opinions_timer_ = tools_->runtime.timers.after(*due - tools_->runtime.clock.now(), [weak = weak_from_this()] {
     const auto self = weak.lock();
     if (!self || self->ended_) return;
-    self->opinions_ = 0;
+    self->opinions_timer_ = 0;
     self->ask_proofs();
   });
 }
@@ -220,15 +220,15 @@ bool VersionLookup::contradicts(const AgentId& agent, std::uint64_t segment) con
 // of small files. The first to announce it is believed anyhow. Called once: after a refusal the set stays as it is.
 void VersionLookup::remember_first() {
   if (std::exchange(bytes_asked_, true)) return;
-  for (const HolderFacts& holder : supply_.lock()->holder_table().ranked()) known_first_.insert(holder.agent);
+  for (const HolderFacts& holder : supply_.lock()->holder_table().ranked()) first_holders_.insert(holder.agent);
 }
 
 // Returns whether the holder has the segment and a manifest from it would say something new about it.
-bool VersionLookup::may_tell(const HolderFacts& holder, std::uint64_t segment) const {
+bool VersionLookup::may_name(const HolderFacts& holder, std::uint64_t segment) const {
   const auto supply = supply_.lock();
-  if (!holder.has(segment) || supply->opinions().was_in_vain(segment, holder.agent)) return false;
+  if (!holder.has(segment) || supply->opinions().was_without_answer(segment, holder.agent)) return false;
   const bool for_bytes = small() && !supply->has_bytes() && bytes_.count() == 0;
-  if (small() && !for_bytes && !known_first_.contains(holder.agent)) return false;
+  if (small() && !for_bytes && !first_holders_.contains(holder.agent)) return false;
   return named(holder.agent, segment) == nullptr || (for_bytes && without_bytes_.contains(holder.agent));
 }
 
@@ -243,11 +243,11 @@ std::optional<HolderFacts> VersionLookup::next_to_prove(const std::vector<bool>&
     if (proving_.contains(holder.agent) || !usable(holder.agent)) continue;
     std::size_t proves = 0;
     for (std::uint64_t segment = 0; segment < unproven.size(); ++segment) {
-      if (unproven[segment] && may_tell(holder, segment)) ++proves;
+      if (unproven[segment] && may_name(holder, segment)) ++proves;
     }
     if (proves <= most) continue;
-    const auto asked = manifest_at_.find(holder.agent);
-    if (asked != manifest_at_.end() && now - asked->second < kProofGap) {
+    const auto asked = manifest_asked_at_.find(holder.agent);
+    if (asked != manifest_asked_at_.end() && now - asked->second < kProofGap) {
       later = true;
       continue;
     }
@@ -260,18 +260,18 @@ std::optional<HolderFacts> VersionLookup::next_to_prove(const std::vector<bool>&
 void VersionLookup::ask_proofs() {
   const auto supply = supply_.lock();
   if (!supply || ended_) return;
-  if (hear_opinions() && !found_) supply->updated();
+  if (hear_opinions() && !found_) supply->on_holders_learnt();
   bool later = false;
   while (calls_.size() < together_) {
     const auto holder = next_to_prove(unproven(), later);
     if (!holder) break;
-    call(*holder);
+    call_holder(*holder);
   }
-  if (!later || proofs_ != 0) return;
-  proofs_ = tools_->runtime.timers.after(kProofGap, [weak = weak_from_this()] {
+  if (!later || proofs_timer_ != 0) return;
+  proofs_timer_ = tools_->runtime.timers.after(kProofGap, [weak = weak_from_this()] {
     const auto self = weak.lock();
     if (!self || self->ended_) return;
-    self->proofs_ = 0;
+    self->proofs_timer_ = 0;
     self->ask_proofs();
   });
 }

@@ -21,17 +21,17 @@ class ArrivalBatch {
   void wanted(std::uint64_t blocks) { missing_ += blocks; }
   void unwanted(std::uint64_t blocks) { missing_ -= std::min(missing_, blocks); }
   // Counts an arrived block. True: report now.
-  [[nodiscard]] bool arrived(std::uint64_t bytes, bool wanted) {
-    untold_ += bytes;
+  [[nodiscard]] bool on_arrived(std::uint64_t bytes, bool wanted) {
+    unreported_ += bytes;
     if (wanted) unwanted(1);
-    return untold_ >= kEnough || missing_ == 0;
+    return unreported_ >= kEnough || missing_ == 0;
   }
-  void told() { untold_ = 0; }
-  [[nodiscard]] bool waits() const { return untold_ > 0; }
+  void on_reported() { unreported_ = 0; }
+  [[nodiscard]] bool waits() const { return unreported_ > 0; }
 
  private:
   std::uint64_t missing_ = 0;  // wanted blocks that have not arrived
-  std::uint64_t untold_ = 0;
+  std::uint64_t unreported_ = 0;
 };
 
 // Reads that are to be handed to the reader threads. The first one after a pause is due at once.
@@ -40,12 +40,12 @@ class ReadBatch {
   static constexpr std::size_t kEnough = 16;
 
   [[nodiscard]] bool due(std::size_t waiting, SteadyTime now) const {
-    return waiting >= kEnough || (waiting > 0 && now - last_ >= kBatchPause);
+    return waiting >= kEnough || (waiting > 0 && now - last_handed_over_at_ >= kBatchPause);
   }
-  void gone(SteadyTime now) { last_ = now; }
+  void on_handed_over(SteadyTime now) { last_handed_over_at_ = now; }
 
  private:
-  SteadyTime last_{};
+  SteadyTime last_handed_over_at_{};
 };
 
 }  // namespace larder::peer

@@ -12,13 +12,13 @@ namespace larder::peer {
 
 namespace lt = libtorrent;
 
-BlockGuard::BlockGuard(lt::peer_connection_handle connection, std::shared_ptr<Window> window)
-    : connection_(std::move(connection)), window_(std::move(window)), asked_for_(connection_.is_outgoing()) {
-  if (asked_for_) agent_ = window_->book().at(from_libtorrent(connection_.remote())).value_or(AgentId{});
+BlockGuard::BlockGuard(lt::peer_connection_handle connection, std::shared_ptr<TorrentStorage> storage)
+    : connection_(std::move(connection)), storage_(std::move(storage)), asked_for_(connection_.is_outgoing()) {
+  if (asked_for_) agent_ = storage_->book().at(from_libtorrent(connection_.remote())).value_or(AgentId{});
 }
 
 BlockGuard::~BlockGuard() {
-  ended();
+  on_ended();
 }
 
 void BlockGuard::cut() {
@@ -37,14 +37,14 @@ bool BlockGuard::on_handshake(lt::span<const char> /*reserved*/) {
     return true;  // false would remove the guard from the connection
   }
   connected_ = true;
-  window_->add_guard(*this);
-  window_->book().connected(agent_);
+  storage_->add_guard(*this);
+  storage_->book().on_connected(agent_);
   return true;
 }
 
 // Returns whether the certificate's agent is the one that was dialled, and neither refused nor dropped.
 bool BlockGuard::acceptable() {
-  if (window_->shared().encryption) {
+  if (storage_->shared().encryption) {
     const std::optional<AgentId> proven = agent_of(connection_);
     if (!proven) return false;
     if (asked_for_ && *proven != agent_) {
@@ -53,37 +53,37 @@ bool BlockGuard::acceptable() {
     }
     agent_ = *proven;
   }
-  return !window_->shared().refused.contains(agent_) && !window_->book().dropped(agent_);
+  return !storage_->shared().refused.contains(agent_) && !storage_->book().was_dropped(agent_);
 }
 
 void BlockGuard::on_disconnect(const lt::error_code& error) {
   log::debug("swarm: connection ended agent={} connected={} reason={}", agent_name(agent_), connected_,
              error.message());
   stop_reading(connection_);
-  ended();
+  on_ended();
 }
 
-void BlockGuard::ended() {
+void BlockGuard::on_ended() {
   if (std::exchange(ended_, true)) return;
-  window_->remove_guard(*this);
+  storage_->remove_guard(*this);
   if (connected_ || asked_for_) {
-    if (window_->book().ended(agent_, connected_)) window_->sink().peer_lost(agent_);
+    if (storage_->book().on_connection_ended(agent_, connected_)) storage_->sink().on_peer_lost(agent_);
   }
 }
 
 bool BlockGuard::on_piece(const lt::peer_request& request, lt::span<const char> bytes) {
   const Bytes block(reinterpret_cast<const std::byte*>(bytes.data()), static_cast<std::size_t>(bytes.size()));
-  const std::uint64_t offset = window_->offset_of(request);
-  if (request.start >= 0 && offset % kBlockSize == 0 && window_->matches(offset / kBlockSize, block)) {
-    window_->set_sender(agent_);
+  const std::uint64_t offset = storage_->offset_of(request);
+  if (request.start >= 0 && offset % kBlockSize == 0 && storage_->matches(offset / kBlockSize, block)) {
+    storage_->set_sender(agent_);
     gather_requests(block.size());
     return false;
   }
-  ++window_->shared().bad_blocks;
+  ++storage_->shared().bad_blocks;
   log::warn("swarm: a block does not match its leaf hash agent={} root={} offset={}", agent_name(agent_),
-            to_hex(window_->id().root), offset);
-  if (agent_ != AgentId{}) window_->book().drop(agent_);
-  window_->sink().bad_block(agent_);
+            to_hex(storage_->id().root), offset);
+  if (agent_ != AgentId{}) storage_->book().drop_peer(agent_);
+  storage_->sink().on_bad_block(agent_);
   connection_.disconnect(lt::errors::too_many_corrupt_pieces, lt::operation_t::bittorrent,
                          lt::peer_connection_interface::peer_error);
   return true;
@@ -91,25 +91,25 @@ bool BlockGuard::on_piece(const lt::peer_request& request, lt::span<const char> 
 
 void BlockGuard::gather_requests(std::uint64_t bytes) {
   if (gathers_ || !only_takes_) return;
-  taken_ += bytes;
-  if (taken_ < kMuch) return;
+  received_ += bytes;
+  if (received_ < kMuch) return;
   gathers_ = true;
   send_without_delay(connection_, false);
 }
 
-// Returns true, which ignores the request, for a window without content to read from.
+// Returns true, which ignores the request, for a torrent without content to read from.
 bool BlockGuard::on_request(const lt::peer_request& /*request*/) {
   only_takes_ = false;
   if (std::exchange(gathers_, false)) send_without_delay(connection_);
-  return !window_->gives();
+  return !storage_->gives();
 }
 
 void BlockGuard::sent_payload(int bytes) {
-  window_->shared().uploaded += static_cast<std::uint64_t>(bytes);
+  storage_->shared().uploaded += static_cast<std::uint64_t>(bytes);
 }
 
-std::shared_ptr<lt::peer_plugin> WindowGuard::new_connection(const lt::peer_connection_handle& connection) {
-  return std::make_shared<BlockGuard>(connection, window_);
+std::shared_ptr<lt::peer_plugin> TorrentGuard::new_connection(const lt::peer_connection_handle& connection) {
+  return std::make_shared<BlockGuard>(connection, storage_);
 }
 
 }  // namespace larder::peer

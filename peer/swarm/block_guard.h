@@ -15,7 +15,7 @@ namespace larder::peer {
 // One connection.
 class BlockGuard final : public libtorrent::peer_plugin {
  public:
-  BlockGuard(libtorrent::peer_connection_handle connection, std::shared_ptr<Window> window);
+  BlockGuard(libtorrent::peer_connection_handle connection, std::shared_ptr<TorrentStorage> storage);
   ~BlockGuard() override;
   BlockGuard(const BlockGuard&) = delete;
   BlockGuard& operator=(const BlockGuard&) = delete;
@@ -38,29 +38,29 @@ class BlockGuard final : public libtorrent::peer_plugin {
 
   [[nodiscard]] bool acceptable();
   void gather_requests(std::uint64_t bytes);
-  void ended();
+  void on_ended();
 
   libtorrent::peer_connection_handle connection_;
-  std::shared_ptr<Window> window_;
+  std::shared_ptr<TorrentStorage> storage_;
   AgentId agent_{};
   bool asked_for_ = false;  // this agent dialled the peer
   bool connected_ = false;
   bool ended_ = false;
-  std::uint64_t taken_ = 0;  // bytes received while only_takes_
-  bool gathers_ = false;     // small packets wait for each other (no TCP_NODELAY)
-  bool only_takes_ = true;   // the peer has requested nothing
+  std::uint64_t received_ = 0;  // bytes received while only_takes_
+  bool gathers_ = false;        // small packets wait for each other (no TCP_NODELAY)
+  bool only_takes_ = true;      // the peer has requested nothing
 };
 
 // One torrent.
-class WindowGuard final : public libtorrent::torrent_plugin {
+class TorrentGuard final : public libtorrent::torrent_plugin {
  public:
-  explicit WindowGuard(std::shared_ptr<Window> window) : window_(std::move(window)) {}
+  explicit TorrentGuard(std::shared_ptr<TorrentStorage> storage) : storage_(std::move(storage)) {}
   std::shared_ptr<libtorrent::peer_plugin> new_connection(
       const libtorrent::peer_connection_handle& connection) override;
-  bool on_pause() override { return window_->redialling; }
+  bool on_pause() override { return storage_->redialling; }
 
  private:
-  std::shared_ptr<Window> window_;
+  std::shared_ptr<TorrentStorage> storage_;
 };
 
 }  // namespace larder::peer

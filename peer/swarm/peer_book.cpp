@@ -4,14 +4,14 @@
 
 namespace larder::peer {
 
-bool PeerBook::add(const SwarmPeer& peer) {
-  if (dropped(peer.agent)) return false;
+bool PeerBook::add_peer(const SwarmPeer& peer) {
+  if (was_dropped(peer.agent)) return false;
   const auto found = peers_.find(peer.agent);
   if (found == peers_.end()) {
     if (peers_.size() >= kMaxPeers) {
       // A lost or dropped peer makes room; peers that work stay.
       const auto gone = std::find_if(peers_.begin(), peers_.end(), [this](const auto& entry) {
-        return entry.second.connections == 0 && (entry.second.lost || dropped(entry.first));
+        return entry.second.connections == 0 && (entry.second.lost || was_dropped(entry.first));
       });
       if (gone == peers_.end()) return false;
       peers_.erase(gone);
@@ -31,19 +31,19 @@ std::optional<AgentId> PeerBook::at(const Endpoint& endpoint) const {
   return std::nullopt;
 }
 
-void PeerBook::connected(const AgentId& agent) {
+void PeerBook::on_connected(const AgentId& agent) {
   const auto found = peers_.find(agent);
   if (found == peers_.end()) return;
   ++found->second.connections;
   found->second.lost = false;
 }
 
-bool PeerBook::ended(const AgentId& agent, bool was_connected) {
+bool PeerBook::on_connection_ended(const AgentId& agent, bool was_connected) {
   const auto found = peers_.find(agent);
   if (found == peers_.end()) return false;
   Entry& entry = found->second;
   if (was_connected && entry.connections > 0) --entry.connections;
-  if (entry.connections > 0 || entry.lost || dropped(agent)) return false;
+  if (entry.connections > 0 || entry.lost || was_dropped(agent)) return false;
   entry.lost = true;
   return true;
 }

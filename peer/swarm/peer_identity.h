@@ -13,8 +13,8 @@ namespace larder::peer {
 
 // Returns the Ed25519 key of the certificate that the peer proved in the TLS handshake; nullopt over plain TCP.
 [[nodiscard]] std::optional<AgentId> agent_of(const libtorrent::peer_connection_handle& connection);
-// Sets TCP_NODELAY: otherwise small windows would wait 40 ms for an acknowledgement. With `without` false small packets
-// wait for each other, which saves one packet for each request where this agent only downloads.
+// Sets TCP_NODELAY: otherwise small torrents would wait 40 ms for an acknowledgement. With `without` false small
+// packets wait for each other, which saves one packet for each request where this agent only downloads.
 void send_without_delay(const libtorrent::peer_connection_handle& connection, bool without = true);
 // Stops reading, so that libtorrent does not wait for the peer's end of TLS, which may take 3 s.
 void stop_reading(const libtorrent::peer_connection_handle& connection);

@@ -19,24 +19,24 @@ Error renewed() {
 
 }  // namespace
 
-// Carries the events of a fetch's window to the loop. The mailbox is closed before the swarm is destroyed.
-class LibtorrentSwarm::FetchSink final : public WindowSink {
+// Carries the events of a fetch's torrent to the loop. The mailbox is closed before the swarm is destroyed.
+class LibtorrentSwarm::FetchSink final : public TorrentListener {
  public:
   FetchSink(LibtorrentSwarm& swarm, SwarmFetchId id) : swarm_(swarm), mailbox_(swarm.mailbox_), id_(id) {}
-  void blocks_ready() override {
+  void on_blocks_ready() override {
     mailbox_->post([&swarm = swarm_, id = id_] { swarm.deliver(id); });
   }
-  void bad_block(const AgentId& from) override {
+  void on_bad_block(const AgentId& from) override {
     mailbox_->post([&swarm = swarm_, id = id_, from] {
       if (const auto events = swarm.events_of(id)) events->on_bad_block(from);
     });
   }
-  void peer_lost(const AgentId& peer) override {
+  void on_peer_lost(const AgentId& peer) override {
     mailbox_->post([&swarm = swarm_, id = id_, peer] {
       if (const auto events = swarm.events_of(id)) events->on_peer_lost(peer);
     });
   }
-  void failed(const Error& error) override {
+  void on_failed(const Error& error) override {
     mailbox_->post([&swarm = swarm_, id = id_, error] { swarm.fetch_failed(id, error); });
   }
 
@@ -65,14 +65,14 @@ Status LibtorrentSwarm::start() {
   if (!first) return tl::unexpected<Error>(first.error());
   lines_.push_back(std::move(*first));
   read_news(main());  // news from before the line was in lines_
-  look_for_idle();
+  close_idle_torrents();
   sweep();
   return {};
 }
 
 void LibtorrentSwarm::sweep() {
   sweep_timer_ = runtime_.timers.after(kSweep, [this] { sweep(); });
-  main().session->run([session = main().session.get(), known = known_] {
+  main().session->post([session = main().session.get(), known = known_] {
     session->sweep_handshakes(
         [&known](const Endpoint& remote) { return known->empty() || known->contains(remote.address); });
   });
@@ -82,17 +82,17 @@ void LibtorrentSwarm::read_news(Line& line) {
   for (const SessionNews& news : line.session->pop_news()) {
     if (news.root.empty()) {
       // Logged once: libtorrent retries listening where an address is not available.
-      if (told_news_.size() >= kMaxToldNews) told_news_.clear();
-      if (told_news_.insert(news.error.text()).second) log::warn("swarm: {}", news.error.text());
+      if (logged_news_.size() >= kMaxToldNews) logged_news_.clear();
+      if (logged_news_.insert(news.error.text()).second) log::warn("swarm: {}", news.error.text());
       continue;
     }
-    window_failed(line, news);
+    on_torrent_failed(line, news);
   }
 }
 
-void LibtorrentSwarm::window_failed(const Line& line, const SessionNews& news) {
+void LibtorrentSwarm::on_torrent_failed(const Line& line, const SessionNews& news) {
   const auto fetch = std::find_if(fetches_.begin(), fetches_.end(), [&](const auto& entry) {
-    return entry.second.line == &line && to_hex(entry.second.window->id().root) == news.root;
+    return entry.second.line == &line && to_hex(entry.second.storage->id().root) == news.root;
   });
   if (fetch != fetches_.end()) return fetch_failed(fetch->first, news.error);
   if (&line != &main()) return;
@@ -116,22 +116,22 @@ void LibtorrentSwarm::set_rates(std::uint64_t upload, std::uint64_t download) {
 }
 
 void LibtorrentSwarm::listen_anew() {
-  main().session->run([session = main().session.get()] { session->listen_anew(); });
+  main().session->post([session = main().session.get()] { session->listen_anew(); });
 }
 
 void LibtorrentSwarm::set_refused(std::vector<AgentId> agents) {
   refused_ = {agents.begin(), agents.end()};
   for (const auto& line : lines_) {
-    std::vector<std::shared_ptr<Window>> windows;
+    std::vector<std::shared_ptr<TorrentStorage>> storages;
     for (const auto& [id, fetch] : fetches_) {
-      if (fetch.line == line.get()) windows.push_back(fetch.window);
+      if (fetch.line == line.get()) storages.push_back(fetch.storage);
     }
     for (const auto& [key, served] : served_) {
-      if (line.get() == &main()) windows.push_back(served.window);
+      if (line.get() == &main()) storages.push_back(served.storage);
     }
-    line->session->run([shared = line->shared, refused = refused_, windows = std::move(windows)] {
+    line->session->post([shared = line->shared, refused = refused_, storages = std::move(storages)] {
       shared->refused = refused;
-      for (const auto& window : windows) window->cut_refused();
+      for (const auto& storage : storages) storage->cut_refused();
     });
   }
 }
@@ -142,29 +142,29 @@ void LibtorrentSwarm::set_known(std::vector<Endpoint> addresses) {
   known_ = std::move(known);
 }
 
-LibtorrentSwarm::Fetch* LibtorrentSwarm::find(SwarmFetchId id) {
+LibtorrentSwarm::Fetch* LibtorrentSwarm::find_fetch(SwarmFetchId id) {
   const auto found = fetches_.find(id);
   return found == fetches_.end() ? nullptr : &found->second;
 }
 
 std::shared_ptr<SwarmEvents> LibtorrentSwarm::events_of(SwarmFetchId id) {
   deliver(id);  // blocks that came before the event
-  const Fetch* const fetch = find(id);
+  const Fetch* const fetch = find_fetch(id);
   return fetch == nullptr ? nullptr : fetch->events;
 }
 
-SwarmFetchId LibtorrentSwarm::fetching(const SwarmWindow& window, const Line& line) const {
+SwarmFetchId LibtorrentSwarm::fetching(const TorrentId& torrent, const Line& line) const {
   for (const auto& [id, fetch] : fetches_) {
-    if (fetch.line == &line && fetch.window->id() == window) return id;
+    if (fetch.line == &line && fetch.storage->id() == torrent) return id;
   }
   return 0;
 }
 
 Status LibtorrentSwarm::check_fetch(const SwarmFetch& what) const {
-  const std::string doing = "fetch the window " + to_hex(what.window.root);
-  if (auto status = check_leaf_count(what.window, what.leaves); !status) return status;
+  const std::string doing = "fetch the window " + to_hex(what.torrent.root);
+  if (auto status = check_leaf_count(what.torrent, what.leaves); !status) return status;
   if (!what.leaves_proven) {
-    if (auto status = check_leaves(what.window, what.leaves); !status) return status;
+    if (auto status = check_leaves(what.torrent, what.leaves); !status) return status;
   }
   if (what.peers.size() > PeerBook::kMaxPeers) {
     return fail(ErrorCode::invalid_argument, doing, std::to_string(what.peers.size()) + " peers, at most 16");
@@ -176,42 +176,43 @@ Result<SwarmFetchId> LibtorrentSwarm::fetch(SwarmFetch what, std::shared_ptr<Swa
   if (auto status = check_fetch(what); !status) return tl::unexpected<Error>(status.error());
   if (fetches_.size() >= settings_.max_fetches) {
     ++refused_fetches_;
-    return fail(ErrorCode::limit_exceeded, "fetch the window " + to_hex(what.window.root),
+    return fail(ErrorCode::limit_exceeded, "fetch the window " + to_hex(what.torrent.root),
                 std::to_string(fetches_.size()) + " fetches are under way, as many as may be");
   }
-  auto line = line_for(what.window);
+  auto line = line_for(what.torrent);
   if (!line) return tl::unexpected<Error>(line.error());
   const SwarmFetchId id = ++last_fetch_;
-  auto window = std::make_shared<Window>(
-      Window::What{what.window, std::move(what.leaves), std::move(what.held), std::move(what.content), what.offset},
-      std::make_shared<FetchSink>(*this, id), (*line)->shared);
+  auto storage =
+      std::make_shared<TorrentStorage>(TorrentStorage::Setup{what.torrent, std::move(what.leaves), std::move(what.held),
+                                                             std::move(what.content), what.offset},
+                                       std::make_shared<FetchSink>(*this, id), (*line)->shared);
   Fetch fetch;
   fetch.line = *line;
-  fetch.window = window;
+  fetch.storage = storage;
   fetch.events = std::move(events);
-  fetch.wanted.resize(window->pieces());
+  fetch.wanted.resize(storage->pieces());
   fetches_.emplace(id, std::move(fetch));
   share_rates();
   SwarmSession* const session = (*line)->session.get();
-  session->run([session, window, credentials = credentials_, peers = std::move(what.peers)] {
-    const Status status = session->open(window, credentials, peers);
+  session->post([session, storage, credentials = credentials_, peers = std::move(what.peers)] {
+    const Status status = session->open(storage, credentials, peers);
     if (status) {
-      session->want_nothing(window);  // the peers are being dialled by now
+      session->want_nothing(storage);  // the peers are being dialled by now
     } else {
-      window->sink().failed(status.error());
+      storage->sink().on_failed(status.error());
     }
   });
   return id;
 }
 
 void LibtorrentSwarm::want(SwarmFetchId id, std::vector<ByteRange> ranges) {
-  Fetch* const fetch = find(id);
+  Fetch* const fetch = find_fetch(id);
   if (fetch == nullptr) return;
-  const Window& window = *fetch->window;
-  std::vector<bool> wanted(window.pieces());
+  const TorrentStorage& storage = *fetch->storage;
+  std::vector<bool> wanted(storage.pieces());
   for (const ByteRange& range : ranges) {
-    const std::uint64_t end = std::min(range.end(), window.id().length);
-    for (std::uint64_t piece = range.offset / window.piece_length(); piece * window.piece_length() < end; ++piece) {
+    const std::uint64_t end = std::min(range.end(), storage.id().length);
+    for (std::uint64_t piece = range.offset / storage.piece_length(); piece * storage.piece_length() < end; ++piece) {
       wanted[piece] = true;
     }
   }
@@ -223,32 +224,32 @@ void LibtorrentSwarm::want(SwarmFetchId id, std::vector<ByteRange> ranges) {
   const bool begins = std::find(fetch->wanted.begin(), fetch->wanted.end(), true) == fetch->wanted.end();
   fetch->wanted = std::move(wanted);
   SwarmSession* const session = fetch->line->session.get();
-  session->run([session, window = fetch->window, changes = std::move(changes), begins] {
-    session->want(window, changes);
-    if (begins) session->dial(window);
+  session->post([session, storage = fetch->storage, changes = std::move(changes), begins] {
+    session->want(storage, changes);
+    if (begins) session->dial(storage);
   });
 }
 
 void LibtorrentSwarm::add_peers(SwarmFetchId id, const std::vector<SwarmPeer>& peers) {
-  const Fetch* const fetch = find(id);
+  const Fetch* const fetch = find_fetch(id);
   if (fetch == nullptr) return;
   SwarmSession* const session = fetch->line->session.get();
-  session->run([session, window = fetch->window, peers] { session->add_peers(window, peers); });
+  session->post([session, storage = fetch->storage, peers] { session->add_peers(storage, peers); });
 }
 
 void LibtorrentSwarm::drop_peer(SwarmFetchId id, const AgentId& peer) {
-  const Fetch* const fetch = find(id);
+  const Fetch* const fetch = find_fetch(id);
   if (fetch == nullptr) return;
-  fetch->line->session->run([window = fetch->window, peer] {
-    window->book().drop(peer);
-    window->cut(peer);
+  fetch->line->session->post([storage = fetch->storage, peer] {
+    storage->book().drop_peer(peer);
+    storage->cut_connections(peer);
   });
 }
 
 void LibtorrentSwarm::consumed(SwarmFetchId id, std::uint64_t offset, std::uint64_t bytes) {
-  const Fetch* const fetch = find(id);
+  const Fetch* const fetch = find_fetch(id);
   if (fetch == nullptr) return;
-  fetch->line->session->run([window = fetch->window, offset, bytes] { window->consumed(offset, bytes); });
+  fetch->line->session->post([storage = fetch->storage, offset, bytes] { storage->consumed(offset, bytes); });
 }
 
 void LibtorrentSwarm::stop(SwarmFetchId id) {
@@ -256,32 +257,32 @@ void LibtorrentSwarm::stop(SwarmFetchId id) {
   if (found == fetches_.end()) return;
   Fetch fetch = std::move(found->second);
   fetches_.erase(found);
-  close_window(*fetch.line, fetch.window);
+  close_torrent(*fetch.line, fetch.storage);
   share_rates();
   if (fetch.serve_after) open_served(std::move(*fetch.serve_after), std::move(fetch.serve_after_waiting));
 }
 
 void LibtorrentSwarm::deliver(SwarmFetchId id) {
-  const Fetch* const fetch = find(id);
+  const Fetch* const fetch = find_fetch(id);
   if (fetch == nullptr) return;
-  const std::shared_ptr<Window> window = fetch->window;
+  const std::shared_ptr<TorrentStorage> storage = fetch->storage;
   const std::shared_ptr<SwarmEvents> events = fetch->events;
-  for (BlockQueue::Run& run : window->queue().take()) {
-    if (find(id) == nullptr) return;  // stopped in an event
-    events->on_blocks(run.offset, std::move(run.bytes), run.from);
+  for (BlockQueue::Span& span : storage->queue().take_spans()) {
+    if (find_fetch(id) == nullptr) return;  // stopped in an event
+    events->on_blocks(span.offset, std::move(span.bytes), span.from);
   }
 }
 
 void LibtorrentSwarm::fetch_failed(SwarmFetchId id, const Error& error) {
   const auto events = events_of(id);
   if (events == nullptr) return;
-  log::info("swarm: a fetch ended root={} detail={}", to_hex(find(id)->window->id().root), error.text());
+  log::info("swarm: a fetch ended root={} detail={}", to_hex(find_fetch(id)->storage->id().root), error.text());
   stop(id);
   events->on_failed(error);
 }
 
-void LibtorrentSwarm::close_window(Line& line, const std::shared_ptr<Window>& window) {
-  line.session->run([session = line.session.get(), window] { session->close(window); });
+void LibtorrentSwarm::close_torrent(Line& line, const std::shared_ptr<TorrentStorage>& storage) {
+  line.session->post([session = line.session.get(), storage] { session->close(storage); });
 }
 
 SwarmFigures LibtorrentSwarm::figures() const {

@@ -1,12 +1,12 @@
-// The swarm (docs/design.md, Hashes and segments; The LAN): moves windows of contents between agents with libtorrent's
-// SSL torrents. Owned by agent/lan.
+// The swarm (docs/design.md, Hashes and segments; The LAN): moves contents and segments of them between agents with
+// libtorrent's SSL torrents. Owned by agent/lan.
 //
 // Thread: methods, events and `done` on the loop thread; libtorrent and the disk reads have threads of their own.
 // Re-entrancy: events and `done` never come from within a method; an event may call any method. After the destructor
 // none comes, also no `done` that is still due.
 //
-// A torrent is a window of a content, named by root and length alone. Every block is checked against its leaf hash
-// before libtorrent sees it; a peer that sends a bad one is cut and reported. Only the downloading side dials.
+// A torrent is a content or one segment of it, named by root and length alone. Every block is checked against its leaf
+// hash before libtorrent sees it; a peer that sends a bad one is cut and reported. Only the downloading side dials.
 #pragma once
 
 #include <cstdint>
@@ -27,12 +27,12 @@
 
 namespace larder::peer {
 
-struct SwarmWindow {
-  Digest root{};             // BEP 52 root of the window (cache/record/segments.h: of a segment, or of the whole)
+struct TorrentId {
+  Digest root{};             // BEP 52 root of its bytes (cache/record/segments.h: of a segment, or of the whole)
   std::uint64_t length = 0;  // bytes, more than 0
-  friend bool operator==(const SwarmWindow&, const SwarmWindow&) = default;
+  friend bool operator==(const TorrentId&, const TorrentId&) = default;
   // NOLINTNEXTLINE(modernize-use-nullptr): version 14 sees a null pointer in what the compiler makes of it
-  friend auto operator<=>(const SwarmWindow&, const SwarmWindow&) = default;
+  friend auto operator<=>(const TorrentId&, const TorrentId&) = default;
 };
 
 // Certificates that every torrent of the group carries or shows.
@@ -64,7 +64,7 @@ struct SwarmPeer {
 class SwarmEvents {
  public:
   virtual ~SwarmEvents() = default;
-  // Called with whole blocks that match their leaves, in any order, each once; `offset` in the window, block-aligned.
+  // Called with whole blocks that match their leaves, in any order, each once; `offset` in the torrent, block-aligned.
   virtual void on_blocks(std::uint64_t offset, Buffer bytes, const AgentId& from) = 0;
   virtual void on_bad_block(const AgentId& from) = 0;  // the peer sent a bad block and was cut
   virtual void on_peer_lost(const AgentId& peer) = 0;  // the peer could not be reached, or went away
@@ -74,13 +74,13 @@ class SwarmEvents {
 using SwarmFetchId = std::uint64_t;
 
 struct SwarmFetch {
-  SwarmWindow window;
-  std::vector<Digest> leaves;    // one for each block; they fold to window.root (checked unless leaves_proven)
+  TorrentId torrent;
+  std::vector<Digest> leaves;    // one for each block; they fold to torrent.root (checked unless leaves_proven)
   std::vector<SwarmPeer> peers;  // to dial, at most 16
-  std::vector<ByteRange> held;   // ranges of the window that are here already
+  std::vector<ByteRange> held;   // ranges of the torrent that are here already
   // Held and consumed ranges are read from it for other downloaders; null: nothing is served.
   std::shared_ptr<cache::ContentLease> content;
-  std::uint64_t offset = 0;    // of the window in the content's file
+  std::uint64_t offset = 0;    // of the torrent in the content's file
   bool leaves_proven = false;  // the caller checked them: for 512 MiB that takes as long as 2 MiB on the line
 };
 
@@ -112,11 +112,11 @@ class Swarm {
   // empty: from every address. Others are ended within a second. Peers that a fetch dials need not be among them.
   virtual void set_known(std::vector<Endpoint> /*addresses*/) {}
 
-  // Serves a window of a whole content or of committed segments. `done` comes once the torrent accepts connections, or
-  // with an error. If the window is being fetched, the fetch serves it, and the window itself is served after the
+  // Serves a torrent of a whole content or of committed segments. `done` comes once the torrent accepts connections, or
+  // with an error. If the torrent is being fetched, the fetch serves it, and the torrent itself is served after the
   // fetch. Serving ends by itself when idle, and when the bytes cannot be read.
   struct Serve {
-    SwarmWindow window;
+    TorrentId torrent;
     std::vector<Digest> leaves;
     std::shared_ptr<cache::ContentLease> content;
     std::uint64_t offset = 0;
@@ -124,15 +124,16 @@ class Swarm {
     std::function<bool()> still_offered = {};
   };
   virtual void serve(Serve what, UniqueFunction<void(Status)> done) = 0;
-  [[nodiscard]] virtual bool serves(const SwarmWindow& window) const = 0;
-  // Stops serving the windows whose content is not offered any more (Serve::still_offered): members that download them
+  [[nodiscard]] virtual bool serves(const TorrentId& torrent) const = 0;
+  // Stops serving the torrents whose content is not offered any more (Serve::still_offered): members that download them
   // are cut. Done every 5 s at the latest in any case.
   virtual void end_unshared() {}
 
-  // Starts a fetch; peers are dialled at once. Errors: invalid_argument where the leaves do not fit the window or there
-  // are more than 16 peers, limit_exceeded with max_fetches in flight, busy with 8 fetches of this window in flight.
+  // Starts a fetch; peers are dialled at once. Errors: invalid_argument where the leaves do not fit the torrent or
+  // there are more than 16 peers, limit_exceeded with max_fetches in flight, busy with 8 fetches of this torrent in
+  // flight.
   [[nodiscard]] virtual Result<SwarmFetchId> fetch(SwarmFetch what, std::shared_ptr<SwarmEvents> events) = 0;
-  // Sets the wanted ranges of the window, all of them, replacing earlier ones; no byte is fetched before this call.
+  // Sets the wanted ranges of the torrent, all of them, replacing earlier ones; no byte is fetched before this call.
   virtual void want(SwarmFetchId fetch, std::vector<ByteRange> ranges) = 0;
   virtual void add_peers(SwarmFetchId fetch, const std::vector<SwarmPeer>& peers) = 0;
   virtual void drop_peer(SwarmFetchId fetch, const AgentId& peer) = 0;  // cuts it, and does not dial it again
@@ -143,7 +144,7 @@ class Swarm {
 
   [[nodiscard]] virtual SwarmFigures figures() const = 0;
   // Calls `answer` on the swarm's own thread, for a watchdog.
-  virtual void ask(UniqueFunction<void()> answer) { answer(); }
+  virtual void ask_thread(UniqueFunction<void()> answer) { answer(); }
 };
 
 [[nodiscard]] Result<std::unique_ptr<Swarm>> make_swarm(const SwarmSettings& settings,

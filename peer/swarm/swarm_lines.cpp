@@ -6,7 +6,7 @@
 namespace larder::peer {
 namespace {
 
-// Each line has threads of its own. With so many fetches of one window in flight, a further one is refused.
+// Each line has threads of its own. With so many fetches of one torrent in flight, a further one is refused.
 constexpr std::size_t kMaxLines = 8;
 
 }  // namespace
@@ -33,15 +33,15 @@ Result<std::unique_ptr<LibtorrentSwarm::Line>> LibtorrentSwarm::make_line(bool l
   return line;
 }
 
-// Returns the first line on which the window is neither fetched nor served, or a new line. A served window is not
+// Returns the first line on which the torrent is neither fetched nor served, or a new line. A served torrent is not
 // withdrawn for the fetch, since peers are downloading it.
-Result<LibtorrentSwarm::Line*> LibtorrentSwarm::line_for(const SwarmWindow& window) {
+Result<LibtorrentSwarm::Line*> LibtorrentSwarm::line_for(const TorrentId& torrent) {
   for (const auto& line : lines_) {
-    const bool served = line.get() == &main() && served_.contains(window);
-    if (!served && fetching(window, *line) == 0) return line.get();
+    const bool served = line.get() == &main() && served_.contains(torrent);
+    if (!served && fetching(torrent, *line) == 0) return line.get();
   }
   if (lines_.size() >= kMaxLines) {
-    return fail(ErrorCode::busy, "fetch the window " + to_hex(window.root),
+    return fail(ErrorCode::busy, "fetch the window " + to_hex(torrent.root),
                 std::to_string(kMaxLines) + " fetches of it are under way");
   }
   auto line = make_line(false);
@@ -64,7 +64,7 @@ void LibtorrentSwarm::share_rates() {
       settings_.download_rate == 0 ? 0 : std::max<std::uint64_t>(1, settings_.download_rate / lines);
   for (const auto& line : lines_) {
     if (std::exchange(line->rates, {upload, download}) == std::pair{upload, download}) continue;
-    line->session->run([session = line->session.get(), upload, download] { session->set_rates(upload, download); });
+    line->session->post([session = line->session.get(), upload, download] { session->set_rates(upload, download); });
   }
 }
 

@@ -13,21 +13,21 @@ constexpr std::uint64_t kMaxServedBlocks = 2 * 1024 * 1024;  // 32 GiB of conten
 
 }  // namespace
 
-class LibtorrentSwarm::ServeSink final : public WindowSink {
+class LibtorrentSwarm::ServeSink final : public TorrentListener {
  public:
-  ServeSink(LibtorrentSwarm& swarm, const SwarmWindow& window)
-      : swarm_(swarm), mailbox_(swarm.mailbox_), window_(window) {}
-  void blocks_ready() override {}
-  void bad_block(const AgentId& /*from*/) override {}
-  void peer_lost(const AgentId& /*peer*/) override {}
-  void failed(const Error& error) override {
-    mailbox_->post([&swarm = swarm_, window = window_, error] { swarm.serve_failed(window, error); });
+  ServeSink(LibtorrentSwarm& swarm, const TorrentId& torrent)
+      : swarm_(swarm), mailbox_(swarm.mailbox_), torrent_(torrent) {}
+  void on_blocks_ready() override {}
+  void on_bad_block(const AgentId& /*from*/) override {}
+  void on_peer_lost(const AgentId& /*peer*/) override {}
+  void on_failed(const Error& error) override {
+    mailbox_->post([&swarm = swarm_, torrent = torrent_, error] { swarm.serve_failed(torrent, error); });
   }
 
  private:
   LibtorrentSwarm& swarm_;
   std::shared_ptr<Mailbox> mailbox_;
-  SwarmWindow window_;
+  TorrentId torrent_;
 };
 
 void LibtorrentSwarm::answer(UniqueFunction<void(Status)> done, Status status) {
@@ -40,7 +40,7 @@ void LibtorrentSwarm::answer_all(std::vector<UniqueFunction<void(Status)>> waiti
 }
 
 void LibtorrentSwarm::serve(Serve what, UniqueFunction<void(Status)> done) {
-  const auto found = served_.find(what.window);
+  const auto found = served_.find(what.torrent);
   if (found != served_.end()) {
     found->second.used = runtime_.clock.now();
     // Another content with the same bytes may be the one that stays offered.
@@ -49,9 +49,9 @@ void LibtorrentSwarm::serve(Serve what, UniqueFunction<void(Status)> done) {
     found->second.waiting.push_back(std::move(done));
     return;
   }
-  // A running fetch serves the bytes that it has; the window itself is served after the fetch.
-  if (Fetch* const fetch = find(fetching(what.window, main()))) {
-    const bool gives = fetch->window->gives();
+  // A running fetch serves the bytes that it has; the torrent itself is served after the fetch.
+  if (Fetch* const fetch = find_fetch(fetching(what.torrent, main()))) {
+    const bool gives = fetch->storage->gives();
     fetch->serve_after = std::make_unique<Serve>(std::move(what));
     if (gives) {
       answer(std::move(done), {});
@@ -66,96 +66,96 @@ void LibtorrentSwarm::serve(Serve what, UniqueFunction<void(Status)> done) {
 }
 
 void LibtorrentSwarm::open_served(Serve what, std::vector<UniqueFunction<void(Status)>> waiting) {
-  const std::string doing = "serve the window " + to_hex(what.window.root);
+  const std::string doing = "serve the window " + to_hex(what.torrent.root);
   if (what.content == nullptr) {
     return answer_all(std::move(waiting), fail(ErrorCode::invalid_argument, doing, "there is no content to read"));
   }
-  if (Status status = check_leaves(what.window, what.leaves); !status) return answer_all(std::move(waiting), status);
+  if (Status status = check_leaves(what.torrent, what.leaves); !status) return answer_all(std::move(waiting), status);
   if (Status status = make_room(what.leaves.size()); !status) return answer_all(std::move(waiting), status);
-  const SwarmWindow key = what.window;
+  const TorrentId key = what.torrent;
   served_blocks_ += what.leaves.size();
   Served served;
-  served.window = std::make_shared<Window>(
-      Window::What{what.window, std::move(what.leaves), {}, std::move(what.content), what.offset, true},
+  served.storage = std::make_shared<TorrentStorage>(
+      TorrentStorage::Setup{what.torrent, std::move(what.leaves), {}, std::move(what.content), what.offset, true},
       std::make_shared<ServeSink>(*this, key), main().shared);
   served.used = runtime_.clock.now();
   served.still_offered = std::move(what.still_offered);
   served.waiting = std::move(waiting);
-  const std::shared_ptr<Window> window = served.window;
+  const std::shared_ptr<TorrentStorage> storage = served.storage;
   served_.emplace(key, std::move(served));
-  main().session->run([this, mailbox = mailbox_, session = main().session.get(), window, credentials = credentials_] {
-    mailbox->post([this, window, status = session->open(window, credentials, {})] { opened(window, status); });
+  main().session->post([this, mailbox = mailbox_, session = main().session.get(), storage, credentials = credentials_] {
+    mailbox->post([this, storage, status = session->open(storage, credentials, {})] { opened(storage, status); });
   });
 }
 
-void LibtorrentSwarm::opened(const std::shared_ptr<Window>& window, const Status& status) {
-  const auto found = served_.find(window->id());
-  if (found == served_.end() || found->second.window != window) return;  // withdrawn meanwhile
-  if (!status) return serve_failed(window->id(), status.error());
+void LibtorrentSwarm::opened(const std::shared_ptr<TorrentStorage>& storage, const Status& status) {
+  const auto found = served_.find(storage->id());
+  if (found == served_.end() || found->second.storage != storage) return;  // withdrawn meanwhile
+  if (!status) return serve_failed(storage->id(), status.error());
   found->second.open = true;
   answer_all(std::exchange(found->second.waiting, {}), {});
 }
 
-// Withdraws idle windows, the one used longest ago first, until there is room; windows with connections stay.
+// Withdraws idle torrents, the one used longest ago first, until there is room; torrents with connections stay.
 Status LibtorrentSwarm::make_room(std::uint64_t blocks) {
   while (served_.size() >= kMaxServed || served_blocks_ + blocks > kMaxServedBlocks) {
     auto oldest = served_.end();
     for (auto it = served_.begin(); it != served_.end(); ++it) {
-      const bool idle = it->second.open && it->second.window->connections() == 0;
+      const bool idle = it->second.open && it->second.storage->connections() == 0;
       if (idle && (oldest == served_.end() || it->second.used < oldest->second.used)) oldest = it;
     }
     if (oldest == served_.end()) {
       return fail(ErrorCode::busy, "serve another window", "as many as may be are in use; ask again later");
     }
-    withdraw(SwarmWindow(oldest->first));
+    withdraw(TorrentId(oldest->first));
   }
   return {};
 }
 
-void LibtorrentSwarm::withdraw(const SwarmWindow& window) {
-  const SwarmWindow key = window;
+void LibtorrentSwarm::withdraw(const TorrentId& torrent) {
+  const TorrentId key = torrent;
   serve_failed(key, {ErrorCode::not_found, "serve the window " + to_hex(key.root), "it was withdrawn"});
 }
 
-void LibtorrentSwarm::serve_failed(const SwarmWindow& window, const Error& error) {
-  const auto found = served_.find(window);
+void LibtorrentSwarm::serve_failed(const TorrentId& torrent, const Error& error) {
+  const auto found = served_.find(torrent);
   if (found == served_.end()) return;
   if (error.code != ErrorCode::not_found) {
-    log::warn("swarm: no longer served root={} detail={}", to_hex(window.root), error.text());
+    log::warn("swarm: no longer served root={} detail={}", to_hex(torrent.root), error.text());
   }
   Served served = std::move(found->second);
   served_.erase(found);
-  served_blocks_ -= served.window->blocks();
-  close_window(main(), served.window);
+  served_blocks_ -= served.storage->blocks();
+  close_torrent(main(), served.storage);
   answer_all(std::move(served.waiting), tl::unexpected<Error>(error));
 }
 
 void LibtorrentSwarm::end_unshared() {
-  std::vector<SwarmWindow> ended;
+  std::vector<TorrentId> ended;
   for (const auto& [key, served] : served_) {
     if (served.still_offered && !served.still_offered()) ended.push_back(key);
   }
-  for (const SwarmWindow& key : ended) {
+  for (const TorrentId& key : ended) {
     log::info("swarm: what is not offered any more is served no more root={}", to_hex(key.root));
     withdraw(key);
   }
 }
 
-void LibtorrentSwarm::look_for_idle() {
+void LibtorrentSwarm::close_idle_torrents() {
   end_unshared();
   const SteadyTime now = runtime_.clock.now();
-  std::vector<SwarmWindow> idle;
+  std::vector<TorrentId> idle;
   for (auto& [key, served] : served_) {
-    if (served.window->connections() > 0 || !served.open) served.used = now;
+    if (served.storage->connections() > 0 || !served.open) served.used = now;
     if (now - served.used >= settings_.idle_close) idle.push_back(key);
   }
-  for (const SwarmWindow& key : idle) {
+  for (const TorrentId& key : idle) {
     log::debug("swarm: nobody takes root={}", to_hex(key.root));
     withdraw(key);
   }
   const Duration pace =
       std::clamp<Duration>(settings_.idle_close / 4, std::chrono::milliseconds(20), std::chrono::seconds(5));
-  idle_timer_ = runtime_.timers.after(pace, [this] { look_for_idle(); });
+  idle_timer_ = runtime_.timers.after(pace, [this] { close_idle_torrents(); });
 }
 
 }  // namespace larder::peer

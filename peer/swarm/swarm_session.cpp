@@ -59,34 +59,34 @@ void limit_peer_class(lt::session& session, std::uint64_t upload, std::uint64_t 
   session.set_peer_class(lt::session::local_peer_class_id, info);
 }
 
-lt::bitfield blocks_of(const Window& window, std::uint64_t piece) {
-  const std::uint64_t first = piece * window.blocks_in_piece();
-  const std::uint64_t count = std::min(window.blocks_in_piece(), window.blocks() - first);
+lt::bitfield blocks_of(const TorrentStorage& storage, std::uint64_t piece) {
+  const std::uint64_t first = piece * storage.blocks_in_piece();
+  const std::uint64_t count = std::min(storage.blocks_in_piece(), storage.blocks() - first);
   lt::bitfield blocks(static_cast<int>(count), false);
   for (std::uint64_t i = 0; i < count; ++i) {
-    if (window.arrived(first + i)) blocks.set_bit(static_cast<int>(i));
+    if (storage.has_arrived(first + i)) blocks.set_bit(static_cast<int>(i));
   }
   return blocks;
 }
 
-void tell_what_is_held(const Window& window, lt::add_torrent_params& params) {
-  params.have_pieces.resize(static_cast<int>(window.pieces()), false);
-  for (std::uint64_t piece = 0; piece < window.pieces(); ++piece) {
+void tell_what_is_held(const TorrentStorage& storage, lt::add_torrent_params& params) {
+  params.have_pieces.resize(static_cast<int>(storage.pieces()), false);
+  for (std::uint64_t piece = 0; piece < storage.pieces(); ++piece) {
     const lt::piece_index_t index(static_cast<int>(piece));
-    if (window.piece_readable(piece)) {
+    if (storage.piece_readable(piece)) {
       params.have_pieces.set_bit(index);
-    } else if (const lt::bitfield blocks = blocks_of(window, piece); !blocks.none_set()) {
+    } else if (const lt::bitfield blocks = blocks_of(storage, piece); !blocks.none_set()) {
       params.unfinished_pieces.emplace(index, blocks);
     }
   }
 }
 
-// Adds a peer to the window's book. True: dial it. libtorrent silently skips link-local addresses (peer_list.cpp,
+// Adds a peer to the torrent's book. True: dial it. libtorrent silently skips link-local addresses (peer_list.cpp,
 // 2.0.8), so such a peer is reported as lost.
-bool add_to_book(Window& window, const SwarmPeer& peer) {
-  if (!window.book().add(peer)) return false;
+bool add_to_book(TorrentStorage& storage, const SwarmPeer& peer) {
+  if (!storage.book().add_peer(peer)) return false;
   if (!peer.swarm.is_link_local()) return true;
-  if (window.book().ended(peer.agent, false)) window.sink().peer_lost(peer.agent);
+  if (storage.book().on_connection_ended(peer.agent, false)) storage.sink().on_peer_lost(peer.agent);
   return false;
 }
 
@@ -99,7 +99,7 @@ struct SwarmSession::Network {
   std::shared_ptr<SwarmShared> shared;
   asio::io_context context{1};
   std::optional<asio::executor_work_guard<asio::io_context::executor_type>> keep{context.get_executor()};
-  std::shared_ptr<WindowRegistry> expected = std::make_shared<WindowRegistry>();
+  std::shared_ptr<TorrentRegistry> expected = std::make_shared<TorrentRegistry>();
   lt::session_proxy proxy;  // keeps libtorrent's objects until all handlers that they posted have run
   std::unique_ptr<lt::session> session;
   HandshakeSweep handshakes;
@@ -134,7 +134,7 @@ struct SwarmSession::Network {
     lt::session_params params(std::move(pack), std::vector<std::shared_ptr<lt::plugin>>{});
     params.disk_io_constructor = [registry = expected](lt::io_context& network, const lt::settings_interface&,
                                                        lt::counters&) -> std::unique_ptr<lt::disk_interface> {
-      return std::make_unique<WindowDisk>(network, registry);
+      return std::make_unique<TorrentDisk>(network, registry);
     };
     session = std::make_unique<lt::session>(std::move(params), context, lt::session_flags_t{});
   }
@@ -178,7 +178,7 @@ Result<std::unique_ptr<SwarmSession>> SwarmSession::start(const SwarmSettings& s
 void SwarmSession::begin_to_end() {
   if (!thread_.joinable() || std::exchange(ending_, true)) return;
   // Ends pending handshakes first: libtorrent's own end frees them before their handlers have run.
-  run([network = network_.get()] {
+  post([network = network_.get()] {
     HandshakeSweep::end_all(network->live());
     asio::post(network->context, [network] {
       asio::post(network->context, [network] {
@@ -220,86 +220,86 @@ std::vector<SessionNews> SwarmSession::pop_news() {
   return news;
 }
 
-void SwarmSession::run(Task task) {
+void SwarmSession::post(Task task) {
   asio::post(network_->context, std::move(task));
 }
 
-Status SwarmSession::open(const std::shared_ptr<Window>& window, const SwarmCredentials& credentials,
+Status SwarmSession::open(const std::shared_ptr<TorrentStorage>& storage, const SwarmCredentials& credentials,
                           const std::vector<SwarmPeer>& peers) try {
   const bool secure = network_->shared->encryption;
-  auto params = form_torrent(window->id(), window->leaves(), secure ? credentials.authority_pem : std::string());
+  auto params = form_torrent(storage->id(), storage->leaves(), secure ? credentials.authority_pem : std::string());
   if (!params) return tl::unexpected<Error>(params.error());
   params->save_path = "/window/" + std::to_string(++network_->last_path);
-  tell_what_is_held(*window, *params);
-  params->extensions.emplace_back([window](const lt::torrent_handle&, lt::client_data_t) {
-    return std::static_pointer_cast<lt::torrent_plugin>(std::make_shared<WindowGuard>(window));
+  tell_what_is_held(*storage, *params);
+  params->extensions.emplace_back([storage](const lt::torrent_handle&, lt::client_data_t) {
+    return std::static_pointer_cast<lt::torrent_plugin>(std::make_shared<TorrentGuard>(storage));
   });
   for (const SwarmPeer& peer : peers) {
-    if (add_to_book(*window, peer)) params->peers.push_back(to_libtorrent(peer.swarm));
+    if (add_to_book(*storage, peer)) params->peers.push_back(to_libtorrent(peer.swarm));
   }
-  network_->expected->emplace(params->save_path, window);
+  network_->expected->emplace(params->save_path, storage);
   lt::error_code error;
   const std::string path = params->save_path;
-  window->handle = network_->live().add_torrent(std::move(*params), error);
+  storage->handle = network_->live().add_torrent(std::move(*params), error);
   network_->expected->erase(path);
-  if (error) return tl::unexpected<Error>(error_of("open the torrent of " + to_hex(window->id().root), error));
+  if (error) return tl::unexpected<Error>(error_of("open the torrent of " + to_hex(storage->id().root), error));
   if (secure) {
-    window->handle.set_ssl_certificate_buffer(credentials.certificate_pem, credentials.private_key_pem, "");
+    storage->handle.set_ssl_certificate_buffer(credentials.certificate_pem, credentials.private_key_pem, "");
   }
-  window->handle.resume();
+  storage->handle.resume();
   return {};
 } catch (const std::exception& thrown) {
-  close(window);
-  return fail(ErrorCode::internal, "open the torrent of " + to_hex(window->id().root), thrown.what());
+  close(storage);
+  return fail(ErrorCode::internal, "open the torrent of " + to_hex(storage->id().root), thrown.what());
 }
 
-void SwarmSession::close(const std::shared_ptr<Window>& window) try {
-  if (window->handle.is_valid()) network_->live().remove_torrent(window->handle);
+void SwarmSession::close(const std::shared_ptr<TorrentStorage>& storage) try {
+  if (storage->handle.is_valid()) network_->live().remove_torrent(storage->handle);
 } catch (const std::exception& thrown) {
-  log::error("swarm: cannot close a torrent root={} detail={}", to_hex(window->id().root), thrown.what());
+  log::error("swarm: cannot close a torrent root={} detail={}", to_hex(storage->id().root), thrown.what());
 }
 
-void SwarmSession::add_peers(const std::shared_ptr<Window>& window, const std::vector<SwarmPeer>& peers) try {
+void SwarmSession::add_peers(const std::shared_ptr<TorrentStorage>& storage, const std::vector<SwarmPeer>& peers) try {
   bool any = false;
   for (const SwarmPeer& peer : peers) {
-    if (!add_to_book(*window, peer)) continue;
-    window->handle.connect_peer(to_libtorrent(peer.swarm));
+    if (!add_to_book(*storage, peer)) continue;
+    storage->handle.connect_peer(to_libtorrent(peer.swarm));
     any = true;
   }
-  if (any) dial(window);
+  if (any) dial(storage);
 } catch (const std::exception& thrown) {
-  log::warn("swarm: cannot add peers root={} detail={}", to_hex(window->id().root), thrown.what());
+  log::warn("swarm: cannot add peers root={} detail={}", to_hex(storage->id().root), thrown.what());
 }
 
-void SwarmSession::dial(const std::shared_ptr<Window>& window) try {
-  // libtorrent dials at its tick of a second, and at once on resume. WindowGuard::on_pause() cancels the pause itself.
-  window->redialling = true;
-  window->handle.pause();
-  window->redialling = false;
-  window->handle.resume();
+void SwarmSession::dial(const std::shared_ptr<TorrentStorage>& storage) try {
+  // libtorrent dials at its tick of a second, and at once on resume. TorrentGuard::on_pause() cancels the pause itself.
+  storage->redialling = true;
+  storage->handle.pause();
+  storage->redialling = false;
+  storage->handle.resume();
 } catch (const std::exception& thrown) {
-  log::warn("swarm: cannot dial root={} detail={}", to_hex(window->id().root), thrown.what());
+  log::warn("swarm: cannot dial root={} detail={}", to_hex(storage->id().root), thrown.what());
 }
 
-void SwarmSession::want_nothing(const std::shared_ptr<Window>& window) try {
-  for (std::uint64_t piece = 0; piece < window->pieces(); ++piece) window->want(piece, false);
-  window->handle.prioritize_pieces(std::vector<lt::download_priority_t>(window->pieces(), lt::dont_download));
+void SwarmSession::want_nothing(const std::shared_ptr<TorrentStorage>& storage) try {
+  for (std::uint64_t piece = 0; piece < storage->pieces(); ++piece) storage->want(piece, false);
+  storage->handle.prioritize_pieces(std::vector<lt::download_priority_t>(storage->pieces(), lt::dont_download));
 } catch (const std::exception& thrown) {
-  log::warn("swarm: cannot say what is wanted root={} detail={}", to_hex(window->id().root), thrown.what());
+  log::warn("swarm: cannot say what is wanted root={} detail={}", to_hex(storage->id().root), thrown.what());
 }
 
-void SwarmSession::want(const std::shared_ptr<Window>& window,
+void SwarmSession::want(const std::shared_ptr<TorrentStorage>& storage,
                         const std::vector<std::pair<std::uint64_t, bool>>& pieces) try {
   std::vector<std::pair<lt::piece_index_t, lt::download_priority_t>> priorities;
   priorities.reserve(pieces.size());
   for (const auto& [piece, wanted] : pieces) {
-    window->want(piece, wanted);
+    storage->want(piece, wanted);
     priorities.emplace_back(lt::piece_index_t(static_cast<int>(piece)),
                             wanted ? lt::default_priority : lt::dont_download);
   }
-  window->handle.prioritize_pieces(priorities);
+  storage->handle.prioritize_pieces(priorities);
 } catch (const std::exception& thrown) {
-  log::warn("swarm: cannot say what is wanted root={} detail={}", to_hex(window->id().root), thrown.what());
+  log::warn("swarm: cannot say what is wanted root={} detail={}", to_hex(storage->id().root), thrown.what());
 }
 
 void SwarmSession::set_rates(std::uint64_t upload, std::uint64_t download) {

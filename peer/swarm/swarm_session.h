@@ -1,5 +1,5 @@
-// libtorrent's session on a thread of its own. Work is handed over with run(), since libtorrent's calls do not block on
-// its own thread. Only start() and, for a bounded time, the destructor wait for that thread. Private to the swarm.
+// libtorrent's session on a thread of its own. Work is handed over with post(), since libtorrent's calls do not block
+// on its own thread. Only start() and, for a bounded time, the destructor wait for that thread. Private to the swarm.
 #pragma once
 
 #include <functional>
@@ -17,7 +17,7 @@ namespace larder::peer {
 
 // An alert of the session, to be read on the loop.
 struct SessionNews {
-  std::string root;  // hex, of the window concerned; empty: the session's own
+  std::string root;  // hex, of the torrent concerned; empty: the session's own
   Error error;
 };
 
@@ -35,18 +35,18 @@ class SwarmSession {
   [[nodiscard]] std::uint16_t port() const { return port_; }
   [[nodiscard]] std::vector<SessionNews> pop_news();
 
-  void run(Task task);  // on the network thread, in order
+  void post(Task task);  // on the network thread, in order
 
   // The rest on the network thread only.
   // Opens a torrent: adds it paused, sets its certificate, resumes it. Peers are dialled at once.
-  Status open(const std::shared_ptr<Window>& window, const SwarmCredentials& credentials,
+  Status open(const std::shared_ptr<TorrentStorage>& storage, const SwarmCredentials& credentials,
               const std::vector<SwarmPeer>& peers);
-  void close(const std::shared_ptr<Window>& window);
-  void add_peers(const std::shared_ptr<Window>& window, const std::vector<SwarmPeer>& peers);
-  void dial(const std::shared_ptr<Window>& window);  // dials known peers without a connection at once
+  void close(const std::shared_ptr<TorrentStorage>& storage);
+  void add_peers(const std::shared_ptr<TorrentStorage>& storage, const std::vector<SwarmPeer>& peers);
+  void dial(const std::shared_ptr<TorrentStorage>& storage);  // dials known peers without a connection at once
   // want() takes pairs of piece and whether it is wanted from now on. A torrent with nothing wanted does not dial.
-  void want_nothing(const std::shared_ptr<Window>& window);
-  void want(const std::shared_ptr<Window>& window, const std::vector<std::pair<std::uint64_t, bool>>& pieces);
+  void want_nothing(const std::shared_ptr<TorrentStorage>& storage);
+  void want(const std::shared_ptr<TorrentStorage>& storage, const std::vector<std::pair<std::uint64_t, bool>>& pieces);
   void set_rates(std::uint64_t upload, std::uint64_t download);
   void listen_anew();  // listens at new addresses; for a session that listens
   // Ends TLS handshakes that take too long or are too many (handshake_sweep.h): libtorrent does neither.

@@ -28,7 +28,7 @@ void no_strangers(Pack& pack) {
 }
 
 void full_pipes(Pack& pack) {
-  // In the first second the rate is unknown and the low watermark counts: with 10 KiB a small window stalls for 44 ms.
+  // In the first second the rate is unknown and the low watermark counts: with 10 KiB a small torrent stalls for 44 ms.
   pack.set_int(Pack::send_buffer_low_watermark, 1024 * 1024);
   pack.set_int(Pack::send_buffer_watermark, 4 * 1024 * 1024);
   pack.set_int(Pack::send_buffer_watermark_factor, 150);

@@ -19,9 +19,9 @@ lt::storage_error aborted() {
 
 }  // namespace
 
-Window::Window(What what, std::shared_ptr<WindowSink> sink, std::shared_ptr<SwarmShared> shared)
+TorrentStorage::TorrentStorage(Setup what, std::shared_ptr<TorrentListener> sink, std::shared_ptr<SwarmShared> shared)
     : what_(std::move(what)),
-      piece_length_(torrent_piece_length(what_.window.length)),
+      piece_length_(torrent_piece_length(what_.torrent.length)),
       sink_(std::move(sink)),
       shared_(std::move(shared)),
       arrived_(what_.leaves.size(), what_.serving),
@@ -30,7 +30,7 @@ Window::Window(What what, std::shared_ptr<WindowSink> sink, std::shared_ptr<Swar
   mark_held();
 }
 
-void Window::mark_held() {
+void TorrentStorage::mark_held() {
   for (const ByteRange& range : what_.held) {
     const ByteRange held = blocks_within(range.offset, range.length);
     for (std::uint64_t block = held.offset; block < held.end(); ++block) {
@@ -40,26 +40,26 @@ void Window::mark_held() {
   }
 }
 
-std::uint64_t Window::pieces() const {
-  return (what_.window.length + piece_length_ - 1) / piece_length_;
+std::uint64_t TorrentStorage::pieces() const {
+  return (what_.torrent.length + piece_length_ - 1) / piece_length_;
 }
 
-std::uint32_t Window::block_length(std::uint64_t block) const {
-  return static_cast<std::uint32_t>(std::min(kBlockSize, what_.window.length - block * kBlockSize));
+std::uint32_t TorrentStorage::block_length(std::uint64_t block) const {
+  return static_cast<std::uint32_t>(std::min(kBlockSize, what_.torrent.length - block * kBlockSize));
 }
 
-std::uint64_t Window::offset_of(const lt::peer_request& request) const {
+std::uint64_t TorrentStorage::offset_of(const lt::peer_request& request) const {
   return static_cast<std::uint64_t>(static_cast<int>(request.piece)) * piece_length_ +
          static_cast<std::uint64_t>(request.start);
 }
 
-bool Window::matches(std::uint64_t block, Bytes bytes) const {
+bool TorrentStorage::matches(std::uint64_t block, Bytes bytes) const {
   if (block >= blocks() || bytes.size() < block_length(block)) return false;
   return sha256(bytes.first(block_length(block))) == what_.leaves[block];
 }
 
-Status Window::read(std::uint64_t offset, std::span<std::byte> into) const {
-  const std::uint64_t there = std::min<std::uint64_t>(into.size(), what_.window.length - offset);
+Status TorrentStorage::read(std::uint64_t offset, std::span<std::byte> into) const {
+  const std::uint64_t there = std::min<std::uint64_t>(into.size(), what_.torrent.length - offset);
   std::fill(into.begin() + static_cast<std::ptrdiff_t>(there), into.end(), std::byte{0});
   into = into.first(there);
   const std::string doing = "read " + std::to_string(into.size()) + " bytes at " +
@@ -77,29 +77,30 @@ Status Window::read(std::uint64_t offset, std::span<std::byte> into) const {
   return {};
 }
 
-bool Window::readable(std::uint64_t offset, std::uint64_t length) const {
-  if (!gives() || length == 0 || offset >= what_.window.length) return false;
-  length = std::min(length, what_.window.length - offset);
+bool TorrentStorage::readable(std::uint64_t offset, std::uint64_t length) const {
+  if (!gives() || length == 0 || offset >= what_.torrent.length) return false;
+  length = std::min(length, what_.torrent.length - offset);
   for (std::uint64_t block = offset / kBlockSize; block * kBlockSize < offset + length; ++block) {
     if (!readable_[block]) return false;
   }
   return true;
 }
 
-bool Window::piece_readable(std::uint64_t piece) const {
+bool TorrentStorage::piece_readable(std::uint64_t piece) const {
   const std::uint64_t begin = piece * piece_length_;
-  return readable(begin, std::min<std::uint64_t>(piece_length_, what_.window.length - begin));
+  return readable(begin, std::min<std::uint64_t>(piece_length_, what_.torrent.length - begin));
 }
 
 // Returns the blocks that lie completely in a range, as (first, count).
-ByteRange Window::blocks_within(std::uint64_t offset, std::uint64_t bytes) const {
-  const std::uint64_t end = std::min(what_.window.length, offset + bytes);
+ByteRange TorrentStorage::blocks_within(std::uint64_t offset, std::uint64_t bytes) const {
+  const std::uint64_t end = std::min(what_.torrent.length, offset + bytes);
   const std::uint64_t first = block_count(offset);
-  const std::uint64_t last = end == what_.window.length ? blocks() : end / kBlockSize;
+  const std::uint64_t last = end == what_.torrent.length ? blocks() : end / kBlockSize;
   return {first, last > first ? last - first : 0};
 }
 
-bool Window::write(std::uint64_t offset, Bytes block, std::weak_ptr<lt::disk_observer> observer, WriteDone done) {
+bool TorrentStorage::write(std::uint64_t offset, Bytes block, std::weak_ptr<lt::disk_observer> observer,
+                           WriteDone done) {
   const std::uint64_t index = offset / kBlockSize;
   block = block.first(block_length(index));
   shared_->downloaded += block.size();
@@ -108,20 +109,20 @@ bool Window::write(std::uint64_t offset, Bytes block, std::weak_ptr<lt::disk_obs
     arrived_[index] = true;
     buffered_ += block.size();
     queue_.append(offset, block, sender_);
-    if (batch_.arrived(block.size(), wanted_[index / blocks_in_piece()])) tell();
+    if (batch_.on_arrived(block.size(), wanted_[index / blocks_in_piece()])) report_arrivals();
   }
   if (buffered_ < kHighWater) return false;
   paused_.push_back(std::move(observer));
   return true;
 }
 
-void Window::tell() {
+void TorrentStorage::report_arrivals() {
   if (!batch_.waits()) return;
-  batch_.told();
-  sink_->blocks_ready();
+  batch_.on_reported();
+  sink_->on_blocks_ready();
 }
 
-void Window::want(std::uint64_t piece, bool wanted) {
+void TorrentStorage::want(std::uint64_t piece, bool wanted) {
   if (wanted_[piece] == wanted) return;
   wanted_[piece] = wanted;
   const std::uint64_t first = piece * blocks_in_piece();
@@ -137,14 +138,14 @@ void Window::want(std::uint64_t piece, bool wanted) {
   }
 }
 
-bool Window::wait_for_hash(lt::piece_index_t piece, lt::span<lt::sha256_hash> into, HashDone& done) {
+bool TorrentStorage::wait_for_hash(lt::piece_index_t piece, lt::span<lt::sha256_hash> into, HashDone& done) {
   const auto index = static_cast<std::uint64_t>(static_cast<int>(piece));
   if (piece_readable(index)) return false;
   hashes_.insert_or_assign(index, WaitingHash{into, std::move(done)});
   return true;
 }
 
-void Window::fill_hashes(lt::piece_index_t piece, lt::span<lt::sha256_hash> into) const {
+void TorrentStorage::fill_hashes(lt::piece_index_t piece, lt::span<lt::sha256_hash> into) const {
   std::uint64_t block = static_cast<std::uint64_t>(static_cast<int>(piece)) * blocks_in_piece();
   for (lt::sha256_hash& hash : into) {
     if (block >= blocks()) break;
@@ -152,8 +153,8 @@ void Window::fill_hashes(lt::piece_index_t piece, lt::span<lt::sha256_hash> into
   }
 }
 
-void Window::consumed(std::uint64_t offset, std::uint64_t bytes) {
-  if (offset >= what_.window.length) return;
+void TorrentStorage::consumed(std::uint64_t offset, std::uint64_t bytes) {
+  if (offset >= what_.torrent.length) return;
   const ByteRange range = blocks_within(offset, bytes);
   std::vector<WriteDone> written;
   for (std::uint64_t block = range.offset; block < range.end(); ++block) {
@@ -169,7 +170,7 @@ void Window::consumed(std::uint64_t offset, std::uint64_t bytes) {
   make_room();
 }
 
-void Window::answer_hashes(std::uint64_t first_block, std::uint64_t blocks) {
+void TorrentStorage::answer_hashes(std::uint64_t first_block, std::uint64_t blocks) {
   if (blocks == 0) return;
   const std::uint64_t last = (first_block + blocks - 1) / blocks_in_piece();
   for (std::uint64_t piece = first_block / blocks_in_piece(); piece <= last; ++piece) {
@@ -183,14 +184,14 @@ void Window::answer_hashes(std::uint64_t first_block, std::uint64_t blocks) {
   }
 }
 
-void Window::make_room() {
+void TorrentStorage::make_room() {
   if (paused_.empty() || buffered_ > kLowWater) return;
   for (const auto& observer : std::exchange(paused_, {})) {
     if (const auto alive = observer.lock()) alive->on_disk();
   }
 }
 
-std::vector<std::function<void()>> Window::abandon() {
+std::vector<std::function<void()>> TorrentStorage::abandon() {
   std::vector<std::function<void()>> tasks;
   for (auto& [block, done] : writes_) tasks.emplace_back([done = std::move(done)] { done(aborted()); });
   for (auto& [piece, waiting] : hashes_) {
@@ -204,25 +205,25 @@ std::vector<std::function<void()>> Window::abandon() {
   return tasks;
 }
 
-void Window::add_guard(BlockGuard& guard) {
+void TorrentStorage::add_guard(BlockGuard& guard) {
   if (!guards_.insert(&guard).second) return;
   ++connections_;
   ++shared_->connections;
 }
 
-void Window::remove_guard(BlockGuard& guard) {
+void TorrentStorage::remove_guard(BlockGuard& guard) {
   if (guards_.erase(&guard) == 0) return;
   --connections_;
   --shared_->connections;
 }
 
-void Window::cut(const AgentId& agent) {
+void TorrentStorage::cut_connections(const AgentId& agent) {
   for (BlockGuard* const guard : std::vector(guards_.begin(), guards_.end())) {
     if (guard->agent() == agent) guard->cut();
   }
 }
 
-void Window::cut_refused() {
+void TorrentStorage::cut_refused() {
   for (BlockGuard* const guard : std::vector(guards_.begin(), guards_.end())) {
     if (shared_->refused.contains(guard->agent())) guard->cut();
   }

@@ -1,4 +1,4 @@
-// One window that is open in libtorrent: the state shared by the block check, the disk and the peers' connections.
+// One torrent that is open in libtorrent: the state shared by the block check, the disk and the peers' connections.
 // Network thread only, unless stated otherwise; held by the swarm and by libtorrent's torrent. Private to the swarm.
 //
 // A block that arrived stays in memory until its owner has written it (consumed). Only then is it reported to
@@ -32,17 +32,17 @@ namespace larder::peer {
 
 class BlockGuard;
 
-// Receives a window's events. Called on any thread; must not block.
-class WindowSink {
+// Receives a torrent's events. Called on any thread; must not block.
+class TorrentListener {
  public:
-  virtual ~WindowSink() = default;
-  virtual void blocks_ready() = 0;  // blocks are in queue()
-  virtual void bad_block(const AgentId& from) = 0;
-  virtual void peer_lost(const AgentId& peer) = 0;
-  virtual void failed(const Error& error) = 0;  // the window cannot be used any more
+  virtual ~TorrentListener() = default;
+  virtual void on_blocks_ready() = 0;  // blocks are in queue()
+  virtual void on_bad_block(const AgentId& from) = 0;
+  virtual void on_peer_lost(const AgentId& peer) = 0;
+  virtual void on_failed(const Error& error) = 0;  // the torrent cannot be used any more
 };
 
-// State shared by all windows of a session.
+// State shared by all torrents of a session.
 struct SwarmShared {
   bool encryption = true;
   bool verify_reads = true;
@@ -54,14 +54,14 @@ struct SwarmShared {
   std::atomic<std::uint64_t> bad_blocks = 0;
 };
 
-class Window {
+class TorrentStorage {
  public:
-  struct What {
-    SwarmWindow window;
+  struct Setup {
+    TorrentId torrent;
     std::vector<Digest> leaves;
-    std::vector<ByteRange> held;  // ranges of the window; ignored where it is served, since all of it is there
+    std::vector<ByteRange> held;  // ranges of the torrent; ignored where it is served, since all of it is there
     std::shared_ptr<cache::ContentLease> content;
-    std::uint64_t offset = 0;  // of the window in the content's file
+    std::uint64_t offset = 0;  // of the torrent in the content's file
     bool serving = false;
   };
   using WriteDone = std::function<void(const libtorrent::storage_error&)>;
@@ -73,10 +73,10 @@ class Window {
   static constexpr std::uint64_t kHighWater = 16 * kMiB;
   static constexpr std::uint64_t kLowWater = 8 * kMiB;
 
-  Window(What what, std::shared_ptr<WindowSink> sink, std::shared_ptr<SwarmShared> shared);
+  TorrentStorage(Setup what, std::shared_ptr<TorrentListener> sink, std::shared_ptr<SwarmShared> shared);
 
   // Facts; any thread.
-  [[nodiscard]] const SwarmWindow& id() const { return what_.window; }
+  [[nodiscard]] const TorrentId& id() const { return what_.torrent; }
   [[nodiscard]] const std::vector<Digest>& leaves() const { return what_.leaves; }
   [[nodiscard]] bool serving() const { return what_.serving; }
   [[nodiscard]] std::uint64_t blocks() const { return what_.leaves.size(); }
@@ -88,26 +88,27 @@ class Window {
   // Returns whether the bytes match the block's leaf. libtorrent 2.0.8 pads the last block of a torrent to its full
   // length on the wire.
   [[nodiscard]] bool matches(std::uint64_t block, Bytes bytes) const;
-  [[nodiscard]] WindowSink& sink() const { return *sink_; }
+  [[nodiscard]] TorrentListener& sink() const { return *sink_; }
   [[nodiscard]] SwarmShared& shared() const { return *shared_; }
   [[nodiscard]] BlockQueue& queue() { return queue_; }
   [[nodiscard]] std::uint32_t connections() const { return connections_; }
-  // Reads from the content's file, on a reader thread, with zeros beyond the window's end. Error: content_damaged where
-  // the bytes do not match the leaves.
+  // Reads from the content's file, on a reader thread, with zeros beyond the torrent's end. Error: content_damaged
+  // where the bytes do not match the leaves.
   [[nodiscard]] Status read(std::uint64_t offset, std::span<std::byte> into) const;
 
   // State reported to libtorrent when the torrent is added: complete pieces, and blocks of incomplete ones.
   [[nodiscard]] bool piece_readable(std::uint64_t piece) const;
   [[nodiscard]] bool readable(std::uint64_t offset, std::uint64_t length) const;
-  [[nodiscard]] bool arrived(std::uint64_t block) const { return arrived_[block]; }
+  [[nodiscard]] bool has_arrived(std::uint64_t block) const { return arrived_[block]; }
   [[nodiscard]] bool gives() const { return what_.content != nullptr; }
 
   // Called by the disk with an arrived block. True: the connection is to pause until `observer` is called.
   [[nodiscard]] bool write(std::uint64_t offset, Bytes block, std::weak_ptr<libtorrent::disk_observer> observer,
                            WriteDone done);
-  // Returns whether arrived blocks are not reported yet, as they wait for more: call tell() after kBatchPause.
-  [[nodiscard]] bool waits_to_tell() const { return batch_.waits(); }
-  void tell();
+  // Returns whether arrived blocks are not reported yet, as they wait for more: call report_arrivals() after
+  // kBatchPause.
+  [[nodiscard]] bool has_unreported_arrivals() const { return batch_.waits(); }
+  void report_arrivals();
   // Keeps `done` until all of the piece is readable. False: it is readable, and the caller answers and keeps `done`.
   // `done` is never copied: `into` points to memory that it owns.
   [[nodiscard]] bool wait_for_hash(libtorrent::piece_index_t piece, libtorrent::span<libtorrent::sha256_hash> into,
@@ -123,7 +124,7 @@ class Window {
   void set_sender(const AgentId& agent) { sender_ = agent; }  // of the block in the next write()
   void add_guard(BlockGuard& guard);
   void remove_guard(BlockGuard& guard);
-  void cut(const AgentId& agent);  // ends every connection with the agent
+  void cut_connections(const AgentId& agent);  // ends every connection with the agent
   void cut_refused();
   [[nodiscard]] PeerBook& book() { return book_; }
 
@@ -140,9 +141,9 @@ class Window {
   void answer_hashes(std::uint64_t first_block, std::uint64_t blocks);
   void make_room();
 
-  What what_;
+  Setup what_;
   std::uint32_t piece_length_;
-  std::shared_ptr<WindowSink> sink_;
+  std::shared_ptr<TorrentListener> sink_;
   std::shared_ptr<SwarmShared> shared_;
   std::vector<bool> arrived_;   // by block: in memory or on disk
   std::vector<bool> readable_;  // by block: on disk

@@ -34,8 +34,8 @@ std::size_t index_of(lt::storage_index_t storage) {
 }  // namespace
 
 // Finished reads, handed to the network thread many at once. Outlives the disk while readers run.
-struct WindowDisk::Completions {
-  Completions(boost::asio::io_context& context, WindowDisk& owner) : network(context), disk(owner) {}
+struct TorrentDisk::Completions {
+  Completions(boost::asio::io_context& context, TorrentDisk& owner) : network(context), disk(owner) {}
 
   // The posted handler holds `self` until the reads are delivered.
   static void add(const std::shared_ptr<Completions>& self, std::vector<ReadDone> reads) {
@@ -62,12 +62,12 @@ struct WindowDisk::Completions {
   }
 
   boost::asio::io_context& network;
-  WindowDisk& disk;  // lives as long as the session, and so longer than the network thread's handlers
+  TorrentDisk& disk;  // lives as long as the session, and so longer than the network thread's handlers
   std::mutex mutex;
   std::vector<ReadDone> done;
 };
 
-WindowDisk::WindowDisk(boost::asio::io_context& network, std::shared_ptr<WindowRegistry> expected)
+TorrentDisk::TorrentDisk(boost::asio::io_context& network, std::shared_ptr<TorrentRegistry> expected)
     : network_(network),
       expected_(std::move(expected)),
       completions_(std::make_shared<Completions>(network, *this)),
@@ -75,52 +75,53 @@ WindowDisk::WindowDisk(boost::asio::io_context& network, std::shared_ptr<WindowR
       pause_(network),
       readers_(std::make_unique<WorkerPool>("swarm-read", kReaders, kMaxWaitingReads)) {}
 
-WindowDisk::~WindowDisk() {
+TorrentDisk::~TorrentDisk() {
   abort(true);
 }
 
-void WindowDisk::free_disk_buffer(char* buffer) {
+void TorrentDisk::free_disk_buffer(char* buffer) {
   std::free(buffer);
 }
 
-lt::storage_holder WindowDisk::new_torrent(const lt::storage_params& params, const std::shared_ptr<void>& /*torrent*/) {
+lt::storage_holder TorrentDisk::new_torrent(const lt::storage_params& params,
+                                            const std::shared_ptr<void>& /*torrent*/) {
   const auto found = expected_->find(params.path);
   if (found == expected_->end()) throw std::bad_alloc();  // the torrent was not opened by SwarmSession
   std::size_t index = 0;
-  while (index < windows_.size() && windows_[index] != nullptr) ++index;
-  if (index == windows_.size()) windows_.emplace_back();
-  windows_[index] = found->second;
+  while (index < storages_.size() && storages_[index] != nullptr) ++index;
+  if (index == storages_.size()) storages_.emplace_back();
+  storages_[index] = found->second;
   return {lt::storage_index_t(static_cast<std::uint32_t>(index)), *this};
 }
 
-void WindowDisk::remove_torrent(lt::storage_index_t storage) {
-  windows_[index_of(storage)].reset();
+void TorrentDisk::remove_torrent(lt::storage_index_t storage) {
+  storages_[index_of(storage)].reset();
 }
 
-Window& WindowDisk::at(lt::storage_index_t storage) const {
-  return *windows_[index_of(storage)];
+TorrentStorage& TorrentDisk::at(lt::storage_index_t storage) const {
+  return *storages_[index_of(storage)];
 }
 
-void WindowDisk::refuse_read(ReadHandler handler) {
+void TorrentDisk::refuse_read(ReadHandler handler) {
   boost::asio::post(network_, [handler = std::move(handler)] {
     handler(lt::disk_buffer_holder(), read_error(boost::system::errc::no_such_file_or_directory));
   });
 }
 
-void WindowDisk::async_read(lt::storage_index_t storage, const lt::peer_request& request, ReadHandler handler,
-                            lt::disk_job_flags_t /*flags*/) {
-  const std::shared_ptr<Window> window = windows_[index_of(storage)];
-  const std::uint64_t offset = window->offset_of(request);
+void TorrentDisk::async_read(lt::storage_index_t storage, const lt::peer_request& request, ReadHandler handler,
+                             lt::disk_job_flags_t /*flags*/) {
+  const std::shared_ptr<TorrentStorage> torrent = storages_[index_of(storage)];
+  const std::uint64_t offset = torrent->offset_of(request);
   const auto length = static_cast<std::uint64_t>(request.length);
-  if (length > kBlockSize || !window->readable(offset, length) || aborting_->load()) {
+  if (length > kBlockSize || !torrent->readable(offset, length) || aborting_->load()) {
     refuse_read(std::move(handler));
     return;
   }
-  reads_.push_back({window, offset, length, std::move(handler)});
+  reads_.push_back({torrent, offset, length, std::move(handler)});
   look_again_soon();
 }
 
-WindowDisk::ReadDone WindowDisk::do_read(Read read, const std::atomic<bool>& aborting) {
+TorrentDisk::ReadDone TorrentDisk::do_read(Read read, const std::atomic<bool>& aborting) {
   ReadDone done{std::move(read.handler), nullptr, static_cast<int>(read.length), {}};
   done.buffer = static_cast<char*>(std::malloc(read.length + kNextHeader));
   if (done.buffer == nullptr) {
@@ -128,16 +129,16 @@ WindowDisk::ReadDone WindowDisk::do_read(Read read, const std::atomic<bool>& abo
   } else if (aborting.load()) {
     done.error = read_error(boost::system::errc::operation_canceled);
   } else if (const Status status =
-                 read.window->read(read.offset, {reinterpret_cast<std::byte*>(done.buffer), read.length});
+                 read.storage->read(read.offset, {reinterpret_cast<std::byte*>(done.buffer), read.length});
              !status) {
     done.error = read_error(boost::system::errc::io_error);
-    read.window->sink().failed(status.error());
+    read.storage->sink().on_failed(status.error());
   }
   return done;
 }
 
-void WindowDisk::start_reads() {
-  read_batch_.gone(std::chrono::steady_clock::now());
+void TorrentDisk::start_reads() {
+  read_batch_.on_handed_over(std::chrono::steady_clock::now());
   std::vector<Read> waiting = std::exchange(reads_, {});
   for (std::size_t at = 0; at < waiting.size(); at += ReadBatch::kEnough) {
     const auto begin = std::make_move_iterator(waiting.begin() + static_cast<std::ptrdiff_t>(at));
@@ -156,54 +157,54 @@ void WindowDisk::start_reads() {
 }
 
 // Starts the pause after which waiting reads are started and waiting blocks reported, alone if need be.
-void WindowDisk::look_again_soon() {
+void TorrentDisk::look_again_soon() {
   if (std::exchange(pausing_, true)) return;
   pause_.expires_after(kBatchPause);
   pause_.async_wait([this](const boost::system::error_code& error) {
     if (error) return;
     pausing_ = false;
     if (!reads_.empty()) start_reads();
-    for (const auto& window : windows_) {
-      if (window) window->tell();
+    for (const auto& torrent : storages_) {
+      if (torrent) torrent->report_arrivals();
     }
   });
 }
 
-bool WindowDisk::async_write(lt::storage_index_t storage, const lt::peer_request& request, const char* bytes,
-                             std::shared_ptr<lt::disk_observer> observer,
-                             std::function<void(const lt::storage_error&)> handler, lt::disk_job_flags_t /*flags*/) {
-  Window& window = at(storage);
+bool TorrentDisk::async_write(lt::storage_index_t storage, const lt::peer_request& request, const char* bytes,
+                              std::shared_ptr<lt::disk_observer> observer,
+                              std::function<void(const lt::storage_error&)> handler, lt::disk_job_flags_t /*flags*/) {
+  TorrentStorage& torrent = at(storage);
   const Bytes block(reinterpret_cast<const std::byte*>(bytes), static_cast<std::size_t>(request.length));
-  const bool pause = window.write(window.offset_of(request), block, observer, std::move(handler));
-  if (window.waits_to_tell()) look_again_soon();
+  const bool pause = torrent.write(torrent.offset_of(request), block, observer, std::move(handler));
+  if (torrent.has_unreported_arrivals()) look_again_soon();
   return pause;
 }
 
-void WindowDisk::async_hash(lt::storage_index_t storage, lt::piece_index_t piece, lt::span<lt::sha256_hash> into,
-                            lt::disk_job_flags_t /*flags*/, Window::HashDone handler) {
-  Window& window = at(storage);
-  if (window.wait_for_hash(piece, into, handler)) return;
-  window.fill_hashes(piece, into);
+void TorrentDisk::async_hash(lt::storage_index_t storage, lt::piece_index_t piece, lt::span<lt::sha256_hash> into,
+                             lt::disk_job_flags_t /*flags*/, TorrentStorage::HashDone handler) {
+  TorrentStorage& torrent = at(storage);
+  if (torrent.wait_for_hash(piece, into, handler)) return;
+  torrent.fill_hashes(piece, into);
   boost::asio::post(network_, [piece, handler = std::move(handler)] { handler(piece, {}, {}); });
 }
 
-void WindowDisk::async_hash2(
+void TorrentDisk::async_hash2(
     lt::storage_index_t storage, lt::piece_index_t piece, int offset, lt::disk_job_flags_t /*flags*/,
     std::function<void(lt::piece_index_t, const lt::sha256_hash&, const lt::storage_error&)> handler) {
-  const Window& window = at(storage);
-  const std::uint64_t block = static_cast<std::uint64_t>(static_cast<int>(piece)) * window.blocks_in_piece() +
+  const TorrentStorage& torrent = at(storage);
+  const std::uint64_t block = static_cast<std::uint64_t>(static_cast<int>(piece)) * torrent.blocks_in_piece() +
                               static_cast<std::uint64_t>(offset) / kBlockSize;
   lt::sha256_hash hash;
   lt::storage_error error;
-  if (block < window.blocks()) {
-    hash.assign(reinterpret_cast<const char*>(window.leaves()[block].data()));
+  if (block < torrent.blocks()) {
+    hash.assign(reinterpret_cast<const char*>(torrent.leaves()[block].data()));
   } else {
     error = read_error(boost::system::errc::invalid_argument);
   }
   boost::asio::post(network_, [=, handler = std::move(handler)] { handler(piece, hash, error); });
 }
 
-void WindowDisk::async_move_storage(
+void TorrentDisk::async_move_storage(
     lt::storage_index_t /*storage*/, std::string path, lt::move_flags_t /*flags*/,
     std::function<void(lt::status_t, const std::string&, const lt::storage_error&)> handler) {
   boost::asio::post(network_, [path = std::move(path), handler = std::move(handler)] {
@@ -211,23 +212,23 @@ void WindowDisk::async_move_storage(
   });
 }
 
-void WindowDisk::async_release_files(lt::storage_index_t /*storage*/, std::function<void()> handler) {
+void TorrentDisk::async_release_files(lt::storage_index_t /*storage*/, std::function<void()> handler) {
   if (handler) boost::asio::post(network_, std::move(handler));
 }
 
-void WindowDisk::async_check_files(lt::storage_index_t /*storage*/, const lt::add_torrent_params* /*params*/,
-                                   lt::aux::vector<std::string, lt::file_index_t> /*links*/,
-                                   std::function<void(lt::status_t, const lt::storage_error&)> handler) {
+void TorrentDisk::async_check_files(lt::storage_index_t /*storage*/, const lt::add_torrent_params* /*params*/,
+                                    lt::aux::vector<std::string, lt::file_index_t> /*links*/,
+                                    std::function<void(lt::status_t, const lt::storage_error&)> handler) {
   boost::asio::post(network_, [handler = std::move(handler)] { handler(lt::status_t::no_error, {}); });
 }
 
-void WindowDisk::async_stop_torrent(lt::storage_index_t storage, std::function<void()> handler) {
+void TorrentDisk::async_stop_torrent(lt::storage_index_t storage, std::function<void()> handler) {
   // Waiting handlers keep the torrent alive; they must end before libtorrent can release it.
   for (auto& task : at(storage).abandon()) boost::asio::post(network_, std::move(task));
   if (handler) boost::asio::post(network_, std::move(handler));
 }
 
-void WindowDisk::async_rename_file(
+void TorrentDisk::async_rename_file(
     lt::storage_index_t /*storage*/, lt::file_index_t file, std::string name,
     std::function<void(const std::string&, lt::file_index_t, const lt::storage_error&)> handler) {
   boost::asio::post(network_, [file, name = std::move(name), handler = std::move(handler)] {
@@ -235,31 +236,31 @@ void WindowDisk::async_rename_file(
   });
 }
 
-void WindowDisk::async_delete_files(lt::storage_index_t /*storage*/, lt::remove_flags_t /*options*/,
-                                    std::function<void(const lt::storage_error&)> handler) {
+void TorrentDisk::async_delete_files(lt::storage_index_t /*storage*/, lt::remove_flags_t /*options*/,
+                                     std::function<void(const lt::storage_error&)> handler) {
   boost::asio::post(
       network_, [handler = std::move(handler)] { handler(read_error(boost::system::errc::operation_not_permitted)); });
 }
 
-void WindowDisk::async_set_file_priority(
+void TorrentDisk::async_set_file_priority(
     lt::storage_index_t /*storage*/, lt::aux::vector<lt::download_priority_t, lt::file_index_t> priorities,
     std::function<void(const lt::storage_error&, lt::aux::vector<lt::download_priority_t, lt::file_index_t>)> handler) {
   boost::asio::post(network_,
                     [priorities = std::move(priorities), handler = std::move(handler)] { handler({}, priorities); });
 }
 
-void WindowDisk::async_clear_piece(lt::storage_index_t /*storage*/, lt::piece_index_t piece,
-                                   std::function<void(lt::piece_index_t)> handler) {
+void TorrentDisk::async_clear_piece(lt::storage_index_t /*storage*/, lt::piece_index_t piece,
+                                    std::function<void(lt::piece_index_t)> handler) {
   boost::asio::post(network_, [piece, handler = std::move(handler)] { handler(piece); });
 }
 
-void WindowDisk::update_stats_counters(lt::counters& /*counters*/) const {}
+void TorrentDisk::update_stats_counters(lt::counters& /*counters*/) const {}
 
-std::vector<lt::open_file_state> WindowDisk::get_status(lt::storage_index_t /*storage*/) const {
+std::vector<lt::open_file_state> TorrentDisk::get_status(lt::storage_index_t /*storage*/) const {
   return {};
 }
 
-void WindowDisk::abort(bool wait) {
+void TorrentDisk::abort(bool wait) {
   aborting_->store(true);
   pause_.cancel();
   pausing_ = false;
@@ -268,10 +269,10 @@ void WindowDisk::abort(bool wait) {
 }
 
 // Called by libtorrent at the end of each of its events.
-void WindowDisk::submit_jobs() {
+void TorrentDisk::submit_jobs() {
   if (read_batch_.due(reads_.size(), std::chrono::steady_clock::now())) start_reads();
 }
 
-void WindowDisk::settings_updated() {}
+void TorrentDisk::settings_updated() {}
 
 }  // namespace larder::peer

@@ -1,5 +1,5 @@
-// libtorrent's disk interface over windows of contents (docs/design.md, Hashes and segments): no files of its own, no
-// mapping. Served blocks are read through the content's lease on reader threads. Arrived blocks go to the window's
+// libtorrent's disk interface over contents and segments (docs/design.md, Hashes and segments): no files of its own, no
+// mapping. Served blocks are read through the content's lease on reader threads. Arrived blocks go to the torrent's
 // owner. Hashes are the leaves that the block check proved. Called by libtorrent on the network thread. Private to the
 // swarm.
 #pragma once
@@ -22,15 +22,15 @@
 
 namespace larder::peer {
 
-// The windows of torrents that are being added, by save path. Network thread.
-using WindowRegistry = std::map<std::string, std::shared_ptr<Window>>;
+// The torrents of torrents that are being added, by save path. Network thread.
+using TorrentRegistry = std::map<std::string, std::shared_ptr<TorrentStorage>>;
 
-class WindowDisk final : public libtorrent::disk_interface, public libtorrent::buffer_allocator_interface {
+class TorrentDisk final : public libtorrent::disk_interface, public libtorrent::buffer_allocator_interface {
  public:
-  WindowDisk(boost::asio::io_context& network, std::shared_ptr<WindowRegistry> expected);
-  ~WindowDisk() override;
-  WindowDisk(const WindowDisk&) = delete;
-  WindowDisk& operator=(const WindowDisk&) = delete;
+  TorrentDisk(boost::asio::io_context& network, std::shared_ptr<TorrentRegistry> expected);
+  ~TorrentDisk() override;
+  TorrentDisk(const TorrentDisk&) = delete;
+  TorrentDisk& operator=(const TorrentDisk&) = delete;
 
   void free_disk_buffer(char* buffer) override;
 
@@ -47,14 +47,14 @@ class WindowDisk final : public libtorrent::disk_interface, public libtorrent::b
                    libtorrent::disk_job_flags_t flags) override;
   void async_hash(libtorrent::storage_index_t storage, libtorrent::piece_index_t piece,
                   libtorrent::span<libtorrent::sha256_hash> into, libtorrent::disk_job_flags_t flags,
-                  Window::HashDone handler) override;
+                  TorrentStorage::HashDone handler) override;
   void async_hash2(
       libtorrent::storage_index_t storage, libtorrent::piece_index_t piece, int offset,
       libtorrent::disk_job_flags_t flags,
       std::function<void(libtorrent::piece_index_t, const libtorrent::sha256_hash&, const libtorrent::storage_error&)>
           handler) override;
 
-  // A window cannot be moved, renamed or deleted from here; libtorrent is never asked to.
+  // A torrent cannot be moved, renamed or deleted from here; libtorrent is never asked to.
   void async_move_storage(
       libtorrent::storage_index_t storage, std::string path, libtorrent::move_flags_t flags,
       std::function<void(libtorrent::status_t, const std::string&, const libtorrent::storage_error&)> handler) override;
@@ -93,22 +93,22 @@ class WindowDisk final : public libtorrent::disk_interface, public libtorrent::b
     libtorrent::storage_error error;
   };
   struct Read {
-    std::shared_ptr<Window> window;
+    std::shared_ptr<TorrentStorage> storage;
     std::uint64_t offset = 0;
     std::uint64_t length = 0;
     ReadHandler handler;
   };
   struct Completions;
 
-  [[nodiscard]] Window& at(libtorrent::storage_index_t storage) const;
+  [[nodiscard]] TorrentStorage& at(libtorrent::storage_index_t storage) const;
   void refuse_read(ReadHandler handler);
   [[nodiscard]] static ReadDone do_read(Read read, const std::atomic<bool>& aborting);
   void start_reads();
   void look_again_soon();
 
   boost::asio::io_context& network_;
-  std::shared_ptr<WindowRegistry> expected_;
-  std::vector<std::shared_ptr<Window>> windows_;  // by storage index; null: free
+  std::shared_ptr<TorrentRegistry> expected_;
+  std::vector<std::shared_ptr<TorrentStorage>> storages_;  // by storage index; null: free
   std::shared_ptr<Completions> completions_;
   std::shared_ptr<std::atomic<bool>> aborting_;
   std::vector<Read> reads_;  // wait for further reads to go along

@@ -23,7 +23,7 @@ bool leaves_match(const cache::SegmentLayout& layout, std::uint64_t first, std::
   return leaves.empty();
 }
 
-SwarmWindow torrent_window(std::span<const Digest> leaves, std::uint64_t length) {
+TorrentId torrent_id(std::span<const Digest> leaves, std::uint64_t length) {
   return {content_root(leaves), length};
 }
 

@@ -1,4 +1,4 @@
-// The windows of a content that are sent as torrents, and the check of their leaves against believed roots. Pure.
+// Leaves of the segments that are sent as torrents, and the check of their leaves against believed roots. Pure.
 #pragma once
 
 #include <cstdint>
@@ -22,8 +22,8 @@ inline constexpr std::uint64_t kMaxWholeTorrent = 4 * kGiB;
 // Returns whether `leaves` are exactly those of consecutive segments from `first` on with these roots.
 [[nodiscard]] bool leaves_match(const cache::SegmentLayout& layout, std::uint64_t first,
                                 std::span<const Digest> segment_roots, std::span<const Digest> leaves);
-// Returns a window's torrent. Its root is that of a file with these bytes alone. The root of a short last segment
-// differs from its node in the content's tree, which is padded to the width of the others.
-[[nodiscard]] SwarmWindow torrent_window(std::span<const Digest> leaves, std::uint64_t length);
+// Returns the torrent of these leaves. Its root is that of a file with these bytes alone. The root of a short last
+// segment differs from its node in the content's tree, which is padded to the width of the others.
+[[nodiscard]] TorrentId torrent_id(std::span<const Digest> leaves, std::uint64_t length);
 
 }  // namespace larder::peer

@@ -45,7 +45,7 @@ std::vector<AttesterCertificate> certificates_of(const std::vector<AgentId>& age
 void take_certificates(const std::vector<AttesterCertificate>& offered, MemberBook& members, WallTime now) {
   std::size_t bad = 0;
   for (const AttesterCertificate& one : offered) {
-    if (members.known(one.agent, now)) continue;
+    if (members.is_known(one.agent, now)) continue;
     const Status taken = members.remember(one.agent, one.certificate, now);
     if (taken) continue;
     log::debug("certificate of an attester is not taken agent={} error=\"{}\"", agent_name(one.agent),

@@ -22,22 +22,22 @@ bool take_out(Condemned& condemned, const AgentId& agent) {
 
 }  // namespace
 
-const Condemned* CondemnedVersions::find(const Digest& version, WallTime now) const {
+const Condemned* CondemnedVersions::find_condemned(const Digest& version, WallTime now) const {
   const auto found = versions_.find(version);
   return found != versions_.end() && in_force(found->second, now) ? &found->second : nullptr;
 }
 
 bool CondemnedVersions::has(const Digest& version, WallTime now) const {
-  return find(version, now) != nullptr;
+  return find_condemned(version, now) != nullptr;
 }
 
 bool CondemnedVersions::own_two_roots(const Digest& version, WallTime now) const {
-  const Condemned* known = find(version, now);
+  const Condemned* known = find_condemned(version, now);
   return known != nullptr && known->own_two_roots;
 }
 
 CondemnedVersions::Change CondemnedVersions::put(const Condemned& condemned, WallTime now) {
-  Change change{condemned, find(condemned.version, now) == nullptr, std::nullopt};
+  Change change{condemned, find_condemned(condemned.version, now) == nullptr, std::nullopt};
   if (!versions_.contains(condemned.version) && versions_.size() >= kMax) {
     // Versions condemned by own fetches stay longest: members cannot push them out by condemning other versions.
     const auto gone = std::min_element(versions_.begin(), versions_.end(), [](const auto& a, const auto& b) {
@@ -52,7 +52,7 @@ CondemnedVersions::Change CondemnedVersions::put(const Condemned& condemned, Wal
 
 CondemnedVersions::Change CondemnedVersions::condemn(const Digest& version, const AgentId& one, const AgentId& other,
                                                      WallTime now) {
-  if (const Condemned* known = find(version, now)) return {*known, false, std::nullopt};
+  if (const Condemned* known = find_condemned(version, now)) return {*known, false, std::nullopt};
   return put({version, now, now + kFor, one, other, false}, now);
 }
 

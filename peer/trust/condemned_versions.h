@@ -58,7 +58,7 @@ class CondemnedVersions {
   [[nodiscard]] std::size_t size() const { return versions_.size(); }
 
  private:
-  [[nodiscard]] const Condemned* find(const Digest& version, WallTime now) const;
+  [[nodiscard]] const Condemned* find_condemned(const Digest& version, WallTime now) const;
   Change put(const Condemned& condemned, WallTime now);
 
   std::map<Digest, Condemned> versions_;

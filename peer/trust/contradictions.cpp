@@ -11,7 +11,7 @@ bool recent(const Contradiction& what, WallTime now, Duration within) {
 
 }  // namespace
 
-bool Contradictions::known(const AgentId& a, const AgentId& b, const Digest& version) const {
+bool Contradictions::is_known(const AgentId& a, const AgentId& b, const Digest& version) const {
   return all_.contains({std::min(a, b), std::max(a, b), version});
 }
 
@@ -24,11 +24,11 @@ bool Contradictions::add(Contradiction what, std::optional<Contradiction>& gone)
   if (what.one == what.other || all_.contains(key)) return false;
   const auto pair = of_pair_.find({what.one, what.other});
   if (pair != of_pair_.end() && pair->second.size() >= kMaxOfPair) {
-    take(by_order_.at(*pair->second.begin()), gone);
+    remove(by_order_.at(*pair->second.begin()), gone);
   } else if (full(what.one) || full(what.other)) {
     return false;
   } else if (all_.size() >= kMax) {
-    take(Key(by_order_.begin()->second), gone);
+    remove(Key(by_order_.begin()->second), gone);
   }
   by_order_[++last_order_] = key;
   of_one_[what.one].insert(last_order_);
@@ -43,7 +43,7 @@ bool Contradictions::full(const AgentId& agent) const {
   return orders != of_one_.end() && orders->second.size() >= kMaxOfOne;
 }
 
-void Contradictions::take(Key key, std::optional<Contradiction>& gone) {
+void Contradictions::remove(Key key, std::optional<Contradiction>& gone) {
   gone = all_.at(key).what;
   erase(key);
 }

@@ -37,7 +37,7 @@ class Contradictions {
   static constexpr std::size_t kMaxOfPair = 16;  // so that a few members cannot fill up another one's kMaxOfOne
   static constexpr Duration kFor = std::chrono::hours(24 * 7);
 
-  [[nodiscard]] bool known(const AgentId& a, const AgentId& b, const Digest& version) const;
+  [[nodiscard]] bool is_known(const AgentId& a, const AgentId& b, const Digest& version) const;
   // Adds a contradiction, its two agents in order. False: it is known, of one agent alone, or beyond the bounds.
   // `gone`: the one that made room.
   bool add(Contradiction what, std::optional<Contradiction>& gone);
@@ -64,7 +64,7 @@ class Contradictions {
     std::uint64_t order = 0;
   };
   [[nodiscard]] bool full(const AgentId& agent) const;
-  void take(Key key, std::optional<Contradiction>& gone);
+  void remove(Key key, std::optional<Contradiction>& gone);
   void erase(const Key& key);
 
   std::map<Key, Kept> all_;

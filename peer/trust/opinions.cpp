@@ -5,26 +5,27 @@
 namespace larder::peer {
 
 bool Opinions::judge(std::uint64_t segment, std::size_t named, std::size_t others, SteadyTime now) {
-  if (segment >= settled_.size() || settled(segment)) return false;
+  if (segment >= decided_.size() || is_decided(segment)) return false;
   const auto waiting = waiting_.find(segment);
   const bool over = waiting != waiting_.end() && now >= waiting->second.until;
   if (named < kWanted && others > 0 && !over) {
     if (waiting == waiting_.end()) waiting_.emplace(segment, Waiting{now + kWithin, {}});
     return false;
   }
-  settled_.set(segment);
+  decided_.set(segment);
   if (waiting == waiting_.end()) return false;
   waiting_.erase(waiting);
   return true;
 }
 
-void Opinions::in_vain(std::uint64_t segment, const AgentId& agent) {
-  if (const auto waiting = waiting_.find(segment); waiting != waiting_.end()) waiting->second.in_vain.insert(agent);
+void Opinions::note_without_answer(std::uint64_t segment, const AgentId& agent) {
+  if (const auto waiting = waiting_.find(segment); waiting != waiting_.end())
+    waiting->second.without_answer.insert(agent);
 }
 
-bool Opinions::was_in_vain(std::uint64_t segment, const AgentId& agent) const {
+bool Opinions::was_without_answer(std::uint64_t segment, const AgentId& agent) const {
   const auto waiting = waiting_.find(segment);
-  return waiting != waiting_.end() && waiting->second.in_vain.contains(agent);
+  return waiting != waiting_.end() && waiting->second.without_answer.contains(agent);
 }
 
 std::optional<SteadyTime> Opinions::due() const {

@@ -26,7 +26,7 @@ Status Proof::check_edition(const Manifest& manifest) const {
 }
 
 // Adds a segment's attestations. True: some are new.
-bool Proof::take(const ManifestSegment& offered, const Refused& refused) {
+bool Proof::add_attestations(const ManifestSegment& offered, const Refused& refused) {
   const auto attestations = decode_attestations(offered.attestations);
   if (!attestations) return false;
   bool news = false;
@@ -47,14 +47,14 @@ bool Proof::take(const ManifestSegment& offered, const Refused& refused) {
   return news;
 }
 
-Status Proof::add(const Manifest& manifest, const Trust& trust, const Refused& refused, WallTime now) {
+Status Proof::add_manifest(const Manifest& manifest, const Trust& trust, const Refused& refused, WallTime now) {
   if (auto same = check_edition(manifest); !same) return same;
   for (const ManifestSegment& offered : manifest.segments) {
     if (offered.index >= layout_.count()) {
       return fail(ErrorCode::bad_response, "use a peer's catalogue",
                   fmt::format("it names segment {} of {}", offered.index, layout_.count()));
     }
-    if (!take(offered, refused)) continue;
+    if (!add_attestations(offered, refused)) continue;
     Segment& segment = segments_[offered.index];
     const Trust::Asked asked{version_digest_, layout_.content_size(), offered.index,
                              version_.url.starts_with("https:")};
@@ -66,8 +66,8 @@ Status Proof::add(const Manifest& manifest, const Trust& trust, const Refused& r
   return {};
 }
 
-Proof::Told Proof::told(const Manifest& manifest) const {
-  Told told;
+Proof::Agreement Proof::agreement_with(const Manifest& manifest) const {
+  Agreement told;
   for (const ManifestSegment& offered : manifest.segments) {
     if (root(offered.index) == offered.root) told.segments.insert(offered.index);
   }

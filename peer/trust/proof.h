@@ -26,14 +26,14 @@ class Proof {
   // `version` has a size.
   Proof(const cache::Version& version, const Digest& group);
 
-  struct Told {
+  struct Agreement {
     bool complete = false;             // the holder is complete, and its root of the whole is the believed one
     std::set<std::uint64_t> segments;  // those whose root is the believed one
   };
   // Adds a holder's manifest. Error: bad_response where it is of another edition, or contradicts itself.
-  [[nodiscard]] Status add(const Manifest& manifest, const Trust& trust, const Refused& refused, WallTime now);
+  [[nodiscard]] Status add_manifest(const Manifest& manifest, const Trust& trust, const Refused& refused, WallTime now);
   // Returns the parts of a manifest that agree with the roots believed now.
-  [[nodiscard]] Told told(const Manifest& manifest) const;
+  [[nodiscard]] Agreement agreement_with(const Manifest& manifest) const;
 
   [[nodiscard]] const cache::SegmentLayout& layout() const { return layout_; }
   // Returns the believed root; nullopt where too few heard agents attest one, or they contradict each other.
@@ -51,7 +51,7 @@ class Proof {
     std::optional<Digest> believed;
   };
   [[nodiscard]] Status check_edition(const Manifest& manifest) const;
-  bool take(const ManifestSegment& offered, const Refused& refused);
+  bool add_attestations(const ManifestSegment& offered, const Refused& refused);
   void fold();
 
   cache::Version version_;

@@ -264,8 +264,8 @@ void Trust::give_up_blame(const Digest& version, const Circle& circle, Outcome& 
   for (const Contradiction& what : dropped) journal_->forget(what);
 }
 
-void Trust::settle(const Attestation& mine, std::vector<AgentId>& agreed, std::vector<Attestation>& against) {
-  for (const Attestation& theirs : suspicions_.take(mine.version, mine.size, mine.segment)) {
+void Trust::judge_evidence(const Attestation& mine, std::vector<AgentId>& agreed, std::vector<Attestation>& against) {
+  for (const Attestation& theirs : suspicions_.take_segment(mine.version, mine.size, mine.segment)) {
     // The own fetch settles the suspicion either way: it contradicts the attestation or confirms it.
     if (journal_ != nullptr) journal_->forget(theirs);
     if (theirs.agent == mine.agent) continue;
@@ -291,7 +291,7 @@ Trust::Outcome Trust::fetched(std::string_view url, const std::vector<Attestatio
   std::vector<AgentId> agreed, blamed;
   for (const Attestation& mine : own) {
     std::vector<Attestation> against;
-    settle(mine, agreed, against);
+    judge_evidence(mine, agreed, against);
     for (const Attestation& theirs : against) {
       if (holds(blamed, theirs.agent)) continue;  // once for each version: further segments prove no more
       blamed.push_back(theirs.agent);
@@ -392,7 +392,7 @@ Result<Trust::Outcome> Trust::receive(const Evidence& evidence, const Circle& ci
   const AgentId& other = evidence.accuser.agent;
   const Digest& version = evidence.accused.version;
   // A known contradiction is not checked again: that would cost two signature checks.
-  if (contradictions_.known(one, other, version)) return Outcome{};
+  if (contradictions_.is_known(one, other, version)) return Outcome{};
   if (Status valid = check_evidence(evidence, circle.group); !valid) return tl::unexpected(valid.error());
   Outcome outcome;
   for (const AgentId& agent : {one, other}) {

@@ -168,7 +168,7 @@ class Trust {
   void give_up_blame(const Digest& version, const Circle& circle, Outcome& outcome, WallTime now);
   void contradicted_here(const Said& said, const AgentId& agent, const Circle& circle, Outcome& outcome, WallTime now);
   void contradicted_there(const Said& said, const Circle& circle, Outcome& outcome, WallTime now);
-  void settle(const Attestation& mine, std::vector<AgentId>& agreed, std::vector<Attestation>& against);
+  void judge_evidence(const Attestation& mine, std::vector<AgentId>& agreed, std::vector<Attestation>& against);
   bool add_contradiction(const Said& said, WallTime now);
   void condemn(const CondemnedVersions::Change& change, Outcome& outcome);
   void doubt(const AgentId& agent, DoubtReason reason, bool https, const std::string& site, Outcome& outcome,

@@ -68,7 +68,7 @@ class Bench {
 
   void finish(ContentWriter& writer, bool want_sha256) {
     std::optional<Result<ContentInfo>> info;
-    writer.finish(want_sha256, [&](Result<ContentInfo> result) { info.emplace(std::move(result)); });
+    writer.finish_content(want_sha256, [&](Result<ContentInfo> result) { info.emplace(std::move(result)); });
     wait([&] { return info.has_value(); });
     static_cast<void>(must(std::move(*info)));
   }
@@ -84,7 +84,7 @@ class Bench {
       buffer.append(as_bytes(std::to_string(i)));
       buffer.grow(10 * kKiB - buffer.size());
       if (!writer->append(stream, std::move(buffer))) std::exit(1);
-      writer->finish(false, [&](Result<ContentInfo> info) {
+      writer->finish_content(false, [&](Result<ContentInfo> info) {
         static_cast<void>(must(std::move(info)));
         ++done;
       });

@@ -174,7 +174,7 @@ class Bench {
 
   ContentId find(std::size_t number) {
     auto found =
-        wait<std::optional<ContentInfo>>([&](auto done) { cache_->find(version_of(number), std::move(done)); });
+        wait<std::optional<ContentInfo>>([&](auto done) { cache_->find_version(version_of(number), std::move(done)); });
     return found ? found->id : ContentId();
   }
 
@@ -188,7 +188,7 @@ class Bench {
     Buffer buffer(kBytes);
     buffer.append(as_bytes(content_of(number)));
     if (Status appended = writer->append(stream, std::move(buffer)); !appended) die(appended.error().text());
-    static_cast<void>(wait<ContentInfo>([&](auto done) { writer->finish(false, std::move(done)); }));
+    static_cast<void>(wait<ContentInfo>([&](auto done) { writer->finish_content(false, std::move(done)); }));
   }
 
   void print_row(std::size_t records) {

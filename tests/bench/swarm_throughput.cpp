@@ -59,7 +59,7 @@ T must(Result<T> result) {
 struct Sample {
   std::vector<std::byte> bytes;
   std::vector<Digest> leaves;
-  SwarmWindow window;
+  TorrentId window;
 
   explicit Sample(std::uint64_t size) : bytes(size), leaves(block_count(size)) {
     const auto random = make_seeded_random(size);

@@ -284,7 +284,7 @@ class EvilPeer {
     Swarm::Serve serve;
     serve.leaves = content_.leaves_of(first, count);
     serve.offset = content_.layout().range(first).offset;
-    serve.window = torrent_window(serve.leaves, content_.layout().range(first + count - 1).end() - serve.offset);
+    serve.torrent = torrent_id(serve.leaves, content_.layout().range(first + count - 1).end() - serve.offset);
     serve.content = content_.lease();
     swarm_->serve(std::move(serve), [waiting](Status served) {
       if (!served) say("cannot serve: " + served.error().text());

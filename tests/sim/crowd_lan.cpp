@@ -140,9 +140,9 @@ void World::credit(Task& task) {
     const double part =
         std::chrono::duration<double>(now_ - take.began) / std::chrono::duration<double>(take.ends - take.began);
     const double bytes = std::min(1.0, part) * chunk(take.segment);
-    task.crowd->from_peers(static_cast<std::uint64_t>(bytes - take.credited), now_);
+    task.crowd->on_bytes_from_peers(static_cast<std::uint64_t>(bytes - take.credited), now_);
     take.credited = bytes;
-    if (now_ <= take.ends) task.crowd->delivering(take.segment, now_);
+    if (now_ <= take.ends) task.crowd->on_delivering(take.segment, now_);
   }
 }
 
@@ -171,7 +171,7 @@ void World::failed(std::uint32_t index, std::uint64_t id) {
   Task& task = tasks_[index];
   Take* take = find_take(task, id);
   if (take == nullptr || !hosts_[task.host].alive) return;
-  task.crowd->not_given(hosts_[take->asked].id, take->segment, now_);
+  task.crowd->on_segment_not_given(hosts_[take->asked].id, take->segment, now_);
   std::erase(take->others, take->asked);
   if (take->from != kNobody) {
     --hosts_[take->from].giving;

@@ -37,8 +37,8 @@ void World::speak(std::uint32_t index, std::int64_t queued) {
   if (!entries.empty()) {
     entries.resize(peer::fitting(entries));
     const std::vector<Digest> sent(versions.begin(), versions.begin() + static_cast<std::ptrdiff_t>(entries.size()));
-    host.pace->sent(sent, now_);
-    for (const Digest& version : sent) tasks_[host.tasks[file_of(version)]].crowd->told(now_);
+    host.pace->on_sent(sent, now_);
+    for (const Digest& version : sent) tasks_[host.tasks[file_of(version)]].crowd->on_entry_sent(now_);
     send(index, std::move(entries));
   }
   queue_speak(index);
@@ -86,16 +86,16 @@ void World::deliver(std::uint64_t place) {
 
 void World::hear(Host& host, std::uint32_t index, const Said& said) {
   const peer::AgentId& from = ids_[said.from];
-  host.pace->heard(from, now_);
+  host.pace->on_datagram(from, now_);
   for (const peer::CrowdEntry& entry : said.entries) {
     const std::uint32_t number = host.tasks[file_of(entry.version_key)];
     if (number == kNobody || !tasks_[number].crowd) {
-      host.memory.heard(from, said.stamp, entry, now_);
+      host.memory.on_entry(from, said.stamp, entry, now_);
       continue;
     }
     Task& task = tasks_[number];
     if (task.done) continue;
-    task.crowd->heard(from, said.stamp, entry, now_);
+    task.crowd->on_entry(from, said.stamp, entry, now_);
     step(number);
   }
   (void)index;

@@ -134,21 +134,21 @@ void World::begin(std::uint32_t index) {
   rules.patience = options_.patience;
   task.crowd =
       std::make_unique<peer::Crowd>(host.id, keys_[task.file], layout_, rules, host.record, host.random->next());
-  task.crowd->known(ids_);
+  task.crowd->set_known_agents(ids_);
   if (task.host * 2 + 1 < options_.holds.size()) {
     const auto count = static_cast<double>(layout_.count());
     const auto from = static_cast<std::uint64_t>(options_.holds[task.host * 2] * count);
     const auto to = static_cast<std::uint64_t>(options_.holds[task.host * 2 + 1] * count);
     for (std::uint64_t segment = from; segment < to; ++segment) {
       task.has.set(segment);
-      task.crowd->held(segment, false, now_);
+      task.crowd->on_segment_offered(segment, false, now_);
     }
   }
-  for (const auto& heard : host.memory.take(keys_[task.file], now_)) {
-    task.crowd->heard(heard.agent, heard.stamp, heard.entry, heard.at);
+  for (const auto& heard : host.memory.take_entries(keys_[task.file], now_)) {
+    task.crowd->on_entry(heard.agent, heard.stamp, heard.entry, heard.at);
   }
-  task.crowd->begin(now_);
-  if (!host.origin) task.crowd->origin_failed(now_);
+  task.crowd->begin_crowd(now_);
+  if (!host.origin) task.crowd->on_origin_failed(now_);
   step(index);
 }
 
@@ -156,24 +156,24 @@ void World::step(std::uint32_t index) {
   Task& task = tasks_[index];
   if (!task.crowd) return;
   Host& host = hosts_[task.host];
-  const peer::CrowdStep result = task.crowd->step(now_);
+  const peer::CrowdStep result = task.crowd->take_step(now_);
   ++report_.steps;
   task.claims = !result.fetch.empty();
   if (result.changed) {
     task.fetch = result.fetch;
     follow_fetch(index);
   }
-  if (result.say == peer::Say::soon) host.pace->soon(keys_[task.file], now_);
+  if (result.urgency == peer::SendUrgency::soon) host.pace->announce_soon(keys_[task.file], now_);
   const bool talks = !task.done || now_.time_since_epoch().count() < task.speak_until;
   if (talks) {
-    host.pace->at_pace(keys_[task.file], task.claims, now_);
-  } else if (result.say != peer::Say::soon) {
-    host.pace->drop(keys_[task.file]);
+    host.pace->announce_at_pace(keys_[task.file], task.claims, now_);
+  } else if (result.urgency != peer::SendUrgency::soon) {
+    host.pace->drop_version(keys_[task.file]);
   }
   queue_speak(task.host);
   if (!task.done) {
     take_more(index);
-    queue_wake(task, index, result.next);
+    queue_wake(task, index, result.next_step_at);
   } else if (talks) {
     queue_wake(task, index, SteadyTime(Duration(task.speak_until)));
   }
@@ -205,7 +205,7 @@ void World::tell_progress(Task& task, std::uint32_t index) {
   if (!task.fetching) return;
   wan_.advance(now_);
   if (const Wan::Stream* stream = wan_.find(index)) {
-    task.crowd->progress(*task.fetching, static_cast<std::uint64_t>(stream->got), now_);
+    task.crowd->on_progress(*task.fetching, static_cast<std::uint64_t>(stream->got), now_);
   }
 }
 
@@ -261,7 +261,7 @@ void World::held(std::uint32_t index, std::uint64_t segment, bool first_hand) {
   Task& task = tasks_[index];
   if (!hosts_[task.host].alive || task.has.has(segment)) return;
   task.has.set(segment);
-  task.crowd->held(segment, first_hand, now_);
+  task.crowd->on_segment_offered(segment, first_hand, now_);
   if (task.crowd->complete() && !task.done) finish(task);
   step(index);
 }

@@ -14,7 +14,7 @@ struct Api::Parts {
         server(loop, std::move(settings), services.caller_of, [this](ApiRequest request, Responder respond) {
           handlers.handle(std::move(request), std::move(respond));
         }) {
-    jobs.set_listener([this](const Event& event) { handlers.heard(event); });
+    jobs.set_listener([this](const Event& event) { handlers.on_job_event(event); });
   }
   ~Parts() {
     jobs.set_listener([](const Event&) {});

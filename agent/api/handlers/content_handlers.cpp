@@ -45,7 +45,7 @@ ApiResponse content_response(const ContentRequest& request, std::uint64_t size, 
 }  // namespace
 
 void Handlers::send_content(const RouteMatch& match, const ApiRequest& request, Responder respond) {
-  const auto job = services_.jobs.find(request.caller, match.id);
+  const auto job = services_.jobs.find_job(request.caller, match.id);
   if (!job) return respond.fail(job.error());
   if (*match.index >= (*job)->files.size())
     return respond.fail({ErrorCode::not_found, fmt::format("find file {} of job {}", *match.index, match.id),

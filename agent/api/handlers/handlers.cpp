@@ -44,12 +44,12 @@ Handlers::Handlers(ApiServices services, Runtime runtime, std::function<ServerFi
       runtime_(runtime),
       server_figures_(std::move(server_figures)),
       events_(runtime.executor, runtime.timers, EventRing(EventRing::first_id_of_run(runtime.clock.wall()))),
-      ends_(runtime.executor, runtime.timers),
+      outcomes_(runtime.executor, runtime.timers),
       started_(runtime.clock.now()) {}
 
-void Handlers::heard(const Event& event) {
+void Handlers::on_job_event(const Event& event) {
   events_.add(event);
-  ends_.heard(event);
+  outcomes_.on_job_event(event);
 }
 
 void Handlers::handle(ApiRequest request, Responder respond) {

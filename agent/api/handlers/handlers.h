@@ -22,7 +22,7 @@ class Handlers {
   Handlers(ApiServices services, Runtime runtime, std::function<ServerFigures()> server_figures);
 
   void handle(ApiRequest request, Responder respond);
-  void heard(const Event& event);  // an event of the jobs
+  void on_job_event(const Event& event);  // an event of the jobs
 
  private:
   void dispatch(const RouteMatch& match, ApiRequest request, Responder respond);
@@ -74,7 +74,7 @@ class Handlers {
   Runtime runtime_;
   std::function<ServerFigures()> server_figures_;
   EventHub events_;
-  JobEnds ends_;
+  JobOutcomes outcomes_;
   SteadyTime started_;
 };
 

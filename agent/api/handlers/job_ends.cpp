@@ -4,26 +4,26 @@
 
 namespace larder::agent {
 
-JobEnds::~JobEnds() {
-  for (const auto& [job, wait] : waits_) timers_.cancel(wait.timer);
+JobOutcomes::~JobOutcomes() {
+  for (const auto& [job, wait] : waiters_) timers_.cancel(wait.timer);
 }
 
-void JobEnds::wait(const std::string& job, Duration limit, Task done) {
-  const auto added = waits_.emplace(job, Wait{0, std::move(done)});
+void JobOutcomes::wait_for_end(const std::string& job, Duration limit, Task done) {
+  const auto added = waiters_.emplace(job, Waiter{0, std::move(done)});
   added->second.timer = timers_.after(limit, alive_.guard([this, added] {
     Task over = std::move(added->second.done);
-    waits_.erase(added);
+    waiters_.erase(added);
     over();
   }));
 }
 
 // Posted, since the event comes in the middle of a change; a waiter reads the job after it.
-void JobEnds::heard(const Event& event) {
+void JobOutcomes::on_job_event(const Event& event) {
   const bool over = event.kind == EventKind::job_removed ||
                     (event.kind == EventKind::job_state && event.job != nullptr && has_ended(event.job->state));
   if (!over) return;
-  const auto [begin, end] = waits_.equal_range(event.job_id);
-  for (auto at = begin; at != end; at = waits_.erase(at)) {
+  const auto [begin, end] = waiters_.equal_range(event.job_id);
+  for (auto at = begin; at != end; at = waiters_.erase(at)) {
     timers_.cancel(at->second.timer);
     executor_.post(alive_.guard([done = std::move(at->second.done)]() mutable { done(); }));
   }

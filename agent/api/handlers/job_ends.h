@@ -10,26 +10,26 @@
 
 namespace larder::agent {
 
-class JobEnds {
+class JobOutcomes {
  public:
-  JobEnds(Executor& executor, Timers& timers) : executor_(executor), timers_(timers) {}
-  ~JobEnds();
-  JobEnds(const JobEnds&) = delete;
-  JobEnds& operator=(const JobEnds&) = delete;
+  JobOutcomes(Executor& executor, Timers& timers) : executor_(executor), timers_(timers) {}
+  ~JobOutcomes();
+  JobOutcomes(const JobOutcomes&) = delete;
+  JobOutcomes& operator=(const JobOutcomes&) = delete;
 
   // Calls `done` once, never from within the call: when the job has ended or is gone, at the latest after `limit`.
-  void wait(const std::string& job, Duration limit, Task done);
-  void heard(const Event& event);
-  [[nodiscard]] std::size_t waiting() const { return waits_.size(); }
+  void wait_for_end(const std::string& job, Duration limit, Task done);
+  void on_job_event(const Event& event);
+  [[nodiscard]] std::size_t waiting() const { return waiters_.size(); }
 
  private:
-  struct Wait {
+  struct Waiter {
     TimerId timer = 0;
     Task done;
   };
   Executor& executor_;
   Timers& timers_;
-  std::multimap<std::string, Wait> waits_;
+  std::multimap<std::string, Waiter> waiters_;
   Alive alive_;
 };
 

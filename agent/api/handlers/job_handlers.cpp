@@ -101,7 +101,7 @@ void Handlers::list_jobs(const RouteMatch& match, const ApiRequest& request, Res
 }
 
 void Handlers::show_job(const RouteMatch& match, const ApiRequest& request, Responder respond) {
-  const auto job = services_.jobs.find(request.caller, match.id);
+  const auto job = services_.jobs.find_job(request.caller, match.id);
   if (!job) return respond.fail(job.error());
   respond(json_response(200, job_view(**job, wants_files(match))));
 }
@@ -132,15 +132,16 @@ void Handlers::make_job(const RouteMatch& match, Caller who, Duration wait, Crea
               [this, match, who, wait, answer = std::move(respond)](Result<Job> job) mutable {
                 if (!job) return answer.fail(job.error());
                 if (has_ended(job->state)) return answer_ended(match, who, job->id, std::move(answer));
-                ends_.wait(job->id, wait, [this, match, who, id = job->id, answer = std::move(answer)]() mutable {
-                  answer_ended(match, who, id, std::move(answer));
-                });
+                outcomes_.wait_for_end(job->id, wait,
+                                       [this, match, who, id = job->id, answer = std::move(answer)]() mutable {
+                                         answer_ended(match, who, id, std::move(answer));
+                                       });
               });
 }
 
 // Answers with the present job. If it has not ended, its time to wait is over.
 void Handlers::answer_ended(const RouteMatch& match, Caller who, const std::string& id, Responder respond) {
-  const auto job = services_.jobs.find(who, id);
+  const auto job = services_.jobs.find_job(who, id);
   if (!job) return respond.fail(job.error());
   ApiResponse response = job_response(201, **job, wants_files(match), events_);
   const bool hands =

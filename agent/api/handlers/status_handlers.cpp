@@ -95,7 +95,7 @@ void Handlers::watch_events(const RouteMatch& match, const ApiRequest& request, 
   EventFilter filter;
   if (!request.caller.admin) filter.owner = request.caller.uid;
   if (const auto id = match.asked("job")) {
-    if (const auto job = services_.jobs.find(request.caller, *id); !job) return respond.fail(job.error());
+    if (const auto job = services_.jobs.find_job(request.caller, *id); !job) return respond.fail(job.error());
     filter.job = *id;
   }
   if (const auto files = match.asked("files")) {

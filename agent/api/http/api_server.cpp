@@ -100,7 +100,7 @@ struct ApiServer::Parts final : ConnectionOwner {
     auto connection = make_connection(loop.context(), loop, std::move(socket), peer, settings.limits, *this);
     Open open{connection, {}};
     if (peer.local) {
-      open.place = local.take(peer.caller.account());
+      open.place = local.take_places(peer.caller.account());
     } else {
       ++loopback;
     }
@@ -143,7 +143,7 @@ struct ApiServer::Parts final : ConnectionOwner {
   std::optional<FairPlaces::Place> reserve_body(std::size_t bytes, const Peer& peer) override {
     const Owner account = peer.caller.account();
     if (!peer.caller.admin && !bodies.may_take(account, bytes)) return std::nullopt;
-    return bodies.take(account, bytes);
+    return bodies.take_places(account, bytes);
   }
   std::optional<FairPlaces::Place> admit_descriptors(std::size_t count, const Peer& peer) override {
     return in_flight.admit(peer.caller.account(), count);

@@ -10,7 +10,7 @@ namespace {
 using Lease = std::shared_ptr<cache::ContentLease>;
 
 Result<const File*> file_of(const JobService& jobs, Caller who, const std::string& id, unsigned index) {
-  const auto job = jobs.find(who, id);
+  const auto job = jobs.find_job(who, id);
   if (!job) return tl::unexpected<Error>(job.error());
   if (index >= (*job)->files.size())
     return fail(ErrorCode::not_found, fmt::format("find file {} of job {}", index, id), "the job has no such file");

@@ -65,7 +65,7 @@ std::size_t DescriptorsInFlight::limit_of_process() {
 
 std::optional<FairPlaces::Place> DescriptorsInFlight::admit(Owner owner, std::size_t count) {
   if (!places_.may_take(owner, count)) return std::nullopt;
-  return places_.take(owner, count);
+  return places_.take_places(owner, count);
 }
 
 void DescriptorsInFlight::keep(UniqueFd socket, FairPlaces::Place descriptors, FairPlaces::Place connection) {

@@ -82,7 +82,7 @@ void JsonReader::wrong(const std::string& member, const std::string& what) {
   if (!error_) error_ = fmt::format("\"{}\" {}", path_of(member), what);
 }
 
-const json* JsonReader::find(const char* name) {
+const json* JsonReader::find_member(const char* name) {
   asked_.insert(name);
   if (error_ || !value_.is_object()) return nullptr;
   const auto found = value_.find(name);
@@ -100,7 +100,7 @@ void JsonReader::require(const char* name) {
 }
 
 void JsonReader::text(const char* name, std::string& target, std::size_t longest) {
-  const json* found = find(name);
+  const json* found = find_member(name);
   if (!found) return;
   if (!found->is_string()) return wrong(name, "must be text");
   const auto& text = found->get_ref<const std::string&>();
@@ -110,14 +110,14 @@ void JsonReader::text(const char* name, std::string& target, std::size_t longest
 }
 
 void JsonReader::flag(const char* name, bool& target) {
-  const json* found = find(name);
+  const json* found = find_member(name);
   if (!found) return;
   if (!found->is_boolean()) return wrong(name, "must be true or false");
   target = found->get<bool>();
 }
 
 bool JsonReader::read_count(const char* name, std::uint64_t& value, std::uint64_t least, std::uint64_t most) {
-  const json* found = find(name);
+  const json* found = find_member(name);
   if (!found) return false;
   const auto number = whole_number(*found);
   if (number && *number >= least && *number <= most) {
@@ -129,7 +129,7 @@ bool JsonReader::read_count(const char* name, std::uint64_t& value, std::uint64_
 }
 
 void JsonReader::duration(const char* name, Duration& target, Duration longest) {
-  const json* found = find(name);
+  const json* found = find_member(name);
   if (!found) return;
   const double most = std::chrono::duration<double>(longest).count();
   const double seconds = found->is_number() ? found->get<double>() : -1;
@@ -139,11 +139,11 @@ void JsonReader::duration(const char* name, Duration& target, Duration longest) 
 }
 
 void JsonReader::with(const char* name, const std::function<void(const json&, const std::string& path)>& read) {
-  if (const json* found = find(name)) read(*found, path_of(name));
+  if (const json* found = find_member(name)) read(*found, path_of(name));
 }
 
 void JsonReader::object(const char* name, const std::function<void(JsonReader&)>& read) {
-  const json* found = find(name);
+  const json* found = find_member(name);
   if (!found) return;
   JsonReader nested(*found, path_of(name), error_);
   read(nested);
@@ -152,7 +152,7 @@ void JsonReader::object(const char* name, const std::function<void(JsonReader&)>
 
 void JsonReader::each(const char* name, std::size_t most,
                       const std::function<void(const json&, const std::string& path)>& read) {
-  const json* found = find(name);
+  const json* found = find_member(name);
   if (!found) return;
   if (!found->is_array()) return wrong(name, "must be a list");
   if (found->size() > most) return wrong(name, fmt::format("must have at most {} elements", most));

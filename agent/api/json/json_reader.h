@@ -46,7 +46,7 @@ class JsonReader {
   [[nodiscard]] std::string path_of(const std::string& member) const;
 
  private:
-  const nlohmann::json* find(const char* name);
+  const nlohmann::json* find_member(const char* name);
   bool read_count(const char* name, std::uint64_t& value, std::uint64_t least, std::uint64_t most);
 
   const nlohmann::json& value_;

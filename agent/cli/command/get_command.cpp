@@ -40,7 +40,7 @@ int run(GetOptions options, AgentAccess& agent) {
   if (auto writable = judge_destinations(plan->request.files); !writable) return report(writable.error());
   if (auto trusted = add_environment_authorities(plan->request, agent); !trusted) return report(trusted.error());
   if (auto sound = complete_plan(*plan); !sound) return report(sound.error());
-  return GetSession(std::move(*plan), agent).run();
+  return GetSession(std::move(*plan), agent).get_files();
 }
 
 }  // namespace

@@ -54,7 +54,7 @@ int watch_job(Client& client, const std::string& id) {
       shown = now();
       state = follower.job().state;
     }
-    if (auto taken = follower.take([](const FileView&) {}); !taken) {
+    if (auto taken = follower.take_events([](const FileView&) {}); !taken) {
       terminal.clear();
       return report(taken.error());
     }

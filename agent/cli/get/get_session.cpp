@@ -42,7 +42,7 @@ GetSession::GetSession(GetPlan plan, AgentAccess& agent)
   files_->set_wait([this](int fd) { return wait_for_room(fd); });
 }
 
-int GetSession::run() {
+int GetSession::get_files() {
   for (const std::string& note : plan_.request.notes) terminal_.line("note: " + printable(note));
   const auto alone = acquire_single_run(plan_key(plan_));
   if (!alone)
@@ -53,7 +53,7 @@ int GetSession::run() {
     if (step && *step == Step::interrupted) return interrupted();
     if (step) return conclude();
     if (files_->reader_gone()) return end_unread();
-    if (signal_ == 0) signal_ = interrupts_.take();
+    if (signal_ == 0) signal_ = interrupts_.take_signal();
     if (signal_ != 0) return interrupted();
     // If no agent was there at all, waiting is useless.
     if (!agent_went_away(step.error()) || !had_agent_) {
@@ -86,7 +86,7 @@ Result<GetSession::Step> GetSession::attempt() {
   waiting_said_ = false;
   files_->set_job(job_id_);
   if (made && made->content && !follower_->job().files.empty())
-    files_->take(follower_->job().files.front(), std::move(made->content));
+    files_->take_content(follower_->job().files.front(), std::move(made->content));
   for (const FileView& file : follower_->job().files) files_->observe(file);
   return follow();
 }
@@ -132,7 +132,7 @@ Status GetSession::obtain_job() {
   UniqueFd content;
   if (answer->descriptors.size() == 1) content = std::move(answer->descriptors.front());
   const bool follows_anew = job->files.size() > JobFollower::kFewFiles && !is_brief();
-  if (const std::string* event = answer->head.find("larder-event"); event != nullptr && !follows_anew)
+  if (const std::string* event = answer->head.find_field("larder-event"); event != nullptr && !follows_anew)
     made_ = Made{std::move(*job), *event, std::move(content)};
   // Only now, so that the new job finds what the old one fetched.
   if (!replaced.empty()) (void)(**agent_.client()).call("POST", "/v1/jobs/" + replaced + "/cancel");
@@ -233,7 +233,7 @@ Result<std::optional<GetSession::Step>> GetSession::try_windows() {
   follower_.reset();
   WindowedGet get(plan_, client,
                   [this](JobFollower& follower, const FileView& so_far) { return wait_for_window(follower, so_far); });
-  const auto got = get.run(job.files.front(), *window);
+  const auto got = get.get_windows(job.files.front(), *window);
   final_ = job;
   if (!got) {
     failure_ = got.error();
@@ -254,7 +254,7 @@ Result<bool> GetSession::wait_for_window(JobFollower& follower, const FileView& 
   bool readable = false;
   if (poll_for(follower.descriptor(), kLookAgain, readable)) return true;
   if (readable)
-    if (const auto taken = follower.take([](const FileView&) {}); !taken) return tl::unexpected(taken.error());
+    if (const auto taken = follower.take_events([](const FileView&) {}); !taken) return tl::unexpected(taken.error());
   JobView whole = follower.job();
   whole.size = so_far.size;
   whole.bytes += so_far.bytes;
@@ -274,7 +274,7 @@ Result<bool> GetSession::wait(bool worked) {
   const bool at_once = worked || follower_->pending();
   if (poll_for(follower_->descriptor(), at_once ? Duration{} : Duration{kLookAgain}, readable)) return true;
   if (!readable && !follower_->pending()) return false;
-  const auto taken = follower_->take([this](const FileView& file) { files_->observe(file); });
+  const auto taken = follower_->take_events([this](const FileView& file) { files_->observe(file); });
   if (!taken) return tl::unexpected(taken.error());
   if (has_ended(follower_->job().state)) return false;  // finish() reads it
   const auto read = follower_->refresh_after_progress(now());
@@ -294,7 +294,7 @@ bool GetSession::poll_for(int events, Duration limit, bool& readable) {
   }
   if (::poll(waited.data(), events < 0 ? 1 : 2, static_cast<int>(ms)) <= 0) return false;
   readable = events >= 0 && waited[1].revents != 0;
-  if (waited[0].revents != 0) signal_ = interrupts_.take();
+  if (waited[0].revents != 0) signal_ = interrupts_.take_signal();
   return signal_ != 0;
 }
 
@@ -302,7 +302,7 @@ bool GetSession::wait_for_room(int fd) {
   std::array<pollfd, 2> waited{pollfd{interrupts_.descriptor(), POLLIN, 0}, pollfd{fd, POLLOUT, 0}};
   const int limit = fd < 0 ? static_cast<int>(kLookAgain.count()) : -1;
   (void)::poll(waited.data(), fd < 0 ? 1 : 2, limit);  // if it was interrupted, the write shows it
-  if (waited[0].revents != 0) signal_ = interrupts_.take();
+  if (waited[0].revents != 0) signal_ = interrupts_.take_signal();
   return signal_ == 0;
 }
 

@@ -23,7 +23,7 @@ class GetSession {
  public:
   GetSession(GetPlan plan, AgentAccess& agent);
   // Returns the exit status.
-  int run();
+  int get_files();
 
  private:
   enum class Step { ended, interrupted };

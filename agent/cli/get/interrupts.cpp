@@ -30,7 +30,7 @@ Interrupts::~Interrupts() {
   unblock();
 }
 
-int Interrupts::take() {
+int Interrupts::take_signal() {
   signalfd_siginfo info{};
   if (::read(fd_.get(), &info, sizeof(info)) != static_cast<ssize_t>(sizeof(info))) return 0;
   unblock();

@@ -15,7 +15,7 @@ class Interrupts {
 
   [[nodiscard]] int descriptor() const { return fd_.get(); }
   // Returns the signal that came, 0 if none. The next signal after it ends the process at once.
-  int take();
+  int take_signal();
   // Unblocks the signals in a child before exec.
   static void unblock();
 

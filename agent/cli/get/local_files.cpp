@@ -232,7 +232,7 @@ Status LocalFiles::stage_batch(Client& client, const std::vector<const FileView*
   return {};
 }
 
-void LocalFiles::take(const FileView& file, UniqueFd content) {
+void LocalFiles::take_content(const FileView& file, UniqueFd content) {
   if (file.index >= locals_.size()) return;
   locals_[file.index].given = std::move(content);
   locals_[file.index].given_content = file.content;
@@ -273,7 +273,7 @@ Status LocalFiles::stage_streamed(Client& client, const FileView& file) {
 
 Result<StagedFile> LocalFiles::stage_beside(unsigned index) {
   const std::string& where = destination(index);
-  auto place = places_.find(where);
+  auto place = places_.find_place(where);
   if (!place) return tl::unexpected(place.error());
   auto staged = StagedFile::create(std::move(*place), where, key_);
   if (staged && !locals_[index].named.empty() && !plan_.overwrite) staged->keep_what_is_there();
@@ -331,7 +331,7 @@ Result<UniqueFd> LocalFiles::open_when_read(const Place& place, const std::strin
 
 Status LocalFiles::write_through(const FileView& file, int from, std::uint64_t size) {
   const std::string& destination = plan_.request.files[file.index].destination;
-  auto place = places_.find(destination);
+  auto place = places_.find_place(destination);
   if (!place) return tl::unexpected(place.error());
   const bool standard_output = place->kind == PlaceKind::standard_output;
   const std::string where = standard_output ? "standard output" : destination;

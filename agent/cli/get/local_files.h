@@ -36,7 +36,7 @@ class LocalFiles {
   // Sets the wait for room in standard output or a pipe.
   void set_wait(WaitForRoom wait) { wait_ = std::move(wait); }
   // Takes a descriptor of the finished file that came with another answer: it is not requested again.
-  void take(const FileView& file, UniqueFd content);
+  void take_content(const FileView& file, UniqueFd content);
 
   // Takes the agent's latest view of a file.
   void observe(const FileView& file);
@@ -66,7 +66,7 @@ class LocalFiles {
     std::optional<StagedFile> staged;  // early copy, or finished
     std::string staged_content;
     std::string checked_content;  // content for which a verdict was posted
-    UniqueFd given;               // of given_content, from take()
+    UniqueFd given;               // of given_content, from take_content()
     std::string given_content;
     bool queued = false;  // in ready_
     std::string named;    // destination by the name that the origin gave; empty: as planned

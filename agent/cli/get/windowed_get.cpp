@@ -63,7 +63,7 @@ std::optional<std::uint64_t> window_size(std::uint64_t available) {
   return std::min(size, kMaxWindow);
 }
 
-Result<std::optional<FileView>> WindowedGet::run(const FileView& known, std::uint64_t window) {
+Result<std::optional<FileView>> WindowedGet::get_windows(const FileView& known, std::uint64_t window) {
   file_ = known;
   file_.figures = {0, 0, 0, known.figures.wasted};
   const std::string& destination = plan_.request.files.front().destination;
@@ -124,13 +124,14 @@ Result<WindowedGet::Step> WindowedGet::one(StagedFile& staged, const ByteRange& 
   if (follower.job().state != "transferred" || follower.job().files.empty())
     return tl::unexpected(follower.job().error.value_or(
         Error{ErrorCode::cancelled, "get " + file_.url, "its job was ended (" + follower.job().state + ")"}));
-  auto step = take(staged, follower, range);
+  auto step = take_window(staged, follower, range);
   if (!step || *step != Step::done) return step;
   if (auto completed = owned.complete(); !completed) return tl::unexpected(completed.error());
   return Step::done;
 }
 
-Result<WindowedGet::Step> WindowedGet::take(StagedFile& staged, const JobFollower& follower, const ByteRange& range) {
+Result<WindowedGet::Step> WindowedGet::take_window(StagedFile& staged, const JobFollower& follower,
+                                                   const ByteRange& range) {
   const FileView& got = follower.job().files.front();
   add(file_.figures, got.figures);
   if (got.etag != file_.etag || got.last_modified != file_.last_modified || got.size != range.length) {

@@ -33,13 +33,13 @@ class WindowedGet {
 
   // Downloads the file to its destination. `known`: the failed attempt's view of the file. Returns the final view;
   // none: it was interrupted.
-  Result<std::optional<FileView>> run(const FileView& known, std::uint64_t window);
+  Result<std::optional<FileView>> get_windows(const FileView& known, std::uint64_t window);
 
  private:
   enum class Step { done, interrupted, other_edition };
   Result<Step> all(StagedFile& staged, std::uint64_t window);
   Result<Step> one(StagedFile& staged, const ByteRange& range);
-  Result<Step> take(StagedFile& staged, const JobFollower& follower, const ByteRange& range);
+  Result<Step> take_window(StagedFile& staged, const JobFollower& follower, const ByteRange& range);
   Status check_digest(const StagedFile& staged) const;
 
   const GetPlan& plan_;

@@ -150,7 +150,7 @@ Status judge_destinations(std::vector<FileRequest>& files) {
   std::map<std::pair<std::string, std::string>, std::string> taken;  // directory and name -> destination
   std::shared_ptr<const Directory> tried;                            // most files go to one directory
   for (FileRequest& file : files) {
-    const auto place = finder.find(file.destination);
+    const auto place = finder.find_place(file.destination);
     if (!place) return tl::unexpected(place.error());
     file.stream = place->is_written_through();
     if (place->kind == PlaceKind::standard_output) file.destination = kStandardOutput;

@@ -119,7 +119,7 @@ StagedFile::~StagedFile() {
 }
 
 Result<StagedFile> StagedFile::create(const std::string& destination, const std::string& key) {
-  auto place = PlaceFinder().find(destination);
+  auto place = PlaceFinder().find_place(destination);
   if (!place) return tl::unexpected(place.error());
   return create(std::move(*place), destination, key);
 }

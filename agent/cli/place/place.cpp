@@ -100,7 +100,7 @@ std::string Place::path() const {
   return directory->path.ends_with('/') ? directory->path + name : directory->path + "/" + name;
 }
 
-Result<Place> PlaceFinder::find(const std::string& destination) {
+Result<Place> PlaceFinder::find_place(const std::string& destination) {
   const std::string doing = "write " + (destination == kStandardOutput ? "to standard output" : destination);
   if (destination == kStandardOutput || destination == "/dev/stdout") return descriptor_place(STDOUT_FILENO, doing);
   if (destination.ends_with('/')) return fail(ErrorCode::invalid_argument, doing, "it names a directory; see -d");

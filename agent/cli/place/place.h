@@ -44,7 +44,7 @@ struct Place {
 class PlaceFinder {
  public:
   // Finds the place of `destination`, absolute or kStandardOutput. Errors say why it cannot be used.
-  [[nodiscard]] Result<Place> find(const std::string& destination);
+  [[nodiscard]] Result<Place> find_place(const std::string& destination);
 
  private:
   std::string typed_;  // directory of the last destination as typed: most destinations of a list share it

@@ -54,7 +54,7 @@ class JobService {
                        JobDone done) = 0;
   virtual void retarget(Caller who, const std::string& id, unsigned file, std::string url, JobDone done) = 0;
   // Read memory only. Pointers are valid until the next turn of the loop.
-  [[nodiscard]] virtual Result<const Job*> find(Caller who, const std::string& id) const = 0;
+  [[nodiscard]] virtual Result<const Job*> find_job(Caller who, const std::string& id) const = 0;
   [[nodiscard]] virtual std::vector<const Job*> list(Caller who) const = 0;  // newest first
   // Opens a file's content: once it is validating, transferred or set aside; with `partial` also during the transfer
   // (committed bytes only: File::contiguous).

@@ -39,7 +39,7 @@ bool is_of_the_url(ErrorCode code) {
   return std::find(kCodes.begin(), kCodes.end(), code) != kCodes.end();
 }
 
-MirrorRound::Decision MirrorRound::failed(std::size_t urls, const Error& error) {
+MirrorRound::Decision MirrorRound::on_failed(std::size_t urls, const Error& error) {
   Decision decision;
   if (urls < 2 || !is_of_the_url(error.code)) return decision;
   if (error_info(error.code).retryable) passing_ = error;

@@ -34,7 +34,7 @@ class MirrorRound {
     std::optional<Error> error;  // a retryable one, if any URL had one
   };
   // Counts a failure of the present URL. `urls`: number of URLs, the caller's included.
-  [[nodiscard]] Decision failed(std::size_t urls, const Error& error);
+  [[nodiscard]] Decision on_failed(std::size_t urls, const Error& error);
   void progress(std::uint64_t bytes);  // total bytes of the file
   // Returns true if another URL is left should the present one fail.
   [[nodiscard]] bool may_turn(std::size_t urls) const { return failed_ + 1 < urls; }

@@ -24,7 +24,7 @@ class FileQueue {
     deferred_.erase(file);
   }
   void release() { waiting_.merge(deferred_); }
-  [[nodiscard]] std::optional<unsigned> take() {
+  [[nodiscard]] std::optional<unsigned> take_file() {
     if (waiting_.empty()) return std::nullopt;
     return waiting_.extract(waiting_.begin()).value();
   }

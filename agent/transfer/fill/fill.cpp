@@ -32,23 +32,23 @@ cache::Source source_of(SourceKind kind) {
 }  // namespace
 
 // The receiver of a stream's events. It outlives the fill, and then drops them.
-class Fill::Inlet final : public SourceEvents {
+class Fill::StreamSink final : public SourceEvents {
  public:
-  Inlet(std::weak_ptr<Fill> fill, std::uint64_t id) : fill_(std::move(fill)), id_(id) {}
+  StreamSink(std::weak_ptr<Fill> fill, std::uint64_t id) : fill_(std::move(fill)), id_(id) {}
   void on_answer(const origin::Edition* edition, bool whole) override {
-    if (const auto fill = fill_.lock()) fill->stream_answered(id_, edition, whole);
+    if (const auto fill = fill_.lock()) fill->on_stream_answer(id_, edition, whole);
   }
   void on_data(Buffer bytes) override {
-    if (const auto fill = fill_.lock()) fill->stream_data(id_, std::move(bytes));
+    if (const auto fill = fill_.lock()) fill->on_stream_data(id_, std::move(bytes));
   }
   void on_blocks(std::uint64_t offset, Buffer bytes, std::vector<Digest> leaves) override {
-    if (const auto fill = fill_.lock()) fill->stream_blocks(id_, offset, std::move(bytes), std::move(leaves));
+    if (const auto fill = fill_.lock()) fill->on_stream_blocks(id_, offset, std::move(bytes), std::move(leaves));
   }
   void on_wasted(std::uint64_t bytes) override {
-    if (const auto fill = fill_.lock()) fill->stream_wasted(bytes);
+    if (const auto fill = fill_.lock()) fill->on_stream_wasted(bytes);
   }
   void on_done(Status status) override {
-    if (const auto fill = fill_.lock()) fill->stream_done(id_, std::move(status));
+    if (const auto fill = fill_.lock()) fill->on_stream_done(id_, std::move(status));
   }
 
  private:
@@ -62,7 +62,7 @@ Fill::Fill(FillEvents& events, Runtime runtime, Options options)
 }
 
 Fill::~Fill() {
-  stop();
+  stop_streams();
 }
 
 void Fill::add_source(std::shared_ptr<Source> source) {
@@ -70,33 +70,33 @@ void Fill::add_source(std::shared_ptr<Source> source) {
   slot.max_streams = source->kind() == SourceKind::origin ? std::max(1U, options_.parallel_ranges) : 1U;
   slot.holders = source->holders();
   source->on_changed = [weak = weak_from_this(), index = sources_.size()] {
-    if (const auto fill = weak.lock()) fill->source_changed(index);
+    if (const auto fill = weak.lock()) fill->on_source_changed(index);
   };
   slot.source = std::move(source);
   sources_.push_back(std::move(slot));
   apply_pace();
   if (!bound_ || stopped_) return;
   const auto self = shared_from_this();
-  tell_without_origin();
+  report_missing_origin();
   revise_all();
   pump();
 }
 
 void Fill::start_as_probe() {
-  open(0, {0, kUnknownEnd});
+  open_stream(0, {0, kUnknownEnd});
 }
 
-void Fill::stop() {
+void Fill::stop_streams() {
   if (stopped_) return;
   stopped_ = true;
   runtime_.timers.cancel(std::exchange(watch_timer_, 0));
   // The streams themselves stay: one of them may be on the stack.
-  for (auto& [id, stream] : streams_) sources_[stream.source].source->cancel(stream.run);
+  for (auto& [id, stream] : streams_) sources_[stream.source].source->cancel_stream(stream.source_stream);
   for (SourceSlot& slot : sources_) slot.source->on_changed = nullptr;
 }
 
 void Fill::drop_writer() {
-  stop();
+  stop_streams();
   writer_.reset();
 }
 
@@ -105,9 +105,9 @@ void Fill::bind(std::unique_ptr<cache::ContentWriter> writer, bool resumable) {
   size_ = writer_->size();
   if (size_) {
     layout_.emplace(*size_);
-    got_.add({0, block_count(*size_)});
+    present_.add({0, block_count(*size_)});
     for (const ByteRange& range : writer_->missing()) {
-      got_.remove({range.offset / kBlockSize, block_count(range.end())});
+      present_.remove({range.offset / kBlockSize, block_count(range.end())});
     }
   }
   // What an earlier attempt left of unfinished segments counts as received, and not committed.
@@ -118,28 +118,28 @@ void Fill::bind(std::unique_ptr<cache::ContentWriter> writer, bool resumable) {
   bound_ = true;
   const auto weak = weak_from_this();
   writer_->on_drained = [weak] {
-    if (const auto fill = weak.lock()) fill->drained();
+    if (const auto fill = weak.lock()) fill->on_drained();
   };
   writer_->on_blocks_written = [weak](ByteRange range) {
-    if (const auto fill = weak.lock()) fill->blocks_written(range);
+    if (const auto fill = weak.lock()) fill->on_blocks_written(range);
   };
   writer_->on_segment = [weak](const cache::SegmentInfo& segment) {
     const auto fill = weak.lock();
     if (!fill || fill->stopped_) return;
     fill->committed_ += segment.range.length;
     fill->committed_of_peers_ += segment.peer_bytes;
-    fill->events_.fill_committed();
+    fill->events_.on_fill_committed();
   };
   writer_->on_error = [weak](const Error& error) {
-    if (const auto fill = weak.lock()) fill->broken(error);
+    if (const auto fill = weak.lock()) fill->break_fill(error);
   };
   const auto self = shared_from_this();
-  tell_without_origin();
-  if (!streams_.empty() && !flush(streams_.begin()->first)) return;
+  report_missing_origin();
+  if (!streams_.empty() && !flush_stream(streams_.begin()->first)) return;
   pump();
 }
 
-void Fill::open(std::size_t source, ByteRange window) {
+void Fill::open_stream(std::size_t source, ByteRange window) {
   const std::uint64_t id = next_stream_++;
   Stream stream;
   stream.source = source;
@@ -147,9 +147,10 @@ void Fill::open(std::size_t source, ByteRange window) {
   stream.blocks = sources_[source].source->blocks();
   stream.position = stream.written = window.offset;
   if (writer_) open_writing(stream);
-  stream.run = sources_[source].source->start(window, std::make_shared<Inlet>(weak_from_this(), id));
+  stream.source_stream =
+      sources_[source].source->start_stream(window, std::make_shared<StreamSink>(weak_from_this(), id));
   streams_.emplace(id, std::move(stream));
-  if (is_peer(source)) pace_.opened(id, runtime_.clock.now());
+  if (is_peer(source)) pace_.on_opened(id, runtime_.clock.now());
   share_rate();
 }
 
@@ -163,13 +164,13 @@ void Fill::open_writing(Stream& stream) {
   }
   const ByteRange rest{stream.written, stream.window.end() - stream.written};
   stream.writing = writer_->open_stream(rest, source_of(source.kind()), stream.account);
-  writer_->came_over(*stream.writing, stream.transport);
+  writer_->set_transport(*stream.writing, stream.transport);
 }
 
 // Returns the ranges that are neither received nor in flight.
 std::vector<ByteRange> Fill::missing() const {
   if (!size_) return writer_->missing();
-  cache::IntervalSet taken = got_;
+  cache::IntervalSet taken = present_;
   for (const auto& [id, stream] : streams_) {
     taken.add({stream.window.offset / kBlockSize, block_count(stream.window.end())});
   }
@@ -220,18 +221,18 @@ void Fill::pump() {
   while (more && !stopped_) {
     const std::optional<Window> window = next_window(plan_input());
     if (window) {
-      open(window->source, window->range);
+      open_stream(window->source, window->range);
     } else if (!streams_.empty() || missing().empty() || waits_for_crowd() || !ask_again()) {
       break;
     }
   }
   pumping_ = false;
   if (stopped_) return;
-  watch();
+  arm_watch();
   if (!streams_.empty()) return;
-  if (!more || missing().empty()) return complete();
+  if (!more || missing().empty()) return complete_fill();
   if (waits_for_crowd()) return;
-  broken(last_break_.value_or(Error{ErrorCode::internal, options_.doing, "no source is left for what is missing"}));
+  break_fill(last_break_.value_or(Error{ErrorCode::internal, options_.doing, "no source is left for what is missing"}));
 }
 
 // Lifts rests and refusals when no stream is under way, since there is nothing to wait for. Returns false when it
@@ -245,7 +246,7 @@ bool Fill::ask_again() {
     rested = rested || now < slot.rest_until || slot.source->kind() == SourceKind::peer;
     slot.rest_until = {};
   }
-  pace_.ask_again();
+  pace_.end_rests();
   return rested;
 }
 
@@ -254,20 +255,20 @@ std::size_t Fill::streams_of(std::size_t source) const {
                                                 [source](const auto& entry) { return entry.second.source == source; }));
 }
 
-Fill::Stream* Fill::find(std::uint64_t id) {
+Fill::Stream* Fill::find_stream(std::uint64_t id) {
   const auto found = streams_.find(id);
   return found == streams_.end() ? nullptr : &found->second;
 }
 
-void Fill::stream_answered(std::uint64_t id, const origin::Edition* edition, bool whole) {
-  Stream* stream = find(id);
+void Fill::on_stream_answer(std::uint64_t id, const origin::Edition* edition, bool whole) {
+  Stream* stream = find_stream(id);
   if (stopped_ || stream == nullptr) return;
   const auto self = shared_from_this();
   const std::size_t source = stream->source;
   if (edition != nullptr) {
     stream->transport = transport_of(*edition);
-    if (stream->writing && !stream->blocks) writer_->came_over(*stream->writing, stream->transport);
-    events_.fill_answered(*edition);
+    if (stream->writing && !stream->blocks) writer_->set_transport(*stream->writing, stream->transport);
+    events_.on_fill_answer(*edition);
   }
   if (stopped_ || !whole) return;
   sources_[source].whole_only = true;
@@ -280,47 +281,47 @@ void Fill::start_over(std::size_t source) {
   for (const auto& [id, stream] : streams_) {
     if (stream.source == source) ids.push_back(id);
   }
-  for (const std::uint64_t id : ids) give_up(id);
+  for (const std::uint64_t id : ids) give_up_stream(id);
   pump();
 }
 
 // Cancels a stream that would go on, and closes it.
-void Fill::give_up(std::uint64_t id) {
-  const Stream& stream = *find(id);
-  sources_[stream.source].source->cancel(stream.run);
-  close(id);
+void Fill::give_up_stream(std::uint64_t id) {
+  const Stream& stream = *find_stream(id);
+  sources_[stream.source].source->cancel_stream(stream.source_stream);
+  close_stream(id);
 }
 
-void Fill::stream_done(std::uint64_t id, Status status) {
-  Stream* stream = find(id);
+void Fill::on_stream_done(std::uint64_t id, Status status) {
+  Stream* stream = find_stream(id);
   if (stopped_ || stream == nullptr) return;
   const auto self = shared_from_this();
   if (writer_) return end_stream(id, status);
-  if (!status && !stream->begun) return broken(status.error());
+  if (!status && !stream->begun) return break_fill(status.error());
   stream->end = std::move(status);  // the bytes before it are kept once there is a writer
 }
 
 void Fill::end_stream(std::uint64_t id, const Status& status) {
-  if (status) return stream_ended(id);
-  stream_broke(id, status.error());
+  if (status) return on_stream_ended(id);
+  on_stream_broken(id, status.error());
 }
 
-void Fill::stream_ended(std::uint64_t id) {
-  Stream& stream = *find(id);
+void Fill::on_stream_ended(std::uint64_t id) {
+  Stream& stream = *find_stream(id);
   const bool all = stream.blocks ? gaps_of(stream.window).empty() : stream.position >= stream.window.end();
   if (size_ && !all) {
-    return stream_broke(id, Error{ErrorCode::connection_lost, options_.doing, "the answer ended before its end"});
+    return on_stream_broken(id, Error{ErrorCode::connection_lost, options_.doing, "the answer ended before its end"});
   }
   if (!size_) {
     end_known_ = true;
     writer_->set_end(stream.position);
   }
-  close(id, true);
+  close_stream(id, true);
   pump();
 }
 
 // Removes the stream. Bytes that it wrote beyond the last full block are missing again.
-void Fill::close(std::uint64_t id, bool success) {
+void Fill::close_stream(std::uint64_t id, bool success) {
   const auto found = streams_.find(id);
   const Stream& stream = found->second;
   if (stream.writing) {
@@ -329,24 +330,24 @@ void Fill::close(std::uint64_t id, bool success) {
         (size_ && stream.written == *size_) || stream.written == stream.window.end() || (!size_ && end_known_);
     const std::uint64_t dropped = at_end || stream.blocks ? 0 : stream.written % kBlockSize;
     received_ -= dropped;
-    if (dropped > 0) events_.fill_wasted(dropped);
+    if (dropped > 0) events_.on_fill_wasted(dropped);
   }
   if (is_peer(stream.source)) {
-    pace_.closed(id, success, runtime_.clock.now());
+    pace_.on_closed(id, success, runtime_.clock.now());
     // Reports of consumption held back while the writer was behind.
     for (const ByteRange& range : stream.taken_blocks) {
-      sources_[stream.source].source->consumed_blocks(stream.run, range);
+      sources_[stream.source].source->consumed_blocks(stream.source_stream, range);
     }
   }
   streams_.erase(found);
   share_rate();
 }
 
-void Fill::stream_broke(std::uint64_t id, const Error& error) {
-  const Stream& stream = *find(id);
+void Fill::on_stream_broken(std::uint64_t id, const Error& error) {
+  const Stream& stream = *find_stream(id);
   const std::size_t source = stream.source;
   SourceSlot& slot = sources_[source];
-  if (is_peer(source)) return peers_refused(id, error);
+  if (is_peer(source)) return on_peers_refused(id, error);
   StreamBreak what;
   what.code = error.code;
   what.resumable = resumable_;
@@ -357,7 +358,7 @@ void Fill::stream_broke(std::uint64_t id, const Error& error) {
   const BreakDecision decision =
       slot.source->kind() == SourceKind::origin ? on_origin_break(what) : BreakDecision::next_source;
   if (decision == BreakDecision::fail && peers_can_go_on()) return rest_origin(id, error);
-  if (decision == BreakDecision::fail || decision == BreakDecision::restart) return broken(error);
+  if (decision == BreakDecision::fail || decision == BreakDecision::restart) return break_fill(error);
   if (decision == BreakDecision::narrow) {
     slot.max_streams = static_cast<unsigned>(what.others);
     slot.narrowed = true;
@@ -365,27 +366,27 @@ void Fill::stream_broke(std::uint64_t id, const Error& error) {
   if (decision == BreakDecision::whole_only) slot.whole_only = true;
   if (decision == BreakDecision::next_source) slot.usable = false;
   since_break_ = 0;
-  close(id);
+  close_stream(id);
   pump();
 }
 
 // Peers cannot give this window now: other peers, or the origin, take it.
-void Fill::peers_refused(std::uint64_t id, const Error& error) {
-  const Stream& stream = *find(id);
-  pace_.refused(layout_->index_at(stream.window.offset), runtime_.clock.now());
+void Fill::on_peers_refused(std::uint64_t id, const Error& error) {
+  const Stream& stream = *find_stream(id);
+  pace_.on_refused(layout_->index_at(stream.window.offset), runtime_.clock.now());
   if (!last_break_) last_break_ = error;
-  close(id);
+  close_stream(id);
   pump();
 }
 
 // Lets the origin rest: it cannot go on, but peers can.
 void Fill::rest_origin(std::uint64_t id, const Error& error) {
-  SourceSlot& slot = sources_[find(id)->source];
+  SourceSlot& slot = sources_[find_stream(id)->source];
   slot.rest_until = runtime_.clock.now() + kFirstOriginRest * (1U << std::min(slot.breaks++, kMaxOriginDoublings));
   last_break_ = error;
   since_break_ = 0;
-  close(id);
-  if (Source* crowd = crowd_source()) crowd->origin_usable(slot.told_usable = false);
+  close_stream(id);
+  if (Source* crowd = crowd_source()) crowd->set_origin_usable(slot.reported_usable = false);
   pump();
 }
 
@@ -399,23 +400,23 @@ void Fill::share_rate() {
   if (streams_.empty() || stopped_) return;
   const std::uint64_t rate = options_.max_rate;
   const std::uint64_t each = rate == 0 ? 0 : std::max<std::uint64_t>(1, rate / streams_.size());
-  for (auto& [id, stream] : streams_) sources_[stream.source].source->set_rate(stream.run, each);
+  for (auto& [id, stream] : streams_) sources_[stream.source].source->set_rate(stream.source_stream, each);
 }
 
-void Fill::complete() {
+void Fill::complete_fill() {
   complete_ = true;
   runtime_.timers.cancel(std::exchange(watch_timer_, 0));
-  events_.fill_complete();
+  events_.on_fill_complete();
 }
 
-void Fill::broken(const Error& error) {
+void Fill::break_fill(const Error& error) {
   if (stopped_) return;
   const auto self = shared_from_this();
-  // Bytes that the streams still hold count as uncommitted; Run::fail() counts them as wasted. A copy, since the owner
-  // of `error` may end on the way.
+  // Bytes that the streams still hold count as uncommitted; Download::fail_members() counts them as wasted. A copy,
+  // since the owner of `error` may end on the way.
   const Error copy = error;  // NOLINT(performance-unnecessary-copy-initialization)
-  stop();
-  events_.fill_broken(copy);
+  stop_streams();
+  events_.on_fill_broken(copy);
 }
 
 }  // namespace larder::agent

@@ -1,7 +1,7 @@
 // Fills one content: asks the plan for windows, runs the streams, hands their bytes to the writer with back-pressure in
 // both directions, and accounts for every byte received: committed, in flight, or wasted.
 //
-// Begins in one of two ways: with a writer (bind), or with one run of everything whose answer is the probe
+// Begins in one of two ways: with a writer (bind), or with one stream of everything whose answer is the probe
 // (start_as_probe). In the second case the bytes wait, bounded by the source, until bind() brings the writer. Peers may
 // join at any time (add_source). Loop thread only. Owned by run.h, which destroys it at a later turn of the loop.
 //
@@ -28,18 +28,18 @@
 
 namespace larder::agent {
 
-// Events of a fill, also from within bind() and add_source(); none after stop(). An event may call stop().
-// fill_broken() comes at most once and last; a write error can cause it even after fill_complete().
+// Events of a fill, also from within bind() and add_source(); none after stop_streams(). An event may call it.
+// on_fill_broken() comes at most once and last; a write error can cause it even after on_fill_complete().
 class FillEvents {
  public:
   virtual ~FillEvents() = default;
   // The first answer of each stream from the origin. With start_as_probe() it is the first to name the edition.
-  virtual void fill_answered(const origin::Edition& edition) = 0;
-  virtual void fill_received() = 0;  // bytes or blocks arrived
-  virtual void fill_wasted(std::uint64_t bytes) = 0;
-  virtual void fill_committed() = 0;  // a segment is durable
-  virtual void fill_complete() = 0;   // nothing is missing: finish the writer
-  virtual void fill_broken(const Error& error) = 0;
+  virtual void on_fill_answer(const origin::Edition& edition) = 0;
+  virtual void on_fill_received() = 0;  // bytes or blocks arrived
+  virtual void on_fill_wasted(std::uint64_t bytes) = 0;
+  virtual void on_fill_committed() = 0;  // a segment is durable
+  virtual void on_fill_complete() = 0;   // nothing is missing: finish the writer
+  virtual void on_fill_broken(const Error& error) = 0;
   [[nodiscard]] virtual const std::string& account() = 0;  // file id on whose account bytes are fetched from now on
 };
 
@@ -66,7 +66,7 @@ class Fill : public std::enable_shared_from_this<Fill> {
   // broken one, and a change of edition would be noticed.
   void bind(std::unique_ptr<cache::ContentWriter> writer, bool resumable);
   // Ends all streams. No event follows.
-  void stop();
+  void stop_streams();
   void set_rate(std::uint64_t bytes_per_second);
   void set_pace(PaceRules rules);
   // Stops, and destroys the writer at once, so that its content can be released. Not from within the writer's
@@ -81,10 +81,10 @@ class Fill : public std::enable_shared_from_this<Fill> {
   [[nodiscard]] std::optional<peer::CrowdFigures> crowd() const;  // none: no crowd
 
  private:
-  class Inlet;
+  class StreamSink;
   struct Stream {
     std::size_t source = 0;
-    RunId run = 0;
+    SourceStreamId source_stream = 0;
     ByteRange window;
     bool blocks = false;         // delivers blocks in any order; otherwise bytes in order:
     std::uint64_t position = 0;  // content offset of the next byte to arrive
@@ -109,37 +109,37 @@ class Fill : public std::enable_shared_from_this<Fill> {
     std::size_t holders = 0;
     unsigned breaks = 0;  // breaks so far, while peers went on
     SteadyTime rest_until{};
-    bool told_usable = true;  // state of the origin last reported to the crowd
-    bool narrowed = false;    // it broke under several streams
+    bool reported_usable = true;  // state of the origin last reported to the crowd
+    bool narrowed = false;        // it broke under several streams
   };
 
   // fill.cpp
-  void open(std::size_t source, ByteRange window);
+  void open_stream(std::size_t source, ByteRange window);
   void pump();
   [[nodiscard]] bool ask_again();
   [[nodiscard]] PlanInput plan_input();
   [[nodiscard]] SourceState state_of(std::size_t source, SteadyTime now);
   [[nodiscard]] std::vector<ByteRange> missing() const;
   [[nodiscard]] std::size_t streams_of(std::size_t source) const;
-  [[nodiscard]] Stream* find(std::uint64_t id);
-  void stream_answered(std::uint64_t id, const origin::Edition* edition, bool whole);
-  void stream_done(std::uint64_t id, Status status);
+  [[nodiscard]] Stream* find_stream(std::uint64_t id);
+  void on_stream_answer(std::uint64_t id, const origin::Edition* edition, bool whole);
+  void on_stream_done(std::uint64_t id, Status status);
   void end_stream(std::uint64_t id, const Status& status);
-  void stream_ended(std::uint64_t id);
-  void stream_broke(std::uint64_t id, const Error& error);
-  void peers_refused(std::uint64_t id, const Error& error);
+  void on_stream_ended(std::uint64_t id);
+  void on_stream_broken(std::uint64_t id, const Error& error);
+  void on_peers_refused(std::uint64_t id, const Error& error);
   void rest_origin(std::uint64_t id, const Error& error);
   void start_over(std::size_t source);
-  void give_up(std::uint64_t id);
-  void close(std::uint64_t id, bool success = false);
+  void give_up_stream(std::uint64_t id);
+  void close_stream(std::uint64_t id, bool success = false);
   void share_rate();
-  void complete();
-  void broken(const Error& error);
+  void complete_fill();
+  void break_fill(const Error& error);
 
   // fill_data.cpp
-  void stream_data(std::uint64_t id, Buffer bytes);
-  void stream_blocks(std::uint64_t id, std::uint64_t offset, Buffer bytes, std::vector<Digest> leaves);
-  void stream_wasted(std::uint64_t bytes);
+  void on_stream_data(std::uint64_t id, Buffer bytes);
+  void on_stream_blocks(std::uint64_t id, std::uint64_t offset, Buffer bytes, std::vector<Digest> leaves);
+  void on_stream_wasted(std::uint64_t bytes);
   [[nodiscard]] bool well_formed(const Stream& stream, std::uint64_t offset, std::size_t size,
                                  std::size_t leaves) const;
   Status write(Stream& stream, Buffer bytes);
@@ -151,33 +151,33 @@ class Fill : public std::enable_shared_from_this<Fill> {
   [[nodiscard]] std::uint64_t fresh_bytes(cache::Interval blocks) const;
   [[nodiscard]] std::vector<cache::Interval> gaps_of(ByteRange window) const;
   void open_writing(Stream& stream);
-  bool flush(std::uint64_t id);
-  void drained();
-  void blocks_written(ByteRange range);
-  void tell_blocks(Stream& stream);
+  bool flush_stream(std::uint64_t id);
+  void on_drained();
+  void on_blocks_written(ByteRange range);
+  void report_blocks(Stream& stream);
   [[nodiscard]] bool writer_behind() const { return writer_->queued() > cache::ContentWriter::kHighWater; }
   void end_covered(std::uint64_t bringer);
 
   // fill_peers.cpp
   [[nodiscard]] bool is_peer(std::size_t source) const;
   [[nodiscard]] bool peers_can_go_on();
-  void source_changed(std::size_t source);
-  void watch();
-  void look();
-  void take_from_stalled(SteadyTime now);
+  void on_source_changed(std::size_t source);
+  void arm_watch();
+  void scan_for_stalls();
+  void end_stalled_streams(SteadyTime now);
   void revise_all();
   [[nodiscard]] std::vector<Delivery> deliveries() const;
-  void make(const Revision& revision);
+  void apply_revision(const Revision& revision);
   void apply_pace();
 
   // fill_crowd.cpp
   [[nodiscard]] Source* crowd_source() const;
   void leave_to_crowd(const SourceSlot& slot, SourceState& state) const;
   [[nodiscard]] bool waits_for_crowd() const;
-  void tell_origin(const Stream& stream);
-  void tell_filled(const Stream& stream, std::uint64_t from);
-  void look_at_crowd(SteadyTime now);
-  void tell_without_origin();
+  void report_origin_progress(const Stream& stream);
+  void report_filled_segment(const Stream& stream, std::uint64_t from);
+  void check_crowd_progress(SteadyTime now);
+  void report_missing_origin();
 
   FillEvents& events_;
   Runtime runtime_;
@@ -188,7 +188,7 @@ class Fill : public std::enable_shared_from_this<Fill> {
   std::unique_ptr<cache::ContentWriter> writer_;
   std::optional<std::uint64_t> size_;
   std::optional<cache::SegmentLayout> layout_;
-  cache::IntervalSet got_;  // blocks received or held before; for a known size
+  cache::IntervalSet present_;  // blocks received or held before; for a known size
   bool bound_ = false;
   bool resumable_ = false;
   bool end_known_ = false;  // unknown size: the stream has ended
@@ -205,10 +205,10 @@ class Fill : public std::enable_shared_from_this<Fill> {
   TimerId watch_timer_ = 0;
   unsigned fruitless_ = 0;
   std::uint64_t since_fruitless_ = 0;
-  std::optional<Error> last_break_;  // the origin's, while peers go on; otherwise of peers
-  std::uint64_t came_ = 0;           // received_ at the last progress seen
-  SteadyTime came_at_{};
-  bool forsaken_ = false;  // no progress in the crowd: the origin is asked without a claim
+  std::optional<Error> last_break_;    // the origin's, while peers go on; otherwise of peers
+  std::uint64_t received_before_ = 0;  // received_ at the last progress seen
+  SteadyTime last_progress_at_{};
+  bool ignore_claims_ = false;  // no progress in the crowd: the origin is asked without a claim
 };
 
 }  // namespace larder::agent

@@ -7,16 +7,16 @@
 
 namespace larder::agent {
 
-void Fill::stream_data(std::uint64_t id, Buffer bytes) {
-  Stream* stream = find(id);
+void Fill::on_stream_data(std::uint64_t id, Buffer bytes) {
+  Stream* stream = find_stream(id);
   if (stopped_ || stream == nullptr || bytes.empty()) return;
   const auto self = shared_from_this();
   const std::uint64_t end = bound_ && size_ ? std::min(stream->window.end(), *size_) : stream->window.end();
   const std::uint64_t room = end - std::min(end, stream->position);
   if (bytes.size() > room) {
-    events_.fill_wasted(stream->cut ? bytes.size() - room : bytes.size());
+    events_.on_fill_wasted(stream->cut ? bytes.size() - room : bytes.size());
     if (!stream->cut) {
-      return broken(Error{ErrorCode::bad_response, options_.doing, "more bytes came than the content has"});
+      return break_fill(Error{ErrorCode::bad_response, options_.doing, "more bytes came than the content has"});
     }
     bytes = copy_of(bytes.bytes().first(static_cast<std::size_t>(room)));
   }
@@ -31,16 +31,16 @@ void Fill::stream_data(std::uint64_t id, Buffer bytes) {
     stream->unconsumed += size;
     stream->waiting.push_back(std::move(bytes));
   } else {
-    if (const Status status = write(*stream, std::move(bytes)); !status) return broken(status.error());
+    if (const Status status = write(*stream, std::move(bytes)); !status) return break_fill(status.error());
     note_blocks(from, stream->position);
-    tell_filled(*stream, from);
+    report_filled_segment(*stream, from);
     stream->unconsumed += size;
     if (!writer_behind()) {
-      sources_[stream->source].source->consumed(stream->run, std::exchange(stream->unconsumed, 0));
+      sources_[stream->source].source->consumed(stream->source_stream, std::exchange(stream->unconsumed, 0));
     }
     end_covered(id);
   }
-  if (!stopped_) events_.fill_received();
+  if (!stopped_) events_.on_fill_received();
 }
 
 void Fill::note_progress(std::uint64_t bytes) {
@@ -55,10 +55,10 @@ void Fill::note_blocks(std::uint64_t from, std::uint64_t to) {
   const cache::Interval blocks{from / kBlockSize, to == *size_ ? block_count(to) : to / kBlockSize};
   if (blocks.begin >= blocks.end) return;
   const std::uint64_t twice = bytes_of(blocks).length - fresh_bytes(blocks);
-  got_.add(blocks);
+  present_.add(blocks);
   if (twice == 0) return;
   received_ -= twice;
-  events_.fill_wasted(twice);
+  events_.on_fill_wasted(twice);
 }
 
 ByteRange Fill::bytes_of(cache::Interval blocks) const {
@@ -68,12 +68,12 @@ ByteRange Fill::bytes_of(cache::Interval blocks) const {
 
 std::uint64_t Fill::fresh_bytes(cache::Interval blocks) const {
   std::uint64_t bytes = 0;
-  for (const cache::Interval gap : got_.gaps(blocks)) bytes += bytes_of(gap).length;
+  for (const cache::Interval gap : present_.gaps(blocks)) bytes += bytes_of(gap).length;
   return bytes;
 }
 
 std::vector<cache::Interval> Fill::gaps_of(ByteRange window) const {
-  return got_.gaps({window.offset / kBlockSize, block_count(window.end())});
+  return present_.gaps({window.offset / kBlockSize, block_count(window.end())});
 }
 
 std::uint64_t Fill::uncommitted_of_peers() const {
@@ -112,31 +112,31 @@ bool Fill::well_formed(const Stream& stream, std::uint64_t offset, std::size_t s
   return stream.blocks && whole && leaves == block_count(size);
 }
 
-void Fill::stream_blocks(std::uint64_t id, std::uint64_t offset, Buffer bytes, std::vector<Digest> leaves) {
-  Stream* stream = find(id);
+void Fill::on_stream_blocks(std::uint64_t id, std::uint64_t offset, Buffer bytes, std::vector<Digest> leaves) {
+  Stream* stream = find_stream(id);
   if (stopped_ || stream == nullptr) return;
   const auto self = shared_from_this();
   const std::size_t size = bytes.size();
   if (!well_formed(*stream, offset, size, leaves.size())) {
-    events_.fill_wasted(size);
-    sources_[stream->source].source->cancel(stream->run);
-    return stream_broke(id, Error{ErrorCode::bad_response, options_.doing, "blocks came that were not asked for"});
+    events_.on_fill_wasted(size);
+    sources_[stream->source].source->cancel_stream(stream->source_stream);
+    return on_stream_broken(id, Error{ErrorCode::bad_response, options_.doing, "blocks came that were not asked for"});
   }
   stream->begun = true;
   stream->brought += size;
-  pace_.received(id, size, runtime_.clock.now());
+  pace_.on_received(id, size, runtime_.clock.now());
   const cache::Interval blocks{offset / kBlockSize, block_count(offset + size)};
   const std::uint64_t fresh = fresh_bytes(blocks);
   received_ += fresh;
   received_of_peers_ += fresh;
   since_break_ += fresh;
   note_progress(fresh);
-  if (fresh < size) events_.fill_wasted(size - fresh);
+  if (fresh < size) events_.on_fill_wasted(size - fresh);
   if (const Status status = append_blocks(*stream, offset, std::move(bytes), std::move(leaves)); !status) {
-    return broken(status.error());
+    return break_fill(status.error());
   }
   end_covered(id);
-  if (!stopped_) events_.fill_received();
+  if (!stopped_) events_.on_fill_received();
 }
 
 // Skips blocks that another stream delivered before. These may not be in the file yet.
@@ -146,8 +146,8 @@ Status Fill::append_blocks(Stream& stream, std::uint64_t offset, Buffer bytes, s
     open_writing(stream);
   }
   const cache::Interval blocks{offset / kBlockSize, block_count(offset + bytes.size())};
-  const std::vector<cache::Interval> fresh = got_.gaps(blocks);
-  got_.add(blocks);
+  const std::vector<cache::Interval> fresh = present_.gaps(blocks);
+  present_.add(blocks);
   if (fresh.size() == 1 && fresh.front() == blocks) {
     return writer_->append_blocks(*stream.writing, offset, std::move(bytes), std::move(leaves));
   }
@@ -166,17 +166,17 @@ Status Fill::append_blocks(Stream& stream, std::uint64_t offset, Buffer bytes, s
     if (!status) return status;
   }
   came_before(blocks.end);
-  tell_blocks(stream);
+  report_blocks(stream);
   return {};
 }
 
-void Fill::blocks_written(ByteRange range) {
+void Fill::on_blocks_written(ByteRange range) {
   if (stopped_) return;
   const auto self = shared_from_this();
   for (auto& [id, stream] : streams_) {
     if (!stream.blocks || range.offset < stream.window.offset || range.end() > stream.window.end()) continue;
     stream.taken_blocks.push_back(range);
-    return tell_blocks(stream);
+    return report_blocks(stream);
   }
   // The stream has ended with its last block, as a rule before that block was written. Only peers deliver blocks.
   for (const SourceSlot& slot : sources_) {
@@ -184,20 +184,21 @@ void Fill::blocks_written(ByteRange range) {
   }
 }
 
-void Fill::tell_blocks(Stream& stream) {
+void Fill::report_blocks(Stream& stream) {
   if (writer_->queued() == 0) {  // whichever stream delivered them, they are in the file
     for (const ByteRange& range : std::exchange(stream.extra_blocks, {})) stream.taken_blocks.push_back(range);
   }
   if (writer_behind()) return;
   Source& source = *sources_[stream.source].source;
-  for (const ByteRange& range : std::exchange(stream.taken_blocks, {})) source.consumed_blocks(stream.run, range);
+  for (const ByteRange& range : std::exchange(stream.taken_blocks, {}))
+    source.consumed_blocks(stream.source_stream, range);
 }
 
 // Ends the streams whose window is complete by the progress of `bringer`. `bringer` itself is ended only where its
 // source would go on; otherwise the source reports the end.
 void Fill::end_covered(std::uint64_t bringer) {
   // Reporting consumption may have ended `bringer` already.
-  const Stream* own = find(bringer);
+  const Stream* own = find_stream(bringer);
   if (!size_ || stopped_ || (streams_.size() < 2 && (own == nullptr || !own->cut))) return;
   std::vector<std::uint64_t> covered;
   for (const auto& [id, stream] : streams_) {
@@ -205,21 +206,21 @@ void Fill::end_covered(std::uint64_t bringer) {
     const bool ends_itself = brought_all || (id == bringer && !(stream.cut && stream.position >= stream.window.end()));
     if (stream.writing && !stream.end && !ends_itself && gaps_of(stream.window).empty()) covered.push_back(id);
   }
-  for (const std::uint64_t id : covered) give_up(id);
+  for (const std::uint64_t id : covered) give_up_stream(id);
   if (!covered.empty()) pump();
 }
 
 // Writes the bytes that waited for the writer. Returns false if the fill has ended on the way.
-bool Fill::flush(std::uint64_t id) {
-  Stream& stream = *find(id);
+bool Fill::flush_stream(std::uint64_t id) {
+  Stream& stream = *find_stream(id);
   if (size_) stream.window.length = *size_;
   const bool too_long = stream.position > stream.window.end();
   if (too_long) {
-    broken(Error{ErrorCode::bad_response, options_.doing, "more bytes came than the content has"});
+    break_fill(Error{ErrorCode::bad_response, options_.doing, "more bytes came than the content has"});
     return false;
   }
   if (size_ == 0U) {  // nothing to write, nothing to wait for
-    sources_[stream.source].source->cancel(stream.run);
+    sources_[stream.source].source->cancel_stream(stream.source_stream);
     streams_.clear();
     return true;
   }
@@ -229,7 +230,7 @@ bool Fill::flush(std::uint64_t id) {
     stream.waiting.pop_front();
     const std::uint64_t from = stream.written;
     if (const Status status = append(stream, std::move(bytes)); !status) {
-      broken(status.error());
+      break_fill(status.error());
       return false;
     }
     note_blocks(from, stream.written);
@@ -239,29 +240,29 @@ bool Fill::flush(std::uint64_t id) {
     return !stopped_;
   }
   if (!writer_behind() && stream.unconsumed > 0) {
-    sources_[stream.source].source->consumed(stream.run, std::exchange(stream.unconsumed, 0));
+    sources_[stream.source].source->consumed(stream.source_stream, std::exchange(stream.unconsumed, 0));
   }
   return true;
 }
 
-void Fill::drained() {
+void Fill::on_drained() {
   if (stopped_) return;
   const auto self = shared_from_this();
   std::vector<std::uint64_t> ids;
   for (const auto& [id, stream] : streams_) ids.push_back(id);
   for (const std::uint64_t id : ids) {
-    Stream* stream = find(id);  // consumption reported to a source may end another stream
+    Stream* stream = find_stream(id);  // consumption reported to a source may end another stream
     if (stopped_ || stream == nullptr) continue;
     if (stream->blocks) {
-      tell_blocks(*stream);
+      report_blocks(*stream);
     } else if (stream->unconsumed > 0) {
-      sources_[stream->source].source->consumed(stream->run, std::exchange(stream->unconsumed, 0));
+      sources_[stream->source].source->consumed(stream->source_stream, std::exchange(stream->unconsumed, 0));
     }
   }
 }
 
-void Fill::stream_wasted(std::uint64_t bytes) {
-  if (!stopped_) events_.fill_wasted(bytes);
+void Fill::on_stream_wasted(std::uint64_t bytes) {
+  if (!stopped_) events_.on_fill_wasted(bytes);
 }
 
 }  // namespace larder::agent

@@ -48,55 +48,55 @@ bool Fill::peers_can_go_on() {
   return false;
 }
 
-void Fill::source_changed(std::size_t source) {
+void Fill::on_source_changed(std::size_t source) {
   if (stopped_ || !bound_ || complete_) return;
   const auto self = shared_from_this();
   const std::size_t before = std::exchange(sources_[source].holders, sources_[source].source->holders());
-  if (sources_[source].holders > before) pace_.ask_again();
+  if (sources_[source].holders > before) pace_.end_rests();
   revise_all();
   pump();
 }
 
 // Starts the watch timer, if there are peers to watch.
-void Fill::watch() {
+void Fill::arm_watch() {
   if (watch_timer_ != 0 || stopped_ || complete_ || !layout_) return;
   const bool any = std::any_of(sources_.begin(), sources_.end(), [](const SourceSlot& slot) {
     return slot.source->kind() == SourceKind::peer && slot.usable;
   });
   if (!any) return;
   watch_timer_ = runtime_.timers.after(kLook, [weak = weak_from_this()] {
-    if (const auto fill = weak.lock()) fill->look();
+    if (const auto fill = weak.lock()) fill->scan_for_stalls();
   });
 }
 
-void Fill::look() {
+void Fill::scan_for_stalls() {
   watch_timer_ = 0;
   if (stopped_ || complete_) return;
   const SteadyTime now = runtime_.clock.now();
   const bool rated =
-      std::any_of(sources_.begin(), sources_.end(), [](const SourceSlot& slot) { return slot.source->held_back(); });
-  pace_.hold(rated || writer_behind(), now);
-  take_from_stalled(now);
+      std::any_of(sources_.begin(), sources_.end(), [](const SourceSlot& slot) { return slot.source->throttled(); });
+  pace_.set_throttled(rated || writer_behind(), now);
+  end_stalled_streams(now);
   if (stopped_) return;
   helping_ = pace_.too_slow(now);
-  look_at_crowd(now);
+  check_crowd_progress(now);
   revise_all();
   if (stopped_) return;
   pump();
-  watch();
+  arm_watch();
 }
 
-void Fill::take_from_stalled(SteadyTime now) {
-  const std::vector<std::uint64_t> ids = pace_.stalled(now);
+void Fill::end_stalled_streams(SteadyTime now) {
+  const std::vector<std::uint64_t> ids = pace_.take_stalled(now);
   const auto of_peers = static_cast<std::size_t>(std::count_if(
       streams_.begin(), streams_.end(), [this](const auto& entry) { return is_peer(entry.second.source); }));
   for (const std::uint64_t id : ids) {
-    const Stream* stream = find(id);
+    const Stream* stream = find_stream(id);
     if (stream == nullptr) continue;
     // Other streams go on: this segment is not asked of peers for a while.
-    if (ids.size() < of_peers) pace_.refused(layout_->index_at(stream->window.offset), now);
+    if (ids.size() < of_peers) pace_.on_refused(layout_->index_at(stream->window.offset), now);
     last_break_ = Error{ErrorCode::no_progress, options_.doing, "neither peers nor the origin deliver the rest"};
-    give_up(id);
+    give_up_stream(id);
   }
 }
 
@@ -120,27 +120,27 @@ void Fill::revise_all() {
   for (int i = 0; i < kMaxRevisions && !stopped_ && !complete_; ++i) {
     const std::optional<Revision> revision = revise(plan_input(), deliveries());
     if (!revision) return;
-    make(*revision);
+    apply_revision(*revision);
   }
 }
 
-void Fill::make(const Revision& revision) {
+void Fill::apply_revision(const Revision& revision) {
   switch (revision.kind) {
     case Revision::Kind::cut: {
-      Stream& stream = *find(revision.id);
+      Stream& stream = *find_stream(revision.id);
       stream.window = revision.window;
       stream.cut = true;
-      if (stream.position >= stream.window.end()) give_up(revision.id);
+      if (stream.position >= stream.window.end()) give_up_stream(revision.id);
       break;
     }
     case Revision::Kind::end:
-      give_up(revision.id);
+      give_up_stream(revision.id);
       break;
     case Revision::Kind::race:
-      return open(revision.source, revision.window);
+      return open_stream(revision.source, revision.window);
   }
   // The plan hands out the ranges that became free, before anything else is changed.
-  while (const auto window = next_window(plan_input())) open(window->source, window->range);
+  while (const auto window = next_window(plan_input())) open_stream(window->source, window->range);
 }
 
 }  // namespace larder::agent

@@ -16,26 +16,26 @@ Duration doubled(Duration first, unsigned times, Duration longest) {
 
 }  // namespace
 
-void PeerPace::opened(std::uint64_t delivery, SteadyTime now) {
+void PeerPace::on_opened(std::uint64_t delivery, SteadyTime now) {
   if (open_.empty()) {
-    since_ = last_ = now;
-    came_.clear();
-    came_bytes_ = 0;
+    count_began_at_ = last_byte_at_ = now;
+    arrivals_.clear();
+    arrived_bytes_ = 0;
   }
   open_[delivery] = {now};
 }
 
-void PeerPace::received(std::uint64_t delivery, std::uint64_t bytes, SteadyTime now) {
+void PeerPace::on_received(std::uint64_t delivery, std::uint64_t bytes, SteadyTime now) {
   const auto found = open_.find(delivery);
   if (found == open_.end()) return;
-  found->second.last = last_ = now;
-  if (came_.empty() || now - came_.back().at >= kStep) came_.push_back({now, 0});
-  came_.back().bytes += bytes;
-  came_bytes_ += bytes;
+  found->second.last_byte_at = last_byte_at_ = now;
+  if (arrivals_.empty() || now - arrivals_.back().at >= kStep) arrivals_.push_back({now, 0});
+  arrivals_.back().bytes += bytes;
+  arrived_bytes_ += bytes;
   forget_before(now - rules_.patience);
 }
 
-void PeerPace::closed(std::uint64_t delivery, bool success, SteadyTime) {
+void PeerPace::on_closed(std::uint64_t delivery, bool success, SteadyTime) {
   open_.erase(delivery);
   if (success) {
     probation_ = false;
@@ -44,58 +44,58 @@ void PeerPace::closed(std::uint64_t delivery, bool success, SteadyTime) {
   if (open_.empty()) slow_ = false;
 }
 
-void PeerPace::hold(bool held, SteadyTime now) {
+void PeerPace::set_throttled(bool held, SteadyTime now) {
   // Bytes that were not taken could not arrive: the count begins anew.
-  if (held || held_) {
-    since_ = last_ = now;
-    for (auto& [id, open] : open_) open.last = now;
-    came_.clear();
-    came_bytes_ = 0;
+  if (held || throttled_) {
+    count_began_at_ = last_byte_at_ = now;
+    for (auto& [id, open] : open_) open.last_byte_at = now;
+    arrivals_.clear();
+    arrived_bytes_ = 0;
   }
-  held_ = held;
+  throttled_ = held;
 }
 
 void PeerPace::forget_before(SteadyTime time) {
-  while (!came_.empty() && came_.front().at <= time) {
-    came_bytes_ -= came_.front().bytes;
-    came_.pop_front();
+  while (!arrivals_.empty() && arrivals_.front().at <= time) {
+    arrived_bytes_ -= arrivals_.front().bytes;
+    arrivals_.pop_front();
   }
 }
 
-std::vector<std::uint64_t> PeerPace::stalled(SteadyTime now) {
+std::vector<std::uint64_t> PeerPace::take_stalled(SteadyTime now) {
   std::vector<std::uint64_t> ids;
-  if (open_.empty() || held_) return ids;
-  const bool all = now - last_ >= stall_time();
+  if (open_.empty() || throttled_) return ids;
+  const bool all = now - last_byte_at_ >= stall_time();
   for (const auto& [id, open] : open_) {
-    if (all || now - open.last >= kStarved) ids.push_back(id);
+    if (all || now - open.last_byte_at >= kStarved) ids.push_back(id);
   }
-  if (all) disappointed(now);
+  if (all) rest_peers(now);
   return ids;
 }
 
 bool PeerPace::too_slow(SteadyTime now) {
   forget_before(now - rules_.patience);
   if (open_.empty() || rules_.min_rate == 0) return slow_ = false;
-  if (held_ || now - since_ < rules_.patience) return slow_;
-  const double rate = static_cast<double>(came_bytes_) / std::chrono::duration<double>(rules_.patience).count();
+  if (throttled_ || now - count_began_at_ < rules_.patience) return slow_;
+  const double rate = static_cast<double>(arrived_bytes_) / std::chrono::duration<double>(rules_.patience).count();
   return slow_ = rate < static_cast<double>(rules_.min_rate);
 }
 
-void PeerPace::disappointed(SteadyTime now) {
-  if (disappointments_ > 0 && now - last_stall_ >= kForgive) disappointments_ = 0;
-  rest_until_ = now + doubled(kFirstRest, disappointments_, kLongestRest);
-  ++disappointments_;
-  last_stall_ = rest_until_;
+void PeerPace::rest_peers(SteadyTime now) {
+  if (rests_in_a_row_ > 0 && now - last_stall_at_ >= kForgive) rests_in_a_row_ = 0;
+  rest_until_ = now + doubled(kFirstRest, rests_in_a_row_, kLongestRest);
+  ++rests_in_a_row_;
+  last_stall_at_ = rest_until_;
   probation_ = true;
 }
 
-void PeerPace::refused(std::uint64_t segment, SteadyTime now) {
+void PeerPace::on_refused(std::uint64_t segment, SteadyTime now) {
   Refusal& refusal = refused_[segment];
   refusal.until = now + doubled(kFirstRefusal, refusal.times, kLongestRest);
   ++refusal.times;
   if (++refusals_in_a_row_ < kRefusalsToRest) return;
   refusals_in_a_row_ = 0;
-  disappointed(now);
+  rest_peers(now);
 }
 
 bool PeerPace::may_ask(std::uint64_t segment, SteadyTime now) const {
@@ -103,7 +103,7 @@ bool PeerPace::may_ask(std::uint64_t segment, SteadyTime now) const {
   return found == refused_.end() || now >= found->second.until;
 }
 
-void PeerPace::ask_again() {
+void PeerPace::end_rests() {
   refused_.clear();
   rest_until_ = {};
 }

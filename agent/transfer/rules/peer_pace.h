@@ -38,52 +38,52 @@ class PeerPace {
 
   void set_rules(PaceRules rules) { rules_ = rules; }
 
-  void opened(std::uint64_t delivery, SteadyTime now);
-  void received(std::uint64_t delivery, std::uint64_t bytes, SteadyTime now);
+  void on_opened(std::uint64_t delivery, SteadyTime now);
+  void on_received(std::uint64_t delivery, std::uint64_t bytes, SteadyTime now);
   // Success ends the probation.
-  void closed(std::uint64_t delivery, bool success, SteadyTime now);
+  void on_closed(std::uint64_t delivery, bool success, SteadyTime now);
   // Reports whether this side takes nothing (disk, rate limit); called at each look.
-  void hold(bool held, SteadyTime now);
+  void set_throttled(bool held, SteadyTime now);
 
   // Returns the deliveries to take away. If they are all of them, peers rest.
-  [[nodiscard]] std::vector<std::uint64_t> stalled(SteadyTime now);
+  [[nodiscard]] std::vector<std::uint64_t> take_stalled(SteadyTime now);
   [[nodiscard]] bool too_slow(SteadyTime now);
 
   // A delivery ended without success: its segment is not asked for again for a while.
-  void refused(std::uint64_t segment, SteadyTime now);
+  void on_refused(std::uint64_t segment, SteadyTime now);
   [[nodiscard]] bool may_ask(std::uint64_t segment, SteadyTime now) const;
-  void ask_again();  // more peers, or no other source: ends rests and refusals
+  void end_rests();  // more peers, or no other source: ends rests and refusals
   // Returns the number of concurrent deliveries: none at rest, one on probation.
   [[nodiscard]] unsigned windows(SteadyTime now) const;
   [[nodiscard]] bool on_probation() const { return probation_; }
 
  private:
   struct Open {
-    SteadyTime last{};  // last byte, or the start
+    SteadyTime last_byte_at{};  // last byte, or the start
   };
   struct Refusal {
     unsigned times = 0;
     SteadyTime until{};
   };
-  struct Came {
+  struct Arrival {
     SteadyTime at{};
     std::uint64_t bytes = 0;
   };
   void forget_before(SteadyTime time);
-  void disappointed(SteadyTime now);
+  void rest_peers(SteadyTime now);
   [[nodiscard]] Duration stall_time() const { return std::min(rules_.patience, kStall); }
 
   PaceRules rules_;
   std::map<std::uint64_t, Open> open_;
-  SteadyTime since_{};     // start of the present count: deliveries open and taken without a pause
-  SteadyTime last_{};      // last byte of any delivery, or since_
-  std::deque<Came> came_;  // bytes within the patience, in steps of kStep: bounded
-  std::uint64_t came_bytes_ = 0;
-  bool held_ = false;
+  SteadyTime count_began_at_{};   // start of the present count: deliveries open and taken without a pause
+  SteadyTime last_byte_at_{};     // last byte of any delivery, or count_began_at_
+  std::deque<Arrival> arrivals_;  // bytes within the patience, in steps of kStep: bounded
+  std::uint64_t arrived_bytes_ = 0;
+  bool throttled_ = false;
   bool slow_ = false;
   bool probation_ = false;
-  unsigned disappointments_ = 0;
-  SteadyTime last_stall_{};
+  unsigned rests_in_a_row_ = 0;
+  SteadyTime last_stall_at_{};
   SteadyTime rest_until_{};
   unsigned refusals_in_a_row_ = 0;
   std::map<std::uint64_t, Refusal> refused_;  // by segment: bounded by their number

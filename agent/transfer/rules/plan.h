@@ -1,11 +1,11 @@
 // Decides which window is fetched next, and from which source. Pure; fill.h acts on it.
 //
-// A window is a run of the content. A segment never comes from two sources: windows start at a missing byte and end at
-// a segment's end, at a byte that is held or in flight, or at the end of the content. The cheapest source goes first: a
-// cached copy, then peers (segment by segment), then the origin. A stream of the origin is as long as possible, since a
-// request costs a round trip, but leaves out segments that trusted peers can give. When peers deliver too little
-// (`helping`, decided by peer_pace.h) the origin takes segments first, one at a time. In a crowd the origin "has" only
-// what the crowd leaves to this agent.
+// A window is a stretch of the content. A segment never comes from two sources: windows start at a missing byte and end
+// at a segment's end, at a byte that is held or in flight, or at the end of the content. The cheapest source goes
+// first: a cached copy, then peers (segment by segment), then the origin. A stream of the origin is as long as
+// possible, since a request costs a round trip, but leaves out segments that trusted peers can give. When peers deliver
+// too little (`helping`, decided by peer_pace.h) the origin takes segments first, one at a time. In a crowd the origin
+// "has" only what the crowd leaves to this agent.
 //
 // Deliveries in flight are changed by revise.h.
 #pragma once

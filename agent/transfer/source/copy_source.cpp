@@ -7,7 +7,7 @@ namespace larder::agent {
 namespace {
 
 constexpr std::size_t kChunk = 256 * 1024;
-constexpr std::size_t kAhead = 4 * 1024 * 1024;  // maximum read ahead of consumption
+constexpr std::size_t kReadAhead = 4 * 1024 * 1024;  // maximum read ahead of consumption
 constexpr Duration kBusyDelay = std::chrono::milliseconds(5);
 
 Result<Buffer> read_chunk(cache::ContentLease& lease, std::uint64_t offset, std::size_t length) {
@@ -23,10 +23,10 @@ Result<Buffer> read_chunk(cache::ContentLease& lease, std::uint64_t offset, std:
 
 }  // namespace
 
-class CopyRun : public std::enable_shared_from_this<CopyRun> {
+class CopyStream : public std::enable_shared_from_this<CopyStream> {
  public:
-  CopyRun(Runtime runtime, Blocking blocking, std::shared_ptr<cache::ContentLease> lease, std::vector<ByteRange> parts,
-          std::shared_ptr<SourceEvents> events)
+  CopyStream(Runtime runtime, Blocking blocking, std::shared_ptr<cache::ContentLease> lease,
+             std::vector<ByteRange> parts, std::shared_ptr<SourceEvents> events)
       : runtime_(runtime),
         blocking_(std::move(blocking)),
         lease_(std::move(lease)),
@@ -34,9 +34,9 @@ class CopyRun : public std::enable_shared_from_this<CopyRun> {
         events_(std::move(events)) {}
 
   void start() {
-    post([](CopyRun& run) {
-      run.events_->on_answer(nullptr, false);
-      run.read();
+    post([](CopyStream& stream) {
+      stream.events_->on_answer(nullptr, false);
+      stream.read();
     });
   }
 
@@ -48,7 +48,7 @@ class CopyRun : public std::enable_shared_from_this<CopyRun> {
   }
 
  private:
-  // Runs on the loop, if the run still goes on then.
+  // Runs on the loop, if the stream still goes on then.
   template <class F>
   void post(F action) {
     runtime_.executor.post([weak = weak_from_this(), action = std::move(action)]() mutable {
@@ -57,7 +57,7 @@ class CopyRun : public std::enable_shared_from_this<CopyRun> {
   }
 
   void read() {
-    if (stopped_ || reading_ || ahead_ >= kAhead) return;
+    if (stopped_ || reading_ || ahead_ >= kReadAhead) return;
     if (part_ == parts_.size()) {
       stopped_ = true;
       return events_->on_done({});
@@ -65,7 +65,7 @@ class CopyRun : public std::enable_shared_from_this<CopyRun> {
     const ByteRange& part = parts_[part_];
     const auto length = static_cast<std::size_t>(std::min<std::uint64_t>(kChunk, part.length - done_));
     reading_ = true;
-    // The worker's reference to the run returns to the loop with the bytes: a lease must not end on another thread.
+    // The worker's reference to the stream returns to the loop with the bytes: a lease must not end on another thread.
     const bool queued = blocking_([self = shared_from_this(), offset = part.offset + done_, length]() mutable {
       Result<Buffer> chunk = read_chunk(*self->lease_, offset, length);
       Executor& loop = self->runtime_.executor;
@@ -115,28 +115,28 @@ CopySource::CopySource(Runtime runtime, Blocking blocking, std::shared_ptr<cache
     : runtime_(runtime), blocking_(std::move(blocking)), lease_(std::move(lease)), map_(std::move(map)) {}
 
 CopySource::~CopySource() {
-  for (auto& [id, run] : runs_) run->stop();
+  for (auto& [id, stream] : streams_) stream->stop();
 }
 
-RunId CopySource::start(ByteRange window, std::shared_ptr<SourceEvents> events) {
-  const RunId id = next_run_++;
-  auto run = std::make_shared<CopyRun>(runtime_, blocking_, lease_, map_.parts(window), std::move(events));
-  runs_.emplace(id, run);
-  run->start();
+SourceStreamId CopySource::start_stream(ByteRange window, std::shared_ptr<SourceEvents> events) {
+  const SourceStreamId id = next_stream_++;
+  auto stream = std::make_shared<CopyStream>(runtime_, blocking_, lease_, map_.parts(window), std::move(events));
+  streams_.emplace(id, stream);
+  stream->start();
   return id;
 }
 
-void CopySource::cancel(RunId run) {
-  const auto found = runs_.find(run);
-  if (found == runs_.end()) return;
+void CopySource::cancel_stream(SourceStreamId stream) {
+  const auto found = streams_.find(stream);
+  if (found == streams_.end()) return;
   found->second->stop();
-  runs_.erase(found);
+  streams_.erase(found);
 }
 
-void CopySource::consumed(RunId run, std::size_t bytes) {
-  const auto found = runs_.find(run);
-  if (found == runs_.end()) return;
-  const auto keep = found->second;  // its end may remove it from runs_
+void CopySource::consumed(SourceStreamId stream, std::size_t bytes) {
+  const auto found = streams_.find(stream);
+  if (found == streams_.end()) return;
+  const auto keep = found->second;  // its end may remove it from streams_
   keep->consumed(bytes);
 }
 

@@ -15,7 +15,7 @@ namespace larder::agent {
 // Runs a task on a thread that may block; false when its queue is full (nothing was queued).
 using Blocking = std::function<bool(Task)>;
 
-class CopyRun;
+class CopyStream;
 
 class CopySource final : public Source {
  public:
@@ -26,18 +26,18 @@ class CopySource final : public Source {
 
   [[nodiscard]] SourceKind kind() const override { return SourceKind::cache; }
   [[nodiscard]] bool windows() const override { return true; }
-  RunId start(ByteRange window, std::shared_ptr<SourceEvents> events) override;
-  void cancel(RunId run) override;
-  void consumed(RunId run, std::size_t bytes) override;
-  void set_rate(RunId, std::uint64_t) override {}  // reads from the disk are not limited
+  SourceStreamId start_stream(ByteRange window, std::shared_ptr<SourceEvents> events) override;
+  void cancel_stream(SourceStreamId stream) override;
+  void consumed(SourceStreamId stream, std::size_t bytes) override;
+  void set_rate(SourceStreamId, std::uint64_t) override {}  // reads from the disk are not limited
 
  private:
   Runtime runtime_;
   Blocking blocking_;
   std::shared_ptr<cache::ContentLease> lease_;
   PieceMap map_;
-  RunId next_run_ = 1;
-  std::map<RunId, std::shared_ptr<CopyRun>> runs_;
+  SourceStreamId next_stream_ = 1;
+  std::map<SourceStreamId, std::shared_ptr<CopyStream>> streams_;
 };
 
 }  // namespace larder::agent

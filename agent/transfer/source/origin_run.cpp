@@ -10,14 +10,14 @@
 
 namespace larder::agent {
 
-OriginRun::OriginRun(OriginSource& source, RunId id, Task task, std::shared_ptr<SourceEvents> events)
+OriginStream::OriginStream(OriginSource& source, SourceStreamId id, Task task, std::shared_ptr<SourceEvents> events)
     : source_(&source), id_(id), task_(std::move(task)), events_(std::move(events)) {}
 
-void OriginRun::start() {
-  request();
+void OriginStream::start() {
+  request_part();
 }
 
-void OriginRun::stop() {
+void OriginStream::stop() {
   if (source_ == nullptr) return;
   if (fetch_) source_->origin_.cancel(*fetch_);
   fetch_.reset();
@@ -25,18 +25,18 @@ void OriginRun::stop() {
 }
 
 // Returns true where a single request must serve all parts, since another edition would go unnoticed in a second one.
-bool OriginRun::whole_answer() const {
+bool OriginStream::whole_answer() const {
   if (!task_.fetch.expected || !task_.windows) return true;
   return task_.parts.size() > 1 && !task_.fetch.expected->has_validator();
 }
 
-void OriginRun::request() {
+void OriginStream::request_part() {
   const auto& expected = task_.fetch.expected;
   if (requests_ > 0 && expected && !expected->has_validator()) {
-    return finish(fail(ErrorCode::range_not_supported,
-                       "fetch ranges of " + log::redact_url(task_.fetch.target.url.canonical()),
-                       "the origin gives neither ETag nor Last-Modified, so ranges that are not in ascending order "
-                       "could be of different editions; ask for the whole file"));
+    return finish_stream(
+        fail(ErrorCode::range_not_supported, "fetch ranges of " + log::redact_url(task_.fetch.target.url.canonical()),
+             "the origin gives neither ETag nor Last-Modified, so ranges that are not in ascending order "
+             "could be of different editions; ask for the whole file"));
   }
   const ByteRange& part = task_.parts[part_];
   requested_whole_ = whole_answer();
@@ -45,24 +45,24 @@ void OriginRun::request() {
   const bool to_the_end = part.length == kUnknownEnd || part.end() == task_.whole_size;
   if (!requested_whole_ && !to_the_end) task_.fetch.length = part.length;
   task_.fetch.max_rate = rate_;
-  settled_ += outstanding_;
+  outstanding_before_ += outstanding_;
   outstanding_ = 0;
   phase_ = Phase::reading;
   ++requests_;
   fetch_ = source_->origin_.fetch(task_.fetch, shared_from_this());
 }
 
-void OriginRun::on_edition(const origin::Edition& edition, std::uint64_t offset) {
+void OriginStream::on_edition(const origin::Edition& edition, std::uint64_t offset) {
   if (source_ == nullptr) return;
   const auto self = shared_from_this();
   const std::string doing = "fetch " + log::redact_url(task_.fetch.target.url.canonical());
   if (task_.fetch.expected && !may_be_of(*task_.fetch.expected, edition.version)) {
-    return finish(fail(ErrorCode::version_changed, doing, "the answer is of another edition than expected"));
+    return finish_stream(fail(ErrorCode::version_changed, doing, "the answer is of another edition than expected"));
   }
   const std::uint64_t wanted = task_.parts[part_].offset;
   if (offset > wanted) {
-    return finish(fail(ErrorCode::bad_response, doing,
-                       fmt::format("the answer begins at byte {} although {} was asked for", offset, wanted)));
+    return finish_stream(fail(ErrorCode::bad_response, doing,
+                              fmt::format("the answer begins at byte {} although {} was asked for", offset, wanted)));
   }
   position_ = offset;
   goes_on_ = requested_whole_ || !task_.fetch.length || offset < wanted;
@@ -73,7 +73,7 @@ void OriginRun::on_edition(const origin::Edition& edition, std::uint64_t offset)
   events_->on_answer(&edition, no_windows);
 }
 
-void OriginRun::on_data(Buffer bytes) {
+void OriginStream::on_data(Buffer bytes) {
   if (source_ == nullptr || !fetch_) return;
   const auto self = shared_from_this();
   outstanding_ += bytes.size();
@@ -85,10 +85,10 @@ void OriginRun::on_data(Buffer bytes) {
   } else {
     cut(bytes.bytes());
   }
-  if (source_ != nullptr) settle();
+  if (source_ != nullptr) act_on_phase();
 }
 
-void OriginRun::cut(Bytes bytes) {
+void OriginStream::cut(Bytes bytes) {
   while (!bytes.empty() && source_ != nullptr && phase_ == Phase::reading) {
     const ByteRange& part = task_.parts[part_];
     const std::uint64_t wanted = part.offset + delivered_;
@@ -109,13 +109,13 @@ void OriginRun::cut(Bytes bytes) {
   consumed(bytes.size());
 }
 
-void OriginRun::deliver(Buffer bytes) {
+void OriginStream::deliver(Buffer bytes) {
   delivered_ += bytes.size();
   events_->on_data(std::move(bytes));
   if (source_ != nullptr && delivered_ == task_.parts[part_].length) phase_ = after_part();
 }
 
-OriginRun::Phase OriginRun::after_part() {
+OriginStream::Phase OriginStream::after_part() {
   const bool answer_over = !goes_on_ || (task_.whole_size && position_ == *task_.whole_size);
   if (part_ + 1 == task_.parts.size()) return answer_over ? Phase::ending : Phase::complete;
   ++part_;
@@ -124,26 +124,26 @@ OriginRun::Phase OriginRun::after_part() {
   return position_ <= task_.parts[part_].offset ? Phase::reading : Phase::again;
 }
 
-void OriginRun::settle() {
+void OriginStream::act_on_phase() {
   if (phase_ != Phase::complete && phase_ != Phase::again) return;
   source_->origin_.cancel(*fetch_);
   fetch_.reset();
-  if (phase_ == Phase::complete) return finish({});
-  request();
+  if (phase_ == Phase::complete) return finish_stream({});
+  request_part();
 }
 
-void OriginRun::on_done(Status status) {
+void OriginStream::on_done(Status status) {
   if (source_ == nullptr || !fetch_) return;
   const auto self = shared_from_this();
   fetch_.reset();
-  if (!status) return finish(std::move(status));
-  if (phase_ == Phase::between) return request();
+  if (!status) return finish_stream(std::move(status));
+  if (phase_ == Phase::between) return request_part();
   const bool open_end = task_.parts[part_].length == kUnknownEnd;
-  if (phase_ == Phase::reading && !open_end) return finish(tl::unexpected<Error>(short_answer()));
-  finish({});
+  if (phase_ == Phase::reading && !open_end) return finish_stream(tl::unexpected<Error>(short_answer()));
+  finish_stream({});
 }
 
-Error OriginRun::short_answer() const {
+Error OriginStream::short_answer() const {
   const std::string doing = "fetch " + log::redact_url(task_.fetch.target.url.canonical());
   if (!task_.whole_size && task_.parts[part_].length != kUnknownEnd) {
     return Error{ErrorCode::invalid_argument, doing,
@@ -153,25 +153,25 @@ Error OriginRun::short_answer() const {
                fmt::format("the answer ended at byte {}, before its end", position_)};
 }
 
-void OriginRun::finish(Status status) {
+void OriginStream::finish_stream(Status status) {
   const auto self = shared_from_this();
   OriginSource* source = source_;
   const auto events = events_;
   stop();
   // Bytes still queued at the receiver need no report of consumption any more.
-  source->forget(id_);
+  source->forget_stream(id_);
   events->on_done(std::move(status));
 }
 
-void OriginRun::consumed(std::size_t bytes) {
-  const std::size_t settled = std::min(settled_, bytes);
-  settled_ -= settled;
+void OriginStream::consumed(std::size_t bytes) {
+  const std::size_t settled = std::min(outstanding_before_, bytes);
+  outstanding_before_ -= settled;
   bytes = std::min(bytes - settled, outstanding_);
   outstanding_ -= bytes;
   if (bytes > 0 && fetch_ && source_ != nullptr) source_->origin_.consumed(*fetch_, bytes);
 }
 
-void OriginRun::set_rate(std::uint64_t bytes_per_second) {
+void OriginStream::set_rate(std::uint64_t bytes_per_second) {
   rate_ = bytes_per_second;
   if (fetch_ && source_ != nullptr) source_->origin_.set_rate(*fetch_, bytes_per_second);
 }

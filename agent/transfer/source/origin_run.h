@@ -1,4 +1,4 @@
-// One run of an OriginSource: requests the parts of a window one after the other.
+// One stream of an OriginSource: requests the parts of a window one after the other.
 //
 // An answer begins at some offset of the whole file and is read in order; bytes before a wanted part are wasted. When
 // an answer goes on beyond its part (a 200 in place of a 206), a next part that lies ahead is cut out of the same
@@ -17,7 +17,7 @@ namespace larder::agent {
 
 class OriginSource;
 
-class OriginRun final : public origin::FetchEvents, public std::enable_shared_from_this<OriginRun> {
+class OriginStream final : public origin::FetchEvents, public std::enable_shared_from_this<OriginStream> {
  public:
   struct Task {
     origin::Fetch fetch;  // target, expectation; offset and length are set per request
@@ -25,7 +25,7 @@ class OriginRun final : public origin::FetchEvents, public std::enable_shared_fr
     std::optional<std::uint64_t> whole_size;
     bool windows = true;
   };
-  OriginRun(OriginSource& source, RunId id, Task task, std::shared_ptr<SourceEvents> events);
+  OriginStream(OriginSource& source, SourceStreamId id, Task task, std::shared_ptr<SourceEvents> events);
 
   void start();
   void stop();  // no event follows
@@ -44,17 +44,17 @@ class OriginRun final : public origin::FetchEvents, public std::enable_shared_fr
     between,   // the next part needs another request, after on_done of this one
     again,     // the same, and this answer would go on
   };
-  void request();
+  void request_part();
   void deliver(Buffer bytes);
   [[nodiscard]] Phase after_part();
-  void settle();  // acts on the phase after data
+  void act_on_phase();  // acts on the phase after data
   void cut(Bytes bytes);
-  void finish(Status status);
+  void finish_stream(Status status);
   [[nodiscard]] bool whole_answer() const;
   [[nodiscard]] Error short_answer() const;
 
   OriginSource* source_;  // null once stopped
-  RunId id_;
+  SourceStreamId id_;
   Phase phase_ = Phase::reading;
   Task task_;
   std::shared_ptr<SourceEvents> events_;
@@ -66,8 +66,8 @@ class OriginRun final : public origin::FetchEvents, public std::enable_shared_fr
   bool goes_on_ = false;        // the answer sends everything from its offset on
   std::uint64_t position_ = 0;  // offset of the next byte of the answer
   std::uint64_t requests_ = 0;
-  std::size_t outstanding_ = 0;  // bytes of the present request, delivered and not yet consumed
-  std::size_t settled_ = 0;      // the same of earlier requests: their consumption is not reported to the origin
+  std::size_t outstanding_ = 0;         // bytes of the present request, delivered and not yet consumed
+  std::size_t outstanding_before_ = 0;  // the same of earlier requests: their consumption is not reported to the origin
   std::uint64_t rate_ = 0;
 };
 

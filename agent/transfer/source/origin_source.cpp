@@ -8,7 +8,7 @@ OriginSource::OriginSource(origin::Origin& origin, origin::Target target, bool n
     : origin_(origin), target_(std::move(target)), no_cache_(no_cache) {}
 
 OriginSource::~OriginSource() {
-  for (auto& [id, run] : runs_) run->stop();
+  for (auto& [id, stream] : streams_) stream->stop();
 }
 
 void OriginSource::bind(const origin::Edition& edition, PieceMap map) {
@@ -17,9 +17,9 @@ void OriginSource::bind(const origin::Edition& edition, PieceMap map) {
   windows_ = edition.ranges && !edition.one_stream;
 }
 
-RunId OriginSource::start(ByteRange window, std::shared_ptr<SourceEvents> events) {
-  const RunId id = next_run_++;
-  OriginRun::Task task;
+SourceStreamId OriginSource::start_stream(ByteRange window, std::shared_ptr<SourceEvents> events) {
+  const SourceStreamId id = next_stream_++;
+  OriginStream::Task task;
   task.fetch.target = target_;
   task.fetch.expected = expected_;
   // The probe asks past intermediate caches, also when it is the GET itself (docs/design.md, The origin).
@@ -27,31 +27,31 @@ RunId OriginSource::start(ByteRange window, std::shared_ptr<SourceEvents> events
   task.parts = map_.parts(window);
   task.whole_size = map_.origin_size();
   task.windows = windows_;
-  auto run = std::make_shared<OriginRun>(*this, id, std::move(task), std::move(events));
-  runs_.emplace(id, run);
-  run->start();
+  auto stream = std::make_shared<OriginStream>(*this, id, std::move(task), std::move(events));
+  streams_.emplace(id, stream);
+  stream->start();
   return id;
 }
 
-void OriginSource::cancel(RunId run) {
-  const auto found = runs_.find(run);
-  if (found == runs_.end()) return;
+void OriginSource::cancel_stream(SourceStreamId stream) {
+  const auto found = streams_.find(stream);
+  if (found == streams_.end()) return;
   found->second->stop();
-  runs_.erase(found);
+  streams_.erase(found);
 }
 
-void OriginSource::consumed(RunId run, std::size_t bytes) {
-  const auto found = runs_.find(run);
-  if (found != runs_.end()) found->second->consumed(bytes);
+void OriginSource::consumed(SourceStreamId stream, std::size_t bytes) {
+  const auto found = streams_.find(stream);
+  if (found != streams_.end()) found->second->consumed(bytes);
 }
 
-void OriginSource::set_rate(RunId run, std::uint64_t bytes_per_second) {
-  const auto found = runs_.find(run);
-  if (found != runs_.end()) found->second->set_rate(bytes_per_second);
+void OriginSource::set_rate(SourceStreamId stream, std::uint64_t bytes_per_second) {
+  const auto found = streams_.find(stream);
+  if (found != streams_.end()) found->second->set_rate(bytes_per_second);
 }
 
-void OriginSource::forget(RunId run) {
-  runs_.erase(run);
+void OriginSource::forget_stream(SourceStreamId stream) {
+  streams_.erase(stream);
 }
 
 }  // namespace larder::agent

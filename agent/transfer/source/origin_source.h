@@ -12,7 +12,7 @@
 
 namespace larder::agent {
 
-class OriginRun;
+class OriginStream;
 
 class OriginSource final : public Source {
  public:
@@ -21,20 +21,20 @@ class OriginSource final : public Source {
   OriginSource(const OriginSource&) = delete;
   OriginSource& operator=(const OriginSource&) = delete;
 
-  // From now on every answer must be of `edition`. Before this call only one run of everything may be started, whose
+  // From now on every answer must be of `edition`. Before this call only one stream of everything may be started, whose
   // answer is the probe.
   void bind(const origin::Edition& edition, PieceMap map);
 
   [[nodiscard]] SourceKind kind() const override { return SourceKind::origin; }
   [[nodiscard]] bool windows() const override { return windows_; }
-  RunId start(ByteRange window, std::shared_ptr<SourceEvents> events) override;
-  void cancel(RunId run) override;
-  void consumed(RunId run, std::size_t bytes) override;
-  void set_rate(RunId run, std::uint64_t bytes_per_second) override;
+  SourceStreamId start_stream(ByteRange window, std::shared_ptr<SourceEvents> events) override;
+  void cancel_stream(SourceStreamId stream) override;
+  void consumed(SourceStreamId stream, std::size_t bytes) override;
+  void set_rate(SourceStreamId stream, std::uint64_t bytes_per_second) override;
 
  private:
-  friend class OriginRun;
-  void forget(RunId run);
+  friend class OriginStream;
+  void forget_stream(SourceStreamId stream);
 
   origin::Origin& origin_;
   origin::Target target_;
@@ -42,8 +42,8 @@ class OriginSource final : public Source {
   bool windows_ = true;
   std::optional<cache::Version> expected_;
   PieceMap map_ = PieceMap::whole(std::nullopt);
-  RunId next_run_ = 1;
-  std::map<RunId, std::shared_ptr<OriginRun>> runs_;
+  SourceStreamId next_stream_ = 1;
+  std::map<SourceStreamId, std::shared_ptr<OriginStream>> streams_;
 };
 
 }  // namespace larder::agent

@@ -15,30 +15,30 @@ Duration time_of(std::uint64_t bytes, std::uint64_t rate) {
 }  // namespace
 
 // The receiver of a delivery's events. It may outlive the source, and then drops them.
-class PeerSource::Inlet final : public peer::DeliveryEvents {
+class PeerSource::BlockSink final : public peer::DeliveryEvents {
  public:
-  Inlet(PeerSource& source, RunId run, std::shared_ptr<SourceEvents> events)
-      : source_(&source), run_(run), events_(std::move(events)) {}
-  void close() { source_ = nullptr; }
+  BlockSink(PeerSource& source, SourceStreamId stream, std::shared_ptr<SourceEvents> events)
+      : source_(&source), stream_(stream), events_(std::move(events)) {}
+  void detach() { source_ = nullptr; }
 
   void on_blocks(std::uint64_t offset, Buffer bytes, std::vector<Digest> leaves) override {
     if (source_ == nullptr) return;
     const auto events = events_;
-    source_->came(run_, bytes.size());
+    source_->count_delivered(stream_, bytes.size());
     if (!std::exchange(answered_, true)) events->on_answer(nullptr, false);
     if (source_ != nullptr) events->on_blocks(offset, std::move(bytes), std::move(leaves));
   }
   void on_done(Status status) override {
-    if (source_ != nullptr) source_->done(run_, std::move(status));
+    if (source_ != nullptr) source_->on_delivered(stream_, std::move(status));
   }
-  void end(Status status) {
-    close();
+  void end_stream(Status status) {
+    detach();
     events_->on_done(std::move(status));
   }
 
  private:
   PeerSource* source_;
-  RunId run_;
+  SourceStreamId stream_;
   std::shared_ptr<SourceEvents> events_;
   bool answered_ = false;
 };
@@ -53,7 +53,7 @@ PeerSource::PeerSource(Runtime runtime, std::shared_ptr<peer::Supply> supply)
 
 PeerSource::~PeerSource() {
   supply_->on_changed = nullptr;
-  while (!runs_.empty()) cancel(runs_.begin()->first);
+  while (!streams_.empty()) cancel_stream(streams_.begin()->first);
 }
 
 std::optional<std::vector<std::uint64_t>> PeerSource::segments() const {
@@ -61,109 +61,113 @@ std::optional<std::vector<std::uint64_t>> PeerSource::segments() const {
   return supply_->segments();
 }
 
-RunId PeerSource::start(ByteRange window, std::shared_ptr<SourceEvents> events) {
-  const RunId id = next_run_++;
-  Run& run = runs_[id];
-  run.inlet = std::make_shared<Inlet>(*this, id, std::move(events));
-  run.delivery = supply_->deliver(window, run.inlet);
+SourceStreamId PeerSource::start_stream(ByteRange window, std::shared_ptr<SourceEvents> events) {
+  const SourceStreamId id = next_stream_++;
+  Stream& stream = streams_[id];
+  stream.sink = std::make_shared<BlockSink>(*this, id, std::move(events));
+  stream.delivery = supply_->deliver(window, stream.sink);
   return id;
 }
 
-void PeerSource::cancel(RunId run) {
-  const auto found = runs_.find(run);
-  if (found == runs_.end()) return;
-  const Run over = std::move(found->second);
-  runs_.erase(found);
-  over.inlet->close();
+void PeerSource::cancel_stream(SourceStreamId stream) {
+  const auto found = streams_.find(stream);
+  if (found == streams_.end()) return;
+  const Stream over = std::move(found->second);
+  streams_.erase(found);
+  over.sink->detach();
   runtime_.timers.cancel(over.timer);
   runtime_.timers.cancel(over.end_timer);
-  if (!over.done) return supply_->cancel(over.delivery);
-  tell_rest(over);
+  if (!over.delivered) return supply_->cancel(over.delivery);
+  report_rest(over);
 }
 
-void PeerSource::tell_rest(const Run& over) {
-  for (const ByteRange& range : over.late) supply_->consumed(0, range.offset, range.length);
+void PeerSource::report_rest(const Stream& over) {
+  for (const ByteRange& range : over.unreported_ranges) supply_->consumed(0, range.offset, range.length);
 }
 
-void PeerSource::came(RunId run, std::uint64_t bytes) {
-  runs_.at(run).untold += bytes;
+void PeerSource::count_delivered(SourceStreamId stream, std::uint64_t bytes) {
+  streams_.at(stream).unreported += bytes;
 }
 
-void PeerSource::done(RunId id, Status status) {
-  Run& run = runs_.at(id);
-  if (!status || run.rate == 0) return end(id, std::move(status));
-  run.done = true;
-  run.delivery = 0;  // consumption from now on belongs to no delivery
-  end_in_time(id);
+void PeerSource::on_delivered(SourceStreamId id, Status status) {
+  Stream& stream = streams_.at(id);
+  if (!status || stream.rate == 0) return end_stream(id, std::move(status));
+  stream.delivered = true;
+  stream.delivery = 0;  // consumption from now on belongs to no delivery
+  end_stream_at_rate(id);
 }
 
-// Ends the run once all its bytes could have arrived at the rate. Never at once, since the caller may be iterating over
-// its streams.
-void PeerSource::end_in_time(RunId id) {
-  Run& run = runs_.at(id);
-  runtime_.timers.cancel(run.end_timer);
+// Ends the stream once all its bytes could have arrived at the rate. Never at once, since the caller may be iterating
+// over its streams.
+void PeerSource::end_stream_at_rate(SourceStreamId id) {
+  Stream& stream = streams_.at(id);
+  runtime_.timers.cancel(stream.end_timer);
   const SteadyTime now = runtime_.clock.now();
-  const Duration wait = run.rate == 0 ? Duration{} : std::max(run.next, now) - now + time_of(run.untold, run.rate);
-  run.end_timer = runtime_.timers.after(wait, [this, id] {
-    runs_.at(id).end_timer = 0;
-    end(id, {});
+  const Duration wait = stream.rate == 0
+                            ? Duration{}
+                            : std::max(stream.next_report_at, now) - now + time_of(stream.unreported, stream.rate);
+  stream.end_timer = runtime_.timers.after(wait, [this, id] {
+    streams_.at(id).end_timer = 0;
+    end_stream(id, {});
   });
 }
 
-void PeerSource::end(RunId id, Status status) {
-  const auto found = runs_.find(id);
-  const Run over = std::move(found->second);
-  runs_.erase(found);
+void PeerSource::end_stream(SourceStreamId id, Status status) {
+  const auto found = streams_.find(id);
+  const Stream over = std::move(found->second);
+  streams_.erase(found);
   runtime_.timers.cancel(over.timer);
   runtime_.timers.cancel(over.end_timer);
-  tell_rest(over);
-  over.inlet->end(std::move(status));
+  report_rest(over);
+  over.sink->end_stream(std::move(status));
 }
 
-void PeerSource::consumed_blocks(RunId run, ByteRange range) {
-  const auto found = runs_.find(run);
-  if (found == runs_.end()) return supply_->consumed(0, range.offset, range.length);  // of a run that has ended
-  found->second.late.push_back(range);
-  if (found->second.timer == 0) tell(run);
+void PeerSource::consumed_blocks(SourceStreamId stream, ByteRange range) {
+  const auto found = streams_.find(stream);
+  if (found == streams_.end()) return supply_->consumed(0, range.offset, range.length);  // of a stream that has ended
+  found->second.unreported_ranges.push_back(range);
+  if (found->second.timer == 0) report_consumed(stream);
 }
 
-void PeerSource::tell(RunId id) {
+void PeerSource::report_consumed(SourceStreamId id) {
   const SteadyTime now = runtime_.clock.now();
-  for (auto found = runs_.find(id); found != runs_.end() && !found->second.late.empty(); found = runs_.find(id)) {
-    Run& run = found->second;
-    if (run.rate > 0 && run.next > now) {
-      run.timer = runtime_.timers.after(run.next - now, [this, id] {
-        const auto due = runs_.find(id);
-        if (due == runs_.end()) return;
+  for (auto found = streams_.find(id); found != streams_.end() && !found->second.unreported_ranges.empty();
+       found = streams_.find(id)) {
+    Stream& stream = found->second;
+    if (stream.rate > 0 && stream.next_report_at > now) {
+      stream.timer = runtime_.timers.after(stream.next_report_at - now, [this, id] {
+        const auto due = streams_.find(id);
+        if (due == streams_.end()) return;
         due->second.timer = 0;
-        tell(id);
+        report_consumed(id);
       });
       return;
     }
-    const ByteRange range = run.late.front();
-    run.late.pop_front();
-    if (run.rate > 0) {
-      run.next = std::max(run.next, now) + time_of(range.length, run.rate);
+    const ByteRange range = stream.unreported_ranges.front();
+    stream.unreported_ranges.pop_front();
+    if (stream.rate > 0) {
+      stream.next_report_at = std::max(stream.next_report_at, now) + time_of(range.length, stream.rate);
     }
-    run.untold -= std::min(run.untold, range.length);
-    supply_->consumed(run.delivery, range.offset, range.length);
+    stream.unreported -= std::min(stream.unreported, range.length);
+    supply_->consumed(stream.delivery, range.offset, range.length);
   }
 }
 
-bool PeerSource::held_back() const {
-  return std::any_of(runs_.begin(), runs_.end(),
-                     [](const auto& entry) { return entry.second.done || !entry.second.late.empty(); });
+bool PeerSource::throttled() const {
+  return std::any_of(streams_.begin(), streams_.end(), [](const auto& entry) {
+    return entry.second.delivered || !entry.second.unreported_ranges.empty();
+  });
 }
 
-void PeerSource::set_rate(RunId run, std::uint64_t bytes_per_second) {
-  const auto found = runs_.find(run);
-  if (found == runs_.end() || found->second.rate == bytes_per_second) return;
+void PeerSource::set_rate(SourceStreamId stream, std::uint64_t bytes_per_second) {
+  const auto found = streams_.find(stream);
+  if (found == streams_.end() || found->second.rate == bytes_per_second) return;
   found->second.rate = bytes_per_second;
-  found->second.next = {};
+  found->second.next_report_at = {};
   runtime_.timers.cancel(std::exchange(found->second.timer, 0));
-  tell(run);
-  const auto still = runs_.find(run);
-  if (still != runs_.end() && still->second.done) end_in_time(run);
+  report_consumed(stream);
+  const auto still = streams_.find(stream);
+  if (still != streams_.end() && still->second.delivered) end_stream_at_rate(stream);
 }
 
 }  // namespace larder::agent

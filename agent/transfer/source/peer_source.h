@@ -1,6 +1,6 @@
-// All peers together as one source of a content: passes a supply's deliveries on as runs of blocks. Loop thread only;
-// owned by the fill. Rate limit: consumption and the end of a delivery are reported with a delay, so that the next one
-// starts no sooner, however far the supply delivers ahead.
+// All peers together as one source of a content: passes a supply's deliveries on as streams of blocks. Loop thread
+// only; owned by the fill. Rate limit: consumption and the end of a delivery are reported with a delay, so that the
+// next one starts no sooner, however far the supply delivers ahead.
 #pragma once
 
 #include <deque>
@@ -34,39 +34,41 @@ class PeerSource final : public Source {
   [[nodiscard]] std::vector<std::uint64_t> order() const override { return supply_->order(); }
   [[nodiscard]] bool promising() const override { return supply_->promising(); }
   [[nodiscard]] std::optional<peer::CrowdFigures> crowd() const override { return supply_->crowd(); }
-  void origin_came(std::uint64_t segment, std::uint64_t bytes) override { supply_->origin_came(segment, bytes); }
-  void origin_usable(bool usable) override { supply_->origin_usable(usable); }
-  RunId start(ByteRange window, std::shared_ptr<SourceEvents> events) override;
-  void cancel(RunId run) override;
-  void consumed(RunId, std::size_t) override {}  // blocks only
-  void consumed_blocks(RunId run, ByteRange range) override;
-  [[nodiscard]] bool held_back() const override;
-  void set_rate(RunId run, std::uint64_t bytes_per_second) override;
+  void on_origin_progress(std::uint64_t segment, std::uint64_t bytes) override {
+    supply_->on_origin_progress(segment, bytes);
+  }
+  void set_origin_usable(bool usable) override { supply_->set_origin_usable(usable); }
+  SourceStreamId start_stream(ByteRange window, std::shared_ptr<SourceEvents> events) override;
+  void cancel_stream(SourceStreamId stream) override;
+  void consumed(SourceStreamId, std::size_t) override {}  // blocks only
+  void consumed_blocks(SourceStreamId stream, ByteRange range) override;
+  [[nodiscard]] bool throttled() const override;
+  void set_rate(SourceStreamId stream, std::uint64_t bytes_per_second) override;
 
  private:
-  class Inlet;
-  struct Run {
+  class BlockSink;
+  struct Stream {
     peer::DeliveryId delivery = 0;
-    std::shared_ptr<Inlet> inlet;
+    std::shared_ptr<BlockSink> sink;
     std::uint64_t rate = 0;
-    std::uint64_t untold = 0;    // bytes delivered, whose consumption is not yet reported
-    std::deque<ByteRange> late;  // consumed, not yet reported; bounded by the supply's read-ahead
-    SteadyTime next{};           // when the first of them may be reported
+    std::uint64_t unreported = 0;             // bytes delivered, whose consumption is not yet reported
+    std::deque<ByteRange> unreported_ranges;  // consumed, not yet reported; bounded by the supply's read-ahead
+    SteadyTime next_report_at{};              // when the first of them may be reported
     TimerId timer = 0;
-    bool done = false;  // all is delivered; the end waits for the rate
+    bool delivered = false;  // all is delivered; the end waits for the rate
     TimerId end_timer = 0;
   };
-  void tell(RunId run);
-  void tell_rest(const Run& over);  // of an ended delivery
-  void came(RunId run, std::uint64_t bytes);
-  void done(RunId run, Status status);
-  void end_in_time(RunId run);
-  void end(RunId run, Status status);
+  void report_consumed(SourceStreamId stream);
+  void report_rest(const Stream& over);  // of an ended delivery
+  void count_delivered(SourceStreamId stream, std::uint64_t bytes);
+  void on_delivered(SourceStreamId stream, Status status);
+  void end_stream_at_rate(SourceStreamId stream);
+  void end_stream(SourceStreamId stream, Status status);
 
   Runtime runtime_;
   std::shared_ptr<peer::Supply> supply_;
-  RunId next_run_ = 1;
-  std::map<RunId, Run> runs_;
+  SourceStreamId next_stream_ = 1;
+  std::map<SourceStreamId, Stream> streams_;
 };
 
 }  // namespace larder::agent

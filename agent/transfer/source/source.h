@@ -1,9 +1,9 @@
 // A source of the bytes of one content: a cached copy, peers, or the origin.
 //
-// A source delivers runs, each a window of the content: as consecutive bytes, or as proven blocks in any order. The
-// source answers for the right version; the fill (fill.h) only places the bytes. Loop thread only. No event comes from
-// within start(), but consumed() and consumed_blocks() may deliver one. An event may cancel its run. Destroying a
-// source ends its runs without events; the fill keeps its sources until a later turn of the loop.
+// A source delivers streams, each of one window of the content: as consecutive bytes, or as proven blocks in any order.
+// The source answers for the right version; the fill (fill.h) only places the bytes. Loop thread only. No event comes
+// from within start_stream(), but consumed() and consumed_blocks() may deliver one. An event may cancel its stream.
+// Destroying a source ends its streams without events; the fill keeps its sources until a later turn of the loop.
 //
 // A source of another kind is a value of SourceKind, whose order is that in which sources are asked. What treats kinds
 // apart compares with it: the plan (rules/plan.cpp, rules/revise.cpp) and the fill (fill/*.cpp). source_of() in
@@ -27,7 +27,7 @@
 
 namespace larder::agent {
 
-using RunId = std::uint64_t;
+using SourceStreamId = std::uint64_t;
 
 class SourceEvents {
  public:
@@ -65,18 +65,18 @@ class Source {
   [[nodiscard]] virtual std::vector<std::uint64_t> order() const { return {}; }
   [[nodiscard]] virtual bool promising() const { return false; }
   [[nodiscard]] virtual std::optional<peer::CrowdFigures> crowd() const { return std::nullopt; }
-  virtual void origin_came(std::uint64_t, std::uint64_t) {}
-  virtual void origin_usable(bool) {}
+  virtual void on_origin_progress(std::uint64_t, std::uint64_t) {}
+  virtual void set_origin_usable(bool) {}
   std::function<void()> on_changed;  // segments(), holders() or from_origin() changed; not from within a call
-  virtual RunId start(ByteRange window, std::shared_ptr<SourceEvents> events) = 0;
-  virtual void cancel(RunId run) = 0;  // no event follows
+  virtual SourceStreamId start_stream(ByteRange window, std::shared_ptr<SourceEvents> events) = 0;
+  virtual void cancel_stream(SourceStreamId stream) = 0;  // no event follows
   // Back-pressure: reports consumed bytes. A source delivers a bounded number of bytes beyond them.
-  virtual void consumed(RunId run, std::size_t bytes) = 0;
+  virtual void consumed(SourceStreamId stream, std::size_t bytes) = 0;
   // The same for blocks, once they are in the content's file.
-  virtual void consumed_blocks(RunId, ByteRange) {}
+  virtual void consumed_blocks(SourceStreamId, ByteRange) {}
   // Returns true while consumption is withheld for a rate limit: peers that deliver little then are not slow.
-  [[nodiscard]] virtual bool held_back() const { return false; }
-  virtual void set_rate(RunId run, std::uint64_t bytes_per_second) = 0;  // 0 = unlimited
+  [[nodiscard]] virtual bool throttled() const { return false; }
+  virtual void set_rate(SourceStreamId stream, std::uint64_t bytes_per_second) = 0;  // 0 = unlimited
 };
 
 }  // namespace larder::agent

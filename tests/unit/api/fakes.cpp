@@ -128,7 +128,7 @@ void FakeJobs::steer(const std::string& call, Caller who, const std::string& id,
   calls.push_back(fmt::format("{} {} {}", call, who.uid, id));
   if (std::exchange(drop_next, false)) return;  // with its callback
   if (error) return done(tl::unexpected<Error>(*std::exchange(error, std::nullopt)));
-  const auto job = find(who, id);
+  const auto job = find_job(who, id);
   if (!job) return done(tl::unexpected<Error>(job.error()));
   done(**job);
 }
@@ -157,7 +157,7 @@ void FakeJobs::retarget(Caller who, const std::string& id, unsigned file, std::s
   steer(fmt::format("retarget({}, {})", file, url), who, id, std::move(done));
 }
 
-Result<const Job*> FakeJobs::find(Caller who, const std::string& id) const {
+Result<const Job*> FakeJobs::find_job(Caller who, const std::string& id) const {
   for (const Job& job : jobs)
     if (job.id == id && (who.admin || job.owner == who.uid)) return &job;
   return fail(ErrorCode::not_found, "find job " + id, "there is no such job");

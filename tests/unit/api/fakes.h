@@ -56,7 +56,7 @@ class FakeJobs final : public JobService {
   void change(Caller who, const std::string& id, JobChange change, JobDone done) override;
   void verdict(Caller who, const std::string& id, unsigned file, bool valid, std::string reason, JobDone done) override;
   void retarget(Caller who, const std::string& id, unsigned file, std::string url, JobDone done) override;
-  [[nodiscard]] Result<const Job*> find(Caller who, const std::string& id) const override;
+  [[nodiscard]] Result<const Job*> find_job(Caller who, const std::string& id) const override;
   [[nodiscard]] std::vector<const Job*> list(Caller who) const override;
   void open_content(Caller who, const std::string& id, unsigned file, bool partial,
                     UniqueFunction<void(Result<std::shared_ptr<cache::ContentLease>>)> done) override;
@@ -87,10 +87,10 @@ class FakeCache final : public cache::Cache {
   void figures(cache::Done<cache::CacheFigures> done) override;
 
   // The API asks for none of these.
-  void find(const cache::Version&, cache::Done<std::optional<cache::ContentInfo>>) override { unasked(); }
+  void find_version(const cache::Version&, cache::Done<std::optional<cache::ContentInfo>>) override { unasked(); }
   void find_by_sha256(const Digest&, cache::Done<std::optional<cache::ContentInfo>>) override { unasked(); }
   void find_newest(const std::string&, cache::Done<std::optional<cache::ContentInfo>>) override { unasked(); }
-  void known(const std::string&, const std::string&, cache::Done<Known>) override { unasked(); }
+  void find_known(const std::string&, const std::string&, cache::Done<Known>) override { unasked(); }
   void create(Create, cache::Done<std::unique_ptr<cache::ContentWriter>>) override { unasked(); }
   void resume(const cache::ContentId&, cache::Done<std::unique_ptr<cache::ContentWriter>>) override { unasked(); }
   void open(const cache::ContentId&, cache::Done<std::shared_ptr<cache::ContentLease>>) override { unasked(); }

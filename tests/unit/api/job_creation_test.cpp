@@ -48,7 +48,7 @@ class JobEndTest : public HandlersTest {
   void goes_to(JobState state, EventKind kind = EventKind::job_state) {
     Job& job = jobs_.jobs.front();
     job.state = state;
-    handlers_.heard(Event{kind, job.id, job.owner, std::nullopt, &job});
+    handlers_.on_job_event(Event{kind, job.id, job.owner, std::nullopt, &job});
     EXPECT_FALSE(answer_) << "in the midst of the change";
     job.files.at(0).verdict_reason = "known at the end of the change";
     loop_.run_ready();
@@ -149,7 +149,7 @@ TEST_F(JobEndTest, AnothersEndIsNotIt) {
   create("wait_ms=30");
   Job other = test::sample_job("00000000000000ff", 17);
   other.state = JobState::transferred;
-  handlers_.heard(Event{EventKind::job_state, other.id, other.owner, std::nullopt, &other});
+  handlers_.on_job_event(Event{EventKind::job_state, other.id, other.owner, std::nullopt, &other});
   loop_.run_ready();
   EXPECT_FALSE(answer_);
   loop_.advance(std::chrono::milliseconds(30));

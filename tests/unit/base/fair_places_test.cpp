@@ -16,7 +16,7 @@ using Places = std::vector<FairPlaces::Place>;
 // As many as the rule lets `owner` have.
 std::size_t take_all(FairPlaces& places, Owner owner, Places& into, bool alone = false) {
   std::size_t count = 0;
-  for (; places.may_take(owner, 1, alone); ++count) into.push_back(places.take(owner));
+  for (; places.may_take(owner, 1, alone); ++count) into.push_back(places.take_places(owner));
   return count;
 }
 
@@ -45,8 +45,8 @@ TEST(FairPlacesTest, HoldsTooMuchUntilItIsBackInItsShare) {
   take_all(places, 1, held, true);
   while (places.holds_too_much(1)) held.pop_back();
   EXPECT_EQ(held.size(), 12u);
-  held.push_back(places.take(2));
-  held.push_back(places.take(2));
+  held.push_back(places.take_places(2));
+  held.push_back(places.take_places(2));
   EXPECT_TRUE(places.holds_too_much(1)) << "two want it, and each may have four times what is left";
   EXPECT_FALSE(places.holds_too_much(2));
 }
@@ -54,7 +54,7 @@ TEST(FairPlacesTest, HoldsTooMuchUntilItIsBackInItsShare) {
 TEST(FairPlacesTest, OneOfFewPlacesMayAlwaysBeHad) {
   FairPlaces places(1, 4);
   EXPECT_TRUE(places.may_take(1));
-  const auto place = places.take(1);
+  const auto place = places.take_places(1);
   EXPECT_FALSE(places.may_take(1));
   EXPECT_FALSE(places.may_take(2));
   EXPECT_FALSE(places.holds_too_much(1)) << "one place is nobody's too many";
@@ -63,10 +63,10 @@ TEST(FairPlacesTest, OneOfFewPlacesMayAlwaysBeHad) {
 TEST(FairPlacesTest, PlacesComeBackWithTheirTokens) {
   FairPlaces places(4);
   {
-    auto first = places.take(1);
+    auto first = places.take_places(1);
     auto moved = std::move(first);
     EXPECT_FALSE(first);  // NOLINT(bugprone-use-after-move): that it is empty is the point
-    first = places.take(2);
+    first = places.take_places(2);
     EXPECT_EQ(places.held(), 2u);
     first = std::move(moved);
     EXPECT_EQ(places.held(2), 0u) << "what was overwritten went back";
@@ -76,7 +76,7 @@ TEST(FairPlacesTest, PlacesComeBackWithTheirTokens) {
   FairPlaces::Place late;
   {
     FairPlaces gone(4);
-    late = gone.take(1);
+    late = gone.take_places(1);
   }
   EXPECT_TRUE(late);  // ends after its FairPlaces
 }
@@ -86,7 +86,7 @@ TEST(FairPlacesTest, BytesAreSharedByTheSameRule) {
   std::vector<FairPlaces::Place> held;
   for (int i = 0; i < 6; ++i) {
     ASSERT_TRUE(bytes.may_take(1, 4'000)) << i;
-    held.push_back(bytes.take(1, 4'000));
+    held.push_back(bytes.take_places(1, 4'000));
   }
   EXPECT_FALSE(bytes.may_take(1, 4'000));
   EXPECT_TRUE(bytes.may_take(2, 6'000));
@@ -96,8 +96,8 @@ TEST(FairPlacesTest, BytesAreSharedByTheSameRule) {
 
 TEST(FairPlacesTest, ForgetsOwnersThatHoldNothing) {
   FairPlaces places(10);
-  const auto kept = places.take(7);
-  for (Owner owner = 100; owner < 5'000; ++owner) (void)places.take(owner);
+  const auto kept = places.take_places(7);
+  for (Owner owner = 100; owner < 5'000; ++owner) (void)places.take_places(owner);
   EXPECT_EQ(places.held(7), 1u);
   EXPECT_EQ(places.rank(100), FairPlaces::Rank{}) << "forgotten: as one that never was";
   EXPECT_GT(places.rank(4'999).served, 0u);
@@ -112,11 +112,11 @@ class FairQueueTest : public testing::Test {
  protected:
   void add(const std::string& name, std::vector<Want> wants) { queue_.add({name, std::move(wants)}); }
   std::string next() {
-    auto taken = queue_.take(
+    auto taken = queue_.take_next(
         places_, [](const Item& item) { return item.wants; },
         [this](const Item& item, Owner owner) { return item.name != blocked_ && places_.may_take(owner); });
     if (!taken) return {};
-    held_.push_back(places_.take(taken->owner));
+    held_.push_back(places_.take_places(taken->owner));
     return taken->item.name + "/" + std::to_string(taken->owner);
   }
 
@@ -137,7 +137,7 @@ TEST_F(FairQueueTest, IsRoundRobinByOwnerAndThenByUrgency) {
 }
 
 TEST_F(FairQueueTest, WhoHoldsLeastIsNextHoweverManyWait) {
-  for (int i = 0; i < 10; ++i) held_.push_back(places_.take(1));
+  for (int i = 0; i < 10; ++i) held_.push_back(places_.take_places(1));
   add("a", {{1, 0}});
   add("b0", {{2, 3}});
   add("b1", {{2, 3}});
@@ -170,7 +170,7 @@ TEST_F(FairQueueTest, SkipsWhatDoesNotFit) {
 }
 
 TEST_F(FairQueueTest, WhatSeveralWantIsServedAsOfTheOneWhoseTurnItIs) {
-  for (int i = 0; i < 5; ++i) held_.push_back(places_.take(1));
+  for (int i = 0; i < 5; ++i) held_.push_back(places_.take_places(1));
   for (int i = 0; i < 3; ++i) add("a" + std::to_string(i), {{1, 0}});
   add("both", {{1, 0}, {2, 2}});
   EXPECT_EQ(next(), "both/2");

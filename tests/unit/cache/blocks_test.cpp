@@ -85,12 +85,12 @@ TEST(BlockCutter, AnyBufferSizesGiveTheSameBytes) {
     std::size_t whole = 0;
     for (std::size_t at = 0; at < bytes.size(); at += step) {
       whole += cutter.append(buffer_of(std::string_view(bytes).substr(at, step)));
-      if (at % 3 == 0) cuts.push_back(cutter.take());
+      if (at % 3 == 0) cuts.push_back(cutter.take_blocks());
     }
     EXPECT_EQ(whole, 5 * kBlockSize) << step;
     EXPECT_EQ(cutter.partial(), 123u);
     EXPECT_EQ(cutter.end_here(), 123u);
-    cuts.push_back(cutter.take());
+    cuts.push_back(cutter.take_blocks());
     EXPECT_EQ(joined(cuts, 3 * kBlockSize), bytes) << step;
     EXPECT_EQ(cutter.next(), 3 * kBlockSize + bytes.size());
     EXPECT_EQ(cutter.first_uncut(), cutter.next());
@@ -102,7 +102,7 @@ TEST(BlockCutter, AlignedBuffersAreNotCopied) {
   Buffer buffer = buffer_of(pattern(4 * kBlockSize));
   const std::byte* data = buffer.bytes().data();
   EXPECT_EQ(cutter.append(std::move(buffer)), 4 * kBlockSize);
-  const Cut cut = cutter.take();
+  const Cut cut = cutter.take_blocks();
   ASSERT_EQ(cut.pieces.size(), 1u);
   EXPECT_EQ(cut.pieces[0].bytes.data(), data);
 }
@@ -111,7 +111,7 @@ TEST(BlockCutter, FirstUncutCountsWhatIsPending) {
   BlockCutter cutter(0);
   cutter.append(buffer_of(pattern(kBlockSize + 5)));
   EXPECT_EQ(cutter.first_uncut(), 0u);
-  static_cast<void>(cutter.take());
+  static_cast<void>(cutter.take_blocks());
   EXPECT_EQ(cutter.first_uncut(), kBlockSize);
 }
 
@@ -119,26 +119,26 @@ constexpr std::uint64_t kEnd = kSegmentBlocks;  // of the first segment
 
 TEST(SegmentTable, GivesEachBlockOnceAndCutsAtSegments) {
   SegmentTable table(kThreeSegments, {});
-  EXPECT_EQ(table.take({kEnd - 6, kEnd + 4}, Source::origin, "a"),
+  EXPECT_EQ(table.take_blocks({kEnd - 6, kEnd + 4}, Source::origin, "a"),
             (std::vector<Interval>{{kEnd - 6, kEnd}, {kEnd, kEnd + 4}}));
-  EXPECT_EQ(table.take({0, kEnd + 9}, Source::origin, "a"),
+  EXPECT_EQ(table.take_blocks({0, kEnd + 9}, Source::origin, "a"),
             (std::vector<Interval>{{0, kEnd - 6}, {kEnd + 4, kEnd + 9}}));
-  EXPECT_TRUE(table.take({0, kEnd + 9}, Source::peer, "b").empty());
+  EXPECT_TRUE(table.take_blocks({0, kEnd + 9}, Source::peer, "b").empty());
   EXPECT_EQ(table.leaf_place(kEnd + 2).first, 2u);
   EXPECT_EQ(table.leaf_place(kEnd + 2).leaves->size(), kEnd);
 }
 
 TEST(SegmentTable, WholeWhenAllIsWrittenWithTheAccountOfTheLastTaken) {
   SegmentTable table(kMinSegment + 1, {});
-  static_cast<void>(table.take({0, 100}, Source::origin, "first"));
-  static_cast<void>(table.take({100, kEnd}, Source::peer, "last"));
+  static_cast<void>(table.take_blocks({0, 100}, Source::origin, "first"));
+  static_cast<void>(table.take_blocks({100, kEnd}, Source::peer, "last"));
   EXPECT_FALSE(table.wrote({100, kEnd}));
   const auto whole = table.wrote({0, 100});
   ASSERT_TRUE(whole);
   EXPECT_EQ(whole->index, 0u);
   EXPECT_EQ(whole->source, Source::peer);
   EXPECT_EQ(whole->fetched_for, "last");
-  static_cast<void>(table.take({kEnd, kEnd + 1}, Source::origin, "x"));
+  static_cast<void>(table.take_blocks({kEnd, kEnd + 1}, Source::origin, "x"));
   const auto tail = table.wrote({kEnd, kEnd + 1});
   ASSERT_TRUE(tail);
   EXPECT_EQ(tail->leaves->size(), 1u);
@@ -152,7 +152,7 @@ TEST(SegmentTable, CommittedSegmentsAreTaken) {
 TEST(SegmentTable, UnknownSizeBecomesSegmentsAtTheEnd) {
   const std::uint64_t size = 300 * kMiB + 7;  // segments of 8 MiB
   SegmentTable table(std::nullopt, {});
-  for (const Interval part : table.take({0, block_count(size)}, Source::origin, "f")) {
+  for (const Interval part : table.take_blocks({0, block_count(size)}, Source::origin, "f")) {
     for (std::uint64_t block = part.begin; block < part.end; ++block) {
       auto place = table.leaf_place(block);
       (*place.leaves)[place.first].fill(static_cast<std::byte>(block * 31));
@@ -188,12 +188,12 @@ TEST(OrderedHash, HashesInOrderWhateverOrderTheJobsReturnIn) {
     jobs.push_back(job_of(i * kBlockSize, view.subspan(i * kBlockSize, kBlockSize)));
     EXPECT_TRUE(hash.expect(*jobs.back()));
   }
-  hash.written(jobs[2]);
-  hash.written(jobs[1]);
-  EXPECT_TRUE(hash.take().empty());
+  hash.on_written(jobs[2]);
+  hash.on_written(jobs[1]);
+  EXPECT_TRUE(hash.take_jobs().empty());
   EXPECT_FALSE(hash.finish(bytes.size()));
-  hash.written(jobs[0]);
-  hash_jobs(*hash.hash(), hash.take());
+  hash.on_written(jobs[0]);
+  hash_jobs(*hash.hash(), hash.take_jobs());
   EXPECT_EQ(hash.finish(bytes.size()), sha256(view));
 }
 

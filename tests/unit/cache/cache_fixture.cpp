@@ -84,7 +84,7 @@ Status CacheFixture::append_all(ContentWriter& writer, std::string_view bytes, s
 }
 
 Result<ContentInfo> CacheFixture::finish(ContentWriter& writer, bool want_sha256) {
-  return wait<ContentInfo>([&](auto done) { writer.finish(want_sha256, std::move(done)); });
+  return wait<ContentInfo>([&](auto done) { writer.finish_content(want_sha256, std::move(done)); });
 }
 
 Result<ContentInfo> CacheFixture::store(const Version& version, std::string_view bytes, const std::string& holder,
@@ -99,7 +99,7 @@ Result<ContentInfo> CacheFixture::store(const Version& version, std::string_view
 }
 
 Result<std::optional<ContentInfo>> CacheFixture::find(const Version& version) {
-  return wait<std::optional<ContentInfo>>([&](auto done) { cache->find(version, std::move(done)); });
+  return wait<std::optional<ContentInfo>>([&](auto done) { cache->find_version(version, std::move(done)); });
 }
 
 Result<ContentInfo> CacheFixture::get(const ContentId& id) {

@@ -31,7 +31,7 @@ class CacheTest : public CacheFixture {
     return wait<void>([&](auto done) { cache->pin(id, pinned, std::move(done)); });
   }
   Cache::Known known(const std::string& url, const std::string& holder) {
-    auto result = wait<Cache::Known>([&](auto done) { cache->known(url, holder, std::move(done)); });
+    auto result = wait<Cache::Known>([&](auto done) { cache->find_known(url, holder, std::move(done)); });
     EXPECT_TRUE(result);
     return result ? *result : Cache::Known{};
   }
@@ -81,9 +81,9 @@ TEST_F(CacheTest, WhatIsNotShareableIsNotFoundByOthersButByItsHolder) {
   EXPECT_FALSE(*find(version));
   const Cache::Known mine = known("http://a/x", "file-1");
   EXPECT_TRUE(mine.url);
-  ASSERT_EQ(mine.held.size(), 1u);
-  EXPECT_EQ(mine.held[0].id, stored->id);
-  EXPECT_TRUE(known("http://a/x", "file-2").held.empty());
+  ASSERT_EQ(mine.own_contents.size(), 1u);
+  EXPECT_EQ(mine.own_contents[0].id, stored->id);
+  EXPECT_TRUE(known("http://a/x", "file-2").own_contents.empty());
   EXPECT_FALSE(known("http://a/y", "file-2").url);
   ASSERT_TRUE(release(stored->id, "file-1"));
   EXPECT_FALSE(file_exists(stored->id)) << "it goes with its last holder";
@@ -94,14 +94,14 @@ TEST_F(CacheTest, ManyAreLookedUpAndLetGoTogether) {
   const auto mine = store(version_of("http://a/mine", 10), pattern(10, 2), "file-2", true, false);
   ASSERT_TRUE(kept && mine);
   const auto known = wait<std::vector<Cache::Known>>([&](auto done) {
-    cache->known_of({{"http://a/kept", "file-1"}, {"http://a/none", "file-3"}, {"http://a/mine", "file-2"}},
-                    std::move(done));
+    cache->find_known_of({{"http://a/kept", "file-1"}, {"http://a/none", "file-3"}, {"http://a/mine", "file-2"}},
+                         std::move(done));
   });
   ASSERT_TRUE(known && known->size() == 3);
   EXPECT_TRUE((*known)[0].url && (*known)[2].url);
   EXPECT_FALSE((*known)[1].url);
-  ASSERT_EQ((*known)[2].held.size(), 1u);
-  EXPECT_EQ((*known)[2].held[0].id, mine->id);
+  ASSERT_EQ((*known)[2].own_contents.size(), 1u);
+  EXPECT_EQ((*known)[2].own_contents[0].id, mine->id);
   const std::vector<Reference> all = {
       {kept->id, "file-1", true}, {mine->id, "file-2", true}, {std::string(32, '0'), "file-3", true}};
   ASSERT_TRUE(wait<void>([&](auto done) { cache->let_go(all, std::move(done)); }));
@@ -118,8 +118,8 @@ TEST_F(CacheTest, KnownWaitsForTheSegmentsOfAnEarlierAttempt) {
   ASSERT_TRUE(append_all(**writer, pattern(kMinSegment)));
   writer->reset();
   const Cache::Known mine = known("http://a/x", "file-1");
-  ASSERT_EQ(mine.held.size(), 1u);
-  EXPECT_EQ(mine.held[0].bytes_held, kMinSegment);
+  ASSERT_EQ(mine.own_contents.size(), 1u);
+  EXPECT_EQ(mine.own_contents[0].bytes_held, kMinSegment);
 }
 
 TEST_F(CacheTest, RemembersTheFirstAnswerOfAContent) {
@@ -135,10 +135,10 @@ TEST_F(CacheTest, RemembersTheFirstAnswerOfAContent) {
   ASSERT_TRUE(hold(id, "file-1"));
   ASSERT_TRUE(append_all(**writer, pattern(kMinSegment)));
   writer->reset();
-  ASSERT_EQ(known("http://a/x", "file-1").held.size(), 1u);
+  ASSERT_EQ(known("http://a/x", "file-1").own_contents.size(), 1u);
   reopen_cache();
-  ASSERT_EQ(known("http://a/x", "file-1").held.size(), 1u);
-  EXPECT_EQ(known("http://a/x", "file-1").held[0].first_answer, answer);
+  ASSERT_EQ(known("http://a/x", "file-1").own_contents.size(), 1u);
+  EXPECT_EQ(known("http://a/x", "file-1").own_contents[0].first_answer, answer);
   what.version = version_of("http://a/small", 10);
   what.first_answer = answer;
   auto small = wait<std::unique_ptr<ContentWriter>>([&](auto done) { cache->create(what, std::move(done)); });
@@ -219,7 +219,7 @@ TEST_F(CacheTest, AHoldDuringTheLastTransactionFollowsTheSurvivor) {
   ASSERT_TRUE(first && writer);
   ASSERT_TRUE(append_all(**writer, bytes));
   std::optional<ContentInfo> info;
-  (*writer)->finish(false, [&](Result<ContentInfo> result) { info = *result; });
+  (*writer)->finish_content(false, [&](Result<ContentInfo> result) { info = *result; });
   // Posted tasks one by one until the transaction is under way; then the hold comes.
   Status held = fail(ErrorCode::internal, "hold", "not answered");
   bool answered = false;

@@ -168,7 +168,7 @@ TEST_F(FaultTest, LostUnsyncedWritesAtRandomPoints) {
         ASSERT_TRUE(loop.wait_for([&] { return (*writer)->queued() < ContentWriter::kLowWater; }));
         if (random->below(8) == 0) loop.run_ready();
       }
-      if (step < death) (*writer)->finish(false, [](Result<ContentInfo>) {});
+      if (step < death) (*writer)->finish_content(false, [](Result<ContentInfo>) {});
       files.die();
     }
     close_cache();
@@ -198,7 +198,7 @@ TEST_F(FaultTest, ManySmallContentsAndACrash) {
         ASSERT_TRUE(writer);
         const StreamId stream = (*writer)->open_stream({0, 50'000}, Source::origin, "f");
         ASSERT_TRUE((*writer)->append(stream, buffer_of(pattern(50'000, 1000 + i))));
-        (*writer)->finish(false, [&, i](Result<ContentInfo> info) {
+        (*writer)->finish_content(false, [&, i](Result<ContentInfo> info) {
           if (!info) return;
           ++done;
           stored.emplace_back(info->id, 1000 + i);

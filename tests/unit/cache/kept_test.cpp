@@ -10,10 +10,10 @@ class Kept : public CacheFixture {
   // Writes `bytes` of the content from `offset` on, as far as they are whole blocks, and leaves them for the next.
   void leave(std::unique_ptr<ContentWriter> writer, std::string_view bytes, std::uint64_t offset) {
     ASSERT_TRUE(append_all(*writer, bytes, offset));
-    EXPECT_TRUE(writer->keep());
+    EXPECT_TRUE(writer->keep_unfinished());
   }
   Cache::Known known(const std::string& holder) {
-    auto known = wait<Cache::Known>([&](auto done) { cache->known("http://a/x", holder, std::move(done)); });
+    auto known = wait<Cache::Known>([&](auto done) { cache->find_known("http://a/x", holder, std::move(done)); });
     EXPECT_TRUE(known);
     return known ? *known : Cache::Known{};
   }
@@ -35,11 +35,11 @@ TEST_F(Kept, AFileWhoseFirstSegmentIsNeverWholeInOneAttempt) {
     if (at + part.size() == bytes_.size()) break;
     leave(std::move(*writer), part, at);
     const Cache::Known now = known("file-1");
-    ASSERT_EQ(now.held.size(), 1U) << "its holder is told of it, though nothing is committed";
+    ASSERT_EQ(now.own_contents.size(), 1U) << "its holder is told of it, though nothing is committed";
     EXPECT_TRUE(now.url);
-    EXPECT_EQ(now.held[0].id, id);
-    EXPECT_EQ(now.held[0].versions, std::vector{version_});
-    EXPECT_TRUE(known("file-2").held.empty());
+    EXPECT_EQ(now.own_contents[0].id, id);
+    EXPECT_EQ(now.own_contents[0].versions, std::vector{version_});
+    EXPECT_TRUE(known("file-2").own_contents.empty());
     writer = resume(id);
     ASSERT_TRUE(writer) << writer.error().text();
     const auto missing = (*writer)->missing();

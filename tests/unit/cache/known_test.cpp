@@ -23,13 +23,14 @@ class KnownTest : public CacheFixture {
 TEST_F(KnownTest, ManyQuestionsGetTheAnswerOfOne) {
   give_up_half_way("http://a/x", "file-1");
   const auto all = wait<std::vector<Known>>([&](auto done) {
-    cache->known_of({{"http://a/none", "file-2"}, {"http://a/x", "file-1"}, {"http://a/x", "file-3"}}, std::move(done));
+    cache->find_known_of({{"http://a/none", "file-2"}, {"http://a/x", "file-1"}, {"http://a/x", "file-3"}},
+                         std::move(done));
   });
   ASSERT_TRUE(all && all->size() == 3);
-  ASSERT_EQ((*all)[1].held.size(), 1u) << "it was on its way when the question came";
-  EXPECT_EQ((*all)[1].held[0].bytes_held, kMinSegment);
+  ASSERT_EQ((*all)[1].own_contents.size(), 1u) << "it was on its way when the question came";
+  EXPECT_EQ((*all)[1].own_contents[0].bytes_held, kMinSegment);
   EXPECT_FALSE((*all)[0].url);
-  EXPECT_TRUE((*all)[2].held.empty());
+  EXPECT_TRUE((*all)[2].own_contents.empty());
 }
 
 TEST_F(KnownTest, NobodyWaitsForTheWritersOfOthers) {
@@ -45,8 +46,9 @@ TEST_F(KnownTest, NobodyWaitsForTheWritersOfOthers) {
   (*writer)->close_stream(stream);
   writer->reset();
   std::optional<Result<Known>> mine, many;
-  cache->known("http://a/y", "file-2", [&](Result<Known> known) { mine = std::move(known); });
-  cache->known_of({{"http://a/y", "file-2"}}, [&](Result<std::vector<Known>> known) { many = std::move((*known)[0]); });
+  cache->find_known("http://a/y", "file-2", [&](Result<Known> known) { mine = std::move(known); });
+  cache->find_known_of({{"http://a/y", "file-2"}},
+                       [&](Result<std::vector<Known>> known) { many = std::move((*known)[0]); });
   EXPECT_TRUE(loop.wait_for([&] { return mine && many; }));
   go.set_value();
   EXPECT_TRUE(mine && *mine);

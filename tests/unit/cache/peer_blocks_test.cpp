@@ -158,7 +158,7 @@ TEST_F(PeerBlocks, ARunThatIsNoWindowOfOneSegmentTakesNothing) {
   auto writer = create(version_of("http://a/x", bytes.size()));
   ASSERT_TRUE(writer);
   ContentWriter& w = **writer;
-  const std::vector<BlockRun> wrong = {
+  const std::vector<BlockSpan> wrong = {
       {{0, 0}, "f", {}},
       {{0, kMinSegment + kBlockSize}, "f", {}},     // two segments
       {{5, kBlockSize}, "f", {}},                   // not at a block

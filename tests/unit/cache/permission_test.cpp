@@ -170,7 +170,7 @@ TEST_F(Permission, SegmentsRememberAsWhatAndOverWhatTheyCame) {
   ASSERT_TRUE(hold(w.id(), "f"));
   const auto append = [&](ByteRange range, std::optional<Transport> over, Source source = Source::origin) {
     const StreamId stream = w.open_stream(range, source, "f");
-    if (over) w.came_over(stream, *over);
+    if (over) w.set_transport(stream, *over);
     ASSERT_TRUE(w.append(stream, buffer_of(std::string_view(bytes_).substr(range.offset, range.length))));
     w.close_stream(stream);
   };

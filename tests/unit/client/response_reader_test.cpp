@@ -25,7 +25,8 @@ Outcome read(const std::string& text, std::size_t piece, bool ends = false) {
     outcome.used += *used;
   }
   if (ends)
-    if (const auto ended = reader.end(); !ended) return {false, false, false, 0, outcome.body, 0, ended.error().code};
+    if (const auto ended = reader.end_input(); !ended)
+      return {false, false, false, 0, outcome.body, 0, ended.error().code};
   outcome.done = reader.done();
   outcome.status = reader.head().status;
   outcome.keep_alive = reader.keep_alive();
@@ -141,9 +142,9 @@ TEST(ResponseReader, LeavesWhatComesAfterIt) {
 TEST(ResponseReader, FindsHeadersInLowerCase) {
   ResponseReader reader;
   ASSERT_TRUE(reader.feed("HTTP/1.1 200 OK\r\nContent-TYPE:  a/b \r\nContent-Length: 0\r\n\r\n", {}));
-  ASSERT_NE(reader.head().find("content-type"), nullptr);
-  EXPECT_EQ(*reader.head().find("content-type"), "a/b");
-  EXPECT_EQ(reader.head().find("etag"), nullptr);
+  ASSERT_NE(reader.head().find_field("content-type"), nullptr);
+  EXPECT_EQ(*reader.head().find_field("content-type"), "a/b");
+  EXPECT_EQ(reader.head().find_field("etag"), nullptr);
 }
 
 }  // namespace

@@ -16,7 +16,7 @@ class ServingWatchTest : public ::testing::Test {
   void look(peer::ServingFacts facts) {
     facts_ = facts;
     const unsigned before = reads_;
-    watch_.look();
+    watch_.read_facts();
     // The one thread of the workers posts this after what the watch's own task posted.
     bool arrived = false;
     ASSERT_TRUE(workers_.submit([&] { loop_.post([&] { arrived = true; }); }));
@@ -76,7 +76,7 @@ TEST(SharingFacts, TheShunnedAreToldWhetherTheyAreAroundOrNot) {
   const WallTime wall{std::chrono::hours(500'000)};
   peer::PeerTable around;
   peer::Hello hello{7475, 7476, false, false, 1, "desk", {}, {}};
-  around.heard_hello(id(1), 1, hello, *peer::parse_endpoint("192.0.2.7:7475"), true, now - std::chrono::seconds(3));
+  around.on_hello(id(1), 1, hello, *peer::parse_endpoint("192.0.2.7:7475"), true, now - std::chrono::seconds(3));
   around.set_load(id(1), 4);
   peer::Trust trust;
   trust.sent_bad_block(id(1), wall);

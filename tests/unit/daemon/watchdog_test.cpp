@@ -29,7 +29,7 @@ class WatchdogTest : public testing::Test {
   std::string after(Duration step) {
     now_ += step;
     std::string told;
-    for (const Watchdog::Change& change : watchdog_.look(now_))
+    for (const Watchdog::Change& change : watchdog_.check_threads(now_))
       told += change.name + (change.stands ? " stands;" : " goes on;");
     return told;
   }

@@ -38,7 +38,7 @@ TEST_F(ManagerTest, anothers_job_does_not_exist) {
     ASSERT_FALSE(result) << i;
     EXPECT_EQ(result.error().code, ErrorCode::not_found) << i;
   }
-  EXPECT_FALSE(manager_->find(kBob, id));
+  EXPECT_FALSE(manager_->find_job(kBob, id));
   EXPECT_THAT(manager_->list(kBob), IsEmpty());
   EXPECT_THAT(manager_->list(kAlice), SizeIs(1));
   EXPECT_THAT(manager_->list(kRoot), SizeIs(1));
@@ -48,8 +48,8 @@ TEST_F(ManagerTest, anothers_job_does_not_exist) {
 
 TEST_F(ManagerTest, an_unknown_job_is_answered_the_same_as_anothers) {
   const std::string id = must_create({}, 1).id;
-  const auto anothers = manager_->find(kBob, id);
-  const auto unknown = manager_->find(kBob, "0123456789abcdef");
+  const auto anothers = manager_->find_job(kBob, id);
+  const auto unknown = manager_->find_job(kBob, "0123456789abcdef");
   ASSERT_FALSE(anothers);
   ASSERT_FALSE(unknown);
   EXPECT_EQ(anothers.error().detail, "there is no job " + id);

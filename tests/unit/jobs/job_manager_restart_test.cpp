@@ -154,8 +154,8 @@ TEST_F(ManagerTest, final_jobs_do_not_come_back) {
   must(cancel(cancelled));
   kill_manager();
   start_manager();
-  EXPECT_FALSE(manager_->find(kRoot, completed));
-  EXPECT_FALSE(manager_->find(kRoot, cancelled));
+  EXPECT_FALSE(manager_->find_job(kRoot, completed));
+  EXPECT_FALSE(manager_->find_job(kRoot, cancelled));
 }
 
 TEST_F(ManagerTest, active_time_survives) {

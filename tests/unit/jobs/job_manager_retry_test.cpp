@@ -188,8 +188,8 @@ TEST_F(ManagerTest, a_job_that_nothing_happens_to_is_cancelled) {
   progress(busy, 0, 10);
   EXPECT_EQ(state(idle), JobState::suspended);
   loop_.advance(hours(25));
-  EXPECT_FALSE(manager_->find(kAlice, idle)) << "cancelled, and forgotten since";
-  EXPECT_TRUE(manager_->find(kAlice, busy));
+  EXPECT_FALSE(manager_->find_job(kAlice, idle)) << "cancelled, and forgotten since";
+  EXPECT_TRUE(manager_->find_job(kAlice, busy));
   EXPECT_EQ(rows("jobs"), 1U);
 }
 

@@ -82,9 +82,9 @@ TEST_F(ManagerTest, a_final_job_is_found_by_id_for_ten_minutes_and_not_listed) {
   EXPECT_THAT(manager_->list(kAlice), IsEmpty());
   EXPECT_EQ(state(id), JobState::cancelled);
   loop_.advance(minutes(9));
-  EXPECT_TRUE(manager_->find(kAlice, id));
+  EXPECT_TRUE(manager_->find_job(kAlice, id));
   loop_.advance(minutes(2));
-  EXPECT_FALSE(manager_->find(kAlice, id));
+  EXPECT_FALSE(manager_->find_job(kAlice, id));
 }
 
 TEST_F(ManagerTest, nothing_can_be_done_with_a_final_job) {

@@ -62,7 +62,7 @@ void FakeJudge::judge(VerdictPolicy policy, Facts facts, std::shared_ptr<cache::
   asked.push_back({std::move(policy), std::move(facts), std::move(done)});
 }
 
-void FakeCache::known(const std::string& url, const std::string& holder, cache::Done<Known> done) {
+void FakeCache::find_known(const std::string& url, const std::string& holder, cache::Done<Known> done) {
   log.push_back("known " + url + " " + holder);
   answer<Known>(done, Known{false, held[holder]});
 }
@@ -200,7 +200,7 @@ Result<Job> ManagerTest::retarget(const std::string& id, unsigned index, const s
 
 const Job& ManagerTest::job(const std::string& id) {
   static const Job nothing;
-  const auto found = manager_->find(kRoot, id);
+  const auto found = manager_->find_job(kRoot, id);
   if (found) return **found;
   ADD_FAILURE() << found.error().text();
   return nothing;

@@ -79,7 +79,7 @@ class FakeCache final : public cache::Cache {
   std::optional<cache::CacheFigures> disk;          // what figures() tells
   std::map<std::string, cache::ContentInfo> infos;  // what get() tells
 
-  void find(const cache::Version&, cache::Done<std::optional<cache::ContentInfo>> done) override { none(done); }
+  void find_version(const cache::Version&, cache::Done<std::optional<cache::ContentInfo>> done) override { none(done); }
   void find_by_sha256(const Digest&, cache::Done<std::optional<cache::ContentInfo>> done) override { none(done); }
   void find_newest(const std::string&, cache::Done<std::optional<cache::ContentInfo>> done) override { none(done); }
   void get(const cache::ContentId& id, cache::Done<cache::ContentInfo> done) override {
@@ -87,7 +87,7 @@ class FakeCache final : public cache::Cache {
     if (found == infos.end()) return refuse(done);
     answer<cache::ContentInfo>(done, found->second);
   }
-  void known(const std::string& url, const std::string& holder, cache::Done<Known> done) override;
+  void find_known(const std::string& url, const std::string& holder, cache::Done<Known> done) override;
   void create(Create, cache::Done<std::unique_ptr<cache::ContentWriter>> done) override { refuse(done); }
   void resume(const cache::ContentId&, cache::Done<std::unique_ptr<cache::ContentWriter>> done) override {
     refuse(done);

@@ -43,11 +43,11 @@ class ListenWatchTest : public ::testing::Test {
 };
 
 TEST_F(ListenWatchTest, WhatIsMissingIsMendedAndNotTold) {
-  watch_.look();
+  watch_.check_listening();
   settle();
   EXPECT_EQ(mended_, 0U);
   missing(kHere);
-  watch_.look();  // the network has changed
+  watch_.check_listening();  // the network has changed
   settle();
   EXPECT_EQ(mended_, 1U);
   missing({});
@@ -58,7 +58,7 @@ TEST_F(ListenWatchTest, WhatIsMissingIsMendedAndNotTold) {
 
 TEST_F(ListenWatchTest, WhatStaysMissingIsToldUntilItIsThere) {
   missing(kHere);
-  watch_.look();
+  watch_.check_listening();
   settle();
   for (unsigned i = 0; i < 2 * ListenWatch::kTries; ++i) pass(ListenWatch::kInterval);
   EXPECT_GT(mended_, ListenWatch::kTries) << "it goes on trying";
@@ -69,7 +69,7 @@ TEST_F(ListenWatchTest, WhatStaysMissingIsToldUntilItIsThere) {
 }
 
 TEST_F(ListenWatchTest, ItLooksByItselfToo) {
-  watch_.look();
+  watch_.check_listening();
   settle();
   missing(kHere);
   pass(ListenWatch::kInterval);

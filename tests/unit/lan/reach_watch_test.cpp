@@ -24,13 +24,13 @@ class ReachWatchTest : public ::testing::Test {
   void SetUp() override {
     watch_.start();
     discovery_.meet(kPeer, 2, loop_.now());
-    watch_.appeared(*discovery_.table.find(kPeer));
+    watch_.appeared(*discovery_.table.find_peer(kPeer));
   }
   // Time passes, and the others say HELLO meanwhile.
   void pass(int count) {
     for (int i = 0; i < count; ++i) {
       loop_.advance(seconds(1));
-      discovery_.table.heard(kPeer, loop_.now());
+      discovery_.table.on_datagram(kPeer, loop_.now());
     }
   }
   SharingFacts facts() {
@@ -100,7 +100,7 @@ TEST_F(ReachWatchTest, ADownloadThatFailsHasItTriedAtOnce) {
 }
 
 TEST_F(ReachWatchTest, WhatOthersSayOfThisAgentIsToldWhileTheySayIt) {
-  watch_.said(kPeer, {{{peer::ReachPort::catalogue, true, 7475}, {peer::ReachPort::swarm, false, 7476}}});
+  watch_.on_report(kPeer, {{{peer::ReachPort::catalogue, true, 7475}, {peer::ReachPort::swarm, false, 7476}}});
   EXPECT_EQ(facts().unreached_by, 1U);
   EXPECT_EQ(facts().unreached_trouble.find("TCP 7476 of this machine does not answer"), 0U);
   EXPECT_EQ(facts().peers[0].cannot_reach, "TCP 7476");

@@ -181,7 +181,7 @@ TEST_F(CurlStrangersTest, ANameServerThatDoesNotAnswerHoldsUpNobodyElse) {
 
 TEST_F(CurlStrangersTest, TheThreadAnswersAWatchdog) {
   std::atomic<bool> answered{false};
-  http->ask([&] {
+  http->ask_thread([&] {
     answered = true;
     loop.post([] {});
   });

@@ -17,7 +17,7 @@ const std::string kHost = "http://a:80";
 class HostLanesTest : public ::testing::Test {
  protected:
   void refuse(std::size_t active, std::size_t served, SteadyTime begun, std::optional<seconds> retry_after = {}) {
-    lanes.refused(kHost, {active, served, begun, retry_after}, now);
+    lanes.on_refused(kHost, {active, served, begun, retry_after}, now);
   }
   bool may_begin(std::size_t active) { return lanes.may_begin(kHost, active, now); }
   std::size_t places() { return lanes.places(kHost, now); }
@@ -41,7 +41,7 @@ TEST_F(HostLanesTest, IsNarrowedToWhatIsServedByHalfAtLeast) {
   };
   for (const Row& row : {Row{8, 1, 1}, Row{8, 0, 1}, Row{8, 3, 3}, Row{8, 7, 4}, Row{1, 0, 4}}) {
     HostLanes fresh(8);
-    fresh.refused(kHost, {row.active, row.served, now, std::nullopt}, now);
+    fresh.on_refused(kHost, {row.active, row.served, now, std::nullopt}, now);
     EXPECT_EQ(fresh.places(kHost, now), row.left) << row.active << " " << row.served;
     EXPECT_EQ(fresh.places("http://b:80", now), 8U) << "another host";
   }
@@ -127,7 +127,7 @@ TEST_F(HostLanesTest, WhatWasTooWideAgainIsTriedLessOften) {
 TEST_F(HostLanesTest, StrangersCannotMakeItGrow) {
   for (int i = 0; i < 10'000; ++i) {
     now += milliseconds(1);
-    lanes.refused("http://h" + std::to_string(i) + ":80", {2, 1, now, std::nullopt}, now);
+    lanes.on_refused("http://h" + std::to_string(i) + ":80", {2, 1, now, std::nullopt}, now);
   }
   EXPECT_EQ(lanes.remembered(), HostLanes::kMaxHosts);
   EXPECT_EQ(lanes.places("http://h9999:80", now), 1U) << "the latest is there";

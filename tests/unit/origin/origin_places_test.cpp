@@ -22,15 +22,15 @@ class OriginPlacesTest : public testing::Test {
   // As many requests as there is room for.
   std::size_t fill(Owner owner, const std::string& host, std::size_t most = 1000, bool slow = false) {
     std::size_t count = 0;
-    places_.seen(owner, now_);
+    places_.note_request(owner, now_);
     for (; count < most && places_.has_room(need(host), owner, now_); ++count) {
-      held_.push_back(places_.take(need(host), owner));
+      held_.push_back(places_.take_places(need(host), owner));
       running_.push_back({held_.size(), owner, host, now_ + seconds(count), slow});
     }
     return count;
   }
   std::optional<std::uint64_t> yields(Owner owner, const std::string& host, Duration waited) {
-    places_.seen(owner, now_);
+    places_.note_request(owner, now_);
     return places_.who_yields(need(host), owner, now_ - waited, running_, now_);
   }
   std::size_t of(Owner owner) {
@@ -45,7 +45,7 @@ class OriginPlacesTest : public testing::Test {
 
   OriginPlaces places_{64};
   SteadyTime now_ = kStart;
-  std::vector<OriginPlaces::Held> held_;
+  std::vector<OriginPlaces::Places> held_;
   std::vector<OriginPlaces::Running> running_;
 };
 
@@ -62,7 +62,7 @@ TEST_F(OriginPlacesTest, OneUserAloneHasAllPlacesOfAHost) {
 }
 
 TEST_F(OriginPlacesTest, WithAnotherAboutSomePlacesOfEachHostAreKept) {
-  places_.seen(2, now_);
+  places_.note_request(2, now_);
   EXPECT_EQ(fill(1, "http://h"), 12u);
   EXPECT_EQ(fill(2, "http://h"), 3u);
   now_ += OriginPlaces::kAbout + seconds(1);
@@ -105,14 +105,14 @@ TEST_F(OriginPlacesTest, WhatIsSlowGivesWayAtOnceUntilBothHoldTheSame) {
 TEST_F(OriginPlacesTest, NobodyGivesWayForWhatAJobsOwnLaneHoldsBack) {
   const Lane lane{1};
   fill(1, "http://h", 16, true);
-  held_.push_back(places_.take(need("http://i", &lane), 2));
+  held_.push_back(places_.take_places(need("http://i", &lane), 2));
   EXPECT_FALSE(places_.who_yields(need("http://h", &lane), 2, kStart, running_, now_));
 }
 
 TEST_F(OriginPlacesTest, AHostThatTakesLessIsSharedAsWell) {
   OriginPlaces::Need narrow{"http://h", nullptr, 2};
-  places_.seen(2, now_);
-  held_.push_back(places_.take(narrow, 1));
+  places_.note_request(2, now_);
+  held_.push_back(places_.take_places(narrow, 1));
   EXPECT_FALSE(places_.has_room(narrow, 1, now_)) << "one is kept for the other";
   EXPECT_TRUE(places_.has_room(narrow, 2, now_));
   narrow.host_limit = 1;
@@ -121,7 +121,7 @@ TEST_F(OriginPlacesTest, AHostThatTakesLessIsSharedAsWell) {
 
 TEST_F(OriginPlacesTest, TheLastPlaceOfAHostChangesHandsOnlyIfItIsSlow) {
   const OriginPlaces::Need one{"http://h", nullptr, 1};
-  held_.push_back(places_.take(one, 1));
+  held_.push_back(places_.take_places(one, 1));
   running_.push_back({1, 1, "http://h", now_, false});
   EXPECT_FALSE(places_.who_yields(one, 2, now_ - minutes(5), running_, now_));
   running_.front().slow = true;

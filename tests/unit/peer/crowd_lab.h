@@ -58,7 +58,7 @@ class CrowdLab : public ::testing::Test {
     std::vector<AgentId> later = others(false);
     ASSERT_GE(later.size(), after);
     ids.insert(ids.end(), later.begin(), later.begin() + static_cast<std::ptrdiff_t>(after));
-    crowd->known(ids);
+    crowd->set_known_agents(ids);
   }
 
   CrowdEntry says(std::vector<CrowdClaim> claims, const std::vector<std::uint64_t>& held = {}) const {
@@ -71,21 +71,21 @@ class CrowdLab : public ::testing::Test {
     for (std::uint64_t first = 0; first < layout.count(); first += 8) entry.held.push_back(bits.byte_at(first));
     return entry;
   }
-  void hear(const AgentId& agent, const CrowdEntry& entry) { crowd->heard(agent, {1, ++sequence}, entry, now); }
+  void hear(const AgentId& agent, const CrowdEntry& entry) { crowd->on_entry(agent, {1, ++sequence}, entry, now); }
   CrowdStep at(Duration later) {
     now += later;
-    return crowd->step(now);
+    return crowd->take_step(now);
   }
   // Steps as often as asked for.
   CrowdStep run(Duration time) {
     const SteadyTime end = now + time;
-    CrowdStep last = crowd->step(now);
-    while (last.next < end) {
-      now = last.next;
-      last = crowd->step(now);
+    CrowdStep last = crowd->take_step(now);
+    while (last.next_step_at < end) {
+      now = last.next_step_at;
+      last = crowd->take_step(now);
     }
     now = end;
-    return crowd->step(now);
+    return crowd->take_step(now);
   }
 
   Digest key = key_of(0x33);

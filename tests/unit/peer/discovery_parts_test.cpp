@@ -100,28 +100,28 @@ TEST(Interfaces, ThisMachineHasALoopback) {
 
 TEST(WakeWatch, TellsSuspendAndStandstillFromBeingBusy) {
   WakeWatch watch;
-  EXPECT_FALSE(watch.look(kNow, seconds(50)));
-  EXPECT_FALSE(watch.look(kNow + seconds(1), seconds(50) + milliseconds(1)));
-  EXPECT_TRUE(watch.look(kNow + seconds(2), seconds(60))) << "suspended for ten seconds";
-  EXPECT_FALSE(watch.look(kNow + seconds(3), seconds(60)));
-  EXPECT_FALSE(watch.look(kNow + seconds(6), seconds(60))) << "only busy";
-  EXPECT_TRUE(watch.look(kNow + seconds(36), seconds(60))) << "stopped and continued";
+  EXPECT_FALSE(watch.notice_wake(kNow, seconds(50)));
+  EXPECT_FALSE(watch.notice_wake(kNow + seconds(1), seconds(50) + milliseconds(1)));
+  EXPECT_TRUE(watch.notice_wake(kNow + seconds(2), seconds(60))) << "suspended for ten seconds";
+  EXPECT_FALSE(watch.notice_wake(kNow + seconds(3), seconds(60)));
+  EXPECT_FALSE(watch.notice_wake(kNow + seconds(6), seconds(60))) << "only busy";
+  EXPECT_TRUE(watch.notice_wake(kNow + seconds(36), seconds(60))) << "stopped and continued";
 }
 
 TEST(ReceiveBudget, AFloodFromOneAddressOrFromManyLeavesKnownPeersTheirs) {
   ReceiveBudget budget;
   std::size_t opened = 0;
-  for (int i = 0; i < 10'000; ++i) opened += budget.take(address("192.0.2.1"), false, kNow) ? 1U : 0U;
+  for (int i = 0; i < 10'000; ++i) opened += budget.admit_datagram(address("192.0.2.1"), false, kNow) ? 1U : 0U;
   EXPECT_EQ(opened, 100u);
   for (int i = 0; i < 10'000; ++i) {
     const auto from = address("198.51." + std::to_string(i / 250) + "." + std::to_string(i % 250));
-    opened += budget.take(from, false, kNow) ? 1U : 0U;
+    opened += budget.admit_datagram(from, false, kNow) ? 1U : 0U;
   }
   EXPECT_EQ(opened, 600u);
-  for (int i = 0; i < 1000; ++i) EXPECT_TRUE(budget.take(address("192.0.2.2"), true, kNow));
+  for (int i = 0; i < 1000; ++i) EXPECT_TRUE(budget.admit_datagram(address("192.0.2.2"), true, kNow));
   // Time gives some back; a stranger that has become known has a new one.
-  EXPECT_TRUE(budget.take(address("192.0.2.1"), false, kNow + seconds(1)));
-  EXPECT_TRUE(budget.take(address("198.51.39.249"), true, kNow));
+  EXPECT_TRUE(budget.admit_datagram(address("192.0.2.1"), false, kNow + seconds(1)));
+  EXPECT_TRUE(budget.admit_datagram(address("198.51.39.249"), true, kNow));
 }
 
 // As a name server answers "_larder._udp.office.example": one record beside what is not asked for.

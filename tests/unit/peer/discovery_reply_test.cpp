@@ -107,7 +107,7 @@ TEST(Discovery, NobodyIsWhereNoMachineCanBe) {
     const Incoming hello{Datagram{sender, 5, 1, Hello{1, 2, true, true, 1, "x", {}, {}}, {}}, *parse_endpoint(place),
                          false, 1};
     host.discovery->receive(hello, office.now());
-    EXPECT_EQ(office.peers(host).find(sender), nullptr) << place;
+    EXPECT_EQ(office.peers(host).find_peer(sender), nullptr) << place;
     std::ignore = host.discovery->take_outgoing();
     host.discovery->learn_address(*parse_endpoint(place));
     EXPECT_TRUE(host.discovery->take_outgoing().empty()) << place;
@@ -121,7 +121,7 @@ TEST(Discovery, NobodyIsWhereNoMachineCanBe) {
   host.discovery->receive({Datagram{sender, 5, 1, Hello{1, 2, true, true, 1, "x", {}, {}}, {}},
                            *parse_endpoint("127.0.0.1:7475"), false, 1},
                           office.now());
-  EXPECT_NE(office.peers(host).find(sender), nullptr) << "where peer.listen names a loopback address";
+  EXPECT_NE(office.peers(host).find_peer(sender), nullptr) << "where peer.listen names a loopback address";
 }
 
 }  // namespace

@@ -72,7 +72,7 @@ TEST(LaterLarder, AnAskForKeysOfAnotherKindKeepsItsNumbers) {
   EXPECT_EQ(ask.keys[2].kind, KeyKind::version);
   const OfferTable offers(GroupKey{}, [](const cache::Version&) { return true; });
   EXPECT_TRUE(offers.answer(ask).empty());
-  EXPECT_FALSE(offers.find(ask.keys[0].kind, ask.keys[0].key));
+  EXPECT_FALSE(offers.find_offer(ask.keys[0].kind, ask.keys[0].key));
 }
 
 TEST(LaterLarder, AHaveWithMoreFlagsAndFieldsIsRead) {

@@ -97,7 +97,7 @@ TEST_F(MembershipLinkTest, AMachineJoinsLearnsAndIsShutOut) {
   const AgentId out = third->membership->identity()->id();
   const auto closed = wait<std::size_t>([&](auto done) { first->membership->revoke(out, std::move(done)); });
   ASSERT_TRUE(closed) << closed.error().text();
-  second->membership->heard(first->membership->identity()->id(), first->at, 2);
+  second->membership->on_member_heard(first->membership->identity()->id(), first->at, 2);
   run_until([&] { return second->membership->refused(out); });
   EXPECT_EQ(second->membership->identity()->group.key.epoch(), 2U);
 

@@ -60,7 +60,7 @@ class PlayedDiscovery final : public DiscoverySocket {
     Hello hello;
     hello.catalogue_port = static_cast<std::uint16_t>(1000 + number);
     hello.swarm_port = static_cast<std::uint16_t>(2000 + number);
-    table.heard_hello(agent, 1, hello, *parse_endpoint("10.0.0." + std::to_string(number) + ":7475"), true, now);
+    table.on_hello(agent, 1, hello, *parse_endpoint("10.0.0." + std::to_string(number) + ":7475"), true, now);
   }
   // Answers the oldest question.
   void answer(const std::vector<Holder>& holders) {
@@ -123,7 +123,7 @@ class IdleSwarm final : public Swarm {
   void set_credentials(const SwarmCredentials&) override {}
   void set_rates(std::uint64_t, std::uint64_t) override {}
   void serve(Serve, UniqueFunction<void(Status)> done) override { done({}); }
-  [[nodiscard]] bool serves(const SwarmWindow&) const override { return false; }
+  [[nodiscard]] bool serves(const TorrentId&) const override { return false; }
   Result<SwarmFetchId> fetch(SwarmFetch, std::shared_ptr<SwarmEvents>) override { return ++last_; }
   void want(SwarmFetchId, std::vector<ByteRange>) override {}
   void add_peers(SwarmFetchId, const std::vector<SwarmPeer>&) override {}

@@ -155,15 +155,15 @@ TEST_F(ReachBookTest, IsBounded) {
 }
 
 TEST(ReachSayings, LastUntilTheyAreTakenBackOrNotRepeated) {
-  ReachSayings said;
+  ReachReports said;
   SteadyTime now{std::chrono::hours(1)};
   const ReachMessage blocked{{{ReachPort::catalogue, true, 7475}, {ReachPort::swarm, false, 7476}}};
-  EXPECT_TRUE(said.heard(agent(1), blocked, now));
-  EXPECT_FALSE(said.heard(agent(1), blocked, now));
+  EXPECT_TRUE(said.on_report(agent(1), blocked, now));
+  EXPECT_FALSE(said.on_report(agent(1), blocked, now));
   EXPECT_EQ(said.all(now), std::vector<AgentId>{agent(1)});
-  EXPECT_EQ(ports_text(said.said_by(agent(1), now)), "TCP 7476");
-  EXPECT_TRUE(said.all(now + ReachSayings::kValid).empty());
-  EXPECT_TRUE(said.heard(agent(1), {{{ReachPort::swarm, true, 7476}}}, now));
+  EXPECT_EQ(ports_text(said.reported_by(agent(1), now)), "TCP 7476");
+  EXPECT_TRUE(said.all(now + ReachReports::kValid).empty());
+  EXPECT_TRUE(said.on_report(agent(1), {{{ReachPort::swarm, true, 7476}}}, now));
   EXPECT_TRUE(said.all(now).empty());
 }
 
@@ -171,18 +171,18 @@ TEST(PeerTable, AnotherPlaceIsTakenWhereOneDoesNotAnswer) {
   PeerTable table;
   const Hello hello{7475, 7476, true, false, 1, "desk", {}, {}};
   const SteadyTime now{std::chrono::hours(1)};
-  table.heard_hello(agent(1), 1, hello, at("10.0.0.3:7475"), true, now);
-  table.heard_hello(agent(1), 1, hello, at("10.0.0.2:7475"), true, now + seconds(1));
-  EXPECT_EQ(table.find(agent(1))->from, at("10.0.0.2:7475"));
+  table.on_hello(agent(1), 1, hello, at("10.0.0.3:7475"), true, now);
+  table.on_hello(agent(1), 1, hello, at("10.0.0.2:7475"), true, now + seconds(1));
+  EXPECT_EQ(table.find_peer(agent(1))->from, at("10.0.0.2:7475"));
   EXPECT_TRUE(table.mark_place(agent(1), at("10.0.0.2:7475"), false, now + seconds(2)));
-  EXPECT_EQ(table.find(agent(1))->from, at("10.0.0.3:7475"));
-  table.heard_hello(agent(1), 1, hello, at("10.0.0.2:7475"), true, now + seconds(10));
-  EXPECT_EQ(table.find(agent(1))->from, at("10.0.0.3:7475")) << "it speaks there, and is not reached there";
+  EXPECT_EQ(table.find_peer(agent(1))->from, at("10.0.0.3:7475"));
+  table.on_hello(agent(1), 1, hello, at("10.0.0.2:7475"), true, now + seconds(10));
+  EXPECT_EQ(table.find_peer(agent(1))->from, at("10.0.0.3:7475")) << "it speaks there, and is not reached there";
   EXPECT_TRUE(table.mark_place(agent(1), at("10.0.0.3:7475"), false, now + seconds(11)));
-  EXPECT_EQ(table.find(agent(1))->from, at("10.0.0.2:7475")) << "no place is better";
+  EXPECT_EQ(table.find_peer(agent(1))->from, at("10.0.0.2:7475")) << "no place is better";
   EXPECT_FALSE(table.mark_place(agent(1), at("10.0.0.2:7475"), true, now + seconds(12)));
-  table.heard_hello(agent(1), 2, hello, at("10.0.0.3:7475"), true, now + seconds(20));
-  EXPECT_EQ(table.find(agent(1))->from, at("10.0.0.3:7475")) << "a new run begins anew";
+  table.on_hello(agent(1), 2, hello, at("10.0.0.3:7475"), true, now + seconds(20));
+  EXPECT_EQ(table.find_peer(agent(1))->from, at("10.0.0.3:7475")) << "a new run begins anew";
 }
 
 }  // namespace

@@ -30,7 +30,7 @@ std::vector<Digest> Content::leaves(ByteRange range) const {
   return leaves;
 }
 
-SwarmWindow Content::window(ByteRange range) const {
+TorrentId Content::window(ByteRange range) const {
   return {content_root(leaves(range)), range.length};
 }
 
@@ -113,7 +113,7 @@ SwarmFetch SwarmTest::request(const Content& content, ByteRange range, std::vect
 }
 
 std::shared_ptr<Download> SwarmTest::begin(Agent& agent, SwarmFetch what) {
-  const std::uint64_t length = what.window.length;
+  const std::uint64_t length = what.torrent.length;
   auto download = std::make_shared<Download>(length);
   download->swarm = agent.swarm.get();
   if (what.content != nullptr) {

@@ -23,7 +23,7 @@ struct Content {
   std::vector<std::byte> bytes;
   // A window into it.
   [[nodiscard]] std::vector<Digest> leaves(ByteRange range) const;
-  [[nodiscard]] SwarmWindow window(ByteRange range) const;
+  [[nodiscard]] TorrentId window(ByteRange range) const;
   [[nodiscard]] ByteRange all() const { return {0, bytes.size()}; }
 };
 

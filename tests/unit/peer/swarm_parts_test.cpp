@@ -32,19 +32,19 @@ std::vector<std::byte> block(std::size_t size = kBlockSize) {
 
 TEST(TorrentForm, everybody_makes_the_same_one) {
   const std::vector<Digest> leaves(3, sha256(as_bytes("x")));
-  const SwarmWindow window{content_root(leaves), 3 * kBlockSize - 5};
-  const auto one = form_torrent(window, leaves, "pem");
-  const auto two = form_torrent(window, leaves, "pem");
-  const auto other_group = form_torrent(window, leaves, "mep");
-  const auto plain = form_torrent(window, leaves, "");
+  const TorrentId torrent{content_root(leaves), 3 * kBlockSize - 5};
+  const auto one = form_torrent(torrent, leaves, "pem");
+  const auto two = form_torrent(torrent, leaves, "pem");
+  const auto other_group = form_torrent(torrent, leaves, "mep");
+  const auto plain = form_torrent(torrent, leaves, "");
   ASSERT_TRUE(one && two && other_group && plain);
   EXPECT_EQ(one->ti->info_hashes(), two->ti->info_hashes());
   EXPECT_NE(one->ti->info_hashes(), other_group->ti->info_hashes());
   EXPECT_NE(one->ti->info_hashes(), plain->ti->info_hashes());
   EXPECT_FALSE(one->ti->info_hashes().has_v1());
   EXPECT_TRUE(one->ti->priv());
-  EXPECT_EQ(one->ti->name(), to_hex(window.root));
-  EXPECT_EQ(one->ti->files().file_size(libtorrent::file_index_t{0}), static_cast<std::int64_t>(window.length));
+  EXPECT_EQ(one->ti->name(), to_hex(torrent.root));
+  EXPECT_EQ(one->ti->files().file_size(libtorrent::file_index_t{0}), static_cast<std::int64_t>(torrent.length));
   EXPECT_EQ(one->ti->ssl_cert().to_string(), "pem");
 }
 
@@ -68,13 +68,13 @@ TEST(TorrentForm, pieces_grow_with_the_window) {
 
 TEST(TorrentForm, leaves_are_held_against_the_root) {
   std::vector<Digest> leaves(5, sha256(as_bytes("x")));
-  const SwarmWindow window{content_root(leaves), 5 * kBlockSize};
-  EXPECT_TRUE(check_leaves(window, leaves));
-  EXPECT_FALSE(check_leaves({window.root, 6 * kBlockSize}, leaves));
-  EXPECT_FALSE(check_leaves({window.root, 0}, {}));
-  EXPECT_FALSE(check_leaves({window.root, kMaxTorrentLength + 1}, leaves));
+  const TorrentId torrent{content_root(leaves), 5 * kBlockSize};
+  EXPECT_TRUE(check_leaves(torrent, leaves));
+  EXPECT_FALSE(check_leaves({torrent.root, 6 * kBlockSize}, leaves));
+  EXPECT_FALSE(check_leaves({torrent.root, 0}, {}));
+  EXPECT_FALSE(check_leaves({torrent.root, kMaxTorrentLength + 1}, leaves));
   leaves[4][31] ^= std::byte{1};
-  EXPECT_EQ(check_leaves(window, leaves).error().code, ErrorCode::invalid_argument);
+  EXPECT_EQ(check_leaves(torrent, leaves).error().code, ErrorCode::invalid_argument);
 }
 
 TEST(BlockQueue, neighbours_of_one_sender_become_one_run) {
@@ -84,7 +84,7 @@ TEST(BlockQueue, neighbours_of_one_sender_become_one_run) {
   queue.append(2 * kBlockSize, block(), agent(1));
   queue.append(3 * kBlockSize, block(), agent(2));
   queue.append(9 * kBlockSize, block(100), agent(2));
-  const auto runs = queue.take();
+  const auto runs = queue.take_spans();
   std::uint64_t bytes = 0;
   for (const auto& run : runs) bytes += run.bytes.size();
   EXPECT_EQ(bytes, 4 * kBlockSize + 100);
@@ -92,7 +92,7 @@ TEST(BlockQueue, neighbours_of_one_sender_become_one_run) {
   EXPECT_EQ(runs.front().offset, 0U);
   EXPECT_EQ(runs.back().offset, 9 * kBlockSize);
   EXPECT_EQ(runs.back().from, agent(2));
-  EXPECT_TRUE(queue.take().empty());
+  EXPECT_TRUE(queue.take_spans().empty());
 }
 
 // As several peers give at once, a piece each: what the loop gets are runs, not blocks.
@@ -105,7 +105,7 @@ TEST(BlockQueue, senders_that_take_turns_have_a_run_each) {
         queue.append((piece + i) * kBlockSize, std::vector(kBlockSize, std::byte(sender)), agent(sender));
       }
     }
-    const auto runs = queue.take();
+    const auto runs = queue.take_spans();
     if (time == 0) continue;
     ASSERT_EQ(runs.size(), 3U);
     for (int sender = 0; sender < 3; ++sender) {
@@ -121,35 +121,35 @@ TEST(BlockQueue, senders_that_take_turns_have_a_run_each) {
 TEST(BlockQueue, lone_blocks_hold_no_large_buffers) {
   BlockQueue queue;
   for (std::uint64_t i = 0; i < 64; ++i) queue.append(i * kBlockSize, block(), agent(1));
-  EXPECT_EQ(queue.take().back().bytes.capacity(), 256 * kKiB);
+  EXPECT_EQ(queue.take_spans().back().bytes.capacity(), 256 * kKiB);
   queue.append(0, block(), agent(1));
-  EXPECT_EQ(queue.take().front().bytes.capacity(), 256 * kKiB);
+  EXPECT_EQ(queue.take_spans().front().bytes.capacity(), 256 * kKiB);
   queue.append(0, block(), agent(1));
-  EXPECT_EQ(queue.take().front().bytes.capacity(), kBlockSize);
+  EXPECT_EQ(queue.take_spans().front().bytes.capacity(), kBlockSize);
 }
 
 TEST(ArrivalBatch, tells_of_many_blocks_at_once_and_of_the_last_one_at_once) {
   ArrivalBatch batch;
   batch.wanted(20);
   for (int i = 1; i < 16; ++i) {
-    EXPECT_FALSE(batch.arrived(kBlockSize, true)) << i;
+    EXPECT_FALSE(batch.on_arrived(kBlockSize, true)) << i;
     EXPECT_TRUE(batch.waits());
   }
-  EXPECT_TRUE(batch.arrived(kBlockSize, true));
-  batch.told();
+  EXPECT_TRUE(batch.on_arrived(kBlockSize, true));
+  batch.on_reported();
   EXPECT_FALSE(batch.waits());
-  for (int i = 17; i < 20; ++i) EXPECT_FALSE(batch.arrived(kBlockSize, true)) << i;
-  EXPECT_TRUE(batch.arrived(100, true));
+  for (int i = 17; i < 20; ++i) EXPECT_FALSE(batch.on_arrived(kBlockSize, true)) << i;
+  EXPECT_TRUE(batch.on_arrived(100, true));
 }
 
 TEST(ArrivalBatch, nothing_is_waited_for_that_nobody_wants) {
   ArrivalBatch batch;
-  EXPECT_TRUE(batch.arrived(kBlockSize, false));  // nothing is wanted at all
-  batch.told();
+  EXPECT_TRUE(batch.on_arrived(kBlockSize, false));  // nothing is wanted at all
+  batch.on_reported();
   batch.wanted(3);
-  EXPECT_FALSE(batch.arrived(kBlockSize, false));
+  EXPECT_FALSE(batch.on_arrived(kBlockSize, false));
   batch.unwanted(2);
-  EXPECT_TRUE(batch.arrived(kBlockSize, true));
+  EXPECT_TRUE(batch.on_arrived(kBlockSize, true));
 }
 
 TEST(ReadBatch, the_first_goes_at_once_and_those_after_it_together) {
@@ -157,7 +157,7 @@ TEST(ReadBatch, the_first_goes_at_once_and_those_after_it_together) {
   const SteadyTime start{std::chrono::hours(1)};
   EXPECT_FALSE(batch.due(0, start));
   EXPECT_TRUE(batch.due(1, start));
-  batch.gone(start);
+  batch.on_handed_over(start);
   EXPECT_FALSE(batch.due(1, start + kBatchPause / 2));
   EXPECT_FALSE(batch.due(ReadBatch::kEnough - 1, start + kBatchPause / 2));
   EXPECT_TRUE(batch.due(ReadBatch::kEnough, start + kBatchPause / 2));
@@ -166,44 +166,44 @@ TEST(ReadBatch, the_first_goes_at_once_and_those_after_it_together) {
 
 TEST(PeerBook, a_peer_is_told_lost_once_for_each_time_it_was_asked_for) {
   PeerBook book;
-  EXPECT_TRUE(book.add(peer(1)));
+  EXPECT_TRUE(book.add_peer(peer(1)));
   EXPECT_EQ(book.at(peer(1).swarm), agent(1));
   EXPECT_FALSE(book.at(peer(2).swarm));
-  EXPECT_TRUE(book.ended(agent(1), false));
-  EXPECT_FALSE(book.ended(agent(1), false));  // libtorrent tries again by itself
-  book.connected(agent(1));
-  EXPECT_TRUE(book.ended(agent(1), true));
-  EXPECT_TRUE(book.add(peer(1)));
-  EXPECT_TRUE(book.ended(agent(1), false));
+  EXPECT_TRUE(book.on_connection_ended(agent(1), false));
+  EXPECT_FALSE(book.on_connection_ended(agent(1), false));  // libtorrent tries again by itself
+  book.on_connected(agent(1));
+  EXPECT_TRUE(book.on_connection_ended(agent(1), true));
+  EXPECT_TRUE(book.add_peer(peer(1)));
+  EXPECT_TRUE(book.on_connection_ended(agent(1), false));
 }
 
 TEST(PeerBook, one_of_two_connections_ending_is_no_loss) {
   PeerBook book;
-  EXPECT_TRUE(book.add(peer(1)));
-  book.connected(agent(1));
-  book.connected(agent(1));
-  EXPECT_FALSE(book.add(peer(1)));  // nothing to dial
-  EXPECT_FALSE(book.ended(agent(1), true));
-  EXPECT_TRUE(book.ended(agent(1), true));
+  EXPECT_TRUE(book.add_peer(peer(1)));
+  book.on_connected(agent(1));
+  book.on_connected(agent(1));
+  EXPECT_FALSE(book.add_peer(peer(1)));  // nothing to dial
+  EXPECT_FALSE(book.on_connection_ended(agent(1), true));
+  EXPECT_TRUE(book.on_connection_ended(agent(1), true));
 }
 
 TEST(PeerBook, who_was_dropped_is_neither_dialled_nor_missed) {
   PeerBook book;
-  EXPECT_TRUE(book.add(peer(1)));
-  book.connected(agent(1));
-  book.drop(agent(1));
-  EXPECT_TRUE(book.dropped(agent(1)));
-  EXPECT_FALSE(book.ended(agent(1), true));
-  EXPECT_FALSE(book.add(peer(1)));
-  EXPECT_FALSE(book.ended(agent(9), false));  // nobody asked for it
+  EXPECT_TRUE(book.add_peer(peer(1)));
+  book.on_connected(agent(1));
+  book.drop_peer(agent(1));
+  EXPECT_TRUE(book.was_dropped(agent(1)));
+  EXPECT_FALSE(book.on_connection_ended(agent(1), true));
+  EXPECT_FALSE(book.add_peer(peer(1)));
+  EXPECT_FALSE(book.on_connection_ended(agent(9), false));  // nobody asked for it
 }
 
 TEST(PeerBook, the_gone_make_room_for_others) {
   PeerBook book;
-  for (int i = 1; i <= 16; ++i) EXPECT_TRUE(book.add(peer(i)));
-  EXPECT_FALSE(book.add(peer(17)));
-  EXPECT_TRUE(book.ended(agent(5), false));
-  EXPECT_TRUE(book.add(peer(17)));
+  for (int i = 1; i <= 16; ++i) EXPECT_TRUE(book.add_peer(peer(i)));
+  EXPECT_FALSE(book.add_peer(peer(17)));
+  EXPECT_TRUE(book.on_connection_ended(agent(5), false));
+  EXPECT_TRUE(book.add_peer(peer(17)));
   EXPECT_FALSE(book.at(peer(5).swarm));
 }
 

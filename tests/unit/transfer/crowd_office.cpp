@@ -29,7 +29,7 @@ class CrowdOffice::HostNeighbours final : public peer::Neighbours {
  public:
   HostNeighbours(CrowdOffice& office, std::size_t host) : office_(office), host_(host) {}
   [[nodiscard]] bool anyone() const override { return office_.hosts_.size() > 1; }
-  void find(peer::NeighbourQuery query, UniqueFunction<void(std::shared_ptr<peer::Supply>)> done) override {
+  void find_supply(peer::NeighbourQuery query, UniqueFunction<void(std::shared_ptr<peer::Supply>)> done) override {
     EXPECT_TRUE(query.gives);
     auto supply = std::make_shared<OfficeSupply>(office_, host_);
     peer::CrowdHost::Joining joining;
@@ -37,7 +37,7 @@ class CrowdOffice::HostNeighbours final : public peer::Neighbours {
     joining.layout = cache::SegmentLayout(office_.file.bytes.size());
     joining.patience = std::min<Duration>(query.patience, std::chrono::milliseconds(1500));
     joining.min_rate = query.min_rate;
-    supply->seat = office_.hosts_[host_]->crowds->join(joining, supply);
+    supply->seat = office_.hosts_[host_]->crowds->join_crowd(joining, supply);
     ASSERT_TRUE(supply->seat);
     office_.loop.after(std::chrono::milliseconds(3), [supply, done = std::move(done)]() mutable { done(supply); });
   }
@@ -114,7 +114,8 @@ void CrowdOffice::notice_held(std::size_t host) {
   for (const auto& [id, record] : one.cache.records) {
     for (const cache::SegmentInfo& segment : record.segments) {
       if (!one.told.insert(segment.index).second) continue;
-      one.crowds->held(key, segment.index, segment.source == cache::Source::origin && segment.peer_bytes == 0);
+      one.crowds->on_segment_offered(key, segment.index,
+                                     segment.source == cache::Source::origin && segment.peer_bytes == 0);
     }
   }
   loop.after(kNoticeEvery, [this, host] { notice_held(host); });
@@ -133,7 +134,7 @@ void CrowdOffice::say(std::size_t host, const std::vector<peer::CrowdEntry>& ent
   for (std::size_t i = 0; i < hosts_.size(); ++i) {
     if (i == host || loop.random().unit() < loss) continue;
     loop.after(datagram, [this, host, i, stamp, entries] {
-      if (!hosts_[i]->dead) hosts_[i]->crowds->heard(agent(host), stamp, entries);
+      if (!hosts_[i]->dead) hosts_[i]->crowds->on_datagram(agent(host), stamp, entries);
     });
   }
 }
@@ -189,7 +190,7 @@ void OfficeSupply::tell_changed() {
   });
 }
 
-void OfficeSupply::crowd_heard(const peer::AgentId& agent, const peer::CrowdEntry& entry) {
+void OfficeSupply::on_crowd_entry(const peer::AgentId& agent, const peer::CrowdEntry& entry) {
   std::set<std::uint64_t>& mine = known[agent];
   const std::size_t before = mine.size();
   for (std::uint64_t i = 0; entry.complete && i < entry.segments; ++i) mine.insert(i);
@@ -207,7 +208,7 @@ std::optional<std::size_t> OfficeSupply::holder_of(std::uint64_t segment) const 
     if (!index) continue;
     const auto held = office_.held_by(*index);
     if (std::binary_search(held.begin(), held.end(), segment)) return index;
-    seat->not_given(agent, segment);  // it is gone
+    seat->on_segment_not_given(agent, segment);  // it is gone
   }
   return std::nullopt;
 }
@@ -244,8 +245,8 @@ void OfficeSupply::step(peer::DeliveryId id) {
   hash_blocks(buffer.bytes(), leaves);
   one.done += length;
   const bool last = one.done == one.window.length;
-  seat->from_peers(length);
-  seat->delivering(segment);
+  seat->on_bytes_from_peers(length);
+  seat->on_delivering(segment);
   if (last) {
     deliveries_.erase(found);
   } else {

@@ -31,11 +31,11 @@ class OfficeSupply final : public peer::Supply,
  public:
   OfficeSupply(CrowdOffice& office, std::size_t host) : office_(office), host_(host) {}
 
-  std::unique_ptr<peer::CrowdSeat> seat;
+  std::unique_ptr<peer::CrowdMembership> seat;
   std::map<peer::AgentId, std::set<std::uint64_t>> known;  // what members said they hold
 
-  void crowd_changed() override { tell_changed(); }
-  void crowd_heard(const peer::AgentId& agent, const peer::CrowdEntry& entry) override;
+  void on_crowd_changed() override { tell_changed(); }
+  void on_crowd_entry(const peer::AgentId& agent, const peer::CrowdEntry& entry) override;
 
   [[nodiscard]] std::uint64_t size() const override;
   [[nodiscard]] bool complete() const override { return false; }
@@ -49,8 +49,8 @@ class OfficeSupply final : public peer::Supply,
   [[nodiscard]] std::vector<std::uint64_t> order() const override { return seat->to_take(64); }
   [[nodiscard]] bool promising() const override { return !seat->missing_everywhere(); }
   [[nodiscard]] std::optional<peer::CrowdFigures> crowd() const override { return seat->figures(); }
-  void origin_came(std::uint64_t segment, std::uint64_t bytes) override { seat->progress(segment, bytes); }
-  void origin_usable(bool usable) override { seat->origin_usable(usable); }
+  void on_origin_progress(std::uint64_t segment, std::uint64_t bytes) override { seat->on_progress(segment, bytes); }
+  void set_origin_usable(bool usable) override { seat->set_origin_usable(usable); }
 
  private:
   struct Delivery {

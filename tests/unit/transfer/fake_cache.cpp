@@ -66,7 +66,7 @@ cache::ContentId FakeCache::put(const cache::Version& version, std::vector<std::
   return id;
 }
 
-void FakeCache::find(const cache::Version& version, cache::Done<std::optional<cache::ContentInfo>> done) {
+void FakeCache::find_version(const cache::Version& version, cache::Done<std::optional<cache::ContentInfo>> done) {
   ++finds;
   later([this, version, done = std::move(done)]() mutable {
     std::optional<cache::ContentInfo> best;
@@ -120,12 +120,12 @@ void FakeCache::get_for(const cache::ContentId& id, std::uint32_t, cache::Done<c
   get(id, std::move(done));
 }
 
-void FakeCache::known(const std::string& url, const std::string& holder, cache::Done<Known> done) {
+void FakeCache::find_known(const std::string& url, const std::string& holder, cache::Done<Known> done) {
   later([this, url, holder, done = std::move(done)]() mutable {
     Known known;
     for (const auto& [id, record] : records) {
       for (const cache::Version& version : record.info.versions) known.url = known.url || version.url == url;
-      if (record.holders.count(holder) > 0) known.held.push_back(record.info);
+      if (record.holders.count(holder) > 0) known.own_contents.push_back(record.info);
     }
     done(std::move(known));
   });

@@ -50,12 +50,12 @@ class FakeCache final : public cache::Cache {
   // A complete, validated record, as if somebody had fetched it.
   cache::ContentId put(const cache::Version& version, std::vector<std::byte> bytes, bool shareable = true);
 
-  void find(const cache::Version& version, cache::Done<std::optional<cache::ContentInfo>> done) override;
+  void find_version(const cache::Version& version, cache::Done<std::optional<cache::ContentInfo>> done) override;
   void find_by_sha256(const Digest& sha256, cache::Done<std::optional<cache::ContentInfo>> done) override;
   void find_newest(const std::string& url, cache::Done<std::optional<cache::ContentInfo>> done) override;
   void get(const cache::ContentId& id, cache::Done<cache::ContentInfo> done) override;
   void get_for(const cache::ContentId& id, std::uint32_t user, cache::Done<cache::ContentInfo> done) override;
-  void known(const std::string& url, const std::string& holder, cache::Done<Known> done) override;
+  void find_known(const std::string& url, const std::string& holder, cache::Done<Known> done) override;
   void create(Create what, cache::Done<std::unique_ptr<cache::ContentWriter>> done) override;
   void resume(const cache::ContentId& id, cache::Done<std::unique_ptr<cache::ContentWriter>> done) override;
   void open(const cache::ContentId& id, cache::Done<std::shared_ptr<cache::ContentLease>> done) override;

@@ -139,7 +139,7 @@ void FakeSupply::step() {
   events->on_done({});
 }
 
-void FakeNeighbours::find(peer::NeighbourQuery query, UniqueFunction<void(std::shared_ptr<peer::Supply>)> done) {
+void FakeNeighbours::find_supply(peer::NeighbourQuery query, UniqueFunction<void(std::shared_ptr<peer::Supply>)> done) {
   queries.push_back(query);
   runtime_.timers.after(latency, [this, etag = query.version.etag, done = std::move(done)]() mutable {
     const auto found = supplies.find(etag);

@@ -81,13 +81,13 @@ class FakeNeighbours final : public peer::Neighbours {
 
   // Knobs.
   bool around = true;
-  Duration latency = std::chrono::milliseconds(5);              // of find()
+  Duration latency = std::chrono::milliseconds(5);              // of find_supply()
   std::map<std::string, std::shared_ptr<FakeSupply>> supplies;  // by ETag
   std::optional<peer::NewestEdition> newest;
   bool is_contradicted = false;  // every version
 
   // What happened.
-  std::vector<std::string> foreseen;
+  std::vector<std::string> prefetched;
   std::vector<peer::NeighbourQuery> queries;
   struct Told {
     cache::Version version;
@@ -97,8 +97,8 @@ class FakeNeighbours final : public peer::Neighbours {
   std::vector<cache::ContentId> merged_into;
 
   [[nodiscard]] bool anyone() const override { return around; }
-  void foresee(const std::string& url) override { foreseen.push_back(url); }
-  void find(peer::NeighbourQuery query, UniqueFunction<void(std::shared_ptr<peer::Supply>)> done) override;
+  void prefetch_lookup(const std::string& url) override { prefetched.push_back(url); }
+  void find_supply(peer::NeighbourQuery query, UniqueFunction<void(std::shared_ptr<peer::Supply>)> done) override;
   void find_newest(const std::string& url, UniqueFunction<void(std::optional<peer::NewestEdition>)> done) override;
   [[nodiscard]] bool contradicted(const cache::Version&) const override { return is_contradicted; }
   void judged_bad(const cache::Version& version, const std::vector<cache::SegmentInfo>& segments) override {

@@ -230,7 +230,7 @@ void FakeWriter::set_end(std::uint64_t size) {
   if (FakeRecord* record = cache_.record(id_)) record->info.size = size;
 }
 
-void FakeWriter::finish(bool want_sha256, UniqueFunction<void(Result<cache::ContentInfo>)> done) {
+void FakeWriter::finish_content(bool want_sha256, UniqueFunction<void(Result<cache::ContentInfo>)> done) {
   must(streams_.empty() && runs_.empty() && missing().empty(), "finish only what is whole");
   finishing_ = true;
   want_sha256_ = want_sha256;

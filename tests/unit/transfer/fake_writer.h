@@ -25,14 +25,14 @@ class FakeWriter final : public cache::ContentWriter {
   [[nodiscard]] std::vector<ByteRange> missing() const override;
   [[nodiscard]] std::uint64_t bytes_written() const override;
   cache::StreamId open_stream(ByteRange range, cache::Source source, std::string fetched_for) override;
-  void came_over(cache::StreamId stream, cache::Transport transport) override { over_[stream] = transport; }
+  void set_transport(cache::StreamId stream, cache::Transport transport) override { over_[stream] = transport; }
   Status append(cache::StreamId stream, Buffer bytes) override;
   cache::StreamId open_blocks(BlockRun run) override;
   Status append_blocks(cache::StreamId stream, std::uint64_t offset, Buffer bytes, std::vector<Digest> leaves) override;
   void close_stream(cache::StreamId stream) override;
   [[nodiscard]] std::size_t queued() const override { return queued_; }
   void set_end(std::uint64_t size) override;
-  void finish(bool want_sha256, UniqueFunction<void(Result<cache::ContentInfo>)> done) override;
+  void finish_content(bool want_sha256, UniqueFunction<void(Result<cache::ContentInfo>)> done) override;
 
  private:
   struct Stream {

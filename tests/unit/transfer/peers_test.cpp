@@ -65,7 +65,7 @@ TEST_F(Peers, GiveEverythingAndTheOriginIsOnlyProbed) {
   EXPECT_TRUE(origin.fetches.empty());
   EXPECT_EQ(recorder->value().figures.peers, bytes.size());
   EXPECT_EQ(recorder->value().figures.wasted, 0U);
-  EXPECT_EQ(neighbours.foreseen, std::vector<std::string>{kUrl});
+  EXPECT_EQ(neighbours.prefetched, std::vector<std::string>{kUrl});
   ASSERT_EQ(neighbours.queries.size(), 1U);
   EXPECT_EQ(neighbours.queries[0].version, version);
   EXPECT_EQ(neighbours.queries[0].content, recorder->value().content.id);
@@ -425,7 +425,7 @@ TEST_F(Peers, AreNotAskedWhereTheyMustNotBe) {
   TransferRequest secret = request("c", "http://user:pass@origin.test/file.iso");
   EXPECT_EQ(get(secret)->value().figures.origin, bytes.size());
   EXPECT_TRUE(neighbours.queries.empty());
-  EXPECT_TRUE(neighbours.foreseen.empty());
+  EXPECT_TRUE(neighbours.prefetched.empty());
   cache.records.clear();
   origin.files[kUrl].edition.privacy = origin::Privacy::says_no_store;
   EXPECT_EQ(get(request("d"))->value().figures.origin, bytes.size());

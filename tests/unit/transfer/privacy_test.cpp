@@ -39,7 +39,7 @@ class Privacies : public ::testing::Test, public TransferLab {
   [[nodiscard]] const std::vector<std::byte>& lies() { return origin.by_proxy[kLiar].bytes; }
 
   void expect_untold() {
-    EXPECT_TRUE(neighbours.foreseen.empty());
+    EXPECT_TRUE(neighbours.prefetched.empty());
     EXPECT_TRUE(neighbours.queries.empty());
     EXPECT_TRUE(neighbours.whole.empty());
     EXPECT_TRUE(neighbours.merges.empty());
@@ -144,7 +144,7 @@ TEST_F(Privacies, APrivateBeginningStaysWithItsJob) {
 TEST_F(Privacies, AHeaderThatIsInNoListOfSecretsMakesItPrivate) {
   for (const char* name : {"X-Jwt-Assertion", "X-Signature", "Cf-Access-Jwt-Assertion", "X-Pass", "Referer"}) {
     cache.records.clear();
-    neighbours.foreseen.clear();  // of those who asked plainly in vain
+    neighbours.prefetched.clear();  // of those who asked plainly in vain
     TransferRequest asked = asking("b", kUrl, [name](ConnectOptions& options) { options.headers = {{name, "v"}}; });
     asked.want_sha256 = true;
     const auto b = fetch(asked);

@@ -53,7 +53,7 @@ TEST(Alive, DoesNothingAfterItsEnd) {
   const auto watch = alive.watch();
   auto before = alive.guard([&calls] { ++calls; });
   EXPECT_FALSE(watch.expired());
-  alive.end();
+  alive.end_guards();
   auto after = alive.guard([&calls] { ++calls; });
   before();
   after();

@@ -13,7 +13,7 @@ TEST(CallbackToken, TellsOnTheLoopThatNoAnswerCanCome) {
   test::VirtualLoop loop;
   int lost = 0;
   auto token = std::make_shared<CallbackToken>(loop, [&lost] { ++lost; });
-  Task callback = [token] { token->settle(); };
+  Task callback = [token] { token->mark_answered(); };
   token.reset();
   callback = nullptr;  // destroyed uncalled
   EXPECT_EQ(lost, 0) << "not from within";
@@ -25,7 +25,7 @@ TEST(CallbackToken, SaysNothingWhereTheAnswerCame) {
   test::VirtualLoop loop;
   int lost = 0;
   auto token = std::make_shared<CallbackToken>(loop, [&lost] { ++lost; });
-  Task callback = [token] { token->settle(); };
+  Task callback = [token] { token->mark_answered(); };
   token.reset();
   callback();
   callback = nullptr;

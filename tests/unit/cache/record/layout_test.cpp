@@ -32,7 +32,7 @@ TEST(ContentIds, LieTogetherInRuns) {
   const WallTime now{std::chrono::seconds(1'700'000'000)};
   ContentId last = ids.next(now);
   EXPECT_TRUE(is_content_id(last));
-  for (std::uint32_t i = 1; i < ContentIds::kRun; ++i) {
+  for (std::uint32_t i = 1; i < ContentIds::kContentsPerPrefix; ++i) {
     const ContentId next = ids.next(now + std::chrono::microseconds(i));
     EXPECT_TRUE(is_content_id(next)) << next;
     EXPECT_EQ(prefix_of(next), prefix_of(last));
@@ -48,12 +48,12 @@ TEST(ContentIds, OfTwoRunsAtTheSameTimeDiffer) {
 
 TEST(RecentMarks, KeepsTheLatest) {
   RecentMarks marks;
-  for (std::size_t i = 0; i <= RecentMarks::kMax; ++i) marks.add(std::to_string(i), {i, 0, std::nullopt});
-  EXPECT_FALSE(marks.find("0"));
-  ASSERT_TRUE(marks.find("1"));
-  EXPECT_EQ(marks.find("1")->inode, 1u);
+  for (std::size_t i = 0; i <= RecentMarks::kMax; ++i) marks.add_mark(std::to_string(i), {i, 0, std::nullopt});
+  EXPECT_FALSE(marks.find_mark("0"));
+  ASSERT_TRUE(marks.find_mark("1"));
+  EXPECT_EQ(marks.find_mark("1")->inode, 1u);
   marks.forget("1");
-  EXPECT_FALSE(marks.find("1"));
+  EXPECT_FALSE(marks.find_mark("1"));
 }
 
 TEST(ContentLayout, RefusesNamesItWouldNotMake) {

@@ -252,14 +252,14 @@ TEST_F(SyncBatcherTest, AContentThatWasDroppedFailsAlone) {
 // A request that found no place would wait until the next one, and its download with it.
 TEST_F(SyncBatcherTest, QuestionsLeaveThePlaceOfTheWork) {
   std::promise<void> begun, end;
-  EXPECT_TRUE(batcher->ask([&begun, ended = end.get_future().share()] {
+  EXPECT_TRUE(batcher->ask_thread([&begun, ended = end.get_future().share()] {
     begun.set_value();
     ended.wait();
   }));
   begun.get_future().wait();
   bool answered = false;
-  EXPECT_TRUE(batcher->ask([&answered] { answered = true; }));
-  EXPECT_FALSE(batcher->ask([] {})) << "one waits already";
+  EXPECT_TRUE(batcher->ask_thread([&answered] { answered = true; }));
+  EXPECT_FALSE(batcher->ask_thread([] {})) << "one waits already";
   request("a", written("aa01"));
   end.set_value();
   all_done();

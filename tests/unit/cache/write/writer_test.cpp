@@ -319,7 +319,7 @@ TEST_F(Writer, ManySmallContentsAreSyncedTogether) {
     own[0] = static_cast<char>(i);
     const StreamId stream = writers[i]->open_stream({0, own.size()}, Source::origin, "f");
     ASSERT_TRUE(writers[i]->append(stream, buffer_of(own)));
-    writers[i]->finish(false, [&](Result<ContentInfo> info) {
+    writers[i]->finish_content(false, [&](Result<ContentInfo> info) {
       EXPECT_TRUE(info);
       ++done;
     });

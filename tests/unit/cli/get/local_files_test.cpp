@@ -229,7 +229,7 @@ TEST_F(LocalFilesTest, UsesADescriptorThatCameUnasked) {
     if (!same) file.content = "another";
     std::string bytes_given = bytes(index);
     bytes_given[0] = 'X';
-    files->take(file, given(bytes_given));
+    files->take_content(file, given(bytes_given));
     ASSERT_TRUE(finish());
     EXPECT_EQ(test::read_file(destination(index)), same ? bytes_given : bytes(index));
   }

@@ -231,7 +231,7 @@ const std::map<std::string, Case>& cases() {
 }
 
 std::string difference(const std::string& destination, const Outcome& wanted) {
-  const auto place = PlaceFinder().find(destination);
+  const auto place = PlaceFinder().find_place(destination);
   Status judged = check_destination(destination);
   if (wanted.refused) {
     if (place && judged) return "it was not refused";

@@ -43,28 +43,28 @@ TEST(Mirrors, TakeTurnsWithTheirOwnCredentials) {
 TEST(Mirrors, EachIsAskedOnceBeforeTheFileFails) {
   MirrorRound round;
   EXPECT_TRUE(round.may_turn(3));
-  EXPECT_TRUE(round.failed(3, kMissing).next);
-  EXPECT_TRUE(round.failed(3, kOther).next);
+  EXPECT_TRUE(round.on_failed(3, kMissing).next);
+  EXPECT_TRUE(round.on_failed(3, kOther).next);
   EXPECT_FALSE(round.may_turn(3));
-  const auto over = round.failed(3, kMissing);
+  const auto over = round.on_failed(3, kMissing);
   EXPECT_FALSE(over.next);
   ASSERT_TRUE(over.over && over.error);
   EXPECT_EQ(over.error->code, ErrorCode::not_found);
   EXPECT_NE(over.error->detail.find("3 URLs"), std::string::npos) << over.error->text();
-  EXPECT_TRUE(round.failed(3, kMissing).next) << "the next attempt asks all of them again";
+  EXPECT_TRUE(round.on_failed(3, kMissing).next) << "the next attempt asks all of them again";
 }
 
 TEST(Mirrors, AnErrorThatMayPassIsTheFilesWhereThereWasOne) {
   MirrorRound round;
-  EXPECT_TRUE(round.failed(2, kRefused).next);
-  EXPECT_EQ(round.failed(2, kMissing).error->code, ErrorCode::connect_failed);
-  EXPECT_TRUE(round.failed(2, kMissing).next);
-  EXPECT_EQ(round.failed(2, kMissing).error->code, ErrorCode::not_found) << "it is forgotten with its round";
+  EXPECT_TRUE(round.on_failed(2, kRefused).next);
+  EXPECT_EQ(round.on_failed(2, kMissing).error->code, ErrorCode::connect_failed);
+  EXPECT_TRUE(round.on_failed(2, kMissing).next);
+  EXPECT_EQ(round.on_failed(2, kMissing).error->code, ErrorCode::not_found) << "it is forgotten with its round";
 }
 
 TEST(Mirrors, AreNotAskedForWhatIsNotTheUrls) {
   MirrorRound round;
-  for (const auto& decision : {round.failed(3, kFull), round.failed(1, kMissing)})
+  for (const auto& decision : {round.on_failed(3, kFull), round.on_failed(1, kMissing)})
     EXPECT_FALSE(decision.next || decision.over || decision.error);
   for (const ErrorCode code : {ErrorCode::disk_full, ErrorCode::disk_error, ErrorCode::database_error,
                                ErrorCode::cancelled, ErrorCode::maximum_time, ErrorCode::internal,
@@ -87,14 +87,14 @@ TEST(Mirrors, AreAskedForWhateverIsTheUrls) {
 TEST(Mirrors, OnlyMoreThanEverBeforeIsProgress) {
   MirrorRound round;
   round.progress(5 * kMiB);
-  EXPECT_TRUE(round.failed(2, kRefused).next);
+  EXPECT_TRUE(round.on_failed(2, kRefused).next);
   round.progress(5 * kMiB + 1);
   EXPECT_FALSE(round.may_turn(2));
   round.progress(6 * kMiB);
   EXPECT_TRUE(round.may_turn(2));
-  EXPECT_TRUE(round.failed(2, kRefused).next);
+  EXPECT_TRUE(round.on_failed(2, kRefused).next);
   round.progress(3 * kMiB);  // begun anew
-  EXPECT_FALSE(round.failed(2, kRefused).next);
+  EXPECT_FALSE(round.on_failed(2, kRefused).next);
 }
 
 }  // namespace

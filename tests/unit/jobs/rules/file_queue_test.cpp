@@ -8,12 +8,12 @@ namespace {
 TEST(file_queue, gives_files_in_order_of_index) {
   FileQueue queue;
   for (const unsigned file : {5U, 1U, 3U}) queue.add(file);
-  EXPECT_EQ(queue.take(), 1U);
+  EXPECT_EQ(queue.take_file(), 1U);
   queue.add(0);
-  EXPECT_EQ(queue.take(), 0U);
-  EXPECT_EQ(queue.take(), 3U);
-  EXPECT_EQ(queue.take(), 5U);
-  EXPECT_FALSE(queue.take());
+  EXPECT_EQ(queue.take_file(), 0U);
+  EXPECT_EQ(queue.take_file(), 3U);
+  EXPECT_EQ(queue.take_file(), 5U);
+  EXPECT_FALSE(queue.take_file());
 }
 
 TEST(file_queue, keeps_deferred_files_back_until_released) {
@@ -23,11 +23,11 @@ TEST(file_queue, keeps_deferred_files_back_until_released) {
   queue.defer(1);
   EXPECT_EQ(queue.waiting(), 1U);
   EXPECT_EQ(queue.deferred(), 1U);
-  EXPECT_EQ(queue.take(), 2U);
-  EXPECT_FALSE(queue.take());
+  EXPECT_EQ(queue.take_file(), 2U);
+  EXPECT_FALSE(queue.take_file());
   queue.release();
   EXPECT_EQ(queue.deferred(), 0U);
-  EXPECT_EQ(queue.take(), 1U);
+  EXPECT_EQ(queue.take_file(), 1U);
 }
 
 TEST(file_queue, a_file_is_in_it_once) {

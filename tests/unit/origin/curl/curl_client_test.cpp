@@ -23,7 +23,7 @@ TEST_F(CurlClientTest, DeliversTheBytesCutAtBlocks) {
   ASSERT_TRUE(result->ok()) << result->text();
   EXPECT_EQ(result->heads.at(0).status, 200);
   EXPECT_EQ(result->heads.at(0).version, 11);
-  EXPECT_EQ(*result->heads.at(0).find("content-length"), "10485883");
+  EXPECT_EQ(*result->heads.at(0).find_field("content-length"), "10485883");
   EXPECT_FALSE(result->heads.at(0).via_proxy);
   EXPECT_EQ(result->heads.at(0).address, "127.0.0.1");
   EXPECT_TRUE(result->body == FaultOrigin::content("a", 0, kSize));
@@ -54,7 +54,7 @@ TEST_F(CurlClientTest, SendsAHeadOnly) {
   http->start(std::move(request), collector);
   ASSERT_TRUE(loop.wait_for([&] { return collector->status.has_value(); }));
   EXPECT_TRUE(collector->ok());
-  EXPECT_EQ(*collector->heads.at(0).find("content-length"), "100000");
+  EXPECT_EQ(*collector->heads.at(0).find_field("content-length"), "100000");
   EXPECT_EQ(collector->body, "");
 }
 

@@ -23,10 +23,10 @@ TEST(HeaderBlock, ReadsAHead) {
   ASSERT_TRUE(head) << head.error().text();
   EXPECT_EQ(head->status, 206);
   EXPECT_EQ(head->version, 11);
-  EXPECT_EQ(*head->find("etag"), "\"x\"");
-  EXPECT_EQ(*head->find("x-a"), "b:c");
-  EXPECT_EQ(*head->find("x-empty"), "");
-  EXPECT_EQ(head->find("x-b"), nullptr);
+  EXPECT_EQ(*head->find_field("etag"), "\"x\"");
+  EXPECT_EQ(*head->find_field("x-a"), "b:c");
+  EXPECT_EQ(*head->find_field("x-empty"), "");
+  EXPECT_EQ(head->find_field("x-b"), nullptr);
 }
 
 TEST(HeaderBlock, KnowsVersions) {
@@ -38,12 +38,12 @@ TEST(HeaderBlock, KnowsVersions) {
 TEST(HeaderBlock, PassesOverInterimAnswers) {
   const auto head = read({"HTTP/1.1 100 Continue\r\n", "X: 1\r\n", "\r\n", "HTTP/1.1 200 OK\r\n", "Y: 2\r\n", "\r\n"});
   ASSERT_TRUE(head);
-  EXPECT_EQ(head->find("x"), nullptr);
-  EXPECT_EQ(*head->find("y"), "2");
+  EXPECT_EQ(head->find_field("x"), nullptr);
+  EXPECT_EQ(*head->find_field("y"), "2");
 }
 
 TEST(HeaderBlock, JoinsContinuedLines) {
-  EXPECT_EQ(*read({"HTTP/1.1 200 OK\r\n", "A: b\r\n", "  c\r\n", "\r\n"})->find("a"), "b c");
+  EXPECT_EQ(*read({"HTTP/1.1 200 OK\r\n", "A: b\r\n", "  c\r\n", "\r\n"})->find_field("a"), "b c");
 }
 
 TEST(HeaderBlock, RefusesGames) {
@@ -79,8 +79,8 @@ TEST(HeaderBlock, PassesOverWhatIsNoField) {
     const auto head =
         read({"HTTP/1.1 200 OK\r\n", "Content-Length: 5\r\n", std::string(line) + "\r\n", "ETag: \"a\"\r\n", "\r\n"});
     ASSERT_TRUE(head) << line << ": " << head.error().text();
-    EXPECT_EQ(*head->find("content-length"), "5") << line;
-    EXPECT_EQ(*head->find("etag"), "\"a\"") << line;
+    EXPECT_EQ(*head->find_field("content-length"), "5") << line;
+    EXPECT_EQ(*head->find_field("etag"), "\"a\"") << line;
     EXPECT_LE(head->headers.size(), 3U) << line;
   }
   EXPECT_TRUE(read({"HTTP/1.1 200 O\x01K\r\n", "\r\n"})) << "words for people";
@@ -114,16 +114,16 @@ TEST(HeaderBlock, TakesForGivenWhatRestricts) {
   EXPECT_EQ(find_all(head->headers, "cache-control").size(), 2U);
   EXPECT_EQ(*find_all(head->headers, "cache-control")[0], "no-store");
   EXPECT_EQ(*find_all(head->headers, "cache-control")[1], "priv  private");
-  EXPECT_EQ(*head->find("set-cookie"), "a=b");
-  EXPECT_EQ(*head->find("vary"), "*");
+  EXPECT_EQ(*head->find_field("set-cookie"), "a=b");
+  EXPECT_EQ(*head->find_field("vary"), "*");
 }
 
 TEST(HeaderBlock, WhatContinuesALineThatIsNoneIsNone) {
   const auto head = read({"HTTP/1.1 200 OK\r\n", "Content-Length: 5\r\n", "X Y: z\r\n", " 6\r\n", "ETag: \"a\"\r\n",
                           "no colon\r\n", "\t\"b\"\r\n", "\r\n"});
   ASSERT_TRUE(head) << head.error().text();
-  EXPECT_EQ(*head->find("content-length"), "5");
-  EXPECT_EQ(*head->find("etag"), "\"a\"");
+  EXPECT_EQ(*head->find_field("content-length"), "5");
+  EXPECT_EQ(*head->find_field("etag"), "\"a\"");
   EXPECT_FALSE(read({"HTTP/1.1 200 OK\r\n", "ETag: \"a\"\r\n", " \x01\r\n", "\r\n"}));
 }
 

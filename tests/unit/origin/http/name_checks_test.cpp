@@ -18,12 +18,12 @@ Status unresolved(const std::string& name) {
 class NameChecksTest : public ::testing::Test {
  protected:
   // What comes until `count` are told; `now` stands still.
-  std::vector<NameChecks::Told> take(NameChecks& checks, std::size_t count) {
-    std::vector<NameChecks::Told> all;
+  std::vector<NameChecks::Answered> take(NameChecks& checks, std::size_t count) {
+    std::vector<NameChecks::Answered> all;
     std::unique_lock lock(mutex_);
     while (all.size() < count) {
       lock.unlock();
-      for (NameChecks::Told& told : checks.take(now)) all.push_back(std::move(told));
+      for (NameChecks::Answered& told : checks.take_answered(now)) all.push_back(std::move(told));
       lock.lock();
       if (all.size() >= count) break;
       if (!woken_.wait_for(lock, std::chrono::seconds(20), [this] { return wakes_ > 0; })) break;
@@ -53,9 +53,9 @@ TEST_F(NameChecksTest, TellsWhatTheResolverSays) {
     return name == "absent" ? NameFact::absent : name == "there" ? NameFact::exists : NameFact::unknown;
   });
   HttpId id = 0;
-  for (const char* name : {"absent", "there", "silent"}) checks.ask(++id, name, unresolved(name), now);
+  for (const char* name : {"absent", "there", "silent"}) checks.check_name(++id, name, unresolved(name), now);
   const auto told = take(checks, 3);
-  for (const NameChecks::Told& one : told) {
+  for (const NameChecks::Answered& one : told) {
     const ErrorCode code = one.status.error().code;
     EXPECT_EQ(code, one.id == 1 ? ErrorCode::name_not_resolved : ErrorCode::network_unreachable) << one.id;
     if (one.id == 3) {
@@ -73,13 +73,13 @@ TEST_F(NameChecksTest, WaitsForNobodyLongerThanItsPatience) {
     held.wait();
     return NameFact::absent;
   });
-  checks.ask(1, "slow", unresolved("slow"), now);
-  checks.ask(2, "left", unresolved("left"), now);
+  checks.check_name(1, "slow", unresolved("slow"), now);
+  checks.check_name(2, "left", unresolved("left"), now);
   checks.cancel(2);
-  EXPECT_TRUE(checks.take(now).empty());
+  EXPECT_TRUE(checks.take_answered(now).empty());
   EXPECT_EQ(checks.next(), now + NameChecks::kPatience);
   now += NameChecks::kPatience;
-  const auto told = checks.take(now);
+  const auto told = checks.take_answered(now);
   ASSERT_EQ(told.size(), 1U);
   EXPECT_EQ(told[0].status.error().code, ErrorCode::network_unreachable);
   hold.set_value();
@@ -94,8 +94,8 @@ TEST_F(NameChecksTest, AsksForSoManyAtATime) {
     held.wait();
     return NameFact::absent;
   });
-  for (HttpId id = 1; id <= NameChecks::kMost + 5; ++id) checks.ask(id, "n", unresolved("n"), now);
-  EXPECT_EQ(checks.take(now).size(), 5U) << "the others are told at once that nothing is certain";
+  for (HttpId id = 1; id <= NameChecks::kMost + 5; ++id) checks.check_name(id, "n", unresolved("n"), now);
+  EXPECT_EQ(checks.take_answered(now).size(), 5U) << "the others are told at once that nothing is certain";
   hold.set_value();
   EXPECT_EQ(take(checks, NameChecks::kMost).size(), NameChecks::kMost);
   EXPECT_EQ(*asked, NameChecks::kMost);
@@ -111,7 +111,7 @@ TEST_F(NameChecksTest, MayGoWhileItIsAsked) {
       answered.set_value();
       return NameFact::absent;
     });
-    checks.ask(1, "slow", unresolved("slow"), now);
+    checks.check_name(1, "slow", unresolved("slow"), now);
   }
   hold.set_value();
   answered.get_future().wait();

@@ -14,7 +14,7 @@ Endpoint from(int host) {
 
 class AdmissionTest : public ::testing::Test {
  protected:
-  LinkAdmission::Decision arrive(int host) { return admission_.arrived(++last_, from(host), kNow); }
+  LinkAdmission::Decision arrive(int host) { return admission_.on_arrived(++last_, from(host), kNow); }
   LinkId member(int host) {
     EXPECT_TRUE(arrive(host).accepted);
     admission_.is_member(last_);
@@ -41,7 +41,7 @@ TEST_F(AdmissionTest, TheOldestHandshakeGoes) {
 }
 
 TEST_F(AdmissionTest, StrangersPushOutStrangersBeforeThoseWhoseAddressIsKnown) {
-  admission_.gone(member(1));
+  admission_.on_gone(member(1));
   EXPECT_TRUE(arrive(1).accepted);  // the oldest handshake, of an address that a member came from
   const LinkId known = last_;
   for (int host = 2; host <= 4; ++host) EXPECT_TRUE(arrive(host).cut.empty());
@@ -72,24 +72,24 @@ TEST_F(AdmissionTest, WhenAllIsFullTheLongestIdleMemberGoesAndNeverABusyOne) {
   const LinkId stranger = last_;
   EXPECT_EQ(arrive(10).cut, Ids{stranger}) << "strangers cost the office one connection, not one each";
   admission_.set_idle(members[2], false);
-  admission_.gone(last_);
+  admission_.on_gone(last_);
   EXPECT_TRUE(arrive(11).accepted);
   EXPECT_EQ(admission_.connections(), 8u);
 }
 
 TEST_F(AdmissionTest, AnAddressThatKeepsFailingIsTurnedAwayForASecond) {
-  for (int i = 0; i < static_cast<int>(LinkAdmission::kFailuresAtOnce); ++i) admission_.failed(from(1), kNow);
+  for (int i = 0; i < static_cast<int>(LinkAdmission::kFailuresAtOnce); ++i) admission_.on_failed(from(1), kNow);
   EXPECT_TRUE(arrive(1).accepted) << "as many are allowed";
-  admission_.failed(from(1), kNow);
+  admission_.on_failed(from(1), kNow);
   EXPECT_FALSE(arrive(1).accepted);
   EXPECT_TRUE(arrive(2).accepted) << "others are not meant";
-  EXPECT_TRUE(admission_.arrived(++last_, from(1), kNow + LinkAdmission::kTurnedAway).accepted);
+  EXPECT_TRUE(admission_.on_arrived(++last_, from(1), kNow + LinkAdmission::kTurnedAway).accepted);
 }
 
 TEST_F(AdmissionTest, WhatIsUnknownChangesNothing) {
   admission_.is_member(99);
   admission_.set_idle(99, true);
-  admission_.gone(99);
+  admission_.on_gone(99);
   EXPECT_EQ(admission_.connections(), 0u);
 }
 

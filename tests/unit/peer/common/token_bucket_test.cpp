@@ -12,7 +12,7 @@ constexpr SteadyTime kStart{seconds(100)};
 
 unsigned taken(TokenBucket& bucket, SteadyTime now) {
   unsigned count = 0;
-  while (count < 1000 && bucket.take(now)) ++count;
+  while (count < 1000 && bucket.take_token(now)) ++count;
   return count;
 }
 
@@ -26,9 +26,9 @@ TEST(RefusingBucket, GivesABurstAndThenItsRate) {
 
 TEST(RefusingBucket, AClockThatGoesBackGivesNothing) {
   TokenBucket bucket(10, 1);
-  EXPECT_TRUE(bucket.take(kStart + seconds(5)));
-  EXPECT_FALSE(bucket.take(kStart));
-  EXPECT_FALSE(bucket.take(kStart));
+  EXPECT_TRUE(bucket.take_token(kStart + seconds(5)));
+  EXPECT_FALSE(bucket.take_token(kStart));
+  EXPECT_FALSE(bucket.take_token(kStart));
 }
 
 TEST(RefusingBucket, SaysWhenItGivesAgain) {
@@ -38,7 +38,7 @@ TEST(RefusingBucket, SaysWhenItGivesAgain) {
   const SteadyTime again = bucket.free_at();
   EXPECT_GE(again, kStart + milliseconds(100));
   EXPECT_LE(again, kStart + milliseconds(101));
-  EXPECT_TRUE(bucket.take(again));
+  EXPECT_TRUE(bucket.take_token(again));
   bucket.fill(again + seconds(1));
   EXPECT_EQ(bucket.free_at(), SteadyTime{});
 }

@@ -14,8 +14,8 @@ using std::chrono::seconds;
 
 class Sitter final : public CrowdUser {
  public:
-  void crowd_changed() override {}
-  void crowd_heard(const AgentId&, const CrowdEntry&) override {}
+  void on_crowd_changed() override {}
+  void on_crowd_entry(const AgentId&, const CrowdEntry&) override {}
 };
 
 class CrowdHostTest : public ::testing::Test {
@@ -31,11 +31,11 @@ class CrowdHostTest : public ::testing::Test {
     joining.layout = cache::SegmentLayout(kSize);
     joining.patience = seconds(1);
     joining.min_rate = 1000;
-    seat_ = host_.join(joining, user_);
+    seat_ = host_.join_crowd(joining, user_);
     ASSERT_NE(seat_, nullptr);
     loop_.advance(milliseconds(200));
     ASSERT_EQ(seat_->fetch(), std::vector<std::uint64_t>{0});
-    seat_->progress(0, bytes);
+    seat_->on_progress(0, bytes);
     loop_.run_ready();
   }
   void leave() {
@@ -57,7 +57,7 @@ class CrowdHostTest : public ::testing::Test {
        [this](std::vector<CrowdEntry> entries) { said_.insert(said_.end(), entries.begin(), entries.end()); },
        [] { return std::vector<AgentId>{test::agent_of(1)}; },
        {}}};
-  std::unique_ptr<CrowdSeat> seat_;
+  std::unique_ptr<CrowdMembership> seat_;
 };
 
 TEST_F(CrowdHostTest, WhatIsFetchedToItsEndIsClaimedUntilItIsOffered) {
@@ -66,7 +66,7 @@ TEST_F(CrowdHostTest, WhatIsFetchedToItsEndIsClaimedUntilItIsOffered) {
   loop_.advance(milliseconds(1500));
   ASSERT_FALSE(said_.empty());
   EXPECT_TRUE(always_claimed()) << "others would fetch it again";
-  host_.held(kVersion, 0, true);
+  host_.on_segment_offered(kVersion, 0, true);
   said_.clear();
   loop_.advance(milliseconds(100));
   ASSERT_FALSE(said_.empty()) << "at once";

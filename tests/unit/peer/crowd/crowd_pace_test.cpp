@@ -29,11 +29,11 @@ class CrowdPaceTest : public ::testing::Test {
     std::uint64_t other = 0;
     for (; now < end; now += milliseconds(10)) {
       for (; other * 1000 < heard * static_cast<std::uint64_t>((now - start) / milliseconds(1)); ++other) {
-        pace.heard(numbered(other % others), now);
+        pace.on_datagram(numbered(other % others), now);
       }
       const auto versions = pace.due(now);
       if (versions.empty()) continue;
-      pace.sent(versions, now);
+      pace.on_sent(versions, now);
       ++sent;
     }
     return sent;
@@ -51,21 +51,21 @@ TEST_F(CrowdPaceTest, NothingToSayIsNotSaid) {
 }
 
 TEST_F(CrowdPaceTest, AChangeIsSaidAtOnce) {
-  pace.soon(key_of(1), now);
+  pace.announce_soon(key_of(1), now);
   ASSERT_TRUE(pace.next());
   EXPECT_LE(*pace.next() - now, milliseconds(1));
   now = *pace.next();
   EXPECT_THAT(pace.due(now), ElementsAre(key_of(1)));
-  pace.sent({key_of(1)}, now);
+  pace.on_sent({key_of(1)}, now);
   EXPECT_FALSE(pace.next());
 }
 
 TEST_F(CrowdPaceTest, ChangesAreBounded) {
   std::size_t sent = 0;
   for (int i = 0; i < 10'000; ++i, now += milliseconds(1)) {
-    pace.soon(key_of(1), now);
+    pace.announce_soon(key_of(1), now);
     if (!pace.due(now).empty()) {
-      pace.sent({key_of(1)}, now);
+      pace.on_sent({key_of(1)}, now);
       ++sent;
     }
   }
@@ -77,10 +77,10 @@ TEST_F(CrowdPaceTest, ChangesAreBounded) {
 TEST_F(CrowdPaceTest, ChangesThatHadToWaitAreSaidInTheEnd) {
   std::uint8_t number = 0;
   const auto says = [this, &number] {
-    pace.soon(key_of(number), now);
+    pace.announce_soon(key_of(number), now);
     now += milliseconds(1);
     const auto due = pace.due(now);
-    if (!due.empty()) pace.sent(due, now);
+    if (!due.empty()) pace.on_sent(due, now);
     return !due.empty();
   };
   while (number < 100 && says()) ++number;
@@ -92,36 +92,36 @@ TEST_F(CrowdPaceTest, ChangesThatHadToWaitAreSaidInTheEnd) {
 }
 
 TEST_F(CrowdPaceTest, ClaimsAreToldThreeTimesInTheTimeThatMakesThemVoid) {
-  pace.at_pace(key_of(1), true, now);
+  pace.announce_at_pace(key_of(1), true, now);
   EXPECT_GE(sent_in(seconds(15)), 30u);
 }
 
 TEST_F(CrowdPaceTest, AFewMembersSpeakTwiceASecond) {
-  pace.at_pace(key_of(1), false, now);
+  pace.announce_at_pace(key_of(1), false, now);
   const std::size_t sent = sent_in(seconds(20), 10, 10);
   EXPECT_GE(sent, 20u);
   EXPECT_LE(sent, 60u);
 }
 
 TEST_F(CrowdPaceTest, InALargeCrowdEachSpeaksSeldom) {
-  for (std::uint64_t i = 0; i < 5000; ++i) pace.heard(numbered(i), now);
+  for (std::uint64_t i = 0; i < 5000; ++i) pace.on_datagram(numbered(i), now);
   now += seconds(2);
-  pace.at_pace(key_of(1), false, now);
+  pace.announce_at_pace(key_of(1), false, now);
   EXPECT_LE(sent_in(seconds(300), 50), 9u);
   EXPECT_GE(sent_in(seconds(600), 50), 2u);
 }
 
 TEST_F(CrowdPaceTest, WhenMoreIsHeardThanIsAllowedOnlyClaimsAreTold) {
-  for (std::uint64_t i = 0; i < 30; ++i) pace.heard(numbered(i), now);
-  pace.at_pace(key_of(1), false, now);
+  for (std::uint64_t i = 0; i < 30; ++i) pace.on_datagram(numbered(i), now);
+  pace.announce_at_pace(key_of(1), false, now);
   EXPECT_EQ(sent_in(seconds(10), 200), 0u);
-  pace.at_pace(key_of(1), true, now);
+  pace.announce_at_pace(key_of(1), true, now);
   EXPECT_GE(sent_in(seconds(10), 200), 12u);
 }
 
 // Of thousands few have been heard in the first seconds: each takes the crowd for a small one.
 TEST_F(CrowdPaceTest, AsLongAsFewHaveBeenHeardThereIsHardlyMoreThanLater) {
-  pace.at_pace(key_of(1), false, now);
+  pace.announce_at_pace(key_of(1), false, now);
   sent_in(seconds(2), 81, 30);
   EXPECT_EQ(sent_in(seconds(10), 81, 30), 0u);
   EXPECT_GE(sent_in(seconds(10), 60, 30), 3u) << "there is room again";
@@ -132,7 +132,7 @@ TEST_F(CrowdPaceTest, ThousandsThatStartAtOnceDoNotSpeakAtOnce) {
   std::vector<std::unique_ptr<CrowdPace>> paces;
   for (int i = 0; i < 1000; ++i) {
     paces.push_back(std::make_unique<CrowdPace>(*random));
-    paces.back()->at_pace(key_of(1), false, now);
+    paces.back()->announce_at_pace(key_of(1), false, now);
   }
   std::size_t most = 0;
   for (int second = 0; second < 8; ++second) {
@@ -140,10 +140,10 @@ TEST_F(CrowdPaceTest, ThousandsThatStartAtOnceDoNotSpeakAtOnce) {
     for (int step = 0; step < 100; ++step, now += milliseconds(10)) {
       for (std::size_t i = 0; i < paces.size(); ++i) {
         if (*paces[i]->next() > now || paces[i]->due(now).empty()) continue;
-        paces[i]->sent({key_of(1)}, now);
+        paces[i]->on_sent({key_of(1)}, now);
         ++said;
         for (std::size_t other = 0; other < paces.size(); ++other)
-          if (other != i) paces[other]->heard(numbered(i), now);
+          if (other != i) paces[other]->on_datagram(numbered(i), now);
       }
     }
     most = std::max(most, said);
@@ -153,32 +153,32 @@ TEST_F(CrowdPaceTest, ThousandsThatStartAtOnceDoNotSpeakAtOnce) {
 }
 
 TEST_F(CrowdPaceTest, TheUrgentFirstThenClaimsThenWhoWaitedLongest) {
-  pace.at_pace(key_of(1), false, now);
-  pace.at_pace(key_of(2), false, now);
-  pace.at_pace(key_of(3), true, now);
-  pace.sent({key_of(1)}, now);
-  pace.soon(key_of(4), now);
+  pace.announce_at_pace(key_of(1), false, now);
+  pace.announce_at_pace(key_of(2), false, now);
+  pace.announce_at_pace(key_of(3), true, now);
+  pace.on_sent({key_of(1)}, now);
+  pace.announce_soon(key_of(4), now);
   now += milliseconds(1);
   EXPECT_THAT(pace.due(now), ElementsAre(key_of(4), key_of(3), key_of(2), key_of(1)));
 }
 
 TEST_F(CrowdPaceTest, OfManyVersionsAllHaveTheirTurn) {
   std::set<Digest> said;
-  for (std::uint8_t i = 0; i < 200; ++i) pace.at_pace(key_of(i), false, now);
+  for (std::uint8_t i = 0; i < 200; ++i) pace.announce_at_pace(key_of(i), false, now);
   for (int i = 0; i < 1500 && said.size() < 200; ++i, now += milliseconds(10)) {
     const auto due = pace.due(now);
     EXPECT_LE(due.size(), kMaxCrowdEntries);
     if (due.empty()) continue;
-    pace.sent(due, now);
+    pace.on_sent(due, now);
     said.insert(due.begin(), due.end());
   }
   EXPECT_EQ(said.size(), 200u);
 }
 
 TEST_F(CrowdPaceTest, WhatIsDroppedIsNotSaid) {
-  pace.at_pace(key_of(1), true, now);
-  pace.soon(key_of(1), now);
-  pace.drop(key_of(1));
+  pace.announce_at_pace(key_of(1), true, now);
+  pace.announce_soon(key_of(1), now);
+  pace.drop_version(key_of(1));
   EXPECT_FALSE(pace.next());
   EXPECT_THAT(pace.due(now + seconds(10)), IsEmpty());
 }
@@ -208,40 +208,40 @@ CrowdEntry entry_of(std::uint8_t key, bool complete) {
 TEST(CrowdMemoryTest, WhoJoinsKnowsWhatWasSaidBefore) {
   CrowdMemory memory;
   const SteadyTime now{seconds(100)};
-  memory.heard(agent_of(2), {1, 1}, entry_of(7, false), now);
-  EXPECT_THAT(memory.take(key_of(7), now), IsEmpty()) << "it holds and fetches nothing";
-  memory.heard(agent_of(2), {1, 3}, entry_of(7, true), now);
-  memory.heard(agent_of(2), {1, 2}, entry_of(7, false), now);
-  memory.heard(agent_of(3), {1, 1}, entry_of(7, true), now + seconds(1));
-  const auto heard = memory.take(key_of(7), now + CrowdMemory::kFor);
+  memory.on_entry(agent_of(2), {1, 1}, entry_of(7, false), now);
+  EXPECT_THAT(memory.take_entries(key_of(7), now), IsEmpty()) << "it holds and fetches nothing";
+  memory.on_entry(agent_of(2), {1, 3}, entry_of(7, true), now);
+  memory.on_entry(agent_of(2), {1, 2}, entry_of(7, false), now);
+  memory.on_entry(agent_of(3), {1, 1}, entry_of(7, true), now + seconds(1));
+  const auto heard = memory.take_entries(key_of(7), now + CrowdMemory::kFor);
   ASSERT_EQ(heard.size(), 2u);
   EXPECT_EQ(heard[0].agent, agent_of(2));
   EXPECT_TRUE(heard[0].entry.complete) << "the earlier came later";
-  EXPECT_THAT(memory.take(key_of(7), now), IsEmpty());
+  EXPECT_THAT(memory.take_entries(key_of(7), now), IsEmpty());
 }
 
 TEST(CrowdMemoryTest, ForgetsWhatIsOldAndWhoIsGone) {
   CrowdMemory memory;
   const SteadyTime now{seconds(100)};
-  memory.heard(agent_of(2), {1, 1}, entry_of(7, true), now);
-  EXPECT_THAT(memory.take(key_of(7), now + CrowdMemory::kFor + seconds(1)), IsEmpty());
-  memory.heard(agent_of(2), {1, 1}, entry_of(7, true), now);
-  memory.gone(agent_of(2));
-  EXPECT_THAT(memory.take(key_of(7), now), IsEmpty());
+  memory.on_entry(agent_of(2), {1, 1}, entry_of(7, true), now);
+  EXPECT_THAT(memory.take_entries(key_of(7), now + CrowdMemory::kFor + seconds(1)), IsEmpty());
+  memory.on_entry(agent_of(2), {1, 1}, entry_of(7, true), now);
+  memory.on_agent_gone(agent_of(2));
+  EXPECT_THAT(memory.take_entries(key_of(7), now), IsEmpty());
 }
 
 TEST(CrowdMemoryTest, IsBounded) {
   CrowdMemory memory;
   const SteadyTime now{seconds(100)};
-  for (std::uint64_t i = 0; i < 100; ++i) memory.heard(numbered(i), {1, 1}, entry_of(7, true), now);
-  EXPECT_EQ(memory.take(key_of(7), now).size(), CrowdMemory::kMaxAgents);
-  memory.heard(agent_of(1), {1, 1}, entry_of(7, true), now);
+  for (std::uint64_t i = 0; i < 100; ++i) memory.on_entry(numbered(i), {1, 1}, entry_of(7, true), now);
+  EXPECT_EQ(memory.take_entries(key_of(7), now).size(), CrowdMemory::kMaxAgents);
+  memory.on_entry(agent_of(1), {1, 1}, entry_of(7, true), now);
   for (std::uint64_t i = 0; i < CrowdMemory::kMaxVersions; ++i) {
     CrowdEntry entry = entry_of(0, true);
     entry.version_key = numbered(i);
-    memory.heard(agent_of(1), {1, 1}, entry, now + seconds(1));
+    memory.on_entry(agent_of(1), {1, 1}, entry, now + seconds(1));
   }
-  EXPECT_THAT(memory.take(key_of(7), now + seconds(1)), IsEmpty()) << "the oldest made room";
+  EXPECT_THAT(memory.take_entries(key_of(7), now + seconds(1)), IsEmpty()) << "the oldest made room";
 }
 
 // -- record

@@ -16,32 +16,32 @@ using ::testing::Not;
 using CrowdTest = CrowdLab;
 
 TEST_F(CrowdTest, AloneFetchesAtOnceAndFromTheBeginning) {
-  crowd->known({});
-  crowd->begin(now);
-  EXPECT_THAT(crowd->step(now).fetch, ElementsAre(0));
+  crowd->set_known_agents({});
+  crowd->begin_crowd(now);
+  EXPECT_THAT(crowd->take_step(now).fetch, ElementsAre(0));
 }
 
 TEST_F(CrowdTest, TheFirstInRankClaimsAtOnceAndAsksTheOriginWhenNobodyObjects) {
   know(0, 11);
-  crowd->begin(now);
-  const CrowdStep first = crowd->step(now);
+  crowd->begin_crowd(now);
+  const CrowdStep first = crowd->take_step(now);
   EXPECT_THAT(first.fetch, IsEmpty());
-  EXPECT_EQ(first.say, Say::soon);
+  EXPECT_EQ(first.urgency, SendUrgency::soon);
   EXPECT_EQ(crowd->entry().claims.size(), 1u);
-  EXPECT_EQ(first.next, now + rules.settle);
-  EXPECT_THAT(at(rules.settle).fetch, ElementsAre(0));
+  EXPECT_EQ(first.next_step_at, now + rules.confirm_after);
+  EXPECT_THAT(at(rules.confirm_after).fetch, ElementsAre(0));
 }
 
 TEST_F(CrowdTest, TheLastInRankWaitsForTheOthersButNotForLong) {
   know(11, 0);
-  crowd->begin(now);
+  crowd->begin_crowd(now);
   EXPECT_THAT(run(milliseconds(45)).fetch, IsEmpty());
-  EXPECT_EQ(run(rules.wait + rules.settle - milliseconds(45)).fetch.size(), 1u);
+  EXPECT_EQ(run(rules.wait + rules.confirm_after - milliseconds(45)).fetch.size(), 1u);
 }
 
 TEST_F(CrowdTest, FourFetchersAreEnough) {
   know(11, 0);
-  crowd->begin(now);
+  crowd->begin_crowd(now);
   const auto before = others(true);
   for (std::uint32_t i = 0; i < 4; ++i) hear(before[i], says({{i * 8, 0}}));
   EXPECT_THAT(run(milliseconds(400)).fetch, IsEmpty());
@@ -50,7 +50,7 @@ TEST_F(CrowdTest, FourFetchersAreEnough) {
 
 TEST_F(CrowdTest, ThreeFetchersAreNot) {
   know(11, 0);
-  crowd->begin(now);
+  crowd->begin_crowd(now);
   const auto before = others(true);
   for (std::uint32_t i = 0; i < 3; ++i) hear(before[i], says({{i * 8, 0}}));
   const auto fetch = run(milliseconds(100)).fetch;
@@ -60,25 +60,25 @@ TEST_F(CrowdTest, ThreeFetchersAreNot) {
 
 TEST_F(CrowdTest, EachOfTheFirstStartsAtItsOwnStripe) {
   know(2, 9);
-  crowd->begin(now);
-  EXPECT_THAT(at(rules.settle).fetch, IsEmpty());
-  EXPECT_THAT(at(rules.settle).fetch, ElementsAre(16));
+  crowd->begin_crowd(now);
+  EXPECT_THAT(at(rules.confirm_after).fetch, IsEmpty());
+  EXPECT_THAT(at(rules.confirm_after).fetch, ElementsAre(16));
 }
 
 TEST_F(CrowdTest, GoesOnWithTheNextSegmentBeforeTheLastByte) {
   know(0, 5);
-  crowd->begin(now);
-  run(rules.settle);
+  crowd->begin_crowd(now);
+  run(rules.confirm_after);
   for (std::uint64_t part = 1; part < 63; ++part) {
-    crowd->progress(0, part * kSegment / 64, now += milliseconds(100));
-    (void)crowd->step(now);
+    crowd->on_progress(0, part * kSegment / 64, now += milliseconds(100));
+    (void)crowd->take_step(now);
   }
-  EXPECT_THAT(crowd->step(now).fetch, ElementsAre(0, 1)) << "one GET can go on";
-  crowd->progress(0, kSegment, now);
-  EXPECT_THAT(crowd->step(now).fetch, ElementsAre(1));
-  crowd->held(0, true, now);
-  const CrowdStep step = crowd->step(now);
-  EXPECT_EQ(step.say, Say::soon);
+  EXPECT_THAT(crowd->take_step(now).fetch, ElementsAre(0, 1)) << "one GET can go on";
+  crowd->on_progress(0, kSegment, now);
+  EXPECT_THAT(crowd->take_step(now).fetch, ElementsAre(1));
+  crowd->on_segment_offered(0, true, now);
+  const CrowdStep step = crowd->take_step(now);
+  EXPECT_EQ(step.urgency, SendUrgency::soon);
   EXPECT_THAT(crowd->entry().held, ElementsAre(std::byte{1}));
   EXPECT_EQ(crowd->figures(now).first_hand, 1u);
 }
@@ -88,12 +88,12 @@ TEST_F(CrowdTest, TheNextIsClaimedSoLongBeforeTheEndAsTheOriginTakesToAnswer) {
   const auto claims_at = [this](Duration first_byte) -> std::uint64_t {
     make();
     know(0, 5);
-    crowd->begin(now);
-    run(rules.settle);
-    crowd->progress(0, 1, now += first_byte);
+    crowd->begin_crowd(now);
+    run(rules.confirm_after);
+    crowd->on_progress(0, 1, now += first_byte);
     for (std::uint64_t part = 1; part <= 64; ++part) {
-      crowd->progress(0, part * kSegment / 64, now += milliseconds(25));
-      if (crowd->step(now).fetch.size() > 1) return part * kSegment / 64;
+      crowd->on_progress(0, part * kSegment / 64, now += milliseconds(25));
+      if (crowd->take_step(now).fetch.size() > 1) return part * kSegment / 64;
     }
     return kSegment;
   };
@@ -107,13 +107,13 @@ TEST_F(CrowdTest, TheNextIsClaimedSoLongBeforeTheEndAsTheOriginTakesToAnswer) {
 
 TEST_F(CrowdTest, OfTwoClaimsTheFirstInRankKeepsIts) {
   know(0, 5);
-  crowd->begin(now);
-  run(rules.settle);
+  crowd->begin_crowd(now);
+  run(rules.confirm_after);
   hear(others(false)[0], says({{0, 0}}));
   EXPECT_THAT(at(milliseconds(1)).fetch, ElementsAre(0)) << "the other gives up";
   make();
   know(5, 0);
-  crowd->begin(now);
+  crowd->begin_crowd(now);
   const std::uint64_t mine = run(milliseconds(60)).fetch.at(0);
   hear(others(true)[0], says({{static_cast<std::uint32_t>(mine), 0}}));
   EXPECT_THAT(at(milliseconds(1)).fetch, Not(Contains(mine)));
@@ -121,8 +121,8 @@ TEST_F(CrowdTest, OfTwoClaimsTheFirstInRankKeepsIts) {
 
 TEST_F(CrowdTest, OfTwoClaimsTheOneMoreThanHalfDoneStays) {
   know(0, 5);
-  crowd->begin(now);
-  run(rules.settle);
+  crowd->begin_crowd(now);
+  run(rules.confirm_after);
   hear(others(false)[0], says({{0, kSegment / 2 + 1}}));
   EXPECT_THAT(at(milliseconds(1)).fetch, Not(Contains(0)));
 }
@@ -133,33 +133,33 @@ TEST_F(CrowdTest, WhatSomebodyHoldsIsTakenAndNotFetched) {
   for (std::uint64_t i = 0; i < 32; ++i)
     if (i != 9) all_but_one.push_back(i);
   hear(others(false)[0], says({}, all_but_one));
-  crowd->begin(now);
-  run(rules.settle);
-  EXPECT_THAT(crowd->step(now).fetch, ElementsAre(9));
+  crowd->begin_crowd(now);
+  run(rules.confirm_after);
+  EXPECT_THAT(crowd->take_step(now).fetch, ElementsAre(9));
   EXPECT_EQ(crowd->to_take(100, now).size(), 31u);
 }
 
 TEST_F(CrowdTest, ASegmentThatComesToBeHeldElsewhereIsGivenUpUntilHalfIsDone) {
   know(0, 5);
-  crowd->begin(now);
-  run(rules.settle);
-  crowd->progress(0, kSegment / 4, now);
+  crowd->begin_crowd(now);
+  run(rules.confirm_after);
+  crowd->on_progress(0, kSegment / 4, now);
   hear(others(false)[0], says({}, {0}));
   EXPECT_THAT(at(milliseconds(1)).fetch, Not(Contains(0)));
   make();
   know(0, 5);
-  crowd->begin(now);
-  run(rules.settle);
-  crowd->progress(0, kSegment * 3 / 4, now);
+  crowd->begin_crowd(now);
+  run(rules.confirm_after);
+  crowd->on_progress(0, kSegment * 3 / 4, now);
   hear(others(false)[0], says({}, {0}));
   EXPECT_THAT(at(milliseconds(1)).fetch, Contains(0));
 }
 
 TEST_F(CrowdTest, WhatAPeerDeliversIsNotAskedOfTheOrigin) {
   know(0, 5);
-  for (std::uint64_t i = 0; i < 31; ++i) crowd->held(i, false, now);
-  crowd->delivering(31, now);
-  crowd->begin(now);
+  for (std::uint64_t i = 0; i < 31; ++i) crowd->on_segment_offered(i, false, now);
+  crowd->on_delivering(31, now);
+  crowd->begin_crowd(now);
   EXPECT_THAT(run(milliseconds(1000)).fetch, IsEmpty());
   EXPECT_THAT(run(milliseconds(1500)).fetch, ElementsAre(31)) << "nobody delivers any more";
 }
@@ -173,7 +173,7 @@ TEST_F(CrowdTest, RarestFirstAndNotEverybodyFromTheSame) {
   std::set<AgentId> first;
   for (std::uint64_t seed = 0; seed < 20; ++seed) {
     Crowd other(agent_of(kSelf), key, layout, rules, record, seed);
-    for (int i = 0; i < 3; ++i) other.heard(ids[static_cast<std::size_t>(i)], {1, 1}, says({}, {1}), now);
+    for (int i = 0; i < 3; ++i) other.on_entry(ids[static_cast<std::size_t>(i)], {1, 1}, says({}, {1}), now);
     first.insert(other.holders(1, 1, now).at(0));
   }
   EXPECT_EQ(first.size(), 3u);
@@ -183,14 +183,14 @@ TEST_F(CrowdTest, RarestFirstAndNotEverybodyFromTheSame) {
 
 TEST_F(CrowdTest, WhoCannotReachTheOriginFetchesNothingAndSaysSo) {
   know(0, 4);
-  crowd->begin(now);
-  run(rules.settle);
-  crowd->origin_failed(now);
-  const CrowdStep failed = crowd->step(now);
+  crowd->begin_crowd(now);
+  run(rules.confirm_after);
+  crowd->on_origin_failed(now);
+  const CrowdStep failed = crowd->take_step(now);
   EXPECT_THAT(failed.fetch, IsEmpty());
-  EXPECT_EQ(failed.say, Say::soon) << "others may claim it now";
+  EXPECT_EQ(failed.urgency, SendUrgency::soon) << "others may claim it now";
   EXPECT_EQ(crowd->missing_everywhere(now).size(), 32u);
-  crowd->origin_back(now);
+  crowd->on_origin_back(now);
   EXPECT_EQ(run(milliseconds(100)).fetch.size(), 1u);
 }
 
@@ -199,7 +199,7 @@ TEST_F(CrowdTest, WhoMayNotFetchDoesSoOnlyWhereNobodyElseDoes) {
   rules.patience = seconds(1);
   make();
   know(0, 4);
-  crowd->begin(now);
+  crowd->begin_crowd(now);
   hear(others(false)[0], says({{3, 0}}));
   EXPECT_THAT(run(milliseconds(900)).fetch, IsEmpty());
   EXPECT_EQ(run(seconds(2)).fetch.size(), 1u);
@@ -210,9 +210,9 @@ TEST_F(CrowdTest, WhoMayNotFetchDoesSoSoonWhereNobodyElseWantsIt) {
   rules.patience = seconds(1);
   make();
   know(2, 4);
-  crowd->begin(now);
+  crowd->begin_crowd(now);
   EXPECT_THAT(run(rules.wait - milliseconds(1)).fetch, IsEmpty()) << "others may be about to say so";
-  EXPECT_EQ(run(rules.settle + milliseconds(2)).fetch.size(), 1u);
+  EXPECT_EQ(run(rules.confirm_after + milliseconds(2)).fetch.size(), 1u);
   EXPECT_EQ(run(milliseconds(200)).fetch.size(), 1u);
   hear(others(false)[0], says({{3, 0}}));
   EXPECT_THAT(run(milliseconds(1)).fetch, IsEmpty()) << "now there is somebody who may";
@@ -222,11 +222,11 @@ TEST_F(CrowdTest, WhoMayNotFetchDoesSoSoonWhereNobodyElseWantsIt) {
 
 TEST_F(CrowdTest, WhatALaterDatagramOvertookIsNotRead) {
   const AgentId other = others(true)[0];
-  crowd->begin(now);
-  crowd->heard(other, {1, 5}, says({}, {1, 2}), now);
-  crowd->heard(other, {1, 4}, says({}, {1}), now);
+  crowd->begin_crowd(now);
+  crowd->on_entry(other, {1, 5}, says({}, {1, 2}), now);
+  crowd->on_entry(other, {1, 4}, says({}, {1}), now);
   EXPECT_EQ(crowd->to_take(8, now).size(), 2u);
-  crowd->heard(other, {2, 1}, says({}, {1}), now);
+  crowd->on_entry(other, {2, 1}, says({}, {1}), now);
   EXPECT_EQ(crowd->to_take(8, now).size(), 1u) << "started anew";
 }
 
@@ -242,13 +242,13 @@ TEST_F(CrowdTest, WhoIsGoneNeitherHoldsNorFetches) {
   const AgentId other = others(true)[0];
   hear(other, says({{4, 0}}, {1}));
   EXPECT_EQ(crowd->figures(now).fetchers, 1u);
-  crowd->gone(other, now);
+  crowd->on_agent_gone(other, now);
   EXPECT_EQ(crowd->figures(now).fetchers, 0u);
   EXPECT_THAT(crowd->to_take(8, now), IsEmpty());
 }
 
 TEST_F(CrowdTest, WhoIsSilentForLongIsForgotten) {
-  crowd->begin(now);
+  crowd->begin_crowd(now);
   hear(others(true)[0], says({}, {1}));
   for (int i = 0; i < 14; ++i) at(seconds(1));
   EXPECT_EQ(crowd->figures(now).members, 1u);
@@ -258,10 +258,10 @@ TEST_F(CrowdTest, WhoIsSilentForLongIsForgotten) {
 
 TEST_F(CrowdTest, AfterSleepNobodyIsBlamed) {
   know(4, 0);
-  crowd->begin(now);
+  crowd->begin_crowd(now);
   const auto before = others(true);
   for (std::uint32_t i = 0; i < 4; ++i) hear(before[i], says({{i * 8, 0}}));
-  (void)crowd->step(now);
+  (void)crowd->take_step(now);
   EXPECT_THAT(at(seconds(3600)).fetch, IsEmpty());
   EXPECT_EQ(crowd->figures(now).voided, 0u);
   EXPECT_FALSE(run(seconds(2)).fetch.empty()) << "but they are not waited for without bound";
@@ -269,48 +269,48 @@ TEST_F(CrowdTest, AfterSleepNobodyIsBlamed) {
 
 TEST_F(CrowdTest, AClockThatGoesBackDoesNoHarm) {
   know(0, 4);
-  crowd->begin(now);
+  crowd->begin_crowd(now);
   run(seconds(1));
   hear(others(false)[0], says({{8, 0}}));
   now -= seconds(60);
-  (void)crowd->step(now);
-  crowd->progress(0, 100, now);
+  (void)crowd->take_step(now);
+  crowd->on_progress(0, 100, now);
   EXPECT_THAT(run(seconds(70)).fetch, Contains(0));
 }
 
 TEST_F(CrowdTest, ANewcomerThatClaimsIsToldTheClaimsAtOnce) {
   know(0, 4);
-  crowd->begin(now);
-  run(rules.settle);
-  crowd->told(now);
-  (void)crowd->step(now);
+  crowd->begin_crowd(now);
+  run(rules.confirm_after);
+  crowd->on_entry_sent(now);
+  (void)crowd->take_step(now);
   now += milliseconds(200);
-  EXPECT_EQ(crowd->step(now).say, Say::at_pace);
+  EXPECT_EQ(crowd->take_step(now).urgency, SendUrgency::at_pace);
   hear(others(false)[1], says({}));
-  EXPECT_EQ(crowd->step(now).say, Say::at_pace);
+  EXPECT_EQ(crowd->take_step(now).urgency, SendUrgency::at_pace);
   hear(others(false)[2], says({{9, 0}}));
-  EXPECT_EQ(crowd->step(now).say, Say::soon);
+  EXPECT_EQ(crowd->take_step(now).urgency, SendUrgency::soon);
 }
 
 // One datagram in a thousand is lost at each host: of thousands some do not hear that a claimed segment is held now.
 TEST_F(CrowdTest, WhatWasFetchedIsToldOnceMoreBeforeItsClaimIsVoidForThoseWhoDidNotHear) {
   know(0, 4);
-  for (std::uint64_t i = 1; i < 31; ++i) crowd->held(i, false, now);
-  crowd->begin(now);
+  for (std::uint64_t i = 1; i < 31; ++i) crowd->on_segment_offered(i, false, now);
+  crowd->begin_crowd(now);
   // The last one is to be had from somebody else: afterwards there is nothing to claim, and no claim to speak of.
   hear(others(false)[0], says({}, {31}));
   ASSERT_THAT(run(milliseconds(10)).fetch, ElementsAre(0));
-  crowd->told(now);
-  crowd->progress(0, kSegment, now);
-  crowd->held(0, true, now);
-  ASSERT_EQ(at(milliseconds(1)).say, Say::soon);
-  crowd->told(now);
+  crowd->on_entry_sent(now);
+  crowd->on_progress(0, kSegment, now);
+  crowd->on_segment_offered(0, true, now);
+  ASSERT_EQ(at(milliseconds(1)).urgency, SendUrgency::soon);
+  crowd->on_entry_sent(now);
   const SteadyTime first = now;
   std::vector<Duration> said;
-  for (CrowdStep step = crowd->step(now); now < first + seconds(4); step = at(step.next - now)) {
-    if (step.say != Say::soon) continue;
+  for (CrowdStep step = crowd->take_step(now); now < first + seconds(4); step = at(step.next_step_at - now)) {
+    if (step.urgency != SendUrgency::soon) continue;
     said.push_back(now - first);
-    crowd->told(now);
+    crowd->on_entry_sent(now);
   }
   ASSERT_EQ(said.size(), 1u) << "once more, and not again and again";
   EXPECT_GE(said[0], milliseconds(200));
@@ -327,21 +327,21 @@ AgentId one_of_thousands(unsigned number) {
 }
 
 TEST_F(CrowdTest, MembersAreBoundedAndTheirSegmentsNotForgottenAtOnce) {
-  crowd->begin(now);
+  crowd->begin_crowd(now);
   for (unsigned i = 0; i < 3000; ++i) {
-    crowd->heard(one_of_thousands(i), {1, 1}, says({}, {i % 32}), now);
+    crowd->on_entry(one_of_thousands(i), {1, 1}, says({}, {i % 32}), now);
   }
   EXPECT_LE(crowd->holders(0, 10'000, now).size(), CrowdMembers::kMaxMembers);
   EXPECT_NEAR(static_cast<double>(crowd->figures(now).members), 3000, 1200);
 }
 
 TEST_F(CrowdTest, WhoAloneHoldsASegmentIsNotForgottenForOthers) {
-  crowd->begin(now);
+  crowd->begin_crowd(now);
   AgentId first{};
   first[0] = std::byte{0xff};
-  crowd->heard(first, {1, 1}, says({}, {7}), now);
+  crowd->on_entry(first, {1, 1}, says({}, {7}), now);
   for (unsigned i = 0; i < 3000; ++i) {
-    crowd->heard(one_of_thousands(i), {1, 1}, says({}, {i % 4}), now);
+    crowd->on_entry(one_of_thousands(i), {1, 1}, says({}, {i % 4}), now);
   }
   EXPECT_EQ(crowd->holders(7, 8, now), std::vector<AgentId>{first});
   // Not even where each of thousands says that it has what nobody else has: they stay bounded.
@@ -349,7 +349,7 @@ TEST_F(CrowdTest, WhoAloneHoldsASegmentIsNotForgottenForOthers) {
     AgentId id{};
     id[0] = static_cast<std::byte>(i);
     id[3] = static_cast<std::byte>(1 + (i >> 8));
-    crowd->heard(id, {1, 1}, says({}, {i % 32}), now);
+    crowd->on_entry(id, {1, 1}, says({}, {i % 32}), now);
   }
   EXPECT_LE(crowd->holders(0, 10'000, now).size(), CrowdMembers::kMaxMembers);
 }
@@ -361,14 +361,14 @@ class LargeCrowdTest : public CrowdLab {
 
 TEST_F(LargeCrowdTest, BitmapsOfLargeContentsTakeTurns) {
   ASSERT_EQ(layout.count(), 1600u);
-  for (const std::uint64_t segment : {3U, 1500U}) crowd->held(segment, true, now);
+  for (const std::uint64_t segment : {3U, 1500U}) crowd->on_segment_offered(segment, true, now);
   const CrowdEntry first = crowd->entry();
   const CrowdEntry second = crowd->entry();
   EXPECT_EQ(first.first, 0u);
   EXPECT_EQ(second.first, 1024u);
   Crowd other(agent_of(9), key, layout, rules, record, 1);
-  other.heard(agent_of(kSelf), {1, 1}, first, now);
-  other.heard(agent_of(kSelf), {1, 2}, second, now);
+  other.on_entry(agent_of(kSelf), {1, 1}, first, now);
+  other.on_entry(agent_of(kSelf), {1, 2}, second, now);
   EXPECT_EQ(other.to_take(10, now).size(), 2u) << "a window says nothing of the others";
 }
 
@@ -379,7 +379,7 @@ class SmallCrowdTest : public CrowdLab {
 
 TEST_F(SmallCrowdTest, OneFetchesAndTheOthersWait) {
   know(3, 4);
-  crowd->begin(now);
+  crowd->begin_crowd(now);
   hear(others(true)[2], says({{0, 0}}));
   EXPECT_THAT(run(seconds(1)).fetch, IsEmpty());
   hear(others(true)[2], says({}, {0}));
@@ -389,14 +389,14 @@ TEST_F(SmallCrowdTest, OneFetchesAndTheOthersWait) {
 
 TEST_F(SmallCrowdTest, OfTwoThatClaimInTheSameMomentOnlyOneAsksTheOrigin) {
   know(1, 4);
-  crowd->begin(now);
+  crowd->begin_crowd(now);
   run(milliseconds(50));
   ASSERT_EQ(crowd->entry().claims.size(), 1u);
   make();
   know(1, 4);
-  crowd->begin(now);
-  CrowdStep step = crowd->step(now);
-  while (crowd->entry().claims.empty()) step = at(step.next - now);
+  crowd->begin_crowd(now);
+  CrowdStep step = crowd->take_step(now);
+  while (crowd->entry().claims.empty()) step = at(step.next_step_at - now);
   EXPECT_THAT(step.fetch, IsEmpty());
   hear(others(true)[0], says({{0, 0}}));
   EXPECT_THAT(run(milliseconds(500)).fetch, IsEmpty());
@@ -404,7 +404,7 @@ TEST_F(SmallCrowdTest, OfTwoThatClaimInTheSameMomentOnlyOneAsksTheOrigin) {
 
 TEST_F(SmallCrowdTest, WhenItsFetcherDiesAnotherTakesOver) {
   know(3, 4);
-  crowd->begin(now);
+  crowd->begin_crowd(now);
   hear(others(true)[2], says({{0, 50'000}}));
   EXPECT_THAT(run(milliseconds(1400)).fetch, IsEmpty());
   EXPECT_THAT(run(milliseconds(250)).fetch, ElementsAre(0));

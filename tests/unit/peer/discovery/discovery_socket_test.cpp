@@ -114,7 +114,7 @@ TEST_F(DiscoverySocketTest, OneConfiguredAddressIsEnoughAndByeEndsIt) {
   Member* second = start(settings, key_);
   ASSERT_NE(second, nullptr) << error_;
   ASSERT_TRUE(wait_for([&] { return first->socket->peers().size() == 1 && second->socket->peers().size() == 1; }));
-  const KnownPeer* seen = first->socket->peers().find(second->key.id());
+  const KnownPeer* seen = first->socket->peers().find_peer(second->key.id());
   ASSERT_NE(seen, nullptr);
   EXPECT_EQ(seen->from, endpoint(*second, "127.0.0.3")) << "each speaks from its own address";
   EXPECT_FALSE(seen->multicast);

@@ -63,7 +63,7 @@ TEST(Discovery, OneConfiguredAddressBridgesSubnets) {
   office.run_for(milliseconds(100));
   EXPECT_EQ(office.peers(here).size(), 1u);
   EXPECT_EQ(office.peers(there).size(), 1u);
-  EXPECT_FALSE(office.peers(here).find(office.id(there))->multicast);
+  EXPECT_FALSE(office.peers(here).find_peer(office.id(there))->multicast);
   // And stays known although no multicast passes.
   office.run_for(seconds(120));
   EXPECT_EQ(office.peers(there).size(), 1u);
@@ -260,8 +260,8 @@ TEST(Discovery, AnOldHelloThatWasNeverHeardHereIsNotAnsweredToWhoeverSendsIt) {
   host.discovery->receive(hello(3, stranger), office.now());
   host.discovery->tick(office.now() + seconds(1));
   for (const Outgoing& sent : host.discovery->take_outgoing()) EXPECT_NE(sent.to, stranger);
-  ASSERT_NE(office.peers(host).find(sender), nullptr);
-  EXPECT_EQ(office.peers(host).find(sender)->from, from);
+  ASSERT_NE(office.peers(host).find_peer(sender), nullptr);
+  EXPECT_EQ(office.peers(host).find_peer(sender)->from, from);
 }
 
 TEST(Discovery, WhoHasNotIntroducedItselfIsAskedToAndNotListenedTo) {
@@ -400,7 +400,7 @@ TEST_F(Forged, NobodySaysGoodByeForAnother) {
 TEST_F(Forged, AQuestionMovesNobodyElsewhereAndIsNotAnsweredThere) {
   const auto before = host_.sent;
   forge(500, Ask{1, 0xffff, true, one_key()}, forger_);
-  EXPECT_EQ(office_.peers(host_).find(office_.id(real_))->from, real_.address);
+  EXPECT_EQ(office_.peers(host_).find_peer(office_.id(real_))->from, real_.address);
   office_.run_for(milliseconds(500));
   EXPECT_EQ(host_.sent - before, 1u) << "it is asked who that is, no more";
   EXPECT_EQ(answers(), 1u);
@@ -411,7 +411,7 @@ TEST_F(Forged, WhoSendsMuchSignsOftenEnoughToBeHeard) {
     real_.discovery->tell_evidence({{static_cast<std::byte>(i), static_cast<std::byte>(i >> 8)}}, office_.now());
     if (i % 50 == 0) office_.run_for(milliseconds(1));
   }
-  EXPECT_GT(real_.sequence, 3 * ReplayGuard::kAhead) << "nothing is shown otherwise";
+  EXPECT_GT(real_.sequence, 3 * ReplayGuard::kMaxAhead) << "nothing is shown otherwise";
   EXPECT_EQ(answers(), 1u);
 }
 
@@ -493,13 +493,13 @@ TEST(Discovery, ANewKeyIsToldUnderTheOldOneAndTheSleeperLearnsOfItLater) {
   sleeper.discovery->resumed(office.now());
   office.run_for(milliseconds(100));
   EXPECT_GE(sleeper_told, 1);
-  EXPECT_EQ(office.peers(awake).find(office.id(sleeper)), nullptr);
+  EXPECT_EQ(office.peers(awake).find_peer(office.id(sleeper)), nullptr);
   // With the new state it is one of them.
   sleeper.self.group_version = 2;
   sleeper.self.key_epoch = 2;
   office.set_self(sleeper);
   office.run_for(milliseconds(100));
-  EXPECT_NE(office.peers(awake).find(office.id(sleeper)), nullptr);
+  EXPECT_NE(office.peers(awake).find_peer(office.id(sleeper)), nullptr);
   EXPECT_EQ(office.peers(sleeper).size(), 2u);
 }
 

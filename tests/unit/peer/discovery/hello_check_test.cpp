@@ -101,13 +101,13 @@ TEST(KeyRing, FindsTheCurrentAndTheLastEight) {
   std::vector<GroupKey> old;
   for (std::uint32_t epoch = 11; epoch > 1; --epoch) old.push_back(GroupKey::from_secret(epoch, Digest{}));
   const KeyRing ring(GroupKey::from_secret(12, Digest{}), old);
-  EXPECT_EQ(ring.find(12), &ring.current());
+  EXPECT_EQ(ring.find_key(12), &ring.current());
   for (std::uint32_t epoch = 4; epoch <= 11; ++epoch) {
-    ASSERT_NE(ring.find(epoch), nullptr) << epoch;
-    EXPECT_EQ(ring.find(epoch)->epoch(), epoch);
+    ASSERT_NE(ring.find_key(epoch), nullptr) << epoch;
+    EXPECT_EQ(ring.find_key(epoch)->epoch(), epoch);
   }
-  EXPECT_EQ(ring.find(3), nullptr);
-  EXPECT_EQ(ring.find(13), nullptr);
+  EXPECT_EQ(ring.find_key(3), nullptr);
+  EXPECT_EQ(ring.find_key(13), nullptr);
 }
 
 class EvidenceRelayTest : public ::testing::Test {
@@ -125,7 +125,7 @@ class EvidenceRelayTest : public ::testing::Test {
 };
 
 TEST_F(EvidenceRelayTest, IsToldThreeTimesWithinASecond) {
-  relay_.tell(piece(1), kSteady);
+  relay_.send_evidence(piece(1), kSteady);
   std::size_t times = 0;
   SteadyTime now = kSteady;
   while (relay_.next_wakeup() != SteadyTime::max()) {
@@ -138,38 +138,39 @@ TEST_F(EvidenceRelayTest, IsToldThreeTimesWithinASecond) {
 }
 
 TEST_F(EvidenceRelayTest, IsHeardOnceAndOnesOwnNever) {
-  EXPECT_TRUE(relay_.hear(sender(1), piece(1), kSteady));
-  EXPECT_FALSE(relay_.hear(sender(2), piece(1), kSteady));
-  relay_.tell(piece(2), kSteady);
-  EXPECT_FALSE(relay_.hear(sender(2), piece(2), kSteady));
+  EXPECT_TRUE(relay_.on_evidence(sender(1), piece(1), kSteady));
+  EXPECT_FALSE(relay_.on_evidence(sender(2), piece(1), kSteady));
+  relay_.send_evidence(piece(2), kSteady);
+  EXPECT_FALSE(relay_.on_evidence(sender(2), piece(2), kSteady));
 }
 
 TEST_F(EvidenceRelayTest, WhoTellsItWithASpoiltCertificateDoesNotSilenceTheOther) {
   EvidenceMessage spoilt = piece(1), good = piece(1);
   spoilt.certificate = {std::byte{1}};
   good.certificate = {std::byte{2}};
-  EXPECT_TRUE(relay_.hear(sender(1), spoilt, kSteady));
-  EXPECT_TRUE(relay_.hear(sender(2), good, kSteady));
-  EXPECT_FALSE(relay_.hear(sender(2), good, kSteady));
+  EXPECT_TRUE(relay_.on_evidence(sender(1), spoilt, kSteady));
+  EXPECT_TRUE(relay_.on_evidence(sender(2), good, kSteady));
+  EXPECT_FALSE(relay_.on_evidence(sender(2), good, kSteady));
 }
 
 TEST_F(EvidenceRelayTest, OneSenderCannotUseUpTheRest) {
   std::size_t taken = 0;
-  for (std::uint16_t i = 0; i < 1000; ++i) taken += relay_.hear(sender(1), piece(i), kSteady) ? 1U : 0U;
+  for (std::uint16_t i = 0; i < 1000; ++i) taken += relay_.on_evidence(sender(1), piece(i), kSteady) ? 1U : 0U;
   EXPECT_EQ(taken, 40u);
-  EXPECT_TRUE(relay_.hear(sender(2), piece(2000), kSteady));
+  EXPECT_TRUE(relay_.on_evidence(sender(2), piece(2000), kSteady));
   // What was over the bound may be heard when it is told again.
-  EXPECT_TRUE(relay_.hear(sender(1), piece(999), kSteady + seconds(1)));
+  EXPECT_TRUE(relay_.on_evidence(sender(1), piece(999), kSteady + seconds(1)));
   for (std::uint8_t each = 3; each < 200; ++each) {
     for (std::uint16_t i = 0; i < 10; ++i) {
-      taken += relay_.hear(sender(each), piece(static_cast<std::uint16_t>(3000 + each * 10 + i)), kSteady) ? 1U : 0U;
+      taken +=
+          relay_.on_evidence(sender(each), piece(static_cast<std::uint16_t>(3000 + each * 10 + i)), kSteady) ? 1U : 0U;
     }
   }
   EXPECT_LE(taken, 250u) << "200 at once, and 50 of the second that passed";
 }
 
 TEST_F(EvidenceRelayTest, WhatIsToldAndRememberedIsBounded) {
-  for (std::uint16_t i = 0; i < 1000; ++i) relay_.tell(piece(i), kSteady);
+  for (std::uint16_t i = 0; i < 1000; ++i) relay_.send_evidence(piece(i), kSteady);
   EXPECT_EQ(relay_.due(kSteady).size(), EvidenceRelay::kMaxTelling);
 }
 

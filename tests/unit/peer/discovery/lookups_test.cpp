@@ -181,7 +181,7 @@ TEST_F(LookupsTest, TwoCompleteHoldersAreNotKeptWaitingByTheRest) {
 TEST_F(LookupsTest, WhoIsGoneIsNotWaitedFor) {
   const auto query = ask({agent(1), agent(2)});
   answer(query, 1, {});
-  lookups_.gone(agent(2).agent, now_);
+  lookups_.on_agent_gone(agent(2).agent, now_);
   EXPECT_EQ(done_, 1);
 }
 

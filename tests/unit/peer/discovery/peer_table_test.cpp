@@ -47,12 +47,12 @@ TEST(PeerTable, AnAgentIsReachedAtItsLastPlaceThatIsNotLinkLocal) {
     Hello hello;
     hello.catalogue_port = 7475;
     for (const Heard& heard : each.heard) {
-      table.heard_hello(agent, 1, hello, *parse_endpoint(heard.from), true, kNow + heard.at);
+      table.on_hello(agent, 1, hello, *parse_endpoint(heard.from), true, kNow + heard.at);
     }
-    ASSERT_NE(table.find(agent), nullptr) << each.what;
-    EXPECT_EQ(table.find(agent)->catalogue().text(), each.reached) << each.what;
+    ASSERT_NE(table.find_peer(agent), nullptr) << each.what;
+    EXPECT_EQ(table.find_peer(agent)->catalogue().text(), each.reached) << each.what;
     for (const Heard& heard : each.heard) {
-      EXPECT_TRUE(table.find(agent)->speaks_from(*parse_endpoint(heard.from))) << each.what << " " << heard.from;
+      EXPECT_TRUE(table.find_peer(agent)->speaks_from(*parse_endpoint(heard.from))) << each.what << " " << heard.from;
     }
   }
 }
@@ -62,11 +62,11 @@ TEST(PeerTable, AKnownPlaceIsNoNewsAndAnotherOneIs) {
   const AgentId agent{};
   const Hello hello;
   const Endpoint first = *parse_endpoint("192.0.2.7:7475"), second = *parse_endpoint("[fe80::7%3]:7475");
-  EXPECT_EQ(table.heard_hello(agent, 1, hello, first, true, kNow), PeerTable::Change::appeared);
+  EXPECT_EQ(table.on_hello(agent, 1, hello, first, true, kNow), PeerTable::Change::appeared);
   EXPECT_TRUE(table.is_news(agent, 1, hello, second));
-  EXPECT_EQ(table.heard_hello(agent, 1, hello, second, true, kNow), PeerTable::Change::changed);
+  EXPECT_EQ(table.on_hello(agent, 1, hello, second, true, kNow), PeerTable::Change::changed);
   EXPECT_FALSE(table.is_news(agent, 1, hello, first));
-  EXPECT_EQ(table.heard_hello(agent, 1, hello, first, true, kNow), PeerTable::Change::none);
+  EXPECT_EQ(table.on_hello(agent, 1, hello, first, true, kNow), PeerTable::Change::none);
 }
 
 TEST(PeerTable, WhatIsSaidByMulticastGoesWhereItIsHeard) {
@@ -80,14 +80,14 @@ TEST(PeerTable, WhatIsSaidByMulticastGoesWhereItIsHeard) {
     return std::make_pair(families.v4, families.v6);
   };
   EXPECT_EQ(needed(kNow), std::make_pair(true, true)) << "nobody is known";
-  table.heard_hello(both, 1, hello, v6, true, kNow);
+  table.on_hello(both, 1, hello, v6, true, kNow);
   EXPECT_EQ(needed(kNow), std::make_pair(false, true));
-  table.heard_hello(both, 1, hello, v4, true, kNow);
+  table.on_hello(both, 1, hello, v4, true, kNow);
   EXPECT_EQ(needed(kNow), std::make_pair(true, false));
-  table.heard_hello(only_v6, 1, hello, v6, true, kNow);
+  table.on_hello(only_v6, 1, hello, v6, true, kNow);
   EXPECT_EQ(needed(kNow), std::make_pair(true, true));
   table.remove(only_v6);
-  table.heard_hello(both, 1, hello, v6, true, kNow + PeerTable::kSilence);
+  table.on_hello(both, 1, hello, v6, true, kNow + PeerTable::kSilence);
   EXPECT_EQ(needed(kNow + PeerTable::kSilence), std::make_pair(false, true)) << "not heard by IPv4 any more";
 }
 
@@ -96,10 +96,10 @@ TEST(PeerTable, ARestartForgetsWhereTheAgentWas) {
   const AgentId agent{};
   const Hello hello;
   const Endpoint before = *parse_endpoint("192.0.2.7:7475"), after = *parse_endpoint("[fe80::7%3]:7475");
-  table.heard_hello(agent, 1, hello, before, true, kNow);
-  EXPECT_EQ(table.heard_hello(agent, 2, hello, after, true, kNow), PeerTable::Change::restarted);
-  EXPECT_FALSE(table.find(agent)->speaks_from(before));
-  EXPECT_EQ(table.find(agent)->from, after);
+  table.on_hello(agent, 1, hello, before, true, kNow);
+  EXPECT_EQ(table.on_hello(agent, 2, hello, after, true, kNow), PeerTable::Change::restarted);
+  EXPECT_FALSE(table.find_peer(agent)->speaks_from(before));
+  EXPECT_EQ(table.find_peer(agent)->from, after);
 }
 
 }  // namespace

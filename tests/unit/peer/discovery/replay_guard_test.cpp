@@ -44,22 +44,22 @@ TEST(ReplayGuard, WhatIsNotSignedMovesNothing) {
   ReplayGuard guard;
   ASSERT_TRUE(guard.accept_signed(sender(1), 10, 100, at(0)));
   EXPECT_FALSE(guard.accept(sender(1), 10, UINT64_MAX, at(0)));
-  EXPECT_FALSE(guard.accept(sender(1), 10, 100 + ReplayGuard::kAhead + 1, at(0)));
-  EXPECT_TRUE(guard.accept(sender(1), 10, 100 + ReplayGuard::kAhead, at(0))) << "forged: as far ahead as can be";
+  EXPECT_FALSE(guard.accept(sender(1), 10, 100 + ReplayGuard::kMaxAhead + 1, at(0)));
+  EXPECT_TRUE(guard.accept(sender(1), 10, 100 + ReplayGuard::kMaxAhead, at(0))) << "forged: as far ahead as can be";
   // The real sender goes on as if nothing had been, but for that one number.
-  for (std::uint64_t number = 101; number < 100 + ReplayGuard::kAhead; ++number) {
+  for (std::uint64_t number = 101; number < 100 + ReplayGuard::kMaxAhead; ++number) {
     ASSERT_TRUE(guard.accept(sender(1), 10, number, at(0))) << number;
   }
-  EXPECT_FALSE(guard.accept(sender(1), 10, 100 + ReplayGuard::kAhead, at(0)));
-  ASSERT_TRUE(guard.accept_signed(sender(1), 10, 101 + ReplayGuard::kAhead, at(1)));
-  EXPECT_TRUE(guard.accept(sender(1), 10, 102 + ReplayGuard::kAhead, at(1)));
+  EXPECT_FALSE(guard.accept(sender(1), 10, 100 + ReplayGuard::kMaxAhead, at(0)));
+  ASSERT_TRUE(guard.accept_signed(sender(1), 10, 101 + ReplayGuard::kMaxAhead, at(1)));
+  EXPECT_TRUE(guard.accept(sender(1), 10, 102 + ReplayGuard::kMaxAhead, at(1)));
 }
 
 TEST(ReplayGuard, BehindTheWindowIsRefused) {
   ReplayGuard guard;
   EXPECT_TRUE(guard.accept_signed(sender(1), 10, 100, at(0)));
-  EXPECT_TRUE(guard.accept(sender(1), 10, 100 - (ReplayGuard::kBehind - 1), at(0)));
-  EXPECT_FALSE(guard.accept(sender(1), 10, 100 - ReplayGuard::kBehind, at(0)));
+  EXPECT_TRUE(guard.accept(sender(1), 10, 100 - (ReplayGuard::kMaxBehind - 1), at(0)));
+  EXPECT_FALSE(guard.accept(sender(1), 10, 100 - ReplayGuard::kMaxBehind, at(0)));
 }
 
 TEST(ReplayGuard, WhatWasSeenStaysSeenWhileTheWindowMoves) {

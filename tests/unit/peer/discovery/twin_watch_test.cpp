@@ -18,8 +18,8 @@ Endpoint at(const std::string& text) {
 TEST(TwinWatch, ALaterRunElsewhereIsProofAnEarlierOneIsAskedFor) {
   TwinWatch watch;
   SteadyTime now{std::chrono::hours(1)};
-  EXPECT_TRUE(watch.heard({at("10.0.0.3:7475"), "host3", false}, now));
-  EXPECT_FALSE(watch.heard({at("10.0.0.3:7475"), "host3", false}, now + seconds(10))) << "asked a moment ago";
+  EXPECT_TRUE(watch.on_datagram({at("10.0.0.3:7475"), "host3", false}, now));
+  EXPECT_FALSE(watch.on_datagram({at("10.0.0.3:7475"), "host3", false}, now + seconds(10))) << "asked a moment ago";
   EXPECT_FALSE(watch.twin(now)) << "somebody may have sent again what was recorded";
   watch.answered(at("10.0.0.3:7475"), now + seconds(10));
   ASSERT_TRUE(watch.twin(now + seconds(10)));
@@ -27,7 +27,7 @@ TEST(TwinWatch, ALaterRunElsewhereIsProofAnEarlierOneIsAskedFor) {
   EXPECT_FALSE(watch.twin(now + seconds(10) + TwinWatch::kForget)) << "gone";
   EXPECT_FALSE(watch.take_later());
   now += seconds(20);
-  EXPECT_FALSE(watch.heard({at("10.0.0.4:7475"), "host4", true}, now));
+  EXPECT_FALSE(watch.on_datagram({at("10.0.0.4:7475"), "host4", true}, now));
   EXPECT_EQ(watch.twin(now)->at, at("10.0.0.4:7475"));
   EXPECT_TRUE(watch.take_later()) << "whose HELLOs are believed instead of this agent's";
   EXPECT_FALSE(watch.take_later());
@@ -38,7 +38,7 @@ TEST(TwinWatch, PlacesAreBounded) {
   const SteadyTime now{std::chrono::hours(1)};
   std::size_t asked = 0;
   for (int i = 1; i <= 100; ++i)
-    asked += watch.heard({at("10.0.0." + std::to_string(i) + ":7475"), "", false}, now) ? 1U : 0U;
+    asked += watch.on_datagram({at("10.0.0." + std::to_string(i) + ":7475"), "", false}, now) ? 1U : 0U;
   EXPECT_EQ(asked, TwinWatch::kMaxPlaces);
 }
 

@@ -46,13 +46,13 @@ class MemberBookTest : public ::testing::Test {
 };
 
 TEST_F(MemberBookTest, AMembersCertificateMakesItKnownAndIsHandedOn) {
-  EXPECT_FALSE(book_.known(a_, kNow));
+  EXPECT_FALSE(book_.is_known(a_, kNow));
   const auto der = office_->certify(a_);
   ASSERT_TRUE(book_.remember(a_, der, kNow));
-  EXPECT_TRUE(book_.known(a_, kNow));
+  EXPECT_TRUE(book_.is_known(a_, kNow));
   ASSERT_NE(book_.certificate(a_, kNow), nullptr);
   EXPECT_EQ(*book_.certificate(a_, kNow), der);
-  EXPECT_FALSE(book_.known(b_, kNow));
+  EXPECT_FALSE(book_.is_known(b_, kNow));
 }
 
 TEST_F(MemberBookTest, WhatProvesNothingIsRefused) {
@@ -61,17 +61,17 @@ TEST_F(MemberBookTest, WhatProvesNothingIsRefused) {
   EXPECT_FALSE(book_.remember(a_, office_->certify(b_), kNow)) << "another's key";
   EXPECT_FALSE(book_.remember(a_, office_->certify(a_), kNow + kYear + std::chrono::hours(1))) << "expired";
   EXPECT_FALSE(book_.remember(a_, std::vector<std::byte>(40), kNow)) << "no certificate";
-  EXPECT_FALSE(book_.known(a_, kNow));
+  EXPECT_FALSE(book_.is_known(a_, kNow));
   EXPECT_EQ(book_.size(), 0U);
 }
 
 TEST_F(MemberBookTest, WhatIsOutOfItsTimeCountsNoMoreAndTheRenewedOneDoes) {
   ASSERT_TRUE(book_.remember(a_, office_->certify(a_, std::chrono::hours(1)), kNow));
-  EXPECT_FALSE(book_.known(a_, kNow + std::chrono::hours(2)));
-  EXPECT_TRUE(book_.known(a_, kNow)) << "a clock that was wrong for a while";
+  EXPECT_FALSE(book_.is_known(a_, kNow + std::chrono::hours(2)));
+  EXPECT_TRUE(book_.is_known(a_, kNow)) << "a clock that was wrong for a while";
   const auto renewed = office_->certify(a_, std::chrono::hours(9));
   ASSERT_TRUE(book_.remember(a_, renewed, kNow));
-  EXPECT_TRUE(book_.known(a_, kNow + std::chrono::hours(2)));
+  EXPECT_TRUE(book_.is_known(a_, kNow + std::chrono::hours(2)));
   ASSERT_TRUE(book_.remember(a_, office_->certify(a_, std::chrono::hours(1)), kNow)) << "genuine, though older";
   EXPECT_EQ(*book_.certificate(a_, kNow), renewed);
 }
@@ -80,7 +80,7 @@ TEST_F(MemberBookTest, AnotherGroupsMembersAreForgotten) {
   ASSERT_TRUE(book_.remember(a_, office_->certify(a_), kNow));
   const Office other;
   book_.set_authority(other.pem());
-  EXPECT_FALSE(book_.known(a_, kNow));
+  EXPECT_FALSE(book_.is_known(a_, kNow));
   EXPECT_EQ(book_.size(), 0U);
 }
 
@@ -98,8 +98,8 @@ TEST_F(MemberBookTest, WhoAttestsNothingGoesFirst) {
   ASSERT_TRUE(book_.remember(a_, office_->certify(a_), kNow));
   EXPECT_EQ(book_.size(), MemberBook::kMaxMembers) << "number 7 made room";
   ASSERT_TRUE(book_.remember(b_, office_->certify(b_), kNow));
-  EXPECT_TRUE(book_.known(b_, kNow));
-  EXPECT_FALSE(book_.known(a_, kNow)) << "it attests nothing either";
+  EXPECT_TRUE(book_.is_known(b_, kNow));
+  EXPECT_FALSE(book_.is_known(a_, kNow)) << "it attests nothing either";
   EXPECT_EQ(book_.size(), MemberBook::kMaxMembers);
 }
 
@@ -123,8 +123,8 @@ TEST_F(MemberBookTest, CertificatesGoWithTheAttestationsTheyAreNeededFor) {
   MemberBook receiver;
   receiver.set_authority(office_->pem());
   take_certificates(handed, receiver, kNow);
-  EXPECT_TRUE(receiver.known(one.id(), kNow) && receiver.known(two.id(), kNow));
-  EXPECT_FALSE(receiver.known(stranger.id(), kNow));
+  EXPECT_TRUE(receiver.is_known(one.id(), kNow) && receiver.is_known(two.id(), kNow));
+  EXPECT_FALSE(receiver.is_known(stranger.id(), kNow));
 }
 
 TEST_F(MemberBookTest, WhoHandsOverRubbishMakesLittleWork) {
@@ -139,12 +139,12 @@ TEST_F(MemberBookTest, WhoHandsOverRubbishMakesLittleWork) {
   late.push_back({b_, office_->certify(b_)});
   take_certificates(early, book_, kNow);
   take_certificates(late, book_, kNow);
-  EXPECT_TRUE(book_.known(a_, kNow));
-  EXPECT_FALSE(book_.known(b_, kNow));
+  EXPECT_TRUE(book_.is_known(a_, kNow));
+  EXPECT_FALSE(book_.is_known(b_, kNow));
   rubbish.pop_back();
   rubbish.push_back({b_, office_->certify(b_)});
   take_certificates(rubbish, book_, kNow);
-  EXPECT_TRUE(book_.known(b_, kNow));
+  EXPECT_TRUE(book_.is_known(b_, kNow));
 }
 
 class MemberStoreTest : public MemberBookTest {
@@ -209,7 +209,7 @@ TEST_F(MemberStoreTest, WhatIsKeptIsCheckedBeforeItCounts) {
   change("INSERT INTO members VALUES (x'0102', x'03', 0, 0)");
   start();
   EXPECT_EQ(kept_->size(), 2U) << "one row is no member at all";
-  EXPECT_FALSE(kept_->known(a_, kNow) && kept_->known(b_, kNow)) << "both have the certificate of one";
+  EXPECT_FALSE(kept_->is_known(a_, kNow) && kept_->is_known(b_, kNow)) << "both have the certificate of one";
 }
 
 TEST_F(MemberStoreTest, WhatCannotBeWrittenIsWrittenLaterAndInOrder) {
@@ -224,7 +224,7 @@ TEST_F(MemberStoreTest, WhatCannotBeWrittenIsWrittenLaterAndInOrder) {
   loop_.advance(WriteBehind::kFirstRetry);
   restart();
   EXPECT_EQ(kept_->size(), 2U);
-  EXPECT_TRUE(kept_->known(a_, kNow) && kept_->known(b_, kNow));
+  EXPECT_TRUE(kept_->is_known(a_, kNow) && kept_->is_known(b_, kNow));
 }
 
 }  // namespace

@@ -256,14 +256,14 @@ TEST_F(MembershipTest, ARevocationReachesThoseWhoHearOfIt) {
   ASSERT_EQ(first->identity()->old_keys.size(), 1U);
   EXPECT_EQ(revoke(first, out).error().code, ErrorCode::already_exists);
 
-  second->heard(first->identity()->id(), first.at, first->identity()->group.state.version);
+  second->on_member_heard(first->identity()->id(), first.at, first->identity()->group.state.version);
   ASSERT_TRUE(settle([&] { return second->refused(out); }));
   EXPECT_EQ(second->identity()->group.key.secret(), first->identity()->group.key.secret());
   EXPECT_EQ(second->identity()->old_keys.size(), 1U);
   EXPECT_TRUE(second.heard.back().state);
   // The one shut out is given nothing, and keeps its old key.
-  third->heard(first->identity()->id(), first.at, first->identity()->group.state.version);
-  third->heard(second->identity()->id(), second.at, second->identity()->group.state.version);
+  third->on_member_heard(first->identity()->id(), first.at, first->identity()->group.state.version);
+  third->on_member_heard(second->identity()->id(), second.at, second->identity()->group.state.version);
   loop_.run_ready();
   EXPECT_EQ(third->identity()->group.key.epoch(), 1U);
 }
@@ -434,7 +434,7 @@ TEST_F(MembershipTest, CertificatesAreRenewedInContactWithTheHolder) {
   ASSERT_TRUE(create(first));
   ASSERT_TRUE(join(second, line(first)));
   const WallTime expires = second->certificate_expires().value();
-  const auto hear = [&] { second->heard(first->identity()->id(), first.at, 1); };
+  const auto hear = [&] { second->on_member_heard(first->identity()->id(), first.at, 1); };
   calls_.clear();
   hear();
   EXPECT_TRUE(calls_.empty()) << "not yet";
@@ -497,7 +497,7 @@ TEST_F(MembershipTest, NoSecretIsEverLogged) {
   mistyped[invitation.size() / 2] = '!';
   errors += join(machine("desk-4"), mistyped).error().text();
   EXPECT_TRUE(revoke(first, AgentKey::generate().id()));
-  second->heard(first->identity()->id(), first.at, 2);
+  second->on_member_heard(first->identity()->id(), first.at, 2);
   EXPECT_TRUE(settle([&] { return second->identity()->group.state.version == 2; }));
   const std::string said = ::testing::internal::GetCapturedStderr() + errors;
   log::set_level(before);

@@ -25,7 +25,7 @@ class IdleSwarm final : public Swarm {
   void set_credentials(const SwarmCredentials&) override {}
   void set_rates(std::uint64_t, std::uint64_t) override {}
   void serve(Serve what, UniqueFunction<void(Status)> done) override {
-    served.push_back(what.window);
+    served.push_back(what.torrent);
     still_offered.push_back(what.still_offered);
     if (forgets > 0) {
       --forgets;
@@ -33,7 +33,7 @@ class IdleSwarm final : public Swarm {
     }
     done({});
   }
-  [[nodiscard]] bool serves(const SwarmWindow&) const override { return false; }
+  [[nodiscard]] bool serves(const TorrentId&) const override { return false; }
   Result<SwarmFetchId> fetch(SwarmFetch, std::shared_ptr<SwarmEvents>) override {
     return fail(ErrorCode::invalid_state, "fetch", "nothing is fetched here");
   }
@@ -43,7 +43,7 @@ class IdleSwarm final : public Swarm {
   void consumed(SwarmFetchId, std::uint64_t, std::uint64_t) override {}
   void stop(SwarmFetchId) override {}
   [[nodiscard]] SwarmFigures figures() const override { return {}; }
-  std::vector<SwarmWindow> served;
+  std::vector<TorrentId> served;
   std::vector<std::function<bool()>> still_offered;
   std::size_t forgets = 0;  // so many callbacks are destroyed uncalled
 };
@@ -110,8 +110,8 @@ class CatalogueServiceTest : public ::testing::Test {
     take_certificates(said.certificates, nobody, now_);
     Proof proof(version, group_);
     const Trust trust;
-    const auto added = proof.add(
-        said, trust, [&](const AgentId& agent) { return !nobody.known(agent, now_); }, now_);
+    const auto added = proof.add_manifest(
+        said, trust, [&](const AgentId& agent) { return !nobody.is_known(agent, now_); }, now_);
     EXPECT_TRUE(added);
     return proof.whole();
   }
@@ -315,15 +315,15 @@ TEST(InlineShare, IsBoundedForOneVersionAndForAll) {
   };
   std::size_t given = 0;
   for (std::uint8_t version = 0; version < 100; ++version) {
-    for (int i = 0; i < 3; ++i) given += share.begin(key(version)) ? 1U : 0U;
+    for (int i = 0; i < 3; ++i) given += share.begin_share(key(version)) ? 1U : 0U;
   }
   EXPECT_EQ(given, InlineShare::kOfAll);
   EXPECT_EQ(share.giving(), InlineShare::kOfAll);
-  share.end(key(99));
-  EXPECT_FALSE(share.begin(key(0))) << "an end of what was not begun counts for nothing";
-  share.end(key(1));
-  EXPECT_FALSE(share.begin(key(0))) << "two of it already";
-  EXPECT_TRUE(share.begin(key(50)));
+  share.end_share(key(99));
+  EXPECT_FALSE(share.begin_share(key(0))) << "an end of what was not begun counts for nothing";
+  share.end_share(key(1));
+  EXPECT_FALSE(share.begin_share(key(0))) << "two of it already";
+  EXPECT_TRUE(share.begin_share(key(50)));
 }
 
 }  // namespace

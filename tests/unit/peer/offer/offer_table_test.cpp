@@ -27,7 +27,7 @@ ContentInfo content(char digit, ContentState state, bool validated, std::int64_t
 class OfferTableTest : public ::testing::Test {
  protected:
   [[nodiscard]] std::optional<Offer> of_version(const cache::Version& version = kVersion) const {
-    return table_.find(KeyKind::version, key_.version_key(version));
+    return table_.find_offer(KeyKind::version, key_.version_key(version));
   }
   GroupKey key_ = GroupKey::from_secret(1, sha256(as_bytes("one")));
   OfferTable table_{key_,
@@ -41,10 +41,10 @@ TEST_F(OfferTableTest, FoundByVersionAndByUrl) {
   EXPECT_EQ(offer->content, std::string(32, 'a'));
   EXPECT_TRUE(offer->complete);
   EXPECT_EQ(offer->size, 9437184U);
-  const auto by_url = table_.find(KeyKind::url, key_.url_key(kVersion.url));
+  const auto by_url = table_.find_offer(KeyKind::url, key_.url_key(kVersion.url));
   ASSERT_TRUE(by_url);
   EXPECT_EQ(by_url->version_key, key_.version_key(kVersion));
-  EXPECT_FALSE(table_.find(KeyKind::url, key_.version_key(kVersion)));
+  EXPECT_FALSE(table_.find_offer(KeyKind::url, key_.version_key(kVersion)));
 }
 
 TEST_F(OfferTableTest, WhatIsNotJudgedIsOfferedBySegments) {
@@ -96,10 +96,10 @@ TEST_F(OfferTableTest, TheBestContentOfAVersionAndTheNewestOfAUrl) {
   ContentInfo newer = content('d', ContentState::complete, true, 9);
   newer.versions[0].etag = "\"e2\"";
   table_.update(newer, {});
-  EXPECT_EQ(table_.find(KeyKind::url, key_.url_key(kVersion.url))->content.front(), 'd');
+  EXPECT_EQ(table_.find_offer(KeyKind::url, key_.url_key(kVersion.url))->content.front(), 'd');
   EXPECT_EQ(of_version()->content.front(), 'c');
   table_.remove(newer.id);
-  EXPECT_EQ(table_.find(KeyKind::url, key_.url_key(kVersion.url))->content.front(), 'c');
+  EXPECT_EQ(table_.find_offer(KeyKind::url, key_.url_key(kVersion.url))->content.front(), 'c');
 }
 
 TEST_F(OfferTableTest, WhatIsSetAsideForOneUrlIsOfferedUnderTheOther) {
@@ -123,7 +123,7 @@ TEST_F(OfferTableTest, ANewKeyEmptiesIt) {
   EXPECT_EQ(table_.size(), 0U);
   table_.update(content('a', ContentState::complete, true), {});
   EXPECT_FALSE(of_version()) << "known by a name of the old key";
-  EXPECT_TRUE(table_.find(KeyKind::version, table_.key().version_key(kVersion)));
+  EXPECT_TRUE(table_.find_offer(KeyKind::version, table_.key().version_key(kVersion)));
 }
 
 TEST_F(OfferTableTest, AnAnswerFitsADatagram) {

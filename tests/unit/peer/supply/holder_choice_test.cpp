@@ -33,11 +33,11 @@ std::vector<std::uint8_t> order(const std::vector<HolderFacts>& ranked) {
 
 TEST(HolderTable, CompleteOnesFirstThenTheLessLoadedThenTheDraw) {
   HolderTable table;
-  table.add(facts(1, false, {0, 1, 2}));
-  table.add(facts(2, true, {}, 9));
-  table.add(facts(3, true, {}, 1, 7));
-  table.add(facts(4, true, {}, 1, 3));
-  table.add(facts(5, false, {1}));
+  table.add_holder(facts(1, false, {0, 1, 2}));
+  table.add_holder(facts(2, true, {}, 9));
+  table.add_holder(facts(3, true, {}, 1, 7));
+  table.add_holder(facts(4, true, {}, 1, 3));
+  table.add_holder(facts(5, false, {1}));
   EXPECT_EQ(order(table.ranked()), (std::vector<std::uint8_t>{4, 3, 2, 1, 5}));
   EXPECT_EQ(order(table.ranked_with(0)), (std::vector<std::uint8_t>{4, 3, 2, 1}));
   EXPECT_EQ(order(table.ranked_complete()), (std::vector<std::uint8_t>{4, 3, 2}));
@@ -45,34 +45,34 @@ TEST(HolderTable, CompleteOnesFirstThenTheLessLoadedThenTheDraw) {
 
 TEST(HolderTable, TellsWhatSomebodyHas) {
   HolderTable table;
-  table.add(facts(1, false, {0, 2, 9}));
+  table.add_holder(facts(1, false, {0, 2, 9}));
   EXPECT_EQ(table.held(4), (std::vector<bool>{true, false, true, false}));
-  table.add(facts(2, true));
+  table.add_holder(facts(2, true));
   EXPECT_EQ(table.held(3), (std::vector<bool>{true, true, true}));
 }
 
 TEST(HolderTable, WhoHasLeastMakesRoom) {
   HolderTable table;
-  table.add(facts(1, true));
+  table.add_holder(facts(1, true));
   table.make_room();
   EXPECT_EQ(table.size(), 1U) << "there is room";
   for (std::uint8_t holder = 2; holder <= HolderTable::kMaxHolders; ++holder) {
-    table.add(facts(holder, false, holder == 30 ? std::set<std::uint64_t>{1} : std::set<std::uint64_t>{1, 2}));
+    table.add_holder(facts(holder, false, holder == 30 ? std::set<std::uint64_t>{1} : std::set<std::uint64_t>{1, 2}));
   }
-  EXPECT_FALSE(table.add(facts(200, false, {7})));
+  EXPECT_FALSE(table.add_holder(facts(200, false, {7})));
   table.make_room();
-  EXPECT_EQ(table.find(agent(30)), nullptr);
-  EXPECT_TRUE(table.add(facts(200, false, {7})));
-  EXPECT_NE(table.find(agent(1)), nullptr) << "who has all stays";
+  EXPECT_EQ(table.find_holder(agent(30)), nullptr);
+  EXPECT_TRUE(table.add_holder(facts(200, false, {7})));
+  EXPECT_NE(table.find_holder(agent(1)), nullptr) << "who has all stays";
 }
 
 TEST(HolderTable, WhoWasDroppedMayBeReadmitted) {
   HolderTable table;
-  table.add(facts(1, true));
-  table.drop(agent(1));
-  EXPECT_FALSE(table.add(facts(1, true)));
+  table.add_holder(facts(1, true));
+  table.drop_holder(agent(1));
+  EXPECT_FALSE(table.add_holder(facts(1, true)));
   table.readmit(agent(1));
-  EXPECT_TRUE(table.add(facts(1, true)));
+  EXPECT_TRUE(table.add_holder(facts(1, true)));
 }
 
 TEST(HolderTable, EqualsAreSpreadByTheDraw) {
@@ -80,7 +80,7 @@ TEST(HolderTable, EqualsAreSpreadByTheDraw) {
   for (std::uint64_t asker = 0; asker < 100; ++asker) {
     HolderTable table;
     for (std::uint8_t holder = 1; holder <= 4; ++holder) {
-      table.add(facts(holder, true, {}, 0, (asker * 2654435761U + holder * 40503U) % 1009));
+      table.add_holder(facts(holder, true, {}, 0, (asker * 2654435761U + holder * 40503U) % 1009));
     }
     ++first[order(table.ranked()).front()];
   }
@@ -89,17 +89,17 @@ TEST(HolderTable, EqualsAreSpreadByTheDraw) {
 
 TEST(HolderTable, WhoWasDroppedStaysOut) {
   HolderTable table;
-  EXPECT_TRUE(table.add(facts(1, true)));
-  EXPECT_TRUE(table.drop(agent(1)));
-  EXPECT_FALSE(table.drop(agent(1)));
-  EXPECT_FALSE(table.add(facts(1, true)));
+  EXPECT_TRUE(table.add_holder(facts(1, true)));
+  EXPECT_TRUE(table.drop_holder(agent(1)));
+  EXPECT_FALSE(table.drop_holder(agent(1)));
+  EXPECT_FALSE(table.add_holder(facts(1, true)));
   EXPECT_EQ(table.size(), 0U);
-  EXPECT_FALSE(table.add(facts(2, false))) << "holds nothing";
+  EXPECT_FALSE(table.add_holder(facts(2, false))) << "holds nothing";
 }
 
 TEST(HolderTable, IsBounded) {
   HolderTable table;
-  for (int i = 0; i < 200; ++i) table.add(facts(static_cast<std::uint8_t>(i), true));
+  for (int i = 0; i < 200; ++i) table.add_holder(facts(static_cast<std::uint8_t>(i), true));
   EXPECT_EQ(table.size(), HolderTable::kMaxHolders);
 }
 
@@ -110,8 +110,8 @@ constexpr SteadyTime at(int milliseconds) {
 
 TEST(StallWatch, TheOneSilentLongestGoesWhenNothingComes) {
   StallWatch watch;
-  watch.add(agent(1), at(0));
-  watch.add(agent(2), at(0));
+  watch.add_peer(agent(1), at(0));
+  watch.add_peer(agent(2), at(0));
   watch.set_wanting(true, at(0));
   watch.delivered(agent(1), at(500));
   EXPECT_FALSE(watch.stalled(at(1090))) << "one of them delivered a moment ago";
@@ -124,7 +124,7 @@ TEST(StallWatch, TheOneSilentLongestGoesWhenNothingComes) {
 
 TEST(StallWatch, WhoRemainsHasAMomentToDeliverWhatTheLostOneKept) {
   StallWatch watch;
-  for (std::uint8_t number = 1; number <= 3; ++number) watch.add(agent(number), at(0));
+  for (std::uint8_t number = 1; number <= 3; ++number) watch.add_peer(agent(number), at(0));
   watch.set_wanting(true, at(0));
   watch.delivered(agent(2), at(10));
   watch.delivered(agent(3), at(20));
@@ -139,7 +139,7 @@ TEST(StallWatch, WhoRemainsHasAMomentToDeliverWhatTheLostOneKept) {
 
 TEST(StallWatch, SilenceCountsOnlyWhileSomethingIsWanted) {
   StallWatch watch;
-  watch.add(agent(1), at(0));
+  watch.add_peer(agent(1), at(0));
   EXPECT_FALSE(watch.next_check());
   watch.set_wanting(true, at(5000));
   EXPECT_FALSE(watch.stalled(at(5900)));
@@ -155,7 +155,7 @@ TEST(StallWatch, NobodyCannotStall) {
   StallWatch watch;
   watch.set_wanting(true, at(0));
   EXPECT_FALSE(watch.stalled(at(5000)));
-  watch.add(agent(1), at(5000));
+  watch.add_peer(agent(1), at(5000));
   EXPECT_FALSE(watch.stalled(at(5500))) << "a newcomer has its time";
   EXPECT_TRUE(watch.stalled(at(6000)));
 }

@@ -46,7 +46,7 @@ class NeighbourhoodTest : public PlayedOffice {
   }
   [[nodiscard]] Digest url_key(const std::string& url) const { return offers_.key().url_key(url); }
   void find() {
-    neighbours_->find({version_, {}, false}, [this](std::shared_ptr<Supply> supply) {
+    neighbours_->find_supply({version_, {}, false}, [this](std::shared_ptr<Supply> supply) {
       ++found_;
       supply_ = std::move(supply);
     });
@@ -56,7 +56,7 @@ class NeighbourhoodTest : public PlayedOffice {
     return Witness(number, group_).says(version_, segment, root);
   }
   void hear(std::uint8_t from, const Evidence& evidence, std::vector<std::byte> certificate) {
-    neighbours_->received_evidence(id(from), {encode_evidence(evidence), std::move(certificate)});
+    neighbours_->on_evidence(id(from), {encode_evidence(evidence), std::move(certificate)});
     loop_.run_ready();
   }
   [[nodiscard]] bool shunned(std::uint8_t number) const { return trust_.shunned(id(number), loop_.wall()); }
@@ -95,8 +95,8 @@ TEST_F(NeighbourhoodTest, WithNobodyOrWithoutAValidatorNothingIsAsked) {
 
 TEST_F(NeighbourhoodTest, FilesProbedTogetherAreAskedForInOneQuestion) {
   meet(1);
-  for (int i = 0; i < 20; ++i) neighbours_->foresee("https://example.org/" + std::to_string(i));
-  neighbours_->foresee("https://example.org/0");
+  for (int i = 0; i < 20; ++i) neighbours_->prefetch_lookup("https://example.org/" + std::to_string(i));
+  neighbours_->prefetch_lookup("https://example.org/0");
   loop_.advance(milliseconds(1));
   ASSERT_EQ(discovery_.asked.size(), 2U);
   EXPECT_EQ(discovery_.asked[0].keys.size(), kMaxAskKeys);
@@ -107,7 +107,7 @@ TEST_F(NeighbourhoodTest, FilesProbedTogetherAreAskedForInOneQuestion) {
 TEST_F(NeighbourhoodTest, WhatWasForeseenIsNotAskedAgainAndItsBestHolderIsWarm) {
   meet(1);
   meet(2);
-  neighbours_->foresee(version_.url);
+  neighbours_->prefetch_lookup(version_.url);
   loop_.advance(milliseconds(1));
   EXPECT_FALSE(neighbours_->promising(version_.url));
   const Digest key = offers_.key().version_key(version_);
@@ -125,20 +125,20 @@ TEST_F(NeighbourhoodTest, WhatWasForeseenIsNotAskedAgainAndItsBestHolderIsWarm) 
 
 TEST_F(NeighbourhoodTest, WhatWasForeseenLongAgoOrUnderAnotherKeyIsAskedAgain) {
   meet(1);
-  const auto foresee = [this] {
-    neighbours_->foresee(version_.url);
+  const auto prefetch = [this] {
+    neighbours_->prefetch_lookup(version_.url);
     loop_.advance(milliseconds(1));
     discovery_.answer({has_all(1, offers_.key().version_key(version_))});
     link_.asked.clear();
   };
-  foresee();
+  prefetch();
   loop_.advance(std::chrono::seconds(3));
   find();
   EXPECT_EQ(discovery_.asked.size(), 1U) << "too long ago";
   discovery_.answer({});
-  foresee();
+  prefetch();
   offers_.reset(GroupKey::from_secret(2, sha256(as_bytes("another"))));
-  neighbours_->key_changed();
+  neighbours_->on_key_changed();
   EXPECT_FALSE(neighbours_->promising(version_.url));
   find();
   ASSERT_EQ(discovery_.asked.size(), 1U) << "every name is another";
@@ -147,11 +147,11 @@ TEST_F(NeighbourhoodTest, WhatWasForeseenLongAgoOrUnderAnotherKeyIsAskedAgain) {
 
 TEST_F(NeighbourhoodTest, AQuestionUnderTheKeyBeforeIsNoAnswerUnderTheNext) {
   meet(1);
-  neighbours_->foresee(version_.url);
+  neighbours_->prefetch_lookup(version_.url);
   loop_.advance(milliseconds(1));
   const Digest old = offers_.key().version_key(version_);
   offers_.reset(GroupKey::from_secret(2, sha256(as_bytes("another"))));
-  neighbours_->key_changed();
+  neighbours_->on_key_changed();
   discovery_.answer({has_all(1, old)});  // came late
   EXPECT_FALSE(neighbours_->promising(version_.url));
   find();
@@ -219,7 +219,7 @@ TEST_F(NeighbourhoodTest, EvidenceOfAnAttesterThatWasNeverMetCountsByTheCertific
   ASSERT_NE(supply_, nullptr);
   EXPECT_TRUE(supply_->complete());
   hear(1, {says(5, "bad"), says(1, "good")}, certificate(5));
-  EXPECT_TRUE(book_.known(id(5), loop_.wall()));
+  EXPECT_TRUE(book_.is_known(id(5), loop_.wall()));
   EXPECT_FALSE(shunned(5) || shunned(1));
   EXPECT_FALSE(supply_->complete()) << "nothing more is taken of what is contradicted";
   const int before = found_;
@@ -260,7 +260,7 @@ TEST_F(NeighbourhoodTest, WithoutAGoodCertificateAStrangerIsNobody) {
     for (const std::uint8_t accuser : std::vector<std::uint8_t>{1, 2}) {
       hear(accuser, {says(5, "bad", ++segment), says(accuser, "good", segment)}, der);
     }
-    EXPECT_FALSE(book_.known(id(5), loop_.wall())) << what;
+    EXPECT_FALSE(book_.is_known(id(5), loop_.wall())) << what;
     EXPECT_FALSE(shunned(5)) << what;
   }
 }
@@ -269,10 +269,10 @@ TEST_F(NeighbourhoodTest, EvidenceThatDoesNotHoldMakesNobodyKnown) {
   Evidence forged{says(5, "bad"), says(1, "good")};
   forged.accused.signature[0] ^= std::byte{1};
   hear(1, forged, certificate(5));
-  EXPECT_FALSE(book_.known(id(5), loop_.wall()));
+  EXPECT_FALSE(book_.is_known(id(5), loop_.wall()));
   refused_.insert(id(1));
   hear(1, {says(5, "bad"), says(1, "good")}, certificate(5));
-  EXPECT_FALSE(book_.known(id(5), loop_.wall())) << "who is revoked is not heard";
+  EXPECT_FALSE(book_.is_known(id(5), loop_.wall())) << "who is revoked is not heard";
 }
 
 TEST_F(NeighbourhoodTest, WhatIsToldTheGroupCarriesTheAccusedsCertificate) {

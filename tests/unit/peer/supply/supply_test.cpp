@@ -25,9 +25,9 @@ class FakeSwarm final : public Swarm {
   void set_credentials(const SwarmCredentials&) override {}
   void set_rates(std::uint64_t, std::uint64_t) override {}
   void serve(Serve, UniqueFunction<void(Status)> done) override { done({}); }
-  [[nodiscard]] bool serves(const SwarmWindow&) const override { return false; }
+  [[nodiscard]] bool serves(const TorrentId&) const override { return false; }
   Result<SwarmFetchId> fetch(SwarmFetch what, std::shared_ptr<SwarmEvents> events) override {
-    EXPECT_EQ(content_root(what.leaves), what.window.root);
+    EXPECT_EQ(content_root(what.leaves), what.torrent.root);
     running[++last] = {std::move(what), std::move(events), {}, {}, 0};
     return last;
   }
@@ -101,9 +101,9 @@ class SupplyTest : public ::testing::Test {
     manifest.complete = segments.size() == layout_.count();
     if (manifest.complete) manifest.root = fold_segment_roots(roots, layout_.segment_blocks());
     auto supply = std::make_shared<SupplyImpl>(tools_, version_, Digest{}, group_);
-    const auto added = supply->proof().add(manifest, trust_, {}, WallTime{});
+    const auto added = supply->proof().add_manifest(manifest, trust_, {}, WallTime{});
     EXPECT_TRUE(added) << added.error().text();
-    const auto told = supply->proof().told(manifest);
+    const auto told = supply->proof().agreement_with(manifest);
     EXPECT_EQ(told.complete, manifest.complete);
     EXPECT_EQ(told.segments.size(), segments.size());
     return supply;
@@ -114,7 +114,7 @@ class SupplyTest : public ::testing::Test {
     holder.complete = complete;
     holder.segments = std::move(segments);
     holder.draw = number;
-    ASSERT_TRUE(supply.holder_table().add(holder));
+    ASSERT_TRUE(supply.holder_table().add_holder(holder));
   }
   static AgentId agent(std::uint8_t number) {
     AgentId id{};
@@ -167,7 +167,7 @@ TEST_F(SupplyTest, TheWholeTravelsAsOneTorrent) {
   EXPECT_NE(link_.asked[0].call.target.find("count=all&open=1"), std::string::npos) << link_.asked[0].call.target;
   answer(ok(leaves_));
   ASSERT_EQ(swarm_.running.size(), 1U);
-  EXPECT_EQ(fetch().what.window.length, bytes_.size());
+  EXPECT_EQ(fetch().what.torrent.length, bytes_.size());
   EXPECT_EQ(fetch().wanted, std::vector{layout_.range(1)});
   send({kSegment, kSegment - kMiB}, agent(1));
   EXPECT_FALSE(taken_->done);
@@ -200,7 +200,7 @@ TEST_F(SupplyTest, SegmentsTravelOneByOneWhileNobodyIsComplete) {
   EXPECT_NE(link_.asked[0].call.target.find("first=2&count=1&open=1"), std::string::npos);
   answer(ok(leaves_of_segment(2)));
   ASSERT_EQ(swarm_.running.size(), 1U);
-  EXPECT_EQ(fetch().what.window.length, 1 * kMiB);
+  EXPECT_EQ(fetch().what.torrent.length, 1 * kMiB);
   EXPECT_EQ(fetch().what.offset, 2 * kSegment);
   send(layout_.range(2), agent(1));
   consume(*supply, 1, layout_.range(2));
@@ -225,7 +225,7 @@ TEST_F(SupplyTest, WhoSendsWrongLeavesIsNamedAndTheNextIsTaken) {
   ASSERT_EQ(swarm_.running.size(), 1U);
   EXPECT_EQ(fetch().what.peers.size(), 1U);
   EXPECT_EQ(fetch().what.peers[0].agent, honest);
-  EXPECT_TRUE(supply->holder_table().dropped(liar));
+  EXPECT_TRUE(supply->holder_table().was_dropped(liar));
 }
 
 TEST_F(SupplyTest, WhoOnlySaidThatItHasASegmentIsNotCalledALiar) {
@@ -233,14 +233,14 @@ TEST_F(SupplyTest, WhoOnlySaidThatItHasASegmentIsNotCalledALiar) {
   HolderFacts holder;
   holder.agent = agent(1);
   holder.segments = holder.hearsay = {1};
-  supply->holder_table().add(holder);
+  supply->holder_table().add_holder(holder);
   supply->deliver(layout_.range(1), taken_);
   loop_.run_ready();
   auto other = leaves_of_segment(1);
   other[5] = other[6];
   answer(ok(other));
   EXPECT_TRUE(liars_.empty()) << "its origin may have given it other bytes";
-  EXPECT_FALSE(supply->holder_table().dropped(agent(1)));
+  EXPECT_FALSE(supply->holder_table().was_dropped(agent(1)));
   ASSERT_TRUE(taken_->done);
   EXPECT_EQ(taken_->done->error().code, ErrorCode::no_progress);
 }
@@ -252,12 +252,12 @@ TEST_F(SupplyTest, ASegmentThatIsOfferedNoLongerLingers) {
   loop_.run_ready();
   answer(ok(leaves_of_segment(0)));
   ASSERT_EQ(swarm_.running.size(), 1U);
-  supply->offered(0);
+  supply->on_offered(0);
   EXPECT_EQ(swarm_.running.size(), 1U) << "it is still coming";
   send(layout_.range(0), agent(1));
   ASSERT_TRUE(taken_->done);
   EXPECT_EQ(swarm_.running.size(), 1U);
-  supply->offered(0);
+  supply->on_offered(0);
   EXPECT_TRUE(swarm_.running.empty()) << "others would wait for a torrent that gives nothing";
 }
 
@@ -284,15 +284,15 @@ TEST_F(SupplyTest, InACrowdItTakesWhatIsLeftToItAndOthersGiveTheRest) {
   joining.patience = std::chrono::milliseconds(1500);
   joining.min_rate = 1000;
   std::vector<AgentId> heard;
-  supply->on_heard([&heard](const AgentId& from, const CrowdEntry&) { heard.push_back(from); });
-  supply->sit(host.join(joining, supply), 1000);
+  supply->set_crowd_listener([&heard](const AgentId& from, const CrowdEntry&) { heard.push_back(from); });
+  supply->join_crowd(host.join_crowd(joining, supply), 1000);
   ASSERT_TRUE(supply->from_origin());
   EXPECT_TRUE(supply->from_origin()->empty()) << "not before the first step";
   CrowdEntry other;
   other.segments = 3;
   other.held = {std::byte{0b001}};
   other.claims = {{1, 100}};
-  host.heard(agent(1), {1, ++sequence}, {other});
+  host.on_datagram(agent(1), {1, ++sequence}, {other});
   EXPECT_EQ(heard, std::vector{agent(1)});
   loop_.advance(std::chrono::milliseconds(100));
   EXPECT_EQ(supply->from_origin(), std::vector<std::uint64_t>{2}) << "0 is held and 1 is claimed elsewhere";
@@ -305,8 +305,8 @@ TEST_F(SupplyTest, InACrowdItTakesWhatIsLeftToItAndOthersGiveTheRest) {
   EXPECT_EQ(supply->crowd()->members, 1U);
   EXPECT_EQ(supply->crowd()->elsewhere, 1U);
   // Fetched, offered: said at once; and once more when this agent has left.
-  supply->origin_came(2, layout_.range(2).length);
-  host.held(Digest{}, 2, true);
+  supply->on_origin_progress(2, layout_.range(2).length);
+  host.on_segment_offered(Digest{}, 2, true);
   loop_.advance(std::chrono::milliseconds(20));
   ASSERT_EQ(said.size(), 1U);
   EXPECT_EQ(said[0].held, std::vector{std::byte{0b100}});
@@ -550,7 +550,7 @@ TEST(SupplyBytes, SmallContentsComeWithTheCataloguesAnswer) {
   manifest.root = attestation.root;
   manifest.segments = {{0, attestation.root, encode_attestations({attestation})}};
   const auto supply = std::make_shared<SupplyImpl>(tools, version, Digest{}, group);
-  ASSERT_TRUE(supply->proof().add(manifest, trust, {}, WallTime{}));
+  ASSERT_TRUE(supply->proof().add_manifest(manifest, trust, {}, WallTime{}));
   auto wrong = bytes;
   wrong[39999] ^= std::byte{1};
   EXPECT_FALSE(supply->take_bytes(wrong));

@@ -42,14 +42,15 @@ class VersionLookupCrowdTest : public PlayedOffice {
     lookup_ =
         std::make_shared<VersionLookup>(tools_, supply, std::vector<Holder>{},
                                         [this](std::shared_ptr<SupplyImpl> found) { supply_ = std::move(found); });
-    supply->on_heard([this](const AgentId& agent, const CrowdEntry& entry) { lookup_->heard(agent, entry); });
+    supply->set_crowd_listener(
+        [this](const AgentId& agent, const CrowdEntry& entry) { lookup_->on_crowd_entry(agent, entry); });
     lookup_->in_crowd(true, asked);
     CrowdHost::Joining joining;
     joining.version_key = kKey;
     joining.layout = cache::SegmentLayout(*version_.size);
     joining.patience = milliseconds(1500);
     joining.min_rate = 1000;
-    supply->sit(host_->join(joining, supply), joining.min_rate);
+    supply->join_crowd(host_->join_crowd(joining, supply), joining.min_rate);
     supply.reset();
     lookup_->start();
     loop_.run_ready();
@@ -67,7 +68,7 @@ class VersionLookupCrowdTest : public PlayedOffice {
     entry.segments = static_cast<std::uint32_t>(cache::SegmentLayout(*version_.size).count());
     entry.held.resize((entry.segments + 7) / 8);
     for (const std::uint64_t segment : held) entry.held[segment / 8] |= std::byte{1} << (segment % 8);
-    host_->heard(id(number), {1, ++sequence_}, {entry});
+    host_->on_datagram(id(number), {1, ++sequence_}, {entry});
     loop_.run_ready();
   }
   // What it says that has these segments; `seed` stands for the bytes.
@@ -368,7 +369,7 @@ TEST_F(VersionLookupCrowdTest, InACrowdOfSeveralTheSecondQuestionIsLeftOut) {
   entry.version_key = kKey;
   entry.segments = 6;
   entry.wants = true;
-  host_->heard(id(1), {1, 1}, {entry});
+  host_->on_datagram(id(1), {1, 1}, {entry});
   loop_.advance(VersionLookup::kSecondLook);
   EXPECT_TRUE(discovery_.asked.empty()) << "a thousand hosts would ask in the same instant";
 }

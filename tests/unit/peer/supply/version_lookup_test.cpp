@@ -11,7 +11,7 @@ using std::chrono::milliseconds;
 
 class VersionLookupTest : public PlayedOffice {
  protected:
-  void begin(std::vector<Holder> foreseen = {}, bool crowd = false) {
+  void begin(std::vector<Holder> prefetched = {}, bool crowd = false) {
     supply_tools_ = std::make_shared<SupplyTools>(SupplyTools{link_, swarm_, loop_.runtime(),
                                                               [](Task task) {
                                                                 task();
@@ -19,11 +19,11 @@ class VersionLookupTest : public PlayedOffice {
                                                               },
                                                               [](const AgentId&) {}, [](const AgentId&) {}});
     auto supply = std::make_shared<SupplyImpl>(supply_tools_, version_, kKey, group_);
-    lookup_ =
-        std::make_shared<VersionLookup>(tools_, supply, std::move(foreseen), [this](std::shared_ptr<SupplyImpl> found) {
-          ++answers_;
-          supply_ = std::move(found);
-        });
+    lookup_ = std::make_shared<VersionLookup>(tools_, supply, std::move(prefetched),
+                                              [this](std::shared_ptr<SupplyImpl> found) {
+                                                ++answers_;
+                                                supply_ = std::move(found);
+                                              });
     supply.reset();
     lookup_->in_crowd(crowd, false);
     lookup_->start();
@@ -155,8 +155,8 @@ TEST_F(VersionLookupTest, BytesThatAreNotWhatIsAttestedAreALie) {
   ASSERT_EQ(answers_, 1);
   ASSERT_NE(supply_, nullptr);
   EXPECT_FALSE(supply_->has_bytes()) << "the honest one's come over the swarm";
-  EXPECT_TRUE(supply_->holder_table().dropped(id(1)));
-  EXPECT_NE(supply_->holder_table().find(id(2)), nullptr);
+  EXPECT_TRUE(supply_->holder_table().was_dropped(id(1)));
+  EXPECT_NE(supply_->holder_table().find_holder(id(2)), nullptr);
 }
 
 TEST_F(VersionLookupTest, ASilentHolderIsOvertakenByTheNext) {
@@ -172,7 +172,7 @@ TEST_F(VersionLookupTest, ASilentHolderIsOvertakenByTheNext) {
   EXPECT_TRUE(supply_->has_bytes());
   answer(1, no_answer());
   EXPECT_EQ(silent_, std::vector{id(1)});
-  EXPECT_TRUE(supply_->holder_table().dropped(id(1)));
+  EXPECT_TRUE(supply_->holder_table().was_dropped(id(1)));
 }
 
 TEST_F(VersionLookupTest, ABusyHolderNamesOthersAndTheyAreAsked) {
@@ -244,7 +244,7 @@ TEST_F(VersionLookupTest, ItEndsWhileCallsAreUnderWay) {
   EXPECT_EQ(supply_, nullptr);
   EXPECT_TRUE(link_.asked.empty());
   EXPECT_EQ(loop_.timers(), 0U);
-  EXPECT_TRUE(lookup_->over());
+  EXPECT_TRUE(lookup_->is_over());
 }
 
 TEST_F(VersionLookupTest, ItEndsWhileDiscoveryIsAsked) {
@@ -264,7 +264,7 @@ TEST_F(VersionLookupTest, ItLooksAgainWhileItsSupplyIsUsedAndNotComplete) {
   ASSERT_NE(supply_, nullptr);
   loop_.advance(VersionLookup::kAgain * 3);
   EXPECT_TRUE(discovery_.asked.empty()) << "somebody has all of it";
-  supply_->holder_table().drop(id(1));
+  supply_->holder_table().drop_holder(id(1));
   supply_->drop_bytes();
   loop_.advance(VersionLookup::kAgain);
   EXPECT_EQ(discovery_.asked.size(), 1U);
@@ -272,7 +272,7 @@ TEST_F(VersionLookupTest, ItLooksAgainWhileItsSupplyIsUsedAndNotComplete) {
   discovery_.answer({has_all(2, kKey)});
   EXPECT_TRUE(link_.asks(id(2)));
   supply_.reset();
-  EXPECT_TRUE(lookup_->over());
+  EXPECT_TRUE(lookup_->is_over());
 }
 
 // 1 said at once that it has all; of 2 nothing was heard in time.
@@ -291,7 +291,7 @@ TEST_F(VersionLookupTest, ItLooksOnceMoreWhereItDependsOnOne) {
   loop_.run_ready();
   EXPECT_EQ(supply_->holder_table().ranked_complete().size(), 2U);
   EXPECT_EQ(changes, 1U) << "what is being fetched takes it in";
-  EXPECT_TRUE(supply_->holder_table().find(id(1))->hearsay.empty()) << "what it proved stays proven";
+  EXPECT_TRUE(supply_->holder_table().find_holder(id(1))->hearsay.empty()) << "what it proved stays proven";
   loop_.advance(VersionLookup::kAgain * 5);
   EXPECT_TRUE(discovery_.asked.empty());
 }

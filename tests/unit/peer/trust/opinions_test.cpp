@@ -20,7 +20,7 @@ AgentId agent(std::uint8_t number) {
 TEST(Opinions, WhatOneAloneHoldsDoesNotWait) {
   Opinions opinions(4);
   EXPECT_FALSE(opinions.judge(0, 1, 0, kStart)) << "it never waited";
-  EXPECT_TRUE(opinions.settled(0));
+  EXPECT_TRUE(opinions.is_decided(0));
   EXPECT_FALSE(opinions.waits(0));
   EXPECT_FALSE(opinions.any_waits());
   EXPECT_FALSE(opinions.due());
@@ -50,7 +50,7 @@ TEST(Opinions, WhatEndsTheWaiting) {
     EXPECT_EQ(opinions.judge(2, row.named, row.others, kStart + row.later), !row.waits) << row.what;
     EXPECT_EQ(opinions.waits(2), row.waits) << row.what;
     EXPECT_EQ(opinions.any_waits(), row.waits) << row.what;
-    EXPECT_EQ(opinions.settled(2), !row.waits) << row.what;
+    EXPECT_EQ(opinions.is_decided(2), !row.waits) << row.what;
   }
 }
 
@@ -58,7 +58,7 @@ TEST(Opinions, WhatIsSettledStaysSo) {
   Opinions opinions(2);
   opinions.judge(1, 1, 0, kStart);
   EXPECT_FALSE(opinions.judge(1, 1, 3, kStart + seconds(1))) << "others came to hold it";
-  EXPECT_TRUE(opinions.settled(1));
+  EXPECT_TRUE(opinions.is_decided(1));
   EXPECT_FALSE(opinions.waits(1));
 }
 
@@ -67,7 +67,7 @@ TEST(Opinions, WhatIsContradictedNeitherWaitsNorIsSettled) {
   opinions.judge(0, 1, 1, kStart);
   opinions.contradicted(0);
   EXPECT_FALSE(opinions.waits(0));
-  EXPECT_FALSE(opinions.settled(0));
+  EXPECT_FALSE(opinions.is_decided(0));
   EXPECT_FALSE(opinions.due());
   // Believed after all, as when one of them is shunned.
   opinions.judge(0, 1, 1, kStart + seconds(10));
@@ -77,15 +77,15 @@ TEST(Opinions, WhatIsContradictedNeitherWaitsNorIsSettled) {
 
 TEST(Opinions, WhoWasAskedInVainIsRememberedWhileItWaits) {
   Opinions opinions(2);
-  opinions.in_vain(0, agent(1));
-  EXPECT_FALSE(opinions.was_in_vain(0, agent(1))) << "nothing waited for its word";
+  opinions.note_without_answer(0, agent(1));
+  EXPECT_FALSE(opinions.was_without_answer(0, agent(1))) << "nothing waited for its word";
   opinions.judge(0, 1, 2, kStart);
-  opinions.in_vain(0, agent(1));
-  EXPECT_TRUE(opinions.was_in_vain(0, agent(1)));
-  EXPECT_FALSE(opinions.was_in_vain(0, agent(2)));
-  EXPECT_FALSE(opinions.was_in_vain(1, agent(1)));
+  opinions.note_without_answer(0, agent(1));
+  EXPECT_TRUE(opinions.was_without_answer(0, agent(1)));
+  EXPECT_FALSE(opinions.was_without_answer(0, agent(2)));
+  EXPECT_FALSE(opinions.was_without_answer(1, agent(1)));
   opinions.judge(0, 2, 0, kStart);
-  EXPECT_FALSE(opinions.was_in_vain(0, agent(1)));
+  EXPECT_FALSE(opinions.was_without_answer(0, agent(1)));
 }
 
 TEST(Opinions, TheFirstThatIsDueCounts) {
@@ -102,7 +102,7 @@ TEST(Opinions, WhatIsBeyondTheContentIsIgnored) {
   Opinions opinions(2);
   EXPECT_FALSE(opinions.judge(2, 1, 1, kStart));
   EXPECT_FALSE(opinions.any_waits());
-  EXPECT_FALSE(opinions.settled(2));
+  EXPECT_FALSE(opinions.is_decided(2));
 }
 
 }  // namespace

@@ -29,7 +29,7 @@ class ProofTest : public ::testing::Test {
     return out;
   }
   [[nodiscard]] Status add(const Manifest& what, const Proof::Refused& refused = {}) {
-    return proof_.add(what, trust_, refused, WallTime{});
+    return proof_.add_manifest(what, trust_, refused, WallTime{});
   }
 
   const Digest group_ = group_digest("group");
@@ -43,7 +43,7 @@ TEST_F(ProofTest, RootsOfAttestedSegmentsFoldToTheWhole) {
   const Manifest good = manifest({&a_});
   ASSERT_TRUE(add(good));
   EXPECT_EQ(proof_.whole(), good.root);
-  EXPECT_TRUE(proof_.told(good).complete);
+  EXPECT_TRUE(proof_.agreement_with(good).complete);
   const auto kept = decode_attestations(proof_.attestation(1));
   ASSERT_TRUE(kept);
   ASSERT_EQ(kept->size(), 1U);
@@ -55,11 +55,11 @@ TEST_F(ProofTest, WithoutAttestationsNothingIsBelieved) {
   ASSERT_TRUE(add(bare));
   EXPECT_FALSE(proof_.root(0));
   EXPECT_FALSE(proof_.whole());
-  EXPECT_FALSE(proof_.told(bare).complete);
+  EXPECT_FALSE(proof_.agreement_with(bare).complete);
   EXPECT_TRUE(proof_.attestation(0).empty());
   // Another holder's proof serves it as well.
   ASSERT_TRUE(add(manifest({&a_})));
-  EXPECT_TRUE(proof_.told(bare).complete);
+  EXPECT_TRUE(proof_.agreement_with(bare).complete);
 }
 
 TEST_F(ProofTest, AContradictedSegmentIsNotBelieved) {
@@ -99,8 +99,8 @@ TEST_F(ProofTest, AnotherRootOfTheWholeIsNotComplete) {
   Manifest bad = manifest({&a_});
   bad.root = sha256(as_bytes("elsewhere"));
   ASSERT_TRUE(add(bad));
-  EXPECT_FALSE(proof_.told(bad).complete);
-  EXPECT_EQ(proof_.told(bad).segments.size(), 3U);
+  EXPECT_FALSE(proof_.agreement_with(bad).complete);
+  EXPECT_EQ(proof_.agreement_with(bad).segments.size(), 3U);
 }
 
 TEST_F(ProofTest, OtherEditionsAndImpossibleOnesAreRefused) {
@@ -119,7 +119,7 @@ TEST_F(ProofTest, OtherEditionsAndImpossibleOnesAreRefused) {
   for (const Case& one : cases) {
     Manifest bad = manifest({&a_});
     one.change(bad);
-    const auto added = Proof(version_, group_).add(bad, trust_, {}, WallTime{});
+    const auto added = Proof(version_, group_).add_manifest(bad, trust_, {}, WallTime{});
     ASSERT_FALSE(added) << one.what;
     EXPECT_EQ(added.error().code, ErrorCode::bad_response) << one.what;
   }
