@@ -25,7 +25,9 @@ class HostLanes {
   static constexpr Duration kFirstGap = std::chrono::milliseconds(250);  // between two beginnings at one place
   static constexpr Duration kLongestGap = std::chrono::seconds(8);
   static constexpr unsigned kServedBeforeFaster = 16;  // served in a row, until the gap is shortened by a quarter
-  // Longest part of a Retry-After for which all requests to the host pause. The refused request waits for all of it.
+  // Longest part of a Retry-After for which all requests to the host pause (docs/decisions/0027-patience.md). The job
+  // of the refused request waits for all of it, up to kMaxRetryAfter: retry_delay() of rules/retry.h, called by
+  // JobEngine::wait_for_retry().
   static constexpr Duration kLongestPause = std::chrono::seconds(5);
 
   explicit HostLanes(std::size_t most) : most_(most) {}

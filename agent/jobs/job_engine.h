@@ -49,7 +49,8 @@ class JobEngine {
   void apply(JobSettings settings);
   void stop();  // stops every transfer; nothing starts afterwards
 
-  void admit(LiveJob& live);   // takes a new job, or one of an earlier run, in the state it is in
+  // Takes a new job, or one of an earlier run, in the state it is in. JobManager::load() has queued those that ran.
+  void admit(LiveJob& live);
   void resume(LiveJob& live);  // after the event resume was applied
   void leave(LiveJob& live);   // after the event suspend was applied
   [[nodiscard]] bool may_start_another(const LiveJob& live) const;

@@ -46,9 +46,9 @@ class JobManager final : public JobService {
   JobManager(const JobManager&) = delete;
   JobManager& operator=(const JobManager&) = delete;
 
-  // Loads the jobs of earlier runs, which then go on. Call once, before any other call. Jobs are visible once loaded,
-  // shortly before `done`, which also awaits the release of contents without a job. Not called if this object is
-  // destroyed before.
+  // Loads the jobs of earlier runs, which then go on: those that ran are queued, and their active files wait. Call
+  // once, before any other call. Jobs are visible once loaded, shortly before `done`, which also awaits the release of
+  // contents without a job. Not called if this object is destroyed before.
   void load(UniqueFunction<void(Status)> done);
   void apply(JobSettings settings);  // on reload: for everything that starts from now on
   void network_returned();           // retries every job in transient_error at once

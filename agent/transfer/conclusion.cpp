@@ -13,25 +13,30 @@ void release(cache::Cache& cache, const cache::ContentId& content, const std::st
   });
 }
 
+// Calls `done` when the last owner has let go of it: a callback that is destroyed uncalled counts as one that came.
+class AfterAll {
+ public:
+  explicit AfterAll(UniqueFunction<void()> done) : done_(std::move(done)) {}
+  ~AfterAll() { done_(); }
+  AfterAll(const AfterAll&) = delete;
+  AfterAll& operator=(const AfterAll&) = delete;
+
+ private:
+  UniqueFunction<void()> done_;
+};
+
 // The cache answers reads and writes in order: the segments are read before the release takes them away.
 void abandon(cache::Cache& cache, const MemberPtr& member, const std::vector<cache::ContentInfo>& contents,
              UniqueFunction<void()> done) {
-  auto left = std::make_shared<std::size_t>(1);
-  auto last = std::make_shared<UniqueFunction<void()>>(std::move(done));
-  const auto one_less = [left, last] {
-    if (--*left == 0) (*last)();
-  };
+  const auto after_all = std::make_shared<AfterAll>(std::move(done));
   for (const cache::ContentInfo& info : contents) {
     if (info.state == cache::ContentState::partial) {
-      ++*left;
-      cache.segments(info.id, [member, one_less](Result<std::vector<cache::SegmentInfo>> segments) {
+      cache.segments(info.id, [member, after_all](Result<std::vector<cache::SegmentInfo>> segments) {
         if (segments) member->wasted += fetched_for(*segments, member->file_id());
-        one_less();
       });
     }
     release(cache, info.id, member->file_id());
   }
-  one_less();
 }
 
 class Conclusion : public std::enable_shared_from_this<Conclusion> {

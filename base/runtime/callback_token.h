@@ -1,6 +1,6 @@
-// A token for a place, a count or a turn that a callback gives back. The callback holds the token and marks it answered
-// when it is called. If the callback is destroyed uncalled, on any thread, `on_lost` is posted to the loop. So no lost
-// callback leaves a count too high or a caller waiting.
+// A token for a place or a turn that a callback gives back. The callback holds the token and marks it answered when it
+// is called. If the callback is destroyed uncalled, on any thread, `on_lost` is posted to the loop. So no lost callback
+// leaves a place taken or a caller waiting. InFlight is for a plain count.
 //
 // It does not tell whether the owner still lives: docs/callbacks.md, "CallbackToken".
 #pragma once

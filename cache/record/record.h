@@ -16,7 +16,8 @@ namespace larder::cache {
 
 using ContentId = std::string;  // 32 hex digits (content_ids.h); names the file on disk
 
-// Source of bytes.
+// Where the bytes of a segment came from, as the index keeps it: by its number. agent::Source is another thing, the
+// part that delivers bytes.
 enum class Source { origin, peer, cache };
 
 // Most pairs of user and URL that a record remembers as having asked for the content.

@@ -27,23 +27,22 @@ void DiskQueue::submit(Work work) {
 
 void DiskQueue::pump() {
   while (!held_back_.empty()) {
-    const bool queued =
-        pool_.submit([work = held_back_.front(), shared = shared_, &executor = runtime_.executor]() mutable {
-          Task then = (*work)();
-          work.reset();  // frees its buffers on the disk thread
-          executor.post([shared = std::move(shared), then = std::move(then)]() mutable {
-            if (shared->owner == nullptr) return;
-            --shared->owner->running_;
-            if (then) then();
-            if (shared->owner != nullptr) shared->owner->pump();
-          });
-        });
+    const bool queued = pool_.submit([work = held_back_.front(), shared = shared_, hold = running_.begin(),
+                                      &executor = runtime_.executor]() mutable {
+      Task then = (*work)();
+      work.reset();  // frees its buffers on the disk thread
+      executor.post([shared = std::move(shared), hold = std::move(hold), then = std::move(then)]() mutable {
+        hold.release();
+        if (shared->owner == nullptr) return;
+        if (then) then();
+        if (shared->owner != nullptr) shared->owner->pump();
+      });
+    });
     if (!queued) {
-      if (running_ == 0) retry_later();
+      if (running_.count() == 0) retry_later();
       return;
     }
     held_back_.pop_front();
-    ++running_;
   }
 }
 

@@ -4,11 +4,11 @@
 // the DiskQueue is destroyed no continuation runs, so a continuation may refer to its owner. Loop thread only.
 #pragma once
 
-#include <cstddef>
 #include <deque>
 #include <memory>
 
 #include "base/runtime/clock.h"
+#include "base/runtime/in_flight.h"
 #include "base/runtime/worker_pool.h"
 #include "base/unique_function.h"
 
@@ -33,7 +33,7 @@ class DiskQueue {
   Runtime runtime_;
   WorkerPool& pool_;
   std::deque<std::shared_ptr<Work>> held_back_;
-  std::size_t running_ = 0;
+  InFlight running_;
   TimerId retry_ = 0;
   std::shared_ptr<Shared> shared_;
 };

@@ -6,6 +6,7 @@
 
 #include "base/hash/buffer.h"
 #include "base/result.h"
+#include "base/runtime/in_flight.h"
 #include "base/text/units.h"
 #include "cache/write/content_file.h"
 #include "cache/write/segment_table.h"
@@ -31,6 +32,7 @@ struct WriteJob {
   bool of_peers = false;
   bool retried = false;  // second attempt, after room was made
   bool ordered = false;  // is hashed by OrderedHash after it was written
+  InFlight::Hold in_flight;
 };
 
 // Disk thread.

@@ -85,7 +85,7 @@ void WriterCore::cancel() {
 }
 
 bool WriterCore::idle() const {
-  return jobs_ == 0 && all_committed() && !(finish_ && finish_->started);
+  return jobs_.count() == 0 && all_committed() && !(finish_ && finish_->started);
 }
 
 std::uint64_t WriterCore::end_of(const Stream& stream) const {
@@ -144,7 +144,7 @@ Status WriterCore::append(StreamId id, Buffer bytes) {
     appended_end_ = std::max(appended_end_, stream.cutter.next());
     host()->on_size_grown(id_, appended_end_);
   }
-  if (stream.cutter.pending() >= kJobBytes || jobs_ == 0) cut(stream);
+  if (stream.cutter.pending() >= kJobBytes || jobs_.count() == 0) cut(stream);
   return {};
 }
 
@@ -216,7 +216,7 @@ std::shared_ptr<WriteJob> WriterCore::make_job(const Stream& stream, Cut cut) {
 }
 
 void WriterCore::submit(std::shared_ptr<WriteJob> job) {
-  ++jobs_;
+  job->in_flight = jobs_.begin();
   host()->disk().submit([self = shared_from_this(), job = std::move(job)]() mutable -> Task {
     Status status = run_write_job(*job, *self->file_);
     return [self = std::move(self), job = std::move(job), status = std::move(status)]() mutable {
@@ -227,11 +227,11 @@ void WriterCore::submit(std::shared_ptr<WriteJob> job) {
 
 void WriterCore::job_returned(const std::shared_ptr<WriteJob>& job, Status status) {
   if (host() == nullptr) return;
-  --jobs_;
+  job->in_flight.release();
   if (status) {
     // Also after another job failed: a segment that this job completes is good.
     job_written(job);
-    if (jobs_ == 0) cut_all();
+    if (jobs_.count() == 0) cut_all();
     advance();
   } else if (failed_) {
     advance();
@@ -244,9 +244,9 @@ void WriterCore::job_returned(const std::shared_ptr<WriteJob>& job, Status statu
 
 void WriterCore::retry_with_room(const std::shared_ptr<WriteJob>& job) {
   job->retried = true;
-  ++jobs_;  // waits for room
+  job->in_flight = jobs_.begin();  // waits for room
   host()->make_room(id_, job->bytes, [self = shared_from_this(), job](Status made) {
-    --self->jobs_;
+    job->in_flight.release();
     if (self->failed_) return self->advance();
     if (!made) return self->job_failed(made.error());
     self->submit(job);

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/runtime/clock.h"
+#include "base/runtime/in_flight.h"
 #include "cache/index/index.h"
 #include "cache/write/block_cutter.h"
 #include "cache/write/content_file.h"
@@ -189,18 +190,19 @@ class WriterCore : public std::enable_shared_from_this<WriterCore> {
   StreamId last_stream_ = 0;
   std::size_t queued_ = 0;
   bool was_high_ = false;
-  std::size_t jobs_ = 0;  // in flight to the disk, or waiting for room
+  InFlight jobs_;  // to the disk, or waiting for room
   std::uint64_t bytes_written_ = 0;
   OrderedHash ordered_;
   bool hashing_ = false;
 
   struct Committing {  // a complete segment whose root and sync are in flight, side by side
     index::Segment segment;
-    int parts_left = 2;
+    bool has_root = false;
+    bool synced = false;
   };
   std::map<std::uint64_t, Committing> committing_;
-  std::vector<index::Segment> ready_;           // complete and synced segments, not yet given to the index
-  std::size_t commits_ = 0;                     // commits in flight
+  std::vector<index::Segment> ready_;  // complete and synced segments, not yet given to the index
+  InFlight commits_;
   std::size_t uncommitted_ = 0;                 // complete segments that are not committed
   ContentWriter::Unfinished committing_bytes_;  // bytes of these segments
   std::optional<FileStat> last_synced_state_;   // the file's state after the latest sync

@@ -63,7 +63,7 @@ Status WriterCore::append_blocks(StreamId id, std::uint64_t offset, Buffer bytes
   if (Status good = check_blocks(span, offset, bytes.size(), leaves.size()); !good) return good;
   gather(span, offset, std::move(bytes), leaves);
   if (queued_ >= ContentWriter::kHighWater || behind()) was_high_ = true;
-  if (span.gathered && (span.gathered->bytes >= kJobBytes || jobs_ == 0)) submit_span(span);
+  if (span.gathered && (span.gathered->bytes >= kJobBytes || jobs_.count() == 0)) submit_span(span);
   return {};
 }
 

@@ -43,14 +43,16 @@ void WriterCore::start_root(std::uint64_t index) {
   Committing& settling = committing_.at(index);
   if (settling.segment.leaves->size() <= kLeavesOnLoop) {
     settling.segment.root = root_of(*settling.segment.leaves);
-    --settling.parts_left;
+    settling.has_root = true;
     return;
   }
   host()->disk().submit([self = shared_from_this(), leaves = settling.segment.leaves, index]() mutable -> Task {
     const Digest root = self->root_of(*leaves);
     return [self = std::move(self), index, root] {
       if (self->host() == nullptr) return;
-      self->committing_.at(index).segment.root = root;
+      Committing& committing = self->committing_.at(index);
+      committing.segment.root = root;
+      committing.has_root = true;
       self->segment_part_done(index);
     };
   });
@@ -65,13 +67,14 @@ void WriterCore::sync_segment(std::uint64_t index) {
       self->sound_ = false;  // the durable part of the file is not known any more
       self->fail(left.error());
     }
+    self->settling_.at(index).synced = true;
     self->segment_part_done(index);
   });
 }
 
 void WriterCore::segment_part_done(std::uint64_t index) {
   const auto found = committing_.find(index);
-  if (--found->second.parts_left > 0) return;
+  if (!found->second.has_root || !found->second.synced) return;
   ready_.push_back(std::move(found->second.segment));
   committing_.erase(found);
   commit_ready();
@@ -79,7 +82,7 @@ void WriterCore::segment_part_done(std::uint64_t index) {
 }
 
 bool WriterCore::all_committed() const {
-  return !hashing_ && committing_.empty() && commits_ == 0;
+  return !hashing_ && committing_.empty() && commits_.count() == 0;
 }
 
 bool WriterCore::all_ready() const {
@@ -100,12 +103,12 @@ index::Commit WriterCore::ready_commit() const {
 
 void WriterCore::commit_ready() {
   if (!sound_ || ready_.empty()) return;
-  if (finish_ && all_ready() && commits_ == 0) return;  // committed with the completion, in one transaction
+  if (finish_ && all_ready() && commits_.count() == 0) return;  // committed with the completion, in one transaction
   index::Commit commit = ready_commit();
-  ++commits_;
-  host()->commit(std::move(commit), [self = shared_from_this(), segments = std::exchange(ready_, {})](Status done) {
+  host()->commit(std::move(commit), [self = shared_from_this(), segments = std::exchange(ready_, {}),
+                                     hold = commits_.begin()](Status done) mutable {
+    hold.release();
     if (self->host() == nullptr) return;
-    --self->commits_;
     if (done) {
       self->add_committed(segments);
     } else {
@@ -168,7 +171,7 @@ void WriterCore::cut_unknown_size() {
 }
 
 void WriterCore::try_finish() {
-  if (!finish_ || finish_->started || failed_ || jobs_ > 0 || !all_committed()) return;
+  if (!finish_ || finish_->started || failed_ || jobs_.count() > 0 || !all_committed()) return;
   if (!size_) {
     cut_unknown_size();
     if (failed_ || !all_committed()) return;

@@ -15,7 +15,8 @@ struct RetryRule {
 };
 
 // Returns the delay before the next attempt. `attempt` counts the failures in a row, from 1; the delay doubles with
-// each. Retry-After is a minimum, since the origin would refuse an earlier request; it is capped at kMaxRetryAfter.
+// each. Retry-After is a minimum, since the origin would refuse an earlier request; it is capped at kMaxRetryAfter
+// (http/http_fields.h). A job waits so for its refused files; all requests to the host pause by origin/host_lanes.h.
 [[nodiscard]] Duration retry_delay(const RetryRule& rule, unsigned attempt,
                                    std::optional<std::chrono::seconds> retry_after, Random& random);
 

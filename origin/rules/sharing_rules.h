@@ -50,7 +50,7 @@ enum class Privacy : std::uint8_t {
 };
 inline constexpr std::size_t kPrivacies = static_cast<std::size_t>(Privacy::loopback_answer) + 1;
 
-// With whom content may be shared.
+// With whom content may be shared. peer/reach is another thing: whether agents reach one another by TCP.
 enum class Reach : std::uint8_t {
   own_job,       // its own job only: a download and a content of its own, removed with the job
   this_machine,  // other jobs of this machine; never offered to neighbours

@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
 #include <map>
 #include <string_view>
 #include <utility>
 
 #include "base/io/log.h"
+#include "base/runtime/in_flight.h"
 #include "peer/catalogue/catalogue_link_thread.h"
 
 namespace larder::peer {
@@ -88,7 +88,7 @@ class LoopSide final : public LinkThreadEvents, public std::enable_shared_from_t
   std::function<bool(const AgentId&)> refused_;
   std::map<CallId, CallDone> calls_;
   CallId last_call_ = 0;
-  std::atomic<std::size_t> waiting_{0};
+  InFlight waiting_;
 };
 
 void Answer::give(CatalogueResponse response) {
@@ -136,10 +136,10 @@ void LoopSide::on_member(LinkId connection, const AgentId& agent) {
 }
 
 bool LoopSide::on_request(const RequestTag& tag, WallTime certificate_end, CatalogueRequest request) {
-  if (waiting_.load() >= kMaxWaiting) return false;
-  ++waiting_;
-  runtime_.executor.post([self = shared_from_this(), tag, certificate_end, request = std::move(request)]() mutable {
-    --self->waiting_;
+  if (waiting_.count() >= kMaxWaiting) return false;
+  runtime_.executor.post([self = shared_from_this(), tag, certificate_end, request = std::move(request),
+                          hold = waiting_.begin()]() mutable {
+    hold.release();
     if (self->thread_ != nullptr) self->handle(tag, certificate_end, std::move(request));
   });
   return true;

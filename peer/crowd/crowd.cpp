@@ -29,10 +29,9 @@ Crowd::Crowd(const AgentId& self, const Digest& version_key, const cache::Segmen
       seed_(seed),
       rank_(crowd_rank(version_key, self)),
       record_(&record),
-      members_(version_key, layout, record, seed),
+      members_(version_key, layout, rules.void_after, record, seed),
       offered_(layout.count()),
       all_(layout.count()) {
-  members_.set_void_after(rules.void_after);
   all_.fill();
 }
 

@@ -17,10 +17,11 @@ std::uint64_t bit_of(std::size_t place) {
 
 }  // namespace
 
-CrowdMembers::CrowdMembers(const Digest& version_key, const cache::SegmentLayout& layout, ClaimRecord& record,
-                           std::uint64_t seed)
+CrowdMembers::CrowdMembers(const Digest& version_key, const cache::SegmentLayout& layout, Duration void_after,
+                           ClaimRecord& record, std::uint64_t seed)
     : version_key_(version_key),
       layout_(layout),
+      void_after_(void_after),
       record_(&record),
       seed_(seed),
       all_(mixed(seed)),

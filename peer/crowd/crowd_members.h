@@ -2,9 +2,10 @@
 // (docs/decisions/0019-crowd.md, rules 3 and 5). Pure; loop thread. Bounded: kMaxMembers are remembered, the others
 // only counted. One CROWD datagram costs the words of a bitmap and its claims, whatever the number of members.
 //
-// Claims are live while their agent makes progress: kStep bytes within the time of claim expiry, finished segments
-// included. A finished segment must be held kHeldWithin later. Progress in one claim keeps the agent's other claims
-// live, since those wait for it.
+// Claims are live while their agent makes progress: kStep bytes within the claim expiry (CrowdRules::void_after,
+// stretched by ClaimRecord), finished segments included. Else all its claims are void until it makes progress again. A
+// finished segment must be held kHeldWithin later, or its claim is broken. Progress in one claim keeps the agent's
+// other claims live, since those wait for it. A claim that is merely slow stays live.
 #pragma once
 
 #include <algorithm>
@@ -57,11 +58,13 @@ class CrowdMembers {
     SteadyTime idle_since{};  // since when it has had no claims; zero: it has some
     std::uint64_t step = 0;   // bytes of progress since last_progress_at
     double rate = 0;          // smoothed, bytes/s
-    bool voided = false;
-    bool live = false;
+    bool voided = false;      // no kStep of progress within the claim expiry: all its claims are void
+    bool live = false;        // it is waited for: not voided, has a claim that is not broken, and a good record
   };
 
-  CrowdMembers(const Digest& version_key, const cache::SegmentLayout& layout, ClaimRecord& record, std::uint64_t seed);
+  // `void_after`: the claim expiry while nothing stretches it.
+  CrowdMembers(const Digest& version_key, const cache::SegmentLayout& layout, Duration void_after, ClaimRecord& record,
+               std::uint64_t seed);
 
   // True: this is the first entry heard of the agent, or the first since it was forgotten.
   bool on_entry(const AgentId& agent, const CrowdStamp& stamp, const CrowdEntry& entry, SteadyTime now);
@@ -70,7 +73,6 @@ class CrowdMembers {
   // Counts the agent as holding nothing for a while: it could prove nothing of what it announced.
   void on_nothing_proven(const AgentId& agent, SteadyTime now);
   void on_agent_gone(const AgentId& agent);
-  void set_void_after(Duration time) { void_after_ = time; }
   // Voids expired claims, and forgets members that were silent for too long.
   void review(SteadyTime now);
   void forgive_silence(SteadyTime now);  // called after this agent slept: the silence meanwhile does not count
@@ -88,9 +90,10 @@ class CrowdMembers {
   [[nodiscard]] double best_rate() const;
   [[nodiscard]] std::uint64_t progress() const { return progress_; }  // bytes that live claimants reported, ever
   [[nodiscard]] std::size_t count() const { return remembered_.size() < kMaxMembers ? remembered_.size() : all(); }
-  [[nodiscard]] std::uint64_t voided() const { return voided_; }
+  [[nodiscard]] std::uint64_t voided() const { return voided_; }  // broken claims, and voidings of a claimant, ever
   // Returns when review() may next void a claim; nullopt without live claims.
   [[nodiscard]] std::optional<SteadyTime> next_review() const;
+  // Returns the present claim expiry.
   [[nodiscard]] Duration void_after(SteadyTime now) const { return void_after_ * record_->stretch(now); }
 
  private:
@@ -135,9 +138,9 @@ class CrowdMembers {
 
   Digest version_key_;
   cache::SegmentLayout layout_;
+  Duration void_after_;
   ClaimRecord* record_;
   std::uint64_t seed_;
-  Duration void_after_ = std::chrono::milliseconds(1500);
   std::unordered_map<AgentId, Member, IdHash> remembered_;
   std::vector<AgentId> turn_;  // the order in which members make room, from hand_ on
   std::size_t hand_ = 0;

@@ -1,5 +1,6 @@
 // Bounds the number of datagrams that are decrypted: one costs a few microseconds, and any machine on the LAN can send
-// what looks like one. Known peers' addresses have budgets of their own, so that strangers use up only theirs. Pure;
+// what looks like one. An address is known while it is where a peer was last heard by a HELLO that was believed. Known
+// addresses have budgets of their own, so that unknown ones, a member's new one among them, use up only theirs. Pure;
 // loop thread.
 #pragma once
 
@@ -17,7 +18,7 @@ class ReceiveBudget {
  public:
   static constexpr std::size_t kMaxAddresses = 8192;
   static constexpr double kPerPeer = 1000;    // a second, of one known address
-  static constexpr double kPerStranger = 50;  // a second, of one other address
+  static constexpr double kPerStranger = 50;  // a second, of one unknown address
   static constexpr double kStrangers = 300;   // a second, of all unknown addresses; twice as many at once
   static constexpr double kAll = 10'000;      // a second
 

@@ -64,25 +64,23 @@ void NewestLookup::on_holders(const std::vector<Holder>& holders) {
   if (!found_) return;
   for (const Holder& holder : holders) {
     const KnownPeer* peer = tools_->discovery.peers().find_peer(holder.agent);
-    if (!peer || !holder.item.complete || tools_->refused(holder.agent) || under_way_ >= kAsked) continue;
+    if (!peer || !holder.item.complete || tools_->refused(holder.agent) || calls_.size() >= kAsked) continue;
     CatalogueCall call;
     call.to = peer->catalogue();
     call.agent = holder.agent;
     call.target = target_of(ManifestQuery{url_key_, KeyKind::url, false});
     call.timeout = kWithin;
-    ++under_way_;
     auto id = std::make_shared<CallId>(0);
     *id = tools_->link.call(std::move(call), [weak = weak_from_this(), id](Result<CatalogueResponse> answer) {
       const auto self = weak.lock();
       if (!self || !self->found_) return;
       self->calls_.erase(*id);
-      --self->under_way_;
       self->on_manifest(answer);
-      if (self->under_way_ == 0) self->answer_newest();
+      if (self->calls_.empty()) self->answer_newest();
     });
     calls_.insert(*id);
   }
-  if (under_way_ == 0) answer_newest();
+  if (calls_.empty()) answer_newest();
 }
 
 void NewestLookup::on_manifest(const Result<CatalogueResponse>& answer) {

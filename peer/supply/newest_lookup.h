@@ -41,7 +41,6 @@ class NewestLookup final : public std::enable_shared_from_this<NewestLookup> {
   Digest url_key_;
   Digest group_;
   Found found_;
-  std::size_t under_way_ = 0;
   std::set<CallId> calls_;
   std::optional<FoundEdition> best_;
   TimerId deadline_ = 0;

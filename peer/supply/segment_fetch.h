@@ -30,8 +30,9 @@ struct SupplyTools {
   CatalogueLink& link;
   Swarm& swarm;
   Runtime runtime;
-  std::function<bool(Task)> blocking;               // runs a task on a worker thread; false: its queue is full
-  std::function<void(const AgentId&)> lied;         // the agent sent bytes or leaves that do not match the root
+  std::function<bool(Task)> blocking;  // runs a task on a worker thread; false: its queue is full
+  // The agent sent bytes or leaves that do not match the root: Neighbourhood::lied(), which has it shunned.
+  std::function<void(const AgentId&)> lied;
   std::function<void(const AgentId&)> unreachable;  // its catalogue does not answer
   DialNotes dials{};
 };

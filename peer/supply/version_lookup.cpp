@@ -139,7 +139,7 @@ void VersionLookup::pump() {
     std::vector<HolderFacts> next = supply->holder_table().ranked();
     for (const auto& [agent, other] : others_) next.push_back(other);
     for (const HolderFacts& holder : next) {
-      if (under_way_ >= together_ || asked_count_ >= kMaxManifests) break;
+      if (calls_.size() >= together_ || asked_count_ >= kMaxManifests) break;
       if (!asked_.insert(holder.agent).second || !usable(holder.agent)) continue;
       others_.erase(holder.agent);
       call_holder(holder);
@@ -150,15 +150,13 @@ void VersionLookup::pump() {
 
 void VersionLookup::call_holder(const HolderFacts& holder) {
   const auto supply = supply_.lock();
-  ++under_way_;
   ++asked_count_;
   manifest_asked_at_[holder.agent] = tools_->runtime.clock.now();
   proving_[holder.agent] = holder;
   ManifestQuery query;
   query.key = supply->version_key();
-  query.with_bytes = small() && !supply->has_bytes() && (bytes_under_way_ == 0 || (together_ > kOpinions && !crowd_));
+  query.with_bytes = small() && !supply->has_bytes() && (bytes_.count() == 0 || (together_ > kOpinions && !crowd_));
   query.comes_again = crowd_;
-  bytes_under_way_ += query.with_bytes ? 1 : 0;
   if (query.with_bytes && crowd_) remember_first();
   CatalogueCall what;
   what.to = holder.catalogue;
@@ -167,14 +165,14 @@ void VersionLookup::call_holder(const HolderFacts& holder) {
   what.max_answer = answer_bound(supply->proof().layout(), query.with_bytes);
   what.timeout = crowd_ ? kBusyCrowd : kAgain;
   auto id = std::make_shared<CallId>(0);
-  *id = tools_->link.call(std::move(what), [weak = weak_from_this(), id, holder,
-                                            bytes = query.with_bytes](Result<CatalogueResponse> answer) {
+  InFlight::Hold hold = query.with_bytes ? bytes_.begin() : InFlight::Hold();
+  *id = tools_->link.call(std::move(what), [weak = weak_from_this(), id, holder, bytes = query.with_bytes,
+                                            hold = std::move(hold)](Result<CatalogueResponse> answer) mutable {
     const auto self = weak.lock();
     if (!self || self->ended_) return;
     self->calls_.erase(*id);
-    self->bytes_under_way_ -= bytes ? 1 : 0;
+    hold.release();
     self->proving_.erase(holder.agent);
-    --self->under_way_;
     // "Busy" to a request for the bytes means that they are being given to others; it says nothing about the root.
     const bool gives_to_others = bytes && answer && answer->status == kBusy;
     self->on_manifest(holder, std::move(answer), bytes);
@@ -304,14 +302,14 @@ bool VersionLookup::enough() const {
 }
 
 void VersionLookup::hand_over_if_ready() {
-  if (enough() || (!asking_ && under_way_ == 0)) hand_over();
+  if (enough() || (!asking_ && calls_.empty())) hand_over();
 }
 
 // Returns whether the hand-over waits for a second member's manifest. One member alone may lie: where others have the
 // version too, one more is heard, so that a contradiction is seen before any byte is taken. The wait ends with the
 // calls' own timeouts. The origin does not wait for it: the caller has a grace period of its own.
 bool VersionLookup::awaits_opinion() const {
-  return !crowd_ && found_ && under_way_ > 0 && manifests_.size() == 1;
+  return !crowd_ && found_ && !calls_.empty() && manifests_.size() == 1;
 }
 
 void VersionLookup::on_deadline() {
@@ -353,7 +351,7 @@ void VersionLookup::look_again() {
   if (!supply) return stop();
   const bool second = !std::exchange(second_over_, true);
   const bool wants = second ? depends_on_one() || finds_nobody() : !supply->complete() || supply->holders() == 0;
-  if (!wants || asking_ || under_way_ > 0) return schedule_next_look();
+  if (!wants || asking_ || !calls_.empty()) return schedule_next_look();
   ask_discovery();
 }
 

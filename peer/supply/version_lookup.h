@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "base/runtime/clock.h"
+#include "base/runtime/in_flight.h"
 #include "peer/catalogue/catalogue_link.h"
 #include "peer/discovery/discovery_socket.h"
 #include "peer/group/member_book.h"
@@ -33,7 +34,7 @@ struct LookupTools {
   MemberBook& members;
   std::function<bool(const AgentId&)> refused;    // revoked or shunned
   std::function<bool(const AgentId&)> not_heard;  // its attestations do not count
-  std::function<void(const AgentId&)> lied;
+  std::function<void(const AgentId&)> lied;       // has it shunned: its bytes do not match the root
   std::function<void(const AgentId&)> unreachable;
   AgentId self{};
   bool loopback = false;  // members may be on loopback addresses: peer.listen names one
@@ -132,7 +133,8 @@ class VersionLookup final : public std::enable_shared_from_this<VersionLookup> {
   std::uint32_t query_ = 0;
   bool asking_ = false;
   std::size_t together_ = kTogether;
-  std::size_t under_way_ = 0, asked_count_ = 0, bytes_under_way_ = 0;
+  std::size_t asked_count_ = 0;
+  InFlight bytes_;  // calls that ask for the bytes too
   std::set<AgentId> asked_;
   std::map<AgentId, HolderFacts> others_;  // named by holders, not asked yet
   std::map<AgentId, Manifest> manifests_;  // as received, without bytes and attestations

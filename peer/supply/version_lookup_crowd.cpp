@@ -227,7 +227,7 @@ void VersionLookup::remember_first() {
 bool VersionLookup::may_name(const HolderFacts& holder, std::uint64_t segment) const {
   const auto supply = supply_.lock();
   if (!holder.has(segment) || supply->opinions().was_without_answer(segment, holder.agent)) return false;
-  const bool for_bytes = small() && !supply->has_bytes() && bytes_under_way_ == 0;
+  const bool for_bytes = small() && !supply->has_bytes() && bytes_.count() == 0;
   if (small() && !for_bytes && !first_holders_.contains(holder.agent)) return false;
   return named(holder.agent, segment) == nullptr || (for_bytes && without_bytes_.contains(holder.agent));
 }
@@ -262,7 +262,7 @@ void VersionLookup::ask_proofs() {
   if (!supply || ended_) return;
   if (hear_opinions() && !found_) supply->on_holders_learnt();
   bool later = false;
-  while (under_way_ < together_) {
+  while (calls_.size() < together_) {
     const auto holder = next_to_prove(unproven(), later);
     if (!holder) break;
     call_holder(*holder);

@@ -28,8 +28,7 @@ inline constexpr std::uint64_t kMaxTorrentLength = 4 * kGiB;
 
 // Returns parameters that add the torrent paused, unmanaged, without a check of files, and with the whole hash tree, so
 // that neither side asks the other for hashes. `leaves` were checked. `authority_pem` empty: a torrent of plain TCP.
-[[nodiscard]] Result<libtorrent::add_torrent_params> form_torrent(const TorrentId& id,
-                                                                  std::span<const Digest> leaves,
+[[nodiscard]] Result<libtorrent::add_torrent_params> form_torrent(const TorrentId& id, std::span<const Digest> leaves,
                                                                   const std::string& authority_pem);
 
 }  // namespace larder::peer

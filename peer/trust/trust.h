@@ -102,7 +102,8 @@ class Trust {
   // Pardons a member on the admin's order: statements against it until now no longer count. True: it was shunned or
   // doubted.
   bool pardon(const AgentId& agent, WallTime now);
-  // Records that a peer sent a block that does not match its leaf hash. True: it is newly shunned.
+  // Records that a peer sent a block or leaves that do not match the root: it is shunned for MemberStanding::kBadBlocks
+  // from now on, anew with each call; a shunning for another reason stays as it is. True: it is newly shunned.
   bool sent_bad_block(const AgentId& agent, WallTime now);
 
   // -- versions and origins

@@ -17,7 +17,7 @@ import urllib.parse
 
 from framing import chunks
 from lab_office import Office
-from larder_lab import Skip, check_figures, expect, expect_equal, expect_error, named, seeded_bytes
+from larder_lab import Skip, check_figures, expect, expect_equal, expect_error, expect_soon, named, seeded_bytes
 from odd_wires import BROKEN_HEADS, CURLS, DRIPS, LOCATIONS, empty, fields_of, file_answer, wire
 from raw_origin import RawOrigin, Wire
 
@@ -215,7 +215,7 @@ def what_restricts_counts_however_written(c):
     for line in ("Cache-Control : no-store", "Cache-Control: private\x01", "Set-Cookie : a=b", "Vary\t: *"):
         origin = c.site(file_answer(c.data, line))
         c.fetch(origin.url("/f"))
-        expect_equal([r for r in c.api.cache() if r["state"] == "complete"], [], f"{line!r}: what others could be given")
+        expect_soon(lambda: [r for r in c.api.cache() if r["state"] == "complete"], [], f"{line!r}: what others could be given")
 
 
 # -- codings and statuses --------------------------------------------------------------------------------------------

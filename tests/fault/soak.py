@@ -3,6 +3,7 @@
 
     tests/fault/soak.py                                everything (about an hour)
     tests/fault/soak.py --only kill --runs 20          some of one
+    tests/fault/soak.py --list                         which runs that would be; runs nothing
     tests/fault/soak.py --write docs/soak.md           the table goes there as well, in front of its sections
     tests/fault/soak.py --write docs/soak.md --section "Under AddressSanitizer"    as one of them
 """
@@ -27,7 +28,8 @@ RUNNERS = {module: runner for runner in (fault_runner(), office_runner()) for mo
 RUNS = {"consistency": 200, "framing": 100, "kill": 100, "faults": 2, "disk": 2, "bad_input": 1, "jobs": 2, "privacy": 5,
         "permission": 1, "standstill": 2, "command": 1, "greedy": 1, "comfort": 1, "patience": 2, "odd_servers": 2,
         "sharing": 5, "churn": 50, "poison": 5, "poison_series": 10, "strangers": 2, "routes": 100, "crowd": 2,
-        "crowd_random": 50, "blame": 50, "line": 1, "reach": 2}
+        "crowd_random": 50, "blame": 50, "line": 1, "reach": 2, "older_state": 1,
+        "schedules": 5}
 WHAT = {
     "consistency": "origin changes midway, stale proxies, ranges of another edition: exactly one edition comes out",
     "framing": "framings and cuts, each fetched twice: what was cut unseen never comes a second time, what is coded never comes",
@@ -54,6 +56,8 @@ WHAT = {
     "routes": "users, proxies, authorities, secrets, retargets, digests and verdicts on two hosts: no byte to who may not have it, no false one",
     "line": "the line of the laboratory has the delay, jitter, queue, loss and order that it is told to have",
     "reach": "networks that come later, several cards, blocked ports, a copied identity, hosts of two builds: mended, or told",
+    "older_state": "the state of every earlier schema, and of a later one: opened, or refused and untouched",
+    "schedules": "transfers in virtual time: what peers and origins may do, 100 seeds in each run",
     "strangers": "hosts without certificate, floods, a revoked member: nothing learnt, little slowed",
 }
 
@@ -109,6 +113,7 @@ def main():
     parser.add_argument("--loopback", action="store_true", help="the office's hosts are addresses of 127.0.0.0/8")
     parser.add_argument("--write", metavar="FILE", help="write the table to this Markdown file")
     parser.add_argument("--section", metavar="TITLE", help="of that file: this section, instead of what stands before all")
+    parser.add_argument("--list", action="store_true", help="print how many runs of each there are, and run none")
     parser.add_argument("--verbose", action="store_true", help="print each run, not only failed ones")
     arguments = parser.parse_args()
     results, started = {}, time.monotonic()
@@ -117,8 +122,12 @@ def main():
         if arguments.verbose or outcome.result == "fail":
             print_outcome(outcome, output)
 
-    for module in arguments.only or RUNNERS:
-        plan = plan_of(module, arguments.runs or RUNS[module])
+    plans = {module: plan_of(module, arguments.runs or RUNS[module]) for module in arguments.only or RUNNERS}
+    if arguments.list:
+        for module, plan in plans.items():
+            print(f"{module}: {len(plan)} runs: {WHAT[module]}")
+        return 0
+    for module, plan in plans.items():
         print(f"{module}: {len(plan)} runs", flush=True)
         runner = RUNNERS[module]
         results[module] = runner.execute(plan, arguments.bin_dir, arguments.jobs or runner.jobs, show,

@@ -385,6 +385,20 @@ def expect_equal(seen, wanted, what):
     expect(seen == wanted, f"{what}: {seen!r}, wanted {wanted!r}")
 
 
+def expect_soon(look, wanted, what, timeout=10.0):
+    """For what goes a moment after the answer: a private record after its job, for one."""
+    seen = []
+
+    def settled():
+        seen[:] = [look()]
+        return seen[0] == wanted
+
+    try:
+        wait_until(settled, timeout, what)
+    except TimeoutError:
+        expect_equal(seen[0], wanted, what)
+
+
 def expect_error(job, *codes, state="error", text=()):
     """The job is in `state` with one of `codes`, in words that start as every message does and hold `text`."""
     expect_equal(job["state"], state, f"state (error {job.get('error')})")

@@ -124,7 +124,7 @@ class Runner:
 def fault_runner():
     return Runner(TESTS / "fault" / "run.py", ("consistency", "framing", "faults", "disk", "kill", "bad_input", "jobs",
                                                "privacy", "permission", "standstill", "command", "greedy", "comfort", "patience", "odd_servers",
-                                               "older_state"))
+                                               "older_state", "schedules"))
 
 
 def office_runner():

@@ -1,5 +1,5 @@
 // The state machine of a job (docs/design.md, Jobs; after BITS). Pure: one table gives the next state for every state
-// and event, or refuses the event.
+// and event, or refuses the event. A restart of the agent is no event: JobManager::load() queues the jobs that ran.
 #pragma once
 
 #include <array>

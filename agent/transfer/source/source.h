@@ -4,6 +4,11 @@
 // The source answers for the right version; the fill (fill.h) only places the bytes. Loop thread only. No event comes
 // from within start_stream(), but consumed() and consumed_blocks() may deliver one. An event may cancel its stream.
 // Destroying a source ends its streams without events; the fill keeps its sources until a later turn of the loop.
+//
+// A source of another kind is a value of SourceKind, whose order is that in which sources are asked. What treats kinds
+// apart compares with it: the plan (rules/plan.cpp, rules/revise.cpp) and the fill (fill/*.cpp). source_of() in
+// fill/fill.cpp says as which cache::Source the bytes count in the index; SourceFigures (transfer.h) are the figures of
+// the API and of the metrics.
 #pragma once
 
 #include <cstdint>

@@ -1,8 +1,7 @@
-// Hundreds of random lives of a file, in virtual time: whatever happens, what is handed over is one edition, every byte
-// is accounted for, and nothing is left behind. A failing seed is printed and repeats exactly.
-#include <cstdlib>
-
+// Random lives of a file, in virtual time (hundreds in `make soak`): whatever happens, what is handed over is one
+// edition, every byte is accounted for, and nothing is left behind. A failing seed is printed and repeats exactly.
 #include "base/runtime/loop.h"
+#include "tests/support/seeds.h"
 #include "tests/unit/transfer/transfer_lab.h"
 
 namespace larder::test {
@@ -182,13 +181,8 @@ class RandomScript : public TransferLab {
 };
 
 TEST(RandomScripts, OneEditionEveryByteAccountedForNothingLeftBehind) {
-  std::uint64_t first = 1;
-  std::uint64_t count = 400;
-  if (const char* seed = std::getenv("LARDER_SEED")) {
-    first = std::strtoull(seed, nullptr, 10);
-    count = 1;
-  }
-  for (std::uint64_t seed = first; seed < first + count; ++seed) {
+  const Seeds seeds = seeds_to_run({1, 120});
+  for (std::uint64_t seed = seeds.first; seed < seeds.first + seeds.count; ++seed) {
     SCOPED_TRACE("LARDER_SEED=" + std::to_string(seed));
     RandomScript script(seed);
     script.run();
