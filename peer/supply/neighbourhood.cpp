@@ -74,7 +74,7 @@ bool Neighbourhood::anyone() const {
 }
 
 void Neighbourhood::tidy() {
-  std::erase_if(lookups_, [](const auto& lookup) { return lookup->over(); });
+  std::erase_if(lookups_, [](const auto& lookup) { return lookup->is_over(); });
   std::erase_if(supplies_, [](const auto& supply) { return supply.expired(); });
 }
 
