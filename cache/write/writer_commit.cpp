@@ -40,13 +40,13 @@ void WriterCore::segment_whole(WholeSegment segment) {
 }
 
 void WriterCore::start_root(std::uint64_t index) {
-  Committing& settling = committing_.at(index);
-  if (settling.segment.leaves->size() <= kLeavesOnLoop) {
-    settling.segment.root = root_of(*settling.segment.leaves);
-    settling.has_root = true;
+  Committing& committing = committing_.at(index);
+  if (committing.segment.leaves->size() <= kLeavesOnLoop) {
+    committing.segment.root = root_of(*committing.segment.leaves);
+    committing.has_root = true;
     return;
   }
-  host()->disk().submit([self = shared_from_this(), leaves = settling.segment.leaves, index]() mutable -> Task {
+  host()->disk().submit([self = shared_from_this(), leaves = committing.segment.leaves, index]() mutable -> Task {
     const Digest root = self->root_of(*leaves);
     return [self = std::move(self), index, root] {
       if (self->host() == nullptr) return;
@@ -67,7 +67,7 @@ void WriterCore::sync_segment(std::uint64_t index) {
       self->sound_ = false;  // the durable part of the file is not known any more
       self->fail(left.error());
     }
-    self->settling_.at(index).synced = true;
+    self->committing_.at(index).synced = true;
     self->segment_part_done(index);
   });
 }
