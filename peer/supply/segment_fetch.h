@@ -31,7 +31,7 @@ struct SupplyTools {
   Swarm& swarm;
   Runtime runtime;
   std::function<bool(Task)> blocking;  // runs a task on a worker thread; false: its queue is full
-  // The agent sent bytes or leaves that do not match the root: Neighbourhood::lied(), which has it shunned.
+  // The agent sent bytes or leaves that do not match the root: Neighbourhood::on_lie(), which has it shunned.
   std::function<void(const AgentId&)> lied;
   std::function<void(const AgentId&)> unreachable;  // its catalogue does not answer
   DialNotes dials{};

@@ -13,8 +13,9 @@ import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-CLASS = re.compile(r"\b(?:class|struct)\s+(\w+)[^;{}()]*\{")
+CLASS = re.compile(r"\b(?:class|struct)\s+(?:\w+::)*(\w+)[^;{}()]*\{")
 MENTION = re.compile(r"\b([A-Z][a-z]\w+)::(~?\w+)\(\)")
+COMMENT = re.compile(r"//[^\n]*")
 HISTORY = ("CHANGELOG.md",)  # it names what was there at the time
 
 
@@ -34,7 +35,7 @@ def prose_lines(name, text):
 
 def findings(root):
     sources = texts(root)
-    code = {name: text for name, text in sources.items() if not name.endswith(".md")}
+    code = {name: COMMENT.sub("", text) for name, text in sources.items() if not name.endswith(".md")}
     defined_in = collections.defaultdict(list)
     for name, text in code.items():
         for found in CLASS.findall(text):
