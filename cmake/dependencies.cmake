@@ -7,6 +7,7 @@ find_package(fmt REQUIRED)
 find_package(spdlog REQUIRED)
 find_package(Boost 1.74 REQUIRED)
 find_package(GTest REQUIRED)
+pkg_check_modules(cares REQUIRED IMPORTED_TARGET libcares>=1.18)
 pkg_check_modules(sodium REQUIRED IMPORTED_TARGET libsodium)
 # Its header alone: the library is loaded when a name needs it (origin/url/host_name.h).
 pkg_check_modules(idn2 REQUIRED libidn2)

@@ -6,8 +6,6 @@
 
 #include <algorithm>
 #include <mutex>
-#include <system_error>
-#include <thread>
 #include <utility>
 
 namespace larder::origin {
@@ -43,11 +41,9 @@ struct NameChecks::Answers {
   std::mutex mutex;
   std::function<void()> wake;  // empty: the NameChecks is gone
   std::vector<std::pair<HttpId, NameFact>> come;
-  std::size_t asking = 0;
 
   void put(HttpId id, NameFact fact) {
     const std::lock_guard lock(mutex);
-    --asking;
     come.emplace_back(id, fact);
     if (wake) wake();
   }
@@ -65,21 +61,10 @@ NameChecks::~NameChecks() {
 
 void NameChecks::check_name(HttpId id, std::string name, Status status, SteadyTime now) {
   waiting_.insert_or_assign(id, Waiting{name, std::move(status), now + kPatience});
-  {
-    const std::lock_guard lock(answers_->mutex);
-    if (answers_->asking >= kMost) {
-      waiting_.at(id).until = now;
-      return;
-    }
-    ++answers_->asking;
-  }
-  try {
-    std::thread([answers = answers_, resolver = resolver_, id, name = std::move(name)] {
-      answers->put(id, resolver(name));
-    }).detach();
-  } catch (const std::system_error&) {  // no thread can be started
-    answers_->put(id, NameFact::unknown);
-  }
+  const bool asked = calls_.start([answers = answers_, resolver = resolver_, id, name = std::move(name)] {
+    return Task([answers, id, fact = resolver(name)] { answers->put(id, fact); });
+  });
+  if (!asked) waiting_.at(id).until = now;
 }
 
 std::vector<NameChecks::Answered> NameChecks::take_answered(SteadyTime now) {

@@ -1,6 +1,6 @@
 // Finds out whether a name that did not resolve does not exist, or the name servers did not answer. libcurl has one
-// error for both. The resolver is asked once more, on a thread of its own for each name; the exchange that waits gets
-// its error after kPatience at the latest.
+// error for both. The resolver is asked once more, on a thread of its own for each name (SlowCalls): getaddrinfo() asks
+// all that libcurl asked, and cannot be ended. The exchange that waits gets its error after kPatience at the latest.
 #pragma once
 
 #include <cstddef>
@@ -12,6 +12,7 @@
 
 #include "base/result.h"
 #include "base/runtime/clock.h"
+#include "base/runtime/slow_calls.h"
 #include "origin/http/http_client.h"
 
 namespace larder::origin {
@@ -28,7 +29,8 @@ enum class NameFact { exists, unknown, absent };
 // not call back.
 class NameChecks {
  public:
-  static constexpr std::size_t kMost = 16;  // look-ups in flight; beyond it a name is unknown at once
+  // Look-ups in flight; beyond it, and beyond the bound that SlowCalls has for the process, a name is unknown at once.
+  static constexpr std::size_t kMost = 16;
   static constexpr Duration kPatience = std::chrono::seconds(5);
   using Resolver = std::function<NameFact(const std::string&)>;
 
@@ -56,6 +58,7 @@ class NameChecks {
   struct Answers;
   std::map<HttpId, Waiting> waiting_;
   const Resolver resolver_;
+  SlowCalls calls_{kMost};
   const std::shared_ptr<Answers> answers_;
 };
 

@@ -1,9 +1,12 @@
 #include "peer/common/endpoint.h"
 
 #include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <charconv>
+#include <cstring>
 
 namespace larder::peer {
 namespace {
@@ -103,6 +106,25 @@ std::optional<Endpoint> parse_endpoint(std::string_view text) {
     return parse_v6(std::string(host.substr(1, host.size() - 2)), endpoint) ? std::optional(endpoint) : std::nullopt;
   }
   return parse_v4(std::string(host), endpoint) ? std::optional(endpoint) : std::nullopt;
+}
+
+std::optional<Endpoint> from_sockaddr(const sockaddr& address) {
+  Endpoint endpoint;
+  if (address.sa_family == AF_INET) {
+    sockaddr_in v4{};
+    std::memcpy(&v4, &address, sizeof v4);
+    endpoint.address[10] = endpoint.address[11] = std::byte{0xff};
+    std::memcpy(endpoint.address.data() + 12, &v4.sin_addr, 4);
+    endpoint.port = ntohs(v4.sin_port);
+    return endpoint;
+  }
+  if (address.sa_family != AF_INET6) return std::nullopt;
+  sockaddr_in6 v6{};
+  std::memcpy(&v6, &address, sizeof v6);
+  std::memcpy(endpoint.address.data(), &v6.sin6_addr, 16);
+  endpoint.port = ntohs(v6.sin6_port);
+  if (IN6_IS_ADDR_LINKLOCAL(&v6.sin6_addr)) endpoint.scope = v6.sin6_scope_id;
+  return endpoint;
 }
 
 }  // namespace larder::peer

@@ -10,6 +10,8 @@
 #include <tuple>
 #include <vector>
 
+struct sockaddr;
+
 namespace larder::peer {
 
 struct Endpoint {
@@ -38,5 +40,8 @@ struct Endpoint {
 
 // Parses numeric texts only: "a.b.c.d:port" and "[v6%scope]:port".
 [[nodiscard]] std::optional<Endpoint> parse_endpoint(std::string_view text);
+
+// Returns the endpoint of an AF_INET or AF_INET6 address, whose memory has the whole size of that family.
+[[nodiscard]] std::optional<Endpoint> from_sockaddr(const sockaddr& address);
 
 }  // namespace larder::peer

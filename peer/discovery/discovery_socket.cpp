@@ -12,7 +12,6 @@
 #include "peer/discovery/hello_check.h"
 #include "peer/discovery/interfaces.h"
 #include "peer/discovery/receive_budget.h"
-#include "peer/discovery/srv_lookup.h"
 #include "peer/discovery/wake_watch.h"
 #include "peer/group/certificate.h"
 #include "peer/group/key_ring.h"
@@ -30,7 +29,7 @@ class Socket final : public DiscoverySocket {
         events_(std::move(events)),
         loop_(loop),
         channels_(std::move(channels)),
-        names_(loop),
+        names_(loop, settings_.names),
         identity_(std::move(identity)),
         ring_(identity_.current, identity_.old),
         check_(identity_.authority_pem, identity_.group_tag),
@@ -68,6 +67,7 @@ class Socket final : public DiscoverySocket {
     running_ = true;
     channels_->receive(
         [this](Bytes packet, const Endpoint& from, bool multicast) { receive(packet, from, multicast); });
+    discovery_.set_addresses(endpoints_in_numbers(settings_.addresses));  // they wait for no name server
     discovery_.start(loop_.now());
     pump();
     look();
@@ -81,6 +81,7 @@ class Socket final : public DiscoverySocket {
     discovery_.stop(loop_.now());
     flush();
     channels_->close();
+    names_.give_up();
   }
 
   void set_self(DiscoverySelf self) override {
@@ -332,18 +333,17 @@ class Socket final : public DiscoverySocket {
   }
 
   void look_up_names() {
-    if (settings_.addresses.empty() && settings_.srv.empty()) return;
+    if (!running_ || (settings_.addresses.empty() && settings_.srv.empty())) return;
     if (names_timer_ != 0) loop_.cancel(names_timer_);
     names_timer_ = 0;
     names_.start(settings_.addresses, settings_.srv, [this](ResolvedNames names) {
-      if (!running_) return;
       if (names.trouble != name_trouble_ && !names.trouble.empty()) {
         log::warn("names of peers are not resolved error=\"{}\"", names.trouble);
       }
       name_trouble_ = names.trouble;
-      // The earlier addresses stay while the resolver fails.
-      if (!names.endpoints.empty() || names.trouble.empty()) discovery_.set_addresses(names.endpoints);
+      discovery_.set_addresses(names.endpoints);
       pump();
+      if (!running_) return;  // a callback stopped it
       names_timer_ = loop_.after(names.valid, [this] {
         names_timer_ = 0;
         look_up_names();

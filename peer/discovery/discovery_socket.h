@@ -1,6 +1,6 @@
 // Discovery, doing part (docs/design.md, The LAN): sockets, interfaces, sealing and name look-ups around the deciding
-// class Discovery. Owned by agent/lan. Loop thread only, except that each name look-up has a thread of its own. Events
-// may come from within the methods (see discovery.h); an event may call stop().
+// class Discovery. Owned by agent/lan. Loop thread only; configured names are resolved on other threads (SrvLookup).
+// Events may come from within the methods (see discovery.h); an event may call stop().
 //
 // Sockets: one for each listen address (or one for all of a family), which sends and receives. Multicast is joined on
 // every interface that is up and has an address, on loopback only where a listen address is a loopback one. Strangers
@@ -19,6 +19,7 @@
 #include "base/runtime/loop.h"
 #include "peer/discovery/discovery.h"
 #include "peer/group/keys.h"
+#include "peer/names/srv_lookup.h"
 
 namespace larder::peer {
 
@@ -29,6 +30,7 @@ struct DiscoverySettings {
   bool multicast = true;
   std::vector<std::string> addresses;  // "host:port"
   std::string srv;                     // DNS name; empty: none
+  SrvLookupSettings names;             // how the two are resolved
   static constexpr std::uint16_t kDefaultPort = 7475;
 };
 

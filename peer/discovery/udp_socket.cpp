@@ -100,25 +100,6 @@ bool sent_to_group(msghdr& message) {
 
 }  // namespace
 
-std::optional<Endpoint> from_sockaddr(const sockaddr& address) {
-  Endpoint endpoint;
-  if (address.sa_family == AF_INET) {
-    sockaddr_in v4{};
-    std::memcpy(&v4, &address, sizeof v4);
-    endpoint.address[10] = endpoint.address[11] = std::byte{0xff};
-    std::memcpy(endpoint.address.data() + 12, &v4.sin_addr, 4);
-    endpoint.port = ntohs(v4.sin_port);
-    return endpoint;
-  }
-  if (address.sa_family != AF_INET6) return std::nullopt;
-  sockaddr_in6 v6{};
-  std::memcpy(&v6, &address, sizeof v6);
-  std::memcpy(endpoint.address.data(), &v6.sin6_addr, 16);
-  endpoint.port = ntohs(v6.sin6_port);
-  if (IN6_IS_ADDR_LINKLOCAL(&v6.sin6_addr)) endpoint.scope = v6.sin6_scope_id;
-  return endpoint;
-}
-
 Endpoint any_address(bool v4, std::uint16_t port) {
   return *parse_endpoint((v4 ? "0.0.0.0:" : "[::]:") + std::to_string(port));
 }

@@ -16,7 +16,6 @@
 
 namespace larder::peer {
 
-[[nodiscard]] std::optional<Endpoint> from_sockaddr(const sockaddr& address);  // AF_INET and AF_INET6
 [[nodiscard]] Endpoint any_address(bool v4, std::uint16_t port);
 // 239.255.76.82 or ff02::4c52.
 [[nodiscard]] Endpoint multicast_group(bool v4, std::uint16_t port);

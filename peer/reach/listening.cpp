@@ -10,8 +10,6 @@
 #include <optional>
 #include <string_view>
 
-#include "peer/discovery/udp_socket.h"
-
 namespace larder::peer {
 namespace {
 

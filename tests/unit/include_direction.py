@@ -31,7 +31,7 @@ ROOMS = {
     "database": ["database"],
     "cache": ["cache/record", "cache/index", "cache/write", "cache"],
     "origin": ["origin/url", "origin/http", "origin/rules", "origin", "origin/curl"],
-    "peer": ["peer/common", "peer/group", "peer/messages", "peer/catalogue", "peer/crowd", "peer/discovery", "peer/swarm", "peer/membership",
+    "peer": ["peer/common", "peer/group", "peer/messages", "peer/catalogue", "peer/crowd", "peer/names", "peer/discovery", "peer/swarm", "peer/membership",
              "peer/reach", "peer/trust", "peer/offer", "peer/supply"],
     "client": ["client"],
     "agent": ["agent", "agent/verdict", "agent/config", "agent/transfer/rules", "agent/transfer/source", "agent/transfer/fill", "agent/transfer",
@@ -44,7 +44,7 @@ MAX_README_LINES = 15  # of a room's README.md: it says where to look, and no mo
 # The command line knows the agent through its API only; both read the same configuration file.
 CLI_MAY_INCLUDE = ("base/", "client/", "agent/cli/", "agent/config/", "agent/command_description.h", "origin/url/")
 # They cost seconds per file that includes them: .cpp files only, and private headers that no other folder includes.
-HEAVY = re.compile(r"#\s*include\s*<(boost/(asio|beast)|nlohmann/json\.hpp|CLI/|toml\+\+|SQLiteCpp/|spdlog/|curl/|libtorrent/)")
+HEAVY = re.compile(r"#\s*include\s*<(boost/(asio|beast)|nlohmann/json\.hpp|CLI/|toml\+\+|SQLiteCpp/|spdlog/|curl/|libtorrent/|ares\.h>)")
 # Time and chance come in from outside (base/runtime/clock.h).
 CLOCK = re.compile(
     r"steady_clock::now|system_clock::now|high_resolution_clock|sleep_for|sleep_until|\bu?sleep\s*\(|\bnanosleep\s*\("

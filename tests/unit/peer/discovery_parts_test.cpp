@@ -3,8 +3,6 @@
 
 #include "peer/discovery/interfaces.h"
 #include "peer/discovery/receive_budget.h"
-#include "peer/discovery/srv_answer.h"
-#include "peer/discovery/srv_lookup.h"
 #include "peer/discovery/udp_socket.h"
 #include "peer/discovery/wake_watch.h"
 
@@ -122,122 +120,6 @@ TEST(ReceiveBudget, AFloodFromOneAddressOrFromManyLeavesKnownPeersTheirs) {
   // Time gives some back; a stranger that has become known has a new one.
   EXPECT_TRUE(budget.admit_datagram(address("192.0.2.1"), false, kNow + seconds(1)));
   EXPECT_TRUE(budget.admit_datagram(address("198.51.39.249"), true, kNow));
-}
-
-// As a name server answers "_larder._udp.office.example": one record beside what is not asked for.
-std::vector<std::byte> answer() {
-  return *from_hex(
-      "1234"
-      "8180"
-      "0001"
-      "0002"
-      "0000"
-      "0000"
-      "07"
-      "5f6c6172646572"
-      "04"
-      "5f756470"
-      "06"
-      "6f6666696365"
-      "07"
-      "6578616d706c65"
-      "00"
-      "0021"
-      "0001"
-      "c00c"
-      "0021"
-      "0001"
-      "0000003c"
-      "000c"
-      "000a"
-      "0005"
-      "1d33"
-      "03"
-      "706337"
-      "c019"
-      "c00c"
-      "0021"
-      "0001"
-      "0000001e"
-      "000c"
-      "0001"
-      "0005"
-      "1d33"
-      "03"
-      "706338"
-      "c019");
-}
-
-TEST(SrvAnswer, RecordsComeByPriorityWithTheShortestTtl) {
-  const auto parsed = parse_srv_answer(answer());
-  ASSERT_TRUE(parsed) << parsed.error().text();
-  EXPECT_EQ(parsed->records,
-            (std::vector<SrvRecord>{{1, 5, 7475, "pc8.office.example"}, {10, 5, 7475, "pc7.office.example"}}));
-  EXPECT_EQ(parsed->ttl, seconds(30));
-}
-
-TEST(SrvAnswer, CutAnywhereIsRefused) {
-  const auto whole = answer();
-  for (std::size_t size = 0; size < whole.size(); ++size) {
-    EXPECT_FALSE(parse_srv_answer(Bytes(whole).first(size))) << size;
-  }
-}
-
-TEST(SrvAnswer, ErrorsOfTheServerAreTold) {
-  auto none = answer();
-  none[3] = std::byte{0x83};
-  EXPECT_EQ(parse_srv_answer(none).error().code, ErrorCode::not_found);
-  none[3] = std::byte{0x82};
-  EXPECT_EQ(parse_srv_answer(none).error().code, ErrorCode::name_not_resolved);
-  none[2] = std::byte{0x01};
-  EXPECT_EQ(parse_srv_answer(none).error().code, ErrorCode::bad_response);
-}
-
-TEST(SrvAnswer, APointerThatLeadsToItselfEnds) {
-  auto loop = answer();
-  loop[12] = std::byte{0xc0};
-  loop[13] = std::byte{0x0c};
-  EXPECT_FALSE(parse_srv_answer(loop));
-}
-
-TEST(SrvAnswer, NoServiceAndBadTargetsAreLeftOut) {
-  const auto dot =
-      parse_srv_answer(*from_hex("123481800000000100000000"
-                                 "00"
-                                 "0021"
-                                 "0001"
-                                 "0000003c"
-                                 "0007"
-                                 "0000"
-                                 "0000"
-                                 "0000"
-                                 "00"));
-  ASSERT_TRUE(dot);
-  EXPECT_TRUE(dot->records.empty());
-  const auto odd =
-      parse_srv_answer(*from_hex("123481800000000100000000"
-                                 "00"
-                                 "0021"
-                                 "0001"
-                                 "0000003c"
-                                 "000b"
-                                 "0000"
-                                 "0000"
-                                 "1d33"
-                                 "03"
-                                 "612062"
-                                 "00"));
-  ASSERT_TRUE(odd) << odd.error().text();
-  EXPECT_TRUE(odd->records.empty()) << "a space is in the name";
-}
-
-TEST(SrvLookup, AddressesInNumbersNeedNoServer) {
-  const auto names = resolve_names({"127.0.0.9:7475", "[::1]:7476", "127.0.0.9:7475"}, "");
-  EXPECT_EQ(names.trouble, "");
-  ASSERT_EQ(names.endpoints.size(), 2u) << "each once";
-  EXPECT_EQ(names.endpoints[0].text(), "127.0.0.9:7475");
-  EXPECT_EQ(names.endpoints[1].text(), "[::1]:7476");
-  EXPECT_EQ(names.valid, SrvLookup::kNamesValid);
 }
 
 }  // namespace

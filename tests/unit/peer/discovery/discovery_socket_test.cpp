@@ -11,6 +11,7 @@
 #include "peer/discovery/udp_socket.h"
 #include "peer/group/certificate.h"
 #include "peer/group/group.h"
+#include "tests/unit/peer/names/played_dns.h"
 
 namespace larder::peer {
 namespace {
@@ -262,6 +263,54 @@ TEST_F(DiscoverySocketTest, AFloodCostsLittleAndMembersAreHeardMeanwhile) {
   // Only so many seals were tried as one stranger's address has: the rest was dropped by its clear bytes.
   EXPECT_GE(first->socket->figures().over_budget, seen - 1500);
   EXPECT_EQ(answers, std::vector<std::size_t>(kFlood / 250, 1));
+}
+
+TEST_F(DiscoverySocketTest, AddressesInNumbersWaitForNoNameServer) {
+  Member* first = start(at("127.0.0.2"), key_);
+  ASSERT_NE(first, nullptr) << error_;
+  PlayedDns dns(loop_);
+  dns.say("_larder._udp.example", kDnsSrv, {.silent = true});
+  DiscoverySettings settings = at("127.0.0.3");
+  settings.addresses = {endpoint(*first, "127.0.0.2").text()};
+  settings.srv = "_larder._udp.example";
+  settings.names = {.servers = dns.place(), .patience = hours(1)};
+  Member* second = start(settings, key_);
+  ASSERT_NE(second, nullptr) << error_;
+  EXPECT_TRUE(wait_for([&] { return first->socket->peers().size() == 1; }));
+  EXPECT_EQ(second->socket->figures().trouble, "") << "the look-up has not ended";
+  members_.clear();
+}
+
+TEST_F(DiscoverySocketTest, AChangeOfTheNetworkBeginsTheLookUpAnewAndAStopEndsIt) {
+  Member* first = start(at("127.0.0.2"), key_);
+  ASSERT_NE(first, nullptr) << error_;
+  PlayedDns dns(loop_);
+  const std::string question = "SRV _larder._udp.example";
+  dns.say("_larder._udp.example", kDnsSrv, {.silent = true, .truncated_over_udp = true});  // c-ares does not try again
+  DiscoverySettings settings = at("127.0.0.3");
+  settings.srv = "_larder._udp.example";
+  settings.names = {.servers = dns.place(), .patience = hours(1)};
+  Member* second = start(settings, key_);
+  ASSERT_NE(second, nullptr) << error_;
+  ASSERT_TRUE(wait_for([&] { return dns.asked(question + " tcp") == 1; }));
+  // The servers of the network before may never answer.
+  dns.say("_larder._udp.example", kDnsSrv,
+          {.records = {dns_srv(1, 0, first->socket->port(), "first.example")}, .ttl = 3600});
+  dns.say("first.example", kDnsA, {.records = {dns_address("127.0.0.2")}});
+  dns.say("first.example", kDnsAaaa, {});
+  second->socket->network_changed();
+  EXPECT_TRUE(wait_for([&] { return first->socket->peers().size() == 1; }));
+  EXPECT_EQ(dns.asked("A first.example"), 1u);
+
+  dns.say("_larder._udp.example", kDnsSrv, {.records = {dns_srv(1, 0, 1, "other.example")}, .held = true});
+  const std::size_t asked = dns.asked(question);
+  second->socket->network_changed();
+  ASSERT_TRUE(wait_for([&] { return dns.asked(question) > asked; }));
+  second->socket->stop();
+  dns.let_go();
+  run_for(milliseconds(300));
+  EXPECT_EQ(dns.asked("A other.example"), 0u);
+  members_.clear();
 }
 
 TEST_F(DiscoverySocketTest, NotAnAddressOfNumbersIsAnErrorThatSaysSo) {

@@ -1,5 +1,6 @@
 // Parses DNS answers with SRV records (RFC 1035 §4.1, RFC 2782), as a resolver hands them out. Pure; any thread. The
-// bytes come from the network: every length and pointer is checked, and at most kMaxSrvRecords are returned.
+// bytes come from the network: every length and pointer is checked, and at most kMaxSrvRecords are returned. (The
+// parser of c-ares 1.18 leaves out the time to live, which says when to ask again.)
 #pragma once
 
 #include <cstdint>
@@ -23,8 +24,10 @@ struct SrvRecord {
 };
 
 struct SrvAnswer {
-  std::vector<SrvRecord> records;  // ascending by priority; none: the name has no such records, or "." (no service)
-  std::chrono::seconds ttl{};      // the shortest
+  // Ascending by priority, the heavier first within one priority; the first kMaxSrvRecords of them. None: the name has
+  // no such records, or "." (no service).
+  std::vector<SrvRecord> records;
+  std::chrono::seconds ttl{};  // the shortest
 };
 
 // Errors: bad_response, not a DNS answer; not_found, the name does not exist; name_not_resolved, the server answered

@@ -1,7 +1,8 @@
-#include "peer/discovery/srv_answer.h"
+#include "peer/names/srv_answer.h"
 
 #include <algorithm>
 #include <optional>
+#include <tuple>
 
 #include "base/text/host_port.h"
 #include "peer/common/wire.h"
@@ -94,7 +95,7 @@ Result<SrvAnswer> parse_srv_answer(Bytes answer) {
   }
   SrvAnswer parsed;
   std::optional<std::uint32_t> ttl;
-  for (unsigned i = 0; i < answers && parsed.records.size() < kMaxSrvRecords; ++i) {
+  for (unsigned i = 0; i < answers; ++i) {
     if (!in.name()) return wrong(ErrorCode::bad_response, "an answer's name is malformed");
     const auto type = in.number<std::uint16_t>();
     const auto kind = in.number<std::uint16_t>();
@@ -111,8 +112,10 @@ Result<SrvAnswer> parse_srv_answer(Bytes answer) {
     }
     in.offset = end;
   }
-  std::stable_sort(parsed.records.begin(), parsed.records.end(),
-                   [](const SrvRecord& a, const SrvRecord& b) { return a.priority < b.priority; });
+  std::stable_sort(parsed.records.begin(), parsed.records.end(), [](const SrvRecord& a, const SrvRecord& b) {
+    return std::tie(a.priority, b.weight) < std::tie(b.priority, a.weight);
+  });
+  if (parsed.records.size() > kMaxSrvRecords) parsed.records.resize(kMaxSrvRecords);
   parsed.ttl = std::chrono::seconds(ttl.value_or(0));
   return parsed;
 }
