@@ -10,7 +10,6 @@
 #include <optional>
 #include <string_view>
 
-
 namespace larder::peer {
 namespace {
 
