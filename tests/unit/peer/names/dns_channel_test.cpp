@@ -1,12 +1,14 @@
 // Questions to a name server on 127.0.0.1, in the loop of the test.
 #include "peer/names/dns_channel.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 
 #include <boost/asio/io_context.hpp>
 #include <filesystem>
 #include <optional>
 
+#include "base/io/unique_fd.h"
 #include "tests/unit/peer/names/played_dns.h"
 
 namespace larder::peer {
@@ -158,6 +160,17 @@ TEST_F(DnsChannelTest, AChannelThatEndsDropsItsQuestions) {
   EXPECT_EQ(told, 0);
   EXPECT_EQ(held.use_count(), 1) << "what the callbacks hold is let go of";
   EXPECT_EQ(descriptors(), before);
+}
+
+// c-ares closes its sockets, and their numbers are given to others: the loop must have let go of them by then.
+TEST_F(DnsChannelTest, SocketsAreClosedOnce) {
+  std::vector<UniqueFd> others;
+  {
+    Loop inner;
+    DnsChannel::open(inner, dns_.place()).value()->ask_srv(kService, [](const Result<SrvAnswer>&) {});
+    for (int i = 0; i < 8; ++i) others.emplace_back(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  }
+  for (const UniqueFd& other : others) EXPECT_NE(::fcntl(other.get(), F_GETFD), -1) << other.get();
 }
 
 TEST_F(DnsChannelTest, TheAnswerMayDestroyTheChannel) {

@@ -18,7 +18,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using Strings = std::vector<std::string>;
 
-const std::string kService = "_larder._udp.office.example";
+const std::string kOfficeService = "_larder._udp.office.example";
 
 // The resolver of the system, which threads share that outlive the test. Unknown names do not exist; those that hang
 // are not answered until let_go(), and again after hold_on().
@@ -132,7 +132,7 @@ TEST_F(SrvLookupTest, AddressesInNumbersNeedNoServer) {
 
 TEST_F(SrvLookupTest, ConfiguredNamesAreTheSystemsAndRecordsComeByPriority) {
   system_.know("desk", "192.0.2.1");
-  dns_.say(kService, kDnsSrv,
+  dns_.say(kOfficeService, kDnsSrv,
            {.records = {dns_srv(2, 0, 7475, "late.example"), dns_srv(1, 1, 7475, "light.example"),
                         dns_srv(1, 9, 7475, "heavy.example"), dns_srv(1, 9, 7476, "heavy.example")},
             .ttl = 120});
@@ -142,7 +142,7 @@ TEST_F(SrvLookupTest, ConfiguredNamesAreTheSystemsAndRecordsComeByPriority) {
     dns_.say(host, kDnsAaaa, {});
   }
   SrvLookup lookup(loop_, settings());
-  const auto names = look_up(lookup, {"desk:7477", "desk:7478"}, kService);
+  const auto names = look_up(lookup, {"desk:7477", "desk:7478"}, kOfficeService);
   EXPECT_EQ(names.trouble, "");
   EXPECT_EQ(texts(names), (Strings{"192.0.2.1:7477", "192.0.2.1:7478", "192.0.2.2:7475", "192.0.2.2:7476",
                                    "192.0.2.3:7475", "192.0.2.4:7475"}));
@@ -154,10 +154,10 @@ TEST_F(SrvLookupTest, ConfiguredNamesAreTheSystemsAndRecordsComeByPriority) {
 TEST_F(SrvLookupTest, WhatIsNotThereHasNoEndpointsAndWhatIsSilentKeepsThem) {
   system_.know("desk", "192.0.2.1");
   system_.know("gone", "192.0.2.2");
-  dns_.say_srv(kService, {{"a.example", "192.0.2.3"}, {"b.example", "192.0.2.4"}});
+  dns_.say_srv(kOfficeService, {{"a.example", "192.0.2.3"}, {"b.example", "192.0.2.4"}});
   SrvLookup lookup(loop_, settings());
   const Strings addresses = {"192.0.2.9:1", "desk:2", "gone:3"};
-  ASSERT_EQ(look_up(lookup, addresses, kService).endpoints.size(), 5u);
+  ASSERT_EQ(look_up(lookup, addresses, kOfficeService).endpoints.size(), 5u);
 
   system_.silence("desk");
   system_.forget("gone");
@@ -165,27 +165,28 @@ TEST_F(SrvLookupTest, WhatIsNotThereHasNoEndpointsAndWhatIsSilentKeepsThem) {
   dns_.say("a.example", kDnsAaaa, {.code = 2});
   dns_.say("b.example", kDnsA, {.code = 3});
   dns_.say("b.example", kDnsAaaa, {.code = 3});
-  auto names = look_up(lookup, addresses, kService);
+  auto names = look_up(lookup, addresses, kOfficeService);
   EXPECT_EQ(texts(names), (Strings{"192.0.2.9:1", "192.0.2.1:2", "192.0.2.3:7475"}));
   for (const char* name : {"desk", "gone", "a.example", "b.example"}) {
     EXPECT_NE(names.trouble.find(name), std::string::npos) << names.trouble;
   }
   EXPECT_EQ(names.valid, SrvLookup::kLeastValid);
 
-  dns_.say(kService, kDnsSrv, {.code = 2});  // no answer of the server: its hosts stay, though an address is in numbers
-  names = look_up(lookup, addresses, kService);
+  dns_.say(kOfficeService, kDnsSrv,
+           {.code = 2});  // no answer of the server: its hosts stay, though an address is in numbers
+  names = look_up(lookup, addresses, kOfficeService);
   EXPECT_EQ(texts(names), (Strings{"192.0.2.9:1", "192.0.2.1:2", "192.0.2.3:7475"}));
 
-  dns_.say(kService, kDnsSrv, {.code = 3});
-  names = look_up(lookup, addresses, kService);
+  dns_.say(kOfficeService, kDnsSrv, {.code = 3});
+  names = look_up(lookup, addresses, kOfficeService);
   EXPECT_EQ(texts(names), (Strings{"192.0.2.9:1", "192.0.2.1:2"}));
-  EXPECT_NE(names.trouble.find(kService), std::string::npos);
+  EXPECT_NE(names.trouble.find(kOfficeService), std::string::npos);
 }
 
 TEST_F(SrvLookupTest, NoServiceIsSaid) {
-  dns_.say(kService, kDnsSrv, {.records = {dns_srv(0, 0, 0, "")}, .ttl = 3600});
+  dns_.say(kOfficeService, kDnsSrv, {.records = {dns_srv(0, 0, 0, "")}, .ttl = 3600});
   SrvLookup lookup(loop_, settings());
-  const auto names = look_up(lookup, {}, kService);
+  const auto names = look_up(lookup, {}, kOfficeService);
   EXPECT_TRUE(names.endpoints.empty());
   EXPECT_NE(names.trouble.find("no SRV records"), std::string::npos) << names.trouble;
   EXPECT_EQ(dns_.asked().size(), 1u) << "nothing is asked about it";
@@ -203,9 +204,9 @@ TEST_F(SrvLookupTest, ManyRecordsAreBounded) {
     dns_.say(host, kDnsA, addresses);
     dns_.say(host, kDnsAaaa, {});
   }
-  dns_.say(kService, kDnsSrv, many);
+  dns_.say(kOfficeService, kDnsSrv, many);
   SrvLookup lookup(loop_, settings());
-  const auto names = look_up(lookup, {"192.0.2.9:1"}, kService);
+  const auto names = look_up(lookup, {"192.0.2.9:1"}, kOfficeService);
   EXPECT_EQ(names.endpoints.size(), SrvLookup::kMaxEndpoints);
   EXPECT_EQ(names.endpoints[0].text(), "192.0.2.9:1");
   EXPECT_EQ(dns_.asked("A h299.example"), 1u) << "the last record has the best priority";
@@ -216,18 +217,18 @@ TEST_F(SrvLookupTest, AServerThatIsNotThereIsToldSoon) {
   SrvLookupSettings nowhere = settings(std::chrono::hours(1));
   nowhere.servers = "127.0.0.1:1";
   SrvLookup lookup(loop_, nowhere);
-  const auto names = look_up(lookup, {"127.0.0.9:7475"}, kService);
+  const auto names = look_up(lookup, {"127.0.0.9:7475"}, kOfficeService);
   EXPECT_EQ(texts(names), Strings{"127.0.0.9:7475"});
-  EXPECT_NE(names.trouble.find(kService), std::string::npos) << names.trouble;
+  EXPECT_NE(names.trouble.find(kOfficeService), std::string::npos) << names.trouble;
 }
 
 TEST_F(SrvLookupTest, SilenceLastsAsLongAsItsPatience) {
-  dns_.say_srv(kService, {{"a.example", "192.0.2.3"}, {"b.example", "192.0.2.4"}});
+  dns_.say_srv(kOfficeService, {{"a.example", "192.0.2.3"}, {"b.example", "192.0.2.4"}});
   dns_.say("b.example", kDnsA, {.silent = true});
   system_.know("desk", "192.0.2.1");
   system_.hang("slow");
   SrvLookup lookup(loop_, settings(milliseconds(1500)));
-  const auto names = look_up(lookup, {"slow:1", "desk:2"}, kService);
+  const auto names = look_up(lookup, {"slow:1", "desk:2"}, kOfficeService);
   EXPECT_EQ(texts(names), (Strings{"192.0.2.1:2", "192.0.2.3:7475"})) << "what was found counts";
   EXPECT_NE(names.trouble.find("slow: there was no answer in time"), std::string::npos) << names.trouble;
   EXPECT_NE(names.trouble.find("b.example: there was no answer in time"), std::string::npos) << names.trouble;
@@ -235,16 +236,16 @@ TEST_F(SrvLookupTest, SilenceLastsAsLongAsItsPatience) {
 }
 
 TEST_F(SrvLookupTest, AnotherStartTakesTheOldOnesPlace) {
-  dns_.say(kService, kDnsSrv, {.records = {dns_srv(1, 0, 7475, "192.0.2.66")}, .held = true});
+  dns_.say(kOfficeService, kDnsSrv, {.records = {dns_srv(1, 0, 7475, "192.0.2.66")}, .held = true});
   system_.know("desk", "192.0.2.1");
   system_.hang("desk");
   SrvLookup lookup(loop_, settings());
   int old = 0;
-  lookup.start({"desk:1"}, kService, [&](const ResolvedNames&) { ++old; });
-  ASSERT_TRUE(wait_for([&] { return dns_.asked("SRV " + kService) == 1 && system_.busy() == 1; }));
-  dns_.say_srv(kService, {{"a.example", "192.0.2.3"}});
+  lookup.start({"desk:1"}, kOfficeService, [&](const ResolvedNames&) { ++old; });
+  ASSERT_TRUE(wait_for([&] { return dns_.asked("SRV " + kOfficeService) == 1 && system_.busy() == 1; }));
+  dns_.say_srv(kOfficeService, {{"a.example", "192.0.2.3"}});
   std::optional<ResolvedNames> names;
-  lookup.start({"desk:1"}, kService, [&](ResolvedNames told) { names = std::move(told); });
+  lookup.start({"desk:1"}, kOfficeService, [&](ResolvedNames told) { names = std::move(told); });
   dns_.let_go();
   system_.let_go();
   ASSERT_TRUE(wait_for([&] { return names.has_value(); }));
@@ -293,13 +294,13 @@ TEST_F(SrvLookupTest, NamesThatHangDoNotKeepTheOthersWaitingForGood) {
 }
 
 TEST_F(SrvLookupTest, AnEndInTheMiddleWaitsForNobodyAndIsNotTold) {
-  dns_.say_srv(kService, {{"a.example", "192.0.2.3"}});
+  dns_.say_srv(kOfficeService, {{"a.example", "192.0.2.3"}});
   dns_.say("a.example", kDnsA, {.records = {dns_address("192.0.2.3")}, .held = true});
   system_.hang("slow");
   int told = 0;
   for (const bool by_hand : {true, false}) {
     SrvLookup lookup(loop_, settings(milliseconds(100)));
-    lookup.start({"slow:1"}, kService, [&](const ResolvedNames&) { ++told; });
+    lookup.start({"slow:1"}, kOfficeService, [&](const ResolvedNames&) { ++told; });
     ASSERT_TRUE(wait_for([&] { return dns_.asked("A a.example") == (by_hand ? 1u : 2u); }));
     if (by_hand) lookup.give_up();
     if (by_hand) settle();
@@ -311,12 +312,12 @@ TEST_F(SrvLookupTest, AnEndInTheMiddleWaitsForNobodyAndIsNotTold) {
 }
 
 TEST_F(SrvLookupTest, DoneMayDestroyTheLookUp) {
-  dns_.say_srv(kService, {{"a.example", "192.0.2.3"}});
+  dns_.say_srv(kOfficeService, {{"a.example", "192.0.2.3"}});
   system_.know("desk", "192.0.2.1");
   for (const bool srv : {true, false}) {
     auto lookup = std::make_unique<SrvLookup>(loop_, settings());
     int told = 0;
-    lookup->start({srv ? "127.0.0.1:1" : "desk:1"}, srv ? kService : "", [&](const ResolvedNames&) {
+    lookup->start({srv ? "127.0.0.1:1" : "desk:1"}, srv ? kOfficeService : "", [&](const ResolvedNames&) {
       ++told;
       lookup.reset();
     });
