@@ -59,7 +59,7 @@ struct DnsChannel::Impl {
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
   ~Impl() {
-    alive.end();
+    alive.end_guards();
     if (timer != 0) loop.cancel(timer);
     if (channel != nullptr) ares_destroy(channel);  // calls back for each question, and for each socket
   }
