@@ -150,6 +150,21 @@ TEST_F(TimeTest, Write) {
   expect_end_after(limits.write);
 }
 
+TEST_F(TimeTest, WhoTakesAnAnswerByteByByteIsTooSlow) {
+  limits.least_rate = 10;
+  limits.rate_window = seconds(20);
+  open();
+  send(get("/1"));
+  transport->take(0);
+  respond(0, text(std::string(1000, 'a')));
+  for (int i = 0; i < 19; ++i) {
+    loop.advance(seconds(1));
+    transport->take(1);
+    EXPECT_EQ(received().size(), 1U);
+  }
+  expect_end_after(seconds(1));
+}
+
 TEST_F(TimeTest, AStreamThatWaitsForItsSourceIsNotLate) {
   open();
   send(get("/1"));
