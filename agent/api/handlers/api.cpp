@@ -40,7 +40,7 @@ void Api::stop() {
 }
 
 ApiActivity Api::activity() const {
-  const ServerFigures& figures = parts_->server.figures();
+  const ServerFigures figures = parts_->server.figures();
   return {figures.connections, figures.last_request};
 }
 

@@ -4,69 +4,30 @@
 #include <fmt/format.h>
 #include <sys/socket.h>
 
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <cerrno>
 #include <cstring>
-#include <list>
-#include <unordered_map>
+#include <utility>
 
 #include "agent/api/http/descriptors_in_flight.h"
 #include "agent/api/http/unix_socket.h"
-#include "base/io/log.h"
+#include "base/http/server.h"
 #include "base/io/unique_fd.h"
 
 namespace larder::agent {
 namespace {
 
-namespace asio = boost::asio;
-using boost::system::error_code;
+constexpr Duration kStop = std::chrono::hours(24);  // the daemon has its own limit of time for a stop
 
-constexpr int kAcceptsPerTurn = 64;  // a flood of connections must leave turns to others
-// When out of descriptors: some may be closed meanwhile.
-constexpr Duration kAcceptPause = std::chrono::milliseconds(100);
-
-// Accepts connections and passes their sockets on.
-class Acceptor : public std::enable_shared_from_this<Acceptor> {
- public:
-  Acceptor(Loop& loop, UniqueFd socket, std::function<void(UniqueFd)> on_accept)
-      : loop_(loop), socket_(loop.context(), socket.release()), on_accept_(std::move(on_accept)) {}
-
-  void wait() {
-    socket_.async_wait(asio::posix::stream_descriptor::wait_read, [weak = weak_from_this()](error_code error) {
-      const auto self = weak.lock();
-      if (self && !error) self->accept_some();
-    });
-  }
-  void close() {
-    on_accept_ = nullptr;
-    error_code ignored;
-    socket_.close(ignored);
-  }
-
- private:
-  void accept_some() {
-    for (int i = 0; i < kAcceptsPerTurn; ++i) {
-      UniqueFd accepted(::accept4(socket_.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-      if (accepted) {
-        on_accept_(std::move(accepted));
-        continue;
-      }
-      if (errno == EINTR || errno == ECONNABORTED) continue;
-      if (errno == EAGAIN || errno == EWOULDBLOCK) break;
-      log::warn("connection not accepted error=\"{}\"", std::strerror(errno));
-      loop_.after(kAcceptPause, [weak = weak_from_this()] {
-        if (const auto self = weak.lock(); self && self->on_accept_) self->wait();
-      });
-      return;
-    }
-    wait();
-  }
-
-  Loop& loop_;
-  asio::posix::stream_descriptor socket_;
-  std::function<void(UniqueFd)> on_accept_;
-};
+http::PeerLimits peer_limits(const ServerLimits& limits) {
+  http::PeerLimits peers;
+  peers.connections = limits.connections;
+  peers.reserve = limits.reserve;
+  peers.connections_per_peer = limits.connections_per_user;
+  // Bounds of the API's own stand before these: one request at a time, bodies by ServerLimits::bodies_bytes.
+  peers.requests_per_peer = limits.connections;
+  peers.bytes_per_peer = SIZE_MAX;
+  return peers;
+}
 
 }  // namespace
 
@@ -77,49 +38,18 @@ struct ApiServer::Parts final : ConnectionOwner {
         caller_of(std::move(the_caller_of)),
         handler(std::move(the_handler)) {}
 
-  void accepted_local(UniqueFd socket) {
-    const auto user = peer_user_id(socket.get());
-    if (!user) return refuse(socket, "the caller is not known");
+  Result<http::Admission> admit_local(int socket) {
+    const auto user = peer_user_id(socket);
+    if (!user) return fail(ErrorCode::permission_denied, "serve a connection", "the caller is not known");
     const Peer peer{caller_of(*user), true};
-    const ServerLimits& limits = settings.limits;
-    const std::size_t room = limits.connections - (peer.caller.admin ? 0 : limits.reserve);
-    if (local.held() + loopback >= room) return refuse(socket, "the agent has too many connections");
-    if (!peer.caller.admin && local.held(peer.caller.account()) >= limits.connections_per_user)
-      return refuse(socket, "this user has too many connections");
-    add(std::move(socket), peer);
+    return http::Admission{fmt::format("user {}", peer.caller.account()), peer.caller.admin,
+                           make_connection_user(peer, loop, *this), std::nullopt, "user"};
   }
 
-  void accepted_loopback(UniqueFd socket) {
-    if (loopback >= settings.limits.loopback_connections ||
-        local.held() + loopback >= settings.limits.connections - settings.limits.reserve)
-      return refuse(socket, "the agent has too many connections");
-    add(std::move(socket), {Caller{static_cast<uid_t>(-1), false}, false});
-  }
-
-  void add(UniqueFd socket, const Peer& peer) {
-    auto connection = make_connection(loop.context(), loop, std::move(socket), peer, settings.limits, *this);
-    Open open{connection, {}};
-    if (peer.local) {
-      open.place = local.take_places(peer.caller.account());
-    } else {
-      ++loopback;
-    }
-    connections.emplace(connection.get(), std::move(open));
-    figures.connections = connections.size();
-    connection->start();
-  }
-
-  // Tries once to send the reason; a client that cannot take it at once sees only the end.
-  void refuse(const UniqueFd& socket, const std::string& why) {
-    ++figures.refused;
-    ++figures.answers[503];
-    const ApiResponse response =
-        error_response({ErrorCode::busy, "serve this connection", why + "; try again", std::chrono::seconds(1)});
-    const std::string text = fmt::format(
-        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: {}\r\nRetry-After: 1\r\n"
-        "Connection: close\r\n\r\n{}",
-        response.body.size(), response.body);
-    (void)::send(socket.get(), text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  Result<http::Admission> admit_loopback(int) {
+    const Peer peer{Caller{static_cast<uid_t>(-1), false}, false};
+    return http::Admission{"loopback", false, make_connection_user(peer, loop, *this),
+                           settings.limits.loopback_connections, "port"};
   }
 
   // --- ConnectionOwner
@@ -132,13 +62,8 @@ struct ApiServer::Parts final : ConnectionOwner {
     figures.last_request = loop.now();
     ++figures.answers[status];
   }
-  void on_closed(Connection& connection, UniqueFd untaken, FairPlaces::Place descriptors) override {
-    const auto found = connections.find(&connection);
-    Open open = std::move(found->second);
-    connections.erase(found);
-    figures.connections = connections.size();
-    if (!connection.peer().local) --loopback;
-    if (untaken) in_flight.keep(std::move(untaken), std::move(descriptors), std::move(open.place));
+  void on_untaken(UniqueFd socket, FairPlaces::Place descriptors, http::PeerBook::Visit visit) override {
+    in_flight.keep(std::move(socket), std::move(descriptors), std::move(visit));
   }
   std::optional<FairPlaces::Place> reserve_body(std::size_t bytes, const Peer& peer) override {
     const Owner account = peer.caller.account();
@@ -149,16 +74,8 @@ struct ApiServer::Parts final : ConnectionOwner {
     return in_flight.admit(peer.caller.account(), count);
   }
 
-  [[nodiscard]] std::vector<std::shared_ptr<Connection>> all() const {
-    std::vector<std::shared_ptr<Connection>> list;
-    for (const auto& [key, open] : connections) list.push_back(open.connection);
-    return list;
-  }
-
-  void listen(UniqueFd socket, void (Parts::*accepted)(UniqueFd)) {
-    acceptors.push_back(std::make_shared<Acceptor>(
-        loop, std::move(socket), [this, accepted](UniqueFd fd) { (this->*accepted)(std::move(fd)); }));
-    acceptors.back()->wait();
+  void listen(UniqueFd socket, Result<http::Admission> (Parts::*admit)(int)) {
+    server.listen(std::move(socket), [this, admit](int accepted) { return (this->*admit)(accepted); });
   }
 
   Status start_loopback() {
@@ -169,7 +86,7 @@ struct ApiServer::Parts final : ConnectionOwner {
       if (!socket && socket.error().code == ErrorCode::not_found) continue;
       if (!socket) return tl::unexpected<Error>(socket.error());
       port = local_port(socket->get());
-      listen(std::move(*socket), &Parts::accepted_loopback);
+      listen(std::move(*socket), &Parts::admit_loopback);
       any = true;
     }
     if (any) return {};
@@ -182,18 +99,12 @@ struct ApiServer::Parts final : ConnectionOwner {
   const CallerOf caller_of;
   const Handler handler;
   std::optional<UnixListener> listener;
-  std::list<std::shared_ptr<Acceptor>> acceptors;
-  FairPlaces local{SIZE_MAX};  // connections by user, counted only: the limits are in ServerLimits
   FairPlaces bodies = FairPlaces::with_reserve(settings.limits.bodies_bytes);
   DescriptorsInFlight in_flight{loop, DescriptorsInFlight::limit_of_process()};
-  struct Open {
-    std::shared_ptr<Connection> connection;
-    FairPlaces::Place place;  // of `local`
-  };
-  std::unordered_map<Connection*, Open> connections;
-  std::size_t loopback = 0;
   std::uint16_t port = 0;
   ServerFigures figures;
+  http::HttpServer server{
+      {loop.context(), loop, loop, loop}, http_limits(settings.limits), peer_limits(settings.limits)};
 };
 
 ApiServer::ApiServer(Loop& loop, ServerSettings settings, CallerOf caller_of, Handler handler)
@@ -201,10 +112,7 @@ ApiServer::ApiServer(Loop& loop, ServerSettings settings, CallerOf caller_of, Ha
   parts_->figures.last_request = loop.now();
 }
 
-ApiServer::~ApiServer() {
-  for (const auto& acceptor : parts_->acceptors) acceptor->close();
-  for (const auto& connection : parts_->all()) connection->close();
-}
+ApiServer::~ApiServer() = default;
 
 Status ApiServer::start() {
   const ServerSettings& settings = parts_->settings;
@@ -216,19 +124,21 @@ Status ApiServer::start() {
   // The acceptor gets a descriptor of its own; the listener keeps the path.
   UniqueFd copy(::fcntl(parts_->listener->descriptor(), F_DUPFD_CLOEXEC, 0));
   if (!copy) return fail(ErrorCode::internal, "listen on " + parts_->settings.socket_path, std::strerror(errno));
-  parts_->listen(std::move(copy), &Parts::accepted_local);
+  parts_->listen(std::move(copy), &Parts::admit_local);
   return parts_->settings.http_port ? parts_->start_loopback() : Status{};
 }
 
 void ApiServer::stop() {
-  for (const auto& acceptor : parts_->acceptors) acceptor->close();
-  parts_->acceptors.clear();
   if (parts_->listener) parts_->listener->close();
-  for (const auto& connection : parts_->all()) connection->finish();
+  parts_->server.stop(kStop, [] {});
 }
 
-const ServerFigures& ApiServer::figures() const {
-  return parts_->figures;
+ServerFigures ApiServer::figures() const {
+  ServerFigures figures = parts_->figures;
+  const http::ServerFigures served = parts_->server.figures();
+  figures.connections = served.connections;
+  figures.refused = served.refused;
+  return figures;
 }
 
 std::uint16_t ApiServer::http_port() const {

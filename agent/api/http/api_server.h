@@ -49,7 +49,7 @@ class ApiServer final {
   [[nodiscard]] Status start();
   // Accepts no more connections, and closes idle ones and event streams. Answers under way are finished.
   void stop();
-  [[nodiscard]] const ServerFigures& figures() const;
+  [[nodiscard]] ServerFigures figures() const;
   [[nodiscard]] std::uint16_t http_port() const;  // in use; 0: none
 
  private:

@@ -1,5 +1,5 @@
-// One client's connection: consecutive HTTP/1.1 requests, each with its answer. Beast is in connection.cpp. Loop thread
-// only. It keeps itself alive while it is open, and reports its end to its owner.
+// Whom a connection of the API serves: requests are handed on whole, answers go out with their descriptors. The
+// connection itself is base/http's. Loop thread only.
 #pragma once
 
 #include <memory>
@@ -8,12 +8,9 @@
 #include "agent/api/http/http_message.h"
 #include "agent/api/http/server_limits.h"
 #include "base/fair_places.h"
+#include "base/http/connection.h"
 #include "base/io/unique_fd.h"
 #include "base/runtime/clock.h"
-
-namespace boost::asio {
-class io_context;
-}
 
 namespace larder::agent {
 
@@ -22,33 +19,23 @@ struct Peer {  // the client
   bool local = true;
 };
 
-class Connection {
- public:
-  virtual ~Connection() = default;
-  virtual void start() = 0;
-  virtual void finish() = 0;  // closes at once if idle or streaming events, else after the present answer
-  virtual void close() = 0;   // at once
-  [[nodiscard]] virtual const Peer& peer() const = 0;
-};
-
-// The server, as a connection needs it. It outlives the connection or has closed it.
+// What a connection needs of the server; outlives it or has closed it.
 class ConnectionOwner {
  public:
   virtual ~ConnectionOwner() = default;
   virtual void on_request(ApiRequest request, Responder respond) = 0;
   virtual void on_answered(int status) = 0;  // also for requests that the server itself refused
-  // `untaken`: the socket, while the client has not taken all descriptors, which still count (`descriptors`); none: it
-  // has.
-  virtual void on_closed(Connection& connection, UniqueFd untaken, FairPlaces::Place descriptors) = 0;
-  // Reserves memory for a body until the place ends; none: too many bodies are being read.
+  // A connection that closes while its client has not taken its descriptors: they and it go on counting.
+  virtual void on_untaken(UniqueFd socket, FairPlaces::Place descriptors, http::PeerBook::Visit visit) = 0;
+  // The memory for a body, until the place ends; none: too many are being read.
   [[nodiscard]] virtual std::optional<FairPlaces::Place> reserve_body(std::size_t bytes, const Peer& peer) = 0;
   // Admits descriptors until the client has taken them; none: too many are in flight.
   [[nodiscard]] virtual std::optional<FairPlaces::Place> admit_descriptors(std::size_t count, const Peer& peer) = 0;
 };
 
-// Creates a connection of a connected stream socket.
-[[nodiscard]] std::shared_ptr<Connection> make_connection(boost::asio::io_context& context, Timers& timers,
-                                                          UniqueFd socket, Peer peer, const ServerLimits& limits,
-                                                          ConnectionOwner& owner);
+[[nodiscard]] http::HttpLimits http_limits(const ServerLimits& limits);
+
+[[nodiscard]] std::unique_ptr<http::ConnectionUser> make_connection_user(const Peer& peer, Timers& timers,
+                                                                         ConnectionOwner& owner);
 
 }  // namespace larder::agent

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/fair_places.h"
+#include "base/http/peer_book.h"
 #include "base/io/unique_fd.h"
 #include "base/runtime/clock.h"
 #include "cache/cache.h"
@@ -36,14 +37,15 @@ class DescriptorsInFlight {
   [[nodiscard]] std::optional<FairPlaces::Place> admit(Owner owner, std::size_t count);
   // Keeps the socket of a connection that ended before its descriptors were taken. Descriptors and connection still
   // count, until the client has taken them or is gone too.
-  void keep(UniqueFd socket, FairPlaces::Place descriptors, FairPlaces::Place connection);
+  void keep(UniqueFd socket, FairPlaces::Place descriptors, http::PeerBook::Visit connection);
   [[nodiscard]] std::size_t count() const { return places_.held(); }
   [[nodiscard]] static std::size_t limit_of_process();
 
  private:
   struct Ended {
     UniqueFd socket;
-    FairPlaces::Place descriptors, connection;
+    FairPlaces::Place descriptors;
+    http::PeerBook::Visit connection;
   };
   void look();
   void look_later();

@@ -1,4 +1,4 @@
-// A request and its answer, as server and handlers pass them: without sockets and without Beast. Loop thread only.
+// A request and its answer, as server and handlers pass them: without sockets. Loop thread only.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "agent/jobs/model/job_service.h"
-#include "base/hash/buffer.h"
+#include "base/http/message/message.h"
 #include "base/result.h"
 #include "base/unique_function.h"
 
@@ -26,15 +26,7 @@ struct ApiRequest {
   std::string origin, fetch_site;  // Origin and Sec-Fetch-Site: the browser's word on the requesting page
 };
 
-// A body that is made while it is sent. The connection asks for the next piece when the last one is sent.
-class BodySource {
- public:
-  virtual ~BodySource() = default;
-  // Calls `ready` once, perhaps from within the call: the next bytes, or none at the end. An error ends the connection.
-  virtual void next(UniqueFunction<void(Result<Buffer>)> ready) = 0;
-  // The connection has ended; `ready` must not be called any more.
-  virtual void cancel() = 0;
-};
+using http::BodySource;
 
 struct ApiResponse {
   int status = 200;

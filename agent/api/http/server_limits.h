@@ -19,7 +19,7 @@ struct ServerLimits {
   std::size_t loopback_connections = 32;
   Duration read_timeout = std::chrono::seconds(10);   // for header and body, from the first byte (or the connection) on
   Duration idle_timeout = std::chrono::seconds(60);   // between requests
-  Duration write_timeout = std::chrono::seconds(60);  // for one answer, or one piece of a stream
+  Duration write_timeout = std::chrono::seconds(60);  // to take a byte of an answer, and 64 KiB of it or the rest
   // For the client to read the answer before the connection is closed.
   Duration linger = std::chrono::seconds(1);
 };

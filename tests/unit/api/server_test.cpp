@@ -284,6 +284,13 @@ TEST_F(ServerBadInput, MalformedRequestsAreAnsweredAndEnd) {
       {"POST /v1/jobs HTTP/1.1\r\nContent-Length: 1x\r\n\r\n", 400},
       {"POST /v1/jobs HTTP/1.1\r\nContent-Length: 99999999999999999999999\r\n\r\n", 400},
       {"POST /v1/jobs HTTP/1.1\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}", 400},
+      {"POST /v1/jobs HTTP/1.1\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\n{}", 400},
+      {"POST /v1/jobs HTTP/1.1\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", 400},
+      {"POST /v1/jobs HTTP/1.1\r\nTransfer-Encoding: identity\r\nContent-Length: 2\r\n\r\n{}", 400},
+      {"GET /v1/status HTTP/1.1\r\nA: b\r\n c\r\n\r\n", 400},
+      {"GET /v1/status HTTP/1.1\nHost: x\n\n", 400},
+      {"CONNECT x:1 HTTP/1.1\r\n\r\n", 400},
+      {"GET /v1/status HTTP/1.1\r\nExpect: more\r\n\r\n", 400},
       {"POST /v1/jobs HTTP/1.1\r\nContent-Length: 4194305\r\n\r\n", 413},
       {"POST /v1/jobs HTTP/1.1\r\nContent-Length: 18446744073709551615\r\n\r\n", 413},
       {"POST /v1/jobs HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", 411},
@@ -436,6 +443,22 @@ TEST_F(ServerTest, PassesDescriptorsWithTheFirstByte) {
   EXPECT_EQ(one.descriptors().size(), 4U);
   EXPECT_THAT(one.ask("GET /v1/status HTTP/1.1\r\nHost: x\r\n"), StartsWith("HTTP/1.1 200"));
   EXPECT_EQ(one.descriptors().size(), 4U);
+}
+
+// They count until it has, and no further request of it is read; so its connection must not last.
+TEST_F(ServerTest, AClientThatDoesNotTakeItsDescriptorsIsEnded) {
+  settings_.limits.idle_timeout = milliseconds(200);
+  jobs_.jobs = {test::sample_job(kId, ::getuid(), 3)};
+  start();
+  Client one = client();
+  one.send("POST " + kJob + "/descriptors HTTP/1.1\r\nHost: x\r\nContent-Length: 13\r\n\r\n{\"files\":[0]}");
+  one.send("GET /v1/status HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_TRUE(eventually([this] { return connections() == 1; }));
+  EXPECT_TRUE(eventually([this] { return connections() == 0; }));
+  const std::string all = one.all();
+  EXPECT_THAT(all, StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(all, Not(HasSubstr("\"version\"")));
+  EXPECT_EQ(one.descriptors().size(), 1U);
 }
 
 TEST_F(ServerTest, SixtyFourDescriptorsAtOnce) {

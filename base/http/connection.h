@@ -1,0 +1,69 @@
+// One client's connection: requests are read ahead, answers go out in their order, bodies stream both ways. Loop
+// thread. It keeps itself alive while it is open, and its transport and timers call nothing after close().
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "base/http/deadlines.h"
+#include "base/http/exchange.h"
+#include "base/http/message/limits.h"
+#include "base/http/message/message.h"
+#include "base/http/peer_book.h"
+#include "base/http/transport.h"
+#include "base/runtime/clock.h"
+
+namespace larder::http {
+
+// Whom a connection serves; made for each, so it may know who is at the other end. The connection owns it and ends it
+// with itself. Calls come from the loop, never within a call of an Exchange.
+class ConnectionUser {
+ public:
+  virtual ~ConnectionUser() = default;
+  // A head has come; the body, where there is one, is asked for.
+  virtual void on_request(std::shared_ptr<Exchange> exchange) = 0;
+  // The answer to what the server refuses by itself.
+  [[nodiscard]] virtual Response refusal(const Refusal& refusal) { return refusal_response(refusal); }
+  // Once for each final answer, also to what was refused, when its head is about to go out: before
+  // Response::first_write may put another in its place.
+  virtual void on_answered(int status) { (void)status; }
+  // A clock that ran against the client has run out, and the connection closes or the request is refused.
+  virtual void on_late(Wait wait) { (void)wait; }
+  // False: no further request is begun, and it is asked again in 20 ms; the client's clocks run. `socket`:
+  // Transport::plain_socket().
+  [[nodiscard]] virtual bool may_begin(int socket) {
+    (void)socket;
+    return true;
+  }
+  // Before the socket is closed; who keeps `visit` has the connection go on counting.
+  virtual void on_closing(int socket, PeerBook::Visit visit) {
+    (void)socket;
+    (void)visit;
+  }
+};
+
+struct ConnectionParts {
+  std::shared_ptr<Transport> transport;
+  std::unique_ptr<ConnectionUser> user;
+  PeerBook::Visit visit;
+  // These outlive it.
+  Executor& executor;
+  Timers& timers;
+  const Clock& clock;
+  const HttpLimits& limits;
+};
+
+class Connection {
+ public:
+  virtual ~Connection() = default;
+  // `on_closed` comes once, when it is closed or its stream was handed over; it may come within close() and finish().
+  virtual void start(std::function<void(Connection&)> on_closed) = 0;
+  // No further request; closes at once where none is under way or an endless answer is, else after the last answer, and
+  // at the latest after `within`.
+  virtual void finish(Duration within) = 0;
+  virtual void close() = 0;  // at once
+};
+
+[[nodiscard]] std::shared_ptr<Connection> make_connection(ConnectionParts parts);
+
+}  // namespace larder::http
