@@ -1,11 +1,12 @@
 # The commands of this tree; CMakePresets.json and tools/ do the work. Everything sets itself up on Debian 12.
 .DEFAULT_GOAL := help
-.PHONY: help build test demo soak soak-asan bench bench-office bench-line bench-sim bench-compare mutants fuzz check format clean packages package dist release-check
+.PHONY: help build test quick demo soak soak-asan bench bench-office bench-line bench-sim bench-compare mutants fuzz check format clean packages package dist release-check
 MAKEFLAGS += --no-print-directory
 
 help:
 	@echo 'make demo    build, then an office of three hosts: a kill, a resume, the file from neighbours, a new edition, a bad verdict'
 	@echo 'make test    build and run all tests'
+	@echo 'make quick   build and run the unit tests of what changed, without slow ones: a minute'
 	@echo 'make build   optimised larderd and larder in build/release/bin/'
 	@echo 'make package Debian packages in dist/: larder, python3-larder, larder-doc'
 	@echo 'make dist    the sources as an archive in dist/'
@@ -33,6 +34,9 @@ build: packages
 test: packages
 	@tools/build.sh release
 	@ctest --preset release -j 2
+
+quick: packages
+	@tools/quick.py
 
 package:
 	@tools/install_packages.sh build package
