@@ -195,6 +195,16 @@ def wrong_paths(b):
 
 
 @case
+def ids_that_are_none(b):
+    """Whatever is typed for a job's id is one: no part of the request, and not more of its path than the id."""
+    job = b.api.create([b.origin.serve("/f", EditionResource([b.edition()]))], start=False)["id"]
+    for word in ["\u00e9", "a b", "x#y", job + "?files=0", job + "#", "%41", "a\tb", "0\r\nX: y"]:
+        done = b.agent.larder("job", "show", word)
+        expect_equal((done.returncode, done.stdout), (5, ""), f"{word!r}: {done.stderr}")
+    b.well()
+
+
+@case
 def random_garbage(b):
     """Bytes at random, whole and as damage to a good request."""
     url = b.origin.serve("/f", EditionResource([b.edition(1000)]))

@@ -249,6 +249,7 @@ http::HttpLimits http_limits(const ServerLimits& limits) {
   http::HttpLimits http;
   http.head_bytes = limits.header_bytes;
   http.target_bytes = limits.header_bytes;
+  http.fields = limits.header_bytes;  // bounded by their bytes alone
   http.body_bytes = limits.body_bytes;
   http.host_required = false;  // a Unix socket has no name; the loopback port looks at Host itself
   http.parse_ahead = 1;        // a request is begun when the one before it has been answered

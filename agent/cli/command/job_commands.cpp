@@ -16,6 +16,7 @@
 #include "base/io/standard_streams.h"
 #include "base/text/given_text.h"
 #include "client/agent_access.h"
+#include "client/client.h"
 #include "client/requests.h"
 
 namespace larder::agent {
@@ -67,13 +68,13 @@ int add(const JobArguments& arguments, AgentAccess& agent) {
   auto request = make_request(arguments.request, read_text_file, listed);
   if (!request) return report(request.error());
   for (std::size_t i = 0; i < listed.size(); ++i) request->files[i].destination = listed[i].name;
-  return ask(agent, arguments.json, "POST", "/v1/jobs/" + arguments.id + "/files", files_body(request->files),
-             one_line);
+  return ask(agent, arguments.json, "POST", "/v1/jobs/" + escape_query(arguments.id) + "/files",
+             files_body(request->files), one_line);
 }
 
 template <const char* kAction>
 int act(const JobArguments& arguments, AgentAccess& agent) {
-  return ask(agent, arguments.json, "POST", "/v1/jobs/" + arguments.id + "/" + kAction, "", one_line);
+  return ask(agent, arguments.json, "POST", "/v1/jobs/" + escape_query(arguments.id) + "/" + kAction, "", one_line);
 }
 constexpr char kResume[] = "resume", kSuspend[] = "suspend", kCancel[] = "cancel", kComplete[] = "complete";
 
@@ -89,7 +90,7 @@ int list(const JobArguments& arguments, AgentAccess& agent) {
 }
 
 int show(const JobArguments& arguments, AgentAccess& agent) {
-  return ask(agent, arguments.json, "GET", "/v1/jobs/" + arguments.id, "",
+  return ask(agent, arguments.json, "GET", "/v1/jobs/" + escape_query(arguments.id), "",
              [](const std::string& body) -> Result<std::string> {
                const auto job = parse_job(body);
                if (!job) return tl::unexpected(job.error());
@@ -104,7 +105,7 @@ int watch(const JobArguments& arguments, AgentAccess& agent) {
 }
 
 std::string file_path(const JobArguments& arguments, const char* what) {
-  return fmt::format("/v1/jobs/{}/files/{}/{}", arguments.id, arguments.file, what);
+  return fmt::format("/v1/jobs/{}/files/{}/{}", escape_query(arguments.id), arguments.file, what);
 }
 
 int verdict(const JobArguments& arguments, AgentAccess& agent) {
@@ -159,7 +160,7 @@ int set(const JobArguments& arguments, AgentAccess& agent) {
     if (!duration) return report(duration.error());
     *into = *duration;
   }
-  return ask(agent, arguments.json, "PATCH", "/v1/jobs/" + arguments.id, change_body(change), one_line);
+  return ask(agent, arguments.json, "PATCH", "/v1/jobs/" + escape_query(arguments.id), change_body(change), one_line);
 }
 
 CLI::App* add_command(CLI::App& group, Program& program, const char* name, const char* help, const Arguments& arguments,

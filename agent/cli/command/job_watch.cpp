@@ -6,6 +6,7 @@
 #include "agent/cli/show/progress.h"
 #include "agent/cli/show/terminal.h"
 #include "base/error_table.h"
+#include "client/client.h"
 #include "client/job_follower.h"
 #include "client/sse_parser.h"
 
@@ -66,10 +67,10 @@ int watch_job(Client& client, const std::string& id) {
 }
 
 int print_events(Client& client, const std::string& id) {
-  auto stream = client.stream("/v1/events?job=" + id);
+  auto stream = client.stream("/v1/events?job=" + escape_query(id));
   if (!stream) return report(stream.error());
   // The present state first: the job may have ended already.
-  auto answer = client.call("GET", "/v1/jobs/" + id + "?files=0");
+  auto answer = client.call("GET", "/v1/jobs/" + escape_query(id) + "?files=0");
   if (!answer) return report(answer.error());
   auto job = parse_job(answer->body);
   if (!job) return report(job.error());

@@ -261,6 +261,14 @@ TEST_F(ServerTest, CreatesAJobFromAWholeBody) {
   EXPECT_THAT(one.answer(), StartsWith("HTTP/1.1 201"));
 }
 
+TEST_F(ServerTest, FieldsAreBoundedByTheirBytes) {
+  start();
+  Client one = client();
+  std::string fields;
+  for (int i = 0; i < 1000; ++i) fields += fmt::format("X{}: y\r\n", i);
+  EXPECT_THAT(one.ask("GET /v1/status HTTP/1.1\r\nHost: x\r\n" + fields), StartsWith("HTTP/1.1 200"));
+}
+
 struct BadRequest {
   std::string bytes;
   int status;
