@@ -50,9 +50,9 @@ void WriterCore::start_root(std::uint64_t index) {
     const Digest root = self->root_of(*leaves);
     return [self = std::move(self), index, root] {
       if (self->host() == nullptr) return;
-      Committing& committing = self->committing_.at(index);
-      committing.segment.root = root;
-      committing.has_root = true;
+      Committing& rooted = self->committing_.at(index);
+      rooted.segment.root = root;
+      rooted.has_root = true;
       self->segment_part_done(index);
     };
   });
