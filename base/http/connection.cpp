@@ -10,7 +10,7 @@ namespace larder::http {
 HttpConnection::HttpConnection(ConnectionParts parts)
     : transport_(std::move(parts.transport)),
       user_(std::move(parts.user)),
-      visit_(std::move(parts.visit)),
+      visit_(std::make_shared<PeerBook::Visit>(std::move(parts.visit))),
       executor_(parts.executor),
       timers_(parts.timers),
       clock_(parts.clock),
@@ -26,7 +26,7 @@ HttpConnection::~HttpConnection() {
 
 void HttpConnection::start(std::function<void(Connection&)> on_closed) {
   on_closed_ = std::move(on_closed);
-  visit_.on_room([weak = weak_from_this()] {
+  visit_->on_room([weak = weak_from_this()] {
     if (const auto self = weak.lock()) self->wake();
   });
   transport_->handshake([self = shared_from_this()](const Status& done) {
@@ -56,7 +56,9 @@ void HttpConnection::close() {
   const auto self = shared_from_this();
   phase_ = Phase::closed;
   drop_slots();
-  user_->on_closing(transport_->plain_socket(), std::move(visit_));
+  visit_->hold(0);
+  visit_->on_room(nullptr);
+  user_->on_closing(transport_->plain_socket(), std::exchange(visit_, nullptr));
   transport_->close();
   leave();
 }
@@ -74,7 +76,8 @@ void HttpConnection::drop_slots() {
 }
 
 void HttpConnection::drop_slot(Slot& slot) {
-  if (slot.counted) visit_.end_request();
+  // One that has no answer yet is still being worked on: it counts until its exchange has ended, with the visit.
+  if (slot.counted && slot.response && visit_) visit_->end_request();
   cancel_stream(slot);
   if (slot.ready)
     call_later([ready = std::move(slot.ready)]() mutable {
@@ -139,7 +142,7 @@ HttpConnection::Slot* HttpConnection::slot_of(std::uint64_t number) {
 }
 
 void HttpConnection::count_bytes() {
-  visit_.hold(input().size() + pipeline_.bytes() + out_piece_.size());
+  if (visit_) visit_->hold(input().size() + pipeline_.bytes() + out_piece_.size());
 }
 
 // --- clocks
@@ -151,7 +154,8 @@ ConnectionSituation HttpConnection::situation() const {
   now.reading = wants_bytes() || begin_timer_ != 0;  // whom the user does not hear yet has to do something first
   now.in_head = parser_.in_head();
   now.in_body = parser_.in_request();
-  now.body_wanted = !slots_.empty() && static_cast<bool>(slots_.back().ready);
+  // Not before "100 Continue" is out, behind the answers before it: until then the client waits for this side.
+  now.body_wanted = !slots_.empty() && slots_.back().ready && slots_.back().interim.empty();
   now.answering = !slots_.empty();
   now.writing = writing_;
   now.lingering = phase_ == Phase::lingering;

@@ -35,8 +35,9 @@ class ConnectionUser {
     (void)socket;
     return true;
   }
-  // Before the socket is closed; who keeps `visit` has the connection go on counting.
-  virtual void on_closing(int socket, PeerBook::Visit visit) {
+  // Before the socket is closed; who keeps `visit` has the connection go on counting. So do its exchanges, as long as
+  // they have no answer.
+  virtual void on_closing(int socket, SharedVisit visit) {
     (void)socket;
     (void)visit;
   }

@@ -118,7 +118,7 @@ class HttpConnection final : public Connection,
 
   const std::shared_ptr<Transport> transport_;
   const std::unique_ptr<ConnectionUser> user_;
-  PeerBook::Visit visit_;
+  SharedVisit visit_;  // null once closed
   Executor& executor_;
   Timers& timers_;
   const Clock& clock_;

@@ -21,7 +21,14 @@ void HttpConnection::read_body(std::uint64_t number, BodyReady ready) {
   if (slot->body_error || slot->body_done) {
     Result<Buffer> last{Buffer()};
     if (slot->body_error) last = tl::unexpected<Error>(*slot->body_error);
-    return call_later([ready = std::move(ready), last = std::move(last)]() mutable { ready(std::move(last)); });
+    // Looked at again in that turn: whoever asked must not go on with a whole body where the server has ended
+    // meanwhile.
+    return call_later([weak = weak_from_this(), ready = std::move(ready), last = std::move(last)]() mutable {
+      const auto self = weak.lock();
+      if (last && (!self || self->closed()))
+        last = fail(ErrorCode::connection_lost, "read the body of a request", "the connection is gone");
+      ready(std::move(last));
+    });
   }
   slot->ready = std::move(ready);
   // Whoever sends already waits for nothing (RFC 9110 §10.1.1).
@@ -77,7 +84,7 @@ bool HttpConnection::user_lets_begin() {
 }
 
 bool HttpConnection::begin_request() {
-  if (finishing_ || !visit_.begin_request()) return false;
+  if (finishing_ || !visit_->begin_request()) return false;
   RequestHead head = std::move(*head_waiting_);
   head_waiting_.reset();
   tunnel_ = head.form == TargetForm::authority;
@@ -93,7 +100,7 @@ bool HttpConnection::begin_request() {
   slot.head->minor = head.minor;
   slot.head->keep_alive = head.keep_alive && !tunnel_;
   give_descriptors(slot);
-  user_->on_request(std::make_shared<Exchange>(weak_from_this(), slot.number, std::move(head)));
+  user_->on_request(std::make_shared<Exchange>(weak_from_this(), visit_, slot.number, std::move(head)));
   return !closed();
 }
 
@@ -184,7 +191,7 @@ bool HttpConnection::wants_bytes() const {
 void HttpConnection::read_more() {
   if (reading_ || phase_ != Phase::open) return;
   if (!wants_bytes()) return watch_end();
-  if (!visit_.may_read()) return;
+  if (!visit_->may_read()) return;
   reading_ = true;
   transport_->read(limits_.read_bytes, [self = shared_from_this()](Result<Buffer> bytes) {
     self->reading_ = false;
@@ -203,8 +210,10 @@ void HttpConnection::on_read(Result<Buffer> bytes) {
   fresh_ = false;
   input_.erase(0, std::exchange(taken_, 0));
   input_ += as_text(bytes->bytes());
+  // Those beyond what the requests that may wait can have are closed here: each byte of a head can bring some.
+  const std::size_t most = limits_.descriptors * std::max<std::size_t>(limits_.parse_ahead, 1);
   for (UniqueFd& descriptor : transport_->take_descriptors())
-    received_.push_back({parsed_ + input_.size(), std::move(descriptor)});
+    if (received_.size() < most) received_.push_back({parsed_ + input_.size(), std::move(descriptor)});
   deadlines_.progress(Wait::body, bytes->size(), clock_.now());
   pump();
 }

@@ -175,10 +175,10 @@ void HttpConnection::end_answer() {
 void HttpConnection::give_stream(Slot& slot) {
   phase_ = Phase::closed;
   drop_slots();
-  if (slot.counted) visit_.end_request();
-  visit_.hold(0);
-  visit_.on_room(nullptr);
-  slot.take({transport_, std::string(input()), std::move(visit_)});
+  if (slot.counted) visit_->end_request();
+  visit_->hold(0);
+  visit_->on_room(nullptr);
+  slot.take({transport_, std::string(input()), std::exchange(visit_, nullptr)});
   leave();
 }
 

@@ -20,6 +20,7 @@ void Exchange::inform(int status, Fields fields) {
 void Exchange::respond(Response response) {
   if (std::exchange(answered_, true)) return;
   if (const auto host = host_.lock()) host->respond(number_, std::move(response));
+  visit_ = nullptr;
 }
 
 void Exchange::hand_over(Fields fields, TakeStream take) {
@@ -27,6 +28,7 @@ void Exchange::hand_over(Fields fields, TakeStream take) {
     return respond(refusal_response({500, {ErrorCode::internal, "answer", "only CONNECT has a stream to hand over"}}));
   if (std::exchange(answered_, true)) return;
   if (const auto host = host_.lock()) host->hand_over(number_, std::move(fields), std::move(take));
+  visit_ = nullptr;
 }
 
 void Exchange::on_gone(Task gone) {

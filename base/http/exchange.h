@@ -1,7 +1,9 @@
 // One request and its one answer, as a handler has them. Loop thread.
 //
 // Nothing is called back within a call of an Exchange, and an Exchange may be kept as long as its owner likes: where
-// the connection has gone its calls do nothing. One that is dropped without an answer answers 500 by itself.
+// the connection has gone its calls do nothing. One that is dropped without an answer answers 500 by itself. A
+// connection and its request count as its peer's until the exchange is answered or dropped, also where the client has
+// gone: who closes and comes again has no more work under way than who waits.
 #pragma once
 
 #include <cstdint>
@@ -16,11 +18,14 @@
 
 namespace larder::http {
 
+// What a connection holds of its peer's limits. The connection and its exchanges share it.
+using SharedVisit = std::shared_ptr<PeerBook::Visit>;
+
 // What is left of a connection that stops speaking HTTP. It goes on counting as its peer's while `visit` lives.
 struct RawStream {
   std::shared_ptr<Transport> transport;
   std::string early;  // came behind the request already
-  PeerBook::Visit visit;
+  SharedVisit visit;
 };
 
 // The next bytes of a body, none at its end.
@@ -41,8 +46,8 @@ class ExchangeHost {
 
 class Exchange {
  public:
-  Exchange(std::weak_ptr<ExchangeHost> host, std::uint64_t number, RequestHead head)
-      : host_(std::move(host)), number_(number), head_(std::move(head)) {}
+  Exchange(std::weak_ptr<ExchangeHost> host, SharedVisit visit, std::uint64_t number, RequestHead head)
+      : host_(std::move(host)), visit_(std::move(visit)), number_(number), head_(std::move(head)) {}
   ~Exchange();
   Exchange(const Exchange&) = delete;
   Exchange& operator=(const Exchange&) = delete;
@@ -53,7 +58,8 @@ class Exchange {
   // waits makes the client wait. The first call sends "100 Continue" where the client expects it. `ready` comes once:
   // with an error where the client does not send the rest (connection_lost, timed_out) or sends it wrongly
   // (invalid_argument, too_large), and then the server answers; with connection_lost where the answer is out already.
-  // It does not come where the connection was gone before the call. One call at a time.
+  // It does not come where the connection was gone before the call. It may come after the server was destroyed, with an
+  // error. One call at a time.
   void read_body(BodyReady ready);
   // An interim answer, 102 to 199, in its turn. Left out for HTTP/1.0, after respond(), and where it cannot be written.
   void inform(int status, Fields fields);
@@ -70,6 +76,7 @@ class Exchange {
 
  private:
   std::weak_ptr<ExchangeHost> host_;
+  SharedVisit visit_;  // until it is answered
   const std::uint64_t number_;
   const RequestHead head_;
   bool answered_ = false;

@@ -62,7 +62,7 @@ struct ApiServer::Parts final : ConnectionOwner {
     figures.last_request = loop.now();
     ++figures.answers[status];
   }
-  void on_untaken(UniqueFd socket, FairPlaces::Place descriptors, http::PeerBook::Visit visit) override {
+  void on_untaken(UniqueFd socket, FairPlaces::Place descriptors, http::SharedVisit visit) override {
     in_flight.keep(std::move(socket), std::move(descriptors), std::move(visit));
   }
   std::optional<FairPlaces::Place> reserve_body(std::size_t bytes, const Peer& peer) override {

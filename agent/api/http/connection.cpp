@@ -204,7 +204,7 @@ class ApiConnection final : public http::ConnectionUser {
     return !shared_->passed;
   }
 
-  void on_closing(int socket, http::PeerBook::Visit visit) override {
+  void on_closing(int socket, http::SharedVisit visit) override {
     shared_->timers.cancel(std::exchange(shared_->look_timer, 0));
     shared_->note_taken(socket);
     auto passed = std::exchange(shared_->passed, {});

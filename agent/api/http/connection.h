@@ -26,7 +26,7 @@ class ConnectionOwner {
   virtual void on_request(ApiRequest request, Responder respond) = 0;
   virtual void on_answered(int status) = 0;  // also for requests that the server itself refused
   // A connection that closes while its client has not taken its descriptors: they and it go on counting.
-  virtual void on_untaken(UniqueFd socket, FairPlaces::Place descriptors, http::PeerBook::Visit visit) = 0;
+  virtual void on_untaken(UniqueFd socket, FairPlaces::Place descriptors, http::SharedVisit visit) = 0;
   // The memory for a body, until the place ends; none: too many are being read.
   [[nodiscard]] virtual std::optional<FairPlaces::Place> reserve_body(std::size_t bytes, const Peer& peer) = 0;
   // Admits descriptors until the client has taken them; none: too many are in flight.

@@ -68,7 +68,7 @@ std::optional<FairPlaces::Place> DescriptorsInFlight::admit(Owner owner, std::si
   return places_.take_places(owner, count);
 }
 
-void DescriptorsInFlight::keep(UniqueFd socket, FairPlaces::Place descriptors, http::PeerBook::Visit connection) {
+void DescriptorsInFlight::keep(UniqueFd socket, FairPlaces::Place descriptors, http::SharedVisit connection) {
   ::shutdown(socket.get(), SHUT_RDWR);  // the client can still read the sent bytes, then sees the end
   ended_.push_back({std::move(socket), std::move(descriptors), std::move(connection)});
   look_later();

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "base/fair_places.h"
-#include "base/http/peer_book.h"
+#include "base/http/exchange.h"
 #include "base/io/unique_fd.h"
 #include "base/runtime/clock.h"
 #include "cache/cache.h"
@@ -37,7 +37,7 @@ class DescriptorsInFlight {
   [[nodiscard]] std::optional<FairPlaces::Place> admit(Owner owner, std::size_t count);
   // Keeps the socket of a connection that ended before its descriptors were taken. Descriptors and connection still
   // count, until the client has taken them or is gone too.
-  void keep(UniqueFd socket, FairPlaces::Place descriptors, http::PeerBook::Visit connection);
+  void keep(UniqueFd socket, FairPlaces::Place descriptors, http::SharedVisit connection);
   [[nodiscard]] std::size_t count() const { return places_.held(); }
   [[nodiscard]] static std::size_t limit_of_process();
 
@@ -45,7 +45,7 @@ class DescriptorsInFlight {
   struct Ended {
     UniqueFd socket;
     FairPlaces::Place descriptors;
-    http::PeerBook::Visit connection;
+    http::SharedVisit connection;
   };
   void look();
   void look_later();

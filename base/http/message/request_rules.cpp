@@ -147,7 +147,7 @@ std::optional<Refusal> judge_request(RequestHead& head, const HttpLimits& limits
   const Framing framing = framing_of(head.fields);
   if (framing.twice) return malformed("it has two Host, Content-Length or Transfer-Encoding");
   if (limits.host_required && !framing.host && head.minor > 0) return malformed("it has no Host");
-  if (framing.host && !framing.host->empty() && !is_authority(*framing.host, false))
+  if (limits.host_required && framing.host && !framing.host->empty() && !is_authority(*framing.host, false))
     return malformed("its Host is no host");
   if (framing.host) head.authority = *framing.host;
   if (auto refusal = judge_body(head, framing, limits)) return refusal;

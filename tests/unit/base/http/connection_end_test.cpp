@@ -52,6 +52,46 @@ TEST_F(ConnectionTest, ARequestOfWhoSendsNoMoreWaitsForItsPlace) {
   EXPECT_EQ(closed, 1);
 }
 
+// --- a client that goes while its request is worked on
+
+TEST_F(ConnectionTest, WhoGoesCountsUntilItsRequestsHaveEnded) {
+  limits.parse_ahead = 2;
+  open();
+  send(get("/1") + get("/2"));
+  transport->vanish();
+  loop.run_ready();
+  EXPECT_EQ(closed, 1);
+  EXPECT_EQ(book.connections("peer"), 1U);
+  EXPECT_EQ(book.requests("peer"), 2U);
+  exchanges[0]->respond(text("a"));
+  EXPECT_EQ(book.connections("peer"), 1U);
+  exchanges.clear();  // the other is dropped without an answer
+  EXPECT_EQ(book.connections("peer"), 0U);
+  EXPECT_EQ(book.requests("peer"), 0U);
+}
+
+TEST_F(ConnectionTest, WhatIsAnsweredCountsNoLongerThanItsConnection) {
+  open();
+  send(get("/1"));
+  respond(0, text("a"));
+  transport->end();
+  loop.run_ready();
+  EXPECT_EQ(closed, 1);
+  EXPECT_EQ(book.connections("peer"), 0U);  // though its exchange is kept
+}
+
+TEST_F(ConnectionTest, AWholeBodyIsNotToldOnceTheConnectionHasGone) {
+  open();
+  send(put(1) + "a");
+  EXPECT_EQ(*ask_body(0), "a");
+  std::string told;
+  exchanges[0]->read_body([&told](const Result<Buffer>& piece) { told = piece ? "end" : piece.error().detail; });
+  connection->close();
+  connection.reset();
+  loop.run_ready();
+  EXPECT_EQ(told, "the connection is gone");
+}
+
 // --- a user who does not let it begin
 
 TEST_F(ConnectionTest, WhoIsNotHeardHasItsTime) {

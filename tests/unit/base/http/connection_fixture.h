@@ -59,7 +59,7 @@ class ConnectionTest : public testing::Test {
     }
     void on_answered(int status) override { test.answered.push_back(status); }
     bool may_begin(int) override { return test.on_may_begin ? test.on_may_begin() : test.lets_begin; }
-    void on_closing(int, PeerBook::Visit) override { ++test.closings; }
+    void on_closing(int, SharedVisit) override { ++test.closings; }
     ConnectionTest& test;
   };
 

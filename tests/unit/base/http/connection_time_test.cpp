@@ -69,6 +69,18 @@ TEST_F(TimeTest, Body) {
   EXPECT_THAT(*last, HasSubstr("error: its body did not arrive in time"));
 }
 
+TEST_F(TimeTest, ABodyIsNotLateBefore100ContinueHasItsTurn) {
+  open();
+  send(get("/1") + put(1, "Expect: 100-continue\r\n"));
+  std::string* const piece = ask_body(1);
+  loop.advance(limits.body + seconds(1));
+  EXPECT_EQ(*piece, "waiting");
+  respond(0, text("a"));
+  EXPECT_EQ(received(), answer("a") + "HTTP/1.1 100 Continue\r\n\r\n");
+  send("b");
+  EXPECT_EQ(*piece, "b");
+}
+
 TEST_F(TimeTest, ABodyThatNobodyWantsIsNotLate) {
   open();
   send(put(10) + "a");

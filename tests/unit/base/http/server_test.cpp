@@ -1,6 +1,7 @@
 // The server over TCP and Unix sockets.
 #include "tests/unit/base/http/server_fixture.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 namespace larder::http::test {
@@ -257,6 +258,25 @@ TEST_F(ServerTest, ATunnelCarriesBytesBothWays) {
 }
 
 // --- descriptors
+
+TEST_F(ServerTest, DescriptorsWithAnUnfinishedHeadAreBounded) {
+  limits.descriptors = 1;
+  limits.parse_ahead = 1;
+  start();
+  listen_unix();
+  std::array<int, 2> pipe_ends{};
+  ASSERT_EQ(::pipe(pipe_ends.data()), 0);
+  UniqueFd reading(pipe_ends[0]), writing(pipe_ends[1]);
+  const UniqueFd client = connect_unix();
+  ASSERT_TRUE(send(client, "GET /"));
+  send_descriptor(client, "a", reading.get());
+  for (int i = 0; i < 5; ++i) send_descriptor(client, "a", writing.get());
+  writing = UniqueFd();
+  // Closed by the server, all of them: nobody can write to the pipe any more.
+  char c = 0;
+  ASSERT_EQ(::fcntl(reading.get(), F_SETFL, O_NONBLOCK), 0);
+  EXPECT_TRUE(until([&] { return ::read(reading.get(), &c, 1) == 0; }));
+}
 
 TEST_F(ServerTest, DescriptorsComeWithTheirRequests) {
   limits.descriptors = 1;
