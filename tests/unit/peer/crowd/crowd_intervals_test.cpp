@@ -199,7 +199,7 @@ TEST(CrowdRank, IsTheBeginningOfTheHashOfVersionAndAgent) {
   for (const std::byte one : agent_of(5)) both.push_back(one);
   const Digest hash = blake2b256(both);
   std::uint64_t expected = 0;
-  for (int i = 0; i < 8; ++i) expected += std::to_integer<std::uint64_t>(hash[i]) << (56 - 8 * i);
+  for (std::size_t i = 0; i < 8; ++i) expected += std::to_integer<std::uint64_t>(hash[i]) << (56 - 8 * i);
   EXPECT_EQ(crowd_rank(key_of(3), agent_of(5)), expected);
 }
 
