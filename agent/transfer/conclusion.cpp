@@ -13,7 +13,8 @@ void release(cache::Cache& cache, const cache::ContentId& content, const std::st
   });
 }
 
-// Calls `done` when the last owner has let go of it: a callback that is destroyed uncalled counts as one that came.
+// Calls `done` when its last shared_ptr is destroyed. Each callback that has to run first holds one; a callback that is
+// destroyed without being called releases its pointer too, so `done` always comes.
 class AfterAll {
  public:
   explicit AfterAll(UniqueFunction<void()> done) : done_(std::move(done)) {}

@@ -56,9 +56,7 @@ void HttpConnection::close() {
   const auto self = shared_from_this();
   phase_ = Phase::closed;
   drop_slots();
-  visit_->hold(0);
-  visit_->on_room(nullptr);
-  user_->on_closing(transport_->plain_socket(), std::exchange(visit_, nullptr));
+  user_->on_closing(transport_->plain_socket(), end_visit());
   transport_->close();
   leave();
 }
@@ -145,6 +143,13 @@ void HttpConnection::count_bytes() {
   if (visit_) visit_->hold(input().size() + pipeline_.bytes() + out_piece_.size());
 }
 
+// It holds no bytes any more, and hears of no room; whoever keeps it has the connection go on counting.
+SharedVisit HttpConnection::end_visit() {
+  visit_->hold(0);
+  visit_->on_room(nullptr);
+  return std::exchange(visit_, nullptr);
+}
+
 // --- clocks
 
 ConnectionSituation HttpConnection::situation() const {
@@ -197,7 +202,9 @@ void HttpConnection::expire(Wait wait) {
 
 // --- the end
 
-// Closing while the client still sends would throw away what it has not read yet (RFC 9112 §9.6).
+// Ends the sending side, and discards what the client still sends until it closes. Where a socket is closed with bytes
+// unread, the kernel resets the connection, and the client loses the part of the answer that it has not read (RFC 9112
+// §9.6).
 void HttpConnection::linger() {
   if (ended_) return close();
   phase_ = Phase::lingering;

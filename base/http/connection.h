@@ -15,8 +15,9 @@
 
 namespace larder::http {
 
-// Whom a connection serves; made for each, so it may know who is at the other end. The connection owns it and ends it
-// with itself. Calls come from the loop, never within a call of an Exchange.
+// What the owner of a server does with the requests of one connection. One object is made for each connection, so it
+// can hold the identity of that client. The connection owns it and destroys it with itself. The loop calls it, never
+// within a call of an Exchange.
 class ConnectionUser {
  public:
   virtual ~ConnectionUser() = default;
@@ -24,8 +25,8 @@ class ConnectionUser {
   virtual void on_request(std::shared_ptr<Exchange> exchange) = 0;
   // The answer to what the server refuses by itself.
   [[nodiscard]] virtual Response refusal(const Refusal& refusal) { return refusal_response(refusal); }
-  // Once for each final answer, also to what was refused, when its head is about to go out: before
-  // Response::first_write may put another in its place.
+  // Called once for each final answer, also where the server itself refused the request, just before the head is sent.
+  // Response::first_write runs later and may still replace the answer; that is not reported again.
   virtual void on_answered(int status) { (void)status; }
   // A clock that ran against the client has run out, and the connection closes or the request is refused.
   virtual void on_late(Wait wait) { (void)wait; }

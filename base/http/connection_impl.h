@@ -1,8 +1,8 @@
 // The class behind connection.h, for its three sources: connection.cpp (its life and its clocks),
 // connection_reading.cpp (requests), connection_writing.cpp (answers).
 //
-// Whatever happens notes it and has pump() run: it alone parses, calls the user, and writes, so that no call of a user
-// comes back into a half-done step.
+// An event (bytes, a clock, a call of an Exchange) only records what came, and has pump() run. pump() alone parses,
+// calls the user and writes, so a call of the user never re-enters a step that is half done.
 #pragma once
 
 #include <array>
@@ -47,7 +47,7 @@ class HttpConnection final : public Connection,
     // The body.
     BodyReady ready;  // somebody waits for a piece
     bool body_done = false;
-    std::optional<Error> body_error;  // why no more of it comes
+    std::optional<Error> body_error;  // why the client's body ended before it was whole; none: it has not
     bool continue_due = false;        // the client waits for "100 Continue", and nobody has asked for the body yet
     std::vector<UniqueFd> descriptors;
     // The answer.
@@ -60,7 +60,7 @@ class HttpConnection final : public Connection,
     std::uint64_t streamed = 0;
     bool asking = false;                  // the stream was asked for a piece
     std::optional<Result<Buffer>> piece;  // and this is it
-    bool written = false;                 // all of it
+    bool written = false;                 // the whole answer has been given to the transport
     TakeStream take;
     Task gone;
   };
@@ -75,6 +75,7 @@ class HttpConnection final : public Connection,
   [[nodiscard]] bool closed() const { return phase_ == Phase::closed; }
   [[nodiscard]] Slot* slot_of(std::uint64_t number);
   void count_bytes();
+  [[nodiscard]] SharedVisit end_visit();
   void drop_slots();
   void drop_slot(Slot& slot);
   void cancel_stream(Slot& slot);

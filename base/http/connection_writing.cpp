@@ -176,9 +176,7 @@ void HttpConnection::give_stream(Slot& slot) {
   phase_ = Phase::closed;
   drop_slots();
   if (slot.counted) visit_->end_request();
-  visit_->hold(0);
-  visit_->on_room(nullptr);
-  slot.take({transport_, std::string(input()), std::exchange(visit_, nullptr)});
+  slot.take({transport_, std::string(input()), end_visit()});
   leave();
 }
 

@@ -387,16 +387,10 @@ def expect_equal(seen, wanted, what):
 
 def expect_soon(look, wanted, what, timeout=10.0):
     """For what goes a moment after the answer: a private record after its job, for one."""
-    seen = []
-
-    def settled():
-        seen[:] = [look()]
-        return seen[0] == wanted
-
     try:
-        wait_until(settled, timeout, what)
+        wait_until(lambda: look() == wanted, timeout, what)
     except TimeoutError:
-        expect_equal(seen[0], wanted, what)
+        expect_equal(look(), wanted, what)
 
 
 def expect_error(job, *codes, state="error", text=()):

@@ -233,7 +233,8 @@ class ApiConnection final : public http::ConnectionUser {
     return tl::unexpected(BodyRefused{
         503, {ErrorCode::busy, doing, "too many requests are being read; try again", std::chrono::seconds(1)}});
   }
-  // Also where the body has come with the head: the client must not go on sending what is not taken.
+  // The connection closes with this answer, also where the whole body came with the head: the server reads no further
+  // byte of a body that it refused, so the client must stop sending.
   [[nodiscard]] http::Response refused_body(const BodyRefused& refused) const {
     http::Response response = to_http(error_response(refused.error, refused.status), shared_);
     response.close = true;

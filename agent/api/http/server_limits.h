@@ -17,9 +17,11 @@ struct ServerLimits {
   std::size_t connections_per_user = 32;  // of one account (Caller::account()); root and admins are exempt
   std::size_t reserve = 16;               // of `connections`, for root and admins
   std::size_t loopback_connections = 32;
-  Duration read_timeout = std::chrono::seconds(10);   // for header and body, from the first byte (or the connection) on
-  Duration idle_timeout = std::chrono::seconds(60);   // between requests
-  Duration write_timeout = std::chrono::seconds(60);  // to take a byte of an answer, and 64 KiB of it or the rest
+  Duration read_timeout = std::chrono::seconds(10);  // for header and body, from the first byte (or the connection) on
+  Duration idle_timeout = std::chrono::seconds(60);  // between requests
+  // While an answer is sent, the client must accept at least one byte, and 64 KiB or all that is left, in each of
+  // these.
+  Duration write_timeout = std::chrono::seconds(60);
   // For the client to read the answer before the connection is closed.
   Duration linger = std::chrono::seconds(1);
 };

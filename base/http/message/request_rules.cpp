@@ -42,12 +42,14 @@ Framing framing_of(const Fields& fields) {
   return framing;
 }
 
-std::optional<std::uint64_t> length_of(std::string_view text) {
-  const bool digits = !text.empty() && std::all_of(text.begin(), text.end(), is_digit);
-  if (!digits || text.size() > kLengthDigits || (text.size() > 1 && text[0] == '0')) return std::nullopt;
-  std::uint64_t length = 0;
-  for (const char c : text) length = length * 10 + static_cast<unsigned>(c - '0');
-  return length;
+bool is_plain_number(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), is_digit) && (text.size() == 1 || text[0] != '0');
+}
+
+std::uint64_t value_of(std::string_view digits) {
+  std::uint64_t value = 0;
+  for (const char c : digits) value = value * 10 + static_cast<unsigned>(c - '0');
+  return value;
 }
 
 std::optional<Refusal> judge_coding(RequestHead& head, const std::string& coding) {
@@ -65,12 +67,8 @@ std::optional<Refusal> judge_body(RequestHead& head, const Framing& framing, con
   if (framing.length && framing.coding) return malformed("it has both Content-Length and Transfer-Encoding");
   if (framing.coding) return judge_coding(head, *framing.coding);
   if (!framing.length) return std::nullopt;
-  head.content_length = length_of(*framing.length);
-  if (!head.content_length) {
-    const bool plain =
-        !framing.length->empty() && std::all_of(framing.length->begin(), framing.length->end(), is_digit);
-    if (!plain || (*framing.length)[0] == '0') return malformed("its Content-Length is no plain decimal number");
-  }
+  if (!is_plain_number(*framing.length)) return malformed("its Content-Length is no plain decimal number");
+  if (framing.length->size() <= kLengthDigits) head.content_length = value_of(*framing.length);
   if (head.content_length && *head.content_length <= limits.body_bytes) return std::nullopt;
   return Refusal{
       413,
@@ -79,8 +77,7 @@ std::optional<Refusal> judge_body(RequestHead& head, const Framing& framing, con
 
 bool is_port(std::string_view text) {
   if (text.empty() || text.size() > kPortDigits || !std::all_of(text.begin(), text.end(), is_digit)) return false;
-  unsigned port = 0;
-  for (const char c : text) port = port * 10 + static_cast<unsigned>(c - '0');
+  const std::uint64_t port = value_of(text);
   return port >= 1 && port <= 65535;
 }
 
