@@ -61,11 +61,15 @@ endfunction()
 # Half the time of a full build, and more of each small one: for builds that are made once, such as the sanitizers' in CI.
 option(LARDER_UNITY "Compile several sources of a target at once" OFF)
 
-function(larder_unity name)  # NAME source that stands alone…
+# Unnamed namespaces of neighbouring sources lie in one unit: a local name may hide what another source declares, and a type
+# may use theirs. The sanitizers' builds would only repeat what the optimised one has said.
+set(LARDER_UNITY_WARNINGS_OFF -Wno-subobject-linkage -Wno-shadow -Wshadow=local $<$<CONFIG:Debug>:-w>)
+
+function(larder_unity name)  # NAME source that stands alone…; after larder_options, whose warnings it takes back
   if(LARDER_UNITY)
     set_target_properties(${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
     set_source_files_properties(${ARGN} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
-    target_compile_options(${name} PRIVATE -w)  # of what stands beside: the ordinary builds warn
+    target_compile_options(${name} PRIVATE ${LARDER_UNITY_WARNINGS_OFF})
   endif()
 endfunction()
 
@@ -74,10 +78,10 @@ endfunction()
 function(larder_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINK;PRIVATE_LINK;ALONE" ${ARGN})
   add_library(${name} STATIC ${ARG_SOURCES})
-  larder_unity(${name} ${ARG_ALONE})
   target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR})
   target_link_libraries(${name} PUBLIC ${ARG_LINK} PRIVATE ${ARG_PRIVATE_LINK})
   larder_options(${name})
+  larder_unity(${name} ${ARG_ALONE})
   larder_precompiled(${name} larder_pch)
 endfunction()
 
@@ -98,8 +102,8 @@ function(larder_test name)
   endif()
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_LINK} GTest::gmock GTest::gtest_main)
-  larder_unity(${name} ${ARG_ALONE})
   larder_options(${name})
+  larder_unity(${name} ${ARG_ALONE})
   target_compile_options(${name} PRIVATE ${LARDER_TEST_OPTIONS})
   larder_precompiled(${name} larder_test_pch)
   if(LARDER_WHOLE_TESTS)
