@@ -17,6 +17,9 @@
 #include "base/result.h"
 #include "base/runtime/clock.h"
 #include "base/runtime/worker_pool.h"
+#include "cache/cache_figures.h"
+#include "cache/content_lease.h"
+#include "cache/done.h"
 #include "cache/record/record.h"
 #include "cache/write/content_writer.h"
 #include "database/database.h"
@@ -29,28 +32,6 @@ struct CacheSettings {
   std::uint64_t keep_free = 0;  // 0: 10 % of the file system
   Duration max_age = std::chrono::hours(24 * 90);
 };
-
-struct CacheFigures {
-  std::uint64_t records = 0;
-  std::uint64_t bytes = 0;      // committed bytes of contents, partial ones included
-  std::uint64_t max_size = 0;   // in force
-  std::uint64_t keep_free = 0;  // in force
-  std::uint64_t available = 0;  // of the file system
-  std::uint64_t evicted = 0;    // records since start
-  std::uint64_t dropped_damaged = 0;
-};
-
-// A read-only descriptor on a content. While the lease lives, the content is not evicted; after drop() its bytes stay
-// readable. May be destroyed on any thread.
-class ContentLease {
- public:
-  virtual ~ContentLease() = default;
-  [[nodiscard]] virtual int descriptor() const = 0;  // O_RDONLY; owned by the lease
-  [[nodiscard]] virtual File& file() = 0;            // for reads on worker threads
-};
-
-template <class T>
-using Done = UniqueFunction<void(Result<T>)>;
 
 class Cache {
  public:
@@ -73,10 +54,7 @@ class Cache {
   // this URL (its versions included), and the contents that `holder` holds in any state, shareable or not (an earlier
   // attempt of the same file). Waits for writers of these contents that were given up and still commit. Read only:
   // checks no file, is not counted as a use.
-  struct Known {
-    bool url = false;
-    std::vector<ContentInfo> own_contents;
-  };
+  using Known = KnownContents;
   virtual void find_known(const std::string& url, const std::string& holder, Done<Known> done) = 0;
   // The same for many questions, in their order, by one query of the index for all that need not wait.
   struct Question {

@@ -16,6 +16,12 @@
 #include "base/fair_queue.h"
 #include "base/runtime/alive.h"
 #include "base/runtime/callback_token.h"
+#include "cache/cache_figures.h"
+#include "cache/record/record.h"
+
+namespace larder::cache {
+class Cache;
+}
 
 namespace larder::agent {
 
@@ -88,7 +94,7 @@ class JobEngine {
   // Transfers.
   void start_file(LiveJob& live, unsigned file);
   void look_ahead(LiveJob& live);
-  void looked_ahead(LiveJob& live, const std::vector<unsigned>& files, std::vector<cache::Cache::Known> known,
+  void looked_ahead(LiveJob& live, const std::vector<unsigned>& files, std::vector<cache::KnownContents> known,
                     SteadyTime asked);
   void refuse_ca_file(LiveJob& live, unsigned file);
   void ask_new_url(LiveJob& live, unsigned file);

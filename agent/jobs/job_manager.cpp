@@ -7,6 +7,7 @@
 
 #include "agent/jobs/job_manager_parts.h"
 #include "base/io/log.h"
+#include "cache/cache.h"
 
 namespace larder::agent {
 JobSettings job_settings(const Config& config) {

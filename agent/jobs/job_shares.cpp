@@ -6,6 +6,7 @@
 #include "agent/jobs/rules/disk_share.h"
 #include "base/io/log.h"
 #include "base/text/units.h"
+#include "cache/cache.h"
 
 namespace larder::agent {
 namespace {

@@ -8,6 +8,7 @@
 #include "agent/jobs/rules/job_limits.h"
 #include "base/error_table.h"
 #include "base/io/log.h"
+#include "cache/cache.h"
 #include "origin/http/proxy.h"
 #include "origin/rules/request_rules.h"
 

@@ -7,6 +7,7 @@
 
 #include "agent/jobs/job_engine.h"
 #include "base/io/log.h"
+#include "cache/cache.h"
 #include "origin/rules/retry.h"
 
 namespace larder::agent {

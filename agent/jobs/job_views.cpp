@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "agent/jobs/job_manager_parts.h"
+#include "cache/cache.h"
 
 namespace larder::agent {
 Result<const Job*> JobManager::find_job(Caller who, const std::string& id) const {

@@ -12,7 +12,7 @@
 #include "agent/jobs/model/mirrors.h"
 #include "agent/jobs/rules/file_queue.h"
 #include "base/runtime/clock.h"
-#include "cache/cache.h"
+#include "cache/record/record.h"
 #include "origin/origin.h"
 
 namespace larder::agent {
@@ -31,7 +31,7 @@ struct LiveFile {
   std::vector<Task> when_judged;    // the owner's verdicts that arrived before the judge was done
   unsigned judge_failures = 0;
   TimerId judge_again_timer = 0;
-  std::optional<cache::Cache::Known> known;  // the cache's answer for known_url, asked before the first start
+  std::optional<cache::KnownContents> known;  // the cache's answer for known_url, asked before the first start
   std::string known_url;
   SteadyTime known_at{};
   MirrorRound mirrors;

@@ -15,6 +15,7 @@
 #include "agent/lan/sharing_facts.h"
 #include "agent/lan/start_epoch.h"
 #include "base/io/log.h"
+#include "cache/cache.h"
 #include "peer/catalogue/catalogue_link.h"
 #include "peer/discovery/discovery_socket.h"
 #include "peer/group/certificate.h"

@@ -17,11 +17,14 @@
 #include "base/io/file_system.h"
 #include "base/runtime/loop.h"
 #include "base/runtime/worker_pool.h"
-#include "cache/cache.h"
 #include "database/database.h"
 #include "peer/discovery/peer_table.h"
 #include "peer/supply/neighbours.h"
 #include "peer/trust/trust.h"
+
+namespace larder::cache {
+class Cache;
+}
 
 namespace larder::agent {
 

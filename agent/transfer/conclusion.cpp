@@ -3,6 +3,7 @@
 #include "agent/transfer/account.h"
 #include "agent/transfer/rules/transfer_rules.h"
 #include "base/io/log.h"
+#include "cache/cache.h"
 
 namespace larder::agent {
 namespace {

@@ -7,8 +7,12 @@
 #include <string>
 
 #include "agent/transfer/member.h"
-#include "cache/cache.h"
+#include "cache/record/record.h"
 #include "origin/origin.h"
+
+namespace larder::cache {
+class Cache;
+}
 
 namespace larder::agent {
 

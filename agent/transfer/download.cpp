@@ -6,6 +6,7 @@
 
 #include "agent/transfer/source/peer_source.h"
 #include "base/io/log.h"
+#include "cache/cache.h"
 
 namespace larder::agent {
 namespace {

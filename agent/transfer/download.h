@@ -19,7 +19,13 @@
 #include "agent/transfer/rules/transfer_rules.h"
 #include "agent/transfer/source/copy_source.h"
 #include "agent/transfer/source/origin_source.h"
+#include "cache/done.h"
+#include "cache/write/content_writer.h"
 #include "peer/supply/neighbours.h"
+
+namespace larder::cache {
+class Cache;
+}
 
 namespace larder::agent {
 

@@ -3,6 +3,7 @@
 
 #include "agent/transfer/download.h"
 #include "base/io/log.h"
+#include "cache/cache.h"
 
 namespace larder::agent {
 namespace {

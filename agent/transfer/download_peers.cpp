@@ -7,6 +7,7 @@
 #include "agent/transfer/download.h"
 #include "agent/transfer/source/peer_source.h"
 #include "base/io/log.h"
+#include "cache/cache.h"
 #include "peer/trust/own_attestations.h"
 
 namespace larder::agent {

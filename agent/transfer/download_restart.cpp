@@ -4,6 +4,7 @@
 
 #include "agent/transfer/download.h"
 #include "base/io/log.h"
+#include "cache/cache.h"
 
 namespace larder::agent {
 

@@ -7,6 +7,7 @@
 
 #include "base/hash/digest.h"
 #include "base/io/log.h"
+#include "cache/cache.h"
 
 namespace larder::agent {
 namespace {

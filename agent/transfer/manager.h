@@ -11,6 +11,11 @@
 #include "agent/transfer/download.h"
 #include "agent/transfer/rules/recent_urls.h"
 #include "base/runtime/alive.h"
+#include "cache/done.h"
+
+namespace larder::cache {
+class Cache;
+}
 
 namespace larder::agent {
 

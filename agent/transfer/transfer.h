@@ -18,9 +18,13 @@
 #include "base/runtime/clock.h"
 #include "base/runtime/worker_pool.h"
 #include "base/text/units.h"
-#include "cache/cache.h"
+#include "cache/record/record.h"
 #include "origin/origin.h"
 #include "peer/crowd/crowd_figures.h"
+
+namespace larder::cache {
+class Cache;
+}
 
 namespace larder::peer {
 class Neighbours;
@@ -59,7 +63,7 @@ struct TransferRequest {
   std::uint64_t peer_min_rate = 256 * kKiB;     // bytes/s of all peers together; 0: any rate is enough
   // The cache's answer about this URL and file, and when it was asked. The transfer asks again if there is none, or if
   // a content of the URL was fetched since.
-  std::optional<cache::Cache::Known> known;
+  std::optional<cache::KnownContents> known;
   SteadyTime known_at{};
 };
 

@@ -10,7 +10,7 @@
 #include "base/runtime/alive.h"
 #include "base/runtime/clock.h"
 #include "base/runtime/worker_pool.h"
-#include "cache/cache.h"
+#include "cache/content_lease.h"
 
 namespace larder::agent {
 

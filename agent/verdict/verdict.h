@@ -12,7 +12,7 @@
 #include "base/result.h"
 #include "base/runtime/clock.h"
 #include "base/runtime/worker_pool.h"
-#include "cache/cache.h"
+#include "cache/content_lease.h"
 
 namespace larder::agent {
 

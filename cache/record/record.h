@@ -111,6 +111,12 @@ struct Reference {
   bool validated = false;  // the verdict is valid: mark the content so first
 };
 
+// What is known of a URL before its origin is asked (Cache::find_known).
+struct KnownContents {
+  bool url = false;  // any record is known for it
+  std::vector<ContentInfo> own_contents;
+};
+
 // The part of a content that may be offered to neighbours.
 struct Offerable {
   ContentInfo info;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/io/log.h"
+#include "cache/cache.h"
 #include "peer/offer/inline_share.h"
 #include "peer/swarm/segment_leaves.h"
 #include "peer/trust/attesters.h"

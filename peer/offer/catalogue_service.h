@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "base/runtime/worker_pool.h"
-#include "cache/cache.h"
+#include "cache/record/record.h"
 #include "peer/catalogue/catalogue_link.h"
 #include "peer/discovery/peer_table.h"
 #include "peer/group/member_book.h"
@@ -20,6 +20,10 @@
 #include "peer/messages/catalogue_wire.h"
 #include "peer/offer/offer_table.h"
 #include "peer/swarm/swarm.h"
+
+namespace larder::cache {
+class Cache;
+}
 
 namespace larder::peer {
 

@@ -5,6 +5,7 @@
 
 #include "base/io/log.h"
 #include "base/runtime/callback_token.h"
+#include "cache/cache.h"
 
 namespace larder::peer {
 

@@ -8,8 +8,12 @@
 #include <vector>
 
 #include "base/runtime/clock.h"
-#include "cache/cache.h"
+#include "cache/record/record.h"
 #include "peer/offer/offer_table.h"
+
+namespace larder::cache {
+class Cache;
+}
 
 namespace larder::peer {
 

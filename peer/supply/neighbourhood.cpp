@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/io/log.h"
+#include "cache/cache.h"
 #include "peer/messages/catalogue_paths.h"
 #include "peer/supply/newest_lookup.h"
 #include "peer/trust/own_attestations.h"

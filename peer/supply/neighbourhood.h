@@ -11,7 +11,7 @@
 #include "base/runtime/alive.h"
 #include "base/runtime/clock.h"
 #include "base/runtime/worker_pool.h"
-#include "cache/cache.h"
+#include "cache/record/record.h"
 #include "peer/catalogue/catalogue_link.h"
 #include "peer/crowd/crowd_host.h"
 #include "peer/discovery/discovery_socket.h"
@@ -21,6 +21,10 @@
 #include "peer/supply/supply.h"
 #include "peer/supply/version_lookup.h"
 #include "peer/trust/trust.h"
+
+namespace larder::cache {
+class Cache;
+}
 
 namespace larder::peer {
 

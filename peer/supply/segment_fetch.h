@@ -14,7 +14,7 @@
 
 #include "base/hash/buffer.h"
 #include "base/runtime/clock.h"
-#include "cache/cache.h"
+#include "cache/content_lease.h"
 #include "cache/record/interval_set.h"
 #include "peer/catalogue/catalogue_link.h"
 #include "peer/messages/catalogue_paths.h"

@@ -21,7 +21,7 @@
 #include "base/runtime/clock.h"
 #include "base/runtime/loop.h"
 #include "base/text/units.h"
-#include "cache/cache.h"
+#include "cache/content_lease.h"
 #include "peer/common/endpoint.h"
 #include "peer/group/keys.h"
 

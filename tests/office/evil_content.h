@@ -10,7 +10,7 @@
 #include "base/hash/digest.h"
 #include "base/hash/merkle.h"
 #include "base/io/file_system.h"
-#include "cache/cache.h"
+#include "cache/content_lease.h"
 #include "cache/record/segments.h"
 
 namespace larder::test {

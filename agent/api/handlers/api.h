@@ -14,7 +14,10 @@
 #include "agent/peer_facts.h"
 #include "base/runtime/loop.h"
 #include "base/runtime/worker_pool.h"
-#include "cache/cache.h"
+
+namespace larder::cache {
+class Cache;
+}
 
 namespace larder::agent {
 

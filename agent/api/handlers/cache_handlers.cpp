@@ -4,6 +4,7 @@
 #include "agent/api/handlers/handlers.h"
 #include "agent/api/json/job_json.h"
 #include "agent/api/json/view_json.h"
+#include "cache/cache.h"
 #include "origin/url/url.h"
 
 namespace larder::agent {

@@ -8,7 +8,8 @@
 
 #include "agent/api/http/api_server.h"
 #include "agent/jobs/model/job_service.h"
-#include "cache/cache.h"
+#include "cache/cache_figures.h"
+#include "cache/record/record.h"
 
 namespace larder::agent {
 

@@ -8,6 +8,7 @@
 #include "agent/api/json/peers_json.h"
 #include "agent/api/json/view_json.h"
 #include "agent/config/environment_authorities.h"
+#include "cache/cache.h"
 
 namespace larder::agent {
 namespace {

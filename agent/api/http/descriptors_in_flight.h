@@ -15,7 +15,7 @@
 #include "base/http/exchange.h"
 #include "base/io/unique_fd.h"
 #include "base/runtime/clock.h"
-#include "cache/cache.h"
+#include "cache/content_lease.h"
 
 namespace larder::agent {
 

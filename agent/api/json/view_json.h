@@ -10,7 +10,8 @@
 #include "agent/jobs/model/job_service.h"
 #include "base/result.h"
 #include "base/version.h"
-#include "cache/cache.h"
+#include "cache/cache_figures.h"
+#include "cache/record/record.h"
 
 namespace larder::agent {
 

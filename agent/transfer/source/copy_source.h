@@ -8,7 +8,7 @@
 #include "agent/transfer/rules/piece_map.h"
 #include "agent/transfer/source/source.h"
 #include "base/runtime/clock.h"
-#include "cache/cache.h"
+#include "cache/content_lease.h"
 
 namespace larder::agent {
 

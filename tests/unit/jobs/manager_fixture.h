@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "agent/jobs/job_manager.h"
+#include "cache/cache.h"
 #include "tests/support/temp_directory.h"
 #include "tests/support/virtual_loop.h"
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/runtime/alive.h"
+#include "cache/write/content_writer.h"
 #include "tests/unit/transfer/fake_cache.h"
 
 namespace larder::test {
