@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "base/index.h"
 #include "base/io/file_system.h"
 #include "base/result.h"
 #include "base/runtime/clock.h"
@@ -138,7 +139,7 @@ class Cache {
   // Returns the leaf hashes of `count` committed segments from `first_segment` on, one after another. Error: too_large
   // above kMaxLeaves, invalid_argument beyond the content's end, not_found if a segment is not committed.
   static constexpr std::uint64_t kMaxLeaves = 256 * kKiB;  // 4 GiB of content, 8 MiB of hashes
-  virtual void leaves(const ContentId& id, std::uint64_t first_segment, std::uint64_t count,
+  virtual void leaves(const ContentId& id, SegmentIndex first_segment, std::uint64_t count,
                       Done<std::vector<Digest>> done) = 0;
   // Returns a page of the contents that may be offered to neighbours, in order of id, from above `after_id`; fewer than
   // `limit` (at most 1000) only at the end. Read only.

@@ -70,7 +70,7 @@ class CacheImpl final : public Cache, private WriterHost, private MaintenanceHos
   void clear(Done<std::uint64_t> done) override;
   void list(ListQuery query, Done<std::vector<ContentInfo>> done) override;
   void segments(const ContentId& id, Done<std::vector<SegmentInfo>> done) override;
-  void leaves(const ContentId& id, std::uint64_t first_segment, std::uint64_t count,
+  void leaves(const ContentId& id, SegmentIndex first_segment, std::uint64_t count,
               Done<std::vector<Digest>> done) override;
   void offerable(const ContentId& after_id, std::size_t limit, Done<std::vector<Offerable>> done) override;
   void observe(std::function<void(const ContentId&)> changed) override;

@@ -13,7 +13,8 @@ namespace {
 
 constexpr std::size_t kMaxPage = 1000;
 
-Status check_leaves(const ContentInfo& content, std::uint64_t first, std::uint64_t count) {
+Status check_leaves(const ContentInfo& content, SegmentIndex first_segment, std::uint64_t count) {
+  const std::uint64_t first = first_segment.value();
   const std::string doing = "read the leaves of record " + content.id;
   const SegmentLayout layout(content.size.value_or(0));
   if (count == 0 || first >= layout.count() || count > layout.count() - first) {
@@ -29,7 +30,7 @@ Status check_leaves(const ContentInfo& content, std::uint64_t first, std::uint64
 
 }  // namespace
 
-void CacheImpl::leaves(const ContentId& id, std::uint64_t first_segment, std::uint64_t count,
+void CacheImpl::leaves(const ContentId& id, SegmentIndex first_segment, std::uint64_t count,
                        Done<std::vector<Digest>> done) {
   const std::string doing = "read the leaves of record " + id;
   read_for<Leaves>(

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "base/index.h"
 #include "base/result.h"
 #include "cache/record/record.h"
 
@@ -122,7 +123,7 @@ Result<bool> knows_url(SQLite::Database& db, const std::string& url);
 Result<std::vector<Row>> held_by(SQLite::Database& db, const std::string& holder);
 Result<std::vector<SegmentInfo>> segment_infos(SQLite::Database& db, const ContentInfo& content);
 // Returns the leaves of segments [first, first + count). Error: not_found if one of them is not committed.
-Result<std::vector<Digest>> leaves(SQLite::Database& db, const ContentInfo& content, std::uint64_t first,
+Result<std::vector<Digest>> leaves(SQLite::Database& db, const ContentInfo& content, SegmentIndex first_segment,
                                    std::uint64_t count);
 Result<std::vector<Offerable>> offerable(SQLite::Database& db, const ContentId& after, std::size_t limit);
 Result<Totals> totals(SQLite::Database& db, const std::vector<ContentId>& not_evictable);

@@ -177,9 +177,10 @@ Result<std::vector<SegmentInfo>> segment_infos(SQLite::Database& db, const Conte
   return result;
 }
 
-Result<std::vector<Digest>> leaves(SQLite::Database& db, const ContentInfo& content, std::uint64_t first,
+Result<std::vector<Digest>> leaves(SQLite::Database& db, const ContentInfo& content, SegmentIndex first_segment,
                                    std::uint64_t count) {
   const std::string doing = "read the leaves of record " + content.id;
+  const std::uint64_t first = first_segment.value();
   const SegmentLayout layout(content.size.value_or(0));
   Statement query(db, "SELECT idx, leaves FROM segments WHERE content_id = ? AND idx >= ? AND idx < ? ORDER BY idx");
   query.bind(1, content.id);

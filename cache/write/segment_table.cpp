@@ -57,8 +57,8 @@ std::vector<Interval> SegmentTable::take_blocks(Interval blocks, Source source, 
   return result;
 }
 
-void SegmentTable::note_from_peer(std::uint64_t block, std::uint64_t bytes, const std::vector<std::byte>& attestation) {
-  Open& segment = open_.at(block / unit_blocks_);
+void SegmentTable::note_from_peer(BlockIndex block, std::uint64_t bytes, const std::vector<std::byte>& attestation) {
+  Open& segment = open_.at(block.value() / unit_blocks_);
   segment.peer_bytes += bytes;
   if (!attestation.empty()) segment.attestation = attestation;
 }

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/hash/digest.h"
+#include "base/index.h"
 #include "cache/record/interval_set.h"
 #include "cache/record/record.h"
 #include "cache/record/segments.h"
@@ -47,7 +48,7 @@ class SegmentTable {
   std::vector<Interval> take_blocks(Interval blocks, Source source, const std::string& fetched_for);
   // Records that `bytes` of blocks just taken in the segment of `block` came from a peer. An empty attestation changes
   // nothing.
-  void note_from_peer(std::uint64_t block, std::uint64_t bytes, const std::vector<std::byte>& attestation);
+  void note_from_peer(BlockIndex block, std::uint64_t bytes, const std::vector<std::byte>& attestation);
   // Records that blocks just taken in the segment of `block` came from the origin over `transport`.
   void note_from_origin(std::uint64_t block, Transport transport);
   // Returns the number of segments with all blocks taken but not all written: they get complete without another

@@ -203,7 +203,7 @@ std::shared_ptr<WriteJob> WriterCore::make_job(const Stream& stream, Cut cut) {
       job->parts.push_back(
           {offset, piece.bytes.subspan(offset - piece.offset, end - offset), part, table_.leaf_place(part.begin)});
       job->bytes += end - offset;
-      if (stream.source == Source::peer) table_.note_from_peer(part.begin, end - offset, {});
+      if (stream.source == Source::peer) table_.note_from_peer(BlockIndex(part.begin), end - offset, {});
       if (stream.source == Source::origin) table_.note_from_origin(part.begin, stream.transport);
     }
   }

@@ -143,8 +143,7 @@ class WriterCore : public std::enable_shared_from_this<WriterCore> {
 
   // writer_blocks.cpp: blocks of peers
   [[nodiscard]] std::optional<Error> refusal_of(const BlockSpan& span) const;
-  [[nodiscard]] Status check_blocks(const OpenSpan& span, std::uint64_t offset, std::size_t size,
-                                    std::size_t leaves) const;
+  [[nodiscard]] Status check_blocks(const OpenSpan& span, ByteRange bytes, std::size_t leaves) const;
   void gather(OpenSpan& span, std::uint64_t offset, Buffer bytes, const std::vector<Digest>& leaves);
   void submit_span(OpenSpan& span);
   void close_span(StreamId stream);

@@ -34,8 +34,8 @@ StreamId WriterCore::open_blocks(BlockSpan span) {
   return stream;
 }
 
-Status WriterCore::check_blocks(const OpenSpan& span, std::uint64_t offset, std::size_t size,
-                                std::size_t leaves) const {
+Status WriterCore::check_blocks(const OpenSpan& span, ByteRange bytes, std::size_t leaves) const {
+  const auto [offset, size] = bytes;
   const std::string doing = "write blocks of content " + id_;
   const ByteRange range = span.what.range;
   const auto refuse = [&](ErrorCode code, std::string_view why) {
@@ -60,7 +60,7 @@ Status WriterCore::append_blocks(StreamId id, std::uint64_t offset, Buffer bytes
     return larder::fail(ErrorCode::invalid_state, doing, "the stream is closed");
   OpenSpan& span = found->second;
   if (span.refused) return tl::unexpected(*span.refused);
-  if (Status good = check_blocks(span, offset, bytes.size(), leaves.size()); !good) return good;
+  if (Status good = check_blocks(span, {offset, bytes.size()}, leaves.size()); !good) return good;
   gather(span, offset, std::move(bytes), leaves);
   if (queued_ >= ContentWriter::kHighWater || behind()) was_high_ = true;
   if (span.gathered && (span.gathered->bytes >= kJobBytes || jobs_.count() == 0)) submit_span(span);
@@ -85,7 +85,7 @@ void WriterCore::gather(OpenSpan& span, std::uint64_t offset, Buffer bytes, cons
     WritePart piece{begin, bytes.bytes().subspan(begin - offset, end - begin), part, table_.leaf_place(part.begin)};
     std::copy_n(leaves.begin() + static_cast<std::ptrdiff_t>(part.begin - blocks.begin), part.end - part.begin,
                 piece.place.leaves->begin() + static_cast<std::ptrdiff_t>(piece.place.first));
-    table_.note_from_peer(part.begin, end - begin, span.what.attestation);
+    table_.note_from_peer(BlockIndex(part.begin), end - begin, span.what.attestation);
     job.parts.push_back(std::move(piece));
     job.bytes += end - begin;
     queued_ += end - begin;

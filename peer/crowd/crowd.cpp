@@ -116,8 +116,9 @@ void Crowd::on_segment_lost(std::uint64_t segment, SteadyTime) {
   raise_urgency(SendUrgency::soon);
 }
 
-void Crowd::on_progress(std::uint64_t segment, std::uint64_t bytes, SteadyTime now) {
-  const auto own = std::find_if(own_.begin(), own_.end(), [segment](const Own& o) { return o.segment == segment; });
+void Crowd::on_progress(SegmentIndex segment, std::uint64_t bytes, SteadyTime now) {
+  const auto own =
+      std::find_if(own_.begin(), own_.end(), [segment](const Own& o) { return SegmentIndex(o.segment) == segment; });
   if (own == own_.end() || bytes <= own->bytes) return;
   const std::uint64_t gained = std::min(bytes, own->size) - std::min(own->bytes, own->size);
   const double passed = std::max(0.001, seconds(now - progress_at_));
@@ -292,7 +293,7 @@ std::vector<std::uint64_t> Crowd::to_take(std::size_t most, SteadyTime) const {
   return segments;
 }
 
-std::vector<AgentId> Crowd::holders(std::uint64_t segment, std::size_t most, SteadyTime) const {
+std::vector<AgentId> Crowd::holders(SegmentIndex segment, std::size_t most, SteadyTime) const {
   return members_.holders_of(segment, most);
 }
 

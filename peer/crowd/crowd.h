@@ -17,6 +17,7 @@
 #include <span>
 #include <vector>
 
+#include "base/index.h"
 #include "base/runtime/clock.h"
 #include "cache/record/segments.h"
 #include "peer/common/segment_bits.h"
@@ -99,7 +100,7 @@ class Crowd {
   // full).
   void on_segment_lost(std::uint64_t segment, SteadyTime now);
   // Reports all bytes so far of a segment that this agent fetches.
-  void on_progress(std::uint64_t segment, std::uint64_t bytes, SteadyTime now);
+  void on_progress(SegmentIndex segment, std::uint64_t bytes, SteadyTime now);
   void on_origin_failed(SteadyTime now);  // gives up the claims at the next step; no new ones until on_origin_back()
   void on_origin_back(SteadyTime now);
   void set_may_fetch(bool may, SteadyTime now);
@@ -113,7 +114,7 @@ class Crowd {
   [[nodiscard]] std::vector<std::uint64_t> to_take(std::size_t most, SteadyTime now) const;
   // Returns holders of the segment in an order of this agent's own, so that askers spread. Complete holders are not
   // first.
-  [[nodiscard]] std::vector<AgentId> holders(std::uint64_t segment, std::size_t most, SteadyTime now) const;
+  [[nodiscard]] std::vector<AgentId> holders(SegmentIndex segment, std::size_t most, SteadyTime now) const;
   // Returns the segments that no agent holds or fetches, this one included: to be reported as missing when the origin
   // is out of reach.
   [[nodiscard]] std::vector<std::uint64_t> missing_everywhere(SteadyTime now) const;

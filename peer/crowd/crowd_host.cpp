@@ -344,7 +344,7 @@ void CrowdMembership::on_bytes_from_peers(std::uint64_t bytes) {
   tell(place_, [&](Crowd& crowd, SteadyTime now) { crowd.on_bytes_from_peers(bytes, now); });
 }
 
-void CrowdMembership::on_progress(std::uint64_t segment, std::uint64_t bytes) {
+void CrowdMembership::on_progress(SegmentIndex segment, std::uint64_t bytes) {
   tell(place_, [&](Crowd& crowd, SteadyTime now) { crowd.on_progress(segment, bytes, now); });
 }
 
@@ -361,7 +361,7 @@ std::vector<std::uint64_t> CrowdMembership::to_take(std::size_t most) const {
   return host ? place_->crowd.to_take(most, host->now()) : std::vector<std::uint64_t>();
 }
 
-std::vector<AgentId> CrowdMembership::holders(std::uint64_t segment, std::size_t most) const {
+std::vector<AgentId> CrowdMembership::holders(SegmentIndex segment, std::size_t most) const {
   const auto host = place_->host.lock();
   return host ? place_->crowd.holders(segment, most, host->now()) : std::vector<AgentId>();
 }

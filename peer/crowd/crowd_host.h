@@ -14,6 +14,7 @@
 #include <span>
 #include <vector>
 
+#include "base/index.h"
 #include "base/runtime/clock.h"
 #include "cache/record/segments.h"
 #include "peer/crowd/crowd.h"
@@ -47,12 +48,12 @@ class CrowdMembership {
   void on_nothing_proven(const AgentId& agent);
   void on_delivering(std::uint64_t segment);
   void on_bytes_from_peers(std::uint64_t bytes);
-  void on_progress(std::uint64_t segment, std::uint64_t bytes);
+  void on_progress(SegmentIndex segment, std::uint64_t bytes);
   void set_origin_usable(bool usable);
 
   [[nodiscard]] const std::vector<std::uint64_t>& fetch() const;  // segments for the origin, ascending
   [[nodiscard]] std::vector<std::uint64_t> to_take(std::size_t most) const;
-  [[nodiscard]] std::vector<AgentId> holders(std::uint64_t segment, std::size_t most) const;
+  [[nodiscard]] std::vector<AgentId> holders(SegmentIndex segment, std::size_t most) const;
   // True when a segment is missing everywhere and no other segment is held or fetched elsewhere, so that waiting is of
   // no use; also once the host is gone.
   [[nodiscard]] bool missing_everywhere() const;

@@ -103,10 +103,11 @@ void CrowdMembers::read_bitmap(const Member& member, const CrowdEntry& entry) {
   }
 }
 
-void CrowdMembers::count_holders(std::uint64_t segment, std::uint32_t holders) {
-  holders_[segment] = holders;
-  holders > 0 ? announced_by_any_.set(segment) : announced_by_any_.clear(segment);
-  holders == 1 ? announced_by_one_.set(segment) : announced_by_one_.clear(segment);
+void CrowdMembers::count_holders(SegmentIndex segment, std::uint32_t holders) {
+  const std::uint64_t index = segment.value();
+  holders_[index] = holders;
+  holders > 0 ? announced_by_any_.set(index) : announced_by_any_.clear(index);
+  holders == 1 ? announced_by_one_.set(index) : announced_by_one_.clear(index);
 }
 
 void CrowdMembers::set_announced(Member& member, const SegmentBits& said, SteadyTime now) {
@@ -121,11 +122,11 @@ void CrowdMembers::set_announced(Member& member, const SegmentBits& said, Steady
     const std::size_t place = member.turn;
     for_each_bit(i, bits & ~before, [this, place](std::uint64_t segment) {
       announced_by_[segment][place / 64] |= bit_of(place);
-      count_holders(segment, holders_[segment] + 1);
+      count_holders(SegmentIndex(segment), holders_[segment] + 1);
     });
     for_each_bit(i, before & ~bits, [this, place](std::uint64_t segment) {
       announced_by_[segment][place / 64] &= ~bit_of(place);
-      count_holders(segment, holders_[segment] - 1);
+      count_holders(SegmentIndex(segment), holders_[segment] - 1);
     });
   }
 }
@@ -352,12 +353,13 @@ Duration CrowdMembers::forgotten_after() const {
   return std::max(kForgotten, Duration(std::chrono::milliseconds(40)) * static_cast<std::int64_t>(all()));
 }
 
-std::vector<AgentId> CrowdMembers::holders_of(std::uint64_t segment, std::size_t most) const {
-  if (segment >= layout_.count()) return {};
+std::vector<AgentId> CrowdMembers::holders_of(SegmentIndex segment, std::size_t most) const {
+  const std::uint64_t index = segment.value();
+  if (index >= layout_.count()) return {};
   std::vector<std::pair<std::uint64_t, const AgentId*>> found;
-  const std::uint64_t draw = seed_ ^ mixed(segment);
-  for (std::size_t i = 0; i < announced_by_[segment].size(); ++i) {
-    for_each_bit(i, announced_by_[segment][i], [this, draw, &found](std::uint64_t place) {
+  const std::uint64_t draw = seed_ ^ mixed(index);
+  for (std::size_t i = 0; i < announced_by_[index].size(); ++i) {
+    for_each_bit(i, announced_by_[index][i], [this, draw, &found](std::uint64_t place) {
       found.emplace_back(drawn(turn_[place], draw), &turn_[place]);
     });
   }

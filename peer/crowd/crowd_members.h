@@ -16,6 +16,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/index.h"
 #include "base/runtime/clock.h"
 #include "cache/record/segments.h"
 #include "peer/common/segment_bits.h"
@@ -82,7 +83,7 @@ class CrowdMembers {
   // Returns whether a member that lately had to make room held the segment; the origin is not asked for it then.
   [[nodiscard]] bool faded(std::uint64_t segment) const { return faded_.has(segment) || fading_.has(segment); }
   [[nodiscard]] std::uint64_t faded_word(std::size_t index) const { return faded_.word(index) | fading_.word(index); }
-  [[nodiscard]] std::vector<AgentId> holders_of(std::uint64_t segment, std::size_t most) const;
+  [[nodiscard]] std::vector<AgentId> holders_of(SegmentIndex segment, std::size_t most) const;
   [[nodiscard]] const std::vector<Claimant>& claimants() const { return claimants_; }  // live or not
   [[nodiscard]] std::size_t fetchers() const { return fetchers_; }                     // number of live claimants
   // Returns whether at least `fetchers` live claimants are before `rank` in the crowd's order.
@@ -121,7 +122,7 @@ class CrowdMembers {
   void make_room();
   void forget(const AgentId& agent);
   void read_bitmap(const Member& member, const CrowdEntry& entry);
-  void count_holders(std::uint64_t segment, std::uint32_t holders);
+  void count_holders(SegmentIndex segment, std::uint32_t holders);
   void set_announced(Member& member, const SegmentBits& said, SteadyTime now);
   [[nodiscard]] bool holds_alone(const Member& member) const;
   void move_place(Member& member, std::size_t to);

@@ -337,7 +337,7 @@ void CatalogueService::Impl::answer_leaves(const LeavesQuery& query, const JobPt
   const bool whole = !query.count && query.first == 0 && offer->complete && offer->size <= kMaxWholeTorrent;
   if (query.open && whole) return open_whole(query, *offer, job);
   if (query.open && count > kMaxOpened) return end(job, kBadRequest);
-  parts.cache.leaves(offer->content, query.first, count,
+  parts.cache.leaves(offer->content, SegmentIndex(query.first), count,
                      step<std::vector<Digest>>(job, [job, query, offer = *offer](Impl& self, auto leaves) {
                        if (!query.open) return self.end(job, kOk, encode_leaves(*leaves));
                        self.open_segments(offer, job, query.first, std::move(*leaves), query.leaves);
@@ -354,7 +354,7 @@ void CatalogueService::Impl::open_whole(const LeavesQuery& query, const Offer& o
                     }
                     const std::uint64_t count = cache::SegmentLayout(offer.size).count();
                     self.parts.cache.leaves(
-                        offer.content, 0, count,
+                        offer.content, SegmentIndex(0), count,
                         self.step<std::vector<Digest>>(job, [job, query, offer, torrent](Impl& impl, auto leaves) {
                           impl.serve_whole(job, torrent, offer.content, std::move(*leaves), query.leaves);
                         }));

@@ -15,6 +15,7 @@
 
 #include "base/hash/buffer.h"
 #include "base/hash/digest.h"
+#include "base/index.h"
 #include "base/result.h"
 #include "base/runtime/clock.h"
 #include "base/runtime/loop.h"
@@ -60,7 +61,7 @@ class Supply {
   virtual void cancel(DeliveryId delivery) = 0;  // no event of it follows
   // Back-pressure: reports that these bytes of on_blocks() are in the content's file, from where other peers can be
   // served. Also to be called after the delivery's end: its last bytes are usually written later than that.
-  virtual void consumed(DeliveryId delivery, std::uint64_t offset, std::uint64_t bytes) = 0;
+  virtual void consumed(DeliveryId delivery, ByteRange range) = 0;
 
   // -- the crowd (docs/decisions/0019-crowd.md): agents that want the version at the same time share the origin's work
   // Returns the segments that this agent may fetch from the origin now, ascending; on_changed reports a change.
@@ -73,7 +74,7 @@ class Supply {
   [[nodiscard]] virtual std::optional<CrowdFigures> crowd() const { return std::nullopt; }
   // Reports what the transfer does: `bytes` of a segment have come so far from the origin's running stream; whether
   // the origin can be asked (false: it failed).
-  virtual void on_origin_progress(std::uint64_t segment, std::uint64_t bytes) { (void)segment, (void)bytes; }
+  virtual void on_origin_progress(SegmentIndex segment, std::uint64_t bytes) { (void)segment, (void)bytes; }
   virtual void set_origin_usable(bool usable) { (void)usable; }
 };
 

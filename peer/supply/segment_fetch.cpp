@@ -270,12 +270,13 @@ void SegmentFetch::set_wanted(std::vector<ByteRange> ranges) {
   watch();
 }
 
-void SegmentFetch::consumed(std::uint64_t offset, std::uint64_t bytes) {
-  have_.add({offset, offset + bytes});
-  count_consumed(bytes);
+void SegmentFetch::consumed(ByteRange range) {
+  const cache::Interval bytes{range.offset, range.end()};
+  have_.add(bytes);
+  count_consumed(range.length);
   last_consumed_at_ = tools_.runtime.clock.now();
-  const bool of_this = given_.gaps({offset, offset + bytes}).empty();
-  if (fetch_ && of_this) tools_.swarm.consumed(*fetch_, offset - range_.offset, bytes);
+  const bool of_this = given_.gaps(bytes).empty();
+  if (fetch_ && of_this) tools_.swarm.consumed(*fetch_, {range.offset - range_.offset, range.length});
 }
 
 void SegmentFetch::count_unwanted(std::uint64_t bytes) {

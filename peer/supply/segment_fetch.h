@@ -82,7 +82,7 @@ class SegmentFetch final : public SwarmEvents, public std::enable_shared_from_th
   // Sets the wanted ranges of the content, within the fetched range; they replace the earlier ones. A range that came
   // already is fetched again by a new torrent.
   void set_wanted(std::vector<ByteRange> ranges);
-  void consumed(std::uint64_t offset, std::uint64_t bytes);
+  void consumed(ByteRange range);
   // Called for bytes that came and that no delivery wanted.
   void count_unwanted(std::uint64_t bytes);
   void on_holders_changed();

@@ -248,9 +248,9 @@ SegmentFetch* SupplyImpl::fetch_at(std::uint64_t offset) const {
   return found != by_segment_.end() ? found->second.get() : whole_.get();
 }
 
-void SupplyImpl::consumed(DeliveryId, std::uint64_t offset, std::uint64_t bytes) {
+void SupplyImpl::consumed(DeliveryId, ByteRange range) {
   // Found by the offset, not by the delivery: its last bytes are consumed after its end.
-  if (SegmentFetch* fetch = fetch_at(offset)) fetch->consumed(offset, bytes);
+  if (SegmentFetch* fetch = fetch_at(range.offset)) fetch->consumed(range);
 }
 
 DeliveryId SupplyImpl::delivery_at(std::uint64_t offset) const {
@@ -286,7 +286,7 @@ void SupplyImpl::on_fetched_blocks(SegmentFetch& fetch, std::uint64_t offset, Bu
                                    std::vector<Digest> leaves) {
   const auto self = shared_from_this();
   const auto alive = fetch.shared_from_this();
-  count_for_crowd(offset, bytes.size());
+  count_for_crowd({offset, bytes.size()});
   const auto parts = split_by_delivery({offset, bytes.size()});
   // Usually all blocks are for one delivery; then nothing is copied.
   if (parts.size() == 1 && parts.front().id != 0) {

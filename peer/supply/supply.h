@@ -12,6 +12,7 @@
 #include <set>
 #include <vector>
 
+#include "base/index.h"
 #include "cache/record/interval_set.h"
 #include "peer/crowd/crowd_host.h"
 #include "peer/supply/neighbours.h"
@@ -76,12 +77,12 @@ class SupplyImpl final : public Supply,
   [[nodiscard]] std::vector<std::byte> attestation(std::uint64_t segment) const override;
   DeliveryId deliver(ByteRange window, std::shared_ptr<DeliveryEvents> events) override;
   void cancel(DeliveryId delivery) override;
-  void consumed(DeliveryId delivery, std::uint64_t offset, std::uint64_t bytes) override;
+  void consumed(DeliveryId delivery, ByteRange range) override;
   [[nodiscard]] std::optional<std::vector<std::uint64_t>> from_origin() const override;
   [[nodiscard]] std::vector<std::uint64_t> order() const override;
   [[nodiscard]] bool promising() const override;
   [[nodiscard]] std::optional<CrowdFigures> crowd() const override;
-  void on_origin_progress(std::uint64_t segment, std::uint64_t bytes) override;
+  void on_origin_progress(SegmentIndex segment, std::uint64_t bytes) override;
   void set_origin_usable(bool usable) override;
 
   // -- SegmentFetchOwner
@@ -120,7 +121,7 @@ class SupplyImpl final : public Supply,
   void on_delivery_left(const std::shared_ptr<SegmentFetch>& fetch);  // called when one of its deliveries has ended
   void retire_finished_fetches();
   void end_unused_fetches();
-  void count_for_crowd(std::uint64_t offset, std::uint64_t bytes);
+  void count_for_crowd(ByteRange received);
 
   std::shared_ptr<SupplyTools> tools_;
   cache::Version version_;

@@ -43,7 +43,7 @@ std::optional<CrowdFigures> SupplyImpl::crowd() const {
   return membership_->figures();
 }
 
-void SupplyImpl::on_origin_progress(std::uint64_t segment, std::uint64_t bytes) {
+void SupplyImpl::on_origin_progress(SegmentIndex segment, std::uint64_t bytes) {
   if (membership_) membership_->on_progress(segment, bytes);
 }
 
@@ -55,7 +55,7 @@ void SupplyImpl::set_origin_usable(bool usable) {
 std::vector<HolderFacts> SupplyImpl::ranked_with(std::uint64_t segment) {
   std::vector<HolderFacts> all = table_.ranked_with(segment);
   if (!membership_) return all;
-  const std::vector<AgentId> order = membership_->holders(segment, kMaxAsked);
+  const std::vector<AgentId> order = membership_->holders(SegmentIndex(segment), kMaxAsked);
   const auto place = [&order](const HolderFacts& holder) {
     return std::find(order.begin(), order.end(), holder.agent) - order.begin();
   };
@@ -78,15 +78,15 @@ void SupplyImpl::on_offered(std::uint64_t segment) {
   by_segment_.erase(found);
 }
 
-void SupplyImpl::count_for_crowd(std::uint64_t offset, std::uint64_t bytes) {
+void SupplyImpl::count_for_crowd(ByteRange received) {
   if (!membership_) return;
-  membership_->on_bytes_from_peers(bytes);
+  membership_->on_bytes_from_peers(received.length);
   const SteadyTime now = tools_->runtime.clock.now();
-  const std::uint64_t segment = proof_.layout().index_at(offset);
+  const std::uint64_t segment = proof_.layout().index_at(received.offset);
   if (round_.segments.empty()) round_ = {now, 0, {}};
   // A segment's first bytes count as delivering until their rate is measured.
   if (round_.segments.insert(segment).second) membership_->on_delivering(segment);
-  round_.bytes += bytes;
+  round_.bytes += received.length;
   const Duration passed = now - round_.since;
   if (passed < kRound) return;
   const double rate = static_cast<double>(round_.bytes) / seconds(passed);

@@ -158,7 +158,8 @@ bool VersionLookup::hear_opinions() {
     for (const HolderFacts& holder : holders) {
       if (usable(holder.agent) && named(holder.agent, segment) == nullptr && may_name(holder, segment)) ++others;
     }
-    some |= opinions.judge(segment, named_alike(segment, *proof.root(segment)), others, tools_->runtime.clock.now());
+    some |= opinions.judge(SegmentIndex(segment), named_alike(segment, *proof.root(segment)), others,
+                           tools_->runtime.clock.now());
   }
   await_opinions();
   return some;

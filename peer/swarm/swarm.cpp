@@ -246,10 +246,10 @@ void LibtorrentSwarm::drop_peer(SwarmFetchId id, const AgentId& peer) {
   });
 }
 
-void LibtorrentSwarm::consumed(SwarmFetchId id, std::uint64_t offset, std::uint64_t bytes) {
+void LibtorrentSwarm::consumed(SwarmFetchId id, ByteRange range) {
   const Fetch* const fetch = find_fetch(id);
   if (fetch == nullptr) return;
-  fetch->line->session->post([storage = fetch->storage, offset, bytes] { storage->consumed(offset, bytes); });
+  fetch->line->session->post([storage = fetch->storage, range] { storage->consumed(range); });
 }
 
 void LibtorrentSwarm::stop(SwarmFetchId id) {

@@ -139,7 +139,7 @@ class Swarm {
   virtual void drop_peer(SwarmFetchId fetch, const AgentId& peer) = 0;  // cuts it, and does not dial it again
   // Back-pressure: reports that bytes of on_blocks() are in the content's file. They leave the memory, and other peers
   // can be served them.
-  virtual void consumed(SwarmFetchId fetch, std::uint64_t offset, std::uint64_t bytes) = 0;
+  virtual void consumed(SwarmFetchId fetch, ByteRange range) = 0;
   virtual void stop(SwarmFetchId fetch) = 0;  // no event follows
 
   [[nodiscard]] virtual SwarmFigures figures() const = 0;

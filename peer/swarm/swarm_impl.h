@@ -44,7 +44,7 @@ class LibtorrentSwarm final : public Swarm {
   void want(SwarmFetchId id, std::vector<ByteRange> ranges) override;
   void add_peers(SwarmFetchId id, const std::vector<SwarmPeer>& peers) override;
   void drop_peer(SwarmFetchId id, const AgentId& peer) override;
-  void consumed(SwarmFetchId id, std::uint64_t offset, std::uint64_t bytes) override;
+  void consumed(SwarmFetchId id, ByteRange range) override;
   void stop(SwarmFetchId id) override;
 
   [[nodiscard]] SwarmFigures figures() const override;

@@ -113,7 +113,7 @@ void TorrentDisk::async_read(lt::storage_index_t storage, const lt::peer_request
   const std::shared_ptr<TorrentStorage> torrent = storages_[index_of(storage)];
   const std::uint64_t offset = torrent->offset_of(request);
   const auto length = static_cast<std::uint64_t>(request.length);
-  if (length > kBlockSize || !torrent->readable(offset, length) || aborting_->load()) {
+  if (length > kBlockSize || !torrent->readable({offset, length}) || aborting_->load()) {
     refuse_read(std::move(handler));
     return;
   }

@@ -32,8 +32,8 @@ TorrentStorage::TorrentStorage(Setup what, std::shared_ptr<TorrentListener> sink
 
 void TorrentStorage::mark_held() {
   for (const ByteRange& range : what_.held) {
-    const ByteRange held = blocks_within(range.offset, range.length);
-    for (std::uint64_t block = held.offset; block < held.end(); ++block) {
+    const cache::Interval held = blocks_within(range);
+    for (std::uint64_t block = held.begin; block < held.end; ++block) {
       arrived_[block] = true;
       readable_[block] = gives();
     }
@@ -77,10 +77,10 @@ Status TorrentStorage::read(std::uint64_t offset, std::span<std::byte> into) con
   return {};
 }
 
-bool TorrentStorage::readable(std::uint64_t offset, std::uint64_t length) const {
-  if (!gives() || length == 0 || offset >= what_.torrent.length) return false;
-  length = std::min(length, what_.torrent.length - offset);
-  for (std::uint64_t block = offset / kBlockSize; block * kBlockSize < offset + length; ++block) {
+bool TorrentStorage::readable(ByteRange range) const {
+  if (!gives() || range.length == 0 || range.offset >= what_.torrent.length) return false;
+  range.length = std::min(range.length, what_.torrent.length - range.offset);
+  for (std::uint64_t block = range.offset / kBlockSize; block * kBlockSize < range.end(); ++block) {
     if (!readable_[block]) return false;
   }
   return true;
@@ -88,15 +88,15 @@ bool TorrentStorage::readable(std::uint64_t offset, std::uint64_t length) const 
 
 bool TorrentStorage::piece_readable(std::uint64_t piece) const {
   const std::uint64_t begin = piece * piece_length_;
-  return readable(begin, std::min<std::uint64_t>(piece_length_, what_.torrent.length - begin));
+  return readable({begin, std::min<std::uint64_t>(piece_length_, what_.torrent.length - begin)});
 }
 
-// Returns the blocks that lie completely in a range, as (first, count).
-ByteRange TorrentStorage::blocks_within(std::uint64_t offset, std::uint64_t bytes) const {
-  const std::uint64_t end = std::min(what_.torrent.length, offset + bytes);
-  const std::uint64_t first = block_count(offset);
+// Returns the blocks that lie completely in a range.
+cache::Interval TorrentStorage::blocks_within(ByteRange range) const {
+  const std::uint64_t end = std::min(what_.torrent.length, range.end());
+  const std::uint64_t first = block_count(range.offset);
   const std::uint64_t last = end == what_.torrent.length ? blocks() : end / kBlockSize;
-  return {first, last > first ? last - first : 0};
+  return {first, std::max(first, last)};
 }
 
 bool TorrentStorage::write(std::uint64_t offset, Bytes block, std::weak_ptr<lt::disk_observer> observer,
@@ -153,11 +153,11 @@ void TorrentStorage::fill_hashes(lt::piece_index_t piece, lt::span<lt::sha256_ha
   }
 }
 
-void TorrentStorage::consumed(std::uint64_t offset, std::uint64_t bytes) {
-  if (offset >= what_.torrent.length) return;
-  const ByteRange range = blocks_within(offset, bytes);
+void TorrentStorage::consumed(ByteRange range) {
+  if (range.offset >= what_.torrent.length) return;
+  const cache::Interval consumed = blocks_within(range);
   std::vector<WriteDone> written;
-  for (std::uint64_t block = range.offset; block < range.end(); ++block) {
+  for (std::uint64_t block = consumed.begin; block < consumed.end; ++block) {
     const auto waiting = writes_.find(block);
     if (waiting == writes_.end()) continue;
     readable_[block] = true;
@@ -166,14 +166,14 @@ void TorrentStorage::consumed(std::uint64_t offset, std::uint64_t bytes) {
     writes_.erase(waiting);
   }
   for (const WriteDone& done : written) done({});
-  answer_hashes(range.offset, range.length);
+  answer_hashes(consumed);
   make_room();
 }
 
-void TorrentStorage::answer_hashes(std::uint64_t first_block, std::uint64_t blocks) {
-  if (blocks == 0) return;
-  const std::uint64_t last = (first_block + blocks - 1) / blocks_in_piece();
-  for (std::uint64_t piece = first_block / blocks_in_piece(); piece <= last; ++piece) {
+void TorrentStorage::answer_hashes(cache::Interval blocks) {
+  if (blocks.begin >= blocks.end) return;
+  const std::uint64_t last = (blocks.end - 1) / blocks_in_piece();
+  for (std::uint64_t piece = blocks.begin / blocks_in_piece(); piece <= last; ++piece) {
     const auto found = hashes_.find(piece);
     if (found == hashes_.end() || !piece_readable(piece)) continue;
     const WaitingHash waiting = std::move(found->second);

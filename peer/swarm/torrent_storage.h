@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "base/hash/merkle.h"
+#include "cache/record/interval_set.h"
 #include "peer/swarm/batching.h"
 #include "peer/swarm/block_queue.h"
 #include "peer/swarm/peer_book.h"
@@ -98,7 +99,7 @@ class TorrentStorage {
 
   // State reported to libtorrent when the torrent is added: complete pieces, and blocks of incomplete ones.
   [[nodiscard]] bool piece_readable(std::uint64_t piece) const;
-  [[nodiscard]] bool readable(std::uint64_t offset, std::uint64_t length) const;
+  [[nodiscard]] bool readable(ByteRange range) const;
   [[nodiscard]] bool has_arrived(std::uint64_t block) const { return arrived_[block]; }
   [[nodiscard]] bool gives() const { return what_.content != nullptr; }
 
@@ -114,7 +115,7 @@ class TorrentStorage {
   [[nodiscard]] bool wait_for_hash(libtorrent::piece_index_t piece, libtorrent::span<libtorrent::sha256_hash> into,
                                    HashDone& done);
   void fill_hashes(libtorrent::piece_index_t piece, libtorrent::span<libtorrent::sha256_hash> into) const;
-  void consumed(std::uint64_t offset, std::uint64_t bytes);
+  void consumed(ByteRange range);
   void want(std::uint64_t piece, bool wanted);
   // Removes all waiting writes and hashes and returns tasks that end them as aborted. The caller runs these outside of
   // libtorrent's call.
@@ -137,8 +138,8 @@ class TorrentStorage {
     HashDone done;
   };
   void mark_held();
-  [[nodiscard]] ByteRange blocks_within(std::uint64_t offset, std::uint64_t bytes) const;
-  void answer_hashes(std::uint64_t first_block, std::uint64_t blocks);
+  [[nodiscard]] cache::Interval blocks_within(ByteRange range) const;
+  void answer_hashes(cache::Interval blocks);
   void make_room();
 
   Setup what_;

@@ -4,15 +4,16 @@
 
 namespace larder::peer {
 
-bool Opinions::judge(std::uint64_t segment, std::size_t named, std::size_t others, SteadyTime now) {
-  if (segment >= decided_.size() || is_decided(segment)) return false;
-  const auto waiting = waiting_.find(segment);
+bool Opinions::judge(SegmentIndex segment, std::size_t named, std::size_t others, SteadyTime now) {
+  const std::uint64_t index = segment.value();
+  if (index >= decided_.size() || is_decided(index)) return false;
+  const auto waiting = waiting_.find(index);
   const bool over = waiting != waiting_.end() && now >= waiting->second.until;
   if (named < kWanted && others > 0 && !over) {
-    if (waiting == waiting_.end()) waiting_.emplace(segment, Waiting{now + kWithin, {}});
+    if (waiting == waiting_.end()) waiting_.emplace(index, Waiting{now + kWithin, {}});
     return false;
   }
-  decided_.set(segment);
+  decided_.set(index);
   if (waiting == waiting_.end()) return false;
   waiting_.erase(waiting);
   return true;

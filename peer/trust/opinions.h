@@ -10,6 +10,7 @@
 #include <optional>
 #include <set>
 
+#include "base/index.h"
 #include "base/runtime/clock.h"
 #include "peer/common/segment_bits.h"
 #include "peer/group/keys.h"
@@ -25,7 +26,7 @@ class Opinions {
 
   // Judges a segment whose root is believed. `named`: manifests that name the root; `others`: known holders whose
   // manifest could still be heard. True: the segment waited and does so no more.
-  bool judge(std::uint64_t segment, std::size_t named, std::size_t others, SteadyTime now);
+  bool judge(SegmentIndex segment, std::size_t named, std::size_t others, SteadyTime now);
   // Records that the agent was asked and did not name the segment. Ignored unless the segment waits.
   void note_without_answer(std::uint64_t segment, const AgentId& agent);
   // Stops waiting for a segment whose root is not believed: its holders contradict each other.

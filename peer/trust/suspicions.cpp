@@ -25,9 +25,9 @@ void Suspicions::unlink(List::iterator what) {
   if (found->second.empty()) by_segment_.erase(found);
 }
 
-std::vector<Attestation> Suspicions::take_segment(const Digest& version, std::uint64_t size, std::uint64_t segment) {
+std::vector<Attestation> Suspicions::take_segment(const Digest& version, std::uint64_t size, SegmentIndex segment) {
   std::vector<Attestation> out;
-  const auto found = by_segment_.find({version, size, segment});
+  const auto found = by_segment_.find({version, size, segment.value()});
   if (found == by_segment_.end()) return out;
   for (const List::iterator& one : found->second) {
     out.push_back(*one);

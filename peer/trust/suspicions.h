@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/hash/digest.h"
+#include "base/index.h"
 #include "peer/messages/attestation.h"
 
 namespace larder::peer {
@@ -21,7 +22,7 @@ class Suspicions {
   // Adds an attestation. False: it is there already. `gone`: the one that made room.
   bool add(const Attestation& attestation, std::optional<Attestation>& gone);
   // Removes and returns all attestations of this segment.
-  std::vector<Attestation> take_segment(const Digest& version, std::uint64_t size, std::uint64_t segment);
+  std::vector<Attestation> take_segment(const Digest& version, std::uint64_t size, SegmentIndex segment);
   std::vector<Attestation> take_version(const Digest& version);
   [[nodiscard]] bool any_of(const Digest& version) const;
   [[nodiscard]] bool empty() const { return all_.empty(); }

@@ -265,7 +265,7 @@ void Trust::give_up_blame(const Digest& version, const Circle& circle, Outcome& 
 }
 
 void Trust::judge_evidence(const Attestation& mine, std::vector<AgentId>& agreed, std::vector<Attestation>& against) {
-  for (const Attestation& theirs : suspicions_.take_segment(mine.version, mine.size, mine.segment)) {
+  for (const Attestation& theirs : suspicions_.take_segment(mine.version, mine.size, SegmentIndex(mine.segment))) {
     // The own fetch settles the suspicion either way: it contradicts the attestation or confirms it.
     if (journal_ != nullptr) journal_->forget(theirs);
     if (theirs.agent == mine.agent) continue;

@@ -129,7 +129,7 @@ class Writer final : public SwarmEvents {
       : loop_(loop), swarm_(swarm), file_(file), missing_(length) {}
   void on_blocks(std::uint64_t offset, Buffer bytes, const AgentId& /*from*/) override {
     if (!file_.write_at(offset, bytes.bytes())) die("cannot write");
-    swarm_.consumed(id, offset, bytes.size());
+    swarm_.consumed(id, {offset, bytes.size()});
     missing_ -= bytes.size();
     if (missing_ == 0) loop_.stop();
   }

@@ -64,7 +64,7 @@ void World::ask_next(std::uint32_t index, Take& take) {
   Host& host = hosts_[task.host];
   std::uint32_t chosen = kNobody;
   if (take.tries == 0) {
-    for (const peer::AgentId& holder : task.crowd->holders(take.segment, 8, now_)) {
+    for (const peer::AgentId& holder : task.crowd->holders(SegmentIndex(take.segment), 8, now_)) {
       std::memcpy(&chosen, holder.data() + 28, sizeof chosen);
       take.others.push_back(chosen);
     }

@@ -205,7 +205,7 @@ void World::tell_progress(Task& task, std::uint32_t index) {
   if (!task.fetching) return;
   wan_.advance(now_);
   if (const Wan::Stream* stream = wan_.find(index)) {
-    task.crowd->on_progress(*task.fetching, static_cast<std::uint64_t>(stream->got), now_);
+    task.crowd->on_progress(SegmentIndex(*task.fetching), static_cast<std::uint64_t>(stream->got), now_);
   }
 }
 

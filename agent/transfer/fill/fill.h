@@ -140,8 +140,7 @@ class Fill : public std::enable_shared_from_this<Fill> {
   void on_stream_data(std::uint64_t id, Buffer bytes);
   void on_stream_blocks(std::uint64_t id, std::uint64_t offset, Buffer bytes, std::vector<Digest> leaves);
   void on_stream_wasted(std::uint64_t bytes);
-  [[nodiscard]] bool well_formed(const Stream& stream, std::uint64_t offset, std::size_t size,
-                                 std::size_t leaves) const;
+  [[nodiscard]] bool well_formed(const Stream& stream, ByteRange blocks, std::size_t leaves) const;
   Status write(Stream& stream, Buffer bytes);
   Status append(Stream& stream, Buffer bytes);
   Status append_blocks(Stream& stream, std::uint64_t offset, Buffer bytes, std::vector<Digest> leaves);

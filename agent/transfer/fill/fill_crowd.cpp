@@ -56,7 +56,7 @@ void Fill::report_origin_progress(const Stream& stream) {
   Source* source = crowd_source();
   if (source == nullptr || stream.blocks || stream.position <= stream.window.offset) return;
   const std::uint64_t segment = layout_->index_at(stream.position - 1);
-  source->on_origin_progress(segment, stream.position - layout_->range(segment).offset);
+  source->on_origin_progress(SegmentIndex(segment), stream.position - layout_->range(segment).offset);
 }
 
 // Reports the segment at `from` if the stream has filled it by going on to its position.
@@ -64,7 +64,8 @@ void Fill::report_filled_segment(const Stream& stream, std::uint64_t from) {
   if (!layout_ || stream.position == from || sources_[stream.source].source->kind() != SourceKind::origin) return;
   const std::uint64_t segment = layout_->index_at(from);
   if (stream.position < layout_->range(segment).end()) return;
-  if (Source* source = crowd_source()) source->on_origin_progress(segment, layout_->range(segment).length);
+  if (Source* source = crowd_source())
+    source->on_origin_progress(SegmentIndex(segment), layout_->range(segment).length);
 }
 
 // Keeps this agent from claiming anything where there was no origin from the beginning.

@@ -105,11 +105,12 @@ Status Fill::append(Stream& stream, Buffer bytes) {
   return status;
 }
 
-bool Fill::well_formed(const Stream& stream, std::uint64_t offset, std::size_t size, std::size_t leaves) const {
-  const bool inside = offset >= stream.window.offset && offset < stream.window.end() &&
-                      size <= stream.window.end() - offset && size > 0;
-  const bool whole = inside && offset % kBlockSize == 0 && (size % kBlockSize == 0 || offset + size == *size_);
-  return stream.blocks && whole && leaves == block_count(size);
+bool Fill::well_formed(const Stream& stream, ByteRange blocks, std::size_t leaves) const {
+  const bool inside = blocks.offset >= stream.window.offset && blocks.offset < stream.window.end() &&
+                      blocks.length <= stream.window.end() - blocks.offset && blocks.length > 0;
+  const bool whole =
+      inside && blocks.offset % kBlockSize == 0 && (blocks.length % kBlockSize == 0 || blocks.end() == *size_);
+  return stream.blocks && whole && leaves == block_count(blocks.length);
 }
 
 void Fill::on_stream_blocks(std::uint64_t id, std::uint64_t offset, Buffer bytes, std::vector<Digest> leaves) {
@@ -117,7 +118,7 @@ void Fill::on_stream_blocks(std::uint64_t id, std::uint64_t offset, Buffer bytes
   if (stopped_ || stream == nullptr) return;
   const auto self = shared_from_this();
   const std::size_t size = bytes.size();
-  if (!well_formed(*stream, offset, size, leaves.size())) {
+  if (!well_formed(*stream, {offset, size}, leaves.size())) {
     events_.on_fill_wasted(size);
     sources_[stream->source].source->cancel_stream(stream->source_stream);
     return on_stream_broken(id, Error{ErrorCode::bad_response, options_.doing, "blocks came that were not asked for"});

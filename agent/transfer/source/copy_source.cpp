@@ -10,14 +10,14 @@ constexpr std::size_t kChunk = 256 * 1024;
 constexpr std::size_t kReadAhead = 4 * 1024 * 1024;  // maximum read ahead of consumption
 constexpr Duration kBusyDelay = std::chrono::milliseconds(5);
 
-Result<Buffer> read_chunk(cache::ContentLease& lease, std::uint64_t offset, std::size_t length) {
-  Buffer buffer(length);
-  Result<std::size_t> got = lease.file().read_at(offset, buffer.writable().first(length));
+Result<Buffer> read_chunk(cache::ContentLease& lease, ByteRange range) {
+  Buffer buffer(range.length);
+  Result<std::size_t> got = lease.file().read_at(range.offset, buffer.writable().first(range.length));
   if (!got) return tl::unexpected<Error>(got.error());
-  if (*got != length) {
+  if (*got != range.length) {
     return fail(ErrorCode::content_damaged, "copy from the cache", "the cached file is shorter than its record says");
   }
-  buffer.grow(length);
+  buffer.grow(range.length);
   return buffer;
 }
 
@@ -67,7 +67,7 @@ class CopyStream : public std::enable_shared_from_this<CopyStream> {
     reading_ = true;
     // The worker's reference to the stream returns to the loop with the bytes: a lease must not end on another thread.
     const bool queued = blocking_([self = shared_from_this(), offset = part.offset + done_, length]() mutable {
-      Result<Buffer> chunk = read_chunk(*self->lease_, offset, length);
+      Result<Buffer> chunk = read_chunk(*self->lease_, {offset, length});
       Executor& loop = self->runtime_.executor;
       loop.post([self = std::move(self), chunk = std::move(chunk)]() mutable {
         if (!self->stopped_) self->deliver(std::move(chunk));

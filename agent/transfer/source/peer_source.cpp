@@ -82,7 +82,7 @@ void PeerSource::cancel_stream(SourceStreamId stream) {
 }
 
 void PeerSource::report_rest(const Stream& over) {
-  for (const ByteRange& range : over.unreported_ranges) supply_->consumed(0, range.offset, range.length);
+  for (const ByteRange& range : over.unreported_ranges) supply_->consumed(0, range);
 }
 
 void PeerSource::count_delivered(SourceStreamId stream, std::uint64_t bytes) {
@@ -124,7 +124,7 @@ void PeerSource::end_stream(SourceStreamId id, Status status) {
 
 void PeerSource::consumed_blocks(SourceStreamId stream, ByteRange range) {
   const auto found = streams_.find(stream);
-  if (found == streams_.end()) return supply_->consumed(0, range.offset, range.length);  // of a stream that has ended
+  if (found == streams_.end()) return supply_->consumed(0, range);  // of a stream that has ended
   found->second.unreported_ranges.push_back(range);
   if (found->second.timer == 0) report_consumed(stream);
 }
@@ -149,7 +149,7 @@ void PeerSource::report_consumed(SourceStreamId id) {
       stream.next_report_at = std::max(stream.next_report_at, now) + time_of(range.length, stream.rate);
     }
     stream.unreported -= std::min(stream.unreported, range.length);
-    supply_->consumed(stream.delivery, range.offset, range.length);
+    supply_->consumed(stream.delivery, range);
   }
 }
 

@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "agent/transfer/source/source.h"
+#include "base/index.h"
 #include "base/runtime/clock.h"
 #include "peer/supply/neighbours.h"
 
@@ -34,7 +35,7 @@ class PeerSource final : public Source {
   [[nodiscard]] std::vector<std::uint64_t> order() const override { return supply_->order(); }
   [[nodiscard]] bool promising() const override { return supply_->promising(); }
   [[nodiscard]] std::optional<peer::CrowdFigures> crowd() const override { return supply_->crowd(); }
-  void on_origin_progress(std::uint64_t segment, std::uint64_t bytes) override {
+  void on_origin_progress(SegmentIndex segment, std::uint64_t bytes) override {
     supply_->on_origin_progress(segment, bytes);
   }
   void set_origin_usable(bool usable) override { supply_->set_origin_usable(usable); }

@@ -20,6 +20,7 @@
 #include "agent/transfer/rules/plan.h"
 #include "base/hash/buffer.h"
 #include "base/hash/digest.h"
+#include "base/index.h"
 #include "base/result.h"
 #include "base/text/units.h"
 #include "origin/origin.h"
@@ -65,7 +66,7 @@ class Source {
   [[nodiscard]] virtual std::vector<std::uint64_t> order() const { return {}; }
   [[nodiscard]] virtual bool promising() const { return false; }
   [[nodiscard]] virtual std::optional<peer::CrowdFigures> crowd() const { return std::nullopt; }
-  virtual void on_origin_progress(std::uint64_t, std::uint64_t) {}
+  virtual void on_origin_progress(SegmentIndex, std::uint64_t) {}
   virtual void set_origin_usable(bool) {}
   std::function<void()> on_changed;  // segments(), holders() or from_origin() changed; not from within a call
   virtual SourceStreamId start_stream(ByteRange window, std::shared_ptr<SourceEvents> events) = 0;

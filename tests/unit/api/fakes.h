@@ -108,7 +108,7 @@ class FakeCache final : public cache::Cache {
     unasked();
   }
   void set_attestations(const cache::ContentId&, Vouching, cache::Done<void>) override { unasked(); }
-  void leaves(const cache::ContentId&, std::uint64_t, std::uint64_t, cache::Done<std::vector<Digest>>) override {
+  void leaves(const cache::ContentId&, SegmentIndex, std::uint64_t, cache::Done<std::vector<Digest>>) override {
     unasked();
   }
   void offerable(const cache::ContentId&, std::size_t, cache::Done<std::vector<Offerable>>) override { unasked(); }

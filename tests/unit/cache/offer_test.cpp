@@ -14,7 +14,8 @@ namespace {
 class Offer : public BlockRunFixture {
  protected:
   Result<std::vector<Digest>> leaves(const ContentId& id, std::uint64_t first, std::uint64_t count) {
-    return wait<std::vector<Digest>>([&](auto done) { cache->leaves(id, first, count, std::move(done)); });
+    return wait<std::vector<Digest>>(
+        [&](auto done) { cache->leaves(id, SegmentIndex(first), count, std::move(done)); });
   }
   std::vector<Offerable> offerable(const ContentId& after = "", std::size_t limit = 1000) {
     auto page = wait<std::vector<Offerable>>([&](auto done) { cache->offerable(after, limit, std::move(done)); });

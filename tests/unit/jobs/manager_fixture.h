@@ -129,7 +129,7 @@ class FakeCache final : public cache::Cache {
   void clear(cache::Done<std::uint64_t> done) override { refuse(done); }
   void list(cache::ListQuery, cache::Done<std::vector<cache::ContentInfo>> done) override { refuse(done); }
   void segments(const cache::ContentId&, cache::Done<std::vector<cache::SegmentInfo>> done) override { refuse(done); }
-  void leaves(const cache::ContentId&, std::uint64_t, std::uint64_t, cache::Done<std::vector<Digest>> done) override {
+  void leaves(const cache::ContentId&, SegmentIndex, std::uint64_t, cache::Done<std::vector<Digest>> done) override {
     refuse(done);
   }
   void offerable(const cache::ContentId&, std::size_t, cache::Done<std::vector<Offerable>> done) override {

@@ -183,7 +183,7 @@ TEST_F(CrowdPatienceTest, WhoHasJustBecomeFreeDoesNotTakeTheLastOneForTooSlow) {
   ASSERT_THAT(run(milliseconds(100)).fetch, ElementsAre(30));
   std::uint32_t said = 8'000;
   for (std::uint64_t part = 1; part < 8; ++part) {
-    crowd->on_progress(30, part * kSegment / 8, now);
+    crowd->on_progress(SegmentIndex(30), part * kSegment / 8, now);
     hear(others(false)[0], says({{31, said += 8'000}}));
     ASSERT_THAT(run(milliseconds(300)).fetch, ElementsAre(30));
   }
@@ -207,10 +207,10 @@ TEST_F(CrowdPatienceTest, AHolderThatDoesNotGiveIsNoHolderForAWhile) {
   crowd->on_segment_not_given(holder, 31, now);
   hear(holder, says({}, {31}));
   EXPECT_THAT(run(milliseconds(100)).fetch, ElementsAre(31));
-  EXPECT_THAT(crowd->holders(31, 8, now), IsEmpty());
+  EXPECT_THAT(crowd->holders(SegmentIndex(31), 8, now), IsEmpty());
   now += CrowdMembers::kFirstRefusal;
   hear(holder, says({}, {31}));
-  EXPECT_THAT(crowd->holders(31, 8, now), ElementsAre(holder));
+  EXPECT_THAT(crowd->holders(SegmentIndex(31), 8, now), ElementsAre(holder));
 }
 
 TEST_F(CrowdPatienceTest, WhoProvesNothingHoldsNothingForAWhileAndLongerEachTime) {
@@ -225,14 +225,14 @@ TEST_F(CrowdPatienceTest, WhoProvesNothingHoldsNothingForAWhileAndLongerEachTime
   hear(holder, all);
   crowd->on_holder(holder, true, {}, now);
   EXPECT_FALSE(run(milliseconds(100)).fetch.empty());
-  EXPECT_THAT(crowd->holders(3, 8, now), IsEmpty());
+  EXPECT_THAT(crowd->holders(SegmentIndex(3), 8, now), IsEmpty());
   now += CrowdMembers::kFirstRefusal;
   hear(holder, all);
-  EXPECT_THAT(crowd->holders(3, 8, now), ElementsAre(holder));
+  EXPECT_THAT(crowd->holders(SegmentIndex(3), 8, now), ElementsAre(holder));
   crowd->on_nothing_proven(holder, now);
   now += CrowdMembers::kFirstRefusal;
   hear(holder, all);
-  EXPECT_THAT(crowd->holders(3, 8, now), IsEmpty());
+  EXPECT_THAT(crowd->holders(SegmentIndex(3), 8, now), IsEmpty());
 }
 
 }  // namespace

@@ -128,7 +128,7 @@ class IdleSwarm final : public Swarm {
   void want(SwarmFetchId, std::vector<ByteRange>) override {}
   void add_peers(SwarmFetchId, const std::vector<SwarmPeer>&) override {}
   void drop_peer(SwarmFetchId, const AgentId&) override {}
-  void consumed(SwarmFetchId, std::uint64_t, std::uint64_t) override {}
+  void consumed(SwarmFetchId, ByteRange) override {}
   void stop(SwarmFetchId) override {}
   [[nodiscard]] SwarmFigures figures() const override { return {}; }
 

@@ -66,7 +66,7 @@ void Download::on_blocks(std::uint64_t offset, Buffer buffer, const AgentId& sen
 }
 
 void Download::consume_all() {
-  for (const ByteRange& range : std::exchange(unconsumed, {})) swarm->consumed(id, range.offset, range.length);
+  for (const ByteRange& range : std::exchange(unconsumed, {})) swarm->consumed(id, range);
 }
 
 bool Download::from(const AgentId& agent) const {

@@ -203,7 +203,7 @@ void OfficeSupply::on_crowd_entry(const peer::AgentId& agent, const peer::CrowdE
 }
 
 std::optional<std::size_t> OfficeSupply::holder_of(std::uint64_t segment) const {
-  for (const peer::AgentId& agent : seat->holders(segment, 16)) {
+  for (const peer::AgentId& agent : seat->holders(SegmentIndex(segment), 16)) {
     const auto index = office_.index_of(agent);
     if (!index) continue;
     const auto held = office_.held_by(*index);

@@ -44,12 +44,12 @@ class OfficeSupply final : public peer::Supply,
   [[nodiscard]] std::vector<std::byte> attestation(std::uint64_t) const override { return std::vector<std::byte>(4); }
   peer::DeliveryId deliver(ByteRange window, std::shared_ptr<peer::DeliveryEvents> events) override;
   void cancel(peer::DeliveryId delivery) override { deliveries_.erase(delivery); }
-  void consumed(peer::DeliveryId, std::uint64_t, std::uint64_t) override {}
+  void consumed(peer::DeliveryId, ByteRange) override {}
   [[nodiscard]] std::optional<std::vector<std::uint64_t>> from_origin() const override { return seat->fetch(); }
   [[nodiscard]] std::vector<std::uint64_t> order() const override { return seat->to_take(64); }
   [[nodiscard]] bool promising() const override { return !seat->missing_everywhere(); }
   [[nodiscard]] std::optional<peer::CrowdFigures> crowd() const override { return seat->figures(); }
-  void on_origin_progress(std::uint64_t segment, std::uint64_t bytes) override { seat->on_progress(segment, bytes); }
+  void on_origin_progress(SegmentIndex segment, std::uint64_t bytes) override { seat->on_progress(segment, bytes); }
   void set_origin_usable(bool usable) override { seat->set_origin_usable(usable); }
 
  private:

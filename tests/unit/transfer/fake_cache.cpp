@@ -297,13 +297,13 @@ void FakeCache::segments(const cache::ContentId& id, cache::Done<std::vector<cac
     done(missing(id));
   });
 }
-void FakeCache::leaves(const cache::ContentId& id, std::uint64_t first_segment, std::uint64_t count,
+void FakeCache::leaves(const cache::ContentId& id, SegmentIndex first_segment, std::uint64_t count,
                        cache::Done<std::vector<Digest>> done) {
-  later([this, id, first_segment, count, done = std::move(done)]() mutable {
+  later([this, id, first = first_segment.value(), count, done = std::move(done)]() mutable {
     const FakeRecord* found = record(id);
     if (found == nullptr || !found->info.size) return done(missing(id));
     std::vector<Digest> leaves;
-    for (std::uint64_t i = first_segment; i < first_segment + count; ++i) {
+    for (std::uint64_t i = first; i < first + count; ++i) {
       const bool there = std::any_of(found->segments.begin(), found->segments.end(),
                                      [i](const cache::SegmentInfo& segment) { return segment.index == i; });
       if (!there) return done(missing(id));

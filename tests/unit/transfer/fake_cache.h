@@ -78,7 +78,7 @@ class FakeCache final : public cache::Cache {
   void clear(cache::Done<std::uint64_t> done) override;
   void list(cache::ListQuery query, cache::Done<std::vector<cache::ContentInfo>> done) override;
   void segments(const cache::ContentId& id, cache::Done<std::vector<cache::SegmentInfo>> done) override;
-  void leaves(const cache::ContentId& id, std::uint64_t first_segment, std::uint64_t count,
+  void leaves(const cache::ContentId& id, SegmentIndex first_segment, std::uint64_t count,
               cache::Done<std::vector<Digest>> done) override;
   void offerable(const cache::ContentId& after_id, std::size_t limit,
                  cache::Done<std::vector<Offerable>> done) override;

@@ -67,14 +67,14 @@ void FakeSupply::cancel(peer::DeliveryId delivery) {
   arm();
 }
 
-void FakeSupply::consumed(peer::DeliveryId delivery, std::uint64_t offset, std::uint64_t bytes) {
+void FakeSupply::consumed(peer::DeliveryId delivery, ByteRange range) {
   const auto found = deliveries_.find(delivery);
   if (found == deliveries_.end()) return;
   Delivery& one = found->second;
-  must(offset >= one.window.offset && offset + bytes <= one.window.end(), "what is consumed is of the delivery");
-  must(bytes <= one.unconsumed, "no more is consumed than came");
-  one.unconsumed -= bytes;
-  unconsumed -= bytes;
+  must(range.offset >= one.window.offset && range.end() <= one.window.end(), "what is consumed is of the delivery");
+  must(range.length <= one.unconsumed, "no more is consumed than came");
+  one.unconsumed -= range.length;
+  unconsumed -= range.length;
   arm();
 }
 

@@ -53,7 +53,7 @@ class FakeSupply final : public peer::Supply {
   [[nodiscard]] std::vector<std::byte> attestation(std::uint64_t segment) const override;
   peer::DeliveryId deliver(ByteRange window, std::shared_ptr<peer::DeliveryEvents> events) override;
   void cancel(peer::DeliveryId delivery) override;
-  void consumed(peer::DeliveryId delivery, std::uint64_t offset, std::uint64_t bytes) override;
+  void consumed(peer::DeliveryId delivery, ByteRange range) override;
 
  private:
   struct Delivery {

@@ -35,7 +35,7 @@ class CrowdHostTest : public ::testing::Test {
     ASSERT_NE(seat_, nullptr);
     loop_.advance(milliseconds(200));
     ASSERT_EQ(seat_->fetch(), std::vector<std::uint64_t>{0});
-    seat_->on_progress(0, bytes);
+    seat_->on_progress(SegmentIndex(0), bytes);
     loop_.run_ready();
   }
   void leave() {

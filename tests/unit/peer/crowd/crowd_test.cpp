@@ -70,11 +70,11 @@ TEST_F(CrowdTest, GoesOnWithTheNextSegmentBeforeTheLastByte) {
   crowd->begin_crowd(now);
   run(rules.confirm_after);
   for (std::uint64_t part = 1; part < 63; ++part) {
-    crowd->on_progress(0, part * kSegment / 64, now += milliseconds(100));
+    crowd->on_progress(SegmentIndex(0), part * kSegment / 64, now += milliseconds(100));
     (void)crowd->take_step(now);
   }
   EXPECT_THAT(crowd->take_step(now).fetch, ElementsAre(0, 1)) << "one GET can go on";
-  crowd->on_progress(0, kSegment, now);
+  crowd->on_progress(SegmentIndex(0), kSegment, now);
   EXPECT_THAT(crowd->take_step(now).fetch, ElementsAre(1));
   crowd->on_segment_offered(0, true, now);
   const CrowdStep step = crowd->take_step(now);
@@ -90,9 +90,9 @@ TEST_F(CrowdTest, TheNextIsClaimedSoLongBeforeTheEndAsTheOriginTakesToAnswer) {
     know(0, 5);
     crowd->begin_crowd(now);
     run(rules.confirm_after);
-    crowd->on_progress(0, 1, now += first_byte);
+    crowd->on_progress(SegmentIndex(0), 1, now += first_byte);
     for (std::uint64_t part = 1; part <= 64; ++part) {
-      crowd->on_progress(0, part * kSegment / 64, now += milliseconds(25));
+      crowd->on_progress(SegmentIndex(0), part * kSegment / 64, now += milliseconds(25));
       if (crowd->take_step(now).fetch.size() > 1) return part * kSegment / 64;
     }
     return kSegment;
@@ -143,14 +143,14 @@ TEST_F(CrowdTest, ASegmentThatComesToBeHeldElsewhereIsGivenUpUntilHalfIsDone) {
   know(0, 5);
   crowd->begin_crowd(now);
   run(rules.confirm_after);
-  crowd->on_progress(0, kSegment / 4, now);
+  crowd->on_progress(SegmentIndex(0), kSegment / 4, now);
   hear(others(false)[0], says({}, {0}));
   EXPECT_THAT(at(milliseconds(1)).fetch, Not(Contains(0)));
   make();
   know(0, 5);
   crowd->begin_crowd(now);
   run(rules.confirm_after);
-  crowd->on_progress(0, kSegment * 3 / 4, now);
+  crowd->on_progress(SegmentIndex(0), kSegment * 3 / 4, now);
   hear(others(false)[0], says({}, {0}));
   EXPECT_THAT(at(milliseconds(1)).fetch, Contains(0));
 }
@@ -174,7 +174,7 @@ TEST_F(CrowdTest, RarestFirstAndNotEverybodyFromTheSame) {
   for (std::uint64_t seed = 0; seed < 20; ++seed) {
     Crowd other(agent_of(kSelf), key, layout, rules, record, seed);
     for (int i = 0; i < 3; ++i) other.on_entry(ids[static_cast<std::size_t>(i)], {1, 1}, says({}, {1}), now);
-    first.insert(other.holders(1, 1, now).at(0));
+    first.insert(other.holders(SegmentIndex(1), 1, now).at(0));
   }
   EXPECT_EQ(first.size(), 3u);
 }
@@ -274,7 +274,7 @@ TEST_F(CrowdTest, AClockThatGoesBackDoesNoHarm) {
   hear(others(false)[0], says({{8, 0}}));
   now -= seconds(60);
   (void)crowd->take_step(now);
-  crowd->on_progress(0, 100, now);
+  crowd->on_progress(SegmentIndex(0), 100, now);
   EXPECT_THAT(run(seconds(70)).fetch, Contains(0));
 }
 
@@ -301,7 +301,7 @@ TEST_F(CrowdTest, WhatWasFetchedIsToldOnceMoreBeforeItsClaimIsVoidForThoseWhoDid
   hear(others(false)[0], says({}, {31}));
   ASSERT_THAT(run(milliseconds(10)).fetch, ElementsAre(0));
   crowd->on_entry_sent(now);
-  crowd->on_progress(0, kSegment, now);
+  crowd->on_progress(SegmentIndex(0), kSegment, now);
   crowd->on_segment_offered(0, true, now);
   ASSERT_EQ(at(milliseconds(1)).urgency, SendUrgency::soon);
   crowd->on_entry_sent(now);
@@ -331,7 +331,7 @@ TEST_F(CrowdTest, MembersAreBoundedAndTheirSegmentsNotForgottenAtOnce) {
   for (unsigned i = 0; i < 3000; ++i) {
     crowd->on_entry(one_of_thousands(i), {1, 1}, says({}, {i % 32}), now);
   }
-  EXPECT_LE(crowd->holders(0, 10'000, now).size(), CrowdMembers::kMaxMembers);
+  EXPECT_LE(crowd->holders(SegmentIndex(0), 10'000, now).size(), CrowdMembers::kMaxMembers);
   EXPECT_NEAR(static_cast<double>(crowd->figures(now).members), 3000, 1200);
 }
 
@@ -343,7 +343,7 @@ TEST_F(CrowdTest, WhoAloneHoldsASegmentIsNotForgottenForOthers) {
   for (unsigned i = 0; i < 3000; ++i) {
     crowd->on_entry(one_of_thousands(i), {1, 1}, says({}, {i % 4}), now);
   }
-  EXPECT_EQ(crowd->holders(7, 8, now), std::vector<AgentId>{first});
+  EXPECT_EQ(crowd->holders(SegmentIndex(7), 8, now), std::vector<AgentId>{first});
   // Not even where each of thousands says that it has what nobody else has: they stay bounded.
   for (unsigned i = 0; i < 3000; ++i) {
     AgentId id{};
@@ -351,7 +351,7 @@ TEST_F(CrowdTest, WhoAloneHoldsASegmentIsNotForgottenForOthers) {
     id[3] = static_cast<std::byte>(1 + (i >> 8));
     crowd->on_entry(id, {1, 1}, says({}, {i % 32}), now);
   }
-  EXPECT_LE(crowd->holders(0, 10'000, now).size(), CrowdMembers::kMaxMembers);
+  EXPECT_LE(crowd->holders(SegmentIndex(0), 10'000, now).size(), CrowdMembers::kMaxMembers);
 }
 
 class LargeCrowdTest : public CrowdLab {

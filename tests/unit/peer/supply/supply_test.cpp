@@ -36,7 +36,7 @@ class FakeSwarm final : public Swarm {
     for (const SwarmPeer& peer : peers) running.at(id).what.peers.push_back(peer);
   }
   void drop_peer(SwarmFetchId id, const AgentId& peer) override { running.at(id).dropped.push_back(peer); }
-  void consumed(SwarmFetchId id, std::uint64_t, std::uint64_t bytes) override { running.at(id).consumed += bytes; }
+  void consumed(SwarmFetchId id, ByteRange range) override { running.at(id).consumed += range.length; }
   void stop(SwarmFetchId id) override { running.erase(id); }
   [[nodiscard]] SwarmFigures figures() const override { return {}; }
 
@@ -136,7 +136,7 @@ class SupplyTest : public ::testing::Test {
     loop_.run_ready();
   }
   void consume(SupplyImpl& supply, DeliveryId id, ByteRange what) {
-    supply.consumed(id, what.offset, what.length);
+    supply.consumed(id, what);
     loop_.run_ready();
   }
 
@@ -305,7 +305,7 @@ TEST_F(SupplyTest, InACrowdItTakesWhatIsLeftToItAndOthersGiveTheRest) {
   EXPECT_EQ(supply->crowd()->members, 1U);
   EXPECT_EQ(supply->crowd()->elsewhere, 1U);
   // Fetched, offered: said at once; and once more when this agent has left.
-  supply->on_origin_progress(2, layout_.range(2).length);
+  supply->on_origin_progress(SegmentIndex(2), layout_.range(2).length);
   host.on_segment_offered(Digest{}, 2, true);
   loop_.advance(std::chrono::milliseconds(20));
   ASSERT_EQ(said.size(), 1U);
@@ -349,7 +349,7 @@ TEST_F(SupplyTest, WhoStallsIsReplacedAndThenNobodyIsLeft) {
   loop_.run_ready();
   const AgentId first = answer(ok(leaves_));
   send({0, 1 * kMiB}, first);
-  supply->consumed(1, 0, 1 * kMiB);
+  supply->consumed(1, {0, 1 * kMiB});
   loop_.advance(std::chrono::milliseconds(900));
   EXPECT_TRUE(fetch().dropped.empty());
   loop_.advance(std::chrono::milliseconds(200));
@@ -377,10 +377,10 @@ TEST_F(SupplyTest, WhileTheDiskIsSlowNobodyStalls) {
   send({0, kSegment - 2 * kStep}, first);
   for (std::uint64_t i = 0; i < 7; ++i) {  // slowly, but it is consumed
     loop_.advance(std::chrono::milliseconds(700));
-    supply->consumed(1, i * kStep, kStep);
+    supply->consumed(1, {i * kStep, kStep});
   }
   EXPECT_TRUE(fetch().dropped.empty());
-  supply->consumed(1, 7 * kStep, kSegment - 9 * kStep);
+  supply->consumed(1, {7 * kStep, kSegment - 9 * kStep});
   loop_.advance(std::chrono::milliseconds(2100));
   ASSERT_TRUE(taken_->done);
 }
