@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "agent/verdict/verdict.h"
+#include "base/config/config_row.h"
 #include "base/io/log.h"
 #include "base/result.h"
 #include "base/runtime/clock.h"
@@ -79,7 +80,6 @@ struct Config {
   std::vector<NotifyCommand> notify_commands;
 };
 
-inline constexpr std::size_t kMaxConfigFile = 1024 * 1024;
 inline constexpr std::string_view kDefaultConfigPath = "/etc/larder/larder.toml";
 
 // Errors are config_invalid with "FILE:LINE: …" in the detail; `file_name` is used only for them.
@@ -94,9 +94,6 @@ inline constexpr std::string_view kDefaultConfigPath = "/etc/larder/larder.toml"
 // and the command that needs it reports it.
 [[nodiscard]] Status read_authorities(Config& config, bool of_environment = false);
 
-struct ConfigKey {  // one row of the table
-  std::string section, name, kind, unit, default_text, range, meaning;
-};
 [[nodiscard]] std::vector<ConfigKey> config_keys();  // [[hook]] and [[notify]] as sections "[hook]" and "[notify]"
 // Returns the effective values for `larder config show`, in a form that parse_config() reads. Proxy passwords show as
 // "***".

@@ -39,13 +39,6 @@ std::optional<std::string> check_url_glob(const std::string& text) {
 
 }  // namespace
 
-Parsed<bool> OnOffCodec::read(const ConfigValue& value) const {
-  if (const auto* flag = std::get_if<bool>(&value)) return *flag;
-  const auto* text = std::get_if<std::string>(&value);
-  if (text && (*text == "on" || *text == "off")) return *text == "on";
-  return tl::unexpected<std::string>("must be one of " + range);
-}
-
 Parsed<Metered> MeteredCodec::read(const ConfigValue& value) const {
   if (const auto* text = std::get_if<std::string>(&value))
     for (const auto& [metered, name] : kMetered)

@@ -5,13 +5,13 @@
 
 #include "agent/command_description.h"
 #include "agent/daemon/composition.h"
-#include "agent/daemon/process_setup.h"
-#include "agent/daemon/signals.h"
-#include "agent/daemon/stop_guard.h"
-#include "agent/daemon/systemd.h"
 #include "base/error_table.h"
 #include "base/io/log.h"
 #include "base/io/standard_streams.h"
+#include "base/process/process_setup.h"
+#include "base/process/signals.h"
+#include "base/process/stop_guard.h"
+#include "base/process/systemd.h"
 #include "base/text/units.h"
 #include "base/version.h"
 
@@ -52,7 +52,7 @@ class Program {
     auto made = Agent::make(loop_, command_line_, config_, [this] { stop("idle"); });
     if (!made) return failed(made.error());
     agent_ = std::move(*made);
-    agent::Signals signals(
+    Signals signals(
         loop_, [this] { stop("signal"); }, [this] { reload(); });
     loop_.post([this] { agent_->start([this](Status started) { on_started(started); }); });
     loop_.run();
@@ -87,7 +87,7 @@ class Program {
   void stop(const char* why) {
     if (stopping_) return;
     stopping_ = true;
-    agent::StopGuard::begin();
+    StopGuard::begin();
     log::info("stopping reason={}", why);
     manager_.stopping();
     loop_.after(kStopWithin, [this] {
@@ -97,10 +97,10 @@ class Program {
     agent_->stop([this] { loop_.stop(); });
   }
 
-  agent::StopGuard guard_{kEndWithin};  // first: it is destroyed last
+  StopGuard guard_{kEndWithin};  // first: it is destroyed last
   CommandLine command_line_;
   std::shared_ptr<const agent::Config> config_;  // of the start
-  agent::ServiceManager manager_;
+  ServiceManager manager_;
   Loop loop_;
   std::unique_ptr<Agent> agent_;
   bool stopping_ = false;
@@ -116,7 +116,7 @@ int check(const CommandLine& command_line) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  agent::set_up_process();
+  set_up_process();
   CLI::App app(R"(The Larder agent: fetches, judges and keeps files for the programs and people of this machine.
 
 Examples:

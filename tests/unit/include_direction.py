@@ -27,7 +27,7 @@ DIRECTION = {
 # The rooms of each folder, lowest first: a room may include itself and those before it. A file's room is the folder that it
 # stands in, which has to be named here. The command line comes last: it is a program of its own, of which the agent includes nothing.
 ROOMS = {
-    "base": ["base/hash", "base", "base/runtime", "base/text", "base/io", "base/http/message", "base/http"],
+    "base": ["base/hash", "base", "base/runtime", "base/text", "base/io", "base/config", "base/process", "base/http/message", "base/http"],
     "database": ["database"],
     "cache": ["cache/record", "cache/index", "cache/write", "cache"],
     "origin": ["origin/url", "origin/http", "origin/rules", "origin", "origin/curl"],

@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "agent/api/http/descriptors_in_flight.h"
-#include "agent/api/http/unix_socket.h"
+#include "base/io/unix_socket.h"
 #include "base/http/server.h"
 #include "base/io/unique_fd.h"
 

@@ -4,10 +4,13 @@
 #include <string>
 #include <vector>
 
+namespace larder {
+struct ConfigKey;
+}
+
 namespace larder::agent {
 
 struct DoctorLine;
-struct ConfigKey;
 
 [[nodiscard]] std::string doctor_report(const std::vector<DoctorLine>& lines);
 [[nodiscard]] std::string config_keys_report(const std::vector<ConfigKey>& keys);

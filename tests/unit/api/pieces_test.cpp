@@ -13,7 +13,7 @@
 #include "agent/api/handlers/metrics.h"
 #include "agent/api/http/content_source.h"
 #include "agent/api/http/range_header.h"
-#include "agent/api/http/unix_socket.h"
+#include "base/io/unix_socket.h"
 #include "tests/support/temp_directory.h"
 #include "tests/support/virtual_loop.h"
 #include "tests/unit/api/fakes.h"

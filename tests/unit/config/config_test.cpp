@@ -9,6 +9,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "base/config/toml_document.h"
 #include "base/text/units.h"
 #include "tests/support/certificate_text.h"
 

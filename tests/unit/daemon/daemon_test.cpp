@@ -13,8 +13,8 @@
 #include <fstream>
 
 #include "agent/daemon/idle.h"
-#include "agent/daemon/state_lock.h"
-#include "agent/daemon/systemd.h"
+#include "base/process/state_lock.h"
+#include "base/process/systemd.h"
 
 namespace larder::agent {
 namespace {

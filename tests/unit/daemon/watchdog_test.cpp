@@ -9,8 +9,8 @@
 #include <latch>
 #include <thread>
 
-#include "agent/daemon/signals.h"
-#include "agent/daemon/stop_guard.h"
+#include "base/process/signals.h"
+#include "base/process/stop_guard.h"
 #include "agent/daemon/thread_watch.h"
 #include "base/runtime/loop.h"
 #include "base/runtime/worker_pool.h"

@@ -1,4 +1,4 @@
-#include "agent/daemon/process_setup.h"
+#include "base/process/process_setup.h"
 
 #include <malloc.h>
 #include <sys/resource.h>
@@ -10,7 +10,7 @@
 #include "base/io/log.h"
 #include "base/io/standard_streams.h"
 
-namespace larder::agent {
+namespace larder {
 namespace {
 
 constexpr rlim_t kOpenFiles = 65536;
@@ -70,4 +70,4 @@ void trim_memory() {
   ::malloc_trim(0);
 }
 
-}  // namespace larder::agent
+}  // namespace larder

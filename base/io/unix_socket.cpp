@@ -1,4 +1,4 @@
-#include "agent/api/http/unix_socket.h"
+#include "base/io/unix_socket.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -17,7 +17,7 @@
 #include <filesystem>
 #include <utility>
 
-namespace larder::agent {
+namespace larder {
 namespace {
 
 constexpr int kBacklog = 512;
@@ -211,4 +211,4 @@ std::optional<uid_t> peer_user_id(int socket) {
   return credentials.uid;
 }
 
-}  // namespace larder::agent
+}  // namespace larder

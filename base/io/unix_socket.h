@@ -11,7 +11,7 @@
 #include "base/io/unique_fd.h"
 #include "base/result.h"
 
-namespace larder::agent {
+namespace larder {
 
 // The agent's Unix socket. A lock beside it keeps the path from other agents; a socket left behind by a dead agent is
 // replaced. The destructor removes the socket.
@@ -43,4 +43,4 @@ class UnixListener {
 // Returns the user of an accepted Unix connection (SO_PEERCRED).
 [[nodiscard]] std::optional<uid_t> peer_user_id(int socket);
 
-}  // namespace larder::agent
+}  // namespace larder

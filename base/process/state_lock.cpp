@@ -1,4 +1,4 @@
-#include "agent/daemon/state_lock.h"
+#include "base/process/state_lock.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -12,7 +12,7 @@
 #include <filesystem>
 #include <system_error>
 
-namespace larder::agent {
+namespace larder {
 namespace {
 
 std::string read_process(int fd) {
@@ -65,4 +65,4 @@ Status StateLock::record_socket(const std::string& socket) const {
   return ::rename(hidden.c_str(), path.c_str()) == 0 ? Status{} : failed();
 }
 
-}  // namespace larder::agent
+}  // namespace larder

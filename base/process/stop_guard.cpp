@@ -1,4 +1,4 @@
-#include "agent/daemon/stop_guard.h"
+#include "base/process/stop_guard.h"
 
 #include <pthread.h>
 #include <semaphore.h>
@@ -16,7 +16,7 @@
 
 #include "base/io/standard_streams.h"
 
-namespace larder::agent {
+namespace larder {
 namespace {
 
 // Static, since a signal handler uses them. sem_post() is allowed there (signal-safety(7)).
@@ -107,4 +107,4 @@ void StopGuard::begin() noexcept {
   if (!the_gate.begun.exchange(true)) ::sem_post(&the_gate.wake);
 }
 
-}  // namespace larder::agent
+}  // namespace larder

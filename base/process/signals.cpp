@@ -1,4 +1,4 @@
-#include "agent/daemon/signals.h"
+#include "base/process/signals.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -11,9 +11,9 @@
 #include <cerrno>
 #include <csignal>
 
-#include "agent/daemon/stop_guard.h"
+#include "base/process/stop_guard.h"
 
-namespace larder::agent {
+namespace larder {
 namespace {
 
 constexpr std::array kSignals = {SIGTERM, SIGINT, SIGHUP};
@@ -73,4 +73,4 @@ Signals::~Signals() {
   ::close(pipe_in.exchange(-1));
 }
 
-}  // namespace larder::agent
+}  // namespace larder

@@ -1,4 +1,4 @@
-// toml++ 3.3.0, made safe for files of unknown origin. Included only by config.cpp.
+// toml++ 3.3.0, made safe for files of unknown origin. Included only by toml_document.cpp.
 //
 // Two of its faults are undefined behaviour on bad input, found by fuzzing (tests/fuzz/config.cpp):
 //  * "[.a]" breaks an assertion, which under NDEBUG is a promise to the compiler instead. The code behind takes such

@@ -9,7 +9,7 @@
 
 #include "base/runtime/clock.h"
 
-namespace larder::agent {
+namespace larder {
 
 class StopGuard {
  public:
@@ -29,4 +29,4 @@ class StopGuard {
   std::unique_ptr<Parts> parts_;
 };
 
-}  // namespace larder::agent
+}  // namespace larder

@@ -1,4 +1,4 @@
-#include "agent/daemon/systemd.h"
+#include "base/process/systemd.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -15,7 +15,7 @@
 #include "base/io/log.h"
 #include "base/io/unique_fd.h"
 
-namespace larder::agent {
+namespace larder {
 namespace {
 
 constexpr int kFirstSocket = 3;  // SD_LISTEN_FDS_START
@@ -85,4 +85,4 @@ void ServiceManager::send(std::string_view text) {
   if (sent < 0) log::debug("service manager not told error=\"{}\"", std::strerror(errno));
 }
 
-}  // namespace larder::agent
+}  // namespace larder

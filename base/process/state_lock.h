@@ -7,7 +7,7 @@
 #include "base/io/unique_fd.h"
 #include "base/result.h"
 
-namespace larder::agent {
+namespace larder {
 
 class StateLock {
  public:
@@ -23,4 +23,4 @@ class StateLock {
   std::string directory_;
 };
 
-}  // namespace larder::agent
+}  // namespace larder

@@ -9,7 +9,7 @@
 
 #include "base/runtime/clock.h"
 
-namespace larder::agent {
+namespace larder {
 
 class ServiceManager {
  public:
@@ -33,4 +33,4 @@ class ServiceManager {
   int sockets_ = 0;  // passed and not taken
 };
 
-}  // namespace larder::agent
+}  // namespace larder

@@ -7,7 +7,7 @@
 
 #include "base/runtime/loop.h"
 
-namespace larder::agent {
+namespace larder {
 
 class Signals {
  public:
@@ -21,4 +21,4 @@ class Signals {
   std::unique_ptr<Parts> parts_;
 };
 
-}  // namespace larder::agent
+}  // namespace larder
