@@ -126,12 +126,8 @@ std::string config_as_toml(const Config& config) {
 }
 
 std::string config_as_markdown() {
-  std::string text = "| key | kind | unit | default | range | meaning |\n|---|---|---|---|---|---|\n";
-  for (const ConfigKey& key : config_keys())
-    text += fmt::format("| `{}{}` | {} | {} | {} | {} | {} |\n",
-                        key.section.front() == '[' ? "[" + key.section + "] " : key.section + ".", key.name, key.kind,
-                        key.unit, key.default_text.empty() ? "required" : "`" + key.default_text + "`", key.range,
-                        key.meaning);
+  std::string text(kConfigTableHead);
+  for (const ConfigKey& key : config_keys()) text += config_line(key, key.default_text.empty());
   return text;
 }
 

@@ -7,7 +7,7 @@
 #include <cstring>
 #include <utility>
 
-#include "agent/verdict/hook_runner.h"
+#include "base/process/hook_runner.h"
 #include "base/io/unique_fd.h"
 
 namespace larder::agent {

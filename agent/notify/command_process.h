@@ -1,4 +1,4 @@
-// Runs notify commands as processes, with the runner that hooks use (agent/verdict/hook_runner.h).
+// Runs notify commands as processes, with the runner that hooks use (base/process/hook_runner.h).
 #pragma once
 
 #include "agent/notify/notify_runner.h"

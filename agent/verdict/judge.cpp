@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "agent/verdict/hook_runner.h"
+#include "base/process/hook_runner.h"
 #include "agent/verdict/minisign.h"
 #include "agent/verdict/signature_check.h"
 #include "agent/verdict/verdict.h"

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/verdict/hook_process.h"
+#include "base/process/hook_process.h"
 #include "agent/verdict/verdict.h"
 
 namespace larder::agent {

@@ -1,5 +1,7 @@
 #include "base/config/config_row.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstddef>
 
@@ -22,6 +24,12 @@ std::size_t edit_distance(const std::string& a, const std::string& b) {
 }
 
 }  // namespace
+
+std::string config_line(const ConfigKey& key, bool required) {
+  return fmt::format("| `{}{}` | {} | {} | {} | {} | {} |\n",
+                     key.section.front() == '[' ? "[" + key.section + "] " : key.section + ".", key.name, key.kind,
+                     key.unit, required ? "required" : "`" + key.default_text + "`", key.range, key.meaning);
+}
 
 std::optional<std::string> nearest_name(const std::string& name, const std::vector<std::string>& known) {
   if (name.size() > 64) return std::nullopt;

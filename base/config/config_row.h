@@ -6,6 +6,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -55,6 +56,11 @@ ConfigRow<Target> config_row(std::string section, std::string name, Codec codec,
     return target.name;       \
   }
 // NOLINTEND(bugprone-macro-parentheses)
+
+// The page of a configuration: a table, a line for each key.
+inline constexpr std::string_view kConfigTableHead =
+    "| key | kind | unit | default | range | meaning |\n|---|---|---|---|---|---|\n";
+[[nodiscard]] std::string config_line(const ConfigKey& key, bool required);
 
 // Returns the known name nearest to a misspelt one, or nothing if none is near enough.
 [[nodiscard]] std::optional<std::string> nearest_name(const std::string& name, const std::vector<std::string>& known);

@@ -60,7 +60,6 @@ CLOCK_MAY = (
     "agent/cli/",
     "client/agent_starter.cpp",
     "origin/curl",
-    "agent/verdict/hook_runner.cpp",
     "database/database.cpp",
     "cache/write/sync_batcher.cpp",
     "peer/catalogue/catalogue_link_server.cpp",

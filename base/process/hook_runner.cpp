@@ -1,4 +1,4 @@
-#include "agent/verdict/hook_runner.h"
+#include "base/process/hook_runner.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -17,7 +17,7 @@
 #include "base/fair_queue.h"
 #include "base/runtime/alive.h"
 
-namespace larder::agent {
+namespace larder {
 namespace {
 
 // The watching thread: spawns, polls, kills in time, posts the outcome.
@@ -215,4 +215,4 @@ void HookRunner::run_hook(Request request, Done done) {
   impl_->start_next();
 }
 
-}  // namespace larder::agent
+}  // namespace larder

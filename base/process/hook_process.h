@@ -13,7 +13,7 @@
 #include "base/result.h"
 #include "base/runtime/clock.h"
 
-namespace larder::agent {
+namespace larder {
 
 struct HookRequest {
   std::string name;
@@ -57,4 +57,4 @@ class HookProcess {
   std::string text_;
 };
 
-}  // namespace larder::agent
+}  // namespace larder

@@ -5,12 +5,12 @@
 
 #include <memory>
 
-#include "agent/verdict/hook_process.h"
+#include "base/process/hook_process.h"
 #include "base/fair_places.h"
 #include "base/runtime/clock.h"
 #include "base/unique_function.h"
 
-namespace larder::agent {
+namespace larder {
 
 class HookRunner {
  public:
@@ -37,4 +37,4 @@ class HookRunner {
   std::unique_ptr<Impl> impl_;
 };
 
-}  // namespace larder::agent
+}  // namespace larder

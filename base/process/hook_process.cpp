@@ -1,4 +1,4 @@
-#include "agent/verdict/hook_process.h"
+#include "base/process/hook_process.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -10,7 +10,7 @@
 #include <cerrno>
 #include <cstring>
 
-namespace larder::agent {
+namespace larder {
 namespace {
 
 tl::unexpected<Error> hook_error(const std::string& name, const std::string& what, int number) {
@@ -129,4 +129,4 @@ HookOutcome HookProcess::reap() {
   return outcome;
 }
 
-}  // namespace larder::agent
+}  // namespace larder

@@ -1,0 +1,31 @@
+// The directory's files (directory_rules.h). Every call blocks: worker threads.
+#pragma once
+
+#include <string>
+
+#include "base/result.h"
+#include "inbox/deliver/directory_rules.h"
+
+namespace larder::inbox {
+
+class DirectoryFiles {
+ public:
+  explicit DirectoryFiles(std::string directory) : directory_(std::move(directory)) {}
+
+  // Makes ready/, done/ and reject/ where they are missing, with the mode and the group of the directory itself. Error:
+  // the directory is missing, or cannot be written to.
+  [[nodiscard]] Status prepare() const;
+  // ready/ is looked at first: a file that was renamed since is then found where it went.
+  [[nodiscard]] Result<Place> find(const std::string& name) const;
+  // Puts the content to ready/, durably, and never over a file that is there. It is a link, or a copy where the
+  // directory is on another file system. The file's group becomes that of ready/, which may read it.
+  [[nodiscard]] Status put(const std::string& content, const std::string& name) const;
+
+ private:
+  [[nodiscard]] std::string path(const char* place, const std::string& name) const {
+    return directory_ + "/" + place + "/" + name;
+  }
+  const std::string directory_;
+};
+
+}  // namespace larder::inbox

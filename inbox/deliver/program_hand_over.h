@@ -1,0 +1,48 @@
+// Hands files over by a program that the admin configured: run without a shell, the file as descriptor 3 (and standard
+// input), what it has to know in its environment (program_environment()). Status 0: taken; 1: refused, the first line
+// of its output says why; anything else, a signal or its time over: it is run again later. Loop thread.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/process/hook_runner.h"
+#include "base/runtime/alive.h"
+#include "base/runtime/clock.h"
+#include "inbox/deliver/hand_over.h"
+
+namespace larder::inbox {
+
+struct DeliveryProgram {
+  std::string name;                  // of the inbox, for errors
+  std::vector<std::string> command;  // absolute program and arguments
+  Duration timeout{};
+};
+
+// LARDER_UPLOAD_ID, LARDER_ATTEMPT, LARDER_INBOX, LARDER_PRINCIPAL, LARDER_NAME, LARDER_SIZE, LARDER_SHA256,
+// LARDER_CONTENT_FD, and PATH and LANG. The id is the same in each attempt: a program that remembers ids has the effect
+// once.
+[[nodiscard]] std::vector<std::string> program_environment(const UploadRow& row);
+// What the end of the program means.
+[[nodiscard]] AttemptEnd end_of_program(const Result<HookOutcome>& outcome, Duration timeout);
+
+class ProgramHandOver final : public HandOver {
+ public:
+  using ContentPath = std::function<std::string(const std::string& id)>;
+
+  ProgramHandOver(DeliveryProgram program, ContentPath content_path, Runtime runtime, HookRunner& runner);
+  void begin(const UploadRow& row, bool resumed, Done done) override;
+  [[nodiscard]] bool ends_by_itself() const override { return true; }
+
+ private:
+  void answer_later(Done done, AttemptEnd what);
+
+  const DeliveryProgram program_;
+  const ContentPath content_path_;
+  Runtime runtime_;
+  HookRunner& runner_;
+  Alive alive_;
+};
+
+}  // namespace larder::inbox
