@@ -1,4 +1,4 @@
-// SHA-256 (OpenSSL EVP) and BLAKE2b-256 (libsodium), streaming; hex and base64.
+// SHA-256 and SHA-1 (OpenSSL EVP) and BLAKE2b-256 (libsodium), streaming; hex and base64.
 #pragma once
 
 #include <array>
@@ -23,7 +23,25 @@ class Sha256 {
   Sha256(Sha256&&) noexcept;
   Sha256& operator=(Sha256&&) noexcept;
   void update(Bytes bytes);
-  [[nodiscard]] Digest finish();  // also starts a new digest
+  [[nodiscard]] Digest finish();      // also starts a new digest
+  [[nodiscard]] Sha256 copy() const;  // goes on from the same bytes, by itself
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// SHA-1 (OpenSSL EVP), streaming. For digests that a protocol prescribes; it proves nothing against an attacker.
+using Sha1Digest = std::array<std::byte, 20>;
+
+class Sha1 {
+ public:
+  Sha1();
+  ~Sha1();
+  Sha1(Sha1&&) noexcept;
+  Sha1& operator=(Sha1&&) noexcept;
+  void update(Bytes bytes);
+  [[nodiscard]] Sha1Digest finish();  // also starts a new digest
 
  private:
   struct Impl;

@@ -15,7 +15,8 @@ class Sha256Context {
   Sha256Context& operator=(const Sha256Context&) = delete;
 
   void update(Bytes bytes);
-  void finish(Digest& out);  // also starts a new digest
+  void finish(Digest& out);                    // also starts a new digest
+  void take_over(const Sha256Context& other);  // the bytes of `other` in place of its own
 
   // The context of this thread, shared by all functions that use it: finish() before returning to the caller.
   static Sha256Context& of_this_thread();

@@ -44,6 +44,10 @@ void Sha256Context::finish(Digest& out) {
   if (EVP_DigestInit_ex2(context_, nullptr, nullptr) != 1) die("EVP_DigestInit_ex2");
 }
 
+void Sha256Context::take_over(const Sha256Context& other) {
+  if (EVP_MD_CTX_copy_ex(context_, other.context_) != 1) die("EVP_MD_CTX_copy_ex");
+}
+
 Sha256Context& Sha256Context::of_this_thread() {
   thread_local Sha256Context context;
   return context;
@@ -65,6 +69,12 @@ Digest Sha256::finish() {
   Digest digest;
   impl_->context.finish(digest);
   return digest;
+}
+
+Sha256 Sha256::copy() const {
+  Sha256 copied;
+  copied.impl_->context.take_over(impl_->context);
+  return copied;
 }
 
 Digest sha256(Bytes bytes) {

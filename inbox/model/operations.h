@@ -72,7 +72,7 @@ struct UploadStatus {
   std::string name;
   std::string metadata;
   std::optional<Digest> sha256;        // of the whole: as declared, or as computed once it is sealed
-  std::optional<SystemTime> expires_at;  // while receiving: without progress until then it is gone
+  std::optional<WallTime> expires_at;    // while receiving: without progress until then it is gone
   std::optional<StoredAnswer> answer;    // once accepted, rejected or failed
   unsigned attempt = 0;                  // of the hand-over
   bool has_reply = false;                // the application gave a body for the client (GET /reply/ID)

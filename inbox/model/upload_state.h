@@ -38,7 +38,8 @@ inline constexpr std::size_t kUploadEventCount = static_cast<std::size_t>(Upload
 
 // None: the event is refused in this state. The same state: it has no effect, and the client is answered as if it had.
 [[nodiscard]] std::optional<UploadState> next_state(UploadState state, UploadEvent event);
-[[nodiscard]] std::string_view state_name(UploadState state);
+[[nodiscard]] std::string_view state_name(UploadState state);  // as it is stored and shown
+[[nodiscard]] std::optional<UploadState> state_from_name(std::string_view name);
 [[nodiscard]] std::string_view event_name(UploadEvent event);
 // The bytes are all there and the client was told so: accepted, delivering, delivered, rejected.
 [[nodiscard]] bool was_accepted(UploadState state);

@@ -129,6 +129,7 @@ void FaultFileSystem::forget() {
   const std::lock_guard lock(mutex_);
   for (const Buried& one : buried_) static_cast<void>(real_.remove(one.grave));
   buried_.clear();
+  renamed_.clear();
   files_.clear();
 }
 
@@ -193,6 +194,7 @@ void FaultFileSystem::directory_synced(const std::string& path) {
   for (auto& [name, file] : files_) {
     if (directory_of(name) == path) file.new_name = false;
   }
+  std::erase_if(renamed_, [&](const Renamed& one) { return directory_of(one.to) == path; });
   std::erase_if(buried_, [&](const Buried& one) {
     if (directory_of(one.path) != path) return false;
     static_cast<void>(real_.remove(one.grave));
@@ -220,6 +222,12 @@ void FaultFileSystem::crash(Random* random) {
       }
     }
   }
+  for (auto one = renamed_.rbegin(); one != renamed_.rend(); ++one) {
+    // A removal or another renaming of it is a change of its own.
+    if (lost() && real_.stat(one->to) && !real_.stat(one->from)) {
+      require(real_.rename(one->to, one->from).has_value(), "cannot undo a renaming");
+    }
+  }
   for (const Buried& one : buried_) {
     // The name may be taken again by then; what the crash brings back is the older file, which nobody waits for.
     if (lost() && !real_.stat(one.path)) {
@@ -230,6 +238,7 @@ void FaultFileSystem::crash(Random* random) {
   }
   files_.clear();
   buried_.clear();
+  renamed_.clear();
 }
 
 Result<std::unique_ptr<File>> FaultFileSystem::open(const std::string& path, OpenMode mode) {
@@ -245,7 +254,16 @@ Result<std::unique_ptr<File>> FaultFileSystem::open(const std::string& path, Ope
 
 Status FaultFileSystem::rename(const std::string& from, const std::string& to) {
   if (auto error = check(DiskCall::rename, from)) return tl::unexpected(*error);
-  return real_.rename(from, to);
+  Status renamed = real_.rename(from, to);
+  if (!renamed) return renamed;
+  const std::lock_guard lock(mutex_);
+  if (const auto moved = files_.extract(from)) {
+    files_[to] = moved.mapped();
+  } else {
+    files_.erase(to);  // it was replaced
+  }
+  renamed_.push_back({from, to});
+  return {};
 }
 
 Status FaultFileSystem::remove(const std::string& path) {
@@ -293,6 +311,7 @@ Status FaultFileSystem::sync_all(const std::string& path) {
       directories.insert(directory_of(name));
     }
     for (const Buried& one : buried_) directories.insert(directory_of(one.path));
+    for (const Renamed& one : renamed_) directories.insert(directory_of(one.to));
   }
   for (const std::string& directory : directories) directory_synced(directory);
   return {};

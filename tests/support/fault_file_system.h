@@ -53,8 +53,8 @@ class FaultFileSystem final : public FileSystem {
 
   // From now on every call fails: the program is dead, only its threads do not know yet.
   void die();
-  // What was not synced is lost: each write, new name and removal since the last sync by the throw of a coin (or all,
-  // without `random`). Call after every File is closed and before the directory is used again; heals.
+  // What was not synced is lost: each write, new name, renaming and removal since the last sync by the throw of a coin
+  // (or all, without `random`). Call after every File is closed and before the directory is used again; heals.
   void crash(Random* random);
 
   Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) override;
@@ -82,6 +82,10 @@ class FaultFileSystem final : public FileSystem {
     std::string path;
     std::string grave;
   };
+  struct Renamed {  // and the directory of `to` not synced since
+    std::string from;
+    std::string to;
+  };
   // Counts the call; the failure that it shall have.
   std::optional<Error> check(DiskCall kind, const std::string& what, std::uint64_t bytes = 0);
   void before_change(File& file, const std::string& path, std::uint64_t offset, std::uint64_t length);
@@ -104,6 +108,7 @@ class FaultFileSystem final : public FileSystem {
   std::optional<DiskSpace> space_;
   std::map<std::string, Tracked> files_;
   std::vector<Buried> buried_;
+  std::vector<Renamed> renamed_;
   std::uint64_t graves_ = 0;
 };
 

@@ -21,8 +21,9 @@ DIRECTION = {
     "origin": {"base", "cache", "origin"},
     "peer": {"base", "database", "cache", "peer"},
     "client": {"base", "client"},
+    "inbox": {"base", "database", "inbox"},
     "agent": {"base", "database", "cache", "origin", "peer", "client", "agent"},
-    "tests": {"base", "database", "cache", "origin", "peer", "client", "agent", "tests"},
+    "tests": {"base", "database", "cache", "origin", "peer", "client", "inbox", "agent", "tests"},
 }
 # The rooms of each folder, lowest first: a room may include itself and those before it. A file's room is the folder that it
 # stands in, which has to be named here. The command line comes last: it is a program of its own, of which the agent includes nothing.
@@ -34,6 +35,7 @@ ROOMS = {
     "peer": ["peer/common", "peer/group", "peer/messages", "peer/catalogue", "peer/crowd", "peer/names", "peer/discovery", "peer/swarm", "peer/membership",
              "peer/reach", "peer/trust", "peer/offer", "peer/supply"],
     "client": ["client"],
+    "inbox": ["inbox/model", "inbox/ledger", "inbox/store"],
     "agent": ["agent", "agent/verdict", "agent/config", "agent/transfer/rules", "agent/transfer/source", "agent/transfer/fill", "agent/transfer",
               "agent/jobs/model", "agent/jobs/rules", "agent/jobs/store", "agent/jobs", "agent/notify", "agent/lan", "agent/api/json",
               "agent/api/http", "agent/api/events", "agent/api/handlers", "agent/daemon", "agent/cli/show", "agent/cli/place", "agent/cli/get",

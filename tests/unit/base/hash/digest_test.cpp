@@ -47,6 +47,25 @@ TEST(Sha256, TwoStreamsDoNotMix) {
   EXPECT_EQ(two.finish(), sha256(as_bytes("x")));
 }
 
+TEST(Sha256, ACopyGoesOnByItself) {
+  Sha256 one;
+  one.update(as_bytes("ab"));
+  Sha256 two = one.copy();
+  one.update(as_bytes("x"));
+  two.update(as_bytes("c"));
+  EXPECT_EQ(one.finish(), sha256(as_bytes("abx")));
+  EXPECT_EQ(two.finish(), sha256(as_bytes("abc")));
+  EXPECT_EQ(two.finish(), sha256({})) << "it starts afresh";
+}
+
+TEST(Sha1, KnownVectors) {
+  Sha1 hash;
+  EXPECT_EQ(to_hex(hash.finish()), "da39a3ee5e6b4b0d3255bfef95601890afd80709");
+  hash.update(as_bytes("a"));
+  hash.update(as_bytes("bc"));
+  EXPECT_EQ(to_hex(hash.finish()), "a9993e364706816aba3e25717850c26c9cd0d89d");
+}
+
 TEST(Blake2b, KnownVectorsWithAndWithoutKey) {
   EXPECT_EQ(to_hex(blake2b256({})), "0e5751c026e543b2e8ab2eb06099daa1d1e5df47778f7787faab45cdf12fe3a8");
   EXPECT_EQ(to_hex(blake2b256(as_bytes("abc"))), "bddd813c634239723171ef3fee98579b94964e3bb1cb3e427262c8c068d52319");
