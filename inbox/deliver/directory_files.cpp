@@ -8,6 +8,9 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <span>
+#include <utility>
+#include <vector>
 
 #include "base/io/log.h"
 #include "base/io/unique_fd.h"
@@ -17,7 +20,7 @@ namespace {
 
 constexpr std::array<std::pair<const char*, Place>, 3> kPlaces = {
     {{"ready", Place::ready}, {"done", Place::done}, {"reject", Place::reject}}};
-constexpr std::size_t kCopyStep = std::size_t{1} << 30;
+constexpr std::size_t kCopyStep = std::size_t{1} << 20;
 
 tl::unexpected<Error> failed(const std::string& doing, const std::string& path, int error) {
   const ErrorCode code = error == ENOSPC || error == EDQUOT    ? ErrorCode::disk_full
@@ -42,12 +45,26 @@ void let_group_read(const std::string& path, const std::string& directory) {
               std::strerror(errno));
 }
 
+Status write_all(int to, std::span<const char> bytes, const std::string& doing, const std::string& path) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(to, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return failed(doing, path, errno);
+    bytes = bytes.subspan(static_cast<std::size_t>(written));
+  }
+  return {};
+}
+
+// By hand: copy_file_range(2) and reflinks do not cross file systems.
 Status copy_bytes(int from, int to, const std::string& doing, const std::string& path) {
+  std::vector<char> buffer(kCopyStep);
   for (;;) {
-    const ssize_t copied = ::copy_file_range(from, nullptr, to, nullptr, kCopyStep, 0);
-    if (copied < 0 && errno == EINTR) continue;
-    if (copied < 0) return failed(doing, path, errno);
-    if (copied == 0) return {};
+    const ssize_t got = ::read(from, buffer.data(), buffer.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return failed(doing, path, errno);
+    if (got == 0) return {};
+    if (auto written = write_all(to, std::span(buffer).first(static_cast<std::size_t>(got)), doing, path); !written)
+      return written;
   }
 }
 
