@@ -54,6 +54,8 @@ struct AppendPart {
   std::optional<Digest> sha256;         // of the whole, said with the last part
   // BITS: a part that begins below the offset is taken from the offset on, one that ends below it changes nothing.
   bool skips_known = false;
+  // PUT: the whole ends where the body ends, also where nobody said its size before. A body that breaks off is no end.
+  bool ends_upload = false;
 };
 
 // What was answered when the upload was settled; every repetition gets the same (kept as long as the row).
@@ -77,6 +79,7 @@ struct UploadStatus {
   unsigned attempt = 0;                  // of the hand-over
   bool has_reply = false;                // the application gave a body for the client (GET /reply/ID)
   bool created = false;                  // by this very request
+  std::optional<WallTime> delivered_at;  // the application acknowledged it then
 };
 
 // Why an operation was refused. Each dialect has its own status for each (inbox/wire).

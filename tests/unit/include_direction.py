@@ -35,7 +35,8 @@ ROOMS = {
     "peer": ["peer/common", "peer/group", "peer/messages", "peer/catalogue", "peer/crowd", "peer/names", "peer/discovery", "peer/swarm", "peer/membership",
              "peer/reach", "peer/trust", "peer/offer", "peer/supply"],
     "client": ["client"],
-    "inbox": ["inbox/model", "inbox/config", "inbox/access", "inbox/ledger", "inbox/store", "inbox/deliver"],
+    "inbox": ["inbox/model", "inbox/config", "inbox/access", "inbox/wire", "inbox/ledger", "inbox/store", "inbox/service", "inbox/deliver", "inbox/front",
+              "inbox"],
     "agent": ["agent", "agent/verdict", "agent/config", "agent/transfer/rules", "agent/transfer/source", "agent/transfer/fill", "agent/transfer",
               "agent/jobs/model", "agent/jobs/rules", "agent/jobs/store", "agent/jobs", "agent/notify", "agent/lan", "agent/api/json",
               "agent/api/http", "agent/api/events", "agent/api/handlers", "agent/daemon", "agent/cli/show", "agent/cli/place", "agent/cli/get",
@@ -78,7 +79,7 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.MULTILINE)
 COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 # What a comment cites is a page of this tree, or a section of a standard that everybody can read.
 PAGE = re.compile(r"\bdocs/[\w/.-]+\.md\b")
-SECTION = re.compile(r"(?<!RFC \d\d\d\d )(?<!HTML Living Standard )§")
+SECTION = re.compile(r"(?<!RFC \d\d\d\d )(?<!HTML Living Standard )(?<!MC-BUP )§")
 
 
 def sources(root):
