@@ -242,7 +242,7 @@ Agent::~Agent() = default;
 
 Result<std::unique_ptr<Agent>> Agent::make(Loop& loop, const CommandLine& command_line,
                                            std::shared_ptr<const Config> config, std::function<void()> ended) {
-  auto lock = StateLock::acquire(config->state_directory);
+  auto lock = StateLock::acquire(config->state_directory, "larderd");
   if (!lock) return tl::unexpected(lock.error());
   auto parts = std::make_unique<Parts>(loop, command_line, std::move(config), std::move(*lock), std::move(ended));
   if (auto made = parts->make(); !made) return tl::unexpected(made.error());

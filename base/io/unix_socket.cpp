@@ -1,9 +1,7 @@
 #include "base/io/unix_socket.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <netinet/in.h>
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -168,40 +166,6 @@ void UnixListener::close() {
   socket_.reset();
   // The lock file stays: removing it would let two agents lock two files of the same name.
   lock_.reset();
-}
-
-Result<UniqueFd> listen_loopback(int family, std::uint16_t port) {
-  const std::string doing = fmt::format("listen on {}:{}", family == AF_INET ? "127.0.0.1" : "[::1]", port);
-  UniqueFd socket(::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  const int yes = 1;
-  bool good = socket && ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) == 0;
-  if (family == AF_INET) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    good = good && ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
-  } else {
-    sockaddr_in6 address{};
-    address.sin6_family = AF_INET6;
-    address.sin6_port = htons(port);
-    address.sin6_addr = in6addr_loopback;
-    good = good && ::setsockopt(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof(yes)) == 0 &&
-           ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
-  }
-  if (good && ::listen(socket.get(), kBacklog) == 0) return socket;
-  const int error = errno;
-  const bool absent = error == EAFNOSUPPORT || error == EADDRNOTAVAIL;  // a machine without IPv6
-  return fail(absent ? ErrorCode::not_found : ErrorCode::connect_failed, doing,
-              fmt::format("{}{}", std::strerror(error), error == EADDRINUSE ? "; choose another api.http_port" : ""));
-}
-
-std::uint16_t local_port(int socket) {
-  sockaddr_storage address{};
-  socklen_t size = sizeof(address);
-  if (::getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size) != 0) return 0;
-  if (address.ss_family == AF_INET) return ntohs(reinterpret_cast<const sockaddr_in*>(&address)->sin_port);
-  return ntohs(reinterpret_cast<const sockaddr_in6*>(&address)->sin6_port);
 }
 
 std::optional<uid_t> peer_user_id(int socket) {

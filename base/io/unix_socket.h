@@ -1,9 +1,9 @@
-// Listening sockets. POSIX only, without asio. For start-up: all calls return quickly.
+// The socket of a path that clients of this machine connect to. POSIX only, without asio. For start-up: all calls
+// return quickly.
 #pragma once
 
 #include <sys/types.h>
 
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
@@ -35,10 +35,6 @@ class UnixListener {
   std::string path_;
   UniqueFd lock_, socket_;
 };
-
-// 127.0.0.1 (AF_INET) or ::1 (AF_INET6); non-blocking. Port 0: any.
-[[nodiscard]] Result<UniqueFd> listen_loopback(int family, std::uint16_t port);
-[[nodiscard]] std::uint16_t local_port(int socket);
 
 // Returns the user of an accepted Unix connection (SO_PEERCRED).
 [[nodiscard]] std::optional<uid_t> peer_user_id(int socket);

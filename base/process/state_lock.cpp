@@ -24,13 +24,13 @@ std::string read_process(int fd) {
 
 }  // namespace
 
-Result<StateLock> StateLock::acquire(const std::string& state_directory) {
+Result<StateLock> StateLock::acquire(const std::string& state_directory, const std::string& program) {
   const std::string doing = "use the state directory " + state_directory;
   std::error_code error;
   std::filesystem::create_directories(state_directory, error);  // the umask makes it 0700
   if (error)
     return fail(ErrorCode::permission_denied, doing,
-                error.message() + "; run larderd as the user it belongs to, or name another with --state-directory");
+                fmt::format("{}; run {} as the user it belongs to, or name another", error.message(), program));
   struct stat info {};
   if (::stat(state_directory.c_str(), &info) == 0 && (info.st_mode & 022) != 0)
     return fail(ErrorCode::permission_denied, doing, "others may write there; chmod 700 it");
@@ -42,7 +42,7 @@ Result<StateLock> StateLock::acquire(const std::string& state_directory) {
   if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return fail(ErrorCode::disk_error, doing, std::strerror(errno));
     return fail(ErrorCode::busy, doing,
-                fmt::format("another agent, process {}, uses it; stop that one first", read_process(fd)));
+                fmt::format("another {}, process {}, uses it; stop that one first", program, read_process(fd)));
   }
   const std::string process = fmt::format("{}\n", ::getpid());
   // Only for the error above; the lock decides.

@@ -24,20 +24,20 @@ using std::chrono::seconds;
 constexpr Duration kDay = hours(24);
 constexpr std::string_view kPage = "docs/inbox-configuration.md";
 
-constexpr std::array<std::pair<HandOver, const char*>, 3> kHandOvers = {
-    {{HandOver::directory, "directory"}, {HandOver::take, "take"}, {HandOver::program, "program"}}};
+constexpr std::array<std::pair<HandOverWay, const char*>, 3> kHandOverWays = {
+    {{HandOverWay::directory, "directory"}, {HandOverWay::take, "take"}, {HandOverWay::program, "program"}}};
 
 struct HandOverCodec {
-  using Value = HandOver;
+  using Value = HandOverWay;
   std::string kind = "word", unit = "–", range = "\"directory\", \"take\", \"program\"";
-  [[nodiscard]] Parsed<HandOver> read(const ConfigValue& value) const {
+  [[nodiscard]] Parsed<HandOverWay> read(const ConfigValue& value) const {
     if (const auto* text = std::get_if<std::string>(&value))
-      for (const auto& [hand_over, name] : kHandOvers)
+      for (const auto& [hand_over, name] : kHandOverWays)
         if (*text == name) return hand_over;
     return tl::unexpected<std::string>("must be one of " + range);
   }
-  [[nodiscard]] std::string write(HandOver value) const {
-    for (const auto& [hand_over, name] : kHandOvers)
+  [[nodiscard]] std::string write(HandOverWay value) const {
+    for (const auto& [hand_over, name] : kHandOverWays)
       if (hand_over == value) return toml_string(name);
     return {};
   }
@@ -225,8 +225,8 @@ class Reader {
     const auto needs = [&](const char* key) {
       return fmt::format("[[inbox]] \"{}\" needs \"{}\" for its \"hand_over\"", inbox.name, key);
     };
-    if (inbox.hand_over == HandOver::directory && inbox.directory.empty()) return needs("directory");
-    if (inbox.hand_over == HandOver::program && inbox.program.empty()) return needs("program");
+    if (inbox.hand_over == HandOverWay::directory && inbox.directory.empty()) return needs("directory");
+    if (inbox.hand_over == HandOverWay::program && inbox.program.empty()) return needs("program");
     for (const std::string& name : inbox.principals) {
       if (name == kAnybody && inbox.principals.size() > 1)
         return fmt::format("[[inbox]] \"{}\": \"{}\" stands alone, or names would mean nothing", inbox.name, kAnybody);

@@ -22,13 +22,13 @@ struct PrincipalConfig {
   std::vector<std::string> token_sha256;  // in hex: of each token that proves to be this one
 };
 
-enum class HandOver { directory, take, program };
+enum class HandOverWay { directory, take, program };
 
 // [[inbox]]: one place to upload to, and the application that gets the files.
 struct InboxConfig {
   std::string name;
   std::vector<std::string> principals;     // names; "anybody" alone: no credentials are asked for
-  HandOver hand_over = HandOver::take;
+  HandOverWay hand_over = HandOverWay::take;
   std::string directory;                   // of `directory`: its ready/, done/ and reject/
   std::vector<std::string> program;        // of `program`
   Duration program_timeout = std::chrono::seconds(240);

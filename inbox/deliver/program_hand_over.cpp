@@ -19,19 +19,18 @@ std::string first_line(const std::string& output) {
 
 }  // namespace
 
-std::vector<std::string> program_environment(const UploadRow& row) {
-  const unsigned attempt = row.delivery ? row.delivery->attempt : 0;
+std::vector<std::string> program_environment(const ProgramFacts& facts) {
   return {
       "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
       "LANG=C.UTF-8",
       "LARDER_CONTENT_FD=3",
-      "LARDER_UPLOAD_ID=" + row.id,
-      fmt::format("LARDER_ATTEMPT={}", attempt),
-      "LARDER_INBOX=" + row.inbox,
-      "LARDER_PRINCIPAL=" + row.principal,
-      "LARDER_NAME=" + row.name,
-      fmt::format("LARDER_SIZE={}", row.size.value_or(0)),
-      "LARDER_SHA256=" + (row.computed ? to_hex(*row.computed) : std::string()),
+      "LARDER_UPLOAD_ID=" + facts.id,
+      fmt::format("LARDER_ATTEMPT={}", facts.attempt),
+      "LARDER_INBOX=" + facts.inbox,
+      "LARDER_PRINCIPAL=" + facts.principal,
+      "LARDER_NAME=" + facts.name,
+      fmt::format("LARDER_SIZE={}", facts.size),
+      "LARDER_SHA256=" + (facts.sha256 ? to_hex(*facts.sha256) : std::string()),
   };
 }
 
@@ -52,38 +51,43 @@ AttemptEnd end_of_program(const Result<HookOutcome>& outcome, Duration timeout) 
   return {Kind::again, fmt::format("the program ended with status {}: {}", outcome->status, said)};
 }
 
+void run_program(const DeliveryProgram& program, const ProgramFacts& facts, const std::string& path,
+                 HookRunner& runner, Executor& loop, UniqueFunction<void(AttemptEnd)> done) {
+  // A file of the store, on a local disk: opening it does not wait.
+  auto content = std::make_shared<UniqueFd>(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (!*content) {
+    AttemptEnd end{AttemptEnd::Kind::again, fmt::format("cannot open {}: {}", path, std::strerror(errno))};
+    return loop.post([done = std::move(done), end = std::move(end)]() mutable { done(std::move(end)); });
+  }
+  HookRunner::Request request;
+  request.process.name = program.name;
+  request.process.command = program.command;
+  request.process.environment = program_environment(facts);
+  request.process.timeout = program.timeout;
+  request.content = content->get();
+  request.keep = content;
+  runner.run_hook(std::move(request), [done = std::move(done), timeout = program.timeout](
+                                          Result<HookOutcome> outcome) mutable {
+    done(end_of_program(outcome, timeout));
+  });
+}
+
 ProgramHandOver::ProgramHandOver(DeliveryProgram program, ContentPath content_path, Runtime runtime,
                                  HookRunner& runner)
     : program_(std::move(program)), content_path_(std::move(content_path)), runtime_(runtime), runner_(runner) {}
 
-void ProgramHandOver::answer_later(Done done, AttemptEnd what) {
-  runtime_.executor.post(
-      alive_.guard([done = std::move(done), what = std::move(what)]() mutable { done(std::move(what)); }));
-}
-
 // A program that another process began may have had its effect and cannot be asked. It is run again as another attempt,
 // by which the application knows the id.
 void ProgramHandOver::begin(const UploadRow& row, bool resumed, Done done) {
+  auto guarded = alive_.guard([done = std::move(done)](AttemptEnd what) mutable { done(std::move(what)); });
   if (resumed) {
-    return answer_later(std::move(done), {AttemptEnd::Kind::again, "this service ended while the program ran"});
+    return runtime_.executor.post([guarded = std::move(guarded)]() mutable {
+      guarded(AttemptEnd{AttemptEnd::Kind::again, "this service ended while the program ran"});
+    });
   }
-  const std::string path = content_path_(row.id);
-  // A file of the store, on a local disk: opening it does not wait.
-  auto content = std::make_shared<UniqueFd>(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-  if (!*content)
-    return answer_later(std::move(done), {AttemptEnd::Kind::again,
-                                          fmt::format("cannot open {}: {}", path, std::strerror(errno))});
-  HookRunner::Request request;
-  request.process.name = program_.name;
-  request.process.command = program_.command;
-  request.process.environment = program_environment(row);
-  request.process.timeout = program_.timeout;
-  request.content = content->get();
-  request.keep = content;
-  runner_.run_hook(std::move(request),
-                   alive_.guard([done = std::move(done), timeout = program_.timeout](Result<HookOutcome> outcome) mutable {
-                     done(end_of_program(outcome, timeout));
-                   }));
+  const ProgramFacts facts{row.id,   row.inbox,    row.principal, row.name, row.size.value_or(0),
+                           row.computed, row.delivery ? row.delivery->attempt : 0};
+  run_program(program_, facts, content_path_(row.id), runner_, runtime_.executor, std::move(guarded));
 }
 
 }  // namespace larder::inbox

@@ -4,9 +4,11 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "base/hash/digest.h"
 #include "base/process/hook_runner.h"
 #include "base/runtime/alive.h"
 #include "base/runtime/clock.h"
@@ -23,9 +25,19 @@ struct DeliveryProgram {
 // LARDER_UPLOAD_ID, LARDER_ATTEMPT, LARDER_INBOX, LARDER_PRINCIPAL, LARDER_NAME, LARDER_SIZE, LARDER_SHA256,
 // LARDER_CONTENT_FD, and PATH and LANG. The id is the same in each attempt: a program that remembers ids has the effect
 // once.
-[[nodiscard]] std::vector<std::string> program_environment(const UploadRow& row);
+struct ProgramFacts {
+  std::string id, inbox, principal, name;
+  std::uint64_t size = 0;
+  std::optional<Digest> sha256;
+  unsigned attempt = 0;
+};
+[[nodiscard]] std::vector<std::string> program_environment(const ProgramFacts& facts);
 // What the end of the program means.
 [[nodiscard]] AttemptEnd end_of_program(const Result<HookOutcome>& outcome, Duration timeout);
+
+// Runs it with the file at `path`. `done` comes once, later, on the loop.
+void run_program(const DeliveryProgram& program, const ProgramFacts& facts, const std::string& path,
+                 HookRunner& runner, Executor& loop, UniqueFunction<void(AttemptEnd)> done);
 
 class ProgramHandOver final : public HandOver {
  public:
@@ -36,8 +48,6 @@ class ProgramHandOver final : public HandOver {
   [[nodiscard]] bool ends_by_itself() const override { return true; }
 
  private:
-  void answer_later(Done done, AttemptEnd what);
-
   const DeliveryProgram program_;
   const ContentPath content_path_;
   Runtime runtime_;

@@ -11,6 +11,7 @@
 #include "agent/api/http/descriptors_in_flight.h"
 #include "base/io/unix_socket.h"
 #include "base/http/server.h"
+#include "base/io/tcp_socket.h"
 #include "base/io/unique_fd.h"
 
 namespace larder::agent {
@@ -82,7 +83,7 @@ struct ApiServer::Parts final : ConnectionOwner {
     bool any = false;
     for (const int family : {AF_INET, AF_INET6}) {
       // Both families use the port that the first one got.
-      auto socket = listen_loopback(family, port != 0 ? port : *settings.http_port);
+      auto socket = listen_tcp(family == AF_INET ? "127.0.0.1" : "::1", port != 0 ? port : *settings.http_port);
       if (!socket && socket.error().code == ErrorCode::not_found) continue;
       if (!socket) return tl::unexpected<Error>(socket.error());
       port = local_port(socket->get());

@@ -257,15 +257,6 @@ TEST_F(PassedSockets, OfAnotherKindOrPlaceAreRefusedWithWhatToDo) {
   EXPECT_EQ(::access(other.c_str(), F_OK), 0) << "somebody else's socket was removed";
 }
 
-TEST(Loopback, IsLoopbackAlone) {
-  const auto socket = listen_loopback(AF_INET, 0);
-  ASSERT_TRUE(socket) << socket.error().text();
-  EXPECT_NE(local_port(socket->get()), 0);
-  const auto taken = listen_loopback(AF_INET, local_port(socket->get()));
-  ASSERT_FALSE(taken);
-  EXPECT_THAT(taken.error().text(), HasSubstr("choose another api.http_port"));
-}
-
 TEST(AdminsOfTheConfiguration, AreFoundByNameAndNumber) {
   const Admins admins = Admins::resolve({"4711", "no-such-user-here", "daemon"});
   EXPECT_TRUE(admins.caller(0).admin);

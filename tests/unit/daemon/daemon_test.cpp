@@ -73,26 +73,26 @@ class Directory : public testing::Test {
 using StateLockTest = Directory;
 
 TEST_F(StateLockTest, IsHeldByOneAndNamesIt) {
-  const auto first = StateLock::acquire(path_);
+  const auto first = StateLock::acquire(path_, "larderd");
   ASSERT_TRUE(first) << first.error().text();
-  const auto second = StateLock::acquire(path_);
+  const auto second = StateLock::acquire(path_, "larderd");
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().code, ErrorCode::busy);
   EXPECT_NE(second.error().text().find("process " + std::to_string(::getpid())), std::string::npos);
 }
 
 TEST_F(StateLockTest, IsFreeAgainAfterwards) {
-  { ASSERT_TRUE(StateLock::acquire(path_)); }
-  EXPECT_TRUE(StateLock::acquire(path_));
+  { ASSERT_TRUE(StateLock::acquire(path_, "larderd")); }
+  EXPECT_TRUE(StateLock::acquire(path_, "larderd"));
 }
 
 TEST_F(StateLockTest, MakesTheDirectory) {
-  EXPECT_TRUE(StateLock::acquire(path_ + "/a/b"));
+  EXPECT_TRUE(StateLock::acquire(path_ + "/a/b", "larderd"));
   EXPECT_TRUE(std::filesystem::is_directory(path_ + "/a/b"));
 }
 
 TEST_F(StateLockTest, RecordsItsSocketForTheOwnerAlone) {
-  const auto lock = StateLock::acquire(path_);
+  const auto lock = StateLock::acquire(path_, "larderd");
   ASSERT_TRUE(lock->record_socket("/run/user/1/larder/api.sock"));
   ASSERT_TRUE(lock->record_socket("/tmp/elsewhere/api.sock")) << "the one of the start before is replaced";
   std::ifstream record(path_ + "/socket");
@@ -110,7 +110,7 @@ TEST_F(StateLockTest, RecordsItsSocketForTheOwnerAlone) {
 
 TEST_F(StateLockTest, RefusesADirectoryThatOthersMayWrite) {
   ASSERT_EQ(::chmod(path_.c_str(), 0777), 0);
-  const auto lock = StateLock::acquire(path_);
+  const auto lock = StateLock::acquire(path_, "larderd");
   ASSERT_FALSE(lock);
   EXPECT_NE(lock.error().text().find("chmod"), std::string::npos);
 }

@@ -26,7 +26,7 @@ TEST(InboxConfig, OneInboxIsEnough) {
   EXPECT_EQ((*config)->state_directory, "/var/lib/larder-inbox");
   EXPECT_THAT((*config)->listen, ElementsAre("127.0.0.1:7480"));
   ASSERT_NE((*config)->find_inbox("in"), nullptr);
-  EXPECT_EQ((*config)->find_inbox("in")->hand_over, HandOver::take);
+  EXPECT_EQ((*config)->find_inbox("in")->hand_over, HandOverWay::take);
   EXPECT_EQ((*config)->find_inbox("other"), nullptr);
 }
 
@@ -89,7 +89,7 @@ empty_bits = "on"
   EXPECT_EQ(server.principals.at(0).name, "anna");
   EXPECT_THAT(server.principals.at(0).token_sha256, ElementsAre(kDigest));
   const InboxConfig& inbox = server.inboxes.at(0);
-  EXPECT_EQ(inbox.hand_over, HandOver::program);
+  EXPECT_EQ(inbox.hand_over, HandOverWay::program);
   EXPECT_EQ(inbox.directory, "/d");
   EXPECT_THAT(inbox.program, ElementsAre("/bin/take", "it"));
   EXPECT_EQ(inbox.program_timeout, std::chrono::seconds(7));

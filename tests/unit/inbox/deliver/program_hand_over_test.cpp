@@ -30,7 +30,8 @@ UploadRow sample() {
 }
 
 TEST(ProgramHandOver, TheProgramIsToldWhatItIs) {
-  const auto environment = program_environment(sample());
+  const auto environment =
+      program_environment({"abc", "in", "anna", "a name\nof two lines", 5, sha256(as_bytes("bytes")), 3});
   EXPECT_THAT(environment, Contains("LARDER_UPLOAD_ID=abc"));
   EXPECT_THAT(environment, Contains("LARDER_ATTEMPT=3"));
   EXPECT_THAT(environment, Contains("LARDER_INBOX=in"));
