@@ -169,10 +169,10 @@ void InboxService::Parts::add_delivery(const InboxConfig& inbox) {
 void InboxService::Parts::keep_house() {
   house_timer = 0;
   ledger->end_overdue(loop.wall(), RetryRules{}, alive.guard([](const Outcome<std::size_t>& ended) {
-                        if (!ended) log::warn("overdue deliveries are not ended: {}", ended.error().detail);
-                      }));
+    if (!ended) log::warn("overdue deliveries are not ended: {}", ended.error().detail);
+  }));
   uploads->expire(loop.wall(), alive.guard([this](const auto& kept) {
-    if (!kept) log::warn("housekeeping is not done: {}", kept.error().detail);
+    if (!kept) log::warn("housekeeping is not done: {}", kept.error().text());
     house_timer = loop.after(kHousekeeping, [this] { keep_house(); });
   }));
 }
@@ -197,7 +197,7 @@ void InboxService::start(UniqueFunction<void(Status)> done) {
   parts.store->make_directories(parts.alive.guard([&parts, done = std::move(done)](Status made) mutable {
     if (!made) return done(std::move(made));
     parts.uploads->recover(parts.alive.guard([&parts, done = std::move(done)](auto recovered) mutable {
-      if (!recovered) return done(fail(ErrorCode::disk_error, "recover the uploads", recovered.error().detail));
+      if (!recovered) return done(tl::unexpected<Error>(recovered.error()));
       for (auto& [socket, port] : parts.sockets) parts.server->listen(std::move(socket), parts.tls);
       for (auto& [name, delivery] : parts.deliveries) delivery.deliverer->start();
       parts.keep_house();

@@ -51,8 +51,7 @@ Outcome<Principal> Access::identify(const http::RequestHead& head) const {
     if (decoded) {
       const std::string_view pair = http::as_text(*decoded);
       const std::size_t colon = pair.find(':');
-      const std::string* owner =
-          colon == std::string_view::npos ? nullptr : owner_of(pair.substr(colon + 1));
+      const std::string* owner = colon == std::string_view::npos ? nullptr : owner_of(pair.substr(colon + 1));
       if (owner != nullptr && *owner == pair.substr(0, colon)) return Principal{*owner};
     }
     return unauthorized("cannot take the name and the token: they do not belong to a principal of the configuration");

@@ -154,14 +154,16 @@ const std::vector<ConfigRow<InboxConfig>>& inbox_rows() {
         inbox("name", identifier(), LARDER_MEMBER(name), "The NAME of `/in/NAME/`; each once."),
         inbox("principals", ListCodec{"list of names", "–", "1 to 256", 1, 256, check_name}, LARDER_MEMBER(principals),
               "Who may upload: names of [[principal]], or \"anybody\" alone."),
-        inbox("hand_over", HandOverCodec{}, LARDER_MEMBER(hand_over),
-              "How the application gets a file: it appears in `directory`, `larder inbox take` asks for it, or a program "
-              "is run."),
+        inbox(
+            "hand_over", HandOverCodec{}, LARDER_MEMBER(hand_over),
+            "How the application gets a file: it appears in `directory`, `larder inbox take` asks for it, or a program "
+            "is run."),
         inbox("directory", absolute_path_or_none(), LARDER_MEMBER(directory),
               "Of `directory`: the file comes to `ready/`, and the application renames it to `done/` or `reject/`."),
-        inbox("program", program_or_none(), LARDER_MEMBER(program),
-              "Of `program`: run without a shell, the file as descriptor 3. Status 0: taken; 1: refused; else it is run "
-              "again later."),
+        inbox(
+            "program", program_or_none(), LARDER_MEMBER(program),
+            "Of `program`: run without a shell, the file as descriptor 3. Status 0: taken; 1: refused; else it is run "
+            "again later."),
         inbox("program_timeout", TimeCodec(milliseconds(100), hours(24)), LARDER_MEMBER(program_timeout),
               "A program that runs longer is ended, and run again later."),
         inbox("scanner", program_or_none(), LARDER_MEMBER(scanner),
@@ -175,8 +177,9 @@ const std::vector<ConfigRow<InboxConfig>>& inbox_rows() {
               "Uploads that one principal may have begun and not finished."),
         inbox("expiry", TimeCodec(minutes(1), kDay * 365), LARDER_MEMBER(expiry),
               "An upload of which nothing came for so long is removed."),
-        inbox("keep_content", TimeCodec(Duration{}, kDay * 365), LARDER_MEMBER(keep_content),
-              "How long a file that was handed over stays in the state directory, for a client that asks for its reply."),
+        inbox(
+            "keep_content", TimeCodec(Duration{}, kDay * 365), LARDER_MEMBER(keep_content),
+            "How long a file that was handed over stays in the state directory, for a client that asks for its reply."),
         inbox("empty_bits", OnOffCodec{}, LARDER_MEMBER(empty_bits),
               "BITS: a session that is closed without a byte is an empty file; off: it is dropped."),
     };
@@ -213,11 +216,11 @@ class Reader {
 
   Status check_together(const ConfigSection& section, const ServerConfig& config) const {
     if (section.name == "server" && config.certificate.empty() != config.key.empty())
-      return reader_.wrong(section.line, "\"server.certificate\" and \"server.key\" belong together: give both or none");
+      return reader_.wrong(section.line,
+                           "\"server.certificate\" and \"server.key\" belong together: give both or none");
     if (section.name != "inbox") return {};
     for (std::size_t i = 0; i < config.inboxes.size(); ++i)
-      if (auto problem = problem_of(config.inboxes[i], config))
-        return reader_.wrong(section.tables[i].line, *problem);
+      if (auto problem = problem_of(config.inboxes[i], config)) return reader_.wrong(section.tables[i].line, *problem);
     return {};
   }
 

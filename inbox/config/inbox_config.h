@@ -1,5 +1,5 @@
-// The configuration of larder-inbox: one file in TOML, read and checked as a whole into an immutable value. The table in
-// inbox_config.cpp is the parser, the defaults and the page docs/inbox-configuration.md.
+// The configuration of larder-inbox: one file in TOML, read and checked as a whole into an immutable value. The table
+// in inbox_config.cpp is the parser, the defaults and the page docs/inbox-configuration.md.
 #pragma once
 
 #include <cstdint>
@@ -27,19 +27,19 @@ enum class HandOverWay { directory, take, program };
 // [[inbox]]: one place to upload to, and the application that gets the files.
 struct InboxConfig {
   std::string name;
-  std::vector<std::string> principals;     // names; "anybody" alone: no credentials are asked for
+  std::vector<std::string> principals;  // names; "anybody" alone: no credentials are asked for
   HandOverWay hand_over = HandOverWay::take;
-  std::string directory;                   // of `directory`: its ready/, done/ and reject/
-  std::vector<std::string> program;        // of `program`
+  std::string directory;             // of `directory`: its ready/, done/ and reject/
+  std::vector<std::string> program;  // of `program`
   Duration program_timeout = std::chrono::seconds(240);
-  std::vector<std::string> scanner;        // a program that judges a file before it is accepted; empty: none
+  std::vector<std::string> scanner;  // a program that judges a file before it is accepted; empty: none
   Duration scanner_timeout = std::chrono::minutes(5);
-  std::uint64_t max_size = 1024 * kGiB;    // bytes of one file
-  std::uint64_t max_part = 0;              // bytes of one request; 0: as large as the file
-  unsigned max_open = 50;                  // uploads that one principal may have begun
-  Duration expiry = std::chrono::hours(24 * 14);  // without progress
-  Duration keep_content = std::chrono::hours(24);     // after the application has it
-  bool empty_bits = false;                 // BITS: a session without a byte is an empty file
+  std::uint64_t max_size = 1024 * kGiB;            // bytes of one file
+  std::uint64_t max_part = 0;                      // bytes of one request; 0: as large as the file
+  unsigned max_open = 50;                          // uploads that one principal may have begun
+  Duration expiry = std::chrono::hours(24 * 14);   // without progress
+  Duration keep_content = std::chrono::hours(24);  // after the application has it
+  bool empty_bits = false;                         // BITS: a session without a byte is an empty file
 };
 
 struct ServerConfig {
@@ -55,10 +55,10 @@ struct ServerConfig {
   unsigned connections_per_address = 256;
   std::uint64_t keep_free = 1 * kGiB;  // of the disk, for others
   Duration stall_timeout = std::chrono::seconds(60);
-  std::uint64_t least_rate = 1024;  // bytes/s over five minutes; 0: off
+  std::uint64_t least_rate = 1024;                  // bytes/s over five minutes; 0: off
   Duration remember = std::chrono::hours(24 * 90);  // settled uploads, so that a repetition is known
-  std::string bits_host_id;         // pins BITS clients to this node; empty: no
-  Duration bits_fallback{};         // 0: never
+  std::string bits_host_id;                         // pins BITS clients to this node; empty: no
+  Duration bits_fallback{};                         // 0: never
   // [[principal]] and [[inbox]]
   std::vector<PrincipalConfig> principals;
   std::vector<InboxConfig> inboxes;
@@ -71,7 +71,7 @@ inline constexpr std::string_view kAnybody = "anybody";
 
 // Errors are config_invalid with "FILE:LINE: …" in the detail; `file_name` is used only for them.
 [[nodiscard]] Result<std::shared_ptr<const ServerConfig>> parse_server_config(std::string_view toml,
-                                                                             const std::string& file_name);
+                                                                              const std::string& file_name);
 // Reads the file; blocks. A missing file is not_found.
 [[nodiscard]] Result<std::shared_ptr<const ServerConfig>> load_server_config(const std::string& path);
 [[nodiscard]] std::string server_config_as_markdown();  // the table of the page

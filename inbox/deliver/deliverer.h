@@ -1,6 +1,6 @@
 // Brings the accepted uploads of one inbox to its application: claims what is due in the ledger, hands it over, writes
-// down what the application said. A row is claimed before the application is told and acknowledged after it said yes, so
-// a crash in between tells it again, with the same id and the next attempt. Loop thread.
+// down what the application said. A row is claimed before the application is told and acknowledged after it said yes,
+// so a crash in between tells it again, with the same id and the next attempt. Loop thread.
 #pragma once
 
 #include <map>
@@ -15,8 +15,8 @@ namespace larder::inbox {
 
 struct DelivererSettings {
   std::string inbox;
-  std::string holder;             // this process, for the lease
-  std::size_t most_at_once = 64;  // attempts under way
+  std::string holder;                         // this process, for the lease
+  std::size_t most_at_once = 64;              // attempts under way
   Duration lease = std::chrono::minutes(10);  // renewed while the attempt lasts
   RetryRules retry;
 };

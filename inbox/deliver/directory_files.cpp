@@ -23,9 +23,9 @@ constexpr std::array<std::pair<const char*, Place>, 3> kPlaces = {
 constexpr std::size_t kCopyStep = std::size_t{1} << 20;
 
 tl::unexpected<Error> failed(const std::string& doing, const std::string& path, int error) {
-  const ErrorCode code = error == ENOSPC || error == EDQUOT    ? ErrorCode::disk_full
+  const ErrorCode code = error == ENOSPC || error == EDQUOT  ? ErrorCode::disk_full
                          : error == EACCES || error == EPERM ? ErrorCode::permission_denied
-                                                              : ErrorCode::disk_error;
+                                                             : ErrorCode::disk_error;
   return fail(code, doing, fmt::format("{}: {}", path, std::strerror(error)));
 }
 
@@ -39,10 +39,11 @@ Status sync_directory(const std::string& path, const std::string& doing) {
 void let_group_read(const std::string& path, const std::string& directory) {
   struct stat above {};
   if (::stat(directory.c_str(), &above) != 0) return;
-  const bool given = ::lchown(path.c_str(), static_cast<uid_t>(-1), above.st_gid) == 0 && ::chmod(path.c_str(), 0640) == 0;
+  const bool given =
+      ::lchown(path.c_str(), static_cast<uid_t>(-1), above.st_gid) == 0 && ::chmod(path.c_str(), 0640) == 0;
   if (!given)
-    log::warn("the group of {} cannot be given the file {}: {}; make this service's user a member of it", directory, path,
-              std::strerror(errno));
+    log::warn("the group of {} cannot be given the file {}: {}; make this service's user a member of it", directory,
+              path, std::strerror(errno));
 }
 
 Status write_all(int to, std::span<const char> bytes, const std::string& doing, const std::string& path) {

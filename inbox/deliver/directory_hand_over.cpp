@@ -4,8 +4,7 @@
 
 namespace larder::inbox {
 
-DirectoryHandOver::DirectoryHandOver(std::string directory, ContentPath content_path, Runtime runtime,
-                                     WorkerPool& pool)
+DirectoryHandOver::DirectoryHandOver(std::string directory, ContentPath content_path, Runtime runtime, WorkerPool& pool)
     : files_(std::make_shared<const DirectoryFiles>(std::move(directory))),
       content_path_(std::move(content_path)),
       runtime_(runtime),

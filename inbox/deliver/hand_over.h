@@ -26,8 +26,8 @@ class HandOver {
   using Done = UniqueFunction<void(AttemptEnd)>;
 
   virtual ~HandOver() = default;
-  // Tells the application of an upload that is delivering. `done` comes once, later, on the loop; not where the HandOver
-  // ends before. `resumed`: this process did not begin the attempt, another one did and has ended since.
+  // Tells the application of an upload that is delivering. `done` comes once, later, on the loop; not where the
+  // HandOver ends before. `resumed`: this process did not begin the attempt, another one did and has ended since.
   virtual void begin(const UploadRow& row, bool resumed, Done done) = 0;
   // True: an attempt ends by itself, so a service that stops waits for it. False: the application takes what time it
   // likes, and the next process takes the attempt up.

@@ -40,7 +40,8 @@ AttemptEnd end_of_program(const Result<HookOutcome>& outcome, Duration timeout) 
   const std::string said = first_line(outcome->output);
   switch (outcome->how) {
     case HookOutcome::How::timed_out:
-      return {Kind::again, fmt::format("the program was ended after {} s", std::chrono::ceil<std::chrono::seconds>(timeout).count())};
+      return {Kind::again, fmt::format("the program was ended after {} s",
+                                       std::chrono::ceil<std::chrono::seconds>(timeout).count())};
     case HookOutcome::How::signalled:
       return {Kind::again, fmt::format("the program ended by signal {}", outcome->status)};
     case HookOutcome::How::exited:
@@ -51,8 +52,8 @@ AttemptEnd end_of_program(const Result<HookOutcome>& outcome, Duration timeout) 
   return {Kind::again, fmt::format("the program ended with status {}: {}", outcome->status, said)};
 }
 
-void run_program(const DeliveryProgram& program, const ProgramFacts& facts, const std::string& path,
-                 HookRunner& runner, Executor& loop, UniqueFunction<void(AttemptEnd)> done) {
+void run_program(const DeliveryProgram& program, const ProgramFacts& facts, const std::string& path, HookRunner& runner,
+                 Executor& loop, UniqueFunction<void(AttemptEnd)> done) {
   // A file of the store, on a local disk: opening it does not wait.
   auto content = std::make_shared<UniqueFd>(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   if (!*content) {
@@ -66,14 +67,13 @@ void run_program(const DeliveryProgram& program, const ProgramFacts& facts, cons
   request.process.timeout = program.timeout;
   request.content = content->get();
   request.keep = content;
-  runner.run_hook(std::move(request), [done = std::move(done), timeout = program.timeout](
-                                          Result<HookOutcome> outcome) mutable {
-    done(end_of_program(outcome, timeout));
-  });
+  runner.run_hook(std::move(request),
+                  [done = std::move(done), timeout = program.timeout](Result<HookOutcome> outcome) mutable {
+                    done(end_of_program(outcome, timeout));
+                  });
 }
 
-ProgramHandOver::ProgramHandOver(DeliveryProgram program, ContentPath content_path, Runtime runtime,
-                                 HookRunner& runner)
+ProgramHandOver::ProgramHandOver(DeliveryProgram program, ContentPath content_path, Runtime runtime, HookRunner& runner)
     : program_(std::move(program)), content_path_(std::move(content_path)), runtime_(runtime), runner_(runner) {}
 
 // A program that another process began may have had its effect and cannot be asked. It is run again as another attempt,
@@ -85,8 +85,13 @@ void ProgramHandOver::begin(const UploadRow& row, bool resumed, Done done) {
       guarded(AttemptEnd{AttemptEnd::Kind::again, "this service ended while the program ran"});
     });
   }
-  const ProgramFacts facts{row.id,   row.inbox,    row.principal, row.name, row.size.value_or(0),
-                           row.computed, row.delivery ? row.delivery->attempt : 0};
+  const ProgramFacts facts{row.id,
+                           row.inbox,
+                           row.principal,
+                           row.name,
+                           row.size.value_or(0),
+                           row.computed,
+                           row.delivery ? row.delivery->attempt : 0};
   run_program(program_, facts, content_path_(row.id), runner_, runtime_.executor, std::move(guarded));
 }
 

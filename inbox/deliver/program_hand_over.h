@@ -36,8 +36,8 @@ struct ProgramFacts {
 [[nodiscard]] AttemptEnd end_of_program(const Result<HookOutcome>& outcome, Duration timeout);
 
 // Runs it with the file at `path`. `done` comes once, later, on the loop.
-void run_program(const DeliveryProgram& program, const ProgramFacts& facts, const std::string& path,
-                 HookRunner& runner, Executor& loop, UniqueFunction<void(AttemptEnd)> done);
+void run_program(const DeliveryProgram& program, const ProgramFacts& facts, const std::string& path, HookRunner& runner,
+                 Executor& loop, UniqueFunction<void(AttemptEnd)> done);
 
 class ProgramHandOver final : public HandOver {
  public:

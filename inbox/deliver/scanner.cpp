@@ -20,16 +20,15 @@ Verdict verdict_of(AttemptEnd end) {
 }  // namespace
 
 void Scanners::answer_later(UniqueFunction<void(Verdict)> done, Verdict verdict) {
-  runtime_.executor.post(alive_.guard(
-      [done = std::move(done), verdict = std::move(verdict)]() mutable { done(std::move(verdict)); }));
+  runtime_.executor.post(
+      alive_.guard([done = std::move(done), verdict = std::move(verdict)]() mutable { done(std::move(verdict)); }));
 }
 
-void Scanners::judge(UploadStatus upload, std::string principal, std::string path,
-                     UniqueFunction<void(Verdict)> done) {
+void Scanners::judge(UploadStatus upload, std::string principal, std::string path, UniqueFunction<void(Verdict)> done) {
   const auto scanner = scanners_.find(upload.inbox);
   if (scanner == scanners_.end()) return answer_later(std::move(done), Verdict{});
-  const ProgramFacts facts{upload.id, upload.inbox, std::move(principal), upload.name, upload.size.value_or(0),
-                           upload.sha256, 0};
+  const ProgramFacts facts{
+      upload.id, upload.inbox, std::move(principal), upload.name, upload.size.value_or(0), upload.sha256, 0};
   run_program(scanner->second, facts, path, runner_, runtime_.executor,
               alive_.guard([done = std::move(done)](AttemptEnd end) mutable { done(verdict_of(std::move(end))); }));
 }

@@ -17,8 +17,7 @@ class Scanners final : public VerdictHook {
  public:
   Scanners(Runtime runtime, HookRunner& runner) : runtime_(runtime), runner_(runner) {}
   void add(const std::string& inbox, DeliveryProgram scanner) { scanners_.insert_or_assign(inbox, std::move(scanner)); }
-  void judge(UploadStatus upload, std::string principal, std::string path,
-             UniqueFunction<void(Verdict)> done) override;
+  void judge(UploadStatus upload, std::string principal, std::string path, UniqueFunction<void(Verdict)> done) override;
 
  private:
   void answer_later(UniqueFunction<void(Verdict)> done, Verdict verdict);

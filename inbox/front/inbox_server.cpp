@@ -65,14 +65,15 @@ struct InboxServer::Impl {
     const SteadyTime began = loop_.now();
     // The head is needed for the log when the exchange may have gone.
     auto line = std::pair(exchange->head().method, std::string(logged_path(exchange->head().target)));
-    run_request(parts_, std::move(exchange), [this, began, from, line = std::move(line)](const RequestOutcome& outcome) {
-      ++answers_[{outcome.dialect, outcome.status}];
-      if (!settings_.access_log) return;
-      const auto passed = std::chrono::duration_cast<std::chrono::milliseconds>(loop_.now() - began);
-      log::info("request method={} path={} dialect={} status={} principal={} upload={} from={} ms={}", line.first,
-                line.second, dialect_name(outcome.dialect), outcome.status, outcome.principal, outcome.upload, from,
-                passed.count());
-    });
+    run_request(parts_, std::move(exchange),
+                [this, began, from, line = std::move(line)](const RequestOutcome& outcome) {
+                  ++answers_[{outcome.dialect, outcome.status}];
+                  if (!settings_.access_log) return;
+                  const auto passed = std::chrono::duration_cast<std::chrono::milliseconds>(loop_.now() - began);
+                  log::info("request method={} path={} dialect={} status={} principal={} upload={} from={} ms={}",
+                            line.first, line.second, dialect_name(outcome.dialect), outcome.status, outcome.principal,
+                            outcome.upload, from, passed.count());
+                });
   }
 
   Loop& loop_;
@@ -89,8 +90,8 @@ InboxServer::InboxServer(Loop& loop, const FrontParts& parts, FrontSettings sett
 InboxServer::~InboxServer() = default;
 
 void InboxServer::listen(UniqueFd socket, std::shared_ptr<http::TlsContext> tls) {
-  impl_->server_.listen(std::move(socket), [impl = impl_.get()](int accepted) { return impl->admit(accepted); },
-                        std::move(tls));
+  impl_->server_.listen(
+      std::move(socket), [impl = impl_.get()](int accepted) { return impl->admit(accepted); }, std::move(tls));
 }
 
 void InboxServer::use_certificate(const std::shared_ptr<http::TlsContext>& tls) {

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/hash/digest.h"
+#include "inbox/wire/target.h"
 
 namespace larder::inbox {
 namespace {
@@ -49,17 +50,13 @@ class RequestRun : public std::enable_shared_from_this<RequestRun> {
  private:
   // The answer to an operation, for the next step.
   Uploads::Answer then(void (RequestRun::*next)(Outcome<UploadStatus>)) {
-    return [self = shared_from_this(), next](Outcome<UploadStatus> outcome) {
-      ((*self).*next)(std::move(outcome));
-    };
+    return [self = shared_from_this(), next](Outcome<UploadStatus> outcome) { ((*self).*next)(std::move(outcome)); };
   }
 
   void begin() {
     std::visit([this](const auto& operation) { this->carry_out(operation); }, request_.operation);
   }
-  void carry_out(const Create& create) {
-    parts_.uploads.create(principal_, create.upload, then(&RequestRun::go_on));
-  }
+  void carry_out(const Create& create) { parts_.uploads.create(principal_, create.upload, then(&RequestRun::go_on)); }
   void carry_out(const Append& append) { append_part(append.part); }
   void carry_out(const Look& look) { parts_.uploads.look(principal_, look.id, then(&RequestRun::finish)); }
   void carry_out(const Cancel& cancel) { parts_.uploads.cancel(principal_, cancel.id, then(&RequestRun::finish)); }
@@ -75,7 +72,8 @@ class RequestRun : public std::enable_shared_from_this<RequestRun> {
 
   void go_on(Outcome<UploadStatus> outcome) {
     const Step step = next_step(request_, outcome);
-    const UploadStatus* const status = outcome ? &*outcome : (outcome.error().upload ? &*outcome.error().upload : nullptr);
+    const UploadStatus* const status =
+        outcome ? &*outcome : (outcome.error().upload ? &*outcome.error().upload : nullptr);
     switch (step) {
       case Step::append:
         return append_part(part_of(request_, *status));
@@ -104,7 +102,8 @@ class RequestRun : public std::enable_shared_from_this<RequestRun> {
   // Once: where another request made the upload again meanwhile, its word counts.
   void start_over(const UploadStatus& status) {
     if (std::exchange(started_over_, true))
-      return finish(with_upload(Problem::superseded, "cannot begin: another request for this upload came first", status));
+      return finish(
+          with_upload(Problem::superseded, "cannot begin: another request for this upload came first", status));
     parts_.uploads.cancel(principal_, status.id, [self = shared_from_this()](Outcome<UploadStatus> cancelled) {
       if (!cancelled) return self->finish(std::move(cancelled));
       self->begin();
@@ -128,7 +127,8 @@ class RequestRun : public std::enable_shared_from_this<RequestRun> {
   }
 
   void finish(Outcome<UploadStatus> outcome) {
-    const UploadStatus* const status = outcome ? &*outcome : (outcome.error().upload ? &*outcome.error().upload : nullptr);
+    const UploadStatus* const status =
+        outcome ? &*outcome : (outcome.error().upload ? &*outcome.error().upload : nullptr);
     if (status != nullptr) outcome_.upload = status->id;
     respond(answer(request_, outcome, settings_));
   }

@@ -79,8 +79,7 @@ class Ledger {
   // `principal` none: of anybody. Another's upload is unknown_upload, as one that never was.
   virtual void find(std::string id, std::optional<std::string> principal, Done<UploadRow> done) = 0;
   virtual void take(std::string id, std::string principal, std::string holder, Done<UploadRow> done) = 0;
-  // `room` as in NewUpload.
-  virtual void declare_size(Writer writer, std::uint64_t size, std::uint64_t room, Done<UploadRow> done) = 0;
+  virtual void declare(Writer writer, Declaration said, Done<UploadRow> done) = 0;
   virtual void advance(Writer writer, Advance step, Done<UploadRow> done) = 0;
   virtual void seal(Writer writer, Seal sealed, Done<UploadRow> done) = 0;
   virtual void accept(Writer writer, StoredAnswer answer, WallTime now, Done<UploadRow> done) = 0;

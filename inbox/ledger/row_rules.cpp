@@ -8,47 +8,31 @@
 namespace larder::inbox {
 namespace {
 
-tl::unexpected<Refused> refused(Problem problem, const UploadRow& row, std::string detail) {
-  return tl::unexpected<Refused>(Refused{problem, std::move(detail), status_of(row), std::nullopt});
+Refused refusal(Problem problem, const UploadRow& row, std::string detail) {
+  return Refused{problem, std::move(detail), status_of(row), std::nullopt};
 }
 
-// Why an event is not possible in this state.
-tl::unexpected<Refused> impossible(const UploadRow& row, std::string_view doing) {
-  const std::string detail = fmt::format("cannot {} upload {}: it is {}", doing, row.id, state_name(row.state));
-  switch (row.state) {
-    case UploadState::cancelled:
-    case UploadState::expired:
-      return refused(Problem::gone, row, detail + "; make a new one");
-    case UploadState::failed:
-      return refused(Problem::content_digest, row, detail + (row.answer ? ": " + row.answer->text : ""));
-    case UploadState::rejected:
-      return refused(Problem::rejected, row, detail + (row.answer ? ": " + row.answer->text : ""));
-    case UploadState::sealed:
-      return refused(Problem::pending, row, detail + " and not accepted yet; ask again later");
-    case UploadState::receiving:
-    case UploadState::accepted:
-    case UploadState::delivering:
-    case UploadState::delivered:
-      break;
-  }
-  return refused(Problem::already_settled, row, detail);
+tl::unexpected<Refused> refused(Problem problem, const UploadRow& row, std::string detail) {
+  return tl::unexpected<Refused>(refusal(problem, row, std::move(detail)));
+}
+
+tl::unexpected<Refused> cannot(const UploadRow& row, std::string_view doing) {
+  return tl::unexpected<Refused>(impossible(row, doing));
 }
 
 // The state and the epoch that a writer has to find.
 std::optional<Refused> check_writer(const UploadRow& row, std::uint64_t epoch, UploadState expected,
                                     std::string_view doing) {
-  if (row.state != expected) return impossible(row, doing).value();
+  if (row.state != expected) return impossible(row, doing);
   if (row.epoch == epoch) return std::nullopt;
-  return refused(Problem::superseded, row,
-                 fmt::format("cannot {} upload {}: a newer request took it over", doing, row.id))
-      .value();
+  return refusal(Problem::superseded, row,
+                 fmt::format("cannot {} upload {}: a newer request took it over", doing, row.id));
 }
 
 std::optional<Refused> check_offset(const UploadRow& row, std::uint64_t from) {
   if (row.offset == from) return std::nullopt;
-  return refused(Problem::wrong_offset, row,
-                 fmt::format("cannot append to upload {} at {}: it has {} bytes", row.id, from, row.offset))
-      .value();
+  return refusal(Problem::wrong_offset, row,
+                 fmt::format("cannot append to upload {} at {}: it has {} bytes", row.id, from, row.offset));
 }
 
 void settle(UploadRow& row, UploadState state, WallTime now) {
@@ -69,6 +53,39 @@ std::string cut_result(std::string text) {
 }
 
 }  // namespace
+
+Refused refused_by(const Error& error) {
+  Problem problem = Problem::failed;
+  if (error.code == ErrorCode::disk_full) problem = Problem::no_space;
+  if (error.code == ErrorCode::busy) problem = Problem::busy;
+  return Refused{problem, error.text(), std::nullopt, error.retry_after};
+}
+
+Refused unknown_upload(const std::string& id) {
+  return Refused{Problem::unknown_upload, fmt::format("cannot find upload {}: there is none; make a new one", id),
+                 std::nullopt, std::nullopt};
+}
+
+Refused impossible(const UploadRow& row, std::string_view doing) {
+  const std::string detail = fmt::format("cannot {} upload {}: it is {}", doing, row.id, state_name(row.state));
+  switch (row.state) {
+    case UploadState::cancelled:
+    case UploadState::expired:
+      return refusal(Problem::gone, row, detail + "; make a new one");
+    case UploadState::failed:
+      return refusal(Problem::content_digest, row, detail + (row.answer ? ": " + row.answer->text : ""));
+    case UploadState::rejected:
+      return refusal(Problem::rejected, row, detail + (row.answer ? ": " + row.answer->text : ""));
+    case UploadState::sealed:
+      return refusal(Problem::pending, row, detail + " and not accepted yet; ask again later");
+    case UploadState::receiving:
+    case UploadState::accepted:
+    case UploadState::delivering:
+    case UploadState::delivered:
+      break;
+  }
+  return refusal(Problem::already_settled, row, detail);
+}
 
 UploadStatus status_of(const UploadRow& row) {
   UploadStatus status;
@@ -115,18 +132,23 @@ Outcome<Change> take(UploadRow& row, const std::string& holder) {
   return Change::made;
 }
 
-Outcome<Change> declare_size(UploadRow& row, std::uint64_t epoch, std::uint64_t size) {
+Outcome<Change> declare(UploadRow& row, std::uint64_t epoch, const Declaration& said) {
   if (auto problem = check_writer(row, epoch, UploadState::receiving, "set the size of")) {
     return tl::unexpected(std::move(*problem));
   }
-  if (row.size == size) return Change::none;
-  if (row.size || size < row.offset) {
+  if ((row.size && *row.size != said.size) || said.size < row.offset) {
     return refused(Problem::wrong_size, row,
-                   fmt::format("cannot set the size of upload {} to {}: {}", row.id, size,
+                   fmt::format("cannot set the size of upload {} to {}: {}", row.id, said.size,
                                row.size ? fmt::format("it was {} before", *row.size)
                                         : fmt::format("it has {} bytes already", row.offset)));
   }
-  row.size = size;
+  if (said.sha256 && row.declared && *said.sha256 != *row.declared) {
+    return refused(Problem::bad_request, row,
+                   fmt::format("cannot set the SHA-256 of upload {}: another one was said before", row.id));
+  }
+  if (row.size == said.size && (!said.sha256 || row.declared)) return Change::none;
+  row.size = said.size;
+  if (said.sha256) row.declared = said.sha256;
   return Change::made;
 }
 
@@ -181,7 +203,7 @@ Outcome<Change> accept(UploadRow& row, std::uint64_t epoch, const StoredAnswer& 
 Outcome<Change> refuse(UploadRow& row, std::uint64_t epoch, UploadEvent event, const StoredAnswer& answer,
                        WallTime now) {
   const auto next = next_state(row.state, event);
-  if (!next) return impossible(row, "refuse");
+  if (!next) return cannot(row, "refuse");
   if (*next == row.state) return Change::none;
   if (auto problem = check_writer(row, epoch, row.state, "refuse")) return tl::unexpected(std::move(*problem));
   settle(row, *next, now);
@@ -191,7 +213,7 @@ Outcome<Change> refuse(UploadRow& row, std::uint64_t epoch, UploadEvent event, c
 
 Outcome<Change> cancel(UploadRow& row, WallTime now) {
   const auto next = next_state(row.state, UploadEvent::cancel);
-  if (!next) return impossible(row, "cancel");
+  if (!next) return cannot(row, "cancel");
   if (*next == row.state) return Change::none;
   settle(row, *next, now);
   return Change::made;
@@ -199,7 +221,7 @@ Outcome<Change> cancel(UploadRow& row, WallTime now) {
 
 Outcome<Change> expire(UploadRow& row, WallTime now) {
   const auto next = next_state(row.state, UploadEvent::expire);
-  if (!next || (*next != row.state && now < row.expires_at)) return impossible(row, "let expire");
+  if (!next || (*next != row.state && now < row.expires_at)) return cannot(row, "let expire");
   if (*next == row.state) return Change::none;
   settle(row, *next, now);
   return Change::made;
@@ -207,7 +229,7 @@ Outcome<Change> expire(UploadRow& row, WallTime now) {
 
 Outcome<Change> claim(UploadRow& row, const std::string& holder, WallTime now, Duration lease) {
   const auto next = next_state(row.state, UploadEvent::claim);
-  if (!next || !row.delivery) return impossible(row, "hand over");
+  if (!next || !row.delivery) return cannot(row, "hand over");
   if (row.delivery->next_at && now < *row.delivery->next_at) {
     return refused(Problem::pending, row, fmt::format("cannot hand over upload {}: it is not due yet", row.id));
   }
@@ -221,7 +243,7 @@ Outcome<Change> claim(UploadRow& row, const std::string& holder, WallTime now, D
 }
 
 Outcome<Change> renew(UploadRow& row, unsigned attempt, WallTime until) {
-  if (row.state != UploadState::delivering || !row.delivery) return impossible(row, "extend the lease of");
+  if (row.state != UploadState::delivering || !row.delivery) return cannot(row, "extend the lease of");
   if (row.delivery->attempt != attempt) {
     return refused(
         Problem::superseded, row,
@@ -234,7 +256,7 @@ Outcome<Change> renew(UploadRow& row, unsigned attempt, WallTime until) {
 Outcome<Change> acknowledge(UploadRow& row, std::string result, std::string reply, WallTime now) {
   const auto next = next_state(row.state, UploadEvent::application_took);
   // It cannot have taken what it was never given.
-  if (!next || !row.delivery || row.delivery->attempt == 0) return impossible(row, "acknowledge");
+  if (!next || !row.delivery || row.delivery->attempt == 0) return cannot(row, "acknowledge");
   if (*next == row.state) return Change::none;
   settle(row, *next, now);
   row.delivery->result = cut_result(std::move(result));
@@ -244,7 +266,7 @@ Outcome<Change> acknowledge(UploadRow& row, std::string result, std::string repl
 
 Outcome<Change> reject(UploadRow& row, std::string result, const StoredAnswer& answer, WallTime now) {
   const auto next = next_state(row.state, UploadEvent::application_refused);
-  if (!next || (*next != row.state && (!row.delivery || row.delivery->attempt == 0))) return impossible(row, "reject");
+  if (!next || (*next != row.state && (!row.delivery || row.delivery->attempt == 0))) return cannot(row, "reject");
   if (*next == row.state) return Change::none;
   settle(row, *next, now);
   row.delivery->result = cut_result(std::move(result));
@@ -254,7 +276,7 @@ Outcome<Change> reject(UploadRow& row, std::string result, const StoredAnswer& a
 
 Outcome<Change> end_attempt(UploadRow& row, unsigned attempt, std::string result, WallTime now,
                             const RetryRules& rules) {
-  if (!next_state(row.state, UploadEvent::attempt_ended) || !row.delivery) return impossible(row, "end an attempt of");
+  if (!next_state(row.state, UploadEvent::attempt_ended) || !row.delivery) return cannot(row, "end an attempt of");
   if (row.state != UploadState::delivering || row.delivery->attempt != attempt) return Change::none;
   if (attempt >= rules.attempts || now - row.delivery->accepted_at >= rules.age) {
     StoredAnswer answer{502, fmt::format("the application did not take it in {} attempts", attempt)};

@@ -4,7 +4,9 @@
 #pragma once
 
 #include <chrono>
+#include <string_view>
 
+#include "base/result.h"
 #include "inbox/ledger/upload_row.h"
 
 namespace larder::inbox {
@@ -36,6 +38,13 @@ struct Seal {
   std::optional<StoredAnswer> accept_with;  // nobody is asked first: sealed and accepted at once
 };
 
+// What a request says of the whole, later than the creation.
+struct Declaration {
+  std::uint64_t size = 0;
+  std::optional<Digest> sha256;  // stored with the size, so that a crash never leaves one without the other
+  std::uint64_t room = ~0ULL;    // as in NewUpload
+};
+
 // When the hand-over is tried again: 1 s after the first attempt, doubling up to an hour.
 struct RetryRules {
   std::chrono::seconds first{1};
@@ -45,12 +54,18 @@ struct RetryRules {
 };
 [[nodiscard]] std::chrono::seconds wait_before_attempt(unsigned attempts_made, const RetryRules& rules);
 
+// Why the ledger or the disk could not.
+[[nodiscard]] Refused refused_by(const Error& error);
+[[nodiscard]] Refused unknown_upload(const std::string& id);
+// The operation is not possible in the state that the upload is in; `doing` is "append to".
+[[nodiscard]] Refused impossible(const UploadRow& row, std::string_view doing);
+
 // Does a repeated creation mean this upload? key_conflict where the size or the digest differs.
 [[nodiscard]] std::optional<Refused> refuse_other_content(const UploadRow& row, const CreateUpload& repeated);
 
 // The newest request wins. Where the upload is not receiving any more the row stays as it is, and so does the epoch.
 [[nodiscard]] Outcome<Change> take(UploadRow& row, const std::string& holder);
-[[nodiscard]] Outcome<Change> declare_size(UploadRow& row, std::uint64_t epoch, std::uint64_t size);
+[[nodiscard]] Outcome<Change> declare(UploadRow& row, std::uint64_t epoch, const Declaration& said);
 [[nodiscard]] Outcome<Change> advance(UploadRow& row, std::uint64_t epoch, const Advance& step);
 [[nodiscard]] Outcome<Change> seal(UploadRow& row, std::uint64_t epoch, const Seal& sealed);
 [[nodiscard]] Outcome<Change> accept(UploadRow& row, std::uint64_t epoch, const StoredAnswer& answer, WallTime now);

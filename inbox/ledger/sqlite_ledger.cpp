@@ -1,6 +1,7 @@
 #include "inbox/ledger/sqlite_ledger.h"
 
 #include <SQLiteCpp/SQLiteCpp.h>
+#include <fmt/format.h>
 
 #include "base/text/units.h"
 #include "database/statement.h"
@@ -110,25 +111,32 @@ void SqliteLedger::find(std::string id, std::optional<std::string> principal, Do
       std::move(done));
 }
 
+// Mostly there is nothing to write, and then nothing to wait for: a write waits for the disk.
 void SqliteLedger::take(std::string id, std::string principal, std::string holder, Done<UploadRow> done) {
-  write<UploadRow>(
-      database_, "take upload " + id,
-      [id, principal = std::move(principal), holder = std::move(holder)](SQLite::Database& db) {
-        return apply(db, id, principal, [&](UploadRow& row) { return inbox::take(row, holder); });
-      },
-      std::move(done));
+  const auto write_it = [&database = database_, id, principal, holder](Done<UploadRow> then) {
+    write<UploadRow>(
+        database, "take upload " + id,
+        [id, principal, holder](SQLite::Database& db) {
+          return apply(db, id, principal, [&](UploadRow& row) { return inbox::take(row, holder); });
+        },
+        std::move(then));
+  };
+  find(id, principal, [holder, write_it, done = std::move(done)](Outcome<UploadRow> row) mutable {
+    if (!row || row->state != UploadState::receiving || row->holder == holder) return done(std::move(row));
+    write_it(std::move(done));
+  });
 }
 
-void SqliteLedger::declare_size(Writer writer, std::uint64_t size, std::uint64_t room, Done<UploadRow> done) {
+void SqliteLedger::declare(Writer writer, Declaration said, Done<UploadRow> done) {
   write<UploadRow>(
       database_, "set the size of upload " + writer.id,
-      [writer, size, room](SQLite::Database& db) {
+      [writer, said = std::move(said)](SQLite::Database& db) {
         return apply(db, writer.id, std::nullopt, [&](UploadRow& row) -> Outcome<Change> {
-          auto changed = inbox::declare_size(row, writer.epoch, size);
-          if (!changed || *changed == Change::none) return changed;
-          if (auto full = refuse_without_room(db, size - row.offset, room)) {
-            row.size.reset();
-            full->upload = status_of(row);
+          const UploadRow before = row;
+          auto changed = inbox::declare(row, writer.epoch, said);
+          if (!changed || *changed == Change::none || before.size) return changed;
+          if (auto full = refuse_without_room(db, said.size - row.offset, said.room)) {
+            full->upload = status_of(before);
             return tl::unexpected<Refused>(std::move(*full));
           }
           return changed;

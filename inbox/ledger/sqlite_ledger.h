@@ -17,7 +17,7 @@ class SqliteLedger final : public Ledger {
   void create(NewUpload upload, Done<FoundOrMade> done) override;
   void find(std::string id, std::optional<std::string> principal, Done<UploadRow> done) override;
   void take(std::string id, std::string principal, std::string holder, Done<UploadRow> done) override;
-  void declare_size(Writer writer, std::uint64_t size, std::uint64_t room, Done<UploadRow> done) override;
+  void declare(Writer writer, Declaration said, Done<UploadRow> done) override;
   void advance(Writer writer, Advance step, Done<UploadRow> done) override;
   void seal(Writer writer, Seal sealed, Done<UploadRow> done) override;
   void accept(Writer writer, StoredAnswer answer, WallTime now, Done<UploadRow> done) override;

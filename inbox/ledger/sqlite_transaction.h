@@ -3,7 +3,6 @@
 #pragma once
 
 #include <SQLiteCpp/Database.h>
-#include <fmt/format.h>
 
 #include <memory>
 
@@ -17,18 +16,6 @@ namespace larder::inbox {
 // database, which undoes it.
 template <class T>
 using Worked = Result<Outcome<T>>;
-
-[[nodiscard]] inline Refused refused_by(const Error& error) {
-  Problem problem = Problem::failed;
-  if (error.code == ErrorCode::disk_full) problem = Problem::no_space;
-  if (error.code == ErrorCode::busy) problem = Problem::busy;
-  return Refused{problem, error.text(), std::nullopt, error.retry_after};
-}
-
-[[nodiscard]] inline Refused unknown_upload(const std::string& id) {
-  return Refused{Problem::unknown_upload, fmt::format("cannot find upload {}: there is none; make a new one", id),
-                 std::nullopt, std::nullopt};
-}
 
 // A refusal is no error of the transaction: an error would have the whole group of writes done again.
 template <class T>

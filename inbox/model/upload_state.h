@@ -21,14 +21,14 @@ enum class UploadState {
 };
 
 enum class UploadEvent {
-  all_received,       // size and digest are right, the file is synced
-  wrong_content,      // size or digest is wrong
+  all_received,   // size and digest are right, the file is synced
+  wrong_content,  // size or digest is wrong
   scanner_refused,
-  accept,             // with the stored answer, in one transaction
-  claim,              // a hand-over begins: attempt and epoch grow
-  application_took,   // it acknowledged
+  accept,            // with the stored answer, in one transaction
+  claim,             // a hand-over begins: attempt and epoch grow
+  application_took,  // it acknowledged
   application_refused,
-  attempt_ended,      // no acknowledgement: the lease ended, or the application could not be reached
+  attempt_ended,  // no acknowledgement: the lease ended, or the application could not be reached
   cancel,
   expire,
 };

@@ -76,7 +76,7 @@ Read<std::string> session_id(const http::RequestHead& head) {
   std::string_view id = *value;
   if (id.size() > kMaxSessionId) return bad("its BITS-Session-Id is too long");
   if (id.size() >= 2 && id.front() == '{' && id.back() == '}') id = id.substr(1, id.size() - 2);
-  if (!is_upload_id(id)) return bad(Problem::unknown_upload, "its BITS-Session-Id is not of this server");
+  if (!may_be_upload_id(id)) return bad(Problem::unknown_upload, "its BITS-Session-Id is not of this server");
   return std::string(id);
 }
 

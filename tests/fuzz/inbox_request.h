@@ -67,12 +67,12 @@ inline void check_request(const Request& request, const WireSettings& settings) 
     must(create->part->offset == 0 && create->part->total == upload.size);
     must(create->part->ends_upload == (request.dialect == Dialect::put));
   } else if (const auto* const append = std::get_if<Append>(&request.operation)) {
-    must(is_upload_id(append->part.id) && !append->part.ends_upload);
+    must(may_be_upload_id(append->part.id) && !append->part.ends_upload);
     check_part(append->part, settings);
     must(append->part.skips_known == (request.dialect == Dialect::bits));
     must(request.dialect == Dialect::tus || (append->part.length.value_or(0) > 0 && append->part.total));
   } else if (const auto* const leave = std::get_if<Leave>(&request.operation)) {
-    must(is_upload_id(leave->id) && request.dialect == Dialect::bits);
+    must(may_be_upload_id(leave->id) && request.dialect == Dialect::bits);
   }
 }
 

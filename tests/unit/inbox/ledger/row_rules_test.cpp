@@ -83,7 +83,7 @@ TEST(RowRules, AWriterOfAnOldEpochChangesNothing) {
   EXPECT_EQ(row.epoch, 4U);
   const UploadRow before = row;
   EXPECT_EQ(problem(advance(row, 3, {10, 20, kNow, kNow})), Problem::superseded);
-  EXPECT_EQ(problem(declare_size(row, 3, 100)), Problem::superseded);
+  EXPECT_EQ(problem(declare(row, 3, {100, {}})), Problem::superseded);
   EXPECT_EQ(problem(seal(row, 3, {10, 100, {}, kNow, std::nullopt})), Problem::superseded);
   EXPECT_EQ(problem(refuse(row, 3, UploadEvent::wrong_content, {}, kNow)), Problem::superseded);
   EXPECT_EQ(row.offset, before.offset);
@@ -117,11 +117,22 @@ TEST(RowRules, AnAdvanceBeginsAtTheOffsetAndEndsWithinTheSize) {
 
 TEST(RowRules, ASizeIsSaidOnce) {
   UploadRow row = receiving(10, std::nullopt);
-  EXPECT_EQ(problem(declare_size(row, 3, 9)), Problem::wrong_size);
-  EXPECT_EQ(declare_size(row, 3, 10).value(), Change::made);
-  EXPECT_EQ(declare_size(row, 3, 10).value(), Change::none);
-  EXPECT_EQ(problem(declare_size(row, 3, 11)), Problem::wrong_size);
+  EXPECT_EQ(problem(declare(row, 3, {9, {}})), Problem::wrong_size);
+  EXPECT_EQ(declare(row, 3, {10, {}}).value(), Change::made);
+  EXPECT_EQ(declare(row, 3, {10, {}}).value(), Change::none);
+  EXPECT_EQ(problem(declare(row, 3, {11, {}})), Problem::wrong_size);
   EXPECT_EQ(row.size, 10U);
+}
+
+TEST(RowRules, ADigestMayComeWithTheSize) {
+  UploadRow row = receiving(10, std::nullopt);
+  ASSERT_EQ(declare(row, 3, {100, sha256(as_bytes("a"))}).value(), Change::made);
+  EXPECT_EQ(row.declared, sha256(as_bytes("a")));
+  EXPECT_EQ(declare(row, 3, {100, sha256(as_bytes("a"))}).value(), Change::none);
+  EXPECT_EQ(problem(declare(row, 3, {100, sha256(as_bytes("b"))})), Problem::bad_request);
+  UploadRow sized = receiving();
+  ASSERT_EQ(declare(sized, 3, {100, sha256(as_bytes("a"))}).value(), Change::made);
+  EXPECT_EQ(sized.declared, sha256(as_bytes("a")));
 }
 
 TEST(RowRules, ASealWantsTheSizeAndTheDigest) {

@@ -198,14 +198,16 @@ TEST_F(SqliteLedgerTest, ALaterSizeNeedsRoomToo) {
   ASSERT_TRUE(create(open_end));
   ASSERT_TRUE(advance({"a", 1}, 0, 60));
   const auto declare = [&](std::uint64_t room) {
-    return ask_row([&](auto done) { ledger_->declare_size({"a", 1}, 100, room, std::move(done)); });
+    return ask_row([&](auto done) { ledger_->declare({"a", 1}, {100, sha256(as_bytes("x")), room}, std::move(done)); });
   };
   const auto full = declare(39);
   ASSERT_FALSE(full);
   EXPECT_EQ(full.error().problem, Problem::no_space);
   EXPECT_FALSE(find("a")->size);
   ASSERT_TRUE(declare(40));
+  open();
   EXPECT_EQ(find("a")->size, 100U);
+  EXPECT_EQ(find("a")->declared, sha256(as_bytes("x")));
 }
 
 TEST_F(SqliteLedgerTest, AnothersUploadIsUnknown) {
