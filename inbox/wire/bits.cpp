@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "base/text/text.h"
 
@@ -30,7 +31,7 @@ Read<BitsPacket> packet_type(const http::RequestHead& head) {
 }
 
 // What holds for every packet (MC-BUP §2.2.1).
-Read<std::monostate> check_packet(const http::RequestHead& head, BitsPacket packet) {
+Read<void> check_packet(const http::RequestHead& head, BitsPacket packet) {
   if (head.minor == 0) return bad("BITS is spoken over HTTP/1.1 alone", 505);
   const auto is_long = [](const http::Field& field) { return field.value.size() > kMaxBitsValue; };
   if (std::any_of(head.fields.begin(), head.fields.end(), is_long))
@@ -40,7 +41,7 @@ Read<std::monostate> check_packet(const http::RequestHead& head, BitsPacket pack
   const auto name = only_field(head, "Content-Name");
   if (!name) return tl::unexpected(name.error());
   if (*name && (*name)->size() > kMaxContentName) return bad("its Content-Name is too long");
-  return std::monostate();
+  return {};
 }
 
 // A list of GUIDs, best first, with blanks or commas between them.

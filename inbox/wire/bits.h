@@ -5,7 +5,7 @@
 // calls it at home is nobody's business here.
 #pragma once
 
-#include <array>
+#include <optional>
 #include <string_view>
 
 #include "base/http/message/message.h"

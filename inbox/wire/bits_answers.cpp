@@ -1,6 +1,8 @@
 // Answers the packets; bits.cpp reads them.
 #include <fmt/format.h>
 
+#include <array>
+
 #include "inbox/wire/answers.h"
 #include "inbox/wire/bits.h"
 

@@ -16,7 +16,7 @@ namespace {
 constexpr std::array<std::string_view, 4> kPartial = {"Content-Range", "Upload-Offset", "Upload-Length",
                                                       "X-Update-Range"};
 
-Read<std::monostate> check_whole(const http::RequestHead& head) {
+Read<void> check_whole(const http::RequestHead& head) {
   for (const std::string_view name : kPartial) {
     if (head.find(name))
       return bad(fmt::format("{} does not go with a {}, whose body is the whole file", name, head.method));
@@ -29,7 +29,7 @@ Read<std::monostate> check_whole(const http::RequestHead& head) {
   const auto type = content_type(head);
   if (!type) return tl::unexpected(type.error());
   if (*type == "multipart/form-data") return bad("its body is a form; send the bytes of the file alone", 415);
-  return std::monostate();
+  return {};
 }
 
 // Of If-None-Match only "*": the file must not be there yet.
@@ -52,11 +52,11 @@ Read<std::optional<Digest>> whole_digest(const http::RequestHead& head) {
   return *whole ? whole : content;
 }
 
-Read<std::monostate> check_key(const http::RequestHead& head, const Target& target) {
+Read<void> check_key(const http::RequestHead& head, const Target& target) {
   const auto key = idempotency_key(head);
   if (!key) return tl::unexpected(key.error());
   if (!key->empty() && *key != target.key) return bad("Idempotency-Key is not the transaction id of the URL");
-  return std::monostate();
+  return {};
 }
 
 Read<Create> read_create(const http::RequestHead& head, const Target& target, const WireSettings& settings) {

@@ -13,10 +13,10 @@ namespace {
 
 constexpr std::string_view kResumable = "Tus-Resumable";
 
-Read<std::monostate> check_version(const http::RequestHead& head) {
+Read<void> check_version(const http::RequestHead& head) {
   const auto version = only_field(head, kResumable);
   if (!version) return tl::unexpected(version.error());
-  if (*version && **version == kTusVersion) return std::monostate();
+  if (*version && **version == kTusVersion) return {};
   auto fault = bad(fmt::format("it needs the field Tus-Resumable: {}", kTusVersion), 412);
   fault.value().fields = {{"Tus-Version", std::string(kTusVersion)}};
   return fault;
@@ -38,7 +38,7 @@ Read<std::optional<std::uint64_t>> declared_length(const http::RequestHead& head
   return length;
 }
 
-Read<std::monostate> check_sizes(const AppendPart& part, const WireSettings& settings) {
+Read<void> check_sizes(const AppendPart& part, const WireSettings& settings) {
   const std::uint64_t length = part.length.value_or(0);
   if (part.total && *part.total > settings.max_size)
     return bad(Problem::too_large, fmt::format("this inbox takes at most {} bytes", settings.max_size));
@@ -49,7 +49,7 @@ Read<std::monostate> check_sizes(const AppendPart& part, const WireSettings& set
     return bad(Problem::wrong_size, fmt::format("its body goes beyond the {} bytes of the whole", *part.total));
   if (settings.max_part && length > *settings.max_part)
     return bad(Problem::part_too_large, fmt::format("a part has at most {} bytes here", *settings.max_part));
-  return std::monostate();
+  return {};
 }
 
 enum class Carrier { creation, patch };
@@ -73,7 +73,7 @@ Read<AppendPart> read_part(const http::RequestHead& head, Carrier carrier, std::
 }
 
 // Upload-Metadata as it came, and what it says.
-Read<std::monostate> read_names(const http::RequestHead& head, CreateUpload& upload) {
+Read<void> read_names(const http::RequestHead& head, CreateUpload& upload) {
   auto key = idempotency_key(head);
   if (!key) return tl::unexpected(key.error());
   const auto metadata = only_field(head, "Upload-Metadata");
@@ -85,7 +85,7 @@ Read<std::monostate> read_names(const http::RequestHead& head, CreateUpload& upl
     return bad("Idempotency-Key and larder-key name two transactions");
   upload.key = key->empty() ? std::move(said->key) : std::move(*key);
   upload.name = std::move(said->name);
-  return std::monostate();
+  return {};
 }
 
 Read<Operation> read_create(const http::RequestHead& head, const Target& target, const WireSettings& settings) {

@@ -6,7 +6,6 @@
 #pragma once
 
 #include <string_view>
-#include <variant>
 
 #include "base/http/message/message.h"
 #include "inbox/wire/request.h"
