@@ -9,7 +9,7 @@
 
 namespace larder::inbox {
 
-inline constexpr std::size_t kMaxMetadata = 4096;  // bytes of the field
+inline constexpr std::size_t kMaxMetadataBytes = 4096;  // bytes of the field
 inline constexpr std::size_t kMaxMetadataPairs = 64;
 
 struct Metadata {

@@ -59,14 +59,13 @@ Read<void> check_key(const http::RequestHead& head, const Target& target) {
   return {};
 }
 
-Read<Create> read_create(const http::RequestHead& head, const Target& target, const WireSettings& settings) {
+Read<MakeUpload> read_create(const http::RequestHead& head, const Target& target, const WireSettings& settings) {
   if (const auto whole = check_whole(head); !whole) return tl::unexpected(whole.error());
   if (const auto same = check_key(head, target); !same) return tl::unexpected(same.error());
   const auto digest = whole_digest(head);
   if (!digest) return tl::unexpected(digest.error());
-  Create create;
+  MakeUpload create;
   AppendPart& part = create.part.emplace();
-  part.ends_upload = true;
   if (!head.chunked) part.length = part.total = head.content_length.value_or(0);
   if (part.length.value_or(0) > settings.max_size)
     return bad(Problem::too_large, fmt::format("this inbox takes at most {} bytes", settings.max_size));

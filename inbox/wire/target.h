@@ -14,10 +14,10 @@
 
 namespace larder::inbox {
 
-inline constexpr std::size_t kMaxInboxName = 64;
-inline constexpr std::size_t kMaxUploadId = 64;
-inline constexpr std::size_t kMaxKey = 128;   // of a transaction id
-inline constexpr std::size_t kMaxName = 255;  // bytes of a file's name, in UTF-8
+inline constexpr std::size_t kMaxInboxBytes = 64;
+inline constexpr std::size_t kMaxIdBytes = 64;
+inline constexpr std::size_t kMaxKeyBytes = 128;   // of a transaction id
+inline constexpr std::size_t kMaxNameBytes = 255;  // bytes of a file's name, in UTF-8
 
 struct Target {
   enum class Kind { collection, file, upload, reply, state, server };  // server: "*", of OPTIONS
@@ -35,7 +35,7 @@ struct Target {
 [[nodiscard]] bool is_key(std::string_view text);
 // UTF-8 without control characters and slashes of either kind; not ".", not "..".
 [[nodiscard]] bool is_file_name(std::string_view text);
-[[nodiscard]] bool is_upload_id(std::string_view text);
+[[nodiscard]] bool is_id_text(std::string_view text);
 
 // The URL that was asked for, whole.
 [[nodiscard]] std::string asked_url(const http::RequestHead& head, std::string_view base_url, std::string_view scheme);

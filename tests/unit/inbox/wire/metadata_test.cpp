@@ -46,8 +46,8 @@ TEST(metadata, is_bounded) {
   for (std::size_t i = 1; i < kMaxMetadataPairs; ++i) many += ",k" + std::to_string(i);
   EXPECT_EQ(read(many), "|");
   EXPECT_EQ(read(many + ",more"), "400");
-  EXPECT_EQ(read("k " + std::string(kMaxMetadata - 4, 'A')), "|");
-  EXPECT_EQ(read("k " + std::string(kMaxMetadata, 'A')), "400");
+  EXPECT_EQ(read("k " + std::string(kMaxMetadataBytes - 4, 'A')), "|");
+  EXPECT_EQ(read("k " + std::string(kMaxMetadataBytes, 'A')), "400");
   EXPECT_EQ(read("larder-key " + base64(std::string(129, 'k'))), "400");
   EXPECT_EQ(read("larder-key " + base64("a b")), "400");
 }
