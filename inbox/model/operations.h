@@ -60,8 +60,6 @@ struct AppendPart {
   std::optional<Digest> sha256;         // of the whole, said with the last part
   // BITS: a part that begins below the offset is taken from the offset on, one that ends below it changes nothing.
   bool skips_known = false;
-  // PUT: the whole ends where the body ends, also where nobody said its size before. A body that breaks off is no end.
-  bool ends_upload = false;
 };
 
 // What was answered when the upload was settled; every repetition gets the same (kept as long as the row).

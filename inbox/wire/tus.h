@@ -6,7 +6,6 @@
 #pragma once
 
 #include <string_view>
-#include <variant>
 
 #include "base/http/message/message.h"
 #include "inbox/wire/request.h"
@@ -23,7 +22,7 @@ inline constexpr std::string_view kOffsetOctetStream = "application/offset+octet
 // `method`: after X-HTTP-Method-Override; POST on a collection, HEAD, PATCH or DELETE on an upload.
 [[nodiscard]] Read<Request> read_tus(const http::RequestHead& head, std::string_view method, const Target& target,
                                      const WireSettings& settings);
-// What comes of a Create, Append, Look or Cancel.
+// What comes of a MakeUpload, SendPart, AskOffset or CancelUpload.
 [[nodiscard]] http::Response answer_tus(const Request& request, const Outcome<UploadStatus>& outcome,
                                         const WireSettings& settings);
 // The fields of OPTIONS that tell what is spoken.
