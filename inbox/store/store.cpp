@@ -30,9 +30,8 @@ bool is_missing(const Error& error) {
 // True: it is there.
 Result<bool> restore_part(FileSystem& files, const StorePaths& paths, const ExpectedFile& expected) {
   const std::string path = paths.part(expected.id);
-  if (files.stat(paths.content(expected.id))) {
-    if (Status back = unfinish(files, paths, expected.id); !back) return tl::unexpected(back.error());
-  }
+  // It was finished, perhaps, and the row did not become durable.
+  if (const auto back = unfinish(files, paths, expected.id); !back) return tl::unexpected(back.error());
   auto file = files.open(path, OpenMode::write);
   if (!file) {
     if (!is_missing(file.error())) return tl::unexpected(file.error());

@@ -34,8 +34,8 @@ class Client {
   Client(test::VirtualLoop& loop, http::PeerBook& book, const http::HttpLimits& limits, const FrontParts& parts,
          std::vector<RequestOutcome>& outcomes)
       : loop_(loop), transport_(std::make_shared<test::FakeTransport>(loop)) {
-    connection_ = http::make_connection({transport_, std::make_unique<User>(parts, outcomes), book.enter("c", false),
-                                         loop, loop, loop, limits});
+    connection_ = http::make_connection(
+        {transport_, std::make_unique<User>(parts, outcomes), book.enter("c", false), loop, loop, loop, limits});
     connection_->start([](http::Connection&) {});
     loop_.run_ready();
   }
@@ -53,8 +53,8 @@ class Client {
     return std::exchange(transport_->received, "");
   }
   std::string ask(const std::string& request, std::string_view body = {}) {
-    send(request + "Host: inbox\r\n" +
-         (body.empty() ? "" : "Content-Length: " + std::to_string(body.size()) + "\r\n") + "\r\n" + std::string(body));
+    send(request + "Host: inbox\r\n" + (body.empty() ? "" : "Content-Length: " + std::to_string(body.size()) + "\r\n") +
+         "\r\n" + std::string(body));
     return answer();
   }
   [[nodiscard]] bool is_closed() const { return transport_->closed; }
@@ -104,17 +104,15 @@ class RequestRunTest : public ServiceTest {
     return line + " HTTP/1.1\r\nTus-Resumable: 1.0.0\r\n" + fields;
   }
   static std::string patch(const std::string& path, std::uint64_t offset) {
-    return tus("PATCH " + path, "Content-Type: application/offset+octet-stream\r\nUpload-Offset: " +
-                                    std::to_string(offset) + "\r\n");
+    return tus("PATCH " + path,
+               "Content-Type: application/offset+octet-stream\r\nUpload-Offset: " + std::to_string(offset) + "\r\n");
   }
 
   const std::shared_ptr<const ServerConfig> config_ = config();
   const Access access_{*config_};
-  const FrontParts parts_{*uploads_, access_,
-                          [this](const std::string& name) { return config_->find_inbox(name); },
-                          [this](const InboxConfig* inbox, const http::RequestHead&) {
-                            return wire_settings(*config_, inbox);
-                          }};
+  const FrontParts parts_{
+      *uploads_, access_, [this](const std::string& name) { return config_->find_inbox(name); },
+      [this](const InboxConfig* inbox, const http::RequestHead&) { return wire_settings(*config_, inbox); }};
   http::HttpLimits limits_ = front_settings(*config_).limits;
   http::PeerBook book_{http::PeerLimits{}};
   std::vector<RequestOutcome> outcomes_;
