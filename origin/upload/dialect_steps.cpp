@@ -101,7 +101,8 @@ Error answer_error(const UploadPlan& plan, const UploadAnswer& answer, WallTime 
     return error;
   }
   const Error status = status_error(answer.head, now);
-  Error error = upload_error(plan, status.code, status.detail);
+  const bool of_downloads = status.code == ErrorCode::range_not_supported;
+  Error error = upload_error(plan, of_downloads ? ErrorCode::http_fatal : status.code, status.detail);
   error.retry_after = status.retry_after;
   if (const std::string text = clean_text(answer.text); !text.empty())
     error.detail += fmt::format("; it says: {}", text);
@@ -137,6 +138,8 @@ UploadStep failed_or_unknown(const UploadTurn& turn, Error error) {
 
 UploadStep send_later(const UploadTurn& turn, UploadRequest request, Error reason) {
   UploadStep step = send_step(std::move(request));
+  // What is waited out may mend itself, whatever is said of a download with this status.
+  if (!error_info(reason.code).retryable) reason.code = ErrorCode::http_transient;
   ++turn.progress.failures;
   step.wait = retry_delay(turn.plan.retry, turn.progress.failures, reason.retry_after, turn.random);
   step.error = std::move(reason);

@@ -43,7 +43,7 @@ constexpr std::array<Row, kHeardCount> kTable = {{
     {Heard::success,         Act::begin,        Act::take_offset, Act::advance,    Act::ended},
     {Heard::redirect,        Act::follow,       Act::follow,      Act::follow,     Act::follow},
     {Heard::no_answer,       Act::create_later, Act::look_later,  Act::look_later, Act::end_later},
-    {Heard::nonsense,        Act::fail,         Act::refuse,      Act::look_later, Act::end_later},
+    {Heard::nonsense,        Act::refuse,       Act::refuse,      Act::look_later, Act::end_later},
     {Heard::broken,          Act::fail,         Act::fail,        Act::fail,       Act::fail},
     {Heard::transient,       Act::create_later, Act::look_later,  Act::look_later, Act::end_later},
     {Heard::unauthorized,    Act::fail,         Act::fail,        Act::fail,       Act::fail},
@@ -214,9 +214,12 @@ UploadStep look_later(const UploadTurn& turn, const UploadAnswer& answer) {
   return send_later(turn, tus_look(turn), answer_error(turn.plan, answer, turn.now));
 }
 
-// Creation of an empty file is the whole upload: only a server that knows the key may be asked twice.
+// Creation of an empty file is the whole upload: only a server that knows the key may be asked twice, unless its answer
+// says that it has done nothing.
 UploadStep create_later(const UploadTurn& turn, const UploadAnswer& answer) {
   const Error cause = answer_error(turn.plan, answer, turn.now);
+  const int status = answer.error ? 0 : answer.head.status;
+  if ((status >= 400 && status < 500) || status == 503 || status == 507) take_back_last_byte(turn.progress);
   if (turn.progress.last_byte_sent && !turn.plan.tus.keyed) return unknown_step(turn.plan, cause);
   return send_later(turn, tus_creation(turn), cause);
 }
@@ -251,9 +254,13 @@ UploadStep resend(const UploadTurn& turn, const UploadAnswer& answer) {
 
 UploadStep refuse(const UploadTurn& turn, const UploadAnswer& answer) {
   Error error = answer_error(turn.plan, answer, turn.now);
-  if (turn.progress.phase == UploadPhase::create && answer.head.status == 413) error.code = ErrorCode::too_large;
-  const bool at_the_end = covers_end(turn) && turn.progress.last_byte_sent && !answer.error;
-  if (!at_the_end) return failed_or_unknown(turn, std::move(error));
+  const bool by_the_server = !answer.error && answer.head.status >= 400 && answer.head.status < 500;
+  const bool at_the_end = covers_end(turn) && turn.progress.last_byte_sent;
+  if (by_the_server && turn.progress.phase == UploadPhase::create) {
+    take_back_last_byte(turn.progress);
+    if (answer.head.status == 413) error.code = ErrorCode::too_large;
+  }
+  if (!by_the_server || !at_the_end) return failed_or_unknown(turn, std::move(error));
   // The server's own word on the whole: it has it and does not take it.
   error.code = compare_digest(turn.plan, answer) == DigestWord::different ? ErrorCode::digest_mismatch
                                                                           : ErrorCode::rejected_by_application;
