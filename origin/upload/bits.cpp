@@ -46,7 +46,7 @@ constexpr std::array<Row, kHeardCount> kTable = {{
     {Heard::success,         Act::begin,       Act::go_on,       Act::advance,     Act::ended,       Act::not_taken,   Act::ended},
     {Heard::redirect,        Act::follow,      Act::follow,      Act::follow,      Act::follow,      Act::follow,      Act::follow},
     {Heard::no_answer,       Act::again_later, Act::again_later, Act::again_later, Act::again_later, Act::again_later, Act::again_later},
-    {Heard::nonsense,        Act::fail,        Act::fail,        Act::again_later, Act::again_later, Act::fail,        Act::again_later},
+    {Heard::nonsense,        Act::refuse,      Act::refuse,      Act::again_later, Act::again_later, Act::refuse,      Act::again_later},
     {Heard::broken,          Act::fail,        Act::fail,        Act::fail,        Act::fail,        Act::fail,        Act::fail},
     {Heard::transient,       Act::again_later, Act::again_later, Act::again_later, Act::again_later, Act::again_later, Act::again_later},
     {Heard::unauthorized,    Act::fail,        Act::fail,        Act::fail,        Act::fail,        Act::fail,        Act::fail},
@@ -284,8 +284,10 @@ UploadStep refuse(const UploadTurn& turn, const UploadAnswer& answer, ErrorCode 
 
 UploadStep fail_upload(const UploadTurn& turn, const UploadAnswer& answer, bool forget) {
   if (!answer.error) take_back_last_byte(turn.progress);
-  UploadStep step = failed_step(answer_error(turn.plan, answer, turn.now));
-  step.forget_discovery = forget;
+  Error error = answer_error(turn.plan, answer, turn.now);
+  if (!forget) return failed_step(std::move(error));
+  UploadStep step = failed_or_unknown(turn, std::move(error));
+  step.forget_discovery = true;
   return step;
 }
 

@@ -117,6 +117,9 @@ UploadStep send_step(UploadRequest request) {
 }
 
 UploadStep failed_step(Error error) {
+  // The rules have tried again as often as they may, so the code must not make the job do it.
+  if (error_info(error.code).retryable) error.code = ErrorCode::http_fatal;
+  error.retry_after.reset();
   UploadStep step;
   step.kind = UploadStep::Kind::failed;
   step.error = std::move(error);

@@ -102,7 +102,8 @@ UploadStep follow(const UploadTurn& turn, const UploadAnswer& answer) {
 
 UploadStep file_again(const UploadTurn& turn, const UploadAnswer& answer) {
   Error cause = answer_error(turn.plan, answer, turn.now);
-  if (++turn.progress.resends > kMaxResends) {
+  // A server that cannot be reached costs nothing, and is tried as long as the job lasts.
+  if (answer.sent > 0 && ++turn.progress.resends > kMaxResends) {
     cause.detail += fmt::format("; it was sent {} times", turn.progress.resends);
     return failed_or_unknown(turn, std::move(cause));
   }
@@ -114,10 +115,10 @@ Error exists_error(const UploadTurn& turn) {
                       "another file is there already; choose another name, or have it removed");
 }
 
-UploadStep exists(const UploadTurn& turn) {
+UploadStep exists(const UploadTurn& turn, const UploadAnswer& answer) {
   take_back_last_byte(turn.progress);
   // An earlier try may have put it there, as a whole or, on a server that keeps what was cut off, in part.
-  if (turn.progress.resends > 0 || turn.progress.last_byte_sent) return send_step(look(turn));
+  if (turn.progress.sent > answer.sent || turn.progress.last_byte_sent) return send_step(look(turn));
   return failed_step(exists_error(turn));
 }
 
@@ -135,7 +136,7 @@ UploadStep refuse(const UploadTurn& turn, const UploadAnswer& answer, ErrorCode 
     error.code = ErrorCode::http_fatal;
     if (answer.head.status == 409) error.detail += "; the folder may be missing there, or another file have this place";
   }
-  take_back_last_byte(turn.progress);
+  if (!answer.error && answer.head.status >= 400) take_back_last_byte(turn.progress);
   if (code != ErrorCode::http_fatal) {
     error.code = code;
     return failed_step(std::move(error));
@@ -150,8 +151,10 @@ UploadStep rejected(const UploadTurn& turn, const UploadAnswer& answer) {
 
 UploadStep fail_upload(const UploadTurn& turn, const UploadAnswer& answer, bool forget) {
   if (!answer.error) take_back_last_byte(turn.progress);
-  UploadStep step = failed_step(answer_error(turn.plan, answer, turn.now));
-  step.forget_discovery = forget;
+  Error error = answer_error(turn.plan, answer, turn.now);
+  if (!forget) return failed_step(std::move(error));
+  UploadStep step = failed_or_unknown(turn, std::move(error));
+  step.forget_discovery = true;
   return step;
 }
 
@@ -169,7 +172,7 @@ UploadStep carry_out(Act act, const UploadTurn& turn, const UploadAnswer& answer
     case Act::look_later:
       return send_later(turn, look(turn), answer_error(turn.plan, answer, turn.now));
     case Act::exists:
-      return exists(turn);
+      return exists(turn, answer);
     case Act::too_large:
       return refuse(turn, answer, ErrorCode::too_large);
     case Act::rejected:

@@ -267,6 +267,13 @@ UploadStep refuse(const UploadTurn& turn, const UploadAnswer& answer) {
   return failed_step(std::move(error));
 }
 
+UploadStep forget_place(const UploadTurn& turn, const UploadAnswer& answer) {
+  take_back_last_byte(turn.progress);
+  UploadStep step = failed_or_unknown(turn, answer_error(turn.plan, answer, turn.now));
+  step.forget_discovery = true;
+  return step;
+}
+
 UploadStep fail_upload(const UploadTurn& turn, const UploadAnswer& answer) {
   if (!answer.error) take_back_last_byte(turn.progress);
   Error error = answer_error(turn.plan, answer, turn.now);
@@ -306,11 +313,8 @@ UploadStep carry_out(Act act, const UploadTurn& turn, const UploadAnswer& answer
       return refuse(turn, answer);
     case Act::fail:
       return fail_upload(turn, answer);
-    case Act::forget: {
-      UploadStep step = fail_upload(turn, answer);
-      step.forget_discovery = true;
-      return step;
-    }
+    case Act::forget:
+      return forget_place(turn, answer);
     case Act::ended: {
       UploadStep step;
       step.kind = UploadStep::Kind::done;

@@ -162,8 +162,8 @@ struct UploadStep {
     send,         // `request`, after `wait`; then after_answer()
     fetch_reply,  // BITS: `reply_url`, an ordinary download; then after_reply()
     done,         // the server took the upload: `result`. Of a cancellation: the server need not be asked again
-    // `error` is final, even where its code is retryable otherwise: the rules have retried already. outcome_unknown:
-    // all was sent, and no more can be found out. start_upload() goes on from there if a person wants it.
+    // `error` is final, and its code is never a retryable one: the rules have tried again already. outcome_unknown: all
+    // was sent, and no more can be found out. start_upload() goes on from there if a person wants it.
     failed,
   };
   Kind kind = Kind::failed;

@@ -34,6 +34,9 @@ namespace larder::origin::test {
   if (name == "away") return no_answer(ErrorCode::connect_failed);
   if (name == "nonsense") return no_answer(ErrorCode::bad_response);
   if (name == "broken") return no_answer(ErrorCode::certificate_rejected);
+  if (name == "unknown session") return answer_of(500, {{"BITS-Error-Code", "0x8020001F"}});
+  if (name == "never fits") return answer_of(500, {{"BITS-Error-Code", "0x80200020"}});
+  if (name == "application") return answer_of(403, {{"BITS-Error-Context", "0x7"}});
   if (name == "307") return answer_of(307, {{"Location", "/elsewhere/"}});
   return answer_of(std::stoi(name));
 }
