@@ -98,10 +98,10 @@ std::optional<DiscoveredPlace> place_told_by(const HttpHead& head) {
   return place;
 }
 
-DiscoveryStep found(DiscoveredPlace place) {
+DiscoveryStep found(const DiscoveredPlace& place) {
   DiscoveryStep step;
   step.kind = DiscoveryStep::Kind::found;
-  step.place = std::move(place);
+  step.place = place;
   return step;
 }
 
@@ -121,7 +121,7 @@ DiscoveryStep ask_again(UploadStep sending) {
 }
 
 DiscoveryStep read(const UploadTurn& turn, const UploadAnswer& answer) {
-  if (auto place = place_told_by(answer.head)) return found(*std::move(place));
+  if (auto place = place_told_by(answer.head)) return found(*place);
   return failed(upload_error(turn.plan, ErrorCode::http_fatal,
                              "the server takes no uploads at this URL (neither tus, nor WebDAV, nor PUT); look at the "
                              "URL, or name a protocol with --protocol"));
