@@ -15,11 +15,6 @@
 namespace larder::origin {
 namespace {
 
-constexpr std::array<std::string_view, kHeardCount> kHeardNames = {
-    "success",     "redirect", "no_answer",    "nonsense",        "broken",       "transient", "unauthorized",
-    "forbidden",   "gone",     "not_possible", "conflict",        "precondition", "too_large", "wrong_type",
-    "out_of_step", "locked",   "damaged",      "unknown_session", "never_fits",   "rejected",  "refused"};
-
 constexpr std::array kStatusWords = {
     StatusWord{401, Heard::unauthorized}, StatusWord{403, Heard::forbidden},    StatusWord{404, Heard::gone},
     StatusWord{405, Heard::not_possible}, StatusWord{407, Heard::unauthorized}, StatusWord{408, Heard::transient},
@@ -61,10 +56,6 @@ std::string clean_text(std::string_view text) {
 }
 
 }  // namespace
-
-std::string_view heard_name(Heard heard) {
-  return kHeardNames[static_cast<std::size_t>(heard)];
-}
 
 Heard hear_answer(const UploadAnswer& answer, std::span<const StatusWord> status_words) {
   if (answer.error) return hear_error(answer.error->code);

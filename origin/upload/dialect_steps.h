@@ -33,7 +33,6 @@ enum class Heard {
   refused,          // any other status
 };
 inline constexpr std::size_t kHeardCount = static_cast<std::size_t>(Heard::refused) + 1;
-[[nodiscard]] std::string_view heard_name(Heard heard);
 
 // Without the words of one dialect: conflict, locked and damaged are told by `status_words`, which goes first.
 struct StatusWord {

@@ -132,10 +132,8 @@ UploadStep compare(const UploadTurn& turn, const UploadAnswer& answer) {
 
 UploadStep refuse(const UploadTurn& turn, const UploadAnswer& answer, ErrorCode code) {
   Error error = answer_error(turn.plan, answer, turn.now);
-  if (!answer.error && (answer.head.status == 409 || answer.head.status == 423)) {
-    error.code = ErrorCode::http_fatal;
-    if (answer.head.status == 409) error.detail += "; the folder may be missing there, or another file have this place";
-  }
+  if (!answer.error && answer.head.status == 409)
+    error.detail += "; the folder may be missing there, or another file have this place";
   if (!answer.error && answer.head.status >= 400) take_back_last_byte(turn.progress);
   if (code != ErrorCode::http_fatal) {
     error.code = code;

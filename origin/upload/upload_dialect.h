@@ -85,7 +85,7 @@ enum class UploadPhase {
 inline constexpr std::size_t kUploadPhaseCount = static_cast<std::size_t>(UploadPhase::cancel) + 1;
 [[nodiscard]] std::string_view phase_name(UploadPhase phase);
 
-// How far the upload is: plain fields, each of which can be a column. Times are wall time, since they outlive a boot.
+// How far the upload is: plain fields (as stored: progress_text.h). Times are wall time, since they outlive a boot.
 struct UploadProgress {
   UploadPhase phase = UploadPhase::create;
   std::string url;      // tus: the upload's; BITS, PUT: where a redirect led. Empty: none yet, the plan's target

@@ -7,6 +7,7 @@
 #include "base/runtime/loop.h"
 #include "base/text/text.h"
 #include "origin/http/http_fields.h"
+#include "origin/upload/progress_text.h"
 
 namespace larder::origin::test {
 namespace {
@@ -250,6 +251,8 @@ class Driver {
 
   UploadStep die(const UploadProgress& durable) {
     ++run_.faults;
+    const Result<UploadProgress> stored = parse_progress(progress_text(durable));
+    if (!stored || *stored != durable) run_.trouble = "what is stored is not read again";
     run_.progress = durable;
     return start();
   }

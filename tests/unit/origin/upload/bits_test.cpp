@@ -265,6 +265,7 @@ TEST(bits, errors_are_named_in_several_ways) {
 }
 
 TEST(bits, an_error_code_with_a_200_says_nothing) {
+  EXPECT_EQ(lead("append").hear_words(error_of(400, "0x8020001F")), "Create-Session") << "with a 400 it does";
   UploadBench bench = lead("ping");
   EXPECT_EQ(bench.hear_words(error_of(200, "1")), "Fragment 0+10000");
 }
@@ -337,6 +338,7 @@ TEST(bits, a_cancellation_ends_the_session) {
   UploadBench bench = lead("cancel");
   EXPECT_EQ(field_of(bench.last.request, "BITS-Session-Id"), kSession);
   EXPECT_EQ(bench.hear_words(no_session()), "done");
+  EXPECT_EQ(lead("cancel").hear_words(answer_of(200)), "done");
 }
 
 // -- the reply

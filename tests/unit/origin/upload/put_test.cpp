@@ -90,6 +90,7 @@ TEST(put, a_file_is_sent_whole_with_its_digest_and_replaces_nothing) {
 
 TEST(put, a_large_file_is_sent_only_when_asked_for_and_is_not_hashed_first) {
   EXPECT_EQ(words_of(fresh(kMaxUnaskedPut).start()), "PUT 0+16777216");
+  EXPECT_EQ(fresh(kMaxUnaskedPut).start().request.digests.size(), 1U);
   UploadBench bench = fresh(kMaxUnaskedPut + 1);
   const UploadStep step = bench.start();
   EXPECT_EQ(words_of(step), "fail too_large");
@@ -156,6 +157,12 @@ TEST(put, a_restart_of_the_agent_sends_again_and_settles) {
   EXPECT_EQ(words_of(bench.start()), "PUT 0+300");
   EXPECT_EQ(bench.hear_words(answer_of(412)), "HEAD") << "the first one may have been taken";
   EXPECT_EQ(words_of(bench.start()), "HEAD");
+}
+
+TEST(put, a_conflict_says_what_it_may_be) {
+  const auto text = [](int status) { return lead("first").hear(answer_of(status)).error->text(); };
+  EXPECT_THAT(text(409), testing::HasSubstr("the folder may be missing there"));
+  EXPECT_THAT(text(403), testing::Not(testing::HasSubstr("folder")));
 }
 
 TEST(put, a_cancellation_has_nothing_to_ask) {

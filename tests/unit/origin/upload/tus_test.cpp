@@ -275,6 +275,15 @@ TEST(tus, a_lost_creation_is_repeated_with_the_same_key_and_then_looks_first) {
   EXPECT_EQ(bench.hear_words(created()), "HEAD") << "the first creation may have been used";
 }
 
+TEST(tus, a_creation_that_was_only_redirected_is_the_first) {
+  UploadBench bench = fresh();
+  bench.start();
+  EXPECT_EQ(bench.hear(test::answer_named("307")).request.url.path, "/elsewhere/");
+  EXPECT_EQ(bench.hear_words(created()), "PATCH 0+100000");
+  bench.hear(answer_of(404));
+  EXPECT_EQ(bench.last.request.url.path, "/in/box/") << "from zero, at the target";
+}
+
 TEST(tus, a_key_that_the_caller_names_looks_first) {
   UploadBench bench = fresh();
   bench.plan.key_repeated = true;
@@ -406,7 +415,11 @@ TEST(tus, it_goes_on_after_a_restart_of_the_agent_where_the_server_is) {
 
 TEST(tus, a_cancellation_asks_only_a_server_that_ends_uploads) {
   EXPECT_EQ(words_of(fresh().cancel()), "done") << "nothing was created";
-  UploadBench bench = lead("append");
+  UploadBench bench = fresh();
+  bench.start();
+  bench.hear(test::answer_named("307"));
+  EXPECT_EQ(words_of(bench.cancel()), "done") << "nor is the place where the redirect leads an upload";
+  bench = lead("append");
   EXPECT_EQ(words_of(bench.cancel()), "DELETE");
   EXPECT_EQ(bench.hear_words(answer_of(503)), "wait DELETE");
   EXPECT_EQ(bench.hear_words(answer_of(204)), "done");
