@@ -187,7 +187,7 @@ UploadStep advance(const UploadTurn& turn, const UploadAnswer& answer) {
     return send_later(turn, bits_ping(turn),
                       upload_error(turn.plan, ErrorCode::bad_response, "the server took nothing of the part"));
   }
-  if (offset == end) grow_part(kBitsParts, progress);
+  note_part_taken(kBitsParts, progress, offset);
   return take_offset(turn, offset);
 }
 

@@ -27,7 +27,7 @@ inline constexpr PartRule kBitsParts{8ULL * 1024 * 1024, 5ULL * 1024};
 // After the last byte Cancel-Session cannot undo the upload: the server keeps the file.
 [[nodiscard]] UploadStep cancel_bits(const UploadTurn& turn);
 
-// Return the URL of a reply as servers of BITS write it: relative, with backslashes and braces. MC-BUP 2.2.7.2.
+// Returns as a reference the URL of a reply as servers of BITS write it: relative, with backslashes and braces.
 [[nodiscard]] std::string reply_reference(std::string_view value);
 // Returns whether the text is the upload protocol's id, with or without braces, in any case.
 [[nodiscard]] bool is_bits_protocol(std::string_view text);

@@ -244,7 +244,8 @@ std::uint64_t next_part(const PartRule& rule, const UploadPlan& plan, const Uplo
   return std::min(wanted, plan.size - progress.offset);
 }
 
-void grow_part(const PartRule& rule, UploadProgress& progress) {
+void note_part_taken(const PartRule& rule, UploadProgress& progress, std::uint64_t offset) {
+  if (offset < progress.offset + progress.part_length) return shrink_part(rule, progress);
   const std::uint64_t limit = progress.part_limit == 0 ? rule.largest : progress.part_limit;
   if (progress.part_size != 0) progress.part_size = std::min(limit, progress.part_size * 2);
 }

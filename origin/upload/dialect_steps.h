@@ -86,7 +86,9 @@ struct PartRule {
   std::uint64_t least;
 };
 [[nodiscard]] std::uint64_t next_part(const PartRule& rule, const UploadPlan& plan, const UploadProgress& progress);
-void grow_part(const PartRule& rule, UploadProgress& progress);
+// The server took the part under way up to `offset`. One that takes less than it is sent gets smaller parts: it could
+// have each sent for the sake of a byte.
+void note_part_taken(const PartRule& rule, UploadProgress& progress, std::uint64_t offset);
 void shrink_part(const PartRule& rule, UploadProgress& progress);
 // 413: parts of this size are never sent again. False: it is as small as it may be already.
 [[nodiscard]] bool limit_part(const PartRule& rule, UploadProgress& progress);

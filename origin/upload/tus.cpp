@@ -181,15 +181,15 @@ UploadStep advance(const UploadTurn& turn, const UploadAnswer& answer) {
         turn, tus_look(turn),
         upload_error(turn.plan, ErrorCode::bad_response, "the server takes a part and does not tell its offset"));
   }
-  const std::uint64_t end = progress.offset + progress.part_length;
-  if (*offset > end) return wrong_answer(turn, "the server took more bytes than were sent to it");
+  if (*offset > progress.offset + progress.part_length)
+    return wrong_answer(turn, "the server took more bytes than were sent to it");
   if (*offset <= progress.offset) {
     return send_later(turn, tus_look(turn),
                       upload_error(turn.plan, ErrorCode::bad_response, "the server took nothing of the part"));
   }
   progress.resends = 0;
   progress.end_refused = false;
-  if (*offset == end) grow_part(kTusParts, progress);
+  note_part_taken(kTusParts, progress, *offset);
   return go_on(turn, answer, *offset);
 }
 

@@ -142,12 +142,13 @@ struct UploadRequest {
 };
 
 struct UploadAnswer {
-  HttpHead head;                 // of the final answer
-  std::optional<Error> error;    // there is no final answer; `head` is not read
-  std::string text;              // the beginning of the body, at most kMaxAnswerText bytes
-  std::uint64_t sent = 0;        // bytes of the request's body that were given to the connection
-  std::optional<Digest> sha256;  // of the whole source, once UploadRequest::hash_to reached its size
-  std::optional<bool> outside;   // check_redirect()
+  HttpHead head;               // of the final answer
+  std::optional<Error> error;  // there is no final answer; `head` is not read
+  std::string text;            // the beginning of the body, at most kMaxAnswerText bytes
+  std::uint64_t sent = 0;      // bytes of the request's body that were given to the connection
+  std::optional<Digest>
+      sha256;  // of the whole source, once UploadRequest::hash_to reached its size; of an empty one at once
+  std::optional<bool> outside;  // check_redirect()
 };
 
 struct UploadResult {

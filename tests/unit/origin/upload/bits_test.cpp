@@ -231,7 +231,7 @@ TEST(bits, sessions_that_a_server_names) {
 TEST(bits, offsets_that_a_fragment_is_answered_with) {
   const std::tuple<int, const char*, const char*> cases[] = {
       {200, "10000", "Fragment 10000+10000"}, {200, "", "Fragment 10000+10000"},  // the field is left out
-      {200, "7000", "Fragment 7000+10000"},   {200, "0", "wait Ping"},
+      {200, "7000", "Fragment 7000+5120"},    {200, "0", "wait Ping"},
       {200, "10001", "fail bad_response"},    {416, "0", "wait Ping"},
       {416, "20000", "Fragment 20000+10000"}, {416, "30000", "Ping"},
       {416, "30001", "fail bad_response"},    {416, "", "fail bad_response"},

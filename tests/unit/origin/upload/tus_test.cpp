@@ -248,7 +248,7 @@ TEST(tus, offsets_that_a_part_is_answered_with) {
   const std::pair<std::vector<Header>, const char*> cases[] = {
       {{}, "wait HEAD"},
       {{{"Upload-Offset", "0"}}, "wait HEAD"},
-      {{{"Upload-Offset", "70000"}}, "PATCH 70000+100000"},
+      {{{"Upload-Offset", "70000"}}, "PATCH 70000+65536"},
       {{{"Upload-Offset", "100000"}}, "PATCH 100000+100000"},
       {{{"Upload-Offset", "100001"}}, "fail bad_response"},
   };
