@@ -268,7 +268,7 @@ TEST(tus_version, another_one_is_not_spoken) {
 TEST(tus_options, tell_what_is_spoken) {
   const std::string wanted =
       "204 No Content\nAllow: OPTIONS, POST\nTus-Resumable: 1.0.0\nTus-Version: 1.0.0\n"
-      "Tus-Extension: creation,creation-with-upload,creation-defer-length,checksum,expiration,termination\n"
+      "Tus-Extension: creation,creation-with-upload,creation-defer-length,checksum,expiration,termination,larder-key\n"
       "Tus-Max-Size: 1099511627776\nTus-Checksum-Algorithm: sha1,sha256\n";
   EXPECT_EQ(text_of(refusal("OPTIONS /in/box/ HTTP/1.1\n")), wanted);
   EXPECT_EQ(text_of(refusal("OPTIONS /in/box/ HTTP/1.1\nTus-Resumable: 0.1\n")), wanted);  // not looked at
