@@ -97,6 +97,7 @@ void FaultFileSystem::heal() {
   broken_.clear();
   budget_.reset();
   dead_ = false;
+  lives_for_.reset();
 }
 
 bool FaultFileSystem::failed() const {
@@ -138,6 +139,11 @@ void FaultFileSystem::die() {
   dead_ = true;
 }
 
+void FaultFileSystem::die_nth(std::uint64_t n) {
+  const std::lock_guard lock(mutex_);
+  lives_for_ = n;
+}
+
 std::optional<Error> FaultFileSystem::check(DiskCall kind, const std::string& what, std::uint64_t bytes) {
   const std::lock_guard lock(mutex_);
   ++calls_[kind];
@@ -145,6 +151,10 @@ std::optional<Error> FaultFileSystem::check(DiskCall kind, const std::string& wh
     failed_ = true;
     return Error{code, "use " + what, why, std::nullopt};
   };
+  if (lives_for_ && (*lives_for_)-- == 0) {
+    dead_ = true;
+    lives_for_.reset();
+  }
   if (dead_) return error(ErrorCode::disk_error, "the disk is dead (injected)");
   if (const auto broken = broken_.find(kind); broken != broken_.end()) return error(broken->second, "injected");
   if (countdown_ && (!countdown_kind_ || *countdown_kind_ == kind)) {
