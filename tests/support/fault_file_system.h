@@ -86,6 +86,7 @@ class FaultFileSystem final : public FileSystem {
   struct Renamed {  // and the directory of `to` not synced since
     std::string from;
     std::string to;
+    std::string replaced;  // the grave of what had the name; empty: nothing had it
   };
   // Counts the call; the failure that it shall have.
   std::optional<Error> check(DiskCall kind, const std::string& what, std::uint64_t bytes = 0);
