@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <tl/expected.hpp>
+#include <utility>
 #include <vector>
 
 #include "base/hash/digest.h"
@@ -122,5 +123,8 @@ struct Refused {
 
 template <class T>
 using Outcome = tl::expected<T, Refused>;
+[[nodiscard]] inline tl::unexpected<Refused> refused(Refused why) {
+  return tl::unexpected<Refused>(std::move(why));
+}
 
 }  // namespace larder::inbox

@@ -59,7 +59,7 @@ Read<void> check_key(const http::RequestHead& head, const Target& target) {
   return {};
 }
 
-Read<MakeUpload> read_create(const http::RequestHead& head, const Target& target, const WireSettings& settings) {
+Read<MakeUpload> read_whole(const http::RequestHead& head, const Target& target, const WireSettings& settings) {
   if (const auto whole = check_whole(head); !whole) return tl::unexpected(whole.error());
   if (const auto same = check_key(head, target); !same) return tl::unexpected(same.error());
   const auto digest = whole_digest(head);
@@ -99,7 +99,7 @@ Refused not_whole(const UploadStatus& status) {
 Read<Request> read_put(const http::RequestHead& head, const Target& target, const WireSettings& settings) {
   auto only_new = read_condition(head);
   if (!only_new) return tl::unexpected(only_new.error());
-  auto create = read_create(head, target, settings);
+  auto create = read_whole(head, target, settings);
   if (!create) return tl::unexpected(create.error());
   Request request;
   request.dialect = Dialect::put;
