@@ -331,6 +331,12 @@ class Lab:
         self.servers.append(server)
         return server.start()
 
+    def process(self, command, **options):
+        """A Popen that does not outlive the lab."""
+        process = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, **options)
+        self.undo.append(lambda: (process.kill(), process.wait()))
+        return process
+
     def folder(self, name):
         path = self.directory / name
         path.mkdir(parents=True, exist_ok=True)

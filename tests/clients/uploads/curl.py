@@ -93,7 +93,8 @@ def who_may(lab):
     taken(curl(file, inbox.url(path("basic")), "-u", f"ci:{TOKEN}"))
     # curl asks without credentials first, and sends the file with them after the 401.
     taken(curl(file, inbox.url(path("asked")), "--anyauth", "-u", f"ci:{TOKEN}"))
-    for wrong in (["-H", "Authorization: Bearer wrong"], ["-u", "ci:wrong"], ["-u", f"nobody:{TOKEN}"], ["-u", f"other:{TOKEN}"], []):
+    for wrong in (["-H", "Authorization: Bearer wrong"], ["-u", "ci:wrong"], ["-u", f"nobody:{TOKEN}"], ["-u", f"other:{TOKEN}"],
+                  []):
         refused = curl(file, inbox.url(path("wrong")), *wrong)
         expect_equal((refused.exit, refused.status), (0, 401), f"the answer to {wrong}")
     inbox.check([Sent(tx, NAME, data) for tx in ("bearer", "basic", "asked")])
