@@ -93,10 +93,8 @@ def with_creation(lab):
         proxy.lose_answer(b"POST ")
         other = client.source("g", 2 * MIB, seed=2, transaction="u", uploadDataDuringCreation=True)
         client.run(proxy, other)
-        empty = client.source("empty", 0, transaction="v", uploadDataDuringCreation=True)
-        client.run(proxy, empty)
         proxy.expect_done()
-    inbox.check([Sent("t", "f", file["path"]), Sent("u", "g", other["path"]), Sent("v", "empty", empty["path"])])
+    inbox.check([Sent("t", "f", file["path"]), Sent("u", "g", other["path"])])
 
 
 def length_later(lab):
@@ -115,7 +113,8 @@ def lost_answers(lab):
     inbox, client = lab_inbox(lab), TusJs(lab)
     size, part = 9 * MIB, 3 * MIB
     with CuttingProxy(inbox.port) as proxy:
-        for pattern in (b"POST ", f"Upload-Offset: {part}\r\n".encode(), b"HEAD ", f"Upload-Offset: {2 * part}\r\n".encode(), b"HEAD "):
+        middle, last = (f"Upload-Offset: {offset}\r\n".encode() for offset in (part, 2 * part))
+        for pattern in (b"POST ", middle, b"HEAD ", last, b"HEAD "):
             proxy.lose_answer(pattern)
         file = client.source("f", size, part=part, transaction="t")
         events = client.run(proxy, file)
@@ -153,7 +152,8 @@ def another_process(lab):
         client.end(killed, -9)
         proxy.expect_done()
         events = client.run(proxy, line, storage=storage)
-        expect_equal((of(events, "found")[0]["uploads"], of(events, "part")[0]["accepted"] > 9 * MIB), (1, True), "the start of the next")
+        expect_equal(of(events, "found")[0]["uploads"], 1, "uploads that the next process found")
+        expect(of(events, "part")[0]["accepted"] > 9 * MIB, f"it did not go on where the killed one was: {events}")
     events = client.run(inbox, file, storage=storage)
     expect_equal((of(events, "found")[0]["uploads"], of(events, "part")[0]["accepted"]), (1, 12 * MIB), "the second process begins")
     inbox.check([Sent("", name["options"]["metadata"]["filename"], name["path"]) for name in (file, line)])
@@ -206,8 +206,8 @@ def parallel_parts(lab):
     inbox, client = lab_inbox(lab), TusJs(lab)
     file = client.source("f", 9 * MIB, parallelUploads=3)
     events = client.run(inbox, file, status=1)
-    expect_equal((of(events, "error")[0]["status"], of(events, "retry")), (400, [{"event": "retry", "file": 0, "attempt": 0, "status": 400}]),
-                 "the refusal")
+    expect_equal((len(of(events, "error")), {e["status"] for e in of(events, "error") + of(events, "retry")}), (1, {400}), "the refusal")
+    expect("Upload-Concat" in of(events, "error")[0]["text"], f"the reason is not told: {events}")
     inbox.check([])
 
 
