@@ -70,9 +70,10 @@ class CuttingProxy:
             self._cuts.append(Cut(bytes_from_clients, reset, then))
 
     def lose_answer(self, pattern, times=1):
-        """The server gets the request and answers, and the client's connection ends without a byte of that."""
+        """The server gets the request and answers, and the client's connection ends without a byte of that. Whichever case the
+        letters have: proxies change that of field names."""
         with self._lock:
-            self._losses += [pattern] * times
+            self._losses += [pattern.lower()] * times
 
     def expect_done(self):
         """All that was asked for has happened."""
@@ -142,7 +143,7 @@ class CuttingProxy:
         if not self._losses:
             return
         line.tail = (line.tail + piece)[-HEAD - len(piece):]
-        if self._losses[0] in line.tail:
+        if self._losses[0] in line.tail.lower():
             self._losses.pop(0)
             line.loses, line.tail = True, b""
 

@@ -17,6 +17,20 @@ def free_port(address="127.0.0.1"):
         return probe.getsockname()[1]
 
 
+def free_port_of(*addresses):
+    """One that is free at each of them."""
+    for _ in range(100):
+        port = free_port(addresses[0])
+        try:
+            for address in addresses[1:]:
+                with socket.socket() as probe:
+                    probe.bind((address, port))
+            return port
+        except OSError:
+            continue
+    raise RuntimeError(f"no port is free at all of {addresses}")
+
+
 def find_program(name):
     return shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
 

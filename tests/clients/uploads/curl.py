@@ -171,7 +171,7 @@ def retries(lab):
         options = ["--retry", "5", "--retry-delay", "1", "--retry-all-errors"]
         taken(curl(file, proxy.url(path("t")), *options))
         proxy.expect_done()
-        proxy.lose_answer(b"PUT ")
+        proxy.lose_answer(b"PUT /in/")
         small, small_data = file_of(lab, 20_000)
         taken(curl(small, proxy.url(path("lost")), *options))
         proxy.expect_done()

@@ -90,7 +90,7 @@ def with_creation(lab):
         proxy.cut(MIB)
         file = client.source("f", 10 * MIB, part=3 * MIB, transaction="t", uploadDataDuringCreation=True)
         client.run(proxy, file)
-        proxy.lose_answer(b"POST ")
+        proxy.lose_answer(b"POST /in/")
         other = client.source("g", 2 * MIB, seed=2, transaction="u", uploadDataDuringCreation=True)
         client.run(proxy, other)
         proxy.expect_done()
@@ -114,7 +114,7 @@ def lost_answers(lab):
     size, part = 9 * MIB, 3 * MIB
     with CuttingProxy(inbox.port) as proxy:
         middle, last = (f"Upload-Offset: {offset}\r\n".encode() for offset in (part, 2 * part))
-        for pattern in (b"POST ", middle, b"HEAD ", last, b"HEAD "):
+        for pattern in (b"POST /in/", middle, b"HEAD /up/", last, b"HEAD /up/"):
             proxy.lose_answer(pattern)
         file = client.source("f", size, part=part, transaction="t")
         events = client.run(proxy, file)
@@ -164,7 +164,7 @@ def terminated(lab):
     inbox, client = lab_inbox(lab), TusJs(lab)
     file = client.source("f", 30 * MIB, part=3 * MIB, transaction="t")
     with CuttingProxy(inbox.port) as proxy:
-        proxy.lose_answer(b"DELETE ")
+        proxy.lose_answer(b"DELETE /up/")
         events = client.run(proxy, file, abortAt=6 * MIB)
         proxy.expect_done()
     gone = of(events, "terminated")[0]["url"].rsplit("/", 1)[1]

@@ -135,7 +135,7 @@ def creation_lost(lab):
     with CuttingProxy(inbox.port) as proxy:
         client = Client(lab, proxy)
         file = client.file("f", 9 * MIB)
-        proxy.lose_answer(b"POST ")
+        proxy.lose_answer(b"POST /in/")
         try:
             client.uploader(file, "t").upload()
             raise AssertionError("a creation without an answer went well")
