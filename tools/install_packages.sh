@@ -36,7 +36,7 @@ else
   exit 1
 fi
 
-# nginx and squid are only ever run by the tests, with configurations of their own: their services must not start.
+# nginx, squid and haproxy are only ever run by the tests, with configurations of their own: their services must not start.
 # A policy that is there already (a container's, an administrator's) stays as it is.
 policy=/usr/sbin/policy-rc.d
 if [ ! -e "$policy" ]; then

@@ -32,6 +32,7 @@ class RequestRun : public std::enable_shared_from_this<RequestRun> {
     const bool names_inbox = target && !target->inbox.empty();
     if (names_inbox) inbox = parts_.find_inbox(target->inbox);
     settings_ = parts_.wire_settings(inbox, exchange_->head());
+    outcome_.dialect = spoken_dialect(exchange_->head());
     auto translated = translate(exchange_->head(), settings_);
     if (auto* response = std::get_if<http::Response>(&translated)) return respond(std::move(*response));
     request_ = std::move(std::get<Request>(translated));

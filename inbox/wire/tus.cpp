@@ -197,6 +197,14 @@ bool is_plain_creation(const Request& request, const Refused& refusal) {
   return create && !create->part && refusal.problem == Problem::pending;
 }
 
+// Made while an earlier try, whose connection had broken, was still being written: its bytes are there, and the client
+// goes on behind them, as after a creation that comes later.
+const UploadStatus* found_further_on(const Request& request, const Refused& refused) {
+  const bool further = std::holds_alternative<MakeUpload>(request.operation) && refused.problem == Problem::wrong_offset &&
+                       refused.upload && !refusal_of(*refused.upload);
+  return further ? &*refused.upload : nullptr;
+}
+
 http::Response refuse_tus(const Request& request, const Refused& refused, const WireSettings& settings) {
   http::Response response = refuse(Dialect::tus, refused, settings);
   // A failed upload was answered once with its reason; afterwards it is gone.
@@ -247,6 +255,8 @@ http::Response answer_tus(const Request& request, const Outcome<UploadStatus>& o
     response.status = 204;
   else if (outcome)
     response = answer_status(request, *outcome, settings);
+  else if (const UploadStatus* const there = found_further_on(request, outcome.error()))
+    response = answer_status(request, *there, settings);
   else
     response = answer_refused(request, outcome.error(), settings);
   response.fields.push_back({std::string(kResumable), std::string(kTusVersion)});

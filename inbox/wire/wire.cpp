@@ -125,9 +125,9 @@ Translated translate_method(const http::RequestHead& head, std::string_view meth
 
 // A fault of what all dialects have in common, in the words of the one that the request seems to speak.
 http::Response refuse_any(const http::RequestHead& head, const Fault& fault, const WireSettings& settings) {
-  if (is_packet(head, head.method)) return refuse_bits(head, fault, settings);
-  const bool tus = head.find("Tus-Resumable") != nullptr;
-  return std::get<http::Response>(or_refusal(tl::unexpected(fault), tus ? Dialect::tus : Dialect::put, settings));
+  const Dialect spoken = spoken_dialect(head);
+  if (spoken == Dialect::bits) return refuse_bits(head, fault, settings);
+  return std::get<http::Response>(or_refusal(tl::unexpected(fault), spoken, settings));
 }
 
 http::Response answer_read(const Request& request, const Outcome<UploadStatus>& outcome, const WireSettings& settings) {
@@ -146,6 +146,11 @@ http::Response answer_read(const Request& request, const Outcome<UploadStatus>& 
 }
 
 }  // namespace
+
+Dialect spoken_dialect(const http::RequestHead& head) {
+  if (is_packet(head, head.method)) return Dialect::bits;
+  return head.find("Tus-Resumable") ? Dialect::tus : Dialect::put;
+}
 
 std::variant<Request, http::Response> translate(const http::RequestHead& head, const WireSettings& settings) {
   const auto method = method_of(head);

@@ -23,6 +23,8 @@
 
 namespace larder::inbox {
 
+// Which protocol a request seems to speak, for logs and figures, also where nothing else of it can be read.
+[[nodiscard]] Dialect spoken_dialect(const http::RequestHead& head);
 [[nodiscard]] std::variant<Request, http::Response> translate(const http::RequestHead& head,
                                                               const WireSettings& settings);
 [[nodiscard]] http::Response answer(const Request& request, const Outcome<UploadStatus>& outcome,

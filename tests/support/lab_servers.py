@@ -17,6 +17,20 @@ def free_port(address="127.0.0.1"):
         return probe.getsockname()[1]
 
 
+def free_port_of(*addresses):
+    """One that is free at each of them."""
+    for _ in range(100):
+        port = free_port(addresses[0])
+        try:
+            for address in addresses[1:]:
+                with socket.socket() as probe:
+                    probe.bind((address, port))
+            return port
+        except OSError:
+            continue
+    raise RuntimeError(f"no port is free at all of {addresses}")
+
+
 def find_program(name):
     return shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
 
@@ -149,6 +163,53 @@ def caching_nginx(directory, upstream, by_range, honours_no_cache, address="127.
       add_header Via "1.1 lab" always;
     }}"""
     return Nginx(directory, http=http, server=server, address=address)
+
+
+def passing_nginx(directory, upstream, buffers, address="127.0.0.1"):
+    """A proxy in front of an upload server, host:port. `buffers`: nginx's default, where the server sees nothing of a request
+    before all of it has come."""
+    server = f"""
+    client_max_body_size 0;
+    location / {{
+      proxy_pass http://{upstream};
+      proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $http_host;
+      proxy_request_buffering {"on" if buffers else "off"};
+    }}"""
+    return Nginx(directory, server=server, address=address)
+
+
+HAPROXY = """
+defaults
+  mode http
+  timeout connect 2s
+  timeout client 30s
+  timeout server 30s
+frontend uploads
+  bind {address}:{port}
+  default_backend nodes
+backend nodes
+  option redispatch 1
+  retries 2
+  {nodes}
+"""
+
+
+class HaProxy(Server):
+    """In front of `nodes`, [(address, port)…]: of two the second is asked where the first does not take connections."""
+
+    def __init__(self, directory, nodes, address="127.0.0.1", port=None):
+        directory, port = pathlib.Path(directory), port or free_port(address)
+        program = find_program("haproxy")
+        if not program:
+            raise FileNotFoundError("haproxy is not installed (apt install haproxy)")
+        lines = [f"server node{i} {host}:{at} check inter 50ms fall 1 rise 1 {'backup' if i else ''}"
+                 for i, (host, at) in enumerate(nodes)]
+        config = directory / "haproxy.cfg"
+        config.write_text(HAPROXY.format(address=address, port=port, nodes="\n  ".join(lines)))
+        super().__init__(directory, [program, "-db", "-f", str(config)], port, "haproxy", address)
+
+    def url(self, path):
+        return f"http://{self.address}:{self.port}{path}"
 
 
 SQUID = """

@@ -273,11 +273,11 @@ def memory_with_room(needed):
 
 
 class Lab:
-    """In `base`, or else in the temporary directory."""
+    """In `base`, or else in the temporary directory. `programs`: what it runs of `bin_dir`."""
 
-    def __init__(self, bin_dir, keep=False, base=None):
+    def __init__(self, bin_dir, keep=False, base=None, programs=("larderd", "larder")):
         self.bin_dir = pathlib.Path(bin_dir).resolve()
-        for program in ("larderd", "larder"):
+        for program in programs:
             if not (self.bin_dir / program).exists():
                 raise FileNotFoundError(f"{self.bin_dir / program} is not built (make build)")
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix=LAB_NAME + ("kept-" if keep else f"{os.getpid()}-"), dir=base))
@@ -330,6 +330,12 @@ class Lab:
     def server(self, server):
         self.servers.append(server)
         return server.start()
+
+    def process(self, command, **options):
+        """A Popen that does not outlive the lab."""
+        process = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, **options)
+        self.undo.append(lambda: (process.kill(), process.wait()))
+        return process
 
     def folder(self, name):
         path = self.directory / name

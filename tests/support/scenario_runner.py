@@ -43,10 +43,10 @@ def _terminated(*_):
 
 class Runner:
     """Of one folder of scenarios: `script` is its run.py, which calls main(). Runs that keep at most `in_memory` bytes are in
-    memory where it has so much room."""
+    memory where it has so much room. `programs`: what they run of the directory that is given."""
 
-    def __init__(self, script, modules, deadline=240, jobs=2, in_memory=None):
-        self.script, self.modules = pathlib.Path(script).resolve(), tuple(modules)
+    def __init__(self, script, modules, deadline=240, jobs=2, in_memory=None, programs=("larderd", "larder")):
+        self.script, self.modules, self.programs = pathlib.Path(script).resolve(), tuple(modules), programs
         self.deadline, self.jobs, self.in_memory = deadline, jobs, in_memory
         if str(self.script.parent) not in sys.path:
             sys.path.insert(0, str(self.script.parent))
@@ -63,12 +63,13 @@ class Runner:
         agent_log = ""
         try:
             base = memory_with_room(self.in_memory) if self.in_memory else None
-            with Lab(bin_dir, keep=keep, base=base) as lab:
+            with Lab(bin_dir, keep=keep, base=base, programs=self.programs) as lab:
                 lab.loopback = loopback
                 try:
                     note = scenario.run(seed, lab, name) if name else scenario.run(seed, lab)
                 except BaseException:
-                    agent_log = "\n".join(f"--- {a.log_file}:\n{a.log_tail(3000)}" for a in lab.agents)
+                    agent_log = "\n".join(f"--- {a.log_file}:\n{a.log_tail(3000)}" for a in [*lab.agents, *lab.servers]
+                                          if hasattr(a, "log_tail"))
                     raise
         except Skip as reason:
             print(f"skip {reason}")
@@ -132,6 +133,12 @@ def office_runner():
     modules = ("sharing", "churn", "poison", "poison_series", "strangers", "routes", "crowd", "crowd_random", "blame", "line",
                "reach")
     return Runner(TESTS / "office" / "run.py", modules, deadline=300, jobs=1, in_memory=4 * GIB)
+
+
+def uploads_runner():
+    """Other people's programs against larder-inbox."""
+    return Runner(TESTS / "clients" / "uploads" / "run.py", ("curl", "tuspy", "tus_js", "bits", "farm", "fronts"), deadline=120,
+                  programs=("larder-inbox",))
 
 
 def main(runner, doc):

@@ -144,6 +144,20 @@ TEST(tus_creation, whose_first_part_was_refused_tells_where_to_go_on) {
   EXPECT_EQ(value_of(answered(post, test::refused(Problem::no_space)), "Location"), "-");
 }
 
+// The first try broke off, and its bytes were written while the second one waited.
+TEST(tus_creation, that_finds_bytes_of_an_earlier_try_tells_where_to_go_on) {
+  const std::string post = kPost + "Upload-Length: 10\nIdempotency-Key: \"order-7\"\nContent-Length: 4\n" + kType;
+  const http::Response response =
+      answered(post, test::refused(Problem::wrong_offset, upload_in(UploadState::receiving, 3)));
+  EXPECT_EQ(response.status, 201);
+  EXPECT_EQ(value_of(response, "Location"), "/up/aaaabbbbccccddddeeeeffffgg");
+  EXPECT_EQ(value_of(response, "Upload-Offset"), "3");
+  EXPECT_EQ(answered(kPatch + "Upload-Offset: 0\n",
+                     test::refused(Problem::wrong_offset, upload_in(UploadState::receiving, 3)))
+                .status,
+            409);
+}
+
 TEST(tus_patch, is_a_part) {
   const SendPart append =
       test::operation_of<SendPart>(kPatch + "Upload-Offset: 4\nContent-Length: 6\nUpload-Checksum: sha1 " +

@@ -26,6 +26,15 @@ TEST(wire, which_dialect_a_request_speaks) {
             Dialect::bits);
 }
 
+// For logs, where a request is answered without an operation.
+TEST(wire, which_dialect_a_request_seems_to_speak) {
+  const auto spoken = [](const std::string& text) { return spoken_dialect(test::head_of(text)); };
+  EXPECT_EQ(spoken("BITS_POST /in/box/k/f HTTP/1.1\nBITS-Packet-Type: Ping\nContent-Length: 0\n"), Dialect::bits);
+  EXPECT_EQ(spoken("POST /in/box/k/f HTTP/1.1\nBITS-Packet-Type: Ping\nContent-Length: 0\n"), Dialect::bits);
+  EXPECT_EQ(spoken("POST /in/box/ HTTP/1.1\nTus-Resumable: 1.0.0\nUpload-Concat: partial\n"), Dialect::tus);
+  EXPECT_EQ(spoken("PUT /in/box/k/f HTTP/1.1\nContent-Length: 0\n"), Dialect::put);
+}
+
 TEST(wire, what_mixes_two_dialects) {
   for (const std::string& text :
        {std::string(
