@@ -31,8 +31,7 @@ Read<Pair> parse_pair(std::string_view text) {
 }
 
 Read<std::vector<Pair>> parse_pairs(std::string_view value) {
-  if (value.size() > kMaxMetadata)
-    return bad(fmt::format("Upload-Metadata has more than {} bytes", kMaxMetadata));
+  if (value.size() > kMaxMetadata) return bad(fmt::format("Upload-Metadata has more than {} bytes", kMaxMetadata));
   std::vector<Pair> pairs;
   while (!value.empty()) {
     const std::size_t comma = std::min(value.find(','), value.size());
@@ -62,8 +61,8 @@ Read<Metadata> parse_metadata(std::string_view value) {
   }
   if (found.name.empty()) found.name = fallback;
   if (!found.name.empty() && !is_file_name(found.name))
-    return bad(fmt::format("the file name in Upload-Metadata is none: at most {} bytes of UTF-8, without slashes",
-                           kMaxName));
+    return bad(
+        fmt::format("the file name in Upload-Metadata is none: at most {} bytes of UTF-8, without slashes", kMaxName));
   if (!found.key.empty() && !is_key(found.key))
     return bad("larder-key in Upload-Metadata is no transaction id: visible ASCII without quotes and slashes");
   return found;

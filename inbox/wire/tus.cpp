@@ -200,8 +200,8 @@ bool is_plain_creation(const Request& request, const Refused& refusal) {
 // Made while an earlier try, whose connection had broken, was still being written: its bytes are there, and the client
 // goes on behind them, as after a creation that comes later.
 const UploadStatus* found_further_on(const Request& request, const Refused& refused) {
-  const bool further = std::holds_alternative<MakeUpload>(request.operation) && refused.problem == Problem::wrong_offset &&
-                       refused.upload && !refusal_of(*refused.upload);
+  const bool further = std::holds_alternative<MakeUpload>(request.operation) &&
+                       refused.problem == Problem::wrong_offset && refused.upload && !refusal_of(*refused.upload);
   return further ? &*refused.upload : nullptr;
 }
 
