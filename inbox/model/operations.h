@@ -123,7 +123,7 @@ struct Refused {
 
 template <class T>
 using Outcome = tl::expected<T, Refused>;
-[[nodiscard]] inline tl::unexpected<Refused> refused(Refused why) {
+[[nodiscard]] inline tl::unexpected<Refused> as_refused(Refused why) {
   return tl::unexpected<Refused>(std::move(why));
 }
 

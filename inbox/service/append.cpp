@@ -21,7 +21,7 @@ void Append::start(Turn turn) {
 }
 
 void Append::on_taken(Outcome<UploadRow> row) {
-  if (!row) return answer(refused(std::move(row.error())));
+  if (!row) return answer(as_refused(std::move(row.error())));
   row_ = std::move(*row);
   if (waits_for_seal(row_)) return seal_first();
   declare();
@@ -45,11 +45,11 @@ void Append::declare() {
   if (auto planned = plan_append(row_, part, parts_.context->settings.limits_of(row_.inbox)); !news || !planned)
     return plan();
   parts_.context->room(parts_.context->guard([self = shared_from_this()](Outcome<std::uint64_t> room) {
-    if (!room) return self->answer(refused(std::move(room.error())));
+    if (!room) return self->answer(as_refused(std::move(room.error())));
     self->parts_.context->ledger.declare({self->row_.id, self->row_.epoch},
                                          {*self->parts_.part.total, self->parts_.part.sha256, *room},
                                          self->parts_.context->guard([self](Outcome<UploadRow> row) {
-                                           if (!row) return self->answer(refused(std::move(row.error())));
+                                           if (!row) return self->answer(as_refused(std::move(row.error())));
                                            self->row_ = std::move(*row);
                                            self->plan();
                                          }));
@@ -59,7 +59,7 @@ void Append::declare() {
 void Append::plan() {
   if (early_) return wind_up();
   auto planned = plan_append(row_, parts_.part, parts_.context->settings.limits_of(row_.inbox));
-  if (!planned) return answer(refused(std::move(planned.error())));
+  if (!planned) return answer(as_refused(std::move(planned.error())));
   plan_ = *planned;
   if (parts_.part.digest) hasher_ = std::make_shared<PartHasher>(parts_.part.digest->algorithm);
   if (plan_.changes_nothing) return go_on();
@@ -77,7 +77,7 @@ void Append::open() {
 
 void Append::on_open(Result<std::unique_ptr<Part>> part) {
   working_ = false;
-  if (!part) return answer(refused(refused_by(part.error(), row_)));
+  if (!part) return answer(as_refused(refused_by(part.error(), row_)));
   part_ = std::move(*part);
   kept_at_ = parts_.context->runtime.clock.now();
   go_on();
@@ -199,7 +199,7 @@ void Append::on_kept(Outcome<UploadRow> row, bool at_end) {
   parts_.context->remember(row_.id, part_->known_hash());
   if (!early_) return answer(status_of(row_));
   early_->why.upload = status_of(row_);
-  answer(refused(std::move(early_->why)));
+  answer(as_refused(std::move(early_->why)));
 }
 
 // The body came to its end, and all of it is written.
@@ -231,13 +231,13 @@ void Append::conclude() {
 
 void Append::wind_up() {
   if (!early_->why.upload) early_->why.upload = status_of(row_);
-  if (plan_.changes_nothing || !part_) return answer(refused(std::move(early_->why)));
+  if (plan_.changes_nothing || !part_) return answer(as_refused(std::move(early_->why)));
   if (hasher_ || !early_->keeps) return cut_and_answer(std::move(early_->why));
   // An offset that equals the size is told to nobody before the upload is accepted.
   if (is_whole()) return seal(true);
   if (part_->end() != part_->kept()) return keep(true);
   parts_.context->remember(row_.id, part_->known_hash());
-  answer(refused(std::move(early_->why)));
+  answer(as_refused(std::move(early_->why)));
 }
 
 void Append::seal(bool early) {
@@ -247,18 +247,18 @@ void Append::seal(bool early) {
                              self->answered_ = false;
                              if (!early || !settled) return self->answer(std::move(settled));
                              self->early_->why.upload = *settled;
-                             self->answer(refused(std::move(self->early_->why)));
+                             self->answer(as_refused(std::move(self->early_->why)));
                            });
 }
 
 // Where the cut fails the bytes stay nobody's: the next opening cuts them off.
 void Append::cut_and_answer(Refused why) {
-  if (!part_ || part_->end() == part_->kept()) return answer(refused(std::move(why)));
+  if (!part_ || part_->end() == part_->kept()) return answer(as_refused(std::move(why)));
   working_ = true;
   part_->cut(parts_.context->guard([self = shared_from_this(), why = std::move(why)](Status cut) mutable {
     self->working_ = false;
     if (cut) self->parts_.context->remember(self->row_.id, self->part_->known_hash());
-    self->answer(refused(std::move(why)));
+    self->answer(as_refused(std::move(why)));
   }));
 }
 

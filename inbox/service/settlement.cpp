@@ -17,7 +17,7 @@ void Settlements::seal(Turn turn, UploadRow row, std::unique_ptr<Part> part, std
 void Settlements::check(const Shared& sealing, Result<Digest> digest) {
   if (!digest) {
     if (digest.error().code == ErrorCode::content_damaged) return fail_content(sealing, 500, digest.error().text());
-    return sealing->done(refused(refused_by(digest.error(), sealing->row)));
+    return sealing->done(as_refused(refused_by(digest.error(), sealing->row)));
   }
   sealing->digest = *digest;
   if (!sealing->expected || *sealing->expected == *digest) return finish(sealing);
@@ -28,7 +28,7 @@ void Settlements::check(const Shared& sealing, Result<Digest> digest) {
 
 void Settlements::finish(const Shared& sealing) {
   sealing->part->finish(context_->guard([self = shared_from_this(), sealing](Status finished) {
-    if (!finished) return sealing->done(refused(refused_by(finished.error(), sealing->row)));
+    if (!finished) return sealing->done(as_refused(refused_by(finished.error(), sealing->row)));
     self->commit(sealing);
   }));
 }
@@ -38,7 +38,7 @@ void Settlements::commit(const Shared& sealing) {
   if (context_->hook == nullptr) seal.accept_with = StoredAnswer{};
   context_->ledger.seal({sealing->row.id, sealing->row.epoch}, std::move(seal),
                         context_->guard([self = shared_from_this(), sealing](Outcome<UploadRow> row) {
-                          if (!row) return sealing->done(refused(std::move(row.error())));
+                          if (!row) return sealing->done(as_refused(std::move(row.error())));
                           sealing->turn.end();
                           if (row->state == UploadState::sealed) {
                             return self->judge(std::move(*row), std::move(sealing->done));
@@ -52,10 +52,10 @@ void Settlements::fail_content(const Shared& sealing, int status, const std::str
   context_->ledger.refuse(
       {sealing->row.id, sealing->row.epoch}, UploadEvent::wrong_content, {status, text}, context_->wall(),
       context_->guard([self = shared_from_this(), sealing, text](Outcome<UploadRow> row) {
-        if (!row) return sealing->done(refused(std::move(row.error())));
+        if (!row) return sealing->done(as_refused(std::move(row.error())));
         self->context_->drop_files({row->id}, self->context_->guard([sealing, text, failed = *row](const Status&) {
           sealing->done(
-              refused({Problem::content_digest, "cannot take the upload: " + text, status_of(failed), std::nullopt}));
+              as_refused({Problem::content_digest, "cannot take the upload: " + text, status_of(failed), std::nullopt}));
         }));
       }));
 }
@@ -68,7 +68,7 @@ void Settlements::resume(Turn turn, UploadRow row, Done<UploadStatus> done) {
   context_->store.open(id, offset, std::move(known),
                        context_->guard([self = shared_from_this(), turn = std::move(turn), row = std::move(row),
                                         done = std::move(done)](Result<std::unique_ptr<Part>> part) mutable {
-                         if (!part) return done(refused(refused_by(part.error(), row)));
+                         if (!part) return done(as_refused(refused_by(part.error(), row)));
                          self->seal(std::move(turn), std::move(row), std::move(*part), std::nullopt, std::move(done));
                        }));
 }
@@ -95,7 +95,7 @@ void Settlements::wait(const UploadRow& row, Done<UploadStatus> done) {
         // The timers of one upload end in the order in which they were set.
         Waiter first = std::move(found->second.front());
         found->second.erase(found->second.begin());
-        first.done(refused(pending(row)));
+        first.done(as_refused(pending(row)));
       }));
   judged_[row.id].push_back(std::move(waiter));
 }
@@ -110,17 +110,17 @@ void Settlements::on_verdict(const UploadRow& row, const Verdict& verdict) {
       return context_->ledger.refuse({row.id, row.epoch}, UploadEvent::scanner_refused, {422, verdict.text},
                                      context_->wall(), settled);
     case Verdict::Kind::unavailable:
-      return answer_all(row.id, refused(pending(row)));
+      return answer_all(row.id, as_refused(pending(row)));
   }
 }
 
 void Settlements::on_settled(const UploadRow& before, Outcome<UploadRow> row) {
-  if (!row) return answer_all(before.id, refused(std::move(row.error())));
+  if (!row) return answer_all(before.id, as_refused(std::move(row.error())));
   if (row->state != UploadState::rejected) {
     if (context_->on_accepted) context_->on_accepted(*row);
     return answer_all(row->id, status_of(*row));
   }
-  answer_all(row->id, refused(impossible(*row, "accept")));
+  answer_all(row->id, as_refused(impossible(*row, "accept")));
 }
 
 void Settlements::answer_all(const std::string& id, const Outcome<UploadStatus>& answer) {

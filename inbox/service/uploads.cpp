@@ -10,7 +10,7 @@ namespace larder::inbox {
 namespace {
 
 tl::unexpected<Refused> stopping() {
-  return refused({Problem::busy, "cannot take the request: the inbox is stopping; ask again later", std::nullopt,
+  return as_refused({Problem::busy, "cannot take the request: the inbox is stopping; ask again later", std::nullopt,
                   std::chrono::seconds(5)});
 }
 
@@ -53,13 +53,13 @@ void Uploads::create(const Principal& principal, CreateUpload request, Answer do
   auto& loop = context_->runtime.executor;
   auto wrong = check_creation(request, context_->settings.limits_of(request.inbox));
   if (context_->draining || wrong) {
-    auto why = wrong ? Outcome<UploadStatus>(refused(std::move(*wrong))) : Outcome<UploadStatus>(stopping());
+    auto why = wrong ? Outcome<UploadStatus>(as_refused(std::move(*wrong))) : Outcome<UploadStatus>(stopping());
     return loop.post([why = std::move(why), done = std::move(done)]() mutable { done(std::move(why)); });
   }
   context_->room([this, alive = alive_.watch(), principal, request = std::move(request),
                   done = std::move(done)](Outcome<std::uint64_t> room) mutable {
     if (alive.expired()) return;
-    if (!room) return done(refused(std::move(room.error())));
+    if (!room) return done(as_refused(std::move(room.error())));
     NewUpload upload;
     upload.id = new_id(context_->runtime.random);
     upload.principal = principal.name;
@@ -72,7 +72,7 @@ void Uploads::create(const Principal& principal, CreateUpload request, Answer do
     upload.room = *room;
     context_->ledger.create(std::move(upload),
                             alive_.guard([this, done = std::move(done)](Outcome<FoundOrMade> made) mutable {
-                              if (!made) return done(refused(std::move(made.error())));
+                              if (!made) return done(as_refused(std::move(made.error())));
                               on_made(std::move(*made), std::move(done));
                             }));
   });
@@ -94,7 +94,7 @@ void Uploads::on_made(FoundOrMade made, Answer done) {
     context_->ledger.take(
         row.id, row.principal, context_->holder,
         alive_.guard([this, turn = std::move(turn), answer = std::move(answer)](Outcome<UploadRow> now) mutable {
-          if (!now) return answer(refused(std::move(now.error())));
+          if (!now) return answer(as_refused(std::move(now.error())));
           answer_row(std::move(turn), std::move(*now), std::move(answer));
         }));
   });
@@ -106,13 +106,13 @@ void Uploads::answer_row(Turn turn, UploadRow row, Answer done) {
   if (row.state == UploadState::receiving || (was_accepted(row.state) && row.state != UploadState::rejected)) {
     return done(status_of(row));
   }
-  if (row.state == UploadState::sealed) return done(refused(pending(row)));
-  done(refused(impossible(row, "go on with")));
+  if (row.state == UploadState::sealed) return done(as_refused(pending(row)));
+  done(as_refused(impossible(row, "go on with")));
 }
 
 void Uploads::with_turn(const std::string& id, Answer done, UniqueFunction<void(Turn, Answer)> go) {
   turns_.ask(id, false, alive_.guard([done = std::move(done), go = std::move(go)](Outcome<Turn> turn) mutable {
-    if (!turn) return done(refused(std::move(turn.error())));
+    if (!turn) return done(as_refused(std::move(turn.error())));
     go(std::move(*turn), std::move(done));
   }));
 }
@@ -123,7 +123,7 @@ void Uploads::look(const Principal& principal, const std::string& id, Answer don
       context_->ledger.take(
           id, principal.name, context_->holder,
           alive_.guard([this, turn = std::move(turn), found = std::move(found)](Outcome<UploadRow> row) mutable {
-            if (!row) return found(refused(std::move(row.error())));
+            if (!row) return found(as_refused(std::move(row.error())));
             answer_row(std::move(turn), std::move(*row), std::move(found));
           }));
     });
@@ -137,7 +137,7 @@ void Uploads::own(const Principal& principal, const std::string& id, Answer done
   context_->ledger.find(
       id, principal.name,
       alive_.guard([this, done = std::move(done), go = std::move(go)](Outcome<UploadRow> row) mutable {
-        if (!row) return done(refused(std::move(row.error())));
+        if (!row) return done(as_refused(std::move(row.error())));
         context_->owners.put(row->id, row->principal);
         go(std::move(done));
       }));
@@ -145,7 +145,7 @@ void Uploads::own(const Principal& principal, const std::string& id, Answer done
 
 void Uploads::watch(const Principal& principal, const std::string& id, Answer done) {
   context_->ledger.find(id, principal.name, alive_.guard([done = std::move(done)](Outcome<UploadRow> row) mutable {
-    if (!row) return done(refused(std::move(row.error())));
+    if (!row) return done(as_refused(std::move(row.error())));
     done(status_of(*row));
   }));
 }
@@ -171,7 +171,7 @@ void Uploads::complete(const Principal& principal, const std::string& id, Answer
       context_->ledger.take(
           id, principal.name, context_->holder,
           alive_.guard([this, turn = std::move(turn), found = std::move(found)](Outcome<UploadRow> row) mutable {
-            if (!row) return found(refused(std::move(row.error())));
+            if (!row) return found(as_refused(std::move(row.error())));
             finish_whole(std::move(turn), std::move(*row), std::move(found));
           }));
     });
@@ -190,7 +190,7 @@ void Uploads::finish_whole(Turn turn, UploadRow row, Answer done) {
   context_->ledger.declare(
       {row.id, row.epoch}, {row.offset, std::nullopt},
       alive_.guard([this, turn = std::move(turn), done = std::move(done)](Outcome<UploadRow> declared) mutable {
-        if (!declared) return done(refused(std::move(declared.error())));
+        if (!declared) return done(as_refused(std::move(declared.error())));
         settlements_->resume(std::move(turn), std::move(*declared), std::move(done));
       }));
 }
@@ -201,7 +201,7 @@ void Uploads::cancel(const Principal& principal, const std::string& id, Answer d
       context_->ledger.cancel(
           id, principal.name, context_->wall(),
           alive_.guard([this, turn = std::move(turn), found = std::move(found)](Outcome<UploadRow> row) mutable {
-            if (!row) return found(refused(std::move(row.error())));
+            if (!row) return found(as_refused(std::move(row.error())));
             drop_cancelled(std::move(turn), std::move(*row), std::move(found));
           }));
     });
@@ -218,12 +218,12 @@ void Uploads::drop_cancelled(Turn turn, UploadRow row, Answer done) {
 
 void Uploads::reply(const Principal& principal, const std::string& id, UniqueFunction<void(Outcome<Reply>)> done) {
   context_->ledger.find(id, principal.name, alive_.guard([id, done = std::move(done)](Outcome<UploadRow> row) mutable {
-    if (!row) return done(refused(std::move(row.error())));
+    if (!row) return done(as_refused(std::move(row.error())));
     const bool ended = row->settled_at.has_value();
-    if (ended && row->state != UploadState::delivered) return done(refused(impossible(*row, "give the reply of")));
-    if (!ended) return done(refused(pending(*row)));
+    if (ended && row->state != UploadState::delivered) return done(as_refused(impossible(*row, "give the reply of")));
+    if (!ended) return done(as_refused(pending(*row)));
     if (row->delivery && !row->delivery->reply.empty()) return done(Reply{status_of(*row), row->delivery->reply});
-    done(refused({Problem::unknown_upload, fmt::format("cannot give the reply of upload {}: there is none", id),
+    done(as_refused({Problem::unknown_upload, fmt::format("cannot give the reply of upload {}: there is none", id),
                   status_of(*row), std::nullopt}));
   }));
 }
