@@ -1,13 +1,12 @@
 // larder-inbox: the upload server. Command line, signals and loop; composition.cpp makes its parts.
 #include <CLI/CLI.hpp>
-#include <cstdio>
 #include <sstream>
 
-#include "base/error_table.h"
 #include "base/hash/digest.h"
 #include "base/io/log.h"
 #include "base/io/standard_streams.h"
 #include "base/process/process_setup.h"
+#include "base/process/program_output.h"
 #include "base/process/signals.h"
 #include "base/process/stop_guard.h"
 #include "base/process/systemd.h"
@@ -26,16 +25,12 @@ constexpr std::chrono::seconds kStopWithin{20};
 // The process ends by then in any case; the unit's TimeoutStopSec is longer.
 constexpr std::chrono::seconds kEndWithin{30};
 
-// Prints text that was requested. Returns 0, or the exit status for output that could not be written.
 int print(const std::string& text) {
-  if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0) return 0;
-  say("larder-inbox: cannot write to standard output: it is closed or full\n");
-  return error_info(ErrorCode::disk_error).exit_status;
+  return print_output("larder-inbox", text);
 }
 
 int failed(const Error& error) {
-  say("larder-inbox: " + error.text() + "\n");
-  return error_info(error.code).exit_status;
+  return report_failure("larder-inbox", error);
 }
 
 class Program {

@@ -1,14 +1,13 @@
 // larderd: the agent. Command line, signals and loop; composition.cpp makes its parts.
 #include <CLI/CLI.hpp>
-#include <cstdio>
 #include <sstream>
 
 #include "agent/command_description.h"
 #include "agent/daemon/composition.h"
-#include "base/error_table.h"
 #include "base/io/log.h"
 #include "base/io/standard_streams.h"
 #include "base/process/process_setup.h"
+#include "base/process/program_output.h"
 #include "base/process/signals.h"
 #include "base/process/stop_guard.h"
 #include "base/process/systemd.h"
@@ -27,16 +26,12 @@ constexpr std::chrono::milliseconds kStopWithin{4500};
 // The process ends by then in any case; the unit's TimeoutStopSec is 15 s.
 constexpr std::chrono::seconds kEndWithin{10};
 
-// Prints text that was requested. Returns 0, or the exit status for output that could not be written.
 int print(const std::string& text) {
-  if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0) return 0;
-  say("larderd: cannot write to standard output: it is closed or full\n");
-  return error_info(ErrorCode::disk_error).exit_status;
+  return print_output("larderd", text);
 }
 
 int failed(const Error& error) {
-  say("larderd: " + error.text() + "\n");
-  return error_info(error.code).exit_status;
+  return report_failure("larderd", error);
 }
 
 class Program {
