@@ -275,9 +275,9 @@ def memory_with_room(needed):
 class Lab:
     """In `base`, or else in the temporary directory."""
 
-    def __init__(self, bin_dir, keep=False, base=None):
+    def __init__(self, bin_dir, keep=False, base=None, programs=("larderd", "larder")):
         self.bin_dir = pathlib.Path(bin_dir).resolve()
-        for program in ("larderd", "larder"):
+        for program in programs:
             if not (self.bin_dir / program).exists():
                 raise FileNotFoundError(f"{self.bin_dir / program} is not built (make build)")
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix=LAB_NAME + ("kept-" if keep else f"{os.getpid()}-"), dir=base))
