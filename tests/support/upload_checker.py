@@ -206,18 +206,24 @@ class ApplicationLog:
             expect_equal(list((self.folder / "reject").iterdir()), [], "files in reject/")
         for upload, made in calls.items():
             self.check_calls(upload, made, count[upload])
+        if self.way == "directory":
+            self.check_renames(calls)
         self.check_attempts(calls, rows)
 
     def check_calls(self, upload, made, effects):
         """Once each where ids are kept; and called again only after a crash since the call before."""
         expect(effects == 1 or self.way == "forgets", f"upload {upload} had {effects} effects")
         expect(effects <= len(made), f"upload {upload} had {effects} effects in {len(made)} calls")
-        if self.way == "directory":
-            expect(not any(line["again"] for line in made), f"upload {upload} came to ready/ while it was in done/")
         calls = sorted(made, key=lambda line: line["t"])
         for first, second in zip(calls, calls[1:]):
             expect(any(first.get("spawned", first["t"]) <= crash <= second["t"] for crash in self.crashes),
                    f"upload {upload} was handed over again without a crash: {calls}; crashes: {self.crashes}")
+
+    def check_renames(self, calls):
+        """What was renamed to done/ never comes to ready/ again, whoever was killed."""
+        for line in read_lines(self.home / "calls.log"):
+            for call in calls[line["id"]] if line["stage"] == "effected" else []:
+                expect(call["t"] < line["t"] and not call["again"], f"upload {line['id']} came to ready/ after it was in done/")
 
     def check_attempts(self, calls, rows):
         """The attempts of one upload have numbers that grow, and the same id."""
