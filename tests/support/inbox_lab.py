@@ -37,10 +37,10 @@ def token_of(principal):
 class Inbox:
     """One larder-inbox: configuration, state directory, process. Survives stop, kill and start again."""
 
-    def __init__(self, bin_dir, directory, inboxes, principals=("alice", "bob"), **server):
+    def __init__(self, bin_dir, directory, inboxes, principals=("alice", "bob"), state=None, **server):
         self.program = pathlib.Path(bin_dir) / "larder-inbox"
         self.directory = pathlib.Path(directory)
-        self.state, self.runtime = self.directory / "state", self.directory / "run"
+        self.state, self.runtime = pathlib.Path(state or self.directory / "state"), self.directory / "run"
         self.parts, self.content = self.state / "uploads" / "parts", self.state / "uploads" / "content"
         self.log_file, self.config_file = self.directory / "larder-inbox.log", self.directory / "inbox.toml"
         self.address = (own_address(), PORT)

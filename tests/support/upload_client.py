@@ -281,7 +281,8 @@ class Put(Client):
             answer = self.say("PUT", target, fields, self.data, step="create", last=True)
             if answer and answer[0] in (200, 201, 204):
                 return
-            if answer and answer[0] not in AGAIN:
+            # 410: a newer PUT of the same transaction began; this one begins anew, as one does after a break.
+            if answer and answer[0] not in (*AGAIN, 410):
                 self.refuse("PUT", answer)
             self.wait()
 
