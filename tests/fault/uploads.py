@@ -16,7 +16,7 @@ import time
 from inbox_lab import Inbox, token_of
 from larder_lab import KIB, MIB, Skip, expect, expect_equal, named, seeded_bytes, wait_until
 from upload_checker import id_in
-from upload_client import DIALECTS, Connection
+from upload_client import BITS_PROTOCOL, DIALECTS, Connection
 from upload_once import Once
 
 PROGRAMS = ("larder-inbox",)
@@ -381,6 +381,34 @@ def odd_numbers(seed, lab):
     expect_equal(len(scene.server.look("SELECT id FROM upload")), rows, "rows after all of them")
     scene.uploads_well()
     scene.end()
+
+
+def full_disk(dialect, seed, lab):
+    """Somebody else fills the state directory's disk at each step: no success without the file, and once there is room again
+    the uploads go on. Before that, what cannot fit is refused at once."""
+    disk = lab.tmpfs("small", 24 * MIB)
+    scene = Once(seed, lab, dialect, "keeps", disk)
+    note = scene.run()
+    too_big = 64 * MIB
+    scene.server.start()
+    fields = {"Authorization": f"Bearer {token_of('alice')}", "Content-Length": 0}
+    ask = {
+        "tus": lambda c: c.ask("POST", "/in/in/", {**fields, "Tus-Resumable": "1.0.0", "Upload-Length": too_big}),
+        "put": lambda c: c.ask("PUT", "/in/in/big/f", {**fields, "Content-Length": too_big}),
+        "bits": lambda c: c.ask("BITS_POST", "/in/in/big/f", {
+            **fields, "BITS-Packet-Type": "Fragment", "Content-Length": 1, "Content-Range": f"bytes 0-0/{too_big}",
+            "BITS-Session-Id": c.ask("BITS_POST", "/in/in/big/f", {**fields, "BITS-Packet-Type": "Create-Session",
+                                                                  "BITS-Supported-Protocols": BITS_PROTOCOL})[1]["bits-session-id"],
+        }, b"x")}[dialect]
+    answer = ask(Connection(scene.server.address))
+    wanted = (500, "0x80070070") if dialect == "bits" else (507, None)
+    expect_equal(answer and (answer[0], answer[1].get("bits-error-code")), wanted, f"what cannot fit: {answer}")
+    expect_equal(scene.server.stop(), 0, "exit status of the server")
+    return note
+
+
+for _dialect in DIALECTS:
+    CASES[f"full_disk_{_dialect}"] = functools.partial(full_disk, _dialect)
 
 
 def run(seed, lab, name):

@@ -68,15 +68,16 @@ def is_creation(event):
 class Once:
     """A server behind a proxy, an application, and one upload after the other with a bystander now and then."""
 
-    def __init__(self, seed, lab, dialect, way):
-        self.rng = random.Random(f"once {dialect} {way} {seed}")
+    def __init__(self, seed, lab, dialect, way, disk=None):
+        """`disk`: a small file system for the server's state, that can be filled."""
+        self.rng, self.disk = random.Random(f"once {dialect} {way} {seed}"), disk
         self.lab, self.dialect, self.way = lab, dialect, way
         self.home, self.folder = lab.folder("application"), lab.folder("handed")
         for name in ("halt", "effects"):
             (self.home / name).mkdir()
         for name in ("ready", "done", "reject"):
             (self.folder / name).mkdir()
-        self.server = Inbox(lab.bin_dir, lab.folder("inbox"), [self.inbox_section()])
+        self.server = Inbox(lab.bin_dir, lab.folder("inbox"), [self.inbox_section()], state=disk)
         lab.agents.append(self.server)  # killed at the end, and its log shown where the run fails
         self.jobs, self.clients, self.outcomes = {}, {}, {}
         self.log = ApplicationLog(self.home, way, self.folder)
@@ -182,6 +183,9 @@ class Once:
     def kill(self, victim, tx):
         with self.killing:
             self.kills += 1
+            if victim == "disk":
+                self.fill()
+                return
             if victim == "client":
                 if tx in self.clients:  # else it was the call of an earlier upload
                     self.clients[tx].kill()
@@ -193,6 +197,17 @@ class Once:
             else:
                 self.kill_application()
             self.log.crashes.append(time.monotonic())
+
+    def fill(self):
+        """Somebody else takes what is left of the disk, but for a few pages at most."""
+        with contextlib.suppress(OSError), open(self.disk / "ballast", "wb", buffering=0) as out:
+            while True:
+                out.write(bytes(4096))
+        size = (self.disk / "ballast").stat().st_size
+        os.truncate(self.disk / "ballast", max(0, size - 4096 * self.rng.choice([0, 0, 1, 2, 5, 20])))
+
+    def make_room(self):
+        (self.disk / "ballast").unlink(missing_ok=True)
 
     def kill_application(self):
         if self.way == "directory":
@@ -210,6 +225,9 @@ class Once:
 
     def restart(self, victim, tx):
         """Whoever was killed comes again, and goes on with what it has."""
+        if self.disk:
+            time.sleep(self.rng.uniform(0.05, 0.4))  # how long the disk stays full
+            self.make_room()
         if not self.server.running:
             with self.killing:
                 self.server.process.wait()
@@ -360,7 +378,8 @@ class Once:
 
     def run(self):
         self.start()
-        rounds = [(step, victim) for step in STEPS for victim in VICTIMS]
+        victims = ("disk", "disk", "disk") if self.disk else VICTIMS
+        rounds = [(step, victim) for step in STEPS for victim in victims]
         self.rng.shuffle(rounds)
         sprung = [self.round(number, *what) for number, what in enumerate(rounds)]
         self.settle()
