@@ -202,8 +202,10 @@ http::Response refuse_tus(const Request& request, const Refused& refused, const 
   // A failed upload was answered once with its reason; afterwards it is gone.
   if (refused.problem == Problem::content_digest && std::holds_alternative<Look>(request.operation))
     response.status = 410;
-  // The client may go on with it, though its first part was refused.
-  if (std::holds_alternative<Create>(request.operation) && refused.upload && !refusal_of(*refused.upload))
+  // The client may go on with it, though its first part was refused. Not where the upload is of another file: who went
+  // on there would mix the two.
+  const bool is_its = refused.upload && refused.problem != Problem::key_conflict && !refusal_of(*refused.upload);
+  if (std::holds_alternative<Create>(request.operation) && is_its)
     response.fields.push_back({"Location", location_of(request, *refused.upload)});
   if (std::holds_alternative<Look>(request.operation)) response.fields.push_back({"Cache-Control", "no-store"});
   return response;
