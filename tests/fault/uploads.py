@@ -383,24 +383,26 @@ def odd_numbers(seed, lab):
     scene.end()
 
 
+def ask_for_room(dialect, connection, size):
+    """The answer to the first request that says so large a size."""
+    fields = {"Authorization": f"Bearer {token_of('alice')}", "Content-Length": 0}
+    if dialect == "tus":
+        return connection.ask("POST", "/in/in/", {**fields, "Tus-Resumable": "1.0.0", "Upload-Length": size})
+    if dialect == "put":
+        return connection.ask("PUT", "/in/in/big/f", {**fields, "Content-Length": size})
+    create = {"BITS-Packet-Type": "Create-Session", "BITS-Supported-Protocols": BITS_PROTOCOL}
+    made = connection.ask("BITS_POST", "/in/in/big/f", {**fields, **create})
+    fields = {**fields, "BITS-Packet-Type": "Fragment", "BITS-Session-Id": made[1]["bits-session-id"]}
+    return connection.ask("BITS_POST", "/in/in/big/f", {**fields, "Content-Length": 1, "Content-Range": f"bytes 0-0/{size}"}, b"x")
+
+
 def full_disk(dialect, seed, lab):
     """Somebody else fills the state directory's disk at each step: no success without the file, and once there is room again
-    the uploads go on. Before that, what cannot fit is refused at once."""
-    disk = lab.tmpfs("small", 24 * MIB)
-    scene = Once(seed, lab, dialect, "keeps", disk)
+    the uploads go on. What cannot fit at all is refused at once."""
+    scene = Once(seed, lab, dialect, "keeps", lab.tmpfs("small", 24 * MIB))
     note = scene.run()
-    too_big = 64 * MIB
     scene.server.start()
-    fields = {"Authorization": f"Bearer {token_of('alice')}", "Content-Length": 0}
-    ask = {
-        "tus": lambda c: c.ask("POST", "/in/in/", {**fields, "Tus-Resumable": "1.0.0", "Upload-Length": too_big}),
-        "put": lambda c: c.ask("PUT", "/in/in/big/f", {**fields, "Content-Length": too_big}),
-        "bits": lambda c: c.ask("BITS_POST", "/in/in/big/f", {
-            **fields, "BITS-Packet-Type": "Fragment", "Content-Length": 1, "Content-Range": f"bytes 0-0/{too_big}",
-            "BITS-Session-Id": c.ask("BITS_POST", "/in/in/big/f", {**fields, "BITS-Packet-Type": "Create-Session",
-                                                                  "BITS-Supported-Protocols": BITS_PROTOCOL})[1]["bits-session-id"],
-        }, b"x")}[dialect]
-    answer = ask(Connection(scene.server.address))
+    answer = ask_for_room(dialect, Connection(scene.server.address), 64 * MIB)
     wanted = (500, "0x80070070") if dialect == "bits" else (507, None)
     expect_equal(answer and (answer[0], answer[1].get("bits-error-code")), wanted, f"what cannot fit: {answer}")
     expect_equal(scene.server.stop(), 0, "exit status of the server")

@@ -25,7 +25,7 @@ _IN_CREATE, _IN_MOVED_FROM, _IN_MOVED_TO, _IN_DELETE = 0x100, 0x40, 0x80, 0x200
 
 
 def own_address():
-    """Of 127.0.0.0/8, and this process' alone: a port that a killed server had is free for it again, whoever connects to whom."""
+    """Of 127.0.0.0/8, and this process' alone: nobody else takes the port of a server that was killed."""
     number = os.getpid()
     return f"127.{64 + (number >> 16 & 63)}.{number >> 8 & 255}.{number & 255 or 1}"
 

@@ -1,4 +1,4 @@
-"""Holds a run of uploads against the specification of the ledger: what was told, what is durable, what came to the application.
+"""Holds a run of uploads against the ledger's specification: what was told, what is durable, what the application had.
 
 `told()` hears every answer that a server gave, also those that no client got. `at_rest()` may be asked whenever no server
 runs: nothing that was told may be missing there. `at_end()` compares everything once all is delivered.
@@ -223,7 +223,8 @@ class ApplicationLog:
         """What was renamed to done/ never comes to ready/ again, whoever was killed."""
         for line in read_lines(self.home / "calls.log"):
             for call in calls[line["id"]] if line["stage"] == "effected" else []:
-                expect(call["t"] < line["t"] and not call["again"], f"upload {line['id']} came to ready/ after it was in done/")
+                expect(call["t"] < line["t"] and not call["again"],
+                       f"upload {line['id']} came to ready/ after it was in done/")
 
     def check_attempts(self, calls, rows):
         """The attempts of one upload have numbers that grow, and the same id."""

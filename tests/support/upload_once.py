@@ -156,8 +156,8 @@ class Once:
         self.jobs[tx] = {
             "address": (own_address(), PROXY_PORT), "inbox": "in", "token": token_of("alice"), "principal": "alice",
             "dialect": self.dialect, "tx": tx, "name": f"{word}-{number}.bin", "source": str(source),
-            "part": max(1, size // self.rng.choice([2, 3, 5] if least > 1 else [1, 2, 3, 5])), "declares": self.rng.random() < 0.5,
-            "checksum": self.rng.choice([None, "sha1", "sha256"]), "with_upload": size > 0 and self.rng.random() < 0.3,
+            "part": max(1, size // self.rng.choice([2, 3, 5] if least > 1 else [1, 2, 3, 5])),
+            "declares": self.rng.random() < 0.5, "checksum": self.rng.choice([None, "sha1", "sha256"]), "with_upload": size > 0 and self.rng.random() < 0.3,
             "journal": str(self.lab.directory / f"{tx}.journal"), "size": size,
             "forgets": self.dialect != "put" and self.rng.random() < 0.2}
         return tx
