@@ -5,6 +5,7 @@
 
 #include "base/io/log.h"
 #include "base/io/tcp_socket.h"
+#include "inbox/wire/wire.h"
 
 namespace larder::inbox {
 namespace {
@@ -38,8 +39,20 @@ struct InboxServer::Impl {
   class User final : public http::ConnectionUser {
    public:
     User(Impl& impl, std::string from) : impl_(impl), from_(std::move(from)) {}
-    void on_request(std::shared_ptr<http::Exchange> exchange) override { impl_.run(std::move(exchange), from_); }
-    void on_answered(int status) override { ++impl_.statuses_[status]; }
+    void on_request(std::shared_ptr<http::Exchange> exchange) override {
+      under_way_ = exchange;
+      impl_.run(std::move(exchange), from_);
+    }
+    // A body that is too slow has its answer in the protocol of the request: 408 ends tus-js-client for good.
+    http::Response refusal(const http::Refusal& refusal) override {
+      const auto exchange = under_way_.lock();
+      if (!exchange || refusal.error.code != ErrorCode::timed_out) return http::refusal_response(refusal);
+      return answer_slow_body(exchange->head(), impl_.parts_.wire_settings(nullptr, exchange->head()));
+    }
+    void on_answered(int status) override {
+      under_way_.reset();
+      ++impl_.statuses_[status];
+    }
     void on_late(http::Wait wait) override {
       log::info("a client was too slow from={} wait={}", from_, static_cast<int>(wait));
     }
@@ -47,6 +60,7 @@ struct InboxServer::Impl {
    private:
     Impl& impl_;
     const std::string from_;
+    std::weak_ptr<http::Exchange> under_way_;  // until it is answered
   };
 
   Impl(Loop& loop, const FrontParts& parts, FrontSettings settings)

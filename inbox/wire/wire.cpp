@@ -171,6 +171,12 @@ std::variant<Request, http::Response> translate(const http::RequestHead& head, c
   return translate_method(head, *method, *target, settings);
 }
 
+http::Response answer_slow_body(const http::RequestHead& head, const WireSettings& settings) {
+  Fault fault;
+  fault.problem = Problem::too_slow;
+  return refuse_any(head, fault, settings);
+}
+
 http::Response answer(const Request& request, const Outcome<UploadStatus>& outcome, const WireSettings& settings) {
   if (std::holds_alternative<ReadReply>(request.operation) || std::holds_alternative<ShowState>(request.operation))
     return answer_read(request, outcome, settings);

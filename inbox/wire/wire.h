@@ -27,6 +27,9 @@ namespace larder::inbox {
 [[nodiscard]] Dialect spoken_dialect(const http::RequestHead& head);
 [[nodiscard]] std::variant<Request, http::Response> translate(const http::RequestHead& head,
                                                               const WireSettings& settings);
+// The answer to a request whose body came too slowly, in its dialect. The server gives it, since whoever carries the
+// request out is still waiting for the body; what came of the body is kept, and the client asks where to go on.
+[[nodiscard]] http::Response answer_slow_body(const http::RequestHead& head, const WireSettings& settings);
 [[nodiscard]] http::Response answer(const Request& request, const Outcome<UploadStatus>& outcome,
                                     const WireSettings& settings);
 

@@ -63,7 +63,8 @@ class Runner:
         agent_log = ""
         try:
             base = memory_with_room(self.in_memory) if self.in_memory else None
-            with Lab(bin_dir, keep=keep, base=base, programs=self.programs) as lab:
+            programs = getattr(scenario, "PROGRAMS", self.programs)
+            with Lab(bin_dir, keep=keep, base=base, programs=programs) as lab:
                 lab.loopback = loopback
                 try:
                     note = scenario.run(seed, lab, name) if name else scenario.run(seed, lab)
@@ -125,7 +126,7 @@ class Runner:
 def fault_runner():
     return Runner(TESTS / "fault" / "run.py", ("consistency", "framing", "faults", "disk", "kill", "bad_input", "jobs",
                                                "privacy", "permission", "standstill", "command", "greedy", "comfort", "patience", "odd_servers",
-                                               "older_state", "schedules"))
+                                               "older_state", "schedules", "uploads"))
 
 
 def office_runner():

@@ -142,6 +142,8 @@ TEST(tus_creation, whose_first_part_was_refused_tells_where_to_go_on) {
   EXPECT_EQ(value_of(response, "Location"), "/up/aaaabbbbccccddddeeeeffffgg");
   EXPECT_EQ(value_of(answered(post, test::refused(Problem::rejected, test::rejected())), "Location"), "-");
   EXPECT_EQ(value_of(answered(post, test::refused(Problem::no_space)), "Location"), "-");
+  const auto other = test::refused(Problem::key_conflict, upload_in(UploadState::receiving));
+  EXPECT_EQ(value_of(answered(post, other), "Location"), "-") << "it is the upload of another file";
 }
 
 // The first try broke off, and its bytes were written while the second one waited.

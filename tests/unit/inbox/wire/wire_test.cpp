@@ -35,6 +35,21 @@ TEST(wire, which_dialect_a_request_seems_to_speak) {
   EXPECT_EQ(spoken("PUT /in/box/k/f HTTP/1.1\nContent-Length: 0\n"), Dialect::put);
 }
 
+TEST(wire, a_body_that_comes_too_slowly_is_answered_in_the_dialect_of_its_request) {
+  const auto slow = [](const std::string& text) { return answer_slow_body(test::head_of(text), WireSettings{}); };
+  const auto tus = slow("PATCH /up/a HTTP/1.1\nTus-Resumable: 1.0.0\nContent-Length: 9\n");
+  EXPECT_EQ(tus.status, 503);  // with 408 tus-js-client gives up
+  EXPECT_EQ(value_of(tus, "Tus-Resumable"), "1.0.0");
+  EXPECT_NE(value_of(tus, "Retry-After"), "-");
+  EXPECT_EQ(slow("PUT /in/box/k/n HTTP/1.1\nContent-Length: 9\n").status, 408);
+  const auto bits = slow(
+      "BITS_POST /in/box/k/n HTTP/1.1\nBITS-Packet-Type: Fragment\nBITS-Session-Id: {a}\n"
+      "Content-Length: 9\nContent-Range: bytes 5-13/20\n");
+  EXPECT_EQ(bits.status, 408);
+  EXPECT_EQ(value_of(bits, "BITS-Packet-Type"), "Ack");
+  EXPECT_EQ(value_of(bits, "BITS-Received-Content-Range"), "5");
+}
+
 TEST(wire, what_mixes_two_dialects) {
   for (const std::string& text :
        {std::string(
