@@ -15,6 +15,7 @@
 #include "base/runtime/worker_pool.h"
 #include "base/text/host_port.h"
 #include "database/database.h"
+#include "inbox/admin/admin_server.h"
 #include "inbox/deliver/deliverer.h"
 #include "inbox/deliver/directory_hand_over.h"
 #include "inbox/deliver/program_hand_over.h"
@@ -79,6 +80,8 @@ struct InboxService::Parts {
   Status make();
   Status listen();
   void add_delivery(const InboxConfig& inbox);
+  void make_admin();
+  [[nodiscard]] AdminFigures figures() const;
   void keep_house();
   void on_housekept();
 
@@ -97,8 +100,11 @@ struct InboxService::Parts {
   std::unique_ptr<Uploads> uploads;
   std::map<std::string, Delivery> deliveries;  // by the inbox's name
   const Access access{*config};
+  std::uint64_t received = 0;  // bytes of clients' bodies
   std::unique_ptr<FrontParts> front;
   std::unique_ptr<InboxServer> server;
+  std::unique_ptr<AdminHandlers> admin;
+  std::unique_ptr<AdminServer> admin_server;
   std::vector<std::pair<UniqueFd, std::uint16_t>> sockets;
   std::shared_ptr<http::TlsContext> tls;
   TimerId house_timer = 0;
@@ -128,9 +134,9 @@ Status InboxService::Parts::make() {
   auto read = read_certificate(*config);
   if (!read) return tl::unexpected<Error>(read.error());
   tls = std::move(*read);
-  front = std::make_unique<FrontParts>(
-      FrontParts{*uploads, access, [this](const std::string& name) { return config->find_inbox(name); },
-                 [this](const InboxConfig* inbox, const http::RequestHead&) { return wire_settings(*config, inbox); }});
+  front = std::make_unique<FrontParts>(FrontParts{
+      *uploads, access, [this](const std::string& name) { return config->find_inbox(name); },
+      [this](const InboxConfig* inbox, const http::RequestHead&) { return wire_settings(*config, inbox); }, &received});
   server = std::make_unique<InboxServer>(loop, *front, front_settings(*config));
   // Another program's port is told before anything is recovered.
   for (const std::string& text : config->listen) {
@@ -140,7 +146,21 @@ Status InboxService::Parts::make() {
     const std::uint16_t port = local_port(socket->get());
     sockets.emplace_back(std::move(*socket), port);
   }
-  return {};
+  make_admin();
+  return admin_server->open(config->runtime_directory + "/inbox.sock");
+}
+
+void InboxService::Parts::make_admin() {
+  admin = std::make_unique<AdminHandlers>(
+      AdminParts{*ledger, *files, *pool, runtime, [this](const std::string& id) { return store->content_path(id); },
+                 [this](const std::string& name) { return config->find_inbox(name); }, [this] { return figures(); }});
+  admin_server = std::make_unique<AdminServer>(loop, *admin, InboxAdmins::resolve(config->admins));
+}
+
+AdminFigures InboxService::Parts::figures() const {
+  AdminFigures now{server->figures(), received, {}};
+  for (const auto& [name, delivery] : deliveries) now.deliveries.emplace(name, delivery.deliverer->under_way());
+  return now;
 }
 
 void InboxService::Parts::add_delivery(const InboxConfig& inbox) {
@@ -199,6 +219,7 @@ void InboxService::start(UniqueFunction<void(Status)> done) {
     parts.uploads->recover(parts.alive.guard([&parts, done = std::move(done)](auto recovered) mutable {
       if (!recovered) return done(tl::unexpected<Error>(recovered.error()));
       for (auto& [socket, port] : parts.sockets) parts.server->listen(std::move(socket), parts.tls);
+      parts.admin_server->start();
       for (auto& [name, delivery] : parts.deliveries) delivery.deliverer->start();
       parts.keep_house();
       done({});
@@ -218,13 +239,14 @@ void InboxService::stop(Duration within, Task done) {
   Parts& parts = *parts_;
   parts.loop.cancel(std::exchange(parts.house_timer, 0));
   parts.uploads->drain();
-  parts.stopping = 1 + parts.deliveries.size();
+  parts.stopping = 2 + parts.deliveries.size();
   const auto shared = std::make_shared<Task>(std::move(done));
   const auto one_stopped = [&parts, shared] {
     if (--parts.stopping == 0) (*shared)();
   };
   for (auto& [name, delivery] : parts.deliveries) delivery.deliverer->stop(parts.alive.guard(one_stopped));
   parts.server->stop(within, parts.alive.guard(one_stopped));
+  parts.admin_server->stop(within, parts.alive.guard(one_stopped));
 }
 
 std::vector<std::uint16_t> InboxService::ports() const {

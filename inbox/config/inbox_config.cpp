@@ -94,6 +94,8 @@ const std::vector<ConfigRow<ServerConfig>>& server_rows() {
              "The ledger and the files that were not handed over yet. One program at a time."),
       server("runtime_directory", absolute_path(), LARDER_MEMBER(runtime_directory),
              "Where `inbox.sock` is made, for `larder inbox`."),
+      server("admins", user_names(), LARDER_MEMBER(admins),
+             "Users that may take, acknowledge and see uploads by `inbox.sock`, besides root and the service's own."),
       server("listen", ListCodec{"list of addresses", "–", "1 to 16", 1, 16, check_listen}, LARDER_MEMBER(listen),
              "Where clients connect. On other addresses than this machine's own use `certificate`, or a balancer with "
              "TLS in front."),

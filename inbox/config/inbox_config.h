@@ -46,6 +46,7 @@ struct ServerConfig {
   // [server]
   std::string state_directory = "/var/lib/larder-inbox";
   std::string runtime_directory = "/run/larder-inbox";  // inbox.sock, for `larder inbox`
+  std::vector<std::string> admins;  // user names or numeric ids, besides root and the service's own user
   std::vector<std::string> listen = {"127.0.0.1:7480"};
   std::string certificate, key;  // paths in PEM; both or none
   std::string base_url;          // "https://inbox.example", where it is not as the client asked

@@ -35,6 +35,7 @@ TEST(InboxConfig, EveryKeyIsRead) {
 [server]
 state_directory = "/s"
 runtime_directory = "/r"
+admins = ["anna", "1001"]
 listen = ["0.0.0.0:80", "[::1]:81"]
 certificate = "/c.pem"
 key = "/k.pem"
@@ -73,6 +74,7 @@ empty_bits = "on"
   const ServerConfig& server = **config;
   EXPECT_EQ(server.state_directory, "/s");
   EXPECT_EQ(server.runtime_directory, "/r");
+  EXPECT_THAT(server.admins, ElementsAre("anna", "1001"));
   EXPECT_THAT(server.listen, ElementsAre("0.0.0.0:80", "[::1]:81"));
   EXPECT_EQ(server.certificate + server.key, "/c.pem/k.pem");
   EXPECT_EQ(server.base_url, "https://inbox.example");
