@@ -96,7 +96,7 @@ Result<UniqueFd> connect_unix(const std::string& path, const ServerWords& words)
   if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0) return fd;
   switch (errno) {
     case ENOENT:
-      return fail(ErrorCode::agent_unreachable, doing, fmt::format("nobody listens there; {}", words.advice));
+      return fail(ErrorCode::agent_unreachable, doing, fmt::format("{}; {}", words.nobody, words.advice));
     case ECONNREFUSED:
       return fail(ErrorCode::agent_unreachable, doing, fmt::format("nobody listens there any more; {}", words.advice));
     case EACCES:

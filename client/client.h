@@ -52,6 +52,7 @@ class AnswerStream {
 // How errors name the server at the other end, and what to do where nobody listens.
 struct ServerWords {
   std::string_view name = "the agent";
+  std::string_view nobody = "no agent is running there";
   std::string_view advice = "start larderd or leave out --socket";
 };
 

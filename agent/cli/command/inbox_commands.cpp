@@ -16,7 +16,8 @@ namespace larder::agent {
 namespace {
 
 constexpr const char* kInboxSocket = "/run/larder-inbox/inbox.sock";
-constexpr ServerWords kInboxWords{"larder-inbox", "start larder-inbox, or name its socket with --socket"};
+constexpr ServerWords kInboxWords{"larder-inbox", "no larder-inbox is running there",
+                                  "start larder-inbox, or name its socket with --socket"};
 
 struct InboxArguments {
   std::string socket, inbox, id, output, state, after, reason, result;
