@@ -81,10 +81,10 @@ std::string request_text(std::string_view method, const std::string& target, con
 
 }  // namespace
 
-Result<UniqueFd> connect_unix(const std::string& path) {
+Result<UniqueFd> connect_unix(const std::string& path, const ServerWords& words) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  const std::string doing = fmt::format("reach the agent at {}", path);
+  const std::string doing = fmt::format("reach {} at {}", words.name, path);
   if (path.empty() || path.size() >= sizeof(address.sun_path))
     return fail(ErrorCode::invalid_argument, doing, "the path of the socket is empty or too long (107 bytes at most)");
   std::memcpy(address.sun_path, path.data(), path.size());
@@ -96,10 +96,9 @@ Result<UniqueFd> connect_unix(const std::string& path) {
   if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0) return fd;
   switch (errno) {
     case ENOENT:
-      return fail(ErrorCode::agent_unreachable, doing,
-                  "no agent is running there; start larderd or leave out --socket");
+      return fail(ErrorCode::agent_unreachable, doing, fmt::format("{}; {}", words.nobody, words.advice));
     case ECONNREFUSED:
-      return fail(ErrorCode::agent_unreachable, doing, "nobody listens there any more; start larderd");
+      return fail(ErrorCode::agent_unreachable, doing, fmt::format("nobody listens there any more; {}", words.advice));
     case EACCES:
       return fail(ErrorCode::agent_unreachable, doing, "permission denied; ask the admin for access to it");
     default:
@@ -129,7 +128,7 @@ std::optional<pid_t> peer_process(int connection) {
 }
 
 Result<UniqueFd> Client::connect() const {
-  auto connection = connect_unix(socket_path_);
+  auto connection = connect_unix(socket_path_, words_);
   if (!connection || !only_ || peer_user(connection->get()) == *only_) return connection;
   return fail(ErrorCode::permission_denied, fmt::format("trust the agent at {}", socket_path_),
               "another user runs it; remove the socket or name the agent to use with --socket");

@@ -49,6 +49,13 @@ class AnswerStream {
   std::unique_ptr<char[]> buffer_;  // of receive()
 };
 
+// How errors name the server at the other end, and what to do where nobody listens.
+struct ServerWords {
+  std::string_view name = "the agent";
+  std::string_view nobody = "no agent is running there";
+  std::string_view advice = "start larderd or leave out --socket";
+};
+
 class Client {
  public:
   static constexpr std::size_t kMaxBody = 64 * 1024 * 1024;
@@ -57,8 +64,8 @@ class Client {
   static constexpr std::chrono::seconds kPatience{60};
 
   // `only`: the user who must run the agent, checked at every connection; absent: any.
-  explicit Client(std::string socket_path, std::optional<uid_t> only = std::nullopt)
-      : socket_path_(std::move(socket_path)), only_(only) {}
+  explicit Client(std::string socket_path, std::optional<uid_t> only = std::nullopt, ServerWords words = {})
+      : socket_path_(std::move(socket_path)), only_(only), words_(words) {}
 
   [[nodiscard]] const std::string& socket_path() const { return socket_path_; }
   // Sends a request and returns the answer, whatever its status. If the agent had closed the kept connection, the
@@ -89,12 +96,13 @@ class Client {
 
   std::string socket_path_;
   std::optional<uid_t> only_;
+  ServerWords words_;
   UniqueFd connection_;
   std::set<std::string> unknown_;  // parameters that this agent has refused, left out of requests
 };
 
 // Connects to a Unix socket. Error: agent_unreachable, with advice for ENOENT, ECONNREFUSED and EACCES.
-[[nodiscard]] Result<UniqueFd> connect_unix(const std::string& path);
+[[nodiscard]] Result<UniqueFd> connect_unix(const std::string& path, const ServerWords& words = {});
 // Returns the user id of the listening process (SO_PEERCRED).
 [[nodiscard]] std::optional<uid_t> peer_user(int connection);
 // Returns the listening process; 0 if it has no number in this PID namespace.

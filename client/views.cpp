@@ -55,7 +55,8 @@ json object(const json& from, const char* name) {
 Error error_of(const json& from) {
   Error error;
   error.code = error_code_from_name(text(from, "code")).value_or(ErrorCode::internal);
-  const std::string message = text(from, "message");
+  std::string message = text(from, "message");
+  if (message.empty()) message = text(from, "text");  // as larder-inbox calls it
   constexpr std::string_view kCannot = "cannot ";
   const auto colon = message.find(": ");
   if (message.starts_with(kCannot) && colon != std::string::npos) {

@@ -15,6 +15,7 @@
 #include "base/runtime/worker_pool.h"
 #include "base/text/host_port.h"
 #include "database/database.h"
+#include "inbox/admin/admin_server.h"
 #include "inbox/deliver/deliverer.h"
 #include "inbox/deliver/directory_hand_over.h"
 #include "inbox/deliver/program_hand_over.h"
@@ -49,6 +50,7 @@ std::chrono::hours at_least_an_hour(Duration time) {
 UploadSettings upload_settings(const ServerConfig& config) {
   UploadSettings settings;
   settings.keep_free = config.keep_free;
+  settings.keep_delivered = config.keep_content;
   settings.tombstones = at_least_an_hour(config.remember);
   for (const InboxConfig& inbox : config.inboxes) {
     UploadLimits limits;
@@ -79,6 +81,8 @@ struct InboxService::Parts {
   Status make();
   Status listen();
   void add_delivery(const InboxConfig& inbox);
+  void make_admin();
+  [[nodiscard]] AdminFigures figures() const;
   void keep_house();
   void on_housekept();
 
@@ -97,9 +101,12 @@ struct InboxService::Parts {
   std::unique_ptr<Uploads> uploads;
   std::map<std::string, Delivery> deliveries;  // by the inbox's name
   const Access access{*config};
+  std::uint64_t received = 0;  // bytes of clients' bodies
   std::unique_ptr<FrontParts> front;
   std::unique_ptr<InboxServer> server;
-  std::vector<std::pair<UniqueFd, std::uint16_t>> sockets;
+  std::unique_ptr<AdminHandlers> admin;
+  std::unique_ptr<AdminServer> admin_server;
+  std::vector<UniqueFd> sockets;
   std::shared_ptr<http::TlsContext> tls;
   TimerId house_timer = 0;
   std::size_t stopping = 0;  // parts that have not stopped yet
@@ -128,19 +135,32 @@ Status InboxService::Parts::make() {
   auto read = read_certificate(*config);
   if (!read) return tl::unexpected<Error>(read.error());
   tls = std::move(*read);
-  front = std::make_unique<FrontParts>(
-      FrontParts{*uploads, access, [this](const std::string& name) { return config->find_inbox(name); },
-                 [this](const InboxConfig* inbox, const http::RequestHead&) { return wire_settings(*config, inbox); }});
+  front = std::make_unique<FrontParts>(FrontParts{
+      *uploads, access, [this](const std::string& name) { return config->find_inbox(name); },
+      [this](const InboxConfig* inbox, const http::RequestHead&) { return wire_settings(*config, inbox); }, &received});
   server = std::make_unique<InboxServer>(loop, *front, front_settings(*config));
   // Another program's port is told before anything is recovered.
   for (const std::string& text : config->listen) {
     const auto at = parse_host_port(text);
     auto socket = listen_tcp(at->host, at->port);
     if (!socket) return tl::unexpected<Error>(socket.error());
-    const std::uint16_t port = local_port(socket->get());
-    sockets.emplace_back(std::move(*socket), port);
+    sockets.push_back(std::move(*socket));
   }
-  return {};
+  make_admin();
+  return admin_server->open(config->runtime_directory + "/inbox.sock");
+}
+
+void InboxService::Parts::make_admin() {
+  admin = std::make_unique<AdminHandlers>(
+      AdminParts{*ledger, *files, *pool, runtime, [this](const std::string& id) { return store->content_path(id); },
+                 [this](const std::string& name) { return config->find_inbox(name); }, [this] { return figures(); }});
+  admin_server = std::make_unique<AdminServer>(loop, *admin, InboxAdmins::resolve(config->admins));
+}
+
+AdminFigures InboxService::Parts::figures() const {
+  AdminFigures now{server->figures(), received, {}};
+  for (const auto& [name, delivery] : deliveries) now.deliveries.emplace(name, delivery.deliverer->under_way());
+  return now;
 }
 
 void InboxService::Parts::add_delivery(const InboxConfig& inbox) {
@@ -198,7 +218,8 @@ void InboxService::start(UniqueFunction<void(Status)> done) {
     if (!made) return done(std::move(made));
     parts.uploads->recover(parts.alive.guard([&parts, done = std::move(done)](auto recovered) mutable {
       if (!recovered) return done(tl::unexpected<Error>(recovered.error()));
-      for (auto& [socket, port] : parts.sockets) parts.server->listen(std::move(socket), parts.tls);
+      for (UniqueFd& socket : parts.sockets) parts.server->listen(std::move(socket), parts.tls);
+      parts.admin_server->start();
       for (auto& [name, delivery] : parts.deliveries) delivery.deliverer->start();
       parts.keep_house();
       done({});
@@ -218,19 +239,14 @@ void InboxService::stop(Duration within, Task done) {
   Parts& parts = *parts_;
   parts.loop.cancel(std::exchange(parts.house_timer, 0));
   parts.uploads->drain();
-  parts.stopping = 1 + parts.deliveries.size();
+  parts.stopping = 2 + parts.deliveries.size();
   const auto shared = std::make_shared<Task>(std::move(done));
   const auto one_stopped = [&parts, shared] {
     if (--parts.stopping == 0) (*shared)();
   };
   for (auto& [name, delivery] : parts.deliveries) delivery.deliverer->stop(parts.alive.guard(one_stopped));
   parts.server->stop(within, parts.alive.guard(one_stopped));
-}
-
-std::vector<std::uint16_t> InboxService::ports() const {
-  std::vector<std::uint16_t> ports;
-  for (const auto& [socket, port] : parts_->sockets) ports.push_back(port);
-  return ports;
+  parts.admin_server->stop(within, parts.alive.guard(one_stopped));
 }
 
 }  // namespace larder::inbox

@@ -28,8 +28,6 @@ class InboxService {
   // No new connection and no new upload; requests and programs under way end, at the latest after `within`; then
   // `done`. What clients had sent is kept, and they go on with the next process.
   void stop(Duration within, Task done);
-  // Of `listen`, in its order: where port 0 was asked for, the port that it became.
-  [[nodiscard]] std::vector<std::uint16_t> ports() const;
 
  private:
   struct Parts;

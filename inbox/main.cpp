@@ -56,9 +56,8 @@ class Program {
       loop_.stop();
       return;
     }
-    const auto ports = service_->ports();
-    for (std::size_t i = 0; i < ports.size(); ++i)
-      log::info("listening address={} port={} tls={}", config_->listen[i], ports[i], !config_->certificate.empty());
+    for (const std::string& address : config_->listen)
+      log::info("listening address={} tls={}", address, !config_->certificate.empty());
     log::info("ready state={}", config_->state_directory);
     manager_.ready("ready");
     if (manager_.watchdog_interval()) watch();

@@ -80,6 +80,7 @@ int main(int argc, char** argv) {
     add_cache_commands(app, program);
     add_group_commands(app, program);
     add_agent_commands(app, program);
+    add_inbox_commands(app, program);
   }
   if (const int status = parse(app, argc, argv); status >= 0) return status;
   if (exit_statuses) return print(exit_status_page());

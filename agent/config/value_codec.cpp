@@ -3,16 +3,9 @@
 #include <algorithm>
 
 #include "agent/config/proxy_url.h"
-#include "base/text/text.h"
 
 namespace larder::agent {
 namespace {
-
-std::optional<std::string> check_user(const std::string& text) {
-  const bool good =
-      !text.empty() && text.size() <= 256 && !has_control(text) && text.find_first_of(" :/,") == std::string::npos;
-  return good ? std::nullopt : std::optional<std::string>("must be user names or numeric user ids");
-}
 
 std::optional<std::string> check_host_pattern(const std::string& text) {
   std::string_view host = text;
@@ -29,9 +22,6 @@ std::optional<std::string> check_host_pattern(const std::string& text) {
 TextCodec proxy() {
   return {"URL", "–", "http, https, socks4, socks4a, socks5 or socks5h URL; \"none\"; or \"\"", check_proxy,
           shown_proxy};
-}
-ListCodec user_names() {
-  return {"list of names", "–", "at most 256", 0, 256, check_user};
 }
 ListCodec host_patterns() {
   return {"list of hosts", "–", "at most 1024; \"name\" or \"*.suffix\"", 0, 1024, check_host_pattern};

@@ -14,7 +14,6 @@ struct MeteredCodec {
 };
 
 [[nodiscard]] TextCodec proxy();
-[[nodiscard]] ListCodec user_names();
 [[nodiscard]] ListCodec host_patterns();
 // [peer]
 [[nodiscard]] ListCodec listen_addresses();

@@ -72,6 +72,12 @@ std::optional<std::string> check_identifier(const std::string& text) {
   return std::nullopt;
 }
 
+std::optional<std::string> check_user(const std::string& text) {
+  const bool good =
+      !text.empty() && text.size() <= 256 && !has_control(text) && text.find_first_of(" :/,") == std::string::npos;
+  return good ? std::nullopt : std::optional<std::string>("must be user names or numeric user ids");
+}
+
 std::optional<std::string> check_argument(const std::string& text) {
   return text.find('\0') == std::string::npos ? std::nullopt
                                               : std::optional<std::string>("must not have NUL characters");
@@ -243,6 +249,9 @@ TextCodec identifier() {
 }
 ListCodec program() {
   return {"list of texts", "–", "1 to 64; the first an absolute path", 1, 64, check_argument, check_program};
+}
+ListCodec user_names() {
+  return {"list of names", "–", "at most 256", 0, 256, check_user};
 }
 
 }  // namespace larder

@@ -113,6 +113,7 @@ struct ListCodec {
 [[nodiscard]] TextCodec socket_mode();
 [[nodiscard]] TextCodec identifier();
 [[nodiscard]] ListCodec program();
+[[nodiscard]] ListCodec user_names();
 
 [[nodiscard]] std::string toml_string(const std::string& text);
 

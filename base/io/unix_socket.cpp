@@ -52,7 +52,7 @@ Status make_directory(const std::string& path) {
 
 tl::unexpected<Error> already_runs(const std::string& path) {
   return fail(ErrorCode::already_exists, doing_for(path),
-              "another agent already runs there; stop it first, or use another runtime directory");
+              "another process already listens there; stop it first, or use another runtime directory");
 }
 
 // The lock, held for the life of the agent: of two that start at once, one gets it.

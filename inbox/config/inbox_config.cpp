@@ -94,6 +94,8 @@ const std::vector<ConfigRow<ServerConfig>>& server_rows() {
              "The ledger and the files that were not handed over yet. One program at a time."),
       server("runtime_directory", absolute_path(), LARDER_MEMBER(runtime_directory),
              "Where `inbox.sock` is made, for `larder inbox`."),
+      server("admins", user_names(), LARDER_MEMBER(admins),
+             "Users that may take, acknowledge and see uploads by `inbox.sock`, besides root and the service's own."),
       server("listen", ListCodec{"list of addresses", "–", "1 to 16", 1, 16, check_listen}, LARDER_MEMBER(listen),
              "Where clients connect. On other addresses than this machine's own use `certificate`, or a balancer with "
              "TLS in front."),
@@ -117,6 +119,8 @@ const std::vector<ConfigRow<ServerConfig>>& server_rows() {
              "A body that comes more slowly over five minutes is broken off; what came is kept."),
       server("remember", TimeCodec(hours(1), kDay * 3650), LARDER_MEMBER(remember),
              "How long settled uploads are known, so that a repetition is answered and not carried out again."),
+      server("keep_content", TimeCodec(Duration{}, kDay * 365), LARDER_MEMBER(keep_content),
+             "How long a file that was handed over stays in the state directory."),
       server("bits_host_id", TextCodec{"name", "–", "a host name or address, or \"\"", check_host_id},
              LARDER_MEMBER(bits_host_id),
              "Pins BITS clients to this node, where nodes behind one address share no state."),
@@ -177,9 +181,6 @@ const std::vector<ConfigRow<InboxConfig>>& inbox_rows() {
               "Uploads that one principal may have begun and not finished."),
         inbox("expiry", TimeCodec(minutes(1), kDay * 365), LARDER_MEMBER(expiry),
               "An upload of which nothing came for so long is removed."),
-        inbox(
-            "keep_content", TimeCodec(Duration{}, kDay * 365), LARDER_MEMBER(keep_content),
-            "How long a file that was handed over stays in the state directory, for a client that asks for its reply."),
         inbox("empty_bits", OnOffCodec{}, LARDER_MEMBER(empty_bits),
               "BITS: a session that is closed without a byte is an empty file; off: it is dropped."),
     };

@@ -34,18 +34,18 @@ struct InboxConfig {
   Duration program_timeout = std::chrono::seconds(240);
   std::vector<std::string> scanner;  // a program that judges a file before it is accepted; empty: none
   Duration scanner_timeout = std::chrono::minutes(5);
-  std::uint64_t max_size = 1024 * kGiB;            // bytes of one file
-  std::uint64_t max_part = 0;                      // bytes of one request; 0: as large as the file
-  unsigned max_open = 50;                          // uploads that one principal may have begun
-  Duration expiry = std::chrono::hours(24 * 14);   // without progress
-  Duration keep_content = std::chrono::hours(24);  // after the application has it
-  bool empty_bits = false;                         // BITS: a session without a byte is an empty file
+  std::uint64_t max_size = 1024 * kGiB;           // bytes of one file
+  std::uint64_t max_part = 0;                     // bytes of one request; 0: as large as the file
+  unsigned max_open = 50;                         // uploads that one principal may have begun
+  Duration expiry = std::chrono::hours(24 * 14);  // without progress
+  bool empty_bits = false;                        // BITS: a session without a byte is an empty file
 };
 
 struct ServerConfig {
   // [server]
   std::string state_directory = "/var/lib/larder-inbox";
   std::string runtime_directory = "/run/larder-inbox";  // inbox.sock, for `larder inbox`
+  std::vector<std::string> admins;  // user names or numeric ids, besides root and the service's own user
   std::vector<std::string> listen = {"127.0.0.1:7480"};
   std::string certificate, key;  // paths in PEM; both or none
   std::string base_url;          // "https://inbox.example", where it is not as the client asked
@@ -57,6 +57,7 @@ struct ServerConfig {
   Duration stall_timeout = std::chrono::seconds(60);
   std::uint64_t least_rate = 1024;                  // bytes/s over five minutes; 0: off
   Duration remember = std::chrono::hours(24 * 90);  // settled uploads, so that a repetition is known
+  Duration keep_content = std::chrono::hours(24);   // a file, after the application has it
   std::string bits_host_id;                         // pins BITS clients to this node; empty: no
   Duration bits_fallback{};                         // 0: never
   // [[principal]] and [[inbox]]

@@ -10,11 +10,19 @@ namespace {
 
 class ExchangeBody final : public BodyReader {
  public:
-  explicit ExchangeBody(std::shared_ptr<http::Exchange> exchange) : exchange_(std::move(exchange)) {}
-  void read(UniqueFunction<void(Result<Buffer>)> ready) override { exchange_->read_body(std::move(ready)); }
+  ExchangeBody(std::shared_ptr<http::Exchange> exchange, std::uint64_t* received)
+      : exchange_(std::move(exchange)), received_(received) {}
+  void read(UniqueFunction<void(Result<Buffer>)> ready) override {
+    if (received_ == nullptr) return exchange_->read_body(std::move(ready));
+    exchange_->read_body([received = received_, ready = std::move(ready)](Result<Buffer> piece) mutable {
+      if (piece) *received += piece->size();
+      ready(std::move(piece));
+    });
+  }
 
  private:
   std::shared_ptr<http::Exchange> exchange_;
+  std::uint64_t* const received_;
 };
 
 Refused refused(Problem problem, std::string detail) {
@@ -71,7 +79,7 @@ class RequestRun : public std::enable_shared_from_this<RequestRun> {
   void carry_out(const ReadReply& reply) { parts_.uploads.watch(principal_, reply.id, then(&RequestRun::finish)); }
 
   void append_part(AppendPart part) {
-    parts_.uploads.append(principal_, std::move(part), std::make_unique<ExchangeBody>(exchange_),
+    parts_.uploads.append(principal_, std::move(part), std::make_unique<ExchangeBody>(exchange_, parts_.received),
                           then(&RequestRun::on_appended));
   }
   void on_appended(Outcome<UploadStatus> outcome) {

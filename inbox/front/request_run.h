@@ -21,6 +21,7 @@ struct FrontParts {
   // server.
   std::function<const InboxConfig*(const std::string& name)> find_inbox;
   std::function<WireSettings(const InboxConfig* inbox, const http::RequestHead& head)> wire_settings;
+  std::uint64_t* received = nullptr;  // counts the bytes of bodies; null: nobody counts
 };
 
 // Told once for each request, when its answer is decided.

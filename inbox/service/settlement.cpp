@@ -54,8 +54,8 @@ void Settlements::fail_content(const Shared& sealing, int status, const std::str
       context_->guard([self = shared_from_this(), sealing, text](Outcome<UploadRow> row) {
         if (!row) return sealing->done(as_refused(std::move(row.error())));
         self->context_->drop_files({row->id}, self->context_->guard([sealing, text, failed = *row](const Status&) {
-          sealing->done(
-              as_refused({Problem::content_digest, "cannot take the upload: " + text, status_of(failed), std::nullopt}));
+          sealing->done(as_refused(
+              {Problem::content_digest, "cannot take the upload: " + text, status_of(failed), std::nullopt}));
         }));
       }));
 }

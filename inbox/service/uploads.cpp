@@ -11,7 +11,7 @@ namespace {
 
 tl::unexpected<Refused> stopping() {
   return as_refused({Problem::busy, "cannot take the request: the inbox is stopping; ask again later", std::nullopt,
-                  std::chrono::seconds(5)});
+                     std::chrono::seconds(5)});
 }
 
 std::string new_id(Random& random) {
@@ -224,7 +224,7 @@ void Uploads::reply(const Principal& principal, const std::string& id, UniqueFun
     if (!ended) return done(as_refused(pending(*row)));
     if (row->delivery && !row->delivery->reply.empty()) return done(Reply{status_of(*row), row->delivery->reply});
     done(as_refused({Problem::unknown_upload, fmt::format("cannot give the reply of upload {}: there is none", id),
-                  status_of(*row), std::nullopt}));
+                     status_of(*row), std::nullopt}));
   }));
 }
 

@@ -28,7 +28,7 @@ def kind(words, option):
     if option["value"].startswith(("UINT", "INT")) or name == "URL":
         return "nothing"
     if name == "ID":
-        return "ask " + {"job": "jobs", "cache": "records"}[words[1]]
+        return {"job": "ask jobs", "cache": "ask records", "inbox": "nothing"}[words[1]]
     if name == "AGENT":
         return "ask agents"
     return "directories" if name == "DIR" else "files" if name in FILES else "nothing"
@@ -68,8 +68,9 @@ def facts(tree):
     # --socket of the program is understood behind every command too.
     for words, command in commands_of(tree):
         if len(words) > 1:
+            own = {name for option in command["options"] for name in option["names"]}
             for option in tree["options"]:
-                if option["value"] and option["names"]:
+                if option["value"] and option["names"] and own.isdisjoint(option["names"]):
                     rows["options"] += [(" ".join(words), name, first_line(option["help"])) for name in option["names"]]
                     rows["values"] += [(f"{' '.join(words)} {name}", kind(words, option)) for name in option["names"]]
     return rows

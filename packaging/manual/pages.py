@@ -5,7 +5,8 @@ import re
 from roff import bold, escape, inline, italic, line, markdown, verbatim
 
 SOCKET_FILES = [("/run/larder/api.sock", "The system's agent."), ("$XDG_STATE_HOME/larder/api.sock",
-                "The agent of a user, which larder starts where the system has none.")]
+                "The agent of a user, which larder starts where the system has none."), ("/run/larder-inbox/inbox.sock",
+                "The upload server, for larder inbox.")]
 
 
 def split_help(text):

@@ -36,7 +36,7 @@ ROOMS = {
              "peer/reach", "peer/trust", "peer/offer", "peer/supply"],
     "client": ["client"],
     "inbox": ["inbox/model", "inbox/wire", "inbox/ledger", "inbox/store", "inbox/service", "inbox/config", "inbox/access", "inbox/deliver",
-              "inbox/front", "inbox"],
+              "inbox/front", "inbox/admin", "inbox"],
     "agent": ["agent", "agent/verdict", "agent/config", "agent/transfer/rules", "agent/transfer/source", "agent/transfer/fill", "agent/transfer",
               "agent/jobs/model", "agent/jobs/rules", "agent/jobs/store", "agent/jobs", "agent/notify", "agent/lan", "agent/api/json",
               "agent/api/http", "agent/api/events", "agent/api/handlers", "agent/daemon", "agent/cli/show", "agent/cli/place", "agent/cli/get",

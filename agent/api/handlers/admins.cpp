@@ -4,6 +4,7 @@
 
 #include "agent/jobs/rules/user_accounts.h"
 #include "base/io/log.h"
+#include "base/process/user_name.h"
 
 namespace larder::agent {
 

@@ -1,6 +1,5 @@
 #include "agent/api/handlers/metrics.h"
 
-#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -8,40 +7,12 @@
 #include <fstream>
 
 #include "agent/peer_facts.h"
+#include "base/text/metrics_page.h"
 
 namespace larder::agent {
 namespace {
 
-class Page {
- public:
-  void family(const char* name, const char* type, const char* help) {
-    name_ = name;
-    text_ += fmt::format("# HELP {0} {2}\n# TYPE {0} {1}\n", name, type, help);
-  }
-  template <class Number>
-  void sample(Number value) {
-    text_ += fmt::format("{} {}\n", name_, value);
-  }
-  template <class Number>
-  void sample(const char* label, std::string_view label_value, Number value) {
-    text_ += fmt::format("{}{{{}=\"{}\"}} {}\n", name_, label, escaped(label_value), value);
-  }
-  std::string take() { return std::move(text_); }
-
- private:
-  static std::string escaped(std::string_view value) {
-    std::string text;
-    for (const char c : value) {
-      if (c == '\\' || c == '"') text += '\\';
-      text += c == '\n' ? std::string("\\n") : std::string(1, c);
-    }
-    return text;
-  }
-
-  std::string name_, text_;
-};
-
-void add_jobs(Page& page, const Totals& totals) {
+void add_jobs(MetricsPage& page, const Totals& totals) {
   page.family("larder_bytes_total", "counter",
               "Bytes of files by where they came from; wasted: fetched and thrown away.");
   page.sample("source", "origin", totals.bytes.origin);
@@ -67,7 +38,7 @@ void add_jobs(Page& page, const Totals& totals) {
   page.sample(totals.active_transfers);
 }
 
-void add_cache(Page& page, const cache::CacheFigures& cache) {
+void add_cache(MetricsPage& page, const cache::CacheFigures& cache) {
   page.family("larder_cache_bytes", "gauge", "Bytes that the cache holds, partial contents included.");
   page.sample(cache.bytes);
   page.family("larder_cache_records", "gauge", "Records in the cache.");
@@ -83,7 +54,7 @@ void add_cache(Page& page, const cache::CacheFigures& cache) {
   page.sample(cache.dropped_damaged);
 }
 
-void add_server(Page& page, const ServerFigures& server) {
+void add_server(MetricsPage& page, const ServerFigures& server) {
   page.family("larder_api_requests_total", "counter", "Requests to the API by status.");
   for (const auto& [status, count] : server.answers) page.sample("code", std::to_string(status), count);
   page.family("larder_api_connections", "gauge", "Open connections to the API.");
@@ -92,7 +63,7 @@ void add_server(Page& page, const ServerFigures& server) {
   page.sample(server.refused);
 }
 
-void add_reach(Page& page, const MetricsFacts& facts) {
+void add_reach(MetricsPage& page, const MetricsFacts& facts) {
   page.family("larder_peers", "gauge", "Agents of the group that are around.");
   page.sample(facts.peers_around);
   page.family("larder_peers_unreachable", "gauge", "Agents around of which a port does not answer this one.");
@@ -121,7 +92,7 @@ void add_sharing(const SharingFacts& sharing, MetricsFacts& facts) {
 }
 
 std::string render_metrics(const MetricsFacts& facts) {
-  Page page;
+  MetricsPage page;
   page.family("larder_build_info", "gauge", "1, with the version of the agent.");
   page.sample("version", facts.version, 1);
   add_jobs(page, facts.totals);

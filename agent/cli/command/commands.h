@@ -24,6 +24,10 @@ void add_job_commands(CLI::App& app, Program& program);
 void add_cache_commands(CLI::App& app, Program& program);
 void add_group_commands(CLI::App& app, Program& program);
 void add_agent_commands(CLI::App& app, Program& program);  // status, config, peers, doctor
+void add_inbox_commands(CLI::App& app, Program& program);
+
+// Exit status of `larder inbox take` where no upload waits: a script's loop ends by it, and by no error.
+inline constexpr int kNothingWaits = 12;
 // Adds the options that get and job create share.
 void add_request_options(CLI::App& command, RequestOptions& options);
 

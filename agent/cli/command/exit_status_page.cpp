@@ -11,6 +11,7 @@ namespace larder::agent {
 std::string exit_status_page() {
   std::map<int, std::vector<std::string>> rows = {
       {0, {"success"}}, {1, {}}, {2, {"usage: the command line was not understood"}}};
+  rows[kNothingWaits].push_back("`larder inbox take`: nothing waits in that inbox");
   for (const ErrorInfo& info : error_table()) rows[info.exit_status].push_back(fmt::format("`{}`", info.name));
   std::string page =
       "# Exit statuses of `larder`\n\n"

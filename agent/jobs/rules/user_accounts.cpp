@@ -1,7 +1,5 @@
 #include "agent/jobs/rules/user_accounts.h"
 
-#include <pwd.h>
-
 #include <algorithm>
 #include <charconv>
 #include <cstdint>
@@ -9,6 +7,7 @@
 
 #include "base/io/log.h"
 #include "base/io/read_file.h"
+#include "base/process/user_name.h"
 #include "base/text/units.h"
 
 namespace larder::agent {
@@ -79,15 +78,6 @@ uid_t UserAccounts::account_of(uid_t user) const {
   if (after == ranges_->begin()) return user;
   const Range& range = *--after;
   return user <= range.last ? range.owner : user;
-}
-
-std::optional<uid_t> find_user(const std::string& name) {
-  if (const auto uid = number(name); uid && *uid <= kLastUser) return static_cast<uid_t>(*uid);
-  std::vector<char> memory(64 * 1024);
-  passwd entry{};
-  passwd* found = nullptr;
-  if (::getpwnam_r(name.c_str(), &entry, memory.data(), memory.size(), &found) != 0 || !found) return std::nullopt;
-  return entry.pw_uid;
 }
 
 }  // namespace larder::agent

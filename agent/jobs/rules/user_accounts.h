@@ -36,7 +36,4 @@ class UserAccounts {
   std::shared_ptr<const std::vector<Range>> ranges_;  // ascending, without overlap
 };
 
-// Returns the id of a user given by name or number; nothing if unknown. Blocks.
-[[nodiscard]] std::optional<uid_t> find_user(const std::string& name);
-
 }  // namespace larder::agent

@@ -93,6 +93,8 @@ def cases(job, record):
     return [
         ("larder job s", ["start", "suspend", "show", "set"], ["cancel"]),
         ("larder cache ", ["list", "pin", "remove"], ["create"]),
+        ("larder inbox ", ["take", "ack", "reject", "renew", "list", "show"], ["create"]),
+        ("larder inbox renew --", ["--lease", "--attempt", "--socket"], ["--output"]),
         ("larder get --mini", ["--minisign-key", "--minisign-sig"], ["--sha256"]),
         ("larder get --priority ", ["foreground", "high", "normal", "low"], []),
         ("larder get --hook ", ["scan", "virus-check"], ["mail"]),

@@ -35,6 +35,7 @@ TEST(InboxConfig, EveryKeyIsRead) {
 [server]
 state_directory = "/s"
 runtime_directory = "/r"
+admins = ["anna", "1001"]
 listen = ["0.0.0.0:80", "[::1]:81"]
 certificate = "/c.pem"
 key = "/k.pem"
@@ -47,6 +48,7 @@ keep_free = "2 MiB"
 stall_timeout = "5s"
 least_rate = "2 KiB/s"
 remember = "30d"
+keep_content = "0s"
 bits_host_id = "node1.example"
 bits_fallback = "1m"
 [[principal]]
@@ -65,7 +67,6 @@ max_size = "1 MiB"
 max_part = "64 KiB"
 max_open = 3
 expiry = "2h"
-keep_content = "0s"
 empty_bits = "on"
 )",
                                           "f");
@@ -73,6 +74,7 @@ empty_bits = "on"
   const ServerConfig& server = **config;
   EXPECT_EQ(server.state_directory, "/s");
   EXPECT_EQ(server.runtime_directory, "/r");
+  EXPECT_THAT(server.admins, ElementsAre("anna", "1001"));
   EXPECT_THAT(server.listen, ElementsAre("0.0.0.0:80", "[::1]:81"));
   EXPECT_EQ(server.certificate + server.key, "/c.pem/k.pem");
   EXPECT_EQ(server.base_url, "https://inbox.example");
@@ -99,7 +101,7 @@ empty_bits = "on"
   EXPECT_EQ(inbox.max_part, 64 * kKiB);
   EXPECT_EQ(inbox.max_open, 3U);
   EXPECT_EQ(inbox.expiry, std::chrono::hours(2));
-  EXPECT_EQ(inbox.keep_content, Duration::zero());
+  EXPECT_EQ(server.keep_content, Duration::zero());
   EXPECT_TRUE(inbox.empty_bits);
 }
 

@@ -70,7 +70,6 @@ class DelivererTest : public testing::Test {
     }
   }
   void pass(Duration time) {
-    loop_.set_wall(loop_.wall() + time);
     loop_.advance(time);
     settle();
   }
