@@ -7,7 +7,7 @@ help:
 	@echo 'make demo    build, then an office of three hosts: a kill, a resume, the file from neighbours, a new edition, a bad verdict'
 	@echo 'make test    build and run all tests'
 	@echo 'make quick   build and run the unit tests of what changed, without slow ones: a minute'
-	@echo 'make build   optimised larderd and larder in build/release/bin/'
+	@echo 'make build   optimised larderd, larder and larder-inbox in build/release/bin/'
 	@echo 'make package Debian packages in dist/: larder, python3-larder, larder-doc'
 	@echo 'make dist    the sources as an archive in dist/'
 	@echo 'make release-check  two builds with the same bytes, lintian, piuparts, an upgrade; PREVIOUS=FILE.deb'
@@ -29,7 +29,7 @@ packages:
 	@tools/install_packages.sh build
 
 build: packages
-	@tools/build.sh release larderd larder larder_cache_check
+	@tools/build.sh release larderd larder larder-inbox larder_cache_check
 
 test: packages
 	@tools/build.sh release

@@ -13,6 +13,7 @@ namespace {
 //  * content_damaged: the damaged record has been dropped, so the next try takes the bytes from elsewhere.
 //  * stale_proxy, version_changed: several attempts were made before they are reported; a person has to look.
 //  * bad_response: the origin does not speak HTTP as it should; a body cut short is connection_lost instead.
+//  * source_changed: an upload of it would mix two versions; outcome_unknown: sending it again could deliver it twice.
 //  * blocked_by_policy: ends with the schedule or the metered network.
 //
 // Exit statuses: 0 success, 1 internal, 2 usage. Groups of ten by what a script would do about it; closely related
@@ -59,6 +60,10 @@ constexpr std::array kTable = {
     ErrorInfo{ErrorCode::disk_error, "disk_error", false, 46, 500},
     ErrorInfo{ErrorCode::content_damaged, "content_damaged", true, 47, 500},
     ErrorInfo{ErrorCode::database_error, "database_error", false, 48, 500},
+    // Uploads: look at the file, or ask those who run the server. Never sent again without a person's decision.
+    ErrorInfo{ErrorCode::source_changed, "source_changed", false, 60, 409},
+    ErrorInfo{ErrorCode::outcome_unknown, "outcome_unknown", false, 61, 502},
+    ErrorInfo{ErrorCode::rejected_by_application, "rejected_by_application", false, 62, 422},
     // Time limits of jobs.
     ErrorInfo{ErrorCode::maximum_time, "maximum_time", false, 50, 504},
     ErrorInfo{ErrorCode::inactive, "inactive", false, 51, 410},

@@ -54,6 +54,10 @@ enum class ErrorCode {
   disk_error,
   content_damaged,
   database_error,
+  // Uploads.
+  source_changed,           // the file is not the one that the upload began with
+  outcome_unknown,          // all was sent, and nobody can say any more whether the server took it
+  rejected_by_application,  // the server has the bytes and refuses them for good
   // Time limits of jobs.
   maximum_time,
   inactive,

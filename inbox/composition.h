@@ -1,5 +1,5 @@
-// All parts of larder-inbox, made, started and stopped in order: the one place that chooses implementations. Loop thread;
-// make() blocks.
+// All parts of larder-inbox, made, started and stopped in order: the one place that chooses implementations. Loop
+// thread; make() blocks.
 #pragma once
 
 #include <memory>
@@ -25,8 +25,8 @@ class InboxService {
   void start(UniqueFunction<void(Status)> done);
   // Reads the certificate and its key again, for connections to come.
   [[nodiscard]] Status reload_certificate();
-  // No new connection and no new upload; requests and programs under way end, at the latest after `within`; then `done`.
-  // What clients had sent is kept, and they go on with the next process.
+  // No new connection and no new upload; requests and programs under way end, at the latest after `within`; then
+  // `done`. What clients had sent is kept, and they go on with the next process.
   void stop(Duration within, Task done);
   // Of `listen`, in its order: where port 0 was asked for, the port that it became.
   [[nodiscard]] std::vector<std::uint16_t> ports() const;

@@ -13,7 +13,7 @@ cd "$(dirname "$0")/.."
 build=build/tidy
 [ -f "$build/compile_commands.json" ] || cmake --preset release -B "$build" -DLARDER_PCH=OFF >/dev/null
 
-folders="base/* database/* cache/* origin/* peer/* client/* agent/*"
+folders="base/* database/* cache/* origin/* peer/* client/* agent/* inbox/*"
 all_sources() { git ls-files $(printf '%s.cpp ' $folders); }
 # Of the lines of standard input as many as five minutes of two cores are enough for. After a renaming everywhere nearly
 # all sources are recent.

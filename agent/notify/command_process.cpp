@@ -7,8 +7,8 @@
 #include <cstring>
 #include <utility>
 
-#include "base/process/hook_runner.h"
 #include "base/io/unique_fd.h"
+#include "base/process/hook_runner.h"
 
 namespace larder::agent {
 namespace {

@@ -2,12 +2,12 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/process/hook_runner.h"
 #include "agent/verdict/minisign.h"
 #include "agent/verdict/signature_check.h"
 #include "agent/verdict/verdict.h"
 #include "agent/verdict/verdict_rules.h"
 #include "base/io/log.h"
+#include "base/process/hook_runner.h"
 #include "base/runtime/alive.h"
 
 namespace larder::agent {

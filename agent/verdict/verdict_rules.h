@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "base/process/hook_process.h"
 #include "agent/verdict/verdict.h"
+#include "base/process/hook_process.h"
 
 namespace larder::agent {
 

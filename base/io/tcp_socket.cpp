@@ -14,7 +14,7 @@
 namespace larder {
 namespace {
 
-constexpr int kBacklog = 512;
+constexpr int kTcpBacklog = 512;
 
 struct Address {
   sockaddr_storage storage{};
@@ -52,7 +52,7 @@ Result<UniqueFd> listen_tcp(const std::string& address, std::uint16_t port) {
   bool good = socket && ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) == 0;
   if (is_v6) good = good && ::setsockopt(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof(yes)) == 0;
   good = good && ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&bound->storage), bound->size) == 0;
-  if (good && ::listen(socket.get(), kBacklog) == 0) return socket;
+  if (good && ::listen(socket.get(), kTcpBacklog) == 0) return socket;
   const int error = errno;
   const bool absent = error == EAFNOSUPPORT || error == EADDRNOTAVAIL;  // such as a machine without IPv6
   return fail(absent ? ErrorCode::not_found : ErrorCode::connect_failed, doing,

@@ -5,8 +5,8 @@
 
 #include <memory>
 
-#include "base/process/hook_process.h"
 #include "base/fair_places.h"
+#include "base/process/hook_process.h"
 #include "base/runtime/clock.h"
 #include "base/unique_function.h"
 

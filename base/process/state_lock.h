@@ -11,7 +11,8 @@ namespace larder {
 
 class StateLock {
  public:
-  // Creates the directory (0700) and locks it for this `program`. busy: another process has the lock; the error names it.
+  // Creates the directory (0700) and locks it for this `program`. busy: another process has the lock; the error names
+  // it.
   static Result<StateLock> acquire(const std::string& state_directory, const std::string& program);
   // Writes the path of this agent's socket to <state>/socket (0600), so that the command line finds the agent by its
   // state directory. An outdated record does no harm: clients check the answering process against the lock.

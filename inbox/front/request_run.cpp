@@ -57,22 +57,33 @@ class RequestRun : public std::enable_shared_from_this<RequestRun> {
   void begin() {
     std::visit([this](const auto& operation) { this->carry_out(operation); }, request_.operation);
   }
-  void carry_out(const Create& create) { parts_.uploads.create(principal_, create.upload, then(&RequestRun::go_on)); }
-  void carry_out(const Append& append) { append_part(append.part); }
-  void carry_out(const Look& look) { parts_.uploads.look(principal_, look.id, then(&RequestRun::finish)); }
-  void carry_out(const Cancel& cancel) { parts_.uploads.cancel(principal_, cancel.id, then(&RequestRun::finish)); }
-  void carry_out(const Leave& leave) { parts_.uploads.look(principal_, leave.id, then(&RequestRun::go_on)); }
+  void carry_out(const MakeUpload& create) {
+    parts_.uploads.create(principal_, create.upload, then(&RequestRun::go_on));
+  }
+  void carry_out(const SendPart& append) { append_part(append.part); }
+  void carry_out(const AskOffset& look) { parts_.uploads.look(principal_, look.id, then(&RequestRun::finish)); }
+  void carry_out(const CancelUpload& cancel) {
+    parts_.uploads.cancel(principal_, cancel.id, then(&RequestRun::finish));
+  }
+  void carry_out(const LeaveSession& leave) { parts_.uploads.look(principal_, leave.id, then(&RequestRun::go_on)); }
   void carry_out(const ShowState& show) { parts_.uploads.watch(principal_, show.id, then(&RequestRun::finish)); }
   // No way to the application brings a reply yet, so there is none to read; what became of the upload is said.
   void carry_out(const ReadReply& reply) { parts_.uploads.watch(principal_, reply.id, then(&RequestRun::finish)); }
 
   void append_part(AppendPart part) {
     parts_.uploads.append(principal_, std::move(part), std::make_unique<ExchangeBody>(exchange_),
-                          then(&RequestRun::finish));
+                          then(&RequestRun::on_appended));
   }
-
+  void on_appended(Outcome<UploadStatus> outcome) {
+    const Step step = step_after_part(request_, outcome);
+    carry_out_step(step, std::move(outcome));
+  }
   void go_on(Outcome<UploadStatus> outcome) {
     const Step step = next_step(request_, outcome);
+    carry_out_step(step, std::move(outcome));
+  }
+
+  void carry_out_step(Step step, Outcome<UploadStatus> outcome) {
     const UploadStatus* const status =
         outcome ? &*outcome : (outcome.error().upload ? &*outcome.error().upload : nullptr);
     switch (step) {
@@ -83,6 +94,8 @@ class RequestRun : public std::enable_shared_from_this<RequestRun> {
       case Step::compare_body:
         before_ = *status;
         return compare_body();
+      case Step::complete:
+        return parts_.uploads.complete(principal_, status->id, then(&RequestRun::finish));
       case Step::cancel:
         return parts_.uploads.cancel(principal_, status->id, then(&RequestRun::finish));
       case Step::refuse:

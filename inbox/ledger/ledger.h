@@ -4,7 +4,7 @@
 // is not as the caller expects (state, offset, epoch) nothing changes and the callback gets the Problem, with the
 // upload as it is. Problem::failed, no_space and busy: the ledger itself could not; then nothing may be told the client
 // but that. Loop thread; a callback comes once, on the loop, never within the call, and perhaps after the Ledger has
-// gone: callers guard it. Lists are pages, so that no answer grows with what strangers have sent.
+// gone or not at all then: callers guard it. Lists are pages, so that no answer grows with what strangers have sent.
 //
 // An implementation whose database has a clock of its own may take that instead of the times given, so that the
 // machines that share it need not agree on the time.

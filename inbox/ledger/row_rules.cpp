@@ -99,6 +99,7 @@ UploadStatus status_of(const UploadRow& row) {
   status.sha256 = row.computed ? row.computed : row.declared;
   if (row.state == UploadState::receiving) status.expires_at = row.expires_at;
   status.answer = row.answer;
+  if (row.state == UploadState::delivered) status.delivered_at = row.settled_at;
   if (row.delivery) {
     status.attempt = row.delivery->attempt;
     status.has_reply = !row.delivery->reply.empty();

@@ -121,10 +121,10 @@ void SqliteLedger::take(std::string id, std::string principal, std::string holde
         },
         std::move(then));
   };
-  find(id, principal, [holder, write_it, done = std::move(done)](Outcome<UploadRow> row) mutable {
+  find(id, principal, alive_.guard([holder, write_it, done = std::move(done)](Outcome<UploadRow> row) mutable {
     if (!row || row->state != UploadState::receiving || row->holder == holder) return done(std::move(row));
     write_it(std::move(done));
-  });
+  }));
 }
 
 void SqliteLedger::declare(Writer writer, Declaration said, Done<UploadRow> done) {

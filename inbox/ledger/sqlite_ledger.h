@@ -1,6 +1,7 @@
 // The ledger of one node, in SQLite (database/database.h: one thread, group commit, synchronous=FULL). Loop thread.
 #pragma once
 
+#include "base/runtime/alive.h"
 #include "database/database.h"
 #include "inbox/ledger/ledger.h"
 
@@ -44,6 +45,7 @@ class SqliteLedger final : public Ledger {
 
  private:
   cache::Database& database_;
+  Alive alive_;
 };
 
 }  // namespace larder::inbox

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <tl/expected.hpp>
+#include <utility>
 #include <vector>
 
 #include "base/hash/digest.h"
@@ -60,8 +61,6 @@ struct AppendPart {
   std::optional<Digest> sha256;         // of the whole, said with the last part
   // BITS: a part that begins below the offset is taken from the offset on, one that ends below it changes nothing.
   bool skips_known = false;
-  // PUT: the whole ends where the body ends, also where nobody said its size before. A body that breaks off is no end.
-  bool ends_upload = false;
 };
 
 // What was answered when the upload was settled; every repetition gets the same (kept as long as the row).
@@ -124,5 +123,8 @@ struct Refused {
 
 template <class T>
 using Outcome = tl::expected<T, Refused>;
+[[nodiscard]] inline tl::unexpected<Refused> refused(Refused why) {
+  return tl::unexpected<Refused>(std::move(why));
+}
 
 }  // namespace larder::inbox

@@ -7,7 +7,7 @@ using Cell = std::optional<UploadState>;
 
 // Short names, to fit the cells of the table below.
 // NOLINTBEGIN(readability-identifier-naming)
-constexpr Cell RE = UploadState::receiving;
+[[maybe_unused]] constexpr Cell RE = UploadState::receiving;
 constexpr Cell SE = UploadState::sealed;
 constexpr Cell AC = UploadState::accepted;
 constexpr Cell DG = UploadState::delivering;

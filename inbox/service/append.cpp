@@ -6,25 +6,18 @@
 #include <utility>
 
 namespace larder::inbox {
-namespace {
-
-tl::unexpected<Refused> refused(Refused why) {
-  return tl::unexpected<Refused>(std::move(why));
-}
-
-}  // namespace
-
 void Append::start(Turn turn) {
   turn_ = std::move(turn);
-  turn_.on_wanted([weak = weak_from_this()] {
+  turn_.on_wanted(parts_.context->guard([weak = weak_from_this()] {
     const auto self = weak.lock();
     if (!self) return;
     const bool drains = self->parts_.context->draining;
     self->stop(drains ? Problem::busy : Problem::superseded,
                drains ? "the inbox is stopping; go on later" : "a newer request for the upload came", true);
-  });
-  parts_.context->ledger.take(parts_.part.id, parts_.principal, parts_.context->holder,
-                              [self = shared_from_this()](Outcome<UploadRow> row) { self->on_taken(std::move(row)); });
+  }));
+  parts_.context->ledger.take(
+      parts_.part.id, parts_.principal, parts_.context->holder,
+      parts_.context->guard([self = shared_from_this()](Outcome<UploadRow> row) { self->on_taken(std::move(row)); }));
 }
 
 void Append::on_taken(Outcome<UploadRow> row) {
@@ -51,16 +44,16 @@ void Append::declare() {
   // First whether the request makes sense at all.
   if (auto planned = plan_append(row_, part, parts_.context->settings.limits_of(row_.inbox)); !news || !planned)
     return plan();
-  parts_.context->room([self = shared_from_this()](Outcome<std::uint64_t> room) {
+  parts_.context->room(parts_.context->guard([self = shared_from_this()](Outcome<std::uint64_t> room) {
     if (!room) return self->answer(refused(std::move(room.error())));
     self->parts_.context->ledger.declare({self->row_.id, self->row_.epoch},
                                          {*self->parts_.part.total, self->parts_.part.sha256, *room},
-                                         [self](Outcome<UploadRow> row) {
+                                         self->parts_.context->guard([self](Outcome<UploadRow> row) {
                                            if (!row) return self->answer(refused(std::move(row.error())));
                                            self->row_ = std::move(*row);
                                            self->plan();
-                                         });
-  });
+                                         }));
+  }));
 }
 
 void Append::plan() {
@@ -76,9 +69,10 @@ void Append::plan() {
 void Append::open() {
   working_ = true;
   auto known = parts_.context->hashes.take(row_.id);
-  parts_.context->store.open(
-      row_.id, row_.offset, std::move(known),
-      [self = shared_from_this()](Result<std::unique_ptr<Part>> part) { self->on_open(std::move(part)); });
+  parts_.context->store.open(row_.id, row_.offset, std::move(known),
+                             parts_.context->guard([self = shared_from_this()](Result<std::unique_ptr<Part>> part) {
+                               self->on_open(std::move(part));
+                             }));
 }
 
 void Append::on_open(Result<std::unique_ptr<Part>> part) {
@@ -117,11 +111,11 @@ void Append::go_on() {
 void Append::read() {
   reading_ = true;
   auto token = std::make_shared<CallbackToken>(parts_.context->runtime.executor,
-                                               [self = shared_from_this()] { self->on_lost(); });
-  parts_.body->read([self = shared_from_this(), token](Result<Buffer> piece) {
+                                               parts_.context->guard([self = shared_from_this()] { self->on_lost(); }));
+  parts_.body->read(parts_.context->guard([self = shared_from_this(), token](Result<Buffer> piece) {
     token->mark_answered();
     self->on_piece(std::move(piece));
-  });
+  }));
 }
 
 void Append::on_lost() {
@@ -167,8 +161,9 @@ void Append::take_piece(Buffer piece) {
 void Append::write() {
   working_ = true;
   parts_.context->read_ahead -= std::exchange(waiting_, 0);
-  part_->append(std::exchange(pieces_, {}), hasher_,
-                [self = shared_from_this()](Status written) { self->on_written(std::move(written)); });
+  part_->append(std::exchange(pieces_, {}), hasher_, parts_.context->guard([self = shared_from_this()](Status written) {
+    self->on_written(std::move(written));
+  }));
   if (may_read()) read();
 }
 
@@ -180,7 +175,7 @@ void Append::on_written(Status written) {
 
 void Append::keep(bool at_end) {
   working_ = true;
-  part_->sync([self = shared_from_this(), at_end](Status synced) {
+  part_->sync(parts_.context->guard([self = shared_from_this(), at_end](Status synced) {
     if (!synced) {
       self->working_ = false;
       return self->cut_and_answer(refused_by(synced.error(), self->row_));
@@ -190,8 +185,8 @@ void Append::keep(bool at_end) {
     context.ledger.advance(
         {self->row_.id, self->row_.epoch},
         {self->row_.offset, self->part_->end(), now, now + context.settings.limits_of(self->row_.inbox).expiry},
-        [self, at_end](Outcome<UploadRow> row) { self->on_kept(std::move(row), at_end); });
-  });
+        context.guard([self, at_end](Outcome<UploadRow> row) { self->on_kept(std::move(row), at_end); }));
+  }));
 }
 
 void Append::on_kept(Outcome<UploadRow> row, bool at_end) {
@@ -260,11 +255,11 @@ void Append::seal(bool early) {
 void Append::cut_and_answer(Refused why) {
   if (!part_ || part_->end() == part_->kept()) return answer(refused(std::move(why)));
   working_ = true;
-  part_->cut([self = shared_from_this(), why = std::move(why)](Status cut) mutable {
+  part_->cut(parts_.context->guard([self = shared_from_this(), why = std::move(why)](Status cut) mutable {
     self->working_ = false;
     if (cut) self->parts_.context->remember(self->row_.id, self->part_->known_hash());
     self->answer(refused(std::move(why)));
-  });
+  }));
 }
 
 void Append::stop(Problem problem, std::string why, bool keeps) {

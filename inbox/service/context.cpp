@@ -20,18 +20,19 @@ void Context::room(Done<std::uint64_t> done) {
 }
 
 void Context::drop_files(std::vector<std::string> ids, StatusDone done) {
-  store.remove(ids, [&to = ledger, ids, done = std::move(done)](Status removed) mutable {
-    if (!removed) return done(std::move(removed));
-    to.note_removed(std::move(ids), [done = std::move(done)](Outcome<std::size_t> noted) mutable {
-      if (noted) return done({});
-      done(fail(ErrorCode::database_error, "note that files are gone", noted.error().detail));
-    });
-  });
+  store.remove(ids, guard([this, ids, done = std::move(done)](Status removed) mutable {
+                 if (!removed) return done(std::move(removed));
+                 ledger.note_removed(std::move(ids), [done = std::move(done)](Outcome<std::size_t> noted) mutable {
+                   if (noted) return done({});
+                   done(fail(ErrorCode::database_error, "note that files are gone", noted.error().detail));
+                 });
+               }));
 }
 
 Refused refused_by(const Error& error, const UploadRow& row) {
   Refused refused = refused_by(error);
-  refused.upload = status_of(row);
+  // An offset that equals the size is told to nobody before the acceptance.
+  if (row.offset != row.size) refused.upload = status_of(row);
   return refused;
 }
 

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 
+#include "base/runtime/alive.h"
 #include "base/runtime/clock.h"
 #include "inbox/ledger/ledger.h"
 #include "inbox/service/settings.h"
@@ -59,6 +60,13 @@ struct Context {
   std::size_t read_ahead = 0;       // bytes of all parts that wait for the disk
   bool draining = false;
 
+  Alive alive = {};
+
+  // For callbacks of the ledger, the store and bodies: they do nothing once the Uploads have ended.
+  template <class Function>
+  [[nodiscard]] auto guard(Function function) const {
+    return alive.guard(std::move(function));
+  }
   [[nodiscard]] WallTime wall() const { return runtime.clock.wall(); }
   // Bytes of disk that declared sizes may need.
   void room(Done<std::uint64_t> done);

@@ -30,29 +30,29 @@ ExpectedFile expected_of(const UploadRow& row) {
 }  // namespace
 
 void Recovery::start() {
-  context_->store.make_directories([self = shared_from_this()](Status made) {
+  context_->store.make_directories(context_->guard([self = shared_from_this()](Status made) {
     if (!made) return self->fail(made.error());
     self->list_files();
-  });
+  }));
 }
 
 void Recovery::list_files() {
-  context_->store.list([self = shared_from_this()](Result<std::vector<std::string>> ids) {
+  context_->store.list(context_->guard([self = shared_from_this()](Result<std::vector<std::string>> ids) {
     if (!ids) return self->fail(ids.error());
     self->files_.insert(ids->begin(), ids->end());
     self->next_page("");
-  });
+  }));
 }
 
 void Recovery::next_page(const std::string& after) {
   ListQuery query;
   query.after = after;
   query.with_content_only = true;
-  context_->ledger.list(query, [self = shared_from_this()](Outcome<std::vector<UploadRow>> rows) {
+  context_->ledger.list(query, context_->guard([self = shared_from_this()](Outcome<std::vector<UploadRow>> rows) {
     if (!rows) return self->fail(rows.error());
     if (rows->empty()) return self->remove_orphans();
     self->on_rows(std::move(*rows));
-  });
+  }));
 }
 
 void Recovery::on_rows(std::vector<UploadRow> rows) {
@@ -62,11 +62,11 @@ void Recovery::on_rows(std::vector<UploadRow> rows) {
     files_.erase(row.id);
   }
   report_.uploads += rows.size();
-  context_->store.match(std::move(expected), [self = shared_from_this(), rows = std::move(rows)](
-                                                 Result<std::vector<std::string>> missing) mutable {
+  context_->store.match(std::move(expected), context_->guard([self = shared_from_this(), rows = std::move(rows)](
+                                                                 Result<std::vector<std::string>> missing) mutable {
     if (!missing) return self->fail(missing.error());
     self->on_matched(std::move(rows), std::move(*missing));
-  });
+  }));
 }
 
 void Recovery::on_matched(std::vector<UploadRow> rows, std::vector<std::string> missing) {
@@ -91,21 +91,21 @@ void Recovery::fail_missing(std::vector<UploadRow> missing, UniqueFunction<void(
   missing.pop_back();
   const StoredAnswer answer{500, "what came of it was lost by the server's disk; upload it again with a new key"};
   context_->ledger.refuse({row.id, row.epoch}, UploadEvent::wrong_content, answer, context_->wall(),
-                          [self = shared_from_this(), missing = std::move(missing),
-                           then = std::move(then)](Outcome<UploadRow> failed) mutable {
+                          context_->guard([self = shared_from_this(), missing = std::move(missing),
+                                           then = std::move(then)](Outcome<UploadRow> failed) mutable {
                             if (!failed) return self->fail(failed.error());
                             self->fail_missing(std::move(missing), std::move(then));
-                          });
+                          }));
 }
 
 void Recovery::remove_orphans() {
   report_.orphans = files_.size();
   std::vector<std::string> orphans(files_.begin(), files_.end());
   files_.clear();
-  context_->store.remove(std::move(orphans), [self = shared_from_this()](Status removed) {
+  context_->store.remove(std::move(orphans), context_->guard([self = shared_from_this()](Status removed) {
     if (!removed) return self->fail(removed.error());
     self->settle_next();
-  });
+  }));
 }
 
 // One after the other. An upload that cannot be settled now stays as it is: the next request for it, or the janitor,
@@ -116,7 +116,7 @@ void Recovery::settle_next() {
   unsettled_.pop_back();
   ++report_.sealed;
   const bool is_judged = context_->hook != nullptr && row.state == UploadState::sealed;
-  turns_.ask(row.id, false, [self = shared_from_this(), row, is_judged](Outcome<Turn> turn) mutable {
+  turns_.ask(row.id, false, context_->guard([self = shared_from_this(), row, is_judged](Outcome<Turn> turn) mutable {
     const auto settled = [self, is_judged](const Outcome<UploadStatus>& status) {
       if (!status) log::warn("an upload cannot be accepted yet error=\"{}\"", status.error().detail);
       if (!is_judged) self->settle_next();
@@ -124,7 +124,7 @@ void Recovery::settle_next() {
     if (!turn) return settled(tl::unexpected<Refused>(turn.error()));
     self->settlements_->resume(std::move(*turn), std::move(row), settled);
     if (is_judged) self->settle_next();  // a hook may take its time
-  });
+  }));
 }
 
 void Recovery::fail(const Refused& refused) {

@@ -5,20 +5,13 @@
 #include <utility>
 
 namespace larder::inbox {
-namespace {
-
-tl::unexpected<Refused> refused(Refused why) {
-  return tl::unexpected<Refused>(std::move(why));
-}
-
-}  // namespace
-
 void Settlements::seal(Turn turn, UploadRow row, std::unique_ptr<Part> part, std::optional<Digest> expected,
                        Done<UploadStatus> done) {
   if (row.declared) expected = row.declared;
   auto sealing =
       std::make_shared<Sealing>(Sealing{std::move(turn), std::move(row), std::move(part), expected, std::move(done)});
-  sealing->part->hash([self = shared_from_this(), sealing](Result<Digest> digest) { self->check(sealing, digest); });
+  sealing->part->hash(
+      context_->guard([self = shared_from_this(), sealing](Result<Digest> digest) { self->check(sealing, digest); }));
 }
 
 void Settlements::check(const Shared& sealing, Result<Digest> digest) {
@@ -34,17 +27,17 @@ void Settlements::check(const Shared& sealing, Result<Digest> digest) {
 }
 
 void Settlements::finish(const Shared& sealing) {
-  sealing->part->finish([self = shared_from_this(), sealing](Status finished) {
+  sealing->part->finish(context_->guard([self = shared_from_this(), sealing](Status finished) {
     if (!finished) return sealing->done(refused(refused_by(finished.error(), sealing->row)));
     self->commit(sealing);
-  });
+  }));
 }
 
 void Settlements::commit(const Shared& sealing) {
   Seal seal{sealing->row.offset, sealing->part->end(), sealing->digest, context_->wall(), std::nullopt};
   if (context_->hook == nullptr) seal.accept_with = StoredAnswer{};
   context_->ledger.seal({sealing->row.id, sealing->row.epoch}, std::move(seal),
-                        [self = shared_from_this(), sealing](Outcome<UploadRow> row) {
+                        context_->guard([self = shared_from_this(), sealing](Outcome<UploadRow> row) {
                           if (!row) return sealing->done(refused(std::move(row.error())));
                           sealing->turn.end();
                           if (row->state == UploadState::sealed) {
@@ -52,18 +45,19 @@ void Settlements::commit(const Shared& sealing) {
                           }
                           if (self->context_->on_accepted) self->context_->on_accepted(*row);
                           sealing->done(status_of(*row));
-                        });
+                        }));
 }
 
 void Settlements::fail_content(const Shared& sealing, int status, const std::string& text) {
-  context_->ledger.refuse({sealing->row.id, sealing->row.epoch}, UploadEvent::wrong_content, {status, text},
-                          context_->wall(), [self = shared_from_this(), sealing, text](Outcome<UploadRow> row) {
-                            if (!row) return sealing->done(refused(std::move(row.error())));
-                            self->context_->drop_files({row->id}, [sealing, text, failed = *row](const Status&) {
-                              sealing->done(refused({Problem::content_digest, "cannot take the upload: " + text,
-                                                     status_of(failed), std::nullopt}));
-                            });
-                          });
+  context_->ledger.refuse(
+      {sealing->row.id, sealing->row.epoch}, UploadEvent::wrong_content, {status, text}, context_->wall(),
+      context_->guard([self = shared_from_this(), sealing, text](Outcome<UploadRow> row) {
+        if (!row) return sealing->done(refused(std::move(row.error())));
+        self->context_->drop_files({row->id}, self->context_->guard([sealing, text, failed = *row](const Status&) {
+          sealing->done(
+              refused({Problem::content_digest, "cannot take the upload: " + text, status_of(failed), std::nullopt}));
+        }));
+      }));
 }
 
 void Settlements::resume(Turn turn, UploadRow row, Done<UploadStatus> done) {
@@ -72,11 +66,11 @@ void Settlements::resume(Turn turn, UploadRow row, Done<UploadStatus> done) {
   const std::string id = row.id;
   const std::uint64_t offset = row.offset;
   context_->store.open(id, offset, std::move(known),
-                       [self = shared_from_this(), turn = std::move(turn), row = std::move(row),
-                        done = std::move(done)](Result<std::unique_ptr<Part>> part) mutable {
+                       context_->guard([self = shared_from_this(), turn = std::move(turn), row = std::move(row),
+                                        done = std::move(done)](Result<std::unique_ptr<Part>> part) mutable {
                          if (!part) return done(refused(refused_by(part.error(), row)));
                          self->seal(std::move(turn), std::move(row), std::move(*part), std::nullopt, std::move(done));
-                       });
+                       }));
 }
 
 void Settlements::judge(UploadRow row, Done<UploadStatus> done) {
@@ -85,30 +79,30 @@ void Settlements::judge(UploadRow row, Done<UploadStatus> done) {
   if (asked) return;
   if (context_->hook == nullptr) return on_verdict(row, {});
   context_->hook->judge(status_of(row), row.principal, context_->store.content_path(row.id),
-                        [weak = weak_from_this(), row](const Verdict& verdict) {
+                        context_->guard([weak = weak_from_this(), row](const Verdict& verdict) {
                           if (const auto self = weak.lock()) self->on_verdict(row, verdict);
-                        });
+                        }));
 }
 
 void Settlements::wait(const UploadRow& row, Done<UploadStatus> done) {
   Waiter waiter{std::move(done)};
-  waiter.timer = context_->runtime.timers.after(context_->settings.answer_within, [weak = weak_from_this(), row] {
-    const auto self = weak.lock();
-    if (!self) return;
-    const auto found = self->judged_.find(row.id);
-    if (found == self->judged_.end() || found->second.empty()) return;
-    // The timers of one upload end in the order in which they were set.
-    Waiter first = std::move(found->second.front());
-    found->second.erase(found->second.begin());
-    first.done(refused(pending(row)));
-  });
+  waiter.timer =
+      context_->runtime.timers.after(context_->settings.answer_within, context_->guard([weak = weak_from_this(), row] {
+        const auto self = weak.lock();
+        if (!self) return;
+        const auto found = self->judged_.find(row.id);
+        if (found == self->judged_.end() || found->second.empty()) return;
+        // The timers of one upload end in the order in which they were set.
+        Waiter first = std::move(found->second.front());
+        found->second.erase(found->second.begin());
+        first.done(refused(pending(row)));
+      }));
   judged_[row.id].push_back(std::move(waiter));
 }
 
 void Settlements::on_verdict(const UploadRow& row, const Verdict& verdict) {
-  const auto settled = [self = shared_from_this(), row](Outcome<UploadRow> changed) {
-    self->on_settled(row, std::move(changed));
-  };
+  const auto settled = context_->guard(
+      [self = shared_from_this(), row](Outcome<UploadRow> changed) { self->on_settled(row, std::move(changed)); });
   switch (verdict.kind) {
     case Verdict::Kind::good:
       return context_->ledger.accept({row.id, row.epoch}, StoredAnswer{}, context_->wall(), settled);

@@ -9,10 +9,6 @@
 namespace larder::inbox {
 namespace {
 
-tl::unexpected<Refused> refused(Refused why) {
-  return tl::unexpected<Refused>(std::move(why));
-}
-
 tl::unexpected<Refused> stopping() {
   return refused({Problem::busy, "cannot take the request: the inbox is stopping; ask again later", std::nullopt,
                   std::chrono::seconds(5)});
@@ -26,12 +22,12 @@ std::string new_id(Random& random) {
 }  // namespace
 
 Uploads::Uploads(Ledger& ledger, Store& store, Runtime runtime, UploadSettings settings, VerdictHook* hook)
-    : context_(
-          std::make_shared<Context>(Context{ledger, store, runtime, settings, hook, new_id(runtime.random), nullptr})),
+    : context_(new Context{ledger, store, runtime, settings, hook, new_id(runtime.random), nullptr}),
       settlements_(std::make_shared<Settlements>(context_)),
       turns_(runtime.executor) {}
 
 Uploads::~Uploads() {
+  context_->alive.end_guards();
   context_->on_accepted = nullptr;
 }
 

@@ -13,18 +13,24 @@ constexpr std::size_t kReadEach = 1 * kMiB;
 
 }  // namespace
 
-Status unfinish(FileSystem& files, const StorePaths& paths, std::string_view id) {
-  if (Status moved = files.rename(paths.content(id), paths.part(id)); !moved) return moved;
-  return files.sync_directory(paths.parts());
+Result<bool> unfinish(FileSystem& files, const StorePaths& paths, std::string_view id) {
+  if (const auto facts = files.stat(paths.content(id)); !facts) {
+    if (facts.error().code == ErrorCode::not_found) return false;
+    return tl::unexpected(facts.error());
+  }
+  if (Status moved = files.rename(paths.content(id), paths.part(id)); !moved) return tl::unexpected(moved.error());
+  if (Status synced = files.sync_directory(paths.parts()); !synced) return tl::unexpected(synced.error());
+  return true;
 }
 
 Result<std::unique_ptr<PartFile>> PartFile::open(FileSystem& files, StorePaths paths, std::string id,
                                                  std::uint64_t offset, std::optional<KnownHash> known) {
   const std::string path = paths.part(id);
   auto opened = files.open(path, OpenMode::write);
-  if (!opened && opened.error().code == ErrorCode::not_found && files.stat(paths.content(id))) {
-    if (Status back = unfinish(files, paths, id); !back) return tl::unexpected(back.error());
-    opened = files.open(path, OpenMode::write);
+  if (!opened && opened.error().code == ErrorCode::not_found) {
+    const auto back = unfinish(files, paths, id);
+    if (!back) return tl::unexpected(back.error());
+    if (*back) opened = files.open(path, OpenMode::write);
   }
   const bool make = !opened && opened.error().code == ErrorCode::not_found && offset == 0;
   if (make) opened = files.open(path, OpenMode::create);

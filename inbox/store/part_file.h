@@ -20,8 +20,9 @@ struct KnownHash {
   Sha256 hash;
 };
 
-// Undoes PartFile::finish() of an upload whose row did not become durable: more bytes may come.
-Status unfinish(FileSystem& files, const StorePaths& paths, std::string_view id);
+// Undoes PartFile::finish() of an upload whose row did not become durable: more bytes may come. False: there
+// was nothing to undo.
+Result<bool> unfinish(FileSystem& files, const StorePaths& paths, std::string_view id);
 
 class PartFile {
  public:

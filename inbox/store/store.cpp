@@ -30,9 +30,8 @@ bool is_missing(const Error& error) {
 // True: it is there.
 Result<bool> restore_part(FileSystem& files, const StorePaths& paths, const ExpectedFile& expected) {
   const std::string path = paths.part(expected.id);
-  if (files.stat(paths.content(expected.id))) {
-    if (Status back = unfinish(files, paths, expected.id); !back) return tl::unexpected(back.error());
-  }
+  // It was finished, perhaps, and the row did not become durable.
+  if (const auto back = unfinish(files, paths, expected.id); !back) return tl::unexpected(back.error());
   auto file = files.open(path, OpenMode::write);
   if (!file) {
     if (!is_missing(file.error())) return tl::unexpected(file.error());
@@ -105,14 +104,21 @@ Status make_and_sync(FileSystem& files, const StorePaths& paths) {
 }
 
 // One step after the other, so that other work gets its turn between them.
-void hash_on(WorkerPool& pool, Executor& loop, std::shared_ptr<PartFile> file,
-             UniqueFunction<void(Result<Digest>)> done) {
+struct Hashing {
+  WorkerPool& pool;
+  Executor& loop;
+  std::weak_ptr<const char> store;
+  std::shared_ptr<PartFile> file;
+  UniqueFunction<void(Result<Digest>)> done;
+};
+
+void hash_on(std::shared_ptr<Hashing> hashing) {
   run<Result<bool>>(
-      pool, loop, [file] { return file->hash_more(kHashEach); },
-      [&pool, &loop, file, done = std::move(done)](Result<bool> ready) mutable {
-        if (!ready) return done(tl::unexpected(ready.error()));
-        if (!*ready) return hash_on(pool, loop, std::move(file), std::move(done));
-        done(file->digest());
+      hashing->pool, hashing->loop, [file = hashing->file] { return file->hash_more(kHashEach); },
+      [hashing](Result<bool> ready) {
+        if (!ready) return hashing->done(tl::unexpected<Error>(ready.error()));
+        if (*ready) return hashing->done(hashing->file->digest());
+        if (!hashing->store.expired()) hash_on(hashing);
       });
 }
 
@@ -142,7 +148,7 @@ void Part::cut(StatusDone done) {
 }
 
 void Part::hash(UniqueFunction<void(Result<Digest>)> done) {
-  hash_on(pool_, loop_, file_, std::move(done));
+  hash_on(std::make_shared<Hashing>(Hashing{pool_, loop_, store_, file_, std::move(done)}));
 }
 
 void Part::finish(StatusDone done) {
@@ -163,9 +169,9 @@ void Store::open(std::string id, std::uint64_t offset, std::optional<KnownHash> 
       [&files = files_, paths = paths_, id = std::move(id), offset, known = std::move(known)]() mutable {
         return PartFile::open(files, std::move(paths), std::move(id), offset, std::move(known));
       },
-      [&pool = pool_, &loop = loop_, done = std::move(done)](Opened opened) mutable {
+      [&pool = pool_, &loop = loop_, alive = alive_.watch(), done = std::move(done)](Opened opened) mutable {
         if (!opened) return done(tl::unexpected(opened.error()));
-        done(std::make_unique<Part>(pool, loop, std::move(*opened)));
+        done(std::make_unique<Part>(pool, loop, alive, std::move(*opened)));
       });
 }
 

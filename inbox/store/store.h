@@ -2,8 +2,9 @@
 // removed at the start, and what a row speaks of is on the disk before the row says so.
 //
 // Loop thread. Each call does its work on a worker thread and calls back once, on the loop, never within the call;
-// not at all where the loop has ended before. ErrorCode::busy: too much waits for the workers. The FileSystem, the pool
-// and the loop outlive the store; the pool is destroyed first, so that no task outlives what it uses.
+// not at all where the loop has ended before; perhaps after the store has gone. ErrorCode::busy: too much waits for the
+// workers. The FileSystem, the pool and the loop outlive the store. What runs on a worker touches the FileSystem, which
+// outlives the pool.
 #pragma once
 
 #include <memory>
@@ -11,6 +12,7 @@
 
 #include "base/hash/buffer.h"
 #include "base/io/file_system.h"
+#include "base/runtime/alive.h"
 #include "base/runtime/clock.h"
 #include "base/runtime/worker_pool.h"
 #include "inbox/store/part_digest.h"
@@ -24,8 +26,9 @@ using StatusDone = UniqueFunction<void(Status)>;
 // one before. It may be dropped at any time; a call under way goes on.
 class Part {
  public:
-  Part(WorkerPool& pool, Executor& loop, std::shared_ptr<PartFile> file)
-      : pool_(pool), loop_(loop), file_(std::move(file)) {}
+  // `store`: expires with the store, and with it the pool may go.
+  Part(WorkerPool& pool, Executor& loop, std::weak_ptr<const char> store, std::shared_ptr<PartFile> file)
+      : pool_(pool), loop_(loop), store_(std::move(store)), file_(std::move(file)) {}
 
   // Writes the pieces in their order and adds them to `digest`, where there is one. After an error the part must be
   // cut.
@@ -44,6 +47,7 @@ class Part {
  private:
   WorkerPool& pool_;
   Executor& loop_;
+  std::weak_ptr<const char> store_;
   std::shared_ptr<PartFile> file_;
 };
 
@@ -86,6 +90,7 @@ class Store {
   Executor& loop_;
   const StorePaths paths_;
   std::shared_ptr<std::pair<SteadyTime, DiskSpace>> space_;  // the last answer, and when it was asked for
+  Alive alive_;
 };
 
 }  // namespace larder::inbox

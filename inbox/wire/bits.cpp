@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "base/text/text.h"
 
@@ -30,7 +31,7 @@ Read<BitsPacket> packet_type(const http::RequestHead& head) {
 }
 
 // What holds for every packet (MC-BUP §2.2.1).
-Read<std::monostate> check_packet(const http::RequestHead& head, BitsPacket packet) {
+Read<void> check_packet(const http::RequestHead& head, BitsPacket packet) {
   if (head.minor == 0) return bad("BITS is spoken over HTTP/1.1 alone", 505);
   const auto is_long = [](const http::Field& field) { return field.value.size() > kMaxBitsValue; };
   if (std::any_of(head.fields.begin(), head.fields.end(), is_long))
@@ -40,7 +41,7 @@ Read<std::monostate> check_packet(const http::RequestHead& head, BitsPacket pack
   const auto name = only_field(head, "Content-Name");
   if (!name) return tl::unexpected(name.error());
   if (*name && (*name)->size() > kMaxContentName) return bad("its Content-Name is too long");
-  return std::monostate();
+  return {};
 }
 
 // A list of GUIDs, best first, with blanks or commas between them.
@@ -60,7 +61,7 @@ Read<Operation> read_create(const http::RequestHead& head, const Target& target,
   const auto protocols = needed_field(head, "BITS-Supported-Protocols");
   if (!protocols) return tl::unexpected(protocols.error());
   if (!lists_protocol(*protocols)) return bad(fmt::format("it does not offer the protocol {}", kBitsProtocol));
-  Create create;
+  MakeUpload create;
   create.upload.inbox = target.inbox;
   create.upload.key = target.key;
   create.upload.name = target.name;
@@ -76,7 +77,7 @@ Read<std::string> session_id(const http::RequestHead& head) {
   std::string_view id = *value;
   if (id.size() > kMaxSessionId) return bad("its BITS-Session-Id is too long");
   if (id.size() >= 2 && id.front() == '{' && id.back() == '}') id = id.substr(1, id.size() - 2);
-  if (!may_be_upload_id(id)) return bad(Problem::unknown_upload, "its BITS-Session-Id is not of this server");
+  if (!is_id_text(id)) return bad(Problem::unknown_upload, "its BITS-Session-Id is not of this server");
   return std::string(id);
 }
 
@@ -100,7 +101,7 @@ Read<Operation> read_fragment(const http::RequestHead& head, std::string id, con
   }
   const auto range = fragment_range(head, settings);
   if (!range) return tl::unexpected(range.error());
-  Append append;
+  SendPart append;
   append.part.id = std::move(id);
   append.part.offset = range->first;
   append.part.length = range->length();
@@ -116,7 +117,7 @@ Read<Operation> read_packet(const http::RequestHead& head, BitsPacket packet, co
   if (!id) return tl::unexpected(id.error());
   if (packet == BitsPacket::fragment) return read_fragment(head, std::move(*id), settings);
   const bool closes = packet == BitsPacket::close;
-  return Leave{std::move(*id), closes, closes && settings.bits_empty_files};
+  return LeaveSession{std::move(*id), closes, closes && settings.bits_empty_files};
 }
 
 }  // namespace

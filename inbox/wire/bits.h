@@ -5,7 +5,7 @@
 // calls it at home is nobody's business here.
 #pragma once
 
-#include <array>
+#include <optional>
 #include <string_view>
 
 #include "base/http/message/message.h"
@@ -52,7 +52,7 @@ enum class BitsReply {
 [[nodiscard]] Read<std::optional<Request>> read_bits(const http::RequestHead& head, const Target& target,
                                                      const WireSettings& settings);
 [[nodiscard]] http::Response bits_ping();
-// What comes of a Create, Append or Leave.
+// What comes of a MakeUpload, SendPart or LeaveSession.
 [[nodiscard]] http::Response answer_bits(const Request& request, const Outcome<UploadStatus>& outcome,
                                          const WireSettings& settings);
 // The Ack to a packet that cannot be read, or to a request that is to be a packet.

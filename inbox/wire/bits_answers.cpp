@@ -1,6 +1,8 @@
 // Answers the packets; bits.cpp reads them.
 #include <fmt/format.h>
 
+#include <array>
+
 #include "inbox/wire/answers.h"
 #include "inbox/wire/bits.h"
 
@@ -36,9 +38,9 @@ constexpr std::array<Row, kBitsPacketCount> kTable = {{
 // clang-format on
 
 BitsPacket packet_of(const Request& request) {
-  if (std::holds_alternative<Create>(request.operation)) return BitsPacket::create;
-  if (std::holds_alternative<Append>(request.operation)) return BitsPacket::fragment;
-  const auto* const leave = std::get_if<Leave>(&request.operation);
+  if (std::holds_alternative<MakeUpload>(request.operation)) return BitsPacket::create;
+  if (std::holds_alternative<SendPart>(request.operation)) return BitsPacket::fragment;
+  const auto* const leave = std::get_if<LeaveSession>(&request.operation);
   return leave && leave->closes ? BitsPacket::close : BitsPacket::cancel;
 }
 
@@ -55,6 +57,7 @@ std::optional<BitsColumn> column_of(const Refused& refused, BitsPacket packet) {
     case Problem::pending:
       return BitsColumn::handing_over;
     case Problem::rejected:
+    case Problem::content_digest:
       return BitsColumn::rejected;
     case Problem::gone:
     case Problem::unknown_upload:
@@ -72,7 +75,6 @@ std::optional<BitsColumn> column_of(const Refused& refused, BitsPacket packet) {
     case Problem::no_space:
     case Problem::quota:
     case Problem::part_digest:
-    case Problem::content_digest:
     case Problem::key_conflict:
     case Problem::superseded:
     case Problem::body_broken:
@@ -103,8 +105,8 @@ void add_session(http::Response& response, std::string_view id) {
 
 std::string_view session_of(const Request& request, const UploadStatus* upload) {
   if (upload) return upload->id;
-  if (const auto* const append = std::get_if<Append>(&request.operation)) return append->part.id;
-  if (const auto* const leave = std::get_if<Leave>(&request.operation)) return leave->id;
+  if (const auto* const append = std::get_if<SendPart>(&request.operation)) return append->part.id;
+  if (const auto* const leave = std::get_if<LeaveSession>(&request.operation)) return leave->id;
   return {};
 }
 
@@ -116,7 +118,7 @@ std::uint64_t next_offset(const AppendPart& part, BitsReply reply, const UploadS
 }
 
 void add_received(http::Response& response, const Request& request, BitsReply reply, const UploadStatus* upload) {
-  const auto* const append = std::get_if<Append>(&request.operation);
+  const auto* const append = std::get_if<SendPart>(&request.operation);
   if (!append) return;
   response.fields.push_back({"BITS-Received-Content-Range", std::to_string(next_offset(append->part, reply, upload))});
 }
@@ -162,9 +164,9 @@ http::Response answer_of(BitsReply reply, const Refused& refused, const WireSett
   return ack(200);
 }
 
-// The session that this Leave ended, or one before it whose answer was lost.
+// The session that this packet ended, or one before it whose answer was lost.
 bool has_left(const Request& request, const UploadStatus* upload) {
-  return std::holds_alternative<Leave>(request.operation) && upload && upload->state == UploadState::cancelled;
+  return std::holds_alternative<LeaveSession>(request.operation) && upload && upload->state == UploadState::cancelled;
 }
 
 std::optional<BitsReply> reply_to(const Request& request, const Outcome<UploadStatus>& outcome,

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <variant>
 
 #include "base/text/text.h"
 
@@ -88,12 +87,12 @@ Read<std::string> content_type(const http::RequestHead& head) {
   return lower_case(trim((*value)->substr(0, (*value)->find(';'))));
 }
 
-Read<std::monostate> refuse_coding(const http::RequestHead& head) {
+Read<void> refuse_coding(const http::RequestHead& head) {
   const auto value = only_field(head, "Content-Encoding");
   if (!value) return tl::unexpected(value.error());
   if (*value && !http::same_name(**value, "identity"))
     return bad("its body has a Content-Encoding; send the bytes of the file as they are", 415);
-  return std::monostate();
+  return {};
 }
 
 }  // namespace larder::inbox

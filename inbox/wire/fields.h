@@ -48,6 +48,6 @@ struct ContentRange {
 // The type without its parameters, in lower case; empty: there is none.
 [[nodiscard]] Read<std::string> content_type(const http::RequestHead& head);
 // Content-Encoding: what is stored are the bytes as they come, so only identity is taken (415).
-[[nodiscard]] Read<std::monostate> refuse_coding(const http::RequestHead& head);
+[[nodiscard]] Read<void> refuse_coding(const http::RequestHead& head);
 
 }  // namespace larder::inbox

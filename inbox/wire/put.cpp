@@ -16,7 +16,7 @@ namespace {
 constexpr std::array<std::string_view, 4> kPartial = {"Content-Range", "Upload-Offset", "Upload-Length",
                                                       "X-Update-Range"};
 
-Read<std::monostate> check_whole(const http::RequestHead& head) {
+Read<void> check_whole(const http::RequestHead& head) {
   for (const std::string_view name : kPartial) {
     if (head.find(name))
       return bad(fmt::format("{} does not go with a {}, whose body is the whole file", name, head.method));
@@ -29,7 +29,7 @@ Read<std::monostate> check_whole(const http::RequestHead& head) {
   const auto type = content_type(head);
   if (!type) return tl::unexpected(type.error());
   if (*type == "multipart/form-data") return bad("its body is a form; send the bytes of the file alone", 415);
-  return std::monostate();
+  return {};
 }
 
 // Of If-None-Match only "*": the file must not be there yet.
@@ -52,21 +52,20 @@ Read<std::optional<Digest>> whole_digest(const http::RequestHead& head) {
   return *whole ? whole : content;
 }
 
-Read<std::monostate> check_key(const http::RequestHead& head, const Target& target) {
+Read<void> check_key(const http::RequestHead& head, const Target& target) {
   const auto key = idempotency_key(head);
   if (!key) return tl::unexpected(key.error());
   if (!key->empty() && *key != target.key) return bad("Idempotency-Key is not the transaction id of the URL");
-  return std::monostate();
+  return {};
 }
 
-Read<Create> read_create(const http::RequestHead& head, const Target& target, const WireSettings& settings) {
+Read<MakeUpload> read_whole(const http::RequestHead& head, const Target& target, const WireSettings& settings) {
   if (const auto whole = check_whole(head); !whole) return tl::unexpected(whole.error());
   if (const auto same = check_key(head, target); !same) return tl::unexpected(same.error());
   const auto digest = whole_digest(head);
   if (!digest) return tl::unexpected(digest.error());
-  Create create;
+  MakeUpload create;
   AppendPart& part = create.part.emplace();
-  part.ends_upload = true;
   if (!head.chunked) part.length = part.total = head.content_length.value_or(0);
   if (part.length.value_or(0) > settings.max_size)
     return bad(Problem::too_large, fmt::format("this inbox takes at most {} bytes", settings.max_size));
@@ -100,7 +99,7 @@ Refused not_whole(const UploadStatus& status) {
 Read<Request> read_put(const http::RequestHead& head, const Target& target, const WireSettings& settings) {
   auto only_new = read_condition(head);
   if (!only_new) return tl::unexpected(only_new.error());
-  auto create = read_create(head, target, settings);
+  auto create = read_whole(head, target, settings);
   if (!create) return tl::unexpected(create.error());
   Request request;
   request.dialect = Dialect::put;

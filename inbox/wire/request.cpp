@@ -5,7 +5,7 @@
 namespace larder::inbox {
 namespace {
 
-Step after_tus(const Create& create, const UploadStatus& status) {
+Step after_tus(const MakeUpload& create, const UploadStatus& status) {
   const bool begins = status.state == UploadState::receiving && status.offset == 0;
   return create.part && begins ? Step::append : Step::answer;
 }
@@ -23,13 +23,13 @@ Step compare(const Request& request, const CreateUpload& wanted, const UploadSta
   return request.only_new || !status.sha256 ? Step::refuse : Step::compare_body;
 }
 
-Step after_put(const Request& request, const Create& create, const UploadStatus& status) {
-  if (status.created) return Step::append;
-  if (status.state == UploadState::receiving) return Step::start_over;
+Step after_put(const Request& request, const MakeUpload& create, const UploadStatus& status) {
+  if (status.state == UploadState::receiving) return status.created ? Step::append : Step::start_over;
+  if (status.created) return Step::answer;  // of no bytes: it is whole already
   return is_success(status) ? compare(request, create.upload, status) : Step::answer;
 }
 
-Step after_create(const Request& request, const Create& create, const UploadStatus& status) {
+Step after_create(const Request& request, const MakeUpload& create, const UploadStatus& status) {
   switch (request.dialect) {
     case Dialect::tus:
       return after_tus(create, status);
@@ -46,7 +46,7 @@ bool is_empty(const UploadStatus& status) {
 }
 
 // All bytes are there: it cannot be taken back any more, and the client may not be told that it was.
-Step after_look(const Leave& leave, const UploadStatus& status) {
+Step after_look(const LeaveSession& leave, const UploadStatus& status) {
   if (status.state != UploadState::receiving) return Step::answer;
   if (is_empty(status)) return leave.closes && leave.empty_is_whole ? Step::append : Step::cancel;
   return status.offset == status.size ? Step::answer : Step::cancel;
@@ -55,7 +55,7 @@ Step after_look(const Leave& leave, const UploadStatus& status) {
 }  // namespace
 
 Step next_step(const Request& request, const Outcome<UploadStatus>& outcome) {
-  const auto* const create = std::get_if<Create>(&request.operation);
+  const auto* const create = std::get_if<MakeUpload>(&request.operation);
   if (!outcome) {
     const Refused& refused = outcome.error();
     // A PUT of another size or digest than the one that broke off.
@@ -64,15 +64,21 @@ Step next_step(const Request& request, const Outcome<UploadStatus>& outcome) {
     return create && request.dialect == Dialect::put && broken ? Step::start_over : Step::answer;
   }
   if (create) return after_create(request, *create, *outcome);
-  if (const auto* const leave = std::get_if<Leave>(&request.operation)) return after_look(*leave, *outcome);
+  if (const auto* const leave = std::get_if<LeaveSession>(&request.operation)) return after_look(*leave, *outcome);
   return Step::answer;
+}
+
+// The body of a PUT is the whole: where it came to its end in chunks, nothing else has said so.
+Step step_after_part(const Request& request, const Outcome<UploadStatus>& outcome) {
+  const bool open = outcome && outcome->state == UploadState::receiving && !outcome->size;
+  return request.dialect == Dialect::put && open ? Step::complete : Step::answer;
 }
 
 AppendPart part_of(const Request& request, const UploadStatus& status) {
   AppendPart part;
-  if (const auto* const create = std::get_if<Create>(&request.operation); create && create->part) {
+  if (const auto* const create = std::get_if<MakeUpload>(&request.operation); create && create->part) {
     part = *create->part;
-  } else if (const auto* const append = std::get_if<Append>(&request.operation)) {
+  } else if (const auto* const append = std::get_if<SendPart>(&request.operation)) {
     part = append->part;
   } else {  // an empty file, by Close-Session
     part.length = 0;

@@ -12,20 +12,20 @@ namespace larder::inbox {
 
 // Makes an upload; where there is a part, its bytes come with the same request, and the id of the part is that of the
 // upload that was made.
-struct Create {
+struct MakeUpload {
   CreateUpload upload;
   std::optional<AppendPart> part;
 };
-struct Append {
+struct SendPart {
   AppendPart part;
 };
-struct Look {  // the offset
+struct AskOffset {  // the offset
   std::string id;
 };
-struct Cancel {  // tus: DELETE
+struct CancelUpload {  // tus: DELETE
   std::string id;
 };
-struct Leave {  // BITS: Close-Session and Cancel-Session: the client needs the session no more
+struct LeaveSession {  // BITS: Close-Session and Cancel-Session: the client needs the session no more
   std::string id;
   bool closes = false;          // Close-Session
   bool empty_is_whole = false;  // a session without a byte is an empty file
@@ -36,7 +36,7 @@ struct ReadReply {
 struct ShowState {
   std::string id;
 };
-using Operation = std::variant<Create, Append, Look, Cancel, Leave, ReadReply, ShowState>;
+using Operation = std::variant<MakeUpload, SendPart, AskOffset, CancelUpload, LeaveSession, ReadReply, ShowState>;
 
 struct Request {
   Dialect dialect = Dialect::put;  // put: also of ReadReply and ShowState, which have none of their own
@@ -45,12 +45,13 @@ struct Request {
   std::string base_url;   // for URLs that the answer has to name whole; without a slash at its end
 };
 
-// What to do next, once CreateUpload was carried out for a Create, or a look for a Leave.
+// What to do next, once CreateUpload was carried out for a MakeUpload, or a look for a LeaveSession.
 enum class Step {
   answer,        // as it came out; the rest of the body is not read
   append,        // the part that came along: part_of()
   start_over,    // cancel the upload, which frees its key, and create it again
   compare_body,  // read the body; where its digest is the upload's, answer as it came out, else conflict
+  complete,      // the body came to its end, and no size was said: what is there is the whole
   cancel,        // and answer what comes of that
   refuse,        // with Problem::already_settled and the upload
   conflict,      // with Problem::key_conflict and the upload
@@ -61,6 +62,8 @@ enum class Step {
 // PUT starts over where an earlier request broke off: its body is the whole, and what is there may be of another file.
 // So does BITS where bytes have come, since nothing tells whether the client has the same file still.
 [[nodiscard]] Step next_step(const Request& request, const Outcome<UploadStatus>& outcome);
+// The same once the part of a MakeUpload was carried out.
+[[nodiscard]] Step step_after_part(const Request& request, const Outcome<UploadStatus>& outcome);
 // What `append` means, with the id of the upload.
 [[nodiscard]] AppendPart part_of(const Request& request, const UploadStatus& status);
 

@@ -43,7 +43,7 @@ std::optional<std::string> decode_part(std::string_view part) {
 
 bool is_inbox_name(std::string_view text) {
   const auto allowed = [](char c) { return is_letter(c) || is_digit(c) || c == '-' || c == '_' || c == '.'; };
-  return !text.empty() && text.size() <= kMaxInboxName && text[0] != '.' &&
+  return !text.empty() && text.size() <= kMaxInboxBytes && text[0] != '.' &&
          std::all_of(text.begin(), text.end(), allowed);
 }
 
@@ -90,9 +90,9 @@ bool is_file_name(std::string_view text) {
   return !has_control(text) && text.find_first_of("/\\") == std::string_view::npos && is_utf8(text);
 }
 
-bool may_be_upload_id(std::string_view text) {
+bool is_id_text(std::string_view text) {
   const auto allowed = [](char c) { return is_letter(c) || is_digit(c) || c == '-'; };
-  return !text.empty() && text.size() <= kMaxUploadId && std::all_of(text.begin(), text.end(), allowed);
+  return !text.empty() && text.size() <= kMaxIdBytes && std::all_of(text.begin(), text.end(), allowed);
 }
 
 Read<Target> parse_target(const http::RequestHead& head) {
@@ -103,7 +103,7 @@ Read<Target> parse_target(const http::RequestHead& head) {
   const auto parts = parts_of(path);
   if (!parts) return tl::unexpected(parts.error());
   if ((*parts)[0] == "in") return in_inbox(*parts);
-  if (parts->size() < 2 || !may_be_upload_id((*parts)[1])) return no_such_path();
+  if (parts->size() < 2 || !is_id_text((*parts)[1])) return no_such_path();
   const std::string& id = (*parts)[1];
   if ((*parts)[0] == "reply" && parts->size() == 2) return Target{Target::Kind::reply, "", "", "", id};
   if ((*parts)[0] != "up") return no_such_path();

@@ -14,8 +14,8 @@
 
 namespace larder::inbox {
 
-inline constexpr std::size_t kMaxInboxName = 64;
-inline constexpr std::size_t kMaxUploadId = 64;
+inline constexpr std::size_t kMaxInboxBytes = 64;
+inline constexpr std::size_t kMaxIdBytes = 64;
 
 struct Target {
   enum class Kind { collection, file, upload, reply, state, server };  // server: "*", of OPTIONS
@@ -33,7 +33,7 @@ struct Target {
 [[nodiscard]] bool is_key(std::string_view text);
 // UTF-8 without control characters and slashes of either kind; not ".", not "..".
 [[nodiscard]] bool is_file_name(std::string_view text);
-[[nodiscard]] bool may_be_upload_id(std::string_view text);  // letters, digits and "-"
+[[nodiscard]] bool is_id_text(std::string_view text);
 
 // The URL that was asked for, whole.
 [[nodiscard]] std::string asked_url(const http::RequestHead& head, std::string_view base_url, std::string_view scheme);

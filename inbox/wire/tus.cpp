@@ -13,10 +13,10 @@ namespace {
 
 constexpr std::string_view kResumable = "Tus-Resumable";
 
-Read<std::monostate> check_version(const http::RequestHead& head) {
+Read<void> check_version(const http::RequestHead& head) {
   const auto version = only_field(head, kResumable);
   if (!version) return tl::unexpected(version.error());
-  if (*version && **version == kTusVersion) return std::monostate();
+  if (*version && **version == kTusVersion) return {};
   auto fault = bad(fmt::format("it needs the field Tus-Resumable: {}", kTusVersion), 412);
   fault.value().fields = {{"Tus-Version", std::string(kTusVersion)}};
   return fault;
@@ -38,7 +38,7 @@ Read<std::optional<std::uint64_t>> declared_length(const http::RequestHead& head
   return length;
 }
 
-Read<std::monostate> check_sizes(const AppendPart& part, const WireSettings& settings) {
+Read<void> check_sizes(const AppendPart& part, const WireSettings& settings) {
   const std::uint64_t length = part.length.value_or(0);
   if (part.total && *part.total > settings.max_size)
     return bad(Problem::too_large, fmt::format("this inbox takes at most {} bytes", settings.max_size));
@@ -49,7 +49,7 @@ Read<std::monostate> check_sizes(const AppendPart& part, const WireSettings& set
     return bad(Problem::wrong_size, fmt::format("its body goes beyond the {} bytes of the whole", *part.total));
   if (settings.max_part && length > *settings.max_part)
     return bad(Problem::part_too_large, fmt::format("a part has at most {} bytes here", *settings.max_part));
-  return std::monostate();
+  return {};
 }
 
 enum class Carrier { creation, patch };
@@ -73,7 +73,7 @@ Read<AppendPart> read_part(const http::RequestHead& head, Carrier carrier, std::
 }
 
 // Upload-Metadata as it came, and what it says.
-Read<std::monostate> read_names(const http::RequestHead& head, CreateUpload& upload) {
+Read<void> read_names(const http::RequestHead& head, CreateUpload& upload) {
   auto key = idempotency_key(head);
   if (!key) return tl::unexpected(key.error());
   const auto metadata = only_field(head, "Upload-Metadata");
@@ -85,13 +85,13 @@ Read<std::monostate> read_names(const http::RequestHead& head, CreateUpload& upl
     return bad("Idempotency-Key and larder-key name two transactions");
   upload.key = key->empty() ? std::move(said->key) : std::move(*key);
   upload.name = std::move(said->name);
-  return std::monostate();
+  return {};
 }
 
 Read<Operation> read_create(const http::RequestHead& head, const Target& target, const WireSettings& settings) {
   // tus-js-client asks again after 501, once for each of its parallel parts; 400 ends it.
   if (head.find("Upload-Concat")) return bad("Upload-Concat is not taken here; send the file as one upload");
-  Create create;
+  MakeUpload create;
   create.upload.inbox = target.inbox;
   create.upload.dialect = Dialect::tus;
   create.upload.url = asked_url(head, settings.base_url, settings.scheme);
@@ -127,7 +127,7 @@ Read<Operation> read_append(const http::RequestHead& head, const Target& target,
   if (!whole) return tl::unexpected(whole.error());
   part->sha256 = *whole;
   part->id = target.id;
-  return Append{std::move(*part)};
+  return SendPart{std::move(*part)};
 }
 
 Read<Operation> read_operation(const http::RequestHead& head, std::string_view method, const Target& target,
@@ -135,8 +135,8 @@ Read<Operation> read_operation(const http::RequestHead& head, std::string_view m
   if (target.kind == Target::Kind::collection) return read_create(head, target, settings);
   if (method == "PATCH") return read_append(head, target, settings);
   if (head.has_body()) return bad(fmt::format("a {} has no body", method));
-  if (method == "DELETE") return Cancel{target.id};
-  return Look{target.id};
+  if (method == "DELETE") return CancelUpload{target.id};
+  return AskOffset{target.id};
 }
 
 // --- answering
@@ -153,7 +153,7 @@ std::string location_of(const Request& request, const UploadStatus& status) {
   return fmt::format("{}/up/{}", request.base_url, status.id);
 }
 
-http::Response answer_create(const Request& request, const Create& create, const UploadStatus& status) {
+http::Response answer_create(const Request& request, const MakeUpload& create, const UploadStatus& status) {
   http::Response response;
   response.status = 201;
   response.fields = {{"Location", location_of(request, status)}};
@@ -185,7 +185,7 @@ http::Response answer_look(const Request& request, const UploadStatus& status) {
 
 // Cancelled before: the answer was lost, and the same one is given again.
 bool was_cancelled(const Request& request, const Outcome<UploadStatus>& outcome) {
-  if (!std::holds_alternative<Cancel>(request.operation)) return false;
+  if (!std::holds_alternative<CancelUpload>(request.operation)) return false;
   if (outcome) return true;
   const Refused& refused = outcome.error();
   return refused.problem == Problem::gone && refused.upload && refused.upload->state == UploadState::cancelled;
@@ -193,37 +193,46 @@ bool was_cancelled(const Request& request, const Outcome<UploadStatus>& outcome)
 
 // The plain creation of an upload that is there already tells where it is; the client asks for the offset there.
 bool is_plain_creation(const Request& request, const Refused& refusal) {
-  const auto* const create = std::get_if<Create>(&request.operation);
+  const auto* const create = std::get_if<MakeUpload>(&request.operation);
   return create && !create->part && refusal.problem == Problem::pending;
 }
 
 // Made while an earlier try, whose connection had broken, was still being written: its bytes are there, and the client
 // goes on behind them, as after a creation that comes later.
 const UploadStatus* found_further_on(const Request& request, const Refused& refused) {
-  const bool further = std::holds_alternative<Create>(request.operation) && refused.problem == Problem::wrong_offset &&
-                       refused.upload && !refusal_of(*refused.upload);
+  const bool further = std::holds_alternative<MakeUpload>(request.operation) &&
+                       refused.problem == Problem::wrong_offset && refused.upload && !refusal_of(*refused.upload);
   return further ? &*refused.upload : nullptr;
 }
 
 http::Response refuse_tus(const Request& request, const Refused& refused, const WireSettings& settings) {
   http::Response response = refuse(Dialect::tus, refused, settings);
   // A failed upload was answered once with its reason; afterwards it is gone.
-  if (refused.problem == Problem::content_digest && std::holds_alternative<Look>(request.operation))
+  if (refused.problem == Problem::content_digest && std::holds_alternative<AskOffset>(request.operation))
     response.status = 410;
-  // The client may go on with it, though its first part was refused.
-  if (std::holds_alternative<Create>(request.operation) && refused.upload && !refusal_of(*refused.upload))
+  // The last part again, whose answer was lost, is a part in the wrong place: the client asks for the offset.
+  if (refused.problem == Problem::already_settled && std::holds_alternative<SendPart>(request.operation))
+    response.status = 409;
+  // The client may go on with it, though its first part was refused; not with the upload of another file.
+  const bool goes_on = refused.upload && !refusal_of(*refused.upload) && refused.problem != Problem::key_conflict;
+  if (std::holds_alternative<MakeUpload>(request.operation) && goes_on)
     response.fields.push_back({"Location", location_of(request, *refused.upload)});
-  if (std::holds_alternative<Look>(request.operation)) response.fields.push_back({"Cache-Control", "no-store"});
+  if (std::holds_alternative<AskOffset>(request.operation)) response.fields.push_back({"Cache-Control", "no-store"});
   return response;
 }
 
-http::Response answer_plainly(const Request& request, const UploadStatus& status, const WireSettings& settings) {
-  const auto refusal = refusal_of(status);
-  if (refusal && !is_plain_creation(request, *refusal)) return refuse_tus(request, *refusal, settings);
-  if (const auto* const create = std::get_if<Create>(&request.operation))
+http::Response answer_refused(const Request& request, const Refused& refused, const WireSettings& settings) {
+  if (is_plain_creation(request, refused) && refused.upload)
+    return answer_create(request, std::get<MakeUpload>(request.operation), *refused.upload);
+  return refuse_tus(request, refused, settings);
+}
+
+http::Response answer_status(const Request& request, const UploadStatus& status, const WireSettings& settings) {
+  if (const auto refusal = refusal_of(status)) return answer_refused(request, *refusal, settings);
+  if (const auto* const create = std::get_if<MakeUpload>(&request.operation))
     return answer_create(request, *create, status);
-  return std::holds_alternative<Append>(request.operation) ? answer_append(request, status)
-                                                           : answer_look(request, status);
+  return std::holds_alternative<SendPart>(request.operation) ? answer_append(request, status)
+                                                             : answer_look(request, status);
 }
 
 }  // namespace
@@ -245,11 +254,11 @@ http::Response answer_tus(const Request& request, const Outcome<UploadStatus>& o
   if (was_cancelled(request, outcome))
     response.status = 204;
   else if (outcome)
-    response = answer_plainly(request, *outcome, settings);
+    response = answer_status(request, *outcome, settings);
   else if (const UploadStatus* const there = found_further_on(request, outcome.error()))
-    response = answer_plainly(request, *there, settings);
+    response = answer_status(request, *there, settings);
   else
-    response = refuse_tus(request, outcome.error(), settings);
+    response = answer_refused(request, outcome.error(), settings);
   response.fields.push_back({std::string(kResumable), std::string(kTusVersion)});
   return response;
 }

@@ -60,14 +60,14 @@ bool is_packet(const http::RequestHead& head, std::string_view method) {
 }
 
 // Two dialects in one request: whoever made it means one of them, and a guess could take a part for the whole.
-Read<std::monostate> check_one_dialect(const http::RequestHead& head, std::string_view method, Target::Kind kind) {
+Read<void> check_one_dialect(const http::RequestHead& head, std::string_view method, Target::Kind kind) {
   const bool packet = is_packet(head, method);
   const bool tus = head.find("Tus-Resumable") != nullptr;
   if (packet && tus) return bad("it has the fields of BITS and of tus");
   if (packet && kind != Target::Kind::file) return bad("a BITS packet goes to /in/INBOX/TRANSACTION/NAME");
   if (tus && kind == Target::Kind::file) return bad("tus goes to /in/INBOX/ and to the Location that it answers");
   if (packet && method != "BITS_POST" && method != "POST") return bad("a BITS packet comes with BITS_POST");
-  return std::monostate();
+  return {};
 }
 
 http::Response answer_options(Target::Kind kind, const WireSettings& settings) {

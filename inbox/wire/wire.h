@@ -1,10 +1,12 @@
 // The upload server's protocols as two functions: a request's head in, what is to be done out; what came of it in, the
 // answer out. No sockets, no body bytes, no clock. Pure; any thread.
 //
-// How a front uses them, after it knows who asks:
+// How a front uses them, after it knows who asks, with the settings of the inbox that parse_target() (target.h) names,
+// of the server where the path names none:
 //   1. translate(). A Response is the answer already; the body is not read.
-//   2. For a Create carry out CreateUpload, for a Leave look at the upload, else carry out the operation itself.
-//   3. For a Create and a Leave ask next_step() (request.h) what is next, and carry that out.
+//   2. For a MakeUpload carry out CreateUpload, for a LeaveSession look at the upload, else the operation itself.
+//   3. For a MakeUpload and a LeaveSession ask next_step() (request.h) what is next, and carry that out; after a part
+//      of a MakeUpload ask step_after_part().
 //   4. answer() what came of the last operation.
 // A reply (ReadReply) is answered by the front where there is one, with Range (RFC 9110 §14.2); answer() where not.
 //

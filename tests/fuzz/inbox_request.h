@@ -55,7 +55,7 @@ inline void check_part(const AppendPart& part, const WireSettings& settings) {
 }
 
 inline void check_request(const Request& request, const WireSettings& settings) {
-  if (const auto* const create = std::get_if<Create>(&request.operation)) {
+  if (const auto* const create = std::get_if<MakeUpload>(&request.operation)) {
     const CreateUpload& upload = create->upload;
     must(upload.dialect == request.dialect && !upload.inbox.empty() && !upload.url.empty());
     must(upload.key.empty() ? request.dialect == Dialect::tus : is_key(upload.key));
@@ -65,14 +65,13 @@ inline void check_request(const Request& request, const WireSettings& settings) 
     if (!create->part) return;
     check_part(*create->part, settings);
     must(create->part->offset == 0 && create->part->total == upload.size);
-    must(create->part->ends_upload == (request.dialect == Dialect::put));
-  } else if (const auto* const append = std::get_if<Append>(&request.operation)) {
-    must(may_be_upload_id(append->part.id) && !append->part.ends_upload);
+  } else if (const auto* const append = std::get_if<SendPart>(&request.operation)) {
+    must(is_id_text(append->part.id));
     check_part(append->part, settings);
     must(append->part.skips_known == (request.dialect == Dialect::bits));
     must(request.dialect == Dialect::tus || (append->part.length.value_or(0) > 0 && append->part.total));
-  } else if (const auto* const leave = std::get_if<Leave>(&request.operation)) {
-    must(may_be_upload_id(leave->id) && request.dialect == Dialect::bits);
+  } else if (const auto* const leave = std::get_if<LeaveSession>(&request.operation)) {
+    must(is_id_text(leave->id) && request.dialect == Dialect::bits);
   }
 }
 
@@ -110,11 +109,11 @@ inline void check_answer(const Request& request, const Outcome<UploadStatus>& ou
   const std::string* const offset = field_of(response, "Upload-Offset");
   must(!offset || (outcome && (success || std::to_string(outcome->size.value_or(0)) != *offset)));
   if (request.dialect == Dialect::tus) must(field_of(response, "Tus-Resumable") != nullptr);
-  if (request.dialect == Dialect::put && std::holds_alternative<Create>(request.operation))
+  if (request.dialect == Dialect::put && std::holds_alternative<MakeUpload>(request.operation))
     must((response.status / 100 == 2) == success);
   if (request.dialect != Dialect::bits) return;
   must(response.body.empty() && field_of(response, "BITS-Packet-Type") != nullptr);
-  must(std::holds_alternative<Append>(request.operation) ==
+  must(std::holds_alternative<SendPart>(request.operation) ==
        (field_of(response, "BITS-Received-Content-Range") != nullptr));
   const bool error =
       field_of(response, "BITS-Error-Code") != nullptr || field_of(response, "BITS-Error-Context") != nullptr;
@@ -140,6 +139,7 @@ inline void check(std::string_view input, std::string_view dialect_fields) {
     check_request(request, settings);
     for (const auto& outcome : outcomes) {
       static_cast<void>(next_step(request, outcome));
+      static_cast<void>(step_after_part(request, outcome));
       check_answer(request, outcome, answer(request, outcome, settings));
     }
   }

@@ -97,6 +97,7 @@ void FaultFileSystem::heal() {
   broken_.clear();
   budget_.reset();
   dead_ = false;
+  lives_for_.reset();
 }
 
 bool FaultFileSystem::failed() const {
@@ -128,6 +129,9 @@ std::uint64_t FaultFileSystem::calls(DiskCall kind) const {
 void FaultFileSystem::forget() {
   const std::lock_guard lock(mutex_);
   for (const Buried& one : buried_) static_cast<void>(real_.remove(one.grave));
+  for (const Renamed& one : renamed_) {
+    if (!one.replaced.empty()) static_cast<void>(real_.remove(one.replaced));
+  }
   buried_.clear();
   renamed_.clear();
   files_.clear();
@@ -138,6 +142,11 @@ void FaultFileSystem::die() {
   dead_ = true;
 }
 
+void FaultFileSystem::die_nth(std::uint64_t n) {
+  const std::lock_guard lock(mutex_);
+  lives_for_ = n;
+}
+
 std::optional<Error> FaultFileSystem::check(DiskCall kind, const std::string& what, std::uint64_t bytes) {
   const std::lock_guard lock(mutex_);
   ++calls_[kind];
@@ -145,6 +154,10 @@ std::optional<Error> FaultFileSystem::check(DiskCall kind, const std::string& wh
     failed_ = true;
     return Error{code, "use " + what, why, std::nullopt};
   };
+  if (lives_for_ && (*lives_for_)-- == 0) {
+    dead_ = true;
+    lives_for_.reset();
+  }
   if (dead_) return error(ErrorCode::disk_error, "the disk is dead (injected)");
   if (const auto broken = broken_.find(kind); broken != broken_.end()) return error(broken->second, "injected");
   if (countdown_ && (!countdown_kind_ || *countdown_kind_ == kind)) {
@@ -194,7 +207,11 @@ void FaultFileSystem::directory_synced(const std::string& path) {
   for (auto& [name, file] : files_) {
     if (directory_of(name) == path) file.new_name = false;
   }
-  std::erase_if(renamed_, [&](const Renamed& one) { return directory_of(one.to) == path; });
+  std::erase_if(renamed_, [&](const Renamed& one) {
+    if (directory_of(one.to) != path) return false;
+    if (!one.replaced.empty()) static_cast<void>(real_.remove(one.replaced));
+    return true;
+  });
   std::erase_if(buried_, [&](const Buried& one) {
     if (directory_of(one.path) != path) return false;
     static_cast<void>(real_.remove(one.grave));
@@ -226,6 +243,11 @@ void FaultFileSystem::crash(Random* random) {
     // A removal or another renaming of it is a change of its own.
     if (lost() && real_.stat(one->to) && !real_.stat(one->from)) {
       require(real_.rename(one->to, one->from).has_value(), "cannot undo a renaming");
+      if (!one->replaced.empty()) {
+        require(real_.rename(one->replaced, one->to).has_value(), "cannot bring back what was replaced");
+      }
+    } else if (!one->replaced.empty()) {
+      static_cast<void>(real_.remove(one->replaced));
     }
   }
   for (const Buried& one : buried_) {
@@ -254,15 +276,20 @@ Result<std::unique_ptr<File>> FaultFileSystem::open(const std::string& path, Ope
 
 Status FaultFileSystem::rename(const std::string& from, const std::string& to) {
   if (auto error = check(DiskCall::rename, from)) return tl::unexpected(*error);
+  const std::lock_guard lock(mutex_);
+  std::string replaced;
+  if (real_.stat(from) && real_.stat(to)) {
+    replaced = graveyard_ + "/" + std::to_string(++graves_);
+    require(real_.rename(to, replaced).has_value(), "cannot keep what is replaced");
+  }
   Status renamed = real_.rename(from, to);
   if (!renamed) return renamed;
-  const std::lock_guard lock(mutex_);
   if (const auto moved = files_.extract(from)) {
     files_[to] = moved.mapped();
   } else {
     files_.erase(to);  // it was replaced
   }
-  renamed_.push_back({from, to});
+  renamed_.push_back({from, to, std::move(replaced)});
   return {};
 }
 

@@ -53,6 +53,7 @@ class FaultFileSystem final : public FileSystem {
 
   // From now on every call fails: the program is dead, only its threads do not know yet.
   void die();
+  void die_nth(std::uint64_t n);  // with the n-th call from now (0 = the next), and for good
   // What was not synced is lost: each write, new name, renaming and removal since the last sync by the throw of a coin
   // (or all, without `random`). Call after every File is closed and before the directory is used again; heals.
   void crash(Random* random);
@@ -85,6 +86,7 @@ class FaultFileSystem final : public FileSystem {
   struct Renamed {  // and the directory of `to` not synced since
     std::string from;
     std::string to;
+    std::string replaced;  // the grave of what had the name; empty: nothing had it
   };
   // Counts the call; the failure that it shall have.
   std::optional<Error> check(DiskCall kind, const std::string& what, std::uint64_t bytes = 0);
@@ -104,6 +106,7 @@ class FaultFileSystem final : public FileSystem {
   bool failed_ = false;
   bool short_writes_ = false;
   bool dead_ = false;
+  std::optional<std::uint64_t> lives_for_;  // calls
   std::optional<std::uint64_t> budget_;
   std::optional<DiskSpace> space_;
   std::map<std::string, Tracked> files_;

@@ -9,10 +9,10 @@
 #include <utility>
 
 #include "agent/api/http/descriptors_in_flight.h"
-#include "base/io/unix_socket.h"
 #include "base/http/server.h"
 #include "base/io/tcp_socket.h"
 #include "base/io/unique_fd.h"
+#include "base/io/unix_socket.h"
 
 namespace larder::agent {
 namespace {

@@ -62,6 +62,7 @@ constexpr std::array kReasons = {
     Reason{428, "Precondition Required"},
     Reason{429, "Too Many Requests"},
     Reason{431, "Request Header Fields Too Large"},
+    Reason{460, "Checksum Mismatch"},  // tus 1.0.0, checksum
     Reason{500, "Internal Server Error"},
     Reason{501, "Not Implemented"},
     Reason{502, "Bad Gateway"},

@@ -9,9 +9,9 @@
 #include <latch>
 #include <thread>
 
+#include "agent/daemon/thread_watch.h"
 #include "base/process/signals.h"
 #include "base/process/stop_guard.h"
-#include "agent/daemon/thread_watch.h"
 #include "base/runtime/loop.h"
 #include "base/runtime/worker_pool.h"
 #include "tests/support/virtual_loop.h"

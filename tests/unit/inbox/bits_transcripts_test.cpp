@@ -1,6 +1,6 @@
-// The exchanges that MC-BUP §4.1 and MC-BUP §4.2 captured between Windows and its server, with our paths in place of theirs:
-// each request of the client as it went over the wire, and what is answered here. Beside it the answer of the captured
-// server: every field of it that says something about the upload is in ours, with the same value.
+// The exchanges that MC-BUP §4.1 and MC-BUP §4.2 captured between Windows and its server, with our paths in place of
+// theirs: each request of the client as it went over the wire, and what is answered here. Beside it the answer of the
+// captured server: every field of it that says something about the upload is in ours, with the same value.
 #include <sstream>
 
 #include "base/text/text.h"
@@ -54,7 +54,7 @@ void expect_exchanges(const std::vector<Exchange>& exchanges, const WireSettings
   }
 }
 
-// MC-BUP §4.1: Create, Fragment, Ping, Close.
+// MC-BUP §4.1: MakeUpload, Fragment, Ping, Close.
 TEST(bits_transcripts, a_successful_upload) {
   const std::string id = "A0FF5911-4144-45B3-BF27-27AFC8EC8A67", path = "/in/upload/2000mb/rfc2119.txt";
   const std::string session_field = "BITS-Session-Id: {" + id + "}\n";
@@ -139,7 +139,7 @@ TEST(bits_transcripts, the_session_comes_back_as_it_was_given) {
               "BITS-Packet-Type: Create-Session\nBITS-Supported-Protocols: {7df0354d-249b-430f-820d-3d2a9bef4931}\n")),
           test::upload_in(UploadState::receiving, 0), {}),
       "BITS-Session-Id");
-  EXPECT_EQ(test::operation_of<Leave>(
+  EXPECT_EQ(test::operation_of<LeaveSession>(
                 packet("/in/b/k/n", "h", "BITS-Packet-Type: Close-Session\nBITS-Session-Id: " + given + "\n"))
                 .id,
             test::upload_in(UploadState::receiving).id);

@@ -64,15 +64,14 @@ TEST(the_stored_answer_is_repeated, the_last_patch_succeeds_without_its_result_a
 
 TEST(the_stored_answer_is_repeated, an_empty_patch_at_the_end_runs_the_finish_hook_again) {
   // It is an append of no bytes behind the end, which the ledger knows for done: nothing in it asks to finish.
-  const AppendPart part = test::operation_of<Append>(kEmptyPatch).part;
+  const AppendPart part = test::operation_of<SendPart>(kEmptyPatch).part;
   EXPECT_EQ(part.length, 0U);
-  EXPECT_FALSE(part.ends_upload);
   EXPECT_FALSE(part.total);
 }
 
 TEST(the_stored_answer_is_repeated, a_lost_answer_to_the_creation_makes_a_second_upload) {
   const std::string post = "POST /in/box/ HTTP/1.1\nUpload-Length: 10\nIdempotency-Key: \"order-7\"\n" + kTus;
-  EXPECT_EQ(test::operation_of<Create>(post).upload.key, "order-7");
+  EXPECT_EQ(test::operation_of<MakeUpload>(post).upload.key, "order-7");
   const std::string place = value_of(answer(request_of(post), upload_in(UploadState::receiving, 0), {}), "Location");
   EXPECT_EQ(value_of(answer(request_of(post), test::accepted(), {}), "Location"), place);
 }
@@ -99,11 +98,11 @@ TEST(the_stored_answer_is_repeated, every_retry_of_a_timed_out_finish_starts_it_
 }
 
 TEST(bytes_are_never_mixed, the_last_fragment_sent_twice_makes_the_file_longer) {
-  EXPECT_TRUE(test::operation_of<Append>(fragment(0, 9)).part.skips_known);
+  EXPECT_TRUE(test::operation_of<SendPart>(fragment(0, 9)).part.skips_known);
 }
 
 TEST(bytes_are_never_mixed, an_overlapping_fragment_overwrites) {
-  const AppendPart part = test::operation_of<Append>(fragment(2, 7)).part;
+  const AppendPart part = test::operation_of<SendPart>(fragment(2, 7)).part;
   EXPECT_EQ(part.offset, 2U);
   EXPECT_EQ(part.length, 6U);
   EXPECT_TRUE(part.skips_known);
@@ -114,12 +113,13 @@ TEST(bytes_are_never_mixed, a_put_with_content_range_replaces_the_file_by_the_pa
 }
 
 TEST(bytes_are_never_mixed, an_aborted_put_leaves_a_truncated_file_in_place) {
-  const AppendPart part =
-      test::operation_of<Create>("PUT /in/box/k/n HTTP/1.1\nTransfer-Encoding: chunked\n").part.value();
-  EXPECT_TRUE(part.ends_upload);  // and a body that breaks off has no end
-  EXPECT_EQ(
-      next_step(request_of("PUT /in/box/k/n HTTP/1.1\nContent-Length: 10\n"), upload_in(UploadState::receiving, 4)),
-      Step::start_over);
+  const std::string chunked = "PUT /in/box/k/n HTTP/1.1\nTransfer-Encoding: chunked\n";
+  UploadStatus open = upload_in(UploadState::receiving, 4);
+  open.size.reset();
+  const auto broken = test::refused(Problem::body_broken, open);
+  EXPECT_EQ(step_after_part(request_of(chunked), broken), Step::answer);  // not Step::complete
+  EXPECT_GE(answer(request_of(chunked), broken, {}).status, 400);
+  EXPECT_EQ(next_step(request_of(chunked), open), Step::start_over);
 }
 
 TEST(bytes_are_never_mixed, halves_of_a_file_that_was_edited_between_two_sessions_are_spliced) {
@@ -131,7 +131,7 @@ TEST(bytes_are_never_mixed, halves_of_a_file_that_was_edited_between_two_session
 
 TEST(what_is_announced_is_done, a_wrong_checksum_is_accepted) {
   const std::string patch = kLastPatch + "Upload-Checksum: sha1 Kq5sNclPz7QV2+lfQIuc6R7oRu0=\n";
-  EXPECT_TRUE(test::operation_of<Append>(patch).part.digest);
+  EXPECT_TRUE(test::operation_of<SendPart>(patch).part.digest);
   const http::Response response =
       answer(request_of(patch), test::refused(Problem::part_digest, upload_in(UploadState::receiving, 4)), {});
   EXPECT_EQ(response.status, 460);
@@ -164,7 +164,7 @@ TEST(nobody_waits_for_himself, a_dead_connection_of_the_client_answers_423_locke
 
 TEST(nobody_waits_for_himself, an_empty_file_never_completes) {
   const std::string post = "POST /in/box/ HTTP/1.1\nUpload-Length: 0\n" + kTus;
-  const Create create = test::operation_of<Create>(post);
+  const MakeUpload create = test::operation_of<MakeUpload>(post);
   ASSERT_TRUE(create.part);  // a part of no bytes with the total: all that the ledger wants to seal it
   EXPECT_EQ(create.part->length, 0U);
   EXPECT_EQ(create.part->total, 0U);

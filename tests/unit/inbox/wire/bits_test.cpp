@@ -128,7 +128,7 @@ TEST(bits_table, every_packet_in_every_column) {
 
 TEST(bits_create, makes_an_upload_by_the_url) {
   const CreateUpload upload =
-      test::operation_of<Create>(packet("Create-Session", kProtocols + "Content-Name: C:\\secret\\report.doc\n"))
+      test::operation_of<MakeUpload>(packet("Create-Session", kProtocols + "Content-Name: C:\\secret\\report.doc\n"))
           .upload;
   EXPECT_EQ(upload.inbox, "box");
   EXPECT_EQ(upload.key, "order-7");
@@ -136,7 +136,7 @@ TEST(bits_create, makes_an_upload_by_the_url) {
   EXPECT_EQ(upload.size, std::nullopt);
   EXPECT_EQ(upload.url, "http://inbox.example/in/box/order-7/f.bin");
   EXPECT_EQ(upload.dialect, Dialect::bits);
-  EXPECT_FALSE(test::operation_of<Create>(kCreate).part);
+  EXPECT_FALSE(test::operation_of<MakeUpload>(kCreate).part);
 }
 
 TEST(bits_create, wants_the_one_protocol) {
@@ -183,16 +183,15 @@ TEST(bits_create, the_session_and_the_host) {
 }
 
 TEST(bits_fragment, is_a_part_that_skips_what_is_known) {
-  const Append append = test::operation_of<Append>(kFragment);
+  const SendPart append = test::operation_of<SendPart>(kFragment);
   EXPECT_EQ(append.part.id, "aaaabbbbccccddddeeeeffffgg");
   EXPECT_EQ(append.part.offset, 4U);
   EXPECT_EQ(append.part.length, 6U);
   EXPECT_EQ(append.part.total, 10U);
   EXPECT_TRUE(append.part.skips_known);
-  EXPECT_FALSE(append.part.ends_upload);
-  EXPECT_EQ(
-      test::operation_of<Append>(packet("fragment", "bits-session-id: aBc-9\nContent-Range: bytes 0-0/1\n", 1)).part.id,
-      "aBc-9");
+  EXPECT_EQ(test::operation_of<SendPart>(packet("fragment", "bits-session-id: aBc-9\nContent-Range: bytes 0-0/1\n", 1))
+                .part.id,
+            "aBc-9");
   EXPECT_EQ(brief(refusal(packet("Fragment", kSession + "Content-Range: bytes 0-0/1\nContent-Encoding: gzip\n", 1))),
             "400 0x80070057 0x5 next 0");
 }
@@ -246,6 +245,10 @@ TEST(bits_fragment, a_gap_has_no_error_fields) {
 }
 
 TEST(bits_fragment, of_a_file_with_another_digest) {
+  const auto failed = test::refused(Problem::content_digest, upload_in(UploadState::failed, 10));
+  EXPECT_EQ(brief(answered(kFragment, failed)), "400 0x80070057 0x5 next 10");
+  EXPECT_EQ(brief(answered(kClose, failed)), "200");
+  EXPECT_EQ(brief(answered(kCreate, failed)), "403 0x80070005 0x5");
   EXPECT_EQ(brief(answered(kFragment, upload_in(UploadState::failed, 10))), "400 0x80070057 0x5 next 10");
   EXPECT_EQ(brief(answered(kFragment, test::refused(Problem::wrong_size, upload_in(UploadState::receiving, 4)))),
             "400 0x80070057 0x5 next 4");
@@ -273,15 +276,15 @@ TEST(bits_fragment, a_rejection_ends_the_job) {
 }
 
 TEST(bits_leave, what_it_asks) {
-  const Leave close = test::operation_of<Leave>(kClose);
+  const LeaveSession close = test::operation_of<LeaveSession>(kClose);
   EXPECT_EQ(close.id, "aaaabbbbccccddddeeeeffffgg");
   EXPECT_TRUE(close.closes);
   EXPECT_FALSE(close.empty_is_whole);
-  EXPECT_FALSE(test::operation_of<Leave>(kCancel).closes);
+  EXPECT_FALSE(test::operation_of<LeaveSession>(kCancel).closes);
   WireSettings settings;
   settings.bits_empty_files = true;
-  EXPECT_TRUE(test::operation_of<Leave>(kClose, settings).empty_is_whole);
-  EXPECT_FALSE(test::operation_of<Leave>(kCancel, settings).empty_is_whole);
+  EXPECT_TRUE(test::operation_of<LeaveSession>(kClose, settings).empty_is_whole);
+  EXPECT_FALSE(test::operation_of<LeaveSession>(kCancel, settings).empty_is_whole);
 }
 
 TEST(bits_leave, repeated_after_a_lost_answer) {

@@ -24,7 +24,7 @@ const std::vector<Expected> kExpected = {
     {Problem::part_digest, "460 400 400 0x80070057 0x5"},
     {Problem::content_digest, "422 422 400 0x80070057 0x5"},
     {Problem::key_conflict, "422 409 403 0x80070005 0x5"},
-    {Problem::already_settled, "403 409 403 0x80070005 0x5"},
+    {Problem::already_settled, "409 409 403 0x80070005 0x5"},
     {Problem::rejected, "422 422 422 - 0x7"},
     {Problem::pending, "503 503 503 - 0x7 again"},
     {Problem::superseded, "409 409 409 - 0x5"},

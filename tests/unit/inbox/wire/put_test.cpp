@@ -19,7 +19,7 @@ http::Response answered(const std::string& text, const Outcome<UploadStatus>& ou
 }
 
 TEST(put, curl_needs_nothing_more) {
-  const Create create = test::operation_of<Create>(
+  const MakeUpload create = test::operation_of<MakeUpload>(
       "PUT /in/box/order-7/f%20g.bin HTTP/1.1\nHost: 127.0.0.1:8080\nUser-Agent: curl/7.88.1\nAccept: "
       "*/*\nContent-Length: 10\nExpect: 100-continue\n");
   EXPECT_EQ(create.upload.inbox, "box");
@@ -33,21 +33,19 @@ TEST(put, curl_needs_nothing_more) {
   EXPECT_EQ(create.part->offset, 0U);
   EXPECT_EQ(create.part->length, 10U);
   EXPECT_EQ(create.part->total, 10U);
-  EXPECT_TRUE(create.part->ends_upload);
   EXPECT_FALSE(create.part->skips_known);
 }
 
 TEST(put, a_pipe_has_no_size_before_its_end) {
-  const Create create = test::operation_of<Create>(kLine + "Transfer-Encoding: chunked\n");
+  const MakeUpload create = test::operation_of<MakeUpload>(kLine + "Transfer-Encoding: chunked\n");
   EXPECT_EQ(create.upload.size, std::nullopt);
   EXPECT_EQ(create.part->length, std::nullopt);
   EXPECT_EQ(create.part->total, std::nullopt);
-  EXPECT_TRUE(create.part->ends_upload);
 }
 
 TEST(put, an_empty_file_is_one) {
   for (const std::string& text : {kLine, kLine + "Content-Length: 0\n"}) {
-    const Create create = test::operation_of<Create>(text);
+    const MakeUpload create = test::operation_of<MakeUpload>(text);
     EXPECT_EQ(create.upload.size, 0U);
     EXPECT_EQ(create.part->length, 0U);
     EXPECT_EQ(create.part->total, 0U);
@@ -55,7 +53,7 @@ TEST(put, an_empty_file_is_one) {
 }
 
 TEST(put, a_post_of_the_file_is_the_same) {
-  EXPECT_EQ(test::operation_of<Create>(
+  EXPECT_EQ(test::operation_of<MakeUpload>(
                 "POST /in/box/k/n HTTP/1.1\nContent-Type: application/x-www-form-urlencoded\nContent-Length: 3\n")
                 .upload.size,
             3U);
@@ -65,11 +63,12 @@ TEST(put, a_post_of_the_file_is_the_same) {
 }
 
 TEST(put, the_digest_of_the_whole) {
-  EXPECT_EQ(test::operation_of<Create>(kPut + "Repr-Digest: " + kSeven + "\n").upload.sha256, test::digest_of(7));
-  EXPECT_EQ(test::operation_of<Create>(kPut + "Content-Digest: " + kSeven + "\n").upload.sha256, test::digest_of(7));
-  EXPECT_EQ(
-      test::operation_of<Create>(kPut + "Content-Digest: " + kSeven + "\nRepr-Digest: " + kSeven + "\n").upload.sha256,
-      test::digest_of(7));
+  EXPECT_EQ(test::operation_of<MakeUpload>(kPut + "Repr-Digest: " + kSeven + "\n").upload.sha256, test::digest_of(7));
+  EXPECT_EQ(test::operation_of<MakeUpload>(kPut + "Content-Digest: " + kSeven + "\n").upload.sha256,
+            test::digest_of(7));
+  EXPECT_EQ(test::operation_of<MakeUpload>(kPut + "Content-Digest: " + kSeven + "\nRepr-Digest: " + kSeven + "\n")
+                .upload.sha256,
+            test::digest_of(7));
   EXPECT_EQ(refusal(kPut + "Content-Digest: " + kEight + "\nRepr-Digest: " + kSeven + "\n").status, 400);
   EXPECT_EQ(refusal(kPut + "Repr-Digest: sha-256=:AAAA:\n").status, 400);
   EXPECT_EQ(refusal(kPut + "Repr-Digest: " + kSeven + "\nRepr-Digest: " + kSeven + "\n").status, 400);
@@ -82,9 +81,9 @@ TEST(put, what_is_not_the_whole_as_it_is) {
   EXPECT_EQ(refusal(kPut + "Content-Encoding: gzip\n").status, 415);
   EXPECT_EQ(refusal(kPut + "Upload-Complete: ?0\n").status, 501);
   EXPECT_EQ(refusal(kPut + "Upload-Complete: x\n").status, 501);
-  EXPECT_EQ(test::operation_of<Create>(kPut + "Upload-Complete: ?1\n").upload.size, 10U);
+  EXPECT_EQ(test::operation_of<MakeUpload>(kPut + "Upload-Complete: ?1\n").upload.size, 10U);
   EXPECT_EQ(refusal(kPut + "Idempotency-Key: \"other\"\n").status, 400);
-  EXPECT_EQ(test::operation_of<Create>(kPut + "Idempotency-Key: \"order-7\"\n").upload.key, "order-7");
+  EXPECT_EQ(test::operation_of<MakeUpload>(kPut + "Idempotency-Key: \"order-7\"\n").upload.key, "order-7");
 }
 
 TEST(put, conditions) {

@@ -19,7 +19,8 @@ const std::string kClose =
 const std::string kCancel =
     "BITS_POST /in/box/k/n HTTP/1.1\nBITS-Packet-Type: Cancel-Session\nBITS-Session-Id: {a}\nContent-Length: 0\n";
 
-constexpr std::array kNames = {"answer", "append", "start_over", "compare_body", "cancel", "refuse", "conflict"};
+constexpr std::array kNames = {"answer",   "append", "start_over", "compare_body",
+                               "complete", "cancel", "refuse",     "conflict"};
 std::string step(const std::string& text, const Outcome<UploadStatus>& outcome, const WireSettings& settings = {}) {
   return kNames.at(static_cast<std::size_t>(next_step(test::request_of(text, settings), outcome)));
 }
@@ -65,6 +66,33 @@ TEST(next_step, of_a_put) {
   forgotten.sha256.reset();
   EXPECT_EQ(step(kPut, forgotten), "refuse");
   EXPECT_EQ(step(same, forgotten), "refuse");
+}
+
+// Created and whole at once, since it has no bytes.
+TEST(next_step, of_a_put_without_bytes) {
+  UploadStatus status = test::accepted();
+  status.created = true;
+  status.size = status.offset = 0;
+  EXPECT_EQ(step("PUT /in/box/k/n HTTP/1.1\nContent-Length: 0\n", status), "answer");
+  EXPECT_EQ(step(kTusEmpty, status), "answer");
+}
+
+TEST(step_after_part, where_nothing_but_the_end_of_the_body_told_the_size) {
+  const auto after = [](const std::string& text, const Outcome<UploadStatus>& outcome) {
+    return kNames.at(static_cast<std::size_t>(step_after_part(test::request_of(text), outcome)));
+  };
+  const std::string chunked = "PUT /in/box/k/n HTTP/1.1\nTransfer-Encoding: chunked\n";
+  UploadStatus open = upload_in(UploadState::receiving, 4);
+  open.size.reset();
+  EXPECT_EQ(after(chunked, open), std::string("complete"));
+  EXPECT_EQ(after(chunked, upload_in(UploadState::receiving, 4)), std::string("answer"));
+  EXPECT_EQ(after(chunked, test::accepted()), std::string("answer"));
+  EXPECT_EQ(after(chunked, test::refused(Problem::body_broken, open)), std::string("answer"));  // it did not end
+  // With tus a part is only a part.
+  EXPECT_EQ(after("POST /in/box/ HTTP/1.1\nTus-Resumable: 1.0.0\nUpload-Defer-Length: 1\nTransfer-Encoding: chunked\n"
+                  "Content-Type: application/offset+octet-stream\n",
+                  open),
+            std::string("answer"));
 }
 
 // The file was changed after a PUT of it broke off: the key is no conflict before anything was taken by it.
@@ -114,7 +142,6 @@ TEST(part_of, the_part_that_came_along) {
   EXPECT_EQ(body.total, 10U);
   const AppendPart whole = part_of(test::request_of(kPut), status);
   EXPECT_EQ(whole.id, "newid");
-  EXPECT_TRUE(whole.ends_upload);
   const AppendPart empty = part_of(test::request_of(kClose), status);
   EXPECT_EQ(empty.id, "newid");
   EXPECT_EQ(empty.offset, 0U);

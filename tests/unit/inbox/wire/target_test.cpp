@@ -87,12 +87,12 @@ TEST(target, parts_are_bounded) {
   const auto file = [](std::size_t inbox, std::size_t key, std::size_t name) {
     return parsed("/in/" + std::string(inbox, 'i') + "/" + std::string(key, 'k') + "/" + std::string(name, 'n'));
   };
-  EXPECT_EQ(file(kMaxInboxName, kMaxKey, kMaxName).substr(0, 4), "file");
-  EXPECT_EQ(file(kMaxInboxName + 1, 1, 1), "404");
+  EXPECT_EQ(file(kMaxInboxBytes, kMaxKey, kMaxName).substr(0, 4), "file");
+  EXPECT_EQ(file(kMaxInboxBytes + 1, 1, 1), "404");
   EXPECT_EQ(file(1, kMaxKey + 1, 1), "400");
   EXPECT_EQ(file(1, 1, kMaxName + 1), "400");
-  EXPECT_EQ(parsed("/up/" + std::string(kMaxUploadId, 'a')).substr(0, 6), "upload");
-  EXPECT_EQ(parsed("/up/" + std::string(kMaxUploadId + 1, 'a')), "404");
+  EXPECT_EQ(parsed("/up/" + std::string(kMaxIdBytes, 'a')).substr(0, 6), "upload");
+  EXPECT_EQ(parsed("/up/" + std::string(kMaxIdBytes + 1, 'a')), "404");
   EXPECT_EQ(parsed("/in/box/k/" + std::string(2048, 'n')), "414");
 }
 

@@ -20,7 +20,7 @@ const std::string kType = "Content-Type: application/offset+octet-stream\n";
 const std::string kSeven = "sha-256=:" + to_base64(test::digest_of(7)) + ":";
 
 CreateUpload creation(const std::string& fields) {
-  return test::operation_of<Create>(kPost + fields).upload;
+  return test::operation_of<MakeUpload>(kPost + fields).upload;
 }
 http::Response answered(const std::string& text, const Outcome<UploadStatus>& outcome) {
   http::Response response = answer(test::request_of(text), outcome, {});
@@ -41,7 +41,7 @@ TEST(tus_creation, says_size_name_key_and_digest) {
   EXPECT_EQ(upload.sha256, test::digest_of(7));
   EXPECT_EQ(upload.url, "http://inbox.example/in/box/");
   EXPECT_EQ(upload.dialect, Dialect::tus);
-  EXPECT_FALSE(test::operation_of<Create>(kPost + "Upload-Length: 10\n").part);
+  EXPECT_FALSE(test::operation_of<MakeUpload>(kPost + "Upload-Length: 10\n").part);
 }
 
 TEST(tus_creation, the_key_may_be_in_the_metadata) {
@@ -78,25 +78,24 @@ TEST(tus_creation, is_bounded) {
 }
 
 TEST(tus_creation, takes_the_first_part_along) {
-  const Create create = test::operation_of<Create>(
+  const MakeUpload create = test::operation_of<MakeUpload>(
       kPost + "Upload-Length: 10\nContent-Length: 4\nContent-Digest: " + kSeven + "\n" + kType);
   ASSERT_TRUE(create.part);
   EXPECT_EQ(create.part->offset, 0U);
   EXPECT_EQ(create.part->length, 4U);
   EXPECT_EQ(create.part->total, 10U);
-  EXPECT_FALSE(create.part->ends_upload);
   ASSERT_TRUE(create.part->digest);
   EXPECT_EQ(create.part->digest->value.front(), std::byte{7});
-  const Create chunked =
-      test::operation_of<Create>(kPost + "Upload-Defer-Length: 1\nTransfer-Encoding: chunked\n" + kType);
+  const MakeUpload chunked =
+      test::operation_of<MakeUpload>(kPost + "Upload-Defer-Length: 1\nTransfer-Encoding: chunked\n" + kType);
   EXPECT_EQ(chunked.part->length, std::nullopt);
   EXPECT_EQ(chunked.part->total, std::nullopt);
   EXPECT_EQ(refusal(kPost + "Upload-Length: 10\nContent-Length: 4\n").status, 415);
   EXPECT_EQ(refusal(kPost + "Upload-Length: 10\nContent-Length: 4\nContent-Encoding: gzip\n" + kType).status, 415);
   // Repr-Digest is that of the whole here.
-  EXPECT_FALSE(
-      test::operation_of<Create>(kPost + "Upload-Length: 10\nContent-Length: 4\nRepr-Digest: " + kSeven + "\n" + kType)
-          .part->digest);
+  EXPECT_FALSE(test::operation_of<MakeUpload>(kPost + "Upload-Length: 10\nContent-Length: 4\nRepr-Digest: " + kSeven +
+                                              "\n" + kType)
+                   .part->digest);
 }
 
 TEST(tus_creation, is_answered_with_the_place) {
@@ -126,6 +125,13 @@ TEST(tus_creation, repeated_with_its_key) {
   EXPECT_EQ(answered(post, test::rejected()).status, 403);
   EXPECT_EQ(answered(post, upload_in(UploadState::failed, 10)).status, 422);
   EXPECT_EQ(answered(post, test::refused(Problem::key_conflict, test::accepted())).status, 422);
+  const http::Response waits = answered(post, test::refused(Problem::pending, upload_in(UploadState::sealed, 10)));
+  EXPECT_EQ(waits.status, 201);
+  EXPECT_EQ(value_of(waits, "Location"), "/up/aaaabbbbccccddddeeeeffffgg");
+  EXPECT_EQ(answered(post, test::refused(Problem::pending)).status, 503);
+  // Not to the upload of another file.
+  const auto conflict = test::refused(Problem::key_conflict, upload_in(UploadState::receiving, 4));
+  EXPECT_EQ(value_of(answered(post, conflict), "Location"), "-");
 }
 
 TEST(tus_creation, whose_first_part_was_refused_tells_where_to_go_on) {
@@ -153,33 +159,32 @@ TEST(tus_creation, that_finds_bytes_of_an_earlier_try_tells_where_to_go_on) {
 }
 
 TEST(tus_patch, is_a_part) {
-  const Append append =
-      test::operation_of<Append>(kPatch + "Upload-Offset: 4\nContent-Length: 6\nUpload-Checksum: sha1 " +
-                                 to_base64(std::vector<std::byte>(20, std::byte{1})) + "\n");
+  const SendPart append =
+      test::operation_of<SendPart>(kPatch + "Upload-Offset: 4\nContent-Length: 6\nUpload-Checksum: sha1 " +
+                                   to_base64(std::vector<std::byte>(20, std::byte{1})) + "\n");
   EXPECT_EQ(append.part.id, "a");
   EXPECT_EQ(append.part.offset, 4U);
   EXPECT_EQ(append.part.length, 6U);
   EXPECT_EQ(append.part.total, std::nullopt);
   EXPECT_EQ(append.part.digest->algorithm, PartDigest::Algorithm::sha1);
   EXPECT_FALSE(append.part.skips_known);
-  EXPECT_FALSE(append.part.ends_upload);
-  const Append last = test::operation_of<Append>(
+  const SendPart last = test::operation_of<SendPart>(
       kPatch + "Upload-Offset: 4\nUpload-Length: 10\nContent-Length: 6\nLarder-Upload-Digest: " + kSeven + "\n");
   EXPECT_EQ(last.part.total, 10U);
   EXPECT_EQ(last.part.sha256, test::digest_of(7));
   EXPECT_FALSE(last.part.digest);
-  EXPECT_EQ(test::operation_of<Append>(kPatch + "Upload-Offset: 4\nTransfer-Encoding: chunked\n").part.length,
+  EXPECT_EQ(test::operation_of<SendPart>(kPatch + "Upload-Offset: 4\nTransfer-Encoding: chunked\n").part.length,
             std::nullopt);
-  EXPECT_EQ(test::operation_of<Append>("POST /up/a HTTP/1.1\nX-HTTP-Method-Override: PATCH\nTus-Resumable: "
-                                       "1.0.0\nUpload-Offset: 1\nContent-Length: 1\n"
-                                       "Repr-Digest: " +
-                                       kSeven + "\n" + kType)
+  EXPECT_EQ(test::operation_of<SendPart>("POST /up/a HTTP/1.1\nX-HTTP-Method-Override: PATCH\nTus-Resumable: "
+                                         "1.0.0\nUpload-Offset: 1\nContent-Length: 1\n"
+                                         "Repr-Digest: " +
+                                         kSeven + "\n" + kType)
                 .part.digest->value.front(),
             std::byte{7});
 }
 
 TEST(tus_patch, at_the_end_is_a_part_of_no_bytes) {
-  const Append append = test::operation_of<Append>(kPatch + "Upload-Offset: 10\n");
+  const SendPart append = test::operation_of<SendPart>(kPatch + "Upload-Offset: 10\n");
   EXPECT_EQ(append.part.offset, 10U);
   EXPECT_EQ(append.part.length, 0U);
 }
@@ -214,10 +219,11 @@ TEST(tus_patch, is_answered_with_the_offset) {
                 "\nLarder-Reply-URL: /reply/aaaabbbbccccddddeeeeffffgg\nTus-Resumable: 1.0.0\n");
   EXPECT_EQ(answered(patch, test::refused(Problem::part_digest, upload_in(UploadState::receiving, 4))).status, 460);
   EXPECT_EQ(answered(patch, upload_in(UploadState::failed, 10)).status, 422);
+  EXPECT_EQ(answered(patch, test::refused(Problem::already_settled, test::accepted())).status, 409);
 }
 
 TEST(tus_look, tells_the_offset) {
-  EXPECT_EQ(test::operation_of<Look>(kHead).id, "a");
+  EXPECT_EQ(test::operation_of<AskOffset>(kHead).id, "a");
   UploadStatus status = upload_in(UploadState::receiving, 4);
   status.metadata = "filename ZmlsZS5iaW4=,type dGV4dA==";
   EXPECT_EQ(text_of(answered(kHead, status)),
@@ -245,9 +251,10 @@ TEST(tus_look, an_end_has_no_offset) {
 }
 
 TEST(tus_cancel, is_answered_alike_each_time) {
-  EXPECT_EQ(test::operation_of<Cancel>(kDelete).id, "a");
+  EXPECT_EQ(test::operation_of<CancelUpload>(kDelete).id, "a");
   EXPECT_EQ(
-      test::operation_of<Cancel>("POST /up/a HTTP/1.1\nX-HTTP-Method-Override: DELETE\nTus-Resumable: 1.0.0\n").id,
+      test::operation_of<CancelUpload>("POST /up/a HTTP/1.1\nX-HTTP-Method-Override: DELETE\nTus-Resumable: 1.0.0\n")
+          .id,
       "a");
   const UploadStatus cancelled = upload_in(UploadState::cancelled);
   EXPECT_EQ(text_of(answered(kDelete, cancelled)), "204 No Content\nTus-Resumable: 1.0.0\n");
@@ -275,7 +282,7 @@ TEST(tus_version, another_one_is_not_spoken) {
 TEST(tus_options, tell_what_is_spoken) {
   const std::string wanted =
       "204 No Content\nAllow: OPTIONS, POST\nTus-Resumable: 1.0.0\nTus-Version: 1.0.0\n"
-      "Tus-Extension: creation,creation-with-upload,creation-defer-length,checksum,expiration,termination\n"
+      "Tus-Extension: creation,creation-with-upload,creation-defer-length,checksum,expiration,termination,larder-key\n"
       "Tus-Max-Size: 1099511627776\nTus-Checksum-Algorithm: sha1,sha256\n";
   EXPECT_EQ(text_of(refusal("OPTIONS /in/box/ HTTP/1.1\n")), wanted);
   EXPECT_EQ(text_of(refusal("OPTIONS /in/box/ HTTP/1.1\nTus-Resumable: 0.1\n")), wanted);  // not looked at

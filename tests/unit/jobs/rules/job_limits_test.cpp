@@ -37,7 +37,9 @@ TEST(job_limits, of_numbers) {
   EXPECT_EQ(for_all.error().code, ErrorCode::limit_exceeded);
   EXPECT_TRUE(check_job_count(limits, 300, 60, true));
   EXPECT_TRUE(check_file_count(limits, 1000, false));
-  EXPECT_FALSE(check_file_count(limits, 1001, false));
+  const auto of_files = check_file_count(limits, 1001, false);
+  ASSERT_FALSE(of_files);
+  EXPECT_EQ(of_files.error().code, ErrorCode::limit_exceeded);
   EXPECT_TRUE(check_file_count(limits, 1001, true));
 }
 
@@ -77,6 +79,7 @@ TEST(job_limits, of_ranges) {
       EXPECT_EQ(status.error().code, ErrorCode::invalid_argument) << "case " << i;
     }
   }
+  EXPECT_EQ(check_ranges({{100, 100}, {3, 101}}, 500).error().detail, "the ranges at 3 and 100 overlap");
 }
 
 TEST(job_limits, of_the_number_of_ranges) {

@@ -121,6 +121,18 @@ TEST(scheduler, fewer_slots_take_from_those_who_have_them) {
   EXPECT_THAT(scheduler.decide(kStart).give, ElementsAre("b", "c"));
 }
 
+TEST(scheduler, who_runs_comes_before_those_who_wait_at_its_new_priority) {
+  Scheduler scheduler(1);
+  scheduler.add("runs", Priority::low, kStart);
+  static_cast<void>(scheduler.decide(kStart));
+  scheduler.add("waits", Priority::normal, kStart);
+  scheduler.set_priority("runs", Priority::normal, kStart);
+  const auto decision = scheduler.decide(kStart);
+  EXPECT_THAT(decision.take, IsEmpty());
+  EXPECT_THAT(decision.give, IsEmpty());
+  EXPECT_TRUE(scheduler.has_slot("runs"));
+}
+
 TEST(scheduler, unknown_ids_are_ignored) {
   Scheduler scheduler(1);
   scheduler.remove("nobody");
