@@ -14,7 +14,7 @@ from larder_lab import MIB, Skip, expect, expect_equal, seeded_bytes
 
 try:
     from tusclient.client import TusClient
-    from tusclient.exceptions import TusCommunicationError, TusUploadFailed
+    from tusclient.exceptions import TusCommunicationError
     from tusclient.storage import filestorage
     MISSING = None
 except ImportError as error:
