@@ -223,6 +223,25 @@ void FaultFileSystem::crash(Random* random) {
   heal();
   const std::lock_guard lock(mutex_);
   const auto lost = [&] { return random == nullptr || random->below(2) == 0; };
+  // First the renamings: where one lasts, the file that it named is there under the new name; where it does not, the
+  // name may be lost that the file had before.
+  for (auto one = renamed_.rbegin(); one != renamed_.rend(); ++one) {
+    // A removal or another renaming of it is a change of its own.
+    const bool undone = lost() && real_.stat(one->to) && !real_.stat(one->from);
+    const auto moved = files_.find(one->to);
+    if (undone) {
+      require(real_.rename(one->to, one->from).has_value(), "cannot undo a renaming");
+      if (moved != files_.end()) {
+        files_[one->from] = std::move(moved->second);
+        files_.erase(moved);
+      }
+    } else if (moved != files_.end()) {
+      moved->second.new_name = false;
+    }
+    if (one->replaced.empty()) continue;
+    const Status settled = undone ? real_.rename(one->replaced, one->to) : real_.remove(one->replaced);
+    require(settled.has_value(), "cannot settle what was replaced");
+  }
   for (auto& [path, file] : files_) {
     if (file.new_name && lost()) {
       require(real_.remove(path).has_value(), "cannot lose a new name");
@@ -237,17 +256,6 @@ void FaultFileSystem::crash(Random* random) {
       if (undo->old_size < undo->offset + 1) {
         require((*opened)->truncate(undo->old_size).has_value(), "cannot undo growth");
       }
-    }
-  }
-  for (auto one = renamed_.rbegin(); one != renamed_.rend(); ++one) {
-    // A removal or another renaming of it is a change of its own.
-    if (lost() && real_.stat(one->to) && !real_.stat(one->from)) {
-      require(real_.rename(one->to, one->from).has_value(), "cannot undo a renaming");
-      if (!one->replaced.empty()) {
-        require(real_.rename(one->replaced, one->to).has_value(), "cannot bring back what was replaced");
-      }
-    } else if (!one->replaced.empty()) {
-      static_cast<void>(real_.remove(one->replaced));
     }
   }
   for (const Buried& one : buried_) {
