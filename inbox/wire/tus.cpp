@@ -197,11 +197,20 @@ bool is_plain_creation(const Request& request, const Refused& refusal) {
   return create && !create->part && refusal.problem == Problem::pending;
 }
 
+// An append to an upload that was taken already, from an offset that is not its end (409 by tus 1.0.0, PATCH).
+bool is_behind(const Request& request, const Refused& refused) {
+  const auto* const append = std::get_if<Append>(&request.operation);
+  return append && refused.problem == Problem::already_settled && refused.upload &&
+         append->part.offset != refused.upload->offset;
+}
+
 http::Response refuse_tus(const Request& request, const Refused& refused, const WireSettings& settings) {
   http::Response response = refuse(Dialect::tus, refused, settings);
   // A failed upload was answered once with its reason; afterwards it is gone.
   if (refused.problem == Problem::content_digest && std::holds_alternative<Look>(request.operation))
     response.status = 410;
+  // Another writer was faster, and the upload is whole: the client asks for the offset, and hears that it is done.
+  if (is_behind(request, refused)) response.status = 409;
   // The client may go on with it, though its first part was refused. Not where the upload is of another file: who went
   // on there would mix the two.
   const bool is_its = refused.upload && refused.problem != Problem::key_conflict && !refusal_of(*refused.upload);
