@@ -268,6 +268,16 @@ TEST(tus_cancel, is_answered_alike_each_time) {
   EXPECT_EQ(answered(kHead, test::refused(Problem::gone, cancelled)).status, 410);
 }
 
+TEST(tus_patch, behind_another_writer_who_was_done) {
+  const auto status = [](const std::string& offset) {
+    return answered(kPatch + "Upload-Offset: " + offset + "\nContent-Length: 1\n",
+                    test::refused(Problem::already_settled, test::accepted()))
+        .status;
+  };
+  EXPECT_EQ(status("4"), 409);  // it asks for the offset then, and hears that all is there
+  EXPECT_EQ(status("10"), 403);
+}
+
 TEST(tus_version, another_one_is_not_spoken) {
   for (const char* const request :
        {"POST /in/box/ HTTP/1.1\nUpload-Length: 1\n", "HEAD /up/a HTTP/1.1\n",
