@@ -205,21 +205,11 @@ const UploadStatus* found_further_on(const Request& request, const Refused& refu
   return further ? &*refused.upload : nullptr;
 }
 
-// An append to an upload that was taken already, from an offset that is not its end (409 by tus 1.0.0, PATCH).
-bool is_behind(const Request& request, const Refused& refused) {
-  const auto* const append = std::get_if<SendPart>(&request.operation);
-  return append && refused.problem == Problem::already_settled && refused.upload &&
-         append->part.offset != refused.upload->offset;
-}
-
 http::Response refuse_tus(const Request& request, const Refused& refused, const WireSettings& settings) {
   http::Response response = refuse(Dialect::tus, refused, settings);
   // A failed upload was answered once with its reason; afterwards it is gone.
   if (refused.problem == Problem::content_digest && std::holds_alternative<AskOffset>(request.operation))
     response.status = 410;
-  // The last part again, whose answer was lost, or another writer was faster: the client asks for the offset, and hears
-  // that all is there.
-  if (is_behind(request, refused)) response.status = 409;
   // The client may go on with it, though its first part was refused; not with the upload of another file.
   const bool goes_on = refused.upload && !refusal_of(*refused.upload) && refused.problem != Problem::key_conflict;
   if (std::holds_alternative<MakeUpload>(request.operation) && goes_on)
