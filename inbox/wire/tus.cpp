@@ -210,6 +210,10 @@ http::Response refuse_tus(const Request& request, const Refused& refused, const 
   // A failed upload was answered once with its reason; afterwards it is gone.
   if (refused.problem == Problem::content_digest && std::holds_alternative<AskOffset>(request.operation))
     response.status = 410;
+  // The last part again, whose answer was lost, or another writer was faster: the client asks for the offset, and hears
+  // that all is there.
+  if (refused.problem == Problem::already_settled && std::holds_alternative<SendPart>(request.operation))
+    response.status = 409;
   // The client may go on with it, though its first part was refused; not with the upload of another file.
   const bool goes_on = refused.upload && !refusal_of(*refused.upload) && refused.problem != Problem::key_conflict;
   if (std::holds_alternative<MakeUpload>(request.operation) && goes_on)

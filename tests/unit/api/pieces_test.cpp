@@ -159,7 +159,7 @@ TEST_F(Sockets, ALivingAgentIsNotReplaced) {
   const auto second = UnixListener::open(path(), 0600);
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().code, ErrorCode::already_exists);
-  EXPECT_THAT(second.error().text(), HasSubstr("already runs"));
+  EXPECT_THAT(second.error().text(), HasSubstr("another process already listens there"));
   EXPECT_EQ(::access(path().c_str(), F_OK), 0) << "the loser removed the winner's socket";
   // Even where its lock was deleted.
   ::unlink((path() + ".lock").c_str());
