@@ -16,7 +16,7 @@ import sys
 import time
 
 RETRY = 0.02
-PATIENCE = 60.0
+PATIENCE = 90.0  # longer than the server's housekeeping takes to come by
 AGAIN = (408, 409, 423, 425, 429, 460, 500, 502, 503, 504, 507)
 PIECE = 16 << 10
 BITS_PROTOCOL = "{7df0354d-249b-430f-820d-3d2a9bef4931}"

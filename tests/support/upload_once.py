@@ -169,7 +169,7 @@ class Once:
 
     def end_client(self, tx):
         """Waits for a client that nobody kills any more."""
-        self.clients[tx].wait(timeout=90)
+        self.clients[tx].wait(timeout=120)
         last = Journal.read(self.jobs[tx]["journal"])[-1]
         outcome = last["what"]
         # A BITS client that forgot what it had sent cannot know whose file is there.
