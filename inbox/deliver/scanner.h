@@ -17,6 +17,7 @@ class Scanners final : public VerdictHook {
  public:
   Scanners(Runtime runtime, HookRunner& runner) : runtime_(runtime), runner_(runner) {}
   void add(const std::string& inbox, DeliveryProgram scanner) { scanners_.insert_or_assign(inbox, std::move(scanner)); }
+  [[nodiscard]] bool judges(const std::string& inbox) const override { return scanners_.contains(inbox); }
   void judge(UploadStatus upload, std::string principal, std::string path, UniqueFunction<void(Verdict)> done) override;
 
  private:

@@ -60,6 +60,8 @@ struct Context {
   std::size_t read_ahead = 0;       // bytes of all parts that wait for the disk
   bool draining = false;
 
+  [[nodiscard]] bool is_judged(const std::string& inbox) const { return hook != nullptr && hook->judges(inbox); }
+
   Alive alive = {};
 
   // For callbacks of the ledger, the store and bodies: they do nothing once the Uploads have ended.

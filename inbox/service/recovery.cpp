@@ -75,6 +75,9 @@ void Recovery::on_matched(std::vector<UploadRow> rows, std::vector<std::string> 
   for (UploadRow& row : rows) {
     const bool open = row.state == UploadState::receiving || row.state == UploadState::sealed;
     if (std::find(missing.begin(), missing.end(), row.id) != missing.end()) {
+      // A crash between the removal of a file and its note leaves no more than that.
+      const bool over = row.state == UploadState::delivered || row.state == UploadState::rejected;
+      if (over) continue;
       log::error("the file of an upload is lost upload={} state={}", row.id, state_name(row.state));
       report_.damaged.push_back(row.id);
       if (open) lost.push_back(std::move(row));
@@ -115,7 +118,7 @@ void Recovery::settle_next() {
   UploadRow row = std::move(unsettled_.back());
   unsettled_.pop_back();
   ++report_.sealed;
-  const bool is_judged = context_->hook != nullptr && row.state == UploadState::sealed;
+  const bool is_judged = context_->is_judged(row.inbox) && row.state == UploadState::sealed;
   turns_.ask(row.id, false, context_->guard([self = shared_from_this(), row, is_judged](Outcome<Turn> turn) mutable {
     const auto settled = [self, is_judged](const Outcome<UploadStatus>& status) {
       if (!status) log::warn("an upload cannot be accepted yet error=\"{}\"", status.error().detail);

@@ -35,7 +35,7 @@ void Settlements::finish(const Shared& sealing) {
 
 void Settlements::commit(const Shared& sealing) {
   Seal seal{sealing->row.offset, sealing->part->end(), sealing->digest, context_->wall(), std::nullopt};
-  if (context_->hook == nullptr) seal.accept_with = StoredAnswer{};
+  if (!context_->is_judged(sealing->row.inbox)) seal.accept_with = StoredAnswer{};
   context_->ledger.seal({sealing->row.id, sealing->row.epoch}, std::move(seal),
                         context_->guard([self = shared_from_this(), sealing](Outcome<UploadRow> row) {
                           if (!row) return sealing->done(as_refused(std::move(row.error())));
@@ -77,7 +77,7 @@ void Settlements::judge(UploadRow row, Done<UploadStatus> done) {
   const bool asked = judged_.contains(row.id);
   wait(row, std::move(done));
   if (asked) return;
-  if (context_->hook == nullptr) return on_verdict(row, {});
+  if (!context_->is_judged(row.inbox)) return on_verdict(row, {});
   context_->hook->judge(status_of(row), row.principal, context_->store.content_path(row.id),
                         context_->guard([weak = weak_from_this(), row](const Verdict& verdict) {
                           if (const auto self = weak.lock()) self->on_verdict(row, verdict);

@@ -21,6 +21,11 @@ struct Verdict {
 class VerdictHook {
  public:
   virtual ~VerdictHook() = default;
+  // False: uploads to this inbox are good as they are, and are accepted in the transaction that seals them.
+  [[nodiscard]] virtual bool judges(const std::string& inbox) const {
+    (void)inbox;
+    return true;
+  }
   // `path` is the whole file, to be read only. `done` comes once, on the loop, never within the call. The same upload
   // may be asked for again: after `unavailable`, and after a restart.
   virtual void judge(UploadStatus upload, std::string principal, std::string path,
