@@ -65,7 +65,9 @@ class Client {
     User(const FrontParts& the_parts, std::vector<RequestOutcome>& the_outcomes)
         : parts(the_parts), outcomes(the_outcomes) {}
     void on_request(std::shared_ptr<http::Exchange> exchange) override {
-      run_request(parts, std::move(exchange), [this](const RequestOutcome& outcome) { outcomes.push_back(outcome); });
+      // The connection may have gone by then, and this with it.
+      run_request(parts, std::move(exchange),
+                  [&told = outcomes](const RequestOutcome& outcome) { told.push_back(outcome); });
     }
     const FrontParts& parts;
     std::vector<RequestOutcome>& outcomes;

@@ -19,6 +19,10 @@ namespace larder::inbox {
 class ScriptedBody {
  public:
   explicit ScriptedBody(Executor& loop) : state_(std::make_shared<State>(loop)) {}
+  // As a connection that goes: who waits for a piece holds the reader, which holds what waits.
+  ~ScriptedBody() { drop(); }
+  ScriptedBody(ScriptedBody&&) = default;
+  ScriptedBody& operator=(ScriptedBody&&) = delete;
 
   ScriptedBody& piece(std::string_view text) {
     state_->events.emplace_back(copy_of(as_bytes(text)));
@@ -32,7 +36,9 @@ class ScriptedBody {
     return *this;
   }
   // The connection goes, and what waits for a piece is destroyed uncalled.
-  void drop() { state_->ready = nullptr; }
+  void drop() {
+    if (state_) const auto dying = std::exchange(state_->ready, nullptr);
+  }
 
   [[nodiscard]] bool is_read() const { return static_cast<bool>(state_->ready); }
   [[nodiscard]] bool is_gone() const { return state_->reader_gone; }
