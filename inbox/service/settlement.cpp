@@ -73,6 +73,13 @@ void Settlements::resume(Turn turn, UploadRow row, Done<UploadStatus> done) {
                        }));
 }
 
+void Settlements::forget_waiters() {
+  for (const auto& [id, waiters] : judged_) {
+    for (const Waiter& waiter : waiters) context_->runtime.timers.cancel(waiter.timer);
+  }
+  const auto dying = std::exchange(judged_, {});
+}
+
 void Settlements::judge(UploadRow row, Done<UploadStatus> done) {
   const bool asked = judged_.contains(row.id);
   wait(row, std::move(done));

@@ -25,6 +25,8 @@ class Settlements : public std::enable_shared_from_this<Settlements> {
   // Of one that is sealed: waits for its hook with those who wait already.
   void judge(UploadRow row, Done<UploadStatus> done);
   [[nodiscard]] bool is_judged(const std::string& id) const { return judged_.contains(id); }
+  // The service ends: who waits is not answered. Waiters hold their append, which holds this.
+  void forget_waiters();
 
  private:
   struct Sealing {

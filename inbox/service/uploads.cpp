@@ -29,6 +29,7 @@ Uploads::Uploads(Ledger& ledger, Store& store, Runtime runtime, UploadSettings s
 Uploads::~Uploads() {
   context_->alive.end_guards();
   context_->on_accepted = nullptr;
+  settlements_->forget_waiters();
 }
 
 void Uploads::on_accepted(UniqueFunction<void(const UploadRow&)> accepted) {
