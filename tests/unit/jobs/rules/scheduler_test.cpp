@@ -133,6 +133,16 @@ TEST(scheduler, who_runs_comes_before_those_who_wait_at_its_new_priority) {
   EXPECT_TRUE(scheduler.has_slot("runs"));
 }
 
+TEST(scheduler, who_runs_goes_behind_those_who_run_at_its_new_priority) {
+  Scheduler scheduler(2);
+  scheduler.add("first", Priority::normal, kStart);
+  scheduler.add("second", Priority::low, kStart);
+  static_cast<void>(scheduler.decide(kStart));
+  scheduler.set_priority("second", Priority::normal, kStart);
+  scheduler.set_slots(1);
+  EXPECT_THAT(scheduler.decide(kStart).take, ElementsAre("second"));
+}
+
 TEST(scheduler, unknown_ids_are_ignored) {
   Scheduler scheduler(1);
   scheduler.remove("nobody");
@@ -202,6 +212,46 @@ TEST(scheduler_of_users, more_users_than_slots_take_turns) {
     now = *scheduler.next_change();
   }
   for (Owner owner = 0; owner < 5; ++owner) EXPECT_EQ(slices["j" + std::to_string(owner)], 4) << owner;
+}
+
+TEST(scheduler_of_users, what_does_not_divide_evenly_is_had_in_turn) {
+  Scheduler scheduler(3);
+  for (int i = 0; i < 4; ++i) scheduler.add("b" + std::to_string(i), Priority::normal, kStart, kBob);
+  for (int i = 0; i < 4; ++i) scheduler.add("a" + std::to_string(i), Priority::normal, kStart, kAlice);
+  SteadyTime now = kStart;
+  for (const std::size_t bobs : {2U, 1U, 2U}) {
+    static_cast<void>(scheduler.decide(now));
+    EXPECT_EQ(running(scheduler, "b", 4), bobs);
+    EXPECT_EQ(running(scheduler, "a", 4), 3 - bobs);
+    now += Scheduler::kTimeSlice;
+  }
+}
+
+// The jobs that wait are of a lower level than those that run: within the levels nothing changes.
+TEST(scheduler_of_users, an_even_deal_lasts) {
+  Scheduler scheduler(2);
+  for (const Owner owner : {kAlice, kBob}) {
+    scheduler.add("high" + std::to_string(owner), Priority::high, kStart, owner);
+    scheduler.add("low" + std::to_string(owner), Priority::low, kStart, owner);
+  }
+  EXPECT_EQ(scheduler.decide(kStart).give.size(), 2U);
+  EXPECT_FALSE(scheduler.next_change());
+}
+
+TEST(scheduler_of_users, a_deal_is_even_where_whoever_has_less_wants_no_more) {
+  Scheduler scheduler(4);
+  scheduler.add("a", Priority::high, kStart, kAlice);
+  for (int i = 0; i < 3; ++i) scheduler.add("b" + std::to_string(i), Priority::high, kStart, kBob);
+  scheduler.add("low", Priority::low, kStart, kBob);
+  EXPECT_EQ(scheduler.decide(kStart).give.size(), 4U);
+  EXPECT_FALSE(scheduler.next_change());
+}
+
+TEST(scheduler_of_users, without_slots_nobody_has_more_than_others) {
+  Scheduler scheduler(0);
+  scheduler.add("a", Priority::normal, kStart, kAlice);
+  EXPECT_THAT(scheduler.decide(kStart).give, IsEmpty());
+  EXPECT_FALSE(scheduler.next_change());
 }
 
 TEST(scheduler_of_users, who_has_gone_leaves_the_slots_to_the_others) {

@@ -31,7 +31,9 @@ TEST(user_accounts, without_a_file_everybody_counts_for_themselves) {
 
 TEST(user_accounts, what_is_no_range_is_left_out) {
   const auto accounts = UserAccounts::parse(
-      "# comment\n\nalice\nalice:\nalice:x:1\nalice:200000\nalice:200000:0\nalice:200000:-1\nnobody-knows:200000:10\n"
+      "# "
+      "comment\n\nalice\nalice:\nalice:x:1\nalice:200000x:1\nalice:200000:1x\nalice:200000\nalice:200000:0\nalice:"
+      "200000:-1\nnobody-knows:200000:10\n"
       "alice:0:65536\nalice:99999999999:5\nalice:4294967290:99999999999999\nalice:400000:1",
       known);
   EXPECT_EQ(accounts.account_of(200'000), 200'000U);
@@ -49,6 +51,47 @@ TEST(user_accounts, of_ranges_that_overlap_the_first_has_what_both_name) {
   EXPECT_EQ(accounts.account_of(100'010), 1001U);
   EXPECT_EQ(accounts.account_of(100'014), 1001U);
   EXPECT_EQ(accounts.account_of(100'015), 100'015U);
+}
+
+TEST(user_accounts, a_range_begins_where_the_one_before_ends_and_not_on_its_last_id) {
+  const auto accounts = UserAccounts::parse("alice:100000:10\nbob:100009:5\n", known);
+  EXPECT_EQ(accounts.account_of(100'009), 1000U);
+  EXPECT_EQ(accounts.account_of(100'010), 1001U);
+}
+
+TEST(user_accounts, of_ranges_that_begin_at_the_same_id_the_first_in_the_file_has_it) {
+  EXPECT_EQ(UserAccounts::parse("alice:100000:10\nbob:100000:10\n", known).account_of(100'000), 1000U);
+  EXPECT_EQ(UserAccounts::parse("bob:100000:10\nalice:100000:10\n", known).account_of(100'000), 1001U);
+}
+
+TEST(user_accounts, the_last_id_is_the_one_before_nobodys) {
+  const auto accounts = UserAccounts::parse("alice:4294967294:5\n", known);
+  EXPECT_EQ(accounts.account_of(4294967294U), 1000U);
+  EXPECT_EQ(accounts.account_of(4294967295U), 4294967295U);
+  EXPECT_EQ(find_user("4294967294"), 4294967294U);
+  EXPECT_FALSE(find_user("4294967295"));
+}
+
+TEST(user_accounts, nothing_is_read_behind_the_end_of_the_text) {
+  const std::string_view longer = "alice:100000:109";
+  const auto accounts = UserAccounts::parse(longer.substr(0, longer.size() - 1), known);
+  EXPECT_EQ(accounts.account_of(100'009), 1000U);
+  EXPECT_EQ(accounts.account_of(100'010), 100'010U);
+}
+
+TEST(user_accounts, a_file_that_is_there_and_cannot_be_read_is_reported) {
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(UserAccounts::read("/nonexistent/subuid").account_of(100'000), 100'000U);
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "") << "most systems without such users have no file";
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(UserAccounts::read("/").account_of(100'000), 100'000U);
+  EXPECT_NE(testing::internal::GetCapturedStderr().find("subordinate user ids count for themselves"),
+            std::string::npos);
+}
+
+TEST(user_accounts, users_are_found_by_name_where_there_are_such) {
+  EXPECT_EQ(find_user("root"), 0U);
+  EXPECT_FALSE(find_user("larder-knows-no-such-user"));
 }
 
 }  // namespace
