@@ -43,36 +43,36 @@ CREATE VIEW upload_row AS
 
 // In the order of the view.
 enum Column {
-  kId,
-  kInbox,
-  kPrincipal,
-  kKey,
-  kDialect,
-  kName,
-  kMetadata,
-  kUrl,
-  kSize,
-  kDeclared,
-  kComputed,
-  kState,
-  kReceived,
-  kEpoch,
-  kHolder,
-  kCreatedAt,
-  kProgressedAt,
-  kExpiresAt,
-  kSettledAt,
-  kAnswerStatus,
-  kAnswerText,
-  kHasContent,
-  kDelivery,
-  kAttempt,
-  kAcceptedAt,
-  kNextAt,
-  kLeaseUntil,
-  kClaimedBy,
-  kResult,
-  kReply
+  col_id,
+  col_inbox,
+  col_principal,
+  col_key,
+  col_dialect,
+  col_name,
+  col_metadata,
+  col_url,
+  col_size,
+  col_declared,
+  col_computed,
+  col_state,
+  col_received,
+  col_epoch,
+  col_holder,
+  col_created_at,
+  col_progressed_at,
+  col_expires_at,
+  col_settled_at,
+  col_answer_status,
+  col_answer_text,
+  col_has_content,
+  col_delivery,
+  col_attempt,
+  col_accepted_at,
+  col_next_at,
+  col_lease_until,
+  col_claimed_by,
+  col_result,
+  col_reply
 };
 
 constexpr std::array<std::pair<Dialect, std::string_view>, 3> kDialects = {
@@ -133,13 +133,13 @@ class Reader {
 
 DeliveryRow read_delivery(Reader& read) {
   DeliveryRow delivery;
-  delivery.attempt = static_cast<unsigned>(read.integer(kAttempt));
-  delivery.accepted_at = read.time(kAcceptedAt);
-  delivery.next_at = read.maybe_time(kNextAt);
-  delivery.lease_until = read.maybe_time(kLeaseUntil);
-  delivery.holder = read.text(kClaimedBy);
-  delivery.result = read.text(kResult);
-  delivery.reply = read.text(kReply);
+  delivery.attempt = static_cast<unsigned>(read.integer(col_attempt));
+  delivery.accepted_at = read.time(col_accepted_at);
+  delivery.next_at = read.maybe_time(col_next_at);
+  delivery.lease_until = read.maybe_time(col_lease_until);
+  delivery.holder = read.text(col_claimed_by);
+  delivery.result = read.text(col_result);
+  delivery.reply = read.text(col_reply);
   return delivery;
 }
 
@@ -185,29 +185,29 @@ std::span<const cache::SchemaStep> ledger_schema() {
 Result<UploadRow> read_row(cache::Statement& statement) {
   Reader read(statement);
   UploadRow row;
-  row.id = read.text(kId);
-  row.inbox = read.text(kInbox);
-  row.principal = read.text(kPrincipal);
-  row.key = read.text(kKey);
-  row.name = read.text(kName);
-  row.metadata = read.text(kMetadata);
-  row.url = read.text(kUrl);
-  if (read.has(kSize)) row.size = static_cast<std::uint64_t>(read.integer(kSize));
-  row.offset = static_cast<std::uint64_t>(read.integer(kReceived));
-  row.epoch = static_cast<std::uint64_t>(read.integer(kEpoch));
-  row.holder = read.text(kHolder);
-  row.created_at = read.time(kCreatedAt);
-  row.progressed_at = read.time(kProgressedAt);
-  row.expires_at = read.time(kExpiresAt);
-  row.settled_at = read.maybe_time(kSettledAt);
-  if (read.has(kAnswerStatus)) {
-    row.answer = StoredAnswer{static_cast<int>(read.integer(kAnswerStatus)), read.text(kAnswerText)};
+  row.id = read.text(col_id);
+  row.inbox = read.text(col_inbox);
+  row.principal = read.text(col_principal);
+  row.key = read.text(col_key);
+  row.name = read.text(col_name);
+  row.metadata = read.text(col_metadata);
+  row.url = read.text(col_url);
+  if (read.has(col_size)) row.size = static_cast<std::uint64_t>(read.integer(col_size));
+  row.offset = static_cast<std::uint64_t>(read.integer(col_received));
+  row.epoch = static_cast<std::uint64_t>(read.integer(col_epoch));
+  row.holder = read.text(col_holder);
+  row.created_at = read.time(col_created_at);
+  row.progressed_at = read.time(col_progressed_at);
+  row.expires_at = read.time(col_expires_at);
+  row.settled_at = read.maybe_time(col_settled_at);
+  if (read.has(col_answer_status)) {
+    row.answer = StoredAnswer{static_cast<int>(read.integer(col_answer_status)), read.text(col_answer_text)};
   }
-  row.has_content = read.integer(kHasContent) != 0;
-  if (read.has(kDelivery)) row.delivery = read_delivery(read);
-  const auto state = state_from_name(read.text(kState));
-  if (!state || !read_dialect(read.text(kDialect), row.dialect) || !read.digest(kDeclared, row.declared) ||
-      !read.digest(kComputed, row.computed)) {
+  row.has_content = read.integer(col_has_content) != 0;
+  if (read.has(col_delivery)) row.delivery = read_delivery(read);
+  const auto state = state_from_name(read.text(col_state));
+  if (!state || !read_dialect(read.text(col_dialect), row.dialect) || !read.digest(col_declared, row.declared) ||
+      !read.digest(col_computed, row.computed)) {
     return fail(ErrorCode::database_error, "read upload " + row.id,
                 "its row holds a state, dialect or digest that is not known; the ledger is of a newer larder-inbox or "
                 "damaged");

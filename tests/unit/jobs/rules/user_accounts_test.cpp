@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/process/user_name.h"
+
 namespace larder::agent {
 namespace {
 
