@@ -246,7 +246,7 @@ void AdminHandlers::open_content(const UploadRow& row, Respond respond) {
   const bool taken = parts_.disk.submit([&files = parts_.files, &loop = parts_.runtime.executor, doing,
                                          size = row.offset, path = parts_.content_path(row.id), shared]() mutable {
     auto file = open_whole(files, path, size, doing);
-    loop.post([shared = std::move(shared), file = std::move(file)]() mutable { (*shared)(std::move(file)); });
+    loop.post([shared, file = std::move(file)]() mutable { (*shared)(std::move(file)); });
   });
   if (!taken) (*shared)(fail(ErrorCode::busy, doing, "the disk has too much to do; ask again later"));
 }

@@ -63,10 +63,10 @@ struct InboxServer::Impl {
     std::weak_ptr<http::Exchange> under_way_;  // until it is answered
   };
 
-  Impl(Loop& loop, const FrontParts& parts, FrontSettings settings)
+  Impl(Loop& loop, const FrontParts& parts, const FrontSettings& settings)
       : loop_(loop),
         parts_(parts),
-        settings_(std::move(settings)),
+        settings_(settings),
         server_({loop.context(), loop, loop, loop}, settings_.limits, settings_.peers) {}
 
   Result<http::Admission> admit(int socket) {
@@ -98,8 +98,8 @@ struct InboxServer::Impl {
   http::HttpServer server_;  // last: its connections use the members above
 };
 
-InboxServer::InboxServer(Loop& loop, const FrontParts& parts, FrontSettings settings)
-    : impl_(std::make_unique<Impl>(loop, parts, std::move(settings))) {}
+InboxServer::InboxServer(Loop& loop, const FrontParts& parts, const FrontSettings& settings)
+    : impl_(std::make_unique<Impl>(loop, parts, settings)) {}
 
 InboxServer::~InboxServer() = default;
 

@@ -28,7 +28,7 @@ struct FrontFigures {
 class InboxServer {
  public:
   // `parts` and the loop outlive it.
-  InboxServer(Loop& loop, const FrontParts& parts, FrontSettings settings);
+  InboxServer(Loop& loop, const FrontParts& parts, const FrontSettings& settings);
   ~InboxServer();
   InboxServer(const InboxServer&) = delete;
   InboxServer& operator=(const InboxServer&) = delete;

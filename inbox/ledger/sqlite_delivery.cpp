@@ -115,7 +115,7 @@ void SqliteLedger::next_due(std::string inbox, Done<std::optional<WallTime>> don
       [inbox](SQLite::Database& db) -> Worked<std::optional<WallTime>> {
         cache::Statement query(db, R"sql(
 SELECT min(at) FROM (SELECT min(next_at) AS at FROM delivery WHERE inbox = ?1 AND next_at IS NOT NULL
-  UNION ALL SELECT min(lease_until) FROM delivery WHERE lease_until IS NOT NULL))sql");
+  UNION ALL SELECT min(lease_until) FROM delivery WHERE inbox = ?1 AND lease_until IS NOT NULL))sql");
         query.bind(1, inbox);
         if (!query.executeStep() || query.getColumn(0).isNull()) return Answer(std::optional<WallTime>());
         return Answer(std::optional<WallTime>(from_unix_ns(query.getColumn(0).getInt64())));

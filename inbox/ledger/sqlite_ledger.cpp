@@ -97,9 +97,10 @@ std::span<const cache::SchemaStep> SqliteLedger::schema() {
 }
 
 void SqliteLedger::create(NewUpload upload, Done<FoundOrMade> done) {
+  const std::string doing = "make upload " + upload.id;  // before it is moved
   write<FoundOrMade>(
-      database_, "make upload " + upload.id,
-      [upload = std::move(upload)](SQLite::Database& db) { return find_or_make(db, upload); }, std::move(done));
+      database_, doing, [upload = std::move(upload)](SQLite::Database& db) { return find_or_make(db, upload); },
+      std::move(done));
 }
 
 void SqliteLedger::find(std::string id, std::optional<std::string> principal, Done<UploadRow> done) {
@@ -130,7 +131,7 @@ void SqliteLedger::take(std::string id, std::string principal, std::string holde
 void SqliteLedger::declare(Writer writer, Declaration said, Done<UploadRow> done) {
   write<UploadRow>(
       database_, "set the size of upload " + writer.id,
-      [writer, said = std::move(said)](SQLite::Database& db) {
+      [writer, said](SQLite::Database& db) {
         return apply(db, writer.id, std::nullopt, [&](UploadRow& row) -> Outcome<Change> {
           const UploadRow before = row;
           auto changed = inbox::declare(row, writer.epoch, said);

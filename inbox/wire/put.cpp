@@ -25,7 +25,7 @@ Read<void> check_whole(const http::RequestHead& head) {
   const auto complete = only_field(head, "Upload-Complete");
   if (!complete) return tl::unexpected(complete.error());
   if (*complete && **complete != "?1") return bad("uploads in parts are spoken here as tus 1.0.0 or BITS", 501);
-  if (const auto coded = refuse_coding(head); !coded) return coded;
+  if (auto coded = refuse_coding(head); !coded) return coded;
   const auto type = content_type(head);
   if (!type) return tl::unexpected(type.error());
   if (*type == "multipart/form-data") return bad("its body is a form; send the bytes of the file alone", 415);
@@ -45,7 +45,7 @@ Read<bool> read_condition(const http::RequestHead& head) {
 Read<std::optional<Digest>> whole_digest(const http::RequestHead& head) {
   auto whole = digest_field(head, "Repr-Digest");
   if (!whole) return whole;
-  const auto content = digest_field(head, "Content-Digest");
+  auto content = digest_field(head, "Content-Digest");
   if (!content) return content;
   if (*whole && *content && **whole != **content)
     return bad("Repr-Digest and Content-Digest differ, and are of the same bytes");

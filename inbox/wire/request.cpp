@@ -12,7 +12,8 @@ Step after_tus(const MakeUpload& create, const UploadStatus& status) {
 
 Step after_bits(const UploadStatus& status) {
   if (status.created || status.state == UploadState::sealed) return Step::answer;
-  if (status.state == UploadState::receiving) return status.offset == 0 ? Step::answer : Step::start_over;
+  // Also without a byte yet: two clients with one session would mix their files.
+  if (status.state == UploadState::receiving) return Step::start_over;
   return Step::refuse;
 }
 

@@ -26,7 +26,7 @@ Read<void> check_version(const http::RequestHead& head) {
 
 // The length of the whole, which is said now or later.
 Read<std::optional<std::uint64_t>> declared_length(const http::RequestHead& head, const WireSettings& settings) {
-  const auto length = number_field(head, "Upload-Length");
+  auto length = number_field(head, "Upload-Length");
   if (!length) return length;
   const auto later = only_field(head, "Upload-Defer-Length");
   if (!later) return tl::unexpected(later.error());

@@ -106,7 +106,7 @@ TEST(next_step, of_a_put_after_another_file_broke_off) {
 
 TEST(next_step, of_a_session) {
   EXPECT_EQ(step(kBits, created(std::nullopt)), "answer");
-  EXPECT_EQ(steps(kBits), "answer start_over start_over answer refuse refuse refuse ");
+  EXPECT_EQ(steps(kBits), "start_over start_over start_over answer refuse refuse refuse ");
   UploadStatus waits = test::accepted();
   waits.answer.reset();
   EXPECT_EQ(step(kBits, waits), "refuse");
