@@ -79,12 +79,10 @@ struct InboxService::Parts {
   ~Parts() { pool.reset(); }
 
   Status make();
-  Status listen();
   void add_delivery(const InboxConfig& inbox);
   void make_admin();
   [[nodiscard]] AdminFigures figures() const;
   void keep_house();
-  void on_housekept();
 
   Loop& loop;
   const std::shared_ptr<const ServerConfig> config;

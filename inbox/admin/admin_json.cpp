@@ -7,6 +7,7 @@
 #include "base/error_table.h"
 #include "base/text/text.h"
 #include "base/text/units.h"
+#include "inbox/model/dialect_names.h"
 
 namespace larder::inbox {
 namespace {
@@ -26,18 +27,6 @@ ordered_json or_null(const std::optional<T>& value) {
   return value ? ordered_json(*value) : ordered_json(nullptr);
 }
 
-const char* name_of(Dialect dialect) {
-  switch (dialect) {
-    case Dialect::tus:
-      return "tus";
-    case Dialect::bits:
-      return "bits";
-    case Dialect::put:
-      break;
-  }
-  return "put";
-}
-
 ordered_json brief(const UploadRow& row) {
   const DeliveryRow delivery = row.delivery.value_or(DeliveryRow{});
   const auto accepted_at = row.delivery ? std::optional(row.delivery->accepted_at) : std::nullopt;
@@ -52,7 +41,7 @@ ordered_json brief(const UploadRow& row) {
           {"sha256", digest ? ordered_json(to_hex(*digest)) : ordered_json(nullptr)},
           {"principal", row.principal},
           {"key", row.key},
-          {"dialect", name_of(row.dialect)},
+          {"dialect", dialect_name(row.dialect)},
           {"created_at", format_time(row.created_at)},
           {"progressed_at", format_time(row.progressed_at)},
           {"expires_at", time_of(expires_at)},

@@ -1,21 +1,10 @@
 #include "inbox/admin/admin_metrics.h"
 
 #include "base/text/metrics_page.h"
+#include "inbox/model/dialect_names.h"
 
 namespace larder::inbox {
 namespace {
-
-std::string_view name_of(Dialect dialect) {
-  switch (dialect) {
-    case Dialect::tus:
-      return "tus";
-    case Dialect::bits:
-      return "bits";
-    case Dialect::put:
-      break;
-  }
-  return "put";
-}
 
 void add_uploads(MetricsPage& page, const LedgerTotals& totals) {
   page.family("larder_inbox_uploads", "gauge", "Uploads that the ledger knows, by state.");
@@ -31,7 +20,7 @@ void add_answers(MetricsPage& page, const FrontFigures& front) {
               "Answers to requests of clients, by dialect and status. Without those that were refused unread.");
   for (const auto& [key, count] : front.answers) {
     const std::string status = std::to_string(key.second);
-    page.sample({{"dialect", name_of(key.first)}, {"code", status}}, count);
+    page.sample({{"dialect", dialect_name(key.first)}, {"code", status}}, count);
   }
   page.family("larder_inbox_responses_total", "counter", "All answers to clients, by status.");
   for (const auto& [status, count] : front.statuses) page.sample("code", std::to_string(status), count);

@@ -5,6 +5,7 @@
 
 #include "base/io/log.h"
 #include "base/io/tcp_socket.h"
+#include "inbox/model/dialect_names.h"
 #include "inbox/wire/wire.h"
 
 namespace larder::inbox {
@@ -14,18 +15,6 @@ constexpr std::size_t kMaxLoggedPath = 200;
 constexpr std::chrono::minutes kRateWindow{5};
 constexpr std::size_t kReadBytes = 256 * kKiB;
 constexpr std::size_t kBytesPerPeer = 64 * kMiB;
-
-const char* dialect_name(Dialect dialect) {
-  switch (dialect) {
-    case Dialect::tus:
-      return "tus";
-    case Dialect::bits:
-      return "bits";
-    case Dialect::put:
-      break;
-  }
-  return "put";
-}
 
 // Without the query, where clients put secrets.
 std::string_view logged_path(std::string_view target) {

@@ -7,6 +7,7 @@
 
 #include "base/text/units.h"
 #include "database/statement.h"
+#include "inbox/model/dialect_names.h"
 
 namespace larder::inbox {
 namespace {
@@ -74,25 +75,6 @@ enum Column {
   col_result,
   col_reply
 };
-
-constexpr std::array<std::pair<Dialect, std::string_view>, 3> kDialects = {
-    {{Dialect::tus, "tus"}, {Dialect::bits, "bits"}, {Dialect::put, "put"}}};
-
-std::string_view dialect_name(Dialect dialect) {
-  for (const auto& [value, name] : kDialects) {
-    if (value == dialect) return name;
-  }
-  return "";
-}
-
-bool read_dialect(const std::string& text, Dialect& dialect) {
-  for (const auto& [value, name] : kDialects) {
-    if (name != text) continue;
-    dialect = value;
-    return true;
-  }
-  return false;
-}
 
 // Numbers of bytes are below 2^63: the largest upload that a configuration can allow is far below.
 std::int64_t number(std::uint64_t value) {
@@ -206,13 +188,14 @@ Result<UploadRow> read_row(cache::Statement& statement) {
   row.has_content = read.integer(col_has_content) != 0;
   if (read.has(col_delivery)) row.delivery = read_delivery(read);
   const auto state = state_from_name(read.text(col_state));
-  if (!state || !read_dialect(read.text(col_dialect), row.dialect) || !read.digest(col_declared, row.declared) ||
-      !read.digest(col_computed, row.computed)) {
+  const auto dialect = dialect_from_name(read.text(col_dialect));
+  if (!state || !dialect || !read.digest(col_declared, row.declared) || !read.digest(col_computed, row.computed)) {
     return fail(ErrorCode::database_error, "read upload " + row.id,
                 "its row holds a state, dialect or digest that is not known; the ledger is of a newer larder-inbox or "
                 "damaged");
   }
   row.state = *state;
+  row.dialect = *dialect;
   return row;
 }
 
