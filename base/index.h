@@ -1,5 +1,5 @@
 // Numbers that name one of a row of things. Where such a number stands beside another one (a count of bytes, a count of
-// members), its own type keeps a caller from exchanging the two. What is stored and computed with stays a plain number.
+// members), its own type keeps a caller from exchanging the two. Members and arithmetic use plain numbers (value()).
 #pragma once
 
 #include <compare>

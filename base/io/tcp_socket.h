@@ -14,7 +14,7 @@ namespace larder {
 [[nodiscard]] Result<UniqueFd> listen_tcp(const std::string& address, std::uint16_t port);
 [[nodiscard]] std::uint16_t local_port(int socket);
 // Of the other end of a connection, in numbers and without its port; empty: it is none, or it has gone. Of IPv6 the
-// first 64 bits count: who has one address there has them all.
+// first 64 bits count: one host can use every address of its /64 network.
 [[nodiscard]] std::string peer_network(int socket);
 
 }  // namespace larder

@@ -134,7 +134,7 @@ Status copy_content(Client& client, const UploadView& upload, Sink& sink) {
   return check_whole(upload, bytes, hash.finish());
 }
 
-// Of what was claimed and is not where it should be.
+// Reports an upload that was claimed and could not be written: its lease runs on. Returns the exit status.
 int failed(const UploadView& upload, const Error& error) {
   const int status = report(error);
   say(fmt::format("larder: upload {} is taken (attempt {}) and not written; it is offered again after {}\n",
