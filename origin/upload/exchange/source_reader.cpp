@@ -1,4 +1,4 @@
-#include "origin/upload/source_reader.h"
+#include "origin/upload/exchange/source_reader.h"
 
 #include <fmt/format.h>
 
