@@ -62,7 +62,8 @@ void RequestSender::set_rate(std::uint64_t bytes_per_second) {
 // before the body. The bytes of the body are then read twice; what changes in between is found by the identity, and by
 // the server, which has the digest.
 void RequestSender::hash_on() {
-  const std::uint64_t whole_to = hashes_first() ? request_.hash_to : std::min(request_.hash_to, request_.offset);
+  const bool all_first = hashes_first() || request_.length == 0;
+  const std::uint64_t whole_to = all_first ? request_.hash_to : std::min(request_.hash_to, request_.offset);
   const std::uint64_t before_body = std::min(whole_to, request_.offset);
   SourceReader::Wish wish;
   if (reader_->hashed() < before_body) {
