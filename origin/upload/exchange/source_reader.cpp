@@ -106,8 +106,8 @@ Digest SourceReader::whole_digest() const {
   return hashes_->whole.copy().finish();
 }
 
-Digest SourceReader::part_sha256() {
-  return hashes_->part_sha256->finish();
+Digest SourceReader::part_sha256() const {
+  return hashes_->part_sha256->copy().finish();
 }
 
 Sha1Digest SourceReader::part_sha1() {

@@ -285,6 +285,11 @@ void UploadAttempt::finish(Result<UploadResult> result) {
   if (over_) return;
   const auto self = shared_from_this();
   stop();
+  // An error that no rule has seen says when to try again, as the others do.
+  if (!result && error_info(result.error().code).retryable && !result.error().retry_after) {
+    const Duration wait = retry_delay(job_.plan.retry, 1, std::nullopt, parts_.runtime.random);
+    result.error().retry_after = std::chrono::ceil<std::chrono::seconds>(wait);
+  }
   const auto events = events_;
   events->on_done(std::move(result));
   if (on_over_) on_over_();

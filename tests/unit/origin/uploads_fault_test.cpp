@@ -212,11 +212,6 @@ struct Served {
   }
 };
 
-std::optional<UploadAnswer> options_of_larder(const HttpRequest& request) {
-  if (request.method != "OPTIONS") return std::nullopt;
-  return answer_of_tus_options("creation,larder-key,checksum,termination");
-}
-
 TEST_F(UploadsFaultTest, a_source_that_changes_at_any_read_is_told_and_never_mixed) {
   using Change = void (*)(const MemorySource&);
   const std::map<std::string, Change> changes = {

@@ -1,6 +1,7 @@
 #include "uploads_fixture.h"
 
 #include "base/error_table.h"
+#include "base/runtime/loop.h"
 
 namespace larder::origin {
 
@@ -15,6 +16,7 @@ HttpId ModelHttp::start(HttpRequest request, std::shared_ptr<HttpEvents> events)
 
 // What went out before the request was cut may have arrived.
 void ModelHttp::cancel(HttpId id) {
+  if (telling_ == id) telling_ = 0;
   const auto found = open_.find(id);
   if (found == open_.end()) return;
   if (found->second.told > 0) static_cast<void>(ask(found->second, false));
@@ -76,19 +78,64 @@ void ModelHttp::go_on(HttpId id) {
     if (open.fate.answer_lost) answer = test::no_answer(open.fate.lost_as);
   }
   if (open.fate.dies) return on_death();
-  tell(*open.events, answer);
+  tell(id, *open.events, answer);
 }
 
-void ModelHttp::tell(HttpEvents& events, const UploadAnswer& answer) {
-  if (answer.error && answer.head.status == 0) return events.on_done(tl::unexpected(*answer.error));
-  events.on_head(answer.head);
-  if (!answer.text.empty()) events.on_data(copy_of(as_bytes(answer.text)));
-  events.on_done(answer.error ? Status(tl::unexpected(*answer.error)) : Status());
+void ModelHttp::tell(HttpId id, HttpEvents& events, const UploadAnswer& answer) {
+  telling_ = id;
+  if (answer.head.status != 0) events.on_head(answer.head);
+  if (telling_ == id && !answer.text.empty()) events.on_data(copy_of(as_bytes(answer.text)));
+  if (telling_ == id) events.on_done(answer.error ? Status(tl::unexpected(*answer.error)) : Status());
 }
 
 UploadAnswer answer_of_tus_options(const std::string& extensions) {
   return test::answer_of(
       204, {{"tus-version", "1.0.0"}, {"tus-extension", extensions}, {"tus-checksum-algorithm", "sha1,sha256"}});
+}
+
+std::optional<UploadAnswer> options_of_larder(const HttpRequest& request) {
+  if (request.method != "OPTIONS") return std::nullopt;
+  return answer_of_tus_options("creation,larder-key,checksum,termination");
+}
+
+std::string field_of_request(const HttpRequest& request, const std::string& name) {
+  for (const Header& header : request.headers) {
+    if (header.first == name) return header.second;
+  }
+  return "absent";
+}
+
+Fate away() {
+  Fate fate;
+  fate.unreached = true;
+  return fate;
+}
+
+Fate answered(UploadAnswer answer, std::uint64_t after) {
+  Fate fate;
+  fate.instead = std::move(answer);
+  fate.arrives = after;
+  return fate;
+}
+
+void UploadsFixture::expect_fates(const std::string& method, std::deque<Fate> fates) {
+  auto left = std::make_shared<std::deque<Fate>>(std::move(fates));
+  http->fate = [method, left](const HttpRequest& request) {
+    if (request.method != method || left->empty()) return Fate{};
+    Fate fate = left->front();
+    left->pop_front();
+    return fate;
+  };
+}
+
+std::size_t UploadsFixture::count(const std::string& method) const {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(http->requests, [&](const HttpRequest& request) { return request.method == method; }));
+}
+
+std::string UploadsFixture::text_of(std::size_t size) {
+  const auto random = make_seeded_random(5);
+  return test::random_bytes(size, *random);
 }
 
 void UploadsFixture::use(test::ModelServer& server) {

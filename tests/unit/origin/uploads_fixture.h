@@ -97,12 +97,13 @@ class ModelHttp final : public HttpClient {
 
   UploadAnswer ask(const Open& open, bool whole);
   void go_on(HttpId id);
-  static void tell(HttpEvents& events, const UploadAnswer& answer);
+  void tell(HttpId id, HttpEvents& events, const UploadAnswer& answer);
 
   Executor& loop_;
   test::ModelServer& server_;
   HttpId last_id_ = 0;
   std::map<HttpId, Open> open_;
+  HttpId telling_ = 0;  // the exchange whose answer is being told, unless it was cancelled meanwhile
 };
 
 // What a job stores and hears.
@@ -142,11 +143,22 @@ struct UploadHeard final : public UploadEvents {
 
 [[nodiscard]] UploadAnswer answer_of_tus_options(const std::string& extensions);
 
+// For ModelHttp::other: what larder-inbox says of itself.
+[[nodiscard]] std::optional<UploadAnswer> options_of_larder(const HttpRequest& request);
+[[nodiscard]] std::string field_of_request(const HttpRequest& request, const std::string& name);  // "absent"
+[[nodiscard]] Fate away();
+[[nodiscard]] Fate answered(UploadAnswer answer, std::uint64_t after = UINT64_MAX);  // bytes of the body
+
 class UploadsFixture : public testing::Test {
  protected:
   void use(test::ModelServer& server);
   // The agent is started anew: what it knew of places is forgotten.
   void start_anew() { uploads = make_uploads(*http, loop.runtime(), disk, *files); }
+
+  // The fates of the requests of that method, in turn; all others go well.
+  void expect_fates(const std::string& method, std::deque<Fate> fates);
+  [[nodiscard]] std::size_t count(const std::string& method) const;  // of requests
+  static std::string text_of(std::size_t size);
 
   UploadJob job(std::string text, ProtocolWish wish);
   // One attempt from what `heard` has stored, to its end.
