@@ -4,8 +4,8 @@
 
 #include "base/error_table.h"
 #include "origin/rules/request_rules.h"
-#include "origin/url/address.h"
 #include "origin/upload/reply_file.h"
+#include "origin/url/address.h"
 
 namespace larder::origin {
 namespace {
