@@ -43,6 +43,9 @@ class CurlClient final : public HttpClient {
     if (before - bytes <= kWindow / 2 && window.paused && window.paused.exchange(false)) worker_.resume(id);
   }
 
+  void send(HttpId id, Buffer bytes) override {
+    if (listeners_.contains(id)) worker_.send(id, std::move(bytes));
+  }
   void set_rate(HttpId id, std::uint64_t bytes_per_second) override {
     if (listeners_.contains(id)) worker_.set_rate(id, bytes_per_second);
   }
@@ -73,6 +76,8 @@ class CurlClient final : public HttpClient {
       events->on_head(*head);
     } else if (auto* bytes = std::get_if<Buffer>(&event.what)) {
       events->on_data(std::move(*bytes));
+    } else if (const auto* sent = std::get_if<BodySent>(&event.what)) {
+      events->on_sent(sent->bytes);
     } else {
       listeners_.erase(found);
       events->on_done(std::move(std::get<Status>(event.what)));

@@ -32,12 +32,17 @@ CurlExchange::CurlExchange(HttpId id, HttpRequest request, std::shared_ptr<Windo
       options_(request_.options ? request_.options : std::make_shared<const ConnectOptions>()),
       window_(std::move(window)),
       total_(total),
-      events_(events) {
+      events_(events),
+      body_(request_.body_length) {
   bucket_.set_rate(request_.max_rate, steady_now());
 }
 
 std::size_t CurlExchange::write_callback(char* data, std::size_t size, std::size_t count, void* self) {
   return static_cast<CurlExchange*>(self)->on_write(as_bytes(std::string_view(data, size * count)));
+}
+
+std::size_t CurlExchange::read_callback(char* into, std::size_t size, std::size_t count, void* self) {
+  return static_cast<CurlExchange*>(self)->on_read(std::as_writable_bytes(std::span(into, size * count)));
 }
 
 std::size_t CurlExchange::header_callback(char* data, std::size_t size, std::size_t count, void* self) {
@@ -74,6 +79,10 @@ bool CurlExchange::address_allowed(const char* address) {
 // Checks the address again, since the connection in use may be one of an earlier exchange.
 bool CurlExchange::on_connected(const char* address, const char* local) {
   if (!address_allowed(address)) return false;
+  if (body_.taken() > 0) {  // libcurl begins anew by itself on another connection, without the bytes that are gone
+    failure_ = Error{ErrorCode::connection_lost, "upload to " + request_.url.host, "the connection was lost"};
+    return false;
+  }
   failure_.reset();  // set if another address of the host was refused before
   address_ = via_proxy_ ? "" : address;
   local_ = local;
@@ -102,13 +111,13 @@ bool CurlExchange::on_header(std::string_view line) {
   head_complete_ = true;
   carries_file_ = status < 300;
   last_progress_ = steady_now();
-  if (head_rule_ && head_rule_(*this, block_.head())) {
+  if (!is_upload() && head_rule_ && head_rule_(*this, block_.head())) {
     refused_ = true;
     refused_at_ = last_progress_;
     return true;
   }
   // libcurl may ask again with credentials; the head is passed on only when its body or end shows that it does not.
-  const bool may_retry = (status == 401 && !options_->user.empty()) || (status == 407 && via_proxy_);
+  const bool may_retry = !is_upload() && ((status == 401 && !options_->user.empty()) || (status == 407 && via_proxy_));
   if (!may_retry) emit_head();
   return true;
 }
@@ -137,10 +146,30 @@ std::size_t CurlExchange::on_write(Bytes bytes) {
     return CURL_WRITEFUNC_PAUSE;
   }
   window_->unconsumed += bytes.size();
-  bucket_.spend(bytes.size(), now);
+  if (body_.length() == 0) bucket_.spend(bytes.size(), now);
   total_.spend(bytes.size(), now);
   collect(bytes, now);
   return bytes.size();
+}
+
+std::size_t CurlExchange::on_read(std::span<std::byte> into) {
+  const SteadyTime now = steady_now();
+  if (must_wait_for_rate(now)) return CURL_READFUNC_PAUSE;
+  const std::size_t taken = body_.take(into);
+  if (const std::size_t told = body_.take_untold(taken == 0); told > 0) events_.push_back({id_, BodySent{told}});
+  if (taken == 0) {
+    body_paused_ = !body_.all_taken();
+    return body_paused_ ? CURL_READFUNC_PAUSE : 0;
+  }
+  last_progress_ = now;
+  bucket_.spend(taken, now);
+  total_.spend(taken, now);
+  return taken;
+}
+
+void CurlExchange::send(Buffer bytes, SteadyTime now) {
+  body_.add(std::move(bytes));
+  if (body_paused_ && !rate_paused_) resume(now);
 }
 
 bool CurlExchange::must_wait_for_consumer(std::size_t bytes) {
@@ -201,11 +230,10 @@ void CurlExchange::pass_on_whole_cuts() {
 }
 
 void CurlExchange::resume(SteadyTime now) {
-  if (!rate_paused_ && !window_paused_) return;
-  rate_paused_ = false;
-  window_paused_ = false;
+  if (!paused()) return;
+  rate_paused_ = window_paused_ = body_paused_ = false;
   last_progress_ = now;                          // the pause was on this side: no stall
-  curl_easy_pause(easy_.get(), CURLPAUSE_CONT);  // may call on_write, which may pause again
+  curl_easy_pause(easy_.get(), CURLPAUSE_CONT);  // may call on_write or on_read, which may pause again
 }
 
 void CurlExchange::resume_after_rate_change(SteadyTime now) {
@@ -215,17 +243,22 @@ void CurlExchange::resume_after_rate_change(SteadyTime now) {
 Status CurlExchange::tick(SteadyTime now) {
   if (buffer_.size() >= kCut && now - oldest_ >= kMaxAge) pass_on_whole_cuts();
   if (rate_paused_ && !window_paused_ && now >= resume_at_) resume(now);
-  const bool paused = rate_paused_ || window_paused_;
-  if (requested_ && !paused && now - last_progress_ >= patience()) {
-    return fail(ErrorCode::no_progress, "fetch from " + request_.url.host,
-                fmt::format("{} for {}", head_complete_ ? "no byte came of the file" : "no byte came of an answer",
-                            format_duration(patience())));
-  }
+  if (requested_ && !paused() && now - last_progress_ >= patience()) return stalled();
   return {};
 }
 
+Status CurlExchange::stalled() const {
+  const std::string_view what = head_complete_                      ? "no byte came of the file"
+                                : is_upload() && !body_.all_taken() ? "no byte could be sent"
+                                                                    : "no byte came of an answer";
+  return fail(ErrorCode::no_progress, (is_upload() ? "upload to " : "fetch from ") + request_.url.host,
+              fmt::format("{} for {}", what, format_duration(patience())));
+}
+
 Duration CurlExchange::patience() const {
-  const bool asked_less = !head_complete_ && request_.answer_within > Duration::zero();
+  if (is_upload() && body_.all_taken() && !head_complete_)
+    return std::max(request_.answer_within, options_->stall_timeout);
+  const bool asked_less = !is_upload() && !head_complete_ && request_.answer_within > Duration::zero();
   return asked_less ? std::min(request_.answer_within, options_->stall_timeout) : options_->stall_timeout;
 }
 
@@ -233,7 +266,7 @@ SteadyTime CurlExchange::next_tick() const {
   SteadyTime next = SteadyTime::max();
   if (buffer_.size() >= kCut) next = std::min(next, oldest_ + kMaxAge);
   if (rate_paused_ && !window_paused_) next = std::min(next, resume_at_);
-  if (requested_ && !rate_paused_ && !window_paused_) next = std::min(next, last_progress_ + patience());
+  if (requested_ && !paused()) next = std::min(next, last_progress_ + patience());
   return next;
 }
 
@@ -241,7 +274,7 @@ bool CurlExchange::try_fresh_connection(CURLcode code) {
   long connects = 0;
   curl_easy_getinfo(easy_.get(), CURLINFO_NUM_CONNECTS, &connects);
   const bool reused = connects == 0 && requested_;
-  if (code == CURLE_OK || !reused || fresh_ || head_complete_ ||
+  if (code == CURLE_OK || !reused || fresh_ || head_complete_ || body_.taken() > 0 ||
       (failure_ && failure_->code != ErrorCode::bad_response)) {
     return false;
   }
@@ -280,7 +313,7 @@ Error CurlExchange::lost_address() const {
 }
 
 bool CurlExchange::begin_anew() {
-  if (head_complete_ || begun_anew_ >= kMostAnew) return false;
+  if (head_complete_ || begun_anew_ >= kMostAnew || body_.taken() > 0) return false;
   ++begun_anew_;
   forget_attempt();
   curl_easy_setopt(easy_.get(), CURLOPT_FRESH_CONNECT, 1L);
@@ -295,7 +328,7 @@ void CurlExchange::ask_again() {
 
 void CurlExchange::begin_again() {
   forget_attempt();
-  refused_ = head_complete_ = carries_file_ = fresh_ = rate_paused_ = window_paused_ = false;
+  refused_ = head_complete_ = carries_file_ = fresh_ = rate_paused_ = window_paused_ = body_paused_ = false;
   refusal_bytes_ = trailer_bytes_ = 0;
   easy_.reset();  // first: it points to the headers
   headers_.reset();

@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <variant>
 #include <vector>
@@ -16,6 +17,7 @@
 #include "base/hash/buffer.h"
 #include "base/result.h"
 #include "base/runtime/clock.h"
+#include "origin/curl/curl_body.h"
 #include "origin/http/header_block.h"
 #include "origin/http/http_client.h"
 #include "origin/http/pool_rule.h"
@@ -29,10 +31,14 @@ struct Window {
   std::atomic<bool> paused{false};  // the exchange is paused until the loop thread calls resume()
 };
 
-// An event for the loop: a head, bytes, or the end.
+struct BodySent {
+  std::size_t bytes = 0;  // more of the request's body
+};
+
+// An event for the loop: a head, bytes, bytes sent, or the end.
 struct CurlEvent {
   HttpId id = 0;
-  std::variant<HttpHead, Buffer, Status> what;
+  std::variant<HttpHead, Buffer, BodySent, Status> what;
 };
 
 struct CurlFree {
@@ -69,11 +75,12 @@ class CurlExchange {
   void wait_from(SteadyTime now) { waits_since_ = now; }
   [[nodiscard]] SteadyTime waits_since() const { return waits_since_; }
   [[nodiscard]] bool is_slow(std::uint64_t least_rate, SteadyTime now) {
-    return slowness_.is_slow(received_, least_rate, now);
+    return slowness_.is_slow(received_ + body_.taken(), least_rate, now);
   }
 
   void set_rate(std::uint64_t bytes_per_second, SteadyTime now) { bucket_.set_rate(bytes_per_second, now); }
   void resume(SteadyTime now);  // called when the consumer has caught up
+  void send(Buffer bytes, SteadyTime now);
   void resume_after_rate_change(SteadyTime now);
   [[nodiscard]] SteadyTime waiting_since() const { return waiting_since_; }  // for its rate; zero: it does not wait
 
@@ -105,8 +112,8 @@ class CurlExchange {
   [[nodiscard]] SteadyTime first_begun_at() const { return first_begun_at_; }
   [[nodiscard]] bool served() const { return head_emitted_; }
   void begins(SteadyTime now);
-  // Returns whether the exchange can start over unnoticed: no event was emitted.
-  [[nodiscard]] bool may_begin_again() const { return !head_emitted_; }
+  // Returns whether the exchange can start over unnoticed: no event was emitted, and no byte of a body is gone.
+  [[nodiscard]] bool may_begin_again() const { return !head_emitted_ && body_.taken() == 0; }
   void begin_again();  // resets the exchange; set_up() follows
   // Emit the last events: the bytes still in the buffer, then the status.
   void finish(CURLcode code);
@@ -115,11 +122,15 @@ class CurlExchange {
 
  private:
   static std::size_t write_callback(char* data, std::size_t size, std::size_t count, void* self);
+  static std::size_t read_callback(char* into, std::size_t size, std::size_t count, void* self);
   static std::size_t header_callback(char* data, std::size_t size, std::size_t count, void* self);
   static int before_request_callback(void* self, char* remote, char* local, int remote_port, int local_port);
   static curl_socket_t open_socket_callback(void* self, curlsocktype purpose, struct curl_sockaddr* address);
 
   std::size_t on_write(Bytes bytes);
+  std::size_t on_read(std::span<std::byte> into);
+  [[nodiscard]] bool is_upload() const { return !request_.method.empty(); }
+  [[nodiscard]] bool paused() const { return rate_paused_ || window_paused_ || body_paused_; }
   bool on_header(std::string_view line);
   bool on_connected(const char* address, const char* local);
   [[nodiscard]] bool address_allowed(const char* address);
@@ -131,11 +142,13 @@ class CurlExchange {
   void pass_on_all();
   void emit_head();
   [[nodiscard]] Duration patience() const;
+  [[nodiscard]] Status stalled() const;
   [[nodiscard]] Status add_headers();
   [[nodiscard]] Status set_identity();
   void set_callbacks();
   void forget_attempt();
   [[nodiscard]] Status set_proxy();
+  [[nodiscard]] Status set_method();
 
   const HttpId id_;
   const HttpRequest request_;
@@ -170,6 +183,7 @@ class CurlExchange {
   std::size_t trailer_bytes_ = 0;
   std::optional<Error> failure_;  // set by the callback that ended the exchange
 
+  CurlBody body_;
   Buffer buffer_;
   SteadyTime oldest_{};  // when the first byte of buffer_ came
   std::uint64_t received_ = 0;
@@ -182,6 +196,7 @@ class CurlExchange {
   SteadyTime last_progress_{};  // last of: the request, the final head, a byte of the file, a resume
   bool rate_paused_ = false;
   bool window_paused_ = false;
+  bool body_paused_ = false;  // the next bytes of the body are not there yet
   SteadyTime resume_at_{};
   SteadyTime waiting_since_{};
 };

@@ -37,6 +37,10 @@ class Options {
 
 // Not Negotiate: it would use the Kerberos tickets of the agent's own user for any job's owner.
 constexpr long kSchemes = static_cast<long>(CURLAUTH_BASIC | CURLAUTH_DIGEST | CURLAUTH_NTLM);
+// Of uploads: with the others the whole body would go out, be refused, and have to be sent again.
+constexpr long kUploadSchemes = static_cast<long>(CURLAUTH_BASIC);
+// A connection that was idle for longer may be closed by the other side just when the body begins.
+constexpr long kLongestIdle_s = 2;
 
 long http_version(ConnectOptions::Http http) {
   switch (http) {
@@ -99,9 +103,30 @@ Status CurlExchange::set_up(const std::string& user_agent, CURLSH* share, const 
   if (request_.head) options.set(CURLOPT_NOBODY, 1L);
   if (options.code() != CURLE_OK) return cannot_set_up(options.code());
   set_callbacks();
+  if (is_upload()) {
+    if (Status ok = set_method(); !ok) return ok;
+  }
   if (Status ok = set_proxy(); !ok) return ok;
   if (Status ok = set_identity(); !ok) return ok;
   return add_headers();
+}
+
+// libcurl sends "Content-Length: 0" for an empty body too, which BITS and some servers want of a POST.
+Status CurlExchange::set_method() {
+  Options options(easy_.get());
+  options.set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+  if (request_.method == "HEAD") {
+    options.set(CURLOPT_NOBODY, 1L);
+  } else {
+    options.set(CURLOPT_UPLOAD, 1L);
+    options.set(CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(request_.body_length));
+    options.set(CURLOPT_READFUNCTION, &CurlExchange::read_callback);
+    options.set(CURLOPT_READDATA, this);
+    options.set(CURLOPT_UPLOAD_BUFFERSIZE, static_cast<long>(kBuffer));
+    options.text(CURLOPT_CUSTOMREQUEST, request_.method);
+  }
+  if (request_.body_length > 0) options.set(CURLOPT_MAXAGE_CONN, kLongestIdle_s);
+  return options.code() == CURLE_OK ? Status() : cannot_set_up(options.code());
 }
 
 void CurlExchange::set_callbacks() {
@@ -125,7 +150,7 @@ Status CurlExchange::set_proxy() {
   curl_easy_setopt(easy_.get(), CURLOPT_NOPROXY, "");
   if (!via_proxy_) return {};
   Options options(easy_.get());
-  options.set(CURLOPT_PROXYAUTH, kSchemes);
+  options.set(CURLOPT_PROXYAUTH, is_upload() ? kUploadSchemes : kSchemes);
   options.text(CURLOPT_PROXYUSERNAME, options_->proxy_user);
   options.text(CURLOPT_PROXYPASSWORD, options_->proxy_password);
   // Never GSS-API: it would show the tickets of the agent's own user to any proxy that a caller names, and libcurl's
@@ -148,7 +173,7 @@ Status CurlExchange::set_identity() {
     options.set(CURLOPT_CAPATH, static_cast<char*>(nullptr));
   }
   if (!options_->user.empty()) {
-    options.set(CURLOPT_HTTPAUTH, kSchemes);
+    options.set(CURLOPT_HTTPAUTH, is_upload() ? kUploadSchemes : kSchemes);
     options.text(CURLOPT_USERNAME, options_->user);
     options.text(CURLOPT_PASSWORD, options_->password);
   }
@@ -165,9 +190,7 @@ Status CurlExchange::set_identity() {
 
 Status CurlExchange::add_headers() {
   bool ok = true;
-  const auto add = [this, &ok](const Header& header) {
-    // An empty value is written with a semicolon; with a colon libcurl would remove the header.
-    const std::string line = header.second.empty() ? header.first + ";" : header.first + ": " + header.second;
+  const auto add_line = [this, &ok](const std::string& line) {
     curl_slist* list = curl_slist_append(headers_.get(), line.c_str());
     if (list == nullptr) {
       ok = false;
@@ -176,6 +199,12 @@ Status CurlExchange::add_headers() {
     (void)headers_.release();  // append returns the head of the same list
     headers_.reset(list);
   };
+  const auto add = [&add_line](const Header& header) {
+    // An empty value is written with a semicolon; with a colon libcurl would remove the header.
+    add_line(header.second.empty() ? header.first + ";" : header.first + ": " + header.second);
+  };
+  if (is_upload())
+    add_line("Expect:");  // removed: the answer to it would cost a round trip, and not each server gives one
   add({"Accept-Encoding", "identity"});
   for (const Header& header : options_->headers) add(header);
   for (const Header& header : request_.headers) add(header);

@@ -103,6 +103,16 @@ void CurlWorker::resume(HttpId id) {
   });
 }
 
+void CurlWorker::send(HttpId id, Buffer bytes) {
+  auto shared = std::make_shared<Buffer>(std::move(bytes));  // std::function wants copies
+  command([id, shared](CurlWorker& worker) {
+    for (const auto& exchange : worker.waiting_.items()) {
+      if (exchange->id() == id) return exchange->send(std::move(*shared), steady_now());
+    }
+    if (CurlExchange* exchange = worker.find_exchange(id)) exchange->send(std::move(*shared), steady_now());
+  });
+}
+
 void CurlWorker::set_rate(HttpId id, std::uint64_t bytes_per_second) {
   command([id, bytes_per_second](CurlWorker& worker) {
     for (const auto& exchange : worker.waiting_.items()) {

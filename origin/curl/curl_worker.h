@@ -54,6 +54,7 @@ class CurlWorker {
   void start(HttpId id, HttpRequest request, std::shared_ptr<Window> window);
   void cancel(HttpId id);
   void resume(HttpId id);
+  void send(HttpId id, Buffer bytes);
   void set_rate(HttpId id, std::uint64_t bytes_per_second);
   void set_total_rate(std::uint64_t bytes_per_second);
   void ask_thread(UniqueFunction<void()> answer);

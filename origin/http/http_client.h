@@ -61,14 +61,21 @@ struct Lane {
 struct HttpRequest {
   Url url;
   bool head = false;
-  std::vector<Header> headers;  // added by the rules: Range, If-Range, Cache-Control, Want-Repr-Digest
+  // Of an upload (RFC 9110, section 9): any method, or empty for a download's GET or HEAD. It is sent over HTTP/1.1
+  // with a Content-Length and without Expect; credentials go at once, as Basic, since a body cannot be sent a second
+  // time. The stall time counts while bytes are sent; after the last one the answer may take `answer_within`, if that
+  // is longer.
+  std::string method;
+  std::uint64_t body_length = 0;  // bytes that HttpClient::send() will be given; 0 where there is no body
+  std::vector<Header> headers;    // added by the rules: Range, If-Range, Cache-Control, Want-Repr-Digest
   std::shared_ptr<const ConnectOptions> options;
   std::shared_ptr<const UrlPolicy> policy;  // for check_address
   std::shared_ptr<const Lane> lane;         // null: none
   std::shared_ptr<const Claim> claim;       // the users who want it; null: root
   bool redirected = false;                  // a host outside redirected here (check_address)
   std::uint64_t max_rate = 0;               // bytes/s, 0 = unlimited
-  // Longest time from the request to the final head. Zero, or longer than stall_timeout: stall_timeout applies.
+  // Longest time from the request to the final head. Of a download: zero, or longer than stall_timeout: stall_timeout
+  // applies.
   Duration answer_within{};
 };
 
@@ -86,7 +93,9 @@ class HttpEvents {
   virtual ~HttpEvents() = default;
   virtual void on_head(const HttpHead& head) = 0;  // at most once, final response (no 1xx)
   virtual void on_data(Buffer bytes) = 0;          // up to 256 KiB each
-  virtual void on_done(Status status) = 0;         // once, last; not after cancel
+  // So many more bytes of the request's body were given to the connection; they need not have arrived.
+  virtual void on_sent(std::size_t /*bytes*/) {}
+  virtual void on_done(Status status) = 0;  // once, last; not after cancel
 };
 
 using HttpId = std::uint64_t;
@@ -99,8 +108,13 @@ class HttpClient {
   // Back-pressure: at most kWindow bytes are delivered and not yet consumed; then the exchange pauses.
   static constexpr std::size_t kWindow = 4 * 1024 * 1024;
   virtual void consumed(HttpId id, std::size_t bytes) = 0;
+  // The next bytes of the request's body, HttpRequest::body_length in all. The caller keeps at most kWindow between
+  // what it gave here and what on_sent() told. An exchange that waits for bytes does not stall.
+  virtual void send(HttpId id, Buffer bytes) = 0;
+  // Of what is sent, where the request has a body; else of what is received.
   virtual void set_rate(HttpId id, std::uint64_t bytes_per_second) = 0;
-  virtual void set_total_rate(std::uint64_t bytes_per_second) = 0;  // all exchanges together; 0 = unlimited
+  virtual void set_total_rate(
+      std::uint64_t bytes_per_second) = 0;  // all exchanges together, both directions; 0 = unlimited
   // To be called when the addresses or routes of this machine have changed. Later exchanges use no older connection. An
   // exchange without an answer on an older connection begins anew. An exchange whose connection comes from an address
   // that is gone ends at once (connection_lost) if the head of its answer has come.

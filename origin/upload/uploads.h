@@ -12,6 +12,7 @@
 #include <string>
 
 #include "base/hash/digest.h"
+#include "base/io/file_system.h"
 #include "base/result.h"
 #include "base/runtime/clock.h"
 #include "base/runtime/worker_pool.h"
@@ -82,7 +83,8 @@ class Uploads {
   virtual void cancel(UploadJob job, UniqueFunction<void(bool nothing_left)> done) = 0;
 };
 
-// `disk` reads and hashes. All referents must outlive the result.
-[[nodiscard]] std::unique_ptr<Uploads> make_uploads(HttpClient& http, Runtime runtime, WorkerPool& disk);
+// `disk` reads and hashes; `files` takes the replies. All referents must outlive the result.
+[[nodiscard]] std::unique_ptr<Uploads> make_uploads(HttpClient& http, Runtime runtime, WorkerPool& disk,
+                                                    FileSystem& files);
 
 }  // namespace larder::origin

@@ -17,6 +17,7 @@ class ScriptedHttp final : public HttpClient {
   HttpId start(HttpRequest request, std::shared_ptr<HttpEvents> events) override;
   void cancel(HttpId id) override;
   void consumed(HttpId id, std::size_t bytes) override { consumed_[id] += bytes; }
+  void send(HttpId id, Buffer bytes) override { bodies_[id].append(text_of(bytes)); }
   void set_rate(HttpId id, std::uint64_t bytes_per_second) override { rates_[id] = bytes_per_second; }
   void set_total_rate(std::uint64_t) override {}
 
@@ -35,9 +36,13 @@ class ScriptedHttp final : public HttpClient {
   std::vector<HttpRequest> requests_;  // id - 1
   std::vector<HttpId> cancelled_;
   std::map<HttpId, std::size_t> consumed_;
+  std::map<HttpId, std::string> bodies_;  // what send() was given
   std::map<HttpId, std::uint64_t> rates_;
 
  private:
+  static std::string text_of(const Buffer& bytes) {
+    return {reinterpret_cast<const char*>(bytes.bytes().data()), bytes.size()};
+  }
   [[nodiscard]] std::shared_ptr<HttpEvents> listener() const;
 
   Executor& loop_;
