@@ -126,7 +126,7 @@ class Runner:
 def fault_runner():
     return Runner(TESTS / "fault" / "run.py", ("consistency", "framing", "faults", "disk", "kill", "bad_input", "jobs",
                                                "privacy", "permission", "standstill", "command", "greedy", "comfort", "patience", "odd_servers",
-                                               "older_state", "schedules", "uploads"))
+                                               "older_state", "schedules", "uploads", "uploads_source", "uploads_put"))
 
 
 def office_runner():
