@@ -57,7 +57,8 @@ class Putter:
         return json.loads(output)
 
     def jobs(self):
-        return self.agent.api.jobs()["jobs"]
+        """Those that are not over."""
+        return [job for job in self.agent.api.jobs() if job["state"] not in ("acknowledged", "cancelled")]
 
     def no_jobs(self):
         """Nothing is left of what was put."""
