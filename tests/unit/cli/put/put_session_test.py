@@ -30,7 +30,7 @@ class Agent:
 
     def __init__(self, path, answers, events=()):
         self.answers = {target: list(given) for target, given in answers.items()}
-        self.events, self.requests, self.sources, self.modes = list(events), [], [], []
+        self.events, self.requests, self.answered, self.sources, self.modes = list(events), [], [], [], []
         self.lock, self.asked = threading.Lock(), threading.Condition()
         self.listener = socket.socket(socket.AF_UNIX)
         self.path, self.connections = path, []
@@ -103,14 +103,18 @@ class Agent:
             return False
         content = content if isinstance(content, bytes) else json.dumps(content).encode()
         connection.sendall(f"HTTP/1.1 {status} X\r\nContent-Length: {len(content)}\r\n\r\n".encode() + content)
+        with self.asked:
+            self.answered.append(asked)
+            self.asked.notify_all()
         return True
 
     def count(self, asked):
         return sum(one == asked for one, _ in self.requests)
 
-    def wait_for(self, asked, count=1):
+    def wait_for(self, asked):
+        """It came and was answered; the next that the command does is to wait for events."""
         with self.asked:
-            assert self.asked.wait_for(lambda: self.count(asked) >= count, 20), f"{asked} did not come: {self.requests}"
+            assert self.asked.wait_for(lambda: asked in self.answered, 20), f"{asked} did not come: {self.requests}"
 
 
 COMPLETE, JOB, CREATE, CANCEL, SUSPEND = ("POST /v1/jobs/j/complete", "GET /v1/jobs/j", "POST /v1/uploads", "POST /v1/jobs/j/cancel",
@@ -181,7 +185,6 @@ class PutSession(unittest.TestCase):
         answers = {CREATE: [(201, job("queued"))], JOB: [(200, job("transferring"))]}
         first = self.agent(answers)
         process = self.start(self.file, URL)
-        first.wait_for("GET /v1/events")
         first.wait_for(JOB)
         first.end()
         second = self.agent({CREATE: [(200, job("suspended"))], JOB: [(200, job())], COMPLETE: [(200, {})],
@@ -195,7 +198,6 @@ class PutSession(unittest.TestCase):
     def test_a_file_that_changed_while_the_agent_was_away_is_not_sent(self):
         first = self.agent({CREATE: [(201, job("queued"))], JOB: [(200, job("transferring"))]})
         process = self.start(self.file, URL)
-        first.wait_for("GET /v1/events")
         first.wait_for(JOB)
         self.file.write_bytes(b"other bytes")
         first.end()
