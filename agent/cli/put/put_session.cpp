@@ -273,9 +273,9 @@ Status PutSession::take_reply() {
   if (plan_.reply_file.empty() || final_.files.empty() || !final_.files.front().reply) return {};
   auto stream = (**agent_.client()).stream("/v1/jobs/" + final_.id + "/files/0/reply");
   if (!stream) return tl::unexpected(stream.error());
-  const auto written = write_reply_file(plan_.reply_file, key_, [&](const ReplySink& sink) -> Result<bool> {
+  auto written = write_reply_file(plan_.reply_file, key_, [&](const ReplySink& sink) -> Result<bool> {
     Status kept;
-    const auto got = (*stream)->read([&](std::string_view bytes) {
+    auto got = (*stream)->read([&](std::string_view bytes) {
       if (kept) kept = sink(bytes);
     });
     if (!got) return got;
