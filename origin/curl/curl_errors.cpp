@@ -106,6 +106,7 @@ Mapped map(const CurlFailure& f) {
       return cut_off(f);
     case CURLE_PARTIAL_FILE:
     case CURLE_SEND_ERROR:
+    case CURLE_SEND_FAIL_REWIND:  // a connection that was used before is lost, and libcurl would send the body again
     case CURLE_GOT_NOTHING:
     case CURLE_HTTP2:
     case CURLE_HTTP2_STREAM:

@@ -79,7 +79,7 @@ bool CurlExchange::address_allowed(const char* address) {
 // Checks the address again, since the connection in use may be one of an earlier exchange.
 bool CurlExchange::on_connected(const char* address, const char* local) {
   if (!address_allowed(address)) return false;
-  if (body_.taken() > 0) {  // libcurl begins anew by itself on another connection, without the bytes that are gone
+  if (!may_repeat()) {  // libcurl asks again by itself where a connection that was used before is lost
     failure_ = Error{ErrorCode::connection_lost, "upload to " + request_.url.host, "the connection was lost"};
     return false;
   }
@@ -154,9 +154,13 @@ std::size_t CurlExchange::on_write(Bytes bytes) {
 
 std::size_t CurlExchange::on_read(std::span<std::byte> into) {
   const SteadyTime now = steady_now();
-  if (must_wait_for_rate(now)) return CURL_READFUNC_PAUSE;
-  const std::size_t taken = body_.take(into);
-  if (const std::size_t told = body_.take_untold(taken == 0); told > 0) events_.push_back({id_, BodySent{told}});
+  if (must_wait_for_rate(now)) {
+    tell_sent();
+    return CURL_READFUNC_PAUSE;
+  }
+  const std::uint64_t most = std::min<std::uint64_t>({into.size(), bucket_.lump(), total_.lump()});
+  const std::size_t taken = body_.take(into.first(static_cast<std::size_t>(most)));
+  tell_sent(taken == 0);
   if (taken == 0) {
     body_paused_ = !body_.all_taken();
     return body_paused_ ? CURL_READFUNC_PAUSE : 0;
@@ -165,6 +169,10 @@ std::size_t CurlExchange::on_read(std::span<std::byte> into) {
   bucket_.spend(taken, now);
   total_.spend(taken, now);
   return taken;
+}
+
+void CurlExchange::tell_sent(bool at_end) {
+  if (const std::size_t told = body_.take_untold(at_end); told > 0) events_.push_back({id_, BodySent{told}});
 }
 
 void CurlExchange::send(Buffer bytes, SteadyTime now) {
@@ -242,7 +250,7 @@ void CurlExchange::resume_after_rate_change(SteadyTime now) {
 
 Status CurlExchange::tick(SteadyTime now) {
   if (buffer_.size() >= kCut && now - oldest_ >= kMaxAge) pass_on_whole_cuts();
-  if (rate_paused_ && !window_paused_ && now >= resume_at_) resume(now);
+  if (refused_in_a_pause() || (rate_paused_ && !window_paused_ && now >= resume_at_)) resume(now);
   if (requested_ && !paused() && now - last_progress_ >= patience()) return stalled();
   return {};
 }
@@ -255,6 +263,17 @@ Status CurlExchange::stalled() const {
               fmt::format("{} for {}", what, format_duration(patience())));
 }
 
+// What an upload asks for changes something at the server. Whether it is asked for again is for the rules of uploads to
+// say, and the bytes of a body are gone.
+bool CurlExchange::may_repeat() const {
+  return !is_upload() || !requested_ || request_.method == "HEAD" || request_.method == "OPTIONS";
+}
+
+// libcurl sends nothing more after a refusal, but an exchange whose body pauses does not end.
+bool CurlExchange::refused_in_a_pause() const {
+  return is_upload() && head_complete_ && !carries_file_ && (rate_paused_ || body_paused_);
+}
+
 Duration CurlExchange::patience() const {
   if (is_upload() && body_.all_taken() && !head_complete_)
     return std::max(request_.answer_within, options_->stall_timeout);
@@ -263,6 +282,7 @@ Duration CurlExchange::patience() const {
 }
 
 SteadyTime CurlExchange::next_tick() const {
+  if (refused_in_a_pause()) return SteadyTime{};
   SteadyTime next = SteadyTime::max();
   if (buffer_.size() >= kCut) next = std::min(next, oldest_ + kMaxAge);
   if (rate_paused_ && !window_paused_) next = std::min(next, resume_at_);
@@ -274,7 +294,7 @@ bool CurlExchange::try_fresh_connection(CURLcode code) {
   long connects = 0;
   curl_easy_getinfo(easy_.get(), CURLINFO_NUM_CONNECTS, &connects);
   const bool reused = connects == 0 && requested_;
-  if (code == CURLE_OK || !reused || fresh_ || head_complete_ || body_.taken() > 0 ||
+  if (code == CURLE_OK || !reused || fresh_ || head_complete_ || !may_repeat() ||
       (failure_ && failure_->code != ErrorCode::bad_response)) {
     return false;
   }
@@ -313,7 +333,7 @@ Error CurlExchange::lost_address() const {
 }
 
 bool CurlExchange::begin_anew() {
-  if (head_complete_ || begun_anew_ >= kMostAnew || body_.taken() > 0) return false;
+  if (head_complete_ || begun_anew_ >= kMostAnew || !may_repeat()) return false;
   ++begun_anew_;
   forget_attempt();
   curl_easy_setopt(easy_.get(), CURLOPT_FRESH_CONNECT, 1L);
@@ -354,6 +374,7 @@ void CurlExchange::finish(CURLcode code) {
 }
 
 void CurlExchange::finish_with(Status status) {
+  tell_sent();
   pass_on_all();
   events_.push_back({id_, std::move(status)});
 }

@@ -81,6 +81,8 @@ class CurlExchange {
   void set_rate(std::uint64_t bytes_per_second, SteadyTime now) { bucket_.set_rate(bytes_per_second, now); }
   void resume(SteadyTime now);  // called when the consumer has caught up
   void send(Buffer bytes, SteadyTime now);
+  // Tells the loop of the bytes that went out: `at_end`, or where they are worth an event.
+  void tell_sent(bool at_end = true);
   void resume_after_rate_change(SteadyTime now);
   [[nodiscard]] SteadyTime waiting_since() const { return waiting_since_; }  // for its rate; zero: it does not wait
 
@@ -112,8 +114,11 @@ class CurlExchange {
   [[nodiscard]] SteadyTime first_begun_at() const { return first_begun_at_; }
   [[nodiscard]] bool served() const { return head_emitted_; }
   void begins(SteadyTime now);
-  // Returns whether the exchange can start over unnoticed: no event was emitted, and no byte of a body is gone.
-  [[nodiscard]] bool may_begin_again() const { return !head_emitted_ && body_.taken() == 0; }
+  // Returns whether the exchange can start over unnoticed: no event was emitted, and nothing was asked for that must
+  // not happen twice.
+  [[nodiscard]] bool may_begin_again() const { return !head_emitted_ && may_repeat(); }
+  // An upload that was sent to its end, whose answer alone tells what became of it.
+  [[nodiscard]] bool awaits_outcome() const { return !may_repeat() && body_.all_taken() && !head_complete_; }
   void begin_again();  // resets the exchange; set_up() follows
   // Emit the last events: the bytes still in the buffer, then the status.
   void finish(CURLcode code);
@@ -143,6 +148,8 @@ class CurlExchange {
   void emit_head();
   [[nodiscard]] Duration patience() const;
   [[nodiscard]] Status stalled() const;
+  [[nodiscard]] bool may_repeat() const;
+  [[nodiscard]] bool refused_in_a_pause() const;
   [[nodiscard]] Status add_headers();
   [[nodiscard]] Status set_identity();
   void set_callbacks();

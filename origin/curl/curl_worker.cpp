@@ -220,6 +220,7 @@ std::optional<HttpId> CurlWorker::who_yields(SteadyTime now) {
   running.reserve(active_.size());
   for (auto& [id, active] : active_) {
     CurlExchange& exchange = *active.exchange;
+    if (exchange.awaits_outcome()) continue;
     running.push_back({id, active.places.connection.owner(), exchange.host_key(), exchange.waits_since(),
                        exchange.is_slow(settings_.least_rate, now)});
   }
@@ -301,6 +302,7 @@ void CurlWorker::read_messages() {
 }
 
 void CurlWorker::end_with(HttpId id, Status status) {
+  if (CurlExchange* exchange = find_exchange(id)) exchange->tell_sent();
   events_.push_back({id, std::move(status)});
   drop(id);
 }

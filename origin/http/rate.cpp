@@ -7,6 +7,9 @@ namespace {
 
 // Largest credit, in seconds of the rate: covers a late timer, but is too small to show as a burst.
 constexpr double kBurstSeconds = 0.05;
+// A lump is an eighth of a second of the rate, and not so small that the calls cost more than the bytes.
+constexpr std::uint64_t kLumpsPerSecond = 8;
+constexpr std::uint64_t kLeastLump = 1024;
 
 }  // namespace
 
@@ -36,6 +39,10 @@ Duration DebtBucket::wait(SteadyTime now) const {
   if (credit >= 0) return Duration::zero();
   const std::chrono::duration<double> seconds(-credit / static_cast<double>(rate_));
   return std::chrono::duration_cast<Duration>(seconds) + std::chrono::microseconds(1);  // rounded up
+}
+
+std::uint64_t DebtBucket::lump() const {
+  return unlimited() ? UINT64_MAX : std::max(rate_ / kLumpsPerSecond, kLeastLump);
 }
 
 void SlownessWatch::begin(SteadyTime now) {

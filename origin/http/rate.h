@@ -18,6 +18,9 @@ class DebtBucket {
   void spend(std::uint64_t bytes, SteadyTime now);
   // Returns the time until the debt is paid; zero: none is left.
   [[nodiscard]] Duration wait(SteadyTime now) const;
+  // Returns how many bytes are best spent at once, where that can be chosen: a lump much larger than that is followed
+  // by a silence which the other side may take for a stall.
+  [[nodiscard]] std::uint64_t lump() const;
 
  private:
   [[nodiscard]] double credit_at(SteadyTime now) const;

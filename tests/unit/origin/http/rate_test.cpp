@@ -54,5 +54,18 @@ TEST(DebtBucket, UnlimitedNeverWaitsAndAChangeForgives) {
   EXPECT_EQ(bucket.wait(now), Duration::zero());
 }
 
+TEST(DebtBucket, NamesALumpThatLeavesNoLongSilence) {
+  DebtBucket bucket;
+  EXPECT_EQ(bucket.lump(), UINT64_MAX) << "unlimited";
+  bucket.set_rate(8'000'000, {});
+  EXPECT_EQ(bucket.lump(), 1'000'000U);
+  bucket.spend(bucket.lump(), {});
+  EXPECT_LE(bucket.wait({}), seconds(1));
+  bucket.set_rate(8192, {});
+  EXPECT_EQ(bucket.lump(), 1024U);
+  bucket.set_rate(100, {});
+  EXPECT_EQ(bucket.lump(), 1024U) << "one call for each byte would be too many";
+}
+
 }  // namespace
 }  // namespace larder::origin
