@@ -32,6 +32,33 @@ Status send_all(int fd, std::string_view bytes) {
   return {};
 }
 
+// Sends the first byte with the descriptors: they arrive before anything that is read behind it. Returns the bytes sent.
+Result<std::size_t> send_descriptors(int fd, std::string_view bytes, std::span<const int> descriptors) {
+  if (descriptors.empty() || bytes.empty()) return 0;
+  if (descriptors.size() > Client::kMaxSentDescriptors)
+    return fail(ErrorCode::limit_exceeded, "hand files to the agent",
+                fmt::format("{} at most go with one request", Client::kMaxSentDescriptors));
+  char first = bytes.front();
+  iovec piece{&first, 1};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * Client::kMaxSentDescriptors)] = {};
+  msghdr message{};
+  message.msg_iov = &piece;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = CMSG_SPACE(descriptors.size_bytes());
+  cmsghdr* header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(descriptors.size_bytes());
+  std::memcpy(CMSG_DATA(header), descriptors.data(), descriptors.size_bytes());
+  ssize_t sent = 0;
+  do {
+    sent = ::sendmsg(fd, &message, MSG_NOSIGNAL);
+  } while (sent < 0 && errno == EINTR);
+  if (sent != 1) return tl::unexpected(lost(sent < 0 ? std::strerror(errno) : "it takes no bytes"));
+  return 1;
+}
+
 void take_descriptors(msghdr& message, std::vector<UniqueFd>* into) {
   for (cmsghdr* c = CMSG_FIRSTHDR(&message); c != nullptr; c = CMSG_NXTHDR(&message, c)) {
     if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) continue;
@@ -162,13 +189,16 @@ bool Client::reach() {
   return opened.has_value();
 }
 
-Result<Answer> Client::exchange_once(std::string_view request, bool& nothing_came) {
+Result<Answer> Client::exchange_once(std::string_view request, std::span<const int> descriptors, bool& nothing_came) {
   nothing_came = true;
   if (!connection_) {
     auto opened = connect();
     if (!opened) return tl::unexpected(opened.error());
     connection_ = std::move(*opened);
   }
+  const auto with_descriptors = send_descriptors(connection_.get(), request, descriptors);
+  if (!with_descriptors) return tl::unexpected(with_descriptors.error());
+  request.remove_prefix(*with_descriptors);
   if (auto sent = send_all(connection_.get(), request); !sent) return tl::unexpected(sent.error());
   Answer answer;
   ResponseReader reader;
@@ -198,14 +228,23 @@ Result<Answer> Client::exchange_once(std::string_view request, bool& nothing_cam
 }
 
 Result<Answer> Client::exchange(std::string_view method, const std::string& target, const std::string& body) {
-  const std::string request = request_text(method, target, body);
+  return exchange_text(request_text(method, target, body), {});
+}
+
+Result<Answer> Client::create_upload(const std::string& body, std::span<const int> descriptors) {
+  auto answer = exchange_text(request_text("POST", "/v1/uploads", body), descriptors);
+  if (!answer || answer->status < 400) return answer;
+  return tl::unexpected(told_as_older(error_from_answer(answer->status, answer->body), kVersion));
+}
+
+Result<Answer> Client::exchange_text(std::string_view request, std::span<const int> descriptors) {
   const bool kept = connection_.valid();
   bool nothing_came = true;
-  auto answer = exchange_once(request, nothing_came);
+  auto answer = exchange_once(request, descriptors, nothing_came);
   // The agent closes idle connections. A request without any answer on a kept connection was not processed: send again.
   if (!answer) connection_.reset();
   if (!answer && kept && nothing_came && answer.error().code == ErrorCode::agent_unreachable) {
-    answer = exchange_once(request, nothing_came);
+    answer = exchange_once(request, descriptors, nothing_came);
     if (!answer) connection_.reset();
   }
   return answer;

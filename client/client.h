@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -60,6 +61,7 @@ class Client {
  public:
   static constexpr std::size_t kMaxBody = 64 * 1024 * 1024;
   static constexpr std::size_t kMaxDescriptors = 64;  // of one answer
+  static constexpr std::size_t kMaxSentDescriptors = 16;
   // Longest wait for bytes from the agent, or for sending to it. A working agent answers at once.
   static constexpr std::chrono::seconds kPatience{60};
 
@@ -74,6 +76,9 @@ class Client {
   // As exchange(), but a status from 400 becomes the Error of the agent's answer. Optional parameters that an older
   // agent refuses (older_agent.h) are left out from then on.
   Result<Answer> call(std::string_view method, const std::string& target, const std::string& body = {});
+  // POST /v1/uploads, as call(). The descriptors go with the first byte of the request, in the order of the body's files;
+  // they stay the caller's. At most kMaxSentDescriptors.
+  Result<Answer> create_upload(const std::string& body, std::span<const int> descriptors);
   // Opens a stream of the body of GET `target`; statuses from 400 are errors. Leaves parameters out as call() does.
   Result<std::unique_ptr<AnswerStream>> stream(const std::string& target);
   // Opens the connection for the next request. False if no agent can be reached.
@@ -90,7 +95,8 @@ class Client {
  private:
   Result<std::unique_ptr<AnswerStream>> stream_once(const std::string& target);
   bool leave_out(const Error& refused, std::string_view target);
-  Result<Answer> exchange_once(std::string_view request, bool& nothing_came);
+  Result<Answer> exchange_text(std::string_view request, std::span<const int> descriptors);
+  Result<Answer> exchange_once(std::string_view request, std::span<const int> descriptors, bool& nothing_came);
   // Opens a connection and checks the user at its other end, so that requests go over the connection that was checked.
   [[nodiscard]] Result<UniqueFd> connect() const;
 

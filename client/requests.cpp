@@ -102,6 +102,22 @@ json verdict_of(const JobRequest& request) {
   return verdict;
 }
 
+// Members that jobs of both kinds have. Defaults are left out, since an agent of another release refuses members that
+// it does not know.
+json common_of(const JobRequest& request) {
+  json body = json::object();
+  if (request.priority != kDefaultPriority) body["priority"] = request.priority;
+  if (!request.start) body["start"] = false;
+  put(body, "name", request.name);
+  if (json connect = connect_of(request); !connect.empty()) body["connect"] = std::move(connect);
+  if (request.max_rate > 0) body["max_rate"] = request.max_rate;
+  put(body, "retry_delay_s", request.retry_delay);
+  put(body, "no_progress_timeout_s", request.no_progress_timeout);
+  put(body, "maximum_time_s", request.maximum_time);
+  put(body, "notify", request.notify);
+  return body;
+}
+
 json error_of(const Error& error) {
   return {{"code", error_info(error.code).name}, {"message", error.text()}};
 }
@@ -137,15 +153,9 @@ json reported_file(const FileView& file, const std::string& written) {
 }  // namespace
 
 std::string job_body(const JobRequest& request) {
-  // Defaults are left out, since an agent of another release refuses members that it does not know.
-  json body = json::object();
-  if (request.priority != kDefaultPriority) body["priority"] = request.priority;
-  if (!request.start) body["start"] = false;
-  put(body, "name", request.name);
+  json body = common_of(request);
   if (!request.files.empty()) body["files"] = files_of(request.files);
   if (json verdict = verdict_of(request); !verdict.empty()) body["verdict"] = std::move(verdict);
-  if (json connect = connect_of(request); !connect.empty()) body["connect"] = std::move(connect);
-  if (request.max_rate > 0) body["max_rate"] = request.max_rate;
   if (request.max_file_size > 0) body["max_file_size"] = request.max_file_size;
   if (request.parallel_ranges > 1) body["parallel_ranges"] = request.parallel_ranges;
   if (!request.use_cache) body["use_cache"] = false;
@@ -154,10 +164,25 @@ std::string job_body(const JobRequest& request) {
   if (!request.use_peers) body["use_peers"] = false;
   if (!request.share) body["share"] = false;
   if (request.offline_ok) body["offline_ok"] = true;
-  put(body, "retry_delay_s", request.retry_delay);
-  put(body, "no_progress_timeout_s", request.no_progress_timeout);
-  put(body, "maximum_time_s", request.maximum_time);
-  put(body, "notify", request.notify);
+  return dump(body);
+}
+
+std::string upload_body(const UploadRequest& request) {
+  json body = common_of(request.job);
+  json files = json::array();
+  for (std::size_t i = 0; i < request.job.files.size(); ++i) {
+    const FileRequest& file = request.job.files[i];
+    json one = {{"url", file.credentials ? with_credentials(file.url, *file.credentials) : file.url}};
+    if (i < request.names.size()) put(one, "name", request.names[i]);
+    put(one, "sha256", file.sha256);
+    files.push_back(std::move(one));
+  }
+  body["files"] = std::move(files);
+  put(body, "transaction", request.transaction);
+  put(body, "protocol", request.protocol);
+  if (request.reply) body["reply"] = true;
+  if (request.spool) body["spool"] = true;
+  if (request.overwrite) body["overwrite"] = true;
   return dump(body);
 }
 
@@ -201,6 +226,27 @@ std::string get_report(const JobView& job, const std::vector<std::string>& writt
                {"state", job.state},
                {"figures", figures_of(job.figures)},
                {"files", std::move(files)},
+               {"error", error ? error_of(*error) : json(nullptr)}});
+}
+
+std::string put_report(const JobView& job, const std::string& reply_file, const std::optional<Error>& error) {
+  json files = json::array();
+  for (const FileView& file : job.files) {
+    json one = {{"index", file.index},        {"url", file.url},
+                {"name", file.name},          {"state", file.state},
+                {"bytes", file.bytes},        {"sent", file.sent},
+                {"resent", file.resent},      {"protocol", file.protocol},
+                {"source", file.source},      {"transaction", file.transaction},
+                {"confirmed", file.confirmed}};
+    one["size"] = file.size ? json(*file.size) : json(nullptr);
+    put(one, "sha256", file.sha256);
+    one["error"] = file.error ? error_of(*file.error) : json(nullptr);
+    files.push_back(std::move(one));
+  }
+  return dump({{"job", job.id},
+               {"state", job.state},
+               {"files", std::move(files)},
+               {"reply", reply_file.empty() ? json(nullptr) : json(reply_file)},
                {"error", error ? error_of(*error) : json(nullptr)}});
 }
 

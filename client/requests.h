@@ -48,6 +48,15 @@ struct JobRequest {
   std::vector<FileRequest> files;
 };
 
+// What becomes of each of `job.files`, whose other members are those of downloads: `url` and `sha256`.
+struct UploadRequest {
+  JobRequest job;
+  std::vector<std::string> names;  // of the files, for the receiver; as `job.files`
+  std::string transaction;         // empty: the job's own
+  std::string protocol;            // "tus", "bits", "put"; empty: as the server says
+  bool reply = false, spool = false, overwrite = false;
+};
+
 struct JobChangeRequest {  // only members that are set are sent
   std::optional<std::string> name, priority, notify;
   std::optional<std::uint64_t> max_rate;
@@ -55,6 +64,7 @@ struct JobChangeRequest {  // only members that are set are sent
 };
 
 [[nodiscard]] std::string job_body(const JobRequest& request);
+[[nodiscard]] std::string upload_body(const UploadRequest& request);
 [[nodiscard]] std::string files_body(const std::vector<FileRequest>& files);
 [[nodiscard]] std::string change_body(const JobChangeRequest& change);
 [[nodiscard]] std::string verdict_body(bool valid, const std::string& reason);
@@ -63,6 +73,9 @@ struct JobChangeRequest {  // only members that are set are sent
 [[nodiscard]] std::string indices_body(const std::vector<unsigned>& indices);
 // Returns the output of `larder get --json`.
 [[nodiscard]] std::string get_report(const JobView& job, const std::vector<std::string>& written,
+                                     const std::optional<Error>& error);
+// Returns the output of `larder put --json`; `reply_file`: where the application's reply was written, empty: nowhere.
+[[nodiscard]] std::string put_report(const JobView& job, const std::string& reply_file,
                                      const std::optional<Error>& error);
 // Returns `url` with its user info replaced by these credentials, percent-encoded.
 [[nodiscard]] std::string with_credentials(const std::string& url, const FileRequest::Credentials& credentials);

@@ -133,12 +133,22 @@ FileView file_of(const json& from) {
     file.offline_age_s = age->get<double>();
   }
   file.error = optional_error(from);
+  file.name = text(from, "name");
+  file.protocol = text(from, "protocol");
+  file.transaction = text(from, "transaction");
+  file.source = text(from, "source");
+  file.sha256 = text(from, "sha256");
+  file.sent = number(from, "sent");
+  file.resent = number(from, "resent");
+  file.confirmed = get<bool>(from, "confirmed");
+  file.reply = get<bool>(from, "reply");
   return file;
 }
 
 JobView job_of(const json& from) {
   require_object(from);
   JobView job;
+  job.kind = get<std::string>(from, "kind", "download");
   job.id = text(from, "id");
   job.name = text(from, "name");
   job.owner = number(from, "owner");

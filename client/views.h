@@ -43,9 +43,15 @@ struct FileView {
   unsigned restarts = 0;
   std::optional<double> offline_age_s;  // age of an edition that was used without asking the origin
   std::optional<Error> error;
+  // Of uploads; `bytes` are those that the server acknowledged.
+  std::string name, protocol, transaction, source, sha256;
+  std::uint64_t sent = 0, resent = 0;
+  bool confirmed = false;  // the server named the SHA-256 of what it has, and it is the source's
+  bool reply = false;      // the application's reply can be read
 };
 
 struct JobView {
+  std::string kind = "download";  // or "upload"
   std::string id, name, state, priority, created, finished, retry_at, gives_up_at;
   std::uint64_t owner = 0;
   std::optional<Error> error;

@@ -17,11 +17,14 @@ using namespace larder;
 using namespace larder::agent;
 
 constexpr int kUsage = 2;
-constexpr const char* kHelp = R"(Gets files through the Larder agent: resumable, judged, cached, shared in the office.
+constexpr const char* kHelp =
+    R"(Gets files through the Larder agent: resumable, judged, cached, shared in the office. Puts files: resumed, handed over
+once.
 
 Examples:
   larder get https://example.org/x.iso
   larder get https://example.org/x.iso -o /srv/x.iso --sha256 9f86d0…
+  larder put report.pdf https://example.org/in/builds/
   larder job create https://example.org/nightly.tar --priority low
   larder job list
   larder status
@@ -76,6 +79,7 @@ int main(int argc, char** argv) {
   app.fallthrough();
   add_get_command(app, program);
   if (!is_get(argc, argv)) {
+    add_put_command(app, program);
     add_job_commands(app, program);
     add_cache_commands(app, program);
     add_group_commands(app, program);

@@ -28,7 +28,7 @@ def kind(words, option):
     if option["value"].startswith(("UINT", "INT")) or name == "URL":
         return "nothing"
     if name == "ID":
-        return {"job": "ask jobs", "cache": "ask records", "inbox": "nothing"}[words[1]]
+        return {"job": "ask jobs", "cache": "ask records", "inbox": "nothing", "put": "nothing"}[words[1]]
     if name == "AGENT":
         return "ask agents"
     return "directories" if name == "DIR" else "files" if name in FILES else "nothing"

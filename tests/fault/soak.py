@@ -29,7 +29,7 @@ RUNS = {"consistency": 200, "framing": 100, "kill": 100, "faults": 2, "disk": 2,
         "permission": 1, "standstill": 2, "command": 1, "greedy": 1, "comfort": 1, "patience": 2, "odd_servers": 2,
         "sharing": 5, "churn": 50, "poison": 5, "poison_series": 10, "strangers": 2, "routes": 100, "crowd": 2,
         "crowd_random": 50, "blame": 50, "line": 1, "reach": 2, "older_state": 1,
-        "schedules": 5, "uploads": 20}
+        "schedules": 5, "uploads": 20, "uploads_source": 200, "uploads_put": 20}
 WHAT = {
     "consistency": "origin changes midway, stale proxies, ranges of another edition: exactly one edition comes out",
     "framing": "framings and cuts, each fetched twice: what was cut unseen never comes a second time, what is coded never comes",
@@ -59,6 +59,8 @@ WHAT = {
     "older_state": "the state of every earlier schema, and of a later one: opened, or refused and untouched",
     "schedules": "transfers in virtual time: what peers and origins may do, 100 seeds in each run",
     "uploads": "larder-inbox, clients and applications killed at each step, full disks, strangers: every file handed over once",
+    "uploads_source": "a file that changes while it is sent: the whole of one version or nothing, never a mixture",
+    "uploads_put": "larder put, its agent and the server killed at any byte and time, and repeated: every file handed over once",
     "strangers": "hosts without certificate, floods, a revoked member: nothing learnt, little slowed",
 }
 

@@ -3,6 +3,7 @@ request and its answer.
 
     with CuttingProxy(inbox.port) as proxy:
         proxy.cut(5_000_000, then=inbox_dies)    # once so many bytes of clients have passed, counted from the last cut
+        proxy.look(1_000_000, then=somebody_writes)     # the same, and the connection goes on
         proxy.lose_answer(b"BITS-Packet-Type: Close-Session")   # of the next request whose head has it
 
 Cuts come in the order in which they were asked for. A thread for each direction of each connection; `_lock` guards the plan.
@@ -17,8 +18,8 @@ HEAD = 8 * 1024  # as much of a stream is kept to find a pattern that lies in tw
 
 
 class Cut:
-    def __init__(self, bytes_from_clients, reset, then):
-        self.left, self.reset, self.then = bytes_from_clients, reset, then
+    def __init__(self, bytes_from_clients, reset, then, goes_on=False):
+        self.left, self.reset, self.then, self.goes_on = bytes_from_clients, reset, then, goes_on
 
 
 class _Line:
@@ -68,6 +69,11 @@ class CuttingProxy:
         """`then` is called between the last byte that passes and the end of the connection."""
         with self._lock:
             self._cuts.append(Cut(bytes_from_clients, reset, then))
+
+    def look(self, bytes_from_clients, then):
+        """`then` is called when so many bytes have passed, as with a cut, and nothing breaks. What the client sends meanwhile waits."""
+        with self._lock:
+            self._cuts.append(Cut(bytes_from_clients, False, then, goes_on=True))
 
     def lose_answer(self, pattern, times=1):
         """The server gets the request and answers, and the client's connection ends without a byte of that. Whichever case the
@@ -121,22 +127,27 @@ class CuttingProxy:
 
     def _pass_requests(self, line):
         while piece := line.client.recv(PIECE):
+            rest = b""
             with self._lock:
                 self._watch(line, piece)
                 cut = self._cuts[0] if self._cuts else None
                 if cut and cut.left <= len(piece):
                     self._cuts.pop(0)
-                    piece = piece[:cut.left]
-                    self.cut_count += 1
+                    piece, rest = piece[:cut.left], piece[cut.left:] if cut.goes_on else b""
+                    self.cut_count += not cut.goes_on
+                    if rest and self._cuts:
+                        self._cuts[0].left = max(1, self._cuts[0].left - len(rest))
                 else:
                     if cut:
                         cut.left -= len(piece)
                     cut = None
-                self.passed += len(piece)
+                self.passed += len(piece) + len(rest)
             line.server.sendall(piece)
             if cut:
                 self._call(cut.then)
-                return cut.reset
+                if not cut.goes_on:
+                    return cut.reset
+                line.server.sendall(rest)
         return False
 
     def _watch(self, line, piece):

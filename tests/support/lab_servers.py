@@ -178,6 +178,59 @@ def passing_nginx(directory, upstream, buffers, address="127.0.0.1"):
     return Nginx(directory, server=server, address=address)
 
 
+def dav_nginx(directory, root, address="127.0.0.1"):
+    """Takes files by PUT (WebDAV) into `root`, whatever their size."""
+    server = f"""
+    client_max_body_size 0;
+    location / {{ root {root}; dav_methods PUT DELETE; create_full_put_path on; dav_access user:rw group:r all:r; }}"""
+    return Nginx(directory, server=server, address=address)
+
+
+APACHE = """
+ServerRoot {dir}
+ServerName lab
+PidFile {dir}/httpd.pid
+ErrorLog {dir}/error.log
+LoadModule mpm_event_module {modules}/mod_mpm_event.so
+LoadModule authz_core_module {modules}/mod_authz_core.so
+LoadModule dav_module {modules}/mod_dav.so
+LoadModule dav_fs_module {modules}/mod_dav_fs.so
+Listen {address}:{port}
+{user}
+DocumentRoot {root}
+LimitRequestBody 0
+DavLockDB {dir}/locks/db
+<Directory {root}>
+  Dav On
+  Require all granted
+</Directory>
+"""
+
+
+class ApacheDav(Server):
+    """Takes files by PUT (mod_dav) into `root`."""
+
+    MODULES = "/usr/lib/apache2/modules"
+
+    def __init__(self, directory, root, address="127.0.0.1", port=None):
+        directory, root, port = pathlib.Path(directory), pathlib.Path(root), port or free_port(address)
+        program = find_program("apache2")
+        if not program:
+            raise FileNotFoundError("apache2 is not installed (apt install apache2-bin)")
+        (directory / "locks").mkdir(parents=True, exist_ok=True)
+        user = ""
+        if os.geteuid() == 0:  # it refuses to serve as root
+            user = "User nobody\nGroup nogroup"
+            for made in (directory / "locks", root):
+                shutil.chown(made, "nobody", "nogroup")
+        config = directory / "httpd.conf"
+        config.write_text(APACHE.format(dir=directory, root=root, modules=self.MODULES, user=user, address=address, port=port))
+        super().__init__(directory, [program, "-f", config, "-D", "FOREGROUND"], port, "apache2", address)
+
+    def url(self, path):
+        return f"http://{self.address}:{self.port}{path}"
+
+
 HAPROXY = """
 defaults
   mode http

@@ -126,7 +126,7 @@ class Runner:
 def fault_runner():
     return Runner(TESTS / "fault" / "run.py", ("consistency", "framing", "faults", "disk", "kill", "bad_input", "jobs",
                                                "privacy", "permission", "standstill", "command", "greedy", "comfort", "patience", "odd_servers",
-                                               "older_state", "schedules", "uploads"))
+                                               "older_state", "schedules", "uploads", "uploads_source", "uploads_put"))
 
 
 def office_runner():
@@ -138,7 +138,7 @@ def office_runner():
 
 def uploads_runner():
     """Other people's programs against larder-inbox."""
-    return Runner(TESTS / "clients" / "uploads" / "run.py", ("curl", "tuspy", "tus_js", "bits", "farm", "fronts"), deadline=120,
+    return Runner(TESTS / "clients" / "uploads" / "run.py", ("curl", "tuspy", "tus_js", "bits", "farm", "fronts", "put", "put_others"), deadline=120,
                   programs=("larder-inbox",))
 
 

@@ -39,7 +39,7 @@ ROOMS = {
               "inbox/front", "inbox/admin", "inbox"],
     "agent": ["agent", "agent/verdict", "agent/config", "agent/transfer/rules", "agent/transfer/source", "agent/transfer/fill", "agent/transfer",
               "agent/jobs/model", "agent/jobs/rules", "agent/jobs/store", "agent/jobs", "agent/notify", "agent/lan", "agent/api/json",
-              "agent/api/http", "agent/api/events", "agent/api/handlers", "agent/daemon", "agent/cli/show", "agent/cli/place", "agent/cli/get",
+              "agent/api/http", "agent/api/events", "agent/api/handlers", "agent/daemon", "agent/cli/show", "agent/cli/place", "agent/cli/get", "agent/cli/put",
               "agent/cli/command", "agent/cli"],
 }
 MAX_FILES = 30  # of a room: what can be looked over

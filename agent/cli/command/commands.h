@@ -20,6 +20,7 @@ struct Program {
 };
 
 void add_get_command(CLI::App& app, Program& program);
+void add_put_command(CLI::App& app, Program& program);
 void add_job_commands(CLI::App& app, Program& program);
 void add_cache_commands(CLI::App& app, Program& program);
 void add_group_commands(CLI::App& app, Program& program);
@@ -30,6 +31,10 @@ void add_inbox_commands(CLI::App& app, Program& program);
 inline constexpr int kNothingWaits = 12;
 // Adds the options that get and job create share.
 void add_request_options(CLI::App& command, RequestOptions& options);
+// Of these, those that put has as well: how the server is asked (in the group kReached), and how fast and how long.
+void add_connection_options(CLI::App& command, RequestOptions& options);
+void add_pace_options(CLI::App& command, RequestOptions& options, const char* group);
+inline constexpr const char* kReached = "How the origin is asked";
 
 // Returns the text of docs/exit-status.md, from the table of errors.
 [[nodiscard]] std::string exit_status_page();

@@ -60,49 +60,14 @@ void add_request_options(CLI::App& command, RequestOptions& options) {
       ->type_name("FILE")
       ->group(judged);
   command.add_option("--hook", options.hook, "A hook from the agent's configuration")->type_name("NAME")->group(judged);
-  const char* reached = "How the origin is asked";
-  command.add_option("--header", options.headers, "A header to send; secrets belong into --header-file")
-      ->type_name("'N: V'")
-      ->allow_extra_args(false)
-      ->group(reached);
-  command.add_option("--header-file", options.header_file, "Headers, one a line; - for standard input")
-      ->type_name("FILE")
-      ->group(reached);
-  command.add_option("--user-file", options.user_file, "user:password on the first line; - for standard input")
-      ->type_name("FILE")
-      ->group(reached);
-  command
-      .add_flag("--netrc", options.netrc,
-                "User and password for the host from ~/.netrc; never for another host that a redirect leads to")
-      ->group(reached);
-  command.add_option("--netrc-file", options.netrc_file, "The same from this file; - for standard input")
-      ->type_name("FILE")
-      ->group(reached);
+  add_connection_options(command, options);
+  const char* reached = kReached;
   command
       .add_option("--mirror", options.mirrors,
                   "Another URL of the same file, asked when the one before fails or stalls; needs --sha256, which "
                   "decides. May be given up to 16 times")
       ->type_name("URL")
       ->allow_extra_args(false)
-      ->group(reached);
-  command.add_option("--proxy", options.proxy, "Proxy, or none; default: the agent's")
-      ->type_name("URL")
-      ->group(reached);
-  command.add_option("--proxy-user-file", options.proxy_user_file, "user:password for the proxy")
-      ->type_name("FILE")
-      ->group(reached);
-  command
-      .add_option("--ca-file", options.ca_file,
-                  "Certificate authorities in place of the system's (PEM; read here, sent as text)")
-      ->type_name("FILE")
-      ->group(reached);
-  command.add_option("--cert", options.certificate_file, "Client certificate (PEM)")->type_name("FILE")->group(reached);
-  command.add_option("--key", options.key_file, "Its key (PEM)")->type_name("FILE")->group(reached);
-  command.add_option("--key-password-file", options.key_password_file, "The key's password")
-      ->type_name("FILE")
-      ->group(reached);
-  command.add_option("--http", options.http, "HTTP version")
-      ->check(CLI::IsMember({"any", "1.0", "1.1", "2"}))
       ->group(reached);
   command
       .add_option(
@@ -116,29 +81,9 @@ void add_request_options(CLI::App& command, RequestOptions& options) {
   command.add_flag("--redirect-loopback", options.redirect_loopback, "Let a redirect lead to this machine")
       ->group(reached);
   const char* limits = "Limits and cache";
-  command.add_option("--priority", options.priority, "foreground, high, normal or low")
-      ->check(CLI::IsMember({"foreground", "high", "normal", "low"}))
-      ->group(limits);
-  command.add_option("--rate", options.rate, "At most so fast: \"10 MiB/s\", \"200 Mbit/s\"")
-      ->type_name("RATE")
-      ->group(limits);
+  add_pace_options(command, options, limits);
   command.add_option("--max-size", options.max_size, "Refuse larger files: \"2 GiB\"")
       ->type_name("SIZE")
-      ->group(limits);
-  command
-      .add_option("--retry-for", options.retry_for,
-                  "Give up after so long without progress (get: 10m, and at once where the name or the port does not "
-                  "exist; a job: 14d); 0: do not retry")
-      ->type_name("TIME")
-      ->group(limits);
-  command.add_option("--retry-delay", options.retry_delay, "The first pause before a retry")
-      ->type_name("TIME")
-      ->group(limits);
-  command.add_option("--max-time", options.maximum_time, "Give up after so long in all")
-      ->type_name("TIME")
-      ->group(limits);
-  command.add_option("--notify", options.notify, "A notify command from the agent's configuration")
-      ->type_name("NAME")
       ->group(limits);
   command.add_flag("--no-cache", options.no_cache, "Do not answer from the cache")->group(limits);
   command.add_flag("--no-store", options.no_store, "Do not keep it in the cache")->group(limits);

@@ -118,10 +118,11 @@ int retarget(const JobArguments& arguments, AgentAccess& agent) {
              retarget_body(std::string(trim_given(arguments.url))), one_line);
 }
 
-int content(const JobArguments& arguments, AgentAccess& agent) {
+template <const char* kWhat>
+int write_out(const JobArguments& arguments, AgentAccess& agent) {
   auto client = agent.client();
   if (!client) return report(client.error());
-  auto stream = (*client)->stream(file_path(arguments, "content"));
+  auto stream = (*client)->stream(file_path(arguments, kWhat));
   if (!stream) return report(stream.error());
   int failure = 0;  // errno of the first failed write
   for (bool more = true; more && failure == 0;) {
@@ -136,6 +137,8 @@ int content(const JobArguments& arguments, AgentAccess& agent) {
   if (failure == 0) return 0;
   return report(Error{ErrorCode::disk_error, "write to standard output", std::strerror(failure)});
 }
+
+constexpr char kContent[] = "content", kReply[] = "reply";
 
 int set(const JobArguments& arguments, AgentAccess& agent) {
   JobChangeRequest change;
@@ -178,7 +181,7 @@ void add_file_option(CLI::App* command, const Arguments& arguments) {
   command->add_option("FILE", arguments->file, "Number of the file in the job, from 0")->required();
 }
 
-constexpr const char* kHelp = R"(Jobs: downloads that the agent carries on with by itself.
+constexpr const char* kHelp = R"(Jobs: downloads and uploads that the agent carries on with by itself.
 
 Examples:
   larder job create https://example.org/x.iso --name nightly
@@ -206,8 +209,10 @@ void add_job_commands(CLI::App& app, Program& program) {
   add_command(*group, program, "start", "Starts or goes on with a job, also after an error", arguments, act<kResume>)
       ->alias("resume");
   add_command(*group, program, "suspend", "Pauses a job", arguments, act<kSuspend>);
-  add_command(*group, program, "cancel", "Ends a job and drops what it fetched", arguments, act<kCancel>);
-  add_command(*group, program, "complete", "Acknowledges a job: its content has been taken", arguments, act<kComplete>);
+  add_command(*group, program, "cancel", "Ends a job and drops what it fetched, or what the server has of an upload",
+              arguments, act<kCancel>);
+  add_command(*group, program, "complete", "Acknowledges a job: its content has been taken, or its upload seen",
+              arguments, act<kComplete>);
   auto* listed = add_command(*group, program, "list", "Your jobs", arguments, list, false);
   listed->add_option("--state", arguments->state, "Only those in this state");
   listed->add_flag("--all", arguments->all, "Of all users (admins)");
@@ -224,9 +229,12 @@ void add_job_commands(CLI::App& app, Program& program) {
   auto* moved = add_command(*group, program, "retarget", "A new URL for a file", arguments, retarget);
   add_file_option(moved, arguments);
   moved->add_option("URL", arguments->url, "The new URL")->required();
-  auto* taken =
-      add_command(*group, program, "content", "Writes a file's content to standard output", arguments, content);
+  auto* taken = add_command(*group, program, "content", "Writes a file's content to standard output", arguments,
+                            write_out<kContent>);
   add_file_option(taken, arguments);
+  auto* replied = add_command(*group, program, "reply", "Writes the reply to an uploaded file to standard output",
+                              arguments, write_out<kReply>);
+  add_file_option(replied, arguments);
   auto* changed = add_command(*group, program, "set", "Changes a job", arguments, set);
   changed->add_option("--name", arguments->name, "A name for people");
   changed->add_option("--priority", arguments->priority, "foreground, high, normal or low");
