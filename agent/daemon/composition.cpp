@@ -19,6 +19,7 @@
 #include "agent/lan/lan_composition.h"
 #include "agent/notify/notify_runner.h"
 #include "agent/transfer/transfer.h"
+#include "agent/uploads/source_shelf.h"
 #include "agent/verdict/verdict.h"
 #include "base/io/file_system.h"
 #include "base/process/process_setup.h"
@@ -30,6 +31,7 @@
 #include "database/database.h"
 #include "origin/curl/curl_client.h"
 #include "origin/origin.h"
+#include "origin/upload/uploads.h"
 #include "peer/group/member_store.h"
 #include "peer/trust/trust_store.h"
 
@@ -122,6 +124,8 @@ struct Agent::Parts {
   std::unique_ptr<Transfers> transfers;
   std::unique_ptr<Judge> judge;
   std::unique_ptr<NotifyRunner> notifier;
+  std::unique_ptr<origin::Uploads> uploads;
+  std::unique_ptr<SourceShelf> shelf;
   std::unique_ptr<JobManager> jobs;
   std::unique_ptr<Api> api;
   std::unique_ptr<NetworkWatch> network;
@@ -158,8 +162,10 @@ Status Agent::Parts::make() {
   judge->set_hooks(config->hooks);
   notifier = make_notify_runner(config->notify_commands, runtime);
   admins = Admins::resolve(config->admins);
+  uploads = origin::make_uploads(*http, runtime, *disk, *files);
+  shelf = std::make_unique<SourceShelf>(config->state_directory + "/uploads", runtime, *disk);
   jobs = std::make_unique<JobManager>(settings_of_jobs(), *transfers, *judge, *cache, *database, *origin, *notifier,
-                                      runtime);
+                                      JobManager::UploadParts{*uploads, *shelf}, runtime);
   idle = IdleWatch(config->idle_exit);
   return {};
 }

@@ -50,26 +50,38 @@ void JobManager::create(Caller who, JobOptions options, std::vector<FileSpec> fi
   if (auto status = parts.check_new(who, options, files, start); !status) {
     return done(tl::unexpected<Error>(status.error()));
   }
+  parts.record(who, parts.new_job(who, std::move(options), std::move(files), start), std::move(done));
+}
+
+Job JobManager::Parts::new_job(Caller who, JobOptions options, std::vector<FileSpec> files, bool start) {
   Job job;
   do {
-    job.id = new_id(parts.runtime.random);
-  } while (parts.book.find_live_job(job.id) != nullptr);
+    job.id = new_id(runtime.random);
+  } while (book.find_live_job(job.id) != nullptr);
   job.owner = who.uid;
   job.options = std::move(options);
   job.state = start ? JobState::queued : JobState::suspended;
   job.files = files_of(job.id, 0, std::move(files));
-  job.created = job.modified = parts.runtime.clock.wall();
+  job.created = job.modified = runtime.clock.wall();
+  return job;
+}
+
+void JobManager::Parts::record(Caller who, Job job, JobDone done) {
   // Counts until the job is answered, or can no longer be.
-  auto counted = parts.creating.take_places(parts.engine.settings().accounts.account_of(who.uid));
-  auto recorded = [self = &parts, job, counted = std::move(counted),
-                   done = std::move(done)](const Status& status) mutable {
+  auto counted = creating.take_places(engine.settings().accounts.account_of(who.uid));
+  auto recorded = [this, job, counted = std::move(counted), done = std::move(done)](const Status& status) mutable {
     counted = {};
-    if (!status) return done(tl::unexpected<Error>(status.error()));
+    if (!status) {
+      for (const File& file : job.files) {
+        if (file.upload) shelf.drop(file.id);
+      }
+      return done(tl::unexpected<Error>(status.error()));
+    }
     const std::string id = job.id;
-    self->created(std::move(job));
-    done(self->book.find_live_job(id)->job);
+    created(std::move(job));
+    done(book.find_live_job(id)->job);
   };
-  parts.book.store().insert(std::move(job), parts.alive.guard(std::move(recorded)));
+  book.store().insert(std::move(job), alive.guard(std::move(recorded)));
 }
 
 void JobManager::Parts::created(Job job) {

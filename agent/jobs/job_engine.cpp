@@ -26,7 +26,10 @@ JobEngine::JobEngine(JobSettings settings, JobEngineParts parts, JobBook& book)
       cache_(parts.cache),
       origin_(parts.origin),
       notifier_(parts.notifier),
+      uploads_(parts.uploads),
+      shelf_(parts.shelf),
       runtime_(parts.runtime),
+      farewells_(parts.uploads, parts.runtime),
       book_(book),
       scheduler_(settings_.max_active_jobs) {
   book_.on_state = [this](LiveJob& live, JobState old_state) { state_changed(live, old_state); };
@@ -66,7 +69,7 @@ void JobEngine::admit(LiveJob& live) {
   if (is_runnable(state)) scheduler_.add(live.job.id, live.job.options.priority, now, account_of(live));
   if (state == JobState::transient_error) arm_retry(live);
   for (const File& file : live.job.files) {
-    if (file.state == FileState::validating) judge_file(live, file.index);
+    if (file.state == FileState::validating && !file.upload) judge_file(live, file.index);
   }
   if (live.job.notify_pending) update_notification(live, true);
   reschedule();

@@ -1,6 +1,6 @@
 // Runs the jobs: assigns slots, starts and stops transfers, has contents judged, waits and retries, keeps time limits.
-// Loop thread only. Five files: job_engine.cpp (slots, failures, time), job_transfers.cpp, job_mirrors.cpp,
-// job_verdicts.cpp, job_shares.cpp (shares of one user).
+// Loop thread only. Six files: job_engine.cpp (slots, failures, time), job_transfers.cpp, job_mirrors.cpp,
+// job_verdicts.cpp, job_shares.cpp (shares of one user), job_uploads.cpp.
 #pragma once
 
 #include <map>
@@ -13,6 +13,8 @@
 #include "agent/jobs/job_book.h"
 #include "agent/jobs/job_manager.h"
 #include "agent/jobs/rules/scheduler.h"
+#include "agent/uploads/farewells.h"
+#include "agent/uploads/source_shelf.h"
 #include "base/fair_queue.h"
 #include "base/runtime/alive.h"
 #include "base/runtime/callback_token.h"
@@ -31,6 +33,8 @@ struct JobEngineParts {
   cache::Cache& cache;
   origin::Origin& origin;
   Notifier& notifier;
+  origin::Uploads& uploads;
+  SourceShelf& shelf;
   Runtime runtime;
 };
 
@@ -73,6 +77,7 @@ class JobEngine {
 
  private:
   class FileEvents;
+  class UploadFileEvents;
 
   // Slots, failures, time.
   void state_changed(LiveJob& live, JobState old_state);
@@ -113,6 +118,16 @@ class JobEngine {
   void file_failed_for_good(LiveJob& live, unsigned file, const Error& error);
   void file_done(LiveJob& live, unsigned file, TransferResult result);
   void discard_content(LiveJob& live, unsigned file);  // counts its bytes as wasted
+  // Uploads (job_uploads.cpp).
+  void open_upload(LiveJob& live, unsigned file);
+  void begin_upload(LiveJob& live, unsigned file, SourceShelf::Kept source);
+  [[nodiscard]] origin::UploadJob upload_job(LiveJob& live, unsigned file) const;
+  void stop_upload(LiveJob& live, unsigned file);
+  void upload_stepped(LiveJob& live, unsigned file, const origin::UploadProgress& progress,
+                      origin::UploadDialect dialect, UniqueFunction<void()> stored);
+  void upload_progress(LiveJob& live, unsigned file, const origin::UploadFigures& now);
+  void upload_done(LiveJob& live, unsigned file, Result<origin::UploadResult> result);
+  void leave_server(LiveJob& live, unsigned file, bool cancelled);
   // Shares of one user in common resources (job_shares.cpp).
   void ask_disk_share(LiveJob& live, unsigned file, std::uint64_t more);
   [[nodiscard]] bool waits_for_disk_share(LiveJob& live, unsigned file);
@@ -169,7 +184,10 @@ class JobEngine {
   cache::Cache& cache_;
   origin::Origin& origin_;
   Notifier& notifier_;
+  origin::Uploads& uploads_;
+  SourceShelf& shelf_;
   Runtime runtime_;
+  Farewells farewells_;
   JobBook& book_;
   Scheduler scheduler_;
   bool decide_posted_ = false;

@@ -32,9 +32,12 @@ JobSettings job_settings(const Config& config) {
 }
 
 JobManager::JobManager(JobSettings settings, Transfers& transfers, Judge& judge, cache::Cache& cache,
-                       cache::Database& database, origin::Origin& origin, Notifier& notifier, Runtime runtime)
-    : parts_(std::make_unique<Parts>(std::move(settings),
-                                     JobEngineParts{transfers, judge, cache, origin, notifier, runtime}, database)) {}
+                       cache::Database& database, origin::Origin& origin, Notifier& notifier, UploadParts uploads,
+                       Runtime runtime)
+    : parts_(std::make_unique<Parts>(
+          std::move(settings),
+          JobEngineParts{transfers, judge, cache, origin, notifier, uploads.uploads, uploads.shelf, runtime},
+          database)) {}
 
 JobManager::~JobManager() {
   parts_->book.set_listener(nullptr);
@@ -73,12 +76,14 @@ void JobManager::Parts::loaded(JobStore::Loaded found, UniqueFunction<void(Statu
       if (file.state == FileState::active) file.state = FileState::waiting;
       alive_files.push_back(file.id);
     }
+    if (job.options.upload) await_sources(job);
     ids.push_back(job.id);
     book.insert(std::move(job), false);
   }
   for (const std::string& id : ids) engine.admit(*book.find_live_job(id));
   log::info("jobs loaded count={}", ids.size());
   std::sort(alive_files.begin(), alive_files.end());
+  shelf.drop_all_but(alive_files);
   cache.release_all_but(std::move(alive_files), std::move(done));
 }
 
@@ -98,6 +103,7 @@ void JobManager::resume(Caller who, const std::string& id, JobDone done) {
     live.job.transient_since.reset();
     live.transient_since.reset();
   }
+  if (auto there = parts_->check_sources(live); !there) return done(tl::unexpected<Error>(there.error()));
   static_cast<void>(parts_->book.apply(live, JobEvent::resume));  // allowed() has said that it is possible
   parts_->engine.resume(live);
   parts_->answer(id, std::move(done));

@@ -18,7 +18,13 @@
 #include "agent/jobs/rules/user_accounts.h"
 #include "database/database.h"
 
+namespace larder::origin {
+class Uploads;
+}
+
 namespace larder::agent {
+
+class SourceShelf;
 
 struct JobSettings {
   unsigned max_jobs = 300, max_jobs_per_user = 60, max_files_per_job = 1000, max_ranges_per_file = 500;
@@ -40,8 +46,12 @@ struct JobSettings {
 
 class JobManager final : public JobService {
  public:
+  struct UploadParts {
+    origin::Uploads& uploads;
+    SourceShelf& shelf;
+  };
   JobManager(JobSettings settings, Transfers& transfers, Judge& judge, cache::Cache& cache, cache::Database& database,
-             origin::Origin& origin, Notifier& notifier, Runtime runtime);
+             origin::Origin& origin, Notifier& notifier, UploadParts uploads, Runtime runtime);
   ~JobManager() override;
   JobManager(const JobManager&) = delete;
   JobManager& operator=(const JobManager&) = delete;
@@ -56,6 +66,8 @@ class JobManager final : public JobService {
   void stop(UniqueFunction<void(Status)> done);
 
   void create(Caller who, JobOptions options, std::vector<FileSpec> files, bool start, JobDone done) override;
+  void create_upload(Caller who, JobOptions options, std::vector<UploadSpec> files, bool start,
+                     UploadDone done) override;
   void add_files(Caller who, const std::string& id, std::vector<FileSpec> files, JobDone done) override;
   void resume(Caller who, const std::string& id, JobDone done) override;
   void suspend(Caller who, const std::string& id, JobDone done) override;
@@ -68,6 +80,7 @@ class JobManager final : public JobService {
   [[nodiscard]] std::vector<const Job*> list(Caller who) const override;
   void open_content(Caller who, const std::string& id, unsigned file, bool partial,
                     UniqueFunction<void(Result<std::shared_ptr<cache::ContentLease>>)> done) override;
+  [[nodiscard]] Result<std::string> find_reply(Caller who, const std::string& id, unsigned file) const override;
   [[nodiscard]] Totals totals() const override;
   void set_listener(std::function<void(const Event&)> listener) override;
 

@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "agent/jobs/rules/upload_rules.h"
+
 namespace larder::agent {
 
 Result<LiveJob*> JobManager::Parts::accessible(Caller who, const std::string& id, std::string_view doing) {
@@ -18,6 +20,9 @@ Result<LiveJob*> JobManager::Parts::accessible(Caller who, const std::string& id
 Result<LiveJob*> JobManager::Parts::allowed(Caller who, const std::string& id, JobEvent event) {
   auto live = accessible(who, id, job_event_name(event));
   if (!live) return live;
+  if ((*live)->job.options.upload) {
+    if (auto status = check_upload_event((*live)->job, event); !status) return tl::unexpected<Error>(status.error());
+  }
   if (auto next = next_state((*live)->job.state, event); !next) return tl::unexpected<Error>(next.error());
   return live;
 }

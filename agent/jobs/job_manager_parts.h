@@ -2,6 +2,7 @@
 // files), job_views.cpp (reading), job_manager_parts.cpp (shared by these).
 #pragma once
 
+#include <deque>
 #include <map>
 #include <string>
 #include <string_view>
@@ -21,6 +22,7 @@ struct JobManager::Parts {
       : cache(others.cache),
         transfers(others.transfers),
         notifier(others.notifier),
+        shelf(others.shelf),
         runtime(others.runtime),
         book(database, others.runtime),
         engine(std::move(settings), others, book) {}
@@ -39,19 +41,34 @@ struct JobManager::Parts {
   [[nodiscard]] KnownNames known_names() const;
   Status check_files(Caller who, std::vector<FileSpec>& files, std::size_t others, const JobOptions& options);
   Status check_new(Caller who, const JobOptions& options, std::vector<FileSpec>& files, bool start);
+  [[nodiscard]] Job new_job(Caller who, JobOptions options, std::vector<FileSpec> files, bool start);
+  void record(Caller who, Job job, JobDone done);  // in the database, then as a live job
   void created(Job job);
   void add_files_now(Caller who, const std::string& id, std::vector<FileSpec> files, JobDone done);
   void files_added(const std::string& id, std::vector<File> files, const Status& status, JobDone done);
   void next_addition(LiveJob& live);
+  // job_upload_additions.cpp. Creations run one after the other, so that each finds the one before it.
+  void create_upload_now(Caller who, JobOptions options, std::vector<UploadSpec> files, bool start, UploadDone done);
+  void next_upload();
+  [[nodiscard]] Result<LiveJob*> find_repeated(Caller who, const JobOptions& options,
+                                               const std::vector<UploadSpec>& files,
+                                               const std::vector<origin::SourceIdentity>& sources);
+  void give_sources(LiveJob& live, std::vector<UploadSpec> files, UploadDone done);
+  // A job of an earlier run whose sources went with it waits for its owner to give them again.
+  static void await_sources(Job& job);
+  [[nodiscard]] Status check_sources(const LiveJob& live) const;
   void loaded(JobStore::Loaded found, UniqueFunction<void(Status)> done);
 
   cache::Cache& cache;
   Transfers& transfers;
   Notifier& notifier;
+  SourceShelf& shelf;
   Runtime runtime;
   JobBook book;
   JobEngine engine;
   FairPlaces creating{SIZE_MAX};  // jobs being written to the database; counted only
+  bool recording_upload = false;
+  std::deque<Task> uploads_to_make;  // at most one for each request of the API
   Alive alive;
 };
 

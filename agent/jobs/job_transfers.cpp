@@ -103,7 +103,9 @@ class JobEngine::FileEvents final : public TransferEvents {
 // Asks the cache about many of the next files at once, ahead of their turn. Asked one by one, each would wait for the
 // index while files before it are written, and the origin would wait as well.
 void JobEngine::look_ahead(LiveJob& live) {
-  if (live.looking_ahead || live.looked_up >= kLookUpAgainBelow || live.queue.waiting() < kFewWaiting) return;
+  if (live.job.options.upload || live.looking_ahead || live.looked_up >= kLookUpAgainBelow ||
+      live.queue.waiting() < kFewWaiting)
+    return;
   std::vector<unsigned> files;
   std::vector<cache::Cache::Question> questions;
   for (const unsigned file : live.queue.waiting_files()) {
@@ -149,6 +151,7 @@ void JobEngine::start_file(LiveJob& live, unsigned file) {
   state.restarts_before = facts.restarts;
   facts.error.reset();
   book_.set_file_state(live, file, FileState::active);
+  if (live.job.options.upload) return open_upload(live, file);
   if (names_ca_file(live.job.options.connect)) {
     refuse_ca_file(live, file);
   } else if (!waits_for_disk_share(live, file)) {
@@ -309,13 +312,18 @@ void JobEngine::stop_file(LiveJob& live, unsigned file) {
   LiveFile& state = live.files[file];
   if (state.transfer != 0) transfers_.stop(std::exchange(state.transfer, 0));
   if (state.probe != 0) origin_.cancel(std::exchange(state.probe, 0));
+  if (state.upload != 0) stop_upload(live, file);
   ++state.attempt;
   live.job.files[file].crowd.reset();
   post_waiting_verdicts(state);
 }
 
 void JobEngine::stop_files(LiveJob& live) {
-  const std::set<unsigned> active = live.active;
+  std::set<unsigned> active = live.active;
+  for (const File& file : live.job.files) {
+    if (live.files[file.index].upload != 0)
+      active.insert(file.index);  // one that the server settles is no longer active
+  }
   for (const unsigned file : active) {
     stop_file(live, file);
     book_.set_file_state(live, file, FileState::waiting);
@@ -453,6 +461,7 @@ void JobEngine::share_rate(LiveJob& live) {
   const std::uint64_t share = rate == 0 ? 0 : std::max<std::uint64_t>(1, rate / live.active.size());
   for (const unsigned file : live.active) {
     if (live.files[file].transfer != 0) transfers_.set_rate(live.files[file].transfer, share);
+    if (live.files[file].upload != 0) uploads_.set_rate(live.files[file].upload, share);
   }
 }
 

@@ -364,6 +364,7 @@ void JobEngine::finish_job(LiveJob& live, bool keep) {
     const bool finished = file.state == FileState::transferred || state.awaiting_app;
     const bool holds_more = !finished && (state.attempt > 0 || !file.content.empty());
     stop_file(live, file.index);
+    if (file.upload) leave_server(live, file.index, !keep);
     const bool implicitly = keep && finished && file.verdict.empty();
     if (implicitly) file.verdict = "valid";
     const bool validated = implicitly && vouches_for_all(live, file.index);

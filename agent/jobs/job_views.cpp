@@ -40,6 +40,9 @@ void JobManager::open_content(Caller who, const std::string& id, unsigned file, 
     return done(fail(ErrorCode::invalid_state, std::string(kDoing),
                      fmt::format("the job is {}; its content was let go", job_state_name(live.job.state))));
   }
+  if (facts.upload) {
+    return done(fail(ErrorCode::invalid_state, std::string(kDoing), "the job uploads it: its content is the caller's"));
+  }
   const bool set_aside = facts.state == FileState::failed && facts.verdict == "not_valid";
   const bool finished = facts.state == FileState::validating || facts.state == FileState::transferred || set_aside;
   if (!finished && partial && !facts.content.empty()) {
@@ -65,6 +68,20 @@ void JobManager::open_content(Caller who, const std::string& id, unsigned file, 
     done(std::move(content));
   };
   parts_->cache.open(facts.content, parts_->alive.guard(std::move(opened)));
+}
+
+Result<std::string> JobManager::find_reply(Caller who, const std::string& id, unsigned file) const {
+  constexpr std::string_view kDoing = "read the reply to the upload";
+  auto live = parts_->accessible(who, id, kDoing);
+  if (!live) return tl::unexpected<Error>(live.error());
+  const std::vector<File>& files = (*live)->job.files;
+  if (file >= files.size())
+    return fail(ErrorCode::not_found, std::string(kDoing), fmt::format("job {} has no file {}", id, file));
+  const bool there = files[file].upload && files[file].upload->has_reply && !is_final((*live)->job.state);
+  if (!there)
+    return fail(ErrorCode::not_found, std::string(kDoing),
+                "there is none: the application gave none, or it was not asked for (reply), or the job is over");
+  return parts_->shelf.reply_file(files[file].id);
 }
 
 Totals JobManager::totals() const {

@@ -14,6 +14,7 @@
 #include "base/runtime/clock.h"
 #include "cache/record/record.h"
 #include "origin/origin.h"
+#include "origin/upload/uploads.h"
 
 namespace larder::agent {
 
@@ -21,6 +22,7 @@ struct LiveFile {
   std::uint64_t attempt = 0;        // grows at each start and stop, so that late answers are recognised
   TransferId transfer = 0;          // 0: none
   origin::FetchId probe = 0;        // of a new URL, before its transfer
+  origin::UploadId upload = 0;      // 0: none
   std::uint64_t wasted_before = 0;  // bytes wasted by earlier attempts
   unsigned restarts_before = 0;
   std::uint64_t most_bytes = 0;     // largest number of bytes so far: more is progress

@@ -143,11 +143,24 @@ std::string place_name(const Url& target) {
 
 }  // namespace
 
+std::string_view protocol_wish_name(ProtocolWish wish) {
+  switch (wish) {
+    case ProtocolWish::tus:
+      return "tus";
+    case ProtocolWish::bits:
+      return "bits";
+    case ProtocolWish::put:
+      return "put";
+    case ProtocolWish::any:
+      break;
+  }
+  return "auto";
+}
+
 std::optional<ProtocolWish> protocol_wish_from_name(std::string_view name) {
-  if (name == "auto") return ProtocolWish::any;
-  if (name == "tus") return ProtocolWish::tus;
-  if (name == "bits") return ProtocolWish::bits;
-  if (name == "put") return ProtocolWish::put;
+  for (const ProtocolWish wish : {ProtocolWish::any, ProtocolWish::tus, ProtocolWish::bits, ProtocolWish::put}) {
+    if (name == protocol_wish_name(wish)) return wish;
+  }
   return std::nullopt;
 }
 

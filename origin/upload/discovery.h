@@ -14,6 +14,7 @@
 namespace larder::origin {
 
 enum class ProtocolWish { any, tus, bits, put };
+[[nodiscard]] std::string_view protocol_wish_name(ProtocolWish wish);
 [[nodiscard]] std::optional<ProtocolWish> protocol_wish_from_name(std::string_view name);  // "auto" is `any`
 
 // What is known of a place.

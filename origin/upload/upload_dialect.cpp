@@ -51,6 +51,25 @@ std::string_view phase_name(UploadPhase phase) {
   return kPhaseNames[static_cast<std::size_t>(phase)];
 }
 
+std::string_view upload_dialect_name(UploadDialect dialect) {
+  switch (dialect) {
+    case UploadDialect::bits:
+      return "bits";
+    case UploadDialect::put:
+      return "put";
+    case UploadDialect::tus:
+      break;
+  }
+  return "tus";
+}
+
+std::optional<UploadDialect> upload_dialect_from_name(std::string_view name) {
+  for (const UploadDialect dialect : {UploadDialect::tus, UploadDialect::bits, UploadDialect::put}) {
+    if (name == upload_dialect_name(dialect)) return dialect;
+  }
+  return std::nullopt;
+}
+
 std::string digest_field_value(const DigestField& field, Bytes digest) {
   const bool sha1 = field.algorithm == PartAlgorithm::sha1;
   if (field.form == DigestField::Form::upload_checksum)

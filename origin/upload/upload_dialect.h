@@ -27,6 +27,8 @@
 namespace larder::origin {
 
 enum class UploadDialect { tus, bits, put };
+[[nodiscard]] std::string_view upload_dialect_name(UploadDialect dialect);
+[[nodiscard]] std::optional<UploadDialect> upload_dialect_from_name(std::string_view name);
 
 enum class PartAlgorithm { sha1, sha256 };
 

@@ -31,7 +31,7 @@ ROOMS = {
     "base": ["base/hash", "base", "base/runtime", "base/text", "base/io", "base/config", "base/process", "base/http/message", "base/http"],
     "database": ["database"],
     "cache": ["cache/record", "cache/index", "cache/write", "cache"],
-    "origin": ["origin/url", "origin/http", "origin/rules", "origin/upload", "origin", "origin/curl"],
+    "origin": ["origin/url", "origin/http", "origin/rules", "origin/upload", "origin/upload/exchange", "origin", "origin/curl"],
     "peer": ["peer/common", "peer/group", "peer/messages", "peer/catalogue", "peer/crowd", "peer/names", "peer/discovery", "peer/swarm", "peer/membership",
              "peer/reach", "peer/trust", "peer/offer", "peer/supply"],
     "client": ["client"],

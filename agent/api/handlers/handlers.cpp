@@ -83,6 +83,8 @@ void Handlers::dispatch(const RouteMatch& match, ApiRequest request, Responder r
       return list_jobs(match, request, std::move(respond));
     case RouteId::job_create:
       return create_job(match, std::move(request), std::move(respond));
+    case RouteId::upload_create:
+      return create_upload(match, std::move(request), std::move(respond));
     case RouteId::job:
       return show_job(match, request, std::move(respond));
     case RouteId::job_change:
@@ -102,6 +104,8 @@ void Handlers::dispatch(const RouteMatch& match, ApiRequest request, Responder r
       return retarget(match, std::move(request), std::move(respond));
     case RouteId::file_content:
       return send_content(match, request, std::move(respond));
+    case RouteId::file_reply:
+      return send_reply(match, request, std::move(respond));
     case RouteId::file_descriptor:
       return pass_descriptor(match, request, std::move(respond));
     case RouteId::cache:

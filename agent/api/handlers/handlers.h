@@ -1,6 +1,6 @@
 // The handler of each route. Knows no sockets: a request in, one answer out, at once or later. Loop thread only. One
-// .cpp for each resource: handlers.cpp (dispatch), job_handlers.cpp, content_handlers.cpp, cache_handlers.cpp,
-// group_handlers.cpp, status_handlers.cpp.
+// .cpp for each resource: handlers.cpp (dispatch), job_handlers.cpp, upload_handlers.cpp, content_handlers.cpp,
+// cache_handlers.cpp, group_handlers.cpp, status_handlers.cpp.
 #pragma once
 
 #include <functional>
@@ -17,6 +17,9 @@ namespace larder::agent {
 
 struct CreateRequest;
 
+// A job as the answer. A client that watches from the event in Larder-Event on misses nothing that follows.
+[[nodiscard]] ApiResponse job_response(int status, const Job& job, bool files, const EventHub& events);
+
 class Handlers {
  public:
   Handlers(ApiServices services, Runtime runtime, std::function<ServerFigures()> server_figures);
@@ -31,6 +34,8 @@ class Handlers {
   void show_job(const RouteMatch& match, const ApiRequest& request, Responder respond);
   void create_job(const RouteMatch& match, ApiRequest request, Responder respond);
   void make_job(const RouteMatch& match, Caller who, Duration wait, CreateRequest create, Responder respond);
+  void create_upload(const RouteMatch& match, ApiRequest request, Responder respond);
+  void send_reply(const RouteMatch& match, const ApiRequest& request, Responder respond);
   void answer_ended(const RouteMatch& match, Caller who, const std::string& id, Responder respond);
   void add_files(const RouteMatch& match, ApiRequest request, Responder respond);
   void change_job(const RouteMatch& match, ApiRequest request, Responder respond);

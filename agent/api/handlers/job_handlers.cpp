@@ -18,14 +18,6 @@ bool wants_files(const RouteMatch& match) {
   return match.asked("files") != "0";
 }
 
-ApiResponse job_response(int status, const Job& job, bool files, const EventHub& events) {
-  ApiResponse response = json_response(status, job_view(job, files));
-  // A client that watches from this event on misses nothing that follows.
-  response.headers.emplace_back("Larder-Event", std::to_string(events.ring().next() - 1));
-  if (status == 201) response.headers.emplace_back("Location", "/v1/jobs/" + job.id);
-  return response;
-}
-
 // Answers with the job after the change, or with the error.
 JobService::JobDone answer_job(const RouteMatch& match, Responder respond, const EventHub& events, int status = 200) {
   return [respond = std::move(respond), files = wants_files(match), &events, status](const Result<Job>& job) mutable {
@@ -55,6 +47,14 @@ const Job* job_named(const JobService& jobs, Caller who, const std::string& name
 
 }  // namespace
 
+ApiResponse job_response(int status, const Job& job, bool files, const EventHub& events) {
+  ApiResponse response = json_response(status, job_view(job, files));
+  // A client that watches from this event on misses nothing that follows.
+  response.headers.emplace_back("Larder-Event", std::to_string(events.ring().next() - 1));
+  if (status == 201) response.headers.emplace_back("Location", "/v1/jobs/" + job.id);
+  return response;
+}
+
 template <class T>
 void Handlers::parse(std::string body, Result<T> (*parser)(std::string_view), Responder respond,
                      UniqueFunction<void(T, Responder)> then) {
@@ -82,6 +82,9 @@ void Handlers::parse(std::string body, Result<T> (*parser)(std::string_view), Re
     pending->respond.fail(
         {ErrorCode::busy, "read the request's body", "the agent is busy; try again", std::chrono::seconds(1)});
 }
+
+template void Handlers::parse<UploadRequest>(std::string, Result<UploadRequest> (*)(std::string_view), Responder,
+                                             UniqueFunction<void(UploadRequest, Responder)>);
 
 void Handlers::list_jobs(const RouteMatch& match, const ApiRequest& request, Responder respond) {
   const bool all = match.asked("all") == "1";

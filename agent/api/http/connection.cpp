@@ -159,6 +159,7 @@ class WholeRequest : public std::enable_shared_from_this<WholeRequest> {
     request.origin = field(head, "Origin");
     request.fetch_site = field(head, "Sec-Fetch-Site");
     request.body = std::move(body_);
+    request.descriptors = exchange_->take_descriptors();
     shared_->owner.on_request(std::move(request), Responder([self = shared_from_this()](ApiResponse response) {
                                 self->memory_ = {};
                                 self->exchange_->respond(to_http(std::move(response), self->shared_));
@@ -260,6 +261,7 @@ http::HttpLimits http_limits(const ServerLimits& limits) {
   const auto seconds = std::chrono::ceil<std::chrono::seconds>(limits.write_timeout).count();
   http.least_rate = kLeastTaken / static_cast<std::uint64_t>(std::max<std::int64_t>(seconds, 1));
   http.linger = limits.linger;
+  http.descriptors = kMaxDescriptorsIn;
   return http;
 }
 

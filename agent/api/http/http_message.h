@@ -11,10 +11,14 @@
 
 #include "agent/jobs/model/job_service.h"
 #include "base/http/message/message.h"
+#include "base/io/unique_fd.h"
 #include "base/result.h"
 #include "base/unique_function.h"
 
 namespace larder::agent {
+
+// Descriptors that a client may send with one request. Those that the handler does not take are closed with it.
+inline constexpr std::size_t kMaxDescriptorsIn = 16;
 
 struct ApiRequest {
   Caller caller;
@@ -23,7 +27,8 @@ struct ApiRequest {
   std::string target;  // path and query, as they came
   std::string body;    // at most ServerLimits::body_bytes
   std::string host, range, if_range, last_event_id;  // headers; empty where absent
-  std::string origin, fetch_site;  // Origin and Sec-Fetch-Site: the browser's word on the requesting page
+  std::vector<UniqueFd> descriptors;  // that came with it (SCM_RIGHTS), in their order; at most kMaxDescriptorsIn
+  std::string origin, fetch_site;     // Origin and Sec-Fetch-Site: the browser's word on the requesting page
 };
 
 using http::BodySource;

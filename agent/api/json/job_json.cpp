@@ -107,11 +107,21 @@ void read_priority(JsonReader& reader, Priority& priority) {
     reader.wrong("priority", "must be one of \"foreground\", \"high\", \"normal\", \"low\"");
 }
 
-void read_options(JsonReader& reader, JobOptions& options) {
+// What uploads have too.
+void read_common_options(JsonReader& reader, JobOptions& options) {
   reader.text("name", options.name, kMaxName);
   read_priority(reader, options.priority);
-  reader.object("verdict", [&](JsonReader& verdict) { read_verdict_policy(verdict, options.verdict); });
   reader.count("max_rate", options.max_rate, 0, kMaxBytes);
+  reader.duration("retry_delay_s", options.retry_delay, kLongest);
+  reader.duration("no_progress_timeout_s", options.no_progress_timeout, kLongest);
+  reader.duration("maximum_time_s", options.maximum_time, kLongest);
+  reader.text("notify", options.notify_command, 64);
+  reader.object("connect", [&](JsonReader& connect) { read_connect(connect, options.connect); });
+}
+
+void read_options(JsonReader& reader, JobOptions& options) {
+  read_common_options(reader, options);
+  reader.object("verdict", [&](JsonReader& verdict) { read_verdict_policy(verdict, options.verdict); });
   reader.count("max_file_size", options.max_file_size, 0, kMaxBytes);
   reader.count("parallel_ranges", options.parallel_ranges, 1, 16);
   reader.flag("use_cache", options.use_cache);
@@ -120,11 +130,6 @@ void read_options(JsonReader& reader, JobOptions& options) {
   reader.flag("use_peers", options.use_peers);
   reader.flag("share", options.share);
   reader.flag("offline_ok", options.offline_ok);
-  reader.duration("retry_delay_s", options.retry_delay, kLongest);
-  reader.duration("no_progress_timeout_s", options.no_progress_timeout, kLongest);
-  reader.duration("maximum_time_s", options.maximum_time, kLongest);
-  reader.text("notify", options.notify_command, 64);
-  reader.object("connect", [&](JsonReader& connect) { read_connect(connect, options.connect); });
 }
 
 // [offset, length]; [offset, null]: to the end; [null, length]: the last `length` bytes.
@@ -140,6 +145,13 @@ std::optional<ByteRange> range_of(const json& pair) {
   if (!offset || !length || *offset > kMaxBytes || *length == 0) return std::nullopt;
   if (*length != UINT64_MAX && *length > kMaxBytes - *offset) return std::nullopt;
   return ByteRange{*offset, *length};
+}
+
+void read_sha256(JsonReader& reader, FileSpec& file) {
+  std::string sha256;
+  reader.text("sha256", sha256, 128);
+  file.sha256 = digest_from_hex(sha256);
+  if (reader.has("sha256") && !file.sha256) reader.wrong("sha256", "must be 64 hex digits");
 }
 
 void read_file(JsonReader& reader, FileSpec& file) {
@@ -158,10 +170,7 @@ void read_file(JsonReader& reader, FileSpec& file) {
     if (text) return file.mirrors.push_back({url.get<std::string>(), "", ""});
     reader.wrong(path.substr(path.find("mirrors")), fmt::format("must be a URL of at most {} bytes", origin::kMaxUrl));
   });
-  std::string sha256;
-  reader.text("sha256", sha256, 128);
-  file.sha256 = digest_from_hex(sha256);
-  if (reader.has("sha256") && !file.sha256) reader.wrong("sha256", "must be 64 hex digits");
+  read_sha256(reader, file);
   reader.text("minisign_signature", file.minisign_signature, kMaxMinisign);
   reader.finish();
 }
@@ -171,6 +180,19 @@ void read_files(JsonReader& reader, std::optional<std::string>& error, std::vect
     JsonReader file(value, path, error);
     read_file(file, files.emplace_back());
   });
+}
+
+void read_upload_options(JsonReader& reader, UploadOptions& upload) {
+  reader.text("transaction", upload.transaction, 128);
+  std::string protocol = "auto";
+  reader.text("protocol", protocol, 8);
+  if (const auto wish = origin::protocol_wish_from_name(protocol))
+    upload.protocol = *wish;
+  else
+    reader.wrong("protocol", "must be one of \"auto\", \"tus\", \"bits\", \"put\"");
+  reader.flag("reply", upload.reply);
+  reader.flag("spool", upload.spool);
+  reader.flag("overwrite", upload.overwrite);
 }
 
 // Reads the whole body with `read(reader, error)`.
@@ -201,6 +223,24 @@ Result<CreateRequest> parse_create(std::string_view body) {
   return read_into<CreateRequest>(body, [](JsonReader& reader, auto& error, CreateRequest& request) {
     read_options(reader, request.options);
     read_files(reader, error, request.files);
+    reader.flag("start", request.start);
+  });
+}
+
+Result<UploadRequest> parse_upload(std::string_view body) {
+  return read_into<UploadRequest>(body, [](JsonReader& reader, auto& error, UploadRequest& request) {
+    read_common_options(reader, request.options);
+    read_upload_options(reader, request.options.upload.emplace());
+    reader.require("files");
+    reader.each("files", kMaxFiles, [&](const json& value, const std::string& path) {
+      JsonReader file(value, path, error);
+      FileSpec& spec = request.files.emplace_back();
+      file.require("url");
+      file.text("url", spec.url, origin::kMaxUrl);
+      file.text("name", request.names.emplace_back(), kMaxName);
+      read_sha256(file, spec);
+      file.finish();
+    });
     reader.flag("start", request.start);
   });
 }

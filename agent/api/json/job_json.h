@@ -20,6 +20,14 @@ struct CreateRequest {
   bool start = true;
 };
 
+struct UploadRequest {
+  JobOptions options;              // with `upload`
+  std::vector<FileSpec> files;     // url and sha256
+  std::vector<std::string> names;  // of the files, for the receiver; empty where none was given
+  bool start = true;
+};
+
+[[nodiscard]] Result<UploadRequest> parse_upload(std::string_view body);
 [[nodiscard]] Result<CreateRequest> parse_create(std::string_view body);
 [[nodiscard]] Result<std::vector<FileSpec>> parse_files(std::string_view body);
 [[nodiscard]] Result<JobChange> parse_change(std::string_view body);

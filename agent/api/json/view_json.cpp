@@ -95,6 +95,15 @@ void write_mirrors(JsonWriter& json, const File& file) {
   json.member("mirror", file.mirror);
 }
 
+void write_upload(JsonWriter& json, const File& file) {
+  const UploadFacts& upload = *file.upload;
+  json.member_or_null("name", upload.name).member("transaction", upload.key);
+  json.member_or_null("protocol", upload.began ? std::string(origin::upload_dialect_name(upload.dialect)) : "");
+  json.member("source", upload.snapshot ? "snapshot" : "in_place").member("sent", upload.progress.sent);
+  json.member("resent", upload.progress.sent - std::min(upload.progress.sent, file.bytes));
+  json.member("confirmed", upload.confirmed).member("reply", upload.has_reply);
+}
+
 void write_file(JsonWriter& json, const File& file) {
   json.begin_object();
   json.member("index", file.index).member("url", shown_url(given_url(file, 0), RecordDetail::all));
@@ -121,6 +130,7 @@ void write_file(JsonWriter& json, const File& file) {
     json.null();
   }
   write_ranges(json, file.spec.ranges);
+  if (file.upload) write_upload(json, file);
   write_optional_error(json, file.error);
   json.end_object();
 }
@@ -173,7 +183,8 @@ std::optional<WallTime> gives_up_at(const Job& job) {
 void write_job(JsonWriter& json, const Job& job, bool files) {
   const JobSums sums = sums_of(job);
   json.begin_object();
-  json.member("id", job.id).member("name", job.options.name).member("owner", job.owner);
+  json.member("id", job.id).member("kind", job.options.upload ? "upload" : "download");
+  json.member("name", job.options.name).member("owner", job.owner);
   json.member("state", job_state_name(job.state)).member("priority", priority_name(job.options.priority));
   write_time(json, "created", job.created);
   write_time(json, "modified", job.modified);

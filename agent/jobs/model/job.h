@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/jobs/model/upload_facts.h"
 #include "agent/transfer/transfer.h"
 #include "agent/verdict/verdict.h"
 #include "base/result.h"
@@ -64,6 +65,7 @@ struct JobOptions {
   Duration no_progress_timeout = std::chrono::hours(24 * 14);  // 0: no retries
   Duration maximum_time = std::chrono::hours(24 * 90);         // of connecting and transferring together
   std::string notify_command;                                  // name of a command in the configuration
+  std::optional<UploadOptions> upload;                         // the job uploads; what is of downloads alone is unused
 };
 
 // Another URL of the same file. `url` is canonical once in a job, with its user info moved out.
@@ -112,6 +114,7 @@ struct File {
   origin::Privacy privacy = origin::Privacy::shareable;  // why no other user or agent may have it, as far as known
   unsigned restarts = 0;
   std::optional<peer::CrowdFigures> crowd;  // while downloaded in a crowd
+  std::optional<UploadFacts> upload;        // of an upload: `bytes` counts what the server has or is being sent
   std::optional<Error> error;
 };
 

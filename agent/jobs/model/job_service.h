@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "agent/jobs/model/job.h"
+#include "base/io/unique_fd.h"
 
 namespace larder::agent {
 
@@ -35,6 +36,13 @@ struct Totals {  // since the database was created
   std::size_t active_transfers = 0;
 };
 
+// A file to be uploaded: its source is a descriptor of the caller's, which the jobs own from now on.
+struct UploadSpec {
+  FileSpec file;     // url, and sha256 if it is known
+  std::string name;  // told to the receiver
+  UniqueFd source;
+};
+
 class JobService {
  public:
   virtual ~JobService() = default;
@@ -43,6 +51,12 @@ class JobService {
 
   // Creates a suspended job; `start` also resumes it in the same durable step.
   virtual void create(Caller who, JobOptions options, std::vector<FileSpec> files, bool start, JobDone done) = 0;
+  // Creates a job that uploads (options.upload), or gives the caller's job that does the same already: then the sources
+  // are given to it, and it goes on if it waited for them. Error: invalid_argument, of a source that is no regular file
+  // opened for reading alone; already_exists, of a transaction that has another file.
+  using UploadDone = UniqueFunction<void(Result<Job>, bool was_there)>;
+  virtual void create_upload(Caller who, JobOptions options, std::vector<UploadSpec> files, bool start,
+                             UploadDone done) = 0;
   virtual void add_files(Caller who, const std::string& id, std::vector<FileSpec> files, JobDone done) = 0;
   virtual void resume(Caller who, const std::string& id, JobDone done) = 0;  // also out of error and transient_error
   virtual void suspend(Caller who, const std::string& id, JobDone done) = 0;
@@ -60,6 +74,8 @@ class JobService {
   // (committed bytes only: File::contiguous).
   virtual void open_content(Caller who, const std::string& id, unsigned file, bool partial,
                             UniqueFunction<void(Result<std::shared_ptr<cache::ContentLease>>)> done) = 0;
+  // Returns the path of the reply that the application gave to an upload (BITS).
+  [[nodiscard]] virtual Result<std::string> find_reply(Caller who, const std::string& id, unsigned file) const = 0;
   [[nodiscard]] virtual Totals totals() const = 0;
   // Called on the loop thread for each event, in order.
   virtual void set_listener(std::function<void(const Event&)> listener) = 0;

@@ -36,6 +36,7 @@ void visit_job_identity(JobRef& job, Visitor& visit) {
   visit("use_peers", options.use_peers);
   visit("share", options.share);
   visit("offline_ok", options.offline_ok);
+  visit("upload", options.upload);
 }
 
 template <class JobRef, class Visitor>
@@ -100,6 +101,7 @@ void visit_file_mutable(FileRef& file, Visitor& visit) {
   visit("mirror", file.mirror);
   visit("mixed", file.mixed);
   visit("restarts", file.restarts);
+  visit("upload", file.upload);
   visit("error", file.error);
 }
 

@@ -8,6 +8,7 @@
 
 #include "agent/jobs/store/job_columns.h"
 #include "agent/jobs/store/job_values.h"
+#include "agent/jobs/store/upload_values.h"
 #include "base/text/units.h"
 #include "database/statement.h"
 
@@ -63,6 +64,10 @@ ALTER TABLE files ADD COLUMN file_name TEXT NOT NULL DEFAULT '';
 ALTER TABLE files ADD COLUMN mirrors TEXT NOT NULL DEFAULT '';
 ALTER TABLE files ADD COLUMN mirror INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE files ADD COLUMN mixed INTEGER NOT NULL DEFAULT 0;
+)sql"},
+                                cache::SchemaStep{"jobs-uploads", R"sql(
+ALTER TABLE jobs ADD COLUMN upload TEXT;
+ALTER TABLE files ADD COLUMN upload TEXT;
 )sql"}};
 
 // Collects "a, b, c" or "a = ?, b = ?".
@@ -117,6 +122,8 @@ class Bind {
   void put(int at, const std::vector<origin::Header>& value) { statement_.bind(at, encode_headers(value)); }
   void put(int at, const std::vector<ByteRange>& value) { statement_.bind(at, encode_ranges(value)); }
   void put(int at, const std::vector<Mirror>& value) { statement_.bind(at, encode_mirrors(value)); }
+  void put(int at, const UploadOptions& value) { statement_.bind(at, encode_upload_options(value)); }
+  void put(int at, const UploadFacts& value) { statement_.bind(at, encode_upload(value)); }
   void put(int at, JobState value) { statement_.bind(at, std::string(job_state_name(value))); }
   void put(int at, FileState value) { statement_.bind(at, std::string(file_state_name(value))); }
   void put(int at, Priority value) { statement_.bind(at, std::string(priority_name(value))); }
@@ -177,6 +184,8 @@ class Read {
   bool get(int at, std::vector<origin::Header>& value) { return take(value, decode_headers(text(at))); }
   bool get(int at, std::vector<ByteRange>& value) { return take(value, decode_ranges(text(at))); }
   bool get(int at, std::vector<Mirror>& value) { return take(value, decode_mirrors(text(at))); }
+  bool get(int at, UploadOptions& value) { return take(value, decode_upload_options(text(at))); }
+  bool get(int at, UploadFacts& value) { return take(value, decode_upload(text(at))); }
   bool get(int at, JobState& value) { return take(value, job_state_from_name(text(at))); }
   bool get(int at, FileState& value) { return take(value, file_state_from_name(text(at))); }
   bool get(int at, Priority& value) { return take(value, priority_from_name(text(at))); }

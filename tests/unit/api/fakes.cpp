@@ -142,6 +142,31 @@ void FakeJobs::create(Caller who, JobOptions options, std::vector<FileSpec> spec
   jobs.back().options.name = created.name;
   steer("create", who, id, std::move(done));
 }
+void FakeJobs::create_upload(Caller who, JobOptions options, std::vector<UploadSpec> specs, bool start_it,
+                             UploadDone done) {
+  files.clear();
+  sources.clear();
+  for (const UploadSpec& spec : specs) {
+    files.push_back(spec.file);
+    std::string text(100, ' ');
+    const ssize_t got = ::pread(spec.source.get(), text.data(), text.size(), 0);
+    text.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+    sources.push_back(spec.name + "=" + text);
+  }
+  const bool existed = was_there;
+  const std::string id = fmt::format("{:016x}", jobs.size() + 1);
+  jobs.push_back(sample_job(id, who.uid, files.size()));
+  jobs.back().options.upload = options.upload;
+  for (File& file : jobs.back().files) file.upload = UploadFacts{"a", "key", {}, false, true};
+  created = std::move(options);
+  start = start_it;
+  steer("create_upload", who, id,
+        [existed, done = std::move(done)](Result<Job> job) mutable { done(std::move(job), existed); });
+}
+Result<std::string> FakeJobs::find_reply(Caller, const std::string&, unsigned) const {
+  if (reply_file.empty()) return fail(ErrorCode::not_found, "read the reply", "there is none");
+  return reply_file;
+}
 void FakeJobs::add_files(Caller who, const std::string& id, std::vector<FileSpec> specs, JobDone done) {
   files = std::move(specs);
   steer("add_files", who, id, std::move(done));

@@ -37,6 +37,9 @@ class FakeJobs final : public JobService {
   std::vector<std::string> calls;  // "resume 17 0123…"
   JobOptions created;
   std::vector<FileSpec> files;
+  std::vector<std::string> sources;  // what the descriptors of create_upload() gave
+  bool was_there = false;            // what create_upload() says
+  std::string reply_file;            // what find_reply() gives; empty: not_found
   bool start = false;
   JobChange changed;
   std::string content = "0123456789";
@@ -46,6 +49,8 @@ class FakeJobs final : public JobService {
   Totals figures;
 
   void create(Caller who, JobOptions options, std::vector<FileSpec> specs, bool start_it, JobDone done) override;
+  void create_upload(Caller who, JobOptions options, std::vector<UploadSpec> specs, bool start_it,
+                     UploadDone done) override;
   void add_files(Caller who, const std::string& id, std::vector<FileSpec> specs, JobDone done) override;
   void resume(Caller who, const std::string& id, JobDone done) override { steer("resume", who, id, std::move(done)); }
   void suspend(Caller who, const std::string& id, JobDone done) override { steer("suspend", who, id, std::move(done)); }
@@ -60,6 +65,7 @@ class FakeJobs final : public JobService {
   [[nodiscard]] std::vector<const Job*> list(Caller who) const override;
   void open_content(Caller who, const std::string& id, unsigned file, bool partial,
                     UniqueFunction<void(Result<std::shared_ptr<cache::ContentLease>>)> done) override;
+  [[nodiscard]] Result<std::string> find_reply(Caller who, const std::string& id, unsigned file) const override;
   [[nodiscard]] Totals totals() const override { return figures; }
   void set_listener(std::function<void(const Event&)> heard) override { listener = std::move(heard); }
 

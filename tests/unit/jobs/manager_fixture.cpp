@@ -101,6 +101,27 @@ void FakeCache::go_on_privately(const cache::ContentId& id, const std::string& h
   answer<void>(done, private_error ? Status(tl::unexpected<Error>(*private_error)) : Status{});
 }
 
+origin::UploadId FakeUploads::start(origin::UploadJob job, std::shared_ptr<origin::UploadEvents> events) {
+  all.push_back({all.size() + 1, std::move(job), std::move(events)});
+  all.back().rate = all.back().job.max_rate;
+  return all.size();
+}
+
+void FakeUploads::stop(origin::UploadId id) {
+  all.at(id - 1).running = false;
+}
+
+void FakeUploads::set_rate(origin::UploadId id, std::uint64_t bytes_per_second) {
+  all.at(id - 1).rate = bytes_per_second;
+}
+
+FakeUploads::Started* FakeUploads::running(const std::string& key) {
+  for (Started& one : all) {
+    if (one.running && one.job.plan.key == key) return &one;
+  }
+  return nullptr;
+}
+
 void ManagerTest::SetUp() {
   log::set_level(log::Level::off);
   settings_.hook_names = {"scan"};
@@ -115,8 +136,9 @@ void ManagerTest::TearDown() {
 }
 
 void ManagerTest::start_manager() {
+  shelf_ = std::make_unique<SourceShelf>(directory_ / "uploads", loop_.runtime(), disk_);
   manager_ = std::make_unique<JobManager>(settings_, transfers_, judge_, cache_, *database_, origin_, notifier_,
-                                          loop_.runtime());
+                                          JobManager::UploadParts{uploads_, *shelf_}, loop_.runtime());
   manager_->set_listener([this](const Event& event) {
     ASSERT_NE(event.job, nullptr);
     EXPECT_EQ(event.job_id, event.job->id);

@@ -13,6 +13,8 @@
 #include <vector>
 
 #include "agent/jobs/job_manager.h"
+#include "agent/uploads/source_shelf.h"
+#include "base/runtime/worker_pool.h"
 #include "cache/cache.h"
 #include "tests/support/temp_directory.h"
 #include "tests/support/virtual_loop.h"
@@ -64,6 +66,33 @@ class FakeJudge final : public Judge {
   bool has_hook(const std::string&) const override { return true; }
 
   std::deque<Asked> asked;
+};
+
+// Uploads that do nothing of their own.
+class FakeUploads final : public origin::Uploads {
+ public:
+  struct Started {
+    origin::UploadId id = 0;
+    origin::UploadJob job;
+    std::shared_ptr<origin::UploadEvents> events;
+    bool running = true;
+    std::uint64_t rate = 0;
+  };
+
+  origin::UploadId start(origin::UploadJob job, std::shared_ptr<origin::UploadEvents> events) override;
+  void stop(origin::UploadId id) override;
+  void set_rate(origin::UploadId id, std::uint64_t bytes_per_second) override;
+  void cancel(origin::UploadJob job, UniqueFunction<void(bool)> done) override {
+    cancelled.push_back({std::move(job), std::move(done)});
+  }
+  Started* running(const std::string& key);  // null where none is
+
+  std::deque<Started> all;
+  struct Cancelled {
+    origin::UploadJob job;
+    UniqueFunction<void(bool)> done;
+  };
+  std::deque<Cancelled> cancelled;
 };
 
 // Says yes to everything and notes it: "drop c1", "release c1 job.0".
@@ -244,6 +273,9 @@ class ManagerTest : public testing::Test {
   FakeOrigin origin_;
   FakeNotifier notifier_;
   std::unique_ptr<cache::Database> database_;
+  FakeUploads uploads_;
+  WorkerPool disk_{"disk", 1, 64};
+  std::unique_ptr<SourceShelf> shelf_;
   std::unique_ptr<JobManager> manager_;
   std::vector<std::string> events_;  // "job.state <id> <state>", "file.state <id>.<index> <state>"
   bool keep_events_ = true;

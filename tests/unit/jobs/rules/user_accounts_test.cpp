@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/io/log.h"
 #include "base/process/user_name.h"
 
 namespace larder::agent {
@@ -82,6 +83,7 @@ TEST(user_accounts, nothing_is_read_behind_the_end_of_the_text) {
 }
 
 TEST(user_accounts, a_file_that_is_there_and_cannot_be_read_is_reported) {
+  log::set_level(log::Level::info);  // another test may have silenced it
   testing::internal::CaptureStderr();
   EXPECT_EQ(UserAccounts::read("/nonexistent/subuid").account_of(100'000), 100'000U);
   EXPECT_EQ(testing::internal::GetCapturedStderr(), "") << "most systems without such users have no file";

@@ -12,6 +12,7 @@
 #include "agent/jobs/rules/job_limits.h"
 #include "agent/jobs/store/job_columns.h"
 #include "agent/jobs/store/job_values.h"
+#include "agent/jobs/store/upload_values.h"
 #include "tests/support/temp_directory.h"
 #include "tests/support/virtual_loop.h"
 
@@ -37,6 +38,15 @@ struct Fill {
   }
   void operator()(const char*, std::optional<cache::Version>& value) {
     value = cache::Version{"http://host/" + std::to_string(next++), 5, "\"e\"", "date"};
+  }
+  void operator()(const char*, std::optional<UploadOptions>& value) {
+    value = UploadOptions{origin::ProtocolWish::bits, "report-" + std::to_string(next++), true, true, true};
+  }
+  void operator()(const char*, std::optional<UploadFacts>& value) {
+    origin::UploadProgress progress;
+    progress.url = "https://host/up/" + std::to_string(next++);
+    progress.offset = 7;
+    value = UploadFacts{"a = b", "key", {1, 2, 3, -4, 5}, true, true, origin::UploadDialect::put, progress, true, true};
   }
   void operator()(const char*, std::vector<origin::Header>& value) { value = {{"A", "b"}, {"C", "d: e"}}; }
   void operator()(const char*, std::vector<ByteRange>& value) { value = {{1, 2}, {9, UINT64_MAX}, {UINT64_MAX, 7}}; }
@@ -70,6 +80,8 @@ struct Show {
   static std::string show(const cache::Version& v) {
     return v.url + v.etag + v.last_modified + std::to_string(*v.size);
   }
+  static std::string show(const UploadOptions& value) { return encode_upload_options(value); }
+  static std::string show(const UploadFacts& value) { return encode_upload(value); }
   static std::string show(WallTime value) { return std::to_string(to_unix_ns(value)); }
   static std::string show(Duration value) { return std::to_string(value.count()); }
   static std::string show(const std::vector<ByteRange>& ranges) {

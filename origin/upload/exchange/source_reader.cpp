@@ -1,4 +1,4 @@
-#include "origin/upload/source_reader.h"
+#include "origin/upload/exchange/source_reader.h"
 
 #include <fmt/format.h>
 
@@ -106,8 +106,8 @@ Digest SourceReader::whole_digest() const {
   return hashes_->whole.copy().finish();
 }
 
-Digest SourceReader::part_sha256() {
-  return hashes_->part_sha256->finish();
+Digest SourceReader::part_sha256() const {
+  return hashes_->part_sha256->copy().finish();
 }
 
 Sha1Digest SourceReader::part_sha1() {

@@ -1,11 +1,12 @@
-#include "origin/upload/upload_attempt.h"
+#include "origin/upload/exchange/upload_attempt.h"
 
 #include <utility>
 
 #include "base/error_table.h"
 #include "origin/rules/request_rules.h"
+#include "origin/upload/dialect_steps.h"
+#include "origin/upload/exchange/reply_file.h"
 #include "origin/url/address.h"
-#include "origin/upload/reply_file.h"
 
 namespace larder::origin {
 namespace {
@@ -58,11 +59,18 @@ void UploadAttempt::set_rate(std::uint64_t bytes_per_second) {
 
 // The source is looked at before anything is asked of the server: an empty read checks its identity alone.
 void UploadAttempt::begin() {
-  if (aim_ == Aim::cancel) return take_step(cancel_upload(turn()));
+  if (aim_ == Aim::cancel) return begin_cancelling();
   reader_->read({}, guard([](UploadAttempt& self, const Result<Buffer>& read) {
                   if (!read) return self.finish(tl::unexpected(read.error()));
                   self.choose_place();
                 }));
+}
+
+// Whether a tus server ends uploads when it is asked to is no part of what a job stores, but of what its place says.
+void UploadAttempt::begin_cancelling() {
+  const bool unsaid =
+      job_.plan.dialect == UploadDialect::tus && !job_.progress.url.empty() && !job_.plan.tus.termination;
+  return unsaid ? choose_place() : take_step(cancel_upload(turn()));
 }
 
 // An upload that has begun keeps its dialect; what the server can do is asked for again after a restart.
@@ -105,10 +113,12 @@ void UploadAttempt::on_place(const Url& asked, const UploadAnswer& answer) {
 }
 
 void UploadAttempt::use_place(const DiscoveredPlace& place) {
-  const UploadDialect before = job_.plan.dialect;
-  if (Status ok = choose_dialect(place, job_.wish, job_.plan); !ok) return finish(tl::unexpected(ok.error()));
-  if (has_begun(job_.progress)) job_.plan.dialect = before;
-  take_step(start_upload(turn()));
+  if (has_begun(job_.progress)) {
+    if (place.dialect == job_.plan.dialect) job_.plan.tus = place.tus;
+  } else if (Status ok = choose_dialect(place, job_.wish, job_.plan); !ok) {
+    return finish(tl::unexpected(ok.error()));
+  }
+  take_step(aim_ == Aim::cancel ? cancel_upload(turn()) : start_upload(turn()));
 }
 
 void UploadAttempt::take_step(UploadStep step) {
@@ -133,14 +143,23 @@ void UploadAttempt::take_step(UploadStep step) {
 }
 
 void UploadAttempt::store_and_send(UploadStep step) {
+  const bool ends = step.wait > kShortWait;
+  if (ends) take_back_last_byte(job_.progress);  // of the request that this attempt does not send any more
   tell_progress();
   if (over_) return;
-  events_->on_step(job_.progress, job_.plan.dialect, guard([step = std::move(step)](UploadAttempt& self) {
-                     if (step.wait > Duration::zero()) return self.finish(tl::unexpected(error_of_wait(step)));
-                     self.send_request(step.request, self.guard([](UploadAttempt& me, const UploadAnswer& answer) {
-                       me.take_step(after_answer(me.turn(), answer));
-                     }));
+  events_->on_step(job_.progress, job_.plan.dialect, guard([step = std::move(step), ends](UploadAttempt& self) {
+                     if (ends) return self.finish(tl::unexpected(error_of_wait(step)));
+                     if (step.wait <= Duration::zero()) return self.send_step_request(step.request);
+                     self.parts_.runtime.timers.after(
+                         step.wait,
+                         self.guard([request = step.request](UploadAttempt& me) { me.send_step_request(request); }));
                    }));
+}
+
+void UploadAttempt::send_step_request(const UploadRequest& request) {
+  send_request(request, guard([](UploadAttempt& self, const UploadAnswer& answer) {
+                 self.take_step(after_answer(self.turn(), answer));
+               }));
 }
 
 HttpRequest UploadAttempt::request_head(const UploadRequest& request) const {
@@ -207,10 +226,11 @@ class ReplyCollector final : public HttpEvents {
 
   void on_head(const HttpHead& head) override { status_ = head.status; }
   void on_data(Buffer bytes) override {
-    if (reply_.size() + bytes.size() <= most_)
-      reply_.append(reinterpret_cast<const char*>(bytes.bytes().data()), bytes.size());
-    else
-      too_large_ = true;
+    if (reply_.size() + bytes.size() > most_) {
+      return done_(
+          fail(ErrorCode::too_large, "fetch the reply", "it has more than " + std::to_string(most_) + " bytes"));
+    }
+    reply_.append(reinterpret_cast<const char*>(bytes.bytes().data()), bytes.size());
     consumed_(bytes.size());
   }
   void on_done(Status status) override {
@@ -218,9 +238,6 @@ class ReplyCollector final : public HttpEvents {
     if (status_ < 200 || status_ >= 300)
       return done_(fail(status_ >= 500 ? ErrorCode::http_transient : ErrorCode::http_fatal, "fetch the reply",
                         "the server answers " + std::to_string(status_)));
-    if (too_large_)
-      return done_(
-          fail(ErrorCode::too_large, "fetch the reply", "it has more than " + std::to_string(most_) + " bytes"));
     done_(std::move(reply_));
   }
 
@@ -229,7 +246,6 @@ class ReplyCollector final : public HttpEvents {
   UniqueFunction<void(std::size_t)> consumed_;
   UniqueFunction<void(Result<std::string>)> done_;
   int status_ = 0;
-  bool too_large_ = false;
   std::string reply_;
 };
 
@@ -245,7 +261,7 @@ void UploadAttempt::fetch_reply(const std::string& url) {
                                               self.parts_.http.consumed(self.reply_id_, bytes);
                                             }),
                                             guard([](UploadAttempt& self, Result<std::string> reply) {
-                                              self.reply_id_ = 0;
+                                              self.parts_.http.cancel(std::exchange(self.reply_id_, 0));
                                               if (!reply) return self.finish(tl::unexpected(reply.error()));
                                               self.store_reply(std::move(*reply));
                                             }));
@@ -269,6 +285,11 @@ void UploadAttempt::finish(Result<UploadResult> result) {
   if (over_) return;
   const auto self = shared_from_this();
   stop();
+  // An error that no rule has seen says when to try again, as the others do.
+  if (!result && error_info(result.error().code).retryable && !result.error().retry_after) {
+    const Duration wait = retry_delay(job_.plan.retry, 1, std::nullopt, parts_.runtime.random);
+    result.error().retry_after = std::chrono::ceil<std::chrono::seconds>(wait);
+  }
   const auto events = events_;
   events->on_done(std::move(result));
   if (on_over_) on_over_();

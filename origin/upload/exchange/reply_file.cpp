@@ -1,4 +1,4 @@
-#include "origin/upload/reply_file.h"
+#include "origin/upload/exchange/reply_file.h"
 
 namespace larder::origin {
 

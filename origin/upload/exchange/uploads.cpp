@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "base/error_table.h"
-#include "origin/upload/upload_attempt.h"
+#include "origin/upload/exchange/upload_attempt.h"
 
 namespace larder::origin {
 namespace {

@@ -1,4 +1,4 @@
-#include "origin/upload/request_sender.h"
+#include "origin/upload/exchange/request_sender.h"
 
 #include <algorithm>
 #include <utility>
@@ -62,7 +62,8 @@ void RequestSender::set_rate(std::uint64_t bytes_per_second) {
 // before the body. The bytes of the body are then read twice; what changes in between is found by the identity, and by
 // the server, which has the digest.
 void RequestSender::hash_on() {
-  const std::uint64_t whole_to = hashes_first() ? request_.hash_to : std::min(request_.hash_to, request_.offset);
+  const bool all_first = hashes_first() || request_.length == 0;
+  const std::uint64_t whole_to = all_first ? request_.hash_to : std::min(request_.hash_to, request_.offset);
   const std::uint64_t before_body = std::min(whole_to, request_.offset);
   SourceReader::Wish wish;
   if (reader_->hashed() < before_body) {
@@ -102,7 +103,7 @@ void RequestSender::send_head() {
   head_.method = request_.method;
   head_.headers = request_.headers;
   head_.body_length = request_.length;
-  if (request_.length > 0 && request_.offset + request_.length == source_size_) head_.answer_within = kLastAnswerWithin;
+  if (request_.offset + request_.length == source_size_) head_.answer_within = kLastAnswerWithin;
   for (const DigestField& field : request_.digests) head_.headers.emplace_back(field.name, digest_of(field));
   id_ = http_.start(head_, std::make_shared<Events>(weak_from_this()));
   send_on();
@@ -153,6 +154,12 @@ void RequestSender::on_done(const Status& status) {
   id_ = 0;
   if (!status && answer_.head.status == 0) answer_.error = status.error();
   if (!status && answer_.head.status != 0) answer_.text.clear();  // its end is missing
+  // A yes to a body that did not go out as a whole is none: the server cannot have the file.
+  const bool yes = answer_.head.status >= 200 && answer_.head.status < 300;
+  if (yes && answer_.sent < request_.length && !answer_.error) {
+    answer_.error = Error{ErrorCode::connection_lost, "upload to " + request_.url.host,
+                          "it says yes before it has all bytes, and ends the connection", std::nullopt};
+  }
   finish(std::move(answer_));
 }
 

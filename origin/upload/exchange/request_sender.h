@@ -8,7 +8,7 @@
 #include "base/result.h"
 #include "base/unique_function.h"
 #include "origin/http/http_client.h"
-#include "origin/upload/source_reader.h"
+#include "origin/upload/exchange/source_reader.h"
 #include "origin/upload/upload_dialect.h"
 #include "origin/upload/uploads.h"
 

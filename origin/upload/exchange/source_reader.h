@@ -46,8 +46,8 @@ class SourceReader {
   void begin_part(bool sha1, bool sha256);
   [[nodiscard]] std::uint64_t hashed() const { return hashed_; }  // bytes from the start that are in the whole's digest
   [[nodiscard]] Digest whole_digest() const;
-  [[nodiscard]] Digest part_sha256();
-  [[nodiscard]] Sha1Digest part_sha1();
+  [[nodiscard]] Digest part_sha256() const;
+  [[nodiscard]] Sha1Digest part_sha1();  // once for each part
 
  private:
   struct Hashes;

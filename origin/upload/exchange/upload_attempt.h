@@ -9,8 +9,8 @@
 #include "base/io/file_system.h"
 #include "base/runtime/worker_pool.h"
 #include "origin/upload/discovery.h"
-#include "origin/upload/request_sender.h"
-#include "origin/upload/source_reader.h"
+#include "origin/upload/exchange/request_sender.h"
+#include "origin/upload/exchange/source_reader.h"
 #include "origin/upload/upload.h"
 #include "origin/upload/uploads.h"
 
@@ -28,6 +28,8 @@ class UploadAttempt : public std::enable_shared_from_this<UploadAttempt> {
  public:
   enum class Aim { upload, cancel };
   static constexpr Duration kProgressInterval = std::chrono::milliseconds(100);
+  // A wait that is no longer than this is waited out here; a longer one ends the attempt.
+  static constexpr Duration kShortWait = std::chrono::seconds(2);
   static constexpr std::size_t kMaxReply = 16 * 1024 * 1024;  // bytes of an application's reply
 
   // `over` is called after the last event, and may destroy the attempt.
@@ -39,12 +41,14 @@ class UploadAttempt : public std::enable_shared_from_this<UploadAttempt> {
 
  private:
   void begin();
+  void begin_cancelling();
   void choose_place();
   void ask_place(const DiscoveryStep& step, Url asked);
   void on_place(const Url& asked, const UploadAnswer& answer);
   void use_place(const DiscoveredPlace& place);
   void take_step(UploadStep step);
   void store_and_send(UploadStep step);
+  void send_step_request(const UploadRequest& request);
   void send_request(const UploadRequest& request, UniqueFunction<void(UploadAnswer)> then);
   [[nodiscard]] HttpRequest request_head(const UploadRequest& request) const;
   void fetch_reply(const std::string& url);
