@@ -331,7 +331,7 @@ def no_room(lab, dialect):
     inbox, put = lab_inbox(lab, server={"keep_free": "1000 TiB"}), Putter(lab)
     path, data = put.file("f", MIB)
     words = to(inbox, dialect, "t", path)
-    done = put.start(*words, quick=("--retry-delay", "50ms", "--retry-for", "1s"))
+    done = put.start(*words, quick=("--retry-delay", "100ms", "--retry-for", "1s"))
     said = done.communicate(timeout=60)[1]
     expect(done.returncode not in (0, 1, None), f"exit status {done.returncode}: {said}")
     expect("507" in said or "room" in said or "space" in said or "full" in said, f"the reason is not told: {said}")
