@@ -79,8 +79,9 @@ UploadRequest whole_file(const UploadTurn& turn) {
   DigestField digest{"Repr-Digest", PartAlgorithm::sha256, DigestField::Form::digest, true};
   if (plan.sha256) {
     request.headers.emplace_back(digest.name, digest_field_value(digest, *plan.sha256));
-  } else if (plan.size <= kMaxUnaskedPut) {
-    request.digests.push_back(std::move(digest));  // small enough to be hashed before it is sent
+  } else if (plan.size <= kMaxUnaskedPut || plan.key_repeated || progress.sent > 0) {
+    // Small enough to be hashed before it is sent; or the server may have it already, and says so by its digest.
+    request.digests.push_back(std::move(digest));
   }
   return request;
 }

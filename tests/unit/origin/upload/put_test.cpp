@@ -106,6 +106,19 @@ TEST(put, a_large_file_is_sent_only_when_asked_for_and_is_not_hashed_first) {
   EXPECT_TRUE(bench.start().request.digests.empty());
 }
 
+// The server may have it already, and then says so by its digest before it has read the body.
+TEST(put, a_large_file_that_may_be_there_is_hashed_first) {
+  UploadBench repeated = fresh(kMaxUnaskedPut + 1);
+  repeated.plan.large_put = true;
+  repeated.plan.key_repeated = true;
+  EXPECT_EQ(repeated.start().request.digests.size(), 1U);
+  UploadBench again = fresh(kMaxUnaskedPut + 1);
+  again.plan.large_put = true;
+  EXPECT_TRUE(again.start().request.digests.empty());
+  EXPECT_EQ(again.hear_words(no_answer()), "wait PUT 0+16777217");
+  EXPECT_EQ(again.last.request.digests.size(), 1U);
+}
+
 TEST(put, any_2xx_is_success_and_the_digest_is_compared) {
   for (const int status : {200, 201, 202, 204}) EXPECT_EQ(lead("first").hear_words(answer_of(status)), "done");
   for (const char* ours : {"x", "y"}) {
