@@ -72,7 +72,8 @@ UploadRequest whole_file(const UploadTurn& turn) {
   progress.phase = UploadPhase::append;
   UploadRequest request = request_to(plan, "PUT", upload_url(plan, progress));
   request.headers.emplace_back("Content-Type", "application/octet-stream");
-  request.headers.emplace_back("Idempotency-Key", fmt::format("\"{}\"", plan.key));
+  // Of PUT the URL is the transaction, unless the caller named another one.
+  if (plan.key_repeated) request.headers.emplace_back("Idempotency-Key", fmt::format("\"{}\"", plan.key));
   if (!plan.overwrite) request.headers.emplace_back("If-None-Match", "*");
   begin_part(progress, plan, plan.size, request);
   DigestField digest{"Repr-Digest", PartAlgorithm::sha256, DigestField::Form::digest, true};

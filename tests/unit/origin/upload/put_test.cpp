@@ -73,7 +73,6 @@ TEST(put, a_file_is_sent_whole_with_its_digest_and_replaces_nothing) {
   const UploadRequest request = bench.start().request;
   EXPECT_EQ(words_of(bench.last), "PUT 0+300");
   EXPECT_EQ(field_of(request, "If-None-Match"), "*");
-  EXPECT_EQ(field_of(request, "Idempotency-Key"), "\"8d1e2c\"");
   EXPECT_EQ(field_of(request, "Content-Range"), std::nullopt);
   ASSERT_EQ(request.digests.size(), 1U);
   EXPECT_EQ(request.digests[0].name, "Repr-Digest");
@@ -86,6 +85,14 @@ TEST(put, a_file_is_sent_whole_with_its_digest_and_replaces_nothing) {
   EXPECT_EQ(field_of(other, "If-None-Match"), std::nullopt);
   EXPECT_EQ(field_of(other, "Repr-Digest"), kOfX);
   EXPECT_TRUE(other.digests.empty());
+}
+
+TEST(put, the_url_is_the_transaction_unless_the_caller_named_one) {
+  UploadBench bench = fresh();
+  EXPECT_EQ(field_of(bench.start().request, "Idempotency-Key"), std::nullopt);
+  bench = fresh();
+  bench.plan.key_repeated = true;
+  EXPECT_EQ(field_of(bench.start().request, "Idempotency-Key"), "\"8d1e2c\"");
 }
 
 TEST(put, a_large_file_is_sent_only_when_asked_for_and_is_not_hashed_first) {
@@ -206,6 +213,20 @@ TEST(put_fault, a_wrong_digest_is_told_from_a_refusal) {
   UploadAnswer answer = answer_of(422, {{"Repr-Digest", kOfX}});
   answer.sha256 = sha256(as_bytes("y"));
   EXPECT_EQ(bench.hear_words(answer), "fail digest_mismatch");
+}
+
+TEST(put_fault, a_file_with_another_digest_than_was_said_is_no_refusal) {
+  for (const int status : {422, 201}) {
+    UploadBench bench = lead("first");
+    bench.plan.sha256 = sha256(as_bytes("x"));
+    UploadAnswer answer = answer_of(status);
+    answer.sha256 = bench.plan.sha256;
+    EXPECT_EQ(bench.hear_words(answer), status == 422 ? "fail rejected_by_application" : "done");
+    bench = lead("first");
+    bench.plan.sha256 = sha256(as_bytes("x"));
+    answer.sha256 = sha256(as_bytes("y"));
+    EXPECT_EQ(bench.hear_words(answer), "fail digest_mismatch");
+  }
 }
 
 }  // namespace
