@@ -266,7 +266,7 @@ Status CurlExchange::stalled() const {
 // What an upload asks for changes something at the server. Whether it is asked for again is for the rules of uploads to
 // say, and the bytes of a body are gone.
 bool CurlExchange::may_repeat() const {
-  return !is_upload() || !requested_ || request_.method == "HEAD" || request_.method == "OPTIONS";
+  return !requested_ || !changes_something();
 }
 
 // libcurl sends nothing more after a refusal, but an exchange whose body pauses does not end.

@@ -148,6 +148,9 @@ class CurlExchange {
   void emit_head();
   [[nodiscard]] Duration patience() const;
   [[nodiscard]] Status stalled() const;
+  [[nodiscard]] bool changes_something() const {
+    return is_upload() && request_.method != "HEAD" && request_.method != "OPTIONS";
+  }
   [[nodiscard]] bool may_repeat() const;
   [[nodiscard]] bool refused_in_a_pause() const;
   [[nodiscard]] Status add_headers();

@@ -39,7 +39,8 @@ class Options {
 constexpr long kSchemes = static_cast<long>(CURLAUTH_BASIC | CURLAUTH_DIGEST | CURLAUTH_NTLM);
 // Of uploads: with the others the whole body would go out, be refused, and have to be sent again.
 constexpr long kUploadSchemes = static_cast<long>(CURLAUTH_BASIC);
-// A connection that was idle for longer may be closed by the other side just when the body begins.
+// A connection that was idle for longer may be closed by the other side just when the request begins, which is not made
+// a second time unasked.
 constexpr long kLongestIdle_s = 2;
 
 long http_version(ConnectOptions::Http http) {
@@ -125,7 +126,7 @@ Status CurlExchange::set_method() {
     options.set(CURLOPT_UPLOAD_BUFFERSIZE, static_cast<long>(kBuffer));
     options.text(CURLOPT_CUSTOMREQUEST, request_.method);
   }
-  if (request_.body_length > 0) options.set(CURLOPT_MAXAGE_CONN, kLongestIdle_s);
+  if (changes_something()) options.set(CURLOPT_MAXAGE_CONN, kLongestIdle_s);
   return options.code() == CURLE_OK ? Status() : cannot_set_up(options.code());
 }
 
