@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "base/runtime/loop.h"
 #include "base/text/text.h"
@@ -351,7 +352,10 @@ UploadRun run_upload(const UploadPlan& plan, UploadProgress progress, std::strin
 
 std::string random_bytes(std::size_t size, Random& random) {
   std::string bytes(size, '\0');
-  for (char& c : bytes) c = static_cast<char>(random.next());
+  for (std::size_t at = 0; at < size; at += sizeof(std::uint64_t)) {
+    const std::uint64_t next = random.next();
+    std::memcpy(bytes.data() + at, &next, std::min(sizeof(next), size - at));
+  }
   return bytes;
 }
 
