@@ -134,11 +134,11 @@ TEST_F(UploadsOverCurlTest, ARefusalMidwayEndsIt) {
   manner.status = 403;
   manner.text = "this inbox is closed";
   sink.expect(manner);
-  const auto ended = run(put_of(64 * kMiB));
+  const auto ended = run(put_of(24 * kMiB));
   EXPECT_FALSE(ended->ok());
   EXPECT_NE(ended->why().find("this inbox is closed"), std::string::npos) << ended->why();
   EXPECT_TRUE(sink.wait_for_open(0));
-  EXPECT_LT(sink.requests().back().body, 64 * kMiB);
+  EXPECT_LT(sink.requests().back().body, 24 * kMiB);
 }
 
 TEST_F(UploadsOverCurlTest, AFileThatIsWrittenToMidwayIsNeverSentToItsEnd) {
