@@ -13,7 +13,8 @@ namespace {
 
 constexpr std::size_t kMaxLoggedPath = 200;
 constexpr std::chrono::minutes kRateWindow{5};
-constexpr std::size_t kReadBytes = 256 * kKiB;
+// A connection has one read and one piece of a body in memory: 1,000 at once stay below 200 MiB.
+constexpr std::size_t kReadBytes = 64 * kKiB;
 constexpr std::size_t kBytesPerPeer = 64 * kMiB;
 
 // Without the query, where clients put secrets.

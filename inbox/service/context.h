@@ -57,7 +57,7 @@ struct Context {
   UniqueFunction<void(const UploadRow&)> on_accepted;
   Memory<KnownHash> hashes = {};    // between two parts, so that only a restart has them read again
   Memory<std::string> owners = {};  // whose an upload is; that never changes
-  std::size_t read_ahead = 0;       // bytes of all parts that wait for the disk
+  std::size_t read_ahead = 0;       // bytes of all parts that are not written yet
   bool draining = false;
 
   [[nodiscard]] bool is_judged(const std::string& inbox) const { return hook != nullptr && hook->judges(inbox); }
