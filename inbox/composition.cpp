@@ -40,7 +40,13 @@ Result<std::shared_ptr<http::TlsContext>> read_certificate(const ServerConfig& c
   if (!certificate) return tl::unexpected<Error>(certificate.error());
   auto key = read_small_file(config.key, kMaxPem, "read the certificate's key " + config.key);
   if (!key) return tl::unexpected<Error>(key.error());
-  return http::TlsContext::make(*certificate, *key);
+  if (config.client_authorities.empty()) return http::TlsContext::make(*certificate, *key);
+  auto authorities =
+      read_small_file(config.client_authorities, kMaxPem, "read the authorities " + config.client_authorities);
+  if (!authorities) return tl::unexpected<Error>(authorities.error());
+  if (authorities->empty())
+    return fail(ErrorCode::certificate_rejected, "use the authorities " + config.client_authorities, "it is empty");
+  return http::TlsContext::make(*certificate, *key, *authorities);
 }
 
 std::chrono::hours at_least_an_hour(Duration time) {

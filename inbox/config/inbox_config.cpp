@@ -10,6 +10,7 @@
 #include "base/config/toml_document.h"
 #include "base/config/value_codec.h"
 #include "base/hash/digest.h"
+#include "base/http/peer_certificate.h"
 #include "base/text/host_port.h"
 #include "base/text/text.h"
 
@@ -52,6 +53,20 @@ std::optional<std::string> check_listen(const std::string& text) {
 std::optional<std::string> check_digest(const std::string& text) {
   if (digest_from_hex(text)) return std::nullopt;
   return "must be SHA-256 digests of tokens, 64 hexadecimal digits each; `larder-inbox --new-token` prints one";
+}
+
+std::optional<std::string> check_fingerprint(const std::string& text) {
+  if (digest_from_hex(text)) return std::nullopt;
+  return "must be SHA-256 digests of certificates in DER, 64 hexadecimal digits each, without colons";
+}
+
+std::optional<std::string> check_certificate_name(const std::string& text) {
+  for (const std::string_view kind : {"dns:", "email:", "uri:"})
+    if (text.size() > kind.size() && text.rfind(kind, 0) == 0 && text.size() <= http::kMaxCertificateName &&
+        !has_control(text) && (kind != "dns:" || lower_case(text) == text))
+      return std::nullopt;
+  return "must be names of a certificate's subjectAltName, such as \"dns:build7.example\" (in lower case), "
+         "\"email:anna@example.org\" or \"uri:spiffe://example/build\"";
 }
 
 std::optional<std::string> check_name(const std::string& text) {
@@ -103,6 +118,9 @@ const std::vector<ConfigRow<ServerConfig>>& server_rows() {
              "Certificate in PEM, with those between it and its authority: TLS 1.3 on all addresses. SIGHUP reads it "
              "again."),
       server("key", absolute_path_or_none(), LARDER_MEMBER(key), "The certificate's private key in PEM."),
+      server(
+          "client_authorities", absolute_path_or_none(), LARDER_MEMBER(client_authorities),
+          "Certificates in PEM: clients are asked for a certificate that one of these has signed. \"\": they are not."),
       server("base_url", TextCodec{"URL", "–", "http or https, or \"\"", check_base_url}, LARDER_MEMBER(base_url),
              "What clients call this server, where a balancer in front changes it; \"\": as they asked."),
       server("log_level", LogLevelCodec{}, LARDER_MEMBER(log_level), "The least important lines to log."),
@@ -137,11 +155,21 @@ const std::vector<ConfigRow<PrincipalConfig>>& principal_rows() {
                                     "Who it is; each name once."),
         config_row<PrincipalConfig>(
             "[principal]", "token_sha256",
-            ListCodec{"list of digests", "hex", "1 to 16; SHA-256 of a token", 1, 16, check_digest},
+            ListCodec{"list of digests", "hex", "at most 16; SHA-256 of a token", 0, 16, check_digest},
             LARDER_MEMBER(token_sha256),
             "Any of these tokens proves it: `Authorization: Bearer TOKEN`, or Basic with the name and the token."),
+        config_row<PrincipalConfig>(
+            "[principal]", "certificate_sha256",
+            ListCodec{"list of digests", "hex", "at most 64; SHA-256 of a certificate", 0, 64, check_fingerprint},
+            LARDER_MEMBER(certificate_sha256),
+            "Any of these client certificates proves it; `openssl x509 -noout -fingerprint -sha256` prints it."),
+        config_row<PrincipalConfig>("[principal]", "certificate_names",
+                                    ListCodec{"list of names", "–", "at most 64; `dns:`, `email:` or `uri:` and a name",
+                                              0, 64, check_certificate_name},
+                                    LARDER_MEMBER(certificate_names),
+                                    "A client certificate with any of these in its subjectAltName proves it."),
     };
-    for (auto& row : made) row.required = true;
+    for (auto& row : made) row.required = row.key.name == "name";
     return made;
   }();
   return rows;
@@ -219,9 +247,32 @@ class Reader {
     if (section.name == "server" && config.certificate.empty() != config.key.empty())
       return reader_.wrong(section.line,
                            "\"server.certificate\" and \"server.key\" belong together: give both or none");
+    if (section.name == "server" && !config.client_authorities.empty() && config.certificate.empty())
+      return reader_.wrong(section.line,
+                           "\"server.client_authorities\" needs \"server.certificate\": without TLS no "
+                           "client shows a certificate");
+    if (section.name == "principal") return check_principals(section, config);
     if (section.name != "inbox") return {};
     for (std::size_t i = 0; i < config.inboxes.size(); ++i)
       if (auto problem = problem_of(config.inboxes[i], config)) return reader_.wrong(section.tables[i].line, *problem);
+    return {};
+  }
+
+  Status check_principals(const ConfigSection& section, const ServerConfig& config) const {
+    for (std::size_t i = 0; i < config.principals.size(); ++i) {
+      const PrincipalConfig& each = config.principals[i];
+      const bool by_certificate = !each.certificate_sha256.empty() || !each.certificate_names.empty();
+      if (by_certificate && config.client_authorities.empty())
+        return reader_.wrong(section.tables[i].line,
+                             fmt::format("[[principal]] \"{}\" has certificates, but there is no "
+                                         "\"server.client_authorities\"",
+                                         each.name));
+      if (each.token_sha256.empty() && !by_certificate)
+        return reader_.wrong(section.tables[i].line,
+                             fmt::format("[[principal]] \"{}\" needs \"token_sha256\", \"certificate_sha256\" or "
+                                         "\"certificate_names\": nothing would prove it",
+                                         each.name));
+    }
     return {};
   }
 

@@ -19,7 +19,9 @@ namespace larder::inbox {
 // Who may upload: [[principal]].
 struct PrincipalConfig {
   std::string name;
-  std::vector<std::string> token_sha256;  // in hex: of each token that proves to be this one
+  std::vector<std::string> token_sha256;             // in hex: of each token that proves to be this one
+  std::vector<std::string> certificate_sha256 = {};  // in hex: of each client certificate that does
+  std::vector<std::string> certificate_names = {};   // "dns:…", "email:…", "uri:…": of certificates that do
 };
 
 enum class HandOverWay { directory, take, program };
@@ -47,8 +49,9 @@ struct ServerConfig {
   std::string runtime_directory = "/run/larder-inbox";  // inbox.sock, for `larder inbox`
   std::vector<std::string> admins;  // user names or numeric ids, besides root and the service's own user
   std::vector<std::string> listen = {"127.0.0.1:7480"};
-  std::string certificate, key;  // paths in PEM; both or none
-  std::string base_url;          // "https://inbox.example", where it is not as the client asked
+  std::string certificate, key;    // paths in PEM; both or none
+  std::string client_authorities;  // path in PEM; empty: clients are not asked for certificates
+  std::string base_url;            // "https://inbox.example", where it is not as the client asked
   log::Level log_level = log::Level::info;
   bool access_log = true;
   unsigned max_connections = 1024;

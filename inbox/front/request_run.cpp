@@ -34,7 +34,7 @@ class RequestRun : public std::enable_shared_from_this<RequestRun> {
   RequestRun(const FrontParts& parts, std::shared_ptr<http::Exchange> exchange, OnOutcome on_outcome)
       : parts_(parts), exchange_(std::move(exchange)), on_outcome_(std::move(on_outcome)) {}
 
-  void start() {
+  void start(const std::optional<http::PeerCertificate>& certificate) {
     const InboxConfig* inbox = nullptr;
     const auto target = parse_target(exchange_->head());
     const bool names_inbox = target && !target->inbox.empty();
@@ -45,7 +45,7 @@ class RequestRun : public std::enable_shared_from_this<RequestRun> {
     if (auto* response = std::get_if<http::Response>(&translated)) return respond(std::move(*response));
     request_ = std::move(std::get<Request>(translated));
     outcome_.dialect = request_.dialect;
-    auto principal = parts_.access.identify(exchange_->head());
+    auto principal = parts_.access.identify(exchange_->head(), certificate);
     if (!principal) return finish(tl::unexpected(principal.error()));
     principal_ = std::move(*principal);
     outcome_.principal = principal_.name;
@@ -176,8 +176,9 @@ class RequestRun : public std::enable_shared_from_this<RequestRun> {
 
 }  // namespace
 
-void run_request(const FrontParts& parts, std::shared_ptr<http::Exchange> exchange, OnOutcome on_outcome) {
-  std::make_shared<RequestRun>(parts, std::move(exchange), std::move(on_outcome))->start();
+void run_request(const FrontParts& parts, std::shared_ptr<http::Exchange> exchange, OnOutcome on_outcome,
+                 const std::optional<http::PeerCertificate>& certificate) {
+  std::make_shared<RequestRun>(parts, std::move(exchange), std::move(on_outcome))->start(certificate);
 }
 
 }  // namespace larder::inbox

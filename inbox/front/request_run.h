@@ -33,6 +33,8 @@ struct RequestOutcome {
 };
 using OnOutcome = UniqueFunction<void(const RequestOutcome&)>;
 
-void run_request(const FrontParts& parts, std::shared_ptr<http::Exchange> exchange, OnOutcome on_outcome);
+// `certificate`: of the connection, where the client has shown one.
+void run_request(const FrontParts& parts, std::shared_ptr<http::Exchange> exchange, OnOutcome on_outcome,
+                 const std::optional<http::PeerCertificate>& certificate = {});
 
 }  // namespace larder::inbox

@@ -39,6 +39,7 @@ admins = ["anna", "1001"]
 listen = ["0.0.0.0:80", "[::1]:81"]
 certificate = "/c.pem"
 key = "/k.pem"
+client_authorities = "/a.pem"
 base_url = "https://inbox.example"
 log_level = "warn"
 access_log = "off"
@@ -54,6 +55,8 @@ bits_fallback = "1m"
 [[principal]]
 name = "anna"
 token_sha256 = [")" + kDigest + R"("]
+certificate_sha256 = [")" + kDigest + R"("]
+certificate_names = ["dns:anna.example", "email:Anna@example", "uri:spiffe://example/anna"]
 [[inbox]]
 name = "builds"
 principals = ["anna"]
@@ -77,6 +80,7 @@ empty_bits = "on"
   EXPECT_THAT(server.admins, ElementsAre("anna", "1001"));
   EXPECT_THAT(server.listen, ElementsAre("0.0.0.0:80", "[::1]:81"));
   EXPECT_EQ(server.certificate + server.key, "/c.pem/k.pem");
+  EXPECT_EQ(server.client_authorities, "/a.pem");
   EXPECT_EQ(server.base_url, "https://inbox.example");
   EXPECT_EQ(server.log_level, log::Level::warn);
   EXPECT_FALSE(server.access_log);
@@ -90,6 +94,9 @@ empty_bits = "on"
   EXPECT_EQ(server.bits_fallback, std::chrono::minutes(1));
   EXPECT_EQ(server.principals.at(0).name, "anna");
   EXPECT_THAT(server.principals.at(0).token_sha256, ElementsAre(kDigest));
+  EXPECT_THAT(server.principals.at(0).certificate_sha256, ElementsAre(kDigest));
+  EXPECT_THAT(server.principals.at(0).certificate_names,
+              ElementsAre("dns:anna.example", "email:Anna@example", "uri:spiffe://example/anna"));
   const InboxConfig& inbox = server.inboxes.at(0);
   EXPECT_EQ(inbox.hand_over, HandOverWay::program);
   EXPECT_EQ(inbox.directory, "/d");
@@ -127,7 +134,17 @@ TEST(InboxConfig, WhatIsWrongIsSaidWithItsLine) {
       {"a URL of no web", "[server]\nbase_url = \"ftp://h\"\n" + inbox, "must be a URL"},
       {"a host id with a path", "[server]\nbits_host_id = \"h/x\"\n" + inbox, "host name"},
       {"a token in the clear", "[[principal]]\nname = \"a\"\ntoken_sha256 = [\"secret\"]\n" + inbox, "64 hexadecimal"},
-      {"a principal without tokens", "[[principal]]\nname = \"a\"\n" + inbox, "needs \"token_sha256\""},
+      {"a principal without tokens", "[[principal]]\nname = \"a\"\n" + inbox,
+       "inbox.toml:1: [[principal]] \"a\" needs \"token_sha256\""},
+      {"certificates of nobody's", "[[principal]]\nname = \"a\"\ncertificate_names = [\"dns:a\"]\n" + inbox,
+       "no \"server.client_authorities\""},
+      {"a fingerprint with colons", "[[principal]]\nname = \"a\"\ncertificate_sha256 = [\"AA:BB\"]\n" + inbox,
+       "without colons"},
+      {"a name of no kind", "[[principal]]\nname = \"a\"\ncertificate_names = [\"a.example\"]\n" + inbox,
+       "subjectAltName"},
+      {"a name that DNS would not tell from another",
+       "[[principal]]\nname = \"a\"\ncertificate_names = [\"dns:A.example\"]\n" + inbox, "in lower case"},
+      {"authorities without TLS", "[server]\nclient_authorities = \"/a\"\n" + inbox, "needs \"server.certificate\""},
       {"two of a name", inbox + inbox, "two of [[inbox]] have the name \"in\""},
       {"an unknown principal", "[[inbox]]\nname = \"in\"\nprincipals = [\"anna\"]\n", "no such [[principal]]"},
       {"anybody and somebody",
