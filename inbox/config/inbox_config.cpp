@@ -25,12 +25,15 @@ using std::chrono::seconds;
 constexpr Duration kDay = hours(24);
 constexpr std::string_view kPage = "docs/inbox-configuration.md";
 
-constexpr std::array<std::pair<HandOverWay, const char*>, 3> kHandOverWays = {
-    {{HandOverWay::directory, "directory"}, {HandOverWay::take, "take"}, {HandOverWay::program, "program"}}};
+constexpr std::array<std::pair<HandOverWay, const char*>, 4> kHandOverWays = {{{HandOverWay::directory, "directory"},
+                                                                               {HandOverWay::take, "take"},
+                                                                               {HandOverWay::program, "program"},
+                                                                               {HandOverWay::http, "http"}}};
+constexpr std::uint64_t kMostReply = 16 * kMiB;  // it is in memory while it comes
 
 struct HandOverCodec {
   using Value = HandOverWay;
-  std::string kind = "word", unit = "–", range = "\"directory\", \"take\", \"program\"";
+  std::string kind = "word", unit = "–", range = "\"directory\", \"take\", \"program\", \"http\"";
   [[nodiscard]] Parsed<HandOverWay> read(const ConfigValue& value) const {
     if (const auto* text = std::get_if<std::string>(&value))
       for (const auto& [hand_over, name] : kHandOverWays)
@@ -43,6 +46,40 @@ struct HandOverCodec {
     return {};
   }
 };
+
+struct UrlContentCodec {
+  using Value = UrlContent;
+  std::string kind = "word", unit = "–", range = "\"value\", \"reference\"";
+  [[nodiscard]] Parsed<UrlContent> read(const ConfigValue& value) const {
+    if (const auto* text = std::get_if<std::string>(&value)) {
+      if (*text == "value") return UrlContent::value;
+      if (*text == "reference") return UrlContent::reference;
+    }
+    return tl::unexpected<std::string>("must be one of " + range);
+  }
+  [[nodiscard]] std::string write(UrlContent value) const {
+    return toml_string(value == UrlContent::value ? "value" : "reference");
+  }
+};
+
+struct ReplySizeCodec : SizeCodec {
+  ReplySizeCodec() : SizeCodec(1, "") { range = "\"1 B\" to \"16 MiB\""; }
+  [[nodiscard]] Parsed<std::uint64_t> read(const ConfigValue& value) const {
+    auto size = SizeCodec::read(value);
+    if (size && *size > kMostReply) return tl::unexpected<std::string>("must be " + range);
+    return size;
+  }
+};
+
+std::optional<std::string> check_url(const std::string& text) {
+  if (text.empty()) return std::nullopt;
+  const bool visible = std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f && c != '#'; });
+  for (const std::string_view scheme : {"http://", "https://"})
+    if (visible && text.size() <= 2200 && text.rfind(scheme, 0) == 0 && text.size() > scheme.size() &&
+        text[scheme.size()] != '/')
+      return std::nullopt;
+  return "must be a URL such as \"https://app.example/uploads\", at most 2200 visible ASCII characters without \"#\"";
+}
 
 std::optional<std::string> check_listen(const std::string& text) {
   const auto at = parse_host_port(text);
@@ -79,6 +116,13 @@ std::optional<std::string> check_base_url(const std::string& text) {
                                      text.back() != '/' && !has_control(text) && text.find(' ') == std::string::npos);
   return good ? std::nullopt
               : std::optional<std::string>("must be a URL without \"/\" at its end, such as \"https://inbox.example\"");
+}
+
+// It may have a password.
+std::string shown_url(const std::string& text) {
+  const std::size_t host = text.find("://"), at = text.find('@');
+  const bool has_user = host != std::string::npos && at != std::string::npos && at < text.find('/', host + 3);
+  return has_user ? text.substr(0, host + 3) + "…" + text.substr(at) : text;
 }
 
 std::optional<std::string> check_host_id(const std::string& text) {
@@ -188,16 +232,33 @@ const std::vector<ConfigRow<InboxConfig>>& inbox_rows() {
               "Who may upload: names of [[principal]], or \"anybody\" alone."),
         inbox(
             "hand_over", HandOverCodec{}, LARDER_MEMBER(hand_over),
-            "How the application gets a file: it appears in `directory`, `larder inbox take` asks for it, or a program "
-            "is run."),
+            "How the application gets a file: it appears in `directory`, `larder inbox take` asks for it, a program is "
+            "run, or a URL is called."),
         inbox("directory", absolute_path_or_none(), LARDER_MEMBER(directory),
-              "Of `directory`: the file comes to `ready/`, and the application renames it to `done/` or `reject/`."),
+              "Of `directory`: the file comes to `ready/`, and the application renames it to `done/` or `reject/`. Of "
+              "`http` by reference: the file is in `ready/` while the application is called."),
         inbox(
             "program", program_or_none(), LARDER_MEMBER(program),
             "Of `program`: run without a shell, the file as descriptor 3. Status 0: taken; 1: refused; else it is run "
             "again later."),
         inbox("program_timeout", TimeCodec(milliseconds(100), hours(24)), LARDER_MEMBER(program_timeout),
               "A program that runs longer is ended, and run again later."),
+        inbox("url", TextCodec{"URL", "–", "http or https, or \"\"", check_url, shown_url}, LARDER_MEMBER(url),
+              "Of `http`: called by POST with each file. 2xx: taken; 4xx: refused; 408, 409, 425, 429, 5xx and no "
+              "answer: "
+              "called again later. `NAME:PASSWORD@` before the host is sent as Basic."),
+        inbox("url_content", UrlContentCodec{}, LARDER_MEMBER(url_content),
+              "value: the file is the body; reference: its path in `directory` is told, to a server of this machine."),
+        inbox("url_timeout", TimeCodec(seconds(1), hours(1)), LARDER_MEMBER(url_timeout),
+              "A call in which no byte goes or comes for so long is broken off, and made again later."),
+        inbox("url_authorities", absolute_path_or_none(), LARDER_MEMBER(url_authorities),
+              "Certificates in PEM that sign that of the server of `url`; \"\": those of the system."),
+        inbox("max_reply", ReplySizeCodec{}, LARDER_MEMBER(max_reply),
+              "Of what the application gives the client; a larger one is dropped, and `larder inbox show` says so."),
+        inbox("wait_for_application", TimeCodec(seconds(1), minutes(4), "off"), LARDER_MEMBER(wait_for_application),
+              "Clients are told of success once the application has the file, and wait so long for it; then they are "
+              "asked to "
+              "come again. off: once the file is safe here."),
         inbox("scanner", program_or_none(), LARDER_MEMBER(scanner),
               "Judges a file before the client is told of success: status 0: accepted; 1: refused; else asked again."),
         inbox("scanner_timeout", TimeCodec(milliseconds(100), hours(1)), LARDER_MEMBER(scanner_timeout),
@@ -282,6 +343,9 @@ class Reader {
     };
     if (inbox.hand_over == HandOverWay::directory && inbox.directory.empty()) return needs("directory");
     if (inbox.hand_over == HandOverWay::program && inbox.program.empty()) return needs("program");
+    if (inbox.hand_over == HandOverWay::http && inbox.url.empty()) return needs("url");
+    if (inbox.hand_over == HandOverWay::http && inbox.url_content == UrlContent::reference && inbox.directory.empty())
+      return needs("directory");
     for (const std::string& name : inbox.principals) {
       if (name == kAnybody && inbox.principals.size() > 1)
         return fmt::format("[[inbox]] \"{}\": \"{}\" stands alone, or names would mean nothing", inbox.name, kAnybody);

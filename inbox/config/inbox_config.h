@@ -24,7 +24,8 @@ struct PrincipalConfig {
   std::vector<std::string> certificate_names = {};   // "dns:…", "email:…", "uri:…": of certificates that do
 };
 
-enum class HandOverWay { directory, take, program };
+enum class HandOverWay { directory, take, program, http };
+enum class UrlContent { value, reference };
 
 // [[inbox]]: one place to upload to, and the application that gets the files.
 struct InboxConfig {
@@ -34,7 +35,13 @@ struct InboxConfig {
   std::string directory;             // of `directory`: its ready/, done/ and reject/
   std::vector<std::string> program;  // of `program`
   Duration program_timeout = std::chrono::seconds(240);
-  std::vector<std::string> scanner;  // a program that judges a file before it is accepted; empty: none
+  std::string url;                             // of `http`: it is called with each file
+  UrlContent url_content = UrlContent::value;  // the file is the body, or named by its path in `directory`
+  Duration url_timeout = std::chrono::seconds(240);
+  std::string url_authorities;         // path in PEM: of the server that is called; empty: the system's
+  std::uint64_t max_reply = 1 * kMiB;  // bytes of the application's reply for the client
+  Duration wait_for_application{};     // how long a client waits for the application's word; 0: it does not
+  std::vector<std::string> scanner;    // a program that judges a file before it is accepted; empty: none
   Duration scanner_timeout = std::chrono::minutes(5);
   std::uint64_t max_size = 1024 * kGiB;           // bytes of one file
   std::uint64_t max_part = 0;                     // bytes of one request; 0: as large as the file

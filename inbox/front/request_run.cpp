@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/hash/digest.h"
+#include "inbox/wire/reply.h"
 #include "inbox/wire/target.h"
 
 namespace larder::inbox {
@@ -75,8 +76,21 @@ class RequestRun : public std::enable_shared_from_this<RequestRun> {
   }
   void carry_out(const LeaveSession& leave) { parts_.uploads.look(principal_, leave.id, then(&RequestRun::go_on)); }
   void carry_out(const ShowState& show) { parts_.uploads.watch(principal_, show.id, then(&RequestRun::finish)); }
-  // No way to the application brings a reply yet, so there is none to read; what became of the upload is said.
-  void carry_out(const ReadReply& reply) { parts_.uploads.watch(principal_, reply.id, then(&RequestRun::finish)); }
+  void carry_out(const ReadReply& reply) {
+    parts_.uploads.reply(principal_, reply.id, [self = shared_from_this()](Outcome<Uploads::Reply> found) {
+      if (!found) return self->finish(tl::unexpected(std::move(found.error())));
+      self->send_reply(std::move(*found));
+    });
+  }
+  void send_reply(Uploads::Reply reply) {
+    outcome_.upload = reply.upload.id;
+    ReplyAnswer answer = answer_reply(exchange_->head(), reply.upload, reply.body.size);
+    if (answer.bytes) {
+      answer.response.length = answer.bytes->length;
+      answer.response.stream = parts_.read_file(std::move(reply.body.file), *answer.bytes);
+    }
+    respond(std::move(answer.response));
+  }
 
   void append_part(AppendPart part) {
     parts_.uploads.append(principal_, std::move(part), std::make_unique<ExchangeBody>(exchange_, parts_.received),
@@ -149,6 +163,16 @@ class RequestRun : public std::enable_shared_from_this<RequestRun> {
   }
 
   void finish(Outcome<UploadStatus> outcome) {
+    if (!outcome || !waits_for_application(request_, *outcome)) return tell(std::move(outcome));
+    outcome_.upload = outcome->id;
+    parts_.uploads.await_application(
+        principal_, *outcome, [self = shared_from_this(), created = outcome->created](Outcome<UploadStatus> said) {
+          if (said) said->created = created;
+          self->tell(std::move(said));
+        });
+  }
+
+  void tell(Outcome<UploadStatus> outcome) {
     const UploadStatus* const status =
         outcome ? &*outcome : (outcome.error().upload ? &*outcome.error().upload : nullptr);
     if (status != nullptr) outcome_.upload = status->id;

@@ -22,6 +22,8 @@ struct FrontParts {
   std::function<const InboxConfig*(const std::string& name)> find_inbox;
   std::function<WireSettings(const InboxConfig* inbox, const http::RequestHead& head)> wire_settings;
   std::uint64_t* received = nullptr;  // counts the bytes of bodies; null: nobody counts
+  // A body that is these bytes of the file. Null only where nobody asks for a reply.
+  std::function<std::shared_ptr<http::BodySource>(std::shared_ptr<File> file, ByteRange bytes)> read_file = nullptr;
 };
 
 // Told once for each request, when its answer is decided.

@@ -62,6 +62,12 @@ name = "builds"
 principals = ["anna"]
 hand_over = "program"
 directory = "/d"
+url = "https://anna:secret@app.example/uploads?x=y"
+url_content = "reference"
+url_timeout = "9s"
+url_authorities = "/app.pem"
+max_reply = "2 MiB"
+wait_for_application = "3m"
 program = ["/bin/take", "it"]
 program_timeout = "7s"
 scanner = ["/bin/scan"]
@@ -101,6 +107,12 @@ empty_bits = "on"
   EXPECT_EQ(inbox.hand_over, HandOverWay::program);
   EXPECT_EQ(inbox.directory, "/d");
   EXPECT_THAT(inbox.program, ElementsAre("/bin/take", "it"));
+  EXPECT_EQ(inbox.url, "https://anna:secret@app.example/uploads?x=y");
+  EXPECT_EQ(inbox.url_content, UrlContent::reference);
+  EXPECT_EQ(inbox.url_timeout, std::chrono::seconds(9));
+  EXPECT_EQ(inbox.url_authorities, "/app.pem");
+  EXPECT_EQ(inbox.max_reply, 2 * kMiB);
+  EXPECT_EQ(inbox.wait_for_application, std::chrono::minutes(3));
   EXPECT_EQ(inbox.program_timeout, std::chrono::seconds(7));
   EXPECT_THAT(inbox.scanner, ElementsAre("/bin/scan"));
   EXPECT_EQ(inbox.scanner_timeout, std::chrono::seconds(8));
@@ -155,6 +167,15 @@ TEST(InboxConfig, WhatIsWrongIsSaidWithItsLine) {
       {"no principals", "[[inbox]]\nname = \"in\"\n", "needs \"principals\""},
       {"a directory without one", inbox + "hand_over = \"directory\"\n", "needs \"directory\""},
       {"a program without one", inbox + "hand_over = \"program\"\n", "needs \"program\""},
+      {"a call without a URL", inbox + "hand_over = \"http\"\n", "needs \"url\""},
+      {"a reference to nowhere", inbox + "hand_over = \"http\"\nurl = \"http://h/\"\nurl_content = \"reference\"\n",
+       "needs \"directory\""},
+      {"a URL to call that is none", inbox + "url = \"app.example\"\n", "must be a URL such as"},
+      {"a URL without a host", inbox + "url = \"http:///x\"\n", "must be a URL such as"},
+      {"a URL in two lines", inbox + "url = \"http://h/\\r\\nX: y\"\n", "must be a URL such as"},
+      {"a URL of files", inbox + "url = \"file:///etc/passwd\"\n", "must be a URL such as"},
+      {"a reply that fits into no memory", inbox + "max_reply = \"17 MiB\"\n", "16 MiB"},
+      {"a client that waits longer than BITS does", inbox + "wait_for_application = \"5m\"\n", "4m"},
       {"a relative program", inbox + "program = [\"take\"]\n", "absolute path"},
       {"an unknown way", inbox + "hand_over = \"mail\"\n", "\"directory\", \"take\", \"program\""},
       {"one table where many are meant", "[inbox]\nname = \"in\"\n", "must be written [[inbox]]"},
