@@ -5,6 +5,7 @@
 #include "base/hash/digest.h"
 #include "base/io/log.h"
 #include "base/io/standard_streams.h"
+#include "base/process/command_description.h"
 #include "base/process/process_setup.h"
 #include "base/process/program_output.h"
 #include "base/process/signals.h"
@@ -115,12 +116,13 @@ Examples:
 )",
                "larder-inbox");
   std::string config_file(inbox::kDefaultConfig);
-  bool only_check = false, token = false, keys = false;
+  bool only_check = false, token = false, keys = false, describe = false;
   app.set_version_flag("--version", std::string("larder-inbox ") + LARDER_VERSION);
   app.add_option("--config", config_file, "The configuration; SIGHUP reads the certificate again")->type_name("FILE");
   app.add_flag("--check", only_check, "Check the configuration and end");
   app.add_flag("--new-token", token, "Print a new token and its digest for the configuration, and end");
   app.add_flag("--keys", keys, "Print all keys of the configuration as a table, and end");
+  app.add_flag("--describe", describe)->group("");  // for manual pages
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& e) {
@@ -134,6 +136,7 @@ Examples:
     say(text.str());
     return kUsage;
   }
+  if (describe) return print(describe_commands(app));
   if (token) return print_token();
   if (keys) return print(inbox::server_config_as_markdown());
   auto config = inbox::load_server_config(config_file);

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Builds the Debian packages in a copy of the tree and puts them into dist/: tools/package.sh [OUT_DIRECTORY]
-# LARDER_PROGRAMS=DIR packages the larderd and larder of DIR in place of compiling them (docs/packaging.md).
+# LARDER_PROGRAMS=DIR packages the programs of DIR in place of compiling them (docs/packaging.md).
 set -eu
 cd "$(dirname "$0")/.."
 out=${1:-dist}

@@ -6,8 +6,8 @@
 #include "agent/cli/command/commands.h"
 #include "agent/cli/command/completion_words.h"
 #include "agent/cli/show/terminal.h"
-#include "agent/command_description.h"
 #include "base/io/standard_streams.h"
+#include "base/process/command_description.h"
 #include "base/version.h"
 #include "client/agent_access.h"
 

@@ -2,10 +2,10 @@
 #include <CLI/CLI.hpp>
 #include <sstream>
 
-#include "agent/command_description.h"
 #include "agent/daemon/composition.h"
 #include "base/io/log.h"
 #include "base/io/standard_streams.h"
+#include "base/process/command_description.h"
 #include "base/process/process_setup.h"
 #include "base/process/program_output.h"
 #include "base/process/signals.h"
@@ -151,7 +151,7 @@ Examples:
     say(text.str());
     return kUsage;
   }
-  if (describe) return print(agent::describe_commands(app));
+  if (describe) return print(describe_commands(app));
   command_line.config_required = config->count() > 0 && !optional_config;
   if (!idle_exit.empty()) {
     const auto limit = parse_duration(idle_exit);

@@ -86,7 +86,7 @@ void Append::on_open(Result<std::unique_ptr<Part>> part) {
 bool Append::may_read() const {
   if (reading_ || ended_ || early_) return false;
   const UploadSettings& settings = parts_.context->settings;
-  if (waiting_ == 0) return true;
+  if (waiting_ + writing_ == 0) return true;
   return waiting_ < settings.read_ahead && parts_.context->read_ahead < settings.read_ahead_in_all;
 }
 
@@ -160,7 +160,7 @@ void Append::take_piece(Buffer piece) {
 
 void Append::write() {
   working_ = true;
-  parts_.context->read_ahead -= std::exchange(waiting_, 0);
+  writing_ = std::exchange(waiting_, 0);  // in memory until it is written
   part_->append(std::exchange(pieces_, {}), hasher_, parts_.context->guard([self = shared_from_this()](Status written) {
     self->on_written(std::move(written));
   }));
@@ -169,6 +169,7 @@ void Append::write() {
 
 void Append::on_written(Status written) {
   working_ = false;
+  parts_.context->read_ahead -= std::exchange(writing_, 0);
   if (!written) return cut_and_answer(refused_by(written.error(), row_));
   go_on();
 }

@@ -74,6 +74,7 @@ class Append : public std::enable_shared_from_this<Append> {
   std::shared_ptr<PartHasher> hasher_;  // where the part has a digest
   std::vector<Buffer> pieces_;          // wait for the disk
   std::size_t waiting_ = 0;             // their bytes
+  std::size_t writing_ = 0;             // bytes that the disk is at
   std::uint64_t received_ = 0;          // of the body
   SteadyTime kept_at_{};
   std::optional<Early> early_;

@@ -57,10 +57,14 @@ struct Context {
   UniqueFunction<void(const UploadRow&)> on_accepted;
   Memory<KnownHash> hashes = {};    // between two parts, so that only a restart has them read again
   Memory<std::string> owners = {};  // whose an upload is; that never changes
-  std::size_t read_ahead = 0;       // bytes of all parts that wait for the disk
+  std::size_t read_ahead = 0;       // bytes of all parts that are not written yet
   bool draining = false;
 
   [[nodiscard]] bool is_judged(const std::string& inbox) const { return hook != nullptr && hook->judges(inbox); }
+
+  [[nodiscard]] bool waits_for_application(const std::string& inbox) const {
+    return settings.limits_of(inbox).wait_for_application > Duration::zero();
+  }
 
   Alive alive = {};
 

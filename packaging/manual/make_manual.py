@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Makes the manual pages: make_manual.py LARDER LARDERD OUT_DIRECTORY
+"""Makes the manual pages: make_manual.py LARDER LARDERD LARDER_INBOX OUT_DIRECTORY
 
-What they say of options, keys and exit statuses is printed by the programs (larder --describe, larderd --describe, larder config
-keys --json, larder --exit-statuses); texts are those of docs/. The date is that of debian/changelog, so that the same tree makes the
+What they say of options, keys and exit statuses is printed by the programs (each program's --describe, larder config keys --json,
+larder-inbox --keys, larder --exit-statuses); texts are those of docs/. The date is that of debian/changelog, so that the same tree makes the
 same pages.
 """
 
@@ -13,6 +13,7 @@ import re
 import subprocess
 import sys
 
+import inbox_pages
 import pages
 from roff import tidy
 
@@ -39,7 +40,7 @@ def commands_below(words, command):
         yield from commands_below([*words, below["name"]], below)
 
 
-def all_pages(larder, larderd):
+def all_pages(larder, larderd, inbox):
     facts = {"version": said(larder, "--version").split()[1], "date": release_date(),
              "statuses": exit_statuses(said(larder, "--exit-statuses"))}
     tree = json.loads(said(larder, "--describe"))
@@ -52,11 +53,14 @@ def all_pages(larder, larderd):
     keys = keys["keys"] if isinstance(keys, dict) else keys
     yield "larder.toml.5", pages.configuration_page((ROOT / "docs/configuration.md").read_text(encoding="utf-8"), keys, facts)
     yield "larder-group.7", pages.group_page((ROOT / "docs/groups.md").read_text(encoding="utf-8"), facts)
+    yield "larder-inbox.8", inbox_pages.server_page(json.loads(said(inbox, "--describe")), facts)
+    document = (ROOT / "docs/inbox-configuration.md").read_text(encoding="utf-8")
+    yield "larder-inbox.toml.5", inbox_pages.configuration_page(document, inbox_pages.keys_of(said(inbox, "--keys")), facts)
 
 
 def main():
-    larder, larderd, out = (pathlib.Path(word) for word in sys.argv[1:4])
-    for name, lines in all_pages(larder, larderd):
+    larder, larderd, inbox, out = (pathlib.Path(word) for word in sys.argv[1:5])
+    for name, lines in all_pages(larder, larderd, inbox):
         folder = out / f"man{name[-1]}"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / name).unlink(missing_ok=True)

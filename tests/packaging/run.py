@@ -26,6 +26,7 @@ import lab_net  # noqa: E402
 from lab_origin import Edition, EditionResource, LabOrigin, seeded_bytes  # noqa: E402
 from larder_lab import MIB, expect  # noqa: E402
 from machine import Machine, NotHere, base_root, refused  # noqa: E402
+from inbox_service import InboxService  # noqa: E402
 from service import LOAD, Service  # noqa: E402
 
 
@@ -41,7 +42,7 @@ def find(debs, name):
 
 def later(deb, folder):
     """The same package under a later version."""
-    tree = folder / "later"
+    tree = folder / f"later-{deb.name}"
     subprocess.run(["dpkg-deb", "-R", deb, tree], check=True)
     control = tree / "DEBIAN/control"
     control.write_text(re.sub(r"^Version: (.*)$", r"Version: \1+later1", control.read_text(), flags=re.MULTILINE))
@@ -56,7 +57,7 @@ def dependencies(*debs):
     for deb in debs:
         text = subprocess.run(["dpkg-deb", "-f", deb, "Depends"], check=True, capture_output=True, text=True).stdout
         names |= {re.split(r"[ (|:]", entry.strip())[0] for entry in text.split(",") if entry.strip()}
-    return sorted(name for name in names if name not in ("larder", "python3-larder"))
+    return sorted(name for name in names if name not in ("larder", "larder-inbox", "python3-larder"))
 
 
 def install(machine, *debs):
@@ -89,7 +90,7 @@ class Story:
     def __init__(self, net, origin, base, debs, folder, previous=None):
         self.net, self.origin, self.base, self.debs, self.folder = net, origin, base, debs, folder
         self.previous = previous  # installed first, where it is given, and upgraded from
-        self.larder, self.python = find(debs, "larder"), find(debs, "python3-larder")
+        self.larder, self.inbox, self.python = (find(debs, name) for name in ("larder", "larder-inbox", "python3-larder"))
         self.said = Report()
 
     def serve(self, path, size, rate=0.0):
@@ -160,6 +161,41 @@ class Story:
         text = machine.run("larder", "get", self.origin.url("/twenty"), "-o", "/root/again")
         expect("cache 20.00 MiB" in text, f"{when}: {text}")
 
+    def took_uploads(self, machine):
+        """The upload server, beside the agent; its package upgraded while an upload is half there, removed and purged."""
+        text = install(machine, self.inbox)
+        expect(text.count("nobody may upload yet") == 1, f"what to do next is not said once:\n{text[-1500:]}")
+        inbox = InboxService(machine)
+        inbox.is_up()
+        inbox.refuses_everybody()
+        self.said("larder-inbox installed: runs, takes nothing from anybody, says what to do next")
+        inbox.is_configured()
+        inbox.takes_and_hands_over()
+        self.said("it takes a file with a token; larder inbox take and ack, for whoever the configuration names")
+        inbox.hands_over_by_directory()
+        self.said("a drop-in opens the application's directory to it; the file has the application's group")
+        inbox.survives_kill()
+        self.said("killed, it is started again and goes on")
+        half = inbox.begins_upload()
+        install(machine, later(self.inbox, self.folder))
+        inbox.is_up()
+        inbox.goes_on(half)
+        expect("by an administrator" in machine.path("/etc/larder/inbox.toml").read_text(), "the configuration was replaced")
+        self.said("an upgrade: the upload went on where it stood, the configuration is there")
+        half = inbox.begins_upload()
+        machine.run("apt-get", "remove", "-q", "-y", "larder-inbox")
+        expect(machine.path("/var/lib/larder-inbox/inbox.db").exists(), "remove took the ledger")
+        expect(not machine.path("/run/larder-inbox").exists(), "the socket is there without the package")
+        install(machine, self.inbox)
+        inbox.is_up()
+        inbox.goes_on(half)
+        machine.run("apt-get", "purge", "-q", "-y", "larder-inbox")
+        left = [name for name in ("/var/lib/larder-inbox", "/run/larder-inbox", "/etc/larder/inbox.toml") if machine.path(name).exists()]
+        expect(not left, f"purge left {left}")
+        expect(machine.path("/etc/larder/larder.toml").exists(), "purging larder-inbox took the agent's configuration")
+        machine.run("rm", "-r", "/etc/systemd/system/larder-inbox.service.d")  # the test's own
+        self.said("removed: ledger and half an upload stay; purged: nothing is left but the user")
+
     def removed(self, machine, service):
         machine.run("apt-get", "remove", "-q", "-y", "larder")
         expect(machine.path("/var/lib/larder/larder.db").exists(), "remove took the state")
@@ -193,6 +229,7 @@ class Story:
             self.said("the watchdog ends an agent that was stopped; its job goes on")
             self.grouped(machine, second_host)
             self.upgraded(machine, service)
+            self.took_uploads(machine)
             self.removed(machine, service)
 
 
@@ -212,7 +249,7 @@ def main():
         if not arguments.debs:
             build_packages(arguments.bin_dir, debs)
         try:
-            base = base_root(dependencies(find(debs, "larder"), find(debs, "python3-larder")))
+            base = base_root(dependencies(*(find(debs, name) for name in ("larder", "larder-inbox", "python3-larder"))))
         except NotHere as error:
             print(f"skip: {error}")
             return 77

@@ -37,7 +37,7 @@ ROOMS = {
     "client": ["client"],
     "inbox": ["inbox/model", "inbox/wire", "inbox/ledger", "inbox/store", "inbox/service", "inbox/config", "inbox/access", "inbox/deliver",
               "inbox/front", "inbox/admin", "inbox"],
-    "agent": ["agent", "agent/verdict", "agent/config", "agent/transfer/rules", "agent/transfer/source", "agent/transfer/fill", "agent/transfer",
+    "agent": ["agent", "agent/verdict", "agent/config", "agent/transfer/rules", "agent/transfer/source", "agent/transfer/fill", "agent/transfer", "agent/uploads",
               "agent/jobs/model", "agent/jobs/rules", "agent/jobs/store", "agent/jobs", "agent/notify", "agent/lan", "agent/api/json",
               "agent/api/http", "agent/api/events", "agent/api/handlers", "agent/daemon", "agent/cli/show", "agent/cli/place", "agent/cli/get", "agent/cli/put",
               "agent/cli/command", "agent/cli"],
@@ -45,7 +45,7 @@ ROOMS = {
 MAX_FILES = 30  # of a room: what can be looked over
 MAX_README_LINES = 15  # of a room's README.md: it says where to look, and no more
 # The command line knows the agent through its API only; both read the same configuration file.
-CLI_MAY_INCLUDE = ("base/", "client/", "agent/cli/", "agent/config/", "agent/command_description.h", "origin/url/")
+CLI_MAY_INCLUDE = ("base/", "client/", "agent/cli/", "agent/config/", "origin/url/")
 # They cost seconds per file that includes them: .cpp files only, and private headers that no other folder includes.
 HEAVY = re.compile(r"#\s*include\s*<(boost/(asio|beast)|nlohmann/json\.hpp|CLI/|toml\+\+|SQLiteCpp/|spdlog/|curl/|libtorrent/|ares\.h>)")
 # Time and chance come in from outside (base/runtime/clock.h).

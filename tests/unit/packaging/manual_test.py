@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The manual pages, as they were made of the programs: manual_test.py LARDER LARDERD MANUAL_DIRECTORY
+"""The manual pages, as they were made of the programs: manual_test.py LARDER LARDERD LARDER_INBOX MANUAL_DIRECTORY
 
 Each command has a page, each option that --help shows has its line there, each key and each exit status too. man and mandoc find
 nothing to warn of; where one of them is missing that part is left out, and said so (exit status 77 where nothing else failed).
@@ -12,7 +12,7 @@ import re
 import subprocess
 import sys
 
-LARDER, LARDERD, MANUAL = (pathlib.Path(word) for word in sys.argv[1:4])
+LARDER, LARDERD, INBOX, MANUAL = (pathlib.Path(word) for word in sys.argv[1:5])
 
 
 def said(*command):
@@ -42,7 +42,7 @@ def commands(words, tree):
 
 def problems():
     checked = 0
-    for program, section in ((LARDER, 1), (LARDERD, 8)):
+    for program, section in ((LARDER, 1), (LARDERD, 8), (INBOX, 8)):
         for words, command in commands([program.name], json.loads(said(program, "--describe"))):
             page = MANUAL / f"man{section}" / f"{'-'.join(words)}.{section}"
             if not page.is_file():
@@ -64,12 +64,17 @@ def problems():
     for key in keys:
         if lines.count(key["name"]) != sum(other["name"] == key["name"] for other in keys):
             yield f"larder.toml.5: no line for {key['section']}.{key['name']}"
+    inbox_keys = re.findall(r"^\| `([^`]+)`", said(INBOX, "--keys"), re.MULTILINE)
+    lines = heads(MANUAL / "man5/larder-inbox.toml.5")
+    for key in inbox_keys:
+        if lines.count(key) != 1:
+            yield f"larder-inbox.toml.5: no line for {key}"
     statuses = re.findall(r"^\| (\d+) \|", said(LARDER, "--exit-statuses"), re.MULTILINE)
     for status in statuses:
         if status not in heads(MANUAL / "man1/larder.1"):
             yield f"larder.1: no line for exit status {status}"
-    if checked < 100 or len(keys) < 40 or len(statuses) < 40:
-        yield f"{checked} options, {len(keys)} keys, {len(statuses)} statuses: not read, this test proves nothing"
+    if checked < 100 or len(keys) < 40 or len(inbox_keys) < 30 or len(statuses) < 40:
+        yield f"{checked} options, {len(keys)} and {len(inbox_keys)} keys, {len(statuses)} statuses: not read, this test proves nothing"
 
 
 def read_by(program, *options):

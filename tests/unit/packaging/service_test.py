@@ -15,10 +15,10 @@ import sys
 import tempfile
 
 PACKAGING = pathlib.Path(__file__).resolve().parents[3] / "packaging"
-UNITS = ("larderd.service", "larderd.socket", "larder-join.service")
+UNITS = ("larderd.service", "larderd.socket", "larder-join.service", "larder-inbox.service")
 ANALYZE = "/usr/bin/systemd-analyze"
 # systemd-analyze security: 0 is closed, 10 is open. The agent's is a promise of the README.
-EXPOSURE = {"larderd.service": 1.5, "larder-join.service": 2.5}
+EXPOSURE = {"larderd.service": 1.5, "larder-join.service": 2.5, "larder-inbox.service": 1.9}
 
 # What the oldest systemd that is served (252, of Debian 12) must find; newer words would pass a newer systemd here.
 WANTED = {
@@ -27,6 +27,11 @@ WANTED = {
                                      "StateDirectory": "larder", "User": "larder"},
     ("larderd.service", "Unit"): {"Requires": "larderd.socket"},
     ("larderd.socket", "Socket"): {"ListenStream": "/run/larder/api.sock", "SocketUser": "larder", "SocketMode": "0666"},
+    # It ends by itself after 30 s (inbox/main.cpp), and is not killed while it does.
+    ("larder-inbox.service", "Service"): {"Type": "notify", "NotifyAccess": "main", "ExecStart": "/usr/bin/larder-inbox", "WatchdogSec": "60s",
+                                          "ExecReload": "/bin/kill -HUP $MAINPID", "User": "larder-inbox", "StateDirectory": "larder-inbox",
+                                          "StateDirectoryMode": "0700", "RuntimeDirectory": "larder-inbox", "TimeoutStopSec": "40s",
+                                          "ProtectSystem": "strict", "CapabilityBoundingSet": ""},
     ("larder-join.service", "Unit"): {"ConditionPathExists": "/etc/larder/join"},
     ("larder-join.service", "Service"): {"Type": "oneshot", "ExecStart": "/usr/libexec/larder/join"},
 }
@@ -77,7 +82,8 @@ def main():
             problems.append(f"systemd-analyze verify: {words}")
         # That it would say something: a word that no systemd knows.
         for name, odd in (("larderd.service", ("Type=notify\n", "Type=notify-soon\n")), ("larderd.socket", ("SocketMode=0666", "SocketMode=x")),
-                          ("larder-join.service", ("Type=oneshot", "Type=sometimes"))):
+                          ("larder-join.service", ("Type=oneshot", "Type=sometimes")),
+                          ("larder-inbox.service", ("ProtectSystem=strict", "ProtectSystem=some"))):
             if not verified({**texts, name: texts[name].replace(*odd)}):
                 problems.append(f"systemd-analyze says nothing of {odd[1].strip()}: this test proves nothing")
         for name, limit in EXPOSURE.items():

@@ -1,9 +1,9 @@
-#include "agent/command_description.h"
+#include "base/process/command_description.h"
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
-namespace larder::agent {
+namespace larder {
 namespace {
 
 using nlohmann::json;
@@ -54,4 +54,4 @@ std::string describe_commands(const CLI::App& app) {
   return describe(app).dump(1) + "\n";
 }
 
-}  // namespace larder::agent
+}  // namespace larder
