@@ -59,6 +59,7 @@ class SourceShelf {
     std::shared_ptr<const SourceFile> file;
     FairPlaces::Place place;
   };
+  void submit(std::shared_ptr<Task> work);
   [[nodiscard]] std::string snapshot_file(const std::string& file_id) const { return directory_ + "/" + file_id; }
 
   const std::string directory_;

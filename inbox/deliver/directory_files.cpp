@@ -35,12 +35,14 @@ Status sync_directory(const std::string& path, const std::string& doing) {
   return {};
 }
 
-// The application's user is usually another one: it gets to read by the group of the directory.
+// The application's user is usually another one: it gets to read by the group of the directory. Called before the file
+// has its name there, so that a crash in between leaves none that the application cannot read.
 void let_group_read(const std::string& path, const std::string& directory) {
   struct stat above {};
   if (::stat(directory.c_str(), &above) != 0) return;
+  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   const bool given =
-      ::lchown(path.c_str(), static_cast<uid_t>(-1), above.st_gid) == 0 && ::chmod(path.c_str(), 0640) == 0;
+      file && ::fchown(file.get(), static_cast<uid_t>(-1), above.st_gid) == 0 && ::fchmod(file.get(), 0640) == 0;
   if (!given)
     log::warn("the group of {} cannot be given the file {}: {}; make this service's user a member of it", directory,
               path, std::strerror(errno));
@@ -128,10 +130,8 @@ Status DirectoryFiles::put(const std::string& content, const std::string& name) 
   const std::string ready = path("ready", name), above = directory_ + "/ready";
   const std::string doing = "put the upload to " + ready;
   const std::string aside = path("ready", "." + name.substr(0, name.find('.')) + ".new");
-  if (::link(content.c_str(), ready.c_str()) == 0 || errno == EEXIST) {
-    let_group_read(ready, above);
-    return sync_directory(above, doing);
-  }
+  let_group_read(content, above);
+  if (::link(content.c_str(), ready.c_str()) == 0 || errno == EEXIST) return sync_directory(above, doing);
   if (errno != EXDEV && errno != EPERM && errno != EMLINK) return failed(doing, ready, errno);
   if (auto copied = copy_aside(content, aside, doing); !copied) return copied;
   let_group_read(aside, above);

@@ -43,6 +43,12 @@ void settle(UploadRow& row, UploadState state, WallTime now) {
   row.delivery->lease_until.reset();
 }
 
+// What a client said of an upload that came to nothing: its row stays for months, and anybody can make many of them.
+void forget_words(UploadRow& row) {
+  row.metadata.clear();
+  row.url.clear();
+}
+
 // On the boundary of a character, so that the text stays UTF-8.
 std::string cut_result(std::string text) {
   if (text.size() <= kMaxResult) return text;
@@ -92,6 +98,7 @@ UploadStatus status_of(const UploadRow& row) {
   status.id = row.id;
   status.inbox = row.inbox;
   status.state = row.state;
+  status.dialect = row.dialect;
   status.offset = row.offset;
   status.size = row.size;
   status.name = row.name;
@@ -120,12 +127,15 @@ std::optional<Refused> refuse_other_content(const UploadRow& row, const CreateUp
   const bool other_size = repeated.size && row.size && *repeated.size != *row.size;
   const std::optional<Digest>& known = row.declared ? row.declared : row.computed;
   const bool other_digest = repeated.sha256 && known && *repeated.sha256 != *known;
-  if (!other_size && !other_digest) return std::nullopt;
+  // Two files of one content are two files: the application would get the first one's name alone.
+  const bool other_name = !repeated.name.empty() && !row.name.empty() && repeated.name != row.name;
+  if (!other_size && !other_digest && !other_name) return std::nullopt;
+  const std::string_view what = other_name ? "name" : other_size ? "size" : "digest";
   return refused(
              Problem::key_conflict, row,
              fmt::format("cannot make an upload with the key \"{}\": upload {} has it, with another {}; use a new key "
-                         "for other content",
-                         row.key, row.id, other_size ? "size" : "digest"))
+                         "for another file",
+                         row.key, row.id, what))
       .value();
 }
 
@@ -221,6 +231,7 @@ Outcome<Change> cancel(UploadRow& row, WallTime now) {
   if (!next) return cannot(row, "cancel");
   if (*next == row.state) return Change::none;
   settle(row, *next, now);
+  forget_words(row);
   return Change::made;
 }
 
@@ -229,6 +240,7 @@ Outcome<Change> expire(UploadRow& row, WallTime now) {
   if (!next || (*next != row.state && now < row.expires_at)) return cannot(row, "let expire");
   if (*next == row.state) return Change::none;
   settle(row, *next, now);
+  forget_words(row);
   return Change::made;
 }
 

@@ -62,7 +62,8 @@ struct RetryRules {
 // The operation is not possible in the state that the upload is in; `doing` is "append to".
 [[nodiscard]] Refused impossible(const UploadRow& row, std::string_view doing);
 
-// Does a repeated creation mean this upload? key_conflict where the size or the digest differs.
+// Does a repeated creation mean this upload? key_conflict where the size, the digest or the name
+// differs.
 [[nodiscard]] std::optional<Refused> refuse_other_content(const UploadRow& row, const CreateUpload& repeated);
 
 // The newest request wins. Where the upload is not receiving any more the row stays as it is, and so does the epoch.

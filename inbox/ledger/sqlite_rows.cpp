@@ -243,11 +243,13 @@ INSERT INTO upload (id, size, computed, state, received, epoch, holder, progress
 void update_row(SQLite::Database& db, const UploadRow& row) {
   cache::Statement update(db, R"sql(
 UPDATE upload SET size = ?2, declared = ?13, computed = ?3, state = ?4, received = ?5, epoch = ?6, holder = ?7, progressed_at = ?8,
-                  expires_at = ?9, settled_at = ?10, answer_status = ?11, answer_text = ?12
+                  expires_at = ?9, settled_at = ?10, answer_status = ?11, answer_text = ?12, metadata = ?14, url = ?15
   WHERE id = ?1)sql");
   update.bind(1, row.id);
   bind_changing(update, row);
   bind_digest(update, 13, row.declared);
+  update.bind(14, row.metadata);
+  update.bind(15, row.url);
   update.exec();
   if (row.delivery) put_delivery(db, row);
 }

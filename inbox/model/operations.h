@@ -74,6 +74,7 @@ struct UploadStatus {
   std::string id;  // 128 random bits, base32
   std::string inbox;
   UploadState state = UploadState::receiving;
+  Dialect dialect = Dialect::tus;     // in which it was made
   std::uint64_t offset = 0;           // synced to the disk and in the ledger
   std::optional<std::uint64_t> size;  // none: not said yet
   std::string name;

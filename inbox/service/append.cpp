@@ -42,8 +42,10 @@ void Append::declare() {
   const AppendPart& part = parts_.part;
   const bool news = row_.state == UploadState::receiving && part.total && !row_.size;
   // First whether the request makes sense at all.
-  if (auto planned = plan_append(row_, part, parts_.context->settings.limits_of(row_.inbox)); !news || !planned)
-    return plan();
+  if (auto planned = plan_append(row_, part, parts_.context->settings.limits_of(row_.inbox)); !news || !planned) {
+    const bool unsized = row_.state == UploadState::receiving && !row_.size && planned && !planned->changes_nothing;
+    return unsized ? check_room([](Append& self) { self.plan(); }) : plan();
+  }
   parts_.context->room(parts_.context->guard([self = shared_from_this()](Outcome<std::uint64_t> room) {
     if (!room) return self->answer(as_refused(std::move(room.error())));
     self->parts_.context->ledger.declare({self->row_.id, self->row_.epoch},
@@ -53,6 +55,21 @@ void Append::declare() {
                                            self->row_ = std::move(*row);
                                            self->plan();
                                          }));
+  }));
+}
+
+// An upload whose size nobody said has nothing reserved: it takes what is there, but not what is to be kept free.
+void Append::check_room(void (*then)(Append&)) {
+  parts_.context->room(parts_.context->guard([self = shared_from_this(), then](Outcome<std::uint64_t> room) {
+    self->working_ = false;
+    if (room && *room > 0) return then(*self);
+    Refused refused = room ? Refused{Problem::no_space,
+                                     fmt::format("cannot take more of upload {}: the disk is full but for what is kept "
+                                                 "free; try again later",
+                                                 self->row_.id),
+                                     status_of(self->row_), std::nullopt}
+                           : std::move(room.error());
+    self->part_ ? self->cut_and_answer(std::move(refused)) : self->answer(as_refused(std::move(refused)));
   }));
 }
 
@@ -196,6 +213,10 @@ void Append::on_kept(Outcome<UploadRow> row, bool at_end) {
   row_ = std::move(*row);
   part_->keep();
   kept_at_ = parts_.context->runtime.clock.now();
+  if (!at_end && !row_.size) {
+    working_ = true;
+    return check_room([](Append& self) { self.go_on(); });
+  }
   if (!at_end) return go_on();
   parts_.context->remember(row_.id, part_->known_hash());
   if (!early_) return answer(status_of(row_));

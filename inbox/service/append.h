@@ -42,6 +42,7 @@ class Append : public std::enable_shared_from_this<Append> {
   void on_taken(Outcome<UploadRow> row);
   void seal_first();
   void declare();
+  void check_room(void (*then)(Append&));
   void plan();
   void open();
   void on_open(Result<std::unique_ptr<Part>> part);

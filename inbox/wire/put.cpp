@@ -66,7 +66,11 @@ Read<MakeUpload> read_whole(const http::RequestHead& head, const Target& target,
   if (!digest) return tl::unexpected(digest.error());
   MakeUpload create;
   AppendPart& part = create.part.emplace();
-  if (!head.chunked) part.length = part.total = head.content_length.value_or(0);
+  // RFC 9110, section 8.6: without both fields a request has no body, and a client that forgot its length would be told
+  // that its file is safe.
+  if (!head.chunked && !head.content_length)
+    return bad("it says neither Content-Length nor chunks; of an empty file too, send Content-Length: 0", 411);
+  if (!head.chunked) part.length = part.total = *head.content_length;
   if (part.length.value_or(0) > settings.max_size)
     return bad(Problem::too_large, fmt::format("this inbox takes at most {} bytes", settings.max_size));
   create.upload.inbox = target.inbox;

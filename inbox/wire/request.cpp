@@ -5,9 +5,20 @@
 namespace larder::inbox {
 namespace {
 
+// A whole that comes with the creation is compared with what was taken under this key. Of a first part alone nothing
+// can be said: its answer tells where the upload stands.
+bool brings_the_whole(const MakeUpload& create) {
+  return create.part && create.upload.size && create.part->length == create.upload.size;
+}
+
 Step after_tus(const MakeUpload& create, const UploadStatus& status) {
-  const bool begins = status.state == UploadState::receiving && status.offset == 0;
-  return create.part && begins ? Step::append : Step::answer;
+  if (status.state == UploadState::receiving) {
+    // Bytes of a PUT or of BITS under this key may be of another file: none are put behind them.
+    if (status.dialect != Dialect::tus) return Step::start_over;
+    return create.part && status.offset == 0 ? Step::append : Step::answer;
+  }
+  const bool unproven = !status.created && is_success(status) && !create.upload.sha256 && status.sha256;
+  return unproven && brings_the_whole(create) ? Step::compare_body : Step::answer;
 }
 
 Step after_bits(const UploadStatus& status) {
@@ -59,10 +70,13 @@ Step next_step(const Request& request, const Outcome<UploadStatus>& outcome) {
   const auto* const create = std::get_if<MakeUpload>(&request.operation);
   if (!outcome) {
     const Refused& refused = outcome.error();
-    // A PUT of another size or digest than the one that broke off.
-    const bool broken =
-        refused.problem == Problem::key_conflict && refused.upload && refused.upload->state == UploadState::receiving;
-    return create && request.dialect == Dialect::put && broken ? Step::start_over : Step::answer;
+    // A PUT of another size or digest than the one that broke off, or what another dialect left; never of another name,
+    // which is another file that may be under way.
+    const bool broken = create && refused.problem == Problem::key_conflict && refused.upload &&
+                        refused.upload->state == UploadState::receiving &&
+                        (create->upload.name.empty() || refused.upload->name == create->upload.name);
+    const bool replaces = broken && (request.dialect == Dialect::put || refused.upload->dialect != request.dialect);
+    return replaces ? Step::start_over : Step::answer;
   }
   if (create) return after_create(request, *create, *outcome);
   if (const auto* const leave = std::get_if<LeaveSession>(&request.operation)) return after_look(*leave, *outcome);

@@ -287,6 +287,29 @@ TEST(RowRules, AKeyMeansOneContent) {
   EXPECT_FALSE(refuse_other_content(row, again));
 }
 
+TEST(RowRules, AnotherNameIsAnotherFile) {
+  UploadRow row;
+  row.name = "a";
+  row.size = 4;
+  CreateUpload again;
+  again.size = 4;
+  again.name = "b";
+  EXPECT_EQ(refuse_other_content(row, again)->problem, Problem::key_conflict);
+  again.name = "a";
+  EXPECT_FALSE(refuse_other_content(row, again));
+  again.name.clear();
+  EXPECT_FALSE(refuse_other_content(row, again)) << "it says nothing of the name";
+}
+
+TEST(RowRules, AnUploadThatCameToNothingKeepsNoWordsOfItsClient) {
+  for (const bool cancelled : {false, true}) {
+    UploadRow row;
+    row.metadata = row.url = "words";
+    ASSERT_TRUE(cancelled ? cancel(row, WallTime{}) : expire(row, WallTime{std::chrono::hours(1)}));
+    EXPECT_EQ(row.metadata + row.url, "");
+  }
+}
+
 TEST(RowRules, TheClientIsToldWhatItMayKnow) {
   UploadRow row = receiving();
   row.declared = sha256(as_bytes("said"));

@@ -46,7 +46,34 @@ TEST(next_step, of_a_creation_with_tus) {
   EXPECT_EQ(step(kTusWithBody, created()), "append");
   EXPECT_EQ(step(kTusEmpty, created(0)), "append");
   EXPECT_EQ(steps(kTus), "answer answer answer answer answer answer answer ");
-  EXPECT_EQ(steps(kTusWithBody), "append answer answer answer answer answer answer ");
+  EXPECT_EQ(steps(kTusWithBody), "append answer answer answer compare_body answer answer ") << "the whole is compared";
+}
+
+// Bytes that came by another dialect may be of another file.
+TEST(next_step, of_a_creation_that_finds_another_dialects_bytes) {
+  UploadStatus status = upload_in(UploadState::receiving, 4);
+  for (const std::uint64_t offset : {0U, 4U, 10U}) {
+    for (const Dialect dialect : {Dialect::put, Dialect::bits}) {
+      status.dialect = dialect;
+      status.offset = offset;
+      EXPECT_EQ(step(kTus, status), "start_over") << offset;
+      EXPECT_EQ(step(kTusWithBody, status), "start_over") << offset;
+      EXPECT_EQ(step(kTus, test::refused(Problem::key_conflict, status)), "start_over") << "of another size";
+    }
+    status.dialect = Dialect::tus;
+    EXPECT_EQ(step(kPut, status), "start_over");
+    EXPECT_EQ(step(kBits, status), "start_over");
+    EXPECT_EQ(step(kTus, test::refused(Problem::key_conflict, status)), "answer") << "the same client's other file";
+  }
+}
+
+TEST(next_step, of_a_put_that_another_files_upload_stands_in_the_way_of) {
+  UploadStatus status = upload_in(UploadState::receiving, 4);
+  status.dialect = Dialect::put;
+  status.name = "other";
+  EXPECT_EQ(step(kPut, test::refused(Problem::key_conflict, status)), "answer") << "it is not cancelled";
+  status.name = "n";
+  EXPECT_EQ(step(kPut, test::refused(Problem::key_conflict, status)), "start_over");
 }
 
 TEST(next_step, of_a_put) {
@@ -97,7 +124,9 @@ TEST(step_after_part, where_nothing_but_the_end_of_the_body_told_the_size) {
 
 // The file was changed after a PUT of it broke off: the key is no conflict before anything was taken by it.
 TEST(next_step, of_a_put_after_another_file_broke_off) {
-  EXPECT_EQ(step(kPut, test::refused(Problem::key_conflict, upload_in(UploadState::receiving, 4))), "start_over");
+  UploadStatus broken = upload_in(UploadState::receiving, 4);
+  broken.name = "n";
+  EXPECT_EQ(step(kPut, test::refused(Problem::key_conflict, broken)), "start_over");
   EXPECT_EQ(step(kPut, test::refused(Problem::key_conflict, test::accepted())), "answer");
   EXPECT_EQ(step(kPut, test::refused(Problem::key_conflict)), "answer");
   EXPECT_EQ(step(kPut, test::refused(Problem::no_space, upload_in(UploadState::receiving, 4))), "answer");

@@ -13,8 +13,8 @@ const std::string kSession = "BITS-Session-Id: {a}\nContent-Length: 0\n";
 TEST(wire, which_dialect_a_request_speaks) {
   EXPECT_EQ(test::request_of("POST /in/box/ HTTP/1.1\nTus-Resumable: 1.0.0\nUpload-Length: 1\n").dialect, Dialect::tus);
   EXPECT_EQ(test::request_of("HEAD /up/a HTTP/1.1\nTus-Resumable: 1.0.0\n").dialect, Dialect::tus);
-  EXPECT_EQ(test::request_of("PUT /in/box/k/n HTTP/1.1\n").dialect, Dialect::put);
-  EXPECT_EQ(test::request_of("POST /in/box/k/n HTTP/1.1\n").dialect, Dialect::put);
+  EXPECT_EQ(test::request_of("PUT /in/box/k/n HTTP/1.1\nContent-Length: 1\n").dialect, Dialect::put);
+  EXPECT_EQ(test::request_of("POST /in/box/k/n HTTP/1.1\nContent-Length: 1\n").dialect, Dialect::put);
   EXPECT_EQ(test::request_of("BITS_POST /in/box/k/n HTTP/1.1\nBITS-Packet-Type: Close-Session\n" + kSession).dialect,
             Dialect::bits);
   EXPECT_EQ(
