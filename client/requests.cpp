@@ -239,7 +239,7 @@ std::string put_report(const JobView& job, const std::string& reply_file, const 
                 {"source", file.source},      {"transaction", file.transaction},
                 {"confirmed", file.confirmed}};
     one["size"] = file.size ? json(*file.size) : json(nullptr);
-    put(one, "sha256", file.sha256);
+    put(one, "sha256", file.actual_sha256);
     one["error"] = file.error ? error_of(*file.error) : json(nullptr);
     files.push_back(std::move(one));
   }

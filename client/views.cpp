@@ -137,7 +137,6 @@ FileView file_of(const json& from) {
   file.protocol = text(from, "protocol");
   file.transaction = text(from, "transaction");
   file.source = text(from, "source");
-  file.sha256 = text(from, "sha256");
   file.sent = number(from, "sent");
   file.resent = number(from, "resent");
   file.confirmed = get<bool>(from, "confirmed");

@@ -113,6 +113,18 @@ Heard hear_bits(const UploadAnswer& answer) {
   return heard;
 }
 
+// The status says little: most failures of a server are 500 here.
+Error bits_error(const UploadTurn& turn, const UploadAnswer& answer) {
+  constexpr std::uint32_t kDiskFull = 0x80070070, kNoSpace = 0x80070112;
+  Error error = answer_error(turn.plan, answer, turn.now);
+  const auto code = answer.error ? std::nullopt : hex_field(answer.head, "bits-error-code");
+  if (code && *code != 0) {
+    error.detail += fmt::format("; BITS-Error-Code {:#010x}", *code);
+    if (code == kDiskFull || code == kNoSpace) error.detail += ", its disk is full";
+  }
+  return error;
+}
+
 UploadStep wrong_answer(const UploadTurn& turn, std::string detail) {
   return failed_or_unknown(turn, upload_error(turn.plan, ErrorCode::bad_response, std::move(detail)));
 }
@@ -175,7 +187,9 @@ UploadStep advance(const UploadTurn& turn, const UploadAnswer& answer) {
   const std::uint64_t end = progress.offset + progress.part_length;
   // Servers that leave the field out take a Fragment as a whole.
   const std::uint64_t offset = number_field(answer.head, "bits-received-content-range").value_or(end);
-  if (offset > end) return wrong_answer(turn, "the server took more bytes than were sent to it");
+  // A longer Fragment, whose answer was lost, may have been taken. Nothing above what was sent in all can have been.
+  if (offset > std::max(end, progress.sent))
+    return wrong_answer(turn, "the server took more bytes than were sent to it");
   if (const std::string* reply = answer.head.find_field("bits-reply-url");
       reply != nullptr && offset == turn.plan.size) {
     const Result<Url> here = bits_url(turn.plan, progress);
@@ -231,7 +245,7 @@ UploadRequest next_try(const UploadTurn& turn) {
 
 UploadStep again_later(const UploadTurn& turn, const UploadAnswer& answer) {
   UploadProgress& progress = turn.progress;
-  Error cause = answer_error(turn.plan, answer, turn.now);
+  Error cause = bits_error(turn, answer);
   const bool away = answer.error.has_value() && !progress.host.empty() && progress.fall_back_after.has_value();
   if (away && !progress.fall_back_at) progress.fall_back_at = turn.now + *progress.fall_back_after;
   if (away && turn.now >= *progress.fall_back_at) {
@@ -250,7 +264,7 @@ UploadStep again_later(const UploadTurn& turn, const UploadAnswer& answer) {
 UploadStep shrink(const UploadTurn& turn, const UploadAnswer& answer) {
   take_back_last_byte(turn.progress);
   if (limit_part(kBitsParts, turn.progress)) return send_step(bits_fragment(turn));
-  Error error = answer_error(turn.plan, answer, turn.now);
+  Error error = bits_error(turn, answer);
   error.code = ErrorCode::too_large;
   return failed_or_unknown(turn, std::move(error));
 }
@@ -273,7 +287,7 @@ UploadStep not_taken(const UploadTurn& turn, const UploadAnswer& answer) {
 }
 
 UploadStep refuse(const UploadTurn& turn, const UploadAnswer& answer, ErrorCode code) {
-  Error error = answer_error(turn.plan, answer, turn.now);
+  Error error = bits_error(turn, answer);
   if (code != ErrorCode::http_fatal) error.code = code;
   // A Fragment that is refused by its own answer was not taken; where the place itself is gone, nobody knows.
   const bool of_this_part = turn.progress.phase == UploadPhase::append && hear_bits(answer) != Heard::gone;
@@ -284,7 +298,7 @@ UploadStep refuse(const UploadTurn& turn, const UploadAnswer& answer, ErrorCode 
 
 UploadStep fail_upload(const UploadTurn& turn, const UploadAnswer& answer, bool forget) {
   if (!answer.error) take_back_last_byte(turn.progress);
-  Error error = answer_error(turn.plan, answer, turn.now);
+  Error error = bits_error(turn, answer);
   if (!forget) return failed_step(std::move(error));
   UploadStep step = failed_or_unknown(turn, std::move(error));
   step.forget_discovery = true;
@@ -319,7 +333,7 @@ UploadStep carry_out(Act act, const UploadTurn& turn, const UploadAnswer& answer
     case Act::anew:
       return anew(turn);
     case Act::lost_close:
-      return unknown_step(turn.plan, answer_error(turn.plan, answer, turn.now));
+      return unknown_step(turn.plan, bits_error(turn, answer));
     case Act::not_taken:
       return not_taken(turn, answer);
     case Act::taken:

@@ -140,10 +140,20 @@ UploadStep send_later(const UploadTurn& turn, UploadRequest request, Error reaso
   return step;
 }
 
+namespace {
+
+// The caller said what the file's SHA-256 is, and it is another one.
+bool is_another_file(const UploadPlan& plan, const UploadAnswer& answer) {
+  return plan.sha256 && answer.sha256 && *plan.sha256 != *answer.sha256;
+}
+
+}  // namespace
+
 DigestWord compare_digest(const UploadPlan& plan, const UploadAnswer& answer) {
   const std::optional<Digest>& ours = answer.sha256 ? answer.sha256 : plan.sha256;
   const auto theirs = promised_sha256(answer.head.headers);
   if (!theirs) return DigestWord::different;  // two fields that contradict each other: one is not ours
+  if (is_another_file(plan, answer)) return DigestWord::different;
   if (!ours || !*theirs) return DigestWord::none;
   return **theirs == *ours ? DigestWord::same : DigestWord::different;
 }
@@ -151,9 +161,12 @@ DigestWord compare_digest(const UploadPlan& plan, const UploadAnswer& answer) {
 UploadStep finished_step(const UploadTurn& turn, const UploadAnswer& answer) {
   const DigestWord word = compare_digest(turn.plan, answer);
   if (word == DigestWord::different) {
-    return failed_step(upload_error(turn.plan, ErrorCode::digest_mismatch,
-                                    "the server took it, and names another SHA-256 than the file has; have it removed "
-                                    "there, and upload the file as a new transaction"));
+    const char* why =
+        is_another_file(turn.plan, answer)
+            ? "the server took it, and the file has another SHA-256 than was said; have it removed there"
+            : "the server took it, and names another SHA-256 than the file has; have it removed there, and "
+              "upload the file as a new transaction";
+    return failed_step(upload_error(turn.plan, ErrorCode::digest_mismatch, why));
   }
   UploadStep step;
   step.kind = UploadStep::Kind::done;

@@ -72,14 +72,16 @@ UploadRequest whole_file(const UploadTurn& turn) {
   progress.phase = UploadPhase::append;
   UploadRequest request = request_to(plan, "PUT", upload_url(plan, progress));
   request.headers.emplace_back("Content-Type", "application/octet-stream");
-  request.headers.emplace_back("Idempotency-Key", fmt::format("\"{}\"", plan.key));
+  // Of PUT the URL is the transaction, unless the caller named another one.
+  if (plan.key_repeated) request.headers.emplace_back("Idempotency-Key", fmt::format("\"{}\"", plan.key));
   if (!plan.overwrite) request.headers.emplace_back("If-None-Match", "*");
   begin_part(progress, plan, plan.size, request);
   DigestField digest{"Repr-Digest", PartAlgorithm::sha256, DigestField::Form::digest, true};
   if (plan.sha256) {
     request.headers.emplace_back(digest.name, digest_field_value(digest, *plan.sha256));
-  } else if (plan.size <= kMaxUnaskedPut) {
-    request.digests.push_back(std::move(digest));  // small enough to be hashed before it is sent
+  } else if (plan.size <= kMaxUnaskedPut || plan.key_repeated || progress.sent > 0) {
+    // Small enough to be hashed before it is sent; or the server may have it already, and says so by its digest.
+    request.digests.push_back(std::move(digest));
   }
   return request;
 }

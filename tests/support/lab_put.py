@@ -13,10 +13,10 @@ import subprocess
 from larder_lab import expect, expect_equal, seeded_bytes
 
 # A test's server comes back at once, so waiting long between two tries would be waiting for nothing.
-QUICK = ("--retry-delay", "50ms", "--retry-for", "60s")
+QUICK = ("--retry-delay", "100ms", "--retry-for", "60s")
 # docs/exit-status.md
 USAGE, LIMIT, DIGEST_MISMATCH, SOURCE_CHANGED, OUTCOME_UNKNOWN, REJECTED = 2, 9, 40, 60, 61, 62
-UNAUTHORIZED, HTTP_FATAL, ALREADY_EXISTS, BUSY, INTERRUPTED = 27, 30, 8, 58, 130
+UNAUTHORIZED, HTTP_FATAL, ALREADY_EXISTS, AGENT_UNREACHABLE, BUSY, INTERRUPTED = 27, 30, 8, 56, 58, 130
 
 
 class Putter:

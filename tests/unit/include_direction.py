@@ -37,7 +37,7 @@ ROOMS = {
     "client": ["client"],
     "inbox": ["inbox/model", "inbox/wire", "inbox/ledger", "inbox/store", "inbox/service", "inbox/config", "inbox/access", "inbox/deliver",
               "inbox/front", "inbox/admin", "inbox"],
-    "agent": ["agent", "agent/verdict", "agent/config", "agent/transfer/rules", "agent/transfer/source", "agent/transfer/fill", "agent/transfer",
+    "agent": ["agent", "agent/verdict", "agent/config", "agent/transfer/rules", "agent/transfer/source", "agent/transfer/fill", "agent/transfer", "agent/uploads",
               "agent/jobs/model", "agent/jobs/rules", "agent/jobs/store", "agent/jobs", "agent/notify", "agent/lan", "agent/api/json",
               "agent/api/http", "agent/api/events", "agent/api/handlers", "agent/daemon", "agent/cli/show", "agent/cli/place", "agent/cli/get", "agent/cli/put",
               "agent/cli/command", "agent/cli"],

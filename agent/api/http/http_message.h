@@ -27,8 +27,8 @@ struct ApiRequest {
   std::string target;  // path and query, as they came
   std::string body;    // at most ServerLimits::body_bytes
   std::string host, range, if_range, last_event_id;  // headers; empty where absent
-  std::vector<UniqueFd> descriptors;  // that came with it (SCM_RIGHTS), in their order; at most kMaxDescriptorsIn
   std::string origin, fetch_site;     // Origin and Sec-Fetch-Site: the browser's word on the requesting page
+  std::vector<UniqueFd> descriptors;  // that came with it (SCM_RIGHTS), in their order; at most kMaxDescriptorsIn
 };
 
 using http::BodySource;

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <utility>
 
 #include "agent/cli/get/environment_trust.h"
 #include "agent/cli/get/get_plan.h"
@@ -122,7 +123,9 @@ Result<PutSession::Step> PutSession::attempt() {
   }
   if (auto obtained = obtain_job(); !obtained) return tl::unexpected(obtained.error());
   follower_.emplace(**client, job_id_);
-  if (auto opened = follower_->open(); !opened) return tl::unexpected(opened.error());
+  const auto made = std::exchange(made_, std::nullopt);
+  if (auto opened = made ? follower_->open_new(made->job, made->event) : follower_->open(); !opened)
+    return tl::unexpected(opened.error());
   waiting_said_ = false;
   return follow();
 }
@@ -169,7 +172,11 @@ Status PutSession::obtain_job() {
   }
   const bool known = job->id == job_id_;
   job_id_ = job->id;
-  if (answer->status != 200) return {};
+  if (answer->status != 200) {
+    if (const std::string* event = answer->head.find_field("larder-event"); event != nullptr && !job->files.empty())
+      made_ = Made{std::move(*job), *event};
+    return {};
+  }
   if (!known && !has_ended(job->state))
     terminal_.line(fmt::format("going on with job {} ({}, {} so far)", job->id, job->state, format_bytes(job->bytes)));
   return go_on_with(*job);

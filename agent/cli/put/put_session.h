@@ -60,6 +60,11 @@ class PutSession {
   std::string key_;
   std::optional<JobFollower> follower_;
   std::string job_id_;
+  struct Made {  // created by obtain_job() and not followed yet
+    JobView job;
+    std::string event;
+  };
+  std::optional<Made> made_;
   JobView final_;  // the job at its end
   std::optional<Error> failure_;
   std::string reply_written_;  // where; empty: there is none

@@ -59,7 +59,7 @@ std::string uploaded_file_text(const FileView& file) {
   add_detail(text, "protocol", file.protocol);
   add_detail(text, "transaction", file.transaction);
   add_detail(text, "source", source_text(file.source));
-  add_detail(text, "SHA-256", file.sha256);
+  add_detail(text, "SHA-256", file.actual_sha256);
   if (file.state == "transferred")
     add_detail(text, "digest", file.confirmed ? "confirmed by the server" : "not named by the server");
   if (file.reply) add_detail(text, "reply", "there is one: larder job reply");

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "origin/http/http_fields.h"
+
 namespace larder::origin {
 
 class RequestSender::Events final : public HttpEvents {
@@ -37,14 +39,13 @@ RequestSender::RequestSender(HttpClient& http, SourceReader* reader, HttpRequest
 
 void RequestSender::start() {
   if (reader_ == nullptr) return send_head();
-  bool sha1 = false, sha256 = false;
   for (const DigestField& field : request_.digests) {
     if (field.whole) continue;
     part_ = true;
-    sha1 = sha1 || field.algorithm == PartAlgorithm::sha1;
-    sha256 = sha256 || field.algorithm == PartAlgorithm::sha256;
+    sha1_ = sha1_ || field.algorithm == PartAlgorithm::sha1;
+    sha256_ = sha256_ || field.algorithm == PartAlgorithm::sha256;
   }
-  reader_->begin_part(sha1, sha256);
+  if (part_) reader_->begin_part(request_.offset, request_.length, sha1_, sha256_);
   hash_on();
 }
 
@@ -68,26 +69,50 @@ void RequestSender::hash_on() {
   SourceReader::Wish wish;
   if (reader_->hashed() < before_body) {
     wish = {reader_->hashed(), before_body - reader_->hashed(), false, true, false};
-  } else if (part_ && part_hashed_ < request_.length) {
-    wish = {request_.offset + part_hashed_, request_.length - part_hashed_, false, false, true};
-    take_into_whole(wish);
+  } else if (part_ && reader_->part_hashed() < request_.length) {
+    wish = next_of_part(request_.offset, request_.length, request_.hash_to);
   } else if (reader_->hashed() < whole_to) {
     wish = {reader_->hashed(), whole_to - reader_->hashed(), false, true, false};
   } else {
     return send_head();
   }
   wish.length = std::min(wish.length, SourceReader::kHashed);
-  reader_->read(wish, guard([wish](RequestSender& self, Result<Buffer> read) {
+  reader_->read(wish, guard([](RequestSender& self, const Result<Buffer>& read) {
                   if (!read) return self.finish(tl::unexpected(read.error()));
-                  if (wish.part) self.part_hashed_ += wish.length;
                   self.hash_on();
                 }));
 }
 
+// While the server takes the end of this part and makes it durable, the next one is hashed, as large as this one: that
+// is what the rules ask for next if all goes well. Else it was in vain.
+void RequestSender::hash_ahead() {
+  const std::uint64_t next = request_.offset + request_.length;
+  if (!part_ || request_.length == 0 || next >= source_size_) return;
+  const std::uint64_t length = std::min(request_.length, source_size_ - next);
+  if (!std::exchange(ahead_, true)) reader_->begin_part(next, length, sha1_, sha256_);
+  if (reader_->part_hashed() == length) return;
+  SourceReader::Wish wish = next_of_part(next, length, source_size_);
+  wish.length = std::min(wish.length, SourceReader::kHashed);
+  reader_->read(wish, guard([](RequestSender& self, const Result<Buffer>& read) {
+                  if (self.end_) return self.deliver();
+                  if (!read) return self.fail(read.error());
+                  self.hash_ahead();
+                }));
+}
+
+// The bytes of a part that its digests do not have yet.
+SourceReader::Wish RequestSender::next_of_part(std::uint64_t offset, std::uint64_t length,
+                                               std::uint64_t whole_to) const {
+  const std::uint64_t hashed = reader_->part_hashed();
+  SourceReader::Wish wish{offset + hashed, length - hashed, false, false, true};
+  take_into_whole(wish, whole_to);
+  return wish;
+}
+
 // Bytes that are not in the whole's digest yet go into it; a read ends where those begin.
-void RequestSender::take_into_whole(SourceReader::Wish& wish) const {
+void RequestSender::take_into_whole(SourceReader::Wish& wish, std::uint64_t whole_to) const {
   const std::uint64_t hashed = reader_->hashed();
-  if (hashed >= request_.hash_to) return;
+  if (hashed >= whole_to) return;
   wish.whole = wish.offset == hashed;
   if (wish.offset < hashed) wish.length = std::min(wish.length, hashed - wish.offset);
 }
@@ -110,22 +135,27 @@ void RequestSender::send_head() {
 }
 
 void RequestSender::send_on() {
-  if (id_ == 0 || end_ || read_ == request_.length || reader_->reads() || read_ - answer_.sent >= kAhead) return;
+  if (id_ == 0 || end_ || reader_ == nullptr || reader_->reads()) return;
+  if (read_ == request_.length) return hash_ahead();
+  if (read_ - answer_.sent >= kAhead) return;
   SourceReader::Wish wish{request_.offset + read_,
                           std::min<std::uint64_t>(request_.length - read_, SourceReader::kPiece), true, false, false};
-  take_into_whole(wish);
+  take_into_whole(wish, request_.hash_to);
   reader_->read(wish, guard([](RequestSender& self, Result<Buffer> piece) { self.on_piece(std::move(piece)); }));
 }
 
 void RequestSender::on_piece(Result<Buffer> piece) {
   if (end_) return deliver();
-  if (!piece) {
-    if (id_ != 0) http_.cancel(std::exchange(id_, 0));
-    return finish(tl::unexpected(piece.error()));
-  }
+  if (!piece) return fail(piece.error());
   read_ += piece->size();
   if (id_ != 0) http_.send(id_, std::move(*piece));
   send_on();
+}
+
+// The source failed: the request is cut.
+void RequestSender::fail(const Error& error) {
+  if (id_ != 0) http_.cancel(std::exchange(id_, 0));
+  finish(tl::unexpected(error));
 }
 
 void RequestSender::on_sent(std::size_t bytes) {
@@ -154,13 +184,20 @@ void RequestSender::on_done(const Status& status) {
   id_ = 0;
   if (!status && answer_.head.status == 0) answer_.error = status.error();
   if (!status && answer_.head.status != 0) answer_.text.clear();  // its end is missing
-  // A yes to a body that did not go out as a whole is none: the server cannot have the file.
-  const bool yes = answer_.head.status >= 200 && answer_.head.status < 300;
-  if (yes && answer_.sent < request_.length && !answer_.error) {
+  if (answer_.sent < request_.length && !answer_.error && is_unfounded_yes()) {
     answer_.error = Error{ErrorCode::connection_lost, "upload to " + request_.url.host,
                           "it says yes before it has all bytes, and ends the connection", std::nullopt};
   }
   finish(std::move(answer_));
+}
+
+// A yes to a body that did not go out as a whole is none, unless the server shows by the digest that it has the file
+// already: larder-inbox answers a repetition so.
+bool RequestSender::is_unfounded_yes() const {
+  if (answer_.head.status < 200 || answer_.head.status >= 300) return false;
+  const auto has = promised_sha256(answer_.head.headers);
+  if (!has || !*has || reader_ == nullptr || reader_->hashed() < source_size_) return true;
+  return **has != reader_->whole_digest();
 }
 
 void RequestSender::finish(Result<UploadAnswer> answer) {

@@ -40,7 +40,10 @@ class RequestSender : public std::enable_shared_from_this<RequestSender> {
   class Events;
 
   void hash_on();
-  void take_into_whole(SourceReader::Wish& wish) const;
+  void hash_ahead();
+  [[nodiscard]] SourceReader::Wish next_of_part(std::uint64_t offset, std::uint64_t length,
+                                                std::uint64_t whole_to) const;
+  void take_into_whole(SourceReader::Wish& wish, std::uint64_t whole_to) const;
   [[nodiscard]] bool hashes_first() const { return !request_.digests.empty(); }
   void send_head();
   [[nodiscard]] std::string digest_of(const DigestField& field);
@@ -50,6 +53,8 @@ class RequestSender : public std::enable_shared_from_this<RequestSender> {
   void on_head(const HttpHead& head);
   void on_data(const Buffer& bytes);
   void on_done(const Status& status);
+  [[nodiscard]] bool is_unfounded_yes() const;
+  void fail(const Error& error);
   void finish(Result<UploadAnswer> answer);
   void deliver();
   template <class F>
@@ -66,10 +71,12 @@ class RequestSender : public std::enable_shared_from_this<RequestSender> {
   const UploadRequest request_;
   const std::uint64_t source_size_;
   Listener listener_;
-  bool part_ = false;              // the head carries a digest of the body
-  std::uint64_t part_hashed_ = 0;  // bytes of the body that went into the part's digests
-  HttpId id_ = 0;                  // 0: not begun, or over
-  std::uint64_t read_ = 0;         // bytes of the body that were read and given to `http_`
+  bool part_ = false;  // the head carries a digest of the body
+  bool sha1_ = false;  // among the digests of the part
+  bool sha256_ = false;
+  bool ahead_ = false;      // the digests of the next part have begun
+  HttpId id_ = 0;           // 0: not begun, or over
+  std::uint64_t read_ = 0;  // bytes of the body that were read and given to `http_`
   UploadAnswer answer_;
   std::optional<Result<UploadAnswer>> end_;  // waits for a read under way
   bool stopped_ = false;

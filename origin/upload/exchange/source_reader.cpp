@@ -16,6 +16,7 @@ struct SourceReader::Hashes {
   Sha256 whole;
   std::optional<Sha1> part_sha1;
   std::optional<Sha256> part_sha256;
+  std::optional<Sha1Digest> part_sha1_done;
 
   void update(const Wish& wish, Bytes bytes) {
     if (wish.whole) whole.update(bytes);
@@ -91,12 +92,19 @@ void SourceReader::submit(const std::shared_ptr<Work>& work) {
 void SourceReader::on_read(Result<Buffer> bytes, const Wish& wish) {
   reading_ = false;
   if (bytes && wish.whole) hashed_ = wish.offset + wish.length;
+  if (bytes && wish.part) part_hashed_ += wish.length;
   const auto done = std::make_shared<Done>(std::move(done_));
   (*done)(std::move(bytes));
 }
 
-void SourceReader::begin_part(bool sha1, bool sha256) {
+void SourceReader::begin_part(std::uint64_t offset, std::uint64_t length, bool sha1, bool sha256) {
+  const bool digests = hashes_->part_sha1.has_value() == sha1 && hashes_->part_sha256.has_value() == sha256;
+  const bool goes_on = part_hashed_ == length || (part_hashed_ < length && !hashes_->part_sha1_done);
+  if (digests && goes_on && part_offset_ == offset) return;
+  part_offset_ = offset;
+  part_hashed_ = 0;
   hashes_->part_sha1.reset();
+  hashes_->part_sha1_done.reset();
   hashes_->part_sha256.reset();
   if (sha1) hashes_->part_sha1.emplace();
   if (sha256) hashes_->part_sha256.emplace();
@@ -111,7 +119,8 @@ Digest SourceReader::part_sha256() const {
 }
 
 Sha1Digest SourceReader::part_sha1() {
-  return hashes_->part_sha1->finish();
+  if (!hashes_->part_sha1_done) hashes_->part_sha1_done = hashes_->part_sha1->finish();
+  return *hashes_->part_sha1_done;
 }
 
 }  // namespace larder::origin

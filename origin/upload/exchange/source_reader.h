@@ -42,12 +42,14 @@ class SourceReader {
   // destroyed before. Error: source_changed; disk_error.
   void read(const Wish& wish, Done done);
   [[nodiscard]] bool reads() const { return reading_; }
-  // Between two reads only.
-  void begin_part(bool sha1, bool sha256);
+  // The digests of [offset, offset + length), between two reads only. What is in them already stands if it is of that
+  // part: it may have been hashed ahead.
+  void begin_part(std::uint64_t offset, std::uint64_t length, bool sha1, bool sha256);
+  [[nodiscard]] std::uint64_t part_hashed() const { return part_hashed_; }  // bytes that are in them
   [[nodiscard]] std::uint64_t hashed() const { return hashed_; }  // bytes from the start that are in the whole's digest
   [[nodiscard]] Digest whole_digest() const;
   [[nodiscard]] Digest part_sha256() const;
-  [[nodiscard]] Sha1Digest part_sha1();  // once for each part
+  [[nodiscard]] Sha1Digest part_sha1();  // no byte is added to it after that
 
  private:
   struct Hashes;
@@ -62,6 +64,8 @@ class SourceReader {
   WorkerPool& disk_;
   std::shared_ptr<Hashes> hashes_;  // used by the worker while it reads, by the loop in between
   std::uint64_t hashed_ = 0;
+  std::uint64_t part_offset_ = 0;
+  std::uint64_t part_hashed_ = 0;
   bool reading_ = false;
   Done done_;
   Alive alive_;

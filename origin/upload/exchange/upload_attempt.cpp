@@ -76,6 +76,7 @@ void UploadAttempt::begin_cancelling() {
 // An upload that has begun keeps its dialect; what the server can do is asked for again after a restart.
 void UploadAttempt::choose_place() {
   const bool begun = has_begun(job_.progress);
+  job_.plan.large_put = job_.plan.large_put || begun;  // whether it may be was asked when it began
   if (begun && job_.plan.dialect != UploadDialect::tus) return take_step(start_upload(turn()));
   if (const auto place = place_as_wished(job_.wish)) return use_place(*place);
   const auto known = parts_.memory.recall(job_.plan.target, parts_.runtime.clock.now());

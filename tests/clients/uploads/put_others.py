@@ -4,7 +4,7 @@ import json
 import os
 
 from cutting_proxy import CuttingProxy
-from lab_put import ALREADY_EXISTS, HTTP_FATAL, INTERRUPTED, Putter, interrupt
+from lab_put import ALREADY_EXISTS, INTERRUPTED, LIMIT, Putter, interrupt
 from lab_servers import ApacheDav, Server, dav_nginx, find_program, free_port
 from larder_lab import MIB, Skip, expect, expect_equal, file_sha256
 from node_packages import Missing, find_node, install
@@ -123,11 +123,20 @@ def dav_sizes(lab, kind):
     dav.check(sent)
 
 
+def dav_several(lab, kind):
+    """Each file has its name added to the URL that ends in a slash."""
+    dav, put = Dav(lab, kind), Putter(lab)
+    files = [put.file(name, size)[0] for name, size in (("a.bin", 1), ("b c%.bin", 3 * MIB), ("\u00e4#?.bin", 0))]
+    put.run(*files, dav.server.url("/"), "--protocol", "put")
+    put.no_jobs()
+    dav.check({path.name: path for path in files})
+
+
 def dav_big(lab, kind):
     """A large file begins again at each cut, so it is put only where it was asked for."""
     dav, put = Dav(lab, kind), Putter(lab)
     path, _ = put.file("big", BIG)
-    said = put.run(path, dav.server.url("/big"), status=HTTP_FATAL)
+    said = put.run(path, dav.server.url("/big"), status=LIMIT)
     expect("--protocol put" in said or "resume" in said, f"the reason is not told: {said}")
     dav.check({})
     with CuttingProxy(dav.server.port) as proxy:
@@ -170,7 +179,7 @@ def dav_lost_answer(lab, kind):
 
 
 CASES = {f.__name__: f for f in (tus_sizes, tus_big, tus_lost_answers, tus_interrupted)}
-for _case in (dav_sizes, dav_big, dav_exists, dav_lost_answer):
+for _case in (dav_sizes, dav_several, dav_big, dav_exists, dav_lost_answer):
     CASES |= {f"{_case.__name__}_{kind}": lambda lab, case=_case, kind=kind: case(lab, kind) for kind in ("nginx", "apache")}
 
 

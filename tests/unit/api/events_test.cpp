@@ -152,7 +152,7 @@ TEST_F(Hub, TellsLittleOfFilesWhereThatIsWanted) {
   const std::string text = fresh(reader);
   EXPECT_THAT(text, HasSubstr("data: {\"job\":\"aaaa\",\"file\":{\"index\":1,\"state\":\"transferred\",\"size\":10,"
                               "\"content\":\"c1\",\"verdict\":null}}\n\n"));
-  EXPECT_THAT(text, HasSubstr("event: job.state\ndata: {\"id\":\"aaaa\",\"name\""));
+  EXPECT_THAT(text, HasSubstr("event: job.state\ndata: {\"id\":\"aaaa\",\"kind\":\"download\",\"name\""));
 }
 
 TEST_F(Hub, ReplaysAfterAnId) {

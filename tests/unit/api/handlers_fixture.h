@@ -17,8 +17,15 @@ namespace larder::agent {
 
 class HandlersTest : public testing::Test {
  protected:
-  ApiResponse ask(std::string method, std::string target, std::string body = "") {
-    ApiRequest request = request_;
+  // As request_ says, without descriptors: those are not copied.
+  [[nodiscard]] ApiRequest new_request() const {
+    const ApiRequest& like = request_;
+    return {like.caller, like.local,    like.method,        like.target, like.body,       like.host,
+            like.range,  like.if_range, like.last_event_id, like.origin, like.fetch_site, {}};
+  }
+  ApiResponse ask(std::string method, std::string target, std::string body = "", std::vector<UniqueFd> sources = {}) {
+    ApiRequest request = new_request();
+    request.descriptors = std::move(sources);
     request.method = std::move(method);
     request.target = std::move(target);
     request.body = std::move(body);
@@ -60,7 +67,7 @@ class HandlersTest : public testing::Test {
                        figures.answers[200] = 42;
                        return figures;
                      }};
-  ApiRequest request_{{17, false}, true, "", "", "", "", "", "", ""};
+  ApiRequest request_{{17, false}, true, "", "", "", "", "", "", "", "", "", {}};
 };
 
 }  // namespace larder::agent

@@ -38,7 +38,7 @@ class JobEndTest : public HandlersTest {
  protected:
   // The answer to a creation that waits, once there is one.
   void create(const std::string& query) {
-    ApiRequest request = request_;
+    ApiRequest request = new_request();
     request.method = "POST";
     request.target = "/v1/jobs?" + query;
     request.body = R"({"name":"n","files":[{"url":"https://e/x"}]})";
@@ -163,7 +163,7 @@ TEST_F(JobEndTest, TheEndOfTheServerIsAnAnswerToo) {
     Handlers ending(ApiServices{jobs_, cache_, disk_, [](uid_t) { return Caller{}; }, [this] { return config_; },
                                 [](UniqueFunction<void(Status)>) {}, "1.2.3"},
                     loop_.runtime(), [] { return ServerFigures{}; });
-    ApiRequest request = request_;
+    ApiRequest request = new_request();
     request.method = "POST";
     request.target = "/v1/jobs?wait_ms=30";
     request.body = R"({"files":[{"url":"https://e/x"}]})";

@@ -50,7 +50,7 @@ TEST(PutReport, IsForPrograms) {
   file.protocol = "tus";
   file.source = "snapshot";
   file.transaction = "t";
-  file.sha256 = "aa";
+  file.actual_sha256 = "aa";
   file.confirmed = true;
   EXPECT_EQ(json::parse(put_report(job, "/r", std::nullopt)),
             json::parse(R"({"job": "j", "state": "acknowledged", "reply": "/r", "error": null, "files": [

@@ -21,13 +21,13 @@ TEST_F(CurlUploadTest, StopsWhenItIsRefusedMidway) {
     manner.text = "no";
     if (status == 307) manner.fields = "Location: /elsewhere\r\n";
     sink.expect(manner);
-    const auto sending = send("PATCH", "/f", bytes_of(64 * kMiB));
+    const auto sending = send("PATCH", "/f", bytes_of(24 * kMiB));
     ASSERT_NO_FATAL_FAILURE(finish(*sending));
     EXPECT_TRUE(sending->events->ok()) << status << sending->events->why();
     EXPECT_EQ(sending->events->answer(), status);
     EXPECT_EQ(sending->events->text, "no") << status;
     EXPECT_GE(sending->events->sent, kMiB) << status;
-    EXPECT_LT(sending->events->sent, 64 * kMiB) << status;
+    EXPECT_LT(sending->events->sent, 24 * kMiB) << status;
     ASSERT_TRUE(sink.wait_for_open(0)) << status << ": the connection is not closed";
     EXPECT_LE(sink.requests().back().body, sending->events->sent);
     const auto next = send("PUT", "/next", "bytes");
@@ -82,22 +82,23 @@ TEST_F(CurlUploadTest, TellsALostConnectionAndSendsNothingTwice) {
   const Row rows[] = {
       {Act::cut, 0, 10, false},
       {Act::cut, 10, 10, false},
-      {Act::cut, 0, 64 * kMiB, false},
-      {Act::cut, kMiB, 64 * kMiB, false},
+      {Act::cut, 0, 24 * kMiB, false},
+      {Act::cut, kMiB, 24 * kMiB, false},
       {Act::reset, 0, 10, false},
-      {Act::reset, kMiB, 64 * kMiB, false},
+      {Act::reset, kMiB, 24 * kMiB, false},
       // On a connection that was used before, libcurl would like to send it again.
       {Act::cut, 0, 10, true},
       {Act::cut, 10, 10, true},
       {Act::cut, 300'000, 300'000, true},
-      {Act::cut, kMiB, 64 * kMiB, true},
+      {Act::cut, kMiB, 24 * kMiB, true},
       {Act::reset, 0, 10, true},
       {Act::reset, 10, 10, true},
-      {Act::reset, kMiB, 64 * kMiB, true},
+      {Act::reset, kMiB, 24 * kMiB, true},
   };
   for (const Row& row : rows) {
     const std::string what = testing::PrintToString(static_cast<int>(row.act)) + " at " + std::to_string(row.at) +
                              " of " + std::to_string(row.size) + (row.reused ? ", reused" : ", fresh");
+    const std::string body = bytes_of(row.size);
     if (row.reused) {
       const auto first = send("PUT", "/first", "bytes");
       ASSERT_NO_FATAL_FAILURE(finish(*first));
@@ -108,7 +109,7 @@ TEST_F(CurlUploadTest, TellsALostConnectionAndSendsNothingTwice) {
     manner.act = row.act;
     manner.at = row.at;
     sink.expect(manner);
-    const auto sending = send("PATCH", "/f", bytes_of(row.size));
+    const auto sending = send("PATCH", "/f", body);
     ASSERT_NO_FATAL_FAILURE(finish(*sending)) << what;
     EXPECT_EQ(sending->events->code(), ErrorCode::connection_lost) << what << ": " << sending->events->why();
     EXPECT_TRUE(sending->events->heads.empty()) << what;
@@ -178,11 +179,11 @@ TEST_F(CurlUploadTest, CountsSendingAsProgressAndGivesUpWhenNothingGoesOut) {
   manner.act = Act::stop_reading;
   manner.at = kMiB;
   sink.expect(manner);
-  const auto sending = send("PUT", "/f", bytes_of(64 * kMiB));
+  const auto sending = send("PUT", "/f", bytes_of(24 * kMiB));
   ASSERT_NO_FATAL_FAILURE(finish(*sending));
   EXPECT_EQ(sending->events->code(), ErrorCode::no_progress);
   EXPECT_NE(sending->events->why().find("could be sent"), std::string::npos) << sending->events->why();
-  EXPECT_LT(sending->events->sent, 64 * kMiB);
+  EXPECT_LT(sending->events->sent, 24 * kMiB);
   // A body that takes several times the stall time comes through.
   rate = 1'000'000;
   const auto slow = send("PUT", "/f", bytes_of(1'500'000));
@@ -235,7 +236,7 @@ TEST_F(CurlUploadTest, GivesUpOnAnAnswerThatNeverComes) {
 }
 
 TEST_F(CurlUploadTest, NoEventFollowsCancel) {
-  const auto sending = send("PUT", "/f", bytes_of(64 * kMiB), 8 * kMiB);
+  const auto sending = send("PUT", "/f", bytes_of(24 * kMiB), 8 * kMiB);
   ASSERT_TRUE(loop.wait_for([&] { return sending->events->sent > 0; }));
   http->cancel(sending->id);
   const std::uint64_t before = sending->events->sent;

@@ -72,6 +72,55 @@ TEST_F(UploadsAnswersTest, AYesBeforeTheEndOfTheBodyIsNone) {
   EXPECT_EQ(count("PUT"), 2U);
 }
 
+// larder-inbox answers a repetition by what it stored, without reading the body.
+TEST_F(UploadsAnswersTest, AYesBeforeTheEndOfTheBodyCountsWhereTheDigestShowsTheFile) {
+  for (const bool same : {true, false}) {
+    test::PutServer server(false, false);
+    use(server);
+    const UploadJob made = job(text_of(900'000), ProtocolWish::put);
+    const std::string has = same ? source->bytes : "another file";
+    UploadAnswer yes = answer_of(201, {{"repr-digest", "sha-256=:" + to_base64(sha256(as_bytes(has))) + ":"}});
+    expect_fates("PUT", {answered(yes, 100'000)});
+    const auto heard = run(made, 1);
+    EXPECT_EQ(heard->ok(), same) << heard->why();
+    EXPECT_TRUE(!heard->ok() || (*heard->result)->confirmed);
+  }
+}
+
+// The next part is hashed while the server takes the one before, and its digests are of it alone.
+TEST_F(UploadsAnswersTest, EachByteIsReadOnceToBeHashedAndOnceToBeSent) {
+  test::TusServer server({});
+  use(server);
+  http->other = options_of_larder;
+  UploadJob made = job(text_of(3 * kMiB + 1), ProtocolWish::any);
+  made.progress.part_limit = made.progress.part_size = kMiB;
+  ASSERT_TRUE(run(made)->ok());
+  EXPECT_EQ(count("PATCH"), 4U);
+  EXPECT_EQ(source->read_bytes, 2 * source->bytes.size());
+  for (const HttpRequest& request : http->requests) {
+    if (request.method != "PATCH") continue;
+    const std::size_t from = std::stoull(field_of_request(request, "Upload-Offset"));
+    const std::string part = source->bytes.substr(from, request.body_length);
+    EXPECT_EQ(field_of_request(request, "Content-Digest"), "sha-256=:" + to_base64(sha256(as_bytes(part))) + ":");
+  }
+}
+
+// What was hashed ahead is of no use where the server wants the part before again, or smaller ones.
+TEST_F(UploadsAnswersTest, WhatWasHashedAheadInVainIsHashedAnew) {
+  for (const int status : {460, 413, 409}) {
+    test::TusServer server({});
+    use(server);
+    http->other = options_of_larder;
+    UploadJob made = job(text_of(3 * kMiB + 1), ProtocolWish::any);
+    made.progress.part_limit = made.progress.part_size = kMiB;
+    expect_fates("PATCH", {Fate{}, answered(answer_of(status))});
+    const auto heard = run(made);
+    ASSERT_TRUE(heard->ok()) << status << heard->why();
+    EXPECT_TRUE((*heard->result)->confirmed) << status;
+    EXPECT_TRUE(server.accepted.at(0).bytes == source->bytes) << status;
+  }
+}
+
 TEST_F(UploadsAnswersTest, AnAnswerWhoseTextIsCutIsAnAnswerAllTheSame) {
   test::PutServer server(false, false);
   use(server);

@@ -32,6 +32,7 @@ class MemorySource final : public UploadSource {
     if (broken) return fail(ErrorCode::disk_error, "read the source", "the disk is broken");
     if (offset >= bytes.size()) return std::size_t{0};
     const std::size_t most = std::min(into.size(), bytes.size() - static_cast<std::size_t>(offset));
+    read_bytes += most;
     std::copy_n(as_bytes(bytes).begin() + static_cast<std::ptrdiff_t>(offset), most, into.begin());
     return most;
   }
@@ -43,6 +44,7 @@ class MemorySource final : public UploadSource {
   }
 
   mutable unsigned reads = 0;
+  mutable std::uint64_t read_bytes = 0;
   std::function<void(unsigned)> at_read;
   mutable std::string bytes;
   mutable SourceIdentity times;

@@ -470,6 +470,24 @@ TEST(bits_fault, a_repeated_last_fragment_is_acknowledged_and_closed) {
   EXPECT_EQ(bench.hear_words(answer_of(200)), "Close-Session");
 }
 
+// The part that follows a broken line is shorter, and the server may have taken the whole of the one before.
+TEST(bits_fault, a_fragment_whose_answer_was_lost_was_taken_beyond_the_next_ones_end) {
+  for (const auto& [offset, words] : {std::pair{kPart, "Fragment 10000+10000"},
+                                      std::pair{kPart + 5121, "fail bad_response"}}) {  // more than was sent in all
+    UploadBench bench = lead("append");
+    bench.hear(no_answer());
+    EXPECT_EQ(bench.hear_words(answer_of(200)), "Fragment 0+5120");
+    EXPECT_EQ(bench.hear_words(next(offset)), words);
+  }
+}
+
+TEST(bits, an_error_is_told_with_its_number) {
+  UploadBench bench = lead("append");
+  const UploadStep step = bench.hear(answer_of(500, {{"BITS-Error-Code", "0x80070070"}}));
+  ASSERT_TRUE(step.error);
+  EXPECT_THAT(step.error->text(), testing::HasSubstr("BITS-Error-Code 0x80070070, its disk is full"));
+}
+
 TEST(bits_fault, a_reply_is_wanted_of_a_protocol_that_has_none) {
   UploadBench bench = fresh();
   bench.plan.dialect = UploadDialect::tus;

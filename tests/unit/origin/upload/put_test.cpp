@@ -73,7 +73,6 @@ TEST(put, a_file_is_sent_whole_with_its_digest_and_replaces_nothing) {
   const UploadRequest request = bench.start().request;
   EXPECT_EQ(words_of(bench.last), "PUT 0+300");
   EXPECT_EQ(field_of(request, "If-None-Match"), "*");
-  EXPECT_EQ(field_of(request, "Idempotency-Key"), "\"8d1e2c\"");
   EXPECT_EQ(field_of(request, "Content-Range"), std::nullopt);
   ASSERT_EQ(request.digests.size(), 1U);
   EXPECT_EQ(request.digests[0].name, "Repr-Digest");
@@ -88,6 +87,14 @@ TEST(put, a_file_is_sent_whole_with_its_digest_and_replaces_nothing) {
   EXPECT_TRUE(other.digests.empty());
 }
 
+TEST(put, the_url_is_the_transaction_unless_the_caller_named_one) {
+  UploadBench bench = fresh();
+  EXPECT_EQ(field_of(bench.start().request, "Idempotency-Key"), std::nullopt);
+  bench = fresh();
+  bench.plan.key_repeated = true;
+  EXPECT_EQ(field_of(bench.start().request, "Idempotency-Key"), "\"8d1e2c\"");
+}
+
 TEST(put, a_large_file_is_sent_only_when_asked_for_and_is_not_hashed_first) {
   EXPECT_EQ(words_of(fresh(kMaxUnaskedPut).start()), "PUT 0+16777216");
   EXPECT_EQ(fresh(kMaxUnaskedPut).start().request.digests.size(), 1U);
@@ -97,6 +104,19 @@ TEST(put, a_large_file_is_sent_only_when_asked_for_and_is_not_hashed_first) {
   EXPECT_THAT(step.error->text(), testing::HasSubstr("begins again at zero whenever the line breaks"));
   bench.plan.large_put = true;
   EXPECT_TRUE(bench.start().request.digests.empty());
+}
+
+// The server may have it already, and then says so by its digest before it has read the body.
+TEST(put, a_large_file_that_may_be_there_is_hashed_first) {
+  UploadBench repeated = fresh(kMaxUnaskedPut + 1);
+  repeated.plan.large_put = true;
+  repeated.plan.key_repeated = true;
+  EXPECT_EQ(repeated.start().request.digests.size(), 1U);
+  UploadBench again = fresh(kMaxUnaskedPut + 1);
+  again.plan.large_put = true;
+  EXPECT_TRUE(again.start().request.digests.empty());
+  EXPECT_EQ(again.hear_words(no_answer()), "wait PUT 0+16777217");
+  EXPECT_EQ(again.last.request.digests.size(), 1U);
 }
 
 TEST(put, any_2xx_is_success_and_the_digest_is_compared) {
@@ -193,6 +213,20 @@ TEST(put_fault, a_wrong_digest_is_told_from_a_refusal) {
   UploadAnswer answer = answer_of(422, {{"Repr-Digest", kOfX}});
   answer.sha256 = sha256(as_bytes("y"));
   EXPECT_EQ(bench.hear_words(answer), "fail digest_mismatch");
+}
+
+TEST(put_fault, a_file_with_another_digest_than_was_said_is_no_refusal) {
+  for (const int status : {422, 201}) {
+    UploadBench bench = lead("first");
+    bench.plan.sha256 = sha256(as_bytes("x"));
+    UploadAnswer answer = answer_of(status);
+    answer.sha256 = bench.plan.sha256;
+    EXPECT_EQ(bench.hear_words(answer), status == 422 ? "fail rejected_by_application" : "done");
+    bench = lead("first");
+    bench.plan.sha256 = sha256(as_bytes("x"));
+    answer.sha256 = sha256(as_bytes("y"));
+    EXPECT_EQ(bench.hear_words(answer), "fail digest_mismatch");
+  }
 }
 
 }  // namespace
