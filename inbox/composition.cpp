@@ -18,8 +18,10 @@
 #include "inbox/admin/admin_server.h"
 #include "inbox/deliver/deliverer.h"
 #include "inbox/deliver/directory_hand_over.h"
+#include "inbox/deliver/http_hand_over.h"
 #include "inbox/deliver/program_hand_over.h"
 #include "inbox/deliver/scanner.h"
+#include "inbox/front/file_source.h"
 #include "inbox/front/inbox_server.h"
 #include "inbox/ledger/sqlite_ledger.h"
 #include "inbox/service/uploads.h"
@@ -40,7 +42,13 @@ Result<std::shared_ptr<http::TlsContext>> read_certificate(const ServerConfig& c
   if (!certificate) return tl::unexpected<Error>(certificate.error());
   auto key = read_small_file(config.key, kMaxPem, "read the certificate's key " + config.key);
   if (!key) return tl::unexpected<Error>(key.error());
-  return http::TlsContext::make(*certificate, *key);
+  if (config.client_authorities.empty()) return http::TlsContext::make(*certificate, *key);
+  auto authorities =
+      read_small_file(config.client_authorities, kMaxPem, "read the authorities " + config.client_authorities);
+  if (!authorities) return tl::unexpected<Error>(authorities.error());
+  if (authorities->empty())
+    return fail(ErrorCode::certificate_rejected, "use the authorities " + config.client_authorities, "it is empty");
+  return http::TlsContext::make(*certificate, *key, *authorities);
 }
 
 std::chrono::hours at_least_an_hour(Duration time) {
@@ -58,9 +66,25 @@ UploadSettings upload_settings(const ServerConfig& config) {
     if (inbox.max_part > 0) limits.max_part = inbox.max_part;
     limits.max_open = inbox.max_open;
     limits.expiry = inbox.expiry;
+    limits.wait_for_application = inbox.wait_for_application;
     settings.of_inbox.emplace(inbox.name, limits);
   }
   return settings;
+}
+
+Status prepare_directory(const InboxConfig& inbox) {
+  const DirectoryFiles files(inbox.directory);
+  if (inbox.hand_over == HandOverWay::directory) return files.prepare();
+  const bool names = inbox.hand_over == HandOverWay::http && inbox.url_content == UrlContent::reference;
+  return names ? files.prepare_to_name() : Status();
+}
+
+std::unique_ptr<HttpHandOver> make_http(const InboxConfig& inbox, HttpHandOver::ContentPath content_path,
+                                        Runtime runtime) {
+  HttpTarget target{inbox.url, inbox.url_authorities, inbox.url_timeout, static_cast<std::size_t>(inbox.max_reply)};
+  const bool names = inbox.url_content == UrlContent::reference;
+  return std::make_unique<HttpHandOver>(std::move(target), names ? std::optional(inbox.directory) : std::nullopt,
+                                        std::move(content_path), runtime);
 }
 
 // How the files of one inbox come to its application.
@@ -81,6 +105,7 @@ struct InboxService::Parts {
   Status make();
   void add_delivery(const InboxConfig& inbox);
   void make_admin();
+  [[nodiscard]] KeepReply keep_reply();
   [[nodiscard]] AdminFigures figures() const;
   void keep_house();
 
@@ -120,9 +145,8 @@ Status InboxService::Parts::make() {
   pool = std::make_unique<WorkerPool>("disk", kDiskThreads, kDiskQueue);
   store = std::make_unique<Store>(*files, *pool, loop, directory + "/uploads");
   for (const InboxConfig& inbox : config->inboxes) {
-    if (!inbox.scanner.empty()) scanners.add(inbox.name, {inbox.name, inbox.scanner, inbox.scanner_timeout});
-    if (inbox.hand_over != HandOverWay::directory) continue;
-    if (auto prepared = DirectoryFiles(inbox.directory).prepare(); !prepared) return prepared;
+    if (!inbox.scanner.empty()) scanners.add(inbox.name, {inbox.name, inbox.scanner, inbox.scanner_timeout, 0});
+    if (auto prepared = prepare_directory(inbox); !prepared) return prepared;
   }
   uploads = std::make_unique<Uploads>(*ledger, *store, runtime, upload_settings(*config), &scanners);
   for (const InboxConfig& inbox : config->inboxes) add_delivery(inbox);
@@ -135,7 +159,10 @@ Status InboxService::Parts::make() {
   tls = std::move(*read);
   front = std::make_unique<FrontParts>(FrontParts{
       *uploads, access, [this](const std::string& name) { return config->find_inbox(name); },
-      [this](const InboxConfig* inbox, const http::RequestHead&) { return wire_settings(*config, inbox); }, &received});
+      [this](const InboxConfig* inbox, const http::RequestHead&) { return wire_settings(*config, inbox); }, &received,
+      [this](std::shared_ptr<File> file, ByteRange bytes) {
+        return make_file_source(std::move(file), bytes, runtime, *pool);
+      }});
   server = std::make_unique<InboxServer>(loop, *front, front_settings(*config));
   // Another program's port is told before anything is recovered.
   for (const std::string& text : config->listen) {
@@ -148,10 +175,17 @@ Status InboxService::Parts::make() {
   return admin_server->open(config->runtime_directory + "/inbox.sock");
 }
 
+KeepReply InboxService::Parts::keep_reply() {
+  return [this](std::string id, std::string body, StatusDone done) {
+    store->put_reply(std::move(id), std::move(body), std::move(done));
+  };
+}
+
 void InboxService::Parts::make_admin() {
   admin = std::make_unique<AdminHandlers>(
       AdminParts{*ledger, *files, *pool, runtime, [this](const std::string& id) { return store->content_path(id); },
-                 [this](const std::string& name) { return config->find_inbox(name); }, [this] { return figures(); }});
+                 [this](const std::string& name) { return config->find_inbox(name); }, [this] { return figures(); },
+                 RetryRules{}, keep_reply(), [this](const UploadRow& row) { uploads->note_settled(row); }});
   admin_server = std::make_unique<AdminServer>(loop, *admin, InboxAdmins::resolve(config->admins));
 }
 
@@ -166,6 +200,8 @@ void InboxService::Parts::add_delivery(const InboxConfig& inbox) {
   DelivererSettings settings;
   settings.inbox = inbox.name;
   settings.holder = "deliver";
+  settings.keep_reply = keep_reply();
+  settings.on_settled = [this](const UploadRow& row) { uploads->note_settled(row); };
   Delivery made;
   switch (inbox.hand_over) {
     case HandOverWay::take:
@@ -177,7 +213,13 @@ void InboxService::Parts::add_delivery(const InboxConfig& inbox) {
     case HandOverWay::program:
       settings.most_at_once = HookRunner::kMaxRunning;
       made.hand_over = std::make_unique<ProgramHandOver>(
-          DeliveryProgram{inbox.name, inbox.program, inbox.program_timeout}, content_path, runtime, programs);
+          DeliveryProgram{inbox.name, inbox.program, inbox.program_timeout, static_cast<std::size_t>(inbox.max_reply)},
+          content_path, runtime, programs, [this](const std::string& id) { return store->said_reply_path(id); },
+          pool.get());
+      break;
+    case HandOverWay::http:
+      settings.most_at_once = HttpHandOver::kCalls;
+      made.hand_over = make_http(inbox, content_path, runtime);
       break;
   }
   made.deliverer = std::make_unique<Deliverer>(std::move(settings), *ledger, *made.hand_over, runtime);

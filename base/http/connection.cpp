@@ -35,6 +35,7 @@ void HttpConnection::start(std::function<void(Connection&)> on_closed) {
       log::debug("connection not begun error=\"{}\"", done.error().text());
       return self->close();
     }
+    if (auto certificate = self->transport_->peer_certificate()) self->user_->on_certificate(std::move(*certificate));
     self->phase_ = Phase::open;
     self->pump();
   });

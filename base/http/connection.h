@@ -21,6 +21,8 @@ namespace larder::http {
 class ConnectionUser {
  public:
   virtual ~ConnectionUser() = default;
+  // Before the first request, where the client has shown a certificate of an authority that the server knows.
+  virtual void on_certificate(PeerCertificate certificate) { (void)certificate; }
   // A head has come; the body, where there is one, is asked for.
   virtual void on_request(std::shared_ptr<Exchange> exchange) = 0;
   // The answer to what the server refuses by itself.

@@ -1,6 +1,10 @@
 #include "base/http/tls.h"
 
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 #include <sys/socket.h>
 
 #include <boost/asio/generic/stream_protocol.hpp>
@@ -10,6 +14,8 @@
 #include <boost/asio/ssl/error.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/system/system_error.hpp>
+
+#include "base/text/text.h"
 
 namespace larder::http {
 namespace {
@@ -33,6 +39,67 @@ tl::unexpected<Error> lost(const error_code& error) {
 // The end without a close_notify is the end of a connection like any other here: bodies carry their own lengths.
 bool is_end(const error_code& error) {
   return error == asio::error::eof || error == asio::ssl::error::stream_truncated;
+}
+
+// The longest chain of a client that is followed.
+constexpr int kMaxChain = 8;
+
+Status ask_for_certificates(SSL_CTX* context, const std::string& authorities_pem) {
+  const auto unreadable = [] {
+    return fail(ErrorCode::certificate_rejected, "use the authorities of client certificates",
+                "the file has no certificates in PEM, or one that cannot be read");
+  };
+  const std::unique_ptr<BIO, decltype(&BIO_free)> text(
+      BIO_new_mem_buf(authorities_pem.data(), static_cast<int>(authorities_pem.size())), &BIO_free);
+  X509_STORE* const trusted = SSL_CTX_get_cert_store(context);
+  std::size_t read = 0;
+  for (;; ++read) {
+    const std::unique_ptr<X509, decltype(&X509_free)> authority(
+        PEM_read_bio_X509(text.get(), nullptr, nullptr, nullptr), &X509_free);
+    if (!authority) break;
+    if (X509_STORE_add_cert(trusted, authority.get()) != 1 || SSL_CTX_add_client_CA(context, authority.get()) != 1)
+      return unreadable();
+  }
+  const bool at_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+  ERR_clear_error();
+  if (read == 0 || !at_end) return unreadable();
+  SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
+  SSL_CTX_set_verify_depth(context, kMaxChain);
+  return {};
+}
+
+// With its kind; none: it is of a kind that is not told, or unfit to be compared.
+std::optional<std::string> text_of(const GENERAL_NAME& name) {
+  const ASN1_STRING* value = nullptr;
+  std::string text;
+  switch (name.type) {
+    case GEN_DNS:
+      value = name.d.dNSName, text = "dns:";
+      break;
+    case GEN_EMAIL:
+      value = name.d.rfc822Name, text = "email:";
+      break;
+    case GEN_URI:
+      value = name.d.uniformResourceIdentifier, text = "uri:";
+      break;
+    default:
+      return std::nullopt;
+  }
+  const auto length = static_cast<std::size_t>(ASN1_STRING_length(value));
+  const std::string_view bytes(reinterpret_cast<const char*>(ASN1_STRING_get0_data(value)), length);
+  text += name.type == GEN_DNS ? lower_case(bytes) : std::string(bytes);
+  if (bytes.empty() || text.size() > kMaxCertificateName || has_control(text)) return std::nullopt;
+  return text;
+}
+
+std::vector<std::string> names_of(const X509* certificate) {
+  std::vector<std::string> names;
+  auto* const found =
+      static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr));
+  const std::unique_ptr<GENERAL_NAMES, decltype(&GENERAL_NAMES_free)> all(found, &GENERAL_NAMES_free);
+  for (int i = 0; i < sk_GENERAL_NAME_num(all.get()) && names.size() < kMaxCertificateNames; ++i)
+    if (auto text = text_of(*sk_GENERAL_NAME_value(all.get(), i))) names.push_back(std::move(*text));
+  return names;
 }
 
 void restrict(SSL_CTX* context) {
@@ -106,6 +173,18 @@ class TlsTransport final : public Transport, public std::enable_shared_from_this
 
   [[nodiscard]] int plain_socket() const override { return -1; }
 
+  [[nodiscard]] std::optional<PeerCertificate> peer_certificate() override {
+    const X509* const certificate = SSL_get0_peer_certificate(stream_.native_handle());
+    if (certificate == nullptr || SSL_get_verify_result(stream_.native_handle()) != X509_V_OK) return std::nullopt;
+    PeerCertificate peer;
+    unsigned int length = 0;
+    auto* const digest = reinterpret_cast<unsigned char*>(peer.sha256.data());
+    if (X509_digest(certificate, EVP_sha256(), digest, &length) != 1 || length != peer.sha256.size())
+      return std::nullopt;
+    peer.names = names_of(certificate);
+    return peer;
+  }
+
  private:
   // Once this side has ended, OpenSSL takes nothing from a client that still sends; its bytes are thrown away as they
   // are then, so that it can read the last answer.
@@ -158,7 +237,8 @@ TlsTransport::TlsTransport(asio::io_context& context, UniqueFd socket, std::shar
 }  // namespace
 
 Result<std::shared_ptr<TlsContext>> TlsContext::make(const std::string& certificates_pem,
-                                                     const std::string& private_key_pem) {
+                                                     const std::string& private_key_pem,
+                                                     const std::string& client_authorities_pem) {
   std::unique_ptr<Parts> parts;
   try {
     parts = std::make_unique<Parts>();
@@ -173,6 +253,9 @@ Result<std::shared_ptr<TlsContext>> TlsContext::make(const std::string& certific
   parts->context.use_private_key(asio::buffer(private_key_pem), asio::ssl::context::pem, error);
   if (error) return unusable(error);
   if (SSL_CTX_check_private_key(native) != 1) return unusable({});
+  if (!client_authorities_pem.empty())
+    if (Status asked = ask_for_certificates(native, client_authorities_pem); !asked)
+      return tl::unexpected<Error>(asked.error());
   return std::make_shared<TlsContext>(std::move(parts));
 }
 

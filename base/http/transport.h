@@ -6,11 +6,13 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
 
 #include "base/hash/buffer.h"
+#include "base/http/peer_certificate.h"
 #include "base/io/unique_fd.h"
 #include "base/result.h"
 #include "base/unique_function.h"
@@ -46,6 +48,8 @@ class Transport {
   [[nodiscard]] virtual int plain_socket() const = 0;
   // Received with the last read's bytes (SCM_RIGHTS), in their order; each once.
   [[nodiscard]] virtual std::vector<UniqueFd> take_descriptors() { return {}; }
+  // After the handshake; none: the client showed no certificate, or was not asked for one.
+  [[nodiscard]] virtual std::optional<PeerCertificate> peer_certificate() { return std::nullopt; }
 };
 
 // Over a connected, non-blocking stream socket. `descriptors`: how many it takes with one read; others are closed.

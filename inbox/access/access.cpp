@@ -23,9 +23,28 @@ std::optional<std::string_view> behind_scheme(std::string_view value, std::strin
 }  // namespace
 
 Access::Access(const ServerConfig& config) {
-  for (const PrincipalConfig& principal : config.principals)
+  for (const PrincipalConfig& principal : config.principals) {
     for (const std::string& hex : principal.token_sha256)
       if (const auto digest = digest_from_hex(hex)) owners_.emplace(*digest, principal.name);
+    for (const std::string& hex : principal.certificate_sha256)
+      if (const auto digest = digest_from_hex(hex)) of_certificate_.emplace(*digest, principal.name);
+    for (const std::string& name : principal.certificate_names) of_name_.emplace(name, principal.name);
+  }
+}
+
+Outcome<Principal> Access::owner_of(const http::PeerCertificate& certificate) const {
+  const auto found = of_certificate_.find(certificate.sha256);
+  if (found != of_certificate_.end()) return Principal{found->second};
+  const std::string* owner = nullptr;
+  for (const std::string& name : certificate.names) {
+    const auto named = of_name_.find(name);
+    if (named == of_name_.end()) continue;
+    if (owner != nullptr && *owner != named->second)
+      return unauthorized("cannot tell who asks: the certificate has names of several principals");
+    owner = &named->second;
+  }
+  if (owner != nullptr) return Principal{*owner};
+  return unauthorized("cannot take the certificate: it does not belong to a principal of the configuration");
 }
 
 const std::string* Access::owner_of(std::string_view token) const {
@@ -34,13 +53,15 @@ const std::string* Access::owner_of(std::string_view token) const {
   return found == owners_.end() ? nullptr : &found->second;
 }
 
-Outcome<Principal> Access::identify(const http::RequestHead& head) const {
+Outcome<Principal> Access::identify(const http::RequestHead& head,
+                                    const std::optional<http::PeerCertificate>& certificate) const {
   const std::string* value = nullptr;
   for (const http::Field& field : head.fields) {
     if (!http::same_name(field.name, "Authorization")) continue;
     if (value != nullptr) return unauthorized("cannot tell who asks: there are two fields Authorization");
     value = &field.value;
   }
+  if (value == nullptr && certificate) return owner_of(*certificate);
   if (value == nullptr) return Principal{std::string(kAnybody)};
   if (const auto token = behind_scheme(*value, "bearer")) {
     if (const std::string* owner = owner_of(*token)) return Principal{*owner};

@@ -7,7 +7,7 @@
 
 #include "base/io/log.h"
 #include "inbox/admin/admin_json.h"
-#include "inbox/admin/file_source.h"
+#include "inbox/front/file_source.h"
 
 namespace larder::inbox {
 namespace {
@@ -37,6 +37,20 @@ Result<seconds> lease_of(const AdminMatch& match, const std::string& doing) {
   return tl::unexpected<Error>(wrong(doing, fmt::format("\"lease\" must be from 1 to {} seconds", longest)));
 }
 
+const char* way_text(HandOverWay way) {
+  switch (way) {
+    case HandOverWay::directory:
+      return "a directory";
+    case HandOverWay::program:
+      return "a program";
+    case HandOverWay::http:
+      return "a URL that is called";
+    case HandOverWay::take:
+      break;
+  }
+  return "whoever takes them";
+}
+
 std::string holder_of(const AdminRequest& request) {
   return fmt::format("user {}", request.user);
 }
@@ -59,18 +73,19 @@ UniqueFunction<void(Outcome<UploadRow>)> answer_row(AdminHandlers::Respond respo
   };
 }
 
-UniqueFunction<void(Outcome<UploadRow>)> answer_settled(const char* how, uid_t user, AdminHandlers::Respond respond) {
-  return [how, user, answer = answer_row(std::move(respond))](Outcome<UploadRow> row) mutable {
+}  // namespace
+
+UniqueFunction<void(Outcome<UploadRow>)> AdminHandlers::answer_settled(const char* how, uid_t user, Respond respond) {
+  return alive_.guard([this, how, user, answer = answer_row(std::move(respond))](Outcome<UploadRow> row) mutable {
     if (row) {
       const DeliveryRow delivery = row->delivery.value_or(DeliveryRow{});
       log::info("{} by the application upload={} inbox={} attempt={} user={} said={}", how, row->id, row->inbox,
                 delivery.attempt, user, delivery.result);
+      if (parts_.on_settled) parts_.on_settled(*row);
     }
     answer(std::move(row));
-  };
+  });
 }
-
-}  // namespace
 
 void AdminHandlers::run(const AdminRequest& request, Respond respond) {
   switch (request.match.route->id) {
@@ -82,6 +97,8 @@ void AdminHandlers::run(const AdminRequest& request, Respond respond) {
       return take(request, std::move(respond));
     case AdminRouteId::ack:
       return acknowledge(request, std::move(respond));
+    case AdminRouteId::reply:
+      return acknowledge_with_reply(request, std::move(respond));
     case AdminRouteId::reject:
       return reject(request, std::move(respond));
     case AdminRouteId::renew:
@@ -136,7 +153,7 @@ std::optional<Error> AdminHandlers::refuse_way(const std::string& inbox, const s
   if (config == nullptr || config->hand_over == HandOverWay::take) return std::nullopt;
   return Error{ErrorCode::invalid_state, doing,
                fmt::format("the files of inbox {} are handed over by {}; set its hand_over to \"take\"", inbox,
-                           config->hand_over == HandOverWay::directory ? "a directory" : "a program"),
+                           way_text(config->hand_over)),
                std::nullopt};
 }
 
@@ -183,9 +200,42 @@ void AdminHandlers::acknowledge(const AdminRequest& request, Respond respond) {
   if (!said) return respond(error_answer(said.error()));
   find_taken(request.match.name, std::move(respond),
              [this, user = request.user, result = *said](const UploadRow& row, Respond answer) {
-               parts_.ledger.acknowledge(row.id, result, {}, parts_.runtime.clock.wall(),
-                                         alive_.guard(answer_settled("acknowledged", user, std::move(answer))));
+               settle(row, user, result, false, std::move(answer));
              });
+}
+
+void AdminHandlers::settle(const UploadRow& row, uid_t user, std::string result, bool has_reply, Respond respond) {
+  parts_.ledger.acknowledge(row.id, std::move(result), std::string(has_reply ? kReplyInStore : std::string_view()),
+                            parts_.runtime.clock.wall(), answer_settled("acknowledged", user, std::move(respond)));
+}
+
+// The reply of an upload that is settled stays as it is: the client may have it already.
+void AdminHandlers::acknowledge_with_reply(const AdminRequest& request, Respond respond) {
+  find_taken(
+      request.match.name, std::move(respond),
+      [this, user = request.user, body = request.body](const UploadRow& row, Respond answer) mutable {
+        const std::string doing = "acknowledge upload " + row.id + " with a reply";
+        const InboxConfig* const inbox = parts_.find_inbox(row.inbox);
+        if (inbox != nullptr && body.size() > inbox->max_reply)
+          return answer(error_answer(
+              {ErrorCode::too_large, doing,
+               fmt::format("max_reply of inbox {} is {}", row.inbox, format_bytes(inbox->max_reply)), std::nullopt}));
+        const bool taken = row.state == UploadState::delivering ||
+                           (row.state == UploadState::accepted && row.delivery && row.delivery->attempt > 0);
+        if (!taken || body.empty()) return settle(row, user, {}, false, std::move(answer));
+        if (!keeping_.insert(row.id).second)
+          return answer(error_answer({ErrorCode::busy, doing, "another reply to it is being kept", std::nullopt}));
+        keep_reply(row, user, std::move(body), std::move(answer));
+      });
+}
+
+void AdminHandlers::keep_reply(const UploadRow& row, uid_t user, std::string body, Respond respond) {
+  parts_.keep_reply(row.id, std::move(body),
+                    alive_.guard([this, row, user, respond = std::move(respond)](const Status& kept) mutable {
+                      keeping_.erase(row.id);
+                      if (!kept) return respond(error_answer(kept.error()));
+                      settle(row, user, {}, true, std::move(respond));
+                    }));
 }
 
 void AdminHandlers::reject(const AdminRequest& request, Respond respond) {
@@ -194,7 +244,7 @@ void AdminHandlers::reject(const AdminRequest& request, Respond respond) {
   find_taken(request.match.name, std::move(respond),
              [this, user = request.user, reason = *said](const UploadRow& row, Respond answer) {
                parts_.ledger.reject(row.id, reason, StoredAnswer{422, reason}, parts_.runtime.clock.wall(),
-                                    alive_.guard(answer_settled("refused", user, std::move(answer))));
+                                    answer_settled("refused", user, std::move(answer)));
              });
 }
 
@@ -237,7 +287,7 @@ void AdminHandlers::open_content(const UploadRow& row, Respond respond) {
     http::Response response;
     response.fields = {{"Cache-Control", "no-store"}, {"Content-Type", "application/octet-stream"}};
     response.length = size;
-    response.stream = make_file_source(std::move(*file), size, parts_.runtime, parts_.disk);
+    response.stream = make_file_source(std::move(*file), {0, size}, parts_.runtime, parts_.disk);
     respond(std::move(response));
   };
   // Shared, for a task that the pool does not take is gone.

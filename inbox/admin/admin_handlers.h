@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include <functional>
+#include <set>
 #include <string>
 
 #include "base/http/message/message.h"
@@ -18,6 +19,7 @@
 #include "inbox/admin/admin_metrics.h"
 #include "inbox/admin/admin_routes.h"
 #include "inbox/config/inbox_config.h"
+#include "inbox/deliver/deliverer.h"
 #include "inbox/ledger/ledger.h"
 
 namespace larder::inbox {
@@ -32,6 +34,8 @@ struct AdminParts {
   std::function<const InboxConfig*(const std::string& name)> find_inbox;  // null: there is none
   std::function<AdminFigures()> figures;
   RetryRules retry = {};
+  KeepReply keep_reply = nullptr;
+  OnSettled on_settled = nullptr;
 };
 
 struct AdminRequest {
@@ -61,6 +65,9 @@ class AdminHandlers {
   void take(const AdminRequest& request, Respond respond);
   void claim(const AdminRequest& request, std::chrono::seconds lease, WallTime now, Respond respond);
   void acknowledge(const AdminRequest& request, Respond respond);
+  void acknowledge_with_reply(const AdminRequest& request, Respond respond);
+  void keep_reply(const UploadRow& row, uid_t user, std::string body, Respond respond);
+  void settle(const UploadRow& row, uid_t user, std::string result, bool has_reply, Respond respond);
   void reject(const AdminRequest& request, Respond respond);
   void renew(const AdminRequest& request, Respond respond);
   void renew_attempt(const UploadRow& row, std::chrono::seconds lease, std::optional<unsigned> attempt,
@@ -75,7 +82,10 @@ class AdminHandlers {
   void find_taken(const std::string& id, Respond respond, UniqueFunction<void(UploadRow, Respond)> go);
   [[nodiscard]] std::optional<Error> refuse_way(const std::string& inbox, const std::string& doing) const;
 
+  [[nodiscard]] UniqueFunction<void(Outcome<UploadRow>)> answer_settled(const char* how, uid_t user, Respond respond);
+
   AdminParts parts_;
+  std::set<std::string> keeping_;  // uploads whose reply is being made durable
   Alive alive_;
 };
 

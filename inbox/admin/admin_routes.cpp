@@ -15,6 +15,7 @@ constexpr std::array kRoutes = {
     AdminRoute{AdminRouteId::upload, "GET", "/v1/uploads/{id}", ""},
     AdminRoute{AdminRouteId::take, "POST", "/v1/inboxes/{inbox}/take", "lease"},
     AdminRoute{AdminRouteId::ack, "POST", "/v1/uploads/{id}/ack", ""},
+    AdminRoute{AdminRouteId::reply, "POST", "/v1/uploads/{id}/reply", ""},
     AdminRoute{AdminRouteId::reject, "POST", "/v1/uploads/{id}/reject", ""},
     AdminRoute{AdminRouteId::renew, "POST", "/v1/uploads/{id}/renew", "lease attempt"},
     AdminRoute{AdminRouteId::content, "GET", "/v1/uploads/{id}/content", ""},

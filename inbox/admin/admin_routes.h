@@ -11,7 +11,7 @@
 
 namespace larder::inbox {
 
-enum class AdminRouteId { uploads, upload, take, ack, reject, renew, content, metrics, healthz };
+enum class AdminRouteId { uploads, upload, take, ack, reply, reject, renew, content, metrics, healthz };
 
 struct AdminRoute {
   AdminRouteId id;

@@ -17,14 +17,15 @@ namespace larder::inbox {
 namespace {
 
 constexpr mode_t kMode = 0666;  // the server itself says who may
-constexpr std::uint64_t kMaxBody = 64 * kKiB;
-constexpr std::size_t kOfStrangers = 4;  // connections of one user who is no admin: each is told so
+constexpr std::size_t kMaxBody = 64 * kKiB;
+constexpr std::uint64_t kMaxReply = 16 * kMiB;  // the largest max_reply of a configuration
+constexpr std::size_t kOfStrangers = 4;         // connections of one user who is no admin: each is told so
 
 http::HttpLimits limits() {
   http::HttpLimits limits;
   limits.head_bytes = 8 * kKiB;
   limits.target_bytes = 2 * kKiB;
-  limits.body_bytes = kMaxBody;
+  limits.body_bytes = kMaxReply;
   limits.host_required = false;
   limits.parse_ahead = 1;                   // a take changes what the next request finds
   limits.write = std::chrono::minutes(10);  // an application may work on a file while it reads it
@@ -48,6 +49,9 @@ struct Run : std::enable_shared_from_this<Run> {
       if (!piece) return;  // the server answers
       if (piece->empty()) return self->go();
       self->request.body += http::as_text(piece->bytes());
+      if (self->request.match.route->id != AdminRouteId::reply && self->request.body.size() > kMaxBody)
+        return self->exchange->respond(
+            error_answer({ErrorCode::too_large, "read the request", "its body is too large", std::nullopt}));
       self->read();
     });
   }

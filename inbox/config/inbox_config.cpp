@@ -10,6 +10,7 @@
 #include "base/config/toml_document.h"
 #include "base/config/value_codec.h"
 #include "base/hash/digest.h"
+#include "base/http/peer_certificate.h"
 #include "base/text/host_port.h"
 #include "base/text/text.h"
 
@@ -24,12 +25,15 @@ using std::chrono::seconds;
 constexpr Duration kDay = hours(24);
 constexpr std::string_view kPage = "docs/inbox-configuration.md";
 
-constexpr std::array<std::pair<HandOverWay, const char*>, 3> kHandOverWays = {
-    {{HandOverWay::directory, "directory"}, {HandOverWay::take, "take"}, {HandOverWay::program, "program"}}};
+constexpr std::array<std::pair<HandOverWay, const char*>, 4> kHandOverWays = {{{HandOverWay::directory, "directory"},
+                                                                               {HandOverWay::take, "take"},
+                                                                               {HandOverWay::program, "program"},
+                                                                               {HandOverWay::http, "http"}}};
+constexpr std::uint64_t kMostReply = 16 * kMiB;  // it is in memory while it comes
 
 struct HandOverCodec {
   using Value = HandOverWay;
-  std::string kind = "word", unit = "–", range = "\"directory\", \"take\", \"program\"";
+  std::string kind = "word", unit = "–", range = "\"directory\", \"take\", \"program\", \"http\"";
   [[nodiscard]] Parsed<HandOverWay> read(const ConfigValue& value) const {
     if (const auto* text = std::get_if<std::string>(&value))
       for (const auto& [hand_over, name] : kHandOverWays)
@@ -43,6 +47,40 @@ struct HandOverCodec {
   }
 };
 
+struct UrlContentCodec {
+  using Value = UrlContent;
+  std::string kind = "word", unit = "–", range = "\"value\", \"reference\"";
+  [[nodiscard]] Parsed<UrlContent> read(const ConfigValue& value) const {
+    if (const auto* text = std::get_if<std::string>(&value)) {
+      if (*text == "value") return UrlContent::value;
+      if (*text == "reference") return UrlContent::reference;
+    }
+    return tl::unexpected<std::string>("must be one of " + range);
+  }
+  [[nodiscard]] std::string write(UrlContent value) const {
+    return toml_string(value == UrlContent::value ? "value" : "reference");
+  }
+};
+
+struct ReplySizeCodec : SizeCodec {
+  ReplySizeCodec() : SizeCodec(1, "") { range = "\"1 B\" to \"16 MiB\""; }
+  [[nodiscard]] Parsed<std::uint64_t> read(const ConfigValue& value) const {
+    auto size = SizeCodec::read(value);
+    if (size && *size > kMostReply) return tl::unexpected<std::string>("must be " + range);
+    return size;
+  }
+};
+
+std::optional<std::string> check_url(const std::string& text) {
+  if (text.empty()) return std::nullopt;
+  const bool visible = std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f && c != '#'; });
+  for (const std::string_view scheme : {"http://", "https://"})
+    if (visible && text.size() <= 2200 && text.rfind(scheme, 0) == 0 && text.size() > scheme.size() &&
+        text[scheme.size()] != '/')
+      return std::nullopt;
+  return "must be a URL such as \"https://app.example/uploads\", at most 2200 visible ASCII characters without \"#\"";
+}
+
 std::optional<std::string> check_listen(const std::string& text) {
   const auto at = parse_host_port(text);
   if (at && is_numeric_address(at->host)) return std::nullopt;
@@ -52,6 +90,20 @@ std::optional<std::string> check_listen(const std::string& text) {
 std::optional<std::string> check_digest(const std::string& text) {
   if (digest_from_hex(text)) return std::nullopt;
   return "must be SHA-256 digests of tokens, 64 hexadecimal digits each; `larder-inbox --new-token` prints one";
+}
+
+std::optional<std::string> check_fingerprint(const std::string& text) {
+  if (digest_from_hex(text)) return std::nullopt;
+  return "must be SHA-256 digests of certificates in DER, 64 hexadecimal digits each, without colons";
+}
+
+std::optional<std::string> check_certificate_name(const std::string& text) {
+  for (const std::string_view kind : {"dns:", "email:", "uri:"})
+    if (text.size() > kind.size() && text.rfind(kind, 0) == 0 && text.size() <= http::kMaxCertificateName &&
+        !has_control(text) && (kind != "dns:" || lower_case(text) == text))
+      return std::nullopt;
+  return "must be names of a certificate's subjectAltName, such as \"dns:build7.example\" (in lower case), "
+         "\"email:anna@example.org\" or \"uri:spiffe://example/build\"";
 }
 
 std::optional<std::string> check_name(const std::string& text) {
@@ -64,6 +116,13 @@ std::optional<std::string> check_base_url(const std::string& text) {
                                      text.back() != '/' && !has_control(text) && text.find(' ') == std::string::npos);
   return good ? std::nullopt
               : std::optional<std::string>("must be a URL without \"/\" at its end, such as \"https://inbox.example\"");
+}
+
+// It may have a password.
+std::string shown_url(const std::string& text) {
+  const std::size_t host = text.find("://"), at = text.find('@');
+  const bool has_user = host != std::string::npos && at != std::string::npos && at < text.find('/', host + 3);
+  return has_user ? text.substr(0, host + 3) + "…" + text.substr(at) : text;
 }
 
 std::optional<std::string> check_host_id(const std::string& text) {
@@ -103,6 +162,9 @@ const std::vector<ConfigRow<ServerConfig>>& server_rows() {
              "Certificate in PEM, with those between it and its authority: TLS 1.3 on all addresses. SIGHUP reads it "
              "again."),
       server("key", absolute_path_or_none(), LARDER_MEMBER(key), "The certificate's private key in PEM."),
+      server(
+          "client_authorities", absolute_path_or_none(), LARDER_MEMBER(client_authorities),
+          "Certificates in PEM: clients are asked for a certificate that one of these has signed. \"\": they are not."),
       server("base_url", TextCodec{"URL", "–", "http or https, or \"\"", check_base_url}, LARDER_MEMBER(base_url),
              "What clients call this server, where a balancer in front changes it; \"\": as they asked."),
       server("log_level", LogLevelCodec{}, LARDER_MEMBER(log_level), "The least important lines to log."),
@@ -137,11 +199,21 @@ const std::vector<ConfigRow<PrincipalConfig>>& principal_rows() {
                                     "Who it is; each name once."),
         config_row<PrincipalConfig>(
             "[principal]", "token_sha256",
-            ListCodec{"list of digests", "hex", "1 to 16; SHA-256 of a token", 1, 16, check_digest},
+            ListCodec{"list of digests", "hex", "at most 16; SHA-256 of a token", 0, 16, check_digest},
             LARDER_MEMBER(token_sha256),
             "Any of these tokens proves it: `Authorization: Bearer TOKEN`, or Basic with the name and the token."),
+        config_row<PrincipalConfig>(
+            "[principal]", "certificate_sha256",
+            ListCodec{"list of digests", "hex", "at most 64; SHA-256 of a certificate", 0, 64, check_fingerprint},
+            LARDER_MEMBER(certificate_sha256),
+            "Any of these client certificates proves it; `openssl x509 -noout -fingerprint -sha256` prints it."),
+        config_row<PrincipalConfig>("[principal]", "certificate_names",
+                                    ListCodec{"list of names", "–", "at most 64; `dns:`, `email:` or `uri:` and a name",
+                                              0, 64, check_certificate_name},
+                                    LARDER_MEMBER(certificate_names),
+                                    "A client certificate with any of these in its subjectAltName proves it."),
     };
-    for (auto& row : made) row.required = true;
+    for (auto& row : made) row.required = row.key.name == "name";
     return made;
   }();
   return rows;
@@ -160,16 +232,33 @@ const std::vector<ConfigRow<InboxConfig>>& inbox_rows() {
               "Who may upload: names of [[principal]], or \"anybody\" alone."),
         inbox(
             "hand_over", HandOverCodec{}, LARDER_MEMBER(hand_over),
-            "How the application gets a file: it appears in `directory`, `larder inbox take` asks for it, or a program "
-            "is run."),
+            "How the application gets a file: it appears in `directory`, `larder inbox take` asks for it, a program is "
+            "run, or a URL is called."),
         inbox("directory", absolute_path_or_none(), LARDER_MEMBER(directory),
-              "Of `directory`: the file comes to `ready/`, and the application renames it to `done/` or `reject/`."),
+              "Of `directory`: the file comes to `ready/`, and the application renames it to `done/` or `reject/`. Of "
+              "`http` by reference: the file is in `ready/` while the application is called."),
         inbox(
             "program", program_or_none(), LARDER_MEMBER(program),
             "Of `program`: run without a shell, the file as descriptor 3. Status 0: taken; 1: refused; else it is run "
             "again later."),
         inbox("program_timeout", TimeCodec(milliseconds(100), hours(24)), LARDER_MEMBER(program_timeout),
               "A program that runs longer is ended, and run again later."),
+        inbox("url", TextCodec{"URL", "–", "http or https, or \"\"", check_url, shown_url}, LARDER_MEMBER(url),
+              "Of `http`: called by POST with each file. 2xx: taken; 4xx: refused; 408, 409, 425, 429, 5xx and no "
+              "answer: "
+              "called again later. `NAME:PASSWORD@` before the host is sent as Basic."),
+        inbox("url_content", UrlContentCodec{}, LARDER_MEMBER(url_content),
+              "value: the file is the body; reference: its path in `directory` is told, to a server of this machine."),
+        inbox("url_timeout", TimeCodec(seconds(1), hours(1)), LARDER_MEMBER(url_timeout),
+              "A call in which no byte goes or comes for so long is broken off, and made again later."),
+        inbox("url_authorities", absolute_path_or_none(), LARDER_MEMBER(url_authorities),
+              "Certificates in PEM that sign that of the server of `url`; \"\": those of the system."),
+        inbox("max_reply", ReplySizeCodec{}, LARDER_MEMBER(max_reply),
+              "Of what the application gives the client; a larger one is dropped, and `larder inbox show` says so."),
+        inbox("wait_for_application", TimeCodec(seconds(1), minutes(4), "off"), LARDER_MEMBER(wait_for_application),
+              "Clients are told of success once the application has the file, and wait so long for it; then they are "
+              "asked to "
+              "come again. off: once the file is safe here."),
         inbox("scanner", program_or_none(), LARDER_MEMBER(scanner),
               "Judges a file before the client is told of success: status 0: accepted; 1: refused; else asked again."),
         inbox("scanner_timeout", TimeCodec(milliseconds(100), hours(1)), LARDER_MEMBER(scanner_timeout),
@@ -219,9 +308,32 @@ class Reader {
     if (section.name == "server" && config.certificate.empty() != config.key.empty())
       return reader_.wrong(section.line,
                            "\"server.certificate\" and \"server.key\" belong together: give both or none");
+    if (section.name == "server" && !config.client_authorities.empty() && config.certificate.empty())
+      return reader_.wrong(section.line,
+                           "\"server.client_authorities\" needs \"server.certificate\": without TLS no "
+                           "client shows a certificate");
+    if (section.name == "principal") return check_principals(section, config);
     if (section.name != "inbox") return {};
     for (std::size_t i = 0; i < config.inboxes.size(); ++i)
       if (auto problem = problem_of(config.inboxes[i], config)) return reader_.wrong(section.tables[i].line, *problem);
+    return {};
+  }
+
+  Status check_principals(const ConfigSection& section, const ServerConfig& config) const {
+    for (std::size_t i = 0; i < config.principals.size(); ++i) {
+      const PrincipalConfig& each = config.principals[i];
+      const bool by_certificate = !each.certificate_sha256.empty() || !each.certificate_names.empty();
+      if (by_certificate && config.client_authorities.empty())
+        return reader_.wrong(section.tables[i].line,
+                             fmt::format("[[principal]] \"{}\" has certificates, but there is no "
+                                         "\"server.client_authorities\"",
+                                         each.name));
+      if (each.token_sha256.empty() && !by_certificate)
+        return reader_.wrong(section.tables[i].line,
+                             fmt::format("[[principal]] \"{}\" needs \"token_sha256\", \"certificate_sha256\" or "
+                                         "\"certificate_names\": nothing would prove it",
+                                         each.name));
+    }
     return {};
   }
 
@@ -231,6 +343,9 @@ class Reader {
     };
     if (inbox.hand_over == HandOverWay::directory && inbox.directory.empty()) return needs("directory");
     if (inbox.hand_over == HandOverWay::program && inbox.program.empty()) return needs("program");
+    if (inbox.hand_over == HandOverWay::http && inbox.url.empty()) return needs("url");
+    if (inbox.hand_over == HandOverWay::http && inbox.url_content == UrlContent::reference && inbox.directory.empty())
+      return needs("directory");
     for (const std::string& name : inbox.principals) {
       if (name == kAnybody && inbox.principals.size() > 1)
         return fmt::format("[[inbox]] \"{}\": \"{}\" stands alone, or names would mean nothing", inbox.name, kAnybody);

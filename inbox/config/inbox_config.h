@@ -19,10 +19,13 @@ namespace larder::inbox {
 // Who may upload: [[principal]].
 struct PrincipalConfig {
   std::string name;
-  std::vector<std::string> token_sha256;  // in hex: of each token that proves to be this one
+  std::vector<std::string> token_sha256;             // in hex: of each token that proves to be this one
+  std::vector<std::string> certificate_sha256 = {};  // in hex: of each client certificate that does
+  std::vector<std::string> certificate_names = {};   // "dns:…", "email:…", "uri:…": of certificates that do
 };
 
-enum class HandOverWay { directory, take, program };
+enum class HandOverWay { directory, take, program, http };
+enum class UrlContent { value, reference };
 
 // [[inbox]]: one place to upload to, and the application that gets the files.
 struct InboxConfig {
@@ -32,7 +35,13 @@ struct InboxConfig {
   std::string directory;             // of `directory`: its ready/, done/ and reject/
   std::vector<std::string> program;  // of `program`
   Duration program_timeout = std::chrono::seconds(240);
-  std::vector<std::string> scanner;  // a program that judges a file before it is accepted; empty: none
+  std::string url;                             // of `http`: it is called with each file
+  UrlContent url_content = UrlContent::value;  // the file is the body, or named by its path in `directory`
+  Duration url_timeout = std::chrono::seconds(240);
+  std::string url_authorities;         // path in PEM: of the server that is called; empty: the system's
+  std::uint64_t max_reply = 1 * kMiB;  // bytes of the application's reply for the client
+  Duration wait_for_application{};     // how long a client waits for the application's word; 0: it does not
+  std::vector<std::string> scanner;    // a program that judges a file before it is accepted; empty: none
   Duration scanner_timeout = std::chrono::minutes(5);
   std::uint64_t max_size = 1024 * kGiB;           // bytes of one file
   std::uint64_t max_part = 0;                     // bytes of one request; 0: as large as the file
@@ -47,8 +56,9 @@ struct ServerConfig {
   std::string runtime_directory = "/run/larder-inbox";  // inbox.sock, for `larder inbox`
   std::vector<std::string> admins;  // user names or numeric ids, besides root and the service's own user
   std::vector<std::string> listen = {"127.0.0.1:7480"};
-  std::string certificate, key;  // paths in PEM; both or none
-  std::string base_url;          // "https://inbox.example", where it is not as the client asked
+  std::string certificate, key;    // paths in PEM; both or none
+  std::string client_authorities;  // path in PEM; empty: clients are not asked for certificates
+  std::string base_url;            // "https://inbox.example", where it is not as the client asked
   log::Level log_level = log::Level::info;
   bool access_log = true;
   unsigned max_connections = 1024;

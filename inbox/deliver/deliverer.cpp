@@ -115,7 +115,22 @@ void Deliverer::on_attempt_ended(const std::string& id, unsigned attempt, Attemp
                 what.result);
       break;
   }
-  write_end(id, attempt, what);
+  keep_reply(id, attempt, what);
+}
+
+void Deliverer::keep_reply(const std::string& id, unsigned attempt, const AttemptEnd& what) {
+  if (what.kind != AttemptEnd::Kind::took || !what.reply || !settings_.keep_reply) return write_end(id, attempt, what);
+  settings_.keep_reply(id, *what.reply, alive_.guard([this, id, attempt, what](const Status& kept) {
+    if (kept) return write_end(id, attempt, what);
+    log::warn("the reply of an application is not kept yet upload={} error={}", id, kept.error().text());
+    runtime_.timers.after(kAfterTrouble, alive_.guard([this, id, attempt, what] { keep_reply(id, attempt, what); }));
+  }));
+}
+
+// As the ledger has it (DeliveryRow::reply).
+std::string Deliverer::reply_of(const AttemptEnd& what) const {
+  if (!what.reply_url.empty()) return what.reply_url;
+  return std::string(what.reply && settings_.keep_reply ? kReplyInStore : std::string_view());
 }
 
 void Deliverer::write_end(const std::string& id, unsigned attempt, const AttemptEnd& what) {
@@ -129,17 +144,21 @@ void Deliverer::write_end(const std::string& id, unsigned attempt, const Attempt
     }
     if (!row) log::warn("the outcome of a delivery does not fit upload={} error={}", id, row.error().detail);
     attempts_.erase(id);
+    if (row && row->settled_at && settings_.on_settled) settings_.on_settled(*row);
     if (stopping_ && attempts_.empty() && stopped_) return std::exchange(stopped_, nullptr)();
     claim_next();
   });
   const WallTime now = runtime_.clock.wall();
   switch (what.kind) {
     case AttemptEnd::Kind::took:
-      return ledger_.acknowledge(id, what.result, {}, now, std::move(written));
+      return ledger_.acknowledge(id, what.result, reply_of(what), now, std::move(written));
     case AttemptEnd::Kind::refused:
-      return ledger_.reject(id, what.result, StoredAnswer{422, what.result}, now, std::move(written));
-    case AttemptEnd::Kind::again:
-      return ledger_.end_attempt(id, attempt, what.result, now, settings_.retry, std::move(written));
+      return ledger_.reject(id, what.result, StoredAnswer{what.status, what.result}, now, std::move(written));
+    case AttemptEnd::Kind::again: {
+      RetryRules retry = settings_.retry;
+      retry.least = what.retry_after;
+      return ledger_.end_attempt(id, attempt, what.result, now, retry, std::move(written));
+    }
   }
 }
 

@@ -3,6 +3,7 @@
 // so a crash in between tells it again, with the same id and the next attempt. Loop thread.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 
@@ -13,12 +14,19 @@
 
 namespace larder::inbox {
 
+// Makes a reply durable before the upload is acknowledged with it.
+using KeepReply = std::function<void(std::string id, std::string body, UniqueFunction<void(Status)> done)>;
+// The application's word is in the ledger.
+using OnSettled = std::function<void(const UploadRow& row)>;
+
 struct DelivererSettings {
   std::string inbox;
   std::string holder;                         // this process, for the lease
   std::size_t most_at_once = 64;              // attempts under way
   Duration lease = std::chrono::minutes(10);  // renewed while the attempt lasts
   RetryRules retry;
+  KeepReply keep_reply = nullptr;  // null: replies are dropped
+  OnSettled on_settled = nullptr;
 };
 
 class Deliverer {
@@ -45,6 +53,8 @@ class Deliverer {
   void wait_for_due();
   void begin(const UploadRow& row, bool resumed);
   void on_attempt_ended(const std::string& id, unsigned attempt, AttemptEnd what);
+  [[nodiscard]] std::string reply_of(const AttemptEnd& what) const;
+  void keep_reply(const std::string& id, unsigned attempt, const AttemptEnd& what);
   // Writes down what became of an attempt, again and again until the ledger has it.
   void write_end(const std::string& id, unsigned attempt, const AttemptEnd& what);
   void renew_leases();

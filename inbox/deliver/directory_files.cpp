@@ -82,12 +82,12 @@ Status copy_aside(const std::string& content, const std::string& aside, const st
 
 }  // namespace
 
-Status DirectoryFiles::prepare() const {
+Status DirectoryFiles::make_places(std::span<const char* const> names) const {
   const std::string doing = "hand files over by the directory " + directory_;
   struct stat above {};
   if (::stat(directory_.c_str(), &above) != 0 || !S_ISDIR(above.st_mode))
     return fail(ErrorCode::not_found, doing, "there is no such directory; make it, with the application's group");
-  for (const auto& [name, place] : kPlaces) {
+  for (const char* const name : names) {
     const std::string below = directory_ + "/" + name;
     if (::mkdir(below.c_str(), 0700) == 0) {
       const bool given = ::chown(below.c_str(), static_cast<uid_t>(-1), above.st_gid) == 0 &&
@@ -99,6 +99,20 @@ Status DirectoryFiles::prepare() const {
     if (::access(below.c_str(), W_OK | X_OK) != 0) return failed(doing, below, errno);
   }
   return sync_directory(directory_, doing);
+}
+
+Status DirectoryFiles::prepare() const {
+  return make_places(std::array{"ready", "done", "reject"});
+}
+
+Status DirectoryFiles::prepare_to_name() const {
+  return make_places(std::array{"ready", "reply"});
+}
+
+void DirectoryFiles::remove_named(const std::string& name) const {
+  for (const std::string& path : {ready_path(name), reply_path(name)})
+    if (::unlink(path.c_str()) != 0 && errno != ENOENT)
+      log::warn("cannot remove {}: {}; remove it by hand", path, std::strerror(errno));
 }
 
 Result<Place> DirectoryFiles::find(const std::string& name) const {

@@ -1,8 +1,10 @@
 // How one file comes to its application: the seam between the deliverer, which decides when, and the ways there are
-// (a directory, a program). Loop thread.
+// (a directory, a program, an HTTP server). Loop thread.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "base/unique_function.h"
@@ -19,6 +21,11 @@ struct AttemptEnd {
   };
   Kind kind = Kind::again;
   std::string result;  // for a person: what the application said, or why it could not be told
+  // Of took: what the client may have of the application (BITS upload-reply).
+  std::optional<std::string> reply = {};  // the bytes of it, at most max_reply of the inbox
+  std::string reply_url = {};             // where it is, and then there are no bytes; empty: no reply there
+  int status = 422;                       // of refused: that of the client's answer
+  std::chrono::seconds retry_after{0};    // of again: not before
 };
 
 class HandOver {

@@ -31,8 +31,9 @@ struct InboxServer::Impl {
     User(Impl& impl, std::string from) : impl_(impl), from_(std::move(from)) {}
     void on_request(std::shared_ptr<http::Exchange> exchange) override {
       under_way_ = exchange;
-      impl_.run(std::move(exchange), from_);
+      impl_.run(std::move(exchange), from_, certificate_);
     }
+    void on_certificate(http::PeerCertificate certificate) override { certificate_ = std::move(certificate); }
     // A body that is too slow has its answer in the protocol of the request: 408 ends tus-js-client for good.
     http::Response refusal(const http::Refusal& refusal) override {
       const auto exchange = under_way_.lock();
@@ -50,6 +51,7 @@ struct InboxServer::Impl {
    private:
     Impl& impl_;
     const std::string from_;
+    std::optional<http::PeerCertificate> certificate_;
     std::weak_ptr<http::Exchange> under_way_;  // until it is answered
   };
 
@@ -65,19 +67,22 @@ struct InboxServer::Impl {
     return http::Admission{std::move(from), false, std::move(user), std::nullopt, "address"};
   }
 
-  void run(std::shared_ptr<http::Exchange> exchange, const std::string& from) {
+  void run(std::shared_ptr<http::Exchange> exchange, const std::string& from,
+           const std::optional<http::PeerCertificate>& certificate) {
     const SteadyTime began = loop_.now();
     // The head is needed for the log when the exchange may have gone.
     auto line = std::pair(exchange->head().method, std::string(logged_path(exchange->head().target)));
-    run_request(parts_, std::move(exchange),
-                [this, began, from, line = std::move(line)](const RequestOutcome& outcome) {
-                  ++answers_[{outcome.dialect, outcome.status}];
-                  if (!settings_.access_log) return;
-                  const auto passed = std::chrono::duration_cast<std::chrono::milliseconds>(loop_.now() - began);
-                  log::info("request method={} path={} dialect={} status={} principal={} upload={} from={} ms={}",
-                            line.first, line.second, dialect_name(outcome.dialect), outcome.status, outcome.principal,
-                            outcome.upload, from, passed.count());
-                });
+    run_request(
+        parts_, std::move(exchange),
+        [this, began, from, line = std::move(line)](const RequestOutcome& outcome) {
+          ++answers_[{outcome.dialect, outcome.status}];
+          if (!settings_.access_log) return;
+          const auto passed = std::chrono::duration_cast<std::chrono::milliseconds>(loop_.now() - began);
+          log::info("request method={} path={} dialect={} status={} principal={} upload={} from={} ms={}", line.first,
+                    line.second, dialect_name(outcome.dialect), outcome.status, outcome.principal, outcome.upload, from,
+                    passed.count());
+        },
+        certificate);
   }
 
   Loop& loop_;

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/hash/digest.h"
+#include "inbox/wire/reply.h"
 #include "inbox/wire/target.h"
 
 namespace larder::inbox {
@@ -34,7 +35,7 @@ class RequestRun : public std::enable_shared_from_this<RequestRun> {
   RequestRun(const FrontParts& parts, std::shared_ptr<http::Exchange> exchange, OnOutcome on_outcome)
       : parts_(parts), exchange_(std::move(exchange)), on_outcome_(std::move(on_outcome)) {}
 
-  void start() {
+  void start(const std::optional<http::PeerCertificate>& certificate) {
     const InboxConfig* inbox = nullptr;
     const auto target = parse_target(exchange_->head());
     const bool names_inbox = target && !target->inbox.empty();
@@ -45,7 +46,7 @@ class RequestRun : public std::enable_shared_from_this<RequestRun> {
     if (auto* response = std::get_if<http::Response>(&translated)) return respond(std::move(*response));
     request_ = std::move(std::get<Request>(translated));
     outcome_.dialect = request_.dialect;
-    auto principal = parts_.access.identify(exchange_->head());
+    auto principal = parts_.access.identify(exchange_->head(), certificate);
     if (!principal) return finish(tl::unexpected(principal.error()));
     principal_ = std::move(*principal);
     outcome_.principal = principal_.name;
@@ -75,8 +76,21 @@ class RequestRun : public std::enable_shared_from_this<RequestRun> {
   }
   void carry_out(const LeaveSession& leave) { parts_.uploads.look(principal_, leave.id, then(&RequestRun::go_on)); }
   void carry_out(const ShowState& show) { parts_.uploads.watch(principal_, show.id, then(&RequestRun::finish)); }
-  // No way to the application brings a reply yet, so there is none to read; what became of the upload is said.
-  void carry_out(const ReadReply& reply) { parts_.uploads.watch(principal_, reply.id, then(&RequestRun::finish)); }
+  void carry_out(const ReadReply& reply) {
+    parts_.uploads.reply(principal_, reply.id, [self = shared_from_this()](Outcome<Uploads::Reply> found) {
+      if (!found) return self->finish(tl::unexpected(std::move(found.error())));
+      self->send_reply(std::move(*found));
+    });
+  }
+  void send_reply(Uploads::Reply reply) {
+    outcome_.upload = reply.upload.id;
+    ReplyAnswer answer = answer_reply(exchange_->head(), reply.upload, reply.body.size);
+    if (answer.bytes) {
+      answer.response.length = answer.bytes->length;
+      answer.response.stream = parts_.read_file(std::move(reply.body.file), *answer.bytes);
+    }
+    respond(std::move(answer.response));
+  }
 
   void append_part(AppendPart part) {
     parts_.uploads.append(principal_, std::move(part), std::make_unique<ExchangeBody>(exchange_, parts_.received),
@@ -149,6 +163,16 @@ class RequestRun : public std::enable_shared_from_this<RequestRun> {
   }
 
   void finish(Outcome<UploadStatus> outcome) {
+    if (!outcome || !waits_for_application(request_, *outcome)) return tell(std::move(outcome));
+    outcome_.upload = outcome->id;
+    parts_.uploads.await_application(
+        principal_, *outcome, [self = shared_from_this(), created = outcome->created](Outcome<UploadStatus> said) {
+          if (said) said->created = created;
+          self->tell(std::move(said));
+        });
+  }
+
+  void tell(Outcome<UploadStatus> outcome) {
     const UploadStatus* const status =
         outcome ? &*outcome : (outcome.error().upload ? &*outcome.error().upload : nullptr);
     if (status != nullptr) outcome_.upload = status->id;
@@ -176,8 +200,9 @@ class RequestRun : public std::enable_shared_from_this<RequestRun> {
 
 }  // namespace
 
-void run_request(const FrontParts& parts, std::shared_ptr<http::Exchange> exchange, OnOutcome on_outcome) {
-  std::make_shared<RequestRun>(parts, std::move(exchange), std::move(on_outcome))->start();
+void run_request(const FrontParts& parts, std::shared_ptr<http::Exchange> exchange, OnOutcome on_outcome,
+                 const std::optional<http::PeerCertificate>& certificate) {
+  std::make_shared<RequestRun>(parts, std::move(exchange), std::move(on_outcome))->start(certificate);
 }
 
 }  // namespace larder::inbox

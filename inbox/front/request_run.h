@@ -22,6 +22,8 @@ struct FrontParts {
   std::function<const InboxConfig*(const std::string& name)> find_inbox;
   std::function<WireSettings(const InboxConfig* inbox, const http::RequestHead& head)> wire_settings;
   std::uint64_t* received = nullptr;  // counts the bytes of bodies; null: nobody counts
+  // A body that is these bytes of the file. Null only where nobody asks for a reply.
+  std::function<std::shared_ptr<http::BodySource>(std::shared_ptr<File> file, ByteRange bytes)> read_file = nullptr;
 };
 
 // Told once for each request, when its answer is decided.
@@ -33,6 +35,8 @@ struct RequestOutcome {
 };
 using OnOutcome = UniqueFunction<void(const RequestOutcome&)>;
 
-void run_request(const FrontParts& parts, std::shared_ptr<http::Exchange> exchange, OnOutcome on_outcome);
+// `certificate`: of the connection, where the client has shown one.
+void run_request(const FrontParts& parts, std::shared_ptr<http::Exchange> exchange, OnOutcome on_outcome,
+                 const std::optional<http::PeerCertificate>& certificate = {});
 
 }  // namespace larder::inbox

@@ -82,7 +82,7 @@ class Ledger {
   virtual void declare(Writer writer, Declaration said, Done<UploadRow> done) = 0;
   virtual void advance(Writer writer, Advance step, Done<UploadRow> done) = 0;
   virtual void seal(Writer writer, Seal sealed, Done<UploadRow> done) = 0;
-  virtual void accept(Writer writer, StoredAnswer answer, WallTime now, Done<UploadRow> done) = 0;
+  virtual void accept(Writer writer, std::optional<StoredAnswer> answer, WallTime now, Done<UploadRow> done) = 0;
   virtual void refuse(Writer writer, UploadEvent event, StoredAnswer answer, WallTime now, Done<UploadRow> done) = 0;
   virtual void cancel(std::string id, std::string principal, WallTime now, Done<UploadRow> done) = 0;
 

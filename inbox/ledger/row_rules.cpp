@@ -102,7 +102,10 @@ UploadStatus status_of(const UploadRow& row) {
   if (row.state == UploadState::delivered) status.delivered_at = row.settled_at;
   if (row.delivery) {
     status.attempt = row.delivery->attempt;
-    status.has_reply = !row.delivery->reply.empty();
+    // One in the store goes with the content.
+    const std::string& reply = row.delivery->reply;
+    status.has_reply = reply == kReplyInStore ? row.has_content : !reply.empty();
+    if (status.has_reply && reply != kReplyInStore) status.reply_at = reply;
   }
   return status;
 }
@@ -110,7 +113,7 @@ UploadStatus status_of(const UploadRow& row) {
 std::chrono::seconds wait_before_attempt(unsigned attempts_made, const RetryRules& rules) {
   std::chrono::seconds wait = rules.first;
   for (unsigned i = 1; i < attempts_made && wait < rules.longest; ++i) wait *= 2;
-  return std::min(wait, rules.longest);
+  return std::min(std::max(wait, rules.least), rules.longest);
 }
 
 std::optional<Refused> refuse_other_content(const UploadRow& row, const CreateUpload& repeated) {
@@ -186,11 +189,12 @@ Outcome<Change> seal(UploadRow& row, std::uint64_t epoch, const Seal& sealed) {
   row.computed = sealed.digest;
   row.progressed_at = sealed.now;
   row.state = UploadState::sealed;
-  if (sealed.accept_with) return accept(row, epoch, *sealed.accept_with, sealed.now);
+  if (sealed.accept_with)
+    return accept(row, epoch, sealed.answer_later ? std::nullopt : sealed.accept_with, sealed.now);
   return Change::made;
 }
 
-Outcome<Change> accept(UploadRow& row, std::uint64_t epoch, const StoredAnswer& answer, WallTime now) {
+Outcome<Change> accept(UploadRow& row, std::uint64_t epoch, const std::optional<StoredAnswer>& answer, WallTime now) {
   if (auto problem = check_writer(row, epoch, UploadState::sealed, "accept"))
     return tl::unexpected(std::move(*problem));
   row.state = UploadState::accepted;
@@ -262,6 +266,7 @@ Outcome<Change> acknowledge(UploadRow& row, std::string result, std::string repl
   settle(row, *next, now);
   row.delivery->result = cut_result(std::move(result));
   row.delivery->reply = std::move(reply);
+  if (!row.answer) row.answer = StoredAnswer{};
   return Change::made;
 }
 

@@ -36,6 +36,7 @@ struct Seal {
   Digest digest{};
   WallTime now{};
   std::optional<StoredAnswer> accept_with;  // nobody is asked first: sealed and accepted at once
+  bool answer_later = false;                // then without that answer: the client gets the application's
 };
 
 // What a request says of the whole, later than the creation.
@@ -49,6 +50,7 @@ struct Declaration {
 struct RetryRules {
   std::chrono::seconds first{1};
   std::chrono::seconds longest{3600};
+  std::chrono::seconds least{0};    // the application wished to be asked no earlier; never beyond `longest`
   unsigned attempts = 200;          // with these the cap is about a week
   std::chrono::hours age{24 * 14};  // since the acceptance
 };
@@ -68,7 +70,9 @@ struct RetryRules {
 [[nodiscard]] Outcome<Change> declare(UploadRow& row, std::uint64_t epoch, const Declaration& said);
 [[nodiscard]] Outcome<Change> advance(UploadRow& row, std::uint64_t epoch, const Advance& step);
 [[nodiscard]] Outcome<Change> seal(UploadRow& row, std::uint64_t epoch, const Seal& sealed);
-[[nodiscard]] Outcome<Change> accept(UploadRow& row, std::uint64_t epoch, const StoredAnswer& answer, WallTime now);
+// Without an answer the client waits for the application: acknowledge() or reject() stores the answer.
+[[nodiscard]] Outcome<Change> accept(UploadRow& row, std::uint64_t epoch, const std::optional<StoredAnswer>& answer,
+                                     WallTime now);
 // `event`: wrong_content or scanner_refused.
 [[nodiscard]] Outcome<Change> refuse(UploadRow& row, std::uint64_t epoch, UploadEvent event, const StoredAnswer& answer,
                                      WallTime now);
@@ -78,6 +82,7 @@ struct RetryRules {
 // The hand-over. An answer of the application counts also where its lease has ended: to ignore it would deliver again.
 [[nodiscard]] Outcome<Change> claim(UploadRow& row, const std::string& holder, WallTime now, Duration lease);
 [[nodiscard]] Outcome<Change> renew(UploadRow& row, unsigned attempt, WallTime until);
+// `reply`: as in DeliveryRow.
 [[nodiscard]] Outcome<Change> acknowledge(UploadRow& row, std::string result, std::string reply, WallTime now);
 [[nodiscard]] Outcome<Change> reject(UploadRow& row, std::string result, const StoredAnswer& answer, WallTime now);
 // Of that attempt; another one is not concerned. After too many attempts, or too late, the upload is rejected.

@@ -166,7 +166,7 @@ void SqliteLedger::seal(Writer writer, Seal sealed, Done<UploadRow> done) {
       std::move(done));
 }
 
-void SqliteLedger::accept(Writer writer, StoredAnswer answer, WallTime now, Done<UploadRow> done) {
+void SqliteLedger::accept(Writer writer, std::optional<StoredAnswer> answer, WallTime now, Done<UploadRow> done) {
   write<UploadRow>(
       database_, "accept upload " + writer.id,
       [writer, answer = std::move(answer), now](SQLite::Database& db) {

@@ -21,7 +21,7 @@ class SqliteLedger final : public Ledger {
   void declare(Writer writer, Declaration said, Done<UploadRow> done) override;
   void advance(Writer writer, Advance step, Done<UploadRow> done) override;
   void seal(Writer writer, Seal sealed, Done<UploadRow> done) override;
-  void accept(Writer writer, StoredAnswer answer, WallTime now, Done<UploadRow> done) override;
+  void accept(Writer writer, std::optional<StoredAnswer> answer, WallTime now, Done<UploadRow> done) override;
   void refuse(Writer writer, UploadEvent event, StoredAnswer answer, WallTime now, Done<UploadRow> done) override;
   void cancel(std::string id, std::string principal, WallTime now, Done<UploadRow> done) override;
 

@@ -18,10 +18,12 @@ struct DeliveryRow {
   std::optional<WallTime> lease_until;  // while delivering: the application has it until then
   std::string holder;                   // who claimed it
   std::string result;                   // what the application said, for a person: at most kMaxResult bytes
-  std::string reply;                    // name of the reply body in the store; empty: none
+  std::string reply;                    // kReplyInStore, or a URL where the client finds it; empty: none
 };
 
 inline constexpr std::size_t kMaxResult = std::size_t{64} * 1024;
+inline constexpr std::string_view kReplyInStore = "file";
+inline constexpr std::size_t kMaxReplyUrl = 2200;  // as BITS takes
 
 struct UploadRow {
   std::string id;

@@ -82,7 +82,8 @@ struct UploadStatus {
   std::optional<WallTime> expires_at;    // while receiving: without progress until then it is gone
   std::optional<StoredAnswer> answer;    // once accepted, rejected or failed
   unsigned attempt = 0;                  // of the hand-over
-  bool has_reply = false;                // the application gave a body for the client (GET /reply/ID)
+  bool has_reply = false;                // the application gave a reply for the client: GET /reply/ID, or
+  std::string reply_at;                  // the URL that it named; empty: it gave the body
   bool created = false;                  // by this very request
   std::optional<WallTime> delivered_at;  // the application acknowledged it then
 };

@@ -62,6 +62,10 @@ struct Context {
 
   [[nodiscard]] bool is_judged(const std::string& inbox) const { return hook != nullptr && hook->judges(inbox); }
 
+  [[nodiscard]] bool waits_for_application(const std::string& inbox) const {
+    return settings.limits_of(inbox).wait_for_application > Duration::zero();
+  }
+
   Alive alive = {};
 
   // For callbacks of the ledger, the store and bodies: they do nothing once the Uploads have ended.

@@ -19,6 +19,8 @@ struct UploadLimits {
   std::optional<std::uint64_t> max_part;
   unsigned max_open = 50;                         // receiving or sealed uploads of one principal
   Duration expiry = std::chrono::hours(24 * 14);  // since the last progress
+  // A client is told of success once the application has the file, and waits so long for it; 0: once it is accepted.
+  Duration wait_for_application{};
 };
 
 // Those of an inbox without limits of its own, and what all have in common.

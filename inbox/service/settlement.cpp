@@ -36,6 +36,7 @@ void Settlements::finish(const Shared& sealing) {
 void Settlements::commit(const Shared& sealing) {
   Seal seal{sealing->row.offset, sealing->part->end(), sealing->digest, context_->wall(), std::nullopt};
   if (!context_->is_judged(sealing->row.inbox)) seal.accept_with = StoredAnswer{};
+  seal.answer_later = context_->waits_for_application(sealing->row.inbox);
   context_->ledger.seal({sealing->row.id, sealing->row.epoch}, std::move(seal),
                         context_->guard([self = shared_from_this(), sealing](Outcome<UploadRow> row) {
                           if (!row) return sealing->done(as_refused(std::move(row.error())));
@@ -112,7 +113,10 @@ void Settlements::on_verdict(const UploadRow& row, const Verdict& verdict) {
       [self = shared_from_this(), row](Outcome<UploadRow> changed) { self->on_settled(row, std::move(changed)); });
   switch (verdict.kind) {
     case Verdict::Kind::good:
-      return context_->ledger.accept({row.id, row.epoch}, StoredAnswer{}, context_->wall(), settled);
+      return context_->ledger.accept(
+          {row.id, row.epoch},
+          context_->waits_for_application(row.inbox) ? std::nullopt : std::optional(StoredAnswer{}), context_->wall(),
+          settled);
     case Verdict::Kind::refused:
       return context_->ledger.refuse({row.id, row.epoch}, UploadEvent::scanner_refused, {422, verdict.text},
                                      context_->wall(), settled);

@@ -24,7 +24,8 @@ std::string new_id(Random& random) {
 Uploads::Uploads(Ledger& ledger, Store& store, Runtime runtime, UploadSettings settings, VerdictHook* hook)
     : context_(new Context{ledger, store, runtime, settings, hook, new_id(runtime.random), nullptr}),
       settlements_(std::make_shared<Settlements>(context_)),
-      turns_(runtime.executor) {}
+      turns_(runtime.executor),
+      awaited_(runtime.timers) {}
 
 Uploads::~Uploads() {
   context_->alive.end_guards();
@@ -47,6 +48,7 @@ void Uploads::expire(WallTime now, Janitor::Finished finished) {
 void Uploads::drain() {
   context_->draining = true;
   turns_.stop_all();
+  awaited_.end_all();
 }
 
 // The turn is asked for before anybody can know the id: a repeated creation that finds the upload waits for it.
@@ -217,16 +219,59 @@ void Uploads::drop_cancelled(Turn turn, UploadRow row, Answer done) {
                               done = std::move(done)](const Status&) mutable { done(status_of(row)); });
 }
 
-void Uploads::reply(const Principal& principal, const std::string& id, UniqueFunction<void(Outcome<Reply>)> done) {
-  context_->ledger.find(id, principal.name, alive_.guard([id, done = std::move(done)](Outcome<UploadRow> row) mutable {
-    if (!row) return done(as_refused(std::move(row.error())));
-    const bool ended = row->settled_at.has_value();
-    if (ended && row->state != UploadState::delivered) return done(as_refused(impossible(*row, "give the reply of")));
-    if (!ended) return done(as_refused(pending(*row)));
-    if (row->delivery && !row->delivery->reply.empty()) return done(Reply{status_of(*row), row->delivery->reply});
-    done(as_refused({Problem::unknown_upload, fmt::format("cannot give the reply of upload {}: there is none", id),
-                     status_of(*row), std::nullopt}));
+// Who waits is noted before the row is read: where the word comes in between, one of the two sees it.
+void Uploads::await_application(const Principal& principal, const UploadStatus& status, Answer done) {
+  const Duration wish = context_->settings.limits_of(status.inbox).wait_for_application;
+  const Duration within = wish > Duration::zero() ? wish : Duration(context_->settings.answer_within);
+  awaited_.add(status, context_->draining ? Duration::zero() : within, std::move(done));
+  context_->ledger.find(status.id, principal.name, alive_.guard([this, id = status.id](const Outcome<UploadRow>& row) {
+    if (!row) return awaited_.tell(id, as_refused(row.error()));
+    note_settled(*row);
   }));
+}
+
+void Uploads::note_settled(const UploadRow& row) {
+  if (!row.settled_at || !awaited_.has(row.id)) return;
+  if (row.state == UploadState::delivered) return awaited_.tell(row.id, status_of(row));
+  awaited_.tell(row.id, as_refused(impossible(row, "go on with")));
+}
+
+void Uploads::reply(const Principal& principal, const std::string& id, UniqueFunction<void(Outcome<Reply>)> done) {
+  context_->ledger.find(
+      id, principal.name, alive_.guard([this, done = std::move(done)](Outcome<UploadRow> row) mutable {
+        if (!row) return done(as_refused(std::move(row.error())));
+        const bool ended = row->settled_at.has_value();
+        if (ended && row->state != UploadState::delivered)
+          return done(as_refused(impossible(*row, "give the reply of")));
+        if (!ended) {
+          Refused undecided = pending(*row);
+          undecided.detail =
+              fmt::format("cannot give the reply of upload {}: the application has not answered", row->id);
+          return done(as_refused(std::move(undecided)));
+        }
+        UploadStatus status = status_of(*row);
+        if (!row->delivery || row->delivery->reply.empty())
+          return done(as_refused({Problem::unknown_upload,
+                                  fmt::format("cannot give the reply of upload {}: there is none", row->id),
+                                  std::move(status), std::nullopt}));
+        if (!status.has_reply)
+          return done(as_refused({Problem::gone,
+                                  fmt::format("cannot give the reply of upload {}: it was kept long enough", row->id),
+                                  std::move(status), std::nullopt}));
+        if (!status.reply_at.empty()) return done(Reply{std::move(status), {}});
+        open_reply(std::move(status), std::move(done));
+      }));
+}
+
+void Uploads::open_reply(UploadStatus status, UniqueFunction<void(Outcome<Reply>)> done) {
+  const std::string id = status.id;
+  context_->store.open_reply(
+      id, alive_.guard([status = std::move(status), done = std::move(done)](Result<OpenReply> opened) mutable {
+        if (opened) return done(Reply{std::move(status), std::move(*opened)});
+        Refused refused = inbox::refused_by(opened.error());
+        refused.upload = std::move(status);
+        done(as_refused(std::move(refused)));
+      }));
 }
 
 }  // namespace larder::inbox

@@ -11,6 +11,7 @@
 
 #include "base/runtime/alive.h"
 #include "inbox/ledger/ledger.h"
+#include "inbox/service/awaited.h"
 #include "inbox/service/body_reader.h"
 #include "inbox/service/janitor.h"
 #include "inbox/service/recovery.h"
@@ -26,8 +27,8 @@ class Uploads {
 
   // The application's answer for the client.
   struct Reply {
-    UploadStatus upload;
-    std::string name;  // of the body in the store
+    UploadStatus upload;  // where `reply_at` is not empty the client finds it there
+    OpenReply body;       // else here
   };
 
   // All of them outlive the Uploads. `hook` null: what is whole is accepted at once.
@@ -55,7 +56,12 @@ class Uploads {
   void complete(const Principal& principal, const std::string& id, Answer done);
   // Of what is accepted: already_settled. Repeated: the same answer again.
   void cancel(const Principal& principal, const std::string& id, Answer done);
-  // pending: the application did not answer yet. unknown_upload: it gave none.
+  // Of an accepted upload that has no answer yet: the client waits for the application's word, for as long as the inbox
+  // says. The answer is that of a look() then; pending: it did not come.
+  void await_application(const Principal& principal, const UploadStatus& status, Answer done);
+  // The application has said yes or no, and the ledger has it: those who wait are answered, perhaps within the call.
+  void note_settled(const UploadRow& row);
+  // pending: the application did not answer yet. unknown_upload: it gave none. gone: it was removed.
   void reply(const Principal& principal, const std::string& id, UniqueFunction<void(Outcome<Reply>)> done);
 
   // The janitor's round: once a minute or so.
@@ -71,12 +77,14 @@ class Uploads {
   void own(const Principal& principal, const std::string& id, Answer done, UniqueFunction<void(Answer)> go);
   void answer_row(Turn turn, UploadRow row, Answer done);
   void finish_whole(Turn turn, UploadRow row, Answer done);
+  void open_reply(UploadStatus status, UniqueFunction<void(Outcome<Reply>)> done);
   void drop_cancelled(Turn turn, UploadRow row, Answer done);
   void with_turn(const std::string& id, Answer done, UniqueFunction<void(Turn, Answer)> go);
 
   std::shared_ptr<Context> context_;
   std::shared_ptr<Settlements> settlements_;
   Turns turns_;
+  Awaited awaited_;
   Alive alive_;  // last: callbacks that come later reach nothing
 };
 

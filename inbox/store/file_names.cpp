@@ -45,4 +45,10 @@ std::optional<std::string> id_of_part(std::string_view file_name) {
   return std::string(id);
 }
 
+std::optional<std::string> id_of_reply(std::string_view file_name) {
+  const std::string_view id = file_name.substr(0, kIdLength), end = file_name.substr(id.size());
+  if (!is_upload_id(id) || !(end.empty() || end == ".new" || end == ".said")) return std::nullopt;
+  return std::string(id);
+}
+
 }  // namespace larder::inbox

@@ -1,4 +1,5 @@
-// The store's directory: parts/ID.EPOCH-OFFSET while an upload is received, content/ID once it is whole. Pure.
+// The store's directory: parts/ID.EPOCH-OFFSET while an upload is received, content/ID once it is whole, replies/ID for
+// what the application gives the client. Pure.
 //
 // A part's name tells at which epoch and offset its chain of appends began. One node goes on in the part that it has,
 // so there is one part, 1-0. Where nodes share a ledger, a node that lost its lease must not write into the file that
@@ -21,6 +22,9 @@ inline constexpr std::size_t kIdLength = 26;
 // The upload of a file in parts/; none: it is no file of the store, which leaves it alone.
 [[nodiscard]] std::optional<std::string> id_of_part(std::string_view file_name);
 
+// The upload of a file in replies/, also of one that is not whole yet; none: as above.
+[[nodiscard]] std::optional<std::string> id_of_reply(std::string_view file_name);
+
 class StorePaths {
  public:
   explicit StorePaths(std::string directory) : directory_(std::move(directory)) {}
@@ -29,6 +33,12 @@ class StorePaths {
   [[nodiscard]] std::string contents() const { return directory_ + "/content"; }
   [[nodiscard]] std::string part(std::string_view id) const { return parts() + "/" + part_name(id); }
   [[nodiscard]] std::string content(std::string_view id) const { return contents() + "/" + std::string(id); }
+  [[nodiscard]] std::string replies() const { return directory_ + "/replies"; }
+  [[nodiscard]] std::string reply(std::string_view id) const { return replies() + "/" + std::string(id); }
+  // Being written.
+  [[nodiscard]] std::string new_reply(std::string_view id) const { return reply(id) + ".new"; }
+  // Where a program that gets the file may leave its reply; nothing of it counts before it is reply().
+  [[nodiscard]] std::string said_reply(std::string_view id) const { return reply(id) + ".said"; }
 
  private:
   std::string directory_;

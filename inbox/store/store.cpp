@@ -47,8 +47,29 @@ Result<bool> restore_part(FileSystem& files, const StorePaths& paths, const Expe
 }
 
 Status remove_files(FileSystem& files, const StorePaths& paths, const std::string& id) {
-  if (Status removed = files.remove(paths.part(id)); !removed) return removed;
+  for (const std::string& path : {paths.part(id), paths.reply(id), paths.new_reply(id), paths.said_reply(id)})
+    if (Status removed = files.remove(path); !removed) return removed;
   return files.remove(paths.content(id));
+}
+
+// Never half there: it gets its name when it is whole.
+Status write_reply(FileSystem& files, const StorePaths& paths, const std::string& id, const std::string& body) {
+  const std::string aside = paths.new_reply(id);
+  if (Status removed = files.remove(aside); !removed) return removed;
+  auto file = files.open(aside, OpenMode::create);
+  if (!file) return tl::unexpected<Error>(file.error());
+  if (Status written = (*file)->write_at(0, as_bytes(body)); !written) return written;
+  if (Status synced = (*file)->sync(); !synced) return synced;
+  if (Status renamed = files.rename(aside, paths.reply(id)); !renamed) return renamed;
+  return files.sync_directory(paths.replies());
+}
+
+Result<OpenReply> open_to_read(FileSystem& files, const std::string& path) {
+  auto file = files.open(path, OpenMode::read);
+  if (!file) return tl::unexpected<Error>(file.error());
+  const auto facts = (*file)->stat();
+  if (!facts) return tl::unexpected<Error>(facts.error());
+  return OpenReply{std::move(*file), facts->size};
 }
 
 Result<bool> match_one(FileSystem& files, const StorePaths& paths, const ExpectedFile& expected) {
@@ -90,6 +111,11 @@ Result<std::vector<std::string>> list_ids(FileSystem& files, const StorePaths& p
     if (is_upload_id(name)) ids.insert(name);
     return true;
   };
+  const auto reply = [&](const std::string& name) {
+    if (auto id = id_of_reply(name)) ids.insert(std::move(*id));
+    return true;
+  };
+  if (Status listed = files.list(paths.replies(), reply); !listed) return tl::unexpected(listed.error());
   if (Status listed = files.list(paths.parts(), part); !listed) return tl::unexpected(listed.error());
   if (Status listed = files.list(paths.contents(), content); !listed) return tl::unexpected(listed.error());
   return std::vector<std::string>(ids.begin(), ids.end());
@@ -97,7 +123,7 @@ Result<std::vector<std::string>> list_ids(FileSystem& files, const StorePaths& p
 
 // A new directory lasts when the one that names it was synced.
 Status make_and_sync(FileSystem& files, const StorePaths& paths) {
-  for (const std::string& path : {paths.parts(), paths.contents()}) {
+  for (const std::string& path : {paths.parts(), paths.contents(), paths.replies()}) {
     if (Status made = files.make_directories(path); !made) return made;
   }
   return files.sync_directory(paths.directory());
@@ -173,6 +199,20 @@ void Store::open(std::string id, std::uint64_t offset, std::optional<KnownHash> 
         if (!opened) return done(tl::unexpected(opened.error()));
         done(std::make_unique<Part>(pool, loop, alive, std::move(*opened)));
       });
+}
+
+void Store::put_reply(std::string id, std::string body, StatusDone done) {
+  run<Status>(
+      pool_, loop_,
+      [&files = files_, paths = paths_, id = std::move(id), body = std::move(body)] {
+        return write_reply(files, paths, id, body);
+      },
+      std::move(done));
+}
+
+void Store::open_reply(std::string id, UniqueFunction<void(Result<OpenReply>)> done) {
+  run<Result<OpenReply>>(
+      pool_, loop_, [&files = files_, path = paths_.reply(id)] { return open_to_read(files, path); }, std::move(done));
 }
 
 void Store::remove(std::vector<std::string> ids, StatusDone done) {

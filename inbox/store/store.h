@@ -63,6 +63,12 @@ struct ExpectedFile {
   std::uint64_t bytes = 0;
 };
 
+// A file to be read, which stays as it is while it is open.
+struct OpenReply {
+  std::shared_ptr<File> file;
+  std::uint64_t size = 0;
+};
+
 class Store {
  public:
   Store(FileSystem& files, WorkerPool& pool, Executor& loop, std::string directory)
@@ -71,7 +77,10 @@ class Store {
   void make_directories(StatusDone done);
   void open(std::string id, std::uint64_t offset, std::optional<KnownHash> known,
             UniqueFunction<void(Result<std::unique_ptr<Part>>)> done);
-  // Removes part and content of each. They may come back by a crash; then they are removed at the next start.
+  // The application's reply, in place of one that is there. It is durable when `done` comes.
+  void put_reply(std::string id, std::string body, StatusDone done);
+  void open_reply(std::string id, UniqueFunction<void(Result<OpenReply>)> done);
+  // Removes part, content and reply of each. They may come back by a crash; then they are removed at the next start.
   void remove(std::vector<std::string> ids, StatusDone done);
 
   // Makes the files as the rows have them, after a restart. Returns the ids whose file is missing or too short.
@@ -83,6 +92,7 @@ class Store {
   void space(SteadyTime now, UniqueFunction<void(Result<DiskSpace>)> done);
 
   [[nodiscard]] std::string content_path(std::string_view id) const { return paths_.content(id); }
+  [[nodiscard]] std::string said_reply_path(std::string_view id) const { return paths_.said_reply(id); }
 
  private:
   FileSystem& files_;

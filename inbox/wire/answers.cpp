@@ -62,7 +62,7 @@ int rejection_status(const std::optional<UploadStatus>& upload) {
 }
 
 std::string reply_url(const UploadStatus& status, std::string_view base_url) {
-  return fmt::format("{}/reply/{}", base_url, status.id);
+  return status.reply_at.empty() ? fmt::format("{}/reply/{}", base_url, status.id) : status.reply_at;
 }
 
 void add_retry_after(http::Response& response, const Refused& refused, const WireSettings& settings) {

@@ -22,7 +22,7 @@ namespace larder::inbox {
 // The status of a rejection: as stored, where it is one that no client takes for a reason to ask again; else 422.
 [[nodiscard]] int rejection_status(const std::optional<UploadStatus>& upload);
 
-// "/reply/ID", after the base URL.
+// "/reply/ID", after the base URL; or the URL that the application named.
 [[nodiscard]] std::string reply_url(const UploadStatus& status, std::string_view base_url);
 void add_retry_after(http::Response& response, const Refused& refused, const WireSettings& settings);
 

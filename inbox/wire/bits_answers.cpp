@@ -63,7 +63,8 @@ std::optional<BitsColumn> column_of(const Refused& refused, BitsPacket packet) {
     case Problem::unknown_upload:
       return BitsColumn::unknown;
     case Problem::already_settled:
-      if (packet == BitsPacket::create) return BitsColumn::accepted;
+      // In an inbox that waits for the application nobody is told yet that the file is there.
+      if (packet == BitsPacket::create && !refused.upload) return BitsColumn::accepted;
       return refused.upload ? std::optional(column_of(*refused.upload)) : std::nullopt;
     case Problem::unauthorized:
     case Problem::forbidden:

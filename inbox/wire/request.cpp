@@ -75,6 +75,14 @@ Step step_after_part(const Request& request, const Outcome<UploadStatus>& outcom
   return request.dialect == Dialect::put && open ? Step::complete : Step::answer;
 }
 
+bool waits_for_application(const Request& request, const UploadStatus& status) {
+  const bool handed_over = status.state == UploadState::accepted || status.state == UploadState::delivering;
+  if (!handed_over || status.answer) return false;
+  if (const auto* const leave = std::get_if<LeaveSession>(&request.operation)) return leave->closes;
+  return std::holds_alternative<MakeUpload>(request.operation) || std::holds_alternative<SendPart>(request.operation) ||
+         std::holds_alternative<AskOffset>(request.operation);
+}
+
 AppendPart part_of(const Request& request, const UploadStatus& status) {
   AppendPart part;
   if (const auto* const create = std::get_if<MakeUpload>(&request.operation); create && create->part) {

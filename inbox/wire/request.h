@@ -64,6 +64,8 @@ enum class Step {
 [[nodiscard]] Step next_step(const Request& request, const Outcome<UploadStatus>& outcome);
 // The same once the part of a MakeUpload was carried out.
 [[nodiscard]] Step step_after_part(const Request& request, const Outcome<UploadStatus>& outcome);
+// All bytes are there, and the answer is the application's: the client waits for it.
+[[nodiscard]] bool waits_for_application(const Request& request, const UploadStatus& status);
 // What `append` means, with the id of the upload.
 [[nodiscard]] AppendPart part_of(const Request& request, const UploadStatus& status);
 

@@ -19,7 +19,7 @@ using Methods = std::span<const std::string_view>;
 constexpr std::array<std::string_view, 2> kCollection = {"OPTIONS", "POST"};
 constexpr std::array<std::string_view, 4> kFile = {"BITS_POST", "OPTIONS", "POST", "PUT"};
 constexpr std::array<std::string_view, 4> kUpload = {"DELETE", "HEAD", "OPTIONS", "PATCH"};
-constexpr std::array<std::string_view, 2> kRead = {"GET", "OPTIONS"};
+constexpr std::array<std::string_view, 3> kRead = {"GET", "HEAD", "OPTIONS"};
 constexpr std::array<std::string_view, 1> kServer = {"OPTIONS"};
 
 Methods methods_of(Target::Kind kind) {

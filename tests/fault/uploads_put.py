@@ -51,25 +51,36 @@ class Kills:
             timer.start()
         return timers
 
+    def put_until_it_ends(self, words):
+        """[(exit status, the end of what it said)…] of the tries."""
+        said = []
+        for _ in range(TRIES):
+            self.process = self.put.start(*words, "--rate", "40 MiB/s")
+            errors = self.process.communicate(timeout=100)[1]
+            said.append((self.process.returncode, errors[-300:]))
+            # A command that died after its job was acknowledged is another upload of the same URL: the file is there.
+            known = self.dialect != "tus" and len(said) > 1 and said[-1][0] == ALREADY_EXISTS
+            if said[-1][0] == 0 or known:
+                break
+            expect(said[-1][0] in (-9, AGENT_UNREACHABLE), f"the command ended with {said}")
+            with self.lock:  # whoever is killed now is back before the next try
+                pass
+        return said
+
     def round(self, number):
         size = self.rng.choice([self.rng.randrange(1, 64 * KIB), self.rng.randrange(MIB, 16 * MIB)])
         path, data = self.put.file(f"f{number}.bin", size, self.rng.random())
         with CuttingProxy(self.inbox.port) as proxy:
             words, timers = self.words(proxy, path, f"t{number}"), self.plan_kills(proxy, size)
-            said = []
-            for _ in range(TRIES):
-                self.process = self.put.start(*words, "--rate", "40 MiB/s")
-                errors = self.process.communicate(timeout=100)[1]
-                said.append((self.process.returncode, errors[-300:]))
-                # A command that died after its job was acknowledged is another upload of the same URL: the file is there.
-                known = self.dialect != "tus" and len(said) > 1 and said[-1][0] == ALREADY_EXISTS
-                if said[-1][0] == 0 or known:
-                    break
-                expect(said[-1][0] in (-9, AGENT_UNREACHABLE), f"the command ended with {said}")
-                with self.lock:  # whoever is killed now is back before the next try
-                    pass
-            for timer in timers:
-                timer.join()
+            try:
+                said = self.put_until_it_ends(words)
+            except BaseException:
+                for timer in timers:  # what they start again would outlive the laboratory
+                    timer.cancel()
+                raise
+            finally:
+                for timer in timers:
+                    timer.join()
             expect(said[-1][0] in (0, ALREADY_EXISTS), f"no end in {TRIES} tries: {said}")
             if proxy.error:
                 raise proxy.error

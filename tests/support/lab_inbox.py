@@ -68,7 +68,7 @@ class Inbox(Server):
     """One larder-inbox; survives stop, kill and start again, at the same port."""
 
     def __init__(self, program, directory, address="127.0.0.1", port=None, application=None, server=None, inbox=None,
-                 principals=None):
+                 principals=None, certificates=None):
         directory = pathlib.Path(directory)
         self.state, port = directory / "state", port or free_port(address)
         for made in (self.state, directory / "run"):
@@ -77,7 +77,7 @@ class Inbox(Server):
         sections = {
             "server": {"state_directory": str(self.state), "runtime_directory": str(directory / "run"),
                        "listen": [f"{address}:{port}"], "keep_free": "1 MiB", **(server or {})},
-            "principal": [{"name": name, "token_sha256": [hashlib.sha256(token.encode()).hexdigest()]}
+            "principal": [{"name": name, "token_sha256": [hashlib.sha256(token.encode()).hexdigest()], **(certificates or {}).get(name, {})}
                           for name, token in (principals or {}).items()],
             "inbox": [{"name": INBOX, "principals": list(principals) if principals else ["anybody"],
                        "hand_over": "directory", "directory": str(self.application.directory), **(inbox or {})}],

@@ -138,7 +138,8 @@ def office_runner():
 
 def uploads_runner():
     """Other people's programs against larder-inbox."""
-    return Runner(TESTS / "clients" / "uploads" / "run.py", ("curl", "tuspy", "tus_js", "bits", "farm", "fronts", "put", "put_others"), deadline=120,
+    return Runner(TESTS / "clients" / "uploads" / "run.py",
+                  ("curl", "tls", "calls", "tuspy", "tus_js", "bits", "farm", "fronts", "put", "put_others"), deadline=120,
                   programs=("larder-inbox",))
 
 

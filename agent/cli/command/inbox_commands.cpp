@@ -8,7 +8,9 @@
 #include "agent/cli/command/commands.h"
 #include "agent/cli/command/inbox_take.h"
 #include "agent/cli/show/inbox_views.h"
+#include "agent/cli/show/progress.h"
 #include "agent/cli/show/terminal.h"
+#include "base/io/read_file.h"
 #include "base/text/units.h"
 #include "client/agent_access.h"
 
@@ -16,11 +18,12 @@ namespace larder::agent {
 namespace {
 
 constexpr const char* kInboxSocket = "/run/larder-inbox/inbox.sock";
+constexpr std::size_t kMaxReply = 16 * kMiB;  // the largest max_reply of an inbox
 constexpr ServerWords kInboxWords{"larder-inbox", "no larder-inbox is running there",
                                   "start larder-inbox, or name its socket with --socket"};
 
 struct InboxArguments {
-  std::string socket, inbox, id, output, state, after, reason, result;
+  std::string socket, inbox, id, output, state, after, reason, result, reply;
   std::string lease = "10m";
   unsigned limit = 100, attempt = 0;
   bool json = false;
@@ -56,6 +59,11 @@ int take(const InboxArguments& arguments, Client& client) {
 }
 
 int acknowledge(const InboxArguments& arguments, Client& client) {
+  if (!arguments.reply.empty()) {
+    const auto reply = read_small_file(arguments.reply, kMaxReply, "read the reply " + printable(arguments.reply));
+    if (!reply) return report(reply.error());
+    return ask(client, arguments, "POST", path_of(arguments, "/reply"), *reply, upload_line);
+  }
   return ask(client, arguments, "POST", path_of(arguments, "/ack"), ack_body(arguments.result), upload_line);
 }
 
@@ -148,10 +156,14 @@ void add_inbox_commands(CLI::App& app, Program& program) {
   add_lease(taken, "Yours for so long: 30s, 10m, 2h; default: 10m; at most 7d");
   taken->add_option("-o,--output", arguments->output, "A file, a directory, or - for standard output; default: the id")
       ->type_name("FILE");
-  add_command(*group, program, "ack", "Says that the application has the upload: it is not offered again", arguments,
-              acknowledge)
-      ->add_option("--result", arguments->result, "What became of it, for a person")
-      ->type_name("TEXT");
+  auto* acknowledged =
+      add_command(*group, program, "ack", "Says that the application has the upload: it is not offered again",
+                  arguments, acknowledge);
+  auto* result = acknowledged->add_option("--result", arguments->result, "What became of it, for a person");
+  result->type_name("TEXT");
+  acknowledged->add_option("--reply", arguments->reply, "A file for the client, as the application's reply (BITS)")
+      ->type_name("FILE")
+      ->excludes(result);
   add_command(*group, program, "reject", "Says that the application does not want the upload, for good", arguments,
               reject)
       ->add_option("--reason", arguments->reason, "Why; the client is told")

@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "base/text/text.h"
+#include "inbox/wire/reply.h"
 #include "tests/unit/inbox/wire/wire_fixture.h"
 
 namespace larder::inbox {
@@ -118,16 +119,19 @@ TEST(bits_transcripts, an_upload_with_reply_to_a_named_host) {
        "200 OK\nBITS-Packet-Type: Ack\n" + session_field +
            "BITS-Received-Content-Range: 4892\nBITS-Reply-URL: http://FRANKCAO8/reply/" + id + "\nContent-Length: 0\n",
        "200 OK\nBITS-Packet-Type: Ack\nContent-Length: 0\nBITS-Received-Content-Range: 4892\n"},
-      {"GET /reply/" + id + " HTTP/1.1\nAccept: */*\nAccept-Encoding: identity\nRange: bytes=0-9976\n" + kClient +
-           "Host: frankcao8\nConnection: Keep-Alive\n",
-       session(id, UploadState::delivered, 4892),  // of one without a reply: the front answers one that is there
-       "404 Not Found\nContent-Type: text/plain; charset=utf-8\n\ncannot find a reply: there is none to this upload\n",
-       ""},
       {packet(path, "FRANKCAO8", "BITS-Packet-Type: Close-Session\n" + session_field + "Content-Name: rfc2119.txt\n"),
        replied, "200 OK\nBITS-Packet-Type: Ack\n" + session_field + "Content-Length: 0\n",
        "200 OK\nBITS-Packet-Type: Ack\nContent-Length: 0\n"},
   };
   expect_exchanges(exchanges, settings);
+  const auto get =
+      test::head_of("GET /reply/" + id + " HTTP/1.1\nAccept: */*\nAccept-Encoding: identity\nRange: bytes=0-9976\n" +
+                    kClient + "Host: frankcao8\nConnection: Keep-Alive\n");
+  const ReplyAnswer reply = answer_reply(get, replied, 9977);
+  EXPECT_EQ(reply.bytes, (ByteRange{0, 9977}));
+  const std::string text = test::text_of(reply.response);
+  EXPECT_EQ(text.substr(0, 3), "206");
+  expect_all_fields("Content-Range: bytes 0-9976/9977\nAccept-Ranges: bytes\n", text);
 }
 
 // Our session ids are no GUIDs; the client gives back what it got, in braces or without (MC-BUP §2.2.3.3).

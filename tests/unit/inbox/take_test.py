@@ -166,6 +166,28 @@ class Take(unittest.TestCase):
         self.assertEqual(self.server.ask("GET", "/v1/nothing")[0], 404)
         self.assertEqual(self.server.end(signal.SIGTERM), 0)
 
+    def test_a_reply_is_what_the_client_finds(self):
+        self.server.put("one", b"abc")
+        upload = self.server.take("-o", "into/")
+        reply = self.folder / "reply.bin"
+        reply.write_bytes(os.urandom(200_000))
+        self.server.larder("ack", upload, "--reply", self.folder / "none", expect=5)
+        self.server.larder("ack", upload, "--reply", reply, "--result", "x", expect=2)
+        self.assertEqual(self.server.shown(upload)["state"], "delivering")
+        self.assertIn(b"delivered", self.server.larder("ack", upload, "--reply", reply).stdout)
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=30)
+        connection.request("GET", f"/reply/{upload}")
+        answer = connection.getresponse()
+        self.assertEqual((answer.status, answer.read()), (200, reply.read_bytes()))
+        connection.close()
+        self.assertEqual(self.server.ask("POST", f"/v1/uploads/{upload}/reply", {"another": 1})[0], 200)
+        large = self.folder / "large"
+        large.write_bytes(bytes((1 << 20) + 1))
+        self.server.put("two", b"def")
+        other = self.server.take("-o", "into/")
+        self.server.larder("ack", other, "--reply", large, expect=9)
+        self.assertEqual(self.server.shown(other)["state"], "delivering")
+
     def test_an_empty_file_and_one_that_replaces_another(self):
         self.server.put("empty", b"")
         (self.into / "x").write_bytes(b"before")

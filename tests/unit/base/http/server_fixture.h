@@ -30,6 +30,7 @@ class ServerTest : public testing::Test {
     explicit User(ServerTest& the_test) : test(the_test) {}
     void on_request(std::shared_ptr<Exchange> exchange) override { test.handler(exchange); }
     void on_answered(int status) override { test.answered.push_back(status); }
+    void on_certificate(PeerCertificate certificate) override { test.certificates.push_back(std::move(certificate)); }
     ServerTest& test;
   };
 
@@ -149,6 +150,7 @@ class ServerTest : public testing::Test {
     exchange->respond(text_response(200, exchange->head().target));
   };
   std::vector<int> answered;
+  std::vector<PeerCertificate> certificates;
   std::unique_ptr<HttpServer> server;
 };
 

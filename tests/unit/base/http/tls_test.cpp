@@ -5,6 +5,7 @@
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 
 #include <csignal>
 
@@ -28,18 +29,42 @@ std::string text_of(BIO* bio) {
   return text;
 }
 
-// A certificate that nobody signed but itself.
-Identity make_identity() {
+struct Wanted {
+  const Identity* authority = nullptr;  // null: nobody signs it but itself
+  const char* names = nullptr;          // subjectAltName, as OpenSSL's configuration has it
+  long until = 3600;                    // seconds from now
+};
+
+Identity make_identity(const Wanted& wanted = {}) {
   EVP_PKEY* const key = EVP_EC_gen("P-256");
   X509* const certificate = X509_new();
   ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1);
   X509_gmtime_adj(X509_getm_notBefore(certificate), -3600);
-  X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
+  X509_gmtime_adj(X509_getm_notAfter(certificate), wanted.until);
   X509_set_pubkey(certificate, key);
   X509_NAME* const name = X509_get_subject_name(certificate);
   X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>("localhost"), -1, -1, 0);
-  X509_set_issuer_name(certificate, name);
-  X509_sign(certificate, key, EVP_sha256());
+  if (wanted.names != nullptr) {
+    X509_EXTENSION* const names = X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, wanted.names);
+    X509_add_ext(certificate, names, -1);
+    X509_EXTENSION_free(names);
+  }
+  if (wanted.authority != nullptr) {
+    BIO* const text = BIO_new_mem_buf(wanted.authority->certificate.data(), -1);
+    X509* const authority = PEM_read_bio_X509(text, nullptr, nullptr, nullptr);
+    BIO* const authority_text = BIO_new_mem_buf(wanted.authority->key.data(), -1);
+    EVP_PKEY* const authority_key = PEM_read_bio_PrivateKey(authority_text, nullptr, nullptr, nullptr);
+    X509_NAME_add_entry_by_txt(name, "OU", MBSTRING_ASC, reinterpret_cast<const unsigned char*>("signed"), -1, -1, 0);
+    X509_set_issuer_name(certificate, X509_get_subject_name(authority));
+    X509_sign(certificate, authority_key, EVP_sha256());
+    X509_free(authority);
+    EVP_PKEY_free(authority_key);
+    BIO_free(text);
+    BIO_free(authority_text);
+  } else {
+    X509_set_issuer_name(certificate, name);
+    X509_sign(certificate, key, EVP_sha256());
+  }
   BIO* const certificate_text = BIO_new(BIO_s_mem());
   PEM_write_bio_X509(certificate_text, certificate);
   BIO* const key_text = BIO_new(BIO_s_mem());
@@ -200,6 +225,98 @@ TEST_F(TlsTest, ANewCertificateIsUsedForNewConnections) {
   PEM_write_bio_X509(text, shown);
   X509_free(shown);
   EXPECT_EQ(text_of(text), renewed.certificate);
+}
+
+Digest fingerprint(const Identity& identity) {
+  BIO* const text = BIO_new_mem_buf(identity.certificate.data(), -1);
+  X509* const certificate = PEM_read_bio_X509(text, nullptr, nullptr, nullptr);
+  Digest digest{};
+  unsigned int length = 0;
+  X509_digest(certificate, EVP_sha256(), reinterpret_cast<unsigned char*>(digest.data()), &length);
+  X509_free(certificate);
+  BIO_free(text);
+  return digest;
+}
+
+class ClientCertificateTest : public TlsTest {
+ protected:
+  void SetUp() override {
+    TlsTest::SetUp();
+    const auto made = TlsContext::make(identity.certificate, identity.key, authority.certificate);
+    ASSERT_TRUE(made) << made.error().text();
+    server->use_certificate(*made);
+  }
+  static void show(Client& client, const Identity& mine) {
+    BIO* const text = BIO_new_mem_buf(mine.certificate.data(), -1);
+    X509* const certificate = PEM_read_bio_X509(text, nullptr, nullptr, nullptr);
+    BIO* const key_text = BIO_new_mem_buf(mine.key.data(), -1);
+    EVP_PKEY* const key = PEM_read_bio_PrivateKey(key_text, nullptr, nullptr, nullptr);
+    SSL_CTX_use_certificate(client.context, certificate);
+    SSL_CTX_use_PrivateKey(client.context, key);
+    X509_free(certificate);
+    EVP_PKEY_free(key);
+    BIO_free(text);
+    BIO_free(key_text);
+  }
+  // With TLS 1.3 a client hears of a certificate that was refused once it reads.
+  std::string ask(Client& client) {
+    if (!shake_hands(client) || !write(client, get("/1", "Connection: close\r\n"))) return {};
+    return read_until(client, "never");
+  }
+  Identity authority = make_identity();
+};
+
+TEST_F(ClientCertificateTest, WhatAnAuthoritySignedIsToldToTheUser) {
+  const Identity signed_one =
+      make_identity({&authority, "DNS:Build7.Example,email:anna@example.org,URI:spiffe://example/build,IP:127.0.0.1"});
+  Client client;
+  show(client, signed_one);
+  EXPECT_THAT(ask(client), HasSubstr("\r\n\r\n/1"));
+  ASSERT_EQ(certificates.size(), 1U);
+  EXPECT_EQ(certificates[0].sha256, fingerprint(signed_one));
+  EXPECT_THAT(certificates[0].names,
+              testing::ElementsAre("dns:build7.example", "email:anna@example.org", "uri:spiffe://example/build"));
+}
+
+TEST_F(ClientCertificateTest, WhoShowsNoneIsServedAsNobody) {
+  Client client;
+  EXPECT_THAT(ask(client), HasSubstr("\r\n\r\n/1"));
+  EXPECT_TRUE(certificates.empty());
+}
+
+TEST_F(ClientCertificateTest, WhatNoAuthoritySignedIsNotServed) {
+  const Identity stranger = make_identity();
+  const std::vector<std::pair<const char*, Identity>> wrong = {
+      {"signed by itself", make_identity()},
+      {"signed by another", make_identity({&stranger})},
+      {"over", make_identity({&authority, nullptr, -60})},
+  };
+  for (const auto& [what, mine] : wrong) {
+    Client client;
+    show(client, mine);
+    EXPECT_EQ(ask(client), "") << what;
+    EXPECT_TRUE(until([&] { return server->figures().connections == 0; })) << what;
+  }
+  EXPECT_TRUE(certificates.empty());
+  EXPECT_TRUE(answered.empty());
+}
+
+TEST_F(ClientCertificateTest, WithoutAuthoritiesNobodyIsAsked) {
+  server->use_certificate(tls);
+  Client client;
+  show(client, make_identity({&authority}));
+  EXPECT_THAT(ask(client), HasSubstr("\r\n\r\n/1"));
+  EXPECT_TRUE(certificates.empty());
+}
+
+TEST_F(ClientCertificateTest, UnreadableAuthoritiesAreAnError) {
+  const std::string half = authority.certificate.substr(0, authority.certificate.size() / 2);
+  for (const std::string& text : {std::string("x"), half, authority.certificate + half}) {
+    const auto made = TlsContext::make(identity.certificate, identity.key, text);
+    ASSERT_FALSE(made) << text;
+    EXPECT_EQ(made.error().code, ErrorCode::certificate_rejected);
+    EXPECT_THAT(made.error().text(), StartsWith("cannot use the authorities of client certificates: "));
+  }
 }
 
 TEST_F(TlsTest, UnusableCertificatesAreAnError) {

@@ -66,6 +66,38 @@ TEST(Access, WhoProvesToBeWhom) {
   for (const Case& each : cases) EXPECT_EQ(identified(each.fields), each.who) << each.what;
 }
 
+Digest digest_of(const char* text) {
+  return sha256(as_bytes(text));
+}
+
+// Who a connection with this certificate is.
+std::string certified(const http::PeerCertificate& certificate, std::vector<std::string> authorizations = {}) {
+  ServerConfig config = config_with("anna", "token");
+  config.principals[0].certificate_sha256 = {to_hex(digest_of("annas"))};
+  config.principals.push_back({"build", {}, {}, {"dns:build7.example", "uri:spiffe://example/build"}});
+  config.principals.push_back({"other", {}, {}, {"dns:other.example"}});
+  const auto who = Access(config).identify(head_with(std::move(authorizations)), certificate);
+  if (who) return who->name;
+  EXPECT_EQ(who.error().problem, Problem::unauthorized);
+  return "nobody";
+}
+
+TEST(Access, ACertificateProvesWhomTheConfigurationSays) {
+  const Digest unknown = digest_of("unknown");
+  EXPECT_EQ(certified({digest_of("annas"), {}}), "anna");
+  EXPECT_EQ(certified({unknown, {"dns:build7.example"}}), "build");
+  EXPECT_EQ(certified({unknown, {"email:x@example", "uri:spiffe://example/build", "dns:build7.example"}}), "build");
+  EXPECT_EQ(certified({digest_of("annas"), {"dns:build7.example"}}), "anna") << "the certificate itself says more";
+  EXPECT_EQ(certified({unknown, {}}), "nobody") << "of a known authority alone";
+  EXPECT_EQ(certified({unknown, {"dns:build8.example", "dns:build7.example.evil", "email:build7.example"}}), "nobody");
+  EXPECT_EQ(certified({unknown, {"dns:build7.example", "dns:other.example"}}), "nobody") << "of two";
+}
+
+TEST(Access, ATokenComesBeforeTheCertificateOfWhoRelaysIt) {
+  EXPECT_EQ(certified({digest_of("unknown"), {"dns:build7.example"}}, {"Bearer token"}), "anna");
+  EXPECT_EQ(certified({digest_of("unknown"), {"dns:build7.example"}}, {"Bearer wrong"}), "nobody");
+}
+
 TEST(Access, WhoMayUploadWhere) {
   InboxConfig open, closed;
   open.principals = {"anybody"};

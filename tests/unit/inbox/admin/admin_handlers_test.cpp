@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "inbox/ledger/sqlite_ledger.h"
@@ -30,15 +31,20 @@ class AdminHandlersTest : public testing::Test {
       inboxes_.emplace_back();
       inboxes_.back().name = name;
       inboxes_.back().hand_over = way;
+      inboxes_.back().max_reply = 1000;
     }
-    handlers_ = std::make_unique<AdminHandlers>(AdminParts{*ledger_, *files_, *pool_, loop_.runtime(),
-                                                           [this](const std::string& id) { return directory_ / id; },
-                                                           [this](const std::string& name) -> const InboxConfig* {
-                                                             for (const InboxConfig& inbox : inboxes_)
-                                                               if (inbox.name == name) return &inbox;
-                                                             return nullptr;
-                                                           },
-                                                           [] { return AdminFigures{}; }, RetryRules{}});
+    handlers_ = std::make_unique<AdminHandlers>(AdminParts{
+        *ledger_, *files_, *pool_, loop_.runtime(), [this](const std::string& id) { return directory_ / id; },
+        [this](const std::string& name) -> const InboxConfig* {
+          for (const InboxConfig& inbox : inboxes_)
+            if (inbox.name == name) return &inbox;
+          return nullptr;
+        },
+        [] { return AdminFigures{}; }, RetryRules{},
+        [this](const std::string& id, const std::string& body, UniqueFunction<void(Status)> done) {
+          keep(id, body, std::move(done));
+        },
+        [this](const UploadRow& row) { settled_.push_back(row.id); }});
   }
   ~AdminHandlersTest() override {
     pool_.reset();
@@ -96,6 +102,14 @@ class AdminHandlersTest : public testing::Test {
   std::unique_ptr<WorkerPool> pool_ = std::make_unique<WorkerPool>("disk", 1, 8);
   std::unique_ptr<cache::Database> database_;
   std::unique_ptr<SqliteLedger> ledger_;
+  void keep(const std::string& id, const std::string& body, UniqueFunction<void(Status)> done) {
+    if (!keeps_) return done(fail(ErrorCode::disk_full, "keep the reply", "no room"));
+    kept_[id] = body;
+    done({});
+  }
+  bool keeps_ = true;
+  std::map<std::string, std::string> kept_;
+  std::vector<std::string> settled_;
   std::vector<InboxConfig> inboxes_;
   std::unique_ptr<AdminHandlers> handlers_;
 };
@@ -296,6 +310,31 @@ TEST_F(AdminHandlersTest, AnAnswerThatComesAfterTheHandlersReachesNothing) {
   ledger_->totals([&](const Outcome<LedgerTotals>&) { asked = true; });
   ASSERT_TRUE(loop_.wait_for([&] { return asked; }));
   EXPECT_FALSE(came);
+}
+
+TEST_F(AdminHandlersTest, AReplyIsKeptBeforeTheAcknowledgementAndNotReplaced) {
+  accept("a");
+  EXPECT_THAT(error_of(ask("POST", "/v1/uploads/a/reply", "early")), HasSubstr("409 invalid_state"));
+  EXPECT_TRUE(kept_.empty()) << "nobody has taken it";
+  (void)take();
+  EXPECT_THAT(error_of(ask("POST", "/v1/uploads/a/reply", std::string(2000, 'x'))),
+              HasSubstr("max_reply of inbox builds"));
+  const json delivered = ask_json("POST", "/v1/uploads/a/reply", std::string("bytes\0of it", 11));
+  EXPECT_EQ(delivered["state"], "delivered");
+  EXPECT_EQ(kept_["a"], std::string("bytes\0of it", 11));
+  EXPECT_EQ(settled_, std::vector<std::string>{"a"});
+  EXPECT_EQ(ask_json("POST", "/v1/uploads/a/reply", "another")["state"], "delivered") << "a repetition";
+  EXPECT_EQ(kept_["a"], std::string("bytes\0of it", 11)) << "the client may have it already";
+}
+
+TEST_F(AdminHandlersTest, AReplyThatCannotBeKeptAcknowledgesNothing) {
+  accept("a");
+  (void)take();
+  keeps_ = false;
+  EXPECT_THAT(error_of(ask("POST", "/v1/uploads/a/reply", "reply")), HasSubstr("disk_full"));
+  EXPECT_EQ(ask_json("GET", "/v1/uploads/a")["state"], "delivering");
+  keeps_ = true;
+  EXPECT_EQ(ask_json("POST", "/v1/uploads/a/reply", "reply")["state"], "delivered");
 }
 
 }  // namespace

@@ -39,6 +39,7 @@ admins = ["anna", "1001"]
 listen = ["0.0.0.0:80", "[::1]:81"]
 certificate = "/c.pem"
 key = "/k.pem"
+client_authorities = "/a.pem"
 base_url = "https://inbox.example"
 log_level = "warn"
 access_log = "off"
@@ -54,11 +55,19 @@ bits_fallback = "1m"
 [[principal]]
 name = "anna"
 token_sha256 = [")" + kDigest + R"("]
+certificate_sha256 = [")" + kDigest + R"("]
+certificate_names = ["dns:anna.example", "email:Anna@example", "uri:spiffe://example/anna"]
 [[inbox]]
 name = "builds"
 principals = ["anna"]
 hand_over = "program"
 directory = "/d"
+url = "https://anna:secret@app.example/uploads?x=y"
+url_content = "reference"
+url_timeout = "9s"
+url_authorities = "/app.pem"
+max_reply = "2 MiB"
+wait_for_application = "3m"
 program = ["/bin/take", "it"]
 program_timeout = "7s"
 scanner = ["/bin/scan"]
@@ -77,6 +86,7 @@ empty_bits = "on"
   EXPECT_THAT(server.admins, ElementsAre("anna", "1001"));
   EXPECT_THAT(server.listen, ElementsAre("0.0.0.0:80", "[::1]:81"));
   EXPECT_EQ(server.certificate + server.key, "/c.pem/k.pem");
+  EXPECT_EQ(server.client_authorities, "/a.pem");
   EXPECT_EQ(server.base_url, "https://inbox.example");
   EXPECT_EQ(server.log_level, log::Level::warn);
   EXPECT_FALSE(server.access_log);
@@ -90,10 +100,19 @@ empty_bits = "on"
   EXPECT_EQ(server.bits_fallback, std::chrono::minutes(1));
   EXPECT_EQ(server.principals.at(0).name, "anna");
   EXPECT_THAT(server.principals.at(0).token_sha256, ElementsAre(kDigest));
+  EXPECT_THAT(server.principals.at(0).certificate_sha256, ElementsAre(kDigest));
+  EXPECT_THAT(server.principals.at(0).certificate_names,
+              ElementsAre("dns:anna.example", "email:Anna@example", "uri:spiffe://example/anna"));
   const InboxConfig& inbox = server.inboxes.at(0);
   EXPECT_EQ(inbox.hand_over, HandOverWay::program);
   EXPECT_EQ(inbox.directory, "/d");
   EXPECT_THAT(inbox.program, ElementsAre("/bin/take", "it"));
+  EXPECT_EQ(inbox.url, "https://anna:secret@app.example/uploads?x=y");
+  EXPECT_EQ(inbox.url_content, UrlContent::reference);
+  EXPECT_EQ(inbox.url_timeout, std::chrono::seconds(9));
+  EXPECT_EQ(inbox.url_authorities, "/app.pem");
+  EXPECT_EQ(inbox.max_reply, 2 * kMiB);
+  EXPECT_EQ(inbox.wait_for_application, std::chrono::minutes(3));
   EXPECT_EQ(inbox.program_timeout, std::chrono::seconds(7));
   EXPECT_THAT(inbox.scanner, ElementsAre("/bin/scan"));
   EXPECT_EQ(inbox.scanner_timeout, std::chrono::seconds(8));
@@ -127,7 +146,17 @@ TEST(InboxConfig, WhatIsWrongIsSaidWithItsLine) {
       {"a URL of no web", "[server]\nbase_url = \"ftp://h\"\n" + inbox, "must be a URL"},
       {"a host id with a path", "[server]\nbits_host_id = \"h/x\"\n" + inbox, "host name"},
       {"a token in the clear", "[[principal]]\nname = \"a\"\ntoken_sha256 = [\"secret\"]\n" + inbox, "64 hexadecimal"},
-      {"a principal without tokens", "[[principal]]\nname = \"a\"\n" + inbox, "needs \"token_sha256\""},
+      {"a principal without tokens", "[[principal]]\nname = \"a\"\n" + inbox,
+       "inbox.toml:1: [[principal]] \"a\" needs \"token_sha256\""},
+      {"certificates of nobody's", "[[principal]]\nname = \"a\"\ncertificate_names = [\"dns:a\"]\n" + inbox,
+       "no \"server.client_authorities\""},
+      {"a fingerprint with colons", "[[principal]]\nname = \"a\"\ncertificate_sha256 = [\"AA:BB\"]\n" + inbox,
+       "without colons"},
+      {"a name of no kind", "[[principal]]\nname = \"a\"\ncertificate_names = [\"a.example\"]\n" + inbox,
+       "subjectAltName"},
+      {"a name that DNS would not tell from another",
+       "[[principal]]\nname = \"a\"\ncertificate_names = [\"dns:A.example\"]\n" + inbox, "in lower case"},
+      {"authorities without TLS", "[server]\nclient_authorities = \"/a\"\n" + inbox, "needs \"server.certificate\""},
       {"two of a name", inbox + inbox, "two of [[inbox]] have the name \"in\""},
       {"an unknown principal", "[[inbox]]\nname = \"in\"\nprincipals = [\"anna\"]\n", "no such [[principal]]"},
       {"anybody and somebody",
@@ -138,6 +167,15 @@ TEST(InboxConfig, WhatIsWrongIsSaidWithItsLine) {
       {"no principals", "[[inbox]]\nname = \"in\"\n", "needs \"principals\""},
       {"a directory without one", inbox + "hand_over = \"directory\"\n", "needs \"directory\""},
       {"a program without one", inbox + "hand_over = \"program\"\n", "needs \"program\""},
+      {"a call without a URL", inbox + "hand_over = \"http\"\n", "needs \"url\""},
+      {"a reference to nowhere", inbox + "hand_over = \"http\"\nurl = \"http://h/\"\nurl_content = \"reference\"\n",
+       "needs \"directory\""},
+      {"a URL to call that is none", inbox + "url = \"app.example\"\n", "must be a URL such as"},
+      {"a URL without a host", inbox + "url = \"http:///x\"\n", "must be a URL such as"},
+      {"a URL in two lines", inbox + "url = \"http://h/\\r\\nX: y\"\n", "must be a URL such as"},
+      {"a URL of files", inbox + "url = \"file:///etc/passwd\"\n", "must be a URL such as"},
+      {"a reply that fits into no memory", inbox + "max_reply = \"17 MiB\"\n", "16 MiB"},
+      {"a client that waits longer than BITS does", inbox + "wait_for_application = \"5m\"\n", "4m"},
       {"a relative program", inbox + "program = [\"take\"]\n", "absolute path"},
       {"an unknown way", inbox + "hand_over = \"mail\"\n", "\"directory\", \"take\", \"program\""},
       {"one table where many are meant", "[inbox]\nname = \"in\"\n", "must be written [[inbox]]"},

@@ -26,10 +26,11 @@ class PlayedApplication final : public HandOver {
     waiting.insert_or_assign(row.id, std::move(done));
   }
   [[nodiscard]] bool ends_by_itself() const override { return ends; }
-  void answer(const std::string& id, Kind kind, std::string result = "said") {
+  void answer(const std::string& id, Kind kind, std::string result = "said") { end(id, {kind, std::move(result)}); }
+  void end(const std::string& id, AttemptEnd what) {
     auto node = waiting.extract(id);
     ASSERT_FALSE(node.empty()) << id << " was not told";
-    node.mapped()({kind, std::move(result)});
+    node.mapped()(std::move(what));
   }
   std::vector<std::string> told;
   std::map<std::string, Done> waiting;
@@ -115,6 +116,67 @@ TEST_F(DelivererTest, WhatIsAcceptedIsToldOnceAndWrittenDown) {
   deliverer_->wake();
   pass(24h);
   EXPECT_THAT(application_.told, ElementsAre("a/1"));
+}
+
+TEST_F(DelivererTest, AReplyIsDurableBeforeTheAcknowledgement) {
+  std::vector<std::string> kept;
+  std::optional<UniqueFunction<void(Status)>> keeping;
+  std::vector<UploadState> settled;
+  settings_.keep_reply = [&](const std::string& id, const std::string& body, UniqueFunction<void(Status)> done) {
+    kept.push_back(id + ":" + body);
+    keeping.emplace(std::move(done));
+  };
+  settings_.on_settled = [&](const UploadRow& row) { settled.push_back(row.state); };
+  accept("a");
+  start();
+  application_.end("a", {Kind::took, "said", "reply"});
+  settle();
+  EXPECT_THAT(kept, ElementsAre("a:reply"));
+  EXPECT_EQ(row("a").state, UploadState::delivering);
+  (*keeping)(fail(ErrorCode::disk_full, "keep it", "no room"));
+  settle();
+  EXPECT_EQ(row("a").state, UploadState::delivering) << "it is kept later";
+  pass(5s);
+  EXPECT_THAT(kept, ElementsAre("a:reply", "a:reply"));
+  EXPECT_THAT(settled, IsEmpty());
+  (*keeping)({});
+  settle();
+  EXPECT_EQ(row("a").state, UploadState::delivered);
+  EXPECT_EQ(row("a").delivery->reply, kReplyInStore);
+  EXPECT_THAT(settled, ElementsAre(UploadState::delivered));
+  EXPECT_THAT(application_.told, ElementsAre("a/1")) << "it was called once";
+}
+
+TEST_F(DelivererTest, AReplyElsewhereIsItsUrl) {
+  accept("a");
+  start();
+  AttemptEnd end{Kind::took, "said"};
+  end.reply_url = "https://app.example/r";
+  application_.end("a", std::move(end));
+  settle();
+  EXPECT_EQ(row("a").delivery->reply, "https://app.example/r");
+}
+
+TEST_F(DelivererTest, ARefusalHasTheApplicationsStatusAndAWishToWaitIsHeard) {
+  std::vector<UploadState> settled;
+  settings_.on_settled = [&](const UploadRow& row) { settled.push_back(row.state); };
+  accept("a");
+  start();
+  AttemptEnd later{Kind::again, "busy"};
+  later.retry_after = 60s;
+  application_.end("a", std::move(later));
+  settle();
+  EXPECT_THAT(settled, IsEmpty());
+  pass(59s);
+  EXPECT_THAT(application_.told, ElementsAre("a/1"));
+  pass(1s);
+  EXPECT_THAT(application_.told, ElementsAre("a/1", "a/2"));
+  AttemptEnd no{Kind::refused, "no"};
+  no.status = 410;
+  application_.end("a", std::move(no));
+  settle();
+  EXPECT_EQ(row("a").answer->status, 410);
+  EXPECT_THAT(settled, ElementsAre(UploadState::rejected));
 }
 
 TEST_F(DelivererTest, WhatComesLaterIsToldWhenItIsWoken) {

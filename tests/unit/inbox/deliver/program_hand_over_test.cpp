@@ -69,7 +69,7 @@ class ProgramHandOverTest : public testing::Test {
  protected:
   AttemptEnd run(const std::string& script, bool resumed = false) {
     ProgramHandOver hand_over(
-        {"in", {"/bin/sh", "-c", script}, 20s}, [this](const std::string&) { return content_; }, loop_.runtime(),
+        {"in", {"/bin/sh", "-c", script}, 20s, 0}, [this](const std::string&) { return content_; }, loop_.runtime(),
         runner_);
     std::optional<AttemptEnd> ended;
     hand_over.begin(sample(), resumed, [&](AttemptEnd what) { ended = std::move(what); });
@@ -90,6 +90,30 @@ TEST_F(ProgramHandOverTest, ItReadsTheFileAndAnswers) {
   EXPECT_EQ(took.result, "got abc of anna");
   EXPECT_EQ(run("cat > /dev/null; exit 1").kind, Kind::refused);
   EXPECT_EQ(run("exit 3").kind, Kind::again);
+}
+
+TEST_F(ProgramHandOverTest, WhatItLeavesInTheFileIsTheReply) {
+  std::ofstream(content_) << "bytes";
+  const std::string said = directory_ / "said";
+  WorkerPool pool("test", 1, 4);
+  const auto run_with_reply = [&](const std::string& script) {
+    ProgramHandOver hand_over(
+        {"in", {"/bin/sh", "-c", script}, 20s, 10}, [this](const std::string&) { return content_; }, loop_.runtime(),
+        runner_, [&](const std::string&) { return said; }, &pool);
+    std::optional<AttemptEnd> ended;
+    hand_over.begin(sample(), false, [&](AttemptEnd what) { ended = std::move(what); });
+    EXPECT_TRUE(loop_.wait_for([&] { return ended.has_value(); }));
+    EXPECT_FALSE(std::ifstream(said)) << script;
+    return ended.value_or(AttemptEnd{});
+  };
+  EXPECT_EQ(run_with_reply("printf reply > \"$LARDER_REPLY_FILE\"; echo done").reply, "reply");
+  EXPECT_EQ(run_with_reply("exit 0").reply, std::nullopt);
+  const AttemptEnd large = run_with_reply("printf 'more than ten bytes' > \"$LARDER_REPLY_FILE\"");
+  EXPECT_EQ(large.kind, Kind::took);
+  EXPECT_EQ(large.reply, std::nullopt);
+  EXPECT_THAT(large.result, HasSubstr("reply is lost"));
+  std::ofstream(said) << "of an attempt that was broken off";
+  EXPECT_EQ(run_with_reply("exit 0").reply, std::nullopt);
 }
 
 TEST_F(ProgramHandOverTest, AContentThatIsMissingIsTriedAgain) {

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "base/http/connection.h"
+#include "inbox/front/file_source.h"
 #include "inbox/front/inbox_server.h"
 #include "tests/support/fake_transport.h"
 #include "tests/unit/inbox/service/service_fixture.h"
@@ -19,11 +20,13 @@ using testing::StartsWith;
 
 std::shared_ptr<const ServerConfig> config() {
   const std::string anna = to_hex(sha256(as_bytes("anna's"))), berta = to_hex(sha256(as_bytes("berta's")));
-  auto read = parse_server_config("[[principal]]\nname = \"anna\"\ntoken_sha256 = [\"" + anna +
-                                      "\"]\n[[principal]]\nname = \"berta\"\ntoken_sha256 = [\"" + berta +
-                                      "\"]\n[[inbox]]\nname = \"open\"\nprincipals = [\"anybody\"]\nmax_size = 1000\n"
-                                      "[[inbox]]\nname = \"hers\"\nprincipals = [\"anna\"]\n",
-                                  "test");
+  auto read =
+      parse_server_config("[[principal]]\nname = \"anna\"\ntoken_sha256 = [\"" + anna +
+                              "\"]\n[[principal]]\nname = \"berta\"\ntoken_sha256 = [\"" + berta +
+                              "\"]\n[[inbox]]\nname = \"open\"\nprincipals = [\"anybody\"]\nmax_size = 1000\n"
+                              "[[inbox]]\nname = \"waits\"\nprincipals = [\"anybody\"]\nwait_for_application = \"1m\"\n"
+                              "[[inbox]]\nname = \"hers\"\nprincipals = [\"anna\"]\n",
+                          "test");
   EXPECT_TRUE(read) << read.error().text();
   return *read;
 }
@@ -93,6 +96,7 @@ class RequestRunTest : public ServiceTest {
     UploadSettings settings;
     settings.keep_free = 0;
     settings.of_inbox["open"].max_size = 1000;
+    settings.of_inbox["waits"].wait_for_application = std::chrono::seconds(60);
     return settings;
   }
   [[nodiscard]] std::unique_ptr<Client> connect() {
@@ -116,8 +120,39 @@ class RequestRunTest : public ServiceTest {
   const std::shared_ptr<const ServerConfig> config_ = config();
   const Access access_{*config_};
   const FrontParts parts_{
-      *uploads_, access_, [this](const std::string& name) { return config_->find_inbox(name); },
-      [this](const InboxConfig* inbox, const http::RequestHead&) { return wire_settings(*config_, inbox); }};
+      *uploads_,
+      access_,
+      [this](const std::string& name) { return config_->find_inbox(name); },
+      [this](const InboxConfig* inbox, const http::RequestHead&) { return wire_settings(*config_, inbox); },
+      nullptr,
+      [this](std::shared_ptr<File> file, ByteRange bytes) {
+        return make_file_source(std::move(file), bytes, loop_.runtime(), *pool_);
+      }};
+  // As an application that answers: the upload is handed over and acknowledged, with a reply in the store or at a URL.
+  void acknowledge(const std::string& id, const std::string& reply, const std::string& body = "") {
+    if (!body.empty()) {
+      ASSERT_TRUE(ask_service<Status>([&](auto done) { store_->put_reply(id, body, std::move(done)); }));
+    }
+    Claim claim;
+    claim.inbox = inbox_of(id);
+    claim.holder = "node";
+    claim.now = loop_.wall();
+    claim.lease = std::chrono::minutes(10);
+    using Claimed = Outcome<std::optional<UploadRow>>;
+    ASSERT_TRUE(ask_service<Claimed>([&](auto done) { ledger_->claim(claim, std::move(done)); }));
+    const auto row = ask_service<Outcome<UploadRow>>(
+        [&](auto done) { ledger_->acknowledge(id, "fine", reply, loop_.wall(), std::move(done)); });
+    ASSERT_TRUE(row) << row.error().detail;
+    uploads_->note_settled(*row);
+  }
+  std::string inbox_of(const std::string& id) {
+    return ask_service<Outcome<UploadRow>>([&](auto done) { ledger_->find(id, std::nullopt, std::move(done)); })->inbox;
+  }
+  template <class T, class Call>
+  T ask_service(Call call) {
+    auto answer = ServiceTest::ask<T>(std::move(call));
+    return std::move(*answer);
+  }
   http::HttpLimits limits_ = front_settings(*config_).limits;
   http::PeerBook book_{http::PeerLimits{}};
   std::vector<RequestOutcome> outcomes_;
@@ -219,12 +254,104 @@ TEST_F(RequestRunTest, AFileOfNoBytes) {
   EXPECT_EQ(accepted_.size(), 2U);
 }
 
-TEST_F(RequestRunTest, AReplyThatIsNoneIsSaid) {
+TEST_F(RequestRunTest, AReplyThatIsNotThereYetIsAskedForAgain) {
   const std::string made = ask("PUT /in/open/t/a HTTP/1.1\r\n", "bytes");
   const std::string state = field(made, "Location");
   const std::string id = state.substr(4, 26);
-  EXPECT_THAT(ask("GET /reply/" + id + " HTTP/1.1\r\n"), StartsWith("HTTP/1.1 404 "));
+  const std::string early = ask("GET /reply/" + id + " HTTP/1.1\r\n");
+  EXPECT_THAT(early, StartsWith("HTTP/1.1 503 "));
+  EXPECT_THAT(early, HasSubstr("the application has not answered"));
   EXPECT_THAT(ask("GET /reply/" + std::string(26, 'a') + " HTTP/1.1\r\n"), StartsWith("HTTP/1.1 404 "));
+}
+
+std::string body_of(const std::string& answer) {
+  const std::size_t head = answer.find("\r\n\r\n");
+  return head == std::string::npos ? "no answer" : answer.substr(head + 4);
+}
+
+TEST_F(RequestRunTest, TheApplicationsReplyIsItsClientsAlone) {
+  const std::string hers = "Authorization: Bearer anna's\r\n", bertas = "Authorization: Bearer berta's\r\n";
+  EXPECT_THAT(ask("PUT /in/hers/t/a HTTP/1.1\r\n" + hers, "bytes"), StartsWith("HTTP/1.1 201 "));
+  const std::string id = accepted_.at(0), get = "GET /reply/" + id + " HTTP/1.1\r\n";
+  EXPECT_THAT(ask(get + hers), StartsWith("HTTP/1.1 503 ")) << "the application has not answered";
+  acknowledge(id, std::string(kReplyInStore), "a reply of 22 bytes...");
+  const std::string whole = ask(get + hers);
+  EXPECT_THAT(whole, StartsWith("HTTP/1.1 200 "));
+  EXPECT_EQ(body_of(whole), "a reply of 22 bytes...");
+  EXPECT_EQ(field(whole, "Content-Type"), "application/octet-stream");
+  const std::string part = ask(get + hers + "Range: bytes=2-6\r\n");
+  EXPECT_THAT(part, StartsWith("HTTP/1.1 206 "));
+  EXPECT_EQ(body_of(part), "reply");
+  EXPECT_EQ(field(part, "Content-Range"), "bytes 2-6/22");
+  EXPECT_THAT(ask(get + hers + "Range: bytes=22-\r\n"), StartsWith("HTTP/1.1 416 "));
+  const std::string head = ask("HEAD /reply/" + id + " HTTP/1.1\r\n" + hers);
+  EXPECT_EQ(field(head, "Content-Length"), "22");
+  EXPECT_EQ(body_of(head), "");
+  for (const std::string& who : {std::string(), bertas}) EXPECT_THAT(ask(get + who), StartsWith("HTTP/1.1 404 "));
+  EXPECT_EQ(field(ask("PUT /in/hers/t/a HTTP/1.1\r\n" + hers, "bytes"), "Larder-Reply-URL"), "/reply/" + id);
+}
+
+TEST_F(RequestRunTest, AReplyElsewhereAReplyThatIsGoneAndNone) {
+  ask("PUT /in/open/t1/a HTTP/1.1\r\n", "bytes");
+  acknowledge(accepted_.at(0), "https://app.example/r/1");
+  const std::string moved = ask("GET /reply/" + accepted_[0] + " HTTP/1.1\r\n");
+  EXPECT_THAT(moved, StartsWith("HTTP/1.1 302 "));
+  EXPECT_EQ(field(moved, "Location"), "https://app.example/r/1");
+  ask("PUT /in/open/t2/a HTTP/1.1\r\n", "bytes");
+  acknowledge(accepted_.at(1), "");
+  EXPECT_THAT(ask("GET /reply/" + accepted_[1] + " HTTP/1.1\r\n"), StartsWith("HTTP/1.1 404 "));
+  ask("PUT /in/open/t3/a HTTP/1.1\r\n", "bytes");
+  acknowledge(accepted_.at(2), std::string(kReplyInStore), "reply");
+  loop_.advance(std::chrono::hours(25));
+  (void)tidy(loop_.wall());
+  EXPECT_EQ(files_in("replies"), 0U);
+  EXPECT_THAT(ask("GET /reply/" + accepted_[2] + " HTTP/1.1\r\n"), StartsWith("HTTP/1.1 410 "));
+}
+
+TEST_F(RequestRunTest, AnInboxThatWaitsTellsOfSuccessOnceTheApplicationHasIt) {
+  auto client = connect();
+  client->send("PUT /in/waits/t/a HTTP/1.1\r\nHost: inbox\r\nContent-Length: 5\r\n\r\nbytes");
+  ASSERT_TRUE(loop_.wait_for([&] { return !accepted_.empty(); }));
+  const std::string state = ask("GET /up/" + accepted_[0] + "/state HTTP/1.1\r\n");
+  EXPECT_THAT(state, HasSubstr("\"state\": \"accepted\""));
+  EXPECT_THAT(state, Not(HasSubstr("\"offset\""))) << "who sees it takes the upload for done";
+  acknowledge(accepted_[0], std::string(kReplyInStore), "reply");
+  const std::string taken = client->answer();
+  EXPECT_THAT(taken, StartsWith("HTTP/1.1 201 "));
+  EXPECT_EQ(field(taken, "Larder-Reply-URL"), "/reply/" + accepted_[0]);
+}
+
+TEST_F(RequestRunTest, WhoWaitedInVainAsksAgainAndHearsARefusal) {
+  const std::string made = ask(tus("POST /in/waits/", "Upload-Length: 4\r\n"));
+  const std::string path = field(made, "Location");
+  auto client = connect();
+  client->send(patch(path, 0) + "Host: inbox\r\nContent-Length: 4\r\n\r\nlast");
+  ASSERT_TRUE(loop_.wait_for([&] { return !accepted_.empty(); }));
+  (void)ask("GET " + path + "/state HTTP/1.1\r\n");
+  loop_.advance(std::chrono::seconds(60));
+  const std::string later = client->answer();
+  EXPECT_THAT(later, StartsWith("HTTP/1.1 503 "));
+  EXPECT_EQ(field(later, "Upload-Offset"), "");
+  EXPECT_NE(field(later, "Retry-After"), "");
+  Claim claim;
+  claim.inbox = "waits";
+  claim.holder = "node";
+  claim.now = loop_.wall();
+  claim.lease = std::chrono::minutes(10);
+  (void)ask_service<Outcome<std::optional<UploadRow>>>([&](auto done) { ledger_->claim(claim, std::move(done)); });
+  (void)ask_service<Outcome<UploadRow>>([&](auto done) {
+    ledger_->reject(accepted_[0], "no", StoredAnswer{410, "not wanted"}, loop_.wall(), std::move(done));
+  });
+  EXPECT_THAT(ask(tus("HEAD " + path)), StartsWith("HTTP/1.1 410 "));
+}
+
+TEST_F(RequestRunTest, AServiceThatStopsKeepsNoClientWaiting) {
+  auto client = connect();
+  client->send("PUT /in/waits/t/a HTTP/1.1\r\nHost: inbox\r\nContent-Length: 5\r\n\r\nbytes");
+  ASSERT_TRUE(loop_.wait_for([&] { return !accepted_.empty(); }));
+  (void)ask("GET /up/" + accepted_[0] + "/state HTTP/1.1\r\n");
+  uploads_->drain();
+  EXPECT_THAT(client->answer(), StartsWith("HTTP/1.1 503 "));
 }
 
 }  // namespace

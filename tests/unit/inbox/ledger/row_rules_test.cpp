@@ -162,6 +162,43 @@ TEST(RowRules, ASealMayAcceptAtOnce) {
   EXPECT_EQ(row.answer->text, "taken");
 }
 
+// An inbox whose clients wait for the application.
+TEST(RowRules, AnAnswerMayComeWithTheApplications) {
+  UploadRow row = receiving();
+  ASSERT_TRUE(seal(row, 3, {10, 100, {}, kNow, StoredAnswer{204, "taken"}, true}));
+  EXPECT_EQ(row.state, UploadState::accepted);
+  EXPECT_FALSE(row.answer) << "nobody is told of success yet";
+  UploadRow refused = row;
+  ASSERT_TRUE(claim(row, "node", kNow, 1h));
+  ASSERT_TRUE(acknowledge(row, "fine", std::string(kReplyInStore), kNow));
+  EXPECT_EQ(row.answer->status, StoredAnswer{}.status);
+  ASSERT_TRUE(claim(refused, "node", kNow, 1h));
+  ASSERT_TRUE(reject(refused, "no", StoredAnswer{403, "no"}, kNow));
+  EXPECT_EQ(refused.answer->status, 403);
+}
+
+TEST(RowRules, AReplyGoesWithTheContentAndAUrlStays) {
+  UploadRow row = in_state(UploadState::delivered);
+  EXPECT_FALSE(status_of(row).has_reply);
+  row.delivery->reply = kReplyInStore;
+  EXPECT_TRUE(status_of(row).has_reply);
+  EXPECT_EQ(status_of(row).reply_at, "");
+  row.has_content = false;
+  EXPECT_FALSE(status_of(row).has_reply);
+  row.delivery->reply = "https://app.example/r/1";
+  EXPECT_TRUE(status_of(row).has_reply);
+  EXPECT_EQ(status_of(row).reply_at, "https://app.example/r/1");
+}
+
+TEST(RowRules, AWishToWaitCountsUpToTheLongest) {
+  RetryRules rules;
+  rules.least = 90s;
+  EXPECT_EQ(wait_before_attempt(1, rules), 90s);
+  EXPECT_EQ(wait_before_attempt(9, rules), 256s);
+  rules.least = 9999s;
+  EXPECT_EQ(wait_before_attempt(1, rules), rules.longest);
+}
+
 TEST(RowRules, ItExpiresNotBeforeItsTime) {
   UploadRow row = receiving();
   EXPECT_FALSE(expire(row, kNow + 24h - 1ns));

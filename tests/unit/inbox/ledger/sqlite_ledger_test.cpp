@@ -259,7 +259,8 @@ TEST_F(SqliteLedgerTest, SealedIsAcceptedOnce) {
   ASSERT_TRUE(ask_row([&](auto done) { ledger_->seal({"a", 1}, {0, 100, {}, kNow, std::nullopt}, std::move(done)); }));
   int accepted = 0, refused = 0;
   for (int i = 0; i < 2; ++i) {
-    ledger_->accept({"a", 1}, {204, ""}, kNow, [&](Outcome<UploadRow> row) { ++(row ? accepted : refused); });
+    ledger_->accept({"a", 1}, StoredAnswer{204, ""}, kNow,
+                    [&](Outcome<UploadRow> row) { ++(row ? accepted : refused); });
   }
   ASSERT_TRUE(loop_.wait_for([&] { return accepted + refused == 2; }));
   EXPECT_EQ(accepted, 1);

@@ -376,14 +376,19 @@ TEST_F(UploadsTest, ContentIsKeptForAWhileAfterItsHandOver) {
     ledger_->claim({"in", "test", loop_.wall(), 30s}, std::move(done));
   }));
   ASSERT_TRUE(*ask<Outcome<UploadRow>>(
-      [&](auto done) { ledger_->acknowledge(id, "ok", "reply-1", loop_.wall(), std::move(done)); }));
-  const auto reply = ask<Outcome<Uploads::Reply>>([&](auto done) { uploads_->reply(anna_, id, std::move(done)); });
-  EXPECT_EQ((*reply)->name, "reply-1");
+      [&](auto done) { ledger_->acknowledge(id, "ok", std::string(kReplyInStore), loop_.wall(), std::move(done)); }));
+  const auto reply = [&] {
+    return *ask<Outcome<Uploads::Reply>>([&](auto done) { uploads_->reply(anna_, id, std::move(done)); });
+  };
+  EXPECT_EQ(reply().error().problem, Problem::failed) << "the disk has lost it";
+  ASSERT_TRUE(*ask<Status>([&](auto done) { store_->put_reply(id, "a reply", std::move(done)); }));
+  EXPECT_EQ(reply()->body.size, 7U);
   EXPECT_EQ(tidy(loop_.wall() + settings_.keep_delivered).removed, 0U);
   EXPECT_EQ(content(id), "x");
   EXPECT_EQ(tidy(loop_.wall() + settings_.keep_delivered + 1s).removed, 1U);
-  EXPECT_EQ(files_in("content"), 0U);
+  EXPECT_EQ(files_in("content") + files_in("replies"), 0U);
   EXPECT_EQ(look(id)->state, UploadState::delivered);
+  EXPECT_EQ(reply().error().problem, Problem::gone);
 }
 
 }  // namespace

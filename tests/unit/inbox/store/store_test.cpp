@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <latch>
 
 #include "tests/support/fault_file_system.h"
@@ -171,6 +172,41 @@ TEST_F(StoreTest, TheSpaceIsAskedForOnceASecond) {
   files_.fail_nth(0, ErrorCode::disk_error, DiskCall::space);
   EXPECT_FALSE(space(12s));
   EXPECT_EQ(space(12s)->available, 40U) << "an error is not kept";
+}
+
+class StoreReplyTest : public StoreTest {
+ protected:
+  Status put(const std::string& id, const std::string& body) {
+    return ask<Status>([&](auto done) { store_.put_reply(id, body, std::move(done)); });
+  }
+  std::string reply(const std::string& id) {
+    const auto opened = ask<Result<OpenReply>>([&](auto done) { store_.open_reply(id, std::move(done)); });
+    if (!opened) return "none";
+    std::string text(opened->size, '\0');
+    EXPECT_EQ(opened->file->read_at(0, std::as_writable_bytes(std::span(text))).value(), text.size());
+    return text;
+  }
+};
+
+TEST_F(StoreReplyTest, AReplyIsWholeOrNotThere) {
+  EXPECT_EQ(reply(id('a')), "none");
+  ASSERT_TRUE(put(id('a'), "first"));
+  EXPECT_EQ(reply(id('a')), "first");
+  std::ofstream(path("replies/" + id('a') + ".new")) << "half";
+  ASSERT_TRUE(put(id('a'), "second, and longer"));
+  EXPECT_EQ(reply(id('a')), "second, and longer");
+  EXPECT_FALSE(is_there("replies/" + id('a') + ".new"));
+}
+
+TEST_F(StoreReplyTest, WhatIsLeftOfRepliesIsFoundAndRemoved) {
+  ASSERT_TRUE(put(id('a'), "reply"));
+  std::ofstream(path("replies/" + id('b') + ".new")) << "half";
+  std::ofstream(path("replies/" + id('c') + ".said")) << "by a program";
+  std::ofstream(path("replies/notes")) << "of a person";
+  EXPECT_THAT(list(), ElementsAre(id('a'), id('b'), id('c')));
+  ASSERT_TRUE(ask<Status>([&](auto done) { store_.remove({id('a'), id('b'), id('c')}, std::move(done)); }));
+  EXPECT_THAT(list(), IsEmpty());
+  EXPECT_TRUE(is_there("replies/notes")) << "it is no file of the store";
 }
 
 }  // namespace

@@ -85,9 +85,11 @@ std::vector<Outcome<UploadStatus>> outcomes(const Cell& cell) {
       return {upload_in(leaves ? UploadState::cancelled : UploadState::receiving, 4)};
     }
     case C::handing_over:
-      return {upload_in(UploadState::sealed, 10), upload_in(UploadState::receiving, 10),
-              upload_in(UploadState::delivering, 10),
-              test::refused(Problem::pending, upload_in(UploadState::sealed, 10))};
+      return {
+          upload_in(UploadState::sealed, 10), upload_in(UploadState::receiving, 10),
+          upload_in(UploadState::delivering, 10),
+          test::refused(creates ? Problem::already_settled : Problem::pending, upload_in(UploadState::delivering, 10)),
+          test::refused(Problem::pending, upload_in(UploadState::sealed, 10))};
     case C::accepted:
       if (creates)
         return {test::refused(Problem::already_settled, test::accepted()),

@@ -1,4 +1,4 @@
-#include "inbox/admin/file_source.h"
+#include "inbox/front/file_source.h"
 
 #include <algorithm>
 #include <utility>
@@ -13,19 +13,19 @@ constexpr Duration kDiskBusyPause = std::chrono::milliseconds(10);
 
 class FileSource final : public http::BodySource, public std::enable_shared_from_this<FileSource> {
  public:
-  FileSource(std::shared_ptr<File> file, std::uint64_t size, Runtime runtime, WorkerPool& disk)
-      : file_(std::move(file)), size_(size), runtime_(runtime), disk_(disk) {}
+  FileSource(std::shared_ptr<File> file, ByteRange bytes, Runtime runtime, WorkerPool& disk)
+      : file_(std::move(file)), end_(bytes.end()), offset_(bytes.offset), runtime_(runtime), disk_(disk) {}
 
   void next(UniqueFunction<void(Result<Buffer>)> ready) override {
     ready_ = std::move(ready);
-    if (offset_ == size_) return answer(Buffer{});
+    if (offset_ == end_) return answer(Buffer{});
     read();
   }
   void cancel() override { ready_ = nullptr; }
 
  private:
   void read() {
-    const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(kPiece, size_ - offset_));
+    const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(kPiece, end_ - offset_));
     // The reference goes to the worker and comes back, so that the source always ends on the loop thread.
     const bool taken = disk_.submit([self = shared_from_this(), wanted, offset = offset_]() mutable {
       Buffer buffer(wanted);
@@ -57,8 +57,8 @@ class FileSource final : public http::BodySource, public std::enable_shared_from
   }
 
   const std::shared_ptr<File> file_;
-  const std::uint64_t size_;
-  std::uint64_t offset_ = 0;
+  const std::uint64_t end_;
+  std::uint64_t offset_;
   Runtime runtime_;
   WorkerPool& disk_;
   UniqueFunction<void(Result<Buffer>)> ready_;
@@ -66,9 +66,9 @@ class FileSource final : public http::BodySource, public std::enable_shared_from
 
 }  // namespace
 
-std::shared_ptr<http::BodySource> make_file_source(std::shared_ptr<File> file, std::uint64_t size, Runtime runtime,
+std::shared_ptr<http::BodySource> make_file_source(std::shared_ptr<File> file, ByteRange bytes, Runtime runtime,
                                                    WorkerPool& disk) {
-  return std::make_shared<FileSource>(std::move(file), size, runtime, disk);
+  return std::make_shared<FileSource>(std::move(file), bytes, runtime, disk);
 }
 
 }  // namespace larder::inbox

@@ -1,4 +1,4 @@
-#include "inbox/admin/file_source.h"
+#include "inbox/front/file_source.h"
 
 #include <gtest/gtest.h>
 
@@ -13,11 +13,11 @@ namespace {
 
 class FileSourceTest : public testing::Test {
  protected:
-  std::shared_ptr<http::BodySource> source(const std::string& bytes, std::uint64_t size) {
+  std::shared_ptr<http::BodySource> source(const std::string& bytes, std::uint64_t size, std::uint64_t from = 0) {
     std::ofstream(directory_ / "f", std::ios::binary) << bytes;
     auto file = files_->open(directory_ / "f", OpenMode::read);
     EXPECT_TRUE(file);
-    return make_file_source(std::move(*file), size, loop_.runtime(), *pool_);
+    return make_file_source(std::move(*file), {from, size - from}, loop_.runtime(), *pool_);
   }
   Result<Buffer> next(http::BodySource& source) {
     std::optional<Result<Buffer>> got;
@@ -46,6 +46,14 @@ TEST_F(FileSourceTest, GivesTheWholeFileInPieces) {
   }
   EXPECT_EQ(got, bytes);
   EXPECT_GT(pieces, 1U) << "no piece is as large as a file may be";
+}
+
+TEST_F(FileSourceTest, GivesAPartFromItsFirstByteOn) {
+  const auto body = source("abcdefgh", 5, 2);
+  const auto piece = next(*body), end = next(*body);
+  ASSERT_TRUE(piece && end);
+  EXPECT_EQ(http::as_text(piece->bytes()), "cde");
+  EXPECT_TRUE(end->empty());
 }
 
 TEST_F(FileSourceTest, AnEmptyFileEndsAtOnce) {

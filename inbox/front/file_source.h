@@ -10,9 +10,9 @@
 
 namespace larder::inbox {
 
-// The first `size` bytes of the file. A read that fails, or a file that is shorter, breaks the answer off
-// (content_damaged). The loop and the pool outlive the connection; the pool ends first.
-[[nodiscard]] std::shared_ptr<http::BodySource> make_file_source(std::shared_ptr<File> file, std::uint64_t size,
+// Those bytes of the file. A read that fails, or a file that is shorter, breaks the answer off (content_damaged). The
+// loop and the pool outlive the connection; the pool ends first.
+[[nodiscard]] std::shared_ptr<http::BodySource> make_file_source(std::shared_ptr<File> file, ByteRange bytes,
                                                                  Runtime runtime, WorkerPool& disk);
 
 }  // namespace larder::inbox
