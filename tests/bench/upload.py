@@ -44,6 +44,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 FEW, SMALL, AT_ONCE = 1000, 10 * KIB, 8
 MOST, COMMANDS = 16, 8  # of larder put: files of a command, and commands at once
 MBIT, RTT_MS = 100, 100
+INBOX_PORT, WEB_PORT = 7480, 8080  # in the laboratory's network, where nobody else has them
 OPEN, OPEN_SIZE = 1000, MIB
 MEMORY = 256 * MIB
 PARTS = {}
@@ -125,10 +126,10 @@ class Servers:
         self.lab, self.address, self.number = lab, address, 0
         options = {"max_open": 100000, "expiry": "1h"}
         self.application = Application(lab.folder("application"))
-        self.inbox = Inbox(lab.bin_dir / "larder-inbox", lab.folder("inbox"), address, application=self.application, inbox=options,
+        self.inbox = Inbox(lab.bin_dir / "larder-inbox", lab.folder("inbox"), address, INBOX_PORT if place else None, application=self.application, inbox=options,
                            server={"keep_content": "0s", "access_log": "off", "max_connections": 4096, "connections_per_address": 4096})
         self.root = lab.folder("dav/root")
-        self.nginx = dav_nginx(lab.folder("dav"), self.root, address)
+        self.nginx = dav_nginx(lab.folder("dav"), self.root, address, WEB_PORT if place else None)
         for server in (self.inbox, self.nginx):
             server.place = place
             lab.server(server)
