@@ -1,14 +1,15 @@
 # The commands of this tree; CMakePresets.json and tools/ do the work. Everything sets itself up on Debian 12.
 .DEFAULT_GOAL := help
-.PHONY: help build test quick demo soak soak-asan bench bench-office bench-line bench-sim bench-compare mutants fuzz check format clean packages package dist release-check
+.PHONY: help build test quick demo soak soak-asan bench bench-office bench-line bench-sim bench-compare bench-upload demo-upload mutants fuzz check format clean packages package dist release-check
 MAKEFLAGS += --no-print-directory
 
 help:
 	@echo 'make demo    build, then an office of three hosts: a kill, a resume, the file from neighbours, a new edition, a bad verdict'
+	@echo 'make demo-upload  client, inbox and application of an upload, each killed at the worst moment: one delivery'
 	@echo 'make test    build and run all tests'
 	@echo 'make quick   build and run the unit tests of what changed, without slow ones: a minute'
 	@echo 'make build   optimised larderd, larder and larder-inbox in build/release/bin/'
-	@echo 'make package Debian packages in dist/: larder, python3-larder, larder-doc'
+	@echo 'make package Debian packages in dist/: larder, larder-inbox, python3-larder, larder-doc'
 	@echo 'make dist    the sources as an archive in dist/'
 	@echo 'make release-check  two builds with the same bytes, lintian, piuparts, an upgrade; PREVIOUS=FILE.deb'
 	@echo 'make soak    hundreds of seeded fault and office runs; RUNS=N for N of each scenario'
@@ -17,6 +18,7 @@ help:
 	@echo 'make bench-office  twelve hosts want one file at once: larder beside curl, aria2 and squid; OPTIONS="--hosts 4 --size 16"'
 	@echo 'make bench-line  one file over lines of 5 to 100 ms and with loss: alone, in a group and in a crowd, beside curl (15 minutes); OPTIONS="--rtt 25 --size 8"'
 	@echo 'make bench-sim  one to 5,000 simulated hosts want one file at once: origin copies, times, datagrams (5 minutes)'
+	@echo 'make bench-upload  larder put and larder-inbox beside curl into nginx and tus-js-client into @tus/server (15 minutes); OPTIONS="--only large"'
 	@echo 'make bench-compare OLD=DIR  the larderd and larder in DIR beside those of this tree: is any of it slower'
 	@echo 'make mutants the rules with one comparison, constant or row changed: which change does no test notice (two hours); OPTIONS="--only plan.cpp"'
 	@echo 'make fuzz    libFuzzer on every parser, SECONDS=30 each'
@@ -51,6 +53,9 @@ release-check:
 demo: build
 	@tools/demo.py
 
+demo-upload: build
+	@tools/demo_upload.py
+
 soak: packages
 	@tools/build.sh release
 	@python3 tests/fault/soak.py $(if $(RUNS),--runs $(RUNS)) --write docs/soak.md
@@ -77,6 +82,10 @@ bench-line: packages
 bench-sim: packages
 	@tools/build.sh release larder_crowd_sim
 	@python3 tests/bench/sim_bench.py --write docs/benchmarks.md
+
+bench-upload: packages
+	@tools/build.sh release larderd larder larder-inbox larder_line_relay
+	@python3 tests/bench/upload.py $(OPTIONS) --write docs/benchmarks.md
 
 bench-compare: build
 	@test -n '$(OLD)' || { echo 'make bench-compare OLD=DIR: DIR holds the larderd and larder to compare with' >&2; exit 2; }

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Hundreds of seeded runs of the fault and office scenarios, and a table of them.
+"""Hundreds of seeded runs of the fault, office and upload scenarios, and a table of them.
 
     tests/fault/soak.py                                everything (about an hour)
     tests/fault/soak.py --only kill --runs 20          some of one
@@ -20,15 +20,17 @@ sys.path[:0] = [str(HERE.parent / "support")]
 
 from document_parts import write_first_part, write_section  # noqa: E402
 from larder_lab import ROOT, bin_dir_argument, options_told  # noqa: E402
-from scenario_runner import fault_runner, office_runner, print_outcome  # noqa: E402
+from scenario_runner import fault_runner, huge_uploads_runner, office_runner, print_outcome, uploads_runner  # noqa: E402
 
-RUNNERS = {module: runner for runner in (fault_runner(), office_runner()) for module in runner.modules}
+RUNNERS = {module: runner for runner in (fault_runner(), office_runner(), uploads_runner(), huge_uploads_runner())
+           for module in runner.modules}
 
 # Runs that are wanted of each: where a seed draws the case, seeds; where there is a table, rounds over all of it.
 RUNS = {"consistency": 200, "framing": 100, "kill": 100, "faults": 2, "disk": 2, "bad_input": 1, "jobs": 2, "privacy": 5,
         "permission": 1, "standstill": 2, "command": 1, "greedy": 1, "comfort": 1, "patience": 2, "odd_servers": 2,
         "sharing": 5, "churn": 50, "poison": 5, "poison_series": 10, "strangers": 2, "routes": 100, "crowd": 2,
         "crowd_random": 50, "blame": 50, "line": 1, "reach": 2, "older_state": 1,
+        "farm": 20, "curl": 2, "tuspy": 2, "tus_js": 2, "bits": 2, "fronts": 2, "put": 5, "put_others": 2, "huge": 1,
         "schedules": 5, "uploads": 20, "uploads_source": 200, "uploads_put": 20}
 WHAT = {
     "consistency": "origin changes midway, stale proxies, ranges of another edition: exactly one edition comes out",
@@ -61,6 +63,15 @@ WHAT = {
     "uploads": "larder-inbox, clients and applications killed at each step, full disks, strangers: every file handed over once",
     "uploads_source": "a file that changes while it is sent: the whole of one version or nothing, never a mixture",
     "uploads_put": "larder put, its agent and the server killed at any byte and time, and repeated: every file handed over once",
+    "farm": "two inboxes that share nothing behind one address: with and without host id, resumed there or from zero here",
+    "curl": "curl to larder-inbox: sizes, pipes, tokens, repeated, broken off",
+    "tuspy": "python3-tuspy to larder-inbox: cuts, checksums, resumed by a new process",
+    "tus_js": "tus-js-client to larder-inbox: cuts, lost answers, the server killed, resumed by another process",
+    "bits": "a client of BITS to larder-inbox: cuts, each answer lost, gaps, overlaps, repeated packets",
+    "fronts": "nginx and HAProxy in front of larder-inbox, with and without request buffering",
+    "put": "larder put to larder-inbox by each dialect: cuts, kills, interrupts, repeated, refused",
+    "put_others": "larder put to @tus/server, nginx and Apache over a line that breaks",
+    "huge": "4 GiB and one byte to larder-inbox by larder put, tus-js-client and tuspy, with cuts",
     "strangers": "hosts without certificate, floods, a revoked member: nothing learnt, little slowed",
 }
 
@@ -140,7 +151,7 @@ def main():
     if arguments.write:
         command = "tests/fault/soak.py " + " ".join(options_told())
         made = (f"Made by `{command.strip()}`; each run is seeded, `tests/fault/run.py SCENARIO --seeds N` "
-                f"(or `tests/office/run.py`) repeats one.\n\n{text}")
+                f"(or `tests/office/run.py`, `tests/clients/uploads/run.py`) repeats one.\n\n{text}")
         path = ROOT / arguments.write
         if arguments.section:
             write_section(path, f"## {arguments.section}", made)

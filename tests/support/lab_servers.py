@@ -178,12 +178,12 @@ def passing_nginx(directory, upstream, buffers, address="127.0.0.1"):
     return Nginx(directory, server=server, address=address)
 
 
-def dav_nginx(directory, root, address="127.0.0.1"):
+def dav_nginx(directory, root, address="127.0.0.1", port=None):
     """Takes files by PUT (WebDAV) into `root`, whatever their size."""
     server = f"""
     client_max_body_size 0;
     location / {{ root {root}; dav_methods PUT DELETE; create_full_put_path on; dav_access user:rw group:r all:r; }}"""
-    return Nginx(directory, server=server, address=address)
+    return Nginx(directory, server=server, address=address, port=port)
 
 
 APACHE = """

@@ -143,6 +143,11 @@ def uploads_runner():
                   programs=("larder-inbox",))
 
 
+def huge_uploads_runner():
+    """Files that take minutes, one at a time."""
+    return Runner(TESTS / "clients" / "uploads" / "run.py", ("huge",), deadline=900, jobs=1, programs=("larder-inbox",))
+
+
 def main(runner, doc):
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("module", nargs="?", choices=runner.modules)

@@ -4,6 +4,7 @@
     tests/clients/uploads/run.py curl                      every case of curl
     tests/clients/uploads/run.py bits --only lost_answers --keep
     tests/clients/uploads/run.py --list
+    tests/clients/uploads/run.py huge                      4 GiB and one byte; for make soak
 
 Each case is a process and a directory of its own, with its own servers on 127.0.0.0/8. In its end four accounts agree: what
 was sent, what the application got, the ledger, and the files of the state directory (tests/support/lab_inbox.py).
@@ -22,7 +23,7 @@ if os.access(DEBIAN, os.X_OK) and os.path.realpath(sys.executable) != os.path.re
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1] / "support")]
 
-from scenario_runner import main, uploads_runner  # noqa: E402
+from scenario_runner import huge_uploads_runner, main, uploads_runner  # noqa: E402
 
 if __name__ == "__main__":
-    sys.exit(main(uploads_runner(), __doc__))
+    sys.exit(main(huge_uploads_runner() if "huge" in sys.argv else uploads_runner(), __doc__))
