@@ -16,7 +16,7 @@ using Kind = AttemptEnd::Kind;
 
 constexpr std::array kAgain = {408, 409, 425, 429};
 constexpr std::size_t kMaxSaid = 1000;  // bytes of the application's words in a result
-constexpr std::chrono::seconds kLongestWait{3600};
+constexpr std::chrono::seconds kLongestRetryAfter{3600};
 
 // RFC 8187: everything but letters, digits and a few marks is escaped.
 std::string escape_name(std::string_view name) {
@@ -46,12 +46,12 @@ std::chrono::seconds wait_of(const std::optional<std::string>& retry_after, Wall
   const std::string_view text = trim(*retry_after);
   std::uint32_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error == std::errc::result_out_of_range) return kLongestWait;
+  if (error == std::errc::result_out_of_range) return kLongestRetryAfter;
   if (error == std::errc{} && end == text.data() + text.size())
-    return std::min(std::chrono::seconds(number), kLongestWait);
+    return std::min(std::chrono::seconds(number), kLongestRetryAfter);
   const auto at = parse_http_date(text, now);
   if (!at) return {};
-  return std::clamp(std::chrono::ceil<std::chrono::seconds>(*at - now), std::chrono::seconds(0), kLongestWait);
+  return std::clamp(std::chrono::ceil<std::chrono::seconds>(*at - now), std::chrono::seconds(0), kLongestRetryAfter);
 }
 
 AttemptEnd taken(CallAnswer answer) {

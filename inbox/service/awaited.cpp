@@ -7,7 +7,7 @@
 namespace larder::inbox {
 namespace {
 
-constexpr std::chrono::seconds kAskAgain{5};
+constexpr std::chrono::seconds kAskLater{5};
 
 tl::unexpected<Refused> undecided(const UploadStatus& status) {
   return as_refused(
@@ -15,7 +15,7 @@ tl::unexpected<Refused> undecided(const UploadStatus& status) {
        fmt::format("cannot say yet what becomes of upload {}: all of it came, and the application has not "
                    "answered; ask again",
                    status.id),
-       status, kAskAgain});
+       status, kAskLater});
 }
 
 }  // namespace

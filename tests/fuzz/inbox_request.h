@@ -8,6 +8,7 @@
 #include "base/http/message/request_parser.h"
 #include "base/http/message/response_writer.h"
 #include "inbox/wire/answers.h"
+#include "inbox/wire/reply.h"
 #include "inbox/wire/target.h"
 #include "inbox/wire/wire.h"
 #include "tests/fuzz/must.h"
@@ -120,6 +121,22 @@ inline void check_answer(const Request& request, const Outcome<UploadStatus>& ou
   must(!error || (response.status != 200 && response.status != 416));
 }
 
+// Whatever range is asked for, no byte beyond the reply is sent.
+inline void check_reply(const http::RequestHead& head) {
+  UploadStatus upload;
+  upload.id = "abc";
+  upload.delivered_at = WallTime(std::chrono::seconds(784111777));
+  for (const std::uint64_t size : {0U, 1U, 1000U}) {
+    const ReplyAnswer reply = answer_reply(head, upload, size);
+    check_writable(reply.response);
+    const int status = reply.response.status;
+    must(reply.bytes.has_value() ? status == 200 || status == 206 : status == 416);
+    if (!reply.bytes) continue;
+    must(reply.bytes->offset <= size && reply.bytes->length <= size - reply.bytes->offset);
+    must(status == 206 ? reply.bytes->length > 0 : reply.bytes->length == size);
+  }
+}
+
 inline void check(std::string_view input, std::string_view dialect_fields) {
   static const std::vector<Outcome<UploadStatus>> outcomes = all_outcomes();
   WireSettings small;
@@ -128,6 +145,7 @@ inline void check(std::string_view input, std::string_view dialect_fields) {
   small.bits_empty_files = true;
   const auto head = head_of(request_text(input, dialect_fields));
   if (!head) return;
+  check_reply(*head);
   for (const WireSettings& settings : {WireSettings(), small}) {
     auto translated = translate(*head, settings);
     if (const auto* const refusal = std::get_if<http::Response>(&translated)) {

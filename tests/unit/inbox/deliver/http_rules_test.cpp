@@ -16,7 +16,7 @@ using Kind = AttemptEnd::Kind;
 
 const WallTime kNow{784111777s};  // Sun, 06 Nov 1994 08:49:37 GMT
 
-UploadRow sample() {
+UploadRow called_row() {
   UploadRow row;
   row.id = "abc";
   row.inbox = "in";
@@ -32,7 +32,7 @@ UploadRow sample() {
 }
 
 TEST(HttpRules, TheApplicationIsToldWhichUploadItIs) {
-  const auto fields = call_fields(sample(), std::nullopt);
+  const auto fields = call_fields(called_row(), std::nullopt);
   EXPECT_THAT(fields, Contains("Idempotency-Key: \"abc\""));
   EXPECT_THAT(fields, Contains("BITS-Original-Request-URL: http://inbox.example/in/in/t-1/x?y=z"));
   EXPECT_THAT(fields, Contains("Larder-Attempt: 3"));
@@ -48,14 +48,14 @@ TEST(HttpRules, TheApplicationIsToldWhichUploadItIs) {
 }
 
 TEST(HttpRules, ByReferenceTheFileIsNamedAndNotDescribedAsTheContent) {
-  const auto fields = call_fields(sample(), NamedFile{"/app/ready/abc.x", "/app/reply/abc.x"});
+  const auto fields = call_fields(called_row(), NamedFile{"/app/ready/abc.x", "/app/reply/abc.x"});
   EXPECT_THAT(fields, Contains("BITS-Request-DataFile-Name: /app/ready/abc.x"));
   EXPECT_THAT(fields, Contains("BITS-Response-DataFile-Name: /app/reply/abc.x"));
   EXPECT_THAT(fields, Each(Not(StartsWith("Repr-Digest"))));
 }
 
 TEST(HttpRules, NoFieldCarriesAnother) {
-  UploadRow row = sample();
+  UploadRow row = called_row();
   row.url = "http://h/\r\nX-Evil: 1";
   row.key = "a\nb";
   row.name = "a\r\nX-Evil: 1";
