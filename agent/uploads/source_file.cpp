@@ -9,7 +9,7 @@
 namespace larder::agent {
 namespace {
 
-tl::unexpected<Error> failed(std::string what, int number) {
+tl::unexpected<Error> read_failed(std::string what, int number) {
   return fail(ErrorCode::disk_error, "upload the file", what + ": " + std::system_category().message(number));
 }
 
@@ -19,7 +19,7 @@ std::int64_t to_ns(const timespec& time) {
 
 Result<struct stat> stat_of(int descriptor) {
   struct stat facts {};
-  if (::fstat(descriptor, &facts) != 0) return failed("it cannot be looked at", errno);
+  if (::fstat(descriptor, &facts) != 0) return read_failed("it cannot be looked at", errno);
   return facts;
 }
 
@@ -56,7 +56,7 @@ Result<std::size_t> SourceFile::read(std::uint64_t offset, std::span<std::byte> 
   while (done < into.size()) {
     const ssize_t got = ::pread(file_.get(), into.data() + done, into.size() - done, static_cast<off_t>(offset + done));
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return failed("it cannot be read", errno);
+    if (got < 0) return read_failed("it cannot be read", errno);
     if (got == 0) break;
     done += static_cast<std::size_t>(got);
   }

@@ -15,7 +15,7 @@
 namespace larder::agent {
 namespace {
 
-constexpr std::size_t kPiece = 1 * kMiB;
+constexpr std::size_t kSpooledAtOnce = 1 * kMiB;
 constexpr const char* kSpoolPlaces[] = {"/var/tmp", "/tmp"};
 
 ErrorCode code_of_open(int number) {
@@ -78,10 +78,10 @@ Status write_all(int fd, const char* bytes, std::size_t size, const std::string&
 // Returns false if the copying is to end.
 Result<bool> copy_input(int input, int spool, const std::string& directory, const WaitForInput& wait,
                         const SpoolProgress& progress) {
-  const std::unique_ptr<char[]> buffer(new char[kPiece]);
+  const std::unique_ptr<char[]> buffer(new char[kSpooledAtOnce]);
   for (std::uint64_t bytes = 0;;) {
     if (!wait(input)) return false;
-    const ssize_t got = ::read(input, buffer.get(), kPiece);
+    const ssize_t got = ::read(input, buffer.get(), kSpooledAtOnce);
     if (got < 0 && (errno == EINTR || errno == EAGAIN)) continue;
     if (got < 0)
       return fail(errno == EISDIR ? ErrorCode::invalid_argument : ErrorCode::disk_error, "read standard input",
