@@ -32,7 +32,8 @@ Status send_all(int fd, std::string_view bytes) {
   return {};
 }
 
-// Sends the first byte with the descriptors: they arrive before anything that is read behind it. Returns the bytes sent.
+// Sends the first byte with the descriptors: they arrive before anything that is read behind it. Returns the bytes
+// sent.
 Result<std::size_t> send_descriptors(int fd, std::string_view bytes, std::span<const int> descriptors) {
   if (descriptors.empty() || bytes.empty()) return 0;
   if (descriptors.size() > Client::kMaxSentDescriptors)

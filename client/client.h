@@ -76,8 +76,8 @@ class Client {
   // As exchange(), but a status from 400 becomes the Error of the agent's answer. Optional parameters that an older
   // agent refuses (older_agent.h) are left out from then on.
   Result<Answer> call(std::string_view method, const std::string& target, const std::string& body = {});
-  // POST /v1/uploads, as call(). The descriptors go with the first byte of the request, in the order of the body's files;
-  // they stay the caller's. At most kMaxSentDescriptors.
+  // POST /v1/uploads, as call(). The descriptors go with the first byte of the request, in the order of the body's
+  // files; they stay the caller's. At most kMaxSentDescriptors.
   Result<Answer> create_upload(const std::string& body, std::span<const int> descriptors);
   // Opens a stream of the body of GET `target`; statuses from 400 are errors. Leaves parameters out as call() does.
   Result<std::unique_ptr<AnswerStream>> stream(const std::string& target);

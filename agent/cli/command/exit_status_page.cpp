@@ -17,7 +17,8 @@ std::string exit_status_page() {
       "# Exit statuses of `larder`\n\n"
       "Made by `larder --exit-statuses`; a test holds this page against the program. The words are the `code` of "
       "errors\n"
-      "in the API and in `--json`. `larder get` and `larder put` of several files end with the status of the job's error.\n"
+      "in the API and in `--json`. `larder get` and `larder put` of several files end with the status of the job's "
+      "error.\n"
       "`larder doctor` ends with 1 when anything is bad.\n\n"
       "| status | meaning |\n|---|---|\n";
   for (const auto& [status, names] : rows) {

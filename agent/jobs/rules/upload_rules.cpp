@@ -29,9 +29,10 @@ Status check_upload_event(const Job& job, JobEvent event) {
                 "it uploads, and a part may be at its URL already; cancel it and make another");
   }
   if (event != JobEvent::complete || job.state == JobState::transferred || is_final(job.state)) return {};
-  return fail(ErrorCode::invalid_state, doing,
-              fmt::format("it is {}, and the server has not taken all of it; wait until it is transferred, or cancel it",
-                          job_state_name(job.state)));
+  return fail(
+      ErrorCode::invalid_state, doing,
+      fmt::format("it is {}, and the server has not taken all of it; wait until it is transferred, or cancel it",
+                  job_state_name(job.state)));
 }
 
 Status check_upload_options(const UploadOptions& options) {
