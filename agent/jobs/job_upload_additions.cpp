@@ -135,6 +135,7 @@ void JobManager::Parts::create_upload_now(Caller who, JobOptions options, std::v
   auto sources = identify(files);
   if (!sources) return refuse(sources.error());
   std::vector<FileSpec> specs;
+  specs.reserve(files.size());
   for (UploadSpec& file : files) specs.push_back(file.file);
   if (auto status = check_files(who, specs, 0, options); !status) return refuse(status.error());
   for (std::size_t i = 0; i < files.size(); ++i) files[i].file = specs[i];

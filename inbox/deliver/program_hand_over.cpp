@@ -121,7 +121,7 @@ void ProgramHandOver::read_reply(const std::string& path, AttemptEnd what, Done 
   const bool taken = pool_->submit([path, most = program_.max_reply, &loop = runtime_.executor, shared]() mutable {
     add_reply(shared->first, take_reply_file(path, most));
     ::unlink(path.c_str());
-    loop.post([shared = std::move(shared)] { shared->second(std::move(shared->first)); });
+    loop.post([shared] { shared->second(std::move(shared->first)); });
   });
   if (taken) return;
   // It has the file; only its reply is read later.

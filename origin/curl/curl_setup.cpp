@@ -41,7 +41,7 @@ constexpr long kSchemes = static_cast<long>(CURLAUTH_BASIC | CURLAUTH_DIGEST | C
 constexpr long kUploadSchemes = static_cast<long>(CURLAUTH_BASIC);
 // A connection that was idle for longer may be closed by the other side just when the request begins, which is not made
 // a second time unasked.
-constexpr long kLongestIdle_s = 2;
+constexpr long kLongestIdleSeconds = 2;
 
 long http_version(ConnectOptions::Http http) {
   switch (http) {
@@ -126,7 +126,7 @@ Status CurlExchange::set_method() {
     options.set(CURLOPT_UPLOAD_BUFFERSIZE, static_cast<long>(kBuffer));
     options.text(CURLOPT_CUSTOMREQUEST, request_.method);
   }
-  if (changes_something()) options.set(CURLOPT_MAXAGE_CONN, kLongestIdle_s);
+  if (changes_something()) options.set(CURLOPT_MAXAGE_CONN, kLongestIdleSeconds);
   return options.code() == CURLE_OK ? Status() : cannot_set_up(options.code());
 }
 

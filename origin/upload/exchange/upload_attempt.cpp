@@ -133,7 +133,7 @@ void UploadAttempt::take_step(UploadStep step) {
     case UploadStep::Kind::done:
       figures_.acknowledged = job_.plan.size;
       tell_progress();
-      return finish(std::move(step.result));
+      return finish(step.result);
     case UploadStep::Kind::failed:
       break;
   }
