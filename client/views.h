@@ -43,7 +43,7 @@ struct FileView {
   unsigned restarts = 0;
   std::optional<double> offline_age_s;  // age of an edition that was used without asking the origin
   std::optional<Error> error;
-  // Of uploads; `bytes` are those that the server acknowledged.
+  // Of uploads; `bytes` counts what the server has (`contiguous`) and what is being sent.
   std::string name, protocol, transaction, source;
   std::uint64_t sent = 0, resent = 0;
   bool confirmed = false;  // the server named the SHA-256 of what it has, and it is the source's

@@ -96,6 +96,7 @@ void JobManager::resume(Caller who, const std::string& id, JobDone done) {
   if (live.job.files.empty()) {
     return done(fail(ErrorCode::invalid_state, "resume the job", fmt::format("job {} has no files; add some", id)));
   }
+  if (auto there = parts_->check_sources(live); !there) return done(tl::unexpected<Error>(there.error()));
   const JobState old_state = live.job.state;
   if (old_state == JobState::suspended || old_state == JobState::error || old_state == JobState::transient_error) {
     live.job.active_time = Duration::zero();
@@ -103,7 +104,6 @@ void JobManager::resume(Caller who, const std::string& id, JobDone done) {
     live.job.transient_since.reset();
     live.transient_since.reset();
   }
-  if (auto there = parts_->check_sources(live); !there) return done(tl::unexpected<Error>(there.error()));
   static_cast<void>(parts_->book.apply(live, JobEvent::resume));  // allowed() has said that it is possible
   parts_->engine.resume(live);
   parts_->answer(id, std::move(done));

@@ -78,8 +78,8 @@ void JobManager::Parts::give_sources(LiveJob& live, std::vector<UploadSpec> file
     file.note.clear();
     book.touch_file(live, file.index);
   }
-  if (waited && live.job.state == JobState::suspended) {
-    static_cast<void>(book.apply(live, JobEvent::resume));  // a suspended job can be resumed
+  if (waited && (live.job.state == JobState::suspended || live.job.state == JobState::error)) {
+    static_cast<void>(book.apply(live, JobEvent::resume));  // possible in both states
     engine.resume(live);
   }
   book.note_activity(live);

@@ -53,8 +53,12 @@ void JobEngine::open_upload(LiveJob& live, unsigned file) {
                        if (opening == nullptr) return;
                        if (source) return begin_upload(*opening, file, std::move(*source));
                        Error error = source.error();
-                       if (error.code == ErrorCode::not_found)
+                       if (error.code == ErrorCode::not_found) {
+                         opening->job.files[file].upload->snapshot =
+                             false;  // whoever repeats the command gives the source again
+                         book_.touch_file(*opening, file);
                          error.code = ErrorCode::invalid_state;  // of the job, not of a URL
+                       }
                        file_failed(*opening, file, error);
                      }));
 }

@@ -5,11 +5,13 @@
 // file's id, in a directory of the agent alone.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "agent/uploads/snapshot.h"
 #include "agent/uploads/source_file.h"
 #include "base/fair_places.h"
 #include "base/io/unique_fd.h"
@@ -24,17 +26,13 @@ class SourceShelf {
  public:
   // Open descriptors of one user; other users have a reserve on top.
   static constexpr std::size_t kMaxOfUser = 256;
-  // Left free on the disk of the snapshots, beside what is copied.
-  static constexpr std::uint64_t kKeepFree = 1ULL << 30;
-
-  struct Kept {
-    std::shared_ptr<const origin::UploadSource> file;
-    origin::SourceIdentity identity;  // to be compared with from now on
-    bool snapshot = false;
-  };
+  using Kept = KeptSource;
 
   // `directory` is made if it is missing.
   SourceShelf(std::string directory, Runtime runtime, WorkerPool& disk);
+  ~SourceShelf();  // ends copies between two pieces
+  SourceShelf(const SourceShelf&) = delete;
+  SourceShelf& operator=(const SourceShelf&) = delete;
 
   // Takes a descriptor that check_descriptor() accepted. Error: limit_exceeded.
   [[nodiscard]] Status put(const std::string& file_id, Owner owner, UniqueFd descriptor);
@@ -59,7 +57,7 @@ class SourceShelf {
     std::shared_ptr<const SourceFile> file;
     FairPlaces::Place place;
   };
-  void submit(std::shared_ptr<Task> work);
+  void submit(WorkerPool& pool, std::shared_ptr<Task> work);
   [[nodiscard]] std::string snapshot_file(const std::string& file_id) const { return directory_ + "/" + file_id; }
 
   const std::string directory_;
@@ -67,6 +65,10 @@ class SourceShelf {
   WorkerPool& disk_;
   FairPlaces places_ = FairPlaces::with_reserve(kMaxOfUser);
   std::map<std::string, Source> sources_;
+  std::map<std::string, std::shared_ptr<std::atomic<bool>>> copying_;  // set to end the copies of a file
+  // Copies take as long as they take, and nothing else waits for them. One thread: of two copies of one file the second
+  // begins after the first.
+  WorkerPool copies_{"spool", 1, 1024};
   Alive alive_;
 };
 

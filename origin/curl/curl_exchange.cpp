@@ -15,7 +15,9 @@
 namespace larder::origin {
 namespace {
 
-constexpr unsigned kMostAnew = 3;                   // retries after changes of the network
+constexpr unsigned kMostAnew = 3;  // retries after changes of the network
+constexpr Duration kRefusedAgain =
+    std::chrono::milliseconds(50);                  // until a refusal that does not end is looked at again
 constexpr std::size_t kLongestRefusal = 64 * 1024;  // longest body of a refusal that is read to keep the connection
 
 SteadyTime steady_now() {
@@ -240,8 +242,8 @@ void CurlExchange::pass_on_whole_cuts() {
 void CurlExchange::resume(SteadyTime now) {
   if (!paused()) return;
   rate_paused_ = window_paused_ = body_paused_ = false;
-  last_progress_ = now;                          // the pause was on this side: no stall
-  curl_easy_pause(easy_.get(), CURLPAUSE_CONT);  // may call on_write or on_read, which may pause again
+  if (!head_complete_ || carries_file_) last_progress_ = now;  // the pause was on this side: no stall
+  curl_easy_pause(easy_.get(), CURLPAUSE_CONT);                // may call on_write or on_read, which may pause again
 }
 
 void CurlExchange::resume_after_rate_change(SteadyTime now) {
@@ -250,8 +252,10 @@ void CurlExchange::resume_after_rate_change(SteadyTime now) {
 
 Status CurlExchange::tick(SteadyTime now) {
   if (buffer_.size() >= kCut && now - oldest_ >= kMaxAge) pass_on_whole_cuts();
-  if (refused_in_a_pause() || (rate_paused_ && !window_paused_ && now >= resume_at_)) resume(now);
-  if (requested_ && !paused() && now - last_progress_ >= patience()) return stalled();
+  const bool refused = refused_in_a_pause();
+  if (refused || (rate_paused_ && !window_paused_ && now >= resume_at_)) resume(now);
+  if (refused) refused_tick_ = now + kRefusedAgain;
+  if (requested_ && (refused || !paused()) && now - last_progress_ >= patience()) return stalled();
   return {};
 }
 
@@ -282,7 +286,7 @@ Duration CurlExchange::patience() const {
 }
 
 SteadyTime CurlExchange::next_tick() const {
-  if (refused_in_a_pause()) return SteadyTime{};
+  if (refused_in_a_pause()) return refused_tick_;
   SteadyTime next = SteadyTime::max();
   if (buffer_.size() >= kCut) next = std::min(next, oldest_ + kMaxAge);
   if (rate_paused_ && !window_paused_) next = std::min(next, resume_at_);

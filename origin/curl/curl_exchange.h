@@ -208,6 +208,7 @@ class CurlExchange {
   bool window_paused_ = false;
   bool body_paused_ = false;  // the next bytes of the body are not there yet
   SteadyTime resume_at_{};
+  SteadyTime refused_tick_{};  // at once the first time
   SteadyTime waiting_since_{};
 };
 

@@ -29,7 +29,7 @@ class UploadSource {
  public:
   virtual ~UploadSource() = default;
   // Any thread, several at once. Fills `into`, and returns how many bytes: fewer only at the end of the file. Blocks on
-  // the disk alone. Error: io_error.
+  // the disk alone. Error: disk_error.
   [[nodiscard]] virtual Result<std::size_t> read(std::uint64_t offset, std::span<std::byte> into) const = 0;
   // What the file is now; any thread.
   [[nodiscard]] virtual Result<SourceIdentity> identity() const = 0;
@@ -65,7 +65,7 @@ class UploadEvents {
   // `progress` is to be made durable; the next request waits for `stored`, which may be called from within. Never
   // called if the attempt was stopped meanwhile.
   virtual void on_step(const UploadProgress& progress, UploadDialect dialect, UniqueFunction<void()> stored) = 0;
-  // The attempt's end, once, last. Errors, besides those of the rules: source_changed, io_error of the source.
+  // The attempt's end, once, last. Errors, besides those of the rules: source_changed, disk_error of the source.
   virtual void on_done(Result<UploadResult> result) = 0;
 };
 

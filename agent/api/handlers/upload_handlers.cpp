@@ -50,9 +50,9 @@ void Handlers::send_reply(const RouteMatch& match, const ApiRequest& request, Re
     Responder respond;
   };
   auto pending = std::make_shared<Pending>(Pending{std::move(*path), std::move(respond)});
-  const bool taken = services_.disk.submit([pending, &executor = runtime_.executor] {
+  const bool taken = services_.disk.submit([pending, &executor = runtime_.executor]() mutable {
     auto reply = std::make_shared<Result<std::string>>(read_small_file(pending->path, kMaxReply, "read the reply"));
-    executor.post([pending, reply] {
+    executor.post([pending = std::move(pending), reply] {
       if (!*reply) return pending->respond.fail(reply->error());
       ApiResponse response;
       response.content_type = "application/octet-stream";
