@@ -124,6 +124,7 @@ struct Agent::Parts {
   std::unique_ptr<Transfers> transfers;
   std::unique_ptr<Judge> judge;
   std::unique_ptr<NotifyRunner> notifier;
+  std::unique_ptr<WorkerPool> sources;  // reads callers' files, which may be of a file system that does not answer
   std::unique_ptr<origin::Uploads> uploads;
   std::unique_ptr<SourceShelf> shelf;
   std::unique_ptr<JobManager> jobs;
@@ -162,8 +163,9 @@ Status Agent::Parts::make() {
   judge->set_hooks(config->hooks);
   notifier = make_notify_runner(config->notify_commands, runtime);
   admins = Admins::resolve(config->admins);
-  uploads = origin::make_uploads(*http, runtime, *disk, *files);
-  shelf = std::make_unique<SourceShelf>(config->state_directory + "/uploads", runtime, *disk);
+  sources = std::make_unique<WorkerPool>("sources", kDiskThreads, kDiskQueue);
+  uploads = origin::make_uploads(*http, runtime, *sources, *files);
+  shelf = std::make_unique<SourceShelf>(config->state_directory + "/uploads", runtime, *sources);
   jobs = std::make_unique<JobManager>(settings_of_jobs(), *transfers, *judge, *cache, *database, *origin, *notifier,
                                       JobManager::UploadParts{*uploads, *shelf}, runtime);
   idle = IdleWatch(config->idle_exit);

@@ -48,12 +48,19 @@ struct JobManager::Parts {
   void files_added(const std::string& id, std::vector<File> files, const Status& status, JobDone done);
   void next_addition(LiveJob& live);
   // job_upload_additions.cpp. Creations run one after the other, so that each finds the one before it.
-  void create_upload_now(Caller who, JobOptions options, std::vector<UploadSpec> files, bool start, UploadDone done);
+  struct NewUploads {
+    JobOptions options;
+    std::vector<UploadSpec> files;
+    std::vector<origin::SourceIdentity> sources;  // as `files`
+    bool start = true;
+  };
+  void create_upload_in_turn(Caller who, NewUploads wanted, UploadDone done);
+  void create_upload_now(Caller who, NewUploads wanted, UploadDone done);
   void next_upload();
   [[nodiscard]] Result<LiveJob*> find_repeated(Caller who, const JobOptions& options,
                                                const std::vector<UploadSpec>& files,
                                                const std::vector<origin::SourceIdentity>& sources);
-  void give_sources(LiveJob& live, std::vector<UploadSpec> files, UploadDone done);
+  void give_sources(LiveJob& live, const JobOptions& options, std::vector<UploadSpec> files, UploadDone done);
   // A job of an earlier run whose sources went with it waits for its owner to give them again.
   static void await_sources(Job& job);
   [[nodiscard]] Status check_sources(const LiveJob& live) const;

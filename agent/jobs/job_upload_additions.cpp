@@ -26,16 +26,6 @@ Status check_specs(const JobOptions& options, const std::vector<UploadSpec>& fil
   return {};
 }
 
-Result<std::vector<origin::SourceIdentity>> identify(const std::vector<UploadSpec>& files) {
-  std::vector<origin::SourceIdentity> sources;
-  for (const UploadSpec& file : files) {
-    auto source = check_descriptor(file.source.get());
-    if (!source) return tl::unexpected<Error>(source.error());
-    sources.push_back(*source);
-  }
-  return sources;
-}
-
 bool lacks_source(const File& file) {
   return file.upload && !file.upload->snapshot && file.state != FileState::transferred;
 }
@@ -52,7 +42,7 @@ Result<LiveJob*> JobManager::Parts::find_repeated(Caller who, const JobOptions& 
     bool same = true;
     for (std::size_t i = 0; i < files.size(); ++i) {
       const Repeat repeat =
-          compare_upload(job, job.files[i], *options.upload, files[i].file.url, files[i].name, sources[i]);
+          compare_upload(job, job.files[i], *options.upload, files[i].file, files[i].name, sources[i]);
       if (repeat == Repeat::conflict) {
         return fail(ErrorCode::already_exists, "make the upload",
                     fmt::format("the transaction {} is that of job {} already, with another file; name another "
@@ -66,10 +56,17 @@ Result<LiveJob*> JobManager::Parts::find_repeated(Caller who, const JobOptions& 
   return nullptr;
 }
 
-void JobManager::Parts::give_sources(LiveJob& live, std::vector<UploadSpec> files, UploadDone done) {
+// The new request's credentials and connection are used from the next attempt on. They are not recorded: a job without
+// a snapshot gets them again with its source after a restart.
+void JobManager::Parts::give_sources(LiveJob& live, const JobOptions& options, std::vector<UploadSpec> files,
+                                     UploadDone done) {
+  live.job.options.connect = options.connect;
+  live.connect.reset();
   bool waited = false;
   for (std::size_t i = 0; i < files.size(); ++i) {
     File& file = live.job.files[i];
+    file.spec.user = files[i].file.user;
+    file.spec.password = files[i].file.password;
     if (!lacks_source(file) || shelf.holds(file.id)) continue;
     const Owner account = engine.settings().accounts.account_of(live.job.owner);
     if (auto status = shelf.put(file.id, account, std::move(files[i].source)); !status)
@@ -108,13 +105,29 @@ Status JobManager::Parts::check_sources(const LiveJob& live) const {
   return {};
 }
 
+// The sources are looked at on another thread: a descriptor may be of a file system that does not answer.
 void JobManager::create_upload(Caller who, JobOptions options, std::vector<UploadSpec> files, bool start,
                                UploadDone done) {
-  if (!parts_->recording_upload)
-    return parts_->create_upload_now(who, std::move(options), std::move(files), start, std::move(done));
-  parts_->uploads_to_make.emplace_back([parts = parts_.get(), who, options = std::move(options),
-                                        files = std::move(files), start, done = std::move(done)]() mutable {
-    parts->create_upload_now(who, std::move(options), std::move(files), start, std::move(done));
+  if (!options.upload) options.upload.emplace();
+  if (auto status = check_specs(options, files); !status) return done(tl::unexpected<Error>(status.error()), false);
+  std::vector<int> descriptors;
+  descriptors.reserve(files.size());
+  for (const UploadSpec& file : files) descriptors.push_back(file.source.get());
+  auto held = std::make_shared<std::vector<UploadSpec>>(std::move(files));
+  parts_->shelf.look_at(
+      std::move(descriptors), held,
+      parts_->alive.guard([parts = parts_.get(), who, options = std::move(options), held, start,
+                           done = std::move(done)](Result<std::vector<origin::SourceIdentity>> sources) mutable {
+        if (!sources) return done(tl::unexpected<Error>(sources.error()), false);
+        parts->create_upload_in_turn(who, {std::move(options), std::move(*held), std::move(*sources), start},
+                                     std::move(done));
+      }));
+}
+
+void JobManager::Parts::create_upload_in_turn(Caller who, NewUploads wanted, UploadDone done) {
+  if (!recording_upload) return create_upload_now(who, std::move(wanted), std::move(done));
+  uploads_to_make.emplace_back([this, who, wanted = std::move(wanted), done = std::move(done)]() mutable {
+    create_upload_now(who, std::move(wanted), std::move(done));
   });
 }
 
@@ -127,21 +140,17 @@ void JobManager::Parts::next_upload() {
   }
 }
 
-void JobManager::Parts::create_upload_now(Caller who, JobOptions options, std::vector<UploadSpec> files, bool start,
-                                          UploadDone done) {
+void JobManager::Parts::create_upload_now(Caller who, NewUploads wanted, UploadDone done) {
   const auto refuse = [&done](const Error& error) { done(tl::unexpected<Error>(error), false); };
-  if (!options.upload) options.upload.emplace();
-  if (auto status = check_specs(options, files); !status) return refuse(status.error());
-  auto sources = identify(files);
-  if (!sources) return refuse(sources.error());
+  auto& [options, files, sources, start] = wanted;
   std::vector<FileSpec> specs;
   specs.reserve(files.size());
   for (UploadSpec& file : files) specs.push_back(file.file);
   if (auto status = check_files(who, specs, 0, options); !status) return refuse(status.error());
   for (std::size_t i = 0; i < files.size(); ++i) files[i].file = specs[i];
-  auto repeated = find_repeated(who, options, files, *sources);
+  auto repeated = find_repeated(who, options, files, sources);
   if (!repeated) return refuse(repeated.error());
-  if (*repeated != nullptr) return give_sources(**repeated, std::move(files), std::move(done));
+  if (*repeated != nullptr) return give_sources(**repeated, options, std::move(files), std::move(done));
   if (auto status = check_new(who, options, specs, start); !status) return refuse(status.error());
 
   Job job = new_job(who, std::move(options), std::move(specs), start);
@@ -151,8 +160,8 @@ void JobManager::Parts::create_upload_now(Caller who, JobOptions options, std::v
     file.upload.emplace();
     file.upload->name = files[i].name;
     file.upload->key = upload_key(*job.options.upload, file.id, file.index, files.size());
-    file.upload->source = (*sources)[i];
-    file.size = (*sources)[i].size;
+    file.upload->source = sources[i];
+    file.size = sources[i].size;
     if (auto status = shelf.put(file.id, account, std::move(files[i].source)); !status) {
       for (const File& put : job.files) shelf.drop(put.id);
       return refuse(status.error());

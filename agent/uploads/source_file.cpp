@@ -48,6 +48,10 @@ Result<origin::SourceIdentity> check_descriptor(int descriptor) {
   if (!facts) return tl::unexpected(facts.error());
   if (!S_ISREG(facts->st_mode))
     return refused("it is no regular file; copy what it gives into a file first, as larder put - does");
+  // Files of the kernel's own (/proc) have bytes and no size: they would be sent as empty.
+  char byte = 0;
+  if (facts->st_size == 0 && ::pread(descriptor, &byte, 1, 0) > 0)
+    return refused("its size is not known to the system; copy what it gives into a file first, as larder put - does");
   return identity_of(*facts);
 }
 

@@ -24,6 +24,27 @@ SourceShelf::SourceShelf(std::string directory, Runtime runtime, WorkerPool& dis
     log::warn("directory of uploads not made path={}: {}", directory_, std::system_category().message(errno));
 }
 
+void SourceShelf::look_at(std::vector<int> descriptors, std::shared_ptr<const void> owner,
+                          UniqueFunction<void(Result<std::vector<origin::SourceIdentity>>)> done) {
+  using Looked = Result<std::vector<origin::SourceIdentity>>;
+  auto answer = alive_.guard(
+      [done = std::move(done)](const std::shared_ptr<Looked>& looked) mutable { done(std::move(*looked)); });
+  submit(disk_, std::make_shared<Task>([descriptors = std::move(descriptors), owner = std::move(owner),
+                                        &executor = runtime_.executor, answer = std::move(answer)]() mutable {
+           auto looked = std::make_shared<Looked>(std::vector<origin::SourceIdentity>());
+           for (const int descriptor : descriptors) {
+             auto source = check_descriptor(descriptor);
+             if (!source) {
+               *looked = tl::unexpected<Error>(source.error());
+               break;
+             }
+             (*looked)->push_back(*source);
+           }
+           owner.reset();
+           executor.post([answer = std::move(answer), looked]() mutable { answer(looked); });
+         }));
+}
+
 Status SourceShelf::put(const std::string& file_id, Owner owner, UniqueFd descriptor) {
   if (holds(file_id)) return {};  // the same file again: the descriptor that is there is as good
   if (!places_.may_take(owner)) {

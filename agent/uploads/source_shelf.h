@@ -34,6 +34,10 @@ class SourceShelf {
   SourceShelf(const SourceShelf&) = delete;
   SourceShelf& operator=(const SourceShelf&) = delete;
 
+  // Looks at descriptors by check_descriptor(), on `disk`; `owner` keeps them open until then. Calls `done` later, not
+  // if this object is destroyed before. Error: that of the first one that is refused.
+  void look_at(std::vector<int> descriptors, std::shared_ptr<const void> owner,
+               UniqueFunction<void(Result<std::vector<origin::SourceIdentity>>)> done);
   // Takes a descriptor that check_descriptor() accepted. Error: limit_exceeded.
   [[nodiscard]] Status put(const std::string& file_id, Owner owner, UniqueFd descriptor);
   [[nodiscard]] bool holds(const std::string& file_id) const { return sources_.contains(file_id); }

@@ -51,10 +51,13 @@ Status check_upload_options(const UploadOptions& options) {
 }
 
 Status check_upload_name(const std::string& name) {
-  if (name.size() <= kMaxUploadName && !has_control(name) && is_utf8(name)) return {};
+  const bool is_path = name.find('/') != std::string::npos || name == "." || name == "..";
+  if (name.size() <= kMaxUploadName && !has_control(name) && is_utf8(name) && !is_path) return {};
   return fail(
       ErrorCode::invalid_argument, "make the upload",
-      fmt::format("the name of a file must be UTF-8 without control characters, at most {} bytes", kMaxUploadName));
+      fmt::format("the name of a file must be UTF-8 without control characters and slashes, neither . nor .., and at "
+                  "most {} bytes; give another",
+                  kMaxUploadName));
 }
 
 std::string upload_key(const UploadOptions& options, const std::string& file_id, unsigned index, std::size_t count) {
@@ -66,12 +69,15 @@ bool is_key_in_url(const std::string& key, const std::string& path) {
   return path.find("/" + key + "/") != std::string::npos;
 }
 
-Repeat compare_upload(const Job& job, const File& file, const UploadOptions& options, const std::string& url,
+Repeat compare_upload(const Job& job, const File& file, const UploadOptions& options, const FileSpec& spec,
                       const std::string& name, const origin::SourceIdentity& source) {
-  if (!job.options.upload || !file.upload || file.spec.url != url) return Repeat::other;
+  if (!job.options.upload || !file.upload || file.spec.url != spec.url) return Repeat::other;
+  const UploadOptions& before = *job.options.upload;
+  if (options.transaction != before.transaction) return Repeat::other;
   const bool same_source = file.upload->source == source && file.upload->name == name;
-  if (options.transaction != job.options.upload->transaction) return Repeat::other;
-  if (same_source) return Repeat::same;
+  const bool same_wish = options.protocol == before.protocol && options.reply == before.reply &&
+                         options.overwrite == before.overwrite && spec.sha256 == file.spec.sha256;
+  if (same_source && same_wish) return Repeat::same;
   return options.transaction.empty() ? Repeat::other : Repeat::conflict;
 }
 

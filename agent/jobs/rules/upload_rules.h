@@ -25,7 +25,7 @@ namespace larder::agent {
 // transaction, the same bytes as far as can be seen.
 enum class Repeat { other, same, conflict };
 [[nodiscard]] Repeat compare_upload(const Job& job, const File& file, const UploadOptions& options,
-                                    const std::string& url, const std::string& name,
+                                    const FileSpec& spec, const std::string& name,
                                     const origin::SourceIdentity& source);
 
 }  // namespace larder::agent

@@ -25,6 +25,22 @@ Error error_of_wait(const UploadStep& step) {
   return error;
 }
 
+// RFC 3986, section 2.3: what is not encoded in any part of a URL.
+bool is_unreserved(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
+         c == '_' || c == '~';
+}
+
+std::string as_segment(std::string_view name) {
+  constexpr std::string_view kHex = "0123456789ABCDEF";
+  std::string segment;
+  for (const char c : name) {
+    const auto byte = static_cast<unsigned char>(c);
+    segment += is_unreserved(c) ? std::string(1, c) : std::string{'%', kHex[byte >> 4U], kHex[byte & 15U]};
+  }
+  return segment;
+}
+
 }  // namespace
 
 UploadAttempt::UploadAttempt(AttemptParts parts, UploadJob job, Aim aim, std::shared_ptr<UploadEvents> events,
@@ -70,14 +86,26 @@ void UploadAttempt::begin() {
 void UploadAttempt::begin_cancelling() {
   const bool unsaid =
       job_.plan.dialect == UploadDialect::tus && !job_.progress.url.empty() && !job_.plan.tus.termination;
-  return unsaid ? choose_place() : take_step(cancel_upload(turn()));
+  if (unsaid) return choose_place();
+  name_file();
+  take_step(cancel_upload(turn()));
+}
+
+// By PUT and BITS a file goes to an URL of its own: where a place was given the file's name is added, else two files
+// would replace each other there.
+void UploadAttempt::name_file() {
+  std::string& path = job_.plan.target.path;
+  if (job_.plan.dialect != UploadDialect::tus && path.ends_with('/')) path += as_segment(job_.plan.name);
 }
 
 // An upload that has begun keeps its dialect; what the server can do is asked for again after a restart.
 void UploadAttempt::choose_place() {
   const bool begun = has_begun(job_.progress);
   job_.plan.large_put = job_.plan.large_put || begun;  // whether it may be was asked when it began
-  if (begun && job_.plan.dialect != UploadDialect::tus) return take_step(start_upload(turn()));
+  if (begun && job_.plan.dialect != UploadDialect::tus) {
+    name_file();
+    return take_step(start_upload(turn()));
+  }
   if (const auto place = place_as_wished(job_.wish)) return use_place(*place);
   const auto known = parts_.memory.recall(job_.plan.target, parts_.runtime.clock.now());
   if (known && (!begun || known->dialect == job_.plan.dialect)) return use_place(*known);
@@ -119,6 +147,7 @@ void UploadAttempt::use_place(const DiscoveredPlace& place) {
   } else if (Status ok = choose_dialect(place, job_.wish, job_.plan); !ok) {
     return finish(tl::unexpected(ok.error()));
   }
+  name_file();
   take_step(aim_ == Aim::cancel ? cancel_upload(turn()) : start_upload(turn()));
 }
 

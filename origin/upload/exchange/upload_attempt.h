@@ -42,6 +42,7 @@ class UploadAttempt : public std::enable_shared_from_this<UploadAttempt> {
  private:
   void begin();
   void begin_cancelling();
+  void name_file();
   void choose_place();
   void ask_place(const DiscoveryStep& step, Url asked);
   void on_place(const Url& asked, const UploadAnswer& answer);

@@ -57,6 +57,7 @@ TEST(upload_rules, names_are_utf8_without_controls) {
   EXPECT_TRUE(check_upload_name("Bericht \xc3\xa4.pdf"));
   EXPECT_TRUE(check_upload_name(std::string(1024, 'x')));
   EXPECT_FALSE(check_upload_name(std::string(1025, 'x')));
+  for (const char* path : {".", "..", "a/b", "/"}) EXPECT_FALSE(check_upload_name(path)) << path;
   EXPECT_FALSE(check_upload_name("a\nb"));
   EXPECT_FALSE(check_upload_name("\xff"));
 }
@@ -72,6 +73,28 @@ TEST(upload_rules, the_key_is_the_transaction_or_the_file) {
   EXPECT_FALSE(is_key_in_url("t", "/in/builds/t"));
 }
 
+TEST(upload_rules, another_digest_or_wish_is_another_upload) {
+  Job job = upload_job();
+  const origin::SourceIdentity source{1, 2, 3, 4, 5};
+  for (const std::string& transaction : {std::string(), std::string("t")}) {
+    job.options.upload->transaction = transaction;
+    UploadOptions wanted;
+    wanted.transaction = transaction;
+    FileSpec spec;
+    spec.url = "https://h/in/";
+    const Repeat differs = transaction.empty() ? Repeat::other : Repeat::conflict;
+    EXPECT_EQ(compare_upload(job, job.files[0], wanted, spec, "a", source), Repeat::same);
+    spec.sha256.emplace();
+    EXPECT_EQ(compare_upload(job, job.files[0], wanted, spec, "a", source), differs);
+    spec.sha256.reset();
+    wanted.overwrite = true;
+    EXPECT_EQ(compare_upload(job, job.files[0], wanted, spec, "a", source), differs);
+    wanted.overwrite = false;
+    wanted.protocol = origin::ProtocolWish::put;
+    EXPECT_EQ(compare_upload(job, job.files[0], wanted, spec, "a", source), differs);
+  }
+}
+
 TEST(upload_rules, a_repeat_is_told_by_place_file_and_transaction) {
   Job job = upload_job();
   const File& file = job.files[0];
@@ -80,7 +103,9 @@ TEST(upload_rules, a_repeat_is_told_by_place_file_and_transaction) {
                            const std::string& transaction = "") {
     UploadOptions options;
     options.transaction = transaction;
-    return compare_upload(job, file, options, url, name, source);
+    FileSpec spec;
+    spec.url = url;
+    return compare_upload(job, file, options, spec, name, source);
   };
   EXPECT_EQ(compare("https://h/in/", "a", same), Repeat::same);
   EXPECT_EQ(compare("https://h/in/", "a", other), Repeat::other);

@@ -246,6 +246,16 @@ TEST_F(UploadsTest, bits_and_put_as_wished_ask_nothing_first) {
   }
 }
 
+TEST_F(UploadsTest, a_file_gets_its_name_at_a_place_that_turns_out_to_take_put) {
+  test::PutServer server(true, false);
+  use(server);
+  http_->answers_first.push_back(test::answer_of(204, {{"allow", "OPTIONS, PUT"}}));
+  UploadJob made = job(10, ProtocolWish::any);
+  made.plan.name = "a b.txt";
+  ASSERT_TRUE(*run(std::move(made))->result);
+  EXPECT_EQ(http_->requests.back().url.canonical(), "http://upload.test/in/files/a%20b.txt");
+}
+
 TEST_F(UploadsTest, what_a_place_said_is_asked_once) {
   test::TusServer server({});
   use(server);
