@@ -132,6 +132,7 @@ class StatusCaller(TypedDict):
 
 class Job(TypedDict):
     id: str
+    kind: str
     name: str
     owner: int
     state: str
@@ -191,6 +192,14 @@ class File(TypedDict):
     not_shared: NotShared | None
     restarts: int
     offline_age_s: float | None
+    name: NotRequired[str | None]
+    transaction: NotRequired[str]
+    protocol: NotRequired[str | None]
+    source: NotRequired[str]
+    sent: NotRequired[int]
+    resent: NotRequired[int]
+    confirmed: NotRequired[bool]
+    reply: NotRequired[bool]
     ranges: list[list[int | None]]
     error: Error | None
 
@@ -431,6 +440,30 @@ class CreateJob(TypedDict):
     connect: NotRequired[Connect]
 
 
+class CreateUpload(TypedDict):
+    name: NotRequired[str]
+    priority: NotRequired[str]
+    files: list[UploadSpec]
+    start: NotRequired[bool]
+    transaction: NotRequired[str]
+    protocol: NotRequired[str]
+    reply: NotRequired[bool]
+    spool: NotRequired[bool]
+    overwrite: NotRequired[bool]
+    max_rate: NotRequired[int]
+    retry_delay_s: NotRequired[float]
+    no_progress_timeout_s: NotRequired[float]
+    maximum_time_s: NotRequired[float]
+    notify: NotRequired[str]
+    connect: NotRequired[Connect]
+
+
+class UploadSpec(TypedDict):
+    url: str
+    name: NotRequired[str]
+    sha256: NotRequired[str]
+
+
 class FileSpec(TypedDict):
     url: str
     mirrors: NotRequired[list[str]]
@@ -524,6 +557,14 @@ class _Socket(socket.socket):
     def __init__(self) -> None:
         super().__init__(socket.AF_UNIX, socket.SOCK_STREAM)
         self.descriptors: list[int] = []
+        self.sources: list[int] = []  # go with the next bytes that are sent
+
+    def sendall(self, data: Any, flags: int = 0) -> None:
+        if self.sources:
+            data = memoryview(data)
+            numbers, self.sources = array.array("i", self.sources), []
+            data = data[self.sendmsg([data], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, numbers)], flags):]
+        super().sendall(data, flags)
 
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
         view = memoryview(buffer)[:nbytes] if nbytes else buffer
@@ -623,6 +664,14 @@ class Client:
                    descriptor: bool = False) -> Job:
         """With `wait_ms` and `descriptor` a content that is there by then can be taken with take_descriptors()."""
         return self._call("POST", _target("/v1/jobs", files=files, once=once, wait_ms=wait_ms, descriptor=descriptor), job)
+
+    def create_upload(self, upload: CreateUpload, sources: list[BinaryIO], *, files: bool = True) -> Job:
+        """`sources`: regular files opened for reading alone, in the order of the upload's files; the caller closes them."""
+        return self._call("POST", _target("/v1/uploads", files=files), upload, [source.fileno() for source in sources])
+
+    def get_reply(self, id: str, index: int) -> http.client.HTTPResponse:  # noqa: A002
+        """What the application answered to the upload, as a stream to read and close."""
+        return self._open("GET", _job(id, "files", index, "reply"), {})
 
     def get_job(self, id: str, *, files: bool = True) -> Job:  # noqa: A002
         return self._call("GET", _target(_job(id), files=files))
@@ -731,17 +780,21 @@ class Client:
 
     # --- requests
 
-    def _call(self, method: str, target: str, body: Any = None) -> Any:
-        text = self._request(method, target, body)
+    def _call(self, method: str, target: str, body: Any = None, sources: list[int] | None = None) -> Any:
+        text = self._request(method, target, body, sources)
         return json.loads(text) if text else None
 
-    def _request(self, method: str, target: str, body: Any = None) -> bytes:
+    def _request(self, method: str, target: str, body: Any = None, sources: list[int] | None = None) -> bytes:
         for file in self.take_descriptors():
             file.close()  # of an answer before, that nobody took
         connection = self._connection
         connection.drop_if_closed()
         content = None if body is None else json.dumps(body).encode()
         try:
+            if sources:
+                if connection.sock is None:
+                    connection.connect()
+                connection.sock.sources = sources
             connection.request(method, target, content, {"Content-Type": "application/json"} if content else {})
             held = connection.sock
             answer = connection.getresponse()

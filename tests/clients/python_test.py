@@ -11,6 +11,7 @@ import os
 import pathlib
 import re
 import sys
+import tempfile
 import typing
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -105,7 +106,21 @@ def jobs(lab, agent, data):
     expect_equal((first.kind, first.data["id"]), ("job.created", gone["id"]), "the first event behind the last")
     agent.suspend_job(agent.create_job({"files": [{"url": url}], "verdict": {"app": True}})["id"])
     agent.cancel_job(gone["id"])
+    upload(agent, url)
     return url
+
+
+def upload(agent, url):
+    with tempfile.NamedTemporaryFile() as written, open(written.name, "rb") as source:
+        written.write(b"report")
+        written.flush()
+        wanted = {"files": [{"url": url, "name": "report"}], "start": False, "transaction": "t"}
+        job = agent.create_upload(wanted, [source])
+        expect_equal((job["kind"], job["files"][0]["size"], job["files"][0]["transaction"]), ("upload", 6, "t"), "an upload")
+        expect_equal(agent.create_upload(wanted, [source], files=False)["id"], job["id"], "the same again")
+        code_of(lambda: agent.create_upload(wanted, []), "invalid_argument")
+    code_of(lambda: agent.get_reply(job["id"], 0), "not_found")
+    agent.cancel_job(job["id"])
 
 
 def rest(agent, url):

@@ -30,7 +30,7 @@ RUNS = {"consistency": 200, "framing": 100, "kill": 100, "faults": 2, "disk": 2,
         "permission": 1, "standstill": 2, "command": 1, "greedy": 1, "comfort": 1, "patience": 2, "odd_servers": 2,
         "sharing": 5, "churn": 50, "poison": 5, "poison_series": 10, "strangers": 2, "routes": 100, "crowd": 2,
         "crowd_random": 50, "blame": 50, "line": 1, "reach": 2, "older_state": 1,
-        "farm": 20, "curl": 2, "tuspy": 2, "tus_js": 2, "bits": 2, "fronts": 2, "put": 5, "put_others": 2, "huge": 1,
+        "farm": 20, "curl": 2, "tls": 1, "calls": 2, "tuspy": 2, "tus_js": 2, "bits": 2, "fronts": 2, "put": 5, "put_others": 2, "huge": 1,
         "schedules": 5, "uploads": 20, "uploads_source": 200, "uploads_put": 20}
 WHAT = {
     "consistency": "origin changes midway, stale proxies, ranges of another edition: exactly one edition comes out",
@@ -65,6 +65,8 @@ WHAT = {
     "uploads_put": "larder put, its agent and the server killed at any byte and time, and repeated: every file handed over once",
     "farm": "two inboxes that share nothing behind one address: with and without host id, resumed there or from zero here",
     "curl": "curl to larder-inbox: sizes, pipes, tokens, repeated, broken off",
+    "tls": "curl to larder-inbox over TLS with client certificates, right, wrong and expired",
+    "calls": "hand-over by HTTP: lost answers, kills, replies, clients that wait",
     "tuspy": "python3-tuspy to larder-inbox: cuts, checksums, resumed by a new process",
     "tus_js": "tus-js-client to larder-inbox: cuts, lost answers, the server killed, resumed by another process",
     "bits": "a client of BITS to larder-inbox: cuts, each answer lost, gaps, overlaps, repeated packets",
