@@ -54,8 +54,8 @@ void JobEngine::open_upload(LiveJob& live, unsigned file) {
                        if (source) return begin_upload(*opening, file, std::move(*source));
                        Error error = source.error();
                        if (error.code == ErrorCode::not_found) {
-                         opening->job.files[file].upload->snapshot =
-                             false;  // whoever repeats the command gives the source again
+                         // Without a snapshot a repeated command gives the job its source again.
+                         opening->job.files[file].upload->snapshot = false;
                          book_.touch_file(*opening, file);
                          error.code = ErrorCode::invalid_state;  // of the job, not of a URL
                        }
@@ -114,7 +114,8 @@ void JobEngine::stop_upload(LiveJob& live, unsigned file) {
   uploads_.stop(std::exchange(live.files[file].upload, 0));
 }
 
-// The next request waits until the step is in the database: what was sent must be known after a crash.
+// The next request waits until the progress is in the database: after a crash the rules must know which bytes were
+// sent.
 void JobEngine::upload_stepped(LiveJob& live, unsigned file, const origin::UploadProgress& progress,
                                origin::UploadDialect dialect, UniqueFunction<void()> stored) {
   UploadFacts& upload = *live.job.files[file].upload;

@@ -9,10 +9,11 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
+#include <span>
 #include <system_error>
 #include <vector>
 
+#include "base/io/write_all.h"
 #include "base/text/units.h"
 
 namespace larder::agent {
@@ -43,40 +44,36 @@ bool clone(int to, int from) {
   return ::ioctl(to, FICLONE, from) == 0;
 }
 
-// Where the kernel does not copy between these two file systems: by hand.
-Status copy_piece_by_hand(int to, int from, std::uint64_t offset, std::size_t bytes, std::size_t& copied) {
-  std::vector<char> buffer(std::min<std::size_t>(bytes, kByHand));
-  const ssize_t got = ::pread(from, buffer.data(), buffer.size(), static_cast<off_t>(offset));
-  if (got < 0) return errno == EINTR ? Status() : failed("its bytes cannot be read", errno);
-  for (std::size_t done = 0; done < static_cast<std::size_t>(got);) {
-    const ssize_t put =
-        ::pwrite(to, buffer.data() + done, static_cast<std::size_t>(got) - done, static_cast<off_t>(offset + done));
-    if (put < 0 && errno != EINTR) return failed("its bytes cannot be copied", errno);
-    if (put > 0) done += static_cast<std::size_t>(put);
-  }
-  copied = static_cast<std::size_t>(got);
-  return {};
+// Returns how many bytes were copied: 0 at the end of the file.
+Result<std::size_t> copy_by_hand(int to, const SourceFile& from, std::uint64_t offset, std::span<std::byte> buffer) {
+  const auto got = from.read(offset, buffer);
+  if (!got) return got;
+  if (const int error = write_all_at(to, buffer.first(*got), offset); error != 0)
+    return failed("its bytes cannot be copied", error);
+  return got;
 }
 
-Status copy_bytes(int to, int from, std::uint64_t size, const std::atomic<bool>& stop) {
-  bool by_kernel = true;
+Status copy_bytes(int to, const SourceFile& from, std::uint64_t size, const std::atomic<bool>& stop) {
+  std::vector<std::byte> buffer;  // used where the kernel does not copy between these two file systems
   for (std::uint64_t done = 0; done < size;) {
     if (stop) return fail(ErrorCode::cancelled, "copy the file", "its job has ended");
-    const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(kCopied, size - done));
-    if (!by_kernel) {
-      std::size_t copied = SIZE_MAX;
-      if (Status ok = copy_piece_by_hand(to, from, done, want, copied); !ok) return ok;
-      if (copied == 0) break;  // it became shorter, which its identity tells
-      if (copied != SIZE_MAX) done += copied;
+    const auto left = std::min<std::uint64_t>(kCopied, size - done);
+    if (!buffer.empty()) {
+      const auto piece = std::span(buffer).first(std::min<std::size_t>(buffer.size(), left));
+      const auto copied = copy_by_hand(to, from, done, piece);
+      if (!copied) return tl::unexpected(copied.error());
+      if (*copied == 0) break;  // it became shorter, which its identity tells
+      done += *copied;
       continue;
     }
     auto in = static_cast<off64_t>(done), out = static_cast<off64_t>(done);
-    const ssize_t got = ::copy_file_range(from, &in, to, &out, want, 0);
+    const ssize_t got = ::copy_file_range(from.descriptor(), &in, to, &out, static_cast<std::size_t>(left), 0);
     if (got == 0) break;
     if (got > 0) done += static_cast<std::uint64_t>(got);
-    if (got >= 0 || errno == EINTR) continue;
-    by_kernel = errno != EXDEV && errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP;
-    if (by_kernel) return failed("its bytes cannot be copied", errno);
+    if (got > 0 || errno == EINTR) continue;
+    if (errno != EXDEV && errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP)
+      return failed("its bytes cannot be copied", errno);
+    buffer.resize(kByHand);
   }
   return {};
 }
@@ -108,7 +105,7 @@ Result<KeptSource> take_snapshot(const SnapshotWish& wish) {
   if (!clone(to.get(), wish.from->descriptor())) {
     if (!wish.copy) return give_up(in_place);
     if (Status room = check_room(to.get(), wish.expected.size); !room) return give_up(tl::unexpected(room.error()));
-    if (Status copied = copy_bytes(to.get(), wish.from->descriptor(), wish.expected.size, *wish.stop); !copied)
+    if (Status copied = copy_bytes(to.get(), *wish.from, wish.expected.size, *wish.stop); !copied)
       return give_up(tl::unexpected(copied.error()));
   }
   // A change before the end of the copy would be in it in part.

@@ -14,6 +14,7 @@
 
 #include "base/io/log.h"
 #include "base/io/unique_fd.h"
+#include "base/io/write_all.h"
 
 namespace larder::inbox {
 namespace {
@@ -48,16 +49,6 @@ void let_group_read(const std::string& path, const std::string& directory) {
               path, std::strerror(errno));
 }
 
-Status write_all(int to, std::span<const char> bytes, const std::string& doing, const std::string& path) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(to, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return failed(doing, path, errno);
-    bytes = bytes.subspan(static_cast<std::size_t>(written));
-  }
-  return {};
-}
-
 // By hand: copy_file_range(2) and reflinks do not cross file systems.
 Status copy_bytes(int from, int to, const std::string& doing, const std::string& path) {
   std::vector<char> buffer(kCopyStep);
@@ -66,8 +57,8 @@ Status copy_bytes(int from, int to, const std::string& doing, const std::string&
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return failed(doing, path, errno);
     if (got == 0) return {};
-    if (auto written = write_all(to, std::span(buffer).first(static_cast<std::size_t>(got)), doing, path); !written)
-      return written;
+    const auto piece = std::span(buffer).first(static_cast<std::size_t>(got));
+    if (const int error = write_all(to, std::as_bytes(piece)); error != 0) return failed(doing, path, error);
   }
 }
 

@@ -49,7 +49,6 @@ const Job* job_named(const JobService& jobs, Caller who, const std::string& name
 
 ApiResponse job_response(int status, const Job& job, bool files, const EventHub& events) {
   ApiResponse response = json_response(status, job_view(job, files));
-  // A client that watches from this event on misses nothing that follows.
   response.headers.emplace_back("Larder-Event", std::to_string(events.ring().next() - 1));
   if (status == 201) response.headers.emplace_back("Location", "/v1/jobs/" + job.id);
   return response;

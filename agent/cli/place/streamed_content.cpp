@@ -9,19 +9,15 @@
 #include <string_view>
 
 #include "agent/cli/place/write_error.h"
+#include "base/io/write_all.h"
 
 namespace larder::agent {
 namespace {
 
-Status write_all(int to, std::string_view bytes, std::uint64_t at, const std::string& where) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::pwrite(to, bytes.data(), bytes.size(), static_cast<off_t>(at));
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return tl::unexpected(error_of_write(errno, "write " + where));
-    bytes.remove_prefix(static_cast<std::size_t>(written));
-    at += static_cast<std::uint64_t>(written);
-  }
-  return {};
+Status write_piece(int to, std::string_view bytes, std::uint64_t at, const std::string& where) {
+  const int error = write_all_at(to, as_bytes(bytes), at);
+  if (error == 0) return {};
+  return tl::unexpected(error_of_write(error, "write " + where));
 }
 
 }  // namespace
@@ -37,7 +33,7 @@ Status receive_content(Client& client, const std::string& job_id, unsigned index
   std::uint64_t received = 0;
   Status written;
   const auto sink = [&](std::string_view piece) {
-    if (written && received + piece.size() <= size) written = write_all(to, piece, at + received, where);
+    if (written && received + piece.size() <= size) written = write_piece(to, piece, at + received, where);
     received += piece.size();
   };
   for (;;) {

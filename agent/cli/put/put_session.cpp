@@ -310,7 +310,7 @@ Status PutSession::settle_error() {
   return {};
 }
 
-// The pipe cannot be read again; the agent has a copy of what came by it.
+// Standard input cannot be read a second time, but the agent has copied it: its job can be started again.
 std::string PutSession::how_to_go_on() const {
   return plan_.from_standard_input() ? fmt::format("`larder job start {}` goes on", job_id_)
                                      : std::string("the same command goes on with it");

@@ -10,6 +10,7 @@
 
 #include "agent/cli/place/write_error.h"
 #include "base/hash/digest.h"
+#include "base/io/write_all.h"
 #include "base/text/units.h"
 
 namespace larder::agent {
@@ -64,17 +65,6 @@ Error spool_error(int number, const std::string& directory) {
   return error;
 }
 
-Status write_all(int fd, const char* bytes, std::size_t size, const std::string& directory) {
-  while (size > 0) {
-    const ssize_t written = ::write(fd, bytes, size);
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return tl::unexpected(spool_error(errno, directory));
-    bytes += written;
-    size -= static_cast<std::size_t>(written);
-  }
-  return {};
-}
-
 // Returns false if the copying is to end.
 Result<bool> copy_input(int input, int spool, const std::string& directory, const WaitForInput& wait,
                         const SpoolProgress& progress) {
@@ -87,8 +77,9 @@ Result<bool> copy_input(int input, int spool, const std::string& directory, cons
       return fail(errno == EISDIR ? ErrorCode::invalid_argument : ErrorCode::disk_error, "read standard input",
                   std::strerror(errno));
     if (got == 0) return true;
-    if (auto written = write_all(spool, buffer.get(), static_cast<std::size_t>(got), directory); !written)
-      return tl::unexpected(written.error());
+    const std::string_view piece(buffer.get(), static_cast<std::size_t>(got));
+    if (const int error = write_all(spool, as_bytes(piece)); error != 0)
+      return tl::unexpected(spool_error(error, directory));
     bytes += static_cast<std::uint64_t>(got);
     progress(bytes);
   }

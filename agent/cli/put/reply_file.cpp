@@ -14,6 +14,7 @@
 #include "agent/cli/place/hand_over.h"
 #include "agent/cli/place/place.h"
 #include "agent/cli/place/write_error.h"
+#include "base/io/write_all.h"
 
 namespace larder::agent {
 namespace {
@@ -42,14 +43,10 @@ Result<Place> find_reply_place(const std::string& path) {
   return place;
 }
 
-Status write_all(int fd, std::string_view bytes, const std::string& path) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(fd, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return tl::unexpected(error_of_write(errno, "write the reply to " + path));
-    bytes.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return {};
+Status write_piece(int file, std::string_view bytes, const std::string& path) {
+  const int error = write_all(file, as_bytes(bytes));
+  if (error == 0) return {};
+  return tl::unexpected(error_of_write(error, "write the reply to " + path));
 }
 
 }  // namespace
@@ -67,7 +64,7 @@ Status write_reply_file(const std::string& path, const std::string& key, const R
   if (!staged) return tl::unexpected(staged.error());
   const int fd = staged->descriptor();
   for (bool more = true; more;) {
-    const auto got = read([&](std::string_view bytes) { return write_all(fd, bytes, path); });
+    const auto got = read([&](std::string_view bytes) { return write_piece(fd, bytes, path); });
     if (!got) return tl::unexpected(got.error());
     more = *got;
   }
