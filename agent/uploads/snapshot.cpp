@@ -46,7 +46,7 @@ bool clone(int to, int from) {
 
 // Returns how many bytes were copied: 0 at the end of the file.
 Result<std::size_t> copy_by_hand(int to, const SourceFile& from, std::uint64_t offset, std::span<std::byte> buffer) {
-  const auto got = from.read(offset, buffer);
+  auto got = from.read(offset, buffer);
   if (!got) return got;
   if (const int error = write_all_at(to, buffer.first(*got), offset); error != 0)
     return failed("its bytes cannot be copied", error);
